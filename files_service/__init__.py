@@ -1,0 +1,1 @@
+"""The Files service: the rules and the API."""

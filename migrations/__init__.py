@@ -1,0 +1,1 @@
+"""Changes a live store from one schema to the next. Not built yet."""

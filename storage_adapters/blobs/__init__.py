@@ -1,0 +1,1 @@
+"""Blob stores, one module or package each; opened by URL through ``storage_adapters.registry``."""

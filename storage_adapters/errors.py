@@ -1,0 +1,90 @@
+"""What a store may raise; foreign exceptions never leave an adapter.
+
+StorageError
+├── RecordNotFound            no such file
+│   └── RecordDeleted         there was one: carries its tombstone
+├── RevisionConflict          somebody saved first, or the file exists or was deleted
+├── NameTaken                 the owner's alias or request id belongs to another file: carries its id
+├── CheckpointConflict        another consumer moved the checkpoint
+├── BlobNotFound              no such blob
+├── BlobExists                blobs are written once: carries what is there
+├── InvalidKey                not a key that this store would ever make
+├── InvalidSignature          altered, expired, or signed for something else
+├── ChecksumMismatch          the bytes are not the ones that were announced
+└── StorageUnavailable        the store cannot be reached or cannot write now; trying again later may work
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from storage_adapters.records import BlobInfo, Tombstone
+
+
+class StorageError(Exception):
+    """Anything that a store reports."""
+
+
+class RecordNotFound(StorageError):
+    """No file has this id."""
+
+
+class RecordDeleted(RecordNotFound):
+    """The file existed and was deleted."""
+
+    def __init__(self, tombstone: Tombstone) -> None:
+        super().__init__(f"file {tombstone.file_id} was deleted")
+        self.tombstone = tombstone
+
+
+class RevisionConflict(StorageError):
+    """The record is not at the expected revision; load it again and decide again."""
+
+
+class NameTaken(StorageError):
+    """The alias or request id is held by another file of the same owner."""
+
+    def __init__(self, kind: str, name: str, file_id: str) -> None:
+        super().__init__(f"{kind} is taken by file {file_id}")
+        self.kind = kind
+        self.name = name
+        self.file_id = file_id
+
+
+class CheckpointConflict(StorageError):
+    """The checkpoint is not where its consumer left it; another process consumes the same feed."""
+
+
+class BlobNotFound(StorageError):
+    """No blob has this key."""
+
+
+class BlobExists(StorageError):
+    """The key is taken; the stored blob is left as it is."""
+
+    def __init__(self, info: BlobInfo) -> None:
+        super().__init__(f"blob {info.key} exists")
+        self.info = info
+
+
+class InvalidKey(StorageError):
+    """The key is not made of the segments that a key is made of; nothing was touched."""
+
+
+class InvalidSignature(StorageError):
+    """The signed URL was altered, has expired, or was signed for another request."""
+
+
+class ChecksumMismatch(StorageError):
+    """Size or checksum of the bytes differ from what was announced; nothing was stored."""
+
+    def __init__(self, field: str, declared: object, actual: object) -> None:
+        super().__init__(f"{field} is {actual}, declared {declared}")
+        self.field = field
+        self.declared = declared
+        self.actual = actual
+
+
+class StorageUnavailable(StorageError):
+    """The store did not answer, or refused to write; whether the write took effect is unknown."""

@@ -1,0 +1,292 @@
+"""The two ports and their optional capabilities. All semantics are in these docstrings; adapters do not repeat them.
+
+A capability is a class of its own that an adapter inherits when it can do it: ask with ``isinstance``. Every method
+may raise ``StorageUnavailable``; all methods may be called from several threads at once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage_adapters.query import ListQuery, Page
+from storage_adapters.records import BlobInfo, Change, FileRecord, SignedUrl, Tombstone, Usage
+
+
+class MetadataStore(ABC):
+    """Keeps one record per file. ``save`` and ``delete`` are atomic, durable when they return, and all or nothing.
+
+    One write moves the record, every index, the usage counters, the parity digest and the change feed together; a
+    process that dies at any moment leaves either all of it or none.
+    """
+
+    @abstractmethod
+    def get(self, file_id: str) -> FileRecord:
+        """Return the record as last saved.
+
+        Raises RecordDeleted when it was deleted, else RecordNotFound when there never was one.
+        """
+
+    @abstractmethod
+    def save(self, record: FileRecord, *, expected_revision: int, changed_at: int, event: str | None) -> FileRecord:
+        """Write the record if the stored revision is ``expected_revision`` (0 = there is none) and return it as stored.
+
+        The stored revision is ``expected_revision`` + 1, whatever ``record.revision`` says. ``event`` and
+        ``changed_at`` go into the change feed. Of several concurrent saves of one revision exactly one wins.
+
+        Raises RevisionConflict when the stored revision is another, the file does not exist (and the expected revision
+        is not 0), or the file was deleted: an id is never used again. Raises NameTaken (kind "alias" or "request_id")
+        when another file of the same owner bears the name; of several concurrent claims exactly one wins. A failed
+        save changes nothing.
+        """
+
+    @abstractmethod
+    def delete(
+        self, file_id: str, *, expected_revision: int, deleted_at: int, event: str | None, clean_after: int | None
+    ) -> Tombstone:
+        """Remove the record and all its index entries, leave a tombstone, free its alias and request id.
+
+        The tombstone's revision is ``expected_revision`` + 1. It keeps the parts, so that their blobs can be deleted
+        from ``clean_after`` on; with ``clean_after`` None the blobs are to be kept and the tombstone has no parts.
+
+        Raises RevisionConflict when the stored revision is another or there is no such file.
+        """
+
+    @abstractmethod
+    def find(self, query: ListQuery) -> Page:
+        """Return one page in the query's order; what the query means is said in ``storage_adapters.query``.
+
+        Work is bounded by ``query.scan_limit``: no call reads many more records than that, and a page that met the
+        limit ends early with a position to go on from. Walking the positions to the end returns each file that was not
+        changed meanwhile exactly once.
+        """
+
+    @abstractmethod
+    def usage(self, owner: str | None) -> Usage:
+        """Return the counters of one owner, or of all files. Costs the same however many files there are."""
+
+    @abstractmethod
+    def resolve(self, owner: str, kind: str, names: Sequence[str]) -> list[str | None]:
+        """Return, in order, the ids of the owner's files that bear these names, None where nobody does.
+
+        ``kind`` is "alias" or "request_id".
+        """
+
+    @abstractmethod
+    def unclean(self, *, now: int, limit: int, after: str = "") -> list[Tombstone]:
+        """Return tombstones that still name blobs and whose ``clean_after`` is not later than ``now``, by file id."""
+
+    @abstractmethod
+    def mark_clean(self, file_id: str) -> None:
+        """Forget the parts of a tombstone: their blobs are gone. Does nothing when there is no such tombstone."""
+
+    @abstractmethod
+    def ping(self) -> None:
+        """Return when the store can answer."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release connections and threads. A closed store is not used again; closing twice is harmless."""
+
+
+class SupportsChanges(ABC):
+    """An ordered, durable feed with one entry per write, and a place for its consumers' checkpoints.
+
+    Sequences are opaque; "" lies before the first change. Entries appear in the order of their sequences and never
+    behind one that a reader has already seen: a consumer that reads on from its last sequence misses nothing.
+    """
+
+    @abstractmethod
+    def changes(self, *, after: str, limit: int) -> list[Change]:
+        """Return up to ``limit`` changes behind the sequence ``after``, oldest first."""
+
+    @abstractmethod
+    def last_sequence(self) -> str:
+        """Return the sequence of the newest change, "" when there never was one."""
+
+    @abstractmethod
+    def checkpoint(self, consumer: str) -> str:
+        """Return where the consumer's checkpoint stands, "" when it has none."""
+
+    @abstractmethod
+    def move_checkpoint(self, consumer: str, *, expected: str, sequence: str) -> None:
+        """Move the checkpoint from ``expected`` to ``sequence``, durably.
+
+        Raises CheckpointConflict when it is not at ``expected``: somebody else consumes as well.
+        """
+
+    @abstractmethod
+    def trim_changes(self, *, limit: int) -> int:
+        """Drop up to ``limit`` changes that every checkpoint has passed; return how many. Without checkpoints, none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestBucket:
+    """Number of records in a parity bucket and the sums of both halves of their hashes (``codec.digest_halves``)."""
+
+    files: int = 0
+    high: int = 0
+    low: int = 0
+
+
+class SupportsDigest(ABC):
+    """A summary of all records, kept up to date by every write, by which two stores are compared without a scan."""
+
+    @abstractmethod
+    def digest(self) -> list[DigestBucket]:
+        """Return ``codec.DIGEST_BUCKETS`` buckets; equal lists mean equal records."""
+
+    @abstractmethod
+    def bucket_revisions(self, bucket: int) -> dict[str, int]:
+        """Return the revision of every file in one bucket, by file id."""
+
+
+class SupportsLeases(ABC):
+    """Named rights that at most one holder has at a time, so that one process of several does a job."""
+
+    @abstractmethod
+    def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:
+        """Take or prolong the lease; False when another holder has it and its time is not over at ``now``."""
+
+    @abstractmethod
+    def release_lease(self, name: str, *, holder: str) -> None:
+        """Give the lease back; does nothing when the holder does not have it."""
+
+
+class BlobWriter(ABC):
+    """A blob that is being written. Nothing is visible before ``commit``; a writer that is dropped leaves nothing."""
+
+    @abstractmethod
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append bytes; their checksums are computed on the way."""
+
+    @abstractmethod
+    def commit(self, *, declared: Mapping[str, object]) -> BlobInfo:
+        """Put the blob on stable storage under its key, then return what it is.
+
+        ``declared`` may hold ``size``, ``md5``, ``crc32c``, ``sha256`` (None = not declared).
+
+        Raises ChecksumMismatch when one of them differs, BlobExists when the key is taken (also when a concurrent
+        writer was faster); both leave nothing behind.
+        """
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Throw away what was written. Harmless after ``commit`` or twice."""
+
+
+class BlobStore(ABC):
+    """Keeps blobs by key in one bucket. A blob is written once, whole, and never changed."""
+
+    @property
+    @abstractmethod
+    def bucket(self) -> str:
+        """The name by which records and notifications refer to this store."""
+
+    @abstractmethod
+    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] = ()) -> BlobWriter:
+        """Begin to write a blob. Which ``checksums`` the store keeps besides these is its own affair.
+
+        Raises InvalidKey; raises BlobExists when the key is taken already.
+        """
+
+    @abstractmethod
+    def head(self, key: str) -> BlobInfo:
+        """Return what is known of the blob. Raises BlobNotFound or InvalidKey."""
+
+    @abstractmethod
+    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes in pieces of at most 1 MiB; a range past the end is cut. Raises BlobNotFound, InvalidKey."""
+
+    @abstractmethod
+    def delete(self, key: str) -> None:
+        """Remove the blob, durably. Does nothing when there is none. Raises InvalidKey."""
+
+    @abstractmethod
+    def ping(self) -> None:
+        """Return when the store can take a write."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release what is open. Closing twice is harmless."""
+
+    def put(
+        self,
+        key: str,
+        pieces: Iterable[bytes],
+        *,
+        content_type: str,
+        now: int,
+        declared: Mapping[str, object] | None = None,
+    ) -> BlobInfo:
+        """Write a whole blob from an iterable; errors as ``writer`` and ``BlobWriter.commit``."""
+        wanted = declared or {}
+        names = [name for name in ("md5", "crc32c", "sha256") if wanted.get(name)]
+        writer = self.writer(key, content_type=content_type, now=now, checksums=names)
+        try:
+            for piece in pieces:
+                writer.write(piece)
+            return writer.commit(declared=wanted)
+        finally:
+            writer.abort()
+
+
+class SupportsSignedUrls(ABC):
+    """Lets somebody without credentials make one request by a URL that expires."""
+
+    @abstractmethod
+    def sign(
+        self,
+        method: str,
+        key: str,
+        *,
+        expires_at: int,
+        content_type: str | None = None,
+        size: int | None = None,
+        filename: str | None = None,
+    ) -> SignedUrl:
+        """Sign a PUT, GET or HEAD of the key.
+
+        A PUT is bound to ``content_type`` and ``size``; a GET with ``filename`` is answered as an attachment of that
+        name (RFC 6266). The caller sends ``SignedUrl.headers`` as they are. Raises InvalidKey.
+        """
+
+
+class SupportsPublicUrls(ABC):
+    """Has URLs that need no signature; whoever serves them lets through what is public or unlisted."""
+
+    @abstractmethod
+    def public_url(self, key: str) -> str:
+        """Return the URL of the key, the same for ever. Raises InvalidKey."""
+
+
+class SupportsCopy(ABC):
+    """Copies a blob without moving its bytes through the caller."""
+
+    @abstractmethod
+    def copy(self, source: str, target: str, *, now: int) -> BlobInfo:
+        """Make ``target`` a blob of the same content. Raises BlobNotFound, BlobExists, InvalidKey."""
+
+
+class SupportsLocalFiles(ABC):
+    """Keeps blobs as files of this machine, so that a server may send them with sendfile(2)."""
+
+    @abstractmethod
+    def local_path(self, key: str) -> Path:
+        """Return the file that holds the blob's bytes; for reading only. Raises BlobNotFound, InvalidKey."""
+
+
+METADATA_CAPABILITIES = (SupportsChanges, SupportsDigest, SupportsLeases)
+BLOB_CAPABILITIES = (SupportsSignedUrls, SupportsPublicUrls, SupportsCopy, SupportsLocalFiles)
+
+
+def capabilities(store: object) -> list[str]:
+    """Name what a store can do beyond its port, computed from its class: "signed urls", "copy"."""
+    names = []
+    for capability in METADATA_CAPABILITIES + BLOB_CAPABILITIES:
+        if isinstance(store, capability):
+            words = "".join(f" {c.lower()}" if c.isupper() else c for c in capability.__name__)
+            names.append(words.replace("supports", "", 1).strip())
+    return names

@@ -1,0 +1,1 @@
+"""Metadata stores, one module or package each; opened by URL through ``storage_adapters.registry``."""

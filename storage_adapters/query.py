@@ -1,0 +1,231 @@
+"""The meaning of a list query, once for all stores: fields, operators, sort order, scopes. Pure.
+
+A store may answer from any index it likes as long as the answer is what these functions say.
+
+1. The order is by ``sort_value``; files without one come last in both directions; ties break by ``file_id`` in the
+   direction of the order.
+2. Text sorts by the code points of its folded form (NFKC, case-folded), which is also the order of its UTF-8 bytes.
+3. ``eq ne in gt gte lt lte`` compare exact values; ``prefix``, ``contains`` and the search compare folded text.
+4. A missing value matches ``exists: false`` and ``empty: true`` and nothing else.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from storage_adapters.records import Access, FileRecord, FileStatus
+
+
+class Kind(StrEnum):
+    """The type of a filterable field."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    TAGS = "tags"
+
+
+FIELDS: dict[str, Kind] = {
+    "file_id": Kind.TEXT,
+    "owner": Kind.TEXT,
+    "name": Kind.TEXT,
+    "alias": Kind.TEXT,
+    "description": Kind.TEXT,
+    "website": Kind.TEXT,
+    "content_type": Kind.TEXT,
+    "status": Kind.TEXT,
+    "access": Kind.TEXT,
+    "parent_id": Kind.TEXT,
+    "size": Kind.INTEGER,
+    "parts": Kind.INTEGER,
+    "created_at": Kind.INTEGER,
+    "uploaded_at": Kind.INTEGER,
+    "processed_at": Kind.INTEGER,
+    "expires_at": Kind.INTEGER,
+    "temporary": Kind.BOOLEAN,
+    "immutable": Kind.BOOLEAN,
+    "tags": Kind.TAGS,
+}
+
+ORDERED_OPERATORS = frozenset({"gt", "gte", "lt", "lte"})
+OPERATORS: dict[Kind, frozenset[str]] = {
+    Kind.TEXT: frozenset({"eq", "ne", "in", "prefix", "contains", "exists", "empty"}) | ORDERED_OPERATORS,
+    Kind.INTEGER: frozenset({"eq", "ne", "in", "exists", "empty"}) | ORDERED_OPERATORS,
+    Kind.BOOLEAN: frozenset({"eq", "ne", "in", "exists", "empty"}),
+    Kind.TAGS: frozenset({"contains", "exists", "empty"}),
+}
+
+SORT_FIELDS = ("created_at", "uploaded_at", "processed_at", "expires_at", "name", "size")
+
+SortValue = int | str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """``field op value``; the value has the type that the field and the operator call for."""
+
+    field: str
+    op: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """A place between two files in a given order: behind the file with this value and id."""
+
+    value: SortValue
+    file_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListQuery:
+    """One page of files.
+
+    ``owner`` None means all owners; ``public_only`` keeps ``publicly_listed`` files; all other restrictions are
+    joined by AND. ``limit`` bounds the files returned, ``scan_limit`` the files looked at.
+    """
+
+    owner: str | None = None
+    public_only: bool = False
+    access: Access | None = None
+    status: FileStatus | None = None
+    tags: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    search: str | None = None
+    order_by: str = "uploaded_at"
+    descending: bool = True
+    limit: int = 20
+    after: Position | None = None
+    scan_limit: int = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Files in order, and where to go on; ``next_position`` None means that there are no more.
+
+    A page may hold fewer files than asked for, even none, and still have a next position: the scan limit was met.
+    """
+
+    records: tuple[FileRecord, ...]
+    next_position: Position | None
+
+
+def fold(text: str) -> str:
+    """Make the form in which text is compared and sorted without regard to case or compatibility variants."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def field_value(record: FileRecord, field: str) -> Any:
+    """The value of a filterable field, None when missing."""
+    match field:
+        case "parts":
+            return len(record.parts)
+        case "description" | "website":
+            value = record.meta.get(field)
+            return value if isinstance(value, str) else None
+        case _:
+            return getattr(record, field)
+
+
+def sort_value(record: FileRecord, field: str) -> SortValue:
+    """The value by which a record sorts: an integer, folded text, or None when missing."""
+    value: SortValue = field_value(record, field)
+    return fold(value) if isinstance(value, str) else value
+
+
+def sort_key(value: SortValue, file_id: str, *, descending: bool) -> tuple[bool, Any, str]:
+    """Key for Python's sort, in the direction of the order: use with ``reverse=descending``."""
+    missing = value is None
+    return (not missing if descending else missing, 0 if missing else value, file_id)
+
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": lambda actual, wanted: actual == wanted,
+    "ne": lambda actual, wanted: actual != wanted,
+    "gt": lambda actual, wanted: actual > wanted,
+    "gte": lambda actual, wanted: actual >= wanted,
+    "lt": lambda actual, wanted: actual < wanted,
+    "lte": lambda actual, wanted: actual <= wanted,
+    "in": lambda actual, wanted: actual in wanted,
+    "prefix": lambda actual, wanted: fold(actual).startswith(fold(wanted)),
+}
+
+
+def satisfies(record: FileRecord, condition: Condition) -> bool:
+    """Whether one condition holds for the record."""
+    actual = field_value(record, condition.field)
+    if condition.op == "exists":
+        return (actual is not None) is condition.value
+    if condition.op == "empty":
+        return (actual is None or actual in ("", ())) is condition.value
+    if actual is None:
+        return False
+    if condition.op == "contains":
+        if isinstance(actual, tuple):
+            return condition.value in actual
+        return fold(condition.value) in fold(actual)
+    return _COMPARE[condition.op](actual, condition.value)
+
+
+def found_by(record: FileRecord, search: str) -> bool:
+    """Whether every word of the search occurs in the name, alias, description or a tag."""
+    description = field_value(record, "description") or ""
+    text = fold("\n".join((record.name, record.alias or "", description, *record.tags)))
+    return all(word in text for word in fold(search).split())
+
+
+def matches(record: FileRecord, query: ListQuery) -> bool:
+    """Whether the record belongs to the answer, order and position apart."""
+    return (
+        (query.owner is None or record.owner == query.owner)
+        and (not query.public_only or record.publicly_listed)
+        and (query.access is None or record.access is query.access)
+        and (query.status is None or record.status is query.status)
+        and all(tag in record.tags for tag in query.tags)
+        and all(satisfies(record, condition) for condition in query.conditions)
+        and (query.search is None or found_by(record, query.search))
+    )
+
+
+def is_after(record: FileRecord, query: ListQuery) -> bool:
+    """Whether the record comes behind the query's position in its order."""
+    if query.after is None:
+        return True
+    mine = sort_key(sort_value(record, query.order_by), record.file_id, descending=query.descending)
+    place = sort_key(query.after.value, query.after.file_id, descending=query.descending)
+    return mine < place if query.descending else mine > place
+
+
+def position_of(record: FileRecord, order_by: str) -> Position:
+    """The place directly behind this record."""
+    return Position(value=sort_value(record, order_by), file_id=record.file_id)
+
+
+def scopes(record: FileRecord) -> Iterator[tuple[str, ...]]:
+    """The ordered sets a record stands in. A store with sorted indexes keeps one per scope and sort field.
+
+    Unfinished files have a scope per status, so that a worker finds its work without a scan.
+    """
+    yield ("all",)
+    yield ("owner", record.owner)
+    yield from (("owner-tag", record.owner, tag) for tag in record.tags)
+    if record.publicly_listed:
+        yield ("public",)
+        yield from (("public-tag", tag) for tag in record.tags)
+    if record.status is not FileStatus.PROCESSED:
+        yield ("status", record.status.value)
+
+
+def candidate_scopes(query: ListQuery) -> list[tuple[str, ...]]:
+    """The scopes that each hold every answer of the query, so that a store can read the smallest of them."""
+    if query.status is not None and query.status is not FileStatus.PROCESSED and query.owner is None:
+        return [("status", query.status.value)]
+    if query.owner is not None:
+        return [("owner-tag", query.owner, tag) for tag in query.tags] or [("owner", query.owner)]
+    if query.public_only:
+        return [("public-tag", tag) for tag in query.tags] or [("public",)]
+    return [("all",)]

@@ -1,0 +1,192 @@
+"""What is stored: one immutable record per file, and the values it is made of. No I/O, no rules.
+
+Times are integer milliseconds since the epoch (UTC) and end in ``_at``; sizes are bytes; checksums are lower-case hex.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+JSON = dict[str, Any]
+
+
+class FileStatus(StrEnum):
+    """Where a file stands in its life; only ``files_service.domain.lifecycle`` moves it."""
+
+    PENDING = "pending"
+    UPLOADED = "uploaded"
+    PROCESSING = "processing"
+    PROCESSED = "processed"
+    FAILED = "failed"
+
+
+class Access(StrEnum):
+    """Who may read a file: owner only, owner and grantees, whoever has the link, everyone."""
+
+    PRIVATE = "private"
+    SHARED = "shared"
+    UNLISTED = "unlisted"
+    PUBLIC = "public"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One blob of a file. Sizes and checksums are as declared until ``received_at`` is set, then as stored."""
+
+    part_id: str
+    type: str
+    content_type: str
+    size: int
+    bucket: str
+    key: str
+    md5: str | None = None
+    crc32c: str | None = None
+    sha256: str | None = None
+    generation: str | None = None
+    received_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right of one worker to process the file, until a time."""
+
+    worker: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why the last processing failed, and how many attempts have failed so far."""
+
+    code: str
+    message: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """All that is known of a file. Every change makes a new record with the next ``revision``.
+
+    ``revision`` counts saves from 1; 0 means "never saved". ``request_id`` and ``alias`` are unique per owner.
+    """
+
+    file_id: str
+    owner: str
+    name: str
+    created_at: int
+    parts: tuple[Part, ...]
+    size: int
+    content_type: str
+    status: FileStatus = FileStatus.PENDING
+    access: Access = Access.PRIVATE
+    grantees: tuple[str, ...] = ()
+    alias: str | None = None
+    tags: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    temporary: bool = False
+    immutable: bool = False
+    expires_at: int | None = None
+    upload_expires_at: int | None = None
+    uploaded_at: int | None = None
+    processed_at: int | None = None
+    error: Failure | None = None
+    lease: Lease | None = None
+    request_id: str | None = None
+    parent_id: str | None = None
+    post_action: Mapping[str, Any] | None = None
+    revision: int = 0
+
+    @property
+    def missing_parts(self) -> tuple[Part, ...]:
+        """The parts whose bytes have not been seen in the blob store yet."""
+        return tuple(part for part in self.parts if part.received_at is None)
+
+    @property
+    def publicly_listed(self) -> bool:
+        """Whether the file stands in public lists: public, finished once, and not temporary."""
+        return self.access is Access.PUBLIC and self.processed_at is not None and not self.temporary
+
+    @property
+    def change_token(self) -> str:
+        """Names the write that made this revision; also the id of the event that announces it."""
+        return f"{self.file_id}:{self.revision}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """What is left of a deleted file: its last revision, and the blobs that are still to be deleted.
+
+    ``parts`` is emptied by ``MetadataStore.mark_clean``. ``clean_after`` is the time from which the blobs may be
+    deleted for good: an upload URL handed out before the deletion can bring bytes until then.
+    """
+
+    file_id: str
+    owner: str
+    revision: int
+    deleted_at: int
+    clean_after: int
+    parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One entry of the change feed: what a single ``save`` or ``delete`` did.
+
+    ``record`` is the record as that write left it; of a deletion, the last record with the deletion's revision.
+    ``event`` is the name to announce, or None when the change is nobody else's business (a renewed lease).
+    """
+
+    sequence: str
+    file_id: str
+    revision: int
+    deleted: bool
+    event: str | None
+    record: FileRecord
+    changed_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """A number of files and the sum of their sizes in bytes."""
+
+    files: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """How much an owner (or everybody) holds; keys without files are absent."""
+
+    total: Tally = Tally()
+    by_access: Mapping[str, Tally] = field(default_factory=dict)
+    by_content_type: Mapping[str, Tally] = field(default_factory=dict)
+    by_status: Mapping[str, Tally] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobInfo:
+    """A stored blob: where it is, how long, and which checksums the store vouches for (hex; None = unknown)."""
+
+    bucket: str
+    key: str
+    size: int
+    content_type: str
+    created_at: int
+    generation: str
+    md5: str | None = None
+    crc32c: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedUrl:
+    """A request that the holder may make until ``expires_at``; the headers are part of what was signed."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    expires_at: int
+    protocol: str = "put"

@@ -1,0 +1,55 @@
+"""Opens stores by URL. Adapters are imported when first asked for, so that nobody pays for a client library unused."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from storage_adapters.interfaces import BlobStore, MetadataStore
+
+METADATA_STORES = {
+    "memory": "storage_adapters.metadata.memory:MemoryMetadataStore",
+    "sqlite": "storage_adapters.metadata.sqlite:SqliteMetadataStore",
+}
+BLOB_STORES = {
+    "memory": "storage_adapters.blobs.memory:MemoryBlobStore",
+    "file": "storage_adapters.blobs.local:LocalBlobStore",
+}
+
+
+class UnknownStore(ValueError):
+    """No adapter answers to the URL's scheme, or the URL is not one that the adapter takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobOptions:
+    """What a blob store needs beyond its URL: the secret it signs with and the base of the URLs it hands out."""
+
+    signing_key: bytes = b""
+    public_url: str = ""
+
+
+def open_metadata_store(url: str) -> MetadataStore:
+    """Open the metadata store of a URL: ``sqlite:///data/files.db``, ``memory://``.
+
+    Raises UnknownStore for a URL that no adapter takes and StorageUnavailable when the store does not answer.
+    """
+    return cast(MetadataStore, _adapter(url, METADATA_STORES).from_url(url))
+
+
+def open_blob_store(url: str, options: BlobOptions) -> BlobStore:
+    """Open the blob store of a URL: ``file:///srv/files``, ``memory://``. Raises as ``open_metadata_store``."""
+    return cast(BlobStore, _adapter(url, BLOB_STORES).from_url(url, options))
+
+
+def _adapter(url: str, stores: dict[str, str]) -> Any:
+    scheme = urlsplit(url).scheme
+    if scheme not in stores:
+        near = difflib.get_close_matches(scheme, stores, n=1)
+        hint = f"did you mean {near[0]}://?" if near else f"known are {', '.join(f'{s}://' for s in stores)}"
+        raise UnknownStore(f"no store for {scheme or 'a URL without a scheme'}: {hint}")
+    module, _, name = stores[scheme].partition(":")
+    return getattr(import_module(module), name)

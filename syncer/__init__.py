@@ -1,0 +1,1 @@
+"""Copies the primary store to a second one. Not built yet."""
