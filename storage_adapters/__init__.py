@@ -35,6 +35,7 @@ from storage_adapters.interfaces import (
     SupportsLocalFiles,
     SupportsPublicUrls,
     SupportsSignedUrls,
+    VerifiesSignedUrls,
     capabilities,
 )
 from storage_adapters.query import (
@@ -58,6 +59,7 @@ from storage_adapters.records import (
     Failure,
     FileRecord,
     FileStatus,
+    Grant,
     Lease,
     Part,
     SignedUrl,
@@ -97,6 +99,7 @@ __all__ = [
     "Failure",
     "FileRecord",
     "FileStatus",
+    "Grant",
     "InvalidKey",
     "InvalidSignature",
     "Kind",
@@ -125,6 +128,7 @@ __all__ = [
     "Tombstone",
     "UnknownStore",
     "Usage",
+    "VerifiesSignedUrls",
     "capabilities",
     "digest_bucket",
     "digest_halves",

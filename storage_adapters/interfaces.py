@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage_adapters.query import ListQuery, Page
-from storage_adapters.records import BlobInfo, Change, FileRecord, SignedUrl, Tombstone, Usage
+from storage_adapters.records import BlobInfo, Change, FileRecord, Grant, SignedUrl, Tombstone, Usage
 
 
 class MetadataStore(ABC):
@@ -254,8 +254,22 @@ class SupportsSignedUrls(ABC):
         """
 
 
+class VerifiesSignedUrls(ABC):
+    """Signed URLs that our own gateway serves: it asks the store whether a request is one that was signed."""
+
+    @abstractmethod
+    def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:
+        """Return what the URL's query parameters grant at ``now``.
+
+        A URL signed for GET admits HEAD as well; every other method only itself. Raises InvalidSignature when
+        anything was altered, added, repeated or left out, when the URL has expired (``now`` >= its ``expires_at``),
+        or when it was signed for another key or method. That a PUT has the granted content type and size is the
+        caller's to check.
+        """
+
+
 class SupportsPublicUrls(ABC):
-    """Has URLs that need no signature; whoever serves them lets through what is public or unlisted."""
+    """Has URLs that need no signature; whoever serves them lets through what is public."""
 
     @abstractmethod
     def public_url(self, key: str) -> str:

@@ -190,3 +190,15 @@ class SignedUrl:
     headers: Mapping[str, str]
     expires_at: int
     protocol: str = "put"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What a signed URL allows: a request of ``method`` for the key, a PUT only with this content type and size."""
+
+    method: str
+    key: str
+    expires_at: int
+    content_type: str | None = None
+    size: int | None = None
+    filename: str | None = None

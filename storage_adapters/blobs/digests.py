@@ -1,0 +1,58 @@
+"""Size and checksums of bytes that pass by. No I/O."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import google_crc32c
+
+from storage_adapters.errors import ChecksumMismatch
+
+CHECKSUMS = ("md5", "crc32c", "sha256")
+ALWAYS = ("crc32c", "sha256")
+
+
+class Digests:
+    """Counts and hashes; SHA-256 and CRC32C always, MD5 when asked for."""
+
+    def __init__(self, checksums: Iterable[str] = ()) -> None:
+        self.size = 0
+        wanted = {*checksums, *ALWAYS}
+        unknown = wanted.difference(CHECKSUMS)
+        if unknown:
+            raise ValueError(f"no such checksum: {', '.join(sorted(unknown))}")
+        self._crc32c = 0
+        self._sha256 = hashlib.sha256()
+        self._md5 = hashlib.md5(usedforsecurity=False) if "md5" in wanted else None
+
+    def update(self, data: bytes | bytearray | memoryview) -> None:
+        """Take in the next bytes; the hashes let other threads run meanwhile."""
+        self._sha256.update(data)
+        if self._md5 is not None:
+            self._md5.update(data)
+        # The extension takes bytes alone; for bytes this makes no copy.
+        self._crc32c = google_crc32c.extend(self._crc32c, bytes(data))
+        self.size += data.nbytes if isinstance(data, memoryview) else len(data)
+
+    def checksums(self) -> dict[str, str | None]:
+        """The checksums so far in lower-case hex, None for those that are not computed."""
+        return {
+            "md5": None if self._md5 is None else self._md5.hexdigest(),
+            "crc32c": f"{self._crc32c:08x}",
+            "sha256": self._sha256.hexdigest(),
+        }
+
+    def check(self, declared: Mapping[str, object]) -> None:
+        """Compare with what was declared (None = not declared). Raises ChecksumMismatch.
+
+        To declare what is not known or not computed is the caller's mistake: ValueError.
+        """
+        actual: dict[str, object] = {"size": self.size, **self.checksums()}
+        for field, value in declared.items():
+            if value is None:
+                continue
+            if actual.get(field) is None:
+                raise ValueError(f"{field} was declared but is not computed")
+            if (value.lower() if isinstance(value, str) else value) != actual[field]:
+                raise ChecksumMismatch(field, value, actual[field])

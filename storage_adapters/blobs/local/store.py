@@ -1,0 +1,245 @@
+"""Blobs as files of this machine.
+
+URL: ``file:///absolute/folder[?bucket=NAME]`` or ``file:folder`` relative to the working directory.
+
+``blobs/SEGMENT/…/SEGMENT.blob/`` holds one blob: its ``content`` and an ``info.json``. The folder is complete and on
+stable storage before one rename puts it there, and a folder cannot be renamed onto another that holds something: that
+is what writes a blob once. No segment of a key has a dot, so ``.blob`` keeps ``a`` and ``a/b`` apart. ``tmp/`` holds
+what is unfinished, see ``workspace``. No store of this kind may be shared by file systems without flock(2).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import orjson
+
+from storage_adapters.blobs.digests import Digests
+from storage_adapters.blobs.keys import check_key
+from storage_adapters.blobs.local import disk
+from storage_adapters.blobs.local.workspace import Workspace
+from storage_adapters.blobs.local.writer import CONTENT, INFO, LocalBlobWriter
+from storage_adapters.blobs.signing import UrlSigner
+from storage_adapters.codec import blob_info_from_document, blob_info_to_document
+from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable
+from storage_adapters.interfaces import (
+    BlobStore,
+    BlobWriter,
+    SupportsCopy,
+    SupportsLocalFiles,
+    SupportsPublicUrls,
+    SupportsSignedUrls,
+    VerifiesSignedUrls,
+)
+from storage_adapters.records import BlobInfo, Grant, SignedUrl
+from storage_adapters.registry import BlobOptions, UnknownStore
+
+PIECE = 1024 * 1024
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,63}")
+_ATTEMPTS = 100
+
+
+class LocalBlobStore(
+    BlobStore, SupportsSignedUrls, VerifiesSignedUrls, SupportsPublicUrls, SupportsCopy, SupportsLocalFiles
+):
+    """Keeps blobs under one folder, which several threads and processes may use at once."""
+
+    def __init__(self, root: Path, *, signing_key: bytes, public_url: str, bucket: str = "local") -> None:
+        self._bucket = bucket
+        self._signer = UrlSigner(signing_key, public_url)
+        self._blobs = root / "blobs"
+        with disk.os_errors_as_unavailable():
+            disk.make_folder(self._blobs)
+            disk.make_folder(root / "tmp")
+            disk.sync_folder(root)
+            self._workspace = Workspace(root / "tmp")
+            self._workspace.sweep()
+
+    @classmethod
+    def from_url(cls, url: str, options: BlobOptions) -> Self:
+        """Open by ``file:///absolute/folder[?bucket=NAME]``; the folder is made when it is missing."""
+        parts = urlsplit(url)
+        query = parse_qs(parts.query, keep_blank_values=True)
+        buckets = query.pop("bucket", ["local"])
+        if parts.netloc not in ("", "localhost"):
+            raise UnknownStore(f"{url} names the host {parts.netloc}; write file:///absolute/folder or file:folder")
+        if parts.path in ("", "/") or "\0" in unquote(parts.path):
+            raise UnknownStore(f"{url} names no folder for blobs")
+        if parts.fragment or query:
+            raise UnknownStore(f"{url} has more than a folder and a bucket; write # and ? in names as %23 and %3F")
+        if len(buckets) != 1 or _BUCKET.fullmatch(buckets[0]) is None:
+            raise UnknownStore(f"{url} names no bucket of up to 63 letters, digits, dots, - and _")
+        root = Path(unquote(parts.path)).absolute()
+        return cls(root, signing_key=options.signing_key, public_url=options.public_url, bucket=buckets[0])
+
+    @property
+    def bucket(self) -> str:
+        return self._bucket
+
+    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] = ()) -> BlobWriter:
+        digests = Digests(checksums)
+        self._require_free(key)
+        return LocalBlobWriter(
+            self._workspace.fresh_path(),
+            self._publish,
+            bucket=self._bucket,
+            key=key,
+            content_type=content_type,
+            now=now,
+            digests=digests,
+        )
+
+    def head(self, key: str) -> BlobInfo:
+        return self._read_info(self._folder(key) / INFO, key)
+
+    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        if offset < 0 or (length is not None and length < 0):
+            raise ValueError("offset and length are not negative")
+        pieces = self._pieces(self._folder(key) / CONTENT, key, offset, length)
+        # The first step only opens the file: a missing blob is reported here, and not when bytes are expected.
+        next(pieces)
+        return pieces
+
+    def delete(self, key: str) -> None:
+        folder = self._folder(key)
+        rubbish = self._workspace.fresh_path()
+        with disk.os_errors_as_unavailable():
+            with suppress(FileNotFoundError):
+                folder.rename(rubbish)
+            # Also when nothing was there: who removed it may have died before it was on stable storage.
+            disk.sync_chain(folder.parent, self._blobs)
+            disk.remove_tree(rubbish)
+            self._remove_empty(folder.parent)
+
+    def ping(self) -> None:
+        path = self._workspace.fresh_path()
+        with disk.os_errors_as_unavailable():
+            try:
+                disk.write_file(path, b"ping")
+            finally:
+                path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        with disk.os_errors_as_unavailable():
+            self._workspace.close()
+
+    def copy(self, source: str, target: str, *, now: int) -> BlobInfo:
+        check_key(target)
+        origin = self.head(source)
+        self._require_free(target)
+        info = replace(origin, bucket=self._bucket, key=target, created_at=now, generation=secrets.token_hex(8))
+        folder = self._workspace.fresh_path()
+        with disk.os_errors_as_unavailable():
+            try:
+                folder.mkdir(mode=disk.FOLDER_MODE)
+                try:
+                    disk.link_or_copy(self._folder(source) / CONTENT, folder / CONTENT)
+                except FileNotFoundError:
+                    raise BlobNotFound(f"no blob {source}") from None
+                if self.head(source).generation != origin.generation:
+                    raise BlobNotFound(f"blob {source} was deleted")
+                disk.write_file(folder / INFO, blob_info_to_document(info))
+                disk.sync_folder(folder)
+                self._publish(folder, info)
+            finally:
+                disk.remove_tree(folder)
+        return info
+
+    def local_path(self, key: str) -> Path:
+        path = self._folder(key) / CONTENT
+        with disk.os_errors_as_unavailable():
+            if not path.is_file():
+                raise BlobNotFound(f"no blob {key}")
+        return path
+
+    def sign(
+        self,
+        method: str,
+        key: str,
+        *,
+        expires_at: int,
+        content_type: str | None = None,
+        size: int | None = None,
+        filename: str | None = None,
+    ) -> SignedUrl:
+        return self._signer.sign(
+            method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename
+        )
+
+    def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:
+        return self._signer.verify(method, key, params, now=now)
+
+    def public_url(self, key: str) -> str:
+        return self._signer.public_url(key)
+
+    def _folder(self, key: str) -> Path:
+        return self._blobs / f"{check_key(key)}.blob"
+
+    def _require_free(self, key: str) -> None:
+        with suppress(BlobNotFound):
+            raise BlobExists(self.head(key))
+
+    def _publish(self, folder: Path, info: BlobInfo) -> None:
+        """Rename the finished folder to its place, on stable storage. Raises BlobExists when the place is taken."""
+        place = self._folder(info.key)
+        for _ in range(_ATTEMPTS):
+            try:
+                place.parent.mkdir(mode=disk.FOLDER_MODE, parents=True, exist_ok=True)
+                folder.rename(place)
+            except FileNotFoundError:
+                # A concurrent delete has just removed a folder above it as empty.
+                continue
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                # The winner may have died before this was on stable storage, and its blob be taken for ours.
+                disk.sync_chain(place.parent, self._blobs)
+                self._require_free(info.key)
+            else:
+                disk.sync_chain(place.parent, self._blobs)
+                return
+        raise StorageUnavailable(f"no place could be made for blob {info.key}")
+
+    def _remove_empty(self, folder: Path) -> None:
+        """Remove the folders above a deleted blob as far as they are empty; a writer that needs one makes it again."""
+        while folder != self._blobs:
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+            folder = folder.parent
+
+    def _read_info(self, path: Path, key: str) -> BlobInfo:
+        with disk.os_errors_as_unavailable():
+            try:
+                return blob_info_from_document(path.read_bytes())
+            except FileNotFoundError:
+                raise BlobNotFound(f"no blob {key}") from None
+            except (orjson.JSONDecodeError, TypeError) as error:
+                raise StorageUnavailable(f"the description of blob {key} is damaged") from error
+
+    def _pieces(self, path: Path, key: str, offset: int, length: int | None) -> Iterator[bytes]:
+        with disk.os_errors_as_unavailable():
+            try:
+                file = path.open("rb", buffering=0)
+            except FileNotFoundError:
+                raise BlobNotFound(f"no blob {key}") from None
+            with file:
+                yield b""
+                place = offset
+                end = os.fstat(file.fileno()).st_size if length is None else offset + length
+                while place < end:
+                    piece = os.pread(file.fileno(), min(PIECE, end - place), place)
+                    if not piece:
+                        return
+                    yield piece
+                    place += len(piece)

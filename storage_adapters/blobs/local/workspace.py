@@ -1,0 +1,81 @@
+"""The place of unfinished things: blobs being written, blobs being removed. What a dead process left is swept.
+
+Each open store has one folder of its own, ``NAME/``, and beside it a file ``NAME.lock`` that it holds locked
+(flock(2)) while it lives. Rules, by which processes never sweep each other's work:
+
+1. The lock file is there, and locked, before the folder is made; it is removed after the folder.
+2. Who can lock ``NAME.lock`` may remove ``NAME/``: its owner is dead. The kernel frees the lock of a process that dies
+   in any way, also when process ids mean nothing because the processes live in different containers.
+3. Who has just locked a file looks whether it is still there under its name, else a sweeper took it for dead.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from storage_adapters.blobs.local.disk import FILE_MODE, FOLDER_MODE, remove_tree
+
+
+class Workspace:
+    """A folder of this process's own under ``root``, on the same file system as the blobs."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = -1
+        while self._lock < 0:
+            self._folder = root / secrets.token_hex(8)
+            self._lock = _lock_file(self._lock_path, create=True)
+        self._folder.mkdir(mode=FOLDER_MODE)
+
+    @property
+    def _lock_path(self) -> Path:
+        return self._folder.with_suffix(".lock")
+
+    def fresh_path(self) -> Path:
+        """A path in the folder at which nothing is."""
+        return self._folder / secrets.token_hex(8)
+
+    def sweep(self) -> None:
+        """Remove what processes that are no more have left."""
+        for path in list(self._root.iterdir()):
+            if path.suffix == ".lock":
+                self._sweep_one(path)
+            elif not path.with_suffix(".lock").exists():
+                remove_tree(path)
+
+    def close(self) -> None:
+        """Remove the folder and give up the lock."""
+        if self._lock < 0:
+            return
+        remove_tree(self._folder)
+        self._lock_path.unlink(missing_ok=True)
+        os.close(self._lock)
+        self._lock = -1
+
+    def _sweep_one(self, path: Path) -> None:
+        descriptor = _lock_file(path, create=False)
+        if descriptor < 0:
+            return
+        try:
+            remove_tree(path.with_suffix(""))
+            path.unlink(missing_ok=True)
+        finally:
+            os.close(descriptor)
+
+
+def _lock_file(path: Path, *, create: bool) -> int:
+    """Open and lock a file; -1 when it is locked by another or is no more."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0), FILE_MODE)
+    except FileNotFoundError:
+        return -1
+    with suppress(BlockingIOError, FileNotFoundError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.stat().st_ino == os.fstat(descriptor).st_ino:
+            return descriptor
+    os.close(descriptor)
+    return -1

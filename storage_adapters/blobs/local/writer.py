@@ -1,0 +1,123 @@
+"""Writes one blob: content and description in a folder of their own, published by a single rename."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Lock
+
+from storage_adapters.blobs.digests import Digests
+from storage_adapters.blobs.local import disk
+from storage_adapters.codec import blob_info_to_document
+from storage_adapters.interfaces import BlobWriter
+from storage_adapters.records import BlobInfo
+
+CONTENT = "content"
+INFO = "info.json"
+WRITEBACK_BYTES = 8 * 1024 * 1024
+
+
+class LocalBlobWriter(BlobWriter):
+    """Hashes and writes in the calling thread. ``publish`` moves the finished folder to its place, or says who has it.
+
+    The lock makes ``abort`` wait for a ``write`` in another thread: the descriptor of a file that is closed under a
+    writer may by then belong to another blob.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        publish: Callable[[Path, BlobInfo], None],
+        *,
+        bucket: str,
+        key: str,
+        content_type: str,
+        now: int,
+        digests: Digests,
+    ) -> None:
+        self._folder = folder
+        self._publish = publish
+        self._bucket = bucket
+        self._key = key
+        self._content_type = content_type
+        self._now = now
+        self._digests = digests
+        self._lock = Lock()
+        self._flushed = 0
+        self._descriptor = -1
+        with self._discarding_on_error(), disk.os_errors_as_unavailable():
+            folder.mkdir(mode=disk.FOLDER_MODE)
+            self._descriptor = disk.create_file(folder / CONTENT)
+
+    def __del__(self) -> None:
+        self.abort()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        with self._lock:
+            self._require_open()
+            with self._discarding_on_error(), disk.os_errors_as_unavailable():
+                disk.write_all(self._descriptor, data)
+                self._digests.update(data)
+                if self._digests.size - self._flushed >= WRITEBACK_BYTES:
+                    self._start_writeback()
+
+    def commit(self, *, declared: Mapping[str, object]) -> BlobInfo:
+        with self._lock:
+            self._require_open()
+            with self._discarding_on_error():
+                self._digests.check(declared)
+                info = BlobInfo(
+                    bucket=self._bucket,
+                    key=self._key,
+                    size=self._digests.size,
+                    content_type=self._content_type,
+                    created_at=self._now,
+                    generation=secrets.token_hex(8),
+                    **self._digests.checksums(),
+                )
+                with disk.os_errors_as_unavailable():
+                    os.fsync(self._descriptor)
+                    self._close()
+                    disk.write_file(self._folder / INFO, blob_info_to_document(info))
+                    disk.sync_folder(self._folder)
+                    self._publish(self._folder, info)
+            return info
+
+    def abort(self) -> None:
+        with self._lock:
+            if self._descriptor >= 0:
+                self._discard()
+
+    def _require_open(self) -> None:
+        if self._descriptor < 0:
+            raise ValueError("the writer is closed")
+
+    def _start_writeback(self) -> None:
+        # On Linux the advice starts writing the dirty pages of the range without waiting for it, and drops only clean
+        # ones: the fsync at the end finds little left to do, and a big upload does not fill the memory with dirt.
+        size = self._digests.size
+        os.posix_fadvise(self._descriptor, self._flushed, size - self._flushed, os.POSIX_FADV_DONTNEED)
+        self._flushed = size
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        os.close(descriptor)
+
+    def _discard(self) -> None:
+        # What cannot be removed now is swept when this process is no more.
+        with suppress(OSError):
+            if self._descriptor >= 0:
+                self._close()
+        with suppress(OSError):
+            disk.remove_tree(self._folder)
+
+    @contextmanager
+    def _discarding_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._discard()
+            raise

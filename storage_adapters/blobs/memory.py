@@ -1,0 +1,161 @@
+"""Blobs in the memory of one process, for tests: a verified fake that earns the contract of the real stores.
+
+URL: ``memory://[?bucket=NAME]``. Everything is gone with the object, so by default the signing key is as well.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from threading import Lock
+from typing import Self
+from urllib.parse import parse_qs, urlsplit
+
+from storage_adapters.blobs.digests import Digests
+from storage_adapters.blobs.keys import check_key
+from storage_adapters.blobs.signing import MINIMAL_KEY_BYTES, UrlSigner
+from storage_adapters.errors import BlobExists, BlobNotFound
+from storage_adapters.interfaces import (
+    BlobStore,
+    BlobWriter,
+    SupportsCopy,
+    SupportsPublicUrls,
+    SupportsSignedUrls,
+    VerifiesSignedUrls,
+)
+from storage_adapters.records import BlobInfo, Grant, SignedUrl
+from storage_adapters.registry import BlobOptions, UnknownStore
+
+PIECE = 1024 * 1024
+
+
+class MemoryBlobStore(BlobStore, SupportsSignedUrls, VerifiesSignedUrls, SupportsPublicUrls, SupportsCopy):
+    """Keeps blobs in a dictionary."""
+
+    def __init__(self, *, bucket: str = "memory", signing_key: bytes = b"", public_url: str = "") -> None:
+        self._bucket = bucket
+        self._signer = UrlSigner(signing_key or secrets.token_bytes(MINIMAL_KEY_BYTES), public_url)
+        self._lock = Lock()
+        self._blobs: dict[str, tuple[BlobInfo, bytes]] = {}
+
+    @classmethod
+    def from_url(cls, url: str, options: BlobOptions) -> Self:
+        """Open by ``memory://[?bucket=NAME]``."""
+        parts = urlsplit(url)
+        query = parse_qs(parts.query, keep_blank_values=True)
+        buckets = query.pop("bucket", ["memory"])
+        if parts.netloc or parts.path or parts.fragment or query or len(buckets) != 1 or not buckets[0]:
+            raise UnknownStore(f"the memory store takes memory://[?bucket=NAME], not {url}")
+        return cls(bucket=buckets[0], signing_key=options.signing_key, public_url=options.public_url)
+
+    @property
+    def bucket(self) -> str:
+        return self._bucket
+
+    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] = ()) -> BlobWriter:
+        check_key(key)
+        with self._lock:
+            self._require_free(key)
+        return _MemoryBlobWriter(self, key, content_type, now, Digests(checksums))
+
+    def head(self, key: str) -> BlobInfo:
+        return self._blob(key)[0]
+
+    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        if offset < 0 or (length is not None and length < 0):
+            raise ValueError("offset and length are not negative")
+        content = self._blob(key)[1]
+        end = len(content) if length is None else min(offset + length, len(content))
+        return (content[place : min(place + PIECE, end)] for place in range(offset, end, PIECE))
+
+    def delete(self, key: str) -> None:
+        check_key(key)
+        with self._lock:
+            self._blobs.pop(key, None)
+
+    def ping(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+    def copy(self, source: str, target: str, *, now: int) -> BlobInfo:
+        check_key(target)
+        info, content = self._blob(source)
+        copied = replace(info, bucket=self._bucket, key=target, created_at=now, generation=secrets.token_hex(8))
+        self.keep(copied, content)
+        return copied
+
+    def sign(
+        self,
+        method: str,
+        key: str,
+        *,
+        expires_at: int,
+        content_type: str | None = None,
+        size: int | None = None,
+        filename: str | None = None,
+    ) -> SignedUrl:
+        return self._signer.sign(
+            method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename
+        )
+
+    def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:
+        return self._signer.verify(method, key, params, now=now)
+
+    def public_url(self, key: str) -> str:
+        return self._signer.public_url(key)
+
+    def keep(self, info: BlobInfo, content: bytes) -> None:
+        """Make the blob visible; BlobExists when somebody else was faster."""
+        with self._lock:
+            self._require_free(info.key)
+            self._blobs[info.key] = (info, content)
+
+    def _require_free(self, key: str) -> None:
+        if key in self._blobs:
+            raise BlobExists(self._blobs[key][0])
+
+    def _blob(self, key: str) -> tuple[BlobInfo, bytes]:
+        check_key(key)
+        with self._lock:
+            if key not in self._blobs:
+                raise BlobNotFound(f"no blob {key}")
+            return self._blobs[key]
+
+
+class _MemoryBlobWriter(BlobWriter):
+    def __init__(self, store: MemoryBlobStore, key: str, content_type: str, now: int, digests: Digests) -> None:
+        self._store = store
+        self._key = key
+        self._content_type = content_type
+        self._now = now
+        self._digests = digests
+        self._content: bytearray | None = bytearray()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self._content is None:
+            raise ValueError("the writer is closed")
+        self._digests.update(data)
+        self._content += data
+
+    def commit(self, *, declared: Mapping[str, object]) -> BlobInfo:
+        if self._content is None:
+            raise ValueError("the writer is closed")
+        content, self._content = bytes(self._content), None
+        self._digests.check(declared)
+        info = BlobInfo(
+            bucket=self._store.bucket,
+            key=self._key,
+            size=self._digests.size,
+            content_type=self._content_type,
+            created_at=self._now,
+            generation=secrets.token_hex(8),
+            **self._digests.checksums(),
+        )
+        self._store.keep(info, content)
+        return info
+
+    def abort(self) -> None:
+        self._content = None
