@@ -1,0 +1,211 @@
+"""What all actions share: the decorator, the validation of parameters, and the way a record is changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from files_service.core import Core
+from files_service.domain.access import may_change, may_read
+from files_service.domain.lifecycle import IllegalTransition, announcement
+from files_service.domain.listing import BadQuery
+from files_service.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    NotSupported,
+    WrongStatus,
+    storage_errors_as_files_errors,
+)
+from storage_adapters import (
+    JSON,
+    FileRecord,
+    RecordDeleted,
+    RevisionConflict,
+    Tombstone,
+    record_to_json,
+)
+
+T = TypeVar("T")
+Params = dict[str, Any]
+ActionFunction = Callable[[Params, Core], JSON]
+
+MAX_RACES = 50
+_FILE_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
+# What nobody but the owner and the system is shown.
+_OWNER_ONLY = ("error", "grantees", "lease", "upload_expires_at")
+_SECRET = ("request_id", "post_action")
+
+
+class ParamsSchema(Schema):
+    """Base of all parameters: unknown ones are an error, and every action takes an ``actor``."""
+
+    class Meta:
+        """An unknown parameter is an error."""
+
+        unknown = RAISE
+
+    actor = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=lambda value: _owner_text(value),
+        metadata={"description": "Who asks; absent or null: the trusted system."},
+    )
+
+
+def _owner_text(value: str) -> None:
+    text(1, 78)(value)
+
+
+def text(low: int, high: int) -> Callable[[str], None]:
+    """Make a validator of text: length in characters, valid Unicode, no control characters but tab and newline."""
+
+    def check(value: str) -> None:
+        if not low <= len(value) <= high:
+            raise ValidationError(f"Must be {low} to {high} characters long.")
+        if any((ord(c) < 32 and c not in "\t\n\r") or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in value):
+            raise ValidationError("Must not contain control characters.")
+
+    return check
+
+
+def file_id_field(**arguments: Any) -> fields.String:
+    """Make the field of a file's id, a ULID."""
+    arguments.setdefault("required", True)
+    check = validate.Regexp(_FILE_ID.pattern + r"\Z", error="Not a file id.")
+    return fields.String(validate=check, metadata={"description": "The id of the file."}, **arguments)
+
+
+def owner_field(**arguments: Any) -> fields.String:
+    """Make the field of an owner: opaque text of 1 to 78 characters."""
+    arguments.setdefault("required", True)
+    description = arguments.pop("description", "The owner: opaque text of 1 to 78 characters.")
+    return fields.String(validate=_owner_text, metadata={"description": description}, **arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One method of the API: its wire name, the schema of its parameters, and the function behind it."""
+
+    name: str
+    schema: Schema
+    run: ActionFunction
+
+    @property
+    def summary(self) -> str:
+        """The first line of the function's docstring."""
+        return (self.run.__doc__ or "").strip().partition("\n")[0]
+
+    def __call__(self, params: Mapping[str, Any], core: Core) -> JSON:
+        """Check the parameters and run the action. Raises FilesError."""
+        loaded = self.load(params)
+        try:
+            with storage_errors_as_files_errors():
+                return self.run(loaded, core)
+        except IllegalTransition as error:
+            raise WrongStatus(str(error), {"status": error.status.value}) from error
+        except BadQuery as error:
+            raise BadRequest(f"{error.field}: {error}", {"fields": {error.field: [str(error)]}}) from error
+
+    def load(self, params: Mapping[str, Any]) -> Params:
+        """Check the parameters. Raises BadRequest that names each wrong field."""
+        try:
+            loaded: Params = self.schema.load(params)
+        except ValidationError as error:
+            faults = dict(flatten(error.messages_dict))
+            first = next(iter(faults.items()), ("params", ["Not valid."]))
+            raise BadRequest(f"{first[0]}: {' '.join(first[1])}", {"fields": faults}) from error
+        return loaded
+
+
+def action(name: str, schema: type[Schema]) -> Callable[[ActionFunction], Action]:
+    """Make an action of a function ``(params, core) -> result``."""
+
+    def make(function: ActionFunction) -> Action:
+        return Action(name, schema(), function)
+
+    return make
+
+
+def flatten(messages: Mapping[Any, Any], path: str = "") -> list[tuple[str, list[str]]]:
+    """Bring marshmallow's nested messages to ``("parts.0.size", ["…"])`` pairs."""
+    flat: list[tuple[str, list[str]]] = []
+    for key, value in messages.items():
+        name = path if key == "_schema" and path else f"{path}.{key}" if path else str(key)
+        if isinstance(value, Mapping):
+            flat += flatten(value, name)
+        else:
+            flat.append((name, [str(each) for each in (value if isinstance(value, list) else [value])]))
+    return flat
+
+
+def readable(core: Core, file_id: str, actor: str | None) -> FileRecord:
+    """Load a file that the actor may read. Raises Forbidden."""
+    record = core.metadata.get(file_id)
+    if not may_read(record, actor):
+        raise Forbidden("the actor may not read this file", {"file_id": file_id})
+    return record
+
+
+def require_change(record: FileRecord, actor: str | None) -> None:
+    """Raise Forbidden unless the actor may change the file."""
+    if not may_change(record, actor):
+        raise Forbidden("the actor may not change this file", {"file_id": record.file_id})
+
+
+def load_or_tombstone(core: Core, file_id: str) -> FileRecord | Tombstone:
+    """Load a file, or what is left of it, where being deleted is an answer."""
+    try:
+        return core.metadata.get(file_id)
+    except RecordDeleted as error:
+        return error.tombstone
+
+
+def change(
+    core: Core, file_id: str, decide: Callable[[FileRecord], FileRecord], *, event: str | None = None
+) -> FileRecord:
+    """Load, decide, save; a lost race is decided again on what won. A decision that changes nothing is not saved.
+
+    ``decide`` is pure. The change is announced as ``event``, or by the status it arrives in. Raises Conflict when
+    the race was lost ``MAX_RACES`` times, and what ``decide`` raises.
+    """
+    for attempt in range(MAX_RACES):
+        before = core.metadata.get(file_id)
+        after = decide(before)
+        if after == before:
+            return before
+        try:
+            return core.metadata.save(
+                after,
+                expected_revision=before.revision,
+                changed_at=core.clock(),
+                event=announcement(before, after, event),
+            )
+        except RevisionConflict:
+            core.back_off(attempt)
+    raise Conflict("the file is being changed by too many at once", {"file_id": file_id})
+
+
+def require(store: object, capability: type[T]) -> T:
+    """Return the store as one that has the capability. Raises NotSupported."""
+    if not isinstance(store, capability):
+        name = capability.__name__.removeprefix("Supports")
+        raise NotSupported(f"the configured store cannot do this: {name}", {"capability": name})
+    return store
+
+
+def to_wire(record: FileRecord, actor: str | None = None) -> JSON:
+    """The record as callers see it: without secrets, and for a stranger without the owner's affairs."""
+    value = record_to_json(record)
+    hidden = _SECRET if may_change(record, actor) else _SECRET + _OWNER_ONLY
+    for name in hidden:
+        del value[name]
+    if not may_change(record, actor):
+        for part in value["parts"]:
+            del part["bucket"], part["key"], part["generation"]
+    value["change_token"] = record.change_token
+    return value

@@ -1,0 +1,122 @@
+"""files.clone: a new file with the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from functools import partial
+
+from marshmallow import fields
+
+from files_service.actions.base import (
+    Params,
+    ParamsSchema,
+    action,
+    change,
+    file_id_field,
+    owner_field,
+    readable,
+    require,
+    text,
+    to_wire,
+)
+from files_service.actions.parameters import Changes
+from files_service.core import Core
+from files_service.domain.access import may_act_for
+from files_service.domain.editing import edit, is_finished
+from files_service.domain.uploads import part_key, receive_part
+from files_service.errors import Conflict, Forbidden, WrongStatus
+from storage_adapters import (
+    JSON,
+    Access,
+    BlobExists,
+    BlobInfo,
+    FileRecord,
+    NameTaken,
+    Part,
+    SupportsCopy,
+)
+
+
+class CloneParams(ParamsSchema):
+    """Parameters of files.clone."""
+
+    file_id = file_id_field()
+    owner = owner_field(description="Who will own the new file.")
+    changes = fields.Nested(
+        Changes, load_default=None, allow_none=True, metadata={"description": "What is to differ, as in files.update."}
+    )
+    request_id = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=text(1, 100),
+        metadata={"description": "Absent: the same file, owner and changes give the same clone."},
+    )
+
+
+@action("files.clone", CloneParams)
+def clone(params: Params, core: Core) -> JSON:
+    """Make a private file of the same bytes for an owner; they are copied inside the blob store."""
+    source = readable(core, params["file_id"], params["actor"])
+    if not may_act_for(params["owner"], params["actor"]):
+        raise Forbidden("the actor may not make files for this owner", {"owner": params["owner"]})
+    if not is_finished(source):
+        raise WrongStatus(f"the file is {source.status.value}", {"status": source.status.value})
+    blobs = require(core.blobs, SupportsCopy)
+    record = _save_or_find(_draft(source, params, core), core)
+    for part in record.missing_parts:
+        original = source.parts[record.parts.index(part)]
+        info = _copy(blobs, original, part, core)
+        record = change(core, record.file_id, partial(receive_part, part=part, info=info, now=core.clock()))
+    return to_wire(record)
+
+
+def _draft(source: FileRecord, params: Params, core: Core) -> FileRecord:
+    """The clone before its bytes are there: pending, so that a crash leaves what the sweeper clears."""
+    now, file_id, owner = core.clock(), core.new_id(), params["owner"]
+    parts = tuple(
+        replace(part, key=part_key(owner, file_id, part.part_id), received_at=None, generation=None)
+        for part in source.parts
+    )
+    draft = FileRecord(
+        file_id=file_id,
+        owner=owner,
+        name=source.name,
+        created_at=now,
+        parts=parts,
+        size=source.size,
+        content_type=source.content_type,
+        access=Access.PRIVATE,
+        tags=source.tags,
+        meta=source.meta,
+        upload_expires_at=now + core.settings.upload_ttl_seconds * 1000,
+        request_id=params["request_id"] or _request_id(params),
+        parent_id=source.file_id,
+    )
+    return edit(draft, params["changes"] or {})
+
+
+def _request_id(params: Params) -> str:
+    """Name the call by what it says, so that a repeated one finds the clone of the first."""
+    said = json.dumps([params["file_id"], params["owner"], params["changes"]], sort_keys=True)
+    return f"clone:{hashlib.sha256(said.encode()).hexdigest()}"
+
+
+def _save_or_find(draft: FileRecord, core: Core) -> FileRecord:
+    try:
+        return core.metadata.save(draft, expected_revision=0, changed_at=draft.created_at, event="created")
+    except NameTaken as error:
+        if error.kind != "request_id":
+            raise
+        record = core.metadata.get(error.file_id)
+        if record.parent_id != draft.parent_id:
+            raise Conflict("this request_id was used for another file", {"field": "request_id"}) from error
+        return record
+
+
+def _copy(blobs: SupportsCopy, original: Part, part: Part, core: Core) -> BlobInfo:
+    try:
+        return blobs.copy(original.key, part.key, now=core.clock())
+    except BlobExists as error:
+        return error.info

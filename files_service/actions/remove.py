@@ -1,0 +1,62 @@
+"""files.remove: a file goes, and its bytes with it."""
+
+from __future__ import annotations
+
+from files_service.actions.base import (
+    MAX_RACES,
+    Params,
+    ParamsSchema,
+    action,
+    file_id_field,
+    load_or_tombstone,
+    require_change,
+)
+from files_service.actions.parameters import flag
+from files_service.actions.update import require_mutable
+from files_service.core import Core
+from files_service.domain.access import may_act_for
+from files_service.errors import Conflict, Forbidden
+from storage_adapters import JSON, FileRecord, RevisionConflict, Tombstone
+
+
+class RemoveParams(ParamsSchema):
+    """Parameters of files.remove."""
+
+    file_id = file_id_field()
+    soft = flag("Keep the bytes in the blob store; only the record goes.")
+
+
+@action("files.remove", RemoveParams)
+def remove(params: Params, core: Core) -> JSON:
+    """Remove a file; repeating it is the same answer."""
+    for attempt in range(MAX_RACES):
+        record = load_or_tombstone(core, params["file_id"])
+        if isinstance(record, Tombstone):
+            if not may_act_for(record.owner, params["actor"]):
+                raise Forbidden("the actor may not remove this file", {"file_id": record.file_id})
+            return _answer(record)
+        require_change(record, params["actor"])
+        require_mutable(record)
+        try:
+            return _answer(bury(core, record, event="removed", keep_blobs=params["soft"]))
+        except RevisionConflict:
+            core.back_off(attempt)
+    raise Conflict("the file is being changed by too many at once", {"file_id": params["file_id"]})
+
+
+def bury(core: Core, record: FileRecord, *, event: str, keep_blobs: bool) -> Tombstone:
+    """Delete the record as it was read; its blobs may go once no upload address of it can bring bytes any more."""
+    now = core.clock()
+    clean_after = None if keep_blobs else max(now, record.upload_expires_at or 0)
+    return core.metadata.delete(
+        record.file_id, expected_revision=record.revision, deleted_at=now, event=event, clean_after=clean_after
+    )
+
+
+def _answer(tombstone: Tombstone) -> JSON:
+    return {
+        "file_id": tombstone.file_id,
+        "removed": True,
+        "revision": tombstone.revision,
+        "change_token": f"{tombstone.file_id}:{tombstone.revision}",
+    }

@@ -1,0 +1,111 @@
+"""files.tag.*: tags of a file, and access by tag."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from marshmallow import fields, validate
+
+from files_service.actions.access import access_of
+from files_service.actions.base import (
+    Params,
+    ParamsSchema,
+    action,
+    change,
+    file_id_field,
+    owner_field,
+    require_change,
+    text,
+    to_wire,
+)
+from files_service.actions.parameters import access_field, tags_field
+from files_service.actions.update import require_mutable
+from files_service.core import Core
+from files_service.domain.access import may_act_for
+from files_service.domain.editing import MAX_TAGS, normalise_tags
+from files_service.domain.listing import decode_cursor, encode_cursor
+from files_service.errors import BadRequest, Forbidden
+from storage_adapters import JSON, FileRecord, ListQuery
+
+BATCH = 100
+
+
+class TagParams(ParamsSchema):
+    """Parameters of files.tag.add, files.tag.remove and files.tag.sync."""
+
+    file_id = file_id_field()
+    tags = tags_field(required=True)
+
+
+class TagAccessParams(ParamsSchema):
+    """Parameters of files.tag.access."""
+
+    owner = owner_field()
+    tag = fields.String(required=True, validate=text(1, 40), metadata={"description": "The tag."})
+    access = access_field(required=True)
+    cursor = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(1, 2_000),
+        metadata={"description": "next_cursor of the call before."},
+    )
+
+
+@action("files.tag.add", TagParams)
+def add_tags(params: Params, core: Core) -> JSON:
+    """Add tags to a file; those it has already stay."""
+    return _set_tags(params, core, lambda old, given: (*old, *given))
+
+
+@action("files.tag.remove", TagParams)
+def remove_tags(params: Params, core: Core) -> JSON:
+    """Remove tags from a file; those it does not have are no error."""
+    return _set_tags(params, core, lambda old, given: [tag for tag in old if tag not in given])
+
+
+@action("files.tag.sync", TagParams)
+def sync_tags(params: Params, core: Core) -> JSON:
+    """Give a file exactly these tags."""
+    return _set_tags(params, core, lambda _, given: given)
+
+
+def _set_tags(params: Params, core: Core, combine: Callable[[tuple[str, ...], tuple[str, ...]], Iterable[str]]) -> JSON:
+    given = normalise_tags(params["tags"])
+
+    def decide(record: FileRecord) -> FileRecord:
+        require_change(record, params["actor"])
+        tags = normalise_tags(combine(record.tags, given))
+        if len(tags) > MAX_TAGS:
+            message = f"A file has at most {MAX_TAGS} tags."
+            raise BadRequest(f"tags: {message}", {"fields": {"tags": [message]}})
+        if tags == record.tags:
+            return record
+        require_mutable(record)
+        return replace(record, tags=tags)
+
+    return to_wire(change(core, params["file_id"], decide, event="updated"))
+
+
+@action("files.tag.access", TagAccessParams)
+def access_by_tag(params: Params, core: Core) -> JSON:
+    """Set the access of the owner's files that bear the tag, up to 100 a call; a cursor leads to the rest."""
+    if not may_act_for(params["owner"], params["actor"]):
+        raise Forbidden("the actor may not change this owner's files", {"owner": params["owner"]})
+    query = _bearers(params)
+    page = core.metadata.find(query)
+    results = [access_of(core, record.file_id, params["access"], params["actor"]) for record in page.records]
+    place = page.next_position
+    return {"files": results, "next_cursor": encode_cursor(query, place) if place else None}
+
+
+def _bearers(params: Params) -> ListQuery:
+    # Oldest first by creation: an order that setting the access does not change.
+    query = ListQuery(
+        owner=params["owner"],
+        tags=normalise_tags([params["tag"]]),
+        order_by="created_at",
+        descending=False,
+        limit=BATCH,
+    )
+    return replace(query, after=decode_cursor(query, params["cursor"])) if params["cursor"] else query

@@ -1,0 +1,55 @@
+"""files.count and files.report: how much an owner holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from files_service.actions.base import Params, ParamsSchema, action, owner_field
+from files_service.core import Core
+from files_service.domain.access import may_act_for
+from files_service.errors import Forbidden
+from storage_adapters import JSON, Access, Tally, Usage
+
+
+class UsageParams(ParamsSchema):
+    """Parameters of files.count and files.report."""
+
+    owner = owner_field(required=False, load_default=None, allow_none=True, description="Whose files; absent: all.")
+
+
+@action("files.count", UsageParams)
+def count(params: Params, core: Core) -> JSON:
+    """Count an owner's files, by access and by status."""
+    usage = _usage(params, core)
+    return {
+        "total": usage.total.files,
+        "public": usage.by_access.get(Access.PUBLIC.value, Tally()).files,
+        "by_access": {name: tally.files for name, tally in usage.by_access.items()},
+        "by_status": {name: tally.files for name, tally in usage.by_status.items()},
+    }
+
+
+@action("files.report", UsageParams)
+def report(params: Params, core: Core) -> JSON:
+    """Count an owner's files and bytes, by access, content type and status."""
+    usage = _usage(params, core)
+    public = usage.by_access.get(Access.PUBLIC.value, Tally())
+    return {
+        "total": usage.total.files,
+        "public": public.files,
+        "bytes": usage.total.bytes,
+        "public_bytes": public.bytes,
+        "by_access": _tallies(usage.by_access),
+        "by_content_type": _tallies(usage.by_content_type),
+        "by_status": _tallies(usage.by_status),
+    }
+
+
+def _usage(params: Params, core: Core) -> Usage:
+    if params["actor"] is not None and (params["owner"] is None or not may_act_for(params["owner"], params["actor"])):
+        raise Forbidden("the actor may count only its own files", {"owner": params["owner"]})
+    return core.metadata.usage(params["owner"])
+
+
+def _tallies(tallies: Mapping[str, Tally]) -> JSON:
+    return {name: {"files": tally.files, "bytes": tally.bytes} for name, tally in tallies.items()}

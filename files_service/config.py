@@ -1,0 +1,179 @@
+"""The settings: one YAML file with ``${ENV:default}``, checked at start; a typo stops the start and is named.
+
+Nothing is read at import time, and ``os.environ`` is read here alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+_VARIABLE = re.compile(r"\$\{(?P<name>[A-Z][A-Z0-9_]*)(?::(?P<default>[^}]*))?\}")
+
+
+class BadSettings(Exception):
+    """The settings cannot be used; the message names key and fault."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Ours of the effective settings; docs/settings.md describes each."""
+
+    amqp_uri: str
+    data_dir: Path
+    metadata_url: str
+    blobs_url: str
+    http_host: str
+    http_port: int
+    public_url: str
+    rpc_token: str
+    jwt_secret: str
+    signing_key: str
+    log_level: str
+    upload_ttl_seconds: int
+    max_part_bytes: int
+    max_file_bytes: int
+    allowed_content_types: tuple[str, ...]
+    max_attempts: int
+    lease_seconds: int
+    sweep_interval_seconds: int
+    rpc_timeout_seconds: int
+    stop_timeout_seconds: int
+
+
+def _text(description: str, default: str = "", **arguments: Any) -> fields.String:
+    return fields.String(load_default=default, metadata={"description": description}, **arguments)
+
+
+def _number(description: str, default: int, low: int, high: int) -> fields.Integer:
+    return fields.Integer(
+        load_default=default, validate=validate.Range(low, high), metadata={"description": description}
+    )
+
+
+class SettingsSchema(Schema):
+    """The keys under ``FILES``, with their defaults."""
+
+    class Meta:
+        """An unknown key is an error."""
+
+        unknown = RAISE
+
+    data_dir = _text("Folder of the embedded stores and of generated secrets.", "./data")
+    metadata_url = _text("Metadata store; empty: `sqlite:///<data_dir>/files.db`.")
+    blobs_url = _text("Blob store; empty: `file://<data_dir>/blobs`.")
+    http = _text(
+        "Address the gateway listens on, `host:port`.",
+        "127.0.0.1:8080",
+        validate=validate.Regexp(r"^(\[[0-9A-Fa-f:.]+\]|[^:\s]+):\d{1,5}$", error="Must be host:port."),
+    )
+    public_url = _text("Base of the URLs handed out; empty: `http://<http>`.")
+    rpc_token = _text("Secret of callers of `/rpc`; empty: generated into the data folder.")
+    jwt_secret = _text("Secret that signs the tokens of end users; empty: generated into the data folder.")
+    signing_key = _text("Secret that signs local blob URLs; empty: generated into the data folder.")
+    log_level = _text(
+        "Least level that is logged.", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR"))
+    )
+    upload_ttl_seconds = _number("Seconds after which an unfinished upload expires.", 86_400, 1, 31_536_000)
+    max_part_bytes = _number("Largest part that may be declared.", 5 * 2**40, 1, 2**53 - 1)
+    max_file_bytes = _number("Largest sum of the parts of a file.", 5 * 2**40, 1, 2**53 - 1)
+    allowed_content_types = fields.List(
+        fields.String(),
+        load_default=(),
+        metadata={"description": "Content types taken, `image/*` for a family; empty: all."},
+    )
+    max_attempts = _number("Failed attempts after which processing is not tried again by itself.", 5, 1, 1_000)
+    lease_seconds = _number("Seconds a worker that does not answer keeps a file.", 60, 1, 86_400)
+    sweep_interval_seconds = _number("Seconds between two runs of the sweeper.", 60, 1, 86_400)
+    rpc_timeout_seconds = _number("Seconds a client waits for an answer.", 30, 1, 3_600)
+    stop_timeout_seconds = _number("Seconds a stopping process lets requests in flight finish.", 30, 0, 3_600)
+
+
+def read_config(path: str | Path | None = None, environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Read the YAML (the packaged one by default) and fill in the environment. Raises BadSettings."""
+    try:
+        text = Path(path).read_text() if path else (files("files_service") / "config.yaml").read_text()
+        document = yaml.safe_load(text)
+    except (OSError, yaml.YAMLError) as error:
+        raise BadSettings(f"cannot read the settings: {error}") from error
+    if not isinstance(document, dict):
+        raise BadSettings("the settings are not a mapping")
+    filled: dict[str, Any] = _fill_in(document, os.environ if environ is None else environ)
+    return filled
+
+
+def _fill_in(value: Any, environ: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _fill_in(each, environ) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_fill_in(each, environ) for each in value]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+
+    def replace(match: re.Match[str]) -> str:
+        name, default = match["name"], match["default"]
+        if name not in environ and default is None:
+            raise BadSettings(f"the environment variable {name} is not set")
+        return environ.get(name, default or "")
+
+    filled = _VARIABLE.sub(replace, value)
+    # A whole value that became a number is one: max_workers is no text.
+    return int(filled) if _VARIABLE.fullmatch(value) and filled.isdecimal() else filled
+
+
+def load_settings(config: Mapping[str, Any]) -> Settings:
+    """Check the settings and complete them; makes the data folder and the secrets that are not set.
+
+    Raises BadSettings that names the key at fault.
+    """
+    try:
+        ours: dict[str, Any] = SettingsSchema().load(config.get("FILES") or {})
+    except ValidationError as error:
+        faults = "; ".join(f"FILES.{key}: {' '.join(map(str, text))}" for key, text in error.messages_dict.items())
+        raise BadSettings(faults) from error
+    data_dir = Path(ours["data_dir"]).absolute()
+    host, _, port = ours.pop("http").rpartition(":")
+    ours["http_host"], ours["http_port"] = host.strip("[]"), int(port)
+    ours["data_dir"] = data_dir
+    ours["metadata_url"] = ours["metadata_url"] or f"sqlite:///{data_dir / 'files.db'}"
+    ours["blobs_url"] = ours["blobs_url"] or f"file://{data_dir / 'blobs'}"
+    ours["public_url"] = (ours["public_url"] or f"http://{host}:{port}").rstrip("/")
+    ours["allowed_content_types"] = tuple(ours["allowed_content_types"])
+    for name in ("rpc_token", "jwt_secret", "signing_key"):
+        ours[name] = ours[name] or _generated_secret(data_dir, name)
+        if len(ours[name]) < 32:
+            raise BadSettings(f"FILES.{name}: at least 32 characters, for example from: openssl rand -hex 32")
+    return Settings(amqp_uri=config.get("AMQP_URI") or "", **ours)
+
+
+def _generated_secret(data_dir: Path, name: str) -> str:
+    """Read the secret of this name from the data folder; the first process that needs it makes it."""
+    path = data_dir / "secrets" / name
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists():
+            draft = path.with_name(f".{name}.{secrets.token_hex(8)}")
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(32))
+                file.flush()
+                os.fsync(file.fileno())
+            # Linking fails where another process was faster; then its secret is the one.
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return path.read_text().strip()
+    except OSError as error:
+        raise BadSettings(f"FILES.data_dir: cannot keep {name} in {path.parent}: {error.strerror}") from error

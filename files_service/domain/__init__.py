@@ -1,0 +1,1 @@
+"""The rules of files: pure functions over records. No I/O, no clock, no transport."""

@@ -1,0 +1,121 @@
+"""From the parameters of ``files.list`` to a query, and cursors. Pure.
+
+A cursor is bound to its query by a fingerprint: it is refused with any other filter, order or scope.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from storage_adapters import FIELDS, OPERATORS, SORT_FIELDS, Condition, Kind, ListQuery, Position
+
+MAX_INTEGER = 2**53 - 1
+MAX_CONDITIONS = 20
+MAX_VALUES = 100
+MAX_TEXT = 1_000
+_PYTHON_TYPES = {Kind.TEXT: str, Kind.INTEGER: int, Kind.BOOLEAN: bool, Kind.TAGS: str}
+
+
+class BadQuery(ValueError):
+    """A field, operator, value or cursor is wrong; ``field`` says which, as a path: ``filter.size.gt``."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def parse_filter(filters: Mapping[str, Any]) -> tuple[Condition, ...]:
+    """Turn ``{field: {op: value}}`` or ``{field: value}`` into conditions. Raises BadQuery."""
+    conditions = []
+    for field, spec in filters.items():
+        if field not in FIELDS:
+            raise BadQuery(f"filter.{field}", f"Not a field to filter by; there are {', '.join(FIELDS)}.")
+        operations = spec if isinstance(spec, Mapping) else {"eq": spec}
+        conditions += [_condition(field, op, value) for op, value in operations.items()]
+    if len(conditions) > MAX_CONDITIONS:
+        raise BadQuery("filter", f"At most {MAX_CONDITIONS} conditions.")
+    return tuple(conditions)
+
+
+def _condition(field: str, op: str, value: Any) -> Condition:
+    kind, path = FIELDS[field], f"filter.{field}.{op}"
+    if op not in OPERATORS[kind]:
+        raise BadQuery(path, f"Not an operator for {kind.value}; there are {', '.join(sorted(OPERATORS[kind]))}.")
+    if op in ("exists", "empty"):
+        _require(path, value, bool)
+    elif op == "in":
+        if not isinstance(value, list) or not 1 <= len(value) <= MAX_VALUES:
+            raise BadQuery(path, f"Must be a list of 1 to {MAX_VALUES} values.")
+        for each in value:
+            _require(path, each, _PYTHON_TYPES[kind])
+    else:
+        _require(path, value, _PYTHON_TYPES[kind])
+    if kind is Kind.TAGS and op == "contains":
+        value = value.strip().lower()
+    return Condition(field=field, op=op, value=value)
+
+
+def _require(path: str, value: Any, wanted: type) -> None:
+    # A boolean is an int to Python and must not pass for one.
+    if type(value) is not wanted:
+        raise BadQuery(path, f"Must be a value of type {wanted.__name__}.")
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise BadQuery(path, "Must be an integer of at most 53 bits.")
+    if isinstance(value, str) and (len(value) > MAX_TEXT or not _encodable(value)):
+        raise BadQuery(path, f"Must be Unicode text of at most {MAX_TEXT} characters.")
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def fingerprint(query: ListQuery) -> str:
+    """Name everything of a query that a cursor depends on."""
+    parts = (
+        query.owner,
+        query.public_only,
+        query.access,
+        query.status,
+        query.tags,
+        [(c.field, c.op, c.value) for c in query.conditions],
+        query.search,
+        query.order_by,
+        query.descending,
+    )
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def encode_cursor(query: ListQuery, position: Position) -> str:
+    """Make the opaque cursor that goes on behind a position."""
+    text = json.dumps([fingerprint(query), position.value, position.file_id], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode_cursor(query: ListQuery, cursor: str) -> Position:
+    """Read a cursor back. Raises BadQuery when it is none, or was made for another query."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        mark, value, file_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (ValueError, TypeError, RecursionError):
+        raise BadQuery("cursor", "Not a cursor.") from None
+    if mark != fingerprint(query):
+        raise BadQuery("cursor", "This cursor belongs to another query.")
+    wanted = str if query.order_by == "name" else int
+    if not isinstance(file_id, str) or (value is not None and type(value) is not wanted):
+        raise BadQuery("cursor", "Not a cursor.")
+    if not _encodable(file_id) or (isinstance(value, str) and not _encodable(value)):
+        raise BadQuery("cursor", "Not a cursor.")
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise BadQuery("cursor", "Not a cursor.")
+    return Position(value=value, file_id=file_id)
+
+
+assert set(SORT_FIELDS) <= set(FIELDS), "every sort field is a filterable field"

@@ -1,0 +1,83 @@
+"""From what a caller declares to a pending record, and from received bytes to a complete one. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from files_service.domain.lifecycle import AllPartsReceived, advance
+from storage_adapters import BlobInfo, FileRecord, FileStatus, Part
+
+CHECKSUMS = ("md5", "crc32c", "sha256")
+
+
+def owner_segment(owner: str) -> str:
+    """The first segment of an owner's keys: a hash, because an owner may be any text."""
+    return hashlib.sha256(owner.encode()).hexdigest()[:32]
+
+
+def part_key(owner: str, file_id: str, part_id: str) -> str:
+    """The key of a part's blob: ``<hash of owner>/<file_id>/<part_id>``."""
+    return f"{owner_segment(owner)}/{file_id}/{part_id}"
+
+
+def names_in_key(key: str) -> tuple[str, str] | None:
+    """The file id and part id that a key names, or None when it is not one of ours."""
+    segments = key.split("/")
+    if len(segments) != 3 or len(segments[0]) != 32:
+        return None
+    return segments[1], segments[2]
+
+
+def declared_parts(owner: str, file_id: str, bucket: str, parts: Sequence[Mapping[str, Any]]) -> tuple[Part, ...]:
+    """Name the parts of a new upload ``p0``, ``p1``, … and give each its key."""
+    return tuple(
+        Part(part_id=f"p{index}", bucket=bucket, key=part_key(owner, file_id, f"p{index}"), **part)
+        for index, part in enumerate(parts)
+    )
+
+
+def same_declaration(one: FileRecord, other: FileRecord) -> bool:
+    """Whether two records declare the same bytes: a repeated request, not another one under the same id."""
+
+    def declared(record: FileRecord) -> list[tuple[str, int]]:
+        return [(part.type, part.size) for part in record.parts]
+
+    return declared(one) == declared(other)
+
+
+def find_part(record: FileRecord, part_id: str) -> Part | None:
+    """The part of this id, None when the file has no such part."""
+    return next((part for part in record.parts if part.part_id == part_id), None)
+
+
+def mismatch(part: Part, info: BlobInfo) -> tuple[str, object, object] | None:
+    """The first field in which the stored blob differs from what was declared: field, declared, actual.
+
+    A checksum that the store does not know is left to processing, which computes it.
+    """
+    if part.size != info.size:
+        return "size", part.size, info.size
+    for name in CHECKSUMS:
+        declared, actual = getattr(part, name), getattr(info, name)
+        if declared is not None and actual is not None and declared != actual:
+            return name, declared, actual
+    return None
+
+
+def receive_part(record: FileRecord, part: Part, info: BlobInfo, *, now: int) -> FileRecord:
+    """Mark a part as received; with the last one the file is uploaded. A part received before changes nothing.
+
+    Completion does not depend on which call comes last: a pending record without missing parts completes on any.
+    """
+    current = find_part(record, part.part_id)
+    if record.status is not FileStatus.PENDING or current is None:
+        return record
+    if current.received_at is None:
+        known = {name: getattr(info, name) or getattr(current, name) for name in CHECKSUMS}
+        received = replace(current, size=info.size, generation=info.generation, received_at=now, **known)
+        parts = tuple(received if each is current else each for each in record.parts)
+        record = replace(record, parts=parts)
+    return record if record.missing_parts else advance(record, AllPartsReceived(), now=now)

@@ -1,0 +1,239 @@
+"""What a caller may be told: one class per code, the same over AMQP, HTTP and the command line.
+
+FilesError
+├── BadRequest           400  bad_request
+├── Unauthorized         401  unauthorized
+├── Forbidden            403  forbidden
+├── NotFound             404  not_found
+├── MethodNotAllowed     405  method_not_allowed
+├── AliasTaken           409  alias_taken
+├── Busy                 409  busy
+├── Conflict             409  conflict
+├── Immutable            409  immutable
+├── PartMismatch         409  part_mismatch
+├── Gone                 410  gone
+├── WrongStatus          412  wrong_status
+├── TooLarge             413  too_large
+├── UnsupportedType      415  unsupported_type
+├── TooManyAttempts      422  too_many_attempts
+├── InternalError        500  internal_error
+├── NotSupported         501  not_supported
+├── StorageUnavailable   503  storage_unavailable
+└── ServiceUnavailable   503  service_unavailable
+
+Class names and this module's path are wire contract: a nameko caller finds the class by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import storage_adapters as storage
+
+
+class FilesError(Exception):
+    """Base of all errors that callers see: ``message`` for people, ``code`` and ``details`` for programs.
+
+    Both constructor arguments are in ``args``, because that is what crosses AMQP.
+    """
+
+    code: ClassVar[str] = "files_error"
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str = "", details: Mapping[str, Any] | None = None) -> None:
+        self.message = message
+        self.details: dict[str, Any] = dict(details or {})
+        super().__init__(message, self.details)
+
+    def __str__(self) -> str:
+        return self.message or self.code
+
+    def to_wire(self) -> dict[str, Any]:
+        """The body of an error answer: code, message and details."""
+        return {"code": self.code, "message": str(self), "details": self.details}
+
+
+class BadRequest(FilesError):
+    """A parameter is missing, unknown, or not what it must be; ``details["fields"]`` names each."""
+
+    code = "bad_request"
+    http_status = 400
+
+
+class Unauthorized(FilesError):
+    """The caller did not prove who it is."""
+
+    code = "unauthorized"
+    http_status = 401
+
+
+class Forbidden(FilesError):
+    """The actor may not do this to this file."""
+
+    code = "forbidden"
+    http_status = 403
+
+
+class NotFound(FilesError):
+    """There is no such file, or none that the actor may know of."""
+
+    code = "not_found"
+    http_status = 404
+
+
+class MethodNotAllowed(FilesError):
+    """The address does not take this HTTP method."""
+
+    code = "method_not_allowed"
+    http_status = 405
+
+
+class AliasTaken(FilesError):
+    """Another file of this owner bears the alias; ``details["file_id"]`` is its id."""
+
+    code = "alias_taken"
+    http_status = 409
+
+
+class Busy(FilesError):
+    """Another worker is at the file; try again later."""
+
+    code = "busy"
+    http_status = 409
+
+
+class Conflict(FilesError):
+    """The file was changed meanwhile; ``details["revision"]`` is where it stands."""
+
+    code = "conflict"
+    http_status = 409
+
+
+class Immutable(FilesError):
+    """The file was sealed; only its access may change."""
+
+    code = "immutable"
+    http_status = 409
+
+
+class PartMismatch(FilesError):
+    """The bytes in the store are not the ones that were declared; ``details`` names field, declared and actual."""
+
+    code = "part_mismatch"
+    http_status = 409
+
+
+class Gone(FilesError):
+    """The upload or file existed and was removed or has expired."""
+
+    code = "gone"
+    http_status = 410
+
+
+class WrongStatus(FilesError):
+    """The file's status does not allow this; ``details["status"]`` is its status."""
+
+    code = "wrong_status"
+    http_status = 412
+
+
+class TooLarge(FilesError):
+    """A limit on size is exceeded; ``details["limit"]`` is the limit."""
+
+    code = "too_large"
+    http_status = 413
+
+
+class UnsupportedType(FilesError):
+    """The content type is not taken here."""
+
+    code = "unsupported_type"
+    http_status = 415
+
+
+class TooManyAttempts(FilesError):
+    """Processing failed as often as it may; ``force`` tries once more."""
+
+    code = "too_many_attempts"
+    http_status = 422
+
+
+class InternalError(FilesError):
+    """Our own failure; the log has the particulars under the request id."""
+
+    code = "internal_error"
+    http_status = 500
+
+
+class NotSupported(FilesError):
+    """The configured store lacks a capability that this needs."""
+
+    code = "not_supported"
+    http_status = 501
+
+
+class StorageUnavailable(FilesError):
+    """A store did not answer; the call may be repeated."""
+
+    code = "storage_unavailable"
+    http_status = 503
+
+
+class ServiceUnavailable(FilesError):
+    """The service did not answer in time or is stopping; the call may be repeated."""
+
+    code = "service_unavailable"
+    http_status = 503
+
+
+def error_classes() -> dict[str, type[FilesError]]:
+    """All classes by code, the base included."""
+    classes: list[type[FilesError]] = [FilesError, *FilesError.__subclasses__()]
+    return {cls.code: cls for cls in classes}
+
+
+def error_from_wire(value: Mapping[str, Any]) -> FilesError:
+    """Build the error that ``FilesError.to_wire`` described; an unknown code gives the base class."""
+    cls = error_classes().get(str(value.get("code")), FilesError)
+    return cls(str(value.get("message", "")), value.get("details"))
+
+
+def _checksum_mismatch(error: Exception) -> FilesError:
+    assert isinstance(error, storage.ChecksumMismatch)
+    details = {"field": error.field, "declared": error.declared, "actual": error.actual}
+    return PartMismatch(str(error), details)
+
+
+def _name_taken(error: Exception) -> FilesError:
+    assert isinstance(error, storage.NameTaken)
+    kind = AliasTaken if error.kind == "alias" else Conflict
+    return kind(str(error), {"field": error.kind, "file_id": error.file_id})
+
+
+# The most specific class stands first; the bridge takes the first that fits.
+STORAGE_ERRORS: dict[type[storage.StorageError], Callable[[Exception], FilesError]] = {
+    storage.RecordDeleted: lambda _: NotFound("the file was removed"),
+    storage.RecordNotFound: lambda _: NotFound("no such file"),
+    storage.RevisionConflict: lambda _: Conflict("the file was changed meanwhile"),
+    storage.NameTaken: _name_taken,
+    storage.CheckpointConflict: lambda _: Conflict("another process consumes the feed"),
+    storage.BlobNotFound: lambda _: NotFound("the bytes are not in the store"),
+    storage.BlobExists: lambda _: Conflict("the bytes are in the store already"),
+    storage.InvalidKey: lambda _: BadRequest("not a key of this store", {"fields": {"key": ["Not a key."]}}),
+    storage.InvalidSignature: lambda error: Forbidden(str(error)),
+    storage.ChecksumMismatch: _checksum_mismatch,
+    storage.StorageUnavailable: lambda error: StorageUnavailable(str(error)),
+    storage.StorageError: lambda _: InternalError("the store failed"),
+}
+
+
+@contextmanager
+def storage_errors_as_files_errors() -> Iterator[None]:
+    """Turn what a store raises into what a caller may see; the only bridge between the two trees."""
+    try:
+        yield
+    except storage.StorageError as error:
+        make = next(make for cls, make in STORAGE_ERRORS.items() if isinstance(error, cls))
+        raise make(error) from error

@@ -1,0 +1,1 @@
+"""The HTTP doors (aiohttp). Thin: every decision is made by an action."""

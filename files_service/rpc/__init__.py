@@ -1,0 +1,1 @@
+"""files.* over AMQP: the consumer, the publisher of events, the typed client."""

@@ -1,0 +1,1 @@
+"""What happens behind the calls: announcing changes, processing, cleaning up."""
