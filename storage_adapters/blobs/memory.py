@@ -51,18 +51,22 @@ class MemoryBlobStore(BlobStore, SupportsSignedUrls, VerifiesSignedUrls, Support
 
     @property
     def bucket(self) -> str:
+        """See ``BlobStore``."""
         return self._bucket
 
     def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] = ()) -> BlobWriter:
+        """See ``BlobStore``."""
         check_key(key)
         with self._lock:
             self._require_free(key)
         return _MemoryBlobWriter(self, key, content_type, now, Digests(checksums))
 
     def head(self, key: str) -> BlobInfo:
+        """See ``BlobStore``."""
         return self._blob(key)[0]
 
     def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """See ``BlobStore``."""
         if offset < 0 or (length is not None and length < 0):
             raise ValueError("offset and length are not negative")
         content = self._blob(key)[1]
@@ -70,17 +74,19 @@ class MemoryBlobStore(BlobStore, SupportsSignedUrls, VerifiesSignedUrls, Support
         return (content[place : min(place + PIECE, end)] for place in range(offset, end, PIECE))
 
     def delete(self, key: str) -> None:
+        """See ``BlobStore``."""
         check_key(key)
         with self._lock:
             self._blobs.pop(key, None)
 
     def ping(self) -> None:
-        return None
+        """See ``BlobStore``."""
 
     def close(self) -> None:
-        return None
+        """See ``BlobStore``."""
 
     def copy(self, source: str, target: str, *, now: int) -> BlobInfo:
+        """See ``SupportsCopy``."""
         check_key(target)
         info, content = self._blob(source)
         copied = replace(info, bucket=self._bucket, key=target, created_at=now, generation=secrets.token_hex(8))
@@ -97,14 +103,17 @@ class MemoryBlobStore(BlobStore, SupportsSignedUrls, VerifiesSignedUrls, Support
         size: int | None = None,
         filename: str | None = None,
     ) -> SignedUrl:
+        """See ``SupportsSignedUrls``."""
         return self._signer.sign(
             method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename
         )
 
     def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:
+        """See ``VerifiesSignedUrls``."""
         return self._signer.verify(method, key, params, now=now)
 
     def public_url(self, key: str) -> str:
+        """See ``SupportsPublicUrls``."""
         return self._signer.public_url(key)
 
     def keep(self, info: BlobInfo, content: bytes) -> None:
@@ -135,12 +144,14 @@ class _MemoryBlobWriter(BlobWriter):
         self._content: bytearray | None = bytearray()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        """See ``BlobWriter``."""
         if self._content is None:
             raise ValueError("the writer is closed")
         self._digests.update(data)
         self._content += data
 
     def commit(self, *, declared: Mapping[str, object]) -> BlobInfo:
+        """See ``BlobWriter``."""
         if self._content is None:
             raise ValueError("the writer is closed")
         content, self._content = bytes(self._content), None
@@ -158,4 +169,5 @@ class _MemoryBlobWriter(BlobWriter):
         return info
 
     def abort(self) -> None:
+        """See ``BlobWriter``."""
         self._content = None

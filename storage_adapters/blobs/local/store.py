@@ -83,9 +83,11 @@ class LocalBlobStore(
 
     @property
     def bucket(self) -> str:
+        """See ``BlobStore``."""
         return self._bucket
 
     def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] = ()) -> BlobWriter:
+        """See ``BlobStore``."""
         digests = Digests(checksums)
         self._require_free(key)
         return LocalBlobWriter(
@@ -99,9 +101,11 @@ class LocalBlobStore(
         )
 
     def head(self, key: str) -> BlobInfo:
+        """See ``BlobStore``."""
         return self._read_info(self._folder(key) / INFO, key)
 
     def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """See ``BlobStore``."""
         if offset < 0 or (length is not None and length < 0):
             raise ValueError("offset and length are not negative")
         pieces = self._pieces(self._folder(key) / CONTENT, key, offset, length)
@@ -110,6 +114,7 @@ class LocalBlobStore(
         return pieces
 
     def delete(self, key: str) -> None:
+        """See ``BlobStore``."""
         folder = self._folder(key)
         rubbish = self._workspace.fresh_path()
         with disk.os_errors_as_unavailable():
@@ -121,6 +126,7 @@ class LocalBlobStore(
             self._remove_empty(folder.parent)
 
     def ping(self) -> None:
+        """See ``BlobStore``."""
         path = self._workspace.fresh_path()
         with disk.os_errors_as_unavailable():
             try:
@@ -129,10 +135,12 @@ class LocalBlobStore(
                 path.unlink(missing_ok=True)
 
     def close(self) -> None:
+        """See ``BlobStore``."""
         with disk.os_errors_as_unavailable():
             self._workspace.close()
 
     def copy(self, source: str, target: str, *, now: int) -> BlobInfo:
+        """See ``SupportsCopy``."""
         check_key(target)
         origin = self.head(source)
         self._require_free(target)
@@ -155,6 +163,7 @@ class LocalBlobStore(
         return info
 
     def local_path(self, key: str) -> Path:
+        """See ``SupportsLocalFiles``."""
         path = self._folder(key) / CONTENT
         with disk.os_errors_as_unavailable():
             if not path.is_file():
@@ -171,14 +180,17 @@ class LocalBlobStore(
         size: int | None = None,
         filename: str | None = None,
     ) -> SignedUrl:
+        """See ``SupportsSignedUrls``."""
         return self._signer.sign(
             method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename
         )
 
     def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:
+        """See ``VerifiesSignedUrls``."""
         return self._signer.verify(method, key, params, now=now)
 
     def public_url(self, key: str) -> str:
+        """See ``SupportsPublicUrls``."""
         return self._signer.public_url(key)
 
     def _folder(self, key: str) -> Path:

@@ -56,6 +56,7 @@ class LocalBlobWriter(BlobWriter):
         self.abort()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        """See ``BlobWriter``."""
         with self._lock:
             self._require_open()
             with self._discarding_on_error(), disk.os_errors_as_unavailable():
@@ -65,6 +66,7 @@ class LocalBlobWriter(BlobWriter):
                     self._start_writeback()
 
     def commit(self, *, declared: Mapping[str, object]) -> BlobInfo:
+        """See ``BlobWriter``."""
         with self._lock:
             self._require_open()
             with self._discarding_on_error():
@@ -87,6 +89,7 @@ class LocalBlobWriter(BlobWriter):
             return info
 
     def abort(self) -> None:
+        """See ``BlobWriter``."""
         with self._lock:
             if self._descriptor >= 0:
                 self._discard()
