@@ -1,0 +1,54 @@
+# Everything a developer or operator does often. `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install servers run test check lint types imports contract bench coverage clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+install: $(VENV)/.installed ## Make the virtual environment with the pinned packages
+
+$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt pip 'setuptools<81' wheel
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+servers: ## Install the servers the tests start (Debian; needs root)
+	@command -v rabbitmq-server >/dev/null || test -x /usr/sbin/rabbitmq-server || bash .ci/servers
+
+run: install ## Run the service on its embedded default: no server needed
+	@exec $(BIN)/files up
+
+test: install servers ## Run all tests; starts what they need by itself
+	$(BIN)/pytest
+
+check: install lint types imports test ## All that CI checks
+
+lint: install ## Style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+
+types: install ## Types, strictly
+	$(BIN)/mypy
+
+imports: install ## Who may import whom
+	$(BIN)/lint-imports
+
+contract: install ## The contract suites; k=sqlite for one adapter
+	$(BIN)/pytest tests/adapters $(if $(k),-k $(k))
+
+bench: install ## Benchmarks beside their peers; writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+coverage: install servers ## Branch coverage of the tests
+	$(BIN)/coverage run --branch --source=files_service,storage_adapters -m pytest tests/unit tests/adapters
+	$(BIN)/coverage report --skip-covered
+
+clean: ## Remove what was built; data is left alone
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
