@@ -1,0 +1,197 @@
+"""Connections to one database file: lent to one caller at a time, whatever its thread, and never across a fork.
+
+SQLite's locks belong to the process, so a forked child that shares the file with inherited connections would hold
+locks that it does not have. Before a fork all connections are therefore closed; parent and child open new ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from _thread import RLock  # the interpreter's own lock: also excludes native threads when threading is patched
+from collections.abc import Iterator
+from pathlib import Path
+from weakref import WeakSet
+
+from storage_adapters.errors import StorageUnavailable
+
+BUSY_MS = 10_000
+IDLE_CONNECTIONS = 16
+FORK_WAIT_SECONDS = BUSY_MS / 1000 + 5
+
+_pools: WeakSet[Connections] = WeakSet()
+_inherited: list[sqlite3.Connection] = []
+
+
+@contextlib.contextmanager
+def sqlite_errors_as_storage_errors() -> Iterator[None]:
+    """Raise StorageUnavailable for whatever SQLite raises."""
+    try:
+        yield
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        name = getattr(error, "sqlite_errorname", type(error).__name__)
+        raise StorageUnavailable(f"sqlite: {error} ({name})") from error
+
+
+class Connections:
+    """A pool that opens what it needs and keeps up to ``IDLE_CONNECTIONS`` of them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._open: set[sqlite3.Connection] = set()
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = False
+        self._opening = RLock()
+        self._writing = RLock()
+        _pools.add(self)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection; each statement sees the newest committed state."""
+        with sqlite_errors_as_storage_errors():
+            connection = self._take()
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection whose statements all see the same state."""
+        with self.reading() as connection:
+            connection.execute("BEGIN")
+            with _undone_when_raised(connection):
+                yield connection
+                connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection in a transaction that is committed at the end, or undone when anything is raised.
+
+        Writers of this process queue at a lock, which is fair and quick; SQLite's own waiting is for other processes.
+        """
+        with self._writing, self.reading() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            with _undone_when_raised(connection):
+                yield connection
+                connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close what is idle now and what is lent when it comes back."""
+        self._closed = True
+        self._close_idle()
+
+    def _take(self) -> sqlite3.Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            with self._opening:
+                return self._connect()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        if connection.in_transaction or len(self._idle) >= IDLE_CONNECTIONS:
+            self._close_one(connection)
+        else:
+            self._idle.append(connection)
+            if self._closed:
+                self._close_idle()
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._closed:
+            raise StorageUnavailable("the store is closed")
+        connection = sqlite3.connect(
+            self._path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        self._open.add(connection)
+        try:
+            _configure(connection)
+        except BaseException:
+            self._close_one(connection)
+            raise
+        return connection
+
+    def _close_one(self, connection: sqlite3.Connection) -> None:
+        self._open.discard(connection)
+        with contextlib.suppress(sqlite3.Error):
+            connection.close()
+
+    def _close_idle(self) -> None:
+        while self._idle:
+            with contextlib.suppress(IndexError):
+                self._close_one(self._idle.pop())
+
+    def hold(self) -> None:
+        """Before a fork: let nobody open, and wait until all connections have come back and are closed."""
+        self._opening.acquire()
+        deadline = time.monotonic() + FORK_WAIT_SECONDS
+        self._close_idle()
+        while self._open and time.monotonic() < deadline:
+            time.sleep(0.001)
+            self._close_idle()
+
+    def resume(self) -> None:
+        """After a fork, in the parent."""
+        self._opening.release()
+
+    def start_over(self) -> None:
+        """After a fork, in the child: the threads that could release the locks do not exist here."""
+        _inherited.extend(self._open)  # closing them would disturb the parent's locks
+        self._open, self._idle = set(), []
+        self._opening, self._writing = RLock(), RLock()
+
+
+@contextlib.contextmanager
+def _undone_when_raised(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):  # when even this fails, the connection is closed, which undoes it too
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _configure(connection: sqlite3.Connection) -> None:
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        _switch_to_wal(connection)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA cache_size = -16384")
+    connection.execute("PRAGMA journal_size_limit = 67108864")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Set the journal mode, for which SQLite does not wait by itself when another process is at it."""
+    deadline = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+_held: list[Connections] = []
+
+
+def _before_fork() -> None:
+    _held[:] = list(_pools)
+    for pool in _held:
+        pool.hold()
+
+
+def _after_fork_in_parent() -> None:
+    while _held:
+        _held.pop().resume()
+
+
+def _after_fork_in_child() -> None:
+    while _held:
+        _held.pop().start_over()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

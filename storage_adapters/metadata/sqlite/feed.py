@@ -1,0 +1,72 @@
+"""The change feed and its checkpoints: one row per write, numbered in the order of the commits."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from storage_adapters.codec import record_from_document, record_to_document
+from storage_adapters.errors import CheckpointConflict
+from storage_adapters.records import Change, FileRecord
+
+
+def append_change(
+    connection: sqlite3.Connection, record: FileRecord, *, changed_at: int, event: str | None, deleted: bool
+) -> None:
+    """Add the entry of the write that is under way."""
+    connection.execute(
+        "INSERT INTO changes (file_id, revision, deleted, event, changed_at, document) VALUES (?, ?, ?, ?, ?, ?)",
+        (record.file_id, record.revision, deleted, event, changed_at, record_to_document(record)),
+    )
+
+
+def read_changes(connection: sqlite3.Connection, *, after: str, limit: int) -> list[Change]:
+    """Read entries behind a sequence."""
+    rows = connection.execute(
+        "SELECT sequence, file_id, revision, deleted, event, changed_at, document FROM changes"
+        " WHERE sequence > ? ORDER BY sequence LIMIT ?",
+        (int(after or 0), limit),
+    ).fetchall()
+    return [
+        Change(
+            sequence=str(sequence),
+            file_id=file_id,
+            revision=revision,
+            deleted=bool(deleted),
+            event=event,
+            record=record_from_document(document),
+            changed_at=changed_at,
+        )
+        for sequence, file_id, revision, deleted, event, changed_at, document in rows
+    ]
+
+
+def last_sequence(connection: sqlite3.Connection) -> str:
+    """Read the newest number ever given, also when its entry was trimmed."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'changes'").fetchone()
+    return str(row[0]) if row and row[0] else ""
+
+
+def read_checkpoint(connection: sqlite3.Connection, consumer: str) -> str:
+    """Read where a consumer stands."""
+    row = connection.execute("SELECT sequence FROM checkpoints WHERE consumer = ?", (consumer,)).fetchone()
+    return row[0] if row else ""
+
+
+def move_checkpoint(connection: sqlite3.Connection, consumer: str, *, expected: str, sequence: str) -> None:
+    """Move a checkpoint that stands where it is expected."""
+    if read_checkpoint(connection, consumer) != expected:
+        raise CheckpointConflict(f"the checkpoint of {consumer} is not at {expected or 'its start'}")
+    connection.execute(
+        "INSERT INTO checkpoints (consumer, sequence) VALUES (?, ?)"
+        " ON CONFLICT DO UPDATE SET sequence = excluded.sequence",
+        (consumer, sequence),
+    )
+
+
+def trim_changes(connection: sqlite3.Connection, *, limit: int) -> int:
+    """Drop the oldest entries that every checkpoint has passed."""
+    return connection.execute(
+        "DELETE FROM changes WHERE sequence IN (SELECT sequence FROM changes"
+        " WHERE sequence <= (SELECT min(CAST(sequence AS INTEGER)) FROM checkpoints) ORDER BY sequence LIMIT ?)",
+        (limit,),
+    ).rowcount

@@ -1,0 +1,120 @@
+"""What a change of one record does to the tables beside ``files``. Runs inside the transaction of the change.
+
+Each function compares the rows of the old and the new record (None before the first save and after the deletion) and
+writes only those that differ.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+
+from storage_adapters.codec import digest_bucket, digest_halves
+from storage_adapters.errors import NameTaken
+from storage_adapters.metadata.sqlite.schema import FIELD_NUMBERS
+from storage_adapters.query import SORT_FIELDS, scopes, sort_value
+from storage_adapters.records import FileRecord
+
+NAME_KINDS = ("request_id", "alias")
+
+_SCOPE_LETTERS = {"all": "a", "owner": "o", "owner-tag": "t", "public": "p", "public-tag": "q", "status": "s"}
+
+_ListingRow = tuple[str, int, bool, int | str, str]
+_UsageKey = tuple[str, str, str]
+
+
+def scope_text(scope: tuple[str, ...]) -> str:
+    """Write a scope short and without ambiguity, whatever characters its parts are made of."""
+    kind, *parts = scope
+    return _SCOPE_LETTERS[kind] + "".join(f"{len(part)}:{part}" for part in parts)
+
+
+def move_names(connection: sqlite3.Connection, old: FileRecord | None, new: FileRecord | None) -> None:
+    """Free the names that the record no longer bears and claim the new ones; raises NameTaken."""
+    before, after = _names(old), _names(new)
+    for key in before - after:
+        connection.execute("DELETE FROM names WHERE owner = ? AND kind = ? AND name = ?", key)
+    if new is None:
+        return
+    # In the order of NAME_KINDS: a repeated request is told so, not that its own first call took the alias.
+    for key in sorted(after - before, key=lambda key: NAME_KINDS.index(key[1])):
+        holder = connection.execute(
+            "SELECT file_id FROM names WHERE owner = ? AND kind = ? AND name = ?", key
+        ).fetchone()
+        if holder is not None:
+            raise NameTaken(key[1], key[2], holder[0])
+        connection.execute("INSERT INTO names (owner, kind, name, file_id) VALUES (?, ?, ?, ?)", (*key, new.file_id))
+
+
+def move_listing(connection: sqlite3.Connection, old: FileRecord | None, new: FileRecord | None) -> None:
+    """Take the record from its old places in the sorted scopes to its new ones."""
+    before, after = _listing_rows(old), _listing_rows(new)
+    connection.executemany(
+        "DELETE FROM listing WHERE scope = ? AND field = ? AND missing = ? AND value = ? AND file_id = ?",
+        before - after,
+    )
+    connection.executemany(
+        "INSERT INTO listing (scope, field, missing, value, file_id) VALUES (?, ?, ?, ?, ?)", after - before
+    )
+
+
+def move_usage(connection: sqlite3.Connection, old: FileRecord | None, new: FileRecord | None) -> None:
+    """Count the record where it is now instead of where it was."""
+    files, size = Counter[_UsageKey](), Counter[_UsageKey]()
+    for record, sign in ((old, -1), (new, 1)):
+        for key in _usage_keys(record):
+            files[key] += sign
+            size[key] += sign * record.size if record else 0
+    moved = [(*key, files[key], size[key]) for key in files if files[key] or size[key]]
+    connection.executemany(
+        "INSERT INTO usage (scope, dimension, key, files, bytes) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET files = files + excluded.files, bytes = bytes + excluded.bytes",
+        moved,
+    )
+    emptied = [row[:3] for row in moved if row[3] < 0]
+    connection.executemany("DELETE FROM usage WHERE scope = ? AND dimension = ? AND key = ? AND files = 0", emptied)
+
+
+def move_digest(connection: sqlite3.Connection, old: FileRecord | None, new: FileRecord | None) -> None:
+    """Take the old record out of its parity bucket and put the new one in."""
+    files = high = low = 0
+    for record, sign in ((old, -1), (new, 1)):
+        if record is not None:
+            halves = digest_halves(record)
+            files, high, low = files + sign, high + sign * halves[0], low + sign * halves[1]
+    some = old or new
+    if some is not None:
+        connection.execute(
+            "INSERT INTO digest (bucket, files, high, low) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET files = files + excluded.files, high = high + excluded.high,"
+            " low = low + excluded.low",
+            (digest_bucket(some.file_id), files, high, low),
+        )
+
+
+def _names(record: FileRecord | None) -> set[tuple[str, str, str]]:
+    if record is None:
+        return set()
+    return {(record.owner, kind, name) for kind in NAME_KINDS if (name := getattr(record, kind)) is not None}
+
+
+def _listing_rows(record: FileRecord | None) -> set[_ListingRow]:
+    if record is None:
+        return set()
+    places: list[tuple[int, bool, int | str]] = []
+    for field in SORT_FIELDS:
+        value = sort_value(record, field)
+        places.append((FIELD_NUMBERS[field], value is None, 0 if value is None else value))
+    file_id = record.file_id
+    return {(scope, *place, file_id) for scope in map(scope_text, scopes(record)) for place in places}
+
+
+def _usage_keys(record: FileRecord | None) -> Iterator[_UsageKey]:
+    if record is None:
+        return
+    for scope in (scope_text(("all",)), scope_text(("owner", record.owner))):
+        yield scope, "total", ""
+        yield scope, "access", record.access.value
+        yield scope, "content_type", record.content_type
+        yield scope, "status", record.status.value

@@ -1,0 +1,95 @@
+"""Answers list queries from the sorted scopes: keyset batches in index order, joined with the records. Writes nothing.
+
+The filter is applied by ``query.matches`` to whole records, so that SQL cannot disagree with what the query means.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+from storage_adapters.codec import record_from_document
+from storage_adapters.metadata.sqlite.indexes import scope_text
+from storage_adapters.metadata.sqlite.schema import FIELD_NUMBERS
+from storage_adapters.query import ListQuery, Page, Position, candidate_scopes, matches
+from storage_adapters.records import FileRecord
+
+_LARGEST_BATCH = 500
+_RARITY_LIMIT = 1_000
+
+
+def _batch_sql(*, after: bool, descending: bool) -> str:
+    direction, sign = (" DESC", "<") if descending else ("", ">")
+    beyond = f" AND (value, file_id) {sign} (:value, :file_id)" if after else ""
+    return (
+        "SELECT value, file_id, document FROM listing CROSS JOIN files USING (file_id)"  # noqa: S608 - no value in it
+        f" WHERE scope = :scope AND field = :field AND missing = :missing{beyond}"
+        f" ORDER BY value{direction}, file_id{direction} LIMIT :batch"
+    )
+
+
+_BATCH_SQL = {
+    (after, descending): _batch_sql(after=after, descending=descending)
+    for after in (False, True)
+    for descending in (False, True)
+}
+
+
+def find_page(connection: sqlite3.Connection, query: ListQuery) -> Page:
+    """Read one page; the connection's statements must all see one state."""
+    position = query.after
+    found: list[FileRecord] = []
+    rows = _rows(connection, query, _rarest_scope(connection, query))
+    for looked_at, (place, document) in enumerate(rows):
+        if len(found) == query.limit or looked_at == query.scan_limit:
+            return Page(records=tuple(found), next_position=position)
+        position = place
+        record = record_from_document(document)
+        if matches(record, query):
+            found.append(record)
+    return Page(records=tuple(found), next_position=None)
+
+
+def _rows(connection: sqlite3.Connection, query: ListQuery, scope: str) -> Iterator[tuple[Position, bytes]]:
+    """Read on from the query's position: first the files that have a value, then those that have none."""
+    batch = query.limit + 1
+    for missing in (False, True):
+        start = query.after
+        if start is not None and (start.value is None) is not missing:
+            if start.value is None:
+                continue
+            start = None
+        while True:
+            rows = connection.execute(
+                _BATCH_SQL[start is not None, query.descending],
+                {
+                    "scope": scope,
+                    "field": FIELD_NUMBERS[query.order_by],
+                    "missing": missing,
+                    "value": start.value or 0 if start else None,
+                    "file_id": start.file_id if start else None,
+                    "batch": batch,
+                },
+            ).fetchall()
+            for value, file_id, document in rows:
+                start = Position(value=None if missing else value, file_id=file_id)
+                yield start, document
+            if len(rows) < batch:
+                break
+            batch = min(2 * batch, _LARGEST_BATCH)
+
+
+def _rarest_scope(connection: sqlite3.Connection, query: ListQuery) -> str:
+    """Choose the candidate scope with the fewest files; beyond ``_RARITY_LIMIT`` files all are alike."""
+    candidates = [scope_text(scope) for scope in candidate_scopes(query)]
+    if len(candidates) == 1:
+        return candidates[0]
+
+    def files(scope: str) -> int:
+        count: int = connection.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM listing WHERE scope = ? AND field = ? LIMIT ?)",
+            (scope, FIELD_NUMBERS[query.order_by], _RARITY_LIMIT),
+        ).fetchone()[0]
+        return count
+
+    return min(candidates, key=files)

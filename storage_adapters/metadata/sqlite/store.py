@@ -1,0 +1,257 @@
+"""Metadata in one SQLite file, in WAL mode: many threads and processes read while one writes.
+
+*URL*: ``sqlite:///relative/path.db``, ``sqlite:////absolute/path.db``; the folder is made if it is missing. The file
+must lie on a disk of this machine: WAL shares memory between processes.
+
+*Durability*: ``synchronous=FULL``, every acknowledged write is on stable storage.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+from storage_adapters.codec import (
+    DIGEST_BUCKETS,
+    digest_bucket,
+    record_from_document,
+    record_to_document,
+    tombstone_from_document,
+    tombstone_to_document,
+)
+from storage_adapters.errors import RecordDeleted, RecordNotFound, RevisionConflict, StorageUnavailable
+from storage_adapters.interfaces import DigestBucket, MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases
+from storage_adapters.metadata.sqlite import feed
+from storage_adapters.metadata.sqlite.connections import Connections
+from storage_adapters.metadata.sqlite.indexes import move_digest, move_listing, move_names, move_usage, scope_text
+from storage_adapters.metadata.sqlite.listing import find_page
+from storage_adapters.metadata.sqlite.location import path_of
+from storage_adapters.metadata.sqlite.schema import prepare
+from storage_adapters.query import ListQuery, Page
+from storage_adapters.records import Change, FileRecord, Tally, Tombstone, Usage
+
+
+class SqliteMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases):
+    """One transaction per write; indexes, counters, digest and feed are tables beside the documents."""
+
+    def __init__(self, path: Path) -> None:
+        _make_folder(path.parent)
+        self._connections = Connections(path)
+        try:
+            with self._connections.reading() as connection:
+                prepare(connection)
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Open the database of a URL, making it when it does not exist."""
+        return cls(path_of(url))
+
+    def get(self, file_id: str) -> FileRecord:
+        """See ``MetadataStore``."""
+        with self._connections.reading() as connection:
+            row = connection.execute("SELECT document FROM files WHERE file_id = ?", (file_id,)).fetchone()
+            if row is None:
+                buried = connection.execute("SELECT document FROM tombstones WHERE file_id = ?", (file_id,)).fetchone()
+                if buried is not None:
+                    raise RecordDeleted(tombstone_from_document(buried[0]))
+                raise RecordNotFound(f"no file {file_id}")
+        return record_from_document(row[0])
+
+    def save(self, record: FileRecord, *, expected_revision: int, changed_at: int, event: str | None) -> FileRecord:
+        """See ``MetadataStore``."""
+        new = replace(record, revision=expected_revision + 1)
+        document = record_to_document(new)
+        with self._connections.writing() as connection:
+            old = _load(connection, record.file_id, expected_revision)
+            connection.execute(
+                "INSERT INTO files (file_id, revision, bucket, document) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET revision = excluded.revision, document = excluded.document",
+                (new.file_id, new.revision, digest_bucket(new.file_id), document),
+            )
+            _move_indexes(connection, old, new)
+            feed.append_change(connection, new, changed_at=changed_at, event=event, deleted=False)
+        return new
+
+    def delete(
+        self, file_id: str, *, expected_revision: int, deleted_at: int, event: str | None, clean_after: int | None
+    ) -> Tombstone:
+        """See ``MetadataStore``."""
+        with self._connections.writing() as connection:
+            old = _load(connection, file_id, expected_revision)
+            if old is None:
+                raise RevisionConflict(f"there is no file {file_id}")
+            tombstone = Tombstone(
+                file_id=file_id,
+                owner=old.owner,
+                revision=expected_revision + 1,
+                deleted_at=deleted_at,
+                clean_after=deleted_at if clean_after is None else clean_after,
+                parts=() if clean_after is None else old.parts,
+            )
+            _move_indexes(connection, old, None)
+            connection.execute("DELETE FROM files WHERE file_id = ?", (file_id,))
+            connection.execute(
+                "INSERT INTO tombstones (file_id, unclean, clean_after, document) VALUES (?, ?, ?, ?)",
+                (file_id, bool(tombstone.parts), tombstone.clean_after, tombstone_to_document(tombstone)),
+            )
+            last = replace(old, revision=tombstone.revision)
+            feed.append_change(connection, last, changed_at=deleted_at, event=event, deleted=True)
+        return tombstone
+
+    def find(self, query: ListQuery) -> Page:
+        """See ``MetadataStore``."""
+        with self._connections.snapshot() as connection:
+            return find_page(connection, query)
+
+    def usage(self, owner: str | None) -> Usage:
+        """See ``MetadataStore``."""
+        scope = scope_text(("all",) if owner is None else ("owner", owner))
+        with self._connections.reading() as connection:
+            rows = connection.execute(
+                "SELECT dimension, key, files, bytes FROM usage WHERE scope = ?", (scope,)
+            ).fetchall()
+        counted: dict[str, dict[str, Tally]] = {"total": {}, "access": {}, "content_type": {}, "status": {}}
+        for dimension, key, files, size in rows:
+            counted[dimension][key] = Tally(files=files, bytes=size)
+        return Usage(
+            total=counted["total"].get("", Tally()),
+            by_access=counted["access"],
+            by_content_type=counted["content_type"],
+            by_status=counted["status"],
+        )
+
+    def resolve(self, owner: str, kind: str, names: Sequence[str]) -> list[str | None]:
+        """See ``MetadataStore``."""
+        sql = "SELECT file_id FROM names WHERE owner = ? AND kind = ? AND name = ?"
+        with self._connections.snapshot() as connection:
+            rows = [connection.execute(sql, (owner, kind, name)).fetchone() for name in names]
+        return [row and row[0] for row in rows]
+
+    def unclean(self, *, now: int, limit: int, after: str = "") -> list[Tombstone]:
+        """See ``MetadataStore``."""
+        with self._connections.reading() as connection:
+            rows = connection.execute(
+                "SELECT document FROM tombstones WHERE unclean AND file_id > ? AND clean_after <= ?"
+                " ORDER BY file_id LIMIT ?",
+                (after, now, limit),
+            ).fetchall()
+        return [tombstone_from_document(document) for (document,) in rows]
+
+    def mark_clean(self, file_id: str) -> None:
+        """See ``MetadataStore``."""
+        with self._connections.writing() as connection:
+            row = connection.execute(
+                "SELECT document FROM tombstones WHERE file_id = ? AND unclean", (file_id,)
+            ).fetchone()
+            if row is not None:
+                document = tombstone_to_document(replace(tombstone_from_document(row[0]), parts=()))
+                connection.execute(
+                    "UPDATE tombstones SET unclean = 0, document = ? WHERE file_id = ?", (document, file_id)
+                )
+
+    def ping(self) -> None:
+        """See ``MetadataStore``."""
+        with self._connections.reading() as connection:
+            connection.execute("SELECT count(*) FROM checkpoints").fetchone()
+
+    def close(self) -> None:
+        """See ``MetadataStore``."""
+        self._connections.close()
+
+    def changes(self, *, after: str, limit: int) -> list[Change]:
+        """See ``SupportsChanges``."""
+        with self._connections.reading() as connection:
+            return feed.read_changes(connection, after=after, limit=limit)
+
+    def last_sequence(self) -> str:
+        """See ``SupportsChanges``."""
+        with self._connections.reading() as connection:
+            return feed.last_sequence(connection)
+
+    def checkpoint(self, consumer: str) -> str:
+        """See ``SupportsChanges``."""
+        with self._connections.reading() as connection:
+            return feed.read_checkpoint(connection, consumer)
+
+    def move_checkpoint(self, consumer: str, *, expected: str, sequence: str) -> None:
+        """See ``SupportsChanges``."""
+        with self._connections.writing() as connection:
+            feed.move_checkpoint(connection, consumer, expected=expected, sequence=sequence)
+
+    def trim_changes(self, *, limit: int) -> int:
+        """See ``SupportsChanges``."""
+        with self._connections.writing() as connection:
+            return feed.trim_changes(connection, limit=limit)
+
+    def digest(self) -> list[DigestBucket]:
+        """See ``SupportsDigest``."""
+        buckets = [DigestBucket()] * DIGEST_BUCKETS
+        with self._connections.reading() as connection:
+            for bucket, files, high, low in connection.execute(
+                "SELECT bucket, files, high, low FROM digest"
+            ).fetchall():
+                buckets[bucket] = DigestBucket(files=files, high=high, low=low)
+        return buckets
+
+    def bucket_revisions(self, bucket: int) -> dict[str, int]:
+        """See ``SupportsDigest``."""
+        with self._connections.reading() as connection:
+            return dict(
+                connection.execute("SELECT file_id, revision FROM files WHERE bucket = ?", (bucket,)).fetchall()
+            )
+
+    def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:
+        """See ``SupportsLeases``."""
+        with self._connections.writing() as connection:
+            taken = connection.execute(
+                "INSERT INTO leases (name, holder, until) VALUES (:name, :holder, :until)"
+                " ON CONFLICT DO UPDATE SET holder = excluded.holder, until = excluded.until"
+                " WHERE holder = excluded.holder OR until <= :now",
+                {"name": name, "holder": holder, "now": now, "until": until},
+            )
+            return taken.rowcount == 1
+
+    def release_lease(self, name: str, *, holder: str) -> None:
+        """See ``SupportsLeases``."""
+        with self._connections.writing() as connection:
+            connection.execute("DELETE FROM leases WHERE name = ? AND holder = ?", (name, holder))
+
+
+def _load(connection: sqlite3.Connection, file_id: str, expected_revision: int) -> FileRecord | None:
+    """Read the record that is about to change, None before the first save."""
+    row = connection.execute("SELECT revision, document FROM files WHERE file_id = ?", (file_id,)).fetchone()
+    if row is None and connection.execute("SELECT 1 FROM tombstones WHERE file_id = ?", (file_id,)).fetchone():
+        raise RevisionConflict(f"file {file_id} was deleted")
+    stored = row[0] if row else 0
+    if stored != expected_revision:
+        raise RevisionConflict(f"file {file_id} is at revision {stored}, not {expected_revision}")
+    return record_from_document(row[1]) if row else None
+
+
+def _move_indexes(connection: sqlite3.Connection, old: FileRecord | None, new: FileRecord | None) -> None:
+    move_names(connection, old, new)
+    move_listing(connection, old, new)
+    move_usage(connection, old, new)
+    move_digest(connection, old, new)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder so that a power cut right after the first write does not take it away."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in missing:
+            descriptor = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    except OSError as error:
+        raise StorageUnavailable(f"cannot make the folder {folder}: {error}") from error
