@@ -198,7 +198,11 @@ class LocalBlobStore(
 
     def _require_free(self, key: str) -> None:
         with suppress(BlobNotFound):
-            raise BlobExists(self.head(key))
+            info = self.head(key)
+            # Who made it may have died before it was on stable storage, and the caller may take it for granted.
+            with disk.os_errors_as_unavailable():
+                disk.sync_chain(self._folder(key).parent, self._blobs)
+            raise BlobExists(info)
 
     def _publish(self, folder: Path, info: BlobInfo) -> None:
         """Rename the finished folder to its place, on stable storage. Raises BlobExists when the place is taken."""
@@ -213,8 +217,6 @@ class LocalBlobStore(
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
-                # The winner may have died before this was on stable storage, and its blob be taken for ours.
-                disk.sync_chain(place.parent, self._blobs)
                 self._require_free(info.key)
             else:
                 disk.sync_chain(place.parent, self._blobs)

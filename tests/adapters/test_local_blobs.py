@@ -1,0 +1,227 @@
+"""The blob store on the local disk: the contract, its URL, and what a disk may do to it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage_adapters import BlobOptions, StorageUnavailable, UnknownStore, capabilities, open_blob_store
+from storage_adapters.blobs.local import LocalBlobStore
+from tests.adapters.local_disk import OPTIONS, assert_tidy, failing, open_local
+from tests.contract.blob_scenes import KEY, MIB, NOW, is_absent, put, read
+from tests.contract.blobs import (
+    BlobStoreContract,
+    CopyContract,
+    LocalFilesContract,
+    PublicUrlsContract,
+    SignedUrlsContract,
+    VerifiedUrlsContract,
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "blobs of files"
+
+
+@pytest.fixture
+def store(root: Path) -> Iterator[LocalBlobStore]:
+    store = open_local(root)
+    yield store
+    assert_tidy(root)
+    store.close()
+    assert list(root.glob("tmp/*")) == []
+
+
+class TestLocalBlobStore(
+    BlobStoreContract,
+    CopyContract,
+    SignedUrlsContract,
+    VerifiedUrlsContract,
+    PublicUrlsContract,
+    LocalFilesContract,
+):
+    """Besides, the fixture looks whether each test left anything on the disk."""
+
+    def test_it_says_what_it_can(self, store: LocalBlobStore) -> None:
+        assert capabilities(store) == ["signed urls", "public urls", "copy", "local files"]
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("file://data/blobs", "names the host data"),
+        ("file:", "names no folder"),
+        ("file:///", "names no folder"),
+        ("file:///a%00b", "names no folder"),
+        ("file:///a#b", "%23"),
+        ("file:///a?buckets=b", "more than a folder and a bucket"),
+        ("file:///a?b", "more than a folder and a bucket"),
+        ("file:///a?bucket=", "no bucket"),
+        ("file:///a?bucket=a%2Fb", "no bucket"),
+        ("file:///a?bucket=a&bucket=b", "no bucket"),
+    ],
+)
+def test_a_url_that_is_not_clear_is_refused_and_says_why(url: str, fault: str) -> None:
+    with pytest.raises(UnknownStore, match=fault):
+        open_blob_store(url, OPTIONS)
+
+
+def test_the_url_names_folder_and_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for url, root, bucket in [
+        (f"file://{tmp_path}/a/b", tmp_path / "a/b", "local"),
+        (f"file://localhost{tmp_path}/c", tmp_path / "c", "local"),
+        (f"file://{tmp_path}/d%20%23?bucket=films.1", tmp_path / "d #", "films.1"),
+        ("file:e/f", tmp_path / "e/f", "local"),
+    ]:
+        store = open_blob_store(url, OPTIONS)
+        info = put(store)
+        assert (store.bucket, info.bucket) == (bucket, bucket)
+        assert (root / f"blobs/{KEY}.blob/content").read_bytes() == b"some bytes"
+        store.close()
+
+
+@pytest.mark.parametrize("signing_key", [b"", b"k" * 31])
+def test_a_short_signing_key_is_refused(tmp_path: Path, signing_key: bytes) -> None:
+    with pytest.raises(ValueError, match="signing key"):
+        open_blob_store(f"file://{tmp_path}/new", BlobOptions(signing_key=signing_key, public_url="http://x"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_blobs_outlive_the_store(root: Path) -> None:
+    first = open_local(root)
+    info = put(first)
+    first.close()
+    second = open_local(root)
+    assert second.head(KEY) == info
+    assert read(second) == b"some bytes"
+    second.close()
+
+
+def test_nobody_but_the_user_of_the_process_gets_at_the_disk(store: LocalBlobStore, root: Path) -> None:
+    put(store)
+    for path in (root, root / "blobs", root / "tmp", *root.rglob("*.lock"), *root.rglob("content")):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_folders_that_became_empty_are_removed(store: LocalBlobStore, root: Path) -> None:
+    for key in ("a/b/c", "a/b/d", "a/e"):
+        put(store, key)
+    store.delete("a/b/c")
+    assert (root / "blobs/a/b").is_dir()
+    store.delete("a/b/d")
+    assert sorted(path.name for path in (root / "blobs/a").iterdir()) == ["e.blob"]
+    store.delete("a/e")
+    assert list((root / "blobs").iterdir()) == []
+
+
+def test_a_copy_shares_the_bytes_on_the_disk(store: LocalBlobStore) -> None:
+    put(store, "a")
+    store.copy("a", "b", now=NOW)
+    assert store.local_path("a").samefile(store.local_path("b"))
+
+
+@pytest.mark.parametrize("code", [errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP])
+def test_a_copy_moves_the_bytes_where_they_cannot_be_shared(
+    store: LocalBlobStore, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    content = os.urandom(3 * MIB + 1)
+    put(store, "a", content)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", failing(code))
+        store.copy("a", "b", now=NOW)
+    assert not store.local_path("a").samefile(store.local_path("b"))
+    assert read(store, "b") == content
+
+
+def test_writes_that_the_system_takes_in_part_are_carried_on(
+    store: LocalBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:7]))
+        put(store, content=b"0123456789" * 100)
+    assert read(store) == b"0123456789" * 100
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EMFILE])
+@pytest.mark.parametrize("call", ["open", "write", "fsync", "mkdir", "rename", "link", "posix_fadvise"])
+def test_a_disk_that_fails_makes_the_store_unavailable_and_leaves_nothing(
+    store: LocalBlobStore, monkeypatch: pytest.MonkeyPatch, call: str, code: int
+) -> None:
+    put(store, "there")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, failing(code))
+        if call != "link":
+            with pytest.raises(StorageUnavailable, match=os.strerror(code)):
+                put(store, "a/b", b"x" * 9 * MIB)
+        if call not in ("write", "posix_fadvise", "link"):
+            with pytest.raises(StorageUnavailable, match=os.strerror(code)):
+                store.copy("there", "a/b", now=NOW)
+        if call in ("open", "write", "fsync"):
+            with pytest.raises(StorageUnavailable, match=os.strerror(code)):
+                store.ping()
+    assert is_absent(store, "a/b")
+    put(store, "a/b")
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EACCES])
+def test_a_blob_that_cannot_be_read_makes_the_store_unavailable(
+    store: LocalBlobStore, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    put(store)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", failing(code))
+        with pytest.raises(StorageUnavailable):
+            read(store)
+    with monkeypatch.context() as patch:
+        patch.setattr("io.open", failing(code))
+        for call in (store.head, store.get):
+            with pytest.raises(StorageUnavailable):
+                call(KEY)
+    assert read(store) == b"some bytes"
+
+
+def test_a_failed_deletion_may_be_repeated(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_local(root)
+    put(store)
+    for call in ("rename", "fsync"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, failing(errno.EIO))
+            with pytest.raises(StorageUnavailable):
+                store.delete(KEY)
+    store.delete(KEY)
+    assert is_absent(store)
+    store.close()
+
+
+def test_a_damaged_description_makes_the_store_unavailable(root: Path) -> None:
+    store = open_local(root)
+    put(store)
+    for damaged in (b"", b"{", b"[]", b'{"x": 1}', b"\xff"):
+        (root / f"blobs/{KEY}.blob/info.json").write_bytes(damaged)
+        with pytest.raises(StorageUnavailable, match="damaged"):
+            store.head(KEY)
+    store.delete(KEY)
+    store.close()
+
+
+def test_a_folder_that_cannot_be_made_makes_the_store_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageUnavailable):
+        open_local(tmp_path / "file/x")
+
+
+def test_a_writer_whose_disk_failed_takes_no_more(store: LocalBlobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = store.writer(KEY, content_type="text/plain", now=NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", failing(errno.ENOSPC))
+        with pytest.raises(StorageUnavailable):
+            writer.write(b"x")
+    with pytest.raises(ValueError, match="closed"):
+        writer.commit(declared={})
