@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from storage_adapters import BlobOptions, StorageUnavailable, UnknownStore, capabilities, open_blob_store
+from storage_adapters import BlobNotFound, BlobOptions, StorageUnavailable, UnknownStore, capabilities, open_blob_store
 from storage_adapters.blobs.local import LocalBlobStore
 from tests.adapters.local_disk import OPTIONS, assert_tidy, failing, open_local
 from tests.contract.blob_scenes import KEY, MIB, NOW, is_absent, put, read
@@ -137,6 +137,24 @@ def test_a_copy_moves_the_bytes_where_they_cannot_be_shared(
         store.copy("a", "b", now=NOW)
     assert not store.local_path("a").samefile(store.local_path("b"))
     assert read(store, "b") == content
+
+
+def test_a_copy_of_a_blob_that_is_replaced_meanwhile_mixes_nothing(
+    store: LocalBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+    put(store, "a", b"first")
+
+    def replace_and_link(source: Path, target: Path) -> None:
+        store.delete("a")
+        put(store, "a", b"second")
+        link(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", replace_and_link)
+        with pytest.raises(BlobNotFound):
+            store.copy("a", "b", now=NOW)
+    assert is_absent(store, "b")
 
 
 def test_writes_that_the_system_takes_in_part_are_carried_on(

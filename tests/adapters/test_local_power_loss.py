@@ -90,6 +90,16 @@ def test_a_blob_is_safe_when_put_answers(store: LocalBlobStore, stable: StableSt
     assert stable.has_blob(root, "owner/file/other")
 
 
+def test_folders_that_were_there_but_perhaps_not_synced_are_synced(stable: StableStorage, root: Path) -> None:
+    open_local(root).close()
+    (root / "blobs").rename(root / "aside")
+    (root / "blobs").mkdir()
+    store = open_local(root)
+    put(store, PART)
+    assert stable.has_blob(root, PART)
+    store.close()
+
+
 def test_a_copy_is_safe_when_copy_answers(store: LocalBlobStore, stable: StableStorage, root: Path) -> None:
     put(store, PART)
     store.copy(PART, "other/file/part", now=NOW)

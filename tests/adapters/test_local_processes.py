@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import resource
@@ -57,6 +58,24 @@ def test_what_a_dead_process_left_is_swept_and_the_living_are_left_alone(root: P
     assert read(second, "alive") == b"x"
     living.close()
     second.close()
+
+
+def test_a_store_that_was_swept_while_it_opened_begins_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flock = fcntl.flock
+
+    def flock_after_a_sweep(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        open_local(root).close()
+        assert os.fstat(descriptor).st_nlink == 0
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock_after_a_sweep)
+    store = open_local(root)
+    writer = store.writer(KEY, content_type="text/plain", now=NOW)
+    open_local(root).close()
+    writer.commit(declared={})
+    assert read(store) == b""
+    store.close()
 
 
 def test_of_several_processes_that_write_one_key_exactly_one_wins(root: Path) -> None:

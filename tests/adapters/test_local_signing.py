@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from storage_adapters import Grant, InvalidSignature
@@ -83,6 +83,7 @@ def test_another_key_makes_another_signature() -> None:
             other.verify(signed.method, KEY, parameters(signed.url), now=NOW)
 
 
+@settings(deadline=None)
 @given(key=keys, expires_at=st.integers(1, 10**15), content_type=st.from_regex(r"[!-~]{1,40}", fullmatch=True))
 def test_every_signed_upload_is_granted(key: str, expires_at: int, content_type: str) -> None:
     size = expires_at * 7
@@ -91,6 +92,7 @@ def test_every_signed_upload_is_granted(key: str, expires_at: int, content_type:
     assert grant == Grant(method="PUT", key=key, expires_at=expires_at, content_type=content_type, size=size)
 
 
+@settings(deadline=None)
 @given(first=st.tuples(keys, names), second=st.tuples(keys, names))
 def test_no_two_downloads_share_a_signature(first: tuple[str, str | None], second: tuple[str, str | None]) -> None:
     assume(first != second)
@@ -103,6 +105,7 @@ def test_no_two_downloads_share_a_signature(first: tuple[str, str | None], secon
         SIGNER.verify("GET", other_key, params, now=0)
 
 
+@settings(deadline=None)
 @given(signed=st.sampled_from(SIGNED), data=st.data())
 def test_no_url_with_an_altered_character_is_let_through(signed: Any, data: st.DataObject) -> None:
     start = len("https://files.example/base/blobs/")
@@ -114,6 +117,7 @@ def test_no_url_with_an_altered_character_is_let_through(signed: Any, data: st.D
     assert_refused_unless_equal(signed, url)
 
 
+@settings(deadline=None)
 @given(signed=st.sampled_from(SIGNED), places=st.tuples(*[st.integers(33, 400)] * 2), data=st.data())
 def test_no_url_with_a_piece_moved_or_cut_is_let_through(
     signed: Any, places: tuple[int, int], data: st.DataObject
@@ -126,6 +130,7 @@ def test_no_url_with_a_piece_moved_or_cut_is_let_through(
         assert_refused_unless_equal(signed, url)
 
 
+@settings(deadline=None)
 @given(
     signed=st.sampled_from(SIGNED),
     params=st.dictionaries(

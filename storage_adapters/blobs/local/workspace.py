@@ -44,7 +44,7 @@ class Workspace:
         for path in list(self._root.iterdir()):
             if path.suffix == ".lock":
                 self._sweep_one(path)
-            elif not path.with_suffix(".lock").exists():
+            elif path.is_dir() and not path.with_suffix(".lock").exists():
                 remove_tree(path)
 
     def close(self) -> None:
