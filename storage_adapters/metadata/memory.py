@@ -158,7 +158,7 @@ class MemoryMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Suppor
     def changes(self, *, after: str, limit: int) -> list[Change]:
         """See ``SupportsChanges``."""
         with self._lock:
-            start = max(int(after or 0), min(self._changes, default=1) - 1) + 1
+            start = max(int(after or 0) + 1, min(self._changes, default=self._last_sequence + 1))
             wanted = range(start, min(start + limit, self._last_sequence + 1))
             found = [self._changes[sequence] for sequence in wanted]
         return [replace(change, record=_copy(change.record)) for change in found]

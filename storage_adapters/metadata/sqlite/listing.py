@@ -52,7 +52,7 @@ def find_page(connection: sqlite3.Connection, query: ListQuery) -> Page:
 
 def _rows(connection: sqlite3.Connection, query: ListQuery, scope: str) -> Iterator[tuple[Position, bytes]]:
     """Read on from the query's position: first the files that have a value, then those that have none."""
-    batch = query.limit + 1
+    batch = min(query.limit, query.scan_limit) + 1
     for missing in (False, True):
         start = query.after
         if start is not None and (start.value is None) is not missing:

@@ -1,0 +1,156 @@
+"""Whether everything that a metadata store answers follows from its records: lists, names, counters, digest, feed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from storage_adapters import (
+    DIGEST_BUCKETS,
+    SORT_FIELDS,
+    DigestBucket,
+    FileRecord,
+    FileStatus,
+    ListQuery,
+    MetadataStore,
+    RecordDeleted,
+    SupportsChanges,
+    SupportsDigest,
+    Tally,
+    Usage,
+    digest_bucket,
+    digest_halves,
+)
+from tests.contract.metadata_scenes import expected, ids, walk
+
+
+def assert_consistent(store: MetadataStore) -> list[FileRecord]:
+    """Recompute every index, counter and sum from the records; return the records. No writer may run meanwhile."""
+    records = walk(store, ListQuery(order_by="created_at", descending=False, limit=100))
+    by_id = {record.file_id: record for record in records}
+    assert len(by_id) == len(records), "a file is listed twice"
+    for record in records:
+        assert store.get(record.file_id) == record
+    _assert_lists(store, records)
+    _assert_names(store, records)
+    owners = {record.owner for record in records}
+    for owner in (None, *sorted(owners)):
+        assert store.usage(owner) == recomputed_usage(r for r in records if owner in (None, r.owner)), owner
+    if isinstance(store, SupportsDigest):
+        assert_digest(store, records)
+    if isinstance(store, SupportsChanges):
+        _assert_feed(store, by_id)
+    return records
+
+
+def recomputed_usage(records: Iterable[FileRecord]) -> Usage:
+    """Count records one by one."""
+    counted: dict[str, dict[str, Tally]] = defaultdict(dict)
+    for record in records:
+        keys = {
+            "total": "",
+            "access": record.access.value,
+            "content_type": record.content_type,
+            "status": record.status.value,
+        }
+        for dimension, key in keys.items():
+            tally = counted[dimension].get(key, Tally())
+            counted[dimension][key] = Tally(files=tally.files + 1, bytes=tally.bytes + record.size)
+    return Usage(
+        total=counted["total"].get("", Tally()),
+        by_access=counted["access"],
+        by_content_type=counted["content_type"],
+        by_status=counted["status"],
+    )
+
+
+def assert_digest(store: SupportsDigest, records: Iterable[FileRecord]) -> None:
+    """Each bucket holds exactly these records, and their sums."""
+    members: dict[int, list[FileRecord]] = defaultdict(list)
+    for record in records:
+        members[digest_bucket(record.file_id)].append(record)
+    digest = store.digest()
+    assert len(digest) == DIGEST_BUCKETS
+    for bucket in range(DIGEST_BUCKETS):
+        halves = [digest_halves(record) for record in members[bucket]]
+        assert digest[bucket] == DigestBucket(
+            files=len(halves), high=sum(high for high, _ in halves), low=sum(low for _, low in halves)
+        )
+        if members[bucket]:
+            assert store.bucket_revisions(bucket) == {r.file_id: r.revision for r in members[bucket]}
+
+
+def _assert_lists(store: MetadataStore, records: list[FileRecord]) -> None:
+    owner_tags = {(record.owner, tag) for record in records for tag in record.tags}
+    queries = [
+        ListQuery(),
+        ListQuery(public_only=True),
+        *(ListQuery(owner=owner) for owner in sorted({record.owner for record in records})),
+        *(ListQuery(owner=owner, tags=(tag,)) for owner, tag in sorted(owner_tags)),
+        *(ListQuery(public_only=True, tags=(tag,)) for tag in sorted({tag for _, tag in owner_tags})),
+        *(ListQuery(status=status) for status in FileStatus),
+    ]
+    for query in queries:
+        for order_by in SORT_FIELDS:
+            asked = ListQuery(
+                owner=query.owner,
+                public_only=query.public_only,
+                tags=query.tags,
+                status=query.status,
+                order_by=order_by,
+                descending=order_by != "created_at",
+                limit=100,
+            )
+            assert ids(walk(store, asked)) == ids(expected(records, asked)), asked
+
+
+def _assert_names(store: MetadataStore, records: list[FileRecord]) -> None:
+    for kind in ("alias", "request_id"):
+        held: dict[str, dict[str, str]] = defaultdict(dict)
+        for record in records:
+            name = getattr(record, kind)
+            if name is not None:
+                assert name not in held[record.owner], f"two files of {record.owner} have the {kind} {name}"
+                held[record.owner][name] = record.file_id
+        once_held: dict[str, set[str]] = defaultdict(set)
+        if isinstance(store, SupportsChanges):
+            for change in store.changes(after="", limit=1_000_000):
+                once_held[change.record.owner].add(getattr(change.record, kind) or "never held")
+        for owner in held.keys() | once_held.keys():
+            names = sorted(held[owner].keys() | once_held[owner])
+            assert store.resolve(owner, kind, names) == [held[owner].get(name) for name in names]
+
+
+def _assert_feed(store: SupportsChanges, records: dict[str, FileRecord]) -> None:
+    """Each file's changes are its revisions in order, and the last one tells what the file is now."""
+    assert isinstance(store, MetadataStore)
+    changes = store.changes(after="", limit=1_000_000)
+    assert len({change.sequence for change in changes}) == len(changes)
+    if changes:
+        assert changes[-1].sequence == store.last_sequence()
+    latest: dict[str, int] = {}
+    deleted: set[str] = set()
+    for change in changes:
+        assert change.record.file_id == change.file_id
+        assert change.record.revision == change.revision
+        assert change.file_id not in deleted, "a change came after the deletion"
+        assert change.revision == latest.get(change.file_id, change.revision - 1) + 1
+        latest[change.file_id] = change.revision
+        if change.deleted:
+            deleted.add(change.file_id)
+        elif change.file_id in records and change.revision == records[change.file_id].revision:
+            assert change.record == records[change.file_id]
+    for file_id, revision in latest.items():
+        if file_id in deleted:
+            assert file_id not in records
+            assert _tombstone_revision(store, file_id) == revision
+        else:
+            assert records[file_id].revision == revision
+
+
+def _tombstone_revision(store: MetadataStore, file_id: str) -> int | None:
+    try:
+        store.get(file_id)
+    except RecordDeleted as error:
+        return error.tombstone.revision
+    return None
