@@ -1,0 +1,73 @@
+"""The application: which address is answered by which handler."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from files_service.core import Core
+from files_service.errors import MethodNotAllowed, NotFound
+from files_service.gateway import health
+from files_service.gateway.blobs import preflight
+from files_service.gateway.body import keep_waiting
+from files_service.gateway.calls import call
+from files_service.gateway.downloads import get_blob
+from files_service.gateway.exchange import Handler, exchange, finish_headers
+from files_service.gateway.limits import Limits
+from files_service.gateway.replies import Refused
+from files_service.gateway.state import GATEWAY, Gateway
+from files_service.gateway.uploads import put_blob
+from files_service.metrics import Metrics
+
+ROUTES: dict[str, dict[str, Handler]] = {
+    "/rpc/{method}": {"POST": call},
+    "/blobs/{key:.+}": {"PUT": put_blob, "GET": get_blob, "HEAD": get_blob, "OPTIONS": preflight},
+    "/healthz": {"GET": health.healthz},
+    "/readyz": {"GET": health.readyz},
+    "/metrics": {"GET": health.metrics},
+}
+
+
+def make_app(core: Core, limits: Limits | None = None, metrics: Metrics | None = None) -> web.Application:
+    """Build the application over a core, which stays the caller's to close."""
+    limits = limits or Limits()
+    app = web.Application(middlewares=[exchange])
+    app[GATEWAY] = Gateway.of(core, limits, metrics or Metrics())
+    app[health.CHECKS] = tuple(
+        health.Check(name, store.ping, lifetime_seconds=limits.ping_lifetime_seconds)
+        for name, store in (("metadata", core.metadata), ("blobs", core.blobs))
+    )
+    for path, handlers in ROUTES.items():
+        # One route for all methods: which of them are taken is answered in our own words.
+        app.router.add_route("*", path, _by_method(handlers), expect_handler=keep_waiting)
+    app.router.add_route("*", "/{path:.*}", _nothing_here, expect_handler=keep_waiting)
+    app.on_response_prepare.append(finish_headers)
+    app.cleanup_ctx.append(_threads)
+    return app
+
+
+def _by_method(handlers: dict[str, Handler]) -> Handler:
+    if "GET" in handlers:
+        handlers = {"HEAD": handlers["GET"], **handlers}
+    allowed = ", ".join(sorted(handlers))
+
+    async def dispatch(request: web.Request) -> web.StreamResponse:
+        handler = handlers.get(request.method)
+        if handler is None:
+            error = MethodNotAllowed(f"this address takes {allowed}", {"allowed": sorted(handlers)})
+            raise Refused(error, headers={"Allow": allowed})
+        return await handler(request)
+
+    return dispatch
+
+
+async def _nothing_here(request: web.Request) -> web.StreamResponse:
+    raise NotFound("there is nothing at this address", {"path": request.path[:300]})
+
+
+async def _threads(app: web.Application) -> AsyncIterator[None]:
+    yield
+    app[GATEWAY].close()
+    for check in app[health.CHECKS]:
+        check.close()

@@ -1,0 +1,59 @@
+"""``POST /rpc/<method>``: the method table over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from files_service.actions import METHODS
+from files_service.errors import FilesError, Forbidden, InternalError, NotFound
+from files_service.gateway.body import parse_object, read_small, require_json
+from files_service.gateway.identity import Caller, identify
+from files_service.gateway.limits import Limits
+from files_service.gateway.replies import json_bytes, reply_of_bytes
+from files_service.gateway.state import Gateway, gateway_of
+from storage_adapters import JSON
+
+
+async def call(request: web.Request) -> web.StreamResponse:
+    """Answer one call."""
+    gateway = gateway_of(request)
+    caller = identify(request.headers.get("Authorization"), gateway.core.settings)
+    name = request.match_info["method"]
+    if name not in METHODS:
+        raise NotFound("there is no such method", {"method": name[:100]})
+    require_json(request)
+    with gateway.call_places.take():
+        body = await read_small(request, gateway.limits)
+        return reply_of_bytes(await gateway.calls.run(answer, gateway, name, body, caller))
+
+
+def answer(gateway: Gateway, name: str, body: bytes, caller: Caller) -> bytes:
+    """Parse, call, encode; runs in a thread."""
+    return json_bytes({"result": invoke(gateway, name, params_of(body, caller, gateway.limits))})
+
+
+def invoke(gateway: Gateway, name: str, params: dict[str, Any]) -> JSON:
+    """Call an action and count how it ended."""
+    code = InternalError.code
+    try:
+        result = METHODS[name](params, gateway.core)
+        code = "ok"
+    except FilesError as error:
+        code = error.code
+        raise
+    finally:
+        gateway.metrics.action(name, code)
+    return result
+
+
+def params_of(body: bytes, caller: Caller, limits: Limits) -> dict[str, Any]:
+    """The parameters of a call, with the actor that the caller is bound to. Raises Forbidden for another one."""
+    params = parse_object(body, limits)
+    if caller.actor is not None:
+        if params.get("actor", caller.actor) != caller.actor:
+            message = "The token is another actor's."
+            raise Forbidden(f"actor: {message}", {"fields": {"actor": [message]}})
+        params["actor"] = caller.actor
+    return params

@@ -1,0 +1,46 @@
+"""What a client may take of the gateway. Constants of the code, not settings: no installation has asked for others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Sizes in bytes, times in seconds. Tests make smaller ones."""
+
+    # Of every request.
+    line_bytes: int = 8 * KIB
+    header_bytes: int = 8 * KIB
+    headers: int = 100
+    query_parameters: int = 50
+    idle_connection_seconds: float = 75
+    # A peer that takes nothing for so long is gone; the kernel closes the connection.
+    stalled_send_seconds: float = 60
+
+    # Of a call.
+    call_bytes: int = 2 * MIB
+    json_depth: int = 100
+    call_body_seconds: float = 30
+    calls: int = 512
+    call_threads: int = 16
+
+    # Of an upload: memory is about two buffers and the socket's read buffer for each.
+    uploads: int = 64
+    upload_idle_seconds: float = 60
+    upload_buffer_bytes: int = 1 * MIB
+    upload_buffers_bytes: int = 32 * MIB
+    read_buffer_bytes: int = 128 * KIB
+    transfer_threads: int = 8
+
+    downloads: int = 512
+    ping_seconds: float = 3
+    # A check costs the stores a write: it is not repeated within this time.
+    ping_lifetime_seconds: float = 1
+
+    def upload_buffer(self, uploads: int) -> int:
+        """The size of each of an upload's two buffers while so many run: they share the memory set aside."""
+        return max(128 * KIB, min(self.upload_buffer_bytes, self.upload_buffers_bytes // (2 * max(1, uploads))))

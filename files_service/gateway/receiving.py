@@ -1,0 +1,127 @@
+"""Takes the bytes of an upload from the socket: while a thread hashes and writes one buffer, the next one is read."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+
+from aiohttp import StreamReader
+
+from files_service.errors import Conflict
+from files_service.gateway.body import BODY_ERRORS
+from files_service.gateway.replies import bad_field
+from files_service.gateway.threads import Threads
+from storage_adapters import BlobInfo, BlobWriter, Part
+
+
+class Sink(ABC):
+    """Where the bytes go. Called in threads, one call at a time."""
+
+    @abstractmethod
+    def write(self, data: bytes) -> None:
+        """Take bytes."""
+
+    @abstractmethod
+    def complete(self) -> BlobInfo:
+        """All bytes are in: return the blob that they are."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Forget everything; harmless after ``complete``."""
+
+
+class Storing(Sink):
+    """Stores the bytes, if they are what was declared."""
+
+    def __init__(self, writer: BlobWriter, part: Part) -> None:
+        self._writer = writer
+        self._part = part
+
+    def write(self, data: bytes) -> None:
+        """See ``Sink``."""
+        self._writer.write(data)
+
+    def complete(self) -> BlobInfo:
+        """See ``Sink``; raises what ``BlobWriter.commit`` raises."""
+        part = self._part
+        declared = {"size": part.size, "md5": part.md5, "crc32c": part.crc32c, "sha256": part.sha256}
+        return self._writer.commit(declared=declared)
+
+    def abort(self) -> None:
+        """See ``Sink``."""
+        self._writer.abort()
+
+
+class Comparing(Sink):
+    """Compares the bytes with a blob that is stored already: an upload whose answer was lost is repeated like this."""
+
+    def __init__(self, info: BlobInfo) -> None:
+        self._info = info
+        self._sha256 = hashlib.sha256()
+
+    def write(self, data: bytes) -> None:
+        """See ``Sink``."""
+        self._sha256.update(data)
+
+    def complete(self) -> BlobInfo:
+        """See ``Sink``; raises Conflict when they are other bytes."""
+        if self._info.sha256 is None or not hmac.compare_digest(self._info.sha256, self._sha256.hexdigest()):
+            raise Conflict("other bytes were received for this part already", {"field": "sha256"})
+        return self._info
+
+    def abort(self) -> None:
+        """See ``Sink``."""
+
+
+async def receive(
+    content: StreamReader,
+    sink: Sink,
+    *,
+    size: int,
+    buffer_bytes: Callable[[], int],
+    idle_seconds: float,
+    threads: Threads,
+) -> None:
+    """Bring ``size`` bytes from the socket into the sink; at most two buffers are held.
+
+    Raises Refused when they come too slowly or break off, and what the sink raises. No thread is in the sink any more
+    when this returns or raises.
+    """
+    writing: asyncio.Future[None] | None = None
+    pieces: list[bytes] = []
+    held = received = 0
+    try:
+        while received < size:
+            async with asyncio.timeout(idle_seconds):
+                piece = await content.readany()
+            if not piece:
+                raise bad_field("body", f"Broke off after {received} of {size} bytes.")
+            pieces.append(piece)
+            held += len(piece)
+            received += len(piece)
+            if held >= buffer_bytes() or received >= size:
+                if writing is not None:
+                    await asyncio.shield(writing)
+                writing = threads.submit(_write_all, sink, pieces)
+                pieces, held = [], 0
+        if writing is not None:
+            await asyncio.shield(writing)
+    except TimeoutError:
+        message = f"No bytes came for {idle_seconds:g} seconds."
+        raise bad_field("body", message, 408, {"Connection": "close"}) from None
+    except BODY_ERRORS:
+        raise bad_field("body", f"Broke off after {received} of {size} bytes.") from None
+    finally:
+        if writing is not None and not writing.done():
+            with suppress(Exception):
+                await asyncio.shield(writing)
+
+
+def _write_all(sink: Sink, pieces: list[bytes]) -> None:
+    for piece in pieces:
+        sink.write(piece)
+    pieces.clear()

@@ -1,0 +1,142 @@
+"""The gateway as a running server: the listening socket, malformed HTTP, and a stop that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from aiohttp import web
+
+from files_service.core import Core
+from files_service.errors import BadRequest, FilesError, InternalError
+from files_service.gateway.app import make_app
+from files_service.gateway.exchange import REQUEST_ID, SERVER
+from files_service.gateway.limits import Limits
+from files_service.gateway.replies import error_body
+from files_service.gateway.state import GATEWAY
+from files_service.logs import accepted_request_id, request_id
+from files_service.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+_TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
+
+
+class Connection(web.RequestHandler):
+    """A connection whose protocol errors are answered in our envelope, too."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer a request that is not HTTP, or that failed where no middleware was."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("half an answer is out")
+        error: FilesError
+        if status < 500:
+            error = BadRequest("not a valid HTTP request", {"fields": {"request": ["Not valid HTTP, or too large."]}})
+        else:
+            logger.error("request failed outside of all handlers", exc_info=exc)
+            error = InternalError("the gateway failed; its log has the particulars under the request id")
+        token = request_id.set(accepted_request_id(None))
+        try:
+            headers = {"Server": SERVER, REQUEST_ID: request_id.get(), "X-Content-Type-Options": "nosniff"}
+            body = error_body(error)
+        finally:
+            request_id.reset(token)
+        response = web.Response(status=status, body=body, content_type="application/json", headers=headers)
+        response.force_close()
+        return response
+
+
+class GatewayServer:
+    """Serves an application at one address, from ``start`` to ``stop``."""
+
+    def __init__(self, core: Core, *, limits: Limits | None = None, metrics: Metrics | None = None) -> None:
+        self._limits = limits or Limits()
+        self._core = core
+        self._app = make_app(core, self._limits, metrics)
+        self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1)
+        self._listener: asyncio.Server | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Begin to serve; returns the port, which the system chooses for 0. Raises OSError when it is not to be had."""
+        await self._runner.setup()
+        loop = asyncio.get_running_loop()
+        try:
+            self._listener = await loop.create_server(self._connection, host, port, backlog=1024, reuse_address=True)
+        except OSError:
+            await self._runner.cleanup()
+            raise
+        for listening in self._listener.sockets:
+            if _TCP_USER_TIMEOUT is not None:
+                listening.setsockopt(
+                    socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(self._limits.stalled_send_seconds * 1000)
+                )
+        taken: int = self._listener.sockets[0].getsockname()[1]
+        return taken
+
+    def _connection(self) -> Connection:
+        server = self._runner.server
+        assert server is not None
+        limits = self._limits
+        options: dict[str, Any] = {
+            "keepalive_timeout": limits.idle_connection_seconds,
+            "max_line_size": limits.line_bytes,
+            "max_field_size": limits.header_bytes,
+            "max_headers": limits.headers,
+            "read_bufsize": limits.read_buffer_bytes,
+            # What was signed is the body as it is sent, and a small body must not become a large one.
+            "auto_decompress": False,
+            "lingering_time": 5.0,
+            "access_log": None,
+        }
+        return Connection(server, loop=asyncio.get_running_loop(), **options)
+
+    async def stop(self, timeout_seconds: float) -> None:
+        """Take no more connections, answer what was asked, then close. What takes longer is broken off."""
+        gateway = self._app[GATEWAY]
+        gateway.stopping = True
+        if self._listener is not None:
+            self._listener.close()
+        if gateway.in_flight:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_seconds):
+                    await gateway.quiet.wait()
+        if gateway.in_flight:
+            logger.warning("requests were broken off", extra={"requests": gateway.in_flight})
+        await self._runner.cleanup()
+
+
+async def serve(
+    core: Core, *, on_ready: Callable[[int], None], limits: Limits | None = None, metrics: Metrics | None = None
+) -> None:
+    """Serve at the address of the settings until SIGTERM or SIGINT; a second signal ends the process at once."""
+    settings = core.settings
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            os._exit(130)
+        stop.set()
+
+    server = GatewayServer(core, limits=limits, metrics=metrics)
+    port = await server.start(settings.http_host, settings.http_port)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        on_ready(port)
+        await stop.wait()
+        logger.info("stopping")
+    finally:
+        await server.stop(settings.stop_timeout_seconds)

@@ -1,0 +1,94 @@
+"""What all handlers share while the gateway runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from files_service.core import Core
+from files_service.errors import ServiceUnavailable
+from files_service.gateway.limits import Limits
+from files_service.gateway.replies import Refused
+from files_service.gateway.threads import Threads
+from files_service.metrics import Metrics
+
+
+@dataclass(slots=True)
+class Places:
+    """A number of places of which each running thing takes one."""
+
+    name: str
+    limit: int
+    taken: int = 0
+
+    @contextmanager
+    def take(self) -> Iterator[None]:
+        """Hold a place; raise Refused with 503 when all are taken: waiting clients would fill the memory."""
+        if self.taken >= self.limit:
+            error = ServiceUnavailable(f"too many {self.name} at once", {"limit": self.limit})
+            raise Refused(error, headers={"Retry-After": "1"})
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1
+
+
+@dataclass(slots=True)
+class Gateway:
+    """The core, the threads it is called in, and how busy everything is."""
+
+    core: Core
+    limits: Limits
+    metrics: Metrics
+    calls: Threads
+    transfers: Threads
+    call_places: Places
+    uploads: Places
+    downloads: Places
+    stopping: bool = False
+    in_flight: int = 0
+    quiet: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @classmethod
+    def of(cls, core: Core, limits: Limits, metrics: Metrics) -> Gateway:
+        """Make the state of a gateway over this core."""
+        return cls(
+            core=core,
+            limits=limits,
+            metrics=metrics,
+            calls=Threads("call", limits.call_threads),
+            transfers=Threads("transfer", limits.transfer_threads),
+            call_places=Places("calls", limits.calls),
+            uploads=Places("uploads", limits.uploads),
+            downloads=Places("downloads", limits.downloads),
+        )
+
+    @contextmanager
+    def request_in_flight(self) -> Iterator[None]:
+        """Count a request; a stopping gateway waits until ``quiet``."""
+        self.in_flight += 1
+        self.quiet.clear()
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+            if not self.in_flight:
+                self.quiet.set()
+
+    def close(self) -> None:
+        """Give the threads up."""
+        self.calls.close()
+        self.transfers.close()
+
+
+GATEWAY = web.AppKey("gateway", Gateway)
+
+
+def gateway_of(request: web.Request) -> Gateway:
+    """The state that belongs to the request's application."""
+    return request.config_dict[GATEWAY]

@@ -1,0 +1,48 @@
+"""What is counted, for Prometheus. Every label has few values, whatever clients send."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
+_METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "OPTIONS", "DELETE", "PATCH"})
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+class Metrics:
+    """The counters of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry(auto_describe=False)
+        self._requests = Counter(
+            "files_http_requests_total", "HTTP requests.", ("route", "method", "status"), registry=self.registry
+        )
+        self._latency = Histogram(
+            "files_http_request_seconds",
+            "Seconds from a request's headers to the end of its answer.",
+            ("route", "method"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._actions = Counter(
+            "files_actions_total", "Calls of the API, by result.", ("action", "code"), registry=self.registry
+        )
+        self.uploaded_bytes = Counter("files_uploaded_bytes_total", "Bytes received.", registry=self.registry)
+        self.downloaded_bytes = Counter("files_downloaded_bytes_total", "Bytes sent.", registry=self.registry)
+        self.in_flight = Gauge("files_http_requests_in_flight", "Requests being answered.", registry=self.registry)
+
+    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a request; ``route`` is the pattern, never the path."""
+        method = method if method in _METHODS else "other"
+        self._requests.labels(route, method, str(status)).inc()
+        self._latency.labels(route, method).observe(seconds)
+
+    def action(self, name: str, code: str) -> None:
+        """Count a call of the method table by its code, "ok" for a result."""
+        self._actions.labels(name, code).inc()
+
+    def exposition(self) -> bytes:
+        """Everything in Prometheus' text form."""
+        return generate_latest(self.registry)
