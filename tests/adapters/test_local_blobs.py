@@ -11,6 +11,7 @@ import pytest
 
 from storage_adapters import BlobNotFound, BlobOptions, StorageUnavailable, UnknownStore, capabilities, open_blob_store
 from storage_adapters.blobs.local import LocalBlobStore
+from storage_adapters.blobs.local import writer as writer_module
 from tests.adapters.local_disk import OPTIONS, assert_tidy, failing, open_local
 from tests.contract.blob_scenes import KEY, MIB, NOW, is_absent, put, read
 from tests.contract.blobs import (
@@ -174,10 +175,11 @@ def test_a_disk_that_fails_makes_the_store_unavailable_and_leaves_nothing(
 ) -> None:
     put(store, "there")
     with monkeypatch.context() as patch:
+        patch.setattr(writer_module, "WRITEBACK_BYTES", 1000)
         patch.setattr(os, call, failing(code))
         if call != "link":
             with pytest.raises(StorageUnavailable, match=os.strerror(code)):
-                put(store, "a/b", b"x" * 9 * MIB)
+                put(store, "a/b", b"x" * 1000)
         if call not in ("write", "posix_fadvise", "link"):
             with pytest.raises(StorageUnavailable, match=os.strerror(code)):
                 store.copy("there", "a/b", now=NOW)

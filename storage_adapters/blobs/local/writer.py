@@ -17,7 +17,7 @@ from storage_adapters.records import BlobInfo
 
 CONTENT = "content"
 INFO = "info.json"
-WRITEBACK_BYTES = 8 * 1024 * 1024
+WRITEBACK_BYTES = 32 * 1024 * 1024
 
 
 class LocalBlobWriter(BlobWriter):
