@@ -1,0 +1,72 @@
+"""Starts what is measured as processes of its own and waits until it answers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+SECRETS = {
+    "FILES_RPC_TOKEN": "benchmark-rpc-token-0123456789abcdef",
+    "FILES_JWT_SECRET": "benchmark-jwt-secret-0123456789abcdef",
+    "FILES_SIGNING_KEY": "benchmark-signing-key-0123456789abcdef",
+}
+
+
+def free_port() -> int:
+    """Find a port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextlib.contextmanager
+def running(*arguments: str, log: Path, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run this Python with these arguments, in a process group that ends with the block."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            env={**os.environ, **SECRETS, **environ},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def wait_for_port(port: int, seconds: float = 30) -> None:
+    """Return when something listens on the port."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def peak_memory_mib(pid: int) -> float:
+    """The greatest resident memory that the process had so far, in MiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise ProcessLookupError(pid)

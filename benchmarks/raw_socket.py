@@ -1,0 +1,47 @@
+"""The peers of the byte benchmarks: a socket-to-file loop with SHA-256, and sendfile(2), with no HTTP between.
+
+``python -m benchmarks.raw_socket receive|send PORT PATH``: one connection after another. ``receive`` reads to the end
+of the stream, hashes and writes 1 MiB at a time in one thread, syncs, and answers one byte. ``send`` sends the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import sys
+from pathlib import Path
+
+
+def receive(connection: socket.socket, path: Path) -> None:
+    """Hash and write what comes, sync, answer."""
+    buffer = bytearray(1 << 20)
+    view = memoryview(buffer)
+    digest = hashlib.sha256()
+    with path.open("wb", buffering=0) as file:
+        while count := connection.recv_into(buffer):
+            digest.update(view[:count])
+            file.write(view[:count])
+        os.fsync(file.fileno())
+    connection.sendall(b".")
+
+
+def send(connection: socket.socket, path: Path) -> None:
+    """Send the file from the page cache."""
+    with path.open("rb") as file:
+        connection.sendfile(file)
+
+
+def main() -> None:
+    """Serve until killed."""
+    mode, port, path = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+    handle = {"receive": receive, "send": send}[mode]
+    with socket.create_server(("127.0.0.1", port)) as server:
+        while True:
+            connection, _ = server.accept()
+            with connection:
+                handle(connection, path)
+
+
+if __name__ == "__main__":
+    main()
