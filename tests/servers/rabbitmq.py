@@ -10,6 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from tests.servers.ports import free_ports
 
@@ -30,7 +31,7 @@ class RabbitMQ:
         self._epmd: subprocess.Popen[bytes] | None = None
         self.uri = f"amqp://guest:guest@127.0.0.1:{self._port}/"
 
-    def __enter__(self) -> RabbitMQ:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

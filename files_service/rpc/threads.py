@@ -1,0 +1,37 @@
+"""Keeps threads real in a process that was patched by eventlet as a whole, as ``nameko run`` does.
+
+The core works in native threads (``eventlet.tpool``). A green lock cannot be shared by those: a thread that waits for
+one held in another thread is never woken. So locks, events and thread-locals become native again; sockets and sleep
+stay green, which is harmless in a thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+from eventlet import patcher
+from eventlet.green import thread as green_thread
+from eventlet.green import threading as green_threading
+
+_GREEN: dict[str, Any] = {"_thread": green_thread, "threading": green_threading}
+
+
+def keep_threads_native() -> None:
+    """Undo what eventlet did to threads, if it did."""
+    if not patcher.is_monkey_patched("thread"):
+        return
+    for name, green in _GREEN.items():
+        original = patcher.original(name)
+        for attribute in green.__patched__:
+            if hasattr(original, attribute):
+                setattr(sys.modules[name], attribute, getattr(original, attribute))
+    native = patcher.original("threading")
+    sys.modules["threading"].RLock = native.RLock  # type: ignore[attr-defined]
+    # The locks that logging made before, for itself and for each handler.
+    logging._lock = native.RLock()  # type: ignore[attr-defined]  # noqa: SLF001
+    for reference in logging._handlerList:  # type: ignore[attr-defined]  # noqa: SLF001
+        handler = reference()
+        if handler is not None:
+            handler.lock = native.RLock()
