@@ -8,18 +8,24 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import google_crc32c
+import orjson
 import puremagic
 
-from files_service.actions.parameters import content_type_allowed
+from files_service.actions.parameters import MAX_META_BYTES, content_type_allowed
 from files_service.core import Core
 from files_service.domain.editing import merge_meta
 from files_service.domain.lifecycle import ProcessingFailed
 from files_service.domain.uploads import CHECKSUMS, mismatch
-from files_service.hooks import Rejected
+from files_service.hooks import ProcessingHook, ReadPart, Rejected
 from storage_adapters import BlobInfo, BlobNotFound, FileRecord, Part
 
 SNIFFED_BYTES = 4_096
 UNKNOWN_TYPE = "application/octet-stream"
+MAX_MESSAGE = 500
+
+
+class Abandoned(Exception):
+    """The worker is to stop, and leaves the file as it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,16 +37,15 @@ class Findings:
     meta: dict[str, Any]
 
     def apply(self, record: FileRecord) -> FileRecord:
-        """Put the findings into a record, which may have been edited meanwhile."""
-        return replace(
-            record, parts=self.parts, content_type=self.content_type, meta=merge_meta(record.meta, self.meta)
-        )
+        """Put the findings into a record, which may have been edited meanwhile: what people say of it stands."""
+        content_type = self.content_type if record.content_type == UNKNOWN_TYPE else record.content_type
+        return replace(record, parts=self.parts, content_type=content_type, meta=merge_meta(record.meta, self.meta))
 
 
 def inspect(core: Core, record: FileRecord, keepalive: Callable[[], None]) -> Findings | ProcessingFailed:
     """Verify, sniff and run the hooks; ``keepalive`` is called at least once per MiB read.
 
-    Raises StorageUnavailable when a store went away: that says nothing about the file.
+    Raises StorageUnavailable when a store went away, which says nothing about the file, and what ``keepalive`` raises.
     """
 
     def read(part: Part) -> Iterator[bytes]:
@@ -49,40 +54,78 @@ def inspect(core: Core, record: FileRecord, keepalive: Callable[[], None]) -> Fi
             yield piece
 
     verified = []
-    for part in record.parts:
-        checked = _verify(core, part, read)
-        if isinstance(checked, ProcessingFailed):
-            return checked
-        verified.append(checked)
-    content_type = _content_type(core, record)
+    try:
+        for part in record.parts:
+            keepalive()
+            checked = _verify(core, part, read)
+            if isinstance(checked, ProcessingFailed):
+                return checked
+            verified.append(checked)
+        content_type = _content_type(core, record)
+    except BlobNotFound as error:
+        return failed("part_missing", f"bytes are gone: {error}")
     if not content_type_allowed(content_type, core.settings.allowed_content_types):
-        return ProcessingFailed("unsupported_type", f"the bytes are {content_type}, which is not taken here")
+        return failed("unsupported_type", f"the bytes are {content_type}, which is not taken here")
+    inspected = replace(record, parts=tuple(verified), content_type=content_type)
     meta: dict[str, Any] = {}
     for hook in core.hooks:
         keepalive()
-        try:
-            meta |= hook.process(replace(record, parts=tuple(verified), content_type=content_type), read)
-        except Rejected as error:
-            return ProcessingFailed(error.code, error.message)
-        except Exception as error:  # noqa: BLE001 - a hook is foreign code; its failure is the file's, not ours
-            return ProcessingFailed("hook_failed", f"{type(hook).__name__}: {error}")
+        added = _run_hook(hook, inspected, read)
+        if isinstance(added, ProcessingFailed):
+            return added
+        meta |= added
+    if len(orjson.dumps(merge_meta(record.meta, meta))) > MAX_META_BYTES:
+        return failed("hook_failed", f"the hooks made meta larger than {MAX_META_BYTES} bytes")
     return Findings(parts=tuple(verified), content_type=content_type, meta=meta)
+
+
+def failed(code: str, message: str) -> ProcessingFailed:
+    """Make the failure; its texts may come from anywhere and must fit into a record."""
+
+    def storable(text: str) -> str:
+        return text.encode(errors="replace").decode()[:MAX_MESSAGE]
+
+    return ProcessingFailed(storable(code), storable(message))
+
+
+def _run_hook(hook: ProcessingHook, record: FileRecord, read: ReadPart) -> dict[str, Any] | ProcessingFailed:
+    """Run foreign code: its failure is the file's, but what ``read`` raised is ours, whatever the hook made of it."""
+    interrupted: list[Exception] = []
+
+    def guarded_read(part: Part) -> Iterator[bytes]:
+        try:
+            yield from read(part)
+        except Exception as error:
+            interrupted.append(error)
+            raise
+
+    try:
+        # Through JSON, so that the record holds what a store will give back.
+        added: dict[str, Any] = orjson.loads(orjson.dumps(dict(hook.process(record, guarded_read))))
+    except Rejected as error:
+        outcome: dict[str, Any] | ProcessingFailed = failed(error.code, error.message)
+    except Exception as error:  # noqa: BLE001 - foreign code
+        outcome = failed("hook_failed", f"{type(hook).__name__}: {error}")
+    else:
+        outcome = added
+    for cause in interrupted:
+        if isinstance(cause, BlobNotFound):
+            return failed("part_missing", f"bytes are gone: {cause}")
+        raise cause
+    return outcome
 
 
 def _verify(core: Core, part: Part, read: Callable[[Part], Iterator[bytes]]) -> Part | ProcessingFailed:
     """Compare a part with its blob; checksums that the store does not know are computed from the bytes."""
-    try:
-        info = core.blobs.head(part.key)
-        unknown = [name for name in CHECKSUMS if getattr(part, name) and not getattr(info, name)]
-        if unknown:
-            info = replace(info, **_checksums(read(part), unknown))
-    except BlobNotFound:
-        return ProcessingFailed("part_missing", f"the bytes of part {part.part_id} are gone")
+    info = core.blobs.head(part.key)
+    unknown = [name for name in CHECKSUMS if getattr(part, name) and not getattr(info, name)]
+    if unknown:
+        info = replace(info, **_checksums(read(part), unknown))
     fault = mismatch(part, info)
     if fault is not None:
         field, declared, actual = fault
         message = f"{field} of part {part.part_id} is {actual}, declared {declared}"
-        return ProcessingFailed("part_mismatch", message)
+        return failed("part_mismatch", message)
     return _with_checksums(part, info)
 
 
@@ -108,5 +151,5 @@ def _content_type(core: Core, record: FileRecord) -> str:
     head = b"".join(core.blobs.get(record.parts[0].key, offset=0, length=SNIFFED_BYTES))
     try:
         return puremagic.from_string(head, mime=True) or UNKNOWN_TYPE
-    except (puremagic.PureError, ValueError):
+    except Exception:  # noqa: BLE001 - it parses what strangers send, and fails in many ways
         return UNKNOWN_TYPE

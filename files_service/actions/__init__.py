@@ -12,6 +12,7 @@ from files_service.actions.listing import list_files
 from files_service.actions.manifest import manifest
 from files_service.actions.process import process
 from files_service.actions.remove import remove
+from files_service.actions.sync import sync
 from files_service.actions.tags import access_by_tag, add_tags, remove_tags, sync_tags
 from files_service.actions.update import update
 from files_service.actions.upload import upload
@@ -35,6 +36,7 @@ METHODS: dict[str, Action] = {
         remove,
         clone,
         manifest,
+        sync,
         add_tags,
         remove_tags,
         sync_tags,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 from files_service.actions.base import (
@@ -17,17 +19,29 @@ from files_service.actions.parameters import flag
 from files_service.core import Core
 from files_service.domain.editing import edit
 from files_service.domain.lifecycle import (
-    ProcessingExpired,
     ProcessingFailed,
     ProcessingReleased,
     ProcessingStarted,
     ProcessingSucceeded,
     advance,
     attempts_left,
+    is_lapsed,
+    reclaim,
 )
-from files_service.errors import Busy, TooManyAttempts
-from files_service.inspection import Findings, inspect
-from storage_adapters import JSON, Failure, FileRecord, FileStatus, Lease, NameTaken, StorageUnavailable
+from files_service.errors import Busy, FilesError, TooManyAttempts
+from files_service.inspection import Abandoned, Findings, inspect
+from storage_adapters import (
+    JSON,
+    Failure,
+    FileRecord,
+    FileStatus,
+    Lease,
+    NameTaken,
+    StorageError,
+    StorageUnavailable,
+)
+
+logger = logging.getLogger(__name__)
 
 
 class ProcessParams(ParamsSchema):
@@ -45,21 +59,31 @@ def process(params: Params, core: Core) -> JSON:
     return to_wire(run_processing(core, record, force=params["force"]))
 
 
-def run_processing(core: Core, record: FileRecord, *, force: bool) -> FileRecord:
+def run_processing(
+    core: Core, record: FileRecord, *, force: bool, abandoned: Callable[[], bool] = lambda: False
+) -> FileRecord:
     """Take the file, inspect it, and write down the outcome; a failed file is an outcome, not an error.
 
-    Raises Busy when another worker has it, TooManyAttempts, IllegalTransition, and StorageUnavailable, in which case
-    the file was given back.
+    As soon as ``abandoned`` says so the file is given back as it was, and returned. Raises Busy when another worker
+    has it, TooManyAttempts, IllegalTransition, and StorageUnavailable, in which case the file was given back too.
     """
     worker = core.new_id()
     record = change(core, record.file_id, lambda found: take(found, worker, core, force=force))
     if record.lease is None or record.lease.worker != worker:
         return record
     try:
-        outcome = inspect(core, record, Keepalive(core, record, worker))
+        outcome = inspect(core, record, Keepalive(core, record, worker, abandoned))
+    except Abandoned:
+        return _give_back(core, record.file_id, worker)
     except StorageUnavailable:
-        change(core, record.file_id, lambda found: advance(mine(found, worker), ProcessingReleased(), now=core.clock()))
+        _give_back(core, record.file_id, worker)
         raise
+    except (FilesError, StorageError):
+        # The lease was lost or the file removed: it is not ours any more.
+        raise
+    except Exception as error:
+        logger.exception("processing broke", extra={"file_id": record.file_id})
+        outcome = ProcessingFailed("internal_error", type(error).__name__)
     return settle(core, record.file_id, worker, outcome)
 
 
@@ -69,17 +93,23 @@ def take(record: FileRecord, worker: str, core: Core, *, force: bool) -> FileRec
     if record.status is FileStatus.PROCESSED and not force:
         return record
     if record.status is FileStatus.PROCESSING:
-        if record.lease is not None and record.lease.until > now:
+        if not is_lapsed(record, now=now):
             raise Busy("another worker is processing the file", {"file_id": record.file_id})
-        record = advance(record, ProcessingExpired(), now=now)
+        record = reclaim(record, core.settings.max_attempts, now=now)
+        if record.status is FileStatus.FAILED and not force:
+            return record
     started = advance(record, ProcessingStarted(Lease(worker=worker, until=now + _lease_ms(core))), now=now)
     if force or attempts_left(record, core.settings.max_attempts):
         return started
     if record.status is FileStatus.FAILED:
         assert record.error is not None
         raise TooManyAttempts("processing failed too often; force tries again", {"attempts": record.error.attempts})
-    # Worker after worker vanished over this file. It must not go round for ever.
+    # The limit was lowered since the last attempt.
     return advance(started, ProcessingFailed("too_many_attempts", "processing was given up"), now=now)
+
+
+def _give_back(core: Core, file_id: str, worker: str) -> FileRecord:
+    return change(core, file_id, lambda found: advance(mine(found, worker), ProcessingReleased(), now=core.clock()))
 
 
 def settle(core: Core, file_id: str, worker: str, outcome: Findings | ProcessingFailed) -> FileRecord:
@@ -113,12 +143,14 @@ def mine(record: FileRecord, worker: str) -> FileRecord:
 class Keepalive:
     """Renews the lease once half of it is over; called often, writes seldom."""
 
-    def __init__(self, core: Core, record: FileRecord, worker: str) -> None:
-        self._core, self._file_id, self._worker = core, record.file_id, worker
+    def __init__(self, core: Core, record: FileRecord, worker: str, abandoned: Callable[[], bool]) -> None:
+        self._core, self._file_id, self._worker, self._abandoned = core, record.file_id, worker, abandoned
         self._renew_at = core.clock() + _lease_ms(core) // 2
 
     def __call__(self) -> None:
-        """Renew if it is time. Raises Busy when the lease was lost."""
+        """Renew if it is time. Raises Busy when the lease was lost, Abandoned when the worker is to stop."""
+        if self._abandoned():
+            raise Abandoned
         now = self._core.clock()
         if now < self._renew_at:
             return

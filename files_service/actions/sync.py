@@ -1,1 +1,74 @@
-"""files.sync: bring records and blob store together where a notification or a worker was lost."""
+"""files.sync: bring records and blobs together again."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import asdict
+
+from marshmallow import fields, validate
+
+from files_service.actions.base import Params, ParamsSchema, action, owner_field
+from files_service.actions.parameters import flag
+from files_service.core import Core
+from files_service.domain.access import may_act_for
+from files_service.domain.listing import MAX_INTEGER, BadQuery
+from files_service.errors import Forbidden
+from files_service.reconciliation import START, Place, Reconciliation, Stage
+from storage_adapters import JSON, Position
+
+BATCH = 100
+
+
+class SyncParams(ParamsSchema):
+    """Parameters of files.sync."""
+
+    owner = owner_field(required=False, load_default=None, allow_none=True, description="Whose files; absent: all.")
+    older_than_seconds = fields.Integer(
+        strict=True,
+        load_default=60,
+        validate=validate.Range(0, 31_536_000),
+        metadata={"description": "Leave uploads alone that began less long ago."},
+    )
+    dry_run = flag("Say what would be done, and do nothing.")
+    cursor = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(1, 1_000),
+        metadata={"description": "Go on where the last call ended."},
+    )
+
+
+@action("files.sync", SyncParams)
+def sync(params: Params, core: Core) -> JSON:
+    """Finish, expire, requeue and clean what was left behind, looking at up to 100 files a call."""
+    owner, actor = params["owner"], params["actor"]
+    if actor is not None and (owner is None or not may_act_for(owner, actor)):
+        raise Forbidden("the actor may reconcile only its own files", {"owner": owner})
+    run = Reconciliation(core, owner=owner, older_than_seconds=params["older_than_seconds"], dry_run=params["dry_run"])
+    place = run.run(_decode(params["cursor"]) if params["cursor"] else START, limit=BATCH)
+    report = asdict(run.report)
+    counts = {name: len(entries) for name, entries in report.items()}
+    return {**report, "counts": counts, "dry_run": params["dry_run"], "next_cursor": _encode(place) if place else None}
+
+
+def _encode(place: Place) -> str:
+    after = place.after and [place.after.value, place.after.file_id]
+    return base64.urlsafe_b64encode(json.dumps([place.stage, after]).encode()).decode()
+
+
+def _decode(cursor: str) -> Place:
+    """Read a cursor back. Raises BadQuery when it is none."""
+    try:
+        name, after = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
+        stage = Stage(name)
+        if after is None:
+            return Place(stage=stage)
+        value, file_id = after
+    except (ValueError, TypeError, RecursionError):
+        raise BadQuery("cursor", "Not a cursor.") from None
+    if not isinstance(file_id, str) or not file_id.isascii() or not (value is None or type(value) is int):
+        raise BadQuery("cursor", "Not a cursor.")
+    if value is not None and abs(value) > MAX_INTEGER:
+        raise BadQuery("cursor", "Not a cursor.")
+    return Place(stage=stage, after=Position(value=value, file_id=file_id))

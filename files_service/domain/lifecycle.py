@@ -95,6 +95,9 @@ ANNOUNCED: dict[FileStatus, str | None] = {
     FileStatus.FAILED: "failed",
 }
 
+# Failures that say nothing certain about the bytes; every other one would only repeat itself.
+RETRIED_CODES = frozenset({"hook_failed", "internal_error"})
+
 
 class IllegalTransition(Exception):
     """The event cannot happen in this status."""
@@ -118,7 +121,8 @@ def advance(record: FileRecord, event: Event, *, now: int) -> FileRecord:
     changes: dict[str, Any] = {"status": status, "lease": None}
     match event:
         case AllPartsReceived():
-            changes |= {"uploaded_at": now, "upload_expires_at": None, "size": sum(p.size for p in record.parts)}
+            # upload_expires_at stays: until then an address can bring bytes again after the file was removed.
+            changes |= {"uploaded_at": now, "size": sum(p.size for p in record.parts)}
         case ProcessingStarted(lease=lease):
             changes["lease"] = lease
         case ProcessingSucceeded() | ProcessingSkipped():
@@ -147,6 +151,29 @@ def announcement(before: FileRecord, after: FileRecord, otherwise: str | None) -
 def attempts_left(record: FileRecord, max_attempts: int) -> bool:
     """Whether processing may be tried again without force."""
     return record.error is None or record.error.attempts < max_attempts
+
+
+def is_lapsed(record: FileRecord, *, now: int) -> bool:
+    """Whether the file is being processed by nobody: its worker's lease ran out."""
+    return record.status is FileStatus.PROCESSING and (record.lease is None or record.lease.until <= now)
+
+
+def reclaim(record: FileRecord, max_attempts: int, *, now: int) -> FileRecord:
+    """Take a lapsed file from its worker: uploaded again, or failed when this was the last attempt."""
+    reclaimed = advance(record, ProcessingExpired(), now=now)
+    if attempts_left(reclaimed, max_attempts):
+        return reclaimed
+    return advance(record, ProcessingFailed("too_many_attempts", "worker after worker vanished"), now=now)
+
+
+def is_retried(record: FileRecord, max_attempts: int) -> bool:
+    """Whether a failed file is worth another attempt by itself: nothing certain is known against its bytes."""
+    return (
+        record.status is FileStatus.FAILED
+        and record.error is not None
+        and record.error.code in RETRIED_CODES
+        and attempts_left(record, max_attempts)
+    )
 
 
 def as_mermaid() -> str:

@@ -1,0 +1,113 @@
+"""Turns the change feed into events: each change at least once, in order, under an id that never changes.
+
+1. The checkpoint moves only behind changes that were published; what is published twice bears the same ``event_id``.
+2. A publisher that fails stops the relay where it stands. Nothing is skipped, nothing overtakes.
+3. One relay at a time, by a lease. If two ever overlap, the checkpoint tells the one that is behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from files_service.actions.base import require, to_wire
+from files_service.core import Core
+from files_service.worker.events import EventPublisher
+from files_service.worker.right import Right
+from storage_adapters import JSON, Change, CheckpointConflict, SupportsChanges
+
+CONSUMER = "relay"
+LEASE_SECONDS = 5
+BATCH = 200
+TRIM_EVERY = 500
+BUSY_SECONDS = 0.0
+SHORTEST_IDLE_SECONDS = 0.02
+LONGEST_IDLE_SECONDS = 0.1
+ELSEWHERE_SECONDS = 1.0
+
+
+class Relay:
+    """Publishes what changed. ``lag_changes`` (of up to a batch) and ``lag_seconds`` are for the metrics."""
+
+    def __init__(
+        self,
+        core: Core,
+        publisher: EventPublisher,
+        *,
+        holder: str,
+        stopped: Callable[[], bool] = lambda: False,
+        on_change: Callable[[Change], None] = lambda change: None,
+    ) -> None:
+        self.lag_changes = 0
+        self.lag_seconds = 0.0
+        self.published = 0
+        self._core, self._publisher = core, publisher
+        self._feed = require(core.metadata, SupportsChanges)
+        self._right = Right(core, "relay", holder=holder, seconds=LEASE_SECONDS)
+        self._stopped, self._on_change = stopped, on_change
+        self._position: str | None = None
+        self._untrimmed = 0
+        self._idle = SHORTEST_IDLE_SECONDS
+
+    def step(self) -> float:
+        """Publish the next batch; returns how many seconds to wait for the next step."""
+        if not self._right.held():
+            self._position = None
+            self.lag_changes, self.lag_seconds = 0, 0.0
+            return ELSEWHERE_SECONDS
+        if self._position is None:
+            self._position = self._feed.checkpoint(CONSUMER)
+        changes = self._feed.changes(after=self._position, limit=BATCH)
+        if not changes:
+            self.lag_changes, self.lag_seconds = 0, 0.0
+            self._idle = min(LONGEST_IDLE_SECONDS, 2 * self._idle)
+            return self._idle
+        self._idle = SHORTEST_IDLE_SECONDS
+        self._publish(changes)
+        return BUSY_SECONDS
+
+    def give_up(self) -> None:
+        """Let another worker's relay go on at once."""
+        self._position = None
+        self._right.give_up()
+
+    def _publish(self, changes: list[Change]) -> None:
+        done = 0
+        try:
+            for change in changes:
+                self._measure(changes, done)
+                if self._stopped() or not self._right.held():
+                    break
+                if change.event is not None:
+                    self._publisher.publish(change.event, payload_of(change), event_id=change.record.change_token)
+                    self.published += 1
+                done += 1
+                self._on_change(change)
+        finally:
+            self._measure(changes, done)
+            if done:
+                self._move_to(changes[done - 1].sequence, passed=done)
+
+    def _measure(self, changes: list[Change], done: int) -> None:
+        self.lag_changes = len(changes) - done
+        waiting = changes[done:]
+        self.lag_seconds = max(0.0, (self._core.clock() - waiting[0].changed_at) / 1000) if waiting else 0.0
+
+    def _move_to(self, sequence: str, *, passed: int) -> None:
+        assert self._position is not None
+        try:
+            self._feed.move_checkpoint(CONSUMER, expected=self._position, sequence=sequence)
+        except CheckpointConflict:
+            self._position = None
+            return
+        self._position = sequence
+        self._untrimmed += passed
+        if self._untrimmed >= TRIM_EVERY:
+            self._untrimmed -= TRIM_EVERY
+            # Twice as many as came: what another consumer held back goes in time.
+            self._feed.trim_changes(limit=2 * TRIM_EVERY)
+
+
+def payload_of(change: Change) -> JSON:
+    """The event of a change: the record without secrets, and what happened to it."""
+    payload = to_wire(change.record)
+    return payload | {"event": change.event, "event_id": change.record.change_token, "changed_at": change.changed_at}

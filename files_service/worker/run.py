@@ -1,0 +1,84 @@
+"""The worker of a process: relay, processing and sweeper, each in threads of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from files_service.core import Core
+from files_service.worker.events import EventPublisher
+from files_service.worker.loop import Loop
+from files_service.worker.processing import Processor
+from files_service.worker.relay import Relay
+from files_service.worker.sweeper import Sweeper
+from storage_adapters import Change
+
+UNTIL_WOKEN_SECONDS = 3_600.0
+
+
+class Worker:
+    """Does what happens behind the calls. Any number of workers may run; what must not be done twice is leased.
+
+    Core and publisher belong to the caller, who closes them after ``stop``.
+    """
+
+    def __init__(self, core: Core, publisher: EventPublisher, *, threads: int = 2) -> None:
+        holder = core.new_id()
+        self._stopping = threading.Event()
+        stopped = self._stopping.is_set
+        self.relay = Relay(core, publisher, holder=holder, stopped=stopped, on_change=self._notice)
+        self.processor = Processor(core, threads=threads, stopped=stopped, on_work=self._wake_hands)
+        self.sweeper = Sweeper(core, holder=holder, stopped=stopped)
+        self._finder = Loop("processing", self.processor.step, self._stopping)
+        self._hands = [Loop(f"processing-{number}", self._work, self._stopping) for number in range(1, threads + 1)]
+        self._sweeping = Loop("sweeper", self.sweeper.step, self._stopping)
+        self._relaying = Loop("relay", self.relay.step, self._stopping)
+
+    @property
+    def loops(self) -> list[Loop]:
+        """All loops; their ``failures`` and ``alive`` are for health checks and metrics."""
+        return [self._relaying, self._finder, *self._hands, self._sweeping]
+
+    def alive(self) -> bool:
+        """Whether every thread runs; one that only fails for now does."""
+        return all(loop.alive for loop in self.loops)
+
+    def failing(self) -> list[str]:
+        """The names of the loops whose last step failed."""
+        return [loop.name for loop in self.loops if loop.failures]
+
+    def start(self) -> None:
+        """Start all threads."""
+        for loop in self.loops:
+            loop.start()
+
+    def stop(self, timeout_seconds: float) -> bool:
+        """Stop: files being read are given back, others finished. Whether all threads ended in time.
+
+        What a thread that did not end leaves behind is taken over by another worker when its lease runs out.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        self._stopping.set()
+        for loop in self.loops:
+            loop.wake()
+        ended = [loop.join(deadline - time.monotonic()) for loop in self.loops]
+        self.relay.give_up()
+        self.sweeper.give_up()
+        return all(ended)
+
+    def _work(self) -> float:
+        if not self.processor.work():
+            return UNTIL_WOKEN_SECONDS
+        self._finder.wake()
+        return 0.0
+
+    def _wake_hands(self) -> None:
+        for hand in self._hands:
+            hand.wake()
+
+    def _notice(self, change: Change) -> None:
+        if change.deleted:
+            self.sweeper.notice_removal(change.file_id)
+            self._sweeping.wake()
+        elif change.event == "uploaded":
+            self._finder.wake()

@@ -1,0 +1,86 @@
+"""Runs files.sync from time to time, to its end; and deletes the blobs of removed files soon after."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from collections.abc import Callable
+
+from files_service.actions import METHODS
+from files_service.core import Core
+from files_service.worker.right import Right
+from storage_adapters import JSON, RecordDeleted, RecordNotFound, StorageError
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING = 10_000
+
+
+class Sweeper:
+    """Cleans up. ``totals`` counts what was done, by kind, for the metrics."""
+
+    def __init__(self, core: Core, *, holder: str, stopped: Callable[[], bool] = lambda: False) -> None:
+        self.totals: Counter[str] = Counter()
+        self._core, self._stopped = core, stopped
+        interval = core.settings.sweep_interval_seconds
+        # Kept between two sweeps, so that several workers together sweep as often as one.
+        self._right = Right(core, "sweeper", holder=holder, seconds=interval)
+        self._removed: deque[str] = deque(maxlen=MAX_WAITING)
+        self._cursor: str | None = None
+        self._next_at: float = 0
+
+    def notice_removal(self, file_id: str) -> None:
+        """Have the blobs of a file that was just removed deleted soon. Forgetting it does no harm."""
+        self._removed.append(file_id)
+
+    def step(self) -> float:
+        """Clean up after removals and, when it is time, sweep; returns how many seconds to wait."""
+        while self._removed and not self._stopped():
+            self._clean_early(self._removed.popleft())
+        if self._core.clock() >= self._next_at:
+            interval = self._core.settings.sweep_interval_seconds
+            swept = self.sweep()
+            self._next_at = self._core.clock() + (interval if swept else interval / 4) * 1000
+        return max(0.0, (self._next_at - self._core.clock()) / 1000)
+
+    def sweep(self) -> bool:
+        """Run files.sync until there is no more, from where the last sweep was interrupted; False if interrupted."""
+        while self._right.held() and not self._stopped():
+            report = METHODS["files.sync"]({"cursor": self._cursor}, self._core)
+            self._cursor = report["next_cursor"]
+            self.totals.update(report["counts"])
+            _log(report)
+            if self._cursor is None:
+                return True
+        return False
+
+    def give_up(self) -> None:
+        """Let another worker's sweeper go on."""
+        self._right.give_up()
+
+    def _clean_early(self, file_id: str) -> None:
+        """Delete the blobs of a tombstone whatever its time is; when that is still to come they are deleted again then.
+
+        Best effort: the sweep does it for certain.
+        """
+        try:
+            self._core.metadata.get(file_id)
+        except RecordDeleted as error:
+            tombstone = error.tombstone
+        except RecordNotFound:
+            return
+        else:
+            return
+        try:
+            for part in tombstone.parts:
+                if part.bucket == self._core.blobs.bucket:
+                    self._core.blobs.delete(part.key)
+            if tombstone.parts and tombstone.clean_after <= self._core.clock():
+                self._core.metadata.mark_clean(file_id)
+        except StorageError as error:
+            logger.info("blobs stay for the sweep", extra={"file_id": file_id, "error": str(error)})
+
+
+def _log(report: JSON) -> None:
+    if any(report["counts"].values()):
+        logger.info("swept", extra={"counts": report["counts"], "first_errors": report["errors"][:5]})
