@@ -65,8 +65,9 @@ def clone(params: Params, core: Core) -> JSON:
         raise WrongStatus(f"the file is {source.status.value}", {"status": source.status.value})
     blobs = require(core.blobs, SupportsCopy)
     record = _save_or_find(_draft(source, params, core), core)
-    for part in record.missing_parts:
-        original = source.parts[record.parts.index(part)]
+    for original, part in zip(source.parts, record.parts, strict=True):
+        if part.received_at is not None:
+            continue
         info = _copy(blobs, original, part, core)
         record = change(core, record.file_id, partial(receive_part, part=part, info=info, now=core.clock()))
     return to_wire(record)
