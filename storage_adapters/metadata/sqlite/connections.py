@@ -18,7 +18,7 @@ from weakref import WeakSet
 from storage_adapters.errors import StorageUnavailable
 
 BUSY_MS = 10_000
-IDLE_CONNECTIONS = 16
+IDLE_CONNECTIONS = 8
 FORK_WAIT_SECONDS = BUSY_MS / 1000 + 5
 
 _pools: WeakSet[Connections] = WeakSet()
@@ -157,7 +157,8 @@ def _configure(connection: sqlite3.Connection) -> None:
         _switch_to_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA cache_size = -16384")
+    connection.execute("PRAGMA cache_size = -4096")
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute("PRAGMA journal_size_limit = 67108864")
 
 

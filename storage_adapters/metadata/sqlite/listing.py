@@ -15,7 +15,8 @@ from storage_adapters.query import ListQuery, Page, Position, candidate_scopes, 
 from storage_adapters.records import FileRecord
 
 _LARGEST_BATCH = 500
-_RARITY_LIMIT = 1_000
+_RARITY_BOUNDS = (100, 1_000, 10_000)
+_COUNT_SQL = "SELECT count(*) FROM (SELECT 1 FROM listing WHERE scope = ? AND field = ? LIMIT ?)"
 
 
 def _batch_sql(*, after: bool, descending: bool) -> str:
@@ -80,16 +81,11 @@ def _rows(connection: sqlite3.Connection, query: ListQuery, scope: str) -> Itera
 
 
 def _rarest_scope(connection: sqlite3.Connection, query: ListQuery) -> str:
-    """Choose the candidate scope with the fewest files; beyond ``_RARITY_LIMIT`` files all are alike."""
+    """Choose the candidate scope with the fewest files, counting no further than needed to tell them apart."""
     candidates = [scope_text(scope) for scope in candidate_scopes(query)]
-    if len(candidates) == 1:
-        return candidates[0]
-
-    def files(scope: str) -> int:
-        count: int = connection.execute(
-            "SELECT count(*) FROM (SELECT 1 FROM listing WHERE scope = ? AND field = ? LIMIT ?)",
-            (scope, FIELD_NUMBERS[query.order_by], _RARITY_LIMIT),
-        ).fetchone()[0]
-        return count
-
-    return min(candidates, key=files)
+    field = FIELD_NUMBERS[query.order_by]
+    for bound in _RARITY_BOUNDS if len(candidates) > 1 else ():
+        counts = [connection.execute(_COUNT_SQL, (scope, field, bound)).fetchone()[0] for scope in candidates]
+        if min(counts) < bound:
+            return candidates[counts.index(min(counts))]
+    return candidates[0]
