@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from files_service.actions.text import line, repeatable
 from files_service.core import Core
-from files_service.domain.access import may_change, may_read
+from files_service.domain.access import OWNER_ONLY, OWNER_ONLY_OF_PARTS, may_act_for, may_change, may_read
+from files_service.domain.editing import is_finished, is_same
 from files_service.domain.lifecycle import IllegalTransition, announcement
 from files_service.domain.listing import BadQuery
 from files_service.errors import (
     BadRequest,
     Conflict,
     Forbidden,
+    Immutable,
     NotSupported,
     WrongStatus,
     storage_errors_as_files_errors,
@@ -35,10 +38,9 @@ Params = dict[str, Any]
 ActionFunction = Callable[[Params, Core], JSON]
 
 MAX_RACES = 50
-_FILE_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
-# What nobody but the owner and the system is shown.
-_OWNER_ONLY = ("error", "grantees", "lease", "upload_expires_at")
-_SECRET = ("request_id", "post_action")
+MAX_FAULTS = 50
+# Shown to nobody: what a caller may not read back.
+SECRET = frozenset({"request_id", "post_action"})
 
 
 class ParamsSchema(Schema):
@@ -52,31 +54,15 @@ class ParamsSchema(Schema):
     actor = fields.String(
         load_default=None,
         allow_none=True,
-        validate=lambda value: _owner_text(value),
+        validate=line(1, 78),
         metadata={"description": "Who asks; absent or null: the trusted system."},
     )
-
-
-def _owner_text(value: str) -> None:
-    text(1, 78)(value)
-
-
-def text(low: int, high: int) -> Callable[[str], None]:
-    """Make a validator of text: length in characters, valid Unicode, no control characters but tab and newline."""
-
-    def check(value: str) -> None:
-        if not low <= len(value) <= high:
-            raise ValidationError(f"Must be {low} to {high} characters long.")
-        if any((ord(c) < 32 and c not in "\t\n\r") or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in value):
-            raise ValidationError("Must not contain control characters.")
-
-    return check
 
 
 def file_id_field(**arguments: Any) -> fields.String:
     """Make the field of a file's id, a ULID."""
     arguments.setdefault("required", True)
-    check = validate.Regexp(_FILE_ID.pattern + r"\Z", error="Not a file id.")
+    check = validate.Regexp(r"[0-9A-HJKMNP-TV-Z]{26}\Z", error="Not a file id.")
     return fields.String(validate=check, metadata={"description": "The id of the file."}, **arguments)
 
 
@@ -84,7 +70,7 @@ def owner_field(**arguments: Any) -> fields.String:
     """Make the field of an owner: opaque text of 1 to 78 characters."""
     arguments.setdefault("required", True)
     description = arguments.pop("description", "The owner: opaque text of 1 to 78 characters.")
-    return fields.String(validate=_owner_text, metadata={"description": description}, **arguments)
+    return fields.String(validate=line(1, 78), metadata={"description": description}, **arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +95,16 @@ class Action:
         except IllegalTransition as error:
             raise WrongStatus(str(error), {"status": error.status.value}) from error
         except BadQuery as error:
-            raise BadRequest(f"{error.field}: {error}", {"fields": {error.field: [str(error)]}}) from error
+            raise bad_request(error.field, str(error)) from error
 
     def load(self, params: Mapping[str, Any]) -> Params:
         """Check the parameters. Raises BadRequest that names each wrong field."""
         try:
             loaded: Params = self.schema.load(params)
         except ValidationError as error:
-            faults = dict(flatten(error.messages_dict))
-            first = next(iter(faults.items()), ("params", ["Not valid."]))
-            raise BadRequest(f"{first[0]}: {' '.join(first[1])}", {"fields": faults}) from error
+            faults = dict(islice(flatten(error.messages_dict), MAX_FAULTS))
+            field, messages = next(iter(faults.items()))
+            raise BadRequest(f"{field}: {' '.join(messages)}", {"fields": faults}) from error
         return loaded
 
 
@@ -131,16 +117,20 @@ def action(name: str, schema: type[Schema]) -> Callable[[ActionFunction], Action
     return make
 
 
-def flatten(messages: Mapping[Any, Any], path: str = "") -> list[tuple[str, list[str]]]:
+def flatten(messages: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, list[str]]]:
     """Bring marshmallow's nested messages to ``("parts.0.size", ["…"])`` pairs."""
-    flat: list[tuple[str, list[str]]] = []
     for key, value in messages.items():
-        name = path if key == "_schema" and path else f"{path}.{key}" if path else str(key)
+        name = repeatable(key) if not path else path if key == "_schema" else f"{path}.{repeatable(key)}"
         if isinstance(value, Mapping):
-            flat += flatten(value, name)
+            yield from flatten(value, name)
         else:
-            flat.append((name, [str(each) for each in (value if isinstance(value, list) else [value])]))
-    return flat
+            yield name, [str(each) for each in value]
+
+
+def bad_request(field: str, message: str) -> BadRequest:
+    """Make the error that names one wrong field; both may repeat what the caller sent."""
+    field, message = repeatable(field), repeatable(message)
+    return BadRequest(f"{field}: {message}", {"fields": {field: [message]}})
 
 
 def readable(core: Core, file_id: str, actor: str | None) -> FileRecord:
@@ -151,10 +141,28 @@ def readable(core: Core, file_id: str, actor: str | None) -> FileRecord:
     return record
 
 
+def require_acts_for(owner: str, actor: str | None) -> None:
+    """Raise Forbidden unless the actor may act for the owner."""
+    if not may_act_for(owner, actor):
+        raise Forbidden("the actor may not act for this owner", {"owner": owner})
+
+
 def require_change(record: FileRecord, actor: str | None) -> None:
     """Raise Forbidden unless the actor may change the file."""
     if not may_change(record, actor):
         raise Forbidden("the actor may not change this file", {"file_id": record.file_id})
+
+
+def require_mutable(record: FileRecord) -> None:
+    """Raise Immutable when the file was sealed."""
+    if record.immutable:
+        raise Immutable("the file is immutable", {"file_id": record.file_id})
+
+
+def require_finished(record: FileRecord) -> None:
+    """Raise WrongStatus unless the file is processed."""
+    if not is_finished(record):
+        raise WrongStatus(f"the file is {record.status.value}", {"status": record.status.value})
 
 
 def load_or_tombstone(core: Core, file_id: str) -> FileRecord | Tombstone:
@@ -176,7 +184,7 @@ def change(
     for attempt in range(MAX_RACES):
         before = core.metadata.get(file_id)
         after = decide(before)
-        if after == before:
+        if is_same(after, before):
             return before
         try:
             return core.metadata.save(
@@ -201,11 +209,13 @@ def require(store: object, capability: type[T]) -> T:
 def to_wire(record: FileRecord, actor: str | None = None) -> JSON:
     """The record as callers see it: without secrets, and for a stranger without the owner's affairs."""
     value = record_to_json(record)
-    hidden = _SECRET if may_change(record, actor) else _SECRET + _OWNER_ONLY
-    for name in hidden:
+    for name in SECRET:
         del value[name]
     if not may_change(record, actor):
+        for name in OWNER_ONLY:
+            del value[name]
         for part in value["parts"]:
-            del part["bucket"], part["key"], part["generation"]
+            for name in OWNER_ONLY_OF_PARTS:
+                del part[name]
     value["change_token"] = record.change_token
     return value

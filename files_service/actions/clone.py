@@ -18,25 +18,21 @@ from files_service.actions.base import (
     owner_field,
     readable,
     require,
-    text,
+    require_acts_for,
+    require_finished,
     to_wire,
 )
-from files_service.actions.parameters import Changes
-from files_service.core import Core
-from files_service.domain.access import may_act_for
-from files_service.domain.editing import edit, is_finished
-from files_service.domain.uploads import part_key, receive_part
-from files_service.errors import Conflict, Forbidden, WrongStatus
-from storage_adapters import (
-    JSON,
-    Access,
-    BlobExists,
-    BlobInfo,
-    FileRecord,
-    NameTaken,
-    Part,
-    SupportsCopy,
+from files_service.actions.creation import save_once
+from files_service.actions.parameters import (
+    Changes,
+    request_id_field,
+    require_allowed_changes,
+    require_fitting_meta,
 )
+from files_service.core import Core
+from files_service.domain.editing import edit
+from files_service.domain.uploads import part_key, receive_part
+from storage_adapters import JSON, Access, BlobExists, BlobInfo, FileRecord, Part, SupportsCopy
 
 
 class CloneParams(ParamsSchema):
@@ -47,29 +43,22 @@ class CloneParams(ParamsSchema):
     changes = fields.Nested(
         Changes, load_default=None, allow_none=True, metadata={"description": "What is to differ, as in files.update."}
     )
-    request_id = fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=text(1, 100),
-        metadata={"description": "Absent: the same file, owner and changes give the same clone."},
-    )
+    request_id = request_id_field("Absent: the same file, owner and changes give the same clone.")
 
 
 @action("files.clone", CloneParams)
 def clone(params: Params, core: Core) -> JSON:
     """Make a private file of the same bytes for an owner; they are copied inside the blob store."""
     source = readable(core, params["file_id"], params["actor"])
-    if not may_act_for(params["owner"], params["actor"]):
-        raise Forbidden("the actor may not make files for this owner", {"owner": params["owner"]})
-    if not is_finished(source):
-        raise WrongStatus(f"the file is {source.status.value}", {"status": source.status.value})
+    require_acts_for(params["owner"], params["actor"])
+    require_finished(source)
+    require_allowed_changes(params["changes"], "changes", core)
     blobs = require(core.blobs, SupportsCopy)
-    record = _save_or_find(_draft(source, params, core), core)
+    record = save_once(_draft(source, params, core), core)
     for original, part in zip(source.parts, record.parts, strict=True):
-        if part.received_at is not None:
-            continue
-        info = _copy(blobs, original, part, core)
-        record = change(core, record.file_id, partial(receive_part, part=part, info=info, now=core.clock()))
+        if part.received_at is None:
+            info = _copy(blobs, original, part, core)
+            record = change(core, record.file_id, partial(receive_part, part=part, info=info, now=core.clock()))
     return to_wire(record)
 
 
@@ -95,25 +84,13 @@ def _draft(source: FileRecord, params: Params, core: Core) -> FileRecord:
         request_id=params["request_id"] or _request_id(params),
         parent_id=source.file_id,
     )
-    return edit(draft, params["changes"] or {})
+    return require_fitting_meta(edit(draft, params["changes"] or {}))
 
 
 def _request_id(params: Params) -> str:
     """Name the call by what it says, so that a repeated one finds the clone of the first."""
     said = json.dumps([params["file_id"], params["owner"], params["changes"]], sort_keys=True)
     return f"clone:{hashlib.sha256(said.encode()).hexdigest()}"
-
-
-def _save_or_find(draft: FileRecord, core: Core) -> FileRecord:
-    try:
-        return core.metadata.save(draft, expected_revision=0, changed_at=draft.created_at, event="created")
-    except NameTaken as error:
-        if error.kind != "request_id":
-            raise
-        record = core.metadata.get(error.file_id)
-        if record.parent_id != draft.parent_id:
-            raise Conflict("this request_id was used for another file", {"field": "request_id"}) from error
-        return record
 
 
 def _copy(blobs: SupportsCopy, original: Part, part: Part, core: Core) -> BlobInfo:

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from dataclasses import fields as dataclass_fields
+from typing import Any
 
-from files_service.actions.base import Params, ParamsSchema, action, file_id_field, readable, to_wire
+from marshmallow import ValidationError, fields, validate
+
+from files_service.actions.base import SECRET, Params, ParamsSchema, action, file_id_field, readable, to_wire
+from files_service.actions.text import line
 from files_service.core import Core
-from files_service.errors import BadRequest
-from storage_adapters import JSON
+from storage_adapters import JSON, FileRecord
+
+_META = "meta."
+FIELD_NAMES = frozenset({field.name for field in dataclass_fields(FileRecord)} - SECRET | {"change_token"})
+
+
+def field_names_field(**arguments: Any) -> fields.List[str]:
+    """Make the field of the names of fields to return."""
+    return fields.List(
+        fields.String(validate=[line(1, 200), _known]),
+        data_key="fields",
+        validate=validate.Length(1, 50),
+        metadata={"description": "Names of fields of the record; meta.x is one key of meta."},
+        **arguments,
+    )
+
+
+def _known(name: str) -> None:
+    if name not in FIELD_NAMES and not (name.startswith(_META) and name != _META):
+        raise ValidationError("No record has this field.")
 
 
 class DataParams(ParamsSchema):
     """Parameters of files.data."""
 
     file_id = file_id_field()
-    chosen = fields.List(
-        fields.String(validate=validate.Length(1, 50)),
-        required=True,
-        data_key="fields",
-        validate=validate.Length(1, 50),
-        metadata={"description": "Names of fields of the record; meta.x is one key of meta."},
-    )
+    chosen = field_names_field(required=True)
 
 
 @action("files.data", DataParams)
@@ -31,17 +47,9 @@ def data(params: Params, core: Core) -> JSON:
 
 
 def project(record: JSON, names: list[str]) -> JSON:
-    """Keep the named fields, and the id. Raises BadRequest for a field that no record has."""
-    chosen: JSON = {"file_id": record["file_id"]}
-    for name in names:
-        top, _, key = name.partition(".")
-        if top == "meta" and key:
-            chosen.setdefault("meta", {})[key] = record["meta"].get(key)
-        elif name in record:
-            chosen[name] = record[name]
-        elif name not in _HIDDEN_FROM_STRANGERS:
-            raise BadRequest(f"fields: no record has {name}", {"fields": {"fields": [f"Not a field: {name}."]}})
+    """Keep the id and the named fields; those that the actor is not shown are left out."""
+    chosen = {name: record[name] for name in ("file_id", *names) if name in record}
+    keys = [name.removeprefix(_META) for name in names if name.startswith(_META)]
+    if keys and "meta" not in chosen:
+        chosen["meta"] = {key: record["meta"].get(key) for key in keys}
     return chosen
-
-
-_HIDDEN_FROM_STRANGERS = frozenset({"error", "grantees", "lease", "upload_expires_at"})

@@ -13,36 +13,38 @@ from files_service.actions.base import (
     change,
     file_id_field,
     load_or_tombstone,
-    require_change,
-    text,
+    require_acts_for,
 )
-from files_service.actions.parameters import checksum_field, flag
+from files_service.actions.parameters import MAX_INTEGER, checksum_field, flag
 from files_service.actions.process import run_processing
+from files_service.actions.text import line
 from files_service.core import Core
 from files_service.domain.lifecycle import ProcessingSkipped, advance
 from files_service.domain.uploads import find_part, mismatch, names_in_key, receive_part
-from files_service.errors import Gone, NotFound, PartMismatch
-from storage_adapters import JSON, BlobInfo, FileRecord, FileStatus, Part, Tombstone
+from files_service.errors import Busy, Gone, NotFound, PartMismatch
+from storage_adapters import JSON, BlobInfo, BlobNotFound, FileRecord, FileStatus, Part, Tombstone
+
+_POLL_SECONDS = 0.05
 
 
 class FinishParams(ParamsSchema):
     """Parameters of files.finish."""
 
-    key = fields.String(validate=text(1, 1_024), metadata={"description": "Key of the blob, with bucket."})
-    bucket = fields.String(validate=text(1, 255), metadata={"description": "Bucket of the blob, with key."})
+    key = fields.String(validate=line(1, 1_024), metadata={"description": "Key of the blob, with bucket."})
+    bucket = fields.String(validate=line(1, 255), metadata={"description": "Bucket of the blob, with key."})
     file_id = file_id_field(required=False)
-    part_id = fields.String(validate=text(1, 40), metadata={"description": "The part, with file_id."})
+    part_id = fields.String(validate=line(1, 40), metadata={"description": "The part, with file_id."})
     generation = fields.String(
         load_default=None,
         allow_none=True,
-        validate=text(1, 40),
+        validate=line(1, 40),
         metadata={"description": "As the notification has it."},
     )
     size = fields.Integer(
         strict=True,
         load_default=None,
         allow_none=True,
-        validate=validate.Range(0),
+        validate=validate.Range(0, MAX_INTEGER),
         metadata={"description": "As the notification has it."},
     )
     md5 = checksum_field(32)
@@ -62,24 +64,35 @@ class FinishParams(ParamsSchema):
 def finish(params: Params, core: Core) -> JSON:
     """Mark a part as received; with the last one the file is uploaded."""
     record, part = _addressed_part(params, core)
-    require_change(record, params["actor"])
-    duplicate = part.received_at is not None
     info = core.blobs.head(part.key)
     _verify(part, info, params, core)
-    record = change(core, record.file_id, lambda found: receive_part(found, part, info, now=core.clock()))
-    if record.status is FileStatus.UPLOADED and params["skip_processing"]:
+    received = _Receive(part, info, core)
+    record = change(core, record.file_id, received)
+    if params["skip_processing"]:
         record = change(core, record.file_id, lambda found: _skip_processing(found, core.clock()))
-    if record.status is FileStatus.UPLOADED and params["wait"]:
-        record = run_processing(core, record, force=False)
+    if params["wait"]:
+        record = _wait(record, core)
     return {
         "file_id": record.file_id,
         "status": record.status.value,
         "parts_received": len(record.parts) - len(record.missing_parts),
         "parts_total": len(record.parts),
-        "duplicate": duplicate,
+        "duplicate": received.duplicate,
         "revision": record.revision,
         "change_token": record.change_token,
     }
+
+
+class _Receive:
+    """Decides to mark the part as received; ``duplicate`` tells of the last decision whether it was already."""
+
+    def __init__(self, part: Part, info: BlobInfo, core: Core) -> None:
+        self._part, self._info, self._now = part, info, core.clock()
+        self.duplicate = False
+
+    def __call__(self, record: FileRecord) -> FileRecord:
+        self.duplicate = self._part not in record.missing_parts
+        return receive_part(record, self._part, self._info, now=self._now)
 
 
 def _addressed_part(params: Params, core: Core) -> tuple[FileRecord, Part]:
@@ -87,6 +100,7 @@ def _addressed_part(params: Params, core: Core) -> tuple[FileRecord, Part]:
     if names is None:
         raise NotFound("no file has a part of this key", {"key": params["key"]})
     record = load_or_tombstone(core, names[0])
+    require_acts_for(record.owner, params["actor"])
     if isinstance(record, Tombstone):
         raise Gone("the file was removed", {"file_id": record.file_id})
     part = find_part(record, names[1])
@@ -108,9 +122,19 @@ def _verify(part: Part, info: BlobInfo, params: Params, core: Core) -> None:
             raise PartMismatch(f"{name} of the notification is not that of the blob", _details(name, announced, actual))
     if fault is not None:
         if part.received_at is None:
-            core.blobs.delete(part.key)
+            _discard(part, info, core)
         name, declared, actual = fault
         raise PartMismatch(f"{name} of the bytes is {actual}, declared {declared}", _details(name, declared, actual))
+
+
+def _discard(part: Part, info: BlobInfo, core: Core) -> None:
+    """Delete the very blob that was looked at: whoever found the fault first may have made room for the right one."""
+    try:
+        current = core.blobs.head(part.key)
+    except BlobNotFound:
+        return
+    if current.generation == info.generation:
+        core.blobs.delete(part.key)
 
 
 def _details(field: str, declared: object, actual: object) -> JSON:
@@ -119,3 +143,16 @@ def _details(field: str, declared: object, actual: object) -> JSON:
 
 def _skip_processing(record: FileRecord, now: int) -> FileRecord:
     return advance(record, ProcessingSkipped(), now=now) if record.status is FileStatus.UPLOADED else record
+
+
+def _wait(record: FileRecord, core: Core) -> FileRecord:
+    """Process the file, or wait for the worker that does, while an answer can still reach the caller in time."""
+    deadline = core.clock() + core.settings.rpc_timeout_seconds * 500
+    while record.status in (FileStatus.UPLOADED, FileStatus.PROCESSING) and core.clock() < deadline:
+        try:
+            record = run_processing(core, record, force=False)
+        except Busy:
+            if core.stopping.wait(_POLL_SECONDS):
+                break
+            record = core.metadata.get(record.file_id)
+    return record

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from files_service.actions.base import Params, ParamsSchema, action, owner_field, text
+from files_service.actions.base import Params, ParamsSchema, action, owner_field, require_acts_for
 from files_service.actions.parameters import MAX_BATCH
+from files_service.actions.text import line
 from files_service.core import Core
-from files_service.domain.access import may_act_for
-from files_service.errors import Forbidden
 from storage_adapters import JSON
 
 
@@ -17,7 +16,7 @@ class HeadParams(ParamsSchema):
 
     owner = owner_field()
     aliases = fields.List(
-        fields.String(validate=text(1, 100)),
+        fields.String(validate=line(1, 100)),
         required=True,
         validate=validate.Length(1, MAX_BATCH),
         metadata={"description": "1 to 100 aliases."},
@@ -27,6 +26,5 @@ class HeadParams(ParamsSchema):
 @action("files.head", HeadParams)
 def head(params: Params, core: Core) -> JSON:
     """Return the id behind each alias, or null, in order."""
-    if not may_act_for(params["owner"], params["actor"]):
-        raise Forbidden("the actor may not look up this owner's aliases", {"owner": params["owner"]})
+    require_acts_for(params["owner"], params["actor"])
     return {"file_ids": core.metadata.resolve(params["owner"], "alias", params["aliases"])}

@@ -13,12 +13,13 @@ from files_service.actions.base import (
     file_id_field,
     owner_field,
     readable,
-    text,
     to_wire,
 )
+from files_service.actions.text import line
 from files_service.core import Core
+from files_service.domain.access import may_read
 from files_service.errors import NotFound
-from storage_adapters import JSON
+from storage_adapters import JSON, FileRecord
 
 
 class InfoParams(ParamsSchema):
@@ -26,7 +27,7 @@ class InfoParams(ParamsSchema):
 
     file_id = file_id_field(required=False)
     owner = owner_field(required=False, description="The owner, with alias.")
-    alias = fields.String(validate=text(1, 100), metadata={"description": "The alias, with owner."})
+    alias = fields.String(validate=line(1, 100), metadata={"description": "The alias, with owner."})
 
     @validates_schema
     def one_address(self, data: dict[str, Any], **kwargs: Any) -> None:
@@ -39,9 +40,17 @@ class InfoParams(ParamsSchema):
 @action("files.info", InfoParams)
 def info(params: Params, core: Core) -> JSON:
     """Return the record of a file."""
-    file_id = params.get("file_id")
-    if file_id is None:
-        [file_id] = core.metadata.resolve(params["owner"], "alias", [params["alias"]])
-    if file_id is None:
-        raise NotFound("the owner has no file of this alias", {"alias": params["alias"]})
-    return to_wire(readable(core, file_id, params["actor"]), params["actor"])
+    if "file_id" in params:
+        record = readable(core, params["file_id"], params["actor"])
+    else:
+        record = _of_alias(params["owner"], params["alias"], params["actor"], core)
+    return to_wire(record, params["actor"])
+
+
+def _of_alias(owner: str, alias: str, actor: str | None, core: Core) -> FileRecord:
+    """Load the file of this alias. To who may not read it there is none: aliases can be guessed, ids cannot."""
+    [file_id] = core.metadata.resolve(owner, "alias", [alias])
+    record = core.metadata.get(file_id) if file_id else None
+    if record is None or not may_read(record, actor):
+        raise NotFound("the owner has no file of this alias", {"alias": alias})
+    return record

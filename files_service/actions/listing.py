@@ -6,14 +6,18 @@ from dataclasses import replace
 
 from marshmallow import fields, validate
 
-from files_service.actions.base import Params, ParamsSchema, action, owner_field, text, to_wire
-from files_service.actions.data import project
-from files_service.actions.parameters import access_field, flag, tags_field
+from files_service.actions.base import Params, ParamsSchema, action, owner_field, to_wire
+from files_service.actions.data import field_names_field, project
+from files_service.actions.parameters import access_field, cursor_field, flag, tags_field
+from files_service.actions.text import line
 from files_service.core import Core
-from files_service.domain.access import sees_only_public
+from files_service.domain.access import OWNER_ONLY, sees_only_public
 from files_service.domain.editing import normalise_tags
 from files_service.domain.listing import decode_cursor, encode_cursor, parse_filter
 from storage_adapters import JSON, SORT_FIELDS, ListQuery, SupportsChanges
+
+# Of a write (a file's id and revision), or of a list (a place in the change feed).
+_NAMED_CHANGE = r"([0-9A-HJKMNP-TV-Z]{26}:[0-9]{1,16}|@[ -~]{0,200})\Z"
 
 
 class ListParams(ParamsSchema):
@@ -30,7 +34,7 @@ class ListParams(ParamsSchema):
     search = fields.String(
         load_default=None,
         allow_none=True,
-        validate=text(1, 200),
+        validate=line(1, 200),
         metadata={"description": "Words that must all occur in name, alias, description or tags."},
     )
     order_by = fields.String(
@@ -44,25 +48,13 @@ class ListParams(ParamsSchema):
     limit = fields.Integer(
         strict=True, load_default=20, validate=validate.Range(1, 100), metadata={"description": "Files per page."}
     )
-    cursor = fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=validate.Length(1, 2_000),
-        metadata={"description": "next_cursor of the page before, with all other parameters the same."},
-    )
-    chosen = fields.List(
-        fields.String(validate=validate.Length(1, 50)),
-        load_default=None,
-        allow_none=True,
-        data_key="fields",
-        validate=validate.Length(1, 50),
-        metadata={"description": "Fields to return, as in files.data; absent: all."},
-    )
+    cursor = cursor_field("next_cursor of the page before, with all other parameters the same.")
+    chosen = field_names_field(load_default=None, allow_none=True)
     with_total = flag("Count the files too; null where a filter makes that more than a look-up.")
     min_change = fields.String(
         load_default=None,
         allow_none=True,
-        validate=text(1, 200),
+        validate=validate.Regexp(_NAMED_CHANGE, error="Not a change token."),
         metadata={"description": "change_token of a write that the answer must include."},
     )
     consistency = fields.String(
@@ -76,8 +68,6 @@ class ListParams(ParamsSchema):
 def list_files(params: Params, core: Core) -> JSON:
     """Return one page of files, in order, and a cursor to the next."""
     query = _query(params)
-    if params["cursor"] is not None:
-        query = _after(query, params["cursor"])
     # Asked before the page is read: the page includes at least what came before this change.
     change_token = f"@{core.metadata.last_sequence()}" if isinstance(core.metadata, SupportsChanges) else None
     page = core.metadata.find(query)
@@ -94,21 +84,20 @@ def list_files(params: Params, core: Core) -> JSON:
 
 
 def _query(params: Params) -> ListQuery:
-    return ListQuery(
+    public_only = sees_only_public(params["owner"], params["actor"])
+    query = ListQuery(
         owner=params["owner"],
-        public_only=sees_only_public(params["owner"], params["actor"]),
+        public_only=public_only,
         access=params["access"],
         tags=normalise_tags(params["tags"]),
-        conditions=parse_filter(params["filter"]),
+        conditions=parse_filter(params["filter"], hidden=OWNER_ONLY if public_only else ()),
         search=params["search"],
         order_by=params["order_by"],
         descending=params["order"] == "desc",
         limit=params["limit"],
     )
-
-
-def _after(query: ListQuery, cursor: str) -> ListQuery:
-    return replace(query, after=decode_cursor(query, cursor))
+    cursor = params["cursor"]
+    return query if cursor is None else replace(query, after=decode_cursor(query, cursor))
 
 
 def _total(query: ListQuery, core: Core) -> int | None:

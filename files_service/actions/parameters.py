@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
-from files_service.actions.base import text
-from files_service.domain.editing import MAX_TAGS
-from storage_adapters import Access
+from files_service.actions.base import bad_request
+from files_service.actions.text import line, text
+from files_service.core import Core
+from files_service.domain.editing import MAX_TAGS, normalise_tag
+from files_service.errors import UnsupportedType
+from storage_adapters import Access, FileRecord
 
 MAX_META_BYTES = 64 * 1024
+MAX_INTEGER = 2**53 - 1
+MAX_TAG = 40
 MAX_EXPIRES_SECONDS = 604_800
 MAX_BATCH = 100
-_CONTENT_TYPE = r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}(; ?charset=[A-Za-z0-9_.-]{1,40})?\Z"
+_CONTENT_TYPE = r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}(; ?charset=[a-z0-9_.-]{1,40})?\Z"
 
 
 def access_field(**arguments: Any) -> fields.Enum[Access]:
@@ -27,38 +33,35 @@ def access_field(**arguments: Any) -> fields.Enum[Access]:
 def tags_field(*, least: int = 0, **arguments: Any) -> fields.List[str]:
     """Make the field of a file's tags."""
     return fields.List(
-        fields.String(validate=[text(1, 40), _no_comma]),
+        fields.String(validate=check_tag),
         validate=validate.Length(least, MAX_TAGS),
-        metadata={"description": f"At most {MAX_TAGS} tags of 1 to 40 characters; kept in lower case."},
+        metadata={"description": f"At most {MAX_TAGS} tags of 1 to {MAX_TAG} characters; kept in lower case."},
         **arguments,
     )
 
 
-def _no_comma(tag: str) -> None:
-    if "," in tag or not tag.strip():
-        raise ValidationError("Must not be blank or contain a comma.")
+def check_tag(tag: str) -> None:
+    """Refuse what is no tag. Raises ValidationError."""
+    line(1, 5 * MAX_TAG)(tag)
+    # The form in which it is kept must be a tag too: lower case can be longer.
+    line(1, MAX_TAG)(normalise_tag(tag))
+    if "," in tag:
+        raise ValidationError("Must not contain a comma.")
 
 
 def name_field(**arguments: Any) -> fields.String:
     """Make the field of a file's name: for people, never a path."""
-    return fields.String(
-        validate=[text(1, 255), _not_blank], metadata={"description": "The name that people see."}, **arguments
-    )
+    return fields.String(validate=line(1, 255), metadata={"description": "The name that people see."}, **arguments)
 
 
 def alias_field(**arguments: Any) -> fields.String:
     """Make the field of an alias, unique per owner."""
     return fields.String(
         allow_none=True,
-        validate=[text(1, 100), _not_blank],
+        validate=line(1, 100),
         metadata={"description": "A name that is unique among the owner's files."},
         **arguments,
     )
-
-
-def _not_blank(value: str) -> None:
-    if not value.strip():
-        raise ValidationError("Must not be blank.")
 
 
 def expires_field(default: int) -> fields.Integer:
@@ -85,17 +88,12 @@ class StrictBoolean(fields.Boolean):
         return value
 
 
-class Meta(fields.Dict):
+class MetaField(fields.Dict):
     """A JSON object of limited size, whose ``description`` and ``website`` are text."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
         meta: dict[str, Any] = super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]
-        try:
-            size = len(orjson.dumps(meta))
-        except orjson.JSONEncodeError:
-            raise ValidationError("Must be a JSON object with text keys and numbers of at most 64 bits.") from None
-        if size > MAX_META_BYTES:
-            raise ValidationError(f"Must be at most {MAX_META_BYTES} bytes of JSON; it is {size}.")
+        _check_size(len(_encode(meta)))
         for name, check in (("description", text(0, 20_000)), ("website", _website)):
             if meta.get(name) is not None:
                 if not isinstance(meta[name], str):
@@ -104,23 +102,87 @@ class Meta(fields.Dict):
         return meta
 
 
+def _encode(meta: dict[str, Any]) -> bytes:
+    try:
+        encoded = orjson.dumps(meta)
+    except orjson.JSONEncodeError:
+        raise ValidationError("Must be JSON: text keys, Unicode text, numbers of at most 64 bits.") from None
+    # What does not come back as it went in was no JSON: infinity and "not a number" become null, for one.
+    if orjson.loads(encoded) != meta:
+        raise ValidationError("Must be JSON with finite numbers.")
+    return encoded
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_META_BYTES:
+        raise ValidationError(f"Must be at most {MAX_META_BYTES} bytes of JSON; it is {size}.")
+
+
 def _website(value: str) -> None:
     text(0, 2_000)(value)
-    if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc):
-        raise ValidationError("website must be an http or https URL.")
+    if value:
+        web_address(value)
 
 
-def meta_field(**arguments: Any) -> Meta:
+def web_address(value: str) -> None:
+    """Refuse what is no http or https URL. Raises ValidationError."""
+    line(1, 2_000)(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise ValidationError("Must be an http or https URL.") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or " " in value:
+        raise ValidationError("Must be an http or https URL.")
+
+
+def meta_field(**arguments: Any) -> MetaField:
     """Make the field of a file's meta."""
-    return Meta(metadata={"description": "A JSON object of at most 64 KiB."}, **arguments)
+    return MetaField(metadata={"description": "A JSON object of at most 64 KiB."}, **arguments)
 
 
-def checksum_field(length: int) -> fields.String:
-    """Make the field of a declared checksum of so many hex digits."""
-    check = validate.Regexp(rf"[0-9A-Fa-f]{{{length}}}\Z", error=f"Must be {length} hexadecimal digits.")
+class LowerCase(fields.String):
+    """Text that is compared in lower case: checksums, media types."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        given: str = super()._deserialize(value, attr, data, **kwargs)
+        return given.lower()
+
+
+def request_id_field(description: str) -> fields.String:
+    """Make the field by which a repeated call that makes a file is recognised."""
     return fields.String(
-        load_default=None, allow_none=True, validate=check, metadata={"description": "Declared checksum, hex."}
+        load_default=None, allow_none=True, validate=line(1, 100), metadata={"description": description}
     )
+
+
+def cursor_field(description: str) -> fields.String:
+    """Make the field of a cursor."""
+    return fields.String(
+        load_default=None, allow_none=True, validate=validate.Length(1, 2_000), metadata={"description": description}
+    )
+
+
+def part_ids_field() -> fields.List[str]:
+    """Make the field of a choice of parts."""
+    return fields.List(
+        fields.String(validate=line(1, 40)),
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(1, 100),
+        metadata={"description": "Ids of the parts wanted; absent: all."},
+    )
+
+
+def checksum_field(length: int) -> LowerCase:
+    """Make the field of a checksum of so many hex digits."""
+    check = validate.Regexp(rf"[0-9a-f]{{{length}}}\Z", error=f"Must be {length} hexadecimal digits.")
+    return LowerCase(load_default=None, allow_none=True, validate=check, metadata={"description": "Checksum, hex."})
+
+
+def content_type_field(description: str, **arguments: Any) -> LowerCase:
+    """Make the field of a media type."""
+    check = validate.Regexp(_CONTENT_TYPE, error="Must be a media type, such as video/mp4.")
+    return LowerCase(validate=check, metadata={"description": description}, **arguments)
 
 
 class PartParams(Schema):
@@ -136,24 +198,13 @@ class PartParams(Schema):
         validate=validate.Regexp(r"[A-Za-z0-9._-]{1,40}\Z", error="Must be 1 to 40 of A-Z a-z 0-9 . _ -"),
         metadata={"description": "What the part is to the file: file, preview, texture, …"},
     )
-    content_type = fields.String(
-        load_default="application/octet-stream",
-        validate=validate.Regexp(_CONTENT_TYPE, error="Must be a media type, such as video/mp4."),
-        metadata={"description": "Media type (RFC 9110, section 8.3.1)."},
-    )
+    content_type = content_type_field("Media type (RFC 9110, section 8.3.1).", load_default="application/octet-stream")
     size = fields.Integer(
-        strict=True, required=True, validate=validate.Range(0, 2**53 - 1), metadata={"description": "Size in bytes."}
+        strict=True, required=True, validate=validate.Range(0, MAX_INTEGER), metadata={"description": "Size in bytes."}
     )
     md5 = checksum_field(32)
     crc32c = checksum_field(8)
     sha256 = checksum_field(64)
-
-    @post_load
-    def lower(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-        """Bring checksums and media type to lower case, in which they are compared."""
-        for name in ("md5", "crc32c", "sha256", "content_type"):
-            data[name] = data[name].lower() if data[name] else data[name]
-        return data
 
 
 def _only_true(value: bool) -> None:  # noqa: FBT001 - marshmallow calls validators so
@@ -173,17 +224,14 @@ class Changes(Schema):
     alias = alias_field()
     tags = tags_field(allow_none=True)
     meta = meta_field(allow_none=True)
-    content_type = fields.String(
-        validate=validate.Regexp(_CONTENT_TYPE, error="Must be a media type, such as video/mp4."),
-        metadata={"description": "Media type of the file."},
-    )
+    content_type = content_type_field("Media type of the file.")
     grantees = fields.List(
-        fields.String(validate=text(1, 78)),
+        fields.String(validate=line(1, 78)),
         allow_none=True,
         validate=validate.Length(0, 100),
         metadata={"description": "Who else may read the file while its access is shared; at most 100."},
     )
-    immutable = fields.Boolean(
+    immutable = StrictBoolean(
         validate=_only_true,
         metadata={"description": "True seals the file: only its access may change afterwards."},
     )
@@ -210,3 +258,25 @@ def content_type_allowed(content_type: str, allowed: tuple[str, ...]) -> bool:
     """Whether the type is in the list, by itself or by its family (``image/*``); an empty list allows all."""
     plain = content_type.partition(";")[0].strip()
     return not allowed or plain in allowed or re.sub("/.*", "/*", plain) in allowed
+
+
+def require_allowed(content_type: str, field: str, core: Core) -> None:
+    """Raise UnsupportedType when the settings do not take this type."""
+    allowed = core.settings.allowed_content_types
+    if not content_type_allowed(content_type, allowed):
+        details = {"field": field, "allowed": list(allowed)}
+        raise UnsupportedType(f"{content_type} is not taken here", details)
+
+
+def require_allowed_changes(changes: Mapping[str, Any] | None, field: str, core: Core) -> None:
+    """Raise UnsupportedType when an edit would give the file a type that the settings do not take."""
+    if changes and "content_type" in changes:
+        require_allowed(changes["content_type"], f"{field}.content_type", core)
+
+
+def require_fitting_meta(record: FileRecord) -> FileRecord:
+    """Return the record unless edits, each of which was small enough, made its meta too large. Raises BadRequest."""
+    size = len(orjson.dumps(record.meta))
+    if size > MAX_META_BYTES:
+        raise bad_request("changes.meta", f"Would make meta {size} bytes of JSON; at most {MAX_META_BYTES}.")
+    return record

@@ -9,13 +9,12 @@ from files_service.actions.base import (
     action,
     file_id_field,
     load_or_tombstone,
-    require_change,
+    require_acts_for,
+    require_mutable,
 )
 from files_service.actions.parameters import flag
-from files_service.actions.update import require_mutable
 from files_service.core import Core
-from files_service.domain.access import may_act_for
-from files_service.errors import Conflict, Forbidden
+from files_service.errors import Conflict
 from storage_adapters import JSON, FileRecord, RevisionConflict, Tombstone
 
 
@@ -31,11 +30,9 @@ def remove(params: Params, core: Core) -> JSON:
     """Remove a file; repeating it is the same answer."""
     for attempt in range(MAX_RACES):
         record = load_or_tombstone(core, params["file_id"])
+        require_acts_for(record.owner, params["actor"])
         if isinstance(record, Tombstone):
-            if not may_act_for(record.owner, params["actor"]):
-                raise Forbidden("the actor may not remove this file", {"file_id": record.file_id})
             return _answer(record)
-        require_change(record, params["actor"])
         require_mutable(record)
         try:
             return _answer(bury(core, record, event="removed", keep_blobs=params["soft"]))

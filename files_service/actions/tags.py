@@ -5,27 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from files_service.actions.access import access_of
 from files_service.actions.base import (
     Params,
     ParamsSchema,
     action,
+    bad_request,
     change,
     file_id_field,
     owner_field,
+    require_acts_for,
     require_change,
-    text,
+    require_mutable,
     to_wire,
 )
-from files_service.actions.parameters import access_field, tags_field
-from files_service.actions.update import require_mutable
+from files_service.actions.parameters import access_field, check_tag, cursor_field, tags_field
 from files_service.core import Core
-from files_service.domain.access import may_act_for
-from files_service.domain.editing import MAX_TAGS, normalise_tags
+from files_service.domain.editing import MAX_TAGS, normalise_tag, normalise_tags
 from files_service.domain.listing import decode_cursor, encode_cursor
-from files_service.errors import BadRequest, Forbidden
 from storage_adapters import JSON, FileRecord, ListQuery
 
 BATCH = 100
@@ -42,14 +41,9 @@ class TagAccessParams(ParamsSchema):
     """Parameters of files.tag.access."""
 
     owner = owner_field()
-    tag = fields.String(required=True, validate=text(1, 40), metadata={"description": "The tag."})
+    tag = fields.String(required=True, validate=check_tag, metadata={"description": "The tag."})
     access = access_field(required=True)
-    cursor = fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=validate.Length(1, 2_000),
-        metadata={"description": "next_cursor of the call before."},
-    )
+    cursor = cursor_field("next_cursor of the call before.")
 
 
 @action("files.tag.add", TagParams)
@@ -77,8 +71,7 @@ def _set_tags(params: Params, core: Core, combine: Callable[[tuple[str, ...], tu
         require_change(record, params["actor"])
         tags = normalise_tags(combine(record.tags, given))
         if len(tags) > MAX_TAGS:
-            message = f"A file has at most {MAX_TAGS} tags."
-            raise BadRequest(f"tags: {message}", {"fields": {"tags": [message]}})
+            raise bad_request("tags", f"A file has at most {MAX_TAGS} tags.")
         if tags == record.tags:
             return record
         require_mutable(record)
@@ -90,8 +83,7 @@ def _set_tags(params: Params, core: Core, combine: Callable[[tuple[str, ...], tu
 @action("files.tag.access", TagAccessParams)
 def access_by_tag(params: Params, core: Core) -> JSON:
     """Set the access of the owner's files that bear the tag, up to 100 a call; a cursor leads to the rest."""
-    if not may_act_for(params["owner"], params["actor"]):
-        raise Forbidden("the actor may not change this owner's files", {"owner": params["owner"]})
+    require_acts_for(params["owner"], params["actor"])
     query = _bearers(params)
     page = core.metadata.find(query)
     results = [access_of(core, record.file_id, params["access"], params["actor"]) for record in page.records]
@@ -103,9 +95,10 @@ def _bearers(params: Params) -> ListQuery:
     # Oldest first by creation: an order that setting the access does not change.
     query = ListQuery(
         owner=params["owner"],
-        tags=normalise_tags([params["tag"]]),
+        tags=(normalise_tag(params["tag"]),),
         order_by="created_at",
         descending=False,
         limit=BATCH,
     )
-    return replace(query, after=decode_cursor(query, params["cursor"])) if params["cursor"] else query
+    cursor = params["cursor"]
+    return query if cursor is None else replace(query, after=decode_cursor(query, cursor))

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from files_service.actions.base import Params, ParamsSchema, action, change, file_id_field, require_change, to_wire
-from files_service.actions.parameters import Changes
+from files_service.actions.base import (
+    Params,
+    ParamsSchema,
+    action,
+    change,
+    file_id_field,
+    require_change,
+    require_mutable,
+    to_wire,
+)
+from files_service.actions.parameters import Changes, require_allowed_changes, require_fitting_meta
 from files_service.core import Core
-from files_service.domain.editing import edit
-from files_service.errors import Conflict, Immutable
+from files_service.domain.editing import edit, is_same, keeps_the_seal
+from files_service.errors import Conflict
 from storage_adapters import JSON, FileRecord
 
 
@@ -29,22 +38,18 @@ class UpdateParams(ParamsSchema):
 @action("files.update", UpdateParams)
 def update(params: Params, core: Core) -> JSON:
     """Change name, alias, tags, meta, content type or grantees of a file."""
+    require_allowed_changes(params["changes"], "changes", core)
 
     def decide(record: FileRecord) -> FileRecord:
         require_change(record, params["actor"])
         edited = edit(record, params["changes"])
-        if edited == record:
+        if is_same(edited, record):
             return record
-        require_mutable(record)
+        if not keeps_the_seal(record, edited):
+            require_mutable(record)
         expected = params["expected_revision"]
         if expected is not None and expected != record.revision:
             raise Conflict(f"the file is at revision {record.revision}", {"revision": record.revision})
-        return edited
+        return require_fitting_meta(edited)
 
     return to_wire(change(core, params["file_id"], decide, event="updated"))
-
-
-def require_mutable(record: FileRecord) -> None:
-    """Raise Immutable when the file was sealed."""
-    if record.immutable:
-        raise Immutable("the file is immutable", {"file_id": record.file_id})

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from files_service.actions.base import Params, ParamsSchema, action, owner_field
+from files_service.actions.base import Params, ParamsSchema, action, owner_field, require_acts_for
 from files_service.core import Core
-from files_service.domain.access import may_act_for
 from files_service.errors import Forbidden
 from storage_adapters import JSON, Access, Tally, Usage
 
@@ -46,8 +45,10 @@ def report(params: Params, core: Core) -> JSON:
 
 
 def _usage(params: Params, core: Core) -> Usage:
-    if params["actor"] is not None and (params["owner"] is None or not may_act_for(params["owner"], params["actor"])):
-        raise Forbidden("the actor may count only its own files", {"owner": params["owner"]})
+    if params["owner"] is None and params["actor"] is not None:
+        raise Forbidden("only the system may count everybody's files")
+    if params["owner"] is not None:
+        require_acts_for(params["owner"], params["actor"])
     return core.metadata.usage(params["owner"])
 
 

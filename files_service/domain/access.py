@@ -2,17 +2,24 @@
 
 1. The owner may do everything. Nobody else may change, remove or even count.
 2. ``shared`` adds the grantees as readers; ``unlisted`` and ``public`` add everybody who names the file.
-3. Lists show a stranger the publicly listed files and nothing else.
+3. Lists show anybody but the owner the publicly listed files and nothing else. That includes grantees: a grant opens
+   a file to whoever is told its id, it does not put the file into somebody else's list. So one index per owner
+   answers every list, and no list can leak a grant.
+4. Who may read a file but not change it is not shown the owner's affairs (``OWNER_ONLY``), in no answer and by no
+   filter: a parent's id, for example, is all it takes to read an unlisted parent.
 """
 
 from __future__ import annotations
 
 from storage_adapters import Access, FileRecord
 
+OWNER_ONLY = frozenset({"error", "grantees", "lease", "parent_id", "upload_expires_at"})
+OWNER_ONLY_OF_PARTS = frozenset({"bucket", "key", "generation"})
+
 
 def may_read(record: FileRecord, actor: str | None) -> bool:
     """Whether the actor may see the record and download the bytes."""
-    if actor is None or actor == record.owner:
+    if may_change(record, actor):
         return True
     match record.access:
         case Access.PUBLIC | Access.UNLISTED:
@@ -25,7 +32,7 @@ def may_read(record: FileRecord, actor: str | None) -> bool:
 
 def may_change(record: FileRecord, actor: str | None) -> bool:
     """Whether the actor may change, remove or process the file."""
-    return actor is None or actor == record.owner
+    return may_act_for(record.owner, actor)
 
 
 def may_act_for(owner: str, actor: str | None) -> bool:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from storage_adapters import FileRecord, FileStatus
+from storage_adapters import FileRecord, FileStatus, record_to_document
 
 MAX_TAGS = 20
 
 
+def normalise_tag(tag: str) -> str:
+    """The form in which a tag is kept and looked for: NFC, lower case, without spaces around it."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", tag).strip().lower())
+
+
 def normalise_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    """Lower-case, drop repeats, keep the order."""
-    return tuple(dict.fromkeys(tag.strip().lower() for tag in tags))
+    """Normalise each, drop repeats, keep the order."""
+    return tuple(dict.fromkeys(normalise_tag(tag) for tag in tags))
 
 
 def edit(record: FileRecord, changes: Mapping[str, Any]) -> FileRecord:
@@ -33,6 +39,16 @@ def merge_meta(meta: Mapping[str, Any], changes: Mapping[str, Any] | None) -> di
     if changes is None:
         return {}
     return {name: value for name, value in {**meta, **changes}.items() if value is not None}
+
+
+def is_same(one: FileRecord, other: FileRecord) -> bool:
+    """Whether two records are the same to the byte: to Python's ``==``, the 1, 1.0 and true of a meta are."""
+    return one is other or record_to_document(one) == record_to_document(other)
+
+
+def keeps_the_seal(before: FileRecord, after: FileRecord) -> bool:
+    """Whether an edit may be made of a sealed file: it changes nothing but who may read."""
+    return is_same(before, replace(after, access=before.access, grantees=before.grantees))
 
 
 def is_finished(record: FileRecord) -> bool:

@@ -1,6 +1,6 @@
 """From the parameters of ``files.list`` to a query, and cursors. Pure.
 
-A cursor is bound to its query by a fingerprint: it is refused with any other filter, order or scope.
+A cursor is bound to its query: it is refused with any other filter, order or scope, and when a character of it changed.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from files_service.domain.editing import normalise_tag
 from storage_adapters import FIELDS, OPERATORS, SORT_FIELDS, Condition, Kind, ListQuery, Position
 
 MAX_INTEGER = 2**53 - 1
@@ -28,12 +29,17 @@ class BadQuery(ValueError):
         self.field = field
 
 
-def parse_filter(filters: Mapping[str, Any]) -> tuple[Condition, ...]:
-    """Turn ``{field: {op: value}}`` or ``{field: value}`` into conditions. Raises BadQuery."""
-    conditions = []
+def parse_filter(filters: Mapping[str, Any], *, hidden: Collection[str] = ()) -> tuple[Condition, ...]:
+    """Turn ``{field: {op: value}}`` or ``{field: value}`` into conditions, on none of the hidden fields.
+
+    Raises BadQuery.
+    """
+    conditions: list[Condition] = []
     for field, spec in filters.items():
         if field not in FIELDS:
             raise BadQuery(f"filter.{field}", f"Not a field to filter by; there are {', '.join(FIELDS)}.")
+        if field in hidden:
+            raise BadQuery(f"filter.{field}", "Only the owner may filter by this field.")
         operations = spec if isinstance(spec, Mapping) else {"eq": spec}
         conditions += [_condition(field, op, value) for op, value in operations.items()]
     if len(conditions) > MAX_CONDITIONS:
@@ -55,7 +61,7 @@ def _condition(field: str, op: str, value: Any) -> Condition:
     else:
         _require(path, value, _PYTHON_TYPES[kind])
     if kind is Kind.TAGS and op == "contains":
-        value = value.strip().lower()
+        value = normalise_tag(value)
     return Condition(field=field, op=op, value=value)
 
 
@@ -77,8 +83,8 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def fingerprint(query: ListQuery) -> str:
-    """Name everything of a query that a cursor depends on."""
+def _mark(query: ListQuery, value: Any, file_id: Any) -> str:
+    """Name a place in a query by everything that the place depends on."""
     parts = (
         query.owner,
         query.public_only,
@@ -89,25 +95,30 @@ def fingerprint(query: ListQuery) -> str:
         query.search,
         query.order_by,
         query.descending,
+        value,
+        file_id,
     )
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def encode_cursor(query: ListQuery, position: Position) -> str:
     """Make the opaque cursor that goes on behind a position."""
-    text = json.dumps([fingerprint(query), position.value, position.file_id], separators=(",", ":"))
+    place = [_mark(query, position.value, position.file_id), position.value, position.file_id]
+    text = json.dumps(place, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def decode_cursor(query: ListQuery, cursor: str) -> Position:
-    """Read a cursor back. Raises BadQuery when it is none, or was made for another query."""
+    """Read a cursor back. Raises BadQuery when it is none, was altered, or was made for another query."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         mark, value, file_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        genuine = mark == _mark(query, value, file_id)
     except (ValueError, TypeError, RecursionError):
         raise BadQuery("cursor", "Not a cursor.") from None
-    if mark != fingerprint(query):
-        raise BadQuery("cursor", "This cursor belongs to another query.")
+    if not genuine:
+        raise BadQuery("cursor", "This cursor was altered or belongs to another query.")
+    # The mark is a check and no signature: whoever computes one may make up a place, but not a value of a wrong type.
     wanted = str if query.order_by == "name" else int
     if not isinstance(file_id, str) or (value is not None and type(value) is not wanted):
         raise BadQuery("cursor", "Not a cursor.")

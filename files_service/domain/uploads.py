@@ -41,11 +41,23 @@ def declared_parts(owner: str, file_id: str, bucket: str, parts: Sequence[Mappin
 
 def same_declaration(one: FileRecord, other: FileRecord) -> bool:
     """Whether two records declare the same bytes: a repeated request, not another one under the same id."""
+    same_length = len(one.parts) == len(other.parts)
+    return one.parent_id == other.parent_id and same_length and all(map(_same_part, one.parts, other.parts))
 
-    def declared(record: FileRecord) -> list[tuple[str, int]]:
-        return [(part.type, part.size) for part in record.parts]
 
-    return declared(one) == declared(other)
+def _same_part(one: Part, other: Part) -> bool:
+    if (one.type, one.content_type, one.size) != (other.type, other.content_type, other.size):
+        return False
+    # A checksum may have become known since; only two different ones contradict each other.
+    pairs = [(getattr(one, name), getattr(other, name)) for name in CHECKSUMS]
+    return all(mine is None or theirs is None or mine == theirs for mine, theirs in pairs)
+
+
+def prolong(record: FileRecord, until: int) -> FileRecord:
+    """Keep a pending upload alive at least until its newest addresses expire."""
+    if record.status is not FileStatus.PENDING or until <= (record.upload_expires_at or 0):
+        return record
+    return replace(record, upload_expires_at=until)
 
 
 def find_part(record: FileRecord, part_id: str) -> Part | None:

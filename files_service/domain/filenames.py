@@ -1,0 +1,53 @@
+"""The name under which somebody saves a part. A file's name is for people: here it becomes one that is safe on disk."""
+
+from __future__ import annotations
+
+import re
+
+from storage_adapters import FileRecord, Part
+
+MAX_CHARACTERS = 200
+FALLBACK = "file"
+# What separates folders, streams or arguments somewhere, and controls.
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|]')
+SUFFIXES = {
+    "application/json": ".json",
+    "application/pdf": ".pdf",
+    "application/zip": ".zip",
+    "audio/mpeg": ".mp3",
+    "audio/wav": ".wav",
+    "image/avif": ".avif",
+    "image/gif": ".gif",
+    "image/heic": ".heic",
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/svg+xml": ".svg",
+    "image/webp": ".webp",
+    "model/gltf-binary": ".glb",
+    "text/csv": ".csv",
+    "text/plain": ".txt",
+    "text/vtt": ".vtt",
+    "video/mp4": ".mp4",
+    "video/quicktime": ".mov",
+    "video/webm": ".webm",
+}
+
+
+def save_as(record: FileRecord, part: Part) -> str:
+    """Name a part's download: the file's name; parts after the first carry their id and a suffix of their own type."""
+    stem, suffix = _split(_safe(record.name))
+    if part is not record.parts[0]:
+        stem = f"{stem}-{part.part_id}"
+        if part.content_type != record.parts[0].content_type:
+            suffix = SUFFIXES.get(part.content_type.partition(";")[0].strip(), "")
+    return stem[: MAX_CHARACTERS - len(suffix)] + suffix
+
+
+def _safe(name: str) -> str:
+    # Dots in front hide a file or name a folder; dots and spaces behind are lost on some systems.
+    return _UNSAFE.sub("_", name).strip().lstrip(".").rstrip(". ") or FALLBACK
+
+
+def _split(name: str) -> tuple[str, str]:
+    stem, dot, suffix = name.rpartition(".")
+    return (stem, dot + suffix) if stem and len(suffix) <= 20 else (name, "")
