@@ -11,7 +11,7 @@ from aiohttp import web
 
 from files_service.errors import BadRequest, FilesError, InternalError, MethodNotAllowed, NotFound, ServiceUnavailable
 from files_service.gateway.blobs import CORS, PATH
-from files_service.gateway.replies import Refused, bad_field, error_reply
+from files_service.gateway.replies import CLOSE, Refused, bad_field, error_reply
 from files_service.gateway.state import gateway_of
 from files_service.logs import accepted_request_id, request_id
 
@@ -22,7 +22,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SERVER = "files"
 REQUEST_ID = "X-Request-Id"
-STARTED_AT = web.RequestKey("started_at", float)
 
 
 @web.middleware
@@ -112,6 +111,6 @@ async def finish_headers(request: web.Request, response: web.StreamResponse) -> 
     headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     if request.path.startswith(PATH):
         headers.update(CORS)
-    if gateway_of(request).stopping:
+    if request.get(CLOSE) or gateway_of(request).stopping:
         response.force_close()
         headers["Connection"] = "close"

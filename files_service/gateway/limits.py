@@ -28,13 +28,15 @@ class Limits:
     calls: int = 512
     call_threads: int = 16
 
-    # Of an upload: memory is about two buffers and the socket's read buffer for each.
+    # Of an upload: memory is about two buffers for each.
     uploads: int = 64
     upload_idle_seconds: float = 60
     upload_buffer_bytes: int = 1 * MIB
     upload_buffers_bytes: int = 32 * MIB
     read_buffer_bytes: int = 128 * KIB
     transfer_threads: int = 8
+    # From this size on a thread takes the connection over; smaller bodies leave it usable for the next request.
+    takeover_bytes: int = 1 * MIB
 
     downloads: int = 512
     ping_seconds: float = 3

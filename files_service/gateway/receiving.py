@@ -1,4 +1,4 @@
-"""Takes the bytes of an upload from the socket: while a thread hashes and writes one buffer, the next one is read."""
+"""Takes the bytes of an upload through the loop: while a thread hashes and writes one buffer, the next one is read."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import asyncio
 import hashlib
 import hmac
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from contextlib import suppress
 
 from aiohttp import StreamReader
 
 from files_service.errors import Conflict
 from files_service.gateway.body import BODY_ERRORS
-from files_service.gateway.replies import bad_field
+from files_service.gateway.replies import Refused, bad_field
 from files_service.gateway.threads import Threads
 from storage_adapters import BlobInfo, BlobWriter, Part
 
@@ -82,7 +81,7 @@ async def receive(
     sink: Sink,
     *,
     size: int,
-    buffer_bytes: Callable[[], int],
+    buffer_bytes: int,
     idle_seconds: float,
     threads: Threads,
 ) -> None:
@@ -97,13 +96,13 @@ async def receive(
     try:
         while received < size:
             async with asyncio.timeout(idle_seconds):
-                piece = await content.readany()
+                piece, _ = await content.readchunk()
             if not piece:
-                raise bad_field("body", f"Broke off after {received} of {size} bytes.")
+                raise broke_off(received, size)
             pieces.append(piece)
             held += len(piece)
             received += len(piece)
-            if held >= buffer_bytes() or received >= size:
+            if held >= buffer_bytes or received >= size:
                 if writing is not None:
                     await asyncio.shield(writing)
                 writing = threads.submit(_write_all, sink, pieces)
@@ -111,14 +110,23 @@ async def receive(
         if writing is not None:
             await asyncio.shield(writing)
     except TimeoutError:
-        message = f"No bytes came for {idle_seconds:g} seconds."
-        raise bad_field("body", message, 408, {"Connection": "close"}) from None
+        raise too_slow(idle_seconds) from None
     except BODY_ERRORS:
-        raise bad_field("body", f"Broke off after {received} of {size} bytes.") from None
+        raise broke_off(received, size) from None
     finally:
         if writing is not None and not writing.done():
             with suppress(Exception):
                 await asyncio.shield(writing)
+
+
+def too_slow(idle_seconds: float) -> Refused:
+    """Make the refusal of a sender that has stopped sending."""
+    return bad_field("body", f"No bytes came for {idle_seconds:g} seconds.", 408)
+
+
+def broke_off(received: int, size: int) -> Refused:
+    """Make the refusal of a body that is not whole; mostly nobody is there any more to read it."""
+    return bad_field("body", f"Broke off after {received} of {size} bytes.")
 
 
 def _write_all(sink: Sink, pieces: list[bytes]) -> None:

@@ -11,6 +11,9 @@ from aiohttp import web
 from files_service.errors import BadRequest, FilesError
 from files_service.logs import request_id
 
+# Set on a request whose connection cannot take another one.
+CLOSE = web.RequestKey("close", bool)
+
 
 class Refused(Exception):
     """A FilesError for which HTTP has a status of its own, or that needs headers."""

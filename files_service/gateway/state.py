@@ -47,6 +47,7 @@ class Gateway:
     metrics: Metrics
     calls: Threads
     transfers: Threads
+    receivers: Threads
     call_places: Places
     uploads: Places
     downloads: Places
@@ -63,6 +64,7 @@ class Gateway:
             metrics=metrics,
             calls=Threads("call", limits.call_threads),
             transfers=Threads("transfer", limits.transfer_threads),
+            receivers=Threads("receive", limits.uploads),
             call_places=Places("calls", limits.calls),
             uploads=Places("uploads", limits.uploads),
             downloads=Places("downloads", limits.downloads),
@@ -84,6 +86,7 @@ class Gateway:
         """Give the threads up."""
         self.calls.close()
         self.transfers.close()
+        self.receivers.close()
 
 
 GATEWAY = web.AppKey("gateway", Gateway)

@@ -12,6 +12,7 @@ from files_service.gateway.calls import invoke
 from files_service.gateway.receiving import Comparing, Sink, Storing, receive
 from files_service.gateway.replies import bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of
+from files_service.gateway.takeover import can_take_over, receive_from_socket
 from storage_adapters import JSON, BlobExists, BlobInfo, FileStatus, Grant
 
 
@@ -26,14 +27,7 @@ async def put_blob(request: web.Request) -> web.StreamResponse:
         sink = await gateway.calls.run(open_sink, gateway.core, address)
         try:
             await let_send(request)
-            await receive(
-                request.content,
-                sink,
-                size=size,
-                buffer_bytes=lambda: gateway.limits.upload_buffer(gateway.uploads.taken),
-                idle_seconds=gateway.limits.upload_idle_seconds,
-                threads=gateway.transfers,
-            )
+            await _receive(request, sink, size)
             info = await gateway.transfers.run(complete, sink)
         except BaseException:
             await gateway.transfers.run(sink.abort)
@@ -43,6 +37,29 @@ async def put_blob(request: web.Request) -> web.StreamResponse:
     return json_reply(
         result, 201 if isinstance(sink, Storing) else 200, {"ETag": f'"{info.sha256 or info.generation}"'}
     )
+
+
+async def _receive(request: web.Request, sink: Sink, size: int) -> None:
+    gateway = gateway_of(request)
+    limits = gateway.limits
+    if size >= limits.takeover_bytes and can_take_over(request):
+        await receive_from_socket(
+            request,
+            sink,
+            size=size,
+            piece_bytes=limits.upload_buffer(gateway.uploads.taken),
+            idle_seconds=limits.upload_idle_seconds,
+            threads=gateway.receivers,
+        )
+    else:
+        await receive(
+            request.content,
+            sink,
+            size=size,
+            buffer_bytes=limits.upload_buffer(gateway.uploads.taken),
+            idle_seconds=limits.upload_idle_seconds,
+            threads=gateway.transfers,
+        )
 
 
 def announced_size(request: web.Request, grant: Grant) -> int:

@@ -1,0 +1,116 @@
+"""Takes the bytes of a large upload straight from the socket, in a thread of its own.
+
+A byte that goes through the event loop is copied twice more on its way, and all uploads share one core with everything
+else. So for a large body the loop stops reading the connection, and a thread does what a plain loop would do: receive,
+hash, write. The connection is closed after the answer, because the HTTP parser has not seen the end of the body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import socket
+import time
+from contextlib import suppress
+from threading import Event
+
+from aiohttp import web
+
+from files_service.gateway.body import BODY_ERRORS
+from files_service.gateway.receiving import Sink, broke_off, too_slow
+from files_service.gateway.replies import CLOSE
+from files_service.gateway.threads import Threads
+
+# How often a thread that waits for bytes looks whether it is still wanted.
+LOOK_SECONDS = 0.5
+
+
+def can_take_over(request: web.Request) -> bool:
+    """Whether the bytes of this connection are read from a plain socket."""
+    transport = request.transport
+    return (
+        transport is not None
+        and transport.get_extra_info("socket") is not None
+        and transport.get_extra_info("sslcontext") is None
+    )
+
+
+async def receive_from_socket(
+    request: web.Request, sink: Sink, *, size: int, piece_bytes: int, idle_seconds: float, threads: Threads
+) -> None:
+    """Bring the body into the sink. Raises as ``receiving.receive``, and like it leaves no thread in the sink."""
+    transport = request.transport
+    if transport is None:
+        raise broke_off(0, size)
+    request[CLOSE] = True
+    try:
+        first = _read_already(request)
+    except BODY_ERRORS:
+        raise broke_off(0, size) from None
+    transport.pause_reading()
+    # A descriptor of our own: should the loop close the connection, its number must not become another's.
+    connection = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
+    body = _Body(connection, size, piece_bytes, idle_seconds)
+    receiving = threads.submit(body.receive, first, sink)
+    try:
+        await asyncio.shield(receiving)
+    except asyncio.CancelledError:
+        body.given_up.set()
+        with suppress(Exception):
+            await asyncio.shield(receiving)
+        raise
+    except BaseException:
+        # The server throws away for a while what the client still sends, so that it gets to read the answer.
+        if not transport.is_closing():
+            transport.resume_reading()
+        raise
+    request.content.feed_eof()
+
+
+def _read_already(request: web.Request) -> bytes:
+    """What the loop has read of the body before it was stopped."""
+    pieces = []
+    while piece := request.content.read_nowait():
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+class _Body:
+    """A body that is read in a thread."""
+
+    def __init__(self, connection: socket.socket, size: int, piece_bytes: int, idle_seconds: float) -> None:
+        self.given_up = Event()
+        self._connection = connection
+        self._size = size
+        self._piece_bytes = piece_bytes
+        self._idle_seconds = idle_seconds
+
+    def receive(self, first: bytes, sink: Sink) -> None:
+        """Read to the end; the connection does not block, and is waited for in short turns."""
+        received = len(first)
+        with self._connection as connection:
+            if first:
+                sink.write(first)
+            readable = select.poll()
+            readable.register(connection, select.POLLIN)
+            heard = time.monotonic()
+            while received < self._size:
+                try:
+                    piece = connection.recv(min(self._piece_bytes, self._size - received))
+                except BlockingIOError:
+                    self._wait(readable, heard, received)
+                    continue
+                except ConnectionError:
+                    raise broke_off(received, self._size) from None
+                if not piece:
+                    raise broke_off(received, self._size)
+                sink.write(piece)
+                received += len(piece)
+                heard = time.monotonic()
+
+    def _wait(self, readable: select.poll, heard: float, received: int) -> None:
+        if self.given_up.is_set():
+            raise broke_off(received, self._size)
+        if not readable.poll(LOOK_SECONDS * 1000) and time.monotonic() - heard > self._idle_seconds:
+            raise too_slow(self._idle_seconds)
