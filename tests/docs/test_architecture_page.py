@@ -1,0 +1,45 @@
+"""docs/ARCHITECTURE.md shows what the code is: the diagram of the lifecycle, and a word on every module."""
+
+from __future__ import annotations
+
+import pytest
+
+from files_service.domain.lifecycle import as_mermaid
+from tests.docs.pages import ROOT, blocks, read, section
+
+PAGE = read("docs/ARCHITECTURE.md")
+
+
+def test_the_diagram_is_drawn_from_the_table() -> None:
+    drawn = [block.text.strip() for block in blocks(section(PAGE, "The life of a file"), "mermaid")]
+    assert drawn == [as_mermaid()]
+
+
+@pytest.mark.parametrize("folder", ["files_service", "files_service/domain", "storage_adapters"])
+def test_the_code_map_names_every_module(folder: str) -> None:
+    code_map = section(PAGE, "Code map")
+    here = ROOT / folder
+    modules = {path.name for path in here.glob("*.py") if path.name != "__init__.py"}
+    packages = {f"{path.parent.name}/" for path in here.glob("*/__init__.py")}
+    assert [name for name in sorted(modules | packages) if name not in code_map] == []
+
+
+def test_the_code_map_names_every_package_of_the_project() -> None:
+    packages = {f"{path.parent.name}/" for path in ROOT.glob("*/__init__.py")}
+    assert [name for name in sorted(packages) if name not in section(PAGE, "Code map")] == []
+
+
+def test_every_folder_of_tests_is_described() -> None:
+    folders = {f"`{path.parent.name}/`" for path in (ROOT / "tests").glob("*/__init__.py")}
+    assert [name for name in sorted(folders) if name not in section(read("CONTRIBUTING.md"), "Tests")] == []
+
+
+def test_decisions_have_the_form_of_a_record_and_fit_a_page() -> None:
+    records = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    assert [int(path.name[:4]) for path in records] == list(range(1, len(records) + 1))
+    for path in records:
+        text = path.read_text()
+        headings = [line for line in text.splitlines() if line.startswith("## ")]
+        assert headings == ["## Status", "## Context", "## Decision", "## Consequences"], path.name
+        assert text.startswith(f"# {int(path.name[:4])}. ")
+        assert len(text.splitlines()) <= 70, path.name

@@ -1,0 +1,38 @@
+"""docs/operations.md: every metric is described, and the backup it shows can be restored."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from files_service.metrics import Metrics
+from tests.cores import call, processed_file, settings_for, sqlite_core
+from tests.docs.pages import blocks, plain, read, rows, section
+
+PAGE = read("docs/operations.md")
+
+
+def test_every_metric_is_documented_with_its_type() -> None:
+    suffixes = {"counter": "_total"}
+    exported = {f"{metric.name}{suffixes.get(metric.type, '')}": metric.type for metric in Metrics().registry.collect()}
+    documented = {
+        plain(row["metric"]): row["type"] for row in rows(section(PAGE, "Metrics"), "metric", "type", "labels")
+    }
+    assert documented == exported
+
+
+def test_the_backup_of_a_running_service_can_be_restored(tmp_path: Path) -> None:
+    settings_for(tmp_path / "data", FILES_RPC_TOKEN="")
+    core = sqlite_core(tmp_path / "data")
+    record = processed_file(core, b"precious")
+    [script] = blocks(section(PAGE, "Back up and restore the embedded default"), "bash")
+    for _ in range(2):
+        subprocess.run(["bash", "-euo", "pipefail", "-c", script.text], cwd=tmp_path, check=True, timeout=60)
+    core.close()
+
+    (tmp_path / "backup").rename(tmp_path / "restored")
+    restored = sqlite_core(tmp_path / "restored")
+    assert call(restored, "files.info", file_id=record["file_id"]) == record
+    assert b"".join(restored.blobs.get(record["parts"][0]["key"])) == b"precious"
+    assert (tmp_path / "restored" / "secrets" / "rpc_token").stat().st_mode & 0o777 == 0o600
+    restored.close()

@@ -1,0 +1,127 @@
+"""docs/rpc.md says of every method what its schema says."""
+
+from __future__ import annotations
+
+import enum
+import json
+from dataclasses import fields as dataclass_fields
+from typing import Any
+
+import pytest
+from marshmallow import Schema, fields, missing
+
+from files_service.actions import METHODS
+from files_service.actions.parameters import Changes, PartParams, PostAction
+from files_service.errors import error_classes
+from storage_adapters import FIELDS, OPERATORS, SORT_FIELDS, FileRecord, Part
+from tests.docs.pages import plain, read, rows, section
+
+PAGE = read("docs/rpc.md")
+NESTED: dict[type[Schema], str] = {PartParams: "part", Changes: "changes", PostAction: "post action"}
+NAMED: dict[type[Any], str] = {
+    fields.Enum: "access",
+    fields.String: "text",
+    fields.Integer: "integer",
+    fields.Boolean: "boolean",
+    fields.Dict: "object",
+}
+
+
+def type_of(field: fields.Field[Any]) -> str:
+    if isinstance(field, fields.List):
+        return f"list of {type_of(field.inner)}"
+    if isinstance(field, fields.Nested):
+        return NESTED[type(field.schema)]
+    return next(name for cls, name in NAMED.items() if isinstance(field, cls))
+
+
+def default_of(field: fields.Field[Any]) -> str:
+    if field.required:
+        return "required"
+    value = field.load_default() if callable(field.load_default) else field.load_default
+    if value is missing:
+        return "absent"
+    return f"`{json.dumps(value.value if isinstance(value, enum.Enum) else value)}`"
+
+
+def described(schema: Schema) -> dict[str, tuple[str, str]]:
+    """Type and default of each parameter but ``actor``, which the page describes once for all methods."""
+    return {
+        field.data_key or name: (type_of(field), default_of(field))
+        for name, field in schema.fields.items()
+        if name != "actor"
+    }
+
+
+def documented(text: str) -> dict[str, tuple[str, str]]:
+    table = rows(text, "name", "type", "default", "meaning")
+    assert all(row["meaning"] for row in table)
+    return {plain(row["name"]): (row["type"], row["default"]) for row in table}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_parameter_is_documented_with_type_and_default(method: str) -> None:
+    assert documented(section(PAGE, method)) == described(METHODS[method].schema)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_section_begins_with_the_summary_of_its_action(method: str) -> None:
+    assert section(PAGE, method).strip().startswith(METHODS[method].summary.replace("``", "`"))
+
+
+@pytest.mark.parametrize(
+    ("method", "title", "schema"),
+    [
+        ("files.upload", "A **part**:", PartParams()),
+        ("files.upload", "A **post action**:", PostAction()),
+        ("files.update", "**changes**:", Changes()),
+    ],
+)
+def test_nested_parameters_are_documented(method: str, title: str, schema: Schema) -> None:
+    _, _, text = section(PAGE, method).partition(title)
+    assert documented(text) == described(schema)
+
+
+def test_no_section_describes_a_method_that_does_not_exist() -> None:
+    titles = [line.removeprefix("## ") for line in PAGE.splitlines() if line.startswith("## files.")]
+    assert sorted(titles) == sorted(METHODS)
+
+
+def test_every_method_takes_an_actor_as_the_page_says() -> None:
+    assert "Every method takes `actor`" in section(PAGE, "Calling")
+    assert all("actor" in action.schema.fields for action in METHODS.values())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_errors_of_a_method_exist(method: str) -> None:
+    _, _, text = section(PAGE, method).partition("Errors:")
+    paragraph = text.partition("\n\n")[0]
+    codes = [word for word in paragraph.split("`")[1::2] if word.replace("_", "").isalpha() and word.islower()]
+    known = set(error_classes()) | {name for action in METHODS.values() for name in described(action.schema)}
+    assert set(codes) <= known
+
+
+def test_every_field_of_the_record_is_documented() -> None:
+    text = section(PAGE, "The record")
+    names = {plain(name) for row in rows(text, "field") for name in row["field"].split(", ")}
+    hidden = {"request_id", "post_action"}
+    assert names == {field.name for field in dataclass_fields(FileRecord)} - hidden | {"change_token"}
+    assert all(f"`{name}`" in text for name in hidden)
+
+
+def test_every_field_of_a_part_is_documented() -> None:
+    table = rows(section(PAGE, "The record"), "field of a part")
+    names = {plain(name) for row in table for name in row["field of a part"].split(", ")}
+    assert names == {field.name for field in dataclass_fields(Part)}
+
+
+def test_the_filterable_and_sortable_fields_are_those_of_the_stores() -> None:
+    table = rows(section(PAGE, "Filters and order"), "field", "type", "sorts")
+    assert {plain(row["field"]): row["type"] for row in table} == {name: kind.value for name, kind in FIELDS.items()}
+    assert {plain(row["field"]) for row in table if row["sorts"] == "yes"} == set(SORT_FIELDS)
+
+
+def test_the_operators_are_those_of_the_stores() -> None:
+    table = rows(section(PAGE, "Filters and order"), "type", "operators")
+    documented_operators = {row["type"]: {plain(name) for name in row["operators"].split()} for row in table}
+    assert documented_operators == {kind.value: set(names) for kind, names in OPERATORS.items()}

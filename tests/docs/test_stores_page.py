@@ -1,0 +1,62 @@
+"""docs/stores.md describes every scheme that the registry knows."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage_adapters import BLOB_STORES, METADATA_STORES, BlobOptions, capabilities, open_blob_store
+from storage_adapters.metadata.sqlite.schema import STEPS
+from tests.docs.pages import plain, read, rows, section
+
+PAGE = read("docs/stores.md")
+REGISTERED = [("metadata", scheme, name) for scheme, name in METADATA_STORES.items()] + [
+    ("blobs", scheme, name) for scheme, name in BLOB_STORES.items()
+]
+
+
+def adapter(name: str) -> Any:
+    module, _, cls = name.partition(":")
+    return getattr(import_module(module), cls)
+
+
+def test_the_table_has_every_scheme_with_the_capabilities_of_its_class() -> None:
+    documented = {
+        (row["kind"], plain(row["scheme"])): row["capabilities"].split(", ")
+        for row in rows(PAGE, "scheme", "kind", "capabilities")
+    }
+    assert documented == {
+        (kind, scheme): capabilities(object.__new__(adapter(name))) for kind, scheme, name in REGISTERED
+    }
+
+
+@pytest.mark.parametrize(("kind", "scheme", "_name"), REGISTERED)
+def test_every_store_has_a_section_with_url_features_and_limits(kind: str, scheme: str, _name: str) -> None:
+    text = section(section(PAGE, kind.capitalize()), f"`{scheme}`")
+    assert "*URL*: `" in text
+    assert "*Features*: " in text
+
+
+def test_every_capability_is_explained() -> None:
+    named = {name for row in rows(PAGE, "scheme", "kind", "capabilities") for name in row["capabilities"].split(", ")}
+    assert {row["capability"] for row in rows(PAGE, "capability", "what it is for")} == named
+
+
+def test_the_tables_of_the_embedded_database_are_named() -> None:
+    tables = {words.split()[0] for step in STEPS for words in step.split("CREATE TABLE ")[1:]}
+    text = section(section(PAGE, "Metadata"), "`sqlite`")
+    assert [name for name in sorted(tables) if f"`{name}`" not in text] == []
+
+
+def test_the_local_blob_store_lays_out_its_folder_as_shown(tmp_path: Path) -> None:
+    store = open_blob_store(f"file://{tmp_path}", BlobOptions(signing_key=b"k" * 32, public_url="http://localhost"))
+    store.put("owner/file/p0", [b"bytes"], content_type="text/plain", now=1)
+    content = tmp_path / "blobs" / "owner" / "file" / "p0.blob" / "content"
+    assert content.stat().st_mode & 0o777 == 0o600
+    assert content.parent.stat().st_mode & 0o777 == 0o700
+    assert content.with_name("info.json").exists()
+    assert len(list((tmp_path / "tmp").glob("*.lock"))) == 1
+    store.close()
