@@ -31,8 +31,8 @@ class Limits:
     # Of an upload: memory is about two buffers for each.
     uploads: int = 64
     upload_idle_seconds: float = 60
-    upload_buffer_bytes: int = 1 * MIB
-    upload_buffers_bytes: int = 32 * MIB
+    upload_buffer_bytes: int = 512 * KIB
+    upload_buffers_bytes: int = 16 * MIB
     read_buffer_bytes: int = 128 * KIB
     transfer_threads: int = 8
     # From this size on a thread takes the connection over; smaller bodies leave it usable for the next request.
