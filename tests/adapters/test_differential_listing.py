@@ -1,0 +1,136 @@
+"""All metadata stores do the same: random writes and queries, compared with each other and with an oracle.
+
+The oracle is a dict of records, filtered and sorted. ``FILES_EXAMPLES`` sets the number of examples.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import HealthCheck, example, given, note, settings
+from hypothesis import strategies as st
+
+from storage_adapters import (
+    METADATA_STORES,
+    FileRecord,
+    ListQuery,
+    MetadataStore,
+    NameTaken,
+    RevisionConflict,
+    SupportsChanges,
+    SupportsDigest,
+    open_metadata_store,
+)
+from tests.contract.consistency import assert_consistent, assert_digest, recomputed_usage
+from tests.contract.metadata_scenes import NOW, expected, ids, make_record, pages
+from tests.contract.strategies import Write, queries, writes
+
+EXAMPLES = int(os.environ.get("FILES_EXAMPLES", "300"))
+URLS: dict[str, Callable[[Path], str]] = {
+    "memory": lambda _: "memory://",
+    "sqlite": lambda folder: f"sqlite:///{folder}/files.db",
+}
+# Durability is tested elsewhere: here the disk would only take time.
+FAST_FOLDER = "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+class Oracle:
+    """What the records are after some writes, worked out without any index."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, FileRecord] = {}
+        self._deleted: dict[str, int] = {}
+
+    def write(self, write: Write) -> str:
+        """Do it; say how it ends."""
+        record = self.records.get(write.file_id)
+        revision = record.revision if record else 0
+        if write.stale or write.file_id in self._deleted or (write.changes is None and record is None):
+            return "conflict"
+        if write.changes is None:
+            self._deleted[write.file_id] = revision
+            del self.records[write.file_id]
+            return "done"
+        new = self.changed(write)
+        for kind in ("request_id", "alias"):
+            for other in self.records.values():
+                same = other.owner == new.owner and getattr(other, kind) == getattr(new, kind)
+                if same and other.file_id != new.file_id and getattr(new, kind) is not None:
+                    return f"{kind} of {other.file_id}"
+        self.records[write.file_id] = replace(new, revision=revision + 1)
+        return "done"
+
+    def changed(self, write: Write) -> FileRecord:
+        """The record that the write wants, at the revision that it expects."""
+        record = self.records.get(write.file_id) or make_record(write.file_id)
+        changed = replace(record, **write.changes or {})
+        return replace(changed, revision=changed.revision + 5) if write.stale else changed
+
+
+def attempt(store: MetadataStore, write: Write, record: FileRecord) -> str:
+    """Write to a store; say how it ended."""
+    try:
+        if write.changes is None:
+            store.delete(record.file_id, expected_revision=record.revision, deleted_at=NOW, event=None, clean_after=NOW)
+        else:
+            store.save(record, expected_revision=record.revision, changed_at=NOW, event=None)
+    except RevisionConflict:
+        return "conflict"
+    except NameTaken as error:
+        return f"{error.kind} of {error.file_id}"
+    return "done"
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(actions=st.lists(writes() | writes() | queries(), min_size=5, max_size=30))
+@example(actions=[ListQuery()])
+def test_all_stores_agree_with_the_oracle(actions: list[Write | ListQuery]) -> None:
+    assert URLS.keys() == METADATA_STORES.keys()
+    oracle = Oracle()
+    with tempfile.TemporaryDirectory(dir=FAST_FOLDER) as folder, ExitStack() as stack:
+        stores = {
+            scheme: stack.enter_context(closing(open_metadata_store(url(Path(folder))))) for scheme, url in URLS.items()
+        }
+        for action in actions:
+            if isinstance(action, Write):
+                wanted = oracle.changed(action)
+                outcome = oracle.write(action)
+                note(outcome)
+                assert {scheme: attempt(store, action, wanted) for scheme, store in stores.items()} == dict.fromkeys(
+                    stores, outcome
+                )
+            else:
+                assert_lists(stores, list(oracle.records.values()), action)
+        assert_lists(stores, list(oracle.records.values()), ListQuery(order_by="name", limit=3))
+        assert_rest(stores, list(oracle.records.values()))
+
+
+def assert_lists(stores: dict[str, MetadataStore], records: list[FileRecord], query: ListQuery) -> None:
+    """Every store walks through what the oracle says, in pages that look at no more than they may."""
+    wanted = expected(records, query)
+    for scheme, store in stores.items():
+        walked = list(pages(store, query))
+        assert [record for page in walked for record in page.records] == wanted, (scheme, query)
+        for page in walked[:-1]:
+            assert len(page.records) == query.limit or query.scan_limit <= len(records), (scheme, query)
+
+
+def assert_rest(stores: dict[str, MetadataStore], records: list[FileRecord]) -> None:
+    """Counters, digest and feed follow from the oracle's records too."""
+    usage = {owner: recomputed_usage(r for r in records if owner in (None, r.owner)) for owner in (None, "ann", "bob")}
+    feeds = []
+    for store in stores.values():
+        assert {owner: store.usage(owner) for owner in usage} == usage
+        if isinstance(store, SupportsDigest):
+            assert_digest(store, records)
+        if isinstance(store, SupportsChanges):
+            changes = store.changes(after="", limit=1_000)
+            feeds.append([(c.record, c.deleted, c.event, c.changed_at) for c in changes])
+    assert all(feed == feeds[0] for feed in feeds)
+    for store in stores.values():
+        assert sorted(ids(assert_consistent(store))) == sorted(ids(records))

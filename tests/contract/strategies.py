@@ -1,0 +1,123 @@
+"""Random records, writes and list queries, from small pools so that values tie, repeat and go missing often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+from storage_adapters import (
+    FIELDS,
+    OPERATORS,
+    SORT_FIELDS,
+    Access,
+    Condition,
+    FileRecord,
+    FileStatus,
+    Kind,
+    ListQuery,
+)
+from tests.contract.metadata_scenes import make_part, make_record
+
+FILE_IDS = tuple(f"f{number}" for number in range(8))
+
+_OWNERS = st.sampled_from(["ann", "bob", "3:bob", "a\0b"])
+_TAGS = st.sampled_from(["red", "green", "3:bob", "ﬁ", "fi"])
+_TEXTS = st.sampled_from(
+    ["", "film", "Film", "FILM 2", "ﬁlm", "straße", "STRASSE", "\U0001f3a5", "\uffff", "a\0b"]
+) | st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
+_NUMBERS = st.integers(0, 3) | st.sampled_from([2**53, 2**53 + 1])
+_MEDIA_TYPES = st.sampled_from(["video/mp4", "image/png", ""])
+_CHANGES: dict[str, st.SearchStrategy[Any]] = {
+    "owner": _OWNERS,
+    "name": _TEXTS,
+    "alias": st.none() | _TEXTS,
+    "request_id": st.none() | st.sampled_from(["r1", "r2", "r3"]),
+    "tags": st.lists(_TAGS, unique=True, max_size=3).map(tuple),
+    "meta": st.dictionaries(
+        st.sampled_from(["description", "website", "other"]), _TEXTS | st.integers(0, 3), max_size=2
+    ),
+    "access": st.sampled_from(list(Access)),
+    "status": st.sampled_from(list(FileStatus)),
+    "temporary": st.booleans(),
+    "immutable": st.booleans(),
+    "created_at": _NUMBERS,
+    "uploaded_at": st.none() | _NUMBERS,
+    "processed_at": st.none() | _NUMBERS,
+    "expires_at": st.none() | _NUMBERS,
+    "size": _NUMBERS,
+    "content_type": _MEDIA_TYPES,
+    "parts": st.lists(st.integers(0, 2).map(lambda size: make_part(size=size)), max_size=2).map(tuple),
+    "parent_id": st.none() | st.sampled_from(FILE_IDS),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One attempt to write: a save of these changes, or a deletion (None); a ``stale`` one expects a wrong revision."""
+
+    file_id: str
+    changes: dict[str, Any] | None
+    stale: bool
+
+
+def records(file_ids: st.SearchStrategy[str]) -> st.SearchStrategy[FileRecord]:
+    """New records."""
+    changes = st.fixed_dictionaries({}, optional=_CHANGES)
+    return st.builds(lambda file_id, fields: make_record(file_id, **fields), file_ids, changes)
+
+
+def writes() -> st.SearchStrategy[Write]:
+    """Saves mostly, some deletions, some of them stale."""
+    return st.builds(
+        Write,
+        file_id=st.sampled_from(FILE_IDS),
+        changes=st.fixed_dictionaries({}, optional=_CHANGES) | st.sampled_from([{}, None]),
+        stale=st.sampled_from([False] * 9 + [True]),
+    )
+
+
+@st.composite
+def conditions(draw: st.DrawFn) -> Condition:
+    """Any operator of any field, with a value of its type."""
+    field = draw(st.sampled_from(sorted(FIELDS)))
+    op = draw(st.sampled_from(sorted(OPERATORS[FIELDS[field]])))
+    if op in ("exists", "empty"):
+        return Condition(field=field, op=op, value=draw(st.booleans()))
+    values = _values(field)
+    return Condition(field=field, op=op, value=draw(st.lists(values, max_size=3).map(tuple) if op == "in" else values))
+
+
+def _values(field: str) -> st.SearchStrategy[Any]:
+    match FIELDS[field]:
+        case Kind.INTEGER:
+            return _NUMBERS
+        case Kind.BOOLEAN:
+            return st.booleans()
+        case Kind.TAGS:
+            return _TAGS
+        case Kind.TEXT if field in ("name", "alias", "description", "website"):
+            return _TEXTS
+        case Kind.TEXT if field in ("file_id", "parent_id"):
+            return st.sampled_from([*FILE_IDS, "f"])
+        case Kind.TEXT:
+            return _CHANGES[field].map(str)
+
+
+def queries() -> st.SearchStrategy[ListQuery]:
+    """Any query from its first page on."""
+    return st.builds(
+        ListQuery,
+        owner=st.none() | _OWNERS,
+        public_only=st.sampled_from([False, False, True]),
+        access=st.sampled_from([None, None, *Access]),
+        status=st.sampled_from([None, None, *FileStatus]),
+        tags=st.lists(_TAGS, unique=True, max_size=2).map(tuple),
+        conditions=st.lists(conditions(), max_size=2).map(tuple),
+        search=st.none() | _TEXTS,
+        order_by=st.sampled_from(SORT_FIELDS),
+        descending=st.booleans(),
+        limit=st.integers(1, 5),
+        scan_limit=st.integers(1, 5) | st.just(2_000),
+    )
