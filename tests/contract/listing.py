@@ -160,6 +160,16 @@ class OrderContract:
         found = walk(store, ListQuery(order_by="name", descending=descending, limit=3))
         assert [r.name for r in found] == (in_order[::-1] if descending else in_order)
 
+    @pytest.mark.parametrize("descending", DIRECTIONS)
+    @pytest.mark.parametrize("ties", [{"name": ""}, {"name": "x"}, {"size": 0}, {"expires_at": 0}])
+    def test_equal_values_are_told_apart_by_id(
+        self, store: MetadataStore, ties: dict[str, Any], descending: bool
+    ) -> None:
+        records = add(store, *(make_record(f"f{number}", **ties) for number in range(5)))
+        for limit in (1, 2, 4):
+            found = walk(store, ListQuery(order_by=next(iter(ties)), descending=descending, limit=limit))
+            assert found == (records[::-1] if descending else records)
+
     def test_big_numbers_sort_exactly(self, store: MetadataStore) -> None:
         sizes = [0, 1, 2**53, 2**53 + 1, 2**53 + 2, 2**62]
         add(store, *(make_record(f"f{number}", size=size) for number, size in enumerate(sizes)))

@@ -67,7 +67,7 @@ def _rows(connection: sqlite3.Connection, query: ListQuery, scope: str) -> Itera
                     "scope": scope,
                     "field": FIELD_NUMBERS[query.order_by],
                     "missing": missing,
-                    "value": start.value or 0 if start else None,
+                    "value": 0 if start is None or start.value is None else start.value,
                     "file_id": start.file_id if start else None,
                     "batch": batch,
                 },
