@@ -105,14 +105,14 @@ class Busy(FilesError):
 
 
 class Conflict(FilesError):
-    """The file was changed meanwhile; ``details["revision"]`` is where it stands."""
+    """Somebody else was faster or came first; ``details`` tells the revision or the file that stands in the way."""
 
     code = "conflict"
     http_status = 409
 
 
 class Immutable(FilesError):
-    """The file was sealed; only its access may change."""
+    """The file was sealed; only who may read it may change."""
 
     code = "immutable"
     http_status = 409
@@ -197,7 +197,8 @@ def error_classes() -> dict[str, type[FilesError]]:
 def error_from_wire(value: Mapping[str, Any]) -> FilesError:
     """Build the error that ``FilesError.to_wire`` described; an unknown code gives the base class."""
     cls = error_classes().get(str(value.get("code")), FilesError)
-    return cls(str(value.get("message", "")), value.get("details"))
+    details = value.get("details")
+    return cls(str(value.get("message", "")), details if isinstance(details, Mapping) else None)
 
 
 def _checksum_mismatch(error: Exception) -> FilesError:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from threading import Barrier
+from typing import Any, TypeVar
 
 from files_service.actions import METHODS
 from files_service.config import Settings, load_settings, read_config
 from files_service.core import Core, open_core
-from storage_adapters import JSON
+from files_service.errors import FilesError
+from storage_adapters import JSON, SupportsChanges
+
+T = TypeVar("T")
 
 SECRETS = {
     "FILES_RPC_TOKEN": "rpc-token-for-tests-0123456789abcdef",
@@ -39,16 +45,71 @@ def call(core: Core, method: str, **params: Any) -> JSON:
     return METHODS[method](params, core)
 
 
+def refusal(core: Core, method: str, **params: Any) -> FilesError:
+    """The error that a call ends in."""
+    try:
+        result = call(core, method, **params)
+    except FilesError as error:
+        return error
+    raise AssertionError(f"{method} was not refused: {result}")
+
+
+def attempt(core: Core, method: str, **params: Any) -> JSON | FilesError:
+    """What a call ends in, an answer or an error."""
+    try:
+        return call(core, method, **params)
+    except FilesError as error:
+        return error
+
+
+def announced(core: Core, file_id: str | None = None) -> list[str]:
+    """The events of the change feed in their order, of one file or of all."""
+    assert isinstance(core.metadata, SupportsChanges)
+    changes = core.metadata.changes(after="", limit=100_000)
+    return [each.event for each in changes if each.event is not None and file_id in (None, each.file_id)]
+
+
+def writes(core: Core) -> int:
+    """How many writes the metadata store has seen."""
+    assert isinstance(core.metadata, SupportsChanges)
+    return len(core.metadata.changes(after="", limit=100_000))
+
+
+def at_once(count: int, job: Callable[[int], T]) -> list[T]:
+    """Run a job in so many threads that all start together."""
+    barrier = Barrier(count)
+
+    def run(index: int) -> T:
+        barrier.wait(timeout=30)
+        return job(index)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
 def put_parts(core: Core, record: JSON, contents: list[bytes]) -> None:
     """Store the bytes of an upload's parts without finishing it."""
     for part, content in zip(record["parts"], contents, strict=True):
         core.blobs.put(part["key"], [content], content_type=part["content_type"], now=core.clock())
 
 
-def processed_file(core: Core, content: bytes = b"content", **params: Any) -> JSON:
-    """Upload, finish and process a file of one part; returns its record."""
+def pending_file(core: Core, *contents: bytes, **params: Any) -> JSON:
+    """Declare a file of these parts, by default one; returns its record."""
     params = {"owner": "ann", "name": "clip.bin", **params}
-    record = call(core, "files.upload", parts=[{"size": len(content)}], **params)
-    put_parts(core, record, [content])
-    call(core, "files.finish", file_id=record["file_id"], part_id="p0")
+    params.setdefault("parts", [{"size": len(content)} for content in contents or (b"content",)])
+    return call(core, "files.upload", **params)
+
+
+def uploaded_file(core: Core, *contents: bytes, **params: Any) -> JSON:
+    """Upload and finish a file; returns its record."""
+    record = pending_file(core, *contents, **params)
+    put_parts(core, record, list(contents or (b"content",)))
+    for part in record["parts"]:
+        call(core, "files.finish", file_id=record["file_id"], part_id=part["part_id"])
+    return call(core, "files.info", file_id=record["file_id"])
+
+
+def processed_file(core: Core, *contents: bytes, **params: Any) -> JSON:
+    """Upload, finish and process a file; returns its record."""
+    record = uploaded_file(core, *contents, **params)
     return call(core, "files.process", file_id=record["file_id"])
