@@ -6,16 +6,14 @@ import hashlib
 import logging
 from typing import Any
 
-from eventlet import tpool
 from nameko.extensions import DependencyProvider
 
 from files_service import logs
 from files_service.actions import METHODS
 from files_service.config import load_settings
-from files_service.core import Core
 from files_service.errors import FilesError, InternalError
 from files_service.rpc.codec import CALL_NAME, REQUEST_ID
-from files_service.rpc.cores import close_shared, open_shared
+from files_service.rpc.cores import SharedCore, close_shared, open_shared
 from files_service.rpc.threads import keep_threads_native
 from storage_adapters import JSON
 
@@ -27,40 +25,43 @@ _ANSWERED_BY_REQUEST_ID = "files.upload"
 class CoreProvider(DependencyProvider):
     """Opens the core that the settings describe; a worker gets a dispatcher for its call."""
 
+    def __init__(self) -> None:
+        self._shared: SharedCore | None = None
+
     def setup(self) -> None:
-        """Open the core, or join the one that another service of this process opened."""
+        """Open the core, or join the other service of this process in using it."""
         keep_threads_native()
-        self._settings = load_settings(self.container.config)
-        self._core = tpool.execute(open_shared, self._settings)
+        self._shared = open_shared(load_settings(self.container.config))
 
     def stop(self) -> None:
-        """Close the core when nobody else uses it."""
-        core, self._core = getattr(self, "_core", None), None
-        if core is not None:
-            tpool.execute(close_shared, self._settings)
+        """Let the core go."""
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            close_shared(shared)
 
     def kill(self) -> None:
-        """Close the core when nobody else uses it."""
+        """Let the core go."""
         self.stop()
 
     def get_dependency(self, worker_ctx: Any) -> Dispatcher:
         """Make the dispatcher of one call."""
-        return Dispatcher(self._core, worker_ctx.data)
+        assert self._shared is not None
+        return Dispatcher(self._shared, worker_ctx.data)
 
 
 class Dispatcher:
     """Calls one action in a native thread, where it may block."""
 
-    __slots__ = ("_context", "_core")
+    __slots__ = ("_context", "_core", "_threads")
 
-    def __init__(self, core: Core, context: dict[str, Any]) -> None:
-        self._core = core
+    def __init__(self, shared: SharedCore, context: dict[str, Any]) -> None:
+        self._core = shared.core
+        self._threads = shared.threads
         self._context = context
 
     def __call__(self, method: str, params: dict[str, Any]) -> JSON:
         """Run an action. Raises FilesError."""
-        result: JSON = tpool.execute(self._run, method, params)
-        return result
+        return self._threads.execute(self._run, method, params)
 
     def _run(self, method: str, params: dict[str, Any]) -> JSON:
         request_id = self._context.get(REQUEST_ID) or logs.accepted_request_id(None)

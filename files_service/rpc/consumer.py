@@ -62,7 +62,8 @@ class Consumer(rpc.RpcConsumer):
         self._entrypoints: dict[str, Any] = {}
 
     def setup(self) -> None:
-        """Nothing is connected before start."""
+        """Note the names; nothing is connected before start."""
+        self._exchange: str = rpc.get_rpc_exchange(self.container.config).name
 
     def register_provider(self, provider: Any) -> None:
         """Take calls for this entrypoint."""
@@ -135,11 +136,6 @@ class Consumer(rpc.RpcConsumer):
         if not self._ready.ready():
             self._ready.send()
         return link
-
-    @property
-    def _exchange(self) -> str:
-        name: str = rpc.get_rpc_exchange(self.container.config).name
-        return name
 
     def _on_delivery(self, link: Link, delivery: Delivery) -> None:
         try:

@@ -1,29 +1,51 @@
-"""One core per process and settings, shared by the services of the process. Called in native threads only."""
+"""One core per process and settings, with the threads that work on it, shared by the services of the process."""
 
 from __future__ import annotations
 
-from eventlet import patcher
+from dataclasses import dataclass
+
+from eventlet.semaphore import Semaphore
 
 from files_service.config import Settings
 from files_service.core import Core, open_core
+from files_service.rpc.pool import ThreadPool
 
-_lock = patcher.original("threading").Lock()
-_cores: dict[Settings, tuple[Core, int]] = {}
+THREADS = 32
 
-
-def open_shared(settings: Settings) -> Core:
-    """Open the core of these settings, or return the one that is open."""
-    with _lock:
-        core, users = _cores.get(settings) or (open_core(settings), 0)
-        _cores[settings] = (core, users + 1)
-        return core
+_opening = Semaphore()
+_cores: dict[Settings, SharedCore] = {}
 
 
-def close_shared(settings: Settings) -> None:
-    """Close the core of these settings once everybody who opened it has closed it."""
-    with _lock:
-        core, users = _cores.pop(settings)
-        if users > 1:
-            _cores[settings] = (core, users - 1)
-        else:
-            core.close()
+@dataclass(slots=True, eq=False)
+class SharedCore:
+    """An open core; it closes when its last user lets it go."""
+
+    core: Core
+    threads: ThreadPool
+    users: int = 0
+
+
+def open_shared(settings: Settings) -> SharedCore:
+    """Open the core of these settings, or join those who did. Raises what opening it raises."""
+    with _opening:
+        shared = _cores.get(settings)
+        if shared is None:
+            threads = ThreadPool(THREADS)
+            try:
+                shared = SharedCore(threads.execute(open_core, settings), threads)
+            except BaseException:
+                threads.close()
+                raise
+            _cores[settings] = shared
+        shared.users += 1
+        return shared
+
+
+def close_shared(shared: SharedCore) -> None:
+    """Let a core go."""
+    with _opening:
+        shared.users -= 1
+        if shared.users == 0:
+            del _cores[shared.core.settings]
+            shared.threads.execute(shared.core.close)
+            shared.threads.close()

@@ -24,8 +24,8 @@ from eventlet import patcher
 from eventlet.event import Event
 from eventlet.green import socket as green_socket
 from eventlet.green import ssl as green_ssl
-from kombu.connection import Connection as Address
 
+from files_service.rpc.address import connection_options
 from files_service.rpc.frames import (
     Confirm,
     Delivery,
@@ -39,7 +39,6 @@ from files_service.rpc.frames import (
 logger = logging.getLogger(__name__)
 
 LINK_ERRORS = (OSError, amqp.AMQPError, ValueError, ssl.SSLError)
-CONNECT_SECONDS = 10
 CLOSE_SECONDS = 2
 RECEIVE_BYTES = 256 * 1024
 
@@ -211,8 +210,6 @@ class Link:
 
 
 def _connect(uri: str, heartbeat: int, tls: Any, login_method: str | None) -> tuple[_GreenConnection, _Outbox]:
-    address = Address(uri, ssl=tls, login_method=login_method)  # type: ignore[no-untyped-call]
-    encrypted = address.ssl or uri.startswith("amqps:")
     outboxes: list[_Outbox] = []
 
     def writer(connection: Any, transport: Any) -> Any:
@@ -220,14 +217,8 @@ def _connect(uri: str, heartbeat: int, tls: Any, login_method: str | None) -> tu
         return frame_writer(connection, outboxes[0])
 
     connection = _GreenConnection(
-        host=f"{address.hostname or '127.0.0.1'}:{address.port or (5671 if encrypted else 5672)}",
-        userid=address.userid or "guest",
-        password=address.password or "guest",
-        login_method=address.login_method or "PLAIN",
-        virtual_host=address.virtual_host or "/",
-        ssl=encrypted,
+        **connection_options(uri, tls=tls, login_method=login_method),
         heartbeat=heartbeat,
-        connect_timeout=CONNECT_SECONDS,
         frame_handler=FrameReader,
         frame_writer=writer,
     )

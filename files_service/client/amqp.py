@@ -1,0 +1,152 @@
+"""Calls over AMQP, in nameko's format: a pool of connections, each with one call at a time.
+
+Replies come by RabbitMQ's direct reply-to, so that no reply queue is left behind. A reply that is lost with its
+connection is no harm: the call is sent again under the same correlation id, and the service knows it.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import amqp
+import orjson
+from amqp.basic_message import Message
+
+from files_service import errors
+from files_service.client.transport import Call, Transport
+from files_service.errors import BadRequest, FilesError, InternalError, ServiceUnavailable
+from files_service.rpc.address import CONNECT_SECONDS, open_connection
+from files_service.rpc.codec import CALL_STACK, CONTENT_TYPE, HEADER_PREFIX, REQUEST_ID, RETRY
+from files_service.rpc.topology import RPC_EXCHANGE
+
+_DIRECT_REPLY = "amq.rabbitmq.reply-to"
+_TRANSIENT = 1
+_BROKEN = (OSError, amqp.AMQPError)
+
+
+class AmqpTransport(Transport):
+    """A pool of connections, opened when they are needed."""
+
+    def __init__(self, uri: str, *, pool_size: int) -> None:
+        self._uri = uri
+        self._free = threading.BoundedSemaphore(pool_size)
+        self._idle: list[_Wire] = []
+
+    def call(self, call: Call) -> Any:
+        """Send a call and return its result."""
+        try:
+            body = orjson.dumps({"args": [], "kwargs": call.params})
+        except orjson.JSONEncodeError as error:
+            raise BadRequest(f"the parameters are not JSON: {error}") from error
+        correlation_id, reason = str(uuid.uuid4()), ""
+        for attempt in call.attempts():
+            try:
+                with self._wire(call) as wire:
+                    reply = wire.exchange(call, body, correlation_id, is_retry=attempt > 0)
+            except _BROKEN as error:
+                reason = str(error) or type(error).__name__
+            else:
+                return _result(reply)
+        raise call.gave_up(reason)
+
+    @contextmanager
+    def _wire(self, call: Call) -> Iterator[_Wire]:
+        """Lend a connection; one that was used without success is not lent again."""
+        if not self._free.acquire(timeout=call.remaining_seconds):
+            raise call.gave_up("all connections of this client are in use")
+        try:
+            try:
+                wire = self._idle.pop()
+            except IndexError:
+                wire = _Wire(self._uri, call.remaining_seconds)
+            try:
+                yield wire
+            except BaseException:
+                wire.abandon()
+                raise
+            self._idle.append(wire)
+        finally:
+            self._free.release()
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+class _Wire:
+    """One connection: sends a request, waits for its reply."""
+
+    def __init__(self, uri: str, seconds: float) -> None:
+        self._connection = open_connection(uri, connect_timeout=min(CONNECT_SECONDS, seconds))
+        try:
+            self._channel = self._connection.channel()
+            self._channel.basic_consume(_DIRECT_REPLY, no_ack=True, callback=self._on_reply)
+            self._channel.events["basic_return"].add(self._on_return)
+        except BaseException:
+            self.abandon()
+            raise
+        self._expected = ""
+        self._replies: list[str | bytes] = []
+
+    def exchange(self, call: Call, body: bytes, correlation_id: str, *, is_retry: bool) -> str | bytes:
+        """Send and wait. Raises ServiceUnavailable when time is over, and one of _BROKEN when the connection broke."""
+        headers: dict[str, Any] = {
+            f"{HEADER_PREFIX}{CALL_STACK}": ["files_client"],
+            f"{HEADER_PREFIX}{REQUEST_ID}": call.request_id,
+        }
+        if is_retry:
+            headers[RETRY] = 1
+        message = Message(
+            body,
+            content_type=CONTENT_TYPE,
+            content_encoding="utf-8",
+            delivery_mode=_TRANSIENT,
+            correlation_id=correlation_id,
+            reply_to=_DIRECT_REPLY,
+            application_headers=headers,
+        )
+        self._expected, self._replies = correlation_id, []
+        self._channel.basic_publish(message, exchange=RPC_EXCHANGE, routing_key=call.method, mandatory=True)
+        while not self._replies:
+            try:
+                self._connection.drain_events(timeout=call.remaining_seconds)
+            except TimeoutError as error:
+                raise call.gave_up("the service is busy or away") from error
+        return self._replies[0]
+
+    def _on_reply(self, message: Message) -> None:
+        if message.properties.get("correlation_id") == self._expected:
+            self._replies.append(message.body)
+
+    def _on_return(self, *_: object) -> None:
+        raise ServiceUnavailable("no Files service has ever run on this broker")
+
+    def abandon(self) -> None:
+        self._connection.collect()
+
+    def close(self) -> None:
+        try:
+            self._connection.close()
+        except _BROKEN:
+            self.abandon()
+
+
+def _result(reply: str | bytes) -> Any:
+    answer = orjson.loads(reply)
+    error = answer["error"]
+    if error is None:
+        return answer["result"]
+    raise _error(error)
+
+
+def _error(wire: dict[str, Any]) -> FilesError:
+    module, _, name = wire["exc_path"].rpartition(".")
+    cls = getattr(errors, name, None) if module == errors.__name__ else None
+    if isinstance(cls, type) and issubclass(cls, FilesError):
+        return cls(*wire["exc_args"])
+    return InternalError(f"{wire['exc_type']}: {wire['value']}")

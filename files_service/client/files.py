@@ -1,0 +1,188 @@
+"""The client: one typed method per call of the API. No rules, no defaults; the service has those."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+from files_service.client import parameters as params
+from files_service.client import results
+from files_service.client.amqp import AmqpTransport
+from files_service.client.http import HttpTransport
+from files_service.client.transport import Call, Transport
+from files_service.errors import BadRequest
+from files_service.logs import request_id
+
+DEFAULT_TIMEOUT_SECONDS = 30.0
+POOL_SIZE = 10
+
+
+class _Caller:
+    def __init__(self, transport: Transport, timeout: float) -> None:
+        self._transport = transport
+        self._timeout = timeout
+
+    def _call(self, method: str, given: Mapping[str, Any]) -> Any:
+        call = Call(
+            method=method,
+            params=dict(given),
+            timeout_seconds=self._timeout,
+            request_id=request_id.get() or uuid.uuid4().hex,
+        )
+        return self._transport.call(call)
+
+
+class TagMethods(_Caller):
+    """Tags of files, and access by tag."""
+
+    def add(self, **given: Unpack[params.TagParams]) -> results.File:
+        """Add tags to a file."""
+        file: results.File = self._call("files.tag.add", given)
+        return file
+
+    def remove(self, **given: Unpack[params.TagParams]) -> results.File:
+        """Remove tags from a file."""
+        file: results.File = self._call("files.tag.remove", given)
+        return file
+
+    def sync(self, **given: Unpack[params.TagParams]) -> results.File:
+        """Give a file exactly these tags."""
+        file: results.File = self._call("files.tag.sync", given)
+        return file
+
+    def access(self, **given: Unpack[params.TagAccessParams]) -> results.AccessOutcomes:
+        """Set the access of an owner's files that bear a tag."""
+        outcomes: results.AccessOutcomes = self._call("files.tag.access", given)
+        return outcomes
+
+
+class FilesClient(_Caller):
+    """Calls the service at ``amqp[s]://…`` or ``http[s]://…``; may be shared by threads.
+
+    A call that finds the service or the way to it broken is repeated until ``timeout`` seconds are over; it takes
+    effect once all the same. Then ServiceUnavailable is raised; everything else that goes wrong is raised as the
+    class of ``files_service.errors`` that the service answered with.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
+        pool_size: int = POOL_SIZE,
+    ) -> None:
+        super().__init__(_open_transport(url, token, pool_size), timeout)
+        self.tag = TagMethods(self._transport, timeout)
+
+    def with_timeout(self, seconds: float) -> FilesClient:
+        """The same client with another patience; both share the connections."""
+        other = object.__new__(FilesClient)
+        _Caller.__init__(other, self._transport, seconds)
+        other.tag = TagMethods(self._transport, seconds)
+        return other
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def upload(self, **given: Unpack[params.UploadParams]) -> results.File:
+        """Declare a file and get an address for the bytes of each part."""
+        # Named here, so that a repeated call finds the file of the first.
+        named = given if given.get("request_id") else {**given, "request_id": uuid.uuid4().hex}
+        file: results.File = self._call("files.upload", named)
+        return file
+
+    def finish(self, **given: Unpack[params.FinishParams]) -> results.Finished:
+        """Mark a part as received."""
+        finished: results.Finished = self._call("files.finish", given)
+        return finished
+
+    def process(self, **given: Unpack[params.ProcessParams]) -> results.File:
+        """Process a file now."""
+        file: results.File = self._call("files.process", given)
+        return file
+
+    def info(self, **given: Unpack[params.InfoParams]) -> results.File:
+        """Return the record of a file."""
+        file: results.File = self._call("files.info", given)
+        return file
+
+    def data(self, **given: Unpack[params.DataParams]) -> dict[str, Any]:
+        """Return chosen fields of a file."""
+        chosen: dict[str, Any] = self._call("files.data", given)
+        return chosen
+
+    def head(self, **given: Unpack[params.HeadParams]) -> results.FileIds:
+        """Return the ids behind aliases."""
+        ids: results.FileIds = self._call("files.head", given)
+        return ids
+
+    def download(self, **given: Unpack[params.DownloadParams]) -> results.Download:
+        """Return an address for each part."""
+        download: results.Download = self._call("files.download", given)
+        return download
+
+    def list(self, **given: Unpack[params.ListParams]) -> results.Page:
+        """Return one page of files."""
+        page: results.Page = self._call("files.list", given)
+        return page
+
+    def count(self, **given: Unpack[params.UsageParams]) -> results.Count:
+        """Count an owner's files."""
+        count: results.Count = self._call("files.count", given)
+        return count
+
+    def report(self, **given: Unpack[params.UsageParams]) -> dict[str, Any]:
+        """Count an owner's files and bytes."""
+        report: dict[str, Any] = self._call("files.report", given)
+        return report
+
+    def update(self, **given: Unpack[params.UpdateParams]) -> results.File:
+        """Change what people gave a file."""
+        file: results.File = self._call("files.update", given)
+        return file
+
+    def access(self, **given: Unpack[params.AccessParams]) -> results.AccessOutcomes:
+        """Set who may read files."""
+        outcomes: results.AccessOutcomes = self._call("files.access", given)
+        return outcomes
+
+    def remove(self, **given: Unpack[params.RemoveParams]) -> results.Removed:
+        """Remove a file."""
+        removed: results.Removed = self._call("files.remove", given)
+        return removed
+
+    def clone(self, **given: Unpack[params.CloneParams]) -> results.File:
+        """Make a new file of the same bytes."""
+        file: results.File = self._call("files.clone", given)
+        return file
+
+    def sync(self, **given: Unpack[params.SyncParams]) -> dict[str, Any]:
+        """Bring records and blob store together."""
+        report: dict[str, Any] = self._call("files.sync", given)
+        return report
+
+    def manifest(self, **given: Unpack[params.FileParams]) -> dict[str, Any]:
+        """Return the chunks of a file."""
+        manifest: dict[str, Any] = self._call("files.manifest", given)
+        return manifest
+
+
+def _open_transport(url: str, token: str | None, pool_size: int) -> Transport:
+    scheme = url.partition("://")[0]
+    if scheme in ("amqp", "amqps"):
+        return AmqpTransport(url, pool_size=pool_size)
+    if scheme in ("http", "https"):
+        return HttpTransport(url, token=token, pool_size=pool_size)
+    raise BadRequest("the address of the service begins with amqp://, amqps://, http:// or https://")

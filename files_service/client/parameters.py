@@ -1,0 +1,191 @@
+"""The parameters of every call, for type checkers. What is left out is not sent; docs/rpc.md has the defaults."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Required, TypedDict
+
+AccessLevel = Literal["private", "shared", "unlisted", "public"]
+
+
+class _Params(TypedDict, total=False):
+    actor: str | None
+
+
+class PartDeclaration(TypedDict, total=False):
+    """A part of a new file."""
+
+    size: Required[int]
+    type: str
+    content_type: str
+    md5: str | None
+    crc32c: str | None
+    sha256: str | None
+
+
+class Changes(TypedDict, total=False):
+    """The changes of an edit; None unsets."""
+
+    name: str
+    alias: str | None
+    tags: list[str] | None
+    meta: dict[str, Any] | None
+    content_type: str
+    grantees: list[str] | None
+    immutable: Literal[True]
+
+
+class PostAction(TypedDict):
+    """What to do once a file is processed."""
+
+    update: Changes
+
+
+class UploadParams(_Params, total=False):
+    """files.upload."""
+
+    owner: Required[str]
+    name: Required[str]
+    parts: Required[list[PartDeclaration]]
+    access: AccessLevel
+    tags: list[str]
+    meta: dict[str, Any]
+    alias: str | None
+    temporary: bool
+    ttl_seconds: int
+    resumable: bool
+    expires_seconds: int
+    origin: str | None
+    request_id: str | None
+    post_action: PostAction | None
+
+
+class FinishParams(_Params, total=False):
+    """files.finish: key and bucket, or file_id and part_id."""
+
+    key: str
+    bucket: str
+    file_id: str
+    part_id: str
+    generation: str | None
+    size: int | None
+    md5: str | None
+    crc32c: str | None
+    skip_processing: bool
+    wait: bool
+
+
+class FileParams(_Params, total=False):
+    """files.manifest, and the part that other calls share."""
+
+    file_id: Required[str]
+
+
+class ProcessParams(FileParams, total=False):
+    """files.process."""
+
+    force: bool
+
+
+class InfoParams(_Params, total=False):
+    """files.info: file_id, or owner and alias."""
+
+    file_id: str
+    owner: str
+    alias: str
+
+
+class DataParams(FileParams, total=False):
+    """files.data."""
+
+    fields: Required[list[str]]
+
+
+class HeadParams(_Params, total=False):
+    """files.head."""
+
+    owner: Required[str]
+    aliases: Required[list[str]]
+
+
+class DownloadParams(FileParams, total=False):
+    """files.download."""
+
+    parts: list[str] | None
+    attachment: bool
+    expires_seconds: int
+
+
+class ListParams(_Params, total=False):
+    """files.list."""
+
+    owner: str | None
+    access: AccessLevel | None
+    tags: list[str]
+    filter: dict[str, Any]
+    search: str | None
+    order_by: str
+    order: Literal["asc", "desc"]
+    limit: int
+    cursor: str | None
+    fields: list[str] | None
+    with_total: bool
+    min_change: str | None
+    consistency: Literal["eventual", "strong"]
+
+
+class UsageParams(_Params, total=False):
+    """files.count and files.report."""
+
+    owner: str | None
+
+
+class UpdateParams(FileParams, total=False):
+    """files.update."""
+
+    changes: Required[Changes]
+    expected_revision: int | None
+
+
+class AccessParams(_Params, total=False):
+    """files.access."""
+
+    file_ids: Required[list[str]]
+    access: Required[AccessLevel]
+
+
+class RemoveParams(FileParams, total=False):
+    """files.remove."""
+
+    soft: bool
+
+
+class CloneParams(FileParams, total=False):
+    """files.clone."""
+
+    owner: Required[str]
+    changes: Changes | None
+    request_id: str | None
+
+
+class SyncParams(_Params, total=False):
+    """files.sync."""
+
+    owner: str | None
+    older_than_seconds: int
+    dry_run: bool
+    cursor: str | None
+
+
+class TagParams(FileParams, total=False):
+    """files.tag.add, files.tag.remove and files.tag.sync."""
+
+    tags: Required[list[str]]
+
+
+class TagAccessParams(_Params, total=False):
+    """files.tag.access."""
+
+    owner: Required[str]
+    tag: Required[str]
+    access: Required[AccessLevel]
+    cursor: str | None

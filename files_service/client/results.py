@@ -1,0 +1,130 @@
+"""What calls return, for type checkers; docs/rpc.md explains each field. Times are milliseconds since the epoch."""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+
+class Address(TypedDict):
+    """Where the bytes of a part go."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    expires_at: int
+    protocol: str
+
+
+class Part(TypedDict):
+    """A part of a file; a stranger does not see where it is stored."""
+
+    part_id: str
+    type: str
+    content_type: str
+    size: int
+    md5: str | None
+    crc32c: str | None
+    sha256: str | None
+    received_at: int | None
+    bucket: NotRequired[str]
+    key: NotRequired[str]
+    generation: NotRequired[str | None]
+    upload: NotRequired[Address]
+
+
+class File(TypedDict):
+    """A file's record."""
+
+    file_id: str
+    owner: str
+    name: str
+    alias: str | None
+    tags: list[str]
+    meta: dict[str, Any]
+    access: str
+    temporary: bool
+    expires_at: int | None
+    status: str
+    parts: list[Part]
+    size: int
+    content_type: str
+    created_at: int
+    uploaded_at: int | None
+    processed_at: int | None
+    immutable: bool
+    revision: int
+    change_token: str
+
+
+class Finished(TypedDict):
+    """files.finish."""
+
+    file_id: str
+    status: str
+    parts_received: int
+    parts_total: int
+    duplicate: bool
+    revision: int
+    change_token: str
+
+
+class FileIds(TypedDict):
+    """files.head."""
+
+    file_ids: list[str | None]
+
+
+class Download(TypedDict):
+    """files.download."""
+
+    file_id: str
+    name: str
+    parts: list[str]
+    urls: list[str]
+    expires_at: int | None
+
+
+class Page(TypedDict):
+    """files.list; a file is a whole record unless ``fields`` were chosen."""
+
+    files: list[dict[str, Any]]
+    next_cursor: str | None
+    served_by: str
+    change_token: str | None
+    total: NotRequired[int | None]
+
+
+class Count(TypedDict):
+    """files.count."""
+
+    total: int
+    public: int
+    by_access: dict[str, int]
+    by_status: dict[str, int]
+
+
+class AccessOutcome(TypedDict):
+    """How it went with one file."""
+
+    file_id: str
+    ok: bool
+    access: NotRequired[str]
+    revision: NotRequired[int]
+    change_token: NotRequired[str]
+    error: NotRequired[dict[str, Any]]
+
+
+class AccessOutcomes(TypedDict):
+    """files.access, and files.tag.access with a cursor to the rest."""
+
+    files: list[AccessOutcome]
+    next_cursor: NotRequired[str | None]
+
+
+class Removed(TypedDict):
+    """files.remove."""
+
+    file_id: str
+    removed: bool
+    revision: int
+    change_token: str
