@@ -8,13 +8,14 @@ from aiohttp import web
 
 from files_service.core import Core
 from files_service.errors import MethodNotAllowed, NotFound
-from files_service.gateway import health
+from files_service.gateway import health, pages
 from files_service.gateway.blobs import preflight
 from files_service.gateway.body import keep_waiting
 from files_service.gateway.calls import call
 from files_service.gateway.downloads import get_blob
 from files_service.gateway.exchange import Handler, exchange, finish_headers
 from files_service.gateway.limits import Limits
+from files_service.gateway.openapi import serve_document
 from files_service.gateway.replies import Refused
 from files_service.gateway.state import GATEWAY, Gateway
 from files_service.gateway.uploads import put_blob
@@ -26,6 +27,9 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "/healthz": {"GET": health.healthz},
     "/readyz": {"GET": health.readyz},
     "/metrics": {"GET": health.metrics},
+    "/openapi.json": {"GET": serve_document},
+    "/docs": {"GET": pages.docs},
+    "/": {"GET": pages.index},
 }
 
 

@@ -1,0 +1,98 @@
+"""``files call``: one call of one method."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from files_service.actions import METHODS
+from files_service.cli.remote import Remote, failure_of
+from files_service.cli.session import Session
+from files_service.errors import FilesError
+from files_service.gateway.openapi import parameters_of
+
+
+@click.command()
+@click.argument("method")
+@click.argument("params", nargs=-1, metavar="[NAME=VALUE | NAME=@FILE | @FILE]...")
+@click.pass_obj
+def call(session: Session, method: str, params: tuple[str, ...]) -> None:
+    r"""Call a METHOD of the running service, and print what it returns.
+
+    A value is JSON where it is JSON, else text; NAME=@FILE reads the value from a JSON file, and @FILE all of them.
+
+    \b
+        files call files.upload owner=ann name=clip.mp4 parts='[{"size": 1000}]'
+        files call files.list owner=ann limit=5
+        files call files.upload @upload.json
+    """
+    if method not in METHODS:
+        near = difflib.get_close_matches(method, METHODS, n=1)
+        hint = f"did you mean {near[0]}?" if near else "there are " + ", ".join(METHODS)
+        raise click.UsageError(f"no method {method}: {hint}")
+    values = parse_params(method, params)
+    try:
+        result = Remote(session.settings).call(method, values)
+    except FilesError as error:
+        raise failure_of(error) from error
+    show(result)
+
+
+def parse_params(method: str, texts: tuple[str, ...]) -> dict[str, Any]:
+    """Make the keyword arguments of the command line's texts. Raises UsageError."""
+    values: dict[str, Any] = {}
+    for each in texts:
+        name, equals, text = each.partition("=")
+        if each.startswith("@"):
+            content = _read_json(each[1:])
+            if not isinstance(content, dict):
+                raise click.UsageError(f"{each[1:]} does not hold a JSON object")
+            values |= content
+        elif not equals or not name:
+            raise click.UsageError(f"{each!r} is neither NAME=VALUE nor @FILE")
+        elif text.startswith("@"):
+            values[name] = _read_json(text[1:])
+        else:
+            values[name] = _value(method, name, text)
+    return values
+
+
+def _value(method: str, name: str, text: str) -> Any:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+    # An owner may be called 42 and an alias true: where text is wanted, only text in quotes and null are JSON.
+    if _is_text(method, name) and not isinstance(value, str) and value is not None:
+        return text
+    return value
+
+
+def _is_text(method: str, name: str) -> bool:
+    kind = parameters_of(method).get(name, {}).get("type", ())
+    return "string" in (kind if isinstance(kind, list) else [kind])
+
+
+def _read_json(path: str) -> Any:
+    try:
+        return orjson.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise click.UsageError(f"cannot read {path}: {error.strerror}") from error
+    except orjson.JSONDecodeError as error:
+        raise click.UsageError(f"{path} is not JSON: {error}") from error
+
+
+def show(result: Any) -> None:
+    """Print a result: for people when they look, else in one line."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print_json(json.dumps(result))
+    else:
+        click.echo(json.dumps(result, ensure_ascii=False))

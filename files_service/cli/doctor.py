@@ -1,0 +1,186 @@
+"""``files doctor``: one line for each configured part, and what to do about it."""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from urllib.parse import urlsplit
+
+import click
+import orjson
+from rich.console import Console
+
+from files_service.cli.session import Failed, Session
+from files_service.config import Settings
+from storage_adapters import (
+    BlobOptions,
+    StorageError,
+    SupportsSignedUrls,
+    UnknownStore,
+    VerifiesSignedUrls,
+    capabilities,
+    open_blob_store,
+    open_metadata_store,
+)
+
+LEAST_FREE_BYTES = 2**30
+PATIENCE_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found; where something is wrong, ``advice`` says what to do."""
+
+    part: str
+    text: str
+    advice: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.advice
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.pass_obj
+def doctor(session: Session, *, as_json: bool) -> None:
+    """Check each configured part; the exit status is 1 when one does not work."""
+    found = findings(session)
+    console = Console(highlight=False, soft_wrap=True)
+    for finding in found:
+        if as_json:
+            click.echo(orjson.dumps({**asdict(finding), "ok": finding.ok}))
+        else:
+            sign = "[green]✓[/green]" if finding.ok else "[red]✗[/red]"
+            console.print(f"{sign} {finding.part:<9} ", end="")
+            console.print(finding.text, markup=False)
+            if finding.advice:
+                console.print(f"            → {finding.advice}", markup=False)
+    if not all(finding.ok for finding in found):
+        raise SystemExit(1)
+
+
+def findings(session: Session) -> list[Finding]:
+    """Run all checks; without settings there is nothing else to check."""
+    try:
+        settings = session.settings
+    except Failed as error:
+        text, _, advice = error.message.partition("\n")
+        return [Finding("settings", text, advice or "docs/settings.md describes every key.")]
+    checks: tuple[Callable[[Settings], Finding], ...] = (
+        _settings,
+        _folder,
+        _secrets,
+        _space,
+        _metadata,
+        _blobs,
+        _broker,
+        _gateway,
+    )
+    return [check(settings) for check in checks]
+
+
+def _settings(settings: Settings) -> Finding:
+    return Finding("settings", f"data folder {settings.data_dir}, URLs begin with {settings.public_url}")
+
+
+def _folder(settings: Settings) -> Finding:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.data_dir):
+            pass
+    except OSError as error:
+        text = f"{settings.data_dir} cannot be written: {error.strerror}"
+        return Finding("folder", text, "Give it to the user of the service, or set FILES_DATA_DIR.")
+    return Finding("folder", f"{settings.data_dir} can be written")
+
+
+def _secrets(settings: Settings) -> Finding:
+    folder = settings.data_dir / "secrets"
+    if not folder.exists():
+        return Finding("secrets", "all are set by the environment")
+    private = stat.S_IRWXG | stat.S_IRWXO
+    open_to_others = [path for path in (folder, *folder.iterdir()) if path.stat().st_mode & private]
+    if open_to_others:
+        names = " ".join(map(str, open_to_others))
+        return Finding("secrets", f"others may read {names}", f"chmod go= {names}")
+    return Finding("secrets", f"{folder} is readable by its owner alone")
+
+
+def _space(settings: Settings) -> Finding:
+    free = shutil.disk_usage(settings.data_dir).free
+    text = f"{free / 2**30:.1f} GiB are free in {settings.data_dir}"
+    if free < LEAST_FREE_BYTES:
+        return Finding("space", text, "Make room: uploads fail with storage_unavailable when the disk is full.")
+    return Finding("space", text)
+
+
+def _metadata(settings: Settings) -> Finding:
+    try:
+        with closing(open_metadata_store(settings.metadata_url)) as store:
+            store.ping()
+            return Finding("metadata", f"{type(store).__name__}: {', '.join(capabilities(store))}")
+    except (UnknownStore, StorageError) as error:
+        return Finding("metadata", str(error), "Correct FILES_METADATA_URL, or start the server it names.")
+
+
+def _blobs(settings: Settings) -> Finding:
+    options = BlobOptions(signing_key=settings.signing_key.encode(), public_url=settings.public_url)
+    try:
+        with closing(open_blob_store(settings.blobs_url, options)) as store:
+            store.ping()
+            if isinstance(store, SupportsSignedUrls) and isinstance(store, VerifiesSignedUrls):
+                _try_signature(store)
+            return Finding("blobs", f"{type(store).__name__}: {', '.join(capabilities(store))}")
+    except (UnknownStore, StorageError) as error:
+        return Finding("blobs", str(error), "Correct FILES_BLOBS_URL or FILES_SIGNING_KEY, or make room.")
+
+
+def _try_signature(store: SupportsSignedUrls) -> None:
+    """Sign a URL and have it verified, as a download does. Raises InvalidSignature."""
+    assert isinstance(store, VerifiesSignedUrls)
+    signed = store.sign("GET", "doctor", expires_at=2)
+    params = dict(pair.split("=", 1) for pair in urlsplit(signed.url).query.split("&"))
+    store.verify("GET", "doctor", params, now=1)
+
+
+def _broker(settings: Settings) -> Finding:
+    if not settings.amqp_uri:
+        return Finding("broker", "none is configured: events go to the log (AMQP_URI)")
+    from kombu.connection import Connection
+
+    with Connection(  # type: ignore[no-untyped-call]
+        settings.amqp_uri, connect_timeout=PATIENCE_SECONDS
+    ) as connection:
+        shown = connection.as_uri()
+        try:
+            connection.connect()
+        except Exception as error:  # noqa: BLE001 - each of kombu's transports has errors of its own
+            text = f"{shown} does not answer: {error}"
+            return Finding("broker", text, "Start RabbitMQ, or correct user, password and host in AMQP_URI.")
+    return Finding("broker", f"{shown} answers")
+
+
+def _gateway(settings: Settings) -> Finding:
+    parts = urlsplit(settings.public_url)
+    connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    start = "Start one: files up"
+    try:
+        with closing(connect(parts.hostname or "", parts.port, timeout=PATIENCE_SECONDS)) as connection:
+            connection.request("GET", f"{parts.path}/readyz")
+            response = connection.getresponse()
+            answer = orjson.loads(response.read())
+            if response.status == 200 and answer["ready"]:
+                return Finding("gateway", f"{settings.public_url} is ready")
+            failing = [name for name, part in answer["parts"].items() if not part["ok"]]
+            return Finding("gateway", f"{settings.public_url} is not ready: {', '.join(failing)}", "See its log.")
+    except (OSError, http.client.HTTPException) as error:
+        return Finding("gateway", f"{settings.public_url} does not answer: {error}", start)
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return Finding("gateway", f"what answers at {settings.public_url} is another service", "Set FILES_HTTP.")

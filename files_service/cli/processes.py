@@ -1,0 +1,130 @@
+"""``files gateway``, ``files worker``, ``files rpc``: one kind of process each."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import errno
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+import click
+
+from files_service.cli.session import Failed, Session
+from files_service.config import Settings
+from files_service.core import Core
+from files_service.logs import configure_logging
+from files_service.worker.events import EventPublisher, LogPublisher
+from storage_adapters import capabilities
+
+logger = logging.getLogger(__name__)
+
+_PR_SET_PDEATHSIG = 1
+
+
+@click.command()
+@click.pass_obj
+def gateway(session: Session) -> None:
+    """Run the HTTP server."""
+    configure_logging(session.settings.log_level)
+    with session.core() as core:
+        serve_http(core, lambda url: click.echo(f"ready {url}"))
+
+
+@click.command()
+@click.pass_obj
+def worker(session: Session) -> None:
+    """Run the worker: announce changes, process files, clean up."""
+    from files_service.worker.run import Worker
+
+    settings = session.settings
+    configure_logging(settings.log_level)
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(130)
+        stop.set()
+
+    with session.core() as core:
+        describe_stores(core)
+        publisher = open_publisher(settings)
+        running = Worker(core, publisher)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, on_signal)
+        running.start()
+        click.echo("ready")
+        stop.wait()
+        running.stop(settings.stop_timeout_seconds)
+        publisher.close()
+
+
+@click.command()
+@click.option("--until-process-ends", "parent", type=int, hidden=True)
+@click.pass_obj
+def rpc(session: Session, parent: int | None) -> None:
+    """Run the nameko services `files` and `files.tag`; needs AMQP_URI."""
+    if parent is not None:
+        end_with(parent)
+    settings = session.settings
+    if not settings.amqp_uri:
+        raise Failed(
+            "AMQP_URI is not set",
+            "Set it, for example to amqp://guest:guest@127.0.0.1:5672//, or use `files up`, which needs no broker.",
+        )
+    configure_logging(settings.log_level)
+    # eventlet comes with it, which no other process is to have.
+    from files_service.rpc.server import run_service
+
+    run_service(session.config)
+
+
+def serve_http(core: Core, on_ready: Callable[[str], None]) -> None:
+    """Run the gateway in this thread until a signal; ``on_ready`` is told its URL."""
+    from files_service.gateway.server import serve
+
+    describe_stores(core)
+    settings = core.settings
+    try:
+        asyncio.run(serve(core, on_ready=lambda port: on_ready(url_of(settings, port))))
+    except OSError as error:
+        address = f"{settings.http_host}:{settings.http_port}"
+        if error.errno == errno.EADDRINUSE:
+            raise Failed(
+                f"{address} is taken by another process", "Stop it, or choose another: FILES_HTTP=127.0.0.1:8081"
+            ) from error
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EACCES) or error.errno is None or error.errno < 0:
+            raise Failed(f"cannot listen on {address}: {error.strerror}", "Correct FILES_HTTP, host:port.") from error
+        raise
+
+
+def url_of(settings: Settings, port: int) -> str:
+    """The URL at which this machine reaches the gateway."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.http_host, settings.http_host)  # noqa: S104 - compared
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def open_publisher(settings: Settings) -> EventPublisher:
+    """Where events go: to the broker when there is one, else to the log."""
+    if not settings.amqp_uri:
+        return LogPublisher()
+    from files_service.rpc.publisher import AmqpPublisher
+
+    return AmqpPublisher(settings.amqp_uri)
+
+
+def describe_stores(core: Core) -> None:
+    """Log which stores are used and what they can do."""
+    for name, store in (("metadata", core.metadata), ("blobs", core.blobs)):
+        logger.info("store", extra={"part": name, "store": type(store).__name__, "can": capabilities(store)})
+
+
+def end_with(parent: int) -> None:
+    """Let the kernel end this process when the one that started it ends, however that comes about."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        raise Failed("the process that started this one is gone")

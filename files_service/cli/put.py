@@ -1,0 +1,81 @@
+"""``files put``: a local file into the service in one go."""
+
+from __future__ import annotations
+
+import mimetypes
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from files_service.cli.call import show
+from files_service.cli.remote import Remote, failure_of
+from files_service.cli.session import Failed, Session
+from files_service.errors import FilesError
+from storage_adapters import JSON, FileStatus
+
+PIECE = 1024 * 1024
+ASK_SECONDS = 0.2
+_WAITED_FOR = (FileStatus.UPLOADED, FileStatus.PROCESSING)
+
+
+@click.command()
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--owner", default="me", show_default=True, help="Whose file it is.")
+@click.option("--name", help="Its name; without it the name on disk.")
+@click.option("--content-type", help="Its media type; without it guessed by the name.")
+@click.option(
+    "--wait-seconds", type=click.IntRange(0), default=600, show_default=True, help="How long to wait for processing."
+)
+@click.pass_obj
+def put(
+    session: Session, path: Path, owner: str, name: str | None, content_type: str | None, wait_seconds: int
+) -> None:
+    """Upload the file at PATH, wait until it is processed, and print its record."""
+    remote = Remote(session.settings)
+    guessed = content_type or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            part = {"size": size, "content_type": guessed}
+            declared = remote.call("files.upload", {"owner": owner, "name": name or path.name, "parts": [part]})
+            _send(remote, declared["parts"][0]["upload"], file, size)
+        show(_processed(remote, declared["file_id"], wait_seconds))
+    except FilesError as error:
+        raise failure_of(error) from error
+    except OSError as error:
+        raise Failed(f"cannot read {path}: {error.strerror}") from error
+
+
+def _send(remote: Remote, upload: JSON, file: BinaryIO, size: int) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("upload", total=size)
+
+        def pieces() -> Iterator[bytes]:
+            while piece := file.read(PIECE):
+                yield piece
+                progress.advance(task, len(piece))
+
+        remote.put(upload["url"], pieces(), upload["headers"])
+
+
+def _processed(remote: Remote, file_id: str, seconds: float) -> JSON:
+    """The record, once the worker is done with it."""
+    end = time.monotonic() + seconds
+    asked = threading.Event()
+    while True:
+        record: JSON = remote.call("files.info", {"file_id": file_id})
+        if record["status"] not in _WAITED_FOR:
+            return record
+        if time.monotonic() > end:
+            raise Failed(
+                f"file {file_id} was uploaded, and is still {record['status']} after {seconds:g} s",
+                "Is a worker running? `files worker`, or `files up` for everything.",
+            )
+        asked.wait(ASK_SECONDS)
