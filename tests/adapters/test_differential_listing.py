@@ -30,7 +30,7 @@ from tests.contract.consistency import assert_consistent, assert_digest, recompu
 from tests.contract.metadata_scenes import NOW, expected, ids, make_record, pages
 from tests.contract.strategies import Write, queries, writes
 
-EXAMPLES = int(os.environ.get("FILES_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("FILES_EXAMPLES", "500"))
 URLS: dict[str, Callable[[Path], str]] = {
     "memory": lambda _: "memory://",
     "sqlite": lambda folder: f"sqlite:///{folder}/files.db",
