@@ -50,7 +50,10 @@ class Finding:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.pass_obj
 def doctor(session: Session, *, as_json: bool) -> None:
-    """Check each configured part; the exit status is 1 when one does not work."""
+    """Check each configured part, and say what to do.
+
+    The exit status is 1 when something does not work.
+    """
     found = findings(session)
     console = Console(highlight=False, soft_wrap=True)
     for finding in found:

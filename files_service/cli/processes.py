@@ -67,7 +67,10 @@ def worker(session: Session) -> None:
 @click.option("--until-process-ends", "parent", type=int, hidden=True)
 @click.pass_obj
 def rpc(session: Session, parent: int | None) -> None:
-    """Run the nameko services `files` and `files.tag`; needs AMQP_URI."""
+    """Serve calls over AMQP; needs AMQP_URI.
+
+    Runs the nameko services `files` and `files.tag`.
+    """
     if parent is not None:
         end_with(parent)
     settings = session.settings
@@ -83,14 +86,14 @@ def rpc(session: Session, parent: int | None) -> None:
     run_service(session.config)
 
 
-def serve_http(core: Core, on_ready: Callable[[str], None]) -> None:
+def serve_http(core: Core, on_ready: Callable[[str], None], on_stopping: Callable[[], None] | None = None) -> None:
     """Run the gateway in this thread until a signal; ``on_ready`` is told its URL."""
     from files_service.gateway.server import serve
 
     describe_stores(core)
     settings = core.settings
     try:
-        asyncio.run(serve(core, on_ready=lambda port: on_ready(url_of(settings, port))))
+        asyncio.run(serve(core, on_ready=lambda port: on_ready(url_of(settings, port)), on_stopping=on_stopping))
     except OSError as error:
         address = f"{settings.http_host}:{settings.http_port}"
         if error.errno == errno.EADDRINUSE:

@@ -36,7 +36,10 @@ _WAITED_FOR = (FileStatus.UPLOADED, FileStatus.PROCESSING)
 def put(
     session: Session, path: Path, owner: str, name: str | None, content_type: str | None, wait_seconds: int
 ) -> None:
-    """Upload the file at PATH, wait until it is processed, and print its record."""
+    """Upload a local file, and wait for it.
+
+    Prints the record once it is processed, or has failed.
+    """
     remote = Remote(session.settings)
     guessed = content_type or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     try:

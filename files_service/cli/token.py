@@ -18,7 +18,10 @@ from files_service.cli.session import Failed, Session
 )
 @click.pass_obj
 def token(session: Session, owner: str, ttl_seconds: int) -> None:
-    """Print a token by which OWNER may use the HTTP addresses: `Authorization: Bearer TOKEN`."""
+    """Print a token for an end user.
+
+    By it OWNER may call methods over HTTP: `Authorization: Bearer TOKEN`.
+    """
     from files_service.gateway.identity import make_token
 
     try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import subprocess
 import sys
 import threading
+import time
 
 import click
 
@@ -21,12 +23,17 @@ OWNER = "me"
 SIGN_IN_SECONDS = 12 * 3_600
 LONGEST_PAUSE_SECONDS = 30.0
 KILL_SECONDS = 5
+LEAST_STOP_SECONDS = 2.0
 
 
 @click.command()
 @click.pass_obj
 def up(session: Session) -> None:
-    """Run gateway and worker, and the nameko service too when AMQP_URI is set."""
+    """Run everything in one go.
+
+    Gateway and worker, and the nameko service too when AMQP_URI is set. The default needs no server: SQLite and a
+    folder.
+    """
     from files_service.worker.run import Worker
 
     settings = session.settings
@@ -44,13 +51,27 @@ def up(session: Session) -> None:
             click.echo(f"ready {url}")
             click.echo(f"sign in {url}/?token={_token(settings)}")
 
-        try:
-            serve_http(core, on_ready)
-        finally:
+        deadline = math.inf
+
+        def on_stopping() -> None:
+            nonlocal deadline
+            # All parts stop at the same time: together they have what one of them would have.
+            deadline = time.monotonic() + settings.stop_timeout_seconds
             if service is not None:
-                service.stop(settings.stop_timeout_seconds)
-            worker.stop(settings.stop_timeout_seconds)
+                service.begin_to_stop()
+
+        try:
+            serve_http(core, on_ready, on_stopping)
+        finally:
+            worker.stop(_left(deadline))
+            if service is not None:
+                service.stop(_left(deadline))
             publisher.close()
+
+
+def _left(deadline: float) -> float:
+    """The seconds until a time, at least enough for what only has to be told; few when there is no such time."""
+    return max(LEAST_STOP_SECONDS, deadline - time.monotonic()) if deadline < math.inf else LEAST_STOP_SECONDS
 
 
 def _token(settings: Settings) -> str:
@@ -75,13 +96,18 @@ class RpcProcess:
         """Start the child."""
         self._thread.start()
 
-    def stop(self, timeout_seconds: float) -> None:
-        """End the child: politely, then by force."""
+    def begin_to_stop(self) -> None:
+        """Ask the child to finish what it is at, and to end."""
         self._stopping.set()
-        if not self._thread.is_alive():
-            return
         if self._child is not None:
             self._child.terminate()
+
+    def stop(self, timeout_seconds: float) -> None:
+        """End the child: politely, then by force."""
+        if not self._stopping.is_set():
+            self.begin_to_stop()
+        if not self._thread.is_alive():
+            return
         self._thread.join(timeout_seconds + KILL_SECONDS)
         if self._thread.is_alive() and self._child is not None:
             self._child.kill()

@@ -117,10 +117,11 @@ class GatewayServer:
         await self._runner.cleanup()
 
 
-async def serve(
-    core: Core, *, on_ready: Callable[[int], None], limits: Limits | None = None, metrics: Metrics | None = None
-) -> None:
-    """Serve at the address of the settings until SIGTERM or SIGINT; a second signal ends the process at once."""
+async def serve(core: Core, *, on_ready: Callable[[int], None], on_stopping: Callable[[], None] | None = None) -> None:
+    """Serve at the address of the settings until SIGTERM or SIGINT; a second signal ends the process at once.
+
+    ``on_ready`` is told the port; ``on_stopping`` is called at the signal, before requests in flight are waited for.
+    """
     settings = core.settings
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -130,7 +131,7 @@ async def serve(
             os._exit(130)
         stop.set()
 
-    server = GatewayServer(core, limits=limits, metrics=metrics)
+    server = GatewayServer(core)
     port = await server.start(settings.http_host, settings.http_port)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
@@ -138,5 +139,7 @@ async def serve(
         on_ready(port)
         await stop.wait()
         logger.info("stopping")
+        if on_stopping is not None:
+            on_stopping()
     finally:
         await server.stop(settings.stop_timeout_seconds)
