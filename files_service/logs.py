@@ -48,7 +48,9 @@ class JsonFormatter(logging.Formatter):
         line |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return redact(json.dumps({k: v for k, v in line.items() if v is not None}, default=str, ensure_ascii=False))
+        text = json.dumps({k: v for k, v in line.items() if v is not None}, default=str, ensure_ascii=False)
+        # What came in may hold bytes that are not UTF-8, and must not keep the line from being written.
+        return redact(text.encode(errors="backslashreplace").decode())
 
 
 def configure_logging(level: str) -> None:

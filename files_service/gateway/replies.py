@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,7 +33,11 @@ def bad_field(name: str, message: str, status: int = 400, headers: Mapping[str, 
 
 def json_bytes(value: Any) -> bytes:
     """Encode an answer; what JSON has no form for is shown as text."""
-    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+    try:
+        return orjson.dumps(value, default=str)
+    except orjson.JSONEncodeError:
+        # A request may be quoted in an error, with bytes that are not UTF-8 or numbers beyond 64 bits.
+        return json.dumps(value, default=str).encode()
 
 
 def json_reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

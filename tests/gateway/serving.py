@@ -1,0 +1,122 @@
+"""A gateway that serves in a thread, and a client that says everything about an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from files_service.core import Core
+from files_service.gateway.limits import Limits
+from files_service.gateway.server import GatewayServer
+from tests.cores import SECRETS
+
+RPC_TOKEN = SECRETS["FILES_RPC_TOKEN"]
+STOP_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> Any:
+        assert self.headers["Content-Type"] == "application/json"
+        assert self.json["request_id"] == self.headers["X-Request-Id"]
+        return self.json["error"]
+
+    @property
+    def code(self) -> str:
+        """The error's code, "" for a success."""
+        return self.error["code"] if self.status >= 400 else ""
+
+    @property
+    def fields(self) -> list[str]:
+        """The names of the fields at fault."""
+        return list(self.error["details"].get("fields", {}))
+
+
+@dataclass
+class Served:
+    """A running gateway."""
+
+    core: Core
+    port: int
+    server: GatewayServer
+    loop: asyncio.AbstractEventLoop
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Make one request on a connection of its own. ``path`` may be a whole URL."""
+        parts = urlsplit(path)
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request(method, target, body, dict(headers or {}))
+            response = connection.getresponse()
+            return Reply(response.status, response.headers, response.read())
+
+    def call(self, method: str, token: str = RPC_TOKEN, **params: Any) -> Reply:
+        """Call a method."""
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        return self.request("POST", f"/rpc/{method}", json.dumps(params).encode(), headers)
+
+    def result(self, method: str, **params: Any) -> Any:
+        """Call a method that succeeds."""
+        reply = self.call(method, **params)
+        assert reply.status == 200, reply.body
+        return reply.json["result"]
+
+    def connect(self) -> socket.socket:
+        """Open a plain connection, for what no client would send."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+
+    def talk(self, data: bytes) -> bytes:
+        """Send these bytes and return all that comes until the server closes."""
+        with self.connect() as connection:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+    def stop(self, timeout_seconds: float = STOP_SECONDS) -> None:
+        """Stop it as a signal would; returns when it has stopped."""
+        if not self.stopped.is_set():
+            asyncio.run_coroutine_threadsafe(self.server.stop(timeout_seconds), self.loop).result(30)
+            self.stopped.set()
+
+
+@contextmanager
+def serving(core: Core, limits: Limits | None = None) -> Iterator[Served]:
+    """Serve the core for as long as the block runs, and close it."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="gateway")
+    thread.start()
+    try:
+        server = GatewayServer(core, limits=limits)
+        port = asyncio.run_coroutine_threadsafe(server.start("127.0.0.1", 0), loop).result(30)
+        served = Served(core, port, server, loop)
+        try:
+            yield served
+        finally:
+            served.stop()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(30)
+        loop.close()
+        core.close()
