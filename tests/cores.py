@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from threading import Barrier
 from typing import Any, TypeVar
+
+import pytest
 
 from files_service.actions import METHODS
 from files_service.config import Settings, load_settings, read_config
 from files_service.core import Core, open_core
 from files_service.errors import FilesError
-from storage_adapters import JSON, SupportsChanges
+from storage_adapters import JSON, BlobStore, MetadataStore, SupportsChanges
 
 T = TypeVar("T")
 
@@ -38,6 +41,11 @@ def memory_core(data_dir: Path, **overrides: Any) -> Core:
 def sqlite_core(data_dir: Path, **overrides: Any) -> Core:
     """A core on the embedded default, in this folder."""
     return open_core(replace(settings_for(data_dir), **overrides))
+
+
+def at(core: Core, now: int) -> Core:
+    """The same stores at a time of our choice."""
+    return replace(core, clock=lambda: now)
 
 
 def call(core: Core, method: str, **params: Any) -> JSON:
@@ -75,16 +83,36 @@ def writes(core: Core) -> int:
     return len(core.metadata.changes(after="", limit=100_000))
 
 
-def at_once(count: int, job: Callable[[int], T]) -> list[T]:
+def at_once(threads: int, job: Callable[[int], T]) -> list[T]:
     """Run a job in so many threads that all start together."""
-    barrier = Barrier(count)
+    barrier = Barrier(threads)
 
     def run(index: int) -> T:
         barrier.wait(timeout=30)
         return job(index)
 
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(run, range(count)))
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(run, range(threads)))
+
+
+def meanwhile(
+    patch: pytest.MonkeyPatch,
+    store: MetadataStore | BlobStore,
+    method: str,
+    act: Callable[[], object],
+    *,
+    after: int = 1,
+) -> None:
+    """Let something happen in the middle of an action: right after so many calls of a method of a real store."""
+    real, calls = getattr(store, method), count(1)
+
+    def then_act(*args: Any, **kwargs: Any) -> Any:
+        result = real(*args, **kwargs)
+        if next(calls) == after:
+            act()
+        return result
+
+    patch.setattr(store, method, then_act)
 
 
 def put_parts(core: Core, record: JSON, contents: list[bytes]) -> None:
