@@ -5,11 +5,17 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from files_service.cli import cli
 from files_service.metrics import Metrics
 from tests.cores import call, processed_file, settings_for, sqlite_core
 from tests.docs.pages import blocks, plain, read, rows, section
 
 PAGE = read("docs/operations.md")
+
+
+def test_every_command_is_documented() -> None:
+    documented = {plain(row["command"]) for row in rows(section(PAGE, "Processes"), "command", "what it runs")}
+    assert documented == {f"files {name}" for name in cli.commands}
 
 
 def test_every_metric_is_documented_with_its_type() -> None:

@@ -1,0 +1,30 @@
+"""docs/http.md lists every address of the gateway."""
+
+from __future__ import annotations
+
+import re
+
+from files_service.gateway.app import ROUTES
+from files_service.gateway.limits import MIB, Limits
+from tests.docs.pages import plain, read, rows
+
+
+def test_every_address_is_documented_with_its_methods() -> None:
+    documented = {
+        plain(row["address"]): set(row["methods"].split(", "))
+        for row in rows(read("docs/http.md"), "address", "methods")
+    }
+    assert documented == {re.sub(r":[^}]+", "", path): set(handlers) for path, handlers in ROUTES.items()}
+
+
+def test_the_limits_are_those_of_the_gateway() -> None:
+    page = " ".join(read("docs/http.md").split())
+    limits = Limits()
+    assert (
+        f"The body came too slowly: {limits.call_body_seconds} s for a call, or no byte for"
+        f" {limits.upload_idle_seconds} s of an upload."
+    ) in page
+    assert f"Too many calls ({limits.calls}), uploads ({limits.uploads}) or downloads ({limits.downloads})" in page
+    assert f"at most {limits.call_bytes // MIB} MiB" in page
+    assert f"within {limits.ping_seconds} s" in page
+    assert f"After a body of {limits.takeover_bytes // MIB} MiB and more the connection is closed" in page
