@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from files_service.domain.lifecycle import as_mermaid
@@ -43,3 +45,21 @@ def test_decisions_have_the_form_of_a_record_and_fit_a_page() -> None:
         assert headings == ["## Status", "## Context", "## Decision", "## Consequences"], path.name
         assert text.startswith(f"# {int(path.name[:4])}. ")
         assert len(text.splitlines()) <= 70, path.name
+
+
+@pytest.mark.parametrize(
+    ("library", "allowed"),
+    [
+        ("eventlet", r"files_service/(service|dependencies|rpc/\w+)\.py"),
+        ("aiohttp", r"files_service/gateway/\w+\.py"),
+        ("os.environ", r"files_service/config\.py"),
+    ],
+)
+def test_invariants_about_imports_hold(library: str, allowed: str) -> None:
+    pattern = re.compile(rf"^\s*(from|import) {library}\b" if "." not in library else r"os\.(environ|getenv)", re.M)
+    users = [path for path in (ROOT / "files_service").rglob("*.py") if pattern.search(path.read_text())]
+    strangers = [
+        str(path.relative_to(ROOT)) for path in users if not re.fullmatch(allowed, str(path.relative_to(ROOT)))
+    ]
+    assert users
+    assert strangers == []
