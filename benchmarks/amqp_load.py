@@ -48,6 +48,7 @@ class RpcLoad:
         channel = self._connection.channel()
         self._reply_to = str(uuid.uuid4())
         queue = f"rpc.reply-benchmark-{self._reply_to}"
+        channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
         channel.queue_declare(queue, exclusive=True, auto_delete=True)
         channel.queue_bind(queue, EXCHANGE, self._reply_to)
         channel.basic_consume(queue, no_ack=True)

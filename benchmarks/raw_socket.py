@@ -10,6 +10,7 @@ import hashlib
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -39,7 +40,8 @@ def main() -> None:
     with socket.create_server(("127.0.0.1", port)) as server:
         while True:
             connection, _ = server.accept()
-            with connection:
+            # A client may go away at any time; whoever only looks whether the port is open does.
+            with connection, suppress(ConnectionError):
                 handle(connection, path)
 
 
