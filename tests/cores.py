@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
@@ -16,7 +16,16 @@ from files_service.actions import METHODS
 from files_service.config import Settings, load_settings, read_config
 from files_service.core import Core, open_core
 from files_service.errors import FilesError
-from storage_adapters import JSON, BlobStore, MetadataStore, SupportsChanges
+from storage_adapters import (
+    JSON,
+    BlobInfo,
+    BlobNotFound,
+    BlobStore,
+    BlobWriter,
+    InvalidKey,
+    MetadataStore,
+    SupportsChanges,
+)
 
 T = TypeVar("T")
 
@@ -25,6 +34,33 @@ SECRETS = {
     "FILES_JWT_SECRET": "jwt-secret-for-tests-0123456789abcdef",
     "FILES_SIGNING_KEY": "signing-key-for-tests-0123456789abcdef",
 }
+
+
+class BareBlobStore(BlobStore):
+    """A blob store that has the port and no capability, and no blob."""
+
+    bucket = "bare"
+
+    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] = ()) -> BlobWriter:
+        """Take nothing."""
+        raise InvalidKey(key)
+
+    def head(self, key: str) -> BlobInfo:
+        """Find nothing."""
+        raise BlobNotFound(key)
+
+    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Find nothing."""
+        raise BlobNotFound(key)
+
+    def delete(self, key: str) -> None:
+        """Have nothing to delete."""
+
+    def ping(self) -> None:
+        """Be there."""
+
+    def close(self) -> None:
+        """Have nothing open."""
 
 
 def settings_for(data_dir: Path, **environ: str) -> Settings:

@@ -21,8 +21,9 @@ from files_service.errors import (
     TooLarge,
     UnsupportedType,
 )
-from storage_adapters import JSON, BlobInfo, BlobStore, VerifiesSignedUrls
+from storage_adapters import JSON, VerifiesSignedUrls
 from tests.cores import (
+    BareBlobStore,
     announced,
     at,
     at_once,
@@ -300,21 +301,7 @@ def test_a_post_action_follows_in_the_write_that_ends_processing(core: Core) -> 
 
 
 def test_a_store_without_signed_urls_says_so(core: Core) -> None:
-    class Bare(BlobStore):
-        """A blob store that can do nothing beyond the port."""
-
-        bucket = "bare"
-
-        def writer(self, *args: Any, **kwargs: Any) -> Any:
-            """Never called."""
-
-        def head(self, key: str) -> BlobInfo:
-            """Never called."""
-            raise AssertionError
-
-        get = delete = ping = close = writer
-
-    error = refusal(replace(core, blobs=Bare()), "files.upload", **DECLARATION)
+    error = refusal(replace(core, blobs=BareBlobStore()), "files.upload", **DECLARATION)
     assert isinstance(error, NotSupported)
     assert error.details == {"capability": "SignedUrls"}
 
