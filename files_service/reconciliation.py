@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from files_service.actions.base import change
+from files_service.actions.finish import discard
 from files_service.actions.remove import bury
 from files_service.core import Core
 from files_service.domain.lifecycle import AllPartsReceived, advance, is_lapsed, reclaim
@@ -167,7 +168,7 @@ class Reconciliation:
         if fault is None:
             return info
         if not self._dry_run:
-            self._core.blobs.delete(part.key)
+            discard(part, info, self._core)
         name, declared, actual = fault
         details = {"part_id": part.part_id, "field": name, "declared": declared, "actual": actual}
         message = f"{name} of part {part.part_id} is {actual}, declared {declared}"

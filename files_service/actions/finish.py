@@ -122,12 +122,12 @@ def _verify(part: Part, info: BlobInfo, params: Params, core: Core) -> None:
             raise PartMismatch(f"{name} of the notification is not that of the blob", _details(name, announced, actual))
     if fault is not None:
         if part.received_at is None:
-            _discard(part, info, core)
+            discard(part, info, core)
         name, declared, actual = fault
         raise PartMismatch(f"{name} of the bytes is {actual}, declared {declared}", _details(name, declared, actual))
 
 
-def _discard(part: Part, info: BlobInfo, core: Core) -> None:
+def discard(part: Part, info: BlobInfo, core: Core) -> None:
     """Delete the very blob that was looked at: whoever found the fault first may have made room for the right one."""
     try:
         current = core.blobs.head(part.key)

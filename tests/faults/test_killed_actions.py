@@ -1,0 +1,123 @@
+"""Every write path is killed between every two I/O operations; after a restart nothing is lost, halfway or stuck."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from files_service.errors import Busy
+from storage_adapters import Change, FileRecord
+from tests.cores import processed_file
+from tests.faults.killing import Fuse, Run, run_and_kill
+from tests.faults.scenes import SCENES, Scene
+from tests.faults.world import Clock, World, assert_announced, assert_nothing_left, assert_sound, opened
+
+MOST_POINTS = 1_000
+
+
+@dataclass
+class Stage:
+    """A scene that was prepared, and what was acknowledged before anything was killed."""
+
+    scene: Scene
+    folder: Path
+    now: int
+    known: Any
+    feed: list[Change]
+    bystander: FileRecord
+
+    def play(self, name: str, *, before: int | None) -> tuple[Path, Run]:
+        """Act in a copy of the folder, in a process that dies before an operation."""
+        folder = self.folder.with_name(name)
+        shutil.copytree(self.folder, folder)
+
+        def work(fuse: Fuse) -> Any:
+            with opened(folder, clock=Clock(self.now), first_id=2_000) as world:
+                fuse.arm()
+                return self.scene.act(world, self.known)
+
+        return folder, run_and_kill(work, before=before)
+
+    def recover(self, folder: Path, *, answer: Any, repeat_first: bool) -> list[str]:
+        """Start again, repeat the call, work on to the end; checks everything on the way. Returns what is left."""
+        with opened(folder, clock=Clock(self.now), first_id=3_000) as world:
+            assert_sound(world)
+            assert world.feed()[: len(self.feed)] == self.feed
+            assert world.core.metadata.get(self.bystander.file_id) == self.bystander
+            if not repeat_first:
+                world.bring_to_rest()
+            for _ in range(2):
+                assert self._repeated(world) == answer
+                world.bring_to_rest()
+            made = Counter(change.record.name for change in world.feed() if change.revision == 1)
+            assert set(made.values()) == {1}, "something was made twice"
+            left = assert_nothing_left(world)
+            assert_announced(world)
+            return sorted(f"{record.name} {record.status.value}" for record in left)
+
+    def _repeated(self, world: World) -> Any:
+        for _ in range(20):
+            try:
+                return json.loads(json.dumps(self.scene.act(world, self.known)))
+            except Busy:
+                world.clock.pass_seconds(10)
+        raise AssertionError("busy for ever")
+
+
+@pytest.fixture
+def stage(scene: Scene, folder: Path) -> Stage:
+    clock = Clock()
+    with opened(folder / "template", clock=clock, first_id=1_000) as world:
+        file = processed_file(world.core, name="bystander", alias="bystander", tags=["x", "still"], access="public")
+        known = scene.prepare(world)
+        clock.pass_seconds(scene.after_seconds)
+        bystander = world.core.metadata.get(file["file_id"])
+        return Stage(scene, folder / "template", clock.now, known, world.feed(), bystander)
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_a_process_may_die_between_any_two_operations(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, whole = stage.play("whole", before=None)
+    left = stage.recover(folder, answer=whole.answer, repeat_first=True)
+    for point in itertools.count(1):
+        assert point < MOST_POINTS
+        folder, run = stage.play(f"killed-{point}", before=point)
+        if not run.killed:
+            break
+        for repeat_first in stage.scene.orders:
+            copy = folder.with_name("copy")
+            shutil.copytree(folder, copy)
+            assert stage.recover(copy, answer=whole.answer, repeat_first=repeat_first) == left
+            shutil.rmtree(copy)
+        shutil.rmtree(folder)
+    assert point == whole.operations + 1
+    with capsys.disabled():
+        print(f"\n{stage.scene.name}: killed at {whole.operations} points", end="")  # noqa: T201 - how much was covered
+
+
+def test_the_first_start_may_die_between_any_two_operations(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for point in itertools.count(1):
+        assert point < MOST_POINTS
+        place = folder / str(point)
+
+        def work(fuse: Fuse, place: Path = place) -> None:
+            fuse.arm()
+            with opened(place, clock=Clock(), first_id=1):
+                pass
+
+        run = run_and_kill(work, before=point)
+        with opened(place, clock=Clock(), first_id=1) as world:
+            processed_file(world.core)
+            world.bring_to_rest()
+            assert_nothing_left(world)
+        if not run.killed:
+            break
+    with capsys.disabled():
+        print(f"\nfirst start: killed at {run.operations} points", end="")  # noqa: T201 - how much was covered

@@ -1,0 +1,214 @@
+"""The service in a folder, with a clock and ids of its own: opened, used, killed, opened again, brought to rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from files_service.core import Core
+from files_service.worker.events import EventPublisher
+from files_service.worker.processing import Processor
+from files_service.worker.relay import Relay
+from files_service.worker.sweeper import Sweeper
+from storage_adapters import (
+    JSON,
+    Change,
+    FileRecord,
+    FileStatus,
+    MetadataStore,
+    RecordDeleted,
+    SupportsChanges,
+    Tombstone,
+)
+from tests.contract.consistency import assert_consistent
+from tests.cores import sqlite_core
+
+START = 1_700_000_000_000
+SECOND = 1_000
+DAY = 86_400 * SECOND
+ROUNDS = 200
+
+
+@dataclass
+class Clock:
+    """Time that passes when it is told to."""
+
+    now: int = START
+
+    def __call__(self) -> int:
+        return self.now
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.now += int(seconds * SECOND)
+
+
+class Patience(threading.Event):
+    """Waiting takes no time but the clock's."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self._clock.pass_seconds(timeout)
+        return self.is_set()
+
+
+@dataclass
+class Ids:
+    """File ids in order; each phase of a test begins at another number, so that none is given twice."""
+
+    last: int
+
+    def __call__(self) -> str:
+        self.last += 1
+        return f"{self.last:026}"
+
+
+class FilePublisher(EventPublisher):
+    """The outside world: what was published stays published, whoever dies."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "events.jsonl"
+
+    def publish(self, event: str, payload: JSON, *, event_id: str) -> None:
+        line = json.dumps({"event": event, "event_id": event_id, "payload": payload}) + "\n"
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.write(descriptor, line.encode())
+        os.close(descriptor)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def published(self) -> list[JSON]:
+        text = self._path.read_text() if self._path.exists() else ""
+        return [json.loads(line) for line in text.splitlines()]
+
+
+@dataclass
+class World:
+    """One folder and what is open on it."""
+
+    folder: Path
+    core: Core
+    clock: Clock
+    publisher: FilePublisher = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.publisher = FilePublisher(self.folder)
+
+    def relay(self, holder: str = "relay") -> Relay:
+        return Relay(self.core, self.publisher, holder=holder)
+
+    def feed(self) -> list[Change]:
+        assert isinstance(self.core.metadata, SupportsChanges)
+        return self.core.metadata.changes(after="", limit=1_000_000)
+
+    def stored_keys(self) -> set[str]:
+        root = self.folder / "blobs" / "blobs"
+        return {str(path.relative_to(root)).removesuffix(".blob") for path in root.rglob("*.blob")}
+
+    def bring_to_rest(self) -> None:
+        """Let a new worker do all there is to do, with time passing."""
+        relay, processor = self.relay("new relay"), Processor(self.core)
+        sweeper = Sweeper(self.core, holder="new sweeper")
+        for _ in range(ROUNDS):
+            relay.step()
+            sweeper.step()
+            processor.step()
+            while processor.work():
+                pass
+            relay.step()
+            if self._at_rest(relay):
+                break
+            self.clock.pass_seconds(10)
+        relay.give_up()
+        sweeper.give_up()
+        assert self._at_rest(relay), "something is stuck"
+
+    def _at_rest(self, relay: Relay) -> bool:
+        metadata = self.core.metadata
+        assert isinstance(metadata, SupportsChanges)
+        busy = metadata.usage(None).by_status.keys() & {FileStatus.UPLOADED.value, FileStatus.PROCESSING.value}
+        relayed = metadata.checkpoint("relay") == metadata.last_sequence()
+        return relayed and not busy and not metadata.unclean(now=self.clock(), limit=1)
+
+
+@contextmanager
+def opened(folder: Path, *, clock: Clock, first_id: int, **settings: Any) -> Iterator[World]:
+    """Open the service on a folder, as a start or restart does."""
+    core = replace(
+        sqlite_core(folder, **{"lease_seconds": 5, **settings}),
+        clock=clock,
+        new_id=Ids(first_id),
+        stopping=Patience(clock),
+    )
+    try:
+        yield World(folder, core, clock)
+    finally:
+        core.close()
+
+
+def assert_sound(world: World) -> list[FileRecord]:
+    """What must hold at any moment after a start, before anything was repaired."""
+    records = assert_consistent(world.core.metadata)
+    announced = {change.file_id: change.revision for change in world.feed() if not change.deleted}
+    assert {record.file_id: record.revision for record in records}.items() <= announced.items(), "not in the feed"
+    stored = world.stored_keys()
+    for record in records:
+        assert record.status is not FileStatus.PENDING or record.missing_parts, "all parts there, and still pending"
+        received = {part.key for part in record.parts if part.received_at is not None}
+        assert received <= stored, "bytes that were received are gone"
+    owned = {part.key for record in records for part in record.parts} | _keys_of_tombstones(world)
+    assert stored <= owned, "bytes that belong to nobody"
+    return records
+
+
+def assert_announced(world: World) -> None:
+    """Every event of the feed was published under its id, nothing else was, and first announcements keep the order."""
+    published = world.publisher.published()
+    expected = [f"{change.file_id}:{change.revision}" for change in world.feed() if change.event is not None]
+    assert list(dict.fromkeys(each["event_id"] for each in published)) == expected
+    events = {f"{change.file_id}:{change.revision}": change.event for change in world.feed()}
+    for each in published:
+        assert each["event"] == events[each["event_id"]]
+        assert "request_id" not in each["payload"]
+    processed: dict[str, set[str]] = defaultdict(set)
+    for each in published:
+        if each["event"] == "processed":
+            processed[each["payload"]["file_id"]].add(each["event_id"])
+    assert all(len(ids) == 1 for ids in processed.values()), processed
+
+
+def assert_nothing_left(world: World) -> list[FileRecord]:
+    """After all times are over: finished files with their bytes, and not a byte more."""
+    world.clock.now += 8 * DAY
+    world.bring_to_rest()
+    records = assert_sound(world)
+    assert {record.status for record in records} <= {FileStatus.PROCESSED, FileStatus.FAILED}
+    assert world.stored_keys() == {part.key for record in records for part in record.parts}
+    unfinished = [path for path in (world.folder / "blobs" / "tmp").rglob("*") if path.is_file()]
+    assert [path.suffix for path in unfinished] == [".lock"], "unfinished blobs of dead processes are there"
+    return records
+
+
+def _keys_of_tombstones(world: World) -> set[str]:
+    deleted = (change.file_id for change in world.feed() if change.deleted)
+    tombstones = (tombstone_of(world.core.metadata, file_id) for file_id in deleted)
+    return {part.key for tombstone in tombstones for part in tombstone.parts}
+
+
+def tombstone_of(store: MetadataStore, file_id: str) -> Tombstone:
+    try:
+        store.get(file_id)
+    except RecordDeleted as error:
+        return error.tombstone
+    raise AssertionError(f"{file_id} is not deleted")
