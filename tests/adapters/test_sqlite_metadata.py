@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,7 +168,7 @@ def test_damage_is_reported(path: Path) -> None:
     size = path.stat().st_size
     with path.open("r+b") as file:
         file.seek(4096)
-        file.write(os.urandom(size - 4096))
+        file.write(b"\xff" * (size - 4096))
     with opened(path) as store, pytest.raises(StorageUnavailable, match=r"malformed|corrupt"):
         assert_consistent(store)
 

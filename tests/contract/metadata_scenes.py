@@ -16,17 +16,12 @@ from storage_adapters import (
     Part,
     SupportsChanges,
     SupportsDigest,
-    SupportsLeases,
     Tombstone,
 )
 from storage_adapters.query import matches, sort_key, sort_value
 
 NOW = 1_700_000_000_000
 ODD_TEXTS = ["a\0b", "3:bob", "x'\"; --", "İ", "ß", "ﬁ", "Ａ", "é", "\U0001f3a5", "\uffff", " ", "%_*?", "1", "\u2028"]
-
-
-class FullStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases):
-    """A metadata store that has every capability."""
 
 
 class FeedStore(MetadataStore, SupportsChanges):
