@@ -14,7 +14,7 @@ import orjson
 from amqp.basic_message import Message
 
 from files_service.errors import ServiceUnavailable
-from files_service.rpc.address import open_connection
+from files_service.rpc.address import CONNECT_SECONDS, open_connection
 from files_service.rpc.topology import EVENT_EXCHANGE
 from files_service.worker.events import EventPublisher
 from storage_adapters import JSON
@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 EVENT_ID = "files.event_id"
 CONFIRM_SECONDS = 10
-HEARTBEAT_SECONDS = 60
 _PERSISTENT = 2
 _ERRORS = (OSError, amqp.AMQPError)
 
@@ -31,10 +30,14 @@ _ERRORS = (OSError, amqp.AMQPError)
 class AmqpPublisher(EventPublisher):
     """Publishes with confirms, over one connection that is opened when it is needed and replaced when it broke."""
 
-    def __init__(self, uri: str, *, confirm_seconds: float = CONFIRM_SECONDS) -> None:
+    def __init__(
+        self, uri: str, *, confirm_seconds: float = CONFIRM_SECONDS, connect_seconds: float = CONNECT_SECONDS
+    ) -> None:
         self._uri = uri
+        self._connect_seconds = connect_seconds
         self._confirm_seconds = confirm_seconds
         self._lock = threading.Lock()
+        self._connection: Any = None
         self._channel: Any = None
 
     def publish(self, event: str, payload: JSON, *, event_id: str) -> None:
@@ -61,25 +64,25 @@ class AmqpPublisher(EventPublisher):
                     raise ServiceUnavailable("the broker does not take events now") from error
 
     def _publish(self, event: str, message: Message) -> None:
-        if self._channel is None:
-            connection = open_connection(self._uri, confirm_publish=True)
-            self._channel = connection.channel()
+        if self._connection is None:
+            self._connection = open_connection(self._uri, confirm_publish=True, connect_timeout=self._connect_seconds)
+            self._channel = self._connection.channel()
             self._channel.exchange_declare(EVENT_EXCHANGE, "topic", durable=True, auto_delete=False)
         self._channel.basic_publish(
             message, exchange=EVENT_EXCHANGE, routing_key=event, confirm_timeout=self._confirm_seconds
         )
 
     def _disconnect(self) -> None:
-        channel, self._channel = self._channel, None
-        if channel is not None and channel.connection is not None:
-            channel.connection.collect()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.collect()
 
     def close(self) -> None:
         """Close the connection; a later event opens a new one."""
         with self._lock:
-            channel, self._channel = self._channel, None
-            if channel is not None and channel.connection is not None:
+            if self._connection is not None:
                 try:
-                    channel.connection.close()
+                    self._connection.close()
                 except _ERRORS as error:
                     logger.debug("closing", extra={"error": str(error)})
+            self._disconnect()

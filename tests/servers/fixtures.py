@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.processes import ServiceProcess
 from tests.servers.rabbitmq import RabbitMQ
 
 
@@ -27,3 +28,10 @@ def own_broker(tmp_path: Path) -> Iterator[RabbitMQ]:
     """A broker for one test, which may kill it."""
     with RabbitMQ(tmp_path / "rabbitmq") as broker:
         yield broker
+
+
+@pytest.fixture(scope="module")
+def rpc_service(amqp_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """A running ``files rpc`` on SQLite, for the tests of one module."""
+    with ServiceProcess(tmp_path_factory.mktemp("rpc"), amqp_uri) as service:
+        yield service

@@ -61,6 +61,16 @@ class RabbitMQ:
         self._end(self._server, signal.SIGKILL)
         self._server = None
 
+    def pause(self) -> None:
+        """Let the broker stand still: connections stay open and nobody answers."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused broker go on."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGCONT)
+
     def close(self) -> None:
         """End the broker and its epmd; harmless twice."""
         self.kill()

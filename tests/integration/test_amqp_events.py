@@ -1,0 +1,158 @@
+"""Events: what the relay publishes reaches a plain nameko service once per change."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from files_service.config import load_settings
+from files_service.core import open_core
+from files_service.errors import ServiceUnavailable
+from files_service.rpc.address import open_connection
+from files_service.rpc.publisher import AmqpPublisher
+from files_service.rpc.topology import EVENT_EXCHANGE
+from files_service.worker.run import Worker
+from storage_adapters import JSON
+from tests.cores import put_parts
+from tests.integration.callers import NamekoCaller
+from tests.servers.processes import ServiceProcess
+from tests.servers.rabbitmq import RabbitMQ
+
+LISTENER = """
+import json, sys
+from nameko.events import event_handler
+
+class Listener:
+    name = "listener"
+
+    @event_handler("files", "created")
+    def created(self, payload): self.note("created", payload)
+    @event_handler("files", "uploaded")
+    def uploaded(self, payload): self.note("uploaded", payload)
+    @event_handler("files", "processed")
+    def processed(self, payload): self.note("processed", payload)
+    @event_handler("files", "updated")
+    def updated(self, payload): self.note("updated", payload)
+    @event_handler("files", "removed")
+    def removed(self, payload): self.note("removed", payload)
+
+    def note(self, event, payload):
+        with open("events", "a") as file:
+            file.write(json.dumps([event, payload]) + "\\n")
+"""
+
+
+class Listener:
+    """A plain nameko service, run by nameko's own command, that writes down what it hears."""
+
+    def __init__(self, folder: Path, uri: str) -> None:
+        folder.mkdir()
+        (folder / "listener.py").write_text(LISTENER)
+        (folder / "events").write_text("")
+        self._folder, self._uri = folder, uri
+        with (folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "nameko", "run", "--broker", uri, "listener"],
+                cwd=folder,
+                env={**os.environ, "PYTHONWARNINGS": "ignore"},
+                stdout=log,
+                stderr=log,
+            )
+
+    def wait_until_bound(self) -> None:
+        connection = open_connection(self._uri)
+        try:
+            deadline = time.monotonic() + 30
+            while True:
+                try:
+                    connection.channel().queue_declare("evt-files-updated--listener.updated", passive=True)
+                except Exception:
+                    assert time.monotonic() < deadline, (self._folder / "log").read_text()
+                    time.sleep(0.05)
+                else:
+                    return
+        finally:
+            connection.close()
+
+    def events(self) -> list[tuple[str, JSON]]:
+        return [tuple(json.loads(line)) for line in (self._folder / "events").read_text().splitlines()]
+
+    def wait_for(self, count: int) -> list[tuple[str, JSON]]:
+        deadline = time.monotonic() + 30
+        while len(self.events()) < count:
+            assert time.monotonic() < deadline, self.events()
+            time.sleep(0.02)
+        return self.events()
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture
+def listener(amqp_uri: str, tmp_path: Path) -> Iterator[Listener]:
+    listener = Listener(tmp_path / "listener", amqp_uri)
+    listener.wait_until_bound()
+    yield listener
+    listener.close()
+
+
+def test_each_change_is_heard_once(amqp_uri: str, rpc_service: ServiceProcess, listener: Listener) -> None:
+    core = open_core(load_settings(rpc_service.config))
+    worker = Worker(core, AmqpPublisher(amqp_uri))
+    worker.start()
+    try:
+        with NamekoCaller(amqp_uri) as caller:
+            record = caller.result("files.upload", owner="ann", name="x", parts=[{"size": 3}])
+            file_id = record["file_id"]
+            put_parts(core, record, [b"abc"])
+            caller.result("files.finish", file_id=file_id, part_id="p0")
+            listener.wait_for(3)
+            for tag in ("one", "two", "two"):
+                caller.result("files.tag.add", file_id=file_id, tags=[tag])
+            caller.result("files.remove", file_id=file_id)
+            caller.result("files.remove", file_id=file_id)
+            heard = listener.wait_for(6)
+            # One more change after the others: had anything been announced twice, it would be here before it.
+            caller.result("files.upload", owner="ann", name="last", parts=[{"size": 3}])
+            heard = listener.wait_for(7)
+    finally:
+        worker.stop(10)
+    assert [event for event, _ in heard[:6]] == ["created", "uploaded", "processed", "updated", "updated", "removed"]
+    assert heard[2][1]["file_id"] == file_id
+    assert heard[2][1]["status"] == "processed"
+
+
+def test_events_go_on_after_the_exchange_was_deleted(amqp_uri: str, listener: Listener) -> None:
+    publisher = AmqpPublisher(amqp_uri)
+    publisher.publish("created", {"file_id": "1"}, event_id="1:1")
+    connection = open_connection(amqp_uri)
+    connection.channel().exchange_delete(EVENT_EXCHANGE)
+    connection.close()
+    publisher.publish("created", {"file_id": "2"}, event_id="2:1")
+    publisher.close()
+    publisher.close()
+    assert listener.wait_for(1) == [("created", {"file_id": "1"})]
+
+
+def test_a_broker_that_is_paused_or_gone_is_said_and_used_again_when_it_is_back(own_broker: RabbitMQ) -> None:
+    publisher = AmqpPublisher(own_broker.uri, confirm_seconds=0.3, connect_seconds=0.3)
+    publisher.publish("created", {}, event_id="1:1")
+    own_broker.pause()
+    with pytest.raises(ServiceUnavailable):
+        publisher.publish("created", {}, event_id="1:2")
+    own_broker.resume()
+    publisher.publish("created", {}, event_id="1:2")
+    own_broker.kill()
+    with pytest.raises(ServiceUnavailable):
+        publisher.publish("created", {}, event_id="1:3")
+    own_broker.start()
+    publisher.publish("created", {}, event_id="1:3")
+    publisher.close()
