@@ -11,7 +11,7 @@ from aiohttp.http_exceptions import PayloadEncodingError
 
 from files_service.errors import TooLarge, UnsupportedType
 from files_service.gateway.limits import Limits
-from files_service.gateway.replies import CLOSE, Refused, bad_field
+from files_service.gateway.replies import Refused, bad_field
 
 # How a body that breaks off or is not HTTP shows itself.
 BODY_ERRORS = (web.RequestPayloadError, web.PayloadAccessError, PayloadEncodingError, ConnectionError)
@@ -63,7 +63,6 @@ async def read_small(request: web.Request, limits: Limits) -> bytes:
                 if len(body) > limits.call_bytes:
                     raise Refused(too_large)
     except TimeoutError:
-        request[CLOSE] = True
         raise bad_field("body", "Arrived too slowly.", 408) from None
     except BODY_ERRORS:
         raise bad_field("body", "Broke off.") from None

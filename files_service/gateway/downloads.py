@@ -60,7 +60,7 @@ async def get_blob(request: web.Request) -> web.StreamResponse:
             response.headers["Content-Range"] = f"bytes {answer.start}-{last}/{found.representation.size}"
         if request.method == "HEAD" or not answer.length:
             return response
-        await _send(request, response, gateway, found, answer)
+        await gateway.unless_given_up(_send(request, response, gateway, found, answer))
         gateway.metrics.downloaded_bytes.inc(answer.length)
         return response
 

@@ -111,6 +111,7 @@ async def finish_headers(request: web.Request, response: web.StreamResponse) -> 
     headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     if request.path.startswith(PATH):
         headers.update(CORS)
-    if request.get(CLOSE) or gateway_of(request).stopping:
+    # Behind a body that did not come nothing else can come either.
+    if response.status == 408 or request.get(CLOSE) or gateway_of(request).stopping:
         response.force_close()
         headers["Connection"] = "close"

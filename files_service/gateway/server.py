@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -25,6 +24,8 @@ from files_service.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
+# What a transfer that is broken off needs to throw away what it has, and to say so.
+GIVE_UP_SECONDS = 3.0
 _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
@@ -108,12 +109,10 @@ class GatewayServer:
         gateway.stopping = True
         if self._listener is not None:
             self._listener.close()
-        if gateway.in_flight:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(timeout_seconds):
-                    await gateway.quiet.wait()
-        if gateway.in_flight:
-            logger.warning("requests were broken off", extra={"requests": gateway.in_flight})
+        if not await gateway.becomes_quiet(timeout_seconds):
+            logger.warning("requests are broken off", extra={"requests": gateway.in_flight})
+            gateway.give_up()
+            await gateway.becomes_quiet(GIVE_UP_SECONDS)
         await self._runner.cleanup()
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 
@@ -52,6 +53,8 @@ class Gateway:
     uploads: Places
     downloads: Places
     stopping: bool = False
+    giving_up: bool = False
+    breakable: set[asyncio.Future[Any]] = field(default_factory=set)
     in_flight: int = 0
     quiet: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -81,6 +84,33 @@ class Gateway:
             self.in_flight -= 1
             if not self.in_flight:
                 self.quiet.set()
+
+    async def becomes_quiet(self, timeout_seconds: float) -> bool:
+        """Wait until no request is in flight; whether that came about in time."""
+        if self.in_flight:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_seconds):
+                    await self.quiet.wait()
+        return not self.in_flight
+
+    async def unless_given_up(self, transfer: Coroutine[Any, Any, None]) -> None:
+        """Run a transfer, which may last; raise Refused with 503 when the gateway stops and cannot wait for it."""
+        running = asyncio.ensure_future(transfer)
+        self.breakable.add(running)
+        try:
+            await running
+        except asyncio.CancelledError:
+            if self.giving_up:
+                raise Refused(ServiceUnavailable("the gateway is stopping")) from None
+            raise
+        finally:
+            self.breakable.discard(running)
+
+    def give_up(self) -> None:
+        """Break off all transfers."""
+        self.giving_up = True
+        for running in list(self.breakable):
+            running.cancel()
 
     def close(self) -> None:
         """Give the threads up."""

@@ -11,9 +11,7 @@ import asyncio
 import os
 import select
 import socket
-import time
 from contextlib import suppress
-from threading import Event
 
 from aiohttp import web
 
@@ -21,9 +19,6 @@ from files_service.gateway.body import BODY_ERRORS
 from files_service.gateway.receiving import Sink, broke_off, too_slow
 from files_service.gateway.replies import CLOSE
 from files_service.gateway.threads import Threads
-
-# How often a thread that waits for bytes looks whether it is still wanted.
-LOOK_SECONDS = 0.5
 
 
 def can_take_over(request: web.Request) -> bool:
@@ -56,7 +51,7 @@ async def receive_from_socket(
     try:
         await asyncio.shield(receiving)
     except asyncio.CancelledError:
-        body.given_up.set()
+        body.give_up()
         with suppress(Exception):
             await asyncio.shield(receiving)
         raise
@@ -80,26 +75,30 @@ class _Body:
     """A body that is read in a thread."""
 
     def __init__(self, connection: socket.socket, size: int, piece_bytes: int, idle_seconds: float) -> None:
-        self.given_up = Event()
         self._connection = connection
         self._size = size
         self._piece_bytes = piece_bytes
         self._idle_seconds = idle_seconds
 
+    def give_up(self) -> None:
+        """Let the thread see the end of the body now."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RD)
+
     def receive(self, first: bytes, sink: Sink) -> None:
-        """Read to the end; the connection does not block, and is waited for in short turns."""
+        """Read to the end. The connection does not block, because its other half is the loop's."""
         received = len(first)
         with self._connection as connection:
             if first:
                 sink.write(first)
             readable = select.poll()
             readable.register(connection, select.POLLIN)
-            heard = time.monotonic()
             while received < self._size:
                 try:
                     piece = connection.recv(min(self._piece_bytes, self._size - received))
                 except BlockingIOError:
-                    self._wait(readable, heard, received)
+                    if not readable.poll(self._idle_seconds * 1000):
+                        raise too_slow(self._idle_seconds) from None
                     continue
                 except ConnectionError:
                     raise broke_off(received, self._size) from None
@@ -107,10 +106,3 @@ class _Body:
                     raise broke_off(received, self._size)
                 sink.write(piece)
                 received += len(piece)
-                heard = time.monotonic()
-
-    def _wait(self, readable: select.poll, heard: float, received: int) -> None:
-        if self.given_up.is_set():
-            raise broke_off(received, self._size)
-        if not readable.poll(LOOK_SECONDS * 1000) and time.monotonic() - heard > self._idle_seconds:
-            raise too_slow(self._idle_seconds)

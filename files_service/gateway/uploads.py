@@ -27,7 +27,7 @@ async def put_blob(request: web.Request) -> web.StreamResponse:
         sink = await gateway.calls.run(open_sink, gateway.core, address)
         try:
             await let_send(request)
-            await _receive(request, sink, size)
+            await gateway.unless_given_up(_receive(request, sink, size))
             info = await gateway.transfers.run(complete, sink)
         except BaseException:
             await gateway.transfers.run(sink.abort)

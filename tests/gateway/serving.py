@@ -7,7 +7,8 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,10 +17,12 @@ from urllib.parse import urlsplit
 from files_service.core import Core
 from files_service.gateway.limits import Limits
 from files_service.gateway.server import GatewayServer
+from files_service.gateway.state import GATEWAY, Gateway
 from tests.cores import SECRETS
 
 RPC_TOKEN = SECRETS["FILES_RPC_TOKEN"]
 STOP_SECONDS = 10
+WAIT_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -91,14 +94,26 @@ class Served:
         """Send these bytes and return all that comes until the server closes."""
         with self.connect() as connection:
             connection.sendall(data)
-            connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+    @property
+    def state(self) -> Gateway:
+        """What the handlers share."""
+        return self.server._app[GATEWAY]
 
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> None:
         """Stop it as a signal would; returns when it has stopped."""
         if not self.stopped.is_set():
             asyncio.run_coroutine_threadsafe(self.server.stop(timeout_seconds), self.loop).result(30)
             self.stopped.set()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Return once the condition holds; fail when it does not within a long time."""
+    end = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
 
 
 @contextmanager
@@ -116,7 +131,16 @@ def serving(core: Core, limits: Limits | None = None) -> Iterator[Served]:
         finally:
             served.stop()
     finally:
+        asyncio.run_coroutine_threadsafe(_end_tasks(), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(30)
         loop.close()
         core.close()
+
+
+async def _end_tasks() -> None:
+    """What ``asyncio.run`` does at its end."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)

@@ -1,0 +1,308 @@
+"""``GET`` and ``HEAD /blobs/{key}``: which bytes, under which name, and who gets none."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from files_service.gateway.limits import Limits
+from tests.cores import call, processed_file, sqlite_core
+from tests.gateway.serving import Reply, Served, serving, wait_until
+
+CONTENT = bytes(range(256)) * 40
+SIZE = len(CONTENT)
+TAG = f'"{hashlib.sha256(CONTENT).hexdigest()}"'
+
+
+@pytest.fixture(params=["gateway", "memory_gateway"])
+def served(request: pytest.FixtureRequest) -> Served:
+    """A store whose bytes are files, and one whose bytes are not."""
+    found: Served = request.getfixturevalue(request.param)
+    return found
+
+
+def url_of(served: Served, record: Any, **params: Any) -> str:
+    [url] = served.result("files.download", file_id=record["file_id"], **params)["urls"]
+    return str(url)
+
+
+@pytest.fixture
+def url(served: Served) -> str:
+    return url_of(served, processed_file(served.core, CONTENT))
+
+
+def test_the_bytes_come_back_whole(served: Served, url: str) -> None:
+    reply = served.request("GET", url)
+    assert (reply.status, reply.body) == (200, CONTENT)
+    assert reply.headers["Content-Length"] == str(SIZE)
+    assert reply.headers["ETag"] == TAG
+    assert reply.headers["Accept-Ranges"] == "bytes"
+    assert reply.headers["Cache-Control"].startswith("private")
+    assert reply.headers["Last-Modified"].endswith("GMT")
+
+
+def test_head_says_what_get_would_and_sends_nothing(served: Served, url: str) -> None:
+    got, asked = served.request("GET", url), served.request("HEAD", url)
+    assert (asked.status, asked.body) == (200, b"")
+    for name in ("Content-Length", "ETag", "Content-Type", "Last-Modified", "Content-Disposition"):
+        assert asked.headers[name] == got.headers[name]
+
+
+def test_a_large_file_comes_back_identical(gateway: Served) -> None:
+    content = os.urandom(9_000_001)
+    url = url_of(gateway, processed_file(gateway.core, content))
+    assert gateway.request("GET", url).body == content
+    assert gateway.request("GET", url, headers={"Range": "bytes=4000000-8999999"}).body == content[4_000_000:9_000_000]
+
+
+def test_an_empty_file_is_empty(served: Served) -> None:
+    url = url_of(served, processed_file(served.core, b""))
+    reply = served.request("GET", url)
+    assert (reply.status, reply.body, reply.headers["Content-Length"]) == (200, b"", "0")
+    assert served.request("GET", url, headers={"Range": "bytes=0-"}).status == 416
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "start", "end"),
+    [
+        ("bytes=0-0", 206, 0, 1),
+        ("bytes=0-", 206, 0, SIZE),
+        ("bytes=5-9", 206, 5, 10),
+        ("bytes=-1", 206, SIZE - 1, SIZE),
+        (f"bytes=-{SIZE + 1}", 206, 0, SIZE),
+        (f"bytes={SIZE - 1}-", 206, SIZE - 1, SIZE),
+        (f"bytes=10-{10**30}", 206, 10, SIZE),
+        ("BYTES=1-2", 206, 1, 3),
+        (f"bytes={SIZE}-", 416, 0, 0),
+        (f"bytes={10**30}-", 416, 0, 0),
+        ("bytes=-0", 416, 0, 0),
+        ("bytes=5-4", 200, 0, SIZE),
+        ("bytes=-", 200, 0, SIZE),
+        ("bytes=a-b", 200, 0, SIZE),
+        ("lines=1-2", 200, 0, SIZE),
+        ("bytes=1-2,4-5", 200, 0, SIZE),
+        ("bytes=\u00b2-\u00b3", 200, 0, SIZE),
+    ],
+)
+def test_a_range_is_served_or_refused_or_not_one(
+    served: Served, wanted: str, status: int, start: int, end: int
+) -> None:
+    url = url_of(served, processed_file(served.core, CONTENT))
+    reply = served.request("GET", url, headers={"Range": wanted})
+    assert reply.status == status
+    if status == 416:
+        assert (reply.code, reply.fields) == ("bad_request", ["Range"])
+        assert reply.headers["Content-Range"] == f"bytes */{SIZE}"
+        return
+    assert reply.body == CONTENT[start:end]
+    assert reply.headers["Content-Range"] == (f"bytes {start}-{end - 1}/{SIZE}" if status == 206 else None)
+    assert served.request("HEAD", url, headers={"Range": wanted}).status == 200
+
+
+EARLY = formatdate(0, usegmt=True)
+LATE = formatdate(4_000_000_000, usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"If-None-Match": TAG}, 304),
+        ({"If-None-Match": f"W/{TAG}"}, 304),
+        ({"If-None-Match": "*"}, 304),
+        ({"If-None-Match": f'"other", {TAG}'}, 304),
+        ({"If-None-Match": '"other"'}, 200),
+        ({"If-None-Match": '"other"', "If-Modified-Since": LATE}, 200),
+        ({"If-None-Match": TAG, "Range": "bytes=0-0"}, 304),
+        ({"If-Modified-Since": LATE}, 304),
+        ({"If-Modified-Since": EARLY}, 200),
+        ({"If-Modified-Since": "yesterday"}, 200),
+        ({"If-Match": TAG}, 200),
+        ({"If-Match": "*"}, 200),
+        ({"If-Match": '"other"'}, 412),
+        ({"If-Match": f"W/{TAG}"}, 412),
+        ({"If-Match": TAG, "If-Unmodified-Since": EARLY}, 200),
+        ({"If-Unmodified-Since": EARLY}, 412),
+        ({"If-Unmodified-Since": LATE}, 200),
+        ({"If-Range": TAG, "Range": "bytes=0-0"}, 206),
+        ({"If-Range": f"W/{TAG}", "Range": "bytes=0-0"}, 200),
+        ({"If-Range": '"other"', "Range": "bytes=0-0"}, 200),
+        ({"If-Range": EARLY, "Range": "bytes=0-0"}, 200),
+        ({"If-Range": "nonsense", "Range": "bytes=0-0"}, 200),
+    ],
+)
+def test_conditions_are_weighed_as_rfc_9110_says(served: Served, headers: dict[str, str], status: int) -> None:
+    reply = served.request("GET", url_of(served, processed_file(served.core, CONTENT)), headers=headers)
+    assert reply.status == status
+    if status == 304:
+        assert (reply.body, reply.headers["ETag"], reply.headers["Content-Type"]) == (b"", TAG, None)
+    if status == 412:
+        assert reply.code == "conflict"
+
+
+def test_a_range_may_be_asked_of_the_very_file_that_was_seen(served: Served, url: str) -> None:
+    seen = served.request("HEAD", url).headers["Last-Modified"]
+    reply = served.request("GET", url, headers={"If-Range": seen, "Range": "bytes=0-0"})
+    assert reply.status == 206
+
+
+class TestNames:
+    """Whatever a file is called, the header is one line and the name no path."""
+
+    NAMES = (
+        "clip.mp4",
+        "Übung 1 – Schluß 🎬.mov",
+        'a"b\\c;d=e.txt',
+        "../../etc/passwd",
+        "..\\..\\boot.ini",
+        "tab\there.txt",
+        "line\nbreak\r\nX-Evil: 1.txt",
+        "gpj.\u202eexe",
+        "文件.pdf",
+        "%00%2e%2e.txt",
+        " . ",
+        "x" * 255,
+    )
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_a_name_comes_back_as_a_file_name(self, served: Served, name: str) -> None:
+        reply = served.call("files.upload", owner="ann", name=name, parts=[{"size": 1}])
+        if reply.status == 400:
+            assert reply.fields == ["name"]
+            return
+        record = processed_file(served.core, b"x", name=name)
+        got = served.request("GET", url_of(served, record, attachment=True))
+        assert got.status == 200
+        header = got.headers["Content-Disposition"]
+        assert header.startswith("attachment; filename=")
+        assert header.isascii()
+        assert header.isprintable()
+        assert "/" not in header.replace("%2F", "")
+        assert "X-Evil" not in got.headers
+
+
+def test_a_file_shown_has_its_name_and_cannot_run_in_our_origin(served: Served) -> None:
+    page = b"<script>alert(1)</script>"
+    record = call(
+        served.core,
+        "files.upload",
+        owner="ann",
+        name="x.html",
+        parts=[{"size": len(page), "content_type": "text/html"}],
+    )
+    served.core.blobs.put(record["parts"][0]["key"], [page], content_type="text/html", now=1)
+    call(served.core, "files.finish", file_id=record["file_id"], part_id="p0")
+    call(served.core, "files.process", file_id=record["file_id"])
+    reply = served.request("GET", url_of(served, record))
+    assert reply.headers["Content-Type"] == "text/html"
+    assert reply.headers["Content-Disposition"] == 'inline; filename="x.html"'
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in reply.headers["Content-Security-Policy"].split(";")[0]
+    assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
+
+
+class TestWhoMayRead:
+    """A signature, or a file that is public now."""
+
+    def refused(self, reply: Reply) -> bool:
+        return (reply.status, reply.code, reply.fields) == (403, "forbidden", ["signature"])
+
+    def test_only_a_public_file_is_served_without_a_signature(self, served: Served) -> None:
+        record = processed_file(served.core, CONTENT)
+        plain = url_of(served, record).partition("?")[0]
+        for access, readable in (("private", False), ("shared", False), ("unlisted", False), ("public", True)):
+            served.result("files.access", file_ids=[record["file_id"]], access=access)
+            reply = served.request("GET", plain)
+            assert (reply.status == 200) == readable
+            assert readable or self.refused(reply)
+        assert reply.headers["Cache-Control"].startswith("public")
+        served.result("files.access", file_ids=[record["file_id"]], access="private")
+        assert self.refused(served.request("GET", plain))
+
+    def test_a_public_file_has_a_plain_address(self, served: Served) -> None:
+        record = processed_file(served.core, CONTENT, access="public")
+        url = url_of(served, record)
+        assert "?" not in url
+        assert served.request("GET", url).body == CONTENT
+
+    def test_a_file_that_does_not_exist_looks_like_one_that_is_private(self, served: Served) -> None:
+        private = url_of(served, processed_file(served.core)).partition("?")[0]
+        missing = private.replace(private[-5:-3], "ZZ")
+        one, other = served.request("GET", private), served.request("GET", missing)
+        assert self.refused(one)
+        assert one.error == other.error
+
+    def test_a_removed_file_is_gone_also_for_a_signature(self, served: Served) -> None:
+        record = processed_file(served.core, CONTENT)
+        url = url_of(served, record)
+        served.result("files.remove", file_id=record["file_id"])
+        reply = served.request("GET", url)
+        assert (reply.status, reply.code) == (410, "gone")
+        assert self.refused(served.request("GET", url.partition("?")[0]))
+
+    def test_a_wrong_signature_is_refused_even_for_a_public_file(self, served: Served) -> None:
+        record = processed_file(served.core, CONTENT, access="public")
+        assert self.refused(served.request("GET", url_of(served, record) + "?signature=0"))
+
+    def test_an_altered_name_is_refused(self, served: Served) -> None:
+        url = url_of(served, processed_file(served.core, name="good.txt"), attachment=True)
+        assert served.request("GET", url).status == 200
+        assert self.refused(served.request("GET", url.replace("good.txt", "evil.exe")))
+
+    def test_an_expired_url_is_refused(self, served: Served) -> None:
+        key = processed_file(served.core)["parts"][0]["key"]
+        now = served.core.clock()
+        signed = served.core.blobs.sign("GET", key, expires_at=now - 1)  # type: ignore[attr-defined]
+        assert self.refused(served.request("GET", signed.url))
+
+    def test_a_url_for_reading_does_not_write(self, served: Served, url: str) -> None:
+        assert self.refused(served.request("PUT", url, CONTENT))
+
+    def test_a_url_for_head_does_not_read(self, served: Served) -> None:
+        key = processed_file(served.core)["parts"][0]["key"]
+        later = served.core.clock() + 60_000
+        signed = served.core.blobs.sign("HEAD", key, expires_at=later)  # type: ignore[attr-defined]
+        assert served.request("HEAD", signed.url).status == 200
+        assert self.refused(served.request("GET", signed.url))
+
+
+def test_bytes_that_vanished_are_not_found(served: Served) -> None:
+    record = processed_file(served.core, CONTENT)
+    url = url_of(served, record)
+    served.core.blobs.delete(record["parts"][0]["key"])
+    reply = served.request("GET", url)
+    assert (reply.status, reply.code) == (404, "not_found")
+
+
+def test_downloads_beyond_the_limit_are_told_to_come_again(tmp_path: Path) -> None:
+    with serving(sqlite_core(tmp_path), Limits(downloads=1)) as served:
+        url = url_of(served, processed_file(served.core, os.urandom(64_000_000)))
+        target = url.partition(f":{served.core.settings.http_port}")[2]
+        with served.connect() as slow:
+            slow.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert slow.recv(10)
+            reply = served.request("GET", url)
+            assert (reply.status, reply.code, reply.headers["Retry-After"]) == (503, "service_unavailable", "1")
+        wait_until(lambda: served.state.in_flight == 0)
+        assert served.request("HEAD", url).status == 200
+
+
+def test_a_stopping_gateway_sends_what_has_begun(tmp_path: Path) -> None:
+    content = os.urandom(64_000_000)
+    with serving(sqlite_core(tmp_path)) as served, served.connect() as connection:
+        url = url_of(served, processed_file(served.core, content))
+        target = url.partition(f":{served.core.settings.http_port}")[2]
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        received = bytearray(connection.recv(1))
+        stopping = threading.Thread(target=served.stop)
+        stopping.start()
+        wait_until(lambda: served.state.stopping)
+        while piece := connection.recv(1_000_000):
+            received += piece
+        stopping.join(30)
+    assert received.endswith(content)
