@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
@@ -144,8 +145,8 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     host, _, port = ours.pop("http").rpartition(":")
     ours["http_host"], ours["http_port"] = host.strip("[]"), int(port)
     ours["data_dir"] = data_dir
-    ours["metadata_url"] = ours["metadata_url"] or f"sqlite:///{data_dir / 'files.db'}"
-    ours["blobs_url"] = ours["blobs_url"] or f"file://{data_dir / 'blobs'}"
+    ours["metadata_url"] = ours["metadata_url"] or f"sqlite:///{quote(str(data_dir / 'files.db'))}"
+    ours["blobs_url"] = ours["blobs_url"] or f"file://{quote(str(data_dir / 'blobs'))}"
     ours["public_url"] = (ours["public_url"] or f"http://{host}:{port}").rstrip("/")
     ours["allowed_content_types"] = tuple(ours["allowed_content_types"])
     for name in ("rpc_token", "jwt_secret", "signing_key"):
