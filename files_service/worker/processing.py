@@ -11,6 +11,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import replace
+from threading import Lock
 
 from files_service.actions.process import run_processing
 from files_service.core import Core
@@ -78,6 +79,7 @@ class Processor:
         self._look_at_failed_at = 0
         self._outages = 0
         self._paused_until = 0
+        self._counting = Lock()
 
     @property
     def in_flight(self) -> int:
@@ -135,8 +137,11 @@ class Processor:
             self._retries.begin(record.file_id, record.error.attempts, now=now)
 
     def _oldest_uploaded(self, now: int) -> list[str]:
-        """The oldest files that do not rest. Where all on many pages do, the next step goes on behind them."""
-        if self._found_uploaded:
+        """The oldest files that do not rest.
+
+        Where all on many pages do, or the last ones failed by no fault of theirs, the next step goes on behind them.
+        """
+        if self._found_uploaded and not self._outages:
             self._uploaded.begin_again()
         found: list[str] = []
         for _ in range(MAX_PAGES):
@@ -153,7 +158,7 @@ class Processor:
         core = self._core
         try:
             record = core.metadata.get(file_id)
-            if record.status is FileStatus.FAILED and not is_retried(record, core.settings.max_attempts):
+            if not self._is_waiting(record):
                 return
             record = run_processing(core, record, force=False, abandoned=self._stopped)
         except (RecordNotFound, IllegalTransition, TooManyAttempts):
@@ -172,11 +177,18 @@ class Processor:
         else:
             self._outages = 0
             self._rests.forget(file_id)
-            self.totals[record.status.value] += 1
+            with self._counting:
+                self.totals[record.status.value] += 1
             self._retries.forget(file_id)
             if is_retried(record, core.settings.max_attempts):
                 assert record.error is not None
                 self._retries.begin(file_id, record.error.attempts, now=core.clock())
+
+    def _is_waiting(self, record: FileRecord) -> bool:
+        """Whether there is still something to do: between a look at the index and now, others were at it."""
+        if record.status is FileStatus.FAILED:
+            return is_retried(record, self._core.settings.max_attempts)
+        return record.status in (FileStatus.UPLOADED, FileStatus.PROCESSING)
 
     def _let_rest(self, file_id: str) -> None:
         self._rests.begin(file_id, self._rests.tries(file_id) + 1, now=self._core.clock())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 
@@ -11,7 +12,9 @@ from files_service.worker.loop import Loop
 from files_service.worker.processing import Processor
 from files_service.worker.relay import Relay
 from files_service.worker.sweeper import Sweeper
-from storage_adapters import Change
+from storage_adapters import Change, StorageError
+
+logger = logging.getLogger(__name__)
 
 UNTIL_WOKEN_SECONDS = 3_600.0
 
@@ -61,10 +64,14 @@ class Worker:
         self._stopping.set()
         for loop in self.loops:
             loop.wake()
-        ended = [loop.join(deadline - time.monotonic()) for loop in self.loops]
-        self.relay.give_up()
-        self.sweeper.give_up()
-        return all(ended)
+        ended = {loop: loop.join(deadline - time.monotonic()) for loop in self.loops}
+        for loop, give_up in ((self._relaying, self.relay.give_up), (self._sweeping, self.sweeper.give_up)):
+            try:
+                if ended[loop]:
+                    give_up()
+            except StorageError as error:
+                logger.warning("a lease was left to run out", extra={"loop": loop.name, "error": str(error)})
+        return all(ended.values())
 
     def _work(self) -> float:
         if not self.processor.work():

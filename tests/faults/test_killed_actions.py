@@ -14,10 +14,11 @@ import pytest
 
 from files_service.errors import Busy
 from storage_adapters import Change, FileRecord
+from tests.clocks import Clock
 from tests.cores import processed_file
 from tests.faults.killing import Fuse, Run, run_and_kill
 from tests.faults.scenes import SCENES, Scene
-from tests.faults.world import Clock, World, assert_announced, assert_nothing_left, assert_sound, opened
+from tests.faults.world import World, assert_announced, assert_nothing_left, assert_sound, opened
 
 MOST_POINTS = 1_000
 

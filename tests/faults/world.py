@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,39 +26,12 @@ from storage_adapters import (
     SupportsChanges,
     Tombstone,
 )
+from tests.clocks import Clock, Patience
 from tests.contract.consistency import assert_consistent
 from tests.cores import sqlite_core
 
-START = 1_700_000_000_000
-SECOND = 1_000
-DAY = 86_400 * SECOND
+DAY = 86_400_000
 ROUNDS = 200
-
-
-@dataclass
-class Clock:
-    """Time that passes when it is told to."""
-
-    now: int = START
-
-    def __call__(self) -> int:
-        return self.now
-
-    def pass_seconds(self, seconds: float) -> None:
-        self.now += int(seconds * SECOND)
-
-
-class Patience(threading.Event):
-    """Waiting takes no time but the clock's."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    def wait(self, timeout: float | None = None) -> bool:
-        assert timeout is not None
-        self._clock.pass_seconds(timeout)
-        return self.is_set()
 
 
 @dataclass

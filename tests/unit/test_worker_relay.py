@@ -1,0 +1,224 @@
+"""The relay: every change announced, in order, under an id that stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from files_service.core import Core
+from files_service.errors import NotSupported, ServiceUnavailable
+from files_service.worker import relay as relaying
+from files_service.worker.relay import Relay
+from storage_adapters import Change, MetadataStore, SupportsChanges
+from tests.clocks import Clock
+from tests.cores import call, processed_file, uploaded_file
+from tests.publishers import Collector
+
+
+def feed(core: Core) -> SupportsChanges:
+    assert isinstance(core.metadata, SupportsChanges)
+    return core.metadata
+
+
+def expected_ids(core: Core) -> list[str]:
+    changes = feed(core).changes(after="", limit=10_000)
+    return [f"{change.file_id}:{change.revision}" for change in changes if change.event is not None]
+
+
+def relay(core: Core, publisher: Collector, holder: str = "one") -> Relay:
+    return Relay(core, publisher, holder=holder)
+
+
+def test_changes_become_events_in_their_order(core: Core) -> None:
+    publisher = Collector()
+    record = processed_file(core)
+    call(core, "files.remove", file_id=record["file_id"])
+    relay(core, publisher).step()
+    assert publisher.names == ["created", "uploaded", "processed", "removed"]
+    assert publisher.ids == expected_ids(core)
+
+
+def test_an_event_tells_what_happened_to_which_record_and_no_secret(core: Core) -> None:
+    publisher = Collector()
+    record = uploaded_file(core, request_id="secret", post_action={"update": {"alias": "secret"}})
+    relay(core, publisher).step()
+    created, uploaded = publisher.events
+    assert uploaded.event_id == f"{record['file_id']}:{record['revision']}"
+    assert uploaded.payload["event"] == "uploaded"
+    assert uploaded.payload["event_id"] == uploaded.event_id
+    assert uploaded.payload["changed_at"] >= created.payload["changed_at"] > 0
+    assert uploaded.payload["status"] == "uploaded"
+    assert not {"request_id", "post_action"} & uploaded.payload.keys()
+
+
+def test_a_change_that_is_nobodys_business_is_passed_over(core: Core) -> None:
+    publisher = Collector()
+    processed_file(core)
+    relay(core, publisher).step()
+    assert len(publisher.events) == 3
+    assert len(feed(core).changes(after="", limit=100)) == 4
+    assert feed(core).checkpoint("relay") == feed(core).last_sequence()
+
+
+def test_the_next_relay_goes_on_where_the_last_one_ended(core: Core) -> None:
+    publisher = Collector()
+    uploaded_file(core)
+    first = relay(core, publisher)
+    first.step()
+    first.give_up()
+    uploaded_file(core)
+    relay(core, publisher, "two").step()
+    assert publisher.names == ["created", "uploaded"] * 2
+
+
+def test_a_publisher_that_fails_loses_and_reorders_nothing(core: Core) -> None:
+    publisher = Collector()
+    for _ in range(5):
+        uploaded_file(core)
+    one = relay(core, publisher)
+    for _ in range(4):
+        publisher.failures = 1
+        with pytest.raises(ServiceUnavailable):
+            one.step()
+    one.step()
+    assert publisher.names == ["created", "uploaded"] * 5
+    assert publisher.ids == expected_ids(core)
+
+
+def test_what_was_published_before_a_failure_is_not_published_again(core: Core) -> None:
+    publisher = Collector()
+    uploaded_file(core)
+    one = relay(core, publisher)
+    publish = publisher.publish
+
+    def once(event: str, payload: dict[str, object], *, event_id: str) -> None:
+        publisher.broken = bool(publisher.events)
+        publish(event, payload, event_id=event_id)
+
+    publisher.publish = once  # type: ignore[method-assign]
+    with pytest.raises(ServiceUnavailable):
+        one.step()
+    publisher.publish = publish  # type: ignore[method-assign]
+    publisher.broken = False
+    one.step()
+    assert [each.event_id for each in publisher.events] == expected_ids(core)
+
+
+def test_one_relay_at_a_time(core: Core) -> None:
+    publisher = Collector()
+    uploaded_file(core)
+    one, two = relay(core, publisher, "one"), relay(core, publisher, "two")
+    one.step()
+    assert two.step() == relaying.ELSEWHERE_SECONDS
+    uploaded_file(core)
+    two.step()
+    assert len(publisher.events) == 2
+    one.give_up()
+    two.step()
+    assert publisher.names == ["created", "uploaded"] * 2
+
+
+def test_a_relay_that_died_is_replaced_when_its_lease_is_over(core: Core) -> None:
+    clock, publisher = Clock(), Collector()
+    core = replace(core, clock=clock)
+    uploaded_file(core)
+    relay(core, publisher, "dead").step()
+    uploaded_file(core)
+    two = relay(core, publisher, "two")
+    clock.pass_seconds(relaying.LEASE_SECONDS - 1)
+    two.step()
+    assert len(publisher.events) == 2
+    clock.pass_seconds(1)
+    two.step()
+    assert len(publisher.events) == 4
+
+
+def test_a_relay_that_was_overtaken_starts_again_from_the_checkpoint(core: Core) -> None:
+    clock, publisher = Clock(), Collector()
+    core = replace(core, clock=clock)
+    sleeper = relay(core, publisher, "sleeper")
+    uploaded_file(core)
+    sleeper.step()
+    clock.pass_seconds(2 * relaying.LEASE_SECONDS)
+    other = relay(core, publisher, "other")
+    uploaded_file(core)
+    other.step()
+    other.give_up()
+    # It has the lease again, and does not know that the feed went on without it.
+    sleeper.step()
+    uploaded_file(core)
+    sleeper.step()
+    assert publisher.ids == expected_ids(core)
+    assert feed(core).checkpoint("relay") == feed(core).last_sequence()
+
+
+def test_a_relay_whose_lease_is_lost_while_it_publishes_leaves_the_rest_to_the_other(core: Core) -> None:
+    clock, publisher = Clock(), Collector()
+    core = replace(core, clock=clock)
+    for _ in range(2):
+        uploaded_file(core)
+    two = relay(core, publisher, "two")
+
+    def pause(change: Change) -> None:
+        if len(publisher.events) == 1:
+            clock.pass_seconds(2 * relaying.LEASE_SECONDS)
+            two.step()
+
+    Relay(core, publisher, holder="one", on_change=pause).step()
+    assert publisher.ids == expected_ids(core)
+    assert len(publisher.events) <= 5
+    assert feed(core).checkpoint("relay") == feed(core).last_sequence()
+
+
+def test_a_relay_that_is_told_to_stop_ends_in_the_middle_of_a_batch(core: Core) -> None:
+    publisher = Collector()
+    for _ in range(3):
+        uploaded_file(core)
+    Relay(core, publisher, holder="one", stopped=lambda: len(publisher.events) == 2).step()
+    assert len(publisher.events) == 2
+    assert feed(core).checkpoint("relay") == feed(core).changes(after="", limit=2)[-1].sequence
+
+
+def test_the_feed_is_trimmed_behind_the_relay(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relaying, "TRIM_EVERY", 4)
+    publisher = Collector()
+    one = relay(core, publisher)
+    for _ in range(6):
+        uploaded_file(core)
+        one.step()
+    assert publisher.names == ["created", "uploaded"] * 6
+    assert len(feed(core).changes(after="", limit=100)) < 4
+
+
+def test_the_lag_says_how_much_is_waiting_and_how_long(core: Core) -> None:
+    clock, publisher = Clock(), Collector(broken=True)
+    core = replace(core, clock=clock)
+    uploaded_file(core)
+    clock.pass_seconds(3)
+    one = relay(core, publisher)
+    with pytest.raises(ServiceUnavailable):
+        one.step()
+    assert (one.lag_changes, one.lag_seconds) == (2, 3.0)
+    publisher.broken = False
+    one.step()
+    assert (one.lag_changes, one.lag_seconds, one.published) == (0, 0.0, 2)
+
+
+def test_an_idle_relay_looks_less_often_up_to_a_limit(core: Core) -> None:
+    one = relay(core, Collector())
+    waits = [one.step() for _ in range(6)]
+    assert waits == sorted(waits)
+    assert waits[-1] == relaying.LONGEST_IDLE_SECONDS
+    uploaded_file(core)
+    assert one.step() == 0
+    assert one.step() < relaying.LONGEST_IDLE_SECONDS
+
+
+def test_a_store_without_a_feed_is_refused(core: Core) -> None:
+    class Bare:
+        """Has no capability at all."""
+
+    bare: MetadataStore = Bare()  # type: ignore[assignment]
+    with pytest.raises(NotSupported):
+        relay(replace(core, metadata=bare), Collector())
