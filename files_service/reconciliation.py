@@ -37,6 +37,7 @@ from storage_adapters import (
     Tombstone,
 )
 
+BATCH = 100
 MAX_PAGES = 10
 
 
@@ -108,8 +109,9 @@ class Reconciliation:
             Stage.TEMPORARY: self._treat_temporary,
         }
 
-    def run(self, place: Place, *, limit: int) -> Place | None:
-        """Look at up to ``limit`` files from a place on; None when that was the rest of them."""
+    def run(self, place: Place) -> Place | None:
+        """Look at up to ``BATCH`` files from a place on; None when that was the rest of them."""
+        limit = BATCH
         for _ in range(MAX_PAGES):
             if place.stage is Stage.DELETED:
                 looked_at, after = self._clean_page(place.after, limit)

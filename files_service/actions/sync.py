@@ -17,8 +17,6 @@ from files_service.errors import Forbidden
 from files_service.reconciliation import START, Place, Reconciliation, Stage
 from storage_adapters import JSON, Position
 
-BATCH = 100
-
 
 class SyncParams(ParamsSchema):
     """Parameters of files.sync."""
@@ -46,7 +44,7 @@ def sync(params: Params, core: Core) -> JSON:
     if actor is not None and (owner is None or not may_act_for(owner, actor)):
         raise Forbidden("the actor may reconcile only its own files", {"owner": owner})
     run = Reconciliation(core, owner=owner, older_than_seconds=params["older_than_seconds"], dry_run=params["dry_run"])
-    place = run.run(_decode(params["cursor"]) if params["cursor"] else START, limit=BATCH)
+    place = run.run(_decode(params["cursor"]) if params["cursor"] else START)
     report = asdict(run.report)
     counts = {name: len(entries) for name, entries in report.items()}
     return {**report, "counts": counts, "dry_run": params["dry_run"], "next_cursor": _encode(place) if place else None}

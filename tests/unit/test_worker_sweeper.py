@@ -1,0 +1,197 @@
+"""The sweeper: files.sync to its end, one worker at a time, and early deletion of removed bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from files_service import reconciliation
+from files_service.core import Core
+from files_service.worker.right import Right
+from files_service.worker.sweeper import Sweeper
+from storage_adapters import JSON, BlobNotFound, StorageUnavailable, SupportsLeases
+from tests.clocks import Clock
+from tests.cores import call, memory_core, pending_file, processed_file, put_parts
+
+INTERVAL = 60
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def core(tmp_path: Path, clock: Clock) -> Iterator[Core]:
+    opened = memory_core(tmp_path, sweep_interval_seconds=INTERVAL)
+    yield replace(opened, clock=clock)
+    opened.close()
+
+
+def forgotten(core: Core, number: int = 1) -> list[JSON]:
+    """Uploads whose bytes are there, of which nobody ever told."""
+    records = [pending_file(core) for _ in range(number)]
+    for record in records:
+        put_parts(core, record, [b"content"])
+    return records
+
+
+def status(core: Core, record: JSON) -> str:
+    found: str = call(core, "files.info", file_id=record["file_id"])["status"]
+    return found
+
+
+def is_stored(core: Core, record: JSON) -> bool:
+    try:
+        core.blobs.head(record["parts"][0]["key"])
+    except BlobNotFound:
+        return False
+    return True
+
+
+def test_a_sweep_goes_on_until_there_is_no_more(core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciliation, "BATCH", 2)
+    records = forgotten(core, 7)
+    clock.pass_seconds(INTERVAL)
+    sweeper = Sweeper(core, holder="one")
+    assert sweeper.step() == INTERVAL
+    assert {status(core, record) for record in records} == {"uploaded"}
+    assert sweeper.totals["finished"] == 7
+
+
+def test_it_sweeps_once_in_an_interval(core: Core, clock: Clock) -> None:
+    sweeper = Sweeper(core, holder="one")
+    sweeper.step()
+    [record] = forgotten(core)
+    clock.pass_seconds(INTERVAL - 1)
+    assert sweeper.step() == 1
+    assert status(core, record) == "pending"
+    clock.pass_seconds(1)
+    sweeper.step()
+    assert status(core, record) == "uploaded"
+
+
+def test_several_workers_sweep_as_often_as_one(core: Core, clock: Clock) -> None:
+    one, two = Sweeper(core, holder="one"), Sweeper(core, holder="two")
+    one.step()
+    [record] = forgotten(core)
+    clock.pass_seconds(INTERVAL - 1)
+    two.step()
+    assert status(core, record) == "pending"
+
+
+def test_another_worker_sweeps_when_the_first_is_gone(core: Core, clock: Clock) -> None:
+    Sweeper(core, holder="dead").step()
+    [record] = forgotten(core)
+    two = Sweeper(core, holder="two")
+    for _ in range(8):
+        clock.pass_seconds(two.step())
+    assert status(core, record) == "uploaded"
+
+
+def test_a_sweeper_that_stops_hands_over_at_once(core: Core, clock: Clock) -> None:
+    one, two = Sweeper(core, holder="one"), Sweeper(core, holder="two")
+    one.step()
+    one.give_up()
+    [record] = forgotten(core)
+    clock.pass_seconds(INTERVAL)
+    two.step()
+    assert status(core, record) == "uploaded"
+
+
+def test_an_interrupted_sweep_goes_on_where_it_was(core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciliation, "BATCH", 2)
+    records = forgotten(core, 6)
+    clock.pass_seconds(INTERVAL)
+    limit = 0
+    sweeper = Sweeper(core, holder="one", stopped=lambda: sweeper.totals["finished"] >= limit)
+    for limit in (2, 4, 6):
+        sweeper.sweep()
+        assert [status(core, record) for record in records].count("uploaded") == limit
+
+
+def test_bytes_of_a_removed_file_go_at_once_and_once_more_when_no_address_can_bring_them_back(
+    core: Core, clock: Clock
+) -> None:
+    record = processed_file(core)
+    sweeper = Sweeper(core, holder="one")
+    call(core, "files.remove", file_id=record["file_id"])
+    sweeper.notice_removal(record["file_id"])
+    sweeper.step()
+    assert not is_stored(core, record)
+    put_parts(core, record, [b"late"])
+    clock.now = record["upload_expires_at"]
+    sweeper.step()
+    assert not is_stored(core, record)
+    assert core.metadata.unclean(now=clock() * 2, limit=10) == []
+
+
+def test_bytes_that_are_to_be_kept_are_kept(core: Core) -> None:
+    record = processed_file(core)
+    call(core, "files.remove", file_id=record["file_id"], soft=True)
+    sweeper = Sweeper(core, holder="one")
+    sweeper.notice_removal(record["file_id"])
+    sweeper.step()
+    assert is_stored(core, record)
+
+
+def test_a_notice_of_a_file_that_is_there_or_never_was_changes_nothing(core: Core) -> None:
+    record = processed_file(core)
+    sweeper = Sweeper(core, holder="one")
+    sweeper.notice_removal(record["file_id"])
+    sweeper.notice_removal("01HZZZZZZZZZZZZZZZZZZZZZZZ")
+    sweeper.step()
+    assert is_stored(core, record)
+
+
+def test_bytes_that_cannot_be_deleted_now_are_deleted_by_a_later_sweep(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = processed_file(core)
+    call(core, "files.remove", file_id=record["file_id"])
+    sweeper = Sweeper(core, holder="one")
+    sweeper.notice_removal(record["file_id"])
+
+    def refuse(key: str) -> None:
+        raise StorageUnavailable("read-only")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(core.blobs, "delete", refuse)
+        sweeper.step()
+        clock.now = record["upload_expires_at"]
+        sweeper.step()
+        assert sweeper.totals["errors"] == 1
+        assert is_stored(core, record)
+    clock.pass_seconds(INTERVAL)
+    sweeper.step()
+    assert not is_stored(core, record)
+
+
+def test_a_lease_is_renewed_seldom_and_never_believed_too_long(core: Core, clock: Clock) -> None:
+    right = Right(core, "job", holder="one", seconds=10)
+    assert right.held()
+    leases = core.metadata
+    assert isinstance(leases, SupportsLeases)
+    clock.pass_seconds(4)
+    assert right.held()
+    # The clock is set back: the lease now seems to last longer than it ever was.
+    clock.pass_seconds(-20)
+    assert right.held()
+    assert not leases.acquire_lease("job", holder="two", now=clock() + 9_999, until=clock() + 20_000)
+    assert leases.acquire_lease("job", holder="two", now=clock() + 10_000, until=clock() + 20_000)
+    clock.pass_seconds(10)
+    assert not right.held()
+    right.give_up()
+    assert not Right(core, "job", holder="three", seconds=10).held()
+
+
+def test_a_store_without_leases_has_one_process_which_may_do_everything(core: Core) -> None:
+    class Bare:
+        """Has no capability at all."""
+
+    right = Right(replace(core, metadata=Bare()), "job", holder="one", seconds=10)  # type: ignore[arg-type]
+    assert right.held()
+    right.give_up()
