@@ -19,6 +19,7 @@ import yaml
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z][A-Z0-9_]*)(?::(?P<default>[^}]*))?\}")
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):(?P<port>[0-9]{1,5})")
 
 
 class BadSettings(Exception):
@@ -61,6 +62,12 @@ def _number(description: str, default: int, low: int, high: int) -> fields.Integ
     )
 
 
+def _host_and_port(value: str) -> None:
+    match = _ADDRESS.fullmatch(value)
+    if match is None or int(match["port"]) > 65_535:
+        raise ValidationError("Must be host:port.")
+
+
 class SettingsSchema(Schema):
     """The keys under ``FILES``, with their defaults."""
 
@@ -75,9 +82,12 @@ class SettingsSchema(Schema):
     http = _text(
         "Address the gateway listens on, `host:port`.",
         "127.0.0.1:8080",
-        validate=validate.Regexp(r"^(\[[0-9A-Fa-f:.]+\]|[^:\s]+):\d{1,5}$", error="Must be host:port."),
+        validate=lambda value: _host_and_port(value),
     )
-    public_url = _text("Base of the URLs handed out; empty: `http://<http>`.")
+    public_url = _text(
+        "Base of the URLs handed out; empty: `http://<http>`.",
+        validate=validate.Regexp(r"(https?://[^\s/?#]+[^\s?#]*)?\Z", error="Must begin with http:// or https://."),
+    )
     rpc_token = _text("Secret of callers of `/rpc`; empty: generated into the data folder.")
     jwt_secret = _text("Secret that signs the tokens of end users; empty: generated into the data folder.")
     signing_key = _text("Secret that signs local blob URLs; empty: generated into the data folder.")
@@ -104,7 +114,7 @@ def read_config(path: str | Path | None = None, environ: Mapping[str, str] | Non
     try:
         text = Path(path).read_text() if path else (files("files_service") / "config.yaml").read_text()
         document = yaml.safe_load(text)
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BadSettings(f"cannot read the settings: {error}") from error
     if not isinstance(document, dict):
         raise BadSettings("the settings are not a mapping")
@@ -112,11 +122,11 @@ def read_config(path: str | Path | None = None, environ: Mapping[str, str] | Non
     return filled
 
 
-def _fill_in(value: Any, environ: Mapping[str, str]) -> Any:
+def _fill_in(value: Any, environ: Mapping[str, str], *, ours: bool = False) -> Any:
     if isinstance(value, dict):
-        return {key: _fill_in(each, environ) for key, each in value.items()}
+        return {key: _fill_in(each, environ, ours=ours or key == "FILES") for key, each in value.items()}
     if isinstance(value, list):
-        return [_fill_in(each, environ) for each in value]
+        return [_fill_in(each, environ, ours=ours) for each in value]
     if not isinstance(value, str) or "${" not in value:
         return value
 
@@ -127,8 +137,8 @@ def _fill_in(value: Any, environ: Mapping[str, str]) -> Any:
         return environ.get(name, default or "")
 
     filled = _VARIABLE.sub(replace, value)
-    # A whole value that became a number is one: max_workers is no text.
-    return int(filled) if _VARIABLE.fullmatch(value) and filled.isdecimal() else filled
+    # A whole value that became a number is one: nameko does not take max_workers as text. Our schema knows by itself.
+    return int(filled) if not ours and _VARIABLE.fullmatch(value) and filled.isdecimal() else filled
 
 
 def load_settings(config: Mapping[str, Any]) -> Settings:

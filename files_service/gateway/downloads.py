@@ -12,6 +12,7 @@ from aiohttp import web
 
 from files_service.core import Core
 from files_service.domain.access import readable_without_signature
+from files_service.domain.filenames import save_as
 from files_service.errors import Conflict, Forbidden, Gone, NotFound, storage_errors_as_files_errors
 from files_service.gateway.blobs import Address, address_of, granted, load_part
 from files_service.gateway.conditions import Answer, Representation, evaluate
@@ -93,7 +94,7 @@ def _unsigned() -> Forbidden:
 def _headers(found: Found, grant: Grant | None) -> dict[str, str]:
     record, part = found.record, found.part
     whole = part is record.parts[0] and part.content_type == UNKNOWN_TYPE
-    kind, name = ("attachment", grant.filename) if grant and grant.filename else ("inline", record.name)
+    kind, name = ("attachment", grant.filename) if grant and grant.filename else ("inline", save_as(record, part))
     return {
         "Content-Type": record.content_type if whole else part.content_type,
         "ETag": found.representation.etag,
