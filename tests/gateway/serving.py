@@ -108,6 +108,14 @@ class Served:
             self.stopped.set()
 
 
+def free_port() -> int:
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 def wait_until(condition: Callable[[], bool]) -> None:
     """Return once the condition holds; fail when it does not within a long time."""
     end = time.monotonic() + WAIT_SECONDS
@@ -117,14 +125,14 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def serving(core: Core, limits: Limits | None = None) -> Iterator[Served]:
+def serving(core: Core, limits: Limits | None = None, port: int = 0) -> Iterator[Served]:
     """Serve the core for as long as the block runs, and close it."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="gateway")
     thread.start()
     try:
         server = GatewayServer(core, limits=limits)
-        port = asyncio.run_coroutine_threadsafe(server.start("127.0.0.1", 0), loop).result(30)
+        port = asyncio.run_coroutine_threadsafe(server.start("127.0.0.1", port), loop).result(30)
         served = Served(core, port, server, loop)
         try:
             yield served

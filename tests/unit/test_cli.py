@@ -1,0 +1,209 @@
+"""The command line: what it makes of its arguments, and failures that say what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from files_service.cli import cli
+from files_service.cli.call import parse_params
+from files_service.gateway.identity import owner_of_token
+from files_service.worker.events import LogPublisher
+from files_service.worker.run import Worker
+from tests.cores import SECRETS, sqlite_core
+from tests.gateway.serving import Served, free_port, serving
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """An environment in which no gateway runs."""
+    return {"FILES_DATA_DIR": str(tmp_path), "FILES_HTTP": "127.0.0.1:9", "AMQP_URI": "", **SECRETS}
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """A gateway and a worker."""
+    port = free_port()
+    core = sqlite_core(tmp_path, public_url=f"http://127.0.0.1:{port}")
+    worker = Worker(core, LogPublisher())
+    with serving(core, port=port) as found:
+        worker.start()
+        yield found
+        worker.stop(10)
+
+
+def run(environ: Mapping[str, str], *arguments: str) -> Result:
+    return CliRunner(env=dict(environ)).invoke(cli, arguments)
+
+
+def at(served: Served, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a client of this gateway."""
+    return {**environ, "FILES_HTTP": f"127.0.0.1:{served.port}"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "params"),
+    [
+        (["owner=ann"], {"owner": "ann"}),
+        (["owner=42"], {"owner": "42"}),
+        (["owner=true"], {"owner": "true"}),
+        (['owner="42"'], {"owner": "42"}),
+        (["owner=null"], {"owner": None}),
+        (["owner="], {"owner": ""}),
+        (["owner=a=b"], {"owner": "a=b"}),
+        (["limit=5"], {"limit": 5}),
+        (["with_total=true"], {"with_total": True}),
+        (['filter={"size": {"gt": 1}}'], {"filter": {"size": {"gt": 1}}}),
+        (["unknown=1"], {"unknown": 1}),
+        (["limit=1", "limit=2"], {"limit": 2}),
+    ],
+)
+def test_a_value_is_json_where_it_is_json_else_text(texts: list[str], params: dict[str, Any]) -> None:
+    assert parse_params("files.list", tuple(texts)) == params
+
+
+def test_values_may_come_from_files(tmp_path: Path) -> None:
+    (tmp_path / "all.json").write_text('{"owner": "ann", "limit": 1}')
+    (tmp_path / "tags.json").write_text('["a"]')
+    texts = (f"@{tmp_path}/all.json", f"tags=@{tmp_path}/tags.json", "limit=2")
+    assert parse_params("files.list", texts) == {"owner": "ann", "limit": 2, "tags": ["a"]}
+
+
+@pytest.mark.parametrize("text", ["owner", "=x", "", "@missing.json", "owner=@missing.json"])
+def test_what_is_no_parameter_is_a_usage_error(text: str) -> None:
+    with pytest.raises(click.UsageError):
+        parse_params("files.list", (text,))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ_changes", "status", "said"),
+    [
+        (["call", "files.inf"], {}, 2, "did you mean files.info?"),
+        (["call", "files.count", "owner"], {}, 2, "neither NAME=VALUE nor @FILE"),
+        (["call", "files.count"], {}, 1, "files up"),
+        (["call", "files.count"], {"FILES_HTTP": "nonsense"}, 1, "FILES.http: Must be host:port."),
+        (["call", "files.count"], {"FILES_RPC_TOKEN": "short"}, 1, "FILES.rpc_token"),
+        (["gateway"], {"FILES_METADATA_URL": "sqlit:///x"}, 1, "did you mean sqlite://?"),
+        (["gateway"], {"FILES_METADATA_URL": "sqlite:////proc/nope/x.db"}, 1, "files doctor"),
+        (["gateway"], {"FILES_HTTP": "256.256.256.256:80"}, 1, "Correct FILES_HTTP"),
+        (["worker"], {"FILES_BLOBS_URL": "nope://x"}, 1, "Correct FILES_METADATA_URL or FILES_BLOBS_URL"),
+        (["rpc"], {}, 1, "AMQP_URI is not set"),
+        (["rpc", "--until-process-ends", "1"], {}, 1, "is gone"),
+        (["--config", "/nowhere.yaml", "up"], {}, 1, "cannot read the settings"),
+        (["token", "x" * 79], {}, 1, "1 to 78 characters"),
+        (["token", "ann", "--ttl-seconds", "0"], {}, 2, "--ttl-seconds"),
+        (["put", "/nowhere"], {}, 2, "does not exist"),
+        (["nope"], {}, 2, "No such command"),
+    ],
+)
+def test_a_failure_says_what_to_do_and_shows_no_traceback(
+    environ: dict[str, str], arguments: list[str], environ_changes: dict[str, str], status: int, said: str
+) -> None:
+    if "--until-process-ends" in arguments and os.getppid() == 1:
+        arguments[-1] = "2"
+    result = run({**environ, **environ_changes}, *arguments)
+    assert result.exit_code == status, result.output
+    assert said in result.output
+    assert "Traceback" not in result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+def test_a_port_in_use_is_named(served: Served, environ: dict[str, str]) -> None:
+    for command in ("gateway", "up"):
+        result = run(at(served, {**environ, "FILES_DATA_DIR": environ["FILES_DATA_DIR"] + "/other"}), command)
+        assert (result.exit_code, isinstance(result.exception, SystemExit)) == (1, True)
+        assert f"127.0.0.1:{served.port} is taken" in result.output
+
+
+def test_a_call_prints_the_result_as_json(served: Served, environ: dict[str, str]) -> None:
+    result = run(at(served, environ), "call", "files.count", "owner=ann")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["total"] == 0
+
+
+def test_an_error_is_shown_with_code_and_fields(served: Served, environ: dict[str, str]) -> None:
+    result = run(at(served, environ), "call", "files.info", "file_id=x", "nope=1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: bad_request: ")
+    assert "  file_id: " in result.stderr
+    assert "  nope: " in result.stderr
+
+
+def test_something_else_that_answers_is_told_from_the_service(served: Served, environ: dict[str, str]) -> None:
+    result = run({**environ, "FILES_PUBLIC_URL": f"http://127.0.0.1:{served.port}/elsewhere"}, "call", "files.count")
+    assert result.exit_code == 1
+    assert "not_found" in result.output
+
+
+@pytest.mark.parametrize("size", [0, 5, 3_000_000])
+def test_a_file_is_put_in_one_go(served: Served, environ: dict[str, str], tmp_path: Path, size: int) -> None:
+    path = tmp_path / "Übung.txt"
+    path.write_bytes(os.urandom(size))
+    result = run(at(served, environ), "put", str(path), "--owner", "ann", "--name", "b.txt")
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    assert (record["status"], record["name"], record["size"]) == ("processed", "b.txt", size)
+    assert record["content_type"] == "text/plain"
+    assert b"".join(served.core.blobs.get(record["parts"][0]["key"])) == path.read_bytes()
+
+
+def test_a_token_is_its_owners(environ: dict[str, str]) -> None:
+    result = run(environ, "token", "ann", "--ttl-seconds", "60")
+    assert owner_of_token(result.stdout.strip(), SECRETS["FILES_JWT_SECRET"]) == "ann"
+
+
+def test_the_version_is_that_of_the_package(environ: dict[str, str]) -> None:
+    assert run(environ, "--version").stdout.startswith("files, version ")
+
+
+class TestDoctor:
+    """One line for each part, and what to do."""
+
+    def lines(self, result: Result) -> dict[str, Any]:
+        return {line["part"]: line for line in map(json.loads, result.stdout.splitlines())}
+
+    def test_all_is_well_while_everything_runs(self, served: Served, environ: dict[str, str]) -> None:
+        result = run(at(served, environ), "doctor", "--json")
+        assert result.exit_code == 0, result.output
+        assert all(line["ok"] for line in self.lines(result).values())
+        assert len(self.lines(result)) == 8
+
+    @pytest.mark.parametrize(
+        ("changes", "part", "advice"),
+        [
+            ({}, "gateway", "files up"),
+            ({"FILES_METADATA_URL": "nope://"}, "metadata", "FILES_METADATA_URL"),
+            ({"FILES_METADATA_URL": "sqlite:////proc/nope/x.db"}, "metadata", "FILES_METADATA_URL"),
+            ({"FILES_BLOBS_URL": "file:///proc/nope"}, "blobs", "FILES_BLOBS_URL"),
+            ({"AMQP_URI": "amqp://guest:verysecret@127.0.0.1:9//"}, "broker", "AMQP_URI"),
+            ({"FILES_HTTP": "nonsense"}, "settings", "docs/settings.md"),
+        ],
+    )
+    def test_a_part_that_does_not_work_is_named_with_advice(
+        self, environ: dict[str, str], changes: dict[str, str], part: str, advice: str
+    ) -> None:
+        result = run({**environ, **changes}, "doctor", "--json")
+        assert result.exit_code == 1
+        line = self.lines(result)[part]
+        assert not line["ok"]
+        assert advice in line["advice"]
+        assert "verysecret" not in result.output
+
+    def test_secrets_that_others_may_read_are_named(self, environ: dict[str, str], tmp_path: Path) -> None:
+        secrets = tmp_path / "secrets"
+        secrets.mkdir(mode=0o755)
+        result = run(environ, "doctor")
+        assert "✗ secrets" in result.output
+        assert f"chmod go= {secrets}" in result.output.replace("\n", "")
+
+    def test_a_full_disk_is_named(self, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(import_module("files_service.cli.doctor"), "LEAST_FREE_BYTES", 2**62)
+        assert not self.lines(run(environ, "doctor", "--json"))["space"]["ok"]
