@@ -57,6 +57,7 @@ def worker(session: Session) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, on_signal)
         running.start()
+        logger.info("ready")
         click.echo("ready")
         stop.wait()
         running.stop(settings.stop_timeout_seconds)
@@ -93,7 +94,7 @@ def serve_http(core: Core, on_ready: Callable[[str], None], on_stopping: Callabl
     describe_stores(core)
     settings = core.settings
     try:
-        asyncio.run(serve(core, on_ready=lambda port: on_ready(url_of(settings, port)), on_stopping=on_stopping))
+        asyncio.run(serve(core, on_ready=lambda port: _tell(on_ready, url_of(settings, port)), on_stopping=on_stopping))
     except OSError as error:
         address = f"{settings.http_host}:{settings.http_port}"
         if error.errno == errno.EADDRINUSE:
@@ -103,6 +104,11 @@ def serve_http(core: Core, on_ready: Callable[[str], None], on_stopping: Callabl
         if error.errno in (errno.EADDRNOTAVAIL, errno.EACCES) or error.errno is None or error.errno < 0:
             raise Failed(f"cannot listen on {address}: {error.strerror}", "Correct FILES_HTTP, host:port.") from error
         raise
+
+
+def _tell(on_ready: Callable[[str], None], url: str) -> None:
+    on_ready(url)
+    logger.info("ready", extra={"url": url})
 
 
 def url_of(settings: Settings, port: int) -> str:

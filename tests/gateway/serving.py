@@ -108,14 +108,6 @@ class Served:
             self.stopped.set()
 
 
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 def wait_until(condition: Callable[[], bool]) -> None:
     """Return once the condition holds; fail when it does not within a long time."""
     end = time.monotonic() + WAIT_SECONDS

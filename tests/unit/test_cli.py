@@ -19,7 +19,8 @@ from files_service.gateway.identity import owner_of_token
 from files_service.worker.events import LogPublisher
 from files_service.worker.run import Worker
 from tests.cores import SECRETS, sqlite_core
-from tests.gateway.serving import Served, free_port, serving
+from tests.gateway.serving import Served, serving
+from tests.servers.ports import free_ports
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     """A gateway and a worker."""
-    port = free_port()
+    [port] = free_ports(1)
     core = sqlite_core(tmp_path, public_url=f"http://127.0.0.1:{port}")
     worker = Worker(core, LogPublisher())
     with serving(core, port=port) as found:

@@ -1,0 +1,236 @@
+"""``files up`` as people use it: one process, a real file, kill -9, and everything is there."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.servers.ports import free_ports
+
+SIZE = 8_000_000
+WAIT_SECONDS = 60
+
+
+class Up:
+    """``files up`` on a data folder of its own."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        [port] = free_ports(1)
+        address = f"127.0.0.1:{port}"
+        self.environ = {**os.environ, "FILES_DATA_DIR": str(folder / "data"), "FILES_HTTP": address, "AMQP_URI": ""}
+        self.environ |= environ
+        self.data_dir = folder / "data"
+        self.url = f"http://{address}"
+        self._log = folder / "log"
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> str:
+        """Start it; returns the sign-in link, which comes with the line that says it is ready."""
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "files_service.cli", "up"],
+                env=self.environ,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == f"ready {self.url}\n", self.log
+        return self._process.stdout.readline().removeprefix("sign in ").strip()
+
+    def end(self, number: signal.Signals) -> int:
+        """Send a signal and wait for the end; returns the exit status."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        status = self._process.wait(WAIT_SECONDS)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process = None
+        return status
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def files(self, *arguments: str) -> Any:
+        """Run the command line; returns what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "files_service.cli", *arguments],
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=WAIT_SECONDS,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    with Up(tmp_path) as up:
+        up.start()
+        yield up
+
+
+def request(method: str, url: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
+    """Make a request; returns status and body."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=WAIT_SECONDS)
+    try:
+        connection.request(method, f"{parts.path}?{parts.query}", body, headers or {})
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def upload(up: Up, content: bytes) -> str:
+    """Declare by the command line, and send the bytes; returns the file's id."""
+    parts = json.dumps([{"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}])
+    record = up.files("call", "files.upload", "owner=ann", "name=clip.bin", f"parts={parts}")
+    address = record["parts"][0]["upload"]
+    status, body = request("PUT", address["url"], content, address["headers"])
+    assert status == 201, body
+    return str(record["file_id"])
+
+
+def processed(up: Up, file_id: str) -> bool:
+    return bool(up.files("call", "files.info", f"file_id={file_id}")["status"] == "processed")
+
+
+def test_a_file_is_taken_processed_listed_and_given_back_and_survives_kill_9(up: Up) -> None:
+    content = os.urandom(SIZE)
+    file_id = upload(up, content)
+    eventually(lambda: processed(up, file_id))
+    up.end(signal.SIGKILL)
+    up.start()
+    listed = up.files("call", "files.list", "owner=ann", 'fields=["name", "size", "status"]')["files"]
+    assert listed == [{"file_id": file_id, "name": "clip.bin", "size": SIZE, "status": "processed"}]
+    [url] = up.files("call", "files.download", f"file_id={file_id}")["urls"]
+    assert request("GET", url) == (200, content)
+    assert up.files("call", "files.count", "owner=ann")["total"] == 1
+
+
+def test_bytes_acknowledged_a_moment_before_kill_9_are_processed_after_the_restart(up: Up) -> None:
+    content = os.urandom(SIZE)
+    file_id = upload(up, content)
+    up.end(signal.SIGKILL)
+    up.start()
+    eventually(lambda: processed(up, file_id))
+    [url] = up.files("call", "files.download", f"file_id={file_id}")["urls"]
+    assert request("GET", url) == (200, content)
+
+
+def test_an_upload_that_kill_9_cut_off_can_be_repeated_and_leaves_nothing_else(up: Up) -> None:
+    content = os.urandom(SIZE)
+    record = up.files("call", "files.upload", "owner=ann", "name=a", f'parts=[{{"size": {SIZE}}}]')
+    address = record["parts"][0]["upload"]
+    parts = urlsplit(address["url"])
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=WAIT_SECONDS)
+    connection.putrequest("PUT", f"{parts.path}?{parts.query}")
+    for name, value in address["headers"].items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    connection.send(content[: SIZE // 2])
+    unfinished = up.data_dir / "blobs" / "tmp"
+    eventually(lambda: any(path.stat().st_size for path in unfinished.rglob("content")))
+    up.end(signal.SIGKILL)
+    connection.close()
+    up.start()
+    assert list(unfinished.rglob("content")) == []
+    assert request("PUT", address["url"], content, address["headers"])[0] == 201
+    eventually(lambda: processed(up, record["file_id"]))
+
+
+def test_a_signal_ends_it_without_a_trace_and_another_start_finds_everything(up: Up) -> None:
+    file_id = upload(up, b"content")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        assert up.end(number) == 0
+        assert "Traceback" not in up.log
+        up.start()
+    eventually(lambda: processed(up, file_id))
+
+
+def test_the_sign_in_link_opens(tmp_path: Path) -> None:
+    with Up(tmp_path) as up:
+        status, page = request("GET", up.start())
+    assert status == 200
+    assert b"You are <strong>me</strong>" in page
+
+
+def test_the_log_is_json_and_shows_no_secret(up: Up) -> None:
+    upload(up, b"content")
+    up.end(signal.SIGTERM)
+    lines = [json.loads(line) for line in up.log.splitlines()]
+    assert any(line["event"] == "request" and line["path"] == "/rpc/files.upload" for line in lines)
+    secrets = [path.read_text().strip() for path in (up.data_dir / "secrets").iterdir()]
+    assert len(secrets) == 3
+    assert not any(secret in up.log for secret in secrets)
+    assert "signature=" not in up.log
+
+
+def children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()] + [
+        int(each)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        if task.name != str(pid)
+        for each in (task / "children").read_text().split()
+    ]
+
+
+def test_the_nameko_service_is_started_again_when_it_ends_and_ends_with_its_parent(
+    tmp_path: Path, amqp_uri: str
+) -> None:
+    with Up(tmp_path, AMQP_URI=amqp_uri) as up:
+        up.start()
+        eventually(lambda: bool(children(up.pid)))
+        [first] = children(up.pid)
+        os.kill(first, signal.SIGKILL)
+        eventually(lambda: children(up.pid) not in ([], [first]))
+        [second] = children(up.pid)
+        eventually(lambda: up.log.count('"services"') >= 1)
+        up.end(signal.SIGKILL)
+        eventually(lambda: not alive(second))
+        up.start()
+        eventually(lambda: bool(children(up.pid)))
+        [third] = children(up.pid)
+        assert up.end(signal.SIGTERM) == 0
+        assert not alive(third)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
