@@ -41,6 +41,6 @@ def line(low: int, high: int) -> Callable[[str], None]:
 
 
 def repeatable(value: object) -> str:
-    """Make what a caller sent fit to be repeated in an error: encodable, in one line, not long."""
-    plain = str(value)[:_MOST_REPEATED].encode(errors="replace").decode()
-    return _BREAKS.sub("?", _CONTROLS.sub("?", plain))
+    """Make what a caller sent fit to be repeated in an error: nothing unprintable, and not long."""
+    start = str(value)[:_MOST_REPEATED]
+    return start if start.isprintable() else "".join(c if c.isprintable() else "?" for c in start)
