@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import sys
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import orjson
 
 from files_service.actions import METHODS
 from files_service.cli.remote import Remote, failure_of
-from files_service.cli.session import Session
+from files_service.cli.session import Failed, Session
+from files_service.config import Settings
 from files_service.errors import FilesError
 from files_service.gateway.openapi import parameters_of
 
@@ -21,8 +23,9 @@ from files_service.gateway.openapi import parameters_of
 @click.command()
 @click.argument("method")
 @click.argument("params", nargs=-1, metavar="[NAME=VALUE | NAME=@FILE | @FILE]...")
+@click.option("--amqp", is_flag=True, help="Call by AMQP_URI instead of over HTTP.")
 @click.pass_obj
-def call(session: Session, method: str, params: tuple[str, ...]) -> None:
+def call(session: Session, method: str, params: tuple[str, ...], *, amqp: bool) -> None:
     r"""Call a METHOD of the running service, and print what it returns.
 
     A value is JSON where it is JSON, else text; NAME=@FILE reads the value from a JSON file, and @FILE all of them.
@@ -38,10 +41,19 @@ def call(session: Session, method: str, params: tuple[str, ...]) -> None:
         raise click.UsageError(f"no method {method}: {hint}")
     values = parse_params(method, params)
     try:
-        result = Remote(session.settings).call(method, values)
+        result = _by_amqp(session.settings, method, values) if amqp else Remote(session.settings).call(method, values)
     except FilesError as error:
         raise failure_of(error) from error
     show(result)
+
+
+def _by_amqp(settings: Settings, method: str, params: dict[str, Any]) -> Any:
+    if not settings.amqp_uri:
+        raise Failed("AMQP_URI is not set", "Set it to the broker at which `files rpc` serves.")
+    from files_service.client import FilesClient
+
+    with FilesClient(settings.amqp_uri, timeout=settings.rpc_timeout_seconds, pool_size=1) as client:
+        return attrgetter(method.removeprefix("files."))(client)(**params)
 
 
 def parse_params(method: str, texts: tuple[str, ...]) -> dict[str, Any]:

@@ -219,7 +219,7 @@ def test_the_nameko_service_is_started_again_when_it_ends_and_ends_with_its_pare
         os.kill(first, signal.SIGKILL)
         eventually(lambda: children(up.pid) not in ([], [first]))
         [second] = children(up.pid)
-        eventually(lambda: up.log.count('"services"') >= 1)
+        assert up.files("call", "--amqp", "files.count", "owner=ann")["total"] == 0
         up.end(signal.SIGKILL)
         eventually(lambda: not alive(second))
         up.start()

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from files_service.actions import METHODS
 from files_service.cli import cli
 from files_service.cli.call import parse_params
+from files_service.client import FilesClient
 from files_service.gateway.identity import owner_of_token
 from files_service.worker.events import LogPublisher
 from files_service.worker.run import Worker
@@ -71,6 +74,11 @@ def test_a_value_is_json_where_it_is_json_else_text(texts: list[str], params: di
     assert parse_params("files.list", tuple(texts)) == params
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_the_client_has_every_method(method: str) -> None:
+    assert callable(attrgetter(method.removeprefix("files."))(FilesClient("http://127.0.0.1:9")))
+
+
 def test_values_may_come_from_files(tmp_path: Path) -> None:
     (tmp_path / "all.json").write_text('{"owner": "ann", "limit": 1}')
     (tmp_path / "tags.json").write_text('["a"]')
@@ -90,6 +98,7 @@ def test_what_is_no_parameter_is_a_usage_error(text: str) -> None:
         (["call", "files.inf"], {}, 2, "did you mean files.info?"),
         (["call", "files.count", "owner"], {}, 2, "neither NAME=VALUE nor @FILE"),
         (["call", "files.count"], {}, 1, "files up"),
+        (["call", "--amqp", "files.count"], {}, 1, "AMQP_URI is not set"),
         (["call", "files.count"], {"FILES_HTTP": "nonsense"}, 1, "FILES.http: Must be host:port."),
         (["call", "files.count"], {"FILES_RPC_TOKEN": "short"}, 1, "FILES.rpc_token"),
         (["gateway"], {"FILES_METADATA_URL": "sqlit:///x"}, 1, "did you mean sqlite://?"),
