@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from aiohttp import web
@@ -31,7 +32,14 @@ async def call(request: web.Request) -> web.StreamResponse:
 
 def answer(gateway: Gateway, name: str, body: bytes, caller: Caller) -> bytes:
     """Parse, call, encode; runs in a thread."""
-    return json_bytes({"result": invoke(gateway, name, params_of(body, caller, gateway.limits))})
+    params = params_of(body, caller, gateway.limits)
+    with gateway.long_calls.take() if reads_bytes(name, params) else nullcontext():
+        return json_bytes({"result": invoke(gateway, name, params)})
+
+
+def reads_bytes(name: str, params: dict[str, Any]) -> bool:
+    """Whether the call may read whole files before it answers."""
+    return name in ("files.process", "files.sync") or (name == "files.finish" and params.get("wait") is True)
 
 
 def invoke(gateway: Gateway, name: str, params: dict[str, Any]) -> JSON:

@@ -27,6 +27,8 @@ class Limits:
     call_body_seconds: float = 30
     calls: int = 512
     call_threads: int = 16
+    # Calls that read whole files may take half of the threads, so that the others always find one.
+    long_calls: int = 8
 
     # Of an upload: memory is about two buffers for each.
     uploads: int = 64

@@ -40,8 +40,9 @@ class Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer a request that is not HTTP, or that failed where no middleware was."""
-        if request.writer.output_size > 0:
-            raise ConnectionError("half an answer is out")
+        if isinstance(exc, ConnectionError) or request.writer.output_size > 0:
+            # Nobody is there any more, or half an answer is out.
+            raise ConnectionResetError("the connection is of no use any more") from exc
         error: FilesError
         if status < 500:
             error = BadRequest("not a valid HTTP request", {"fields": {"request": ["Not valid HTTP, or too large."]}})
@@ -116,7 +117,13 @@ class GatewayServer:
         await self._runner.cleanup()
 
 
-async def serve(core: Core, *, on_ready: Callable[[int], None], on_stopping: Callable[[], None] | None = None) -> None:
+async def serve(
+    core: Core,
+    *,
+    on_ready: Callable[[int], None],
+    on_stopping: Callable[[], None] | None = None,
+    metrics: Metrics | None = None,
+) -> None:
     """Serve at the address of the settings until SIGTERM or SIGINT; a second signal ends the process at once.
 
     ``on_ready`` is told the port; ``on_stopping`` is called at the signal, before requests in flight are waited for.
@@ -130,7 +137,7 @@ async def serve(core: Core, *, on_ready: Callable[[int], None], on_stopping: Cal
             os._exit(130)
         stop.set()
 
-    server = GatewayServer(core)
+    server = GatewayServer(core, metrics=metrics)
     port = await server.start(settings.http_host, settings.http_port)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)

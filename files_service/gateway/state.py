@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,23 +21,26 @@ from files_service.metrics import Metrics
 
 @dataclass(slots=True)
 class Places:
-    """A number of places of which each running thing takes one."""
+    """A number of places of which each running thing takes one, in whatever thread."""
 
     name: str
     limit: int
     taken: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def take(self) -> Iterator[None]:
         """Hold a place; raise Refused with 503 when all are taken: waiting clients would fill the memory."""
-        if self.taken >= self.limit:
-            error = ServiceUnavailable(f"too many {self.name} at once", {"limit": self.limit})
-            raise Refused(error, headers={"Retry-After": "1"})
-        self.taken += 1
+        with self._lock:
+            if self.taken >= self.limit:
+                error = ServiceUnavailable(f"too many {self.name} at once", {"limit": self.limit})
+                raise Refused(error, headers={"Retry-After": "1"})
+            self.taken += 1
         try:
             yield
         finally:
-            self.taken -= 1
+            with self._lock:
+                self.taken -= 1
 
 
 @dataclass(slots=True)
@@ -50,6 +54,7 @@ class Gateway:
     transfers: Threads
     receivers: Threads
     call_places: Places
+    long_calls: Places
     uploads: Places
     downloads: Places
     stopping: bool = False
@@ -69,6 +74,7 @@ class Gateway:
             transfers=Threads("transfer", limits.transfer_threads),
             receivers=Threads("receive", limits.uploads),
             call_places=Places("calls", limits.calls),
+            long_calls=Places("long calls", limits.long_calls),
             uploads=Places("uploads", limits.uploads),
             downloads=Places("downloads", limits.downloads),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import threading
 from email.utils import formatdate
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from files_service.gateway.limits import Limits
-from tests.cores import call, processed_file, sqlite_core
+from tests.cores import call, memory_core, processed_file, sqlite_core
 from tests.gateway.serving import Reply, Served, serving, wait_until
 
 CONTENT = bytes(range(256)) * 40
@@ -290,6 +291,18 @@ def test_downloads_beyond_the_limit_are_told_to_come_again(tmp_path: Path) -> No
             assert (reply.status, reply.code, reply.headers["Retry-After"]) == (503, "service_unavailable", "1")
         wait_until(lambda: served.state.in_flight == 0)
         assert served.request("HEAD", url).status == 200
+
+
+def test_a_client_that_goes_away_is_no_error_of_ours(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for make in (sqlite_core, memory_core):
+        with serving(make(tmp_path)) as served:
+            url = url_of(served, processed_file(served.core, os.urandom(32_000_000)))
+            target = url.partition(f":{served.core.settings.http_port}")[2]
+            with served.connect() as gone:
+                gone.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                assert gone.recv(10)
+            wait_until(lambda: served.state.in_flight == 0)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_a_stopping_gateway_sends_what_has_begun(tmp_path: Path) -> None:
