@@ -40,6 +40,7 @@ class Settings:
     rpc_token: str
     jwt_secret: str
     signing_key: str
+    metrics_http: str
     log_level: str
     upload_ttl_seconds: int
     max_part_bytes: int
@@ -91,6 +92,10 @@ class SettingsSchema(Schema):
     rpc_token = _text("Secret of callers of `/rpc`; empty: generated into the data folder.")
     jwt_secret = _text("Secret that signs the tokens of end users; empty: generated into the data folder.")
     signing_key = _text("Secret that signs local blob URLs; empty: generated into the data folder.")
+    metrics_http = _text(
+        "Address at which `files worker` serves `/metrics`, `host:port`; empty: nowhere.",
+        validate=lambda value: _host_and_port(value) if value else None,
+    )
     log_level = _text(
         "Least level that is logged.", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR"))
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
 _METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "OPTIONS", "DELETE", "PATCH"})
@@ -42,6 +43,14 @@ class Metrics:
     def action(self, name: str, code: str) -> None:
         """Count a call of the method table by its code, "ok" for a result."""
         self._actions.labels(name, code).inc()
+
+    def watch(self, collector: Collector) -> None:
+        """Show what the collector reads, too."""
+        self.registry.register(collector)
+
+    def serve(self, host: str, port: int) -> None:
+        """Serve the exposition at an address of its own, in a thread. Raises OSError when it is not to be had."""
+        start_http_server(port, host, self.registry)
 
     def exposition(self) -> bytes:
         """Everything in Prometheus' text form."""

@@ -7,6 +7,7 @@ import ctypes
 import errno
 import logging
 import os
+import resource
 import signal
 import threading
 from collections.abc import Callable
@@ -18,11 +19,13 @@ from files_service.cli.session import Failed, Session
 from files_service.config import Settings
 from files_service.core import Core
 from files_service.logs import configure_logging
+from files_service.metrics import Metrics
 from files_service.worker.events import EventPublisher, LogPublisher
 from storage_adapters import capabilities
 
 logger = logging.getLogger(__name__)
 
+DESCRIPTORS = 65_536
 _PR_SET_PDEATHSIG = 1
 
 
@@ -39,6 +42,7 @@ def gateway(session: Session) -> None:
 @click.pass_obj
 def worker(session: Session) -> None:
     """Run the worker: announce changes, process files, clean up."""
+    from files_service.worker.metrics import WorkerCollector
     from files_service.worker.run import Worker
 
     settings = session.settings
@@ -54,6 +58,9 @@ def worker(session: Session) -> None:
         describe_stores(core)
         publisher = open_publisher(settings)
         running = Worker(core, publisher)
+        metrics = Metrics()
+        metrics.watch(WorkerCollector(running))
+        serve_metrics(metrics, settings)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, on_signal)
         running.start()
@@ -87,14 +94,27 @@ def rpc(session: Session, parent: int | None) -> None:
     run_service(session.config)
 
 
-def serve_http(core: Core, on_ready: Callable[[str], None], on_stopping: Callable[[], None] | None = None) -> None:
+def serve_http(
+    core: Core,
+    on_ready: Callable[[str], None],
+    on_stopping: Callable[[], None] | None = None,
+    metrics: Metrics | None = None,
+) -> None:
     """Run the gateway in this thread until a signal; ``on_ready`` is told its URL."""
     from files_service.gateway.server import serve
 
     describe_stores(core)
+    allow_many_descriptors()
     settings = core.settings
     try:
-        asyncio.run(serve(core, on_ready=lambda port: _tell(on_ready, url_of(settings, port)), on_stopping=on_stopping))
+        asyncio.run(
+            serve(
+                core,
+                on_ready=lambda port: _tell(on_ready, url_of(settings, port)),
+                on_stopping=on_stopping,
+                metrics=metrics,
+            )
+        )
     except OSError as error:
         address = f"{settings.http_host}:{settings.http_port}"
         if error.errno == errno.EADDRINUSE:
@@ -109,6 +129,20 @@ def serve_http(core: Core, on_ready: Callable[[str], None], on_stopping: Callabl
 def _tell(on_ready: Callable[[str], None], url: str) -> None:
     on_ready(url)
     logger.info("ready", extra={"url": url})
+
+
+def serve_metrics(metrics: Metrics, settings: Settings) -> None:
+    """Serve the metrics of a process that has no gateway, where the settings ask for it."""
+    if not settings.metrics_http:
+        return
+    host, _, port = settings.metrics_http.rpartition(":")
+    try:
+        metrics.serve(host.strip("[]"), int(port))
+    except OSError as error:
+        raise Failed(
+            f"cannot serve metrics at {settings.metrics_http}: {error.strerror}",
+            "Choose another address for each process: FILES_METRICS_HTTP=127.0.0.1:9101",
+        ) from error
 
 
 def url_of(settings: Settings, port: int) -> str:
@@ -130,6 +164,14 @@ def describe_stores(core: Core) -> None:
     """Log which stores are used and what they can do."""
     for name, store in (("metadata", core.metadata), ("blobs", core.blobs)):
         logger.info("store", extra={"part": name, "store": type(store).__name__, "can": capabilities(store)})
+
+
+def allow_many_descriptors() -> None:
+    """Each connection, and each file that is read or written, takes one; the usual 1024 are too few."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def end_with(parent: int) -> None:

@@ -34,6 +34,8 @@ def up(session: Session) -> None:
     Gateway and worker, and the nameko service too when AMQP_URI is set. The default needs no server: SQLite and a
     folder.
     """
+    from files_service.metrics import Metrics
+    from files_service.worker.metrics import WorkerCollector
     from files_service.worker.run import Worker
 
     settings = session.settings
@@ -41,6 +43,8 @@ def up(session: Session) -> None:
     with session.core() as core:
         publisher = open_publisher(settings)
         worker = Worker(core, publisher)
+        metrics = Metrics()
+        metrics.watch(WorkerCollector(worker))
         service = RpcProcess(session.config_path) if settings.amqp_uri else None
 
         def on_ready(url: str) -> None:
@@ -61,7 +65,7 @@ def up(session: Session) -> None:
                 service.begin_to_stop()
 
         try:
-            serve_http(core, on_ready, on_stopping)
+            serve_http(core, on_ready, on_stopping, metrics)
         finally:
             worker.stop(_left(deadline))
             if service is not None:

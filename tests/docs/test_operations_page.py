@@ -7,7 +7,10 @@ from pathlib import Path
 
 from files_service.cli import cli
 from files_service.metrics import Metrics
-from tests.cores import call, processed_file, settings_for, sqlite_core
+from files_service.worker.events import LogPublisher
+from files_service.worker.metrics import WorkerCollector
+from files_service.worker.run import Worker
+from tests.cores import call, memory_core, processed_file, settings_for, sqlite_core
 from tests.docs.pages import blocks, plain, read, rows, section
 
 PAGE = read("docs/operations.md")
@@ -18,9 +21,12 @@ def test_every_command_is_documented() -> None:
     assert documented == {f"files {name}" for name in cli.commands}
 
 
-def test_every_metric_is_documented_with_its_type() -> None:
+def test_every_metric_is_documented_with_its_type(tmp_path: Path) -> None:
+    core = memory_core(tmp_path)
+    metrics = Metrics()
+    metrics.watch(WorkerCollector(Worker(core, LogPublisher())))
     suffixes = {"counter": "_total"}
-    exported = {f"{metric.name}{suffixes.get(metric.type, '')}": metric.type for metric in Metrics().registry.collect()}
+    exported = {f"{metric.name}{suffixes.get(metric.type, '')}": metric.type for metric in metrics.registry.collect()}
     documented = {
         plain(row["metric"]): row["type"] for row in rows(section(PAGE, "Metrics"), "metric", "type", "labels")
     }

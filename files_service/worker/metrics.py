@@ -1,0 +1,38 @@
+"""What the worker's loops say of themselves, for Prometheus; read when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from files_service.worker.run import Worker
+
+
+class WorkerCollector(Collector):
+    """Shows one worker. Counters begin at 0 with the process; what is leased shows at the worker that has the lease."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the worker's attributes."""
+        relay, processor, sweeper = self._worker.relay, self._worker.processor, self._worker.sweeper
+        yield GaugeMetricFamily("files_worker_alive", "1 while every thread runs.", float(self._worker.alive()))
+        failing = GaugeMetricFamily("files_worker_loop_failures", "Failures of a loop in a row.", labels=["loop"])
+        for loop in self._worker.loops:
+            failing.add_metric([loop.name], loop.failures)
+        yield failing
+        yield GaugeMetricFamily("files_relay_lag_changes", "Changes of the batch not announced.", relay.lag_changes)
+        yield GaugeMetricFamily("files_relay_lag_seconds", "Age of the oldest of them.", relay.lag_seconds)
+        yield CounterMetricFamily("files_relay_events", "Events announced.", relay.published)
+        yield GaugeMetricFamily("files_processing_in_flight", "Files queued or processed here.", processor.in_flight)
+        outcomes = CounterMetricFamily("files_processing", "Files processed, by outcome.", labels=["status"])
+        for status, count in sorted(processor.totals.items()):
+            outcomes.add_metric([status], count)
+        yield outcomes
+        swept = CounterMetricFamily("files_swept", "Files swept, by what was done.", labels=["kind"])
+        for kind, count in sorted(sweeper.totals.items()):
+            swept.add_metric([kind], count)
+        yield swept
