@@ -34,12 +34,15 @@ def connection_options(uri: str, *, tls: Any = None, login_method: str | None = 
 
 
 def open_connection(uri: str, **options: Any) -> amqp.Connection:
-    """Connect with blocking sockets. Raises OSError, an AMQPError, or ValueError for an address that is none."""
-    limits = {"write_timeout": CONNECT_SECONDS}
-    connection = amqp.Connection(**{**connection_options(uri), **limits, **options})
+    """Connect with blocking sockets, which wait for the broker as long as for the connection and then raise OSError.
+
+    Raises OSError, an AMQPError, or ValueError for an address that is none.
+    """
+    connection = amqp.Connection(**{**connection_options(uri), **options})
     try:
         connection.connect()
     except BaseException:
         connection.collect()
         raise
+    connection.sock.settimeout(connection.connect_timeout)
     return connection

@@ -41,7 +41,8 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_HEARTBEAT = 30
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-MAX_REDELIVERIES = 10
+OPEN_SECONDS = 20
+MAX_REDELIVERIES = 5
 DIRECT_REPLY = "amq.rabbitmq.reply-to"
 
 _Waiting = tuple[Link, Delivery]
@@ -88,7 +89,7 @@ class Consumer(rpc.RpcConsumer):
         if self._link is not None:
             self._link.finish()
         if self._loop is not None:
-            self._loop.wait()
+            self._loop.kill()
 
     def kill(self) -> None:
         """End the link at once."""
@@ -105,7 +106,8 @@ class Consumer(rpc.RpcConsumer):
         pause = FIRST_PAUSE
         while not self._stopping.ready():
             try:
-                self._link = self._open()
+                with eventlet.Timeout(OPEN_SECONDS, TimeoutError("the broker does not answer")):
+                    self._link = self._open()
                 pause = FIRST_PAUSE
                 self._link.run(partial(self._on_delivery, self._link))
             except LINK_ERRORS as error:

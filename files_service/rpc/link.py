@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import ssl
 from collections.abc import Callable
@@ -82,6 +83,7 @@ class Link:
         self._pending = bytearray()
         self._is_flushing = False
         self._consumer_tag = ""
+        self._is_read = False
         self.is_open = True
 
     def consume(self, queue: str, *, prefetch: int) -> None:
@@ -97,11 +99,14 @@ class Link:
         reader.on_delivery = on_delivery
         reader.on_confirm = self._on_confirm
         heart = eventlet.spawn(self._beat)
+        self._is_read = True
         try:
             self._read(reader)
         finally:
+            self._is_read = False
             heart.kill()
-            self.close()
+            self.is_open = False
+            self._connection.collect()
 
     def _read(self, reader: FrameReader) -> None:
         transport = self._connection.transport
@@ -118,6 +123,8 @@ class Link:
             if not data:
                 raise ConnectionResetError("the broker closed the connection")
             rest = rest + data if rest else data
+            if len(data) == RECEIVE_BYTES:
+                eventlet.sleep(0)  # a large body must not keep the others from the hub
 
     def _beat(self) -> None:
         if not self._connection.heartbeat:
@@ -203,9 +210,15 @@ class Link:
         self.close()
 
     def close(self) -> None:
-        """Close the socket now; harmless twice."""
-        if self.is_open:
-            self.is_open = False
+        """Close now; harmless twice."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        if self._is_read:
+            # The greenlet that waits for the socket wakes up and closes it; a closed socket would never wake it.
+            with contextlib.suppress(OSError):
+                self._connection.transport.sock.shutdown(green_socket.SHUT_RDWR)
+        else:
             self._connection.collect()
 
 

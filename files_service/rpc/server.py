@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
-import eventlet
-from nameko.runners import ServiceRunner
+# Known and decided; who runs the service can do nothing about it.
+warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
 
-from files_service.config import load_settings
-from files_service.service import Files, FilesTag
+import eventlet  # noqa: E402
+from nameko.runners import ServiceRunner  # noqa: E402
+
+from files_service.config import load_settings  # noqa: E402
+from files_service.service import Files, FilesTag  # noqa: E402
 
 logger = logging.getLogger(__name__)
 

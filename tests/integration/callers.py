@@ -62,6 +62,17 @@ class NamekoCaller:
         self.close()
 
 
+def purge_calls(uri: str) -> None:
+    """Forget calls that an earlier test left in the queue, if there is one."""
+    connection = open_connection(uri)
+    try:
+        connection.channel().queue_purge("rpc-files")
+    except amqp.NotFound:
+        pass
+    finally:
+        connection.close()
+
+
 class RawCaller:
     """Publishes what no client would, and sees what comes back."""
 
@@ -100,6 +111,10 @@ class RawCaller:
         message = self._get(DEAD_LETTER, seconds)
         assert message is not None, "no dead letter"
         return message
+
+    def has_dead_letter(self) -> bool:
+        """Whether a dead letter waits; takes it."""
+        return self.channel.basic_get(DEAD_LETTER, no_ack=True) is not None
 
     def expect_dead_letters(self, count: int, seconds: float = 30) -> None:
         """Wait until so many dead letters are there, whatever is in them."""
