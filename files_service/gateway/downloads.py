@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from files_service.gateway.blobs import Address, address_of, granted, load_part
 from files_service.gateway.conditions import Answer, Representation, evaluate
 from files_service.gateway.disposition import content_disposition
 from files_service.gateway.replies import Refused, bad_field
+from files_service.gateway.sending import send_file
 from files_service.gateway.state import Gateway, gateway_of
 from storage_adapters import FileRecord, Grant, Part, SupportsLocalFiles
 
@@ -122,10 +122,7 @@ async def _send(
     else:
         with await gateway.calls.run(_open, found.path) as file:
             await response.prepare(request)
-            transport = request.transport
-            if transport is None:
-                raise ConnectionResetError("the client went away")
-            await asyncio.get_running_loop().sendfile(transport, file, answer.start, answer.length)
+            await send_file(request, gateway, file, answer.start, answer.length)
     await response.write_eof()
 
 

@@ -37,10 +37,12 @@ class Limits:
     upload_buffers_bytes: int = 16 * MIB
     read_buffer_bytes: int = 128 * KIB
     transfer_threads: int = 8
-    # From this size on a thread takes the connection over; smaller bodies leave it usable for the next request.
+    # From this size on a thread receives or sends by itself; after a smaller upload the connection is usable again.
     takeover_bytes: int = 1 * MIB
 
     downloads: int = 512
+    # So many of them in threads of their own; the loop sends the others.
+    senders: int = 32
     ping_seconds: float = 3
     # A check costs the stores a write: it is not repeated within this time.
     ping_lifetime_seconds: float = 1

@@ -53,10 +53,12 @@ class Gateway:
     calls: Threads
     transfers: Threads
     receivers: Threads
+    send_threads: Threads
     call_places: Places
     long_calls: Places
     uploads: Places
     downloads: Places
+    senders: Places
     stopping: bool = False
     giving_up: bool = False
     breakable: set[asyncio.Future[Any]] = field(default_factory=set)
@@ -73,10 +75,12 @@ class Gateway:
             calls=Threads("call", limits.call_threads),
             transfers=Threads("transfer", limits.transfer_threads),
             receivers=Threads("receive", limits.uploads),
+            send_threads=Threads("send", limits.senders),
             call_places=Places("calls", limits.calls),
             long_calls=Places("long calls", limits.long_calls),
             uploads=Places("uploads", limits.uploads),
             downloads=Places("downloads", limits.downloads),
+            senders=Places("large downloads", limits.senders),
         )
 
     @contextmanager
@@ -123,6 +127,7 @@ class Gateway:
         self.calls.close()
         self.transfers.close()
         self.receivers.close()
+        self.send_threads.close()
 
 
 GATEWAY = web.AppKey("gateway", Gateway)

@@ -31,6 +31,11 @@ def can_take_over(request: web.Request) -> bool:
     )
 
 
+def own_socket(transport: asyncio.Transport) -> socket.socket:
+    """The connection, by a descriptor that stays ours when the loop closes its own. It does not block."""
+    return socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
+
+
 async def receive_from_socket(
     request: web.Request, sink: Sink, *, size: int, piece_bytes: int, idle_seconds: float, threads: Threads
 ) -> None:
@@ -44,9 +49,7 @@ async def receive_from_socket(
     except BODY_ERRORS:
         raise broke_off(0, size) from None
     transport.pause_reading()
-    # A descriptor of our own: should the loop close the connection, its number must not become another's.
-    connection = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
-    body = _Body(connection, size, piece_bytes, idle_seconds)
+    body = _Body(own_socket(transport), size, piece_bytes, idle_seconds)
     receiving = threads.submit(body.receive, first, sink)
     try:
         await asyncio.shield(receiving)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import logging
 import os
 import threading
+from contextlib import closing
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -55,11 +58,40 @@ def test_head_says_what_get_would_and_sends_nothing(served: Served, url: str) ->
         assert asked.headers[name] == got.headers[name]
 
 
-def test_a_large_file_comes_back_identical(gateway: Served) -> None:
+@pytest.mark.parametrize("takeover_bytes", [2**40, 1], ids=["by-loop", "by-thread"])
+def test_a_large_file_comes_back_identical(tmp_path: Path, takeover_bytes: int) -> None:
     content = os.urandom(9_000_001)
-    url = url_of(gateway, processed_file(gateway.core, content))
-    assert gateway.request("GET", url).body == content
-    assert gateway.request("GET", url, headers={"Range": "bytes=4000000-8999999"}).body == content[4_000_000:9_000_000]
+    with serving(sqlite_core(tmp_path), Limits(takeover_bytes=takeover_bytes)) as served:
+        url = url_of(served, processed_file(served.core, content))
+        assert served.request("GET", url).body == content
+        reply = served.request("GET", url, headers={"Range": "bytes=4000000-8999999"})
+        assert reply.body == content[4_000_000:9_000_000]
+
+
+def test_a_connection_serves_one_large_download_after_the_other(gateway: Served) -> None:
+    content = os.urandom(3_000_000)
+    target = urlsplit(url_of(gateway, processed_file(gateway.core, content)))
+    with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=30)) as connection:
+        for _ in range(3):
+            connection.request("GET", f"{target.path}?{target.query}")
+            assert connection.getresponse().read() == content
+
+
+def test_a_client_that_takes_nothing_is_given_up(tmp_path: Path) -> None:
+    with serving(sqlite_core(tmp_path), Limits(stalled_send_seconds=0.05)) as served, served.connect() as connection:
+        url = urlsplit(url_of(served, processed_file(served.core, os.urandom(64_000_000))))
+        connection.sendall(f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        wait_until(lambda: served.state.downloads.taken == 1)
+        wait_until(lambda: served.state.in_flight == 0)
+
+
+def test_a_stopping_gateway_breaks_off_a_download_that_takes_too_long(tmp_path: Path) -> None:
+    with serving(sqlite_core(tmp_path)) as served, served.connect() as connection:
+        url = urlsplit(url_of(served, processed_file(served.core, os.urandom(64_000_000))))
+        connection.sendall(f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert connection.recv(1)
+        served.stop(0.05)
+        assert served.state.in_flight == 0
 
 
 def test_an_empty_file_is_empty(served: Served) -> None:
