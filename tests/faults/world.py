@@ -8,9 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
+from files_service.config import Settings
 from files_service.core import Core
 from files_service.worker.events import EventPublisher
 from files_service.worker.processing import Processor
@@ -18,6 +20,7 @@ from files_service.worker.relay import Relay
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import (
     JSON,
+    BlobOptions,
     Change,
     FileRecord,
     FileStatus,
@@ -25,10 +28,12 @@ from storage_adapters import (
     RecordDeleted,
     SupportsChanges,
     Tombstone,
+    open_blob_store,
+    open_metadata_store,
 )
 from tests.clocks import Clock, Patience
 from tests.contract.consistency import assert_consistent
-from tests.cores import sqlite_core
+from tests.cores import settings_for
 
 DAY = 86_400_000
 ROUNDS = 200
@@ -115,10 +120,16 @@ class World:
 
 
 @contextmanager
-def opened(folder: Path, *, clock: Clock, first_id: int, **settings: Any) -> Iterator[World]:
-    """Open the service on a folder, as a start or restart does."""
-    core = replace(
-        sqlite_core(folder, **{"lease_seconds": 5, **settings}),
+def opened(folder: Path, *, clock: Clock, first_id: int) -> Iterator[World]:
+    """Open the stores of a folder, as a start or restart does."""
+    settings = _settings()
+    options = BlobOptions(signing_key=settings.signing_key.encode(), public_url=settings.public_url)
+    metadata = open_metadata_store(f"sqlite:///{folder / 'files.db'}")
+    core = Core(
+        metadata=metadata,
+        blobs=open_blob_store(f"file://{folder / 'blobs'}", options),
+        settings=settings,
+        served_by="sqlite",
         clock=clock,
         new_id=Ids(first_id),
         stopping=Patience(clock),
@@ -127,6 +138,13 @@ def opened(folder: Path, *, clock: Clock, first_id: int, **settings: Any) -> Ite
         yield World(folder, core, clock)
     finally:
         core.close()
+
+
+@cache
+def _settings() -> Settings:
+    # Read once: to read them again for each of a thousand restarts takes longer than the restarts.
+    with TemporaryDirectory() as folder:
+        return replace(settings_for(Path(folder)), lease_seconds=5)
 
 
 def assert_sound(world: World) -> list[FileRecord]:
