@@ -19,7 +19,8 @@ _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "ta
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 # Whatever proves a right must not be readable in a log: signatures and tokens in URLs, bearer headers, passwords.
 _SECRETS = re.compile(
-    r"(?P<name>(?:signature|token|upload_id|password|secret)=|bearer\s+|://[^/\s:@]*:)(?P<value>[^&\s\"'@]+)", re.I
+    r"(?P<name>(?:signature|token|upload_id|password|secret)=|bearer\s+|://[^/\s:@]*:(?=[^/\s@]*@))(?P<value>[^&\s\"'@]+)",
+    re.I,
 )
 
 

@@ -120,7 +120,8 @@ class RpcProcess:
     def _supervise(self) -> None:
         pause = 0.5
         while not self._stopping.is_set():
-            self._child = subprocess.Popen(self._command)  # noqa: S603 - our own command
+            # In a session of its own, where a terminal's interrupt does not come: it stops when we say so.
+            self._child = subprocess.Popen(self._command, start_new_session=True)  # noqa: S603 - our own command
             if self._stopping.is_set():
                 self._child.terminate()
             status = self._child.wait()

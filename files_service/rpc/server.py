@@ -33,18 +33,23 @@ def run_service(config: Mapping[str, Any]) -> None:
     runner = ServiceRunner(dict(config))
     runner.add_service(Files)
     runner.add_service(FilesTag)
-    stop = eventlet.event.Event()
+    stop = Event()
 
     def on_signal(*_: object) -> None:
         # Signal handlers run in the hub, which must not wait.
-        if not stop.ready():
-            eventlet.spawn_n(stop.send)
+        eventlet.spawn_n(_send_once, stop)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
     eventlet.spawn(_start, runner)
     stop.wait()
     _stop(runner, settings.stop_timeout_seconds)
+
+
+def _send_once(stop: Event) -> None:
+    # A terminal signals the whole group, and the parent of this process signals it as well.
+    if not stop.ready():
+        stop.send()
 
 
 def _is_unexpected(record: logging.LogRecord) -> bool:

@@ -209,9 +209,8 @@ def children(pid: int) -> list[int]:
     ]
 
 
-def test_the_nameko_service_is_started_again_when_it_ends_and_ends_with_its_parent(
-    tmp_path: Path, amqp_uri: str
-) -> None:
+@pytest.mark.broker
+def test_the_nameko_service_is_started_again_and_ends_with_its_parent(tmp_path: Path, amqp_uri: str) -> None:
     with Up(tmp_path, AMQP_URI=amqp_uri) as up:
         up.start()
         eventually(lambda: bool(children(up.pid)))
@@ -219,6 +218,7 @@ def test_the_nameko_service_is_started_again_when_it_ends_and_ends_with_its_pare
         os.kill(first, signal.SIGKILL)
         eventually(lambda: children(up.pid) not in ([], [first]))
         [second] = children(up.pid)
+        eventually(lambda: '"services"' in up.log)
         assert up.files("call", "--amqp", "files.count", "owner=ann")["total"] == 0
         up.end(signal.SIGKILL)
         eventually(lambda: not alive(second))

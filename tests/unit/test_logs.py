@@ -41,6 +41,7 @@ def test_a_line_is_json_with_everything_that_was_given(request_of: str) -> None:
         ("/?token=abc", "/?token=***"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
         ("amqp://user:pass@host//", "amqp://user:***@host//"),
+        ("http://127.0.0.1:8080/x and a@b", "http://127.0.0.1:8080/x and a@b"),
         ("password=hunter2 next", "password=*** next"),
         ("nothing of the kind", "nothing of the kind"),
     ],
