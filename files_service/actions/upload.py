@@ -84,7 +84,8 @@ def upload(params: Params, core: Core) -> JSON:
     record = save_once(pending_record(params, core, now), core)
     until = now + params["expires_seconds"] * 1000
     if prolong(record, until) is not record:
-        # A repeated call, near the end of the upload's life: it must outlive the new addresses.
+        # A repeated call, near the end of the upload's life. No address may outlive the upload: bytes that came later
+        # would belong to nobody.
         record = change(core, record.file_id, partial(prolong, until=until))
     return with_addresses(record, core, until)
 
@@ -133,9 +134,6 @@ def with_addresses(record: FileRecord, core: Core, expires_at: int) -> JSON:
     if record.status is not FileStatus.PENDING:
         return result
     blobs = require(core.blobs, SupportsSignedUrls)
-    if record.upload_expires_at is not None:
-        # No address outlives the upload: bytes that came later would belong to nobody.
-        expires_at = min(expires_at, record.upload_expires_at)
     for part, shown in zip(record.parts, result["parts"], strict=True):
         if part.received_at is None:
             signed = blobs.sign("PUT", part.key, expires_at=expires_at, content_type=part.content_type, size=part.size)

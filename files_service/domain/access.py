@@ -19,15 +19,11 @@ OWNER_ONLY_OF_PARTS = frozenset({"bucket", "key", "generation"})
 
 def may_read(record: FileRecord, actor: str | None) -> bool:
     """Whether the actor may see the record and download the bytes."""
-    if may_change(record, actor):
-        return True
-    match record.access:
-        case Access.PUBLIC | Access.UNLISTED:
-            return True
-        case Access.SHARED:
-            return actor in record.grantees
-        case Access.PRIVATE:
-            return False
+    return (
+        may_change(record, actor)
+        or record.access in (Access.PUBLIC, Access.UNLISTED)
+        or (record.access is Access.SHARED and actor in record.grantees)
+    )
 
 
 def may_change(record: FileRecord, actor: str | None) -> bool:

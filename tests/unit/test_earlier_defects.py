@@ -26,8 +26,9 @@ The points of "what a better implementation should fix":
 20 unlisted files can be changed and removed            here
 == ==================================================== ==========================================================
 
-The defects of single actions are in ``unit/test_earlier_defects_of_actions.py``. Defects of an index kept by hand, of caches and of Lua
-scripts have no counterpart: there is one index per store, no cache, and no script before the Redis store.
+The defects of single actions are in ``unit/test_earlier_defects_of_actions.py``. Defects of an index kept by hand, of
+caches and of Lua scripts have no counterpart: a store has one index, there is no cache, and no script before the Redis
+store.
 """
 
 from __future__ import annotations

@@ -124,6 +124,10 @@ def test_everything_declared_is_kept(core: Core) -> None:
     assert [part["type"] for part in record["parts"]] == ["video", "preview"]
 
 
+def test_an_empty_website_is_none(core: Core) -> None:
+    assert call(core, "files.upload", **DECLARATION, meta={"website": ""})["meta"] == {"website": ""}
+
+
 def test_each_part_has_an_address_that_admits_its_bytes_and_no_others(core: Core) -> None:
     record = pending_file(core, b"one", b"three")
     assert isinstance(core.blobs, VerifiesSignedUrls)
