@@ -19,7 +19,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	@touch $@
 
 servers: ## Install the servers the tests start (Debian; needs root)
-	@command -v rabbitmq-server >/dev/null || test -x /usr/sbin/rabbitmq-server || bash .ci/servers
+	@PATH=$$PATH:/usr/sbin; command -v rabbitmq-server >/dev/null && command -v redis-server >/dev/null || bash .ci/servers
 
 run: install ## Run the service on its embedded default: no server needed
 	@exec $(BIN)/files up

@@ -13,6 +13,9 @@ from storage_adapters.interfaces import BlobStore, MetadataStore
 METADATA_STORES = {
     "memory": "storage_adapters.metadata.memory:MemoryMetadataStore",
     "sqlite": "storage_adapters.metadata.sqlite:SqliteMetadataStore",
+    "redis": "storage_adapters.metadata.redis:RedisMetadataStore",
+    "rediss": "storage_adapters.metadata.redis:RedisMetadataStore",
+    "redis+sentinel": "storage_adapters.metadata.redis:RedisMetadataStore",
 }
 BLOB_STORES = {
     "memory": "storage_adapters.blobs.memory:MemoryBlobStore",
@@ -33,7 +36,7 @@ class BlobOptions:
 
 
 def open_metadata_store(url: str) -> MetadataStore:
-    """Open the metadata store of a URL: ``sqlite:///data/files.db``, ``memory://``.
+    """Open the metadata store of a URL: ``sqlite:///data/files.db``, ``redis://localhost``, ``memory://``.
 
     Raises UnknownStore for a URL that no adapter takes and StorageUnavailable when the store does not answer.
     """

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.servers.fixtures import amqp_uri, own_broker, rpc_service  # noqa: F401 - fixtures
+from tests.servers.fixtures import (  # noqa: F401 - fixtures
+    amqp_uri,
+    own_broker,
+    own_redis,
+    redis_server_url,
+    redis_url,
+    rpc_service,
+)
 
 # Failures inside the contract suites show their values only when the suites are rewritten like test modules.
 pytest.register_assert_rewrite("tests.contract")

@@ -29,11 +29,13 @@ from storage_adapters import (
 from tests.contract.consistency import assert_consistent, assert_digest, recomputed_usage
 from tests.contract.metadata_scenes import NOW, expected, ids, make_record, pages
 from tests.contract.strategies import Write, queries, writes
+from tests.servers.redis import throw_away
 
 EXAMPLES = int(os.environ.get("FILES_EXAMPLES", "500"))
-URLS: dict[str, Callable[[Path], str]] = {
-    "memory": lambda _: "memory://",
-    "sqlite": lambda folder: f"sqlite:///{folder}/files.db",
+URLS: dict[str, Callable[[Path, str], str]] = {
+    "memory": lambda _, __: "memory://",
+    "sqlite": lambda folder, _: f"sqlite:///{folder}/files.db",
+    "redis": lambda _, url: url,
 }
 # Durability is tested elsewhere: here the disk would only take time.
 FAST_FOLDER = "/dev/shm" if Path("/dev/shm").is_dir() else None
@@ -89,12 +91,15 @@ def attempt(store: MetadataStore, write: Write, record: FileRecord) -> str:
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(actions=st.lists(writes() | writes() | queries(), min_size=5, max_size=30))
 @example(actions=[ListQuery()])
-def test_all_stores_agree_with_the_oracle(actions: list[Write | ListQuery]) -> None:
-    assert URLS.keys() == METADATA_STORES.keys()
+def test_all_stores_agree_with_the_oracle(redis_server_url: str, actions: list[Write | ListQuery]) -> None:
+    assert {METADATA_STORES[scheme] for scheme in URLS} == set(METADATA_STORES.values())
     oracle = Oracle()
-    with tempfile.TemporaryDirectory(dir=FAST_FOLDER) as folder, ExitStack() as stack:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=FAST_FOLDER)))
+        redis_url = stack.enter_context(throw_away(redis_server_url))
         stores = {
-            scheme: stack.enter_context(closing(open_metadata_store(url(Path(folder))))) for scheme, url in URLS.items()
+            scheme: stack.enter_context(closing(open_metadata_store(url(folder, redis_url))))
+            for scheme, url in URLS.items()
         }
         for action in actions:
             if isinstance(action, Write):

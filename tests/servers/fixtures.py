@@ -10,6 +10,7 @@ import pytest
 
 from tests.servers.processes import ServiceProcess
 from tests.servers.rabbitmq import RabbitMQ
+from tests.servers.redis import RedisServer, throw_away
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +36,28 @@ def rpc_service(amqp_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """A running ``files rpc`` on SQLite, for the tests of one module."""
     with ServiceProcess(tmp_path_factory.mktemp("rpc"), amqp_uri) as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def redis_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Redis: REDIS_URL, or a private one that lives as long as the test run."""
+    given = os.environ.get("REDIS_URL")
+    if given:
+        yield given
+        return
+    with RedisServer(tmp_path_factory.mktemp("redis"), appendfsync="no") as server:
+        yield server.url
+
+
+@pytest.fixture
+def redis_url(redis_server_url: str) -> Iterator[str]:
+    """The URL of an empty metadata store on that Redis."""
+    with throw_away(redis_server_url) as url:
+        yield url
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis for one test, which may kill it; what it acknowledged is on the disk."""
+    with RedisServer(tmp_path / "redis") as server:
+        yield server

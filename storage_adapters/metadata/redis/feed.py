@@ -1,0 +1,35 @@
+"""Entries of the change feed: rule 8 of ``keys``. No I/O."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from storage_adapters.codec import record_from_document
+from storage_adapters.records import Change
+
+
+def entry_header(*, changed_at: int, event: str | None, deleted: bool) -> bytes:
+    """What an entry tells beside the record."""
+    return orjson.dumps([changed_at, event, deleted])
+
+
+def entry_id(sequence: str) -> str:
+    """The id in the stream of a sequence."""
+    return f"0-{int(sequence)}"
+
+
+def parse_entry(entry_id: bytes, fields: dict[bytes, Any]) -> Change:
+    """Read an entry."""
+    changed_at, event, deleted = orjson.loads(fields[b"h"])
+    record = record_from_document(fields[b"d"])
+    return Change(
+        sequence=entry_id.decode().partition("-")[2],
+        file_id=record.file_id,
+        revision=record.revision,
+        deleted=deleted,
+        event=event,
+        record=record,
+        changed_at=changed_at,
+    )

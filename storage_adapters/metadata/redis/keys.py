@@ -1,0 +1,99 @@
+"""Where everything lies in Redis, and how values become bytes that sort as they should. No I/O.
+
+1. All keys begin with one hash tag, ``{files}`` unless the URL says otherwise, so that a script may touch several of
+   them in a cluster too (docs/adr/0010).
+2. ``r:<file_id>`` is a string: the revision, a line feed, and the record; with ``x`` before the revision, its
+   tombstone. An id is never used again, so both share a key.
+3. ``i<field><scope>`` is an index: a file's place in the order of one field within one scope. Places sort by their
+   bytes (all scores are 0), because 100 000 files may share one value and a page must still begin behind any of them
+   at the price of a look-up; as scores, integers would be exact to 2^53 only.
+4. A place is the value, then the file id. An integer is a byte that tells sign and length, then its bytes, big end
+   first; text is its UTF-8 with NUL as ``00 FF`` and ``00 00`` behind it; a missing value is ``FF``, which is behind
+   both. Places of one field are all integers or all texts.
+5. An index is cut into sorted sets of at most ``CHUNK`` places, which Redis stores as one compact list each: about 45
+   bytes a place, where a large sorted set takes 150. The first chunk has the key of the index. Another one is named
+   after its lower bound: ``<index>=<bound>``; ``<index>/`` is the sorted set of these bounds. Empty chunks do not
+   exist; the first one may be missing while others exist.
+6. ``b<bucket>`` is an index of the same make of the file ids in a parity bucket; ``d`` is a hash of the buckets' sums:
+   ``<bucket>f``, ``<bucket>h``, ``<bucket>l`` for files, high and low halves.
+7. ``n<kind>:<owner>`` is a hash from names to file ids, ``u:<owner>`` (``u`` for everybody) one of counters: ``f`` or
+   ``b`` for files or bytes, the letter of a dimension, the key.
+8. ``feed`` is a stream with ids ``0-<sequence>``, which Redis counts up from 1; ``checkpoints`` and ``leases`` are
+   hashes; ``unclean`` is a sorted set of the ids of tombstones that still name blobs; ``layout`` is the number of this
+   layout.
+9. Nothing has a time to live: Redis must not evict.
+"""
+
+from __future__ import annotations
+
+from storage_adapters.query import SortValue
+
+LAYOUT = b"1"
+CHUNK = 128
+MISSING = b"\xff"
+
+FIELD_NUMBERS = {"created_at": 1, "uploaded_at": 2, "processed_at": 3, "expires_at": 4, "name": 5, "size": 6}
+TEXT_FIELDS = frozenset({"name"})
+NAME_KINDS = {"request_id": b"r", "alias": b"a"}
+
+_SCOPE_LETTERS = {
+    "all": b"a",
+    "owner": b"o",
+    "owner-tag": b"t",
+    "public": b"p",
+    "public-tag": b"q",
+    "status": b"s",
+}
+
+
+class Keys:
+    """The names of all keys under one prefix."""
+
+    def __init__(self, prefix: str) -> None:
+        tag = b"{" + prefix.encode() + b"}"
+        self.record_prefix = tag + b"r:"
+        self.feed = tag + b"feed"
+        self.digest = tag + b"d"
+        self.unclean = tag + b"unclean"
+        self.checkpoints = tag + b"checkpoints"
+        self.leases = tag + b"leases"
+        self.layout = tag + b"layout"
+        self._tag = tag
+
+    def record(self, file_id: str) -> bytes:
+        """The record or tombstone of a file."""
+        return self.record_prefix + file_id.encode()
+
+    def index(self, scope: tuple[str, ...], field: str) -> bytes:
+        """The order of one field within one scope."""
+        kind, *parts = scope
+        text = b"".join(b"%d:%b" % (len(part), part) for part in map(str.encode, parts))
+        return b"%bi%d%b%b" % (self._tag, FIELD_NUMBERS[field], _SCOPE_LETTERS[kind], text)
+
+    def bucket(self, number: int) -> bytes:
+        """The ids of the files in a parity bucket."""
+        return self._tag + b"b%d" % number
+
+    def names(self, kind: str, owner: str) -> bytes:
+        """An owner's names of one kind."""
+        return self._tag + b"n" + NAME_KINDS[kind] + b":" + owner.encode()
+
+    def usage(self, owner: str | None) -> bytes:
+        """The counters of one owner, or of everybody."""
+        return self._tag + b"u" if owner is None else self._tag + b"u:" + owner.encode()
+
+
+def bounds_of(index: bytes) -> bytes:
+    """The lower bounds of the chunks behind the first one."""
+    return index + b"/"
+
+
+def place(value: SortValue, file_id: str) -> bytes:
+    """Where a file stands among all that have or miss a value of the same field."""
+    if value is None:
+        return MISSING + file_id.encode()
+    if isinstance(value, str):
+        return value.encode().replace(b"\0", b"\0\xff") + b"\0\0" + file_id.encode()
+    length = (abs(value).bit_length() + 7) // 8
+    sign, rest = (-1, 256**length + value) if value < 0 else (1, value)
+    return bytes([0x80 + sign * length]) + rest.to_bytes(length, "big") + file_id.encode()

@@ -1,0 +1,10 @@
+-- Takes or prolongs a lease. KEYS: leases. ARGV: name, holder, now, until. Returns 1, or 0 while another has it.
+local lease = redis.call('HGET', KEYS[1], ARGV[1])
+if lease then
+    local over, holder = string.match(lease, '^(%-?%d+) (.*)$')
+    if holder ~= ARGV[2] and tonumber(over) > tonumber(ARGV[3]) then
+        return 0
+    end
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[4] .. ' ' .. ARGV[2])
+return 1

@@ -1,0 +1,148 @@
+-- Takes one record from its old state to a new one, with everything that follows from it; or changes nothing.
+-- What follows is worked out by the caller from the old state, so the stored value must still be exactly that.
+--
+-- KEYS: record, feed, digest, unclean; then one for each line of the lists below, in their order.
+-- ARGV: SHA-1 of the stored value ('' for none), new value, entry's header, entry's document, file id,
+--       whether it becomes an unclean tombstone ('1'), parity bucket, its deltas (files, high, low);
+--       the lengths of five lists; the lists: names to give up (name), names to claim (name),
+--       counters (field, files, bytes), places to leave (place), places to take (place).
+-- Returns {0}; {1}: the stored value is another; {2, n, file id}: the n-th name to claim is taken;
+--       {3, key}: what lies there is not ours, or a counter is full.
+local file_id, bucket = ARGV[5], ARGV[7]
+local next_key, next_arg = 5, 16
+
+local function take_list(length, width)
+    local list = {}
+    for number = 1, tonumber(length) do
+        local line = {KEYS[next_key]}
+        for column = 1, width do
+            line[column + 1] = ARGV[next_arg]
+            next_arg = next_arg + 1
+        end
+        list[number] = line
+        next_key = next_key + 1
+    end
+    return list
+end
+
+local given_up = take_list(ARGV[11], 1)
+local claimed = take_list(ARGV[12], 1)
+local counters = take_list(ARGV[13], 3)
+local left = take_list(ARGV[14], 1)
+local taken = take_list(ARGV[15], 1)
+
+local function has_type(key, wanted)
+    local found = redis.call('TYPE', key).ok
+    return found == wanted or found == 'none'
+end
+
+-- Whether HINCRBY will take the delta: the sum fits into 64 bits, with a margin for what Lua's numbers round away.
+local function can_count(key, field, delta)
+    local value = redis.call('HGET', key, field) or '0'
+    return string.find(value, '^%-?%d+$') ~= nil and math.abs(tonumber(value) + tonumber(delta)) < 9.2e18
+end
+
+-- 1. Everything that could go wrong is looked at before anything is written: a script is not undone.
+for number, wanted in ipairs({'string', 'stream', 'hash', 'zset'}) do
+    if not has_type(KEYS[number], wanted) then
+        return {3, KEYS[number]}
+    end
+end
+local stored = redis.call('GET', KEYS[1])
+if (stored and redis.sha1hex(stored) or '') ~= ARGV[1] then
+    return {1}
+end
+for _, list in ipairs({given_up, claimed, counters}) do
+    for _, line in ipairs(list) do
+        if not has_type(line[1], 'hash') then
+            return {3, line[1]}
+        end
+    end
+end
+for number, line in ipairs(claimed) do
+    local holder = redis.call('HGET', line[1], line[2])
+    if holder and holder ~= file_id then
+        return {2, number, holder}
+    end
+end
+for _, line in ipairs(counters) do
+    if not (can_count(line[1], 'f' .. line[2], line[3]) and can_count(line[1], 'b' .. line[2], line[4])) then
+        return {3, line[1]}
+    end
+end
+for number, letter in ipairs({'f', 'h', 'l'}) do
+    if not can_count(KEYS[3], bucket .. letter, ARGV[7 + number]) then
+        return {3, KEYS[3]}
+    end
+end
+for _, list in ipairs({left, taken}) do
+    for _, line in ipairs(list) do
+        if not has_type(line[1] .. '/', 'zset') then
+            return {3, line[1] .. '/'}
+        end
+        local chunk = chunk_key(line[1], bound_of(line[1], line[2]))
+        if not has_type(chunk, 'zset') then
+            return {3, chunk}
+        end
+    end
+end
+
+-- 2. The feed comes first: it refuses an entry when its last id is not one of ours.
+local entry = redis.pcall('XADD', KEYS[2], '0-*', 'h', ARGV[3], 'd', ARGV[4])
+if type(entry) == 'table' and entry.err then
+    return {3, KEYS[2]}
+end
+
+-- 3. From here on nothing fails.
+redis.call('SET', KEYS[1], ARGV[2])
+for _, line in ipairs(given_up) do
+    redis.call('HDEL', line[1], line[2])
+end
+for _, line in ipairs(claimed) do
+    redis.call('HSET', line[1], line[2], file_id)
+end
+for _, line in ipairs(counters) do
+    redis.call('HINCRBY', line[1], 'b' .. line[2], line[4])
+    if redis.call('HINCRBY', line[1], 'f' .. line[2], line[3]) == 0 then
+        redis.call('HDEL', line[1], 'f' .. line[2], 'b' .. line[2])
+    end
+end
+for number, letter in ipairs({'f', 'h', 'l'}) do
+    redis.call('HINCRBY', KEYS[3], bucket .. letter, ARGV[7 + number])
+end
+if ARGV[6] == '1' then
+    redis.call('ZADD', KEYS[4], 0, file_id)
+end
+for _, line in ipairs(left) do
+    local bound = bound_of(line[1], line[2])
+    local chunk = chunk_key(line[1], bound)
+    redis.call('ZREM', chunk, line[2])
+    if bound ~= '' and redis.call('EXISTS', chunk) == 0 then
+        redis.call('ZREM', line[1] .. '/', bound)
+    end
+end
+for _, line in ipairs(taken) do
+    local index, member = line[1], line[2]
+    local chunk = chunk_key(index, bound_of(index, member))
+    if redis.call('ZCARD', chunk) >= CHUNK then
+        -- Times grow: behind the last member a new chunk begins, which leaves the full one full.
+        local moved, bound = {}, member
+        if redis.call('ZLEXCOUNT', chunk, '(' .. member, '+') > 0 then
+            moved = redis.call('ZRANGE', chunk, CHUNK / 2, -1)
+            bound = moved[1]
+        end
+        local upper = chunk_key(index, bound)
+        if redis.call('EXISTS', upper) == 0 then
+            for _, each in ipairs(moved) do
+                redis.call('ZADD', upper, 0, each)
+            end
+            if #moved > 0 then
+                redis.call('ZREMRANGEBYRANK', chunk, CHUNK / 2, -1)
+            end
+            redis.call('ZADD', index .. '/', 0, bound)
+            chunk = chunk_key(index, bound_of(index, member))
+        end
+    end
+    redis.call('ZADD', chunk, 0, member)
+end
+return {0}

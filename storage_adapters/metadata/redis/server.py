@@ -1,0 +1,115 @@
+"""Talks to the server: commands and scripts, with every exception of the client turned into one of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from typing import Any
+
+from redis.exceptions import ChildDeadlockedError, NoScriptError, RedisClusterException, RedisError
+
+from storage_adapters.errors import StorageUnavailable
+from storage_adapters.metadata.redis.keys import LAYOUT
+from storage_adapters.metadata.redis.location import Location
+
+OLDEST_VERSION = (7, 0)
+
+# Flags and files of each script. Without flags, Redis refuses a script as a whole when its memory is full, when it is
+# a replica, or when it cannot write to its disk. What makes room, or leads to it, is let through a full memory.
+_SCRIPTS = {
+    "save": ("", ("chunks", "write")),
+    "delete": ("allow-oom", ("chunks", "write")),
+    "clean": ("allow-oom", ("clean",)),
+    "checkpoint": ("allow-oom", ("checkpoint",)),
+    "trim": ("allow-oom", ("trim",)),
+    "acquire": ("allow-oom", ("acquire",)),
+    "release": ("allow-oom", ("release",)),
+    "page": ("no-writes", ("chunks", "page")),
+    "last": ("no-writes", ("last",)),
+}
+
+
+@contextlib.contextmanager
+def redis_errors_as_storage_errors() -> Iterator[None]:
+    """Raise StorageUnavailable for whatever the client raises: no answer, a refusal, a key that is not ours."""
+    try:
+        yield
+    except (RedisError, RedisClusterException, ChildDeadlockedError, OSError) as error:
+        raise StorageUnavailable(f"redis: {error or 'no answer'} ({type(error).__name__})") from error
+
+
+class Server:
+    """One Redis; may be used by several threads."""
+
+    def __init__(self, location: Location) -> None:
+        self._client = location.client()
+        self._scripts = {name: _source(flags, parts) for name, (flags, parts) in _SCRIPTS.items()}
+        self._closed = False
+
+    def call(self, *command: Any) -> Any:
+        """Send one command."""
+        with self._answering():
+            return self._client.execute_command(*command)
+
+    def call_all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Send several commands at once; they do not make one transaction."""
+        with self._answering(), self._client.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            answers: list[Any] = pipeline.execute()
+            return answers
+
+    def run(self, script: str, keys: Sequence[bytes], arguments: Sequence[Any]) -> Any:
+        """Run a script; a server that does not know it has run nothing and is sent the whole of it."""
+        source, digest = self._scripts[script]
+        with self._answering():
+            try:
+                return self._client.execute_command("EVALSHA", digest, len(keys), *keys, *arguments)
+            except NoScriptError:
+                return self._client.execute_command("EVAL", source, len(keys), *keys, *arguments)
+
+    def check(self, layout_key: bytes) -> None:
+        """Refuse a server that is too old, may evict records, or holds another layout; mark an empty one."""
+        information = self.call("INFO")
+        version = str(information.get("redis_version", "0"))
+        if tuple(int(number) for number in version.split(".")[:2]) < OLDEST_VERSION:
+            raise StorageUnavailable(f"redis {version} is too old: 7.0 is needed, or Valkey")
+        policy = information.get("maxmemory_policy", "noeviction")
+        if policy.startswith("allkeys"):
+            raise StorageUnavailable(f"maxmemory-policy {policy} would throw records away: set it to noeviction")
+        found = self.call("GET", layout_key)
+        if found is None:
+            self.call("SET", layout_key, LAYOUT, "NX")
+            found = self.call("GET", layout_key)
+        if found != LAYOUT:
+            raise StorageUnavailable(f"the data has layout {found!r} and this version knows {LAYOUT!r}")
+
+    def close(self) -> None:
+        """Close the connections that are idle; one in use ends with its call."""
+        self._closed = True
+        self._close_idle()
+
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
+        if self._closed:
+            raise StorageUnavailable("the store is closed")
+        with redis_errors_as_storage_errors():
+            try:
+                yield
+            finally:
+                self._close_idle()
+
+    def _close_idle(self) -> None:
+        if self._closed:
+            with contextlib.suppress(RedisError, OSError):
+                self._client.connection_pool.disconnect(inuse_connections=False)
+
+
+def _source(flags: str, parts: tuple[str, ...]) -> tuple[str, str]:
+    """A script and the digest by which the server knows it."""
+    folder = files("storage_adapters.metadata.redis") / "scripts"
+    first = f"#!lua flags={flags}" if flags else "#!lua"
+    source = "\n".join([first, *((folder / f"{part}.lua").read_text(encoding="utf-8") for part in parts)])
+    return source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,249 @@
+"""Metadata in Redis 7 or Valkey: each write is one script, which changes everything or nothing.
+
+*URL*: see ``location.FORMS``. *Keys*: see ``keys``.
+
+*Durability* is that of the server: with ``appendonly yes`` and ``appendfsync always`` every acknowledged write is on
+stable storage, with ``everysec`` a crash of the machine may lose the last second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+from storage_adapters.codec import DIGEST_BUCKETS, record_to_document
+from storage_adapters.errors import (
+    CheckpointConflict,
+    NameTaken,
+    RecordDeleted,
+    RecordNotFound,
+    RevisionConflict,
+    StorageUnavailable,
+)
+from storage_adapters.interfaces import DigestBucket, MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases
+from storage_adapters.metadata.redis import feed
+from storage_adapters.metadata.redis.documents import (
+    HEADER_BYTES,
+    fingerprint,
+    parse_value,
+    record_to_value,
+    revision_of,
+    tombstone_to_value,
+)
+from storage_adapters.metadata.redis.keys import Keys
+from storage_adapters.metadata.redis.listing import find_page
+from storage_adapters.metadata.redis.location import Location, location_of
+from storage_adapters.metadata.redis.server import Server
+from storage_adapters.metadata.redis.usage import usage_of
+from storage_adapters.metadata.redis.writes import Move, plan_move
+from storage_adapters.query import ListQuery, Page
+from storage_adapters.records import Change, FileRecord, Tombstone, Usage
+
+_BATCH = 200
+
+
+class RedisMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases):
+    """Records are strings; indexes, names, counters, digest and feed stand beside them under the same hash tag."""
+
+    def __init__(self, location: Location) -> None:
+        self._keys = Keys(location.prefix)
+        self._server = Server(location)
+        try:
+            self._server.check(self._keys.layout)
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Connect to the server of a URL."""
+        return cls(location_of(url))
+
+    def get(self, file_id: str) -> FileRecord:
+        """See ``MetadataStore``."""
+        found = self._load(file_id)[1]
+        if found is None:
+            raise RecordNotFound(f"no file {file_id}")
+        if isinstance(found, Tombstone):
+            raise RecordDeleted(found)
+        return found
+
+    def save(self, record: FileRecord, *, expected_revision: int, changed_at: int, event: str | None) -> FileRecord:
+        """See ``MetadataStore``."""
+        new = replace(record, revision=expected_revision + 1)
+        value, old = (None, None) if expected_revision == 0 else self._expect(record.file_id, expected_revision)
+        move = plan_move(
+            self._keys,
+            old,
+            new,
+            fingerprint=fingerprint(value),
+            value=record_to_value(new),
+            header=feed.entry_header(changed_at=changed_at, event=event, deleted=False),
+            document=record_to_document(new),
+            unclean=False,
+        )
+        self._write("save", record.file_id, move)
+        return new
+
+    def delete(
+        self, file_id: str, *, expected_revision: int, deleted_at: int, event: str | None, clean_after: int | None
+    ) -> Tombstone:
+        """See ``MetadataStore``."""
+        value, old = self._expect(file_id, expected_revision)
+        last = replace(old, revision=expected_revision + 1)
+        tombstone = Tombstone(
+            file_id=file_id,
+            owner=old.owner,
+            revision=last.revision,
+            deleted_at=deleted_at,
+            clean_after=deleted_at if clean_after is None else clean_after,
+            parts=() if clean_after is None else old.parts,
+        )
+        move = plan_move(
+            self._keys,
+            old,
+            None,
+            fingerprint=fingerprint(value),
+            value=tombstone_to_value(tombstone),
+            header=feed.entry_header(changed_at=deleted_at, event=event, deleted=True),
+            document=record_to_document(last),
+            unclean=bool(tombstone.parts),
+        )
+        self._write("delete", file_id, move)
+        return tombstone
+
+    def find(self, query: ListQuery) -> Page:
+        """See ``MetadataStore``."""
+        return find_page(self._server, self._keys, query)
+
+    def usage(self, owner: str | None) -> Usage:
+        """See ``MetadataStore``."""
+        return usage_of(self._server.call("HGETALL", self._keys.usage(owner)))
+
+    def resolve(self, owner: str, kind: str, names: Sequence[str]) -> list[str | None]:
+        """See ``MetadataStore``."""
+        if not names:
+            return []
+        found = self._server.call("HMGET", self._keys.names(kind, owner), *names)
+        return [None if file_id is None else file_id.decode() for file_id in found]
+
+    def unclean(self, *, now: int, limit: int, after: str = "") -> list[Tombstone]:
+        """See ``MetadataStore``."""
+        due: list[Tombstone] = []
+        place = after.encode()
+        while len(due) < limit:
+            start = b"(" + place if place else b"-"
+            file_ids = self._server.call("ZRANGEBYLEX", self._keys.unclean, start, "+", "LIMIT", 0, _BATCH)
+            if not file_ids:
+                break
+            place = file_ids[-1]
+            values = self._server.call("MGET", *(self._keys.record_prefix + file_id for file_id in file_ids))
+            tombstones = [parse_value(value) for value in values if value is not None]
+            due += [t for t in tombstones if isinstance(t, Tombstone) and t.parts and t.clean_after <= now]
+        return due[:limit]
+
+    def mark_clean(self, file_id: str) -> None:
+        """See ``MetadataStore``."""
+        value, found = self._load(file_id)
+        if isinstance(found, Tombstone) and found.parts:
+            clean = tombstone_to_value(replace(found, parts=()))
+            # Only a cleaner changes a tombstone: if it is another by now, somebody else has done the same.
+            keys = [self._keys.record(file_id), self._keys.unclean]
+            self._server.run("clean", keys, [fingerprint(value), clean, file_id])
+
+    def ping(self) -> None:
+        """See ``MetadataStore``."""
+        self._server.call("PING")
+
+    def close(self) -> None:
+        """See ``MetadataStore``."""
+        self._server.close()
+
+    def changes(self, *, after: str, limit: int) -> list[Change]:
+        """See ``SupportsChanges``."""
+        start = f"({feed.entry_id(after)}" if after else "-"
+        entries = self._server.call("XRANGE", self._keys.feed, start, "+", "COUNT", limit)
+        return [feed.parse_entry(entry_id, fields) for entry_id, fields in entries]
+
+    def last_sequence(self) -> str:
+        """See ``SupportsChanges``."""
+        sequence: bytes = self._server.run("last", [self._keys.feed], [])
+        return sequence.decode()
+
+    def checkpoint(self, consumer: str) -> str:
+        """See ``SupportsChanges``."""
+        sequence = self._server.call("HGET", self._keys.checkpoints, consumer)
+        return "" if sequence is None else sequence.decode()
+
+    def move_checkpoint(self, consumer: str, *, expected: str, sequence: str) -> None:
+        """See ``SupportsChanges``."""
+        if not self._server.run("checkpoint", [self._keys.checkpoints], [consumer, expected, sequence]):
+            raise CheckpointConflict(f"the checkpoint of {consumer} is not at {expected or 'its start'}")
+
+    def trim_changes(self, *, limit: int) -> int:
+        """See ``SupportsChanges``."""
+        return int(self._server.run("trim", [self._keys.feed, self._keys.checkpoints], [limit]))
+
+    def digest(self) -> list[DigestBucket]:
+        """See ``SupportsDigest``."""
+        sums = self._server.call("HGETALL", self._keys.digest)
+
+        def value(bucket: int, letter: bytes) -> int:
+            return int(sums.get(b"%d%b" % (bucket, letter), 0))
+
+        return [
+            DigestBucket(files=value(bucket, b"f"), high=value(bucket, b"h"), low=value(bucket, b"l"))
+            for bucket in range(DIGEST_BUCKETS)
+        ]
+
+    def bucket_revisions(self, bucket: int) -> dict[str, int]:
+        """See ``SupportsDigest``."""
+        revisions: dict[str, int] = {}
+        index, start = self._keys.bucket(bucket), b"-"
+        while True:
+            arguments = [0, start, "+", _BATCH, "", self._keys.record_prefix, HEADER_BYTES]
+            answer = self._server.run("page", [index], arguments)
+            if not answer:
+                return revisions
+            file_ids, headers = answer[::2], answer[1::2]
+            revisions |= {i.decode(): revision_of(header) for i, header in zip(file_ids, headers, strict=True)}
+            start = b"(" + file_ids[-1]
+
+    def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:
+        """See ``SupportsLeases``."""
+        return bool(self._server.run("acquire", [self._keys.leases], [name, holder, now, until]))
+
+    def release_lease(self, name: str, *, holder: str) -> None:
+        """See ``SupportsLeases``."""
+        self._server.run("release", [self._keys.leases], [name, holder])
+
+    def _load(self, file_id: str) -> tuple[bytes | None, FileRecord | Tombstone | None]:
+        value = self._server.call("GET", self._keys.record(file_id))
+        return value, None if value is None else parse_value(value)
+
+    def _expect(self, file_id: str, revision: int) -> tuple[bytes, FileRecord]:
+        """Read the record that is about to change; the script makes sure that it is still the same."""
+        value, found = self._load(file_id)
+        if value is None or found is None:
+            raise RevisionConflict(f"there is no file {file_id}")
+        if isinstance(found, Tombstone):
+            raise RevisionConflict(f"file {file_id} was deleted")
+        if found.revision != revision:
+            raise RevisionConflict(f"file {file_id} is at revision {found.revision}, not {revision}")
+        return value, found
+
+    def _write(self, script: str, file_id: str, move: Move) -> None:
+        answer: list[Any] = self._server.run(script, move.keys, move.arguments)
+        match answer:
+            case [0]:
+                return
+            case [1]:
+                raise RevisionConflict(f"file {file_id} was changed, made or deleted by somebody else")
+            case [2, number, holder]:
+                _, kind, name = move.claims[number - 1]
+                raise NameTaken(kind, name, holder.decode())
+            case _:
+                raise StorageUnavailable(
+                    f"redis: what lies under {answer[1]!r} does not belong to this store, or a counter is full"
+                )

@@ -1,0 +1,124 @@
+"""What a change of one record does beside it: the lists that ``scripts/write.lua`` carries out. No I/O.
+
+Only what differs between the old and the new record (None before the first save and after the deletion) is listed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from storage_adapters.codec import digest_bucket, digest_halves
+from storage_adapters.metadata.redis.keys import FIELD_NUMBERS, NAME_KINDS, Keys, place
+from storage_adapters.query import scopes, sort_value
+from storage_adapters.records import FileRecord
+
+_Entry = tuple[bytes, bytes]
+_Name = tuple[str, str, str]  # owner, kind, name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """The keys and arguments of a write, and the names it claims in the order in which it claims them."""
+
+    keys: list[bytes]
+    arguments: list[Any]
+    claims: list[_Name]
+
+
+def plan_move(
+    keys: Keys,
+    old: FileRecord | None,
+    new: FileRecord | None,
+    *,
+    fingerprint: str,
+    value: bytes,
+    header: bytes,
+    document: bytes,
+    unclean: bool,
+) -> Move:
+    """Work out everything that follows from the change of a record."""
+    some = old or new
+    assert some is not None
+    names_before, names_after = _names(old), _names(new)
+    given_up = names_before - names_after
+    # In the order of NAME_KINDS: a repeated request is told so, not that its own first call took the alias.
+    claims = sorted(names_after - names_before, key=lambda name: list(NAME_KINDS).index(name[1]))
+    counters = _counter_deltas(keys, old, new)
+    places_before, places_after = _places(keys, old), _places(keys, new)
+    left, taken = sorted(places_before - places_after), sorted(places_after - places_before)
+    bucket = digest_bucket(some.file_id)
+    return Move(
+        keys=[
+            keys.record(some.file_id),
+            keys.feed,
+            keys.digest,
+            keys.unclean,
+            *(keys.names(kind, owner) for owner, kind, _ in (*given_up, *claims)),
+            *(key for key, *_ in counters),
+            *(index for index, _ in (*left, *taken)),
+        ],
+        arguments=[
+            fingerprint,
+            value,
+            header,
+            document,
+            some.file_id,
+            int(unclean),
+            bucket,
+            *_digest_deltas(old, new),
+            len(given_up),
+            len(claims),
+            len(counters),
+            len(left),
+            len(taken),
+            *(name for _, _, name in (*given_up, *claims)),
+            *(value for _, *values in counters for value in values),
+            *(member for _, member in (*left, *taken)),
+        ],
+        claims=claims,
+    )
+
+
+def _names(record: FileRecord | None) -> set[_Name]:
+    if record is None:
+        return set()
+    return {(record.owner, kind, name) for kind in NAME_KINDS if (name := getattr(record, kind)) is not None}
+
+
+def _places(keys: Keys, record: FileRecord | None) -> set[_Entry]:
+    if record is None:
+        return set()
+    places = {field: place(sort_value(record, field), record.file_id) for field in FIELD_NUMBERS}
+    found = {(keys.index(scope, field), member) for scope in scopes(record) for field, member in places.items()}
+    found.add((keys.bucket(digest_bucket(record.file_id)), record.file_id.encode()))
+    return found
+
+
+def _counter_deltas(keys: Keys, old: FileRecord | None, new: FileRecord | None) -> list[tuple[bytes, bytes, int, int]]:
+    files, size = Counter[_Entry](), Counter[_Entry]()
+    for record, sign in ((old, -1), (new, 1)):
+        if record is not None:
+            for counter in _counters(keys, record):
+                files[counter] += sign
+                size[counter] += sign * record.size
+    return [(*counter, files[counter], size[counter]) for counter in files if files[counter] or size[counter]]
+
+
+def _counters(keys: Keys, record: FileRecord) -> Iterator[_Entry]:
+    for key in (keys.usage(None), keys.usage(record.owner)):
+        yield key, b"t"
+        yield key, b"a" + record.access.value.encode()
+        yield key, b"c" + record.content_type.encode()
+        yield key, b"s" + record.status.value.encode()
+
+
+def _digest_deltas(old: FileRecord | None, new: FileRecord | None) -> tuple[int, int, int]:
+    files = high = low = 0
+    for record, sign in ((old, -1), (new, 1)):
+        if record is not None:
+            halves = digest_halves(record)
+            files, high, low = files + sign, high + sign * halves[0], low + sign * halves[1]
+    return files, high, low

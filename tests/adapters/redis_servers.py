@@ -1,0 +1,92 @@
+"""How the tests of the Redis store look into the server, and the writers that they run in other processes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+
+from storage_adapters import FileRecord, FileStatus, ListQuery, RevisionConflict, digest_bucket
+from storage_adapters.metadata.redis import RedisMetadataStore
+from storage_adapters.metadata.redis.keys import CHUNK, FIELD_NUMBERS, Keys, bounds_of, place
+from storage_adapters.query import scopes, sort_value
+from tests.contract.consistency import assert_consistent
+from tests.contract.metadata_scenes import delete, make_record, save
+from tests.servers.redis import raw
+
+
+@contextmanager
+def opened(url: str) -> Iterator[RedisMetadataStore]:
+    store = RedisMetadataStore.from_url(url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def assert_intact(url: str) -> list[FileRecord]:
+    """Every answer follows from the records, and no index holds anything beyond them. No writer may run meanwhile."""
+    with opened(url) as store:
+        records = assert_consistent(store)
+    prefix = url.partition("prefix=")[2] or "files"
+    keys = Keys(prefix)
+    wanted: dict[bytes, set[bytes]] = defaultdict(set)
+    for record in records:
+        wanted[keys.bucket(digest_bucket(record.file_id))].add(record.file_id.encode())
+        for scope in scopes(record):
+            for field in FIELD_NUMBERS:
+                wanted[keys.index(scope, field)].add(place(sort_value(record, field), record.file_id))
+    with raw(url) as client:
+        sorted_sets = {
+            key: [member for member, _ in client.zrange(key, 0, -1, withscores=True)]
+            for key in client.scan_iter(match=f"{{{prefix}}}*", _type="zset")
+            if key != keys.unclean
+        }
+    for index, places in wanted.items():
+        bounds = [b"", *sorted_sets.pop(bounds_of(index), [])]
+        found: list[bytes] = []
+        for bound in bounds:
+            members = sorted_sets.pop(index + b"=" + bound if bound else index, [])
+            assert members or not bound, "an empty chunk is left"
+            assert len(members) <= CHUNK
+            assert all(member >= bound for member in members)
+            found += members
+        assert found == sorted(places)
+    assert sorted_sets == {}, "indexes of files that do not exist"
+    return records
+
+
+def write_for_ever(url: str, name: str, acknowledged: Connection) -> None:
+    """Create, change and delete files, telling what is done after each acknowledgement; ends by being killed."""
+    store = RedisMetadataStore.from_url(url)
+    index = 0
+    while True:
+        record = save(store, make_record(f"{name}-{index:05}", owner=name, alias=f"{index}", tags=("red",)))
+        acknowledged.send((record.file_id, 1))
+        record = save(store, record, status=FileStatus.UPLOADED, uploaded_at=index, tags=("red", "green"), size=index)
+        acknowledged.send((record.file_id, 2))
+        if index % 4 == 0:
+            delete(store, record)
+            acknowledged.send((record.file_id, 3))
+        index += 1
+
+
+def write_some(url: str, name: str, count: int) -> None:
+    """Open the store, create files and grow a file that all writers share."""
+    with opened(url) as store:
+        for index in range(count):
+            save(store, make_record(f"{name}-{index}", owner=name))
+            grow(store, "shared")
+            assert len(store.find(ListQuery(owner=name, limit=100)).records) == index + 1
+
+
+def grow(store: RedisMetadataStore, file_id: str) -> None:
+    """Add one byte to a file, however many others do so as well."""
+    while True:
+        record = store.get(file_id)
+        try:
+            save(store, record, size=record.size + 1)
+        except RevisionConflict:
+            continue
+        return

@@ -1,0 +1,126 @@
+"""The metadata store on Redis: under the contract, and what only a server can do or suffer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from storage_adapters import StorageUnavailable
+from storage_adapters.metadata.redis import RedisMetadataStore
+from tests.adapters.redis_servers import assert_intact, opened
+from tests.contract.changes import ChangesContract
+from tests.contract.digest import DigestContract
+from tests.contract.leases import LeasesContract
+from tests.contract.metadata import MetadataStoreContract
+from tests.contract.metadata_scenes import add, delete, make_record, save, various_records
+from tests.servers.redis import raw
+
+
+class TestRedisMetadataStore(MetadataStoreContract, ChangesContract, DigestContract, LeasesContract):
+    @pytest.fixture
+    def store(self, redis_url: str) -> Iterator[RedisMetadataStore]:
+        with opened(redis_url) as store:
+            yield store
+
+
+def test_a_reopened_store_shows_everything(redis_url: str) -> None:
+    with opened(redis_url) as store:
+        records = add(store, *various_records())
+        delete(store, records[0])
+        store.move_checkpoint("relay", expected="", sequence="7")
+        store.acquire_lease("sweeper", holder="a", now=0, until=10)
+        digest, changes = store.digest(), store.changes(after="", limit=100)
+    with opened(redis_url) as store:
+        assert store.digest() == digest
+        assert store.changes(after="", limit=100) == changes
+        assert store.checkpoint("relay") == "7"
+        assert not store.acquire_lease("sweeper", holder="b", now=0, until=10)
+    assert assert_intact(redis_url) == sorted(records[1:], key=lambda r: (r.created_at, r.file_id))
+
+
+def test_stores_of_two_prefixes_share_nothing(redis_url: str) -> None:
+    with opened(redis_url) as one, opened(redis_url + "-other") as other:
+        save(one, make_record("f1", alias="film"))
+        save(other, make_record("f1", alias="film", name="other"))
+        delete(other, other.get("f1"))
+        assert one.resolve("ann", "alias", ["film"]) == ["f1"]
+        assert one.usage(None).total.files == 1
+    assert_intact(redis_url)
+    with raw(redis_url) as client:
+        client.unlink(*client.scan_iter(match=f"{{{redis_url.partition('prefix=')[2]}-other}}*"))
+
+
+def test_nothing_is_left_of_deleted_files_but_their_tombstones(redis_url: str) -> None:
+    with opened(redis_url) as store:
+        for record in add(store, *various_records()):
+            delete(store, record)
+        assert_intact(redis_url)
+        for record in various_records():
+            store.mark_clean(record.file_id)
+        store.move_checkpoint("relay", expected="", sequence=store.last_sequence())
+        store.trim_changes(limit=1_000)
+        prefix = redis_url.partition("prefix=")[2]
+        with raw(redis_url) as client:
+            left = {key.decode().partition("}")[2] for key in client.scan_iter(match=f"{{{prefix}}}*")}
+        tombstones = {f"r:{record.file_id}" for record in various_records()}
+        assert left - tombstones == {"feed", "d", "checkpoints", "layout"}
+
+
+def test_a_flushed_script_cache_goes_unnoticed(redis_url: str) -> None:
+    with opened(redis_url) as store, raw(redis_url) as client:
+        record = save(store, make_record())
+        client.script_flush()
+        record = save(store, record)
+        client.script_flush()
+        assert assert_intact(redis_url) == [record]
+        assert store.last_sequence() == "2"
+
+
+@pytest.mark.parametrize(
+    "key", ["r:f2", "feed", "d", "unclean", "u", "u:ann", "na:ann", "nr:ann", "i1a", "i1a/", "i5o3:ann"]
+)
+def test_a_key_of_another_program_is_reported_and_nothing_is_written(redis_url: str, key: str) -> None:
+    prefix = redis_url.partition("prefix=")[2]
+    whole = f"{{{prefix}}}{key}"
+    with opened(redis_url) as store, raw(redis_url) as client:
+        client.rpush(whole, "foreign")
+        before = {each: client.dump(each) for each in client.scan_iter(match=f"{{{prefix}}}*")}
+        with pytest.raises(StorageUnavailable, match="does not belong"):
+            save(store, make_record("f2", alias="film", request_id="r1"))
+        assert {each: client.dump(each) for each in client.scan_iter(match=f"{{{prefix}}}*")} == before
+        client.delete(whole)
+        save(store, make_record("f2", alias="film", request_id="r1"))
+    assert_intact(redis_url)
+
+
+def test_a_feed_that_another_program_wrote_to_is_reported_and_nothing_is_written(redis_url: str) -> None:
+    prefix = redis_url.partition("prefix=")[2]
+    with opened(redis_url) as store, raw(redis_url) as client:
+        client.xadd(f"{{{prefix}}}feed", {"a": "b"}, id="2-1")
+        with pytest.raises(StorageUnavailable, match="does not belong"):
+            save(store, make_record())
+        client.delete(f"{{{prefix}}}feed")
+    assert assert_intact(redis_url) == []
+
+
+def test_a_counter_that_is_full_is_reported_and_nothing_is_written(redis_url: str) -> None:
+    with opened(redis_url) as store:
+        saved = save(store, make_record("f1", size=2**62))
+        with pytest.raises(StorageUnavailable, match="counter"):
+            save(store, make_record("f2", size=2**62))
+    assert assert_intact(redis_url) == [saved]
+
+
+def test_a_closed_store_is_unavailable(redis_url: str) -> None:
+    store = RedisMetadataStore.from_url(redis_url)
+    store.close()
+    with pytest.raises(StorageUnavailable, match="closed"):
+        store.ping()
+
+
+def test_data_of_another_layout_is_refused(redis_url: str) -> None:
+    with raw(redis_url) as client:
+        client.set(f"{{{redis_url.partition('prefix=')[2]}}}layout", "99")
+    with pytest.raises(StorageUnavailable, match="layout"):
+        RedisMetadataStore.from_url(redis_url)

@@ -1,0 +1,120 @@
+"""A private Redis: in its own folder, on a free loopback port. Can be killed, paused and started again."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from tests.servers.ports import free_ports
+
+START_SECONDS = 30
+
+
+class RedisServer:
+    """One server; ``url`` stays the same when it is started again. ``config`` is what its configuration file says."""
+
+    def __init__(self, folder: Path, **config: str) -> None:
+        self._folder = folder
+        (self.port,) = free_ports(1)
+        self._config = {
+            "bind": "127.0.0.1",
+            "port": str(self.port),
+            "dir": str(folder),
+            "save": '""',
+            "appendonly": "yes",
+            "appendfsync": "always",
+            "logfile": f"{folder}/log",
+            **{name.replace("_", "-"): value for name, value in config.items()},
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"redis://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    def start(self, *arguments: str) -> None:
+        """Start the server and return when it answers."""
+        executable = shutil.which("redis-server")
+        if executable is None:
+            raise RuntimeError("redis-server is needed: apt-get install redis-server, or set REDIS_URL to a server")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        config = self._folder / "redis.conf"
+        config.write_text("".join(f"{name} {value}\n" for name, value in self._config.items()))
+        output = (self._folder / "output").open("ab")
+        with output:
+            self._process = subprocess.Popen(
+                [executable, str(config), *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(self.port):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                log = (self._folder / "log").read_text(errors="replace")[-4_000:]
+                self.kill()
+                raise RuntimeError(f"redis-server did not start:\n{log}")
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        """End the server as a power cut would: at once; harmless when it has ended."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+
+    def pause(self) -> None:
+        """Let the server stand still: connections stay open and nobody answers."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused server go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def raw(url: str) -> Iterator[Any]:
+    """A client that sees the server as any other program does."""
+    client = Redis.from_url(url.partition("?")[0], retry=Retry(NoBackoff(), 0), socket_timeout=30)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+@contextmanager
+def throw_away(url: str) -> Iterator[str]:
+    """The URL with a prefix that nobody else uses; its keys are removed in the end."""
+    prefix = f"files-test-{uuid.uuid4().hex}"
+    query = urlsplit(url).query
+    yield f"{url}{'&' if query else '?'}prefix={prefix}"
+    with raw(url) as client:
+        for key in client.scan_iter(match=f"{{{prefix}}}*", count=1_000):
+            client.unlink(key)
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(5) == b"+PONG"
+    except OSError:
+        return False
