@@ -404,3 +404,29 @@ def test_what_needs_nothing_is_not_written(core: Core, make: Callable[[Core], JS
     before = writes(core)
     assert sync(core) == {}
     assert writes(core) == before
+
+
+def test_an_upload_that_somehow_has_all_parts_and_is_pending_still_is_completed(core: Core, clock: Clock) -> None:
+    record = core.metadata.get(arrived(core)["file_id"])
+    parts = tuple(replace(part, received_at=clock()) for part in record.parts)
+    core.metadata.save(replace(record, parts=parts), expected_revision=1, changed_at=clock(), event=None)
+    clock.pass_seconds(60)
+    assert sync(core) == {"finished": [record.file_id]}
+    assert announced(core, record.file_id) == ["created", "uploaded"]
+
+
+def test_a_temporary_file_whose_life_was_prolonged_just_now_stays(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file_id = processed_file(core, temporary=True, ttl_seconds=60)["file_id"]
+    clock.pass_seconds(60)
+
+    def prolong() -> None:
+        record = core.metadata.get(file_id)
+        longer = replace(record, expires_at=clock() + 60_000)
+        core.metadata.save(longer, expected_revision=record.revision, changed_at=clock(), event="updated")
+
+    # The third look is the one that finds the temporary files.
+    meanwhile(monkeypatch, core.metadata, "find", prolong, after=3)
+    assert sync(core) == {}
+    assert core.metadata.get(file_id).revision > 1
