@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from marshmallow import fields, validate
-
-from files_service.actions.base import Params, ParamsSchema, action, change, file_id_field, require_change
-from files_service.actions.parameters import MAX_BATCH, access_field
+from files_service.actions.base import Params, ParamsSchema, action, change, require_change, to_wire
+from files_service.actions.parameters import access_field, file_ids_field
 from files_service.core import Core
 from files_service.errors import FilesError, storage_errors_as_files_errors
 from storage_adapters import JSON, Access, FileRecord
@@ -16,12 +15,7 @@ from storage_adapters import JSON, Access, FileRecord
 class AccessParams(ParamsSchema):
     """Parameters of files.access."""
 
-    file_ids = fields.List(
-        file_id_field(required=False),
-        required=True,
-        validate=validate.Length(1, MAX_BATCH),
-        metadata={"description": "1 to 100 ids."},
-    )
+    file_ids = file_ids_field(required=True)
     access = access_field(required=True)
 
 
@@ -33,21 +27,21 @@ def set_access(params: Params, core: Core) -> JSON:
 
 
 def access_of(core: Core, file_id: str, access: Access, actor: str | None) -> JSON:
-    """Set the access of one file and say how it went; an error is part of the answer."""
+    """Set the access of one file and say how it went."""
 
     def decide(record: FileRecord) -> FileRecord:
         require_change(record, actor)
         return replace(record, access=access)
 
+    return answered_by_itself(file_id, lambda: change(core, file_id, decide, event="access_changed"), shown="access")
+
+
+def answered_by_itself(file_id: str, act: Callable[[], FileRecord], *, shown: str) -> JSON:
+    """The answer for one file of several: what the change made of a field, or its error, which stops no other."""
     try:
         with storage_errors_as_files_errors():
-            record = change(core, file_id, decide, event="access_changed")
+            record = act()
     except FilesError as error:
         return {"file_id": file_id, "ok": False, "error": error.to_wire()}
-    return {
-        "file_id": file_id,
-        "ok": True,
-        "access": record.access.value,
-        "revision": record.revision,
-        "change_token": record.change_token,
-    }
+    wire = to_wire(record)
+    return {"file_id": file_id, "ok": True, **{name: wire[name] for name in (shown, "revision", "change_token")}}

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import orjson
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
-from files_service.actions.base import bad_request
+from files_service.actions.base import bad_request, file_id_field
 from files_service.actions.text import line, text
 from files_service.core import Core
 from files_service.domain.editing import MAX_TAGS, normalise_tag
@@ -28,6 +28,16 @@ _CONTENT_TYPE = r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}(; ?charset=[
 def access_field(**arguments: Any) -> fields.Enum[Access]:
     """Make the field of an access level."""
     return fields.Enum(Access, by_value=True, metadata={"description": "Who may read the file."}, **arguments)
+
+
+def file_ids_field(**arguments: Any) -> fields.List[str]:
+    """Make the field of several files."""
+    return fields.List(
+        file_id_field(required=False),
+        validate=validate.Length(1, MAX_BATCH),
+        metadata={"description": f"1 to {MAX_BATCH} ids."},
+        **arguments,
+    )
 
 
 def tags_field(*, least: int = 0, **arguments: Any) -> fields.List[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
-from marshmallow import fields
+from marshmallow import ValidationError, fields, validates_schema
 
-from files_service.actions.access import access_of
+from files_service.actions.access import access_of, answered_by_itself
 from files_service.actions.base import (
     Params,
     ParamsSchema,
@@ -21,7 +23,7 @@ from files_service.actions.base import (
     require_mutable,
     to_wire,
 )
-from files_service.actions.parameters import access_field, check_tag, cursor_field, tags_field
+from files_service.actions.parameters import access_field, check_tag, cursor_field, file_ids_field, tags_field
 from files_service.core import Core
 from files_service.domain.editing import MAX_TAGS, normalise_tag, normalise_tags
 from files_service.domain.listing import decode_cursor, encode_cursor
@@ -33,8 +35,15 @@ BATCH = 100
 class TagParams(ParamsSchema):
     """Parameters of files.tag.add, files.tag.remove and files.tag.sync."""
 
-    file_id = file_id_field()
+    file_id = file_id_field(required=False)
+    file_ids = file_ids_field()
     tags = tags_field(required=True)
+
+    @validates_schema
+    def one_or_many(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Ask for file_id, or for file_ids."""
+        if ("file_id" in data) is ("file_ids" in data):
+            raise ValidationError("Give file_id, or file_ids.", "file_id")
 
 
 class TagAccessParams(ParamsSchema):
@@ -77,7 +86,12 @@ def _set_tags(params: Params, core: Core, combine: Callable[[tuple[str, ...], tu
         require_mutable(record)
         return replace(record, tags=tags)
 
-    return to_wire(change(core, params["file_id"], decide, event="updated"))
+    def tag(file_id: str) -> FileRecord:
+        return change(core, file_id, decide, event="updated")
+
+    if "file_id" in params:
+        return to_wire(tag(params["file_id"]))
+    return {"files": [answered_by_itself(each, partial(tag, each), shown="tags") for each in params["file_ids"]]}
 
 
 @action("files.tag.access", TagAccessParams)

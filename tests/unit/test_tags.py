@@ -45,6 +45,43 @@ def test_a_repeated_call_writes_and_announces_nothing(core: Core, method: str) -
     assert writes(core) == before
 
 
+@pytest.mark.parametrize("method", EDITS)
+def test_several_files_are_answered_each_by_itself(core: Core, method: str) -> None:
+    mine = processed_file(core, tags=["sea"])["file_id"]
+    other, nobody = processed_file(core, owner="bob")["file_id"], "0" * 26
+    params = {"file_ids": [mine, other, nobody], "tags": ["sea", "sun"], "actor": "ann"}
+    answer = call(core, method, **params)
+    record = call(core, "files.info", file_id=mine)
+    assert answer["files"][0] == {
+        "file_id": mine,
+        "ok": True,
+        **{name: record[name] for name in ("tags", "revision", "change_token")},
+    }
+    assert [(each["ok"], each["error"]["code"]) for each in answer["files"][1:]] == [
+        (False, "forbidden"),
+        (False, "not_found"),
+    ]
+    before = writes(core)
+    assert call(core, method, **params) == answer
+    assert writes(core) == before
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({}, "file_id"),
+        ({"file_id": "0" * 26, "file_ids": ["0" * 26]}, "file_id"),
+        ({"file_ids": []}, "file_ids"),
+        ({"file_ids": ["0" * 26] * 101}, "file_ids"),
+        ({"file_ids": ["x"]}, "file_ids.0"),
+    ],
+)
+@pytest.mark.parametrize("method", EDITS)
+def test_one_file_is_named_or_several(core: Core, method: str, params: dict[str, Any], field: str) -> None:
+    error = refusal(core, method, tags=["x"], **params)
+    assert set(error.details["fields"]) == {field}
+
+
 def test_no_tag_is_lost_when_many_add(core: Core) -> None:
     file_id = processed_file(core)["file_id"]
     at_once(16, lambda index: call(core, "files.tag.add", file_id=file_id, tags=[f"t{index}"]))
