@@ -77,12 +77,15 @@ for number, letter in ipairs({'f', 'h', 'l'}) do
 end
 for _, list in ipairs({left, taken}) do
     for _, line in ipairs(list) do
-        if not has_type(line[1] .. '/', 'zset') then
+        local found = redis.pcall('ZREVRANGEBYLEX', line[1] .. '/', '[' .. line[2], '-', 'LIMIT', 0, 1)
+        if found.err then
             return {3, line[1] .. '/'}
         end
-        local chunk = chunk_key(line[1], bound_of(line[1], line[2]))
-        if not has_type(chunk, 'zset') then
-            return {3, chunk}
+        line.bound = found[1] or ''
+        line.chunk = chunk_key(line[1], line.bound)
+        line.size = redis.pcall('ZCARD', line.chunk)
+        if type(line.size) == 'table' then
+            return {3, line.chunk}
         end
     end
 end
@@ -113,18 +116,11 @@ end
 if ARGV[6] == '1' then
     redis.call('ZADD', KEYS[4], 0, file_id)
 end
-for _, line in ipairs(left) do
-    local bound = bound_of(line[1], line[2])
-    local chunk = chunk_key(line[1], bound)
-    redis.call('ZREM', chunk, line[2])
-    if bound ~= '' and redis.call('EXISTS', chunk) == 0 then
-        redis.call('ZREM', line[1] .. '/', bound)
-    end
-end
+-- Places are taken before others are left, so that a chunk that was found above is still where it was. An index has
+-- at most one place of a file, so only leaving can meet a chunk that was split meanwhile.
 for _, line in ipairs(taken) do
-    local index, member = line[1], line[2]
-    local chunk = chunk_key(index, bound_of(index, member))
-    if redis.call('ZCARD', chunk) >= CHUNK then
+    local index, member, chunk = line[1], line[2], line.chunk
+    if line.size >= CHUNK then
         -- Times grow: behind the last member a new chunk begins, which leaves the full one full.
         local moved, bound = {}, member
         if redis.call('ZLEXCOUNT', chunk, '(' .. member, '+') > 0 then
@@ -144,5 +140,16 @@ for _, line in ipairs(taken) do
         end
     end
     redis.call('ZADD', chunk, 0, member)
+end
+for _, line in ipairs(left) do
+    local index, member, bound, chunk = line[1], line[2], line.bound, line.chunk
+    if redis.call('ZREM', chunk, member) == 0 then
+        bound = bound_of(index, member)
+        chunk = chunk_key(index, bound)
+        redis.call('ZREM', chunk, member)
+    end
+    if bound ~= '' and redis.call('EXISTS', chunk) == 0 then
+        redis.call('ZREM', index .. '/', bound)
+    end
 end
 return {0}
