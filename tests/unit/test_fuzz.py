@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,10 +16,10 @@ from files_service.core import Core
 from files_service.domain.uploads import part_key
 from files_service.errors import BadRequest, FilesError
 from storage_adapters import FIELDS, OPERATORS, SORT_FIELDS
-from tests.cores import attempt, pending_file, processed_file, uploaded_file
+from tests.cores import attempt, pending_file, processed_file, sqlite_core, uploaded_file
 
 # Deep enough to find every unguarded look into a value; the stores of all examples are one, so that they meet.
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 ANY_TEXT = st.text(st.characters(), max_size=12) | st.sampled_from(
     [
@@ -138,9 +139,8 @@ def params_of(draw: st.DrawFn, schema: Schema) -> dict[Any, Any]:
     return params
 
 
-@pytest.fixture
-def ids(core: Core) -> dict[str, str]:
-    """The files of the core by the names in ``IDS``."""
+def some_files(core: Core) -> dict[str, str]:
+    """Make files and return their ids by the names in ``IDS``."""
     removed = processed_file(core, name="removed")["file_id"]
     attempt(core, "files.remove", file_id=removed)
     return {
@@ -179,13 +179,29 @@ def check(core: Core, method: str, params: Any) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_nearly_right_parameters_never_break_an_action(core: Core, ids: dict[str, str], method: str) -> None:
+def test_nearly_right_parameters_never_break_an_action(core: Core, method: str) -> None:
+    ids = some_files(core)
+
     @FUZZ
     @given(params_of(METHODS[method].schema))
     def fuzz(params: dict[Any, Any]) -> None:
         check(core, method, with_ids(params, ids))
 
     fuzz()
+
+
+@pytest.mark.parametrize("method", ["files.upload", "files.list", "files.update", "files.clone", "files.tag.add"])
+def test_what_an_action_lets_through_is_fit_for_a_store_on_disk(tmp_path: Path, method: str) -> None:
+    core = sqlite_core(tmp_path)
+    ids = some_files(core)
+
+    @FUZZ
+    @given(params_of(METHODS[method].schema))
+    def fuzz(params: dict[Any, Any]) -> None:
+        check(core, method, with_ids(params, ids))
+
+    fuzz()
+    core.close()
 
 
 @pytest.mark.parametrize("method", METHODS)
