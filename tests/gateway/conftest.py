@@ -22,3 +22,10 @@ def memory_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]
     """A gateway on stores that keep nothing in files."""
     with serving(memory_core(tmp_path_factory.mktemp("data"))) as served:
         yield served
+
+
+@pytest.fixture(params=["gateway", "memory_gateway"])
+def served(request: pytest.FixtureRequest) -> Served:
+    """A store whose bytes are files, and one whose bytes are not."""
+    found: Served = request.getfixturevalue(request.param)
+    return found

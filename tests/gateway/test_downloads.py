@@ -10,30 +10,18 @@ import threading
 from contextlib import closing
 from email.utils import formatdate
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from files_service.gateway.limits import Limits
-from tests.cores import call, memory_core, processed_file, sqlite_core
-from tests.gateway.serving import Reply, Served, serving, wait_until
+from tests.cores import memory_core, processed_file, sqlite_core
+from tests.gateway.addresses import url_of
+from tests.gateway.serving import Served, serving, wait_until
 
 CONTENT = bytes(range(256)) * 40
 SIZE = len(CONTENT)
 TAG = f'"{hashlib.sha256(CONTENT).hexdigest()}"'
-
-
-@pytest.fixture(params=["gateway", "memory_gateway"])
-def served(request: pytest.FixtureRequest) -> Served:
-    """A store whose bytes are files, and one whose bytes are not."""
-    found: Served = request.getfixturevalue(request.param)
-    return found
-
-
-def url_of(served: Served, record: Any, **params: Any) -> str:
-    [url] = served.result("files.download", file_id=record["file_id"], **params)["urls"]
-    return str(url)
 
 
 @pytest.fixture
@@ -182,126 +170,6 @@ def test_a_range_may_be_asked_of_the_very_file_that_was_seen(served: Served, url
     seen = served.request("HEAD", url).headers["Last-Modified"]
     reply = served.request("GET", url, headers={"If-Range": seen, "Range": "bytes=0-0"})
     assert reply.status == 206
-
-
-class TestNames:
-    """Whatever a file is called, the header is one line and the name no path."""
-
-    NAMES = (
-        "clip.mp4",
-        "Übung 1 – Schluß 🎬.mov",
-        'a"b\\c;d=e.txt',
-        "../../etc/passwd",
-        "..\\..\\boot.ini",
-        "tab\there.txt",
-        "line\nbreak\r\nX-Evil: 1.txt",
-        "gpj.\u202eexe",
-        "文件.pdf",
-        "%00%2e%2e.txt",
-        " . ",
-        "x" * 255,
-    )
-
-    @pytest.mark.parametrize("name", NAMES)
-    def test_a_name_comes_back_as_a_file_name(self, served: Served, name: str) -> None:
-        reply = served.call("files.upload", owner="ann", name=name, parts=[{"size": 1}])
-        if reply.status == 400:
-            assert reply.fields == ["name"]
-            return
-        record = processed_file(served.core, b"x", name=name)
-        got = served.request("GET", url_of(served, record, attachment=True))
-        assert got.status == 200
-        header = got.headers["Content-Disposition"]
-        assert header.startswith("attachment; filename=")
-        assert header.isascii()
-        assert header.isprintable()
-        assert "/" not in header.replace("%2F", "")
-        assert "X-Evil" not in got.headers
-
-
-def test_a_file_shown_has_its_name_and_cannot_run_in_our_origin(served: Served) -> None:
-    page = b"<script>alert(1)</script>"
-    record = call(
-        served.core,
-        "files.upload",
-        owner="ann",
-        name="x.html",
-        parts=[{"size": len(page), "content_type": "text/html"}],
-    )
-    served.core.blobs.put(record["parts"][0]["key"], [page], content_type="text/html", now=1)
-    call(served.core, "files.finish", file_id=record["file_id"], part_id="p0")
-    call(served.core, "files.process", file_id=record["file_id"])
-    reply = served.request("GET", url_of(served, record))
-    assert reply.headers["Content-Type"] == "text/html"
-    assert reply.headers["Content-Disposition"] == 'inline; filename="x.html"'
-    assert reply.headers["X-Content-Type-Options"] == "nosniff"
-    assert "sandbox" in reply.headers["Content-Security-Policy"].split(";")[0]
-    assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
-
-
-class TestWhoMayRead:
-    """A signature, or a file that is public now."""
-
-    def refused(self, reply: Reply) -> bool:
-        return (reply.status, reply.code, reply.fields) == (403, "forbidden", ["signature"])
-
-    def test_only_a_public_file_is_served_without_a_signature(self, served: Served) -> None:
-        record = processed_file(served.core, CONTENT)
-        plain = url_of(served, record).partition("?")[0]
-        for access, readable in (("private", False), ("shared", False), ("unlisted", False), ("public", True)):
-            served.result("files.access", file_ids=[record["file_id"]], access=access)
-            reply = served.request("GET", plain)
-            assert (reply.status == 200) == readable
-            assert readable or self.refused(reply)
-        assert reply.headers["Cache-Control"].startswith("public")
-        served.result("files.access", file_ids=[record["file_id"]], access="private")
-        assert self.refused(served.request("GET", plain))
-
-    def test_a_public_file_has_a_plain_address(self, served: Served) -> None:
-        record = processed_file(served.core, CONTENT, access="public")
-        url = url_of(served, record)
-        assert "?" not in url
-        assert served.request("GET", url).body == CONTENT
-
-    def test_a_file_that_does_not_exist_looks_like_one_that_is_private(self, served: Served) -> None:
-        private = url_of(served, processed_file(served.core)).partition("?")[0]
-        missing = private.replace(private[-5:-3], "ZZ")
-        one, other = served.request("GET", private), served.request("GET", missing)
-        assert self.refused(one)
-        assert one.error == other.error
-
-    def test_a_removed_file_is_gone_also_for_a_signature(self, served: Served) -> None:
-        record = processed_file(served.core, CONTENT)
-        url = url_of(served, record)
-        served.result("files.remove", file_id=record["file_id"])
-        reply = served.request("GET", url)
-        assert (reply.status, reply.code) == (410, "gone")
-        assert self.refused(served.request("GET", url.partition("?")[0]))
-
-    def test_a_wrong_signature_is_refused_even_for_a_public_file(self, served: Served) -> None:
-        record = processed_file(served.core, CONTENT, access="public")
-        assert self.refused(served.request("GET", url_of(served, record) + "?signature=0"))
-
-    def test_an_altered_name_is_refused(self, served: Served) -> None:
-        url = url_of(served, processed_file(served.core, name="good.txt"), attachment=True)
-        assert served.request("GET", url).status == 200
-        assert self.refused(served.request("GET", url.replace("good.txt", "evil.exe")))
-
-    def test_an_expired_url_is_refused(self, served: Served) -> None:
-        key = processed_file(served.core)["parts"][0]["key"]
-        now = served.core.clock()
-        signed = served.core.blobs.sign("GET", key, expires_at=now - 1)  # type: ignore[attr-defined]
-        assert self.refused(served.request("GET", signed.url))
-
-    def test_a_url_for_reading_does_not_write(self, served: Served, url: str) -> None:
-        assert self.refused(served.request("PUT", url, CONTENT))
-
-    def test_a_url_for_head_does_not_read(self, served: Served) -> None:
-        key = processed_file(served.core)["parts"][0]["key"]
-        later = served.core.clock() + 60_000
-        signed = served.core.blobs.sign("HEAD", key, expires_at=later)  # type: ignore[attr-defined]
-        assert served.request("HEAD", signed.url).status == 200
-        assert self.refused(served.request("GET", signed.url))
 
 
 def test_bytes_that_vanished_are_not_found(served: Served) -> None:
