@@ -14,7 +14,6 @@ from files_service.config import load_settings
 from files_service.errors import FilesError, InternalError
 from files_service.rpc.codec import CALL_NAME, REQUEST_ID
 from files_service.rpc.cores import SharedCore, close_shared, open_shared
-from files_service.rpc.threads import keep_threads_native
 from storage_adapters import JSON
 
 logger = logging.getLogger(__name__)
@@ -30,7 +29,6 @@ class CoreProvider(DependencyProvider):
 
     def setup(self) -> None:
         """Open the core, or join the other service of this process in using it."""
-        keep_threads_native()
         self._shared = open_shared(load_settings(self.container.config))
 
     def stop(self) -> None:

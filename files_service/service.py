@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from files_service.dependencies import CoreProvider, Dispatcher
-from files_service.errors import FilesError
-from files_service.rpc.consumer import action as rpc_action
-from storage_adapters import JSON
+from files_service.rpc.threads import keep_threads_native
+
+# Before the modules below make locks.
+keep_threads_native()
+
+from files_service.dependencies import CoreProvider, Dispatcher  # noqa: E402
+from files_service.errors import FilesError  # noqa: E402
+from files_service.rpc.consumer import action as rpc_action  # noqa: E402
+from storage_adapters import JSON  # noqa: E402
 
 action = rpc_action(expected_exceptions=FilesError)
 
@@ -93,7 +98,7 @@ class Files:
 
     @action
     def sync(self, /, **params: Any) -> JSON:
-        """Bring records and blob store together where a notification or a worker was lost."""
+        """Finish, expire, requeue and clean what was left behind, looking at up to 100 files a call."""
         return self.call("files.sync", params)
 
     @action

@@ -134,6 +134,7 @@ class Consumer(rpc.RpcConsumer):
         except BaseException:
             link.close()
             raise
+        logger.info("consuming", extra={"queue": queue})
         self._executions.new_era()
         if not self._ready.ready():
             self._ready.send()

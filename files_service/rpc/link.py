@@ -130,7 +130,7 @@ class Link:
         if not self._connection.heartbeat:
             return
         while self.is_open:
-            eventlet.sleep(self._connection.heartbeat / 4)
+            eventlet.sleep(min(1, self._connection.heartbeat / 4))
             try:
                 self._connection.heartbeat_tick()
             except LINK_ERRORS as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -13,7 +14,7 @@ from typing import Any
 warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
 
 import eventlet  # noqa: E402
-from eventlet.event import Event  # noqa: E402
+from eventlet import hubs  # noqa: E402
 from nameko.runners import ServiceRunner  # noqa: E402
 
 from files_service.config import load_settings  # noqa: E402
@@ -34,23 +35,27 @@ def run_service(config: Mapping[str, Any]) -> None:
     runner = ServiceRunner(dict(config))
     runner.add_service(Files)
     runner.add_service(FilesTag)
-    stop = Event()
-
-    def on_signal(*_: object) -> None:
-        # Signal handlers run in the hub, which must not wait.
-        eventlet.spawn_n(_send_once, stop)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
+    signalled = _listen_for_signals()
     eventlet.spawn(_start, runner)
-    stop.wait()
+    hubs.trampoline(signalled, read=True)
     _stop(runner, settings.stop_timeout_seconds)
 
 
-def _send_once(stop: Event) -> None:
-    # A terminal signals the whole group, and the parent of this process signals it as well.
-    if not stop.ready():
-        stop.send()
+def _listen_for_signals() -> int:
+    """Return a descriptor that becomes readable with the first SIGTERM or SIGINT; more of them change nothing.
+
+    A handler that only asked the hub for something would be heard when the hub wakes up by itself, seconds later.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+
+    def on_signal(*_: object) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(writer, b"!")
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    return reader
 
 
 def _is_unexpected(record: logging.LogRecord) -> bool:

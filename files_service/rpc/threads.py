@@ -1,8 +1,8 @@
 """Keeps threads real in a process that was patched by eventlet as a whole, as ``nameko run`` does.
 
-The core works in native threads (``eventlet.tpool``). A green lock cannot be shared by those: a thread that waits for
-one held in another thread is never woken. So locks, events and thread-locals become native again; sockets and sleep
-stay green, which is harmless in a thread.
+The core works in native threads. A green lock cannot be shared by those: a thread that waits for one held in another
+thread is never woken. So locks, events, thread-locals, files and sleep become native again, as they are under
+``files rpc``. Sockets stay green: a thread that uses one waits in a hub of its own.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import sys
 from typing import Any
 
 from eventlet import patcher
+from eventlet.green import os as green_os
 from eventlet.green import thread as green_thread
 from eventlet.green import threading as green_threading
+from eventlet.green import time as green_time
 
-_GREEN: dict[str, Any] = {"_thread": green_thread, "threading": green_threading}
+_GREEN: dict[str, Any] = {"_thread": green_thread, "threading": green_threading, "os": green_os, "time": green_time}
 
 
 def keep_threads_native() -> None:

@@ -17,7 +17,7 @@ import yaml
 from files_service.config import read_config
 from tests.cores import SECRETS
 
-START_SECONDS = 60
+START_SECONDS = 30
 STOP_SECONDS = 60
 
 
@@ -30,7 +30,7 @@ class ServiceProcess:
         uri: str,
         *,
         command: tuple[str, ...] = ("-m", "files_service.cli", "--config", "{config}", "rpc"),
-        ready: str = '"event": "ready"',
+        ready: tuple[str, int] = ('"event": "ready"', 1),
         environ: dict[str, str] | None = None,
         **overrides: Any,
     ) -> None:
@@ -50,7 +50,11 @@ class ServiceProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def __exit__(
@@ -80,12 +84,13 @@ class ServiceProcess:
     def start(self) -> None:
         """Start and return when it is ready."""
         self.launch()
-        self.wait_for_log(self._ready, START_SECONDS)
+        text, times = self._ready
+        self.wait_for_log(text, START_SECONDS, times=times)
 
-    def wait_for_log(self, text: str, seconds: float = 30) -> None:
+    def wait_for_log(self, text: str, seconds: float = 30, *, times: int = 1) -> None:
         """Wait until the log has this text."""
         deadline = time.monotonic() + seconds
-        while text not in self.log():
+        while self.log().count(text) < times:
             if not self.is_running or time.monotonic() > deadline:
                 raise AssertionError(f"no {text!r} in the log:\n{self.log()[-6_000:]}")
             time.sleep(0.02)

@@ -81,7 +81,12 @@ class RabbitMQ:
         output = (self._folder / "output").open("ab")
         with output:
             return subprocess.Popen(
-                command, env=self._environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                command,
+                cwd=self._folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
             )
 
     def _environment(self) -> dict[str, str]:
