@@ -21,7 +21,7 @@ from files_service.actions.text import line
 from files_service.core import Core
 from files_service.domain.lifecycle import ProcessingSkipped, advance
 from files_service.domain.uploads import find_part, mismatch, names_in_key, receive_part
-from files_service.errors import Busy, Gone, NotFound, PartMismatch
+from files_service.errors import Busy, Forbidden, Gone, NotFound, PartMismatch
 from storage_adapters import JSON, BlobInfo, BlobNotFound, FileRecord, FileStatus, Part, Tombstone
 
 _POLL_SECONDS = 0.05
@@ -49,7 +49,7 @@ class FinishParams(ParamsSchema):
     )
     md5 = checksum_field(32)
     crc32c = checksum_field(8)
-    skip_processing = flag("Trust the bytes: the file is processed without a look at them.")
+    skip_processing = flag("The system vouches for the bytes: processed without a look at them.")
     wait = flag("Answer after the file was processed.")
 
     @validates_schema
@@ -63,6 +63,8 @@ class FinishParams(ParamsSchema):
 @action("files.finish", FinishParams)
 def finish(params: Params, core: Core) -> JSON:
     """Mark a part as received; with the last one the file is uploaded."""
+    if params["skip_processing"] and params["actor"] is not None:
+        raise Forbidden("only the system may vouch for bytes: leave skip_processing out", {"field": "skip_processing"})
     record, part = _addressed_part(params, core)
     info = core.blobs.head(part.key)
     _verify(part, info, params, core)
@@ -147,7 +149,7 @@ def _skip_processing(record: FileRecord, now: int) -> FileRecord:
 
 def _wait(record: FileRecord, core: Core) -> FileRecord:
     """Process the file, or wait for the worker that does, while an answer can still reach the caller in time."""
-    deadline = core.clock() + core.settings.rpc_timeout_seconds * 500
+    deadline = core.clock() + core.settings.rpc_timeout_seconds * 1000 // 2
     while record.status in (FileStatus.UPLOADED, FileStatus.PROCESSING) and core.clock() < deadline:
         try:
             record = run_processing(core, record, force=False)

@@ -80,6 +80,7 @@ def upload(params: Params, core: Core) -> JSON:
     """Declare a file and get an address for the bytes of each part."""
     require_acts_for(params["owner"], params["actor"])
     _check_limits(params, core)
+    blobs = require(core.blobs, SupportsSignedUrls)
     now = core.clock()
     record = save_once(pending_record(params, core, now), core)
     until = now + params["expires_seconds"] * 1000
@@ -87,7 +88,7 @@ def upload(params: Params, core: Core) -> JSON:
         # A repeated call, near the end of the upload's life. No address may outlive the upload: bytes that came later
         # would belong to nobody.
         record = change(core, record.file_id, partial(prolong, until=until))
-    return with_addresses(record, core, until)
+    return _with_addresses(record, blobs, until)
 
 
 def pending_record(params: Params, core: Core, now: int) -> FileRecord:
@@ -128,12 +129,11 @@ def _check_limits(params: Params, core: Core) -> None:
         require_allowed_changes(params["post_action"]["update"], "post_action.update", core)
 
 
-def with_addresses(record: FileRecord, core: Core, expires_at: int) -> JSON:
+def _with_addresses(record: FileRecord, blobs: SupportsSignedUrls, expires_at: int) -> JSON:
     """The record on the wire, with an ``upload`` for each part whose bytes are still missing."""
     result = to_wire(record)
     if record.status is not FileStatus.PENDING:
         return result
-    blobs = require(core.blobs, SupportsSignedUrls)
     for part, shown in zip(record.parts, result["parts"], strict=True):
         if part.received_at is None:
             signed = blobs.sign("PUT", part.key, expires_at=expires_at, content_type=part.content_type, size=part.size)

@@ -208,3 +208,4 @@ def test_a_store_without_signed_urls_says_so(core: Core) -> None:
     error = refusal(replace(core, blobs=BareBlobStore()), "files.upload", **DECLARATION)
     assert isinstance(error, NotSupported)
     assert error.details == {"capability": "SignedUrls"}
+    assert writes(core) == 0
