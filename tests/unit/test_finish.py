@@ -333,3 +333,10 @@ def test_a_race_that_never_ends_is_given_up_as_a_conflict(core: Core, monkeypatc
     outcome = attempt(impatient, "files.finish", **notification(record))
     assert isinstance(outcome, FilesError)
     assert isinstance(outcome, Conflict)
+
+
+def test_an_owner_cannot_vouch_for_its_own_bytes(core: Core) -> None:
+    record = arrived(core, b"one")
+    params = {"file_id": record["file_id"], "part_id": "p0", "skip_processing": True, "actor": record["owner"]}
+    assert isinstance(attempt(core, "files.finish", **params), Forbidden)
+    assert announced(core) == ["created"]
