@@ -1,39 +1,100 @@
-"""The string under which a file is stored: rule 2 of ``keys``."""
+"""The string under which a file is stored: rules 2 and 3 of ``keys``. No I/O."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from dataclasses import MISSING, fields
+from typing import Any
 
-from storage_adapters.codec import (
-    record_from_document,
-    record_to_document,
-    tombstone_from_document,
-    tombstone_to_document,
-)
-from storage_adapters.records import FileRecord, Tombstone
+import orjson
+
+from storage_adapters.records import Access, Failure, FileRecord, FileStatus, Lease, Part, Tombstone
 
 HEADER_BYTES = 24  # no revision is longer
+
+# Stored: names are only ever added, at the end. What is often missing stands there, where it takes no room. A default
+# of FileRecord is stored as null and thereby a part of the layout.
+PART_FIELDS = (
+    "part_id",
+    "type",
+    "content_type",
+    "size",
+    "bucket",
+    "key",
+    "received_at",
+    "generation",
+    "md5",
+    "crc32c",
+    "sha256",
+)
+RECORD_FIELDS = (
+    "owner",
+    "name",
+    "created_at",
+    "parts",
+    "size",
+    "content_type",
+    "status",
+    "access",
+    "uploaded_at",
+    "processed_at",
+    "meta",
+    "tags",
+    "upload_expires_at",
+    "request_id",
+    "alias",
+    "temporary",
+    "expires_at",
+    "grantees",
+    "immutable",
+    "parent_id",
+    "error",
+    "lease",
+    "post_action",
+)
+TOMBSTONE_FIELDS = ("owner", "deleted_at", "clean_after", "parts")
+
+_EMPTY = {
+    field.name: field.default if field.default_factory is MISSING else field.default_factory()
+    for field in fields(FileRecord)
+}
 
 
 def record_to_value(record: FileRecord) -> bytes:
     """Write a record."""
-    return b"%d\n%b" % (record.revision, record_to_document(record))
+    values = [None if (value := getattr(record, name)) == _EMPTY[name] else value for name in RECORD_FIELDS]
+    values[RECORD_FIELDS.index("parts")] = _parts(record.parts)
+    return b"%d\n%b" % (record.revision, orjson.dumps(_shortened(values)))
 
 
 def tombstone_to_value(tombstone: Tombstone) -> bytes:
     """Write a tombstone."""
-    return b"x%d\n%b" % (tombstone.revision, tombstone_to_document(tombstone))
+    values = [tombstone.owner, tombstone.deleted_at, tombstone.clean_after, _parts(tombstone.parts)]
+    return b"x%d\n%b" % (tombstone.revision, orjson.dumps(values))
 
 
-def parse_value(value: bytes) -> FileRecord | Tombstone:
-    """Read either."""
+def parse_value(file_id: str, value: bytes) -> FileRecord | Tombstone:
+    """Read a record or a tombstone."""
+    if not value.startswith(b"x"):
+        return record_of(file_id, value)
     header, _, document = value.partition(b"\n")
-    return tombstone_from_document(document) if header.startswith(b"x") else record_from_document(document)
+    known = _named(TOMBSTONE_FIELDS, orjson.loads(document))
+    return Tombstone(file_id=file_id, revision=int(header[1:]), **known)
 
 
-def record_of(value: bytes) -> FileRecord:
+def record_of(file_id: str, value: bytes) -> FileRecord:
     """Read a record that an index leads to."""
-    return record_from_document(value.partition(b"\n")[2])
+    header, _, document = value.partition(b"\n")
+    known = _named(RECORD_FIELDS, orjson.loads(document))
+    for name, kind in (("status", FileStatus), ("access", Access), ("tags", tuple), ("grantees", tuple)):
+        if name in known:
+            known[name] = kind(known[name])
+    if "error" in known:
+        known["error"] = Failure(**known["error"])
+    if "lease" in known:
+        known["lease"] = Lease(**known["lease"])
+    return FileRecord(file_id=file_id, revision=int(header), **known)
 
 
 def revision_of(value: bytes) -> int:
@@ -44,3 +105,20 @@ def revision_of(value: bytes) -> int:
 def fingerprint(value: bytes | None) -> str:
     """What a script compares a stored value with; "" for none."""
     return "" if value is None else hashlib.sha1(value, usedforsecurity=False).hexdigest()
+
+
+def _parts(parts: Iterable[Part]) -> list[list[Any]]:
+    return [_shortened([getattr(part, name) for name in PART_FIELDS]) for part in parts]
+
+
+def _shortened(values: list[Any]) -> list[Any]:
+    while values and values[-1] is None:
+        values.pop()
+    return values
+
+
+def _named(names: tuple[str, ...], values: list[Any]) -> dict[str, Any]:
+    known = {name: value for name, value in zip(names, values, strict=False) if value is not None}
+    if "parts" in known:
+        known["parts"] = tuple([Part(**dict(zip(PART_FIELDS, part, strict=False))) for part in known["parts"]])
+    return known

@@ -1,4 +1,4 @@
-"""Entries of the change feed: rule 8 of ``keys``. No I/O."""
+"""Entries of the change feed: rule 9 of ``keys``. No I/O."""
 
 from __future__ import annotations
 

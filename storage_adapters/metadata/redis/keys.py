@@ -4,24 +4,26 @@
    them in a cluster too (docs/adr/0010).
 2. ``r:<file_id>`` is a string: the revision, a line feed, and the record; with ``x`` before the revision, its
    tombstone. An id is never used again, so both share a key.
-3. ``i<field><scope>`` is an index: a file's place in the order of one field within one scope. Places sort by their
+3. A record is a JSON list of its values in the order of ``documents.RECORD_FIELDS``, null for a default and without
+   the nulls at the end: names would take as much room as values. New fields are added at the end.
+4. ``i<field><scope>`` is an index: a file's place in the order of one field within one scope. Places sort by their
    bytes (all scores are 0), because 100 000 files may share one value and a page must still begin behind any of them
    at the price of a look-up; as scores, integers would be exact to 2^53 only.
-4. A place is the value, then the file id. An integer is a byte that tells sign and length, then its bytes, big end
+5. A place is the value, then the file id. An integer is a byte that tells sign and length, then its bytes, big end
    first; text is its UTF-8 with NUL as ``00 FF`` and ``00 00`` behind it; a missing value is ``FF``, which is behind
    both. Places of one field are all integers or all texts.
-5. An index is cut into sorted sets of at most ``CHUNK`` places, which Redis stores as one compact list each: about 45
+6. An index is cut into sorted sets of at most ``CHUNK`` places, which Redis stores as one compact list each: about 45
    bytes a place, where a large sorted set takes 150. The first chunk has the key of the index. Another one is named
    after its lower bound: ``<index>=<bound>``; ``<index>/`` is the sorted set of these bounds. Empty chunks do not
    exist; the first one may be missing while others exist.
-6. ``b<bucket>`` is an index of the same make of the file ids in a parity bucket; ``d`` is a hash of the buckets' sums:
+7. ``b<bucket>`` is an index of the same make of the file ids in a parity bucket; ``d`` is a hash of the buckets' sums:
    ``<bucket>f``, ``<bucket>h``, ``<bucket>l`` for files, high and low halves.
-7. ``n<kind>:<owner>`` is a hash from names to file ids, ``u:<owner>`` (``u`` for everybody) one of counters: ``f`` or
+8. ``n<kind>:<owner>`` is a hash from names to file ids, ``u:<owner>`` (``u`` for everybody) one of counters: ``f`` or
    ``b`` for files or bytes, the letter of a dimension, the key.
-8. ``feed`` is a stream with ids ``0-<sequence>``, which Redis counts up from 1; ``checkpoints`` and ``leases`` are
+9. ``feed`` is a stream with ids ``0-<sequence>``, which Redis counts up from 1; ``checkpoints`` and ``leases`` are
    hashes; ``unclean`` is a sorted set of the ids of tombstones that still name blobs; ``layout`` is the number of this
    layout.
-9. Nothing has a time to live: Redis must not evict.
+10. Nothing has a time to live: Redis must not evict.
 """
 
 from __future__ import annotations

@@ -39,11 +39,11 @@ def _records(server: Server, keys: Keys, query: ListQuery) -> Iterator[FileRecor
         bounds = lower, upper
         while True:
             arguments = [int(query.descending), *bounds, batch, kind, keys.record_prefix, -1]
-            values = server.run("page", [index], arguments)[1::2]
-            for value in values:
-                record = record_of(value)
+            answer = server.run("page", [index], arguments)
+            for file_id, value in zip(answer[::2], answer[1::2], strict=True):
+                record = record_of(file_id.decode(), value)
                 yield record
-            if len(values) < batch:
+            if len(answer) < 2 * batch:
                 break
             beyond = b"(" + place(sort_value(record, query.order_by), record.file_id)
             bounds = (lower, beyond) if query.descending else (beyond, upper)

@@ -139,8 +139,10 @@ class RedisMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
                 break
             place = file_ids[-1]
             values = self._server.call("MGET", *(self._keys.record_prefix + file_id for file_id in file_ids))
-            tombstones = [parse_value(value) for value in values if value is not None]
-            due += [t for t in tombstones if isinstance(t, Tombstone) and t.parts and t.clean_after <= now]
+            for file_id, value in zip(file_ids, values, strict=True):
+                tombstone = None if value is None else parse_value(file_id.decode(), value)
+                if isinstance(tombstone, Tombstone) and tombstone.parts and tombstone.clean_after <= now:
+                    due.append(tombstone)
         return due[:limit]
 
     def mark_clean(self, file_id: str) -> None:
@@ -220,7 +222,7 @@ class RedisMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
 
     def _load(self, file_id: str) -> tuple[bytes | None, FileRecord | Tombstone | None]:
         value = self._server.call("GET", self._keys.record(file_id))
-        return value, None if value is None else parse_value(value)
+        return value, None if value is None else parse_value(file_id, value)
 
     def _expect(self, file_id: str, revision: int) -> tuple[bytes, FileRecord]:
         """Read the record that is about to change; the script makes sure that it is still the same."""

@@ -1,4 +1,4 @@
--- Sorted indexes in chunks: rule 5 of keys.py. Strings are compared by Redis alone: Lua's < follows the locale.
+-- Sorted indexes in chunks: rule 6 of keys.py. Strings are compared by Redis alone: Lua's < follows the locale.
 local CHUNK = 128
 
 -- The lower bound of the chunk that has, or would have, the member; the first chunk's is ''.
