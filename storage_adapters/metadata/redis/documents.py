@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import MISSING, fields
 from typing import Any
@@ -100,11 +99,6 @@ def record_of(file_id: str, value: bytes) -> FileRecord:
 def revision_of(value: bytes) -> int:
     """The revision of a record, from the beginning of its value."""
     return int(value.partition(b"\n")[0])
-
-
-def fingerprint(value: bytes | None) -> str:
-    """What a script compares a stored value with; "" for none."""
-    return "" if value is None else hashlib.sha1(value, usedforsecurity=False).hexdigest()
 
 
 def _parts(parts: Iterable[Part]) -> list[list[Any]]:

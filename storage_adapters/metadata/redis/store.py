@@ -25,7 +25,6 @@ from storage_adapters.interfaces import DigestBucket, MetadataStore, SupportsCha
 from storage_adapters.metadata.redis import feed
 from storage_adapters.metadata.redis.documents import (
     HEADER_BYTES,
-    fingerprint,
     parse_value,
     record_to_value,
     revision_of,
@@ -77,7 +76,7 @@ class RedisMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
             self._keys,
             old,
             new,
-            fingerprint=fingerprint(value),
+            stored=value,
             value=record_to_value(new),
             header=feed.entry_header(changed_at=changed_at, event=event, deleted=False),
             document=record_to_document(new),
@@ -104,7 +103,7 @@ class RedisMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
             self._keys,
             old,
             None,
-            fingerprint=fingerprint(value),
+            stored=value,
             value=tombstone_to_value(tombstone),
             header=feed.entry_header(changed_at=deleted_at, event=event, deleted=True),
             document=record_to_document(last),
@@ -152,7 +151,7 @@ class RedisMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
             clean = tombstone_to_value(replace(found, parts=()))
             # Only a cleaner changes a tombstone: if it is another by now, somebody else has done the same.
             keys = [self._keys.record(file_id), self._keys.unclean]
-            self._server.run("clean", keys, [fingerprint(value), clean, file_id])
+            self._server.run("clean", keys, [value, clean, file_id])
 
     def ping(self) -> None:
         """See ``MetadataStore``."""

@@ -33,7 +33,7 @@ def plan_move(
     old: FileRecord | None,
     new: FileRecord | None,
     *,
-    fingerprint: str,
+    stored: bytes | None,
     value: bytes,
     header: bytes,
     document: bytes,
@@ -61,7 +61,7 @@ def plan_move(
             *(index for index, _ in (*left, *taken)),
         ],
         arguments=[
-            fingerprint,
+            stored or b"",
             value,
             header,
             document,

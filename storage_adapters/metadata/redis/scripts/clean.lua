@@ -1,7 +1,6 @@
 -- Replaces a tombstone by one that names no blobs. KEYS: record, unclean.
--- ARGV: SHA-1 of the tombstone, new value, file id. Returns 1, or 0 when the stored value is another.
-local stored = redis.call('GET', KEYS[1])
-if not stored or redis.sha1hex(stored) ~= ARGV[1] then
+-- ARGV: the tombstone, new value, file id. Returns 1, or 0 when the stored value is another.
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
     return 0
 end
 redis.call('ZREM', KEYS[2], ARGV[3])

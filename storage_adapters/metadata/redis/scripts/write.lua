@@ -2,7 +2,7 @@
 -- What follows is worked out by the caller from the old state, so the stored value must still be exactly that.
 --
 -- KEYS: record, feed, digest, unclean; then one for each line of the lists below, in their order.
--- ARGV: SHA-1 of the stored value ('' for none), new value, entry's header, entry's document, file id,
+-- ARGV: stored value ('' for none), new value, entry's header, entry's document, file id,
 --       whether it becomes an unclean tombstone ('1'), parity bucket, its deltas (files, high, low);
 --       the lengths of five lists; the lists: names to give up (name), names to claim (name),
 --       counters (field, files, bytes), places to leave (place), places to take (place).
@@ -48,8 +48,7 @@ for number, wanted in ipairs({'string', 'stream', 'hash', 'zset'}) do
         return {3, KEYS[number]}
     end
 end
-local stored = redis.call('GET', KEYS[1])
-if (stored and redis.sha1hex(stored) or '') ~= ARGV[1] then
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then
     return {1}
 end
 for _, list in ipairs({given_up, claimed, counters}) do
