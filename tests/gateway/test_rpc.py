@@ -105,7 +105,7 @@ def test_the_result_is_that_of_the_action(gateway: Served) -> None:
         ({"exp": time.time() + 60}, JWT_SECRET, "HS256"),
         ({"sub": "ann", "exp": time.time() - 1}, JWT_SECRET, "HS256"),
         ({"sub": "ann", "exp": "soon"}, JWT_SECRET, "HS256"),
-        ({"sub": "ann", "exp": time.time() + 60, "nbf": time.time() + 30}, JWT_SECRET, "HS256"),
+        ({"sub": "ann", "exp": time.time() + 90_000, "nbf": time.time() + 86_400}, JWT_SECRET, "HS256"),
         ({"sub": "", "exp": time.time() + 60}, JWT_SECRET, "HS256"),
         ({"sub": "a" * 79, "exp": time.time() + 60}, JWT_SECRET, "HS256"),
         ({"sub": "ann", "exp": time.time() + 60}, "another-secret-0123456789-0123456789", "HS256"),
