@@ -90,6 +90,24 @@ class RedisServer:
         self._process.send_signal(signal.SIGCONT)
 
 
+class Sentinel(RedisServer):
+    """A sentinel that watches one primary, which it knows as ``primary``, and fails over within a second or two."""
+
+    def __init__(self, folder: Path, primary: RedisServer) -> None:
+        super().__init__(folder)
+        for name in ("save", "appendonly", "appendfsync"):
+            del self._config[name]
+        self._config |= {
+            "sentinel monitor primary": f"127.0.0.1 {primary.port} 1",
+            "sentinel down-after-milliseconds primary": "300",
+            "sentinel failover-timeout primary": "5000",
+        }
+        self.url = f"redis+sentinel://127.0.0.1:{self.port}/primary"
+
+    def start(self, *arguments: str) -> None:
+        super().start("--sentinel", *arguments)
+
+
 @contextmanager
 def raw(url: str) -> Iterator[Any]:
     """A client that sees the server as any other program does."""
