@@ -2,10 +2,10 @@
 -- ARGV: '1' if descending, bounds as ZRANGEBYLEX takes them (lower, upper), how many, what lies before a file id in a
 --       place ('n' integer, 't' text, '' nothing), prefix of the records' keys, how many bytes of a record ('-1' all).
 -- Returns a flat list: file id, value, file id, value ...
-local kind = ARGV[5]
+local kind, prefix, length = ARGV[5], ARGV[6], ARGV[7]
 local members = read_index(KEYS[1], ARGV[1] == '1', ARGV[2], ARGV[3], tonumber(ARGV[4]))
-local answer = {}
-for _, member in ipairs(members) do
+local file_ids, keys = {}, {}
+for number, member in ipairs(members) do
     local behind = 1
     if kind ~= '' then
         local first = string.byte(member)
@@ -17,8 +17,20 @@ for _, member in ipairs(members) do
             behind = 2 + math.abs(first - 128)
         end
     end
-    local file_id = string.sub(member, behind)
-    answer[#answer + 1] = file_id
-    answer[#answer + 1] = redis.call('GETRANGE', ARGV[6] .. file_id, 0, ARGV[7])
+    file_ids[number] = string.sub(member, behind)
+    keys[number] = prefix .. file_ids[number]
+end
+local values = {}
+if length ~= '-1' then
+    for number, key in ipairs(keys) do
+        values[number] = redis.call('GETRANGE', key, 0, length)
+    end
+elseif #keys > 0 then
+    values = redis.call('MGET', unpack(keys))
+end
+local answer = {}
+for number, file_id in ipairs(file_ids) do
+    answer[2 * number - 1] = file_id
+    answer[2 * number] = values[number]
 end
 return answer

@@ -36,14 +36,23 @@ local function has_type(key, wanted)
     return found == wanted or found == 'none'
 end
 
--- Whether HINCRBY will take the delta: the sum fits into 64 bits, with a margin for what Lua's numbers round away.
-local function can_count(key, field, delta)
-    local value = redis.call('HGET', key, field) or '0'
-    return string.find(value, '^%-?%d+$') ~= nil and math.abs(tonumber(value) + tonumber(delta)) < 9.2e18
+-- Whether HINCRBY will take the deltas: each sum fits into 64 bits, with a margin for what Lua's numbers round away.
+local function can_count(key, fields, deltas)
+    local values = redis.pcall('HMGET', key, unpack(fields))
+    if values.err then
+        return false
+    end
+    for number, delta in ipairs(deltas) do
+        local value = values[number] or '0'
+        if not string.find(value, '^%-?%d+$') or math.abs(tonumber(value) + tonumber(delta)) >= 9.2e18 then
+            return false
+        end
+    end
+    return true
 end
 
 -- 1. Everything that could go wrong is looked at before anything is written: a script is not undone.
-for number, wanted in ipairs({'string', 'stream', 'hash', 'zset'}) do
+for number, wanted in pairs({[1] = 'string', [2] = 'stream', [4] = 'zset'}) do
     if not has_type(KEYS[number], wanted) then
         return {3, KEYS[number]}
     end
@@ -51,7 +60,7 @@ end
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then
     return {1}
 end
-for _, list in ipairs({given_up, claimed, counters}) do
+for _, list in ipairs({given_up, claimed}) do
     for _, line in ipairs(list) do
         if not has_type(line[1], 'hash') then
             return {3, line[1]}
@@ -65,14 +74,12 @@ for number, line in ipairs(claimed) do
     end
 end
 for _, line in ipairs(counters) do
-    if not (can_count(line[1], 'f' .. line[2], line[3]) and can_count(line[1], 'b' .. line[2], line[4])) then
+    if not can_count(line[1], {'f' .. line[2], 'b' .. line[2]}, {line[3], line[4]}) then
         return {3, line[1]}
     end
 end
-for number, letter in ipairs({'f', 'h', 'l'}) do
-    if not can_count(KEYS[3], bucket .. letter, ARGV[7 + number]) then
-        return {3, KEYS[3]}
-    end
+if not can_count(KEYS[3], {bucket .. 'f', bucket .. 'h', bucket .. 'l'}, {ARGV[8], ARGV[9], ARGV[10]}) then
+    return {3, KEYS[3]}
 end
 for _, list in ipairs({left, taken}) do
     for _, line in ipairs(list) do
