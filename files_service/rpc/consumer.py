@@ -35,7 +35,7 @@ from files_service.rpc.codec import (
 from files_service.rpc.executions import Execution, Executions, call_key
 from files_service.rpc.frames import Delivery, header_table, json_properties, request_id_header
 from files_service.rpc.link import LINK_ERRORS, Link
-from files_service.rpc.topology import declare_service
+from files_service.rpc.topology import REDELIVERED, declare_service
 
 logger = logging.getLogger(__name__)
 
@@ -215,14 +215,14 @@ class Consumer(rpc.RpcConsumer):
         link.reject(delivery.tag)
 
     def _put_back(self, link: Link, delivery: Delivery, request: Request) -> None:
-        """Queue the call anew with a count: its last delivery ended with the death of a process, maybe by its doing."""
+        """Let the call come back with a count: a process ended over its last delivery, maybe by its doing."""
         if request.redeliveries >= MAX_REDELIVERIES:
             message = f"it was delivered {request.redeliveries + 1} times without an answer"
             self._dead_letter(link, delivery, message, ServiceUnavailable(message))
             return
         headers = {**request.headers, REDELIVERIES: request.redeliveries + 1}
         properties = json_properties(request.correlation_id, header_table(headers), request.reply_to)
-        link.publish(self._exchange, request.method, properties, delivery.body, settles=delivery.tag)
+        link.publish(REDELIVERED, request.method, properties, delivery.body, settles=delivery.tag)
 
 
 def _presentable(error: BaseException, request_id: str) -> Exception:

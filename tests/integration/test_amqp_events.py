@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,11 +27,11 @@ from tests.servers.processes import ServiceProcess
 from tests.servers.rabbitmq import RabbitMQ
 
 LISTENER = """
-import json, sys
+import json, os
 from nameko.events import event_handler
 
 class Listener:
-    name = "listener"
+    name = os.environ["LISTENER"]
 
     @event_handler("files", "created")
     def created(self, payload): self.note("created", payload)
@@ -57,11 +58,13 @@ class Listener:
         (folder / "listener.py").write_text(LISTENER)
         (folder / "events").write_text("")
         self._folder, self._uri = folder, uri
+        # Its queues are durable: under a name that was used before, it would hear what happened since.
+        self._name = f"listener-{uuid.uuid4().hex}"
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "nameko", "run", "--broker", uri, "listener"],
                 cwd=folder,
-                env={**os.environ, "PYTHONWARNINGS": "ignore"},
+                env={**os.environ, "PYTHONWARNINGS": "ignore", "LISTENER": self._name},
                 stdout=log,
                 stderr=log,
             )
@@ -72,7 +75,7 @@ class Listener:
             deadline = time.monotonic() + 30
             while True:
                 try:
-                    connection.channel().queue_declare("evt-files-updated--listener.updated", passive=True)
+                    connection.channel().queue_declare(f"evt-files-updated--{self._name}.updated", passive=True)
                 except Exception:
                     assert time.monotonic() < deadline, (self._folder / "log").read_text()
                     time.sleep(0.05)
@@ -94,6 +97,11 @@ class Listener:
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
+        connection = open_connection(self._uri)
+        channel = connection.channel()
+        for event in ("created", "uploaded", "processed", "updated", "removed"):
+            channel.queue_delete(f"evt-files-{event}--{self._name}.{event}")
+        connection.close()
 
 
 @pytest.fixture
@@ -106,7 +114,8 @@ def listener(amqp_uri: str, tmp_path: Path) -> Iterator[Listener]:
 
 def test_each_change_is_heard_once(amqp_uri: str, rpc_service: ServiceProcess, listener: Listener) -> None:
     core = open_core(load_settings(rpc_service.config))
-    worker = Worker(core, AmqpPublisher(amqp_uri))
+    publisher = AmqpPublisher(amqp_uri)
+    worker = Worker(core, publisher)
     worker.start()
     try:
         with NamekoCaller(amqp_uri) as caller:
@@ -125,6 +134,8 @@ def test_each_change_is_heard_once(amqp_uri: str, rpc_service: ServiceProcess, l
             heard = listener.wait_for(7)
     finally:
         worker.stop(10)
+        publisher.close()
+        core.close()
     assert [event for event, _ in heard[:6]] == ["created", "uploaded", "processed", "updated", "updated", "removed"]
     assert heard[2][1]["file_id"] == file_id
     assert heard[2][1]["status"] == "processed"
