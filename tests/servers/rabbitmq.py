@@ -41,7 +41,9 @@ class RabbitMQ:
         self.close()
 
     def start(self) -> None:
-        """Start the broker and return when it accepts connections."""
+        """Start the broker and return when it accepts connections; one that runs is left alone."""
+        if self._server is not None and self._server.poll() is None:
+            return
         executable = _executable()
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / "enabled_plugins").write_text("[].\n")
@@ -62,9 +64,14 @@ class RabbitMQ:
         self._server = None
 
     def pause(self) -> None:
-        """Let the broker stand still: connections stay open and nobody answers."""
+        """Let the broker stand still: connections stay open and nobody answers. Returns when every thread stands."""
         assert self._server is not None
         self._server.send_signal(signal.SIGSTOP)
+        deadline = time.monotonic() + START_SECONDS
+        tasks = Path(f"/proc/{self._server.pid}/task")
+        while any(_state(task) != "T" for task in tasks.iterdir()):
+            assert time.monotonic() < deadline, "the broker does not stop"
+            time.sleep(0.01)
 
     def resume(self) -> None:
         """Let a paused broker go on."""
@@ -125,6 +132,11 @@ class RabbitMQ:
             if process.poll() is None:
                 process.send_signal(number)
             process.wait()
+
+
+def _state(task: Path) -> str:
+    """The state of a thread: the first word behind its name (proc(5))."""
+    return (task / "stat").read_text().rpartition(")")[2].split()[0]
 
 
 def _executable() -> str:
