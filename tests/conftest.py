@@ -11,6 +11,7 @@ from tests.servers.fixtures import (  # noqa: F401 - fixtures
     redis_server_url,
     redis_url,
     rpc_service,
+    second_broker,
 )
 
 # Failures inside the contract suites show their values only when the suites are rewritten like test modules.

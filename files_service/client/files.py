@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Self, Unpack, overload
 
 from files_service.client import parameters as params
 from files_service.client import results
@@ -37,24 +37,33 @@ class _Caller:
 class TagMethods(_Caller):
     """Tags of files, and access by tag."""
 
-    def add(self, **given: Unpack[params.TagParams]) -> results.File:
-        """Add tags to a file."""
-        file: results.File = self._call("files.tag.add", given)
-        return file
+    @overload
+    def add(self, **given: Unpack[params.TagParams]) -> results.File: ...
+    @overload
+    def add(self, **given: Unpack[params.TagManyParams]) -> results.Outcomes: ...
+    def add(self, **given: Any) -> Any:
+        """Add tags to a file, or to each of many."""
+        return self._call("files.tag.add", given)
 
-    def remove(self, **given: Unpack[params.TagParams]) -> results.File:
-        """Remove tags from a file."""
-        file: results.File = self._call("files.tag.remove", given)
-        return file
+    @overload
+    def remove(self, **given: Unpack[params.TagParams]) -> results.File: ...
+    @overload
+    def remove(self, **given: Unpack[params.TagManyParams]) -> results.Outcomes: ...
+    def remove(self, **given: Any) -> Any:
+        """Remove tags from a file, or from each of many."""
+        return self._call("files.tag.remove", given)
 
-    def sync(self, **given: Unpack[params.TagParams]) -> results.File:
-        """Give a file exactly these tags."""
-        file: results.File = self._call("files.tag.sync", given)
-        return file
+    @overload
+    def sync(self, **given: Unpack[params.TagParams]) -> results.File: ...
+    @overload
+    def sync(self, **given: Unpack[params.TagManyParams]) -> results.Outcomes: ...
+    def sync(self, **given: Any) -> Any:
+        """Give a file, or each of many, exactly these tags."""
+        return self._call("files.tag.sync", given)
 
-    def access(self, **given: Unpack[params.TagAccessParams]) -> results.AccessOutcomes:
+    def access(self, **given: Unpack[params.TagAccessParams]) -> results.Outcomes:
         """Set the access of an owner's files that bear a tag."""
-        outcomes: results.AccessOutcomes = self._call("files.tag.access", given)
+        outcomes: results.Outcomes = self._call("files.tag.access", given)
         return outcomes
 
 
@@ -153,9 +162,9 @@ class FilesClient(_Caller):
         file: results.File = self._call("files.update", given)
         return file
 
-    def access(self, **given: Unpack[params.AccessParams]) -> results.AccessOutcomes:
+    def access(self, **given: Unpack[params.AccessParams]) -> results.Outcomes:
         """Set who may read files."""
-        outcomes: results.AccessOutcomes = self._call("files.access", given)
+        outcomes: results.Outcomes = self._call("files.access", given)
         return outcomes
 
     def remove(self, **given: Unpack[params.RemoveParams]) -> results.Removed:

@@ -177,8 +177,15 @@ class SyncParams(_Params, total=False):
 
 
 class TagParams(FileParams, total=False):
-    """files.tag.add, files.tag.remove and files.tag.sync."""
+    """files.tag.add, files.tag.remove and files.tag.sync of one file."""
 
+    tags: Required[list[str]]
+
+
+class TagManyParams(_Params, total=False):
+    """files.tag.add, files.tag.remove and files.tag.sync of many files, each answered for by itself."""
+
+    file_ids: Required[list[str]]
     tags: Required[list[str]]
 
 

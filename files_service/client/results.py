@@ -103,21 +103,22 @@ class Count(TypedDict):
     by_status: dict[str, int]
 
 
-class AccessOutcome(TypedDict):
+class Outcome(TypedDict):
     """How it went with one file."""
 
     file_id: str
     ok: bool
     access: NotRequired[str]
+    tags: NotRequired[list[str]]
     revision: NotRequired[int]
     change_token: NotRequired[str]
     error: NotRequired[dict[str, Any]]
 
 
-class AccessOutcomes(TypedDict):
-    """files.access, and files.tag.access with a cursor to the rest."""
+class Outcomes(TypedDict):
+    """files.access and files.tag.* of many files; files.tag.access has a cursor to the rest."""
 
-    files: list[AccessOutcome]
+    files: list[Outcome]
     next_cursor: NotRequired[str | None]
 
 

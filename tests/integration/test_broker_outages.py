@@ -17,7 +17,7 @@ from files_service.config import load_settings
 from files_service.core import open_core
 from files_service.errors import ServiceUnavailable
 from storage_adapters import SupportsChanges
-from tests.integration.callers import NamekoCaller, RawCaller
+from tests.integration.callers import NamekoCaller, RawCaller, purge_calls
 from tests.servers.processes import ServiceProcess
 from tests.servers.rabbitmq import RabbitMQ
 
@@ -28,10 +28,10 @@ OUTAGES = (1, 10, 60) if os.environ.get("FILES_LONG_TESTS") else (1, 10)
 Call = Callable[[str, dict[str, Any]], bool]
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
-    with RabbitMQ(tmp_path_factory.mktemp("broker")) as broker:
-        yield broker
+@pytest.fixture
+def broker(own_broker: RabbitMQ) -> RabbitMQ:
+    purge_calls(own_broker.uri)
+    return own_broker
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def wait_until_queues_are_empty(broker: RabbitMQ) -> None:
             time.sleep(0.05)
 
 
-def test_the_service_waits_for_a_broker_that_is_not_there_and_can_be_stopped_meanwhile(
+def test_service_and_client_wait_for_a_broker_that_is_not_there_and_the_service_can_be_stopped_meanwhile(
     broker: RabbitMQ, tmp_path: Path
 ) -> None:
     broker.kill()
@@ -138,6 +138,9 @@ def test_the_service_waits_for_a_broker_that_is_not_there_and_can_be_stopped_mea
     service.launch()
     try:
         service.wait_for_log("no link to the broker")
+        with FilesClient(broker.uri, timeout=0.3) as files, pytest.raises(ServiceUnavailable) as caught:
+            files.count()
+        assert caught.value.details["method"] == "files.count"
         assert service.stop() == 0
         service.launch()
         service.wait_for_log("no link to the broker")
@@ -150,17 +153,6 @@ def test_the_service_waits_for_a_broker_that_is_not_there_and_can_be_stopped_mea
         assert service.stop() == 0
     finally:
         service.kill()
-        broker.start()
-
-
-def test_the_client_says_when_there_is_no_broker(broker: RabbitMQ) -> None:
-    broker.kill()
-    try:
-        with FilesClient(broker.uri, timeout=0.3) as files, pytest.raises(ServiceUnavailable) as caught:
-            files.count()
-    finally:
-        broker.start()
-    assert caught.value.details["method"] == "files.count"
 
 
 def test_a_paused_broker_is_noticed_by_the_heartbeat(broker: RabbitMQ, tmp_path: Path) -> None:

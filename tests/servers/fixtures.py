@@ -24,11 +24,19 @@ def amqp_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield broker.uri
 
 
-@pytest.fixture
-def own_broker(tmp_path: Path) -> Iterator[RabbitMQ]:
-    """A broker for one test, which may kill it."""
-    with RabbitMQ(tmp_path / "rabbitmq") as broker:
+@pytest.fixture(scope="session")
+def second_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    """The broker behind ``own_broker``."""
+    with RabbitMQ(tmp_path_factory.mktemp("second-rabbitmq")) as broker:
         yield broker
+
+
+@pytest.fixture
+def own_broker(second_broker: RabbitMQ) -> RabbitMQ:
+    """A private broker that may be killed, whatever AMQP_URI says. Running at first; others used it before."""
+    if not second_broker.is_running:
+        second_broker.start()
+    return second_broker
 
 
 @pytest.fixture(scope="module")

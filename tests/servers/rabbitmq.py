@@ -40,6 +40,11 @@ class RabbitMQ:
     ) -> None:
         self.close()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the broker was started and not killed since."""
+        return self._server is not None
+
     def start(self) -> None:
         """Start the broker and return when it accepts connections; one that runs is left alone."""
         if self._server is not None and self._server.poll() is None:

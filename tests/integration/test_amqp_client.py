@@ -1,0 +1,179 @@
+"""The client, over AMQP and over HTTP."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from files_service.client import FilesClient, request_id
+from files_service.errors import AliasTaken, BadRequest, InternalError, NotFound, ServiceUnavailable, Unauthorized
+from tests.cores import SECRETS
+from tests.servers.ports import free_ports
+from tests.servers.processes import ServiceProcess
+
+UNKNOWN_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+TOKEN = SECRETS["FILES_RPC_TOKEN"]
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceProcess, str]]:
+    [port] = free_ports(1)
+    service = ServiceProcess(
+        tmp_path_factory.mktemp("gateway"),
+        "",
+        command=("-m", "files_service.cli", "--config", "{config}", "gateway"),
+        ready=("ready http", 1),
+        environ={"FILES_HTTP": f"127.0.0.1:{port}"},
+    )
+    with service:
+        yield service, f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(params=["amqp", "http"])
+def service_and_url(
+    request: pytest.FixtureRequest, amqp_uri: str, rpc_service: ServiceProcess, gateway: tuple[ServiceProcess, str]
+) -> tuple[ServiceProcess, str]:
+    return gateway if request.param == "http" else (rpc_service, amqp_uri)
+
+
+@pytest.fixture
+def files(service_and_url: tuple[ServiceProcess, str]) -> Iterator[FilesClient]:
+    with FilesClient(service_and_url[1], token=TOKEN, timeout=30) as client:
+        yield client
+
+
+def test_calls_and_their_results(files: FilesClient) -> None:
+    owner = "client"
+    file = files.upload(owner=owner, name="ü.txt", parts=[{"size": 1}], alias="mine", meta={"a": [1, None]})
+    assert (file["name"], file["meta"]) == ("ü.txt", {"a": [1, None]})
+    assert file["parts"][0]["upload"]["method"] == "PUT"
+    assert files.tag.add(file_id=file["file_id"], tags=["x"])["tags"] == ["x"]
+    assert [each["file_id"] for each in files.list(owner=owner)["files"]] == [file["file_id"]]
+    with pytest.raises(AliasTaken) as caught:
+        files.upload(owner=owner, name="other", parts=[{"size": 1}], alias="mine")
+    assert caught.value.details["file_id"] == file["file_id"]
+    assert files.remove(file_id=file["file_id"])["removed"] is True
+    with pytest.raises(NotFound):
+        files.info(file_id=file["file_id"])
+
+
+def test_parameters_that_are_not_json_are_refused_before_they_are_sent(files: FilesClient) -> None:
+    with pytest.raises(BadRequest):
+        files.upload(owner="ann", name="x", parts=[{"size": 1}], meta={"a": object()})
+    with pytest.raises(BadRequest):
+        files.info(owner="\ud800", alias="x")
+
+
+def test_the_request_id_crosses_the_wire(files: FilesClient, service_and_url: tuple[ServiceProcess, str]) -> None:
+    token = request_id.set("seen-everywhere")
+    try:
+        with pytest.raises(NotFound):
+            files.info(file_id=UNKNOWN_ID)
+    finally:
+        request_id.reset(token)
+    service_and_url[0].wait_for_log('"request_id": "seen-everywhere"')
+
+
+def test_threads_share_a_client(service_and_url: tuple[ServiceProcess, str]) -> None:
+    names: list[str] = []
+
+    def work(number: int, client: FilesClient) -> None:
+        for turn in range(10):
+            name = f"{number}-{turn}"
+            file = client.upload(owner="shared", name=name, parts=[{"size": 1}])
+            if client.info(file_id=file["file_id"])["name"] == name:
+                names.append(name)
+
+    with FilesClient(service_and_url[1], token=TOKEN, pool_size=3) as client:
+        threads = [threading.Thread(target=work, args=(number, client)) for number in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(set(names)) == len(names) == 120
+
+
+def test_another_patience_uses_the_same_connections(files: FilesClient) -> None:
+    files.with_timeout(20).count()
+    files.with_timeout(20).tag.access(owner="nobody", tag="x", access="public")
+
+
+@pytest.mark.parametrize("scheme", ["amqp", "http"])
+def test_a_peer_that_does_not_answer_is_given_up(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}"
+        with FilesClient(url, timeout=0.3) as files, pytest.raises(ServiceUnavailable) as caught:
+            files.count()
+    assert caught.value.details["method"] == "files.count"
+
+
+def test_a_wrong_token_is_said(gateway: tuple[ServiceProcess, str]) -> None:
+    with FilesClient(gateway[1], token="wrong") as files, pytest.raises(Unauthorized):
+        files.count()
+
+
+class Scripted(http.server.BaseHTTPRequestHandler):
+    """Answers one request after the other with what the script says."""
+
+    script: list[tuple[int, bytes]]
+    seen: list[tuple[str | None, Any]]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.seen.append((self.headers["X-Request-Id"], json.loads(body)))
+        status, answer = self.script.pop(0)
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def scripted() -> Iterator[tuple[type[Scripted], str]]:
+    handler = type("Handler", (Scripted,), {"script": [], "seen": []})
+    server = http.server.HTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield handler, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_proxy_without_service_is_asked_again_with_the_same_call(scripted: tuple[type[Scripted], str]) -> None:
+    handler, url = scripted
+    unavailable = json.dumps({"error": {"code": "service_unavailable", "message": "starting"}}).encode()
+    handler.script += [(502, b"<html>"), (503, unavailable), (200, b'{"result": {"file_id": "x"}}')]
+    with FilesClient(url) as files:
+        assert files.upload(owner="a", name="b", parts=[{"size": 1}])["file_id"] == "x"
+    assert len(handler.seen) == 3
+    assert handler.seen[0] == handler.seen[1] == handler.seen[2]
+    assert handler.seen[0][1]["request_id"]
+
+
+def test_the_service_s_own_failure_is_not_asked_again(scripted: tuple[type[Scripted], str]) -> None:
+    handler, url = scripted
+    handler.script.append((503, b'{"error": {"code": "storage_unavailable", "message": "no"}}'))
+    with FilesClient(url) as files, pytest.raises(Exception, match="no"):
+        files.count()
+    assert len(handler.seen) == 1
+
+
+def test_answers_of_others_are_not_taken_for_the_service_s(scripted: tuple[type[Scripted], str]) -> None:
+    handler, url = scripted
+    handler.script += [(404, b"<html>"), (200, b"hello"), (200, b"[]"), (500, b'{"error": "x"}')]
+    with FilesClient(url) as files:
+        with pytest.raises(BadRequest):
+            files.count()
+        for _ in range(3):
+            with pytest.raises(InternalError):
+                files.count()

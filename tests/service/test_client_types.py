@@ -1,0 +1,97 @@
+"""The client's types say what the actions take and give."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from marshmallow import fields
+
+from files_service.actions import METHODS
+from files_service.client import FilesClient, results
+from files_service.client.files import TagMethods
+from files_service.client.parameters import Changes, PartDeclaration
+from files_service.errors import BadRequest
+from tests.cores import call, memory_core, processed_file
+
+OTHER = {"close", "with_timeout"}
+
+
+def client_methods() -> dict[str, Any]:
+    found = {f"files.{name}": function for name, function in inspect.getmembers(FilesClient, inspect.isfunction)}
+    found |= {f"files.tag.{name}": function for name, function in inspect.getmembers(TagMethods, inspect.isfunction)}
+    return {name: function for name, function in found.items() if name.rpartition(".")[2][0] != "_"}
+
+
+def parameters_of(function: Any) -> list[Any]:
+    """The TypedDicts that describe the parameters; several where the method is overloaded."""
+    hints = [typing.get_type_hints(each)["given"] for each in typing.get_overloads(function) or [function]]
+    return [typing.get_args(hint)[0] for hint in hints]
+
+
+def required_of(declared: Any) -> set[str]:
+    """The keys that must be there; ``__required_keys__`` does not know them where annotations are text."""
+    marks = {
+        name: typing.get_origin(hint) for name, hint in typing.get_type_hints(declared, include_extras=True).items()
+    }
+    unmarked = {name for name, mark in marks.items() if mark not in (typing.Required, typing.NotRequired)}
+    return {name for name, mark in marks.items() if mark is typing.Required} | (
+        unmarked if declared.__total__ else set()
+    )
+
+
+def names_in(schema_fields: dict[str, fields.Field[Any]]) -> tuple[set[str], set[str]]:
+    """All names on the wire, and the required ones."""
+    names = {field.data_key or name: field.required for name, field in schema_fields.items()}
+    return set(names), {name for name, required in names.items() if required}
+
+
+def test_the_client_has_a_method_for_every_call() -> None:
+    assert set(client_methods()) - {f"files.{name}" for name in OTHER} == set(METHODS)
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_a_method_takes_what_its_action_takes(method: str) -> None:
+    ways = parameters_of(client_methods()[method])
+    names, required = names_in(METHODS[method].schema.fields)
+    assert set().union(*(typing.get_type_hints(declared) for declared in ways)) == names
+    assert set.intersection(*(required_of(declared) for declared in ways)) == required
+
+
+def test_nested_parameters_are_declared_as_well() -> None:
+    upload, update = METHODS["files.upload"].schema.fields, METHODS["files.update"].schema.fields
+    part = upload["parts"].inner.schema  # type: ignore[attr-defined]
+    changes = update["changes"].schema  # type: ignore[attr-defined]
+    for declared, schema in ((PartDeclaration, part), (Changes, changes)):
+        names, required = names_in(schema.fields)
+        assert set(typing.get_type_hints(declared)) == names
+        assert required_of(declared) == required
+
+
+def test_results_have_the_declared_fields(tmp_path: Path) -> None:
+    core = memory_core(tmp_path)
+    record = processed_file(core, alias="home")
+    file_id = record["file_id"]
+    found = {
+        results.File: call(core, "files.info", file_id=file_id),
+        results.Part: call(core, "files.info", file_id=file_id)["parts"][0],
+        results.Finished: call(core, "files.finish", file_id=file_id, part_id="p0"),
+        results.FileIds: call(core, "files.head", owner="ann", aliases=["home"]),
+        results.Download: call(core, "files.download", file_id=file_id),
+        results.Page: call(core, "files.list", owner="ann"),
+        results.Count: call(core, "files.count", owner="ann"),
+        results.Outcomes: call(core, "files.access", file_ids=[file_id], access="public"),
+        results.Outcome: call(core, "files.access", file_ids=[file_id], access="public")["files"][0],
+        results.Removed: call(core, "files.remove", file_id=file_id),
+    }
+    for declared, actual in found.items():
+        assert required_of(declared) <= set(actual), declared
+    core.close()
+
+
+def test_only_addresses_of_a_service_are_taken() -> None:
+    with pytest.raises(BadRequest):
+        FilesClient("ftp://127.0.0.1/")
