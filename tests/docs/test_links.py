@@ -55,7 +55,7 @@ def test_fences_are_closed_and_lines_short(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_no_page_names_a_folder_of_somebody_or_leaves_work_undone(page: Path) -> None:
-    forbidden = re.compile(r"/home/\w|/work/|/tmp/venv|/Users/|\bTODO\b|\bFIXME\b|\bXXX\b|not written yet", re.I)
+    forbidden = re.compile(r"/home/\w|/Users/|\bTODO\b|\bFIXME\b|\bXXX\b|not written yet", re.I)
     assert forbidden.findall(page.read_text()) == []
 
 
