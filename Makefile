@@ -18,8 +18,9 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-build-isolation --editable '.[dev]'
 	@touch $@
 
-servers: ## Install the servers the tests start (Debian; needs root)
-	@PATH=$$PATH:/usr/sbin; command -v rabbitmq-server >/dev/null && command -v redis-server >/dev/null || bash .ci/servers
+servers: ## Install what the tests start beside Python (Debian; needs root)
+	@PATH=$$PATH:/usr/sbin; for name in curl rabbitmq-server redis-server; do \
+	    command -v $$name >/dev/null || exec bash .ci/servers; done
 
 run: install ## Run the service on its embedded default: no server needed
 	@exec $(BIN)/files up
