@@ -1,7 +1,8 @@
 """The peers of the byte benchmarks: a socket-to-file loop with SHA-256, and sendfile(2), with no HTTP between.
 
-``python -m benchmarks.raw_socket receive|send PORT PATH``: one connection after another. ``receive`` reads to the end
-of the stream, hashes and writes 1 MiB at a time in one thread, syncs, and answers one byte. ``send`` sends the file.
+``python -m benchmarks.raw_socket receive|send PORT FOLDER``: one connection after another. ``receive`` reads to the end
+of the stream, hashes and writes 1 MiB at a time in one thread, syncs, and answers one byte; each time into a new file,
+as a blob store does. ``send`` sends the file whose path, below the folder, is the first line it is told.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ import hashlib
 import os
 import socket
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 
-def receive(connection: socket.socket, path: Path) -> None:
+def receive(connection: socket.socket, folder: Path) -> None:
     """Hash and write what comes, sync, answer."""
     buffer = bytearray(1 << 20)
     view = memoryview(buffer)
     digest = hashlib.sha256()
-    with path.open("wb", buffering=0) as file:
+    with tempfile.NamedTemporaryFile(dir=folder, delete=False, buffering=0) as file:
         while count := connection.recv_into(buffer):
             digest.update(view[:count])
             file.write(view[:count])
@@ -27,22 +29,25 @@ def receive(connection: socket.socket, path: Path) -> None:
     connection.sendall(b".")
 
 
-def send(connection: socket.socket, path: Path) -> None:
-    """Send the file from the page cache."""
-    with path.open("rb") as file:
+def send(connection: socket.socket, folder: Path) -> None:
+    """Send a file."""
+    name = connection.makefile("r", encoding="utf-8").readline().strip()
+    if not name:
+        return
+    with (folder / name).open("rb") as file:
         connection.sendfile(file)
 
 
 def main() -> None:
     """Serve until killed."""
-    mode, port, path = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+    mode, port, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     handle = {"receive": receive, "send": send}[mode]
     with socket.create_server(("127.0.0.1", port)) as server:
         while True:
             connection, _ = server.accept()
             # A client may go away at any time; whoever only looks whether the port is open does.
             with connection, suppress(ConnectionError):
-                handle(connection, path)
+                handle(connection, folder)
 
 
 if __name__ == "__main__":
