@@ -195,19 +195,31 @@ class Consumer(rpc.RpcConsumer):
         else:
             body = encode_error(_presentable(exc_info[1], request.request_id))
         for link, delivery in self._executions.finish(execution, body):
-            self._answer(link, delivery, body, request.request_id)
+            # With other calls running, their replies are about to follow and leave together with this one.
+            self._answer(link, delivery, body, request.request_id, more_to_come=self._executions.running > 0)
         return result, exc_info
 
     def _answer(
-        self, link: Link, delivery: Delivery, body: bytes, request_id: str = "", *, settle: bool = True
+        self,
+        link: Link,
+        delivery: Delivery,
+        body: bytes,
+        request_id: str = "",
+        *,
+        settle: bool = True,
+        more_to_come: bool = True,
     ) -> None:
         address = reply_address(delivery)
         if address is not None:
             reply_to, correlation_id = address
-            exchange = "" if reply_to.startswith(DIRECT_REPLY) else self._exchange
-            headers = request_id_header(request_id) if request_id else b""
-            properties = json_properties(correlation_id, headers)
-            link.publish(exchange, reply_to, properties, body, settles=delivery.tag if settle else None)
+            link.publish(
+                "" if reply_to.startswith(DIRECT_REPLY) else self._exchange,
+                reply_to,
+                json_properties(correlation_id, request_id_header(request_id) if request_id else b""),
+                body,
+                settles=delivery.tag if settle else None,
+                more_to_come=more_to_come,
+            )
 
     def _dead_letter(self, link: Link, delivery: Delivery, reason: str, error: Exception) -> None:
         logger.warning("dead letter", extra={"reason": reason, "routing_key": delivery.routing_key})

@@ -21,7 +21,7 @@ import amqp
 import eventlet
 from amqp import spec
 from amqp.method_framing import frame_writer
-from eventlet import patcher
+from eventlet import hubs, patcher
 from eventlet.event import Event
 from eventlet.green import socket as green_socket
 from eventlet.green import ssl as green_ssl
@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 
 LINK_ERRORS = (OSError, amqp.AMQPError, ValueError, ssl.SSLError)
 CLOSE_SECONDS = 2
+ACKNOWLEDGE_SECONDS = 0.002
 RECEIVE_BYTES = 256 * 1024
 
 _transport = patcher.import_patched("amqp.transport", ("socket", green_socket), ("ssl", green_ssl))
@@ -82,6 +83,7 @@ class Link:
         self._settled: Event | None = None
         self._pending = bytearray()
         self._is_flushing = False
+        self._is_timed = False
         self._consumer_tag = ""
         self._is_read = False
         self.is_open = True
@@ -103,10 +105,9 @@ class Link:
         try:
             self._read(reader)
         finally:
-            self._is_read = False
-            heart.kill()
-            self.is_open = False
+            self.is_open = self._is_read = False
             self._connection.collect()
+            heart.kill()
 
     def _read(self, reader: FrameReader) -> None:
         transport = self._connection.transport
@@ -136,12 +137,25 @@ class Link:
             except LINK_ERRORS as error:
                 self._fail(error)
 
-    def publish(self, exchange: str, routing_key: str, properties: bytes, body: bytes, *, settles: int | None) -> None:
-        """Publish, and once the broker has it, acknowledge the delivery with the tag ``settles``, if any."""
+    def publish(
+        self,
+        exchange: str,
+        routing_key: str,
+        properties: bytes,
+        body: bytes,
+        *,
+        settles: int | None,
+        more_to_come: bool = True,
+    ) -> None:
+        """Publish, and once the broker has it, acknowledge the delivery with the tag ``settles``, if any.
+
+        Without ``more_to_come`` the bytes leave now, and the calling greenlet may have to wait for that.
+        """
         if self.is_open:
             self._published += 1
             self._unconfirmed[self._published] = settles
-            self._send(publish_frames(self._number, exchange, routing_key, properties, body, self._frame_max))
+            frames = publish_frames(self._number, exchange, routing_key, properties, body, self._frame_max)
+            self._send(frames, now=not more_to_come)
 
     def reject(self, tag: int) -> None:
         """Give a delivery to the dead-letter queue."""
@@ -160,7 +174,7 @@ class Link:
             settled = self._unconfirmed.pop(number)
             if settled is not None:
                 acknowledged += ack_frame(self._number, settled)
-        self._send(acknowledged)
+        self._send_with_the_next(acknowledged)
         if self._settled is not None and not self._unconfirmed:
             self._settled.send()
             self._settled = None
@@ -168,12 +182,29 @@ class Link:
     def _on_cancel(self, _: str) -> None:
         raise amqp.ConsumerCancelled("the queue was deleted", spec.Basic.Cancel)
 
-    def _send(self, data: bytes | bytearray) -> None:
+    def _send(self, data: bytes | bytearray, *, now: bool = False) -> None:
         self._pending += data
         self._connection.bytes_sent += 1
-        if not self._is_flushing:
-            self._is_flushing = True
+        if self._is_flushing:
+            return
+        self._is_flushing = True
+        if now:
+            self._flush()
+        else:
             eventlet.spawn_n(self._flush)
+
+    def _send_with_the_next(self, data: bytes | bytearray) -> None:
+        """Collect what need not leave by itself: the next reply takes it along, or else a timer."""
+        self._pending += data
+        self._connection.bytes_sent += 1
+        if not self._is_flushing and not self._is_timed:
+            self._is_timed = True
+            hubs.get_hub().schedule_call_global(ACKNOWLEDGE_SECONDS, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._is_timed = False
+        if self._pending:
+            self._send(b"")
 
     def _flush(self) -> None:
         try:
@@ -182,6 +213,9 @@ class Link:
                 self._connection.transport.sock.sendall(data)
         except LINK_ERRORS as error:
             self._fail(error)
+        except BaseException:
+            self.close()  # whoever is killed here has sent half a frame
+            raise
         finally:
             self._is_flushing = False
 
