@@ -89,6 +89,18 @@ def test_headers_of_any_kind_do_not_disturb(raw: RawCaller) -> None:
         assert raw.reply()[1]["error"] is None
 
 
+@pytest.mark.parametrize(
+    "reply_to",
+    ["nowhere", "x" * 255, "#", "files.count", "rpc-files", "amq.rabbitmq.reply-to.rubbish", "amq.rabbitmq.reply-to."],
+)
+def test_an_answer_that_nobody_takes_is_dropped(raw: RawCaller, rpc_service: ServiceProcess, reply_to: str) -> None:
+    links = rpc_service.log().count('"consuming"')
+    raw.call("files.count", GOOD, reply_to=reply_to)
+    raw.call("files.count", GOOD)
+    assert raw.reply()[1]["error"] is None
+    assert rpc_service.log().count('"consuming"') == links
+
+
 def test_properties_that_cannot_be_read_make_a_dead_letter(raw: RawCaller) -> None:
     publish_raw(raw, b"files.count", b"\x04\x00" + b"\x04\xff\xfe\xfd\xfc")  # a correlation id that is not UTF-8
     raw.expect_dead_letters(1)
