@@ -152,7 +152,7 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     Raises BadSettings that names the key at fault.
     """
     try:
-        ours: dict[str, Any] = SettingsSchema().load(config.get("FILES") or {})
+        ours: dict[str, Any] = SettingsSchema().load(_given(config.get("FILES") or {}))
     except ValidationError as error:
         faults = "; ".join(f"FILES.{key}: {' '.join(map(str, text))}" for key, text in error.messages_dict.items())
         raise BadSettings(faults) from error
@@ -169,6 +169,11 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
         if len(ours[name]) < 32:
             raise BadSettings(f"FILES.{name}: at least 32 characters, for example from: openssl rand -hex 32")
     return Settings(amqp_uri=config.get("AMQP_URI") or "", **ours)
+
+
+def _given(section: Any) -> Any:
+    """The keys with a value: nameko's own reader of the YAML makes null of an empty one."""
+    return {key: value for key, value in section.items() if value is not None} if isinstance(section, dict) else section
 
 
 def _generated_secret(data_dir: Path, name: str) -> str:
