@@ -1,18 +1,16 @@
-"""How the tests of the Redis store look into the server, and the writers that they run in other processes."""
+"""How the tests of the Redis store look into the server."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import Connection
 
-from storage_adapters import FileRecord, FileStatus, ListQuery, RevisionConflict, digest_bucket
+from storage_adapters import FileRecord, digest_bucket
 from storage_adapters.metadata.redis import RedisMetadataStore
 from storage_adapters.metadata.redis.keys import CHUNK, FIELD_NUMBERS, Keys, bounds_of, place
 from storage_adapters.query import scopes, sort_value
 from tests.contract.consistency import assert_consistent
-from tests.contract.metadata_scenes import delete, make_record, save
 from tests.servers.redis import raw
 
 
@@ -55,38 +53,3 @@ def assert_intact(url: str) -> list[FileRecord]:
         assert found == sorted(places)
     assert sorted_sets == {}, "indexes of files that do not exist"
     return records
-
-
-def write_for_ever(url: str, name: str, acknowledged: Connection) -> None:
-    """Create, change and delete files, telling what is done after each acknowledgement; ends by being killed."""
-    store = RedisMetadataStore.from_url(url)
-    index = 0
-    while True:
-        record = save(store, make_record(f"{name}-{index:05}", owner=name, alias=f"{index}", tags=("red",)))
-        acknowledged.send((record.file_id, 1))
-        record = save(store, record, status=FileStatus.UPLOADED, uploaded_at=index, tags=("red", "green"), size=index)
-        acknowledged.send((record.file_id, 2))
-        if index % 4 == 0:
-            delete(store, record)
-            acknowledged.send((record.file_id, 3))
-        index += 1
-
-
-def write_some(url: str, name: str, count: int) -> None:
-    """Open the store, create files and grow a file that all writers share."""
-    with opened(url) as store:
-        for index in range(count):
-            save(store, make_record(f"{name}-{index}", owner=name))
-            grow(store, "shared")
-            assert len(store.find(ListQuery(owner=name, limit=100)).records) == index + 1
-
-
-def grow(store: RedisMetadataStore, file_id: str) -> None:
-    """Add one byte to a file, however many others do so as well."""
-    while True:
-        record = store.get(file_id)
-        try:
-            save(store, record, size=record.size + 1)
-        except RevisionConflict:
-            continue
-        return

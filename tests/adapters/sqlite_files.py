@@ -1,20 +1,18 @@
-"""How the tests of the SQLite store look into its file, and the writers that they run in other processes."""
+"""How the tests of the SQLite store look into its file."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from multiprocessing.connection import Connection
 from pathlib import Path
 
-from storage_adapters import FileRecord, FileStatus, ListQuery, RevisionConflict
+from storage_adapters import FileRecord
 from storage_adapters.metadata.sqlite import SqliteMetadataStore
 from storage_adapters.metadata.sqlite.indexes import scope_text
 from storage_adapters.metadata.sqlite.schema import FIELD_NUMBERS
 from storage_adapters.query import scopes, sort_value
 from tests.contract.consistency import assert_consistent
-from tests.contract.metadata_scenes import delete, make_record, save
 
 
 @contextmanager
@@ -57,38 +55,3 @@ def assert_intact(path: Path) -> list[FileRecord]:
         assert set(connection.execute("SELECT owner, kind, name, file_id FROM names").fetchall()) == names
         assert connection.execute("SELECT count(*) FROM usage WHERE files <= 0").fetchone() == (0,)
     return records
-
-
-def write_for_ever(path: Path, name: str, acknowledged: Connection) -> None:
-    """Create, change and delete files, telling what is done after each acknowledgement; ends by being killed."""
-    store = SqliteMetadataStore(path)
-    index = 0
-    while True:
-        record = save(store, make_record(f"{name}-{index:05}", owner=name, alias=f"{index}", tags=("red",)))
-        acknowledged.send((record.file_id, 1))
-        record = save(store, record, status=FileStatus.UPLOADED, uploaded_at=index, tags=("red", "green"), size=index)
-        acknowledged.send((record.file_id, 2))
-        if index % 4 == 0:
-            delete(store, record)
-            acknowledged.send((record.file_id, 3))
-        index += 1
-
-
-def write_some(path: Path, name: str, count: int) -> None:
-    """Open the store, create files and grow a file that all writers share."""
-    with opened(path) as store:
-        for index in range(count):
-            save(store, make_record(f"{name}-{index}", owner=name))
-            grow(store, "shared")
-            assert len(store.find(ListQuery(owner=name, limit=100)).records) == index + 1
-
-
-def grow(store: SqliteMetadataStore, file_id: str) -> None:
-    """Add one byte to a file, however many others do so as well."""
-    while True:
-        record = store.get(file_id)
-        try:
-            save(store, record, size=record.size + 1)
-        except RevisionConflict:
-            continue
-        return

@@ -12,7 +12,8 @@ import pytest
 
 from storage_adapters import ListQuery, RecordDeleted, RevisionConflict, StorageUnavailable, open_metadata_store
 from storage_adapters.metadata.redis import RedisMetadataStore
-from tests.adapters.redis_servers import assert_intact, opened, write_for_ever, write_some
+from tests.adapters.redis_servers import assert_intact, opened
+from tests.adapters.writers import write_for_ever, write_some
 from tests.contract.metadata_scenes import add, delete, make_record, save, various_records, walk
 from tests.servers.redis import RedisServer, raw
 

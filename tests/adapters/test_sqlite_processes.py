@@ -16,7 +16,8 @@ import pytest
 from storage_adapters import RecordDeleted
 from storage_adapters.metadata.sqlite import SqliteMetadataStore
 from tests.adapters.local_disk import Child
-from tests.adapters.sqlite_files import assert_intact, grow, opened, write_for_ever, write_some
+from tests.adapters.sqlite_files import assert_intact, opened
+from tests.adapters.writers import grow, write_for_ever, write_some
 from tests.contract.blob_scenes import in_threads
 from tests.contract.metadata_scenes import delete, make_record, save
 
@@ -38,10 +39,12 @@ def revision_of(store: SqliteMetadataStore, file_id: str) -> int:
 def test_processes_that_write_at_the_same_moment_lose_nothing(path: Path) -> None:
     with opened(path) as store:
         save(store, make_record("shared", size=0))
-        processes = [SPAWN.Process(target=write_some, args=(path, f"w{number}", 25)) for number in range(3)]
+        processes = [
+            SPAWN.Process(target=write_some, args=(f"sqlite:///{path}", f"w{number}", 25)) for number in range(3)
+        ]
         for process in processes:
             process.start()
-        write_some(path, "here", 25)
+        write_some(f"sqlite:///{path}", "here", 25)
         for process in processes:
             process.join(60)
             assert process.exitcode == 0
@@ -54,7 +57,7 @@ def acknowledged_until_killed(path: Path, name: str, writes: int) -> Iterator[tu
     """Run a writer, kill it after so many acknowledgements and perhaps in the middle of the next; what it told."""
     reading: Connection
     reading, writing = SPAWN.Pipe(duplex=False)
-    process: SpawnProcess = SPAWN.Process(target=write_for_ever, args=(path, name, writing))
+    process: SpawnProcess = SPAWN.Process(target=write_for_ever, args=(f"sqlite:///{path}", name, writing))
     process.start()
     writing.close()
     for _ in range(writes):
