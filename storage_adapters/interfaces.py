@@ -143,6 +143,28 @@ class SupportsDigest(ABC):
         """Return the revision of every file in one bucket, by file id."""
 
 
+class SupportsReplication(ABC):
+    """Takes over files as another store has them, with their revisions; by this a syncer or an import writes.
+
+    What is taken over stands in the record, all indexes, the names, the counters and the digest as if it had been
+    saved here. It does not enter the change feed: it was announced where it was written first.
+    """
+
+    @abstractmethod
+    def replicate(self, copies: Sequence[FileRecord | Tombstone], *, force: bool = False) -> list[bool]:
+        """Store each copy whose revision is higher than the stored one (a tombstone's counts as one); say which were.
+
+        There is at most one copy per file. Each copy is stored wholly or not at all; of the sequence, after an error,
+        any part may be. Doing it again is harmless. A name goes to the copy that bears it: the file that had it here
+        is left without the name in the index, as its own copy is about to come. With ``force`` a copy is stored
+        whatever stands there, also where the revision is the same or lower: the answer then says whether it differed.
+        """
+
+    @abstractmethod
+    def discard(self, file_ids: Sequence[str]) -> int:
+        """Remove records and tombstones that the other store never had, without a trace; return how many there were."""
+
+
 class SupportsLeases(ABC):
     """Named rights that at most one holder has at a time, so that one process of several does a job."""
 
@@ -292,7 +314,7 @@ class SupportsLocalFiles(ABC):
         """Return the file that holds the blob's bytes; for reading only. Raises BlobNotFound, InvalidKey."""
 
 
-METADATA_CAPABILITIES = (SupportsChanges, SupportsDigest, SupportsLeases)
+METADATA_CAPABILITIES = (SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication)
 BLOB_CAPABILITIES = (SupportsSignedUrls, SupportsPublicUrls, SupportsCopy, SupportsLocalFiles)
 
 
