@@ -107,6 +107,14 @@ class SupportsChanges(ABC):
         """Return the sequence of the newest change, "" when there never was one."""
 
     @abstractmethod
+    def has_passed(self, sequence: str, checkpoint: str) -> bool:
+        """Whether a consumer whose checkpoint stands at ``checkpoint`` has read the change ``sequence``.
+
+        True also when the two are the same, and for the sequence "", which is before every change. Where the store
+        cannot tell, and for a text that it never gave out as a sequence, the answer is False: "not that I know".
+        """
+
+    @abstractmethod
     def checkpoint(self, consumer: str) -> str:
         """Return where the consumer's checkpoint stands, "" when it has none."""
 

@@ -148,6 +148,15 @@ class Change:
     changed_at: int
 
 
+def is_number_passed(sequence: str, checkpoint: str) -> bool:
+    """``SupportsChanges.has_passed`` of a store whose sequences are numbers."""
+    if sequence == "":
+        return True
+    return all(text.isascii() and text.isdecimal() for text in (sequence, checkpoint)) and int(sequence) <= int(
+        checkpoint
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
     """A number of files and the sum of their sizes in bytes."""

@@ -33,7 +33,7 @@ from storage_adapters.query import (
     sort_key,
     sort_value,
 )
-from storage_adapters.records import Change, FileRecord, Lease, Tally, Tombstone, Usage
+from storage_adapters.records import Change, FileRecord, Lease, Tally, Tombstone, Usage, is_number_passed
 from storage_adapters.registry import UnknownStore
 
 
@@ -167,6 +167,10 @@ class MemoryMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Suppor
         """See ``SupportsChanges``."""
         with self._lock:
             return str(self._last_sequence) if self._last_sequence else ""
+
+    def has_passed(self, sequence: str, checkpoint: str) -> bool:
+        """See ``SupportsChanges``."""
+        return is_number_passed(sequence, checkpoint)
 
     def checkpoint(self, consumer: str) -> str:
         """See ``SupportsChanges``."""

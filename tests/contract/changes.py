@@ -55,6 +55,19 @@ class FeedContract:
             assert store.changes(after=change.sequence, limit=2) == changes[index + 1 : index + 3]
         assert read_on(store, "", limit=3) == changes
 
+    def test_a_checkpoint_has_passed_what_lies_before_it_and_nothing_else(self, store: FeedStore) -> None:
+        add(store, *(make_record(f"f{number:02}") for number in range(12)))
+        sequences = ["", *(change.sequence for change in store.changes(after="", limit=100))]
+        for place, checkpoint in enumerate(sequences):
+            passed = [store.has_passed(sequence, checkpoint) for sequence in sequences]
+            assert passed == [index <= place for index in range(len(sequences))]
+        assert store.has_passed(sequences[-1], store.last_sequence())
+
+    @pytest.mark.parametrize("text", ["x", "-1", "1.5", "\u00b2", " ", "{", "9" * 200])
+    def test_what_was_never_a_sequence_is_not_passed(self, store: FeedStore, text: str) -> None:
+        add(store, make_record())
+        assert not store.has_passed(text, store.last_sequence())
+
     def test_a_failed_write_is_not_announced(self, store: FeedStore) -> None:
         saved = save(store, make_record(alias="film"))
         sequence = store.last_sequence()

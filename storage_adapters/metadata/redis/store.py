@@ -37,7 +37,7 @@ from storage_adapters.metadata.redis.server import Server
 from storage_adapters.metadata.redis.usage import usage_of
 from storage_adapters.metadata.redis.writes import Move, plan_move
 from storage_adapters.query import ListQuery, Page
-from storage_adapters.records import Change, FileRecord, Tombstone, Usage
+from storage_adapters.records import Change, FileRecord, Tombstone, Usage, is_number_passed
 
 _BATCH = 200
 
@@ -171,6 +171,10 @@ class RedisMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
         """See ``SupportsChanges``."""
         sequence: bytes = self._server.run("last", [self._keys.feed], [])
         return sequence.decode()
+
+    def has_passed(self, sequence: str, checkpoint: str) -> bool:
+        """See ``SupportsChanges``."""
+        return is_number_passed(sequence, checkpoint)
 
     def checkpoint(self, consumer: str) -> str:
         """See ``SupportsChanges``."""

@@ -32,7 +32,7 @@ from storage_adapters.metadata.sqlite.listing import find_page
 from storage_adapters.metadata.sqlite.location import path_of
 from storage_adapters.metadata.sqlite.schema import prepare
 from storage_adapters.query import ListQuery, Page
-from storage_adapters.records import Change, FileRecord, Tally, Tombstone, Usage
+from storage_adapters.records import Change, FileRecord, Tally, Tombstone, Usage, is_number_passed
 
 
 class SqliteMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases):
@@ -174,6 +174,10 @@ class SqliteMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Suppor
         """See ``SupportsChanges``."""
         with self._connections.reading() as connection:
             return feed.last_sequence(connection)
+
+    def has_passed(self, sequence: str, checkpoint: str) -> bool:
+        """See ``SupportsChanges``."""
+        return is_number_passed(sequence, checkpoint)
 
     def checkpoint(self, consumer: str) -> str:
         """See ``SupportsChanges``."""
