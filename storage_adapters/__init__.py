@@ -23,6 +23,7 @@ from storage_adapters.errors import (
     StorageError,
     StorageUnavailable,
 )
+from storage_adapters.identity import sync_name
 from storage_adapters.interfaces import (
     BlobStore,
     BlobWriter,
@@ -142,4 +143,5 @@ __all__ = [
     "record_from_json",
     "record_to_document",
     "record_to_json",
+    "sync_name",
 ]
