@@ -1,0 +1,1 @@
+"""Servers of others, written anew for the tests from their documentation."""

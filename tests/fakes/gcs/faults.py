@@ -1,0 +1,72 @@
+"""What goes wrong on demand."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from tests.fakes.gcs.messages import Request
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Failure:
+    status: int
+    method: str | None
+    part_of_path: str
+
+
+class Faults:
+    """Each fault happens once, in the order in which they were asked for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cuts: deque[int] = deque()
+        self._lost_answers = 0
+        self._failures: deque[_Failure] = deque()
+
+    def cut_upload_at(self, *totals: int) -> None:
+        """Cut the connection when a session has received more than so many bytes, ascending."""
+        with self._lock:
+            self._cuts.extend(totals)
+
+    def lose_final_answer(self, times: int = 1) -> None:
+        """Store the object, and cut the connection instead of saying so."""
+        with self._lock:
+            self._lost_answers += times
+
+    def fail(self, status: int, *, times: int = 1, method: str | None = None, part_of_path: str = "") -> None:
+        """Answer the next requests of this kind with an error."""
+        with self._lock:
+            self._failures.extend([_Failure(status=status, method=method, part_of_path=part_of_path)] * times)
+
+    @property
+    def left(self) -> int:
+        """How many have not happened yet."""
+        with self._lock:
+            return len(self._cuts) + self._lost_answers + len(self._failures)
+
+    def cuts_at(self, total: int) -> bool:
+        """Whether a session that has received so much is to be cut now."""
+        with self._lock:
+            if self._cuts and total > self._cuts[0]:
+                self._cuts.popleft()
+                return True
+            return False
+
+    def loses_final_answer(self) -> bool:
+        """Whether this last answer is to be lost."""
+        with self._lock:
+            if self._lost_answers:
+                self._lost_answers -= 1
+                return True
+            return False
+
+    def failure_of(self, request: Request) -> int | None:
+        """The status with which this request is to fail."""
+        with self._lock:
+            for failure in self._failures:
+                if failure.method in (None, request.method) and failure.part_of_path in request.path:
+                    self._failures.remove(failure)
+                    return failure.status
+            return None

@@ -1,0 +1,1 @@
+"""Notifications as Pub/Sub delivers them, made by hand: for what a bucket would never say."""
