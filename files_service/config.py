@@ -18,6 +18,8 @@ from urllib.parse import quote
 import yaml
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from storage_adapters import sync_name
+
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z][A-Z0-9_]*)(?::(?P<default>[^}]*))?\}")
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):(?P<port>[0-9]{1,5})")
 
@@ -33,6 +35,10 @@ class Settings:
     amqp_uri: str
     data_dir: Path
     metadata_url: str
+    list_url: str
+    list_reads: bool
+    list_writes: bool
+    list_timeout_ms: int
     blobs_url: str
     http_host: str
     http_port: int
@@ -40,6 +46,13 @@ class Settings:
     rpc_token: str
     jwt_secret: str
     signing_key: str
+    webhook_email: str
+    webhook_audience: str
+    webhook_token: str
+    webhook_channel_token: str
+    webhook_certs_url: str
+    notifications_url: str
+    pubsub_emulator_host: str
     metrics_http: str
     log_level: str
     upload_ttl_seconds: int
@@ -63,6 +76,10 @@ def _number(description: str, default: int, low: int, high: int) -> fields.Integ
     )
 
 
+def _flag(description: str, *, default: bool) -> fields.Boolean:
+    return fields.Boolean(load_default=default, metadata={"description": description})
+
+
 def _host_and_port(value: str) -> None:
     match = _ADDRESS.fullmatch(value)
     if match is None or int(match["port"]) > 65_535:
@@ -79,6 +96,12 @@ class SettingsSchema(Schema):
 
     data_dir = _text("Folder of the embedded stores and of generated secrets.", "./data")
     metadata_url = _text("Metadata store; empty: `sqlite:///<data_dir>/files.db`.")
+    list_url = _text("Second metadata store, which answers lists; empty: none.")
+    list_reads = _flag("Whether lists are answered by it; if not, by the metadata store.", default=True)
+    list_writes = _flag("Whether `files up` runs the syncer that fills it.", default=True)
+    list_timeout_ms = _number(
+        "Milliseconds after which it is too slow, and the metadata store answers.", 2_000, 10, 60_000
+    )
     blobs_url = _text("Blob store; empty: `file://<data_dir>/blobs`.")
     http = _text(
         "Address the gateway listens on, `host:port`.",
@@ -92,6 +115,17 @@ class SettingsSchema(Schema):
     rpc_token = _text("Secret of callers of `/rpc`; empty: generated into the data folder.")
     jwt_secret = _text("Secret that signs the tokens of end users; empty: generated into the data folder.")
     signing_key = _text("Secret that signs local blob URLs; empty: generated into the data folder.")
+    webhook_email = _text("Service account whose signed tokens Pub/Sub pushes with; empty: none is taken.")
+    webhook_audience = _text("Audience of those tokens; empty: `<public_url>/webhooks/gcs/pubsub`.")
+    webhook_token = _text("Secret that a push may bear instead; empty: none is taken.")
+    webhook_channel_token = _text("Secret of object change notifications, the older kind; empty: none are taken.")
+    webhook_certs_url = _text(
+        "Where the keys are that verify signed tokens.",
+        "https://www.googleapis.com/oauth2/v3/certs",
+        validate=validate.Regexp(r"https?://\S+\Z", error="Must begin with http:// or https://."),
+    )
+    notifications_url = _text("Queue that the worker pulls notifications from; empty: none.")
+    pubsub_emulator_host = _text("Pub/Sub emulator to talk to instead of Google's, `host:port`.")
     metrics_http = _text(
         "Address at which `files worker` serves `/metrics`, `host:port`; empty: nowhere.",
         validate=lambda value: _host_and_port(value) if value else None,
@@ -164,9 +198,14 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     ours["blobs_url"] = ours["blobs_url"] or f"file://{quote(str(data_dir / 'blobs'))}"
     ours["public_url"] = (ours["public_url"] or f"http://{host}:{port}").rstrip("/")
     ours["allowed_content_types"] = tuple(ours["allowed_content_types"])
+    if ours["list_url"] and sync_name(ours["list_url"]) == sync_name(ours["metadata_url"]):
+        raise BadSettings("FILES.list_url: is the metadata store itself; leave it empty")
     for name in ("rpc_token", "jwt_secret", "signing_key"):
         ours[name] = ours[name] or _generated_secret(data_dir, name)
         if len(ours[name]) < 32:
+            raise BadSettings(f"FILES.{name}: at least 32 characters, for example from: openssl rand -hex 32")
+    for name in ("webhook_token", "webhook_channel_token"):
+        if ours[name] and len(ours[name]) < 32:
             raise BadSettings(f"FILES.{name}: at least 32 characters, for example from: openssl rand -hex 32")
     return Settings(amqp_uri=config.get("AMQP_URI") or "", **ours)
 

@@ -6,13 +6,24 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
 from ulid import ULID
 
 from files_service.config import Settings
 from files_service.hooks import ProcessingHook, load_hooks
-from storage_adapters import BlobOptions, BlobStore, MetadataStore, open_blob_store, open_metadata_store
+from files_service.list_store import ListStore
+from files_service.lists import Lists
+from storage_adapters import (
+    BlobOptions,
+    BlobStore,
+    MetadataStore,
+    SupportsChanges,
+    UnknownStore,
+    open_blob_store,
+    open_metadata_store,
+)
 
 
 def now_ms() -> int:
@@ -32,7 +43,7 @@ class Core:
     metadata: MetadataStore
     blobs: BlobStore
     settings: Settings
-    served_by: str
+    lists: Lists
     hooks: tuple[ProcessingHook, ...] = ()
     clock: Callable[[], int] = now_ms
     new_id: Callable[[], str] = new_file_id
@@ -44,25 +55,34 @@ class Core:
         self.stopping.wait(random.uniform(0, min(0.2, 0.005 * 2**attempt)))  # noqa: S311 - spreads load, hides nothing
 
     def close(self) -> None:
-        """Close both stores."""
+        """Close all stores."""
         self.stopping.set()
+        self.lists.close()
         self.metadata.close()
         self.blobs.close()
 
 
 def open_core(settings: Settings) -> Core:
-    """Open the stores that the settings name. Raises UnknownStore or the adapters' StorageUnavailable."""
+    """Open the stores that the settings name; a list store that does not answer is opened once it does.
+
+    Raises UnknownStore, or StorageUnavailable when the primary or the blob store does not answer.
+    """
     options = BlobOptions(signing_key=settings.signing_key.encode(), public_url=settings.public_url)
-    metadata = open_metadata_store(settings.metadata_url)
-    try:
-        blobs = open_blob_store(settings.blobs_url, options)
-    except Exception:
-        metadata.close()
-        raise
-    return Core(
-        metadata=metadata,
-        blobs=blobs,
-        settings=settings,
-        served_by=settings.metadata_url.partition(":")[0],
-        hooks=load_hooks(),
-    )
+    with ExitStack() as opened:
+        metadata = opened.enter_context(closing(open_metadata_store(settings.metadata_url)))
+        blobs = opened.enter_context(closing(open_blob_store(settings.blobs_url, options)))
+        lists = opened.enter_context(closing(open_lists(settings, metadata)))
+        core = Core(metadata=metadata, blobs=blobs, settings=settings, lists=lists, hooks=load_hooks())
+        opened.pop_all()
+    return core
+
+
+def open_lists(settings: Settings, primary: MetadataStore) -> Lists:
+    """Make the router of lists. Raises UnknownStore."""
+    second = None
+    if settings.list_url and settings.list_reads:
+        if not isinstance(primary, SupportsChanges):
+            raise UnknownStore("the metadata store has no change feed, by which a list store could be filled")
+        second = ListStore(settings.list_url, primary, timeout_seconds=settings.list_timeout_ms / 1000)
+        second.connect()
+    return Lists(primary, settings.metadata_url.partition(":")[0], second)

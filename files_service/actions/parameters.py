@@ -23,6 +23,8 @@ MAX_TAG = 40
 MAX_EXPIRES_SECONDS = 604_800
 MAX_BATCH = 100
 _CONTENT_TYPE = r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}(; ?charset=[a-z0-9_.-]{1,40})?\Z"
+# Of a write (a file's id and revision), or of a list (a place in the change feed).
+_NAMED_CHANGE = r"([0-9A-HJKMNP-TV-Z]{26}:[0-9]{1,16}|@[ -~]{0,200})\Z"
 
 
 def access_field(**arguments: Any) -> fields.Enum[Access]:
@@ -71,6 +73,25 @@ def alias_field(**arguments: Any) -> fields.String:
         validate=line(1, 100),
         metadata={"description": "A name that is unique among the owner's files."},
         **arguments,
+    )
+
+
+def min_change_field() -> fields.String:
+    """Make the field of a change that the answer must include."""
+    return fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Regexp(_NAMED_CHANGE, error="Not a change token."),
+        metadata={"description": "change_token of a write, or of a list, that the answer must include."},
+    )
+
+
+def consistency_field() -> fields.String:
+    """Make the field of how new the answer must be."""
+    return fields.String(
+        load_default="eventual",
+        validate=validate.OneOf(("eventual", "strong")),
+        metadata={"description": "strong: ask the primary store."},
     )
 
 

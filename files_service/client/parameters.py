@@ -137,6 +137,8 @@ class UsageParams(_Params, total=False):
     """files.count and files.report."""
 
     owner: str | None
+    min_change: str | None
+    consistency: Literal["eventual", "strong"]
 
 
 class UpdateParams(FileParams, total=False):

@@ -101,6 +101,8 @@ class Count(TypedDict):
     public: int
     by_access: dict[str, int]
     by_status: dict[str, int]
+    served_by: str
+    change_token: str | None
 
 
 class Outcome(TypedDict):

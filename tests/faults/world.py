@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 from files_service.config import Settings
 from files_service.core import Core
+from files_service.lists import Lists
 from files_service.worker.events import EventPublisher
 from files_service.worker.processing import Processor
 from files_service.worker.relay import Relay
@@ -129,7 +130,7 @@ def opened(folder: Path, *, clock: Clock, first_id: int) -> Iterator[World]:
         metadata=metadata,
         blobs=open_blob_store(f"file://{folder / 'blobs'}", options),
         settings=settings,
-        served_by="sqlite",
+        lists=Lists(metadata, "sqlite"),
         clock=clock,
         new_id=Ids(first_id),
         stopping=Patience(clock),

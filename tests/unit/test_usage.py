@@ -8,6 +8,8 @@ from files_service.core import Core
 from files_service.errors import Forbidden
 from tests.cores import call, pending_file, processed_file, refusal
 
+SOURCE = {"served_by": "memory", "change_token": "@13"}
+
 
 @pytest.fixture
 def files(core: Core) -> Core:
@@ -25,6 +27,7 @@ def test_files_are_counted(files: Core) -> None:
         "public": 2,
         "by_access": {"private": 1, "public": 2},
         "by_status": {"pending": 1, "processed": 2},
+        **SOURCE,
     }
 
 
@@ -37,11 +40,13 @@ def test_files_and_bytes_are_reported(files: Core) -> None:
         "by_access": {"private": {"files": 1, "bytes": 5}, "public": {"files": 2, "bytes": 10}},
         "by_content_type": {"image/png": {"files": 2, "bytes": 10}, "text/plain": {"files": 1, "bytes": 5}},
         "by_status": {"pending": {"files": 1, "bytes": 7}, "processed": {"files": 2, "bytes": 8}},
+        **SOURCE,
     }
 
 
 def test_an_owner_without_files_has_none(core: Core) -> None:
-    assert call(core, "files.count", owner="zoe") == {"total": 0, "public": 0, "by_access": {}, "by_status": {}}
+    nothing = {"total": 0, "public": 0, "by_access": {}, "by_status": {}}
+    assert call(core, "files.count", owner="zoe") == {**nothing, "served_by": "memory", "change_token": "@"}
     assert call(core, "files.report", owner="zoe")["bytes"] == 0
 
 

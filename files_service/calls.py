@@ -1,0 +1,80 @@
+"""Calls in threads of their own, for callers who may stop waiting."""
+
+from __future__ import annotations
+
+import threading
+from _queue import SimpleQueue  # the interpreter's own, which stays native in a patched process
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Call(Generic[T]):
+    """One call that was begun."""
+
+    __slots__ = ("_context", "_done", "_error", "_function", "_result")
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        self._function = function
+        self._context = copy_context()
+        self._done = threading.Event()
+        self._result: list[T] = []
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Make the call; whatever it raises is kept."""
+        try:
+            self._result.append(self._context.run(self._function))
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+            self._error = error
+        finally:
+            self._done.set()
+
+    def result(self, timeout_seconds: float) -> T:
+        """Return or raise what the call does. Raises TimeoutError when that takes longer; the call goes on."""
+        if not self._done.wait(timeout_seconds):
+            raise TimeoutError
+        if self._error is not None:
+            raise self._error
+        return self._result[0]
+
+
+class Callers:
+    """Up to ``limit`` threads, started when they are needed, which end with the process whatever they are at."""
+
+    def __init__(self, name: str, limit: int) -> None:
+        self._name = name
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._unfinished = 0
+        self._calls: SimpleQueue[Call[object] | None] = SimpleQueue()
+
+    def begin(self, function: Callable[[], T]) -> Call[T]:
+        """Begin a call, or let it wait for a thread when all are busy."""
+        call = Call(function)
+        with self._lock:
+            self._unfinished += 1
+            is_thread_missing = self._threads < min(self._unfinished, self._limit)
+            self._threads += is_thread_missing
+            number = self._threads
+        if is_thread_missing:
+            threading.Thread(target=self._work, name=f"{self._name}-{number}", daemon=True).start()
+        self._calls.put(call)  # type: ignore[arg-type]  # what a call returns is its caller's affair
+        return call
+
+    def close(self) -> None:
+        """Let the threads end once they are done."""
+        with self._lock:
+            threads, self._threads = self._threads, 0
+        for _ in range(threads):
+            self._calls.put(None)
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call.run()
+            del call  # or a thread that waits would hold what the last call returned
+            with self._lock:
+                self._unfinished -= 1

@@ -1,0 +1,357 @@
+"""Which store answers a list. A second store of the same kind stands in for whatever answers lists elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from files_service.breaker import FIRST_REST_SECONDS, LONGEST_REST_SECONDS
+from files_service.errors import StorageUnavailable as Unavailable
+from files_service.list_store import ListStore
+from files_service.lists import Lists
+from files_service.sync_progress import consumer_of
+from storage_adapters import (
+    FileRecord,
+    MetadataStore,
+    RecordDeleted,
+    RecordNotFound,
+    StorageUnavailable,
+    SupportsChanges,
+    Tombstone,
+    UnknownStore,
+    open_metadata_store,
+)
+from tests.cores import call, memory_core, pending_file, refusal
+from tests.gateway.serving import wait_until
+
+URL = "sqlite:///lists.db"
+CONSUMER = consumer_of(URL)
+PATIENCE_SECONDS = 20.0
+
+
+class Clock:
+    """A time that passes when it is told to."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Pair:
+    """A core with a list store, and a syncer that copies when it is told to."""
+
+    def __init__(self, folder: Path, timeout_seconds: float) -> None:
+        self.clock = Clock()
+        self.copy = open_metadata_store(f"sqlite:///{folder}/copy.db")
+        self.is_down = False
+        self.opened = 0
+        primary = memory_core(folder)
+        assert isinstance(primary.metadata, SupportsChanges)
+        self.feed = primary.metadata
+        self.second = ListStore(
+            URL, self.feed, timeout_seconds=timeout_seconds, open_store=self._open, clock=self.clock
+        )
+        self.core = replace(primary, lists=Lists(primary.metadata, "memory", self.second))
+
+    def _open(self, url: str) -> MetadataStore:
+        assert url == URL
+        self.opened += 1
+        if self.is_down:
+            raise StorageUnavailable("the server is down")
+        return self.copy
+
+    def sync(self) -> None:
+        """Bring the copy up to date, then move the checkpoint, as the syncer does."""
+        reached = self.feed.last_sequence()
+        for change in self.feed.changes(after=self.feed.checkpoint(CONSUMER), limit=10_000):
+            self._take_over(change.file_id)
+        self.feed.move_checkpoint(CONSUMER, expected=self.feed.checkpoint(CONSUMER), sequence=reached)
+
+    def copy_one(self, file_id: str) -> None:
+        """Copy a file without moving the checkpoint, as a syncer in the middle of a batch has done."""
+        self._take_over(file_id)
+
+    def _take_over(self, file_id: str) -> None:
+        wanted: FileRecord | Tombstone
+        try:
+            wanted = self.core.metadata.get(file_id)
+        except RecordDeleted as error:
+            wanted = error.tombstone
+        # By single saves: whatever a store can replicate by, the revision is what counts here.
+        while (stored := revision_of(self.copy, file_id)) < wanted.revision:
+            if isinstance(wanted, Tombstone) and stored:
+                self.copy.delete(file_id, expected_revision=stored, deleted_at=1, event=None, clean_after=None)
+            elif isinstance(wanted, FileRecord):
+                self.copy.save(wanted, expected_revision=stored, changed_at=1, event=None)
+
+    def healed(self) -> bool:
+        """Whether the list store answers, after as many rests as it takes."""
+        if self.second.is_resting and not self.second.breaker.is_being_tried:
+            self.clock.now += LONGEST_REST_SECONDS
+        return self.asked() == "sqlite"
+
+    def asked(self, **params: Any) -> str:
+        """Which store answers a list."""
+        return str(call(self.core, "files.list", owner="ann", **params)["served_by"])
+
+
+def revision_of(store: MetadataStore, file_id: str) -> int:
+    try:
+        return store.get(file_id).revision
+    except RecordDeleted as error:
+        return error.tombstone.revision
+    except RecordNotFound:
+        return 0
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    pair = Pair(tmp_path, PATIENCE_SECONDS)
+    pair.second.connect()
+    yield pair
+    pair.core.close()
+
+
+@pytest.fixture
+def hurried(tmp_path: Path) -> Iterator[Pair]:
+    """A pair whose list store is soon too slow."""
+    pair = Pair(tmp_path, 0.05)
+    pair.copy.ping()
+    pair.second.connect()
+    yield pair
+    pair.core.close()
+
+
+def stand_still(patch: pytest.MonkeyPatch, store: MetadataStore, method: str) -> threading.Event:
+    """Let a real store stand still in a method until the event is set; ``calls`` of the event counts who came."""
+    real, go_on = getattr(store, method), threading.Event()
+
+    def wait(*args: Any, **kwargs: Any) -> Any:
+        go_on.wait(30)
+        return real(*args, **kwargs)
+
+    patch.setattr(store, method, wait)
+    return go_on
+
+
+def fail(patch: pytest.MonkeyPatch, store: MetadataStore, method: str, error: Exception | None = None) -> list[str]:
+    """Let a method of a real store fail; the list grows with each call."""
+    calls: list[str] = []
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        calls.append(method)
+        raise error or StorageUnavailable("connection refused")
+
+    patch.setattr(store, method, refuse)
+    return calls
+
+
+def test_before_the_first_backfill_has_ended_the_primary_answers(pair: Pair) -> None:
+    file = pending_file(pair.core)
+    pair.copy_one(file["file_id"])
+    assert pair.asked() == "memory"
+    assert pair.core.lists.fallbacks() == {"unsynced": 1}
+    pair.sync()
+    assert pair.asked() == "sqlite"
+
+
+def test_lists_counts_and_reports_come_from_the_list_store_and_nothing_else_does(pair: Pair) -> None:
+    file = pending_file(pair.core)
+    pair.sync()
+    pending_file(pair.core)
+    assert [each["file_id"] for each in call(pair.core, "files.list")["files"]] == [file["file_id"]]
+    for method in ("files.count", "files.report"):
+        answer = call(pair.core, method, owner="ann")
+        assert (answer["total"], answer["served_by"]) == (1, "sqlite")
+    assert call(pair.core, "files.list", owner="ann", with_total=True)["total"] == 1
+    renamed = call(pair.core, "files.update", file_id=file["file_id"], changes={"name": "new"})
+    assert call(pair.core, "files.info", file_id=file["file_id"])["name"] == renamed["name"] == "new"
+    assert pair.core.lists.answers() == {"sqlite": 4}
+
+
+def test_strong_consistency_asks_the_primary(pair: Pair) -> None:
+    pending_file(pair.core)
+    pair.sync()
+    assert (pair.asked(), pair.asked(consistency="strong")) == ("sqlite", "memory")
+    assert call(pair.core, "files.count", consistency="strong")["served_by"] == "memory"
+    assert pair.core.lists.fallbacks() == {}
+
+
+def test_a_write_that_is_not_copied_yet_is_answered_by_the_primary(pair: Pair) -> None:
+    file = pending_file(pair.core)
+    pair.sync()
+    assert pair.asked(min_change=file["change_token"]) == "sqlite"
+    changed = call(pair.core, "files.update", file_id=file["file_id"], changes={"name": "new"})
+    assert pair.asked() == "sqlite"
+    answer = call(pair.core, "files.list", owner="ann", min_change=changed["change_token"])
+    assert (answer["served_by"], answer["files"][0]["name"]) == ("memory", "new")
+    assert call(pair.core, "files.count", min_change=changed["change_token"])["served_by"] == "memory"
+    pair.copy_one(file["file_id"])
+    assert pair.asked(min_change=changed["change_token"]) == "sqlite"
+    assert pair.core.lists.fallbacks() == {"behind": 2}
+
+
+def test_a_removal_is_included_once_its_tombstone_is_copied(pair: Pair) -> None:
+    file = pending_file(pair.core)
+    pair.sync()
+    removed = call(pair.core, "files.remove", file_id=file["file_id"])
+    answer = call(pair.core, "files.list", owner="ann", min_change=removed["change_token"])
+    assert (answer["served_by"], answer["files"]) == ("memory", [])
+    pair.sync()
+    answer = call(pair.core, "files.list", owner="ann", min_change=removed["change_token"])
+    assert (answer["served_by"], answer["files"]) == ("sqlite", [])
+
+
+def test_the_token_of_a_list_makes_the_next_one_as_new(pair: Pair) -> None:
+    pending_file(pair.core)
+    pair.sync()
+    older = call(pair.core, "files.list", owner="ann")
+    pending_file(pair.core)
+    newer = call(pair.core, "files.list", owner="ann", consistency="strong")
+    assert older["change_token"] == f"@{pair.feed.checkpoint(CONSUMER)}"
+    assert newer["change_token"] == f"@{pair.feed.last_sequence()}"
+    assert pair.asked(min_change=older["change_token"]) == "sqlite"
+    assert pair.asked(min_change=newer["change_token"]) == "memory"
+    pair.sync()
+    assert pair.asked(min_change=newer["change_token"]) == "sqlite"
+    assert pair.asked(min_change="@not a sequence") == "memory"
+
+
+def test_a_cursor_goes_on_in_the_other_store(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(7):
+        pending_file(pair.core, name=f"{number}")
+    pair.sync()
+    params: dict[str, Any] = {"owner": "ann", "order_by": "name", "order": "asc", "limit": 2}
+    names: list[str] = []
+    served_by: list[str] = []
+    for strong in (False, True, False, True):
+        page = call(pair.core, "files.list", **params, consistency="strong" if strong else "eventual")
+        names += [file["name"] for file in page["files"]]
+        served_by.append(page["served_by"])
+        params["cursor"] = page["next_cursor"]
+    assert names == [f"{number}" for number in range(7)]
+    assert served_by == ["sqlite", "memory", "sqlite", "memory"]
+    assert params["cursor"] is None
+
+
+def test_a_failure_is_answered_by_the_primary_and_keeps_lists_away_until_a_try_succeeds(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pending_file(pair.core)
+    pair.sync()
+    with monkeypatch.context() as patch:
+        calls = fail(patch, pair.copy, "find")
+        rest = FIRST_REST_SECONDS
+        assert pair.asked() == "memory"
+        for tries in range(2, 9):
+            assert [pair.asked() for _ in range(3)] == ["memory"] * 3
+            assert len(calls) == tries - 1
+            pair.clock.now += rest
+            rest = min(2 * rest, LONGEST_REST_SECONDS)
+            # The one that is tried is answered by the primary as well.
+            assert pair.asked() == "memory"
+            wait_until(lambda tries=tries: len(calls) == tries and not pair.second.breaker.is_being_tried)  # type: ignore[misc]
+    assert rest == LONGEST_REST_SECONDS
+    assert pair.core.lists.fallbacks() == {"unavailable": 1, "resting": 28}
+    assert pair.asked() == "memory"
+    pair.clock.now += rest
+    assert pair.asked() == "memory"
+    wait_until(lambda: not pair.second.is_resting)
+    assert pair.asked() == "sqlite"
+
+
+def test_a_store_that_hangs_costs_a_caller_its_patience_once(hurried: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    pending_file(hurried.core)
+    hurried.sync()
+    wait_until(hurried.healed)
+    before = hurried.core.lists.fallbacks().get("slow", 0)
+    go_on = stand_still(monkeypatch, hurried.copy, "find")
+    assert hurried.asked() == "memory"
+    assert [hurried.asked() for _ in range(50)] == ["memory"] * 50
+    assert hurried.core.lists.fallbacks()["slow"] == before + 1
+    hurried.clock.now += FIRST_REST_SECONDS
+    # One thread tries; as long as it hangs nobody else does.
+    assert [hurried.asked() for _ in range(50)] == ["memory"] * 50
+    assert hurried.core.lists.fallbacks()["slow"] == before + 1
+    go_on.set()
+    wait_until(hurried.healed)
+    assert hurried.asked() == "sqlite"
+
+
+def test_a_list_store_that_is_down_when_the_service_opens_is_opened_later(tmp_path: Path) -> None:
+    pair = Pair(tmp_path, PATIENCE_SECONDS)
+    pair.is_down = True
+    pair.second.connect()
+    pending_file(pair.core)
+    pair.sync()
+    assert pair.asked() == "memory"
+    pair.is_down = False
+    wait_until(pair.healed)
+    assert pair.opened == 2
+    pair.core.close()
+
+
+def test_a_check_tries_as_well_and_says_when_the_list_store_is_left_alone(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pending_file(pair.core)
+    pair.sync()
+    pair.second.check()
+    with monkeypatch.context() as patch:
+        fail(patch, pair.copy, "find", RuntimeError("a bug"))
+        assert pair.asked() == "memory"
+        with pytest.raises(StorageUnavailable, match="left alone"):
+            pair.second.check()
+    pair.clock.now += FIRST_REST_SECONDS
+    pair.second.check()
+    assert pair.asked() == "sqlite"
+
+
+def test_while_the_primary_is_away_lists_go_on(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = pending_file(pair.core)
+    pair.sync()
+    token = call(pair.core, "files.list", owner="ann")["change_token"]
+    with monkeypatch.context() as patch:
+        tried = fail(patch, pair.core.metadata, "checkpoint")
+        for method in ("get", "find", "usage", "last_sequence"):
+            fail(patch, pair.core.metadata, method)
+        answer = call(pair.core, "files.list", owner="ann", min_change=file["change_token"])
+        assert (answer["served_by"], answer["change_token"]) == ("sqlite", token)
+        assert pair.asked(min_change=token) == "sqlite"
+        assert tried == ["checkpoint"]
+        assert isinstance(refusal(pair.core, "files.list", consistency="strong"), Unavailable)
+        assert isinstance(refusal(pair.core, "files.list", min_change="@999"), Unavailable)
+    pair.sync()
+    pair.clock.now += FIRST_REST_SECONDS
+    assert pair.asked() == "sqlite"
+    pending_file(pair.core)
+    pair.sync()
+    newest = f"@{pair.feed.checkpoint(CONSUMER)}"
+    wait_until(lambda: call(pair.core, "files.list")["change_token"] == newest)
+
+
+def test_a_primary_that_was_never_asked_for_the_checkpoint_must_answer_first(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        fail(patch, pair.core.metadata, "checkpoint")
+        assert pair.asked() == "memory"
+    assert pair.core.lists.fallbacks() == {"unsynced": 1}
+
+
+def test_a_wrong_url_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(UnknownStore, match="did you mean sqlite"):
+        memory_core(tmp_path, list_url="sqlit:///x.db")
+
+
+def test_lists_may_be_switched_back_to_the_primary(tmp_path: Path) -> None:
+    core = memory_core(tmp_path, list_url=f"sqlite:///{tmp_path}/lists.db", list_reads=False)
+    assert core.lists.second is None
+    assert call(core, "files.list")["served_by"] == "memory"
+    core.close()
