@@ -30,6 +30,19 @@ class Metrics:
         self._actions = Counter(
             "files_actions_total", "Calls of the API, by result.", ("action", "code"), registry=self.registry
         )
+        self._notifications = Counter(
+            "files_notifications_total",
+            "Notifications, by what they meant.",
+            ("source", "outcome"),
+            registry=self.registry,
+        )
+        self._delay = Histogram(
+            "files_notification_delay_seconds",
+            "Seconds from an object's completion to its part's.",
+            ("source",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
         self.uploaded_bytes = Counter("files_uploaded_bytes_total", "Bytes received.", registry=self.registry)
         self.downloaded_bytes = Counter("files_downloaded_bytes_total", "Bytes sent.", registry=self.registry)
         self.in_flight = Gauge("files_http_requests_in_flight", "Requests being answered.", registry=self.registry)
@@ -43,6 +56,12 @@ class Metrics:
     def action(self, name: str, code: str) -> None:
         """Count a call of the method table by its code, "ok" for a result."""
         self._actions.labels(name, code).inc()
+
+    def notification(self, source: str, outcome: str, delay_seconds: float | None = None) -> None:
+        """Count a notification, and how long after its event a part was received by it."""
+        self._notifications.labels(source, outcome).inc()
+        if delay_seconds is not None:
+            self._delay.labels(source).observe(delay_seconds)
 
     def watch(self, collector: Collector) -> None:
         """Show what the collector reads, too."""

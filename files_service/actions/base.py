@@ -174,15 +174,21 @@ def load_or_tombstone(core: Core, file_id: str) -> FileRecord | Tombstone:
 
 
 def change(
-    core: Core, file_id: str, decide: Callable[[FileRecord], FileRecord], *, event: str | None = None
+    core: Core,
+    file_id: str,
+    decide: Callable[[FileRecord], FileRecord],
+    *,
+    event: str | None = None,
+    loaded: FileRecord | None = None,
 ) -> FileRecord:
     """Load, decide, save; a lost race is decided again on what won. A decision that changes nothing is not saved.
 
-    ``decide`` is pure. The change is announced as ``event``, or by the status it arrives in. Raises Conflict when
-    the race was lost ``MAX_RACES`` times, and what ``decide`` raises.
+    ``decide`` is pure; its first try is on ``loaded`` where the caller has just loaded the record. The change is
+    announced as ``event``, or by the status it arrives in. Raises Conflict when the race was lost ``MAX_RACES`` times,
+    and what ``decide`` raises.
     """
     for attempt in range(MAX_RACES):
-        before = core.metadata.get(file_id)
+        before = loaded if loaded is not None and not attempt else core.metadata.get(file_id)
         after = decide(before)
         if is_same(after, before):
             return before

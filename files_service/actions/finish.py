@@ -68,7 +68,7 @@ def finish(params: Params, core: Core) -> JSON:
     record, part = _addressed_part(params, core)
     info = core.blobs.head(part.key)
     _verify(part, info, params, core)
-    received = _Receive(part, info, core)
+    received = Receive(part, info, core)
     record = change(core, record.file_id, received)
     if params["skip_processing"]:
         record = change(core, record.file_id, lambda found: _skip_processing(found, core.clock()))
@@ -85,7 +85,7 @@ def finish(params: Params, core: Core) -> JSON:
     }
 
 
-class _Receive:
+class Receive:
     """Decides to mark the part as received; ``duplicate`` tells of the last decision whether it was already."""
 
     def __init__(self, part: Part, info: BlobInfo, core: Core) -> None:
@@ -93,6 +93,7 @@ class _Receive:
         self.duplicate = False
 
     def __call__(self, record: FileRecord) -> FileRecord:
+        """Decide."""
         self.duplicate = self._part not in record.missing_parts
         return receive_part(record, self._part, self._info, now=self._now)
 

@@ -19,11 +19,16 @@ from files_service.gateway.openapi import serve_document
 from files_service.gateway.replies import Refused
 from files_service.gateway.state import GATEWAY, Gateway
 from files_service.gateway.uploads import put_blob
+from files_service.gateway.webhooks.channel import channel
+from files_service.gateway.webhooks.desk import DESK, Desk
+from files_service.gateway.webhooks.pubsub import pubsub
 from files_service.metrics import Metrics
 
 ROUTES: dict[str, dict[str, Handler]] = {
     "/rpc/{method}": {"POST": call},
     "/blobs/{key:.+}": {"PUT": put_blob, "GET": get_blob, "HEAD": get_blob, "OPTIONS": preflight},
+    "/webhooks/gcs/pubsub": {"POST": pubsub},
+    "/webhooks/gcs/channel": {"POST": channel},
     "/healthz": {"GET": health.healthz},
     "/readyz": {"GET": health.readyz},
     "/metrics": {"GET": health.metrics},
@@ -35,9 +40,10 @@ ROUTES: dict[str, dict[str, Handler]] = {
 
 def make_app(core: Core, limits: Limits | None = None, metrics: Metrics | None = None) -> web.Application:
     """Build the application over a core, which stays the caller's to close."""
-    limits = limits or Limits()
+    limits, metrics = limits or Limits(), metrics or Metrics()
     app = web.Application(middlewares=[exchange])
-    app[GATEWAY] = Gateway.of(core, limits, metrics or Metrics())
+    app[GATEWAY] = Gateway.of(core, limits, metrics)
+    app[DESK] = Desk(core, limits, metrics)
     app[health.CHECKS] = tuple(
         health.Check(name, store.ping, lifetime_seconds=limits.ping_lifetime_seconds)
         for name, store in (("metadata", core.metadata), ("blobs", core.blobs))
@@ -73,5 +79,6 @@ async def _nothing_here(request: web.Request) -> web.StreamResponse:
 async def _threads(app: web.Application) -> AsyncIterator[None]:
     yield
     app[GATEWAY].close()
+    app[DESK].close()
     for check in app[health.CHECKS]:
         check.close()

@@ -30,6 +30,10 @@ class Limits:
     # Calls that read whole files may take half of the threads, so that the others always find one.
     long_calls: int = 8
 
+    # Of the webhooks: together so many at once, each of them small.
+    notifications: int = 512
+    notification_threads: int = 16
+
     # Of an upload: memory is about two buffers for each.
     uploads: int = 64
     upload_idle_seconds: float = 60

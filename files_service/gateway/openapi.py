@@ -31,6 +31,7 @@ _QUERY = {
 }
 _CALL_ERRORS = (400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 417, 422, 500, 501, 503)
 _PUT_ERRORS = (400, 403, 404, 408, 409, 410, 411, 413, 415, 417, 500, 501, 503)
+_WEBHOOK_ERRORS = (400, 401, 403, 404, 405, 408, 417, 500, 501, 503)
 _GET_ERRORS = (400, 403, 404, 410, 412, 416, 500, 501, 503)
 
 
@@ -55,6 +56,8 @@ def document() -> JSON:
         parameters = _with_ecma_patterns(plugin.converter.schema2jsonschema(action.schema))  # type: ignore[union-attr]
         spec.path(f"/rpc/{name}", operations={"post": _call(name, action.summary, parameters)})
     spec.path("/blobs/{key}", operations=_blob_operations())
+    for path, operation in _webhook_operations().items():
+        spec.path(path, operations={"post": operation})
     for path, operation in _plain_operations().items():
         spec.path(path, operations={"get": operation})
     described: JSON = spec.to_dict()
@@ -160,6 +163,23 @@ def _blob_operations() -> JSON:
             "parameters": [key],
             "responses": {"204": {"description": "Methods and headers that are taken."}, **_errors((400, 404, 500))},
         },
+    }
+
+
+def _webhook_operations() -> JSON:
+    def operation(name: str, summary: str) -> JSON:
+        settled = {"204": {"description": "Settled: not to be delivered again."}}
+        return {
+            "operationId": name,
+            "summary": summary,
+            "tags": ["webhooks"],
+            "requestBody": {"required": True, "content": {_JSON: {"schema": {"type": "object"}}}},
+            "responses": settled | _errors(_WEBHOOK_ERRORS),
+        }
+
+    return {
+        "/webhooks/gcs/pubsub": operation("webhook_pubsub", "Take a notification that Pub/Sub pushes."),
+        "/webhooks/gcs/channel": operation("webhook_channel", "Take an object change notification."),
     }
 
 

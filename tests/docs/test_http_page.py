@@ -24,7 +24,8 @@ def test_the_limits_are_those_of_the_gateway() -> None:
         f"The body came too slowly: {limits.call_body_seconds} s for a call, or no byte for"
         f" {limits.upload_idle_seconds} s of an upload."
     ) in page
-    assert f"Too many calls ({limits.calls}), uploads ({limits.uploads}) or downloads ({limits.downloads})" in page
+    assert f"Too many calls ({limits.calls}), uploads ({limits.uploads}), downloads ({limits.downloads})" in page
+    assert f"or notifications ({limits.notifications}) at once" in page
     assert f"at most {limits.call_bytes // MIB} MiB" in page
     assert f"within {limits.ping_seconds} s" in page
     assert f"After a body of {limits.takeover_bytes // MIB} MiB and more the connection is closed" in page
