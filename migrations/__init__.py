@@ -1,1 +1,1 @@
-"""Changes a live store from one schema to the next. Not built yet."""
+"""Changes a live store: numbered steps up and down, with a journal, a lock and checkpoints in the store itself."""

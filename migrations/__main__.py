@@ -1,0 +1,5 @@
+"""``python -m migrations``."""
+
+from migrations.cli import main
+
+main()

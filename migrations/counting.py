@@ -1,0 +1,237 @@
+"""Counts all records anew and compares with what the store has counted, exactly, while writers write.
+
+1. A checkpoint of our own holds the change feed from the moment at which the scan begins.
+2. The scan counts every record. Of each it remembers what it counted, in about 30 bytes.
+3. The changes since are applied to the count, up to the very one as of which the store's own numbers were read: what
+   was counted of a changed file is taken out, and its new state put in.
+4. A difference is therefore an error of the store's numbers, whatever is written meanwhile; and as writers add and
+   subtract, adding the difference puts it right at any later time.
+
+Files that are taken over by a syncer or an import are in no feed: neither may run at the same time. An import holds
+the same lock; a syncer into this store is to be stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from migrations.run import Run
+from migrations.stores import RebuiltStore
+from storage_adapters import (
+    DIGEST_BUCKETS,
+    DigestBucket,
+    FileRecord,
+    Tally,
+    Usage,
+    digest_bucket,
+    digest_halves,
+)
+
+CONSUMER = "migrations-census"
+OWNERS = 200
+CHANGES = 500
+_GONE = 0
+
+_Class = tuple[str, str, str, str]  # owner, access, content type, status
+
+
+class _Slots:
+    """What was counted of the files of one bucket: parallel columns, one row per file."""
+
+    def __init__(self) -> None:
+        self.file = array("Q")
+        self.kind = array("L")
+        self.size = array("Q")
+        self.high = array("L")
+        self.low = array("L")
+
+
+class Census:
+    """The count as of one change."""
+
+    def __init__(self, sequence: str) -> None:
+        self.sequence = sequence
+        self._kinds: dict[_Class, int] = {}
+        self._slots = [_Slots() for _ in range(DIGEST_BUCKETS)]
+        self._files: list[int] = [0]  # by kind; kind 0 is of no file
+        self._bytes: list[int] = [0]
+        self._digest = [[0, 0, 0] for _ in range(DIGEST_BUCKETS)]
+        self._by_owner: dict[str, list[_Class]] = defaultdict(list)
+
+    @property
+    def owners(self) -> list[str]:
+        """All owners that were met."""
+        return list(self._by_owner)
+
+    def add(self, record: FileRecord) -> None:
+        """Count a file that the scan meets."""
+        bucket = digest_bucket(record.file_id)
+        slots = self._slots[bucket]
+        high, low = digest_halves(record)
+        slots.file.append(_short(record.file_id))
+        slots.kind.append(self._kind(record))
+        slots.size.append(record.size)
+        slots.high.append(high)
+        slots.low.append(low)
+        self._move(bucket, len(slots.file) - 1, 1)
+
+    def replace(self, record: FileRecord, *, deleted: bool) -> None:
+        """Count a file as a later change left it."""
+        bucket = digest_bucket(record.file_id)
+        slots = self._slots[bucket]
+        try:
+            row = slots.file.index(_short(record.file_id))
+        except ValueError:
+            if not deleted:
+                self.add(record)
+            return
+        self._move(bucket, row, -1)
+        slots.kind[row] = _GONE if deleted else self._kind(record)
+        slots.size[row] = record.size
+        slots.high[row], slots.low[row] = digest_halves(record)
+        self._move(bucket, row, 1)
+
+    def usage(self, owner: str | None) -> Usage:
+        """The count of one owner, or of everybody."""
+        kinds = self._kinds if owner is None else self._by_owner.get(owner, ())
+        total = [0, 0]
+        counted: list[dict[str, list[int]]] = [{}, {}, {}]
+        for kind in kinds:
+            number = self._kinds[kind]
+            if not self._files[number]:
+                continue
+            for tally in (total, *(by.setdefault(key, [0, 0]) for by, key in zip(counted, kind[1:], strict=True))):
+                tally[0] += self._files[number]
+                tally[1] += self._bytes[number]
+        access, content_type, status = ({key: Tally(files=f, bytes=b) for key, (f, b) in by.items()} for by in counted)
+        return Usage(
+            total=Tally(files=total[0], bytes=total[1]),
+            by_access=access,
+            by_content_type=content_type,
+            by_status=status,
+        )
+
+    def digest(self) -> list[DigestBucket]:
+        """The sums of all buckets."""
+        return [DigestBucket(files=files, high=high, low=low) for files, high, low in self._digest]
+
+    def _kind(self, record: FileRecord) -> int:
+        kind = (record.owner, record.access.value, record.content_type, record.status.value)
+        if kind not in self._kinds:
+            self._kinds[kind] = len(self._files)
+            self._by_owner[record.owner].append(kind)
+            self._files.append(0)
+            self._bytes.append(0)
+        return self._kinds[kind]
+
+    def _move(self, bucket: int, row: int, sign: int) -> None:
+        slots = self._slots[bucket]
+        kind = slots.kind[row]
+        if kind == _GONE:
+            return
+        self._files[kind] += sign
+        self._bytes[kind] += sign * slots.size[row]
+        for place, amount in enumerate((1, slots.high[row], slots.low[row])):
+            self._digest[bucket][place] += sign * amount
+
+
+def _short(file_id: str) -> int:
+    return int.from_bytes(hashlib.blake2b(file_id.encode(), digest_size=8).digest(), "big")
+
+
+def recount(run: Run, store: RebuiltStore, *, repair: bool) -> list[str]:
+    """Compare all counters and sums with a new count; with ``repair`` put them right. Returns what differed."""
+    census = _take(run, store)
+    try:
+        return list(_differences(run, store, census, repair=repair))
+    finally:
+        store.forget_checkpoint(CONSUMER)
+
+
+def _take(run: Run, store: RebuiltStore) -> Census:
+    start = store.last_sequence()
+    store.move_checkpoint(CONSUMER, expected=store.checkpoint(CONSUMER), sequence=start)
+    census = Census(start)
+    position = ""
+    while True:
+        records, position = store.scan(after=position, limit=run.batch)
+        for record in records:
+            census.add(record)
+        # A count that was cut short begins anew: it is in the memory of the process alone.
+        run.save("counting", position, files=len(records))
+        if not position:
+            return census
+
+
+def _differences(run: Run, store: RebuiltStore, census: Census, *, repair: bool) -> Iterator[str]:
+    for number, owners in enumerate(_batches(store, census)):
+        counted = store.counted(owners)
+        _advance(store, census, counted.sequence)
+        for owner, stored in zip(owners, counted.usages, strict=True):
+            difference = _minus(census.usage(owner), stored)
+            if difference != Usage():
+                name = "everybody" if owner is None else f"owner {owner!r}"
+                found = census.usage(owner).total.files
+                yield f"counters of {name}: {stored.total.files} files stored, {found} counted"
+                if repair:
+                    store.correct_usage(owner, difference)
+        if number == 0:
+            for bucket, (is_, should) in enumerate(zip(counted.digest, census.digest(), strict=True)):
+                if is_ != should:
+                    yield f"digest bucket {bucket}: {is_.files} files stored, {should.files} counted"
+                    if repair:
+                        store.correct_digest(
+                            bucket,
+                            DigestBucket(
+                                files=should.files - is_.files, high=should.high - is_.high, low=should.low - is_.low
+                            ),
+                        )
+        run.save("comparing", number)
+
+
+def _batches(store: RebuiltStore, census: Census) -> Iterator[list[str | None]]:
+    """Everybody, and each owner who has files or counters."""
+    yield [None]
+    known = set(census.owners)
+    owners = sorted(known)
+    for start in range(0, len(owners), OWNERS):
+        yield list(owners[start : start + OWNERS])
+    position = ""
+    while True:
+        counted, position = store.counted_owners(after=position, limit=OWNERS)
+        strangers: list[str | None] = [owner for owner in counted if owner not in known]
+        if strangers:
+            yield strangers
+        if not position:
+            return
+
+
+def _advance(store: RebuiltStore, census: Census, sequence: str) -> None:
+    """Apply the changes up to this one."""
+    while not store.has_passed(sequence, census.sequence):
+        for change in store.changes(after=census.sequence, limit=CHANGES):
+            census.replace(change.record, deleted=change.deleted)
+            census.sequence = change.sequence
+            if change.sequence == sequence:
+                break
+
+
+def _minus(one: Usage, other: Usage) -> Usage:
+    return Usage(
+        total=_tally(one.total, other.total),
+        by_access=_tallies(one.by_access, other.by_access),
+        by_content_type=_tallies(one.by_content_type, other.by_content_type),
+        by_status=_tallies(one.by_status, other.by_status),
+    )
+
+
+def _tally(one: Tally, other: Tally) -> Tally:
+    return Tally(files=one.files - other.files, bytes=one.bytes - other.bytes)
+
+
+def _tallies(one: Mapping[str, Tally], other: Mapping[str, Tally]) -> dict[str, Tally]:
+    found = {key: _tally(one.get(key, Tally()), other.get(key, Tally())) for key in {*one, *other}}
+    return {key: tally for key, tally in found.items() if tally != Tally()}

@@ -1,0 +1,79 @@
+"""The right to change a store: a lease that a thread of its own keeps alive."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from migrations.errors import Locked, Stopped
+from storage_adapters import StorageError, SupportsLeases
+
+NAME = "migrations"
+LEASE_MS = 30_000
+BEATS = 4
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class Lock:
+    """Held while the block runs. ``check`` raises as soon as it may have been lost."""
+
+    def __init__(
+        self,
+        store: SupportsLeases,
+        holder: str,
+        *,
+        name: str = NAME,
+        lease_ms: int = LEASE_MS,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        self._store, self._holder, self._name = store, holder, name
+        self._lease_ms, self._clock = lease_ms, clock
+        self._held_until = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="migration-lock", daemon=True)
+
+    def __enter__(self) -> Self:
+        if not self._prolong():
+            raise Locked("another runner works on this store: wait for it, or until its lease has run out")
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        if self._held_until:
+            try:
+                self._store.release_lease(self._name, holder=self._holder)
+            except StorageError:
+                return  # it runs out by itself
+
+    def check(self) -> None:
+        """Raise Stopped unless the right is certain at this moment."""
+        if self._clock() >= self._held_until:
+            raise Stopped("the lock was lost: the store did not answer for too long; run again to go on")
+
+    def _prolong(self) -> bool:
+        # Counted from before the call, so that we think it over no later than the store does.
+        until = self._clock() + self._lease_ms
+        if not self._store.acquire_lease(self._name, holder=self._holder, now=self._clock(), until=until):
+            self._held_until = 0
+            return False
+        self._held_until = until
+        return True
+
+    def _beat(self) -> None:
+        while not self._ended.wait(self._lease_ms / BEATS / 1000):
+            try:
+                if not self._prolong():
+                    return
+            except StorageError:
+                continue  # as long as the lease lasts, the next beat may get through

@@ -1,0 +1,201 @@
+"""Runs steps under the lock, with the journal. Every decision is made from the journal as read under the lock."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from migrations.errors import BadRequest, Differences, MigrationError, NeedsOffline, StepFailed
+from migrations.journal import StepJournal
+from migrations.lock import LEASE_MS, Lock, now_ms
+from migrations.run import DEFAULT_BATCH, Pace, Progress, Run
+from migrations.steps import Step, load_steps
+from migrations.stores import MigratedStore
+from storage_adapters import JSON, StorageError
+
+
+def runner_name() -> str:
+    """A name that no other runner has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One step in one direction."""
+
+    step: Step
+    direction: str
+
+
+@dataclass(kw_only=True)
+class Runner:
+    """Works on one store; opens nothing and closes nothing."""
+
+    store: MigratedStore
+    steps: Sequence[Step] = field(default_factory=load_steps)
+    name: str = field(default_factory=runner_name)
+    batch: int = DEFAULT_BATCH
+    pace: Pace = field(default_factory=Pace)
+    show: Callable[[Step | None, Progress], None] = lambda step, progress: None
+    clock: Callable[[], int] = now_ms
+    lease_ms: int = LEASE_MS
+
+    def status(self) -> JSON:
+        """What is there: the schema, the steps, and a run under way."""
+        schema, journal = self.store.schema(), StepJournal(self.store)
+        applied = journal.applied
+        return {
+            "schema": schema.found,
+            "known": schema.known,
+            "ready": schema.found == schema.known,
+            "empty": schema.empty,
+            "steps": [{**self._described(step), "applied_at": _applied_at(applied, step)} for step in self.steps],
+            "unknown_steps": sorted(applied.keys() - {step.number for step in self.steps}),
+            "running": journal.running,
+            "history": journal.history,
+        }
+
+    def described(self) -> list[JSON]:
+        """What the steps are."""
+        return [self._described(step) for step in self.steps]
+
+    def plan(self, *, to: int | None = None, direction: str | None = None) -> list[Task]:
+        """What ``up`` or ``down`` would do, or whichever of them leads to a step."""
+        journal = StepJournal(self.store)
+        self._refuse_unknown(journal)
+        applied = journal.applied
+        newest = max(applied, default=0)
+        count = max(step.number for step in self.steps)
+        if to is not None and not 0 <= to <= count:
+            raise BadRequest(f"there is no step {to}: the steps are 1 to {count}, and 0 is before them")
+        if direction is None:
+            direction = "down" if to is not None and to < newest else "up"
+        mine = [step for step in self.steps if step.applies(self.store)]
+        if direction == "up":
+            last = count if to is None else to
+            return [Task(step, "up") for step in mine if step.number <= last and step.number not in applied]
+        last = max((step.number for step in mine if step.number < newest), default=0) if to is None else to
+        begun = (journal.running or {}).get("step")
+        # A step that was begun and not ended is taken back as well: the way down leads from anywhere.
+        back = [
+            step for step in reversed(mine) if step.number > last and (step.number in applied or step.number == begun)
+        ]
+        return [Task(step, "down") for step in back]
+
+    def up(self, *, to: int | None = None, offline: bool = False) -> list[JSON]:
+        """Carry out the steps up to this one that were not yet."""
+        return self._carry_out(partial(self.plan, to=to, direction="up"), offline=offline)
+
+    def down(self, *, to: int | None = None, offline: bool = False) -> list[JSON]:
+        """Take back the steps behind this one; by default the newest."""
+        return self._carry_out(partial(self.plan, to=to, direction="down"), offline=offline)
+
+    def repair(self, numbers: Sequence[int] = ()) -> list[JSON]:
+        """Carry out again the steps that put right what they find wrong."""
+
+        def tasks() -> list[Task]:
+            applied = StepJournal(self.store).applied
+            mine = [step for step in self.steps if step.repairs and step.number in applied]
+            chosen = [step for step in mine if step.applies(self.store) and (not numbers or step.number in numbers)]
+            if set(numbers) - {step.number for step in chosen}:
+                raise BadRequest(f"only applied steps that repair: {', '.join(str(step.number) for step in mine)}")
+            return [Task(step, "up") for step in chosen]
+
+        return self._carry_out(tasks, offline=True)
+
+    def verify(self) -> list[JSON]:
+        """Compare the store with what the applied steps promise. Raises Differences with all that was found."""
+        journal = StepJournal(self.store)
+        self._refuse_unknown(journal)
+        with self._lock() as lock:
+            mine = [step for step in self.steps if step.number in journal.applied and step.applies(self.store)]
+            results = [{**self._described(step), "findings": self.examine(step, lock=lock)} for step in mine]
+        found = [f"step {result['step']}: {text}" for result in results for text in result["findings"]]
+        if found:
+            raise Differences("\n".join(found))
+        return results
+
+    def examine(self, step: Step, *, applied: bool = True, lock: Lock | None = None) -> list[str]:
+        """What one step finds not to be as it should."""
+        run = self._run(step, {}, StepJournal(self.store).applied.get(step.number, {}).get("notes", {}))
+        if lock is not None:
+            run.check = lock.check
+        return step.verify(run, applied=applied)
+
+    def _carry_out(self, tasks: Callable[[], list[Task]], *, offline: bool) -> list[JSON]:
+        if self.store.schema().empty:
+            # There is nothing to protect, and nothing yet to hold a lock; of several, all do the same.
+            self.store.change_schema(self.store.schema().known)
+        with self._lock() as lock:
+            journal = StepJournal(self.store)
+            journal.sign(self.name)
+            chosen = tasks()
+            waiting = [task for task in chosen if not task.step.may_run_online(self.store)]
+            if waiting and not offline and not self._is_new():
+                numbers = ", ".join(str(task.step.number) for task in waiting)
+                raise NeedsOffline(f"step {numbers} is offline: stop all processes of the service, then add --offline")
+            return [self._carry_out_one(task, journal, lock) for task in chosen]
+
+    def _carry_out_one(self, task: Task, journal: StepJournal, lock: Lock) -> JSON:
+        entry = journal.begin(task.step.number, task.direction, now=self.clock())
+        run = self._run(task.step, entry["checkpoint"], entry["notes"])
+        run.check, run.write = lock.check, journal.write
+        began = self.clock()
+        try:
+            getattr(task.step, task.direction)(run)
+        except (MigrationError, StorageError):
+            raise
+        except Exception as error:
+            raise StepFailed(f"step {task.step.number} failed: {type(error).__name__}: {error}") from error
+        lock.check()
+        journal.end(now=self.clock())
+        return {**self._described(task.step), "direction": task.direction, "milliseconds": self.clock() - began}
+
+    def _run(self, step: Step, checkpoint: JSON, notes: JSON) -> Run:
+        return Run(
+            store=self.store,
+            batch=self.batch,
+            checkpoint=checkpoint,
+            notes=notes,
+            pace=self.pace,
+            show=partial(self.show, step),
+            total=self._files(),
+        )
+
+    def _lock(self) -> Lock:
+        return Lock(self.store, self.name, clock=self.clock, lease_ms=self.lease_ms)
+
+    def _files(self) -> int | None:
+        try:
+            return self.store.usage(None).total.files
+        except StorageError:
+            return None  # only the bar would have shown it
+
+    def _is_new(self) -> bool:
+        """Whether there is no file that a process of the service could be at work on."""
+        return not self.store.scan(after="", limit=1)[0]
+
+    def _refuse_unknown(self, journal: StepJournal) -> None:
+        unknown = journal.applied.keys() - {step.number for step in self.steps}
+        if unknown:
+            numbers = ", ".join(map(str, sorted(unknown)))
+            raise BadRequest(f"step {numbers} is of a newer version: use that one, or go down with it first")
+
+    def _described(self, step: Step) -> JSON:
+        return {
+            "step": step.number,
+            "name": step.name,
+            "title": step.title,
+            "online": step.online,
+            "repairs": step.repairs,
+            "applies": step.applies(self.store),
+        }
+
+
+def _applied_at(applied: dict[int, JSON], step: Step) -> int | None:
+    at: int | None = applied.get(step.number, {}).get("applied_at")
+    return at

@@ -1,0 +1,123 @@
+"""Capabilities for whoever changes a live store: a mark of its schema, a journal, a scan, and what can be rebuilt.
+
+All semantics are in these docstrings; adapters do not repeat them. Every method may raise ``StorageUnavailable``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from storage_adapters.interfaces import DigestBucket
+from storage_adapters.records import FileRecord, Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """The mark under which the data lie, "" when there is none, and the one that this code knows.
+
+    ``empty`` says that the store holds nothing yet: whoever opens it first installs the schema.
+    """
+
+    found: str
+    known: str
+    empty: bool = False
+
+
+class SupportsMigrations(ABC):
+    """Can be changed while it lives: opens whatever its schema is, keeps a journal, and hands out all records."""
+
+    @classmethod
+    @abstractmethod
+    def from_url_of_any_schema(cls, url: str) -> Self:
+        """Open the store without looking at its schema and without changing anything in it."""
+
+    @abstractmethod
+    def schema(self) -> Schema:
+        """Return which schema the store has."""
+
+    @abstractmethod
+    def change_schema(self, mark: str) -> None:
+        """Bring the schema to this mark, up or down, and set it; in one atomic write where the store has such.
+
+        "" only takes the mark away: the data stay, and ``from_url`` raises SchemaMismatch. Of data without a mark,
+        any mark is believed. Doing it again is harmless. Raises SchemaMismatch for a mark that this code has no way to.
+        """
+
+    @abstractmethod
+    def schema_faults(self) -> list[str]:
+        """Name what differs from a new store that bears the mark that was found."""
+
+    @abstractmethod
+    def read_journal(self, name: str) -> bytes | None:
+        """Return a document of the journal, None when there is none of this name. Works with every schema."""
+
+    @abstractmethod
+    def write_journal(self, name: str, *, expected: bytes | None, document: bytes) -> bool:
+        """Replace the document ``expected`` (None = there is none), durably; False when it is another."""
+
+    @abstractmethod
+    def scan(self, *, after: str, limit: int) -> tuple[list[FileRecord], str]:
+        """Return up to ``limit`` records behind a position, and the position to go on from, "" at the end.
+
+        "" is the beginning. The order is the store's own and does not follow from anything that a write changes: a
+        walk to the end meets each file that exists all the time exactly once.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What a store has counted, all as of one change: the usage of each owner asked for, and the digest."""
+
+    sequence: str
+    usages: list[Usage]
+    digest: list[DigestBucket]
+
+
+class SupportsRebuilding(SupportsMigrations):
+    """Keeps indexes and sums beside the records that can be compared with them, and put right, while writers write."""
+
+    @abstractmethod
+    def count_index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> int:
+        """Return how many places of these records in the order of these fields, and names, are missing."""
+
+    @abstractmethod
+    def index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> int:
+        """Add the missing places and names of these records; return how many were added.
+
+        A record that is not stored as it is given is passed over: its own write takes care of it. A name that another
+        file holds is left to it.
+        """
+
+    @abstractmethod
+    def strays(self, *, after: str, limit: int, fields: Iterable[str], remove: bool) -> tuple[int, str]:
+        """Look at about ``limit`` entries of the indexes behind a position, and remove those that do not belong.
+
+        An entry belongs when a record has it and its field is one of ``fields``. Returns how many do not, and the
+        position to go on from, "" at the end; "" is the beginning. Without ``remove`` nothing is changed.
+        """
+
+    @abstractmethod
+    def counted(self, owners: Sequence[str | None]) -> Counted:
+        """Return the stored counters of these owners (None = everybody) and the stored digest."""
+
+    @abstractmethod
+    def counted_owners(self, *, after: str, limit: int) -> tuple[list[str], str]:
+        """Return owners that have counters, and the position to go on from, "" at the end.
+
+        An owner may be returned twice.
+        """
+
+    @abstractmethod
+    def correct_usage(self, owner: str | None, difference: Usage) -> None:
+        """Add to the counters of an owner, in one atomic write; what comes to no files goes."""
+
+    @abstractmethod
+    def correct_digest(self, bucket: int, difference: DigestBucket) -> None:
+        """Add to the sums of one bucket."""
+
+    @abstractmethod
+    def forget_checkpoint(self, consumer: str) -> None:
+        """Take away a consumer's checkpoint, so that it holds no changes any more; nothing happens without one."""
