@@ -6,11 +6,13 @@ may raise ``StorageUnavailable``; all methods may be called from several threads
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage_adapters.errors import RecordNotFound
 from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import BlobInfo, Change, FileRecord, Grant, SignedUrl, Tombstone, Usage
 
@@ -120,9 +122,10 @@ class SupportsChanges(ABC):
 
     @abstractmethod
     def move_checkpoint(self, consumer: str, *, expected: str, sequence: str) -> None:
-        """Move the checkpoint from ``expected`` to ``sequence``, durably.
+        """Move the checkpoint from ``expected`` to ``sequence``, durably; to "" removes it.
 
-        Raises CheckpointConflict when it is not at ``expected``: somebody else consumes as well.
+        A checkpoint may also be a text that is no sequence (a consumer that prepares itself keeps its place so): then
+        nothing is trimmed. Raises CheckpointConflict when it is not at ``expected``: somebody else consumes as well.
         """
 
     @abstractmethod
@@ -150,6 +153,16 @@ class SupportsDigest(ABC):
     def bucket_revisions(self, bucket: int) -> dict[str, int]:
         """Return the revision of every file in one bucket, by file id."""
 
+    def bucket_records(self, bucket: int) -> Iterator[FileRecord]:
+        """Yield every record of one bucket, in any order; one that is written meanwhile as before, as after, or not.
+
+        What is yielded is what is stored, not what an index says of it.
+        """
+        assert isinstance(self, MetadataStore)
+        for file_id in self.bucket_revisions(bucket):
+            with contextlib.suppress(RecordNotFound):
+                yield self.get(file_id)
+
 
 class SupportsReplication(ABC):
     """Takes over files as another store has them, with their revisions; by this a syncer or an import writes.
@@ -163,9 +176,12 @@ class SupportsReplication(ABC):
         """Store each copy whose revision is higher than the stored one (a tombstone's counts as one); say which were.
 
         There is at most one copy per file. Each copy is stored wholly or not at all; of the sequence, after an error,
-        any part may be. Doing it again is harmless. A name goes to the copy that bears it: the file that had it here
-        is left without the name in the index, as its own copy is about to come. With ``force`` a copy is stored
-        whatever stands there, also where the revision is the same or lower: the answer then says whether it differed.
+        any part may be. Doing it again is harmless. With ``force`` a copy is stored whatever stands there, also where
+        the revision is the same or lower: the answer then says whether it differed.
+
+        Copies may come in an order in which several of them bear one name: it is never refused. While several stored
+        records bear a name, ``resolve`` gives any of them; as soon as only one does, that one, whether the others
+        lost it by a copy, a save, a deletion or ``discard``.
         """
 
     @abstractmethod

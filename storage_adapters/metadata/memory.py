@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from _thread import RLock  # the interpreter's own lock: also excludes native threads when threading is patched
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -20,7 +20,14 @@ from storage_adapters.codec import (
     record_to_document,
 )
 from storage_adapters.errors import CheckpointConflict, NameTaken, RecordDeleted, RecordNotFound, RevisionConflict
-from storage_adapters.interfaces import DigestBucket, MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases
+from storage_adapters.interfaces import (
+    DigestBucket,
+    MetadataStore,
+    SupportsChanges,
+    SupportsDigest,
+    SupportsLeases,
+    SupportsReplication,
+)
 from storage_adapters.query import (
     ListQuery,
     Page,
@@ -37,7 +44,7 @@ from storage_adapters.records import Change, FileRecord, Lease, Tally, Tombstone
 from storage_adapters.registry import UnknownStore
 
 
-class MemoryMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases):
+class MemoryMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication):
     """A dict of records behind one lock; nothing survives the process."""
 
     def __init__(self) -> None:
@@ -183,11 +190,14 @@ class MemoryMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Suppor
             if self._checkpoints.get(consumer, "") != expected:
                 raise CheckpointConflict(f"the checkpoint of {consumer} is not at {expected or 'its start'}")
             self._checkpoints[consumer] = sequence
+            if not sequence:
+                del self._checkpoints[consumer]
 
     def trim_changes(self, *, limit: int) -> int:
         """See ``SupportsChanges``."""
         with self._lock:
-            passed = min((int(sequence or 0) for sequence in self._checkpoints.values()), default=0)
+            places = self._checkpoints.values()
+            passed = min((int(place) if place.isdecimal() else 0 for place in places), default=0)
             dropped = [sequence for sequence in self._changes if sequence <= passed][:limit]
             for sequence in dropped:
                 del self._changes[sequence]
@@ -206,8 +216,22 @@ class MemoryMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Suppor
 
     def bucket_revisions(self, bucket: int) -> dict[str, int]:
         """See ``SupportsDigest``."""
+        return {record.file_id: record.revision for record in self.bucket_records(bucket)}
+
+    def bucket_records(self, bucket: int) -> Iterator[FileRecord]:
+        """See ``SupportsDigest``."""
         with self._lock:
-            return {i: record.revision for i, record in self._records.items() if digest_bucket(i) == bucket}
+            found = [record for i, record in self._records.items() if digest_bucket(i) == bucket]
+        yield from map(_copy, found)
+
+    def replicate(self, copies: Sequence[FileRecord | Tombstone], *, force: bool = False) -> list[bool]:
+        """See ``SupportsReplication``."""
+        return [self._replicate(copy, force=force) for copy in copies]
+
+    def discard(self, file_ids: Sequence[str]) -> int:
+        """See ``SupportsReplication``."""
+        with self._lock:
+            return sum(self._remove(file_id) is not None for file_id in file_ids)
 
     def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:
         """See ``SupportsLeases``."""
@@ -223,6 +247,21 @@ class MemoryMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Suppor
         with self._lock:
             if name in self._leases and self._leases[name].worker == holder:
                 del self._leases[name]
+
+    def _replicate(self, copy: FileRecord | Tombstone, *, force: bool) -> bool:
+        with self._lock:
+            stored = self._records.get(copy.file_id) or self._tombstones.get(copy.file_id)
+            wanted = stored is None or (stored != copy if force else stored.revision < copy.revision)
+            if wanted:
+                self._remove(copy.file_id)
+                if isinstance(copy, Tombstone):
+                    self._tombstones[copy.file_id] = copy
+                else:
+                    self._records[copy.file_id] = _copy(copy)
+            return wanted
+
+    def _remove(self, file_id: str) -> FileRecord | Tombstone | None:
+        return self._records.pop(file_id, None) or self._tombstones.pop(file_id, None)
 
     def _expect(self, file_id: str, revision: int) -> None:
         if file_id in self._tombstones:

@@ -11,9 +11,12 @@ from tests.contract.digest import DigestContract
 from tests.contract.leases import LeasesContract
 from tests.contract.metadata import MetadataStoreContract
 from tests.contract.metadata_scenes import add, make_record, walk
+from tests.contract.replication import ReplicationContract
 
 
-class TestMemoryMetadataStore(MetadataStoreContract, ChangesContract, DigestContract, LeasesContract):
+class TestMemoryMetadataStore(
+    MetadataStoreContract, ChangesContract, DigestContract, LeasesContract, ReplicationContract
+):
     @pytest.fixture
     def store(self) -> MemoryMetadataStore:
         return MemoryMetadataStore()

@@ -14,10 +14,13 @@ from tests.contract.digest import DigestContract
 from tests.contract.leases import LeasesContract
 from tests.contract.metadata import MetadataStoreContract
 from tests.contract.metadata_scenes import add, delete, make_record, save, various_records
+from tests.contract.replication import ReplicationContract
 from tests.servers.redis import raw
 
 
-class TestRedisMetadataStore(MetadataStoreContract, ChangesContract, DigestContract, LeasesContract):
+class TestRedisMetadataStore(
+    MetadataStoreContract, ChangesContract, DigestContract, LeasesContract, ReplicationContract
+):
     @pytest.fixture
     def store(self, redis_url: str) -> Iterator[RedisMetadataStore]:
         with opened(redis_url) as store:

@@ -21,6 +21,7 @@ from storage_adapters import (
     SupportsLeases,
     SupportsLocalFiles,
     SupportsPublicUrls,
+    SupportsReplication,
     SupportsSignedUrls,
     UnknownStore,
     VerifiesSignedUrls,
@@ -29,13 +30,14 @@ from storage_adapters import (
     open_metadata_store,
 )
 from storage_adapters.interfaces import BLOB_CAPABILITIES, METADATA_CAPABILITIES
-from tests.contract import blobs, changes, digest, leases, metadata
+from tests.contract import blobs, changes, digest, leases, metadata, replication
 
 CONTRACTS: dict[type, type] = {
     MetadataStore: metadata.MetadataStoreContract,
     SupportsChanges: changes.ChangesContract,
     SupportsDigest: digest.DigestContract,
     SupportsLeases: leases.LeasesContract,
+    SupportsReplication: replication.ReplicationContract,
     BlobStore: blobs.BlobStoreContract,
     SupportsCopy: blobs.CopyContract,
     SupportsLocalFiles: blobs.LocalFilesContract,
@@ -84,7 +86,7 @@ def test_every_adapter_names_what_it_can_do(location: str) -> None:
 
 
 def test_capabilities_are_named_in_words() -> None:
-    assert capabilities(open_metadata_store("memory://")) == ["changes", "digest", "leases"]
+    assert capabilities(open_metadata_store("memory://")) == ["changes", "digest", "leases", "replication"]
 
 
 def test_a_store_is_opened_by_the_scheme_of_its_url(tmp_path: Path) -> None:

@@ -20,9 +20,12 @@ from tests.contract.digest import DigestContract
 from tests.contract.leases import LeasesContract
 from tests.contract.metadata import MetadataStoreContract
 from tests.contract.metadata_scenes import add, delete, make_record, save, various_records
+from tests.contract.replication import ReplicationContract
 
 
-class TestSqliteMetadataStore(MetadataStoreContract, ChangesContract, DigestContract, LeasesContract):
+class TestSqliteMetadataStore(
+    MetadataStoreContract, ChangesContract, DigestContract, LeasesContract, ReplicationContract
+):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[SqliteMetadataStore]:
         with opened(tmp_path / "files.db") as store:

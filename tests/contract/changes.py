@@ -150,6 +150,33 @@ class CheckpointContract:
         assert results.count(None) == 1
         assert sum(isinstance(result, CheckpointConflict) for result in results) == 7
 
+    def test_a_checkpoint_that_was_removed_holds_nothing_back(self, store: FeedStore) -> None:
+        add(store, *(make_record(f"f{number}") for number in range(4)))
+        sequences = [change.sequence for change in store.changes(after="", limit=10)]
+        store.move_checkpoint("slow", expected="", sequence=sequences[0])
+        store.move_checkpoint("fast", expected="", sequence=sequences[2])
+        with pytest.raises(CheckpointConflict):
+            store.move_checkpoint("slow", expected=sequences[1], sequence="")
+        store.move_checkpoint("slow", expected=sequences[0], sequence="")
+        assert store.checkpoint("slow") == ""
+        assert store.trim_changes(limit=10) == 3
+        store.move_checkpoint("fast", expected=sequences[2], sequence="")
+        assert store.trim_changes(limit=10) == 0
+        store.move_checkpoint("slow", expected="", sequence=sequences[3])
+        assert store.checkpoint("slow") == sequences[3]
+
+    def test_a_checkpoint_that_is_no_sequence_holds_everything_back(self, store: FeedStore) -> None:
+        add(store, make_record("f1"), make_record("f2"))
+        last = store.last_sequence()
+        store.move_checkpoint("relay", expected="", sequence=last)
+        for place in ('{"place": [9, "f1"]}', "9 f1"):
+            store.move_checkpoint("syncer", expected="", sequence=place)
+            assert store.checkpoint("syncer") == place
+            assert not store.has_passed(last, place)
+            assert store.trim_changes(limit=10) == 0
+            store.move_checkpoint("syncer", expected=place, sequence="")
+        assert store.trim_changes(limit=10) == 2
+
     def test_without_checkpoints_nothing_is_trimmed(self, store: FeedStore) -> None:
         add(store, make_record())
         assert store.trim_changes(limit=10) == 0

@@ -60,8 +60,12 @@ class DigestContract:
         same = [other for other in others if digest_bucket(other.file_id) == bucket]
         assert same
         assert store.bucket_revisions(bucket) == {"f1": 2} | {other.file_id: 1 for other in same}
+        assert sorted(store.bucket_records(bucket), key=lambda r: r.file_id) == sorted(
+            [record, *same], key=lambda r: r.file_id
+        )
         delete(store, record)
         assert "f1" not in store.bucket_revisions(bucket)
+        assert sorted(r.file_id for r in store.bucket_records(bucket)) == sorted(r.file_id for r in same)
 
     @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
     @given(writes=_WRITES)

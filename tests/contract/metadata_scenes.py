@@ -16,6 +16,7 @@ from storage_adapters import (
     Part,
     SupportsChanges,
     SupportsDigest,
+    SupportsReplication,
     Tombstone,
 )
 from storage_adapters.query import matches, sort_key, sort_value
@@ -30,6 +31,10 @@ class FeedStore(MetadataStore, SupportsChanges):
 
 class DigestStore(MetadataStore, SupportsDigest):
     """A store under ``DigestContract``."""
+
+
+class ReplicaStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsReplication):
+    """A store under ``ReplicationContract``."""
 
 
 def make_part(part_id: str = "p0", **fields: Any) -> Part:

@@ -19,7 +19,9 @@
 7. ``b<bucket>`` is an index of the same make of the file ids in a parity bucket; ``d`` is a hash of the buckets' sums:
    ``<bucket>f``, ``<bucket>h``, ``<bucket>l`` for files, high and low halves.
 8. ``n<kind>:<owner>`` is a hash from names to file ids, ``u:<owner>`` (``u`` for everybody) one of counters: ``f`` or
-   ``b`` for files or bytes, the letter of a dimension, the key.
+   ``b`` for files or bytes, the letter of a dimension, the key. ``waiting`` is a sorted set of claims on names that
+   another file has: copies may come in an order in which two bear one. A claim is ``<length>:<key of the names>``,
+   ``<length>:<name>`` and the file id.
 9. ``feed`` is a stream with ids ``0-<sequence>``, which Redis counts up from 1; ``checkpoints`` and ``leases`` are
    hashes; ``unclean`` is a sorted set of the ids of tombstones that still name blobs; ``layout`` is the number of this
    layout.
@@ -57,6 +59,7 @@ class Keys:
         self.feed = tag + b"feed"
         self.digest = tag + b"d"
         self.unclean = tag + b"unclean"
+        self.waiting = tag + b"waiting"
         self.checkpoints = tag + b"checkpoints"
         self.leases = tag + b"leases"
         self.layout = tag + b"layout"

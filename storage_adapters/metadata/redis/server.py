@@ -40,6 +40,11 @@ def redis_errors_as_storage_errors() -> Iterator[None]:
         raise StorageUnavailable(f"redis: {error or 'no answer'} ({type(error).__name__})") from error
 
 
+def foreign_data(key: bytes) -> str:
+    """Say that a script found something that it cannot work on."""
+    return f"redis: what lies under {key!r} does not belong to this store, or a counter is full"
+
+
 class Server:
     """One Redis; may be used by several threads."""
 
@@ -70,6 +75,25 @@ class Server:
             except NoScriptError:
                 return self._client.execute_command("EVAL", source, len(keys), *keys, *arguments)
 
+    def run_all(self, script: str, calls: Sequence[tuple[Sequence[bytes], Sequence[Any]]]) -> list[Any]:
+        """Run a script several times, in one round trip; raises what the first that failed raised."""
+        if not calls:
+            return []
+        source, digest = self._scripts[script]
+        commands = [("EVALSHA", digest, len(keys), *keys, *arguments) for keys, arguments in calls]
+        answers = self._answers(commands)
+        unknown = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        if unknown:
+            # Scripts that the server does not know have not run; the others have.
+            again = self._answers([("SCRIPT LOAD", source), *(commands[number] for number in unknown)])[1:]
+            for number, answer in zip(unknown, again, strict=True):
+                answers[number] = answer
+        with redis_errors_as_storage_errors():
+            for answer in answers:
+                if isinstance(answer, Exception):
+                    raise answer
+        return answers
+
     def check(self, layout_key: bytes) -> None:
         """Refuse a server that is too old, may evict records, or holds another layout; mark an empty one."""
         information = self.call("INFO")
@@ -90,6 +114,14 @@ class Server:
         """Close the connections that are idle; one in use ends with its call."""
         self._closed = True
         self._close_idle()
+
+    def _answers(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Send several commands at once; an answer may be an exception."""
+        with self._answering(), self._client.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            answers: list[Any] = pipeline.execute(raise_on_error=False)
+            return answers
 
     @contextlib.contextmanager
     def _answering(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ stable storage, with ``everysec`` a crash of the machine may lose the last secon
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -21,11 +21,20 @@ from storage_adapters.errors import (
     RevisionConflict,
     StorageUnavailable,
 )
-from storage_adapters.interfaces import DigestBucket, MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases
+from storage_adapters.interfaces import (
+    DigestBucket,
+    MetadataStore,
+    SupportsChanges,
+    SupportsDigest,
+    SupportsLeases,
+    SupportsReplication,
+)
 from storage_adapters.metadata.redis import feed
+from storage_adapters.metadata.redis.copies import remove_files, store_copies
 from storage_adapters.metadata.redis.documents import (
     HEADER_BYTES,
     parse_value,
+    record_of,
     record_to_value,
     revision_of,
     tombstone_to_value,
@@ -33,16 +42,17 @@ from storage_adapters.metadata.redis.documents import (
 from storage_adapters.metadata.redis.keys import Keys
 from storage_adapters.metadata.redis.listing import find_page
 from storage_adapters.metadata.redis.location import Location, location_of
-from storage_adapters.metadata.redis.server import Server
+from storage_adapters.metadata.redis.server import Server, foreign_data
 from storage_adapters.metadata.redis.usage import usage_of
 from storage_adapters.metadata.redis.writes import Move, plan_move
 from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import Change, FileRecord, Tombstone, Usage, is_number_passed
 
 _BATCH = 200
+_RECORD_BATCH = 100
 
 
-class RedisMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases):
+class RedisMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication):
     """Records are strings; indexes, names, counters, digest and feed stand beside them under the same hash tag."""
 
     def __init__(self, location: Location) -> None:
@@ -74,6 +84,7 @@ class RedisMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
         value, old = (None, None) if expected_revision == 0 else self._expect(record.file_id, expected_revision)
         move = plan_move(
             self._keys,
+            new.file_id,
             old,
             new,
             stored=value,
@@ -101,6 +112,7 @@ class RedisMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
         )
         move = plan_move(
             self._keys,
+            file_id,
             old,
             None,
             stored=value,
@@ -204,16 +216,20 @@ class RedisMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
 
     def bucket_revisions(self, bucket: int) -> dict[str, int]:
         """See ``SupportsDigest``."""
-        revisions: dict[str, int] = {}
-        index, start = self._keys.bucket(bucket), b"-"
-        while True:
-            arguments = [0, start, "+", _BATCH, "", self._keys.record_prefix, HEADER_BYTES]
-            answer = self._server.run("page", [index], arguments)
-            if not answer:
-                return revisions
-            file_ids, headers = answer[::2], answer[1::2]
-            revisions |= {i.decode(): revision_of(header) for i, header in zip(file_ids, headers, strict=True)}
-            start = b"(" + file_ids[-1]
+        return {file_id: revision_of(header) for file_id, header in self._bucket(bucket, _BATCH, HEADER_BYTES)}
+
+    def bucket_records(self, bucket: int) -> Iterator[FileRecord]:
+        """See ``SupportsDigest``."""
+        for file_id, value in self._bucket(bucket, _RECORD_BATCH, -1):
+            yield record_of(file_id, value)
+
+    def replicate(self, copies: Sequence[FileRecord | Tombstone], *, force: bool = False) -> list[bool]:
+        """See ``SupportsReplication``."""
+        return store_copies(self._server, self._keys, copies, force=force)
+
+    def discard(self, file_ids: Sequence[str]) -> int:
+        """See ``SupportsReplication``."""
+        return remove_files(self._server, self._keys, file_ids)
 
     def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:
         """See ``SupportsLeases``."""
@@ -222,6 +238,18 @@ class RedisMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
     def release_lease(self, name: str, *, holder: str) -> None:
         """See ``SupportsLeases``."""
         self._server.run("release", [self._keys.leases], [name, holder])
+
+    def _bucket(self, bucket: int, batch: int, length: int) -> Iterator[tuple[str, bytes]]:
+        """Read the files of a parity bucket, each from the beginning of its value (-1: all of it)."""
+        index, start = self._keys.bucket(bucket), b"-"
+        while True:
+            arguments = [0, start, "+", batch, "", self._keys.record_prefix, length]
+            answer = self._server.run("page", [index], arguments)
+            if not answer:
+                return
+            file_ids, values = answer[::2], answer[1::2]
+            yield from zip((file_id.decode() for file_id in file_ids), values, strict=True)
+            start = b"(" + file_ids[-1]
 
     def _load(self, file_id: str) -> tuple[bytes | None, FileRecord | Tombstone | None]:
         value = self._server.call("GET", self._keys.record(file_id))
@@ -249,6 +277,4 @@ class RedisMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
                 _, kind, name = move.claims[number - 1]
                 raise NameTaken(kind, name, holder.decode())
             case _:
-                raise StorageUnavailable(
-                    f"redis: what lies under {answer[1]!r} does not belong to this store, or a counter is full"
-                )
+                raise StorageUnavailable(foreign_data(answer[1]))

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage_adapters.codec import digest_bucket, digest_halves
+from storage_adapters.metadata.redis.documents import record_to_value, tombstone_to_value
 from storage_adapters.metadata.redis.keys import FIELD_NUMBERS, NAME_KINDS, Keys, place
 from storage_adapters.query import scopes, sort_value
-from storage_adapters.records import FileRecord
+from storage_adapters.records import FileRecord, Tombstone
 
 _Entry = tuple[bytes, bytes]
 _Name = tuple[str, str, str]  # owner, kind, name
@@ -30,6 +31,7 @@ class Move:
 
 def plan_move(
     keys: Keys,
+    file_id: str,
     old: FileRecord | None,
     new: FileRecord | None,
     *,
@@ -40,8 +42,6 @@ def plan_move(
     unclean: bool,
 ) -> Move:
     """Work out everything that follows from the change of a record."""
-    some = old or new
-    assert some is not None
     names_before, names_after = _names(old), _names(new)
     given_up = names_before - names_after
     # In the order of NAME_KINDS: a repeated request is told so, not that its own first call took the alias.
@@ -49,13 +49,14 @@ def plan_move(
     counters = _counter_deltas(keys, old, new)
     places_before, places_after = _places(keys, old), _places(keys, new)
     left, taken = sorted(places_before - places_after), sorted(places_after - places_before)
-    bucket = digest_bucket(some.file_id)
+    bucket = digest_bucket(file_id)
     return Move(
         keys=[
-            keys.record(some.file_id),
+            keys.record(file_id),
             keys.feed,
             keys.digest,
             keys.unclean,
+            keys.waiting,
             *(keys.names(kind, owner) for owner, kind, _ in (*given_up, *claims)),
             *(key for key, *_ in counters),
             *(index for index, _ in (*left, *taken)),
@@ -65,7 +66,7 @@ def plan_move(
             value,
             header,
             document,
-            some.file_id,
+            file_id,
             int(unclean),
             bucket,
             *_digest_deltas(old, new),
@@ -80,6 +81,18 @@ def plan_move(
         ],
         claims=claims,
     )
+
+
+def plan_copy(
+    keys: Keys, file_id: str, stored: bytes | None, old: FileRecord | None, new: FileRecord | Tombstone | None
+) -> Move:
+    """Work out what follows from taking over a file as another store has it, None when that one never had it."""
+    record, value, unclean = None, b"", False
+    if isinstance(new, FileRecord):
+        record, value = new, record_to_value(new)
+    elif new is not None:
+        value, unclean = tombstone_to_value(new), bool(new.parts)
+    return plan_move(keys, file_id, old, record, stored=stored, value=value, header=b"", document=b"", unclean=unclean)
 
 
 def _names(record: FileRecord | None) -> set[_Name]:

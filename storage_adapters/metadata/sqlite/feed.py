@@ -56,6 +56,9 @@ def move_checkpoint(connection: sqlite3.Connection, consumer: str, *, expected: 
     """Move a checkpoint that stands where it is expected."""
     if read_checkpoint(connection, consumer) != expected:
         raise CheckpointConflict(f"the checkpoint of {consumer} is not at {expected or 'its start'}")
+    if not sequence:
+        connection.execute("DELETE FROM checkpoints WHERE consumer = ?", (consumer,))
+        return
     connection.execute(
         "INSERT INTO checkpoints (consumer, sequence) VALUES (?, ?)"
         " ON CONFLICT DO UPDATE SET sequence = excluded.sequence",
@@ -67,6 +70,7 @@ def trim_changes(connection: sqlite3.Connection, *, limit: int) -> int:
     """Drop the oldest entries that every checkpoint has passed."""
     return connection.execute(
         "DELETE FROM changes WHERE sequence IN (SELECT sequence FROM changes"
-        " WHERE sequence <= (SELECT min(CAST(sequence AS INTEGER)) FROM checkpoints) ORDER BY sequence LIMIT ?)",
+        " WHERE sequence <= (SELECT min(iif(sequence GLOB '*[^0-9]*', 0, CAST(sequence AS INTEGER))) FROM checkpoints)"
+        " ORDER BY sequence LIMIT ?)",
         (limit,),
     ).rowcount

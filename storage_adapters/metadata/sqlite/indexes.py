@@ -30,11 +30,28 @@ def scope_text(scope: tuple[str, ...]) -> str:
     return _SCOPE_LETTERS[kind] + "".join(f"{len(part)}:{part}" for part in parts)
 
 
-def move_names(connection: sqlite3.Connection, old: FileRecord | None, new: FileRecord | None) -> None:
-    """Free the names that the record no longer bears and claim the new ones; raises NameTaken."""
+def move_names(
+    connection: sqlite3.Connection, old: FileRecord | None, new: FileRecord | None, *, take_over: bool = False
+) -> None:
+    """Free the names that the record no longer bears and claim the new ones; raises NameTaken.
+
+    With ``take_over`` a name is taken from the file that has it: a copy, see ``SupportsReplication``. That file's claim
+    then waits under a kind of its own, ``alias~<file_id>``, until the name is free or its record gives it up.
+    """
     before, after = _names(old), _names(new)
-    for key in before - after:
-        connection.execute("DELETE FROM names WHERE owner = ? AND kind = ? AND name = ?", key)
+    for owner, kind, name in before - after:
+        assert old is not None
+        freed = connection.execute(
+            "DELETE FROM names WHERE owner = ? AND kind = ? AND name = ? AND file_id = ?",
+            (owner, kind, name, old.file_id),
+        ).rowcount
+        if freed:
+            _hand_on(connection, owner, kind, name)
+        else:
+            connection.execute(
+                "DELETE FROM names WHERE owner = ? AND kind = ? AND name = ? AND file_id = ?",
+                (owner, f"{kind}~{old.file_id}", name, old.file_id),
+            )
     if new is None:
         return
     # In the order of NAME_KINDS: a repeated request is told so, not that its own first call took the alias.
@@ -43,8 +60,26 @@ def move_names(connection: sqlite3.Connection, old: FileRecord | None, new: File
             "SELECT file_id FROM names WHERE owner = ? AND kind = ? AND name = ?", key
         ).fetchone()
         if holder is not None:
-            raise NameTaken(key[1], key[2], holder[0])
+            if not take_over:
+                raise NameTaken(key[1], key[2], holder[0])
+            owner, kind, name = key
+            connection.execute(
+                "UPDATE names SET kind = ? WHERE owner = ? AND kind = ? AND name = ?",
+                (f"{kind}~{holder[0]}", owner, kind, name),
+            )
         connection.execute("INSERT INTO names (owner, kind, name, file_id) VALUES (?, ?, ?, ?)", (*key, new.file_id))
+
+
+def _hand_on(connection: sqlite3.Connection, owner: str, kind: str, name: str) -> None:
+    """Give a name that is free now to a file that waits for it."""
+    waiting = connection.execute(
+        "SELECT kind, file_id FROM names WHERE owner = ? AND kind > ? AND kind < ? AND name = ? LIMIT 1",
+        (owner, f"{kind}~", f"{kind}\x7f", name),
+    ).fetchone()
+    if waiting is not None:
+        connection.execute(
+            "UPDATE names SET kind = ? WHERE owner = ? AND kind = ? AND name = ?", (kind, owner, waiting[0], name)
+        )
 
 
 def move_listing(connection: sqlite3.Connection, old: FileRecord | None, new: FileRecord | None) -> None:

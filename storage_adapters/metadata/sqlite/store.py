@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -24,9 +24,17 @@ from storage_adapters.codec import (
     tombstone_to_document,
 )
 from storage_adapters.errors import RecordDeleted, RecordNotFound, RevisionConflict, StorageUnavailable
-from storage_adapters.interfaces import DigestBucket, MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases
+from storage_adapters.interfaces import (
+    DigestBucket,
+    MetadataStore,
+    SupportsChanges,
+    SupportsDigest,
+    SupportsLeases,
+    SupportsReplication,
+)
 from storage_adapters.metadata.sqlite import feed
 from storage_adapters.metadata.sqlite.connections import Connections
+from storage_adapters.metadata.sqlite.copies import remove_file, store_copy
 from storage_adapters.metadata.sqlite.indexes import move_digest, move_listing, move_names, move_usage, scope_text
 from storage_adapters.metadata.sqlite.listing import find_page
 from storage_adapters.metadata.sqlite.location import path_of
@@ -35,7 +43,7 @@ from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import Change, FileRecord, Tally, Tombstone, Usage, is_number_passed
 
 
-class SqliteMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases):
+class SqliteMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication):
     """One transaction per write; indexes, counters, digest and feed are tables beside the documents."""
 
     def __init__(self, path: Path) -> None:
@@ -210,6 +218,22 @@ class SqliteMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Suppor
             return dict(
                 connection.execute("SELECT file_id, revision FROM files WHERE bucket = ?", (bucket,)).fetchall()
             )
+
+    def bucket_records(self, bucket: int) -> Iterator[FileRecord]:
+        """See ``SupportsDigest``."""
+        with self._connections.reading() as connection:
+            rows = connection.execute("SELECT document FROM files WHERE bucket = ?", (bucket,)).fetchall()
+        yield from (record_from_document(document) for (document,) in rows)
+
+    def replicate(self, copies: Sequence[FileRecord | Tombstone], *, force: bool = False) -> list[bool]:
+        """See ``SupportsReplication``."""
+        with self._connections.writing() as connection:
+            return [store_copy(connection, copy, force=force) for copy in copies]
+
+    def discard(self, file_ids: Sequence[str]) -> int:
+        """See ``SupportsReplication``."""
+        with self._connections.writing() as connection:
+            return sum([remove_file(connection, file_id) for file_id in file_ids])
 
     def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:
         """See ``SupportsLeases``."""

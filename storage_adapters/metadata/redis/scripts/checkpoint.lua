@@ -1,7 +1,11 @@
--- Moves a checkpoint. KEYS: checkpoints. ARGV: consumer, expected ('' for none), new.
+-- Moves a checkpoint. KEYS: checkpoints. ARGV: consumer, expected, new; '' for none.
 -- Returns 1, or 0 when it stands elsewhere.
 if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then
     return 0
 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+if ARGV[3] == '' then
+    redis.call('HDEL', KEYS[1], ARGV[1])
+else
+    redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+end
 return 1

@@ -2,7 +2,7 @@
 -- Returns how many. Ids follow each other without a gap, so the limit is a matter of subtraction.
 local passed
 for _, sequence in ipairs(redis.call('HVALS', KEYS[2])) do
-    local number = tonumber(sequence) or 0
+    local number = string.find(sequence, '^%d+$') and tonumber(sequence) or 0
     if not passed or number < passed then
         passed = number
     end

@@ -1,15 +1,17 @@
 -- Takes one record from its old state to a new one, with everything that follows from it; or changes nothing.
 -- What follows is worked out by the caller from the old state, so the stored value must still be exactly that.
+-- Without a header it is a copy of what another store has: it makes no entry, and takes names from whoever has them.
 --
--- KEYS: record, feed, digest, unclean; then one for each line of the lists below, in their order.
--- ARGV: stored value ('' for none), new value, entry's header, entry's document, file id,
+-- KEYS: record, feed, digest, unclean, waiting; then one for each line of the lists below, in their order.
+-- ARGV: stored value ('' for none), new value ('' for none), entry's header, entry's document, file id,
 --       whether it becomes an unclean tombstone ('1'), parity bucket, its deltas (files, high, low);
 --       the lengths of five lists; the lists: names to give up (name), names to claim (name),
 --       counters (field, files, bytes), places to leave (place), places to take (place).
 -- Returns {0}; {1}: the stored value is another; {2, n, file id}: the n-th name to claim is taken;
 --       {3, key}: what lies there is not ours, or a counter is full.
 local file_id, bucket = ARGV[5], ARGV[7]
-local next_key, next_arg = 5, 16
+local is_copy = ARGV[3] == ''
+local next_key, next_arg = 6, 16
 
 local function take_list(length, width)
     local list = {}
@@ -51,8 +53,29 @@ local function can_count(key, fields, deltas)
     return true
 end
 
+-- What the members of KEYS[5] for one name begin with: no other name's begin so.
+local function claim_of(key, name)
+    return #key .. ':' .. key .. #name .. ':' .. name
+end
+
+-- Frees a name, for the file that waits for it if there is one; or waits for it no longer.
+local function give_up(key, name)
+    if redis.call('HGET', key, name) ~= file_id then
+        redis.call('ZREM', KEYS[5], claim_of(key, name) .. file_id)
+        return
+    end
+    local claim = claim_of(key, name)
+    local waiting = redis.call('ZRANGEBYLEX', KEYS[5], '[' .. claim, '(' .. claim .. '\255', 'LIMIT', 0, 1)[1]
+    if waiting then
+        redis.call('ZREM', KEYS[5], waiting)
+        redis.call('HSET', key, name, string.sub(waiting, #claim + 1))
+    else
+        redis.call('HDEL', key, name)
+    end
+end
+
 -- 1. Everything that could go wrong is looked at before anything is written: a script is not undone.
-for number, wanted in pairs({[1] = 'string', [2] = 'stream', [4] = 'zset'}) do
+for number, wanted in pairs({[1] = 'string', [2] = 'stream', [4] = 'zset', [5] = 'zset'}) do
     if not has_type(KEYS[number], wanted) then
         return {3, KEYS[number]}
     end
@@ -70,7 +93,10 @@ end
 for number, line in ipairs(claimed) do
     local holder = redis.call('HGET', line[1], line[2])
     if holder and holder ~= file_id then
-        return {2, number, holder}
+        if not is_copy then
+            return {2, number, holder}
+        end
+        line.holder = holder
     end
 end
 for _, line in ipairs(counters) do
@@ -97,17 +123,26 @@ for _, list in ipairs({left, taken}) do
 end
 
 -- 2. The feed comes first: it refuses an entry when its last id is not one of ours.
-local entry = redis.pcall('XADD', KEYS[2], '0-*', 'h', ARGV[3], 'd', ARGV[4])
-if type(entry) == 'table' and entry.err then
-    return {3, KEYS[2]}
+if not is_copy then
+    local entry = redis.pcall('XADD', KEYS[2], '0-*', 'h', ARGV[3], 'd', ARGV[4])
+    if type(entry) == 'table' and entry.err then
+        return {3, KEYS[2]}
+    end
 end
 
 -- 3. From here on nothing fails.
-redis.call('SET', KEYS[1], ARGV[2])
+if ARGV[2] == '' then
+    redis.call('DEL', KEYS[1])
+else
+    redis.call('SET', KEYS[1], ARGV[2])
+end
 for _, line in ipairs(given_up) do
-    redis.call('HDEL', line[1], line[2])
+    give_up(line[1], line[2])
 end
 for _, line in ipairs(claimed) do
+    if line.holder then
+        redis.call('ZADD', KEYS[5], 0, claim_of(line[1], line[2]) .. line.holder)
+    end
     redis.call('HSET', line[1], line[2], file_id)
 end
 for _, line in ipairs(counters) do
@@ -121,6 +156,8 @@ for number, letter in ipairs({'f', 'h', 'l'}) do
 end
 if ARGV[6] == '1' then
     redis.call('ZADD', KEYS[4], 0, file_id)
+elseif is_copy then
+    redis.call('ZREM', KEYS[4], file_id)
 end
 -- Places are taken before others are left, so that a chunk that was found above is still where it was. An index has
 -- at most one place of a file, so only leaving can meet a chunk that was split meanwhile.

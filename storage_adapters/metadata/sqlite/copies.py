@@ -1,0 +1,74 @@
+"""Files as another store has them, taken over one by one inside a transaction of the caller's."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from storage_adapters.codec import (
+    digest_bucket,
+    record_from_document,
+    record_to_document,
+    tombstone_from_document,
+    tombstone_to_document,
+)
+from storage_adapters.metadata.sqlite.indexes import move_digest, move_listing, move_names, move_usage
+from storage_adapters.records import FileRecord, Tombstone
+
+_SAVE_RECORD = (
+    "INSERT INTO files (file_id, revision, bucket, document) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET revision = excluded.revision, document = excluded.document"
+)
+_SAVE_TOMBSTONE = (
+    "INSERT INTO tombstones (file_id, unclean, clean_after, document) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
+    " SET unclean = excluded.unclean, clean_after = excluded.clean_after, document = excluded.document"
+)
+
+
+def store_copy(connection: sqlite3.Connection, copy: FileRecord | Tombstone, *, force: bool) -> bool:
+    """Store a copy that is newer than what is there, or with ``force`` another; say whether it was."""
+    stored = _find(connection, copy.file_id)
+    if stored is not None and (stored == copy if force else stored.revision >= copy.revision):
+        return False
+    old = stored if isinstance(stored, FileRecord) else None
+    if isinstance(copy, FileRecord):
+        document = record_to_document(copy)
+        connection.execute(_SAVE_RECORD, (copy.file_id, copy.revision, digest_bucket(copy.file_id), document))
+        _move_indexes(connection, old, copy)
+        if isinstance(stored, Tombstone):
+            connection.execute("DELETE FROM tombstones WHERE file_id = ?", (copy.file_id,))
+        return True
+    if old is not None:
+        _remove_record(connection, old)
+    row = (copy.file_id, bool(copy.parts), copy.clean_after, tombstone_to_document(copy))
+    connection.execute(_SAVE_TOMBSTONE, row)
+    return True
+
+
+def remove_file(connection: sqlite3.Connection, file_id: str) -> bool:
+    """Remove a record or a tombstone; say whether there was one."""
+    stored = _find(connection, file_id)
+    if isinstance(stored, FileRecord):
+        _remove_record(connection, stored)
+    elif stored is not None:
+        connection.execute("DELETE FROM tombstones WHERE file_id = ?", (file_id,))
+    return stored is not None
+
+
+def _find(connection: sqlite3.Connection, file_id: str) -> FileRecord | Tombstone | None:
+    row = connection.execute("SELECT document FROM files WHERE file_id = ?", (file_id,)).fetchone()
+    if row is not None:
+        return record_from_document(row[0])
+    row = connection.execute("SELECT document FROM tombstones WHERE file_id = ?", (file_id,)).fetchone()
+    return None if row is None else tombstone_from_document(row[0])
+
+
+def _remove_record(connection: sqlite3.Connection, record: FileRecord) -> None:
+    _move_indexes(connection, record, None)
+    connection.execute("DELETE FROM files WHERE file_id = ?", (record.file_id,))
+
+
+def _move_indexes(connection: sqlite3.Connection, old: FileRecord | None, new: FileRecord | None) -> None:
+    move_names(connection, old, new, take_over=True)
+    move_listing(connection, old, new)
+    move_usage(connection, old, new)
+    move_digest(connection, old, new)
