@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import errno
 import logging
 import os
 import resource
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 import click
 
+from files_service.cli.queues import open_queue
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings
 from files_service.core import Core
 from files_service.logs import configure_logging
 from files_service.metrics import Metrics
+from files_service.readiness import Part
 from files_service.worker.events import EventPublisher, LogPublisher
 from storage_adapters import capabilities
 
 logger = logging.getLogger(__name__)
 
 DESCRIPTORS = 65_536
-_PR_SET_PDEATHSIG = 1
 
 
 @click.command()
@@ -57,8 +57,8 @@ def worker(session: Session) -> None:
     with session.core() as core:
         describe_stores(core)
         publisher = open_publisher(settings)
-        running = Worker(core, publisher)
         metrics = Metrics()
+        running = Worker(core, publisher, queue=open_queue(settings), metrics=metrics)
         metrics.watch(WorkerCollector(running))
         serve_metrics(metrics, settings)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -72,15 +72,12 @@ def worker(session: Session) -> None:
 
 
 @click.command()
-@click.option("--until-process-ends", "parent", type=int, hidden=True)
 @click.pass_obj
-def rpc(session: Session, parent: int | None) -> None:
+def rpc(session: Session) -> None:
     """Serve calls over AMQP; needs AMQP_URI.
 
     Runs the nameko services `files` and `files.tag`.
     """
-    if parent is not None:
-        end_with(parent)
     settings = session.settings
     if not settings.amqp_uri:
         raise Failed(
@@ -99,8 +96,12 @@ def serve_http(
     on_ready: Callable[[str], None],
     on_stopping: Callable[[], None] | None = None,
     metrics: Metrics | None = None,
+    parts: Sequence[Part] = (),
 ) -> None:
-    """Run the gateway in this thread until a signal; ``on_ready`` is told its URL."""
+    """Run the gateway in this thread until a signal; ``on_ready`` is told its URL.
+
+    ``parts`` are what readiness depends on beside the stores.
+    """
     from files_service.gateway.server import serve
 
     describe_stores(core)
@@ -113,6 +114,7 @@ def serve_http(
                 on_ready=lambda port: _tell(on_ready, url_of(settings, port)),
                 on_stopping=on_stopping,
                 metrics=metrics,
+                parts=parts,
             )
         )
     except OSError as error:
@@ -164,6 +166,9 @@ def describe_stores(core: Core) -> None:
     """Log which stores are used and what they can do."""
     for name, store in (("metadata", core.metadata), ("blobs", core.blobs)):
         logger.info("store", extra={"part": name, "store": type(store).__name__, "can": capabilities(store)})
+    if core.lists.second is not None:
+        is_open = not core.lists.second.is_resting
+        logger.info("store", extra={"part": "lists", "scheme": core.lists.second.name, "open": is_open})
 
 
 def allow_many_descriptors() -> None:
@@ -172,10 +177,3 @@ def allow_many_descriptors() -> None:
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def end_with(parent: int) -> None:
-    """Let the kernel end this process when the one that started it ends, however that comes about."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        raise Failed("the process that started this one is gone")

@@ -1,4 +1,4 @@
-"""The worker of a process: relay, processing and sweeper, each in threads of its own."""
+"""The worker of a process: relay, processing, sweeper and the puller, each in threads of its own."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import threading
 import time
 
 from files_service.core import Core
+from files_service.metrics import Metrics
 from files_service.worker.events import EventPublisher
 from files_service.worker.loop import Loop
 from files_service.worker.processing import Processor
+from files_service.worker.pull import Puller
 from files_service.worker.relay import Relay
 from files_service.worker.sweeper import Sweeper
-from storage_adapters import Change, StorageError
+from storage_adapters import Change, NotificationQueue, StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -22,10 +24,19 @@ UNTIL_WOKEN_SECONDS = 3_600.0
 class Worker:
     """Does what happens behind the calls. Any number of workers may run; what must not be done twice is leased.
 
-    Core and publisher belong to the caller, who closes them after ``stop``.
+    Core and publisher belong to the caller, who closes them after ``stop``. The queue, where there is one to pull
+    notifications from, is closed by ``stop``.
     """
 
-    def __init__(self, core: Core, publisher: EventPublisher, *, threads: int = 2) -> None:
+    def __init__(
+        self,
+        core: Core,
+        publisher: EventPublisher,
+        *,
+        threads: int = 2,
+        queue: NotificationQueue | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
         holder = core.new_id()
         self._stopping = threading.Event()
         stopped = self._stopping.is_set
@@ -36,15 +47,21 @@ class Worker:
         self._hands = [Loop(f"processing-{number}", self._work, self._stopping) for number in range(1, threads + 1)]
         self._sweeping = Loop("sweeper", self.sweeper.step, self._stopping)
         self._relaying = Loop("relay", self.relay.step, self._stopping)
+        self._puller = Puller(core, queue, metrics or Metrics(), stopped=stopped) if queue is not None else None
+        self._pulling = [Loop("pull", self._puller.step, self._stopping)] if self._puller is not None else []
 
     @property
     def loops(self) -> list[Loop]:
         """All loops; their ``failures`` and ``alive`` are for health checks and metrics."""
-        return [self._relaying, self._finder, *self._hands, self._sweeping]
+        return [self._relaying, self._finder, *self._hands, self._sweeping, *self._pulling]
 
     def alive(self) -> bool:
         """Whether every thread runs; one that only fails for now does."""
         return all(loop.alive for loop in self.loops)
+
+    def ended(self) -> list[str]:
+        """The names of the loops whose thread does not run."""
+        return [loop.name for loop in self.loops if not loop.alive]
 
     def failing(self) -> list[str]:
         """The names of the loops whose last step failed."""
@@ -71,6 +88,8 @@ class Worker:
                     give_up()
             except StorageError as error:
                 logger.warning("a lease was left to run out", extra={"loop": loop.name, "error": str(error)})
+        if self._puller is not None:
+            self._puller.close()
         return all(ended.values())
 
     def _work(self) -> float:
