@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
+
+from files_service.lists import Lists
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
 _METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "OPTIONS", "DELETE", "PATCH"})
@@ -74,3 +79,24 @@ class Metrics:
     def exposition(self) -> bytes:
         """Everything in Prometheus' text form."""
         return generate_latest(self.registry)
+
+
+class ListsCollector(Collector):
+    """Shows which store answers lists, and why it is not the list store."""
+
+    def __init__(self, lists: Lists) -> None:
+        self._lists = lists
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the router's counters."""
+        answers = CounterMetricFamily("files_lists", "Lists, counts and reports.", labels=["served_by"])
+        for name, count in sorted(self._lists.answers().items()):
+            answers.add_metric([name], count)
+        yield answers
+        fallbacks = CounterMetricFamily("files_list_fallbacks", "Lists the primary answered.", labels=["reason"])
+        for reason, count in sorted(self._lists.fallbacks().items()):
+            fallbacks.add_metric([reason], count)
+        yield fallbacks
+        second = self._lists.second
+        resting = float(second is not None and second.is_resting)
+        yield GaugeMetricFamily("files_list_store_resting", "1 while the list store is left alone.", resting)

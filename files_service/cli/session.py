@@ -49,7 +49,7 @@ class Session:
         try:
             core = open_core(self.settings)
         except UnknownStore as error:
-            raise Failed(str(error), "Correct FILES_METADATA_URL or FILES_BLOBS_URL.") from error
+            raise Failed(str(error), "Correct FILES_METADATA_URL, FILES_LIST_URL or FILES_BLOBS_URL.") from error
         except StorageUnavailable as error:
             raise Failed(f"a store cannot be opened: {error}", "`files doctor` checks each part.") from error
         try:

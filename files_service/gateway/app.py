@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 
@@ -22,7 +22,8 @@ from files_service.gateway.uploads import put_blob
 from files_service.gateway.webhooks.channel import channel
 from files_service.gateway.webhooks.desk import DESK, Desk
 from files_service.gateway.webhooks.pubsub import pubsub
-from files_service.metrics import Metrics
+from files_service.metrics import ListsCollector, Metrics
+from files_service.readiness import Part, parts_of
 
 ROUTES: dict[str, dict[str, Handler]] = {
     "/rpc/{method}": {"POST": call},
@@ -38,15 +39,18 @@ ROUTES: dict[str, dict[str, Handler]] = {
 }
 
 
-def make_app(core: Core, limits: Limits | None = None, metrics: Metrics | None = None) -> web.Application:
-    """Build the application over a core, which stays the caller's to close."""
-    limits, metrics = limits or Limits(), metrics or Metrics()
+def make_app(
+    core: Core, limits: Limits | None = None, metrics: Metrics | None = None, parts: Sequence[Part] = ()
+) -> web.Application:
+    """Build the application over a core, which stays the caller's to close. ``parts`` are for readiness, too."""
+    limits = limits or Limits()
+    metrics = metrics or Metrics()
+    metrics.watch(ListsCollector(core.lists))
     app = web.Application(middlewares=[exchange])
     app[GATEWAY] = Gateway.of(core, limits, metrics)
     app[DESK] = Desk(core, limits, metrics)
     app[health.CHECKS] = tuple(
-        health.Check(name, store.ping, lifetime_seconds=limits.ping_lifetime_seconds)
-        for name, store in (("metadata", core.metadata), ("blobs", core.blobs))
+        health.Check(part, least_lifetime_seconds=limits.ping_lifetime_seconds) for part in (*parts_of(core), *parts)
     )
     for path, handlers in ROUTES.items():
         # One route for all methods: which of them are taken is answered in our own words.

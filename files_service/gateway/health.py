@@ -1,11 +1,10 @@
-"""``/healthz``: the process lives. ``/readyz``: its stores answer. ``/metrics``: what it has counted."""
+"""``/healthz``: the process lives. ``/readyz``: what it needs works. ``/metrics``: what it has counted."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 
 from aiohttp import web
 
@@ -13,6 +12,7 @@ from files_service.gateway.replies import json_reply
 from files_service.gateway.state import gateway_of
 from files_service.gateway.threads import Threads
 from files_service.metrics import CONTENT_TYPE
+from files_service.readiness import NotReady, Part
 from storage_adapters import JSON
 
 logger = logging.getLogger(__name__)
@@ -21,11 +21,10 @@ logger = logging.getLogger(__name__)
 class Check:
     """Asks one part whether it can answer: one question at a time, in a thread of its own, and the answer is kept."""
 
-    def __init__(self, name: str, ping: Callable[[], None], *, lifetime_seconds: float) -> None:
-        self.name = name
-        self._ping = ping
-        self._lifetime = lifetime_seconds
-        self._thread = Threads(f"check-{name}", 1)
+    def __init__(self, part: Part, *, least_lifetime_seconds: float) -> None:
+        self.part = part
+        self._lifetime = max(part.lifetime_seconds, least_lifetime_seconds)
+        self._thread = Threads(f"check-{part.name}", 1)
         self._asked: asyncio.Future[JSON] | None = None
         self._asked_at = 0.0
 
@@ -44,10 +43,12 @@ class Check:
     def _measure(self) -> JSON:
         started = time.perf_counter()
         try:
-            self._ping()
+            self.part.check()
+        except NotReady as error:
+            return {"ok": False, "error": str(error)}
         except Exception as error:  # noqa: BLE001 - whatever it is, the part cannot be used
             # What it says may name hosts and stays in the log.
-            logger.warning("a part does not answer", extra={"part": self.name, "error": str(error)})
+            logger.warning("a part does not answer", extra={"part": self.part.name, "error": str(error)})
             return {"ok": False, "error": "does not answer"}
         return {"ok": True, "ms": round((time.perf_counter() - started) * 1000, 1)}
 
@@ -65,9 +66,12 @@ async def readyz(request: web.Request) -> web.StreamResponse:
     gateway = gateway_of(request)
     checks = request.app[CHECKS]
     results = await asyncio.gather(*(check.result(gateway.limits.ping_seconds) for check in checks))
-    parts = {check.name: result for check, result in zip(checks, results, strict=True)}
+    parts = {check.part.name: result for check, result in zip(checks, results, strict=True)}
+    for check in checks:
+        if not check.part.required:
+            parts[check.part.name] |= {"required": False}
     parts["gateway"] = {"ok": False, "error": "stopping"} if gateway.stopping else {"ok": True}
-    ready = all(part["ok"] for part in parts.values())
+    ready = all(part["ok"] or not part.get("required", True) for part in parts.values())
     return json_reply({"ready": ready, "parts": parts}, 200 if ready else 503)
 
 

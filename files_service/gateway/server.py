@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -21,6 +21,7 @@ from files_service.gateway.replies import error_body
 from files_service.gateway.state import GATEWAY
 from files_service.logs import accepted_request_id, request_id
 from files_service.metrics import Metrics
+from files_service.readiness import Part
 
 logger = logging.getLogger(__name__)
 
@@ -63,10 +64,12 @@ class Connection(web.RequestHandler):
 class GatewayServer:
     """Serves an application at one address, from ``start`` to ``stop``."""
 
-    def __init__(self, core: Core, *, limits: Limits | None = None, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, core: Core, *, limits: Limits | None = None, metrics: Metrics | None = None, parts: Sequence[Part] = ()
+    ) -> None:
         self._limits = limits or Limits()
         self._core = core
-        self._app = make_app(core, self._limits, metrics)
+        self._app = make_app(core, self._limits, metrics, parts)
         self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1)
         self._listener: asyncio.Server | None = None
 
@@ -123,10 +126,12 @@ async def serve(
     on_ready: Callable[[int], None],
     on_stopping: Callable[[], None] | None = None,
     metrics: Metrics | None = None,
+    parts: Sequence[Part] = (),
 ) -> None:
     """Serve at the address of the settings until SIGTERM or SIGINT; a second signal ends the process at once.
 
-    ``on_ready`` is told the port; ``on_stopping`` is called at the signal, before requests in flight are waited for.
+    ``parts`` are what readiness depends on beside the stores. ``on_ready`` is told the port; ``on_stopping`` is called
+    at the signal, before requests in flight are waited for.
     """
     settings = core.settings
     loop = asyncio.get_running_loop()
@@ -137,7 +142,7 @@ async def serve(
             os._exit(130)
         stop.set()
 
-    server = GatewayServer(core, metrics=metrics)
+    server = GatewayServer(core, metrics=metrics, parts=parts)
     port = await server.start(settings.http_host, settings.http_port)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)

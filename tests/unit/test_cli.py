@@ -104,9 +104,8 @@ def test_what_is_no_parameter_is_a_usage_error(text: str) -> None:
         (["gateway"], {"FILES_METADATA_URL": "sqlit:///x"}, 1, "did you mean sqlite://?"),
         (["gateway"], {"FILES_METADATA_URL": "sqlite:////proc/nope/x.db"}, 1, "files doctor"),
         (["gateway"], {"FILES_HTTP": "256.256.256.256:80"}, 1, "Correct FILES_HTTP"),
-        (["worker"], {"FILES_BLOBS_URL": "nope://x"}, 1, "Correct FILES_METADATA_URL or FILES_BLOBS_URL"),
+        (["worker"], {"FILES_BLOBS_URL": "nope://x"}, 1, "Correct FILES_METADATA_URL, FILES_LIST_URL"),
         (["rpc"], {}, 1, "AMQP_URI is not set"),
-        (["rpc", "--until-process-ends", "1"], {}, 1, "is gone"),
         (["--config", "/nowhere.yaml", "up"], {}, 1, "cannot read the settings"),
         (["token", "x" * 79], {}, 1, "1 to 78 characters"),
         (["token", "ann", "--ttl-seconds", "0"], {}, 2, "--ttl-seconds"),
@@ -117,8 +116,6 @@ def test_what_is_no_parameter_is_a_usage_error(text: str) -> None:
 def test_a_failure_says_what_to_do_and_shows_no_traceback(
     environ: dict[str, str], arguments: list[str], environ_changes: dict[str, str], status: int, said: str
 ) -> None:
-    if "--until-process-ends" in arguments and os.getppid() == 1:
-        arguments[-1] = "2"
     result = run({**environ, **environ_changes}, *arguments)
     assert result.exit_code == status, result.output
     assert said in result.output
