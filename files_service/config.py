@@ -59,6 +59,12 @@ class Settings:
     max_part_bytes: int
     max_file_bytes: int
     allowed_content_types: tuple[str, ...]
+    chunk_bytes: int
+    chunk_quarantine_seconds: int
+    form_upload_bytes: int
+    owner_quota_bytes: int
+    owner_uploads: int
+    free_disk_bytes: int
     max_attempts: int
     lease_seconds: int
     sweep_interval_seconds: int
@@ -140,6 +146,19 @@ class SettingsSchema(Schema):
         fields.String(),
         load_default=(),
         metadata={"description": "Content types taken, `image/*` for a family; empty: all."},
+    )
+    chunk_bytes = _number("Length at which uploads are cut into chunks.", 4 * 2**20, 1_024, 64 * 2**20)
+    chunk_quarantine_seconds = _number(
+        "Seconds that a chunk which no file and no upload names any more is kept.", 3_600, 1, 31_536_000
+    )
+    form_upload_bytes = _number("Largest body of `POST /api/files/upload`.", 32 * 2**20, 1, 2 * 2**30)
+    owner_quota_bytes = _number("Bytes that the files and uploads of an owner may have; 0: any number.", 0, 0, 2**53 - 1)
+    owner_uploads = _number("Unfinished uploads in chunks that an owner may have.", 100, 1, 100_000)
+    free_disk_bytes = _number(
+        "No upload is begun that would leave less free space than this, where the blob store knows it.",
+        256 * 2**20,
+        0,
+        2**53 - 1,
     )
     max_attempts = _number("Failed attempts after which processing is not tried again by itself.", 5, 1, 1_000)
     lease_seconds = _number("Seconds a worker that does not answer keeps a file.", 60, 1, 86_400)

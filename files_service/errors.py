@@ -19,7 +19,8 @@ FilesError
 ├── InternalError        500  internal_error
 ├── NotSupported         501  not_supported
 ├── StorageUnavailable   503  storage_unavailable
-└── ServiceUnavailable   503  service_unavailable
+├── ServiceUnavailable   503  service_unavailable
+└── InsufficientStorage  507  insufficient_storage
 
 Class names and this module's path are wire contract: a nameko caller finds the class by them.
 """
@@ -188,6 +189,13 @@ class ServiceUnavailable(FilesError):
     http_status = 503
 
 
+class InsufficientStorage(FilesError):
+    """There is no room for these bytes: the owner's quota, the disk, or the owner's number of unfinished uploads."""
+
+    code = "insufficient_storage"
+    http_status = 507
+
+
 def error_classes() -> dict[str, type[FilesError]]:
     """All classes by code, the base included."""
     classes: list[type[FilesError]] = [FilesError, *FilesError.__subclasses__()]
@@ -220,11 +228,15 @@ STORAGE_ERRORS: dict[type[storage.StorageError], Callable[[Exception], FilesErro
     storage.RevisionConflict: lambda _: Conflict("the file was changed meanwhile"),
     storage.NameTaken: _name_taken,
     storage.CheckpointConflict: lambda _: Conflict("another process consumes the feed"),
+    storage.UploadNotFound: lambda _: NotFound("no such upload"),
+    storage.UploadConflict: lambda error: Conflict(str(error)),
+    storage.ChunkGone: lambda _: Conflict("the chunk was cleared away meanwhile; send it again"),
     storage.BlobNotFound: lambda _: NotFound("the bytes are not in the store"),
     storage.BlobExists: lambda _: Conflict("the bytes are in the store already"),
     storage.InvalidKey: lambda _: BadRequest("not a key of this store", {"fields": {"key": ["Not a key."]}}),
     storage.InvalidSignature: lambda error: Forbidden(str(error)),
     storage.ChecksumMismatch: _checksum_mismatch,
+    storage.SchemaMismatch: lambda error: StorageUnavailable(str(error)),
     storage.StorageUnavailable: lambda error: StorageUnavailable(str(error)),
     storage.StorageError: lambda _: InternalError("the store failed"),
 }

@@ -12,7 +12,9 @@ import orjson
 import puremagic
 
 from files_service.actions.parameters import MAX_META_BYTES, content_type_allowed
+from files_service.chunks import content
 from files_service.core import Core
+from files_service.domain.arrival import manifest_of
 from files_service.domain.editing import merge_meta
 from files_service.domain.lifecycle import ProcessingFailed
 from files_service.domain.uploads import CHECKSUMS, mismatch
@@ -49,7 +51,7 @@ def inspect(core: Core, record: FileRecord, keepalive: Callable[[], None]) -> Fi
     """
 
     def read(part: Part) -> Iterator[bytes]:
-        for piece in core.blobs.get(part.key):
+        for piece in content.read(core, part):
             keepalive()
             yield piece
 
@@ -117,8 +119,11 @@ def _run_hook(hook: ProcessingHook, record: FileRecord, read: ReadPart) -> dict[
 
 def _verify(core: Core, part: Part, read: Callable[[Part], Iterator[bytes]]) -> Part | ProcessingFailed:
     """Compare a part with its blob; checksums that the store does not know are computed from the bytes."""
-    info = core.blobs.head(part.key)
+    info = content.head(core, part)
     unknown = [name for name in CHECKSUMS if getattr(part, name) and not getattr(info, name)]
+    if manifest_of(part) and not info.sha256:
+        # Chunks that came out of order, or by several processes: this is the second read that they need.
+        unknown = list({*unknown, "sha256"})
     if unknown:
         info = replace(info, **_checksums(read(part), unknown))
     fault = mismatch(part, info)
@@ -148,7 +153,7 @@ def _content_type(core: Core, record: FileRecord) -> str:
     """The declared type; where none was declared, what the first bytes say."""
     if record.content_type != UNKNOWN_TYPE or record.size == 0:
         return record.content_type
-    head = b"".join(core.blobs.get(record.parts[0].key, offset=0, length=SNIFFED_BYTES))
+    head = b"".join(content.read(core, record.parts[0], offset=0, length=SNIFFED_BYTES))
     try:
         return puremagic.from_string(head, mime=True) or UNKNOWN_TYPE
     except Exception:  # noqa: BLE001 - it parses what strangers send, and fails in many ways

@@ -14,6 +14,9 @@ from enum import StrEnum
 from files_service.actions.base import change
 from files_service.actions.finish import discard
 from files_service.actions.remove import bury
+from files_service.chunks import content
+from files_service.chunks.content import open_upload
+from files_service.chunks.sweeping import settle
 from files_service.core import Core
 from files_service.domain.lifecycle import AllPartsReceived, advance, is_lapsed, reclaim
 from files_service.domain.uploads import mismatch, receive_part
@@ -156,14 +159,23 @@ class Reconciliation:
                 change(self._core, record.file_id, lambda current: _received(current, found, now=self._core.clock()))
             self.report.finished.append(record.file_id)
         complete = len(found) == len(record.missing_parts)
-        if not complete and record.upload_expires_at is not None and record.upload_expires_at <= self._now:
+        if not complete and self._is_over(record):
             self._expire(record.file_id, lambda current: current.status is FileStatus.PENDING)
+
+    def _is_over(self, record: FileRecord) -> bool:
+        """Whether no bytes can come any more: neither by an address that was handed out nor in chunks."""
+        if record.upload_expires_at is None or record.upload_expires_at > self._now:
+            return False
+        uploads = [open_upload(self._core, part) for part in record.missing_parts]
+        return all(upload is None or upload.expires_at <= self._now for upload in uploads)
 
     def _stored(self, record: FileRecord, part: Part) -> BlobInfo | None:
         """What is stored of a part, if it is what was declared; other bytes stand in the way of the right ones."""
         self._require_bucket(part)
+        if not self._dry_run:
+            settle(self._core, part)
         try:
-            info = self._core.blobs.head(part.key)
+            info = content.head(self._core, part)
         except BlobNotFound:
             return None
         fault = mismatch(part, info)
@@ -219,7 +231,7 @@ class Reconciliation:
             self._require_bucket(part)
         if not self._dry_run:
             for part in tombstone.parts:
-                self._core.blobs.delete(part.key)
+                content.delete(self._core, part)
             self._core.metadata.mark_clean(tombstone.file_id)
         self.report.cleaned.append(tombstone.file_id)
 

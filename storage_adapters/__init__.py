@@ -1,5 +1,6 @@
 """The stores: where metadata and bytes are kept, behind two ports. Imports nothing of ours."""
 
+from storage_adapters.buckets import SupportsListing, SupportsNotifications, SupportsResumableUpload
 from storage_adapters.codec import (
     DIGEST_BUCKETS,
     digest_bucket,
@@ -153,11 +154,14 @@ __all__ = [
     "SupportsDigest",
     "SupportsFreeSpace",
     "SupportsLeases",
+    "SupportsListing",
     "SupportsLocalFiles",
+    "SupportsNotifications",
     "SupportsMigrations",
     "SupportsPublicUrls",
     "SupportsRebuilding",
     "SupportsReplication",
+    "SupportsResumableUpload",
     "SupportsSignedUrls",
     "SupportsUploads",
     "SupportsWholeWrites",

@@ -6,12 +6,16 @@ StorageError
 ├── RevisionConflict          somebody saved first, or the file exists or was deleted
 ├── NameTaken                 the owner's alias or request id belongs to another file: carries its id
 ├── CheckpointConflict        another consumer moved the checkpoint
+├── UploadNotFound            no such upload
+├── UploadConflict            the upload is not as the caller took it to be
+├── ChunkGone                 the stored copy of a chunk was cleared away before it was named
 ├── BlobNotFound              no such blob
 ├── BlobExists                blobs are written once: carries what is there
 ├── InvalidKey                not a key that this store would ever make
 ├── InvalidSignature          altered, expired, or signed for something else
 ├── ChecksumMismatch          the bytes are not the ones that were announced
 └── StorageUnavailable        the store cannot be reached or cannot write now; trying again later may work
+    └── SchemaMismatch        its data have another schema than this version knows: says which command to run
 """
 
 from __future__ import annotations
@@ -56,6 +60,18 @@ class CheckpointConflict(StorageError):
     """The checkpoint is not where its consumer left it; another process consumes the same feed."""
 
 
+class UploadNotFound(StorageError):
+    """No upload has this id, or it is being deleted."""
+
+
+class UploadConflict(StorageError):
+    """The upload is sealed, or of another size, or bytes are missing, or other bytes stand at the place."""
+
+
+class ChunkGone(StorageError):
+    """The stored copy was cleared away before it was named: reserve a place again, and store the bytes there."""
+
+
 class BlobNotFound(StorageError):
     """No blob has this key."""
 
@@ -88,3 +104,21 @@ class ChecksumMismatch(StorageError):
 
 class StorageUnavailable(StorageError):
     """The store did not answer, or refused to write; whether the write took effect is unknown."""
+
+
+class SchemaMismatch(StorageUnavailable):
+    """The data have another schema than this version knows; nothing was read or written."""
+
+    def __init__(self, store: str, *, found: str, known: str) -> None:
+        if found.isdigit() and known.isdigit() and int(found) > int(known):
+            what = f"the data have schema {found} and this version knows {known}: they are of a newer version"
+            todo = "install that one, or go back with its `files migrate down`"
+        elif not found:
+            what = "the data bear no mark of a schema"
+            todo = "run `files migrate up`"
+        else:
+            what = f"the data have schema {found} and this version knows {known}"
+            todo = "run `files migrate up`"
+        super().__init__(f"{store}: {what}; {todo}, and see `files migrate status`")
+        self.found = found
+        self.known = known

@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage_adapters.buckets import SupportsListing, SupportsNotifications, SupportsResumableUpload
 from storage_adapters.errors import RecordNotFound
 from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import BlobInfo, Change, FileRecord, Grant, SignedUrl, Tombstone, Usage
+from storage_adapters.uploads import SupportsUploads
 
 
 class MetadataStore(ABC):
@@ -247,8 +249,11 @@ class BlobStore(ABC):
         """Yield the bytes in pieces of at most 1 MiB; a range past the end is cut. Raises BlobNotFound, InvalidKey."""
 
     @abstractmethod
-    def delete(self, key: str) -> None:
-        """Remove the blob, durably. Does nothing when there is none. Raises InvalidKey."""
+    def delete(self, key: str, *, generation: str | None = None) -> None:
+        """Remove the blob, durably. Does nothing when there is none. Raises InvalidKey.
+
+        With ``generation`` only that very blob is removed: another that has taken its place meanwhile stays.
+        """
 
     @abstractmethod
     def ping(self) -> None:
@@ -277,6 +282,11 @@ class BlobStore(ABC):
             return writer.commit(declared=wanted)
         finally:
             writer.abort()
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Remove these blobs, durably; after an error any of them may be left. Raises InvalidKey."""
+        for key in keys:
+            self.delete(key)
 
 
 class SupportsSignedUrls(ABC):
@@ -338,8 +348,39 @@ class SupportsLocalFiles(ABC):
         """Return the file that holds the blob's bytes; for reading only. Raises BlobNotFound, InvalidKey."""
 
 
-METADATA_CAPABILITIES = (SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication)
-BLOB_CAPABILITIES = (SupportsSignedUrls, SupportsPublicUrls, SupportsCopy, SupportsLocalFiles)
+class SupportsWholeWrites(ABC):
+    """Writes a blob that is in memory already, and whose hash is known, in one go."""
+
+    @abstractmethod
+    def write_whole(
+        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str, content_type: str, now: int
+    ) -> None:
+        """Put the bytes on stable storage under the key; ``sha256`` is theirs, which is taken for granted.
+
+        Raises InvalidKey; raises BlobExists, and leaves what is there, when the key is taken.
+        """
+
+
+class SupportsFreeSpace(ABC):
+    """Knows how much room is left."""
+
+    @abstractmethod
+    def free_bytes(self) -> int:
+        """Return how many bytes the store can still take."""
+
+
+METADATA_CAPABILITIES = (SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication, SupportsUploads)
+BLOB_CAPABILITIES = (
+    SupportsSignedUrls,
+    SupportsPublicUrls,
+    SupportsCopy,
+    SupportsLocalFiles,
+    SupportsWholeWrites,
+    SupportsFreeSpace,
+    SupportsResumableUpload,
+    SupportsListing,
+    SupportsNotifications,
+)
 
 
 def capabilities(store: object) -> list[str]:

@@ -29,6 +29,7 @@ from files_service.actions.parameters import (
     require_allowed_changes,
     require_fitting_meta,
 )
+from files_service.chunks import content
 from files_service.core import Core
 from files_service.domain.editing import edit
 from files_service.domain.uploads import part_key, receive_part
@@ -53,11 +54,11 @@ def clone(params: Params, core: Core) -> JSON:
     require_acts_for(params["owner"], params["actor"])
     require_finished(source)
     require_allowed_changes(params["changes"], "changes", core)
-    blobs = require(core.blobs, SupportsCopy)
+    require(core.blobs, SupportsCopy)
     record = save_once(_draft(source, params, core), core)
     for original, part in zip(source.parts, record.parts, strict=True):
         if part.received_at is None:
-            info = _copy(blobs, original, part, core)
+            info = _copy(original, part, record.owner, core)
             record = change(core, record.file_id, partial(receive_part, part=part, info=info, now=core.clock()))
     return to_wire(record)
 
@@ -93,8 +94,8 @@ def _request_id(params: Params) -> str:
     return f"clone:{hashlib.sha256(said.encode()).hexdigest()}"
 
 
-def _copy(blobs: SupportsCopy, original: Part, part: Part, core: Core) -> BlobInfo:
+def _copy(original: Part, part: Part, owner: str, core: Core) -> BlobInfo:
     try:
-        return blobs.copy(original.key, part.key, now=core.clock())
+        return content.copy(core, original, part, owner=owner)
     except BlobExists as error:
         return error.info

@@ -18,6 +18,7 @@ from files_service.actions.base import (
 from files_service.actions.parameters import MAX_INTEGER, checksum_field, flag
 from files_service.actions.process import run_processing
 from files_service.actions.text import line
+from files_service.chunks import content
 from files_service.core import Core
 from files_service.domain.lifecycle import ProcessingSkipped, advance
 from files_service.domain.uploads import find_part, mismatch, names_in_key, receive_part
@@ -66,7 +67,7 @@ def finish(params: Params, core: Core) -> JSON:
     if params["skip_processing"] and params["actor"] is not None:
         raise Forbidden("only the system may vouch for bytes: leave skip_processing out", {"field": "skip_processing"})
     record, part = _addressed_part(params, core)
-    info = core.blobs.head(part.key)
+    info = content.head(core, part)
     _verify(part, info, params, core)
     received = Receive(part, info, core)
     record = change(core, record.file_id, received)
@@ -133,11 +134,11 @@ def _verify(part: Part, info: BlobInfo, params: Params, core: Core) -> None:
 def discard(part: Part, info: BlobInfo, core: Core) -> None:
     """Delete the very blob that was looked at: whoever found the fault first may have made room for the right one."""
     try:
-        current = core.blobs.head(part.key)
+        current = content.head(core, part)
     except BlobNotFound:
         return
     if current.generation == info.generation:
-        core.blobs.delete(part.key)
+        content.delete(core, part)
 
 
 def _details(field: str, declared: object, actual: object) -> JSON:

@@ -79,7 +79,7 @@ class UploadParams(ParamsSchema):
 def upload(params: Params, core: Core) -> JSON:
     """Declare a file and get an address for the bytes of each part."""
     require_acts_for(params["owner"], params["actor"])
-    _check_limits(params, core)
+    check_limits(params, core)
     blobs = require(core.blobs, SupportsSignedUrls)
     now = core.clock()
     record = save_once(pending_record(params, core, now), core)
@@ -116,7 +116,8 @@ def pending_record(params: Params, core: Core, now: int) -> FileRecord:
     )
 
 
-def _check_limits(params: Params, core: Core) -> None:
+def check_limits(params: Params, core: Core) -> None:
+    """Raise TooLarge or UnsupportedType when the declared parts are not taken here."""
     settings = core.settings
     for index, part in enumerate(params["parts"]):
         if part["size"] > settings.max_part_bytes:

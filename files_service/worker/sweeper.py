@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 from files_service.actions import METHODS
+from files_service.chunks import content
 from files_service.core import Core
 from files_service.worker.right import Right
 from storage_adapters import JSON, RecordDeleted, RecordNotFound, StorageError
@@ -74,7 +75,7 @@ class Sweeper:
         try:
             for part in tombstone.parts:
                 if part.bucket == self._core.blobs.bucket:
-                    self._core.blobs.delete(part.key)
+                    content.delete(self._core, part)
             if tombstone.parts and tombstone.clean_after <= self._core.clock():
                 self._core.metadata.mark_clean(file_id)
         except StorageError as error:

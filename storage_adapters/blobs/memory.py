@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.keys import check_key
 from storage_adapters.blobs.signing import MINIMAL_KEY_BYTES, UrlSigner
+from storage_adapters.buckets import SupportsListing
 from storage_adapters.errors import BlobExists, BlobNotFound
 from storage_adapters.interfaces import (
     BlobStore,
@@ -22,6 +23,7 @@ from storage_adapters.interfaces import (
     SupportsCopy,
     SupportsPublicUrls,
     SupportsSignedUrls,
+    SupportsWholeWrites,
     VerifiesSignedUrls,
 )
 from storage_adapters.records import BlobInfo, Grant, SignedUrl
@@ -30,7 +32,15 @@ from storage_adapters.registry import BlobOptions, UnknownStore
 PIECE = 1024 * 1024
 
 
-class MemoryBlobStore(BlobStore, SupportsSignedUrls, VerifiesSignedUrls, SupportsPublicUrls, SupportsCopy):
+class MemoryBlobStore(
+    BlobStore,
+    SupportsSignedUrls,
+    VerifiesSignedUrls,
+    SupportsPublicUrls,
+    SupportsCopy,
+    SupportsWholeWrites,
+    SupportsListing,
+):
     """Keeps blobs in a dictionary."""
 
     def __init__(self, *, bucket: str = "memory", signing_key: bytes = b"", public_url: str = "") -> None:
@@ -73,11 +83,18 @@ class MemoryBlobStore(BlobStore, SupportsSignedUrls, VerifiesSignedUrls, Support
         end = len(content) if length is None else min(offset + length, len(content))
         return (content[place : min(place + PIECE, end)] for place in range(offset, end, PIECE))
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, *, generation: str | None = None) -> None:
         """See ``BlobStore``."""
         check_key(key)
         with self._lock:
-            self._blobs.pop(key, None)
+            if generation is None or (key in self._blobs and self._blobs[key][0].generation == generation):
+                self._blobs.pop(key, None)
+
+    def scan(self, *, prefix: str = "", after: str = "", limit: int) -> list[BlobInfo]:
+        """See ``SupportsListing``."""
+        with self._lock:
+            keys = sorted(key for key in self._blobs if key.startswith(prefix) and key > after)
+            return [self._blobs[key][0] for key in keys[:limit]]
 
     def ping(self) -> None:
         """See ``BlobStore``."""
@@ -92,6 +109,21 @@ class MemoryBlobStore(BlobStore, SupportsSignedUrls, VerifiesSignedUrls, Support
         copied = replace(info, bucket=self._bucket, key=target, created_at=now, generation=secrets.token_hex(8))
         self.keep(copied, content)
         return copied
+
+    def write_whole(
+        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str, content_type: str, now: int
+    ) -> None:
+        """See ``SupportsWholeWrites``."""
+        info = BlobInfo(
+            bucket=self._bucket,
+            key=check_key(key),
+            size=len(data),
+            content_type=content_type,
+            created_at=now,
+            generation=secrets.token_hex(8),
+            sha256=sha256,
+        )
+        self.keep(info, bytes(data))
 
     def sign(
         self,

@@ -28,6 +28,7 @@ from storage_adapters.interfaces import (
     SupportsLeases,
     SupportsReplication,
 )
+from storage_adapters.metadata.memory_uploads import MemoryUploads
 from storage_adapters.query import (
     ListQuery,
     Page,
@@ -44,10 +45,13 @@ from storage_adapters.records import Change, FileRecord, Lease, Tally, Tombstone
 from storage_adapters.registry import UnknownStore
 
 
-class MemoryMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication):
+class MemoryMetadataStore(
+    MemoryUploads, MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication
+):
     """A dict of records behind one lock; nothing survives the process."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._lock = RLock()
         self._records: dict[str, FileRecord] = {}
         self._tombstones: dict[str, Tombstone] = {}

@@ -12,10 +12,11 @@ from tests.contract.leases import LeasesContract
 from tests.contract.metadata import MetadataStoreContract
 from tests.contract.metadata_scenes import add, make_record, walk
 from tests.contract.replication import ReplicationContract
+from tests.contract.uploads import UploadsContract
 
 
 class TestMemoryMetadataStore(
-    MetadataStoreContract, ChangesContract, DigestContract, LeasesContract, ReplicationContract
+    MetadataStoreContract, ChangesContract, DigestContract, LeasesContract, ReplicationContract, UploadsContract
 ):
     @pytest.fixture
     def store(self) -> MemoryMetadataStore:

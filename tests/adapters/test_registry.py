@@ -23,6 +23,7 @@ from storage_adapters import (
     SupportsPublicUrls,
     SupportsReplication,
     SupportsSignedUrls,
+    SupportsUploads,
     UnknownStore,
     VerifiesSignedUrls,
     capabilities,
@@ -30,7 +31,7 @@ from storage_adapters import (
     open_metadata_store,
 )
 from storage_adapters.interfaces import BLOB_CAPABILITIES, METADATA_CAPABILITIES
-from tests.contract import blobs, changes, digest, leases, metadata, replication
+from tests.contract import blobs, changes, digest, leases, metadata, replication, uploads
 
 CONTRACTS: dict[type, type] = {
     MetadataStore: metadata.MetadataStoreContract,
@@ -38,6 +39,7 @@ CONTRACTS: dict[type, type] = {
     SupportsDigest: digest.DigestContract,
     SupportsLeases: leases.LeasesContract,
     SupportsReplication: replication.ReplicationContract,
+    SupportsUploads: uploads.UploadsContract,
     BlobStore: blobs.BlobStoreContract,
     SupportsCopy: blobs.CopyContract,
     SupportsLocalFiles: blobs.LocalFilesContract,
@@ -86,7 +88,7 @@ def test_every_adapter_names_what_it_can_do(location: str) -> None:
 
 
 def test_capabilities_are_named_in_words() -> None:
-    assert capabilities(open_metadata_store("memory://")) == ["changes", "digest", "leases", "replication"]
+    assert capabilities(open_metadata_store("memory://")) == ["changes", "digest", "leases", "replication", "uploads"]
 
 
 def test_a_store_is_opened_by_the_scheme_of_its_url(tmp_path: Path) -> None:

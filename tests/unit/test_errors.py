@@ -32,11 +32,15 @@ RAISED: dict[type[storage.StorageError], tuple[storage.StorageError, type[FilesE
     storage.RevisionConflict: (storage.RevisionConflict("F"), errors.Conflict),
     storage.NameTaken: (storage.NameTaken("alias", "a", "F"), errors.AliasTaken),
     storage.CheckpointConflict: (storage.CheckpointConflict("relay"), errors.Conflict),
+    storage.UploadNotFound: (storage.UploadNotFound("U"), errors.NotFound),
+    storage.UploadConflict: (storage.UploadConflict("sealed"), errors.Conflict),
+    storage.ChunkGone: (storage.ChunkGone("aa"), errors.Conflict),
     storage.BlobNotFound: (storage.BlobNotFound("k"), errors.NotFound),
     storage.BlobExists: (storage.BlobExists(BLOB), errors.Conflict),
     storage.InvalidKey: (storage.InvalidKey("../x"), errors.BadRequest),
     storage.InvalidSignature: (storage.InvalidSignature("expired"), errors.Forbidden),
     storage.ChecksumMismatch: (storage.ChecksumMismatch("md5", "a", "b"), errors.PartMismatch),
+    storage.SchemaMismatch: (storage.SchemaMismatch("redis", found="2", known="1"), errors.StorageUnavailable),
     storage.StorageUnavailable: (storage.StorageUnavailable("locked"), errors.StorageUnavailable),
 }
 

@@ -26,18 +26,22 @@ import orjson
 from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.keys import check_key
 from storage_adapters.blobs.local import disk
+from storage_adapters.blobs.local.listing import walk
 from storage_adapters.blobs.local.workspace import Workspace
 from storage_adapters.blobs.local.writer import CONTENT, INFO, LocalBlobWriter
 from storage_adapters.blobs.signing import UrlSigner
+from storage_adapters.buckets import SupportsListing
 from storage_adapters.codec import blob_info_from_document, blob_info_to_document
 from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable
 from storage_adapters.interfaces import (
     BlobStore,
     BlobWriter,
     SupportsCopy,
+    SupportsFreeSpace,
     SupportsLocalFiles,
     SupportsPublicUrls,
     SupportsSignedUrls,
+    SupportsWholeWrites,
     VerifiesSignedUrls,
 )
 from storage_adapters.records import BlobInfo, Grant, SignedUrl
@@ -49,7 +53,15 @@ _ATTEMPTS = 100
 
 
 class LocalBlobStore(
-    BlobStore, SupportsSignedUrls, VerifiesSignedUrls, SupportsPublicUrls, SupportsCopy, SupportsLocalFiles
+    BlobStore,
+    SupportsSignedUrls,
+    VerifiesSignedUrls,
+    SupportsPublicUrls,
+    SupportsCopy,
+    SupportsLocalFiles,
+    SupportsWholeWrites,
+    SupportsFreeSpace,
+    SupportsListing,
 ):
     """Keeps blobs under one folder, which several threads and processes may use at once."""
 
@@ -113,12 +125,16 @@ class LocalBlobStore(
         next(pieces)
         return pieces
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, *, generation: str | None = None) -> None:
         """See ``BlobStore``."""
         folder = self._folder(key)
         rubbish = self._workspace.fresh_path()
         with disk.os_errors_as_unavailable():
-            with suppress(FileNotFoundError):
+            # A blob makes room for another only by a deletion: while deleters wait for each other, what was looked at
+            # is what is removed.
+            with disk.locked(self._blobs), suppress(FileNotFoundError, BlobNotFound):
+                if generation not in (None, self.head(key).generation if generation else None):
+                    return
                 folder.rename(rubbish)
             # Also when nothing was there: who removed it may have died before it was on stable storage.
             disk.sync_chain(folder.parent, self._blobs)
@@ -162,6 +178,18 @@ class LocalBlobStore(
                 disk.remove_tree(folder)
         return info
 
+    def scan(self, *, prefix: str = "", after: str = "", limit: int) -> list[BlobInfo]:
+        """See ``SupportsListing``."""
+        found: list[BlobInfo] = []
+        with disk.os_errors_as_unavailable():
+            for key in walk(self._blobs, prefix, after):
+                # One that is deleted meanwhile is not there.
+                with suppress(BlobNotFound):
+                    found.append(self.head(key))
+                if len(found) >= limit:
+                    break
+        return found
+
     def local_path(self, key: str) -> Path:
         """See ``SupportsLocalFiles``."""
         path = self._folder(key) / CONTENT
@@ -169,6 +197,38 @@ class LocalBlobStore(
             if not path.is_file():
                 raise BlobNotFound(f"no blob {key}")
         return path
+
+    def write_whole(
+        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str, content_type: str, now: int
+    ) -> None:
+        """See ``SupportsWholeWrites``."""
+        self._require_free(key)
+        info = BlobInfo(
+            bucket=self._bucket,
+            key=key,
+            size=len(data),
+            content_type=content_type,
+            created_at=now,
+            generation=secrets.token_hex(8),
+            sha256=sha256,
+        )
+        folder = self._workspace.fresh_path()
+        with disk.os_errors_as_unavailable():
+            try:
+                folder.mkdir(mode=disk.FOLDER_MODE)
+                disk.write_file(folder / CONTENT, data)
+                disk.write_file(folder / INFO, blob_info_to_document(info))
+                disk.sync_folder(folder)
+                self._publish(folder, info)
+            except BaseException:
+                disk.remove_tree(folder)
+                raise
+
+    def free_bytes(self) -> int:
+        """See ``SupportsFreeSpace``."""
+        with disk.os_errors_as_unavailable():
+            found = os.statvfs(self._blobs)
+        return found.f_bavail * found.f_frsize
 
     def sign(
         self,

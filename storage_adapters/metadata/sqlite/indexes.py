@@ -20,7 +20,7 @@ NAME_KINDS = ("request_id", "alias")
 
 _SCOPE_LETTERS = {"all": "a", "owner": "o", "owner-tag": "t", "public": "p", "public-tag": "q", "status": "s"}
 
-_ListingRow = tuple[str, int, bool, int | str, str]
+ListingRow = tuple[str, int, bool, int | str, str]
 _UsageKey = tuple[str, str, str]
 
 
@@ -38,7 +38,7 @@ def move_names(
     With ``take_over`` a name is taken from the file that has it: a copy, see ``SupportsReplication``. That file's claim
     then waits under a kind of its own, ``alias~<file_id>``, until the name is free or its record gives it up.
     """
-    before, after = _names(old), _names(new)
+    before, after = names_of(old), names_of(new)
     for owner, kind, name in before - after:
         assert old is not None
         freed = connection.execute(
@@ -84,7 +84,7 @@ def _hand_on(connection: sqlite3.Connection, owner: str, kind: str, name: str) -
 
 def move_listing(connection: sqlite3.Connection, old: FileRecord | None, new: FileRecord | None) -> None:
     """Take the record from its old places in the sorted scopes to its new ones."""
-    before, after = _listing_rows(old), _listing_rows(new)
+    before, after = listing_rows(old), listing_rows(new)
     connection.executemany(
         "DELETE FROM listing WHERE scope = ? AND field = ? AND missing = ? AND value = ? AND file_id = ?",
         before - after,
@@ -128,13 +128,15 @@ def move_digest(connection: sqlite3.Connection, old: FileRecord | None, new: Fil
         )
 
 
-def _names(record: FileRecord | None) -> set[tuple[str, str, str]]:
+def names_of(record: FileRecord | None) -> set[tuple[str, str, str]]:
+    """The names that a record bears: owner, kind, name."""
     if record is None:
         return set()
     return {(record.owner, kind, name) for kind in NAME_KINDS if (name := getattr(record, kind)) is not None}
 
 
-def _listing_rows(record: FileRecord | None) -> set[_ListingRow]:
+def listing_rows(record: FileRecord | None) -> set[ListingRow]:
+    """All places of a record in the sorted scopes."""
     if record is None:
         return set()
     places: list[tuple[int, bool, int | str]] = []

@@ -4,14 +4,21 @@
    ``value`` holds integers or folded text, never both under one field; text compares by its UTF-8 bytes. A missing
    value is ``missing`` = 1 with value 0, so that it stands behind the others.
 2. The numbers of sort fields are stored: they are never changed or used again.
-3. A change of tables is a new ``VERSION`` with the statements that lead to it from the one before.
+3. ``uploads`` are the states of uploads, ``upload_chunks`` their manifests, ``upload_ranges`` what has arrived with
+   neighbours merged. ``chunks`` are the stored copies: ``named`` counts the rows of ``upload_chunks`` of the owner's
+   uploads that name them. A condemned one is no more in ``chunks``.
+4. A change of tables is a new ``VERSION``, with the statements that lead to it from the one before and back, and a
+   step of ``migrations`` that has them carried out. Only an empty file is given its tables when it is opened.
+5. ``journal`` belongs to no version: a migration makes it when it first writes into it.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 
-from storage_adapters.errors import StorageUnavailable
+from storage_adapters.errors import SchemaMismatch, StorageUnavailable
 
 FIELD_NUMBERS = {"created_at": 1, "uploaded_at": 2, "processed_at": 3, "expires_at": 4, "name": 5, "size": 6}
 
@@ -88,33 +95,135 @@ CREATE TABLE tombstones (
 CREATE INDEX unclean ON tombstones (file_id, clean_after) WHERE unclean;
 """
 
-STEPS = (_VERSION_1,)
+_VERSION_2 = """
+CREATE TABLE uploads (
+    upload_id TEXT NOT NULL PRIMARY KEY,
+    owner TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    size INTEGER,
+    chunk_size INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    received INTEGER NOT NULL DEFAULT 0,
+    chunks INTEGER NOT NULL DEFAULT 0,
+    sealed_at INTEGER,
+    sha256 TEXT,
+    md5 TEXT,
+    details BLOB NOT NULL
+) STRICT;
+CREATE INDEX uploads_by_owner ON uploads (owner) WHERE status = 'open';
+CREATE INDEX uploads_by_expiry ON uploads (expires_at) WHERE status = 'open';
+CREATE INDEX uploads_deleting ON uploads (upload_id) WHERE status = 'deleting';
+
+CREATE TABLE upload_chunks (
+    upload_id TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    object_id TEXT NOT NULL,
+    token TEXT NOT NULL,
+    PRIMARY KEY (upload_id, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE upload_ranges (
+    upload_id TEXT NOT NULL,
+    u_start INTEGER NOT NULL,
+    u_end INTEGER NOT NULL,
+    PRIMARY KEY (upload_id, u_start)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE chunks (
+    owner TEXT NOT NULL,
+    object_id TEXT NOT NULL,
+    token TEXT NOT NULL,
+    named INTEGER NOT NULL DEFAULT 0,
+    stored INTEGER NOT NULL DEFAULT 0,
+    unused_since INTEGER NOT NULL,
+    PRIMARY KEY (owner, object_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX chunks_unused ON chunks (unused_since) WHERE named = 0;
+
+CREATE TABLE condemned_chunks (
+    token TEXT NOT NULL PRIMARY KEY,
+    owner TEXT NOT NULL,
+    object_id TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+STEPS = (_VERSION_1, _VERSION_2)
 VERSION = len(STEPS)
+
+# What takes a version back to the one before. Nothing lies before the first.
+UNDO = {
+    2: """
+DROP TABLE uploads;
+DROP TABLE upload_chunks;
+DROP TABLE upload_ranges;
+DROP TABLE chunks;
+DROP TABLE condemned_chunks;
+""",
+}
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Bring the database to ``VERSION``; of several processes one does it and the others wait.
+    """Give an empty file its tables; of several processes one does it and the others wait.
 
-    Raises StorageUnavailable when the file was written by a newer version or by another program.
+    Raises SchemaMismatch when the data have another schema, StorageUnavailable when another program made the file.
     """
-    if _version(connection) == VERSION:
+    if found_version(connection) == VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
-    found = _version(connection)
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if found > VERSION:
-        raise StorageUnavailable(
-            f"the database has schema {found} and this version knows {VERSION}: it was written by a newer version"
-        )
-    if found == 0 and tables:
+    found, tables = found_version(connection), found_tables(connection)
+    if found == 0 and tables and "files" not in tables:
         raise StorageUnavailable("the database holds tables of another program")
-    for step in STEPS[found:]:
-        for statement in filter(None, map(str.strip, step.split(";"))):
-            connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {VERSION}")
+    if found == 0 and not tables:
+        change(connection, VERSION)
+    elif found != VERSION:
+        raise SchemaMismatch("sqlite", found=str(found or ""), known=str(VERSION))
     connection.execute("COMMIT")
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def change(connection: sqlite3.Connection, version: int) -> None:
+    """Bring the database to a version, 0 for no mark, in the transaction under way."""
+    found = found_version(connection)
+    if not 0 <= version <= VERSION or found > VERSION:
+        raise SchemaMismatch("sqlite", found=str(max(found, version)), known=str(VERSION))
+    if found == 0 and "files" not in found_tables(connection):
+        _run(connection, STEPS[:version])
+    elif found > 0 and version > 0:
+        _run(connection, STEPS[found:version])
+        _run(connection, [UNDO[each] for each in range(found, version, -1)])
+    connection.execute(f"PRAGMA user_version = {version}")
+
+
+def faults(connection: sqlite3.Connection) -> list[str]:
+    """What differs from a new database of the version that is there."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
+        _run(model, STEPS[: found_version(connection)])
+        wanted, there = _definitions(model), _definitions(connection)
+    missing = [f"{kind} {name} is missing" for kind, name in sorted(wanted.keys() - there.keys())]
+    return missing + [
+        f"{kind} {name} is not as it should be"
+        for kind, name in sorted(wanted.keys() & there.keys())
+        if wanted[kind, name] != there[kind, name]
+    ]
+
+
+def found_version(connection: sqlite3.Connection) -> int:
+    """The version that the file is marked with, 0 for none."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return version
+
+
+def found_tables(connection: sqlite3.Connection) -> set[str]:
+    """The tables of the file, the journal apart."""
+    return {name for kind, name in _definitions(connection) if kind == "table"} - {"journal"}
+
+
+def _definitions(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    rows = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+    return {(kind, name): " ".join(sql.split()) for kind, name, sql in rows if not name.startswith("sqlite_")}
+
+
+def _run(connection: sqlite3.Connection, steps: Sequence[str]) -> None:
+    for statement in filter(None, (part.strip() for step in steps for part in step.split(";"))):
+        connection.execute(statement)

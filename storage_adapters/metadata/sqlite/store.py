@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Self
 
 from storage_adapters.codec import (
-    DIGEST_BUCKETS,
     digest_bucket,
     record_from_document,
     record_to_document,
@@ -35,23 +34,29 @@ from storage_adapters.interfaces import (
 from storage_adapters.metadata.sqlite import feed
 from storage_adapters.metadata.sqlite.connections import Connections
 from storage_adapters.metadata.sqlite.copies import remove_file, store_copy
-from storage_adapters.metadata.sqlite.indexes import move_digest, move_listing, move_names, move_usage, scope_text
+from storage_adapters.metadata.sqlite.indexes import move_digest, move_listing, move_names, move_usage
 from storage_adapters.metadata.sqlite.listing import find_page
 from storage_adapters.metadata.sqlite.location import path_of
+from storage_adapters.metadata.sqlite.migration import SqliteMigrations, read_digest
 from storage_adapters.metadata.sqlite.schema import prepare
+from storage_adapters.metadata.sqlite.uploads import SqliteUploads
+from storage_adapters.metadata.sqlite.usage import read_usage
 from storage_adapters.query import ListQuery, Page
-from storage_adapters.records import Change, FileRecord, Tally, Tombstone, Usage, is_number_passed
+from storage_adapters.records import Change, FileRecord, Tombstone, Usage, is_number_passed
 
 
-class SqliteMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication):
+class SqliteMetadataStore(
+    SqliteMigrations, SqliteUploads, MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication
+):
     """One transaction per write; indexes, counters, digest and feed are tables beside the documents."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, any_schema: bool = False) -> None:
         _make_folder(path.parent)
         self._connections = Connections(path)
         try:
             with self._connections.reading() as connection:
-                prepare(connection)
+                if not any_schema:
+                    prepare(connection)
         except BaseException:
             self.close()
             raise
@@ -60,6 +65,11 @@ class SqliteMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Suppor
     def from_url(cls, url: str) -> Self:
         """Open the database of a URL, making it when it does not exist."""
         return cls(path_of(url))
+
+    @classmethod
+    def from_url_of_any_schema(cls, url: str) -> Self:
+        """See ``SupportsMigrations``."""
+        return cls(path_of(url), any_schema=True)
 
     def get(self, file_id: str) -> FileRecord:
         """See ``MetadataStore``."""
@@ -120,20 +130,8 @@ class SqliteMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Suppor
 
     def usage(self, owner: str | None) -> Usage:
         """See ``MetadataStore``."""
-        scope = scope_text(("all",) if owner is None else ("owner", owner))
         with self._connections.reading() as connection:
-            rows = connection.execute(
-                "SELECT dimension, key, files, bytes FROM usage WHERE scope = ?", (scope,)
-            ).fetchall()
-        counted: dict[str, dict[str, Tally]] = {"total": {}, "access": {}, "content_type": {}, "status": {}}
-        for dimension, key, files, size in rows:
-            counted[dimension][key] = Tally(files=files, bytes=size)
-        return Usage(
-            total=counted["total"].get("", Tally()),
-            by_access=counted["access"],
-            by_content_type=counted["content_type"],
-            by_status=counted["status"],
-        )
+            return read_usage(connection, owner)
 
     def resolve(self, owner: str, kind: str, names: Sequence[str]) -> list[str | None]:
         """See ``MetadataStore``."""
@@ -204,13 +202,8 @@ class SqliteMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Suppor
 
     def digest(self) -> list[DigestBucket]:
         """See ``SupportsDigest``."""
-        buckets = [DigestBucket()] * DIGEST_BUCKETS
         with self._connections.reading() as connection:
-            for bucket, files, high, low in connection.execute(
-                "SELECT bucket, files, high, low FROM digest"
-            ).fetchall():
-                buckets[bucket] = DigestBucket(files=files, high=high, low=low)
-        return buckets
+            return read_digest(connection)
 
     def bucket_revisions(self, bucket: int) -> dict[str, int]:
         """See ``SupportsDigest``."""

@@ -1,0 +1,1 @@
+"""The chunk store over ``BlobStore`` and the uploads that fill it. Imports no transport."""

@@ -1,0 +1,221 @@
+"""Begins uploads and finds them again, at whichever door: what an owner may begin, what an upload still takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from files_service.actions.base import require
+from files_service.actions.creation import save_once
+from files_service.actions.upload import check_limits, pending_record
+from files_service.actions.upload import upload as upload_action
+from files_service.core import Core
+from files_service.domain.arrival import has_expired, names_in_upload_id, upload_id_of
+from files_service.domain.uploads import find_part
+from files_service.errors import (
+    Gone,
+    InsufficientStorage,
+    NotFound,
+    TooLarge,
+    storage_errors_as_files_errors,
+)
+from storage_adapters import (
+    FileRecord,
+    FileStatus,
+    Part,
+    RecordDeleted,
+    RecordNotFound,
+    SupportsFreeSpace,
+    SupportsUploads,
+    Upload,
+    UploadNotFound,
+)
+
+PARTIAL = "partial"
+DECLARED = "declared"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """What a sender says at the beginning. ``size`` is None when it is not known yet.
+
+    A partial upload becomes no file: others are put together from it. ``details`` is what the door wants to be
+    reminded of.
+    """
+
+    owner: str
+    size: int | None
+    name: str = "file"
+    content_type: str | None = None
+    access: str | None = None
+    tags: tuple[str, ...] = ()
+    md5: str | None = None
+    sha256: str | None = None
+    partial: bool = False
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_params(self) -> dict[str, Any]:
+        """The parameters of files.upload that declare the same file; without a size it is 0 for now."""
+        part = {"size": self.size or 0, "content_type": self.content_type, "md5": self.md5, "sha256": self.sha256}
+        params: dict[str, Any] = {
+            "owner": self.owner,
+            "name": self.name,
+            "parts": [{name: value for name, value in part.items() if value is not None}],
+            "access": self.access,
+            "tags": list(self.tags) or None,
+        }
+        return {name: value for name, value in params.items() if value is not None}
+
+
+def uploads_of(core: Core) -> SupportsUploads:
+    """The store of uploads. Raises NotSupported."""
+    return require(core.metadata, SupportsUploads)
+
+
+def begin(core: Core, beginning: Beginning) -> Upload:
+    """Begin an upload. Raises FilesError when what is said is not right, or there is no room for it."""
+    with storage_errors_as_files_errors():
+        params = upload_action.load(beginning.as_params())
+        check_limits(params, core)
+        require_room(core, beginning.owner, beginning.size or 0)
+        file_id = core.new_id()
+        details: dict[str, Any] = {**beginning.details, DECLARED: beginning.as_params()}
+        details["md5"] = beginning.md5 is not None
+        if beginning.partial:
+            details[PARTIAL] = True
+        elif beginning.size is not None:
+            _declare(core, params, file_id)
+        return uploads_of(core).create_upload(_draft(core, beginning.owner, file_id, "p0", beginning.size, details))
+
+
+def is_partial(upload: Upload) -> bool:
+    """Whether the upload becomes no file of its own."""
+    return bool(upload.details.get(PARTIAL))
+
+
+def declare_size(core: Core, upload: Upload, size: int) -> Upload:
+    """Say how large an upload is that was begun without a size; from then on its file exists."""
+    with storage_errors_as_files_errors():
+        uploads = uploads_of(core)
+        if upload.size is None:
+            params = declared_params(upload, size)
+            check_limits(params, core)
+            require_room(core, upload.owner, max(0, size - upload.received))
+            upload = uploads.set_size(upload.upload_id, size)
+            if not is_partial(upload):
+                names = names_in_upload_id(upload.upload_id)
+                assert names is not None
+                _declare(core, params, names[0])
+        return uploads.set_size(upload.upload_id, size)
+
+
+def declared_params(upload: Upload, size: int) -> dict[str, Any]:
+    """What was declared at the beginning, with the size that is known now."""
+    said = upload.details[DECLARED]
+    return upload_action.load({**said, "parts": [{**said["parts"][0], "size": size}]})
+
+
+def find_upload(core: Core, upload_id: str, actor: str | None) -> Upload:
+    """Find an upload to go on with, or one that is complete; also that of a part which was declared by files.upload.
+
+    Raises NotFound, also for an upload of somebody else, and Gone when it has expired or its file was removed.
+    """
+    names = names_in_upload_id(upload_id)
+    if names is None:
+        raise NotFound("no such upload", {"upload_id": upload_id[:100]})
+    with storage_errors_as_files_errors():
+        uploads = uploads_of(core)
+        record = _record(core, names[0], actor)
+        part = find_part(record, names[1]) if record is not None else None
+        try:
+            upload = uploads.get_upload(upload_id)
+        except UploadNotFound:
+            upload = _of_declared_part(core, record, part, upload_id)
+        if actor not in (None, upload.owner):
+            raise NotFound("no such upload", {"upload_id": upload_id})
+        if has_expired(upload, now=core.clock()):
+            raise Gone("the upload has expired", {"upload_id": upload_id})
+        if record is None and upload.size is not None and not is_partial(upload) and upload.sealed_at is None:
+            # Its maker died between saying the size and declaring the file.
+            _declare(core, declared_params(upload, upload.size), names[0])
+        return upload
+
+
+def require_room(core: Core, owner: str, size: int) -> None:
+    """Raise InsufficientStorage when the owner, or the disk, has no room for so many more bytes."""
+    settings = core.settings
+    uploads = uploads_of(core).open_uploads(owner, limit=settings.owner_uploads)
+    if len(uploads) >= settings.owner_uploads:
+        message = "the owner has too many unfinished uploads"
+        raise InsufficientStorage(message, {"field": "uploads", "limit": settings.owner_uploads})
+    if settings.owner_quota_bytes:
+        # The others are counted with their files.
+        loose = sum(each.size or each.received for each in uploads if each.size is None or is_partial(each))
+        if core.metadata.usage(owner).total.bytes + loose + size > settings.owner_quota_bytes:
+            message = "the owner's quota is used up"
+            raise InsufficientStorage(message, {"field": "quota", "limit": settings.owner_quota_bytes})
+    if isinstance(core.blobs, SupportsFreeSpace) and core.blobs.free_bytes() - size < settings.free_disk_bytes:
+        message = "there is not enough free space"
+        raise InsufficientStorage(message, {"field": "disk", "limit": settings.free_disk_bytes})
+
+
+def require_room_for_more(core: Core, upload: Upload, size: int) -> None:
+    """Raise as ``require_room`` when bytes come for an upload of unknown size, or when the disk has become full."""
+    if isinstance(core.blobs, SupportsFreeSpace) and core.blobs.free_bytes() - size < core.settings.free_disk_bytes:
+        message = "there is not enough free space"
+        raise InsufficientStorage(message, {"field": "disk", "limit": core.settings.free_disk_bytes})
+    if upload.size is not None:
+        return
+    total = upload.received + size
+    if total > min(core.settings.max_part_bytes, core.settings.max_file_bytes):
+        raise TooLarge("the file is too large", {"field": "size", "limit": core.settings.max_file_bytes})
+    quota = core.settings.owner_quota_bytes
+    if quota and core.metadata.usage(upload.owner).total.bytes + total > quota:
+        raise InsufficientStorage("the owner's quota is used up", {"field": "quota", "limit": quota})
+
+
+def _declare(core: Core, params: dict[str, Any], file_id: str) -> FileRecord:
+    """Make the pending file of an upload, or find it when an earlier try has made it."""
+    try:
+        return core.metadata.get(file_id)
+    except RecordNotFound:
+        named = replace(core, new_id=lambda: file_id)
+        return save_once(pending_record(params, named, core.clock()), core)
+
+
+def _record(core: Core, file_id: str, actor: str | None) -> FileRecord | None:
+    try:
+        record = core.metadata.get(file_id)
+    except RecordDeleted as error:
+        if actor not in (None, error.tombstone.owner):
+            raise NotFound("no such upload") from None
+        raise Gone("the file was removed", {"file_id": file_id}) from error
+    except RecordNotFound:
+        return None
+    if actor not in (None, record.owner):
+        raise NotFound("no such upload")
+    return record
+
+
+def _of_declared_part(core: Core, record: FileRecord | None, part: Part | None, upload_id: str) -> Upload:
+    if record is None or part is None:
+        raise NotFound("no such upload", {"upload_id": upload_id})
+    if record.status is not FileStatus.PENDING or part.received_at is not None:
+        raise Gone("the bytes have arrived by another way", {"file_id": record.file_id})
+    require_room_for_more(core, _draft(core, record.owner, "", "", part.size, {}), part.size)
+    details = {"md5": part.md5 is not None}
+    return uploads_of(core).create_upload(_draft(core, record.owner, record.file_id, part.part_id, part.size, details))
+
+
+def _draft(core: Core, owner: str, file_id: str, part_id: str, size: int | None, details: Mapping[str, Any]) -> Upload:
+    now = core.clock()
+    return Upload(
+        upload_id=upload_id_of(file_id, part_id),
+        owner=owner,
+        created_at=now,
+        expires_at=now + core.settings.upload_ttl_seconds * 1000,
+        size=size,
+        chunk_size=core.settings.chunk_bytes,
+        details=details,
+    )
