@@ -24,7 +24,7 @@
    ``<length>:<name>`` and the file id.
 9. ``feed`` is a stream with ids ``0-<sequence>``, which Redis counts up from 1; ``checkpoints`` and ``leases`` are
    hashes; ``unclean`` is a sorted set of the ids of tombstones that still name blobs; ``layout`` is the number of this
-   layout.
+   layout; ``journal`` is a hash of the documents of migrations, which belongs to no layout.
 10. Nothing has a time to live: Redis must not evict.
 """
 
@@ -63,7 +63,8 @@ class Keys:
         self.checkpoints = tag + b"checkpoints"
         self.leases = tag + b"leases"
         self.layout = tag + b"layout"
-        self._tag = tag
+        self.journal = tag + b"journal"
+        self.tag = tag
 
     def record(self, file_id: str) -> bytes:
         """The record or tombstone of a file."""
@@ -73,19 +74,19 @@ class Keys:
         """The order of one field within one scope."""
         kind, *parts = scope
         text = b"".join(b"%d:%b" % (len(part), part) for part in map(str.encode, parts))
-        return b"%bi%d%b%b" % (self._tag, FIELD_NUMBERS[field], _SCOPE_LETTERS[kind], text)
+        return b"%bi%d%b%b" % (self.tag, FIELD_NUMBERS[field], _SCOPE_LETTERS[kind], text)
 
     def bucket(self, number: int) -> bytes:
         """The ids of the files in a parity bucket."""
-        return self._tag + b"b%d" % number
+        return self.tag + b"b%d" % number
 
     def names(self, kind: str, owner: str) -> bytes:
         """An owner's names of one kind."""
-        return self._tag + b"n" + NAME_KINDS[kind] + b":" + owner.encode()
+        return self.tag + b"n" + NAME_KINDS[kind] + b":" + owner.encode()
 
     def usage(self, owner: str | None) -> bytes:
         """The counters of one owner, or of everybody."""
-        return self._tag + b"u" if owner is None else self._tag + b"u:" + owner.encode()
+        return self.tag + b"u" if owner is None else self.tag + b"u:" + owner.encode()
 
 
 def bounds_of(index: bytes) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 
 from redis.exceptions import ChildDeadlockedError, NoScriptError, RedisClusterException, RedisError
 
-from storage_adapters.errors import StorageUnavailable
+from storage_adapters.errors import SchemaMismatch, StorageUnavailable
 from storage_adapters.metadata.redis.keys import LAYOUT
 from storage_adapters.metadata.redis.location import Location
 
@@ -28,6 +28,11 @@ _SCRIPTS = {
     "release": ("allow-oom", ("release",)),
     "page": ("no-writes", ("chunks", "page")),
     "last": ("no-writes", ("last",)),
+    "journal": ("allow-oom", ("journal",)),
+    "index": ("", ("chunks", "index")),
+    "unindex": ("allow-oom", ("unindex",)),
+    "counted": ("no-writes", ("counted",)),
+    "correct": ("allow-oom", ("correct",)),
 }
 
 
@@ -94,8 +99,8 @@ class Server:
                     raise answer
         return answers
 
-    def check(self, layout_key: bytes) -> None:
-        """Refuse a server that is too old, may evict records, or holds another layout; mark an empty one."""
+    def check(self) -> None:
+        """Refuse a server that is too old, or may evict records."""
         information = self.call("INFO")
         version = str(information.get("redis_version", "0"))
         if tuple(int(number) for number in version.split(".")[:2]) < OLDEST_VERSION:
@@ -103,12 +108,15 @@ class Server:
         policy = information.get("maxmemory_policy", "noeviction")
         if policy.startswith("allkeys"):
             raise StorageUnavailable(f"maxmemory-policy {policy} would throw records away: set it to noeviction")
+
+    def check_layout(self, layout_key: bytes, *others: bytes) -> None:
+        """Refuse data of another layout, or without a mark; mark a store that has none of ``others`` as well."""
         found = self.call("GET", layout_key)
-        if found is None:
+        if found is None and not self.call("EXISTS", *others):
             self.call("SET", layout_key, LAYOUT, "NX")
             found = self.call("GET", layout_key)
         if found != LAYOUT:
-            raise StorageUnavailable(f"the data has layout {found!r} and this version knows {LAYOUT!r}")
+            raise SchemaMismatch("redis", found=(found or b"").decode(errors="replace"), known=LAYOUT.decode())
 
     def close(self) -> None:
         """Close the connections that are idle; one in use ends with its call."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
-from storage_adapters.codec import DIGEST_BUCKETS, record_to_document
+from storage_adapters.codec import record_to_document
 from storage_adapters.errors import (
     CheckpointConflict,
     NameTaken,
@@ -42,6 +42,7 @@ from storage_adapters.metadata.redis.documents import (
 from storage_adapters.metadata.redis.keys import Keys
 from storage_adapters.metadata.redis.listing import find_page
 from storage_adapters.metadata.redis.location import Location, location_of
+from storage_adapters.metadata.redis.migration import RedisMigrations, digest_of
 from storage_adapters.metadata.redis.server import Server, foreign_data
 from storage_adapters.metadata.redis.usage import usage_of
 from storage_adapters.metadata.redis.writes import Move, plan_move
@@ -52,14 +53,18 @@ _BATCH = 200
 _RECORD_BATCH = 100
 
 
-class RedisMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication):
+class RedisMetadataStore(
+    RedisMigrations, MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication
+):
     """Records are strings; indexes, names, counters, digest and feed stand beside them under the same hash tag."""
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location, *, any_schema: bool = False) -> None:
         self._keys = Keys(location.prefix)
         self._server = Server(location)
         try:
-            self._server.check(self._keys.layout)
+            self._server.check()
+            if not any_schema:
+                self._server.check_layout(self._keys.layout, self._keys.feed, self._keys.digest)
         except BaseException:
             self.close()
             raise
@@ -68,6 +73,11 @@ class RedisMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
     def from_url(cls, url: str) -> Self:
         """Connect to the server of a URL."""
         return cls(location_of(url))
+
+    @classmethod
+    def from_url_of_any_schema(cls, url: str) -> Self:
+        """See ``SupportsMigrations``."""
+        return cls(location_of(url), any_schema=True)
 
     def get(self, file_id: str) -> FileRecord:
         """See ``MetadataStore``."""
@@ -204,15 +214,7 @@ class RedisMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
 
     def digest(self) -> list[DigestBucket]:
         """See ``SupportsDigest``."""
-        sums = self._server.call("HGETALL", self._keys.digest)
-
-        def value(bucket: int, letter: bytes) -> int:
-            return int(sums.get(b"%d%b" % (bucket, letter), 0))
-
-        return [
-            DigestBucket(files=value(bucket, b"f"), high=value(bucket, b"h"), low=value(bucket, b"l"))
-            for bucket in range(DIGEST_BUCKETS)
-        ]
+        return digest_of(self._server.call("HGETALL", self._keys.digest))
 
     def bucket_revisions(self, bucket: int) -> dict[str, int]:
         """See ``SupportsDigest``."""

@@ -1,0 +1,39 @@
+-- Adds what is missing of a record's places and names, while the record is stored as it was read.
+-- KEYS: record; then the hashes of names; then the indexes. ARGV: stored value, file id, number of names, '1' to write,
+--       the names, the places. Returns how many were missing, or -1 when the stored value is another.
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+    return -1
+end
+local file_id, names, write = ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
+local missing = 0
+for number = 1, names do
+    local key, name = KEYS[1 + number], ARGV[4 + number]
+    if redis.call('HEXISTS', key, name) == 0 then
+        missing = missing + 1
+        if write then
+            redis.call('HSET', key, name, file_id)
+        end
+    end
+end
+for number = 1, #KEYS - 1 - names do
+    local index, member = KEYS[1 + names + number], ARGV[4 + names + number]
+    local bound = bound_of(index, member)
+    local chunk = chunk_key(index, bound)
+    if not redis.call('ZSCORE', chunk, member) then
+        missing = missing + 1
+        if write then
+            if redis.call('ZCARD', chunk) >= CHUNK then
+                local moved = redis.call('ZRANGE', chunk, CHUNK / 2, -1)
+                local upper = chunk_key(index, moved[1])
+                for _, each in ipairs(moved) do
+                    redis.call('ZADD', upper, 0, each)
+                end
+                redis.call('ZREMRANGEBYRANK', chunk, CHUNK / 2, -1)
+                redis.call('ZADD', index .. '/', 0, moved[1])
+                chunk = chunk_key(index, bound_of(index, member))
+            end
+            redis.call('ZADD', chunk, 0, member)
+        end
+    end
+end
+return missing
