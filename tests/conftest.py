@@ -6,7 +6,10 @@ import pytest
 
 from tests.servers.fixtures import (  # noqa: F401 - fixtures
     amqp_uri,
+    couchdb_server_url,
+    couchdb_url,
     own_broker,
+    own_couchdb,
     own_redis,
     redis_server_url,
     redis_url,

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.couchdb import CouchServer, server_url
+from tests.servers.couchdb import throw_away as throw_away_databases
 from tests.servers.processes import ServiceProcess
 from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.redis import RedisServer, throw_away
@@ -68,4 +70,29 @@ def redis_url(redis_server_url: str) -> Iterator[str]:
 def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis for one test, which may kill it; what it acknowledged is on the disk."""
     with RedisServer(tmp_path / "redis") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def couchdb_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a CouchDB without a database: COUCHDB_URL, or a private one that lives as long as the test run."""
+    given = os.environ.get("COUCHDB_URL")
+    if given:
+        yield server_url(given)
+        return
+    with CouchServer(tmp_path_factory.mktemp("couchdb"), on_disk=False) as server:
+        yield server.url
+
+
+@pytest.fixture
+def couchdb_url(couchdb_server_url: str) -> Iterator[str]:
+    """The URL of an empty metadata store on that CouchDB."""
+    with throw_away_databases(couchdb_server_url) as url:
+        yield url
+
+
+@pytest.fixture
+def own_couchdb(tmp_path: Path) -> Iterator[CouchServer]:
+    """A CouchDB for one test, which may kill it; what it acknowledged is on the disk."""
+    with CouchServer(tmp_path / "couchdb") as server:
         yield server

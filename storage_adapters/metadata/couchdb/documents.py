@@ -1,0 +1,240 @@
+"""The document of a file: its record or tombstone, its latest change, and what the views read. No I/O.
+
+1. ``record`` is the record as JSON, but ``meta`` and ``post_action`` are JSON text: a server may make 1 of 1.0.
+2. ``index`` is worked out here, so that a view only has to emit it: see ``designs``.
+3. ``change`` is what the feed must say of the latest write. It stays until the next one: whoever finds that the feed
+   does not say it yet, writes it there.
+4. A deleted file's document has ``tombstone`` in place of the record, and the last record in ``change``.
+5. A document with neither record nor tombstone is a fence: see ``names``. There is no such file.
+6. Where a number is greater than 2^53, all numbers are text and ``wide`` says so.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, fields
+from typing import Any
+
+import orjson
+
+from storage_adapters.codec import digest_bucket, digest_halves, record_from_json, tombstone_from_document
+from storage_adapters.metadata.couchdb.database import new_write_id
+from storage_adapters.metadata.couchdb.keys import (
+    NAME_KINDS,
+    document_id_of,
+    hex_of,
+    name_digest,
+    owner_digest,
+    place_of,
+    scope_digest,
+)
+from storage_adapters.metadata.couchdb.rows import row_of
+from storage_adapters.query import SORT_FIELDS, scopes, sort_value
+from storage_adapters.records import JSON, Change, FileRecord, Tombstone
+
+_RECORD_FIELDS = tuple(field.name for field in fields(FileRecord))
+_TEXT_FIELDS = ("meta", "post_action")
+_SIZE_SHIFT = 26
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What the feed tells of a write beside the record."""
+
+    changed_at: int
+    event: str | None
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What a document of a file holds. ``record`` of a deleted file is its last one, None once that is forgotten."""
+
+    document_id: str
+    rev: str
+    record: FileRecord | None
+    tombstone: Tombstone | None
+    change: Event | None
+
+    @property
+    def revision(self) -> int:
+        """Our revision, 0 for a fence."""
+        some = self.tombstone or self.record
+        return some.revision if some else 0
+
+    @property
+    def living(self) -> FileRecord | None:
+        """The record of a file that is not deleted."""
+        return None if self.tombstone else self.record
+
+
+def file_document(record: FileRecord, *, rev: str | None, change: Event | None) -> JSON:
+    """The document of a file."""
+    document = _document(record.file_id, rev, change)
+    document["record"] = _record_json(record)
+    document["index"] = _index(record)
+    return document
+
+
+def tombstone_document(tombstone: Tombstone, *, rev: str | None, change: Event | None, last: FileRecord | None) -> JSON:
+    """The document of a deleted file."""
+    document = _document(tombstone.file_id, rev, change)
+    document["tombstone"] = tombstone
+    if change is not None and last is not None:
+        document["change"]["record"] = _record_json(last)
+    if tombstone.parts:
+        document["unclean"] = [hex_of(tombstone.file_id), place_of(tombstone.clean_after)[1]]
+    return document
+
+
+def entry_document(stored: Stored) -> JSON:
+    """The entry of the feed for a file's latest change."""
+    assert stored.change is not None
+    assert stored.record is not None
+    return {
+        "changed_at": stored.change.changed_at,
+        "event": stored.change.event,
+        "deleted": stored.change.deleted,
+        "record": _record_json(stored.record),
+    }
+
+
+def parse_entry(document: JSON, sequence: str) -> Change:
+    """Read an entry of the feed, which is consumed."""
+    if document.get("wide"):
+        document = _narrowed(document)
+    record = _record(document["record"])
+    return Change(
+        sequence=sequence,
+        file_id=record.file_id,
+        revision=record.revision,
+        deleted=document["deleted"],
+        event=document["event"],
+        record=record,
+        changed_at=document["changed_at"],
+    )
+
+
+def encode(document: JSON) -> bytes:
+    """The JSON of a document in which every server keeps every number."""
+    try:
+        return orjson.dumps(document, option=orjson.OPT_STRICT_INTEGER)
+    except TypeError:
+        return orjson.dumps(_widened(orjson.loads(orjson.dumps(document))) | {"wide": True})
+
+
+def parse_document(document: JSON) -> Stored:
+    """Read a document, which is consumed."""
+    if document.get("wide"):
+        document = _narrowed(document)
+    change = document.get("change")
+    tombstone = document.get("tombstone")
+    record = document.get("record") or (change or {}).get("record")
+    return Stored(
+        document_id=document["_id"],
+        rev=document["_rev"],
+        record=None if record is None else _record(record),
+        tombstone=None if tombstone is None else tombstone_from_document(orjson.dumps(tombstone)),
+        change=None
+        if change is None
+        else Event(changed_at=change["changed_at"], event=change["event"], deleted=change["deleted"]),
+    )
+
+
+def names_of(record: FileRecord | None) -> dict[str, tuple[str, str]]:
+    """The names that a record bears: kind and name by digest, in the order in which they are claimed."""
+    if record is None:
+        return {}
+    return {
+        name_digest(kind, record.owner, name): (kind, name)
+        for kind in NAME_KINDS
+        if (name := getattr(record, kind)) is not None
+    }
+
+
+def split_size(size: int) -> tuple[int, int]:
+    """A size as two numbers whose sums stay exact."""
+    return size >> _SIZE_SHIFT, size & (2**_SIZE_SHIFT - 1)
+
+
+def joined_size(high: int, low: int) -> int:
+    """The size of sums of both numbers."""
+    return (int(high) << _SIZE_SHIFT) + int(low)
+
+
+def _document(file_id: str, rev: str | None, change: Event | None) -> JSON:
+    document: JSON = {"_id": document_id_of(file_id), "write_id": new_write_id()}
+    if rev is not None:
+        document["_rev"] = rev
+    if change is not None:
+        document["change"] = {"changed_at": change.changed_at, "event": change.event, "deleted": change.deleted}
+    return document
+
+
+def _record_json(record: FileRecord) -> JSON:
+    value: JSON = {name: getattr(record, name) for name in _RECORD_FIELDS}
+    for name in _TEXT_FIELDS:
+        if value[name] is not None:
+            value[name] = orjson.dumps(value[name], option=orjson.OPT_SORT_KEYS).decode()
+    return value
+
+
+def _record(value: JSON) -> FileRecord:
+    for name in _TEXT_FIELDS:
+        if value[name] is not None:
+            value[name] = orjson.loads(value[name])
+    return record_from_json(value)
+
+
+def _index(record: FileRecord) -> JSON:
+    high, low = split_size(record.size)
+    return {
+        "id": hex_of(record.file_id),
+        "scopes": list(dict.fromkeys(map(scope_digest, scopes(record)))),
+        "places": {field: place_of(sort_value(record, field)) for field in SORT_FIELDS},
+        "row": row_of(record),
+        "names": list(names_of(record)),
+        # The later of two that bear one name is the one that a copy was made of last.
+        "named_at": f"{time.time_ns():020}",
+        "usage": [
+            owner_digest(record.owner),
+            record.access,
+            hex_of(record.content_type),
+            record.status,
+            high,
+            low,
+        ],
+        "digest": [digest_bucket(record.file_id), *digest_halves(record), record.revision],
+    }
+
+
+def _widened(value: Any) -> Any:
+    match value:
+        case bool():
+            return value
+        case int():
+            return str(value)
+        case dict():
+            # What the views read has numbers of their own making, which fit.
+            return {name: each if name == "index" else _widened(each) for name, each in value.items()}
+        case list():
+            return [_widened(each) for each in value]
+    return value
+
+
+_NUMBERS = frozenset(
+    {"size", "attempts", "revision", "until", "created_at", "expires_at", "upload_expires_at", "uploaded_at"}
+    | {"processed_at", "received_at", "deleted_at", "clean_after", "changed_at"}
+)
+
+
+def _narrowed(value: Any) -> Any:
+    match value:
+        case dict():
+            return {
+                name: int(each) if name in _NUMBERS and isinstance(each, str) else _narrowed(each)
+                for name, each in value.items()
+            }
+        case list():
+            return [_narrowed(each) for each in value]
+    return value

@@ -1,0 +1,76 @@
+"""What a list's row tells of a file: every field that a query may ask for, as JSON text. No I/O.
+
+Text, so that no server touches its numbers. Fields at their usual value stand as null, and not at all at the end. A
+description or website that is long stands as 0: who needs it reads the document.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from storage_adapters.query import ListQuery, field_value
+from storage_adapters.records import Access, FileRecord, FileStatus, Part
+
+LONGEST_TEXT = 200
+_LONG_FIELDS = ("description", "website")
+_FIELDS = (
+    "owner",
+    "name",
+    "created_at",
+    "size",
+    "content_type",
+    "status",
+    "access",
+    "parts",
+    "uploaded_at",
+    "processed_at",
+    "tags",
+    "alias",
+    "expires_at",
+    "description",
+    "website",
+    "temporary",
+    "immutable",
+    "parent_id",
+)
+_LONG_PLACES = [_FIELDS.index(name) for name in _LONG_FIELDS]
+_USUAL: dict[str, Any] = {"tags": (), "temporary": False, "immutable": False}
+_PART = Part(part_id="", type="", content_type="", size=0, bucket="", key="")
+
+
+def row_of(record: FileRecord) -> str:
+    """Write a row."""
+    values: list[Any] = [
+        None if (value := field_value(record, name)) == _USUAL.get(name) else value for name in _FIELDS
+    ]
+    for place in _LONG_PLACES:
+        if values[place] is not None and len(values[place]) > LONGEST_TEXT:
+            values[place] = 0
+    while values[-1] is None:
+        values.pop()
+    return orjson.dumps(values).decode()
+
+
+def parse_row(file_id: str, text: str) -> FileRecord:
+    """Read a row: a record that answers queries as the whole one does, but for texts that were too long."""
+    known: dict[str, Any] = {
+        name: value for name, value in zip(_FIELDS, orjson.loads(text), strict=False) if value is not None
+    }
+    known["meta"] = {name: value for name in _LONG_FIELDS if (value := known.pop(name, None)) is not None}
+    known["parts"] = (_PART,) * known["parts"]
+    known["status"] = FileStatus(known["status"])
+    known["access"] = Access(known["access"])
+    known["tags"] = tuple(known.get("tags", ()))
+    return FileRecord(file_id=file_id, **known)
+
+
+def is_cut(row: FileRecord) -> bool:
+    """Whether the row lacks a text that was too long."""
+    return 0 in row.meta.values()
+
+
+def asks_for_long_texts(query: ListQuery) -> bool:
+    """Whether what the query means depends on such a text."""
+    return query.search is not None or any(condition.field in _LONG_FIELDS for condition in query.conditions)

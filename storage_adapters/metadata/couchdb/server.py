@@ -1,0 +1,126 @@
+"""Talks to the server by python-couchdb, with whatever that raises turned into StorageUnavailable.
+
+1. Nothing waits without a limit: each step of a request has the URL's timeout.
+2. A request that breaks on a connection that was kept open is sent once more on a new one; nothing else is. All our
+   requests may be sent twice: reads, entries with a revision of their own making, and documents with a ``write_id``,
+   by which ``database`` tells a write of its own from somebody else's.
+3. The client keeps no answers and follows no redirections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import orjson
+from couchdb.http import (
+    Forbidden,
+    HTTPError,
+    PreconditionFailed,
+    Resource,
+    ResourceConflict,
+    ResourceNotFound,
+    ServerError,
+    Session,
+    Unauthorized,
+)
+
+from storage_adapters.errors import StorageUnavailable
+from storage_adapters.metadata.couchdb.connections import Connections
+from storage_adapters.metadata.couchdb.location import Location
+
+_STATUSES = {
+    Unauthorized: 401,
+    Forbidden: 403,
+    ResourceNotFound: 404,
+    ResourceConflict: 409,
+    PreconditionFailed: 412,
+}
+_JSON = {"Content-Type": "application/json"}
+
+
+class Server:
+    """One CouchDB; may be used by several threads."""
+
+    def __init__(self, location: Location) -> None:
+        session = Session(timeout=location.timeout_seconds, retryable_errors=())
+        self._connections = Connections(location)
+        session.connection_pool = self._connections
+        self._resource = Resource(location.url, session)
+        self._resource.credentials = location.credentials
+        self._closed = False
+
+    def request(
+        self,
+        method: str,
+        *path: str,
+        body: Any = None,
+        params: Mapping[str, str] | None = None,
+        allowed: Collection[int] = (),
+    ) -> tuple[int, Any, bool]:
+        """Send a request; return the status, the JSON of the answer, and whether it was sent twice.
+
+        ``body`` is bytes of JSON, or what JSON is to be made of. A status that tells of an error and is not among
+        the ``allowed`` is raised.
+        """
+        if self._closed:
+            raise StorageUnavailable("the store is closed")
+        if body is not None and not isinstance(body, bytes):
+            body = orjson.dumps(body)
+        try:
+            status, value = self._send(method, path, body, params or {}, allowed)
+        except _BrokenConnection:
+            self._connections.clear()
+            status, value = self._send(method, path, body, params or {}, allowed)
+            return status, value, True
+        return status, value, False
+
+    def close(self) -> None:
+        """Close the connections that are idle; one in use ends with its call."""
+        self._closed = True
+        self._connections.close()
+
+    def _send(
+        self,
+        method: str,
+        path: tuple[str, ...],
+        body: bytes | None,
+        params: Mapping[str, str],
+        allowed: Collection[int],
+    ) -> tuple[int, Any]:
+        try:
+            # ``_request`` takes any method and any body; the public methods are one line each around it.
+            status, _, data = self._resource._request(  # noqa: SLF001
+                method, list(path), body=body, headers=_JSON if body is not None else None, **params
+            )
+            return status, None if data is None else orjson.loads(data.read())
+        except HTTPError as error:
+            return _status_of(error, allowed), None
+        except Exception as error:
+            # The client lets through what it stumbles over: sockets, broken answers, its own defects.
+            reused = self._connections.abandon()
+            if reused and not isinstance(error, TimeoutError):
+                raise _BrokenConnection(_said(error)) from error
+            raise StorageUnavailable(_said(error)) from error
+        finally:
+            self._connections.abandon()
+
+
+class _BrokenConnection(StorageUnavailable):
+    """A connection that had been used before was closed under the request."""
+
+
+def _said(error: Exception) -> str:
+    return f"couchdb: {error or 'no answer'} ({type(error).__name__})"
+
+
+def _status_of(error: HTTPError, allowed: Collection[int]) -> int:
+    said: Any = error.args[0] if error.args else ""
+    if isinstance(error, ServerError):
+        status, said = said
+    else:
+        status = _STATUSES[type(error)]
+    if status in allowed:
+        return int(status)
+    text = ": ".join(str(part) for part in said if part) if isinstance(said, tuple) else said
+    raise StorageUnavailable(f"couchdb: {status} {text}") from error

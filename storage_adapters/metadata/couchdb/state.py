@@ -1,0 +1,82 @@
+"""What a store keeps beside files and feed: checkpoints, leases, places. Each is a document changed by its revision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from storage_adapters.errors import StorageUnavailable
+from storage_adapters.metadata.couchdb.database import Database, new_write_id
+from storage_adapters.metadata.couchdb.keys import hex_of
+from storage_adapters.records import JSON
+
+_CHECKPOINT = "checkpoint-"
+_LEASE = "lease-"
+_MOST_ATTEMPTS = 50
+
+
+class State:
+    """Small named values."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, name: str) -> JSON | None:
+        """Read a value."""
+        return self._database.get(name)
+
+    def put(self, name: str, value: JSON, *, over: JSON | None) -> bool:
+        """Write a value over the one that was read (None: there was none); False when it is another by now."""
+        document = {**value, "_id": name, "write_id": new_write_id()}
+        if over is not None:
+            document["_rev"] = over["_rev"]
+        return self._database.put(document) is not None
+
+    def replace(self, name: str, value: JSON) -> None:
+        """Write a value over whatever there is."""
+        self.change(name, lambda _: value)
+
+    def change(self, name: str, decide: Callable[[JSON | None], JSON | None]) -> bool:
+        """Write what is decided from the value that there is; False when that is None, to leave it."""
+        for _ in range(_MOST_ATTEMPTS):
+            found = self.get(name)
+            value = decide(found)
+            if value is None:
+                return False
+            if self.put(name, value, over=found):
+                return True
+        raise StorageUnavailable(f"too many writers of {name}")
+
+    def checkpoint(self, consumer: str) -> str:
+        """The sequence at which a consumer is."""
+        found = self.get(_CHECKPOINT + hex_of(consumer))
+        return "" if found is None else str(found["sequence"])
+
+    def move_checkpoint(self, consumer: str, *, expected: str, sequence: str) -> bool:
+        """Move a checkpoint; False when it is elsewhere."""
+        name = _CHECKPOINT + hex_of(consumer)
+        found = self.get(name)
+        if ("" if found is None else found["sequence"]) != expected:
+            return False
+        return self.put(name, {"sequence": sequence}, over=found)
+
+    def checkpoints(self) -> list[str]:
+        """All sequences at which consumers are."""
+        return [str(found["sequence"]) for found in self._database.with_prefix(_CHECKPOINT) if found["sequence"]]
+
+    def acquire(self, lease: str, *, holder: str, now: int, until: int) -> bool:
+        """Take or prolong a lease."""
+
+        def decide(found: JSON | None) -> JSON | None:
+            if found is not None and found["holder"] not in ("", holder) and found["until"] > now:
+                return None
+            return {"holder": holder, "until": until}
+
+        return self.change(_LEASE + hex_of(lease), decide)
+
+    def release(self, lease: str, *, holder: str) -> None:
+        """Give a lease back."""
+
+        def decide(found: JSON | None) -> JSON | None:
+            return None if found is None or found["holder"] != holder else {"holder": "", "until": 0}
+
+        self.change(_LEASE + hex_of(lease), decide)

@@ -1,0 +1,248 @@
+"""Metadata in CouchDB 3 by python-couchdb: one document per file, written by its revision.
+
+*URL*: see ``location.FORMS``. *Databases*: the files' own, which is named in the URL; ``<name>_feed`` (see ``feed``)
+and ``<name>_state`` for reservations of names, checkpoints, leases (see ``names``, ``state``).
+
+*Durability* is that of the server: CouchDB 3 acknowledges a write when it is on stable storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Self
+
+from storage_adapters.codec import DIGEST_BUCKETS
+from storage_adapters.errors import (
+    CheckpointConflict,
+    NameTaken,
+    RecordDeleted,
+    RecordNotFound,
+    RevisionConflict,
+    StorageUnavailable,
+)
+from storage_adapters.interfaces import DigestBucket, MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases
+from storage_adapters.metadata.couchdb.database import Database
+from storage_adapters.metadata.couchdb.documents import (
+    Event,
+    Stored,
+    encode,
+    file_document,
+    parse_document,
+    tombstone_document,
+)
+from storage_adapters.metadata.couchdb.feed import Feed, has_passed
+from storage_adapters.metadata.couchdb.keys import (
+    document_id_of,
+    file_id_of,
+    hex_of,
+    name_digest,
+    owner_digest,
+    place_of,
+)
+from storage_adapters.metadata.couchdb.layout import prepare
+from storage_adapters.metadata.couchdb.listing import find_page
+from storage_adapters.metadata.couchdb.location import Location, location_of
+from storage_adapters.metadata.couchdb.names import bearers_of, claim
+from storage_adapters.metadata.couchdb.server import Server
+from storage_adapters.metadata.couchdb.state import State
+from storage_adapters.metadata.couchdb.usage import usage_of
+from storage_adapters.metadata.couchdb.views import DESIGNS
+from storage_adapters.query import ListQuery, Page
+from storage_adapters.records import JSON, Change, FileRecord, Tombstone, Usage
+
+_BATCH = 200
+_MOST_ATTEMPTS = 20
+_LAST: JSON = {}
+
+
+class CouchMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases):
+    """A record is a document; its views are the indexes, counters and digest."""
+
+    def __init__(self, location: Location) -> None:
+        self._server = Server(location)
+        self._files = Database(self._server, location.database)
+        self._locks = Database(self._server, location.database + "_state")
+        self._state = State(self._locks)
+        self._feed = Feed(self._files, Database(self._server, location.database + "_feed"), self._state)
+        try:
+            prepare(self._files, self._locks, self._state, self._feed)
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Connect to the server of a URL; make and build what its databases lack."""
+        return cls(location_of(url))
+
+    def get(self, file_id: str) -> FileRecord:
+        """See ``MetadataStore``."""
+        stored = self._load(file_id)
+        if stored is None or stored.revision == 0:
+            raise RecordNotFound(f"no file {file_id}")
+        if stored.tombstone is not None:
+            raise RecordDeleted(stored.tombstone)
+        assert stored.record is not None
+        return stored.record
+
+    def save(self, record: FileRecord, *, expected_revision: int, changed_at: int, event: str | None) -> FileRecord:
+        """See ``MetadataStore``."""
+        new = replace(record, revision=expected_revision + 1)
+        change = Event(changed_at=changed_at, event=event, deleted=False)
+        # A new file is taken for one until the write says otherwise.
+        old = None if expected_revision == 0 else self._expect(record.file_id, expected_revision)
+        for _ in range(_MOST_ATTEMPTS):
+            base = old.rev if old else None
+            try:
+                claim(self._files, self._locks, new, base=base, borne=old.living if old else None)
+            except NameTaken:
+                self._expect(record.file_id, expected_revision)
+                raise
+            if self._write(old, file_document(new, rev=base, change=change)):
+                return new
+            old = self._expect(record.file_id, expected_revision)
+        raise StorageUnavailable(f"too many writers of file {record.file_id}")
+
+    def delete(
+        self, file_id: str, *, expected_revision: int, deleted_at: int, event: str | None, clean_after: int | None
+    ) -> Tombstone:
+        """See ``MetadataStore``."""
+        change = Event(changed_at=deleted_at, event=event, deleted=True)
+        for _ in range(_MOST_ATTEMPTS):
+            old = self._expect(file_id, expected_revision)
+            if old is None or old.record is None:
+                raise RevisionConflict(f"there is no file {file_id}")
+            last = replace(old.record, revision=expected_revision + 1)
+            tombstone = Tombstone(
+                file_id=file_id,
+                owner=last.owner,
+                revision=last.revision,
+                deleted_at=deleted_at,
+                clean_after=deleted_at if clean_after is None else clean_after,
+                parts=() if clean_after is None else last.parts,
+            )
+            if self._write(old, tombstone_document(tombstone, rev=old.rev, change=change, last=last)):
+                return tombstone
+        raise StorageUnavailable(f"too many writers of file {file_id}")
+
+    def find(self, query: ListQuery) -> Page:
+        """See ``MetadataStore``."""
+        return find_page(self._files, query)
+
+    def usage(self, owner: str | None) -> Usage:
+        """See ``MetadataStore``."""
+        scope = "" if owner is None else owner_digest(owner)
+        rows = self._files.view(DESIGNS["usage"].name, startkey=[scope], endkey=[scope, _LAST], group=True)
+        return usage_of(rows)
+
+    def resolve(self, owner: str, kind: str, names: Sequence[str]) -> list[str | None]:
+        """See ``MetadataStore``."""
+        if not names:
+            return []
+        digests = [name_digest(kind, owner, name) for name in names]
+        bearers = bearers_of(self._files, digests)
+        return [file_id_of(bearers[digest][0]) if bearers[digest] else None for digest in digests]
+
+    def unclean(self, *, now: int, limit: int, after: str = "") -> list[Tombstone]:
+        """See ``MetadataStore``."""
+        due: list[Tombstone] = []
+        place, latest = hex_of(after), place_of(now)[1]
+        while len(due) < limit:
+            rows = self._files.view(DESIGNS["unclean"].name, startkey=place, limit=_BATCH + 1, reduce=False)
+            wanted = [row["id"] for row in rows if row["key"] != place and row["value"] <= latest]
+            for document in self._files.documents(wanted[: limit - len(due)]):
+                tombstone = None if document is None else parse_document(document).tombstone
+                if tombstone is not None and tombstone.parts:
+                    due.append(tombstone)
+            if len(rows) <= _BATCH:
+                break
+            place = rows[-1]["key"]
+        return due
+
+    def mark_clean(self, file_id: str) -> None:
+        """See ``MetadataStore``."""
+        stored = self._load(file_id)
+        if stored is not None and stored.tombstone is not None and stored.tombstone.parts:
+            self._feed.ensure(stored)
+            clean = replace(stored.tombstone, parts=())
+            # Only a cleaner changes a tombstone: if it is another by now, somebody else has done the same.
+            self._files.put(tombstone_document(clean, rev=stored.rev, change=None, last=None))
+
+    def ping(self) -> None:
+        """See ``MetadataStore``."""
+        self._files.update_seq()
+
+    def close(self) -> None:
+        """See ``MetadataStore``."""
+        self._server.close()
+
+    def changes(self, *, after: str, limit: int) -> list[Change]:
+        """See ``SupportsChanges``."""
+        return self._feed.read(after, limit)
+
+    def last_sequence(self) -> str:
+        """See ``SupportsChanges``."""
+        return self._feed.last()
+
+    def has_passed(self, sequence: str, checkpoint: str) -> bool:
+        """See ``SupportsChanges``."""
+        return has_passed(sequence, checkpoint)
+
+    def checkpoint(self, consumer: str) -> str:
+        """See ``SupportsChanges``."""
+        return self._state.checkpoint(consumer)
+
+    def move_checkpoint(self, consumer: str, *, expected: str, sequence: str) -> None:
+        """See ``SupportsChanges``."""
+        if not self._state.move_checkpoint(consumer, expected=expected, sequence=sequence):
+            raise CheckpointConflict(f"the checkpoint of {consumer} is not at {expected or 'its start'}")
+
+    def trim_changes(self, *, limit: int) -> int:
+        """See ``SupportsChanges``."""
+        return self._feed.trim(self._state.checkpoints(), limit)
+
+    def digest(self) -> list[DigestBucket]:
+        """See ``SupportsDigest``."""
+        sums = {row["key"]: row["value"] for row in self._files.view(DESIGNS["digest"].name, group=True)}
+        buckets = (sums.get(number, (0, 0, 0)) for number in range(DIGEST_BUCKETS))
+        return [DigestBucket(files=int(each[0]), high=int(each[1]), low=int(each[2])) for each in buckets]
+
+    def bucket_revisions(self, bucket: int) -> dict[str, int]:
+        """See ``SupportsDigest``."""
+        rows = self._files.view(DESIGNS["digest"].name, key=bucket, reduce=False)
+        return {file_id_of(row["id"]): int(row["value"][3]) for row in rows}
+
+    def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:
+        """See ``SupportsLeases``."""
+        return self._state.acquire(name, holder=holder, now=now, until=until)
+
+    def release_lease(self, name: str, *, holder: str) -> None:
+        """See ``SupportsLeases``."""
+        self._state.release(name, holder=holder)
+
+    def _load(self, file_id: str) -> Stored | None:
+        document = self._files.get(document_id_of(file_id))
+        return None if document is None else parse_document(document)
+
+    def _expect(self, file_id: str, revision: int) -> Stored | None:
+        """Read what is about to change: None or a fence where there is nothing yet."""
+        stored = self._load(file_id)
+        if stored is not None and stored.tombstone is not None:
+            raise RevisionConflict(f"file {file_id} was deleted")
+        found = stored.revision if stored else 0
+        if found != revision:
+            there = f"is at revision {found}" if found else "does not exist"
+            raise RevisionConflict(f"file {file_id} {there}, {revision} is expected")
+        return stored
+
+    def _write(self, old: Stored | None, document: JSON) -> bool:
+        """Write a document over the one that was read, then its entry in the feed."""
+        if old is not None:
+            self._feed.ensure(old)
+        encoded = encode(document)
+        rev = self._files.put(document, encoded=encoded)
+        if rev is None:
+            return False
+        self._feed.append(encoded, rev)
+        return True

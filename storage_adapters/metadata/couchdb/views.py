@@ -1,0 +1,98 @@
+"""The design documents: which there are, whether a database has them, and how it gets them.
+
+One view each, so that a change of one builds no other. A name ends in a digest of the content: a new version is
+another document, built beside the one in use, and the old one is removed when nobody asks for it any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+
+import orjson
+
+from storage_adapters.errors import StorageUnavailable
+from storage_adapters.metadata.couchdb.database import Database
+from storage_adapters.query import SORT_FIELDS
+from storage_adapters.records import JSON
+
+DEFAULT_ORDER = "uploaded_at"
+_REDUCES = {"usage": "_sum", "digest": "_sum", f"list-{DEFAULT_ORDER}": "_count"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """One design document; ``rows`` is its view."""
+
+    name: str
+    document: JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesignStatus:
+    """How far a database is: the design documents it lacks, those it has, and those that nothing needs any more."""
+
+    missing: tuple[str, ...]
+    installed: tuple[str, ...]
+    obsolete: tuple[str, ...]
+
+
+def _design(key: str, source: str) -> Design:
+    view = {"map": source}
+    if key in _REDUCES:
+        view["reduce"] = _REDUCES[key]
+    document: JSON = {"language": "javascript", "views": {"rows": view}}
+    content = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    return Design(name=f"{key}-{hashlib.sha256(content).hexdigest()[:12]}", document=document)
+
+
+def _designs() -> dict[str, Design]:
+    folder = files("storage_adapters.metadata.couchdb") / "designs"
+    sources = {name: (folder / f"{name}.js").read_text(encoding="utf-8") for name in ("names", "usage", "digest")}
+    sources["unclean"] = (folder / "unclean.js").read_text(encoding="utf-8")
+    template = (folder / "list.js").read_text(encoding="utf-8")
+    sources |= {list_key(field): template.replace("SORT_FIELD", field) for field in SORT_FIELDS}
+    return {key: _design(key, source) for key, source in sources.items()}
+
+
+def list_key(field: str) -> str:
+    """The key of the design document that lists by a field."""
+    return f"list-{field}"
+
+
+DESIGNS = _designs()
+
+
+def design_status(database: Database) -> DesignStatus:
+    """Compare a database with what this version needs."""
+    found = set(database.design_names())
+    wanted = {design.name for design in DESIGNS.values()}
+    ours = tuple(f"{key}-" for key in DESIGNS)
+    return DesignStatus(
+        missing=tuple(sorted(wanted - found)),
+        installed=tuple(sorted(wanted & found)),
+        obsolete=tuple(sorted(name for name in found - wanted if name.startswith(ours))),
+    )
+
+
+def install_designs(database: Database) -> list[Design]:
+    """Write the design documents that are missing; return them. They are not built yet."""
+    rows = database.all(f"_design/{design.name}" for design in DESIGNS.values())
+    written = []
+    for design, row in zip(DESIGNS.values(), rows, strict=True):
+        if "error" in row or row["value"].get("deleted"):
+            database.put_design(design.name, design.document)
+            written.append(design)
+    return written
+
+
+def build(database: Database, design: Design) -> bool:
+    """Have a view built and wait for it as long as one request may take; say whether it is done."""
+    try:
+        database.view(design.name, limit=1, reduce=False)
+    except StorageUnavailable:
+        # The server goes on building while nobody waits. If it does not answer at all, this is raised.
+        database.update_seq()
+        return False
+    return True
