@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+POUCHDB := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/files-service/pouchdb-server
 
 .PHONY: help install servers run test check lint types imports contract bench coverage clean
 
@@ -20,7 +21,9 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 
 servers: ## Install what the tests start beside Python (Debian; needs root)
 	@PATH=$$PATH:/usr/sbin; for name in curl rabbitmq-server redis-server; do \
-	    command -v $$name >/dev/null || exec bash .ci/servers; done
+	    command -v $$name >/dev/null || exec bash .ci/servers; done; \
+	    cmp -s .ci/pouchdb-server/package-lock.json $(POUCHDB)/package-lock.json && [ -x $(POUCHDB)/node_modules/.bin/pouchdb-server ] \
+	        || exec bash .ci/servers
 
 run: install ## Run the service on its embedded default: no server needed
 	@exec $(BIN)/files up
