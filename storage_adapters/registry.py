@@ -9,6 +9,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from storage_adapters.interfaces import BlobStore, MetadataStore
+from storage_adapters.schemas import SupportsMigrations
 
 METADATA_STORES = {
     "memory": "storage_adapters.metadata.memory:MemoryMetadataStore",
@@ -22,6 +23,7 @@ METADATA_STORES = {
 BLOB_STORES = {
     "memory": "storage_adapters.blobs.memory:MemoryBlobStore",
     "file": "storage_adapters.blobs.local:LocalBlobStore",
+    "gs": "storage_adapters.blobs.gcs:GcsBlobStore",
 }
 
 
@@ -31,10 +33,13 @@ class UnknownStore(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobOptions:
-    """What a blob store needs beyond its URL: the secret it signs with and the base of the URLs it hands out."""
+    """What a blob store needs beyond its URL: what it signs with, the base of the URLs it hands out, an emulator."""
 
     signing_key: bytes = b""
     public_url: str = ""
+    gcs_hmac_access_id: str = ""
+    gcs_hmac_secret: str = ""
+    storage_emulator_host: str = ""
 
 
 def open_metadata_store(url: str) -> MetadataStore:
@@ -43,6 +48,14 @@ def open_metadata_store(url: str) -> MetadataStore:
     Raises UnknownStore for a URL that no adapter takes and StorageUnavailable when the store does not answer.
     """
     return cast(MetadataStore, _adapter(url, METADATA_STORES).from_url(url))
+
+
+def open_store_of_any_schema(url: str) -> SupportsMigrations:
+    """Open the metadata store of a URL whatever its schema is. Raises UnknownStore when it has nothing to migrate."""
+    adapter = _adapter(url, METADATA_STORES)
+    if not issubclass(adapter, SupportsMigrations):
+        raise UnknownStore(f"{urlsplit(url).scheme}:// has nothing to migrate")
+    return cast(SupportsMigrations, adapter.from_url_of_any_schema(url))
 
 
 def open_blob_store(url: str, options: BlobOptions) -> BlobStore:
