@@ -53,7 +53,7 @@ class BareBlobStore(BlobStore):
         """Find nothing."""
         raise BlobNotFound(key)
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, *, generation: str | None = None) -> None:
         """Have nothing to delete."""
 
     def ping(self) -> None:

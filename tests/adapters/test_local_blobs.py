@@ -17,6 +17,7 @@ from tests.contract.blob_scenes import KEY, MIB, NOW, is_absent, put, read
 from tests.contract.blobs import (
     BlobStoreContract,
     CopyContract,
+    ListingContract,
     LocalFilesContract,
     PublicUrlsContract,
     SignedUrlsContract,
@@ -45,11 +46,20 @@ class TestLocalBlobStore(
     VerifiedUrlsContract,
     PublicUrlsContract,
     LocalFilesContract,
+    ListingContract,
 ):
     """Besides, the fixture looks whether each test left anything on the disk."""
 
     def test_it_says_what_it_can(self, store: LocalBlobStore) -> None:
-        assert capabilities(store) == ["signed urls", "public urls", "copy", "local files"]
+        assert capabilities(store) == [
+            "signed urls",
+            "public urls",
+            "copy",
+            "local files",
+            "whole writes",
+            "free space",
+            "listing",
+        ]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from tests.contract.blob_scenes import KEY, NOW
 from tests.contract.blobs import (
     BlobStoreContract,
     CopyContract,
+    ListingContract,
     PublicUrlsContract,
     SignedUrlsContract,
     VerifiedUrlsContract,
@@ -18,7 +19,12 @@ from tests.contract.signed_urls import parameters
 
 
 class TestMemoryBlobStore(
-    BlobStoreContract, CopyContract, SignedUrlsContract, VerifiedUrlsContract, PublicUrlsContract
+    BlobStoreContract,
+    CopyContract,
+    SignedUrlsContract,
+    VerifiedUrlsContract,
+    PublicUrlsContract,
+    ListingContract,
 ):
     @pytest.fixture
     def store(self) -> MemoryBlobStore:

@@ -20,6 +20,7 @@ from storage_adapters import (
     SupportsLocalFiles,
     SupportsPublicUrls,
 )
+from tests.contract.blob_listing import ConditionalDeletionContract, ListingContract
 from tests.contract.blob_scenes import KEY, MIB, NOW, REFUSED_KEYS, in_threads, is_absent, put, read
 from tests.contract.blob_writing import BlobWritingContract
 from tests.contract.signed_urls import SignedUrlsContract, VerifiedUrlsContract
@@ -27,6 +28,7 @@ from tests.contract.signed_urls import SignedUrlsContract, VerifiedUrlsContract
 __all__ = [
     "BlobStoreContract",
     "CopyContract",
+    "ListingContract",
     "LocalFilesContract",
     "PublicUrlsContract",
     "SignedUrlsContract",
@@ -141,7 +143,7 @@ class BlobReadingContract:
         store.close()
 
 
-class BlobStoreContract(BlobWritingContract, BlobReadingContract):
+class BlobStoreContract(BlobWritingContract, BlobReadingContract, ConditionalDeletionContract):
     """All of the port."""
 
 

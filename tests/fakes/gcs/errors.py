@@ -43,9 +43,9 @@ def no_such_object(bucket: str, name: str) -> Refused:
     return Refused(404, "NoSuchKey", f"No such object: {bucket}/{name}", reason="notFound")
 
 
-def no_such_bucket(bucket: str) -> Refused:
+def no_such_bucket() -> Refused:
     """404 for a bucket."""
-    return Refused(404, "NoSuchBucket", f"The specified bucket does not exist: {bucket}", reason="notFound")
+    return Refused(404, "NoSuchBucket", "The specified bucket does not exist.", reason="notFound")
 
 
 def precondition_failed() -> Refused:

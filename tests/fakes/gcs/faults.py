@@ -22,6 +22,7 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._cuts: deque[int] = deque()
+        self._download_cuts: deque[int] = deque()
         self._lost_answers = 0
         self._failures: deque[_Failure] = deque()
 
@@ -29,6 +30,19 @@ class Faults:
         """Cut the connection when a session has received more than so many bytes, ascending."""
         with self._lock:
             self._cuts.extend(totals)
+
+    def cut_download_at(self, *sizes: int) -> None:
+        """Cut the connection of the next downloads after so many bytes each."""
+        with self._lock:
+            self._download_cuts.extend(sizes)
+
+    def clear(self) -> None:
+        """Let nothing more go wrong."""
+        with self._lock:
+            self._cuts.clear()
+            self._download_cuts.clear()
+            self._failures.clear()
+            self._lost_answers = 0
 
     def lose_final_answer(self, times: int = 1) -> None:
         """Store the object, and cut the connection instead of saying so."""
@@ -44,7 +58,7 @@ class Faults:
     def left(self) -> int:
         """How many have not happened yet."""
         with self._lock:
-            return len(self._cuts) + self._lost_answers + len(self._failures)
+            return len(self._cuts) + len(self._download_cuts) + self._lost_answers + len(self._failures)
 
     def cuts_at(self, total: int) -> bool:
         """Whether a session that has received so much is to be cut now."""
@@ -53,6 +67,11 @@ class Faults:
                 self._cuts.popleft()
                 return True
             return False
+
+    def download_cut(self) -> int | None:
+        """After how many bytes a download that begins now is to be cut."""
+        with self._lock:
+            return self._download_cuts.popleft() if self._download_cuts else None
 
     def loses_final_answer(self) -> bool:
         """Whether this last answer is to be lost."""

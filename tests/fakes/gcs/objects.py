@@ -165,7 +165,7 @@ class Objects:
         """The bucket; 404 when there is none."""
         with self.lock:
             if name not in self.buckets:
-                raise no_such_bucket(name)
+                raise no_such_bucket()
             return self.buckets[name]
 
     def make_bucket(self, name: str, **configuration: Any) -> Bucket:

@@ -115,6 +115,10 @@ class FakeGcs:
         """Keep what a topic publishes until it is pulled."""
         return self.pubsub.subscribe(f"{PROJECT}/subscriptions/{name}", {"topic": topic, **config})
 
+    def unavailable(self) -> Refused:
+        """The error of a server that has a bad day."""
+        return Refused(503, "ServiceUnavailable", "Service unavailable. Please try again.")
+
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         before = self.now
@@ -230,9 +234,19 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        if self.command != "HEAD":
-            for piece in [answer.body] if isinstance(answer.body, bytes) else answer.body:
-                self.wfile.write(piece)
+        if self.command == "HEAD":
+            return
+        if isinstance(answer.body, bytes):
+            self.wfile.write(answer.body)
+            return
+        left = self.server.fake.faults.download_cut()
+        for piece in answer.body:
+            self.wfile.write(piece if left is None else piece[:left])
+            if left is not None:
+                left -= len(piece)
+                if left <= 0:
+                    self.close_connection = True
+                    return
 
 
 class _Sized:

@@ -1,0 +1,244 @@
+"""The calls that we make to Google's library, and the only place where its exceptions become ours.
+
+Every write and every delete has a precondition on the generation, so all of them may be repeated: Google's library
+does so for connection errors, 408, 429 and 5xx, within the timeout. An exception of the library is never shown, nor
+chained: its text may hold the URI of an upload session, by which anybody could write.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+from google.api_core import exceptions as api_errors
+from google.auth import exceptions as auth_errors
+from google.auth.transport.requests import AuthorizedSession
+from google.cloud import storage
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
+from requests.adapters import HTTPAdapter
+
+from storage_adapters.blobs.gcs.location import Location
+from storage_adapters.errors import BlobNotFound, StorageUnavailable
+
+ENDPOINT = "https://storage.googleapis.com"
+CONNECTIONS = 64
+BATCH_CALLS = 100
+_FOREIGN = (
+    api_errors.GoogleAPICallError,
+    api_errors.RetryError,
+    auth_errors.GoogleAuthError,
+    DataCorruption,
+    InvalidResponse,
+    requests.RequestException,
+    OSError,
+)
+
+
+class OtherGeneration(Exception):
+    """A precondition did not hold; never leaves the package."""
+
+
+@contextmanager
+def google_errors_as_ours() -> Iterator[None]:
+    """Turn what Google's library raises into BlobNotFound, OtherGeneration or StorageUnavailable."""
+    try:
+        yield
+    except api_errors.NotFound as error:
+        if "bucket does not exist" in str(error.message):
+            raise StorageUnavailable("Cloud Storage: there is no such bucket") from None
+        raise BlobNotFound("Cloud Storage has no such object") from None
+    except api_errors.PreconditionFailed:
+        raise OtherGeneration from None
+    except _FOREIGN as error:
+        raise StorageUnavailable(f"Cloud Storage: {describe(error)}") from None
+
+
+def describe(error: BaseException) -> str:
+    """Say what happened without the URL at which it did."""
+    if isinstance(error, api_errors.RetryError) and error.cause is not None:
+        error = error.cause
+    response = getattr(error, "response", None)
+    status = getattr(error, "code", None) or getattr(response, "status_code", None)
+    reasons = [each.get("reason", "") for each in getattr(error, "errors", None) or [] if isinstance(each, Mapping)]
+    words = [type(error).__name__, *([str(int(status))] if status else []), *filter(None, reasons)]
+    return " ".join(words)
+
+
+def hex_of(text: str | None) -> str | None:
+    """A checksum as we write it, from base64."""
+    return None if text is None else base64.b64decode(text).hex()
+
+
+def base64_of(text: str | None) -> str | None:
+    """A checksum as Google writes it, from hex."""
+    return None if text is None else base64.b64encode(bytes.fromhex(text)).decode()
+
+
+class GcsApi:
+    """One client for all threads. ``session`` is its HTTP session, for what the library has no call for."""
+
+    def __init__(self, location: Location, credentials: Any, endpoint: str) -> None:
+        self.endpoint = (endpoint or ENDPOINT).rstrip("/")
+        self.timeout = location.timeout
+        self.session: requests.Session = AuthorizedSession(credentials)
+        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=CONNECTIONS)
+        self.session.mount("https://", adapter)
+        self.session.mount("http://", adapter)
+        self._client = storage.Client(
+            project="files", credentials=credentials, client_options={"api_endpoint": self.endpoint}, _http=self.session
+        )
+        # For the sake of traces the library looks the bucket up beside the calls, which takes a right of its own.
+        if hasattr(self._client, "_bucket_metadata_cache"):
+            self._client._bucket_metadata_cache = None  # noqa: SLF001 - there is no other way but the environment
+        self._bucket = self._client.bucket(location.bucket)
+        self._retry = DEFAULT_RETRY.with_timeout(location.timeout)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.session.close()
+
+    def find(self, name: str) -> Any:
+        """The object's description. Raises BlobNotFound."""
+        blob = self._bucket.blob(name)
+        with google_errors_as_ours():
+            blob.reload(timeout=self.timeout, retry=self._retry)
+        return blob
+
+    def insert(self, name: str, content: bytes, *, content_type: str, metadata: Mapping[str, str]) -> Any:
+        """Store a small object in one request. Raises OtherGeneration when there is one."""
+        blob = self._bucket.blob(name)
+        blob.metadata = dict(metadata)
+        with google_errors_as_ours():
+            blob.upload_from_string(
+                content,
+                content_type=content_type,
+                if_generation_match=0,
+                checksum="crc32c",
+                timeout=self.timeout,
+                retry=self._retry,
+            )
+        return blob
+
+    def start_session(
+        self,
+        name: str,
+        *,
+        content_type: str,
+        metadata: Mapping[str, str],
+        size: int | None = None,
+        md5: str | None = None,
+        crc32c: str | None = None,
+        origin: str | None = None,
+    ) -> str:
+        """Begin a resumable upload; returns its URI, a secret. Raises OtherGeneration when there is an object."""
+        # A fresh one for each session: one that was loaded would send its description again.
+        blob = self._bucket.blob(name)
+        blob.metadata = dict(metadata)
+        if md5 is not None:
+            blob.md5_hash = base64_of(md5)
+        if crc32c is not None:
+            blob.crc32c = base64_of(crc32c)
+        with google_errors_as_ours():
+            uri: str = blob.create_resumable_upload_session(
+                content_type=content_type,
+                size=size,
+                origin=origin,
+                checksum=None,
+                if_generation_match=0,
+                timeout=self.timeout,
+                retry=self._retry,
+            )
+        return uri
+
+    def add_metadata(self, blob: Any, metadata: Mapping[str, str]) -> Any:
+        """Say more of an object that is as it was when it was loaded."""
+        blob.metadata = {**(blob.metadata or {}), **metadata}
+        with google_errors_as_ours():
+            blob.patch(
+                if_generation_match=blob.generation,
+                if_metageneration_match=blob.metageneration,
+                timeout=self.timeout,
+                retry=self._retry,
+            )
+        return blob
+
+    def read(self, name: str, offset: int, length: int | None, generation: str | None) -> requests.Response | None:
+        """Begin to read a range; None when it lies behind the end. Raises BlobNotFound."""
+        last = "" if length is None else str(offset + length - 1)
+        # Stored bytes as they are: an object with a Content-Encoding would otherwise be unpacked on the way.
+        headers = {"Range": f"bytes={offset}-{last}", "Accept-Encoding": "gzip"}
+        blob = self._bucket.blob(name)
+        params = {"alt": "media"} | ({"generation": generation} if generation else {})
+
+        def ask() -> requests.Response:
+            answer = self.session.get(
+                f"{self.endpoint}/download/storage/v1{blob.path}",
+                params=params,
+                headers=headers,
+                stream=True,
+                timeout=self.timeout,
+            )
+            if answer.status_code in (200, 206, 416):
+                return answer
+            with answer:
+                raise api_errors.from_http_response(answer)
+
+        with google_errors_as_ours():
+            answer: requests.Response = self._retry(ask)()
+        if answer.status_code == 416:
+            answer.close()
+            return None
+        return answer
+
+    def delete(self, name: str, generation: str) -> None:
+        """Remove this generation of an object. Raises BlobNotFound or OtherGeneration."""
+        with google_errors_as_ours():
+            self._bucket.blob(name).delete(if_generation_match=int(generation), timeout=self.timeout, retry=self._retry)
+
+    def copy(self, source: Any, name: str, *, metadata: Mapping[str, str]) -> Any:
+        """Make another object of a loaded one's bytes. Raises BlobNotFound, OtherGeneration."""
+        blob = self._bucket.blob(name)
+        blob.content_type = source.content_type
+        blob.metadata = dict(metadata)
+        token = None
+        with google_errors_as_ours():
+            while True:
+                # One call copies within a bucket; between places it goes on piece by piece.
+                token, _, _ = blob.rewrite(
+                    source,
+                    token=token,
+                    if_generation_match=0,
+                    if_source_generation_match=source.generation,
+                    timeout=self.timeout,
+                    retry=self._retry,
+                )
+                if token is None:
+                    return blob
+
+    def listing(self, *, prefix: str, start: str, limit: int) -> list[Any]:
+        """Up to so many objects whose names begin so, from a name on, in the order of their names."""
+        with google_errors_as_ours():
+            found = self._client.list_blobs(
+                self._bucket,
+                prefix=prefix or None,
+                start_offset=start or None,
+                max_results=limit,
+                timeout=self.timeout,
+                retry=self._retry,
+            )
+            return list(found)
+
+    def delete_many(self, names: Sequence[str]) -> None:
+        """Remove objects whatever their generation, a hundred a request; those that are not there are gone."""
+        for start in range(0, len(names), BATCH_CALLS):
+            with google_errors_as_ours():
+                with self._client.batch(raise_exception=False) as batch:
+                    for name in names[start : start + BATCH_CALLS]:
+                        self._bucket.blob(name).delete(timeout=self.timeout)
+                for answer in batch._responses:  # noqa: SLF001 - the library has no other way to see them
+                    if answer.status_code not in (200, 204, 404):
+                        raise api_errors.from_http_status(answer.status_code, "")

@@ -1,0 +1,69 @@
+"""What a ``gs://`` URL says. No I/O."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+from storage_adapters.registry import UnknownStore
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_PREFIX = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}){0,7}")
+_OPTIONS = frozenset({"credentials", "signer", "public", "timeout"})
+DEFAULT_TIMEOUT_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A bucket, the prefix of our names in it, and how to get at it."""
+
+    bucket: str
+    prefix: str = ""
+    credentials: str = ""
+    signer: str = ""
+    public: bool = False
+    timeout: float = DEFAULT_TIMEOUT_SECONDS
+
+    def name_of(self, key: str) -> str:
+        """The name of the object that holds a key."""
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    def key_of(self, name: str) -> str | None:
+        """The key that an object's name holds; None for a name outside the prefix."""
+        if not self.prefix:
+            return name
+        head, slash, key = name[: len(self.prefix)], name[len(self.prefix) :][:1], name[len(self.prefix) + 1 :]
+        return key if head == self.prefix and slash == "/" else None
+
+
+def parse(url: str) -> Location:
+    """Read ``gs://bucket[/prefix][?options]``. Raises UnknownStore."""
+    parts = urlsplit(url)
+    query = parse_qs(parts.query, keep_blank_values=True)
+    prefix = parts.path.strip("/")
+    single = all(len(values) == 1 and values[0] for values in query.values())
+    public = query.get("public", ["signed"])[0]
+    timeout = query.get("timeout", [str(DEFAULT_TIMEOUT_SECONDS)])[0]
+    if (
+        parts.fragment
+        or not single
+        or set(query) - _OPTIONS
+        or _BUCKET.fullmatch(parts.netloc) is None
+        or (prefix and _PREFIX.fullmatch(prefix) is None)
+        or public not in ("signed", "policy")
+        or re.fullmatch(r"[0-9]{1,4}(?:\.[0-9]+)?", timeout) is None
+        or float(timeout) <= 0
+    ):
+        raise UnknownStore(
+            "the GCS store takes gs://bucket[/prefix][?credentials=FILE&signer=EMAIL&public=signed|policy"
+            f"&timeout=SECONDS], not {url}"
+        )
+    return Location(
+        bucket=parts.netloc,
+        prefix=prefix,
+        credentials=query.get("credentials", [""])[0],
+        signer=query.get("signer", [""])[0],
+        public=public == "policy",
+        timeout=float(timeout),
+    )

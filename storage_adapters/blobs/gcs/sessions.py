@@ -1,0 +1,103 @@
+"""Sends bytes by a resumable session: goes on where the server stands, whatever was lost on the way."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import requests
+
+from storage_adapters.blobs.gcs.api import OtherGeneration, describe
+from storage_adapters.errors import StorageUnavailable
+
+STEP = 256 * 1024
+ATTEMPTS = 6
+_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+_RANGE = re.compile(r"bytes=0-(\d+)")
+
+
+class UploadSession:
+    """One session; ``received`` is how many bytes the server has, as far as it has said."""
+
+    def __init__(
+        self, http: requests.Session, uri: str, timeout: float, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.received = 0
+        self._http, self._uri, self._timeout, self._sleep = http, uri, timeout, sleep
+
+    def send(self, data: bytes, *, last: bool) -> dict[str, Any] | None:
+        """Send bytes that follow what was received before; returns the object's description with the last of them.
+
+        Raises OtherGeneration when an object has come in between, StorageUnavailable when there is no getting on.
+        """
+        start = self.received
+        total = str(start + len(data)) if last else "*"
+        attempt = 0
+        ask_first = False
+        while True:
+            before = self.received
+            try:
+                answer = self._put(b"", total) if ask_first else self._put(data[before - start :], total)
+            except requests.RequestException as error:
+                trouble = describe(error)
+            else:
+                if answer.status_code in (200, 201):
+                    return _description(answer)
+                if answer.status_code == 412:
+                    raise OtherGeneration
+                if answer.status_code == 308:
+                    self._note(answer, start, len(data))
+                    if self.received == start + len(data) and not last:
+                        return None
+                    trouble = "308"
+                    ask_first = False
+                elif answer.status_code in _AGAIN:
+                    trouble = str(answer.status_code)
+                else:
+                    raise StorageUnavailable(f"Cloud Storage: the upload session answered {answer.status_code}")
+            if trouble != "308":
+                ask_first = True
+            if self.received > before:
+                attempt = 0
+                continue
+            attempt += 1
+            if attempt >= ATTEMPTS:
+                raise StorageUnavailable(f"Cloud Storage: the upload session does not get on: {trouble}")
+            self._sleep(min(5.0, 0.05 * 2**attempt))
+
+    def cancel(self) -> None:
+        """Tell the server to forget the upload; it would do so by itself, after a week."""
+        try:
+            self._http.delete(self._uri, headers={"Content-Length": "0"}, timeout=self._timeout)
+        except requests.RequestException:
+            return
+
+    def _put(self, data: bytes, total: str) -> requests.Response:
+        """Send bytes to where the server stands; without bytes, ask where that is, or say that it is the end."""
+        place = f"{self.received}-{self.received + len(data) - 1}" if len(data) else "*"
+        return self._http.put(
+            self._uri,
+            data=data,
+            headers={"Content-Range": f"bytes {place}/{total}"},
+            timeout=self._timeout,
+            allow_redirects=False,
+        )
+
+    def _note(self, answer: requests.Response, start: int, length: int) -> None:
+        match = _RANGE.fullmatch(answer.headers.get("Range", ""))
+        received = int(match[1]) + 1 if match else 0
+        if not start <= received <= start + length:
+            raise StorageUnavailable("Cloud Storage: the upload session has lost bytes")
+        self.received = received
+
+
+def _description(answer: requests.Response) -> dict[str, Any]:
+    try:
+        described = answer.json()
+    except ValueError:
+        described = None
+    if not isinstance(described, dict):
+        raise StorageUnavailable("Cloud Storage: the upload session gave no description")
+    return described

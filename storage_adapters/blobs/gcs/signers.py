@@ -1,0 +1,102 @@
+"""What makes a V4 signature: an HMAC key, the private key of a service account, or Google itself for a round trip."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from abc import ABC, abstractmethod
+from typing import Any
+
+import requests
+from google.auth import exceptions as auth_errors
+
+from storage_adapters.errors import StorageUnavailable
+
+IAM_ENDPOINT = "https://iamcredentials.googleapis.com"
+
+
+class Signer(ABC):
+    """Signs the text of a request. ``access_id`` says who; ``is_cheap`` whether that costs less than remembering it."""
+
+    algorithm: str
+    is_cheap = False
+
+    def __init__(self, access_id: str) -> None:
+        self.access_id = access_id
+
+    @abstractmethod
+    def sign(self, day: str, text: bytes) -> str:
+        """The signature in hex, valid in the credential scope of that day."""
+
+
+class HmacSigner(Signer):
+    """An HMAC key: some microseconds, as the key of a day is derived once."""
+
+    algorithm = "GOOG4-HMAC-SHA256"
+    is_cheap = True
+
+    def __init__(self, access_id: str, secret: str) -> None:
+        super().__init__(access_id)
+        self._secret = b"GOOG4" + secret.encode()
+        self._day_key = ("", b"")
+
+    def sign(self, day: str, text: bytes) -> str:
+        """See ``Signer``."""
+        known, key = self._day_key
+        if known != day:
+            key = self._secret
+            for step in (day, "auto", "storage", "goog4_request"):
+                key = hmac.digest(key, step.encode(), "sha256")
+            self._day_key = (day, key)
+        return hmac.digest(key, text, "sha256").hex()
+
+
+class AccountSigner(Signer):
+    """The private key of a service account: some hundred microseconds of RSA."""
+
+    algorithm = "GOOG4-RSA-SHA256"
+
+    def __init__(self, credentials: Any) -> None:
+        super().__init__(credentials.signer_email)
+        self._credentials = credentials
+
+    def sign(self, day: str, text: bytes) -> str:
+        """See ``Signer``."""
+        signature: bytes = self._credentials.sign_bytes(text)
+        return signature.hex()
+
+
+class IamSigner(Signer):
+    """IAM signs in the name of a service account, for one network call."""
+
+    algorithm = "GOOG4-RSA-SHA256"
+
+    def __init__(self, email: str, session: requests.Session, *, endpoint: str, timeout: float) -> None:
+        super().__init__(email)
+        self._session, self._timeout = session, timeout
+        self._url = f"{endpoint or IAM_ENDPOINT}/v1/projects/-/serviceAccounts/{email}:signBlob"
+
+    def sign(self, day: str, text: bytes) -> str:
+        """See ``Signer``."""
+        try:
+            answer = self._session.post(
+                self._url, json={"payload": base64.b64encode(text).decode()}, timeout=self._timeout
+            )
+            if answer.status_code != 200:
+                raise StorageUnavailable(f"IAM does not sign as {self.access_id}: {answer.status_code}")
+            return base64.b64decode(answer.json()["signedBlob"]).hex()
+        except (requests.RequestException, auth_errors.GoogleAuthError, KeyError, ValueError) as error:
+            raise StorageUnavailable(f"IAM does not sign: {type(error).__name__}") from None
+
+
+class NoSigner(Signer):
+    """Credentials that cannot sign, as those of a user."""
+
+    algorithm = ""
+
+    def sign(self, day: str, text: bytes) -> str:
+        """See ``Signer``."""
+        raise StorageUnavailable(
+            "nothing to sign with: set FILES_GCS_HMAC_ACCESS_ID and FILES_GCS_HMAC_SECRET, or name a key file"
+            " (?credentials=FILE) or a service account (?signer=EMAIL)"
+        )

@@ -1,0 +1,279 @@
+"""Blobs in a bucket of Google Cloud Storage.
+
+URL: ``gs://bucket[/prefix][?credentials=FILE&signer=EMAIL&public=signed|policy&timeout=SECONDS]``.
+
+A blob is one object, named by prefix and key, in one generation: every write is made on the condition that there is
+none, every deletion on the condition that it is the one that was looked at. No access control list is ever set; see
+ADR 14. What Cloud Storage does not keep (SHA-256, the time given by the caller) stands in the object's metadata.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Self
+
+import google.auth
+from google.auth import exceptions as auth_errors
+from google.auth.credentials import AnonymousCredentials
+from google.oauth2 import service_account
+
+from storage_adapters.blobs.digests import Digests
+from storage_adapters.blobs.gcs.api import GcsApi, OtherGeneration, hex_of
+from storage_adapters.blobs.gcs.location import Location, parse
+from storage_adapters.blobs.gcs.reading import pieces
+from storage_adapters.blobs.gcs.signers import AccountSigner, HmacSigner, IamSigner, NoSigner, Signer
+from storage_adapters.blobs.gcs.signing import WEEK_SECONDS, UrlSigner, attachment
+from storage_adapters.blobs.gcs.writer import CREATED_AT, SHA256, WRITER, GcsBlobWriter
+from storage_adapters.blobs.keys import check_key
+from storage_adapters.buckets import SupportsListing, SupportsNotifications, SupportsResumableUpload
+from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable
+from storage_adapters.interfaces import (
+    BlobStore,
+    BlobWriter,
+    SupportsCopy,
+    SupportsPublicUrls,
+    SupportsSignedUrls,
+)
+from storage_adapters.records import BlobInfo, SignedUrl
+from storage_adapters.registry import BlobOptions, UnknownStore
+
+_SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+_SIGNED = ("PUT", "GET", "HEAD")
+_ATTEMPTS = 5
+
+
+class GcsBlobStore(
+    BlobStore, SupportsSignedUrls, SupportsResumableUpload, SupportsCopy, SupportsListing, SupportsNotifications
+):
+    """Keeps blobs in a bucket; what is public is read by signed URL, as all the rest."""
+
+    def __init__(
+        self, api: GcsApi, location: Location, signer: Signer, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._api, self._location = api, location
+        self._urls = UrlSigner(signer, endpoint=api.endpoint, bucket=location.bucket, clock=clock)
+
+    @classmethod
+    def from_url(cls, url: str, options: BlobOptions) -> Self:
+        """Open by ``gs://bucket[/prefix]``; nothing is sent before the first call."""
+        location = parse(url)
+        credentials = _credentials(location, options)
+        # An emulator asks for no credentials; a key file then only signs.
+        emulated = bool(options.storage_emulator_host)
+        api = GcsApi(location, AnonymousCredentials() if emulated else credentials, options.storage_emulator_host)
+        chosen = PublicGcsBlobStore if location.public and cls is GcsBlobStore else cls
+        store = chosen(api, location, _signer(location, options, credentials, api))
+        assert isinstance(store, cls)
+        return store
+
+    @property
+    def bucket(self) -> str:
+        """See ``BlobStore``."""
+        return self._location.bucket
+
+    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] = ()) -> BlobWriter:
+        """See ``BlobStore``."""
+        digests = Digests(checksums)
+        with suppress(BlobNotFound):
+            raise BlobExists(self.head(key))
+        return GcsBlobWriter(
+            self._api, self._name(key), self._info, content_type=content_type, now=now, digests=digests
+        )
+
+    def head(self, key: str) -> BlobInfo:
+        """See ``BlobStore``."""
+        return self._info(self._api.find(self._name(key)))
+
+    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """See ``BlobStore``."""
+        if offset < 0 or (length is not None and length < 0):
+            raise ValueError("offset and length are not negative")
+        name = self._name(key)
+        if length == 0:
+            self._api.find(name)
+            return iter(())
+        reading = pieces(self._api, name, offset, length)
+        # The first step sends the request: a missing blob is reported here, and not when bytes are expected.
+        next(reading)
+        return reading
+
+    def delete(self, key: str, *, generation: str | None = None) -> None:
+        """See ``BlobStore``."""
+        name = self._name(key)
+        for _ in range(_ATTEMPTS):
+            try:
+                self._api.delete(name, generation or str(self._api.find(name).generation))
+            except BlobNotFound:
+                return
+            except OtherGeneration:
+                if generation is not None:
+                    return
+            else:
+                return
+        raise StorageUnavailable(f"Cloud Storage: {key} is written again and again while it is deleted")
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """See ``BlobStore``."""
+        self._api.delete_many([self._name(key) for key in keys])
+
+    def ping(self) -> None:
+        """See ``BlobStore``."""
+        self._api.listing(prefix=self._location.name_of(""), start="", limit=1)
+
+    def close(self) -> None:
+        """See ``BlobStore``."""
+        self._api.close()
+
+    def copy(self, source: str, target: str, *, now: int) -> BlobInfo:
+        """See ``SupportsCopy``."""
+        name = self._name(target)
+        origin = self._api.find(self._name(source))
+        token = f"copy-{now}-{origin.generation}"
+        metadata = {**(origin.metadata or {}), CREATED_AT: str(now), WRITER: token}
+        try:
+            return self._info(self._api.copy(origin, name, metadata=metadata))
+        except OtherGeneration:
+            raise self._taken(target, source) from None
+
+    def scan(self, *, prefix: str = "", after: str = "", limit: int) -> list[BlobInfo]:
+        """See ``SupportsListing``."""
+        found: list[BlobInfo] = []
+        for blob in self._api.listing(
+            prefix=self._location.name_of(prefix),
+            start=self._location.name_of(after) if after else "",
+            limit=limit + (1 if after else 0),
+        ):
+            info = self._info(blob)
+            if info.key != after:
+                found.append(info)
+        return found[:limit]
+
+    def sign(
+        self,
+        method: str,
+        key: str,
+        *,
+        expires_at: int,
+        content_type: str | None = None,
+        size: int | None = None,
+        filename: str | None = None,
+    ) -> SignedUrl:
+        """See ``SupportsSignedUrls``."""
+        name = self._name(key)
+        if method not in _SIGNED:
+            raise ValueError(f"cannot sign {method}: only {', '.join(_SIGNED)}")
+        if method == "PUT":
+            if content_type is None or size is None or filename is not None:
+                raise ValueError("a PUT is signed with a content type and a size, and with nothing else")
+            return self._urls.upload(name, content_type=content_type, size=size, expires_at=expires_at)
+        if content_type is not None or size is not None:
+            raise ValueError(f"a {method} has no content type and no size")
+        disposition = None if filename is None else attachment(filename)
+        return self._urls.download(method, name, expires_at=expires_at, disposition=disposition)
+
+    @property
+    def upload_seconds(self) -> int:
+        """See ``SupportsResumableUpload``."""
+        return WEEK_SECONDS
+
+    def start_upload(
+        self,
+        key: str,
+        *,
+        content_type: str,
+        size: int,
+        now: int,
+        checksums: Mapping[str, str | None] | None = None,
+        origin: str | None = None,
+    ) -> SignedUrl:
+        """See ``SupportsResumableUpload``."""
+        name = self._name(key)
+        declared = checksums or {}
+        try:
+            uri = self._api.start_session(
+                name,
+                content_type=content_type,
+                metadata={},
+                size=size,
+                md5=declared.get("md5"),
+                crc32c=declared.get("crc32c"),
+                origin=origin,
+            )
+        except OtherGeneration:
+            raise self._taken(key, key) from None
+        expires_at = now + WEEK_SECONDS * 1000
+        return SignedUrl(method="PUT", url=uri, headers={}, expires_at=expires_at, protocol="resumable")
+
+    def key_of(self, name: str) -> str | None:
+        """See ``SupportsNotifications``."""
+        return self._location.key_of(name)
+
+    def _name(self, key: str) -> str:
+        return self._location.name_of(check_key(key))
+
+    def _taken(self, key: str, source: str) -> BlobExists | BlobNotFound | StorageUnavailable:
+        """Why a precondition did not hold: the place is taken, or the source was replaced."""
+        try:
+            return BlobExists(self.head(key))
+        except BlobNotFound:
+            return StorageUnavailable(f"Cloud Storage: {source} was changed meanwhile")
+
+    def _info(self, blob: Any) -> BlobInfo:
+        ours = blob.metadata or {}
+        created_at = ours.get(CREATED_AT, "")
+        return BlobInfo(
+            bucket=self._location.bucket,
+            key=self._location.key_of(blob.name) or blob.name,
+            size=blob.size,
+            content_type=blob.content_type or "application/octet-stream",
+            created_at=int(created_at) if created_at.isdecimal() else int(blob.time_created.timestamp() * 1000),
+            generation=str(blob.generation),
+            md5=hex_of(blob.md5_hash),
+            crc32c=hex_of(blob.crc32c),
+            sha256=ours.get(SHA256),
+        )
+
+
+class PublicGcsBlobStore(GcsBlobStore, SupportsPublicUrls):
+    """The same on a bucket whose policy lets everybody read: what is public has an address of its own."""
+
+    def public_url(self, key: str) -> str:
+        """See ``SupportsPublicUrls``."""
+        return f"{self._api.endpoint}/{self._location.bucket}/{self._name(key)}"
+
+
+def _credentials(location: Location, options: BlobOptions) -> Any:
+    if location.credentials:
+        try:
+            return service_account.Credentials.from_service_account_file(location.credentials, scopes=_SCOPES)
+        except (OSError, ValueError, auth_errors.GoogleAuthError) as error:
+            raise UnknownStore(f"cannot read the key file {location.credentials}: {type(error).__name__}") from None
+    if options.storage_emulator_host:
+        return AnonymousCredentials()
+    try:
+        found, _ = google.auth.default(scopes=_SCOPES)
+    except auth_errors.DefaultCredentialsError:
+        raise UnknownStore(
+            "no credentials for Cloud Storage: name a key file (?credentials=FILE), or set"
+            " GOOGLE_APPLICATION_CREDENTIALS"
+        ) from None
+    return found
+
+
+def _signer(location: Location, options: BlobOptions, credentials: Any, api: GcsApi) -> Signer:
+    """The cheapest that is configured."""
+    if options.gcs_hmac_access_id and options.gcs_hmac_secret:
+        return HmacSigner(options.gcs_hmac_access_id, options.gcs_hmac_secret)
+    email = location.signer or getattr(credentials, "service_account_email", "")
+    if not location.signer and getattr(credentials, "signer_email", None) and hasattr(credentials, "sign_bytes"):
+        if isinstance(credentials, service_account.Credentials):
+            return AccountSigner(credentials)
+        email = credentials.signer_email
+    if email:
+        return IamSigner(email, api.session, endpoint=options.storage_emulator_host, timeout=location.timeout)
+    if options.storage_emulator_host:
+        # Emulators look at no signature; one that does refuses this.
+        return HmacSigner("emulator", "emulator")
+    return NoSigner("")

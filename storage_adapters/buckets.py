@@ -1,0 +1,56 @@
+"""Capabilities of blob stores that clients reach by themselves, or that hold more than our records name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from storage_adapters.records import BlobInfo, SignedUrl
+
+
+class SupportsResumableUpload(ABC):
+    """Lets somebody without credentials send one blob in pieces, and go on after a broken connection."""
+
+    @property
+    @abstractmethod
+    def upload_seconds(self) -> int:
+        """How long such an address stays good, counted from its making; nobody can call it back."""
+
+    @abstractmethod
+    def start_upload(
+        self,
+        key: str,
+        *,
+        content_type: str,
+        size: int,
+        now: int,
+        checksums: Mapping[str, str | None] | None = None,
+        origin: str | None = None,
+    ) -> SignedUrl:
+        """Begin an upload of exactly ``size`` bytes; the answer's URL is a secret by which anybody may send them.
+
+        Of several uploads to one key the first that is complete wins, and the others cannot be completed. Bytes of
+        another size, or with another MD5 or CRC32C than ``checksums`` says, are not stored. A page may send them only
+        if it comes from ``origin``. Raises BlobExists when the key is taken, InvalidKey.
+        """
+
+
+class SupportsListing(ABC):
+    """Tells which blobs there are."""
+
+    @abstractmethod
+    def scan(self, *, prefix: str = "", after: str = "", limit: int) -> list[BlobInfo]:
+        """Return up to ``limit`` blobs whose keys begin with ``prefix``, behind the key ``after``.
+
+        The order is the store's own, and always the same: who goes on behind the last key until a page is empty has
+        met each blob once that was there all the time. A bucket may hold what no store of ours made; such an object
+        is shown under its name, which need not be a key.
+        """
+
+
+class SupportsNotifications(ABC):
+    """Tells somebody else of each new blob, by a name of its own."""
+
+    @abstractmethod
+    def key_of(self, name: str) -> str | None:
+        """Return the key of the blob that notifications call by this name; None for what is outside this store."""

@@ -1,0 +1,207 @@
+"""The blob store on Google Cloud Storage: the contract on the verifying fake, and what only this store has to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from storage_adapters import BlobExists, BlobNotFound, BlobStore, ChecksumMismatch, StorageUnavailable
+from storage_adapters.blobs.gcs import GcsBlobStore
+from storage_adapters.blobs.gcs.writer import CHUNK
+from tests.adapters.gcs_buckets import open_store, running_fake
+from tests.contract.blob_scenes import KEY, MIB, NOW, checksums, is_absent, put, read
+from tests.contract.blobs import BlobStoreContract, CopyContract, ListingContract, SignedUrlsContract
+from tests.fakes.gcs import FakeGcs
+from tests.fakes.gcs.objects import StoredObject
+
+BIG = bytes(range(256)) * 4096 * 9 + b"tail"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FakeGcs]:
+    with running_fake() as fake:
+        yield fake
+
+
+@pytest.fixture
+def fake(server: FakeGcs) -> FakeGcs:
+    """The fake of this module with an empty bucket and nothing planned."""
+    server.objects.bucket("files").objects.clear()
+    server.log.clear()
+    server.faults.clear()
+    return server
+
+
+@pytest.fixture
+def store(fake: FakeGcs) -> Iterator[GcsBlobStore]:
+    opened = open_store("gs://files", fake.url)
+    yield opened
+    opened.close()
+
+
+class TestGcsBlobStore(BlobStoreContract, CopyContract, ListingContract, SignedUrlsContract):
+    pass
+
+
+class TestGcsBlobStoreUnderAPrefix(ListingContract, CopyContract):
+    @pytest.fixture
+    def store(self, fake: FakeGcs) -> Iterator[BlobStore]:
+        neighbour = open_store("gs://files/media-2", fake.url)
+        put(neighbour, "a/b")
+        neighbour.close()
+        opened = open_store("gs://files/media", fake.url)
+        yield opened
+        opened.close()
+
+
+def put_big(store: BlobStore, **declared: object) -> None:
+    store.put(KEY, [BIG[:7], BIG[7:MIB], BIG[MIB:]], content_type="video/mp4", now=NOW, declared=declared)
+
+
+def test_a_big_blob_goes_up_in_chunks_and_is_described_as_a_small_one(fake: FakeGcs, store: GcsBlobStore) -> None:
+    put_big(store, size=len(BIG), **checksums(BIG))
+    info = store.head(KEY)
+    assert (info.size, info.created_at) == (len(BIG), NOW)
+    assert {name: getattr(info, name) for name in ("md5", "crc32c", "sha256")} == checksums(BIG)
+    assert read(store) == BIG
+    assert fake.requests("PUT", "/upload/") == -(-len(BIG) // CHUNK)
+
+
+def test_a_big_blob_that_is_wrong_is_never_visible(fake: FakeGcs, store: GcsBlobStore) -> None:
+    fake.pubsub.published.clear()
+    with pytest.raises(ChecksumMismatch):
+        put_big(store, size=len(BIG) + 1)
+    assert is_absent(store)
+    assert (fake.pubsub.published, fake.requests("DELETE", "/upload/")) == ([], 1)
+
+
+def test_cut_connections_and_lost_answers_do_no_harm(fake: FakeGcs, store: GcsBlobStore) -> None:
+    fake.faults.cut_upload_at(MIB, 5 * MIB, 6 * MIB)
+    fake.faults.lose_final_answer()
+    fake.faults.fail(503, times=2, method="PUT", part_of_path="/upload/")
+    put_big(store, **checksums(BIG))
+    assert fake.faults.left == 0
+    assert read(store) == BIG
+
+
+def test_a_server_that_keeps_refusing_is_unavailable(fake: FakeGcs) -> None:
+    store = open_store("gs://files?timeout=0.5", fake.url)
+    fake.faults.fail(503, times=100)
+    with pytest.raises(StorageUnavailable, match="503"):
+        store.head(KEY)
+    with pytest.raises(StorageUnavailable, match="503"):
+        store.writer(KEY, content_type="a/b", now=NOW)
+    fake.faults.clear()
+    fake.faults.fail(403, method="GET")
+    with pytest.raises(StorageUnavailable, match="403"):
+        store.head(KEY)
+    store.close()
+
+
+def test_a_bucket_that_is_not_there_is_no_missing_blob(fake: FakeGcs) -> None:
+    store = open_store("gs://elsewhere", fake.url)
+    for call in (lambda: store.head(KEY), store.ping, lambda: store.get(KEY), lambda: put(store)):
+        with pytest.raises(StorageUnavailable, match="no such bucket"):
+            call()
+    store.close()
+
+
+def test_an_upload_whose_answer_was_lost_is_known_again(
+    fake: FakeGcs, store: GcsBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert = fake.objects.insert
+    lost: list[StoredObject] = []
+
+    def insert_and_lose(*args: Any, **kwargs: Any) -> StoredObject:
+        stored = insert(*args, **kwargs)
+        if not lost:
+            lost.append(stored)
+            raise fake.unavailable()
+        return stored
+
+    monkeypatch.setattr(fake.objects, "insert", insert_and_lose)
+    info = put(store)
+    assert str(lost[0].generation) == info.generation
+    assert store.head(KEY) == info
+
+
+def test_a_writer_that_is_beaten_half_way_says_so_at_the_end(store: GcsBlobStore) -> None:
+    slow = store.writer(KEY, content_type="video/mp4", now=NOW)
+    fast = put(store)
+    slow.write(BIG)
+    slow.write(BIG)
+    with pytest.raises(BlobExists) as caught:
+        slow.commit(declared={})
+    assert caught.value.info == fast
+
+
+def test_a_download_goes_on_after_a_cut_and_never_in_another_generation(fake: FakeGcs, store: GcsBlobStore) -> None:
+    put_big(store)
+    fake.faults.cut_download_at(3 * MIB, 2 * MIB)
+    assert read(store) == BIG
+    fake.faults.cut_download_at(3 * MIB)
+    reading = store.get(KEY, offset=5, length=8 * MIB)
+    first = next(reading)
+    store.delete(KEY)
+    put(store, content=bytes(len(BIG)))
+    with pytest.raises(StorageUnavailable, match="removed"):
+        list(reading)
+    assert first == BIG[5 : 5 + len(first)]
+
+
+def test_objects_of_others_are_seen_as_they_are(fake: FakeGcs, store: GcsBlobStore) -> None:
+    put(store, "a/b")
+    put(store, "a/c")
+    joined = store._api._bucket.blob("a/d")
+    joined.content_type = "video/mp4"
+    joined.compose([store._api.find("a/b"), store._api.find("a/c")], if_generation_match=0)
+    info = store.head("a/d")
+    assert (info.md5, info.sha256, info.crc32c) == (None, None, checksums(b"some bytes" * 2)["crc32c"])
+    assert info.created_at == pytest.approx(fake.now() * 1000, abs=60_000)
+    store._api._bucket.blob("not.a key").upload_from_string(b"", if_generation_match=0)
+    assert [each.key for each in store.scan(limit=10)] == ["a/b", "a/c", "a/d", "not.a key"]
+
+
+def test_a_blob_is_never_written_or_deleted_without_a_condition(
+    fake: FakeGcs, store: GcsBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, str]] = []
+    respond = fake.respond
+
+    def watch(request: object) -> object:
+        seen.append((request.method, request.raw_query))  # type: ignore[attr-defined]
+        return respond(request)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fake, "respond", watch)
+    put(store)
+    put_big_key = store.put("big", [BIG], content_type="a/b", now=NOW)
+    store.copy("big", "copied", now=NOW)
+    store.delete("copied")
+    store.delete("big", generation=put_big_key.generation)
+    for method, query in seen:
+        if method != "GET" and "upload_id=" not in query:
+            assert "ifGenerationMatch=" in query, (method, query)
+
+
+def test_many_are_deleted_by_few_requests(fake: FakeGcs, store: GcsBlobStore) -> None:
+    store.delete_many([f"a/{number}" for number in range(250)])
+    assert fake.requests("POST", "/batch") == 3
+    assert len(fake.log) == 3
+    fake.faults.fail(503, times=1, method="DELETE")
+    with pytest.raises(StorageUnavailable, match="503"):
+        store.delete_many(["a"])
+
+
+def test_a_key_is_found_by_the_name_of_its_object(fake: FakeGcs, store: GcsBlobStore) -> None:
+    assert store.key_of("a/b") == "a/b"
+    prefixed = open_store("gs://files/media/raw", fake.url)
+    put(prefixed, "a/b", b"content")
+    assert "media/raw/a/b" in fake.objects.bucket("files").objects
+    assert prefixed.key_of("media/raw/a/b") == "a/b"
+    assert [prefixed.key_of(name) for name in ("a/b", "media/raw", "media/rawa/b", "x/media/raw/a/b")] == [None] * 4
+    assert prefixed.head("a/b").key == "a/b"
+    with pytest.raises(BlobNotFound):
+        store.head("a/b")
+    prefixed.close()
