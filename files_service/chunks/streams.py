@@ -125,11 +125,15 @@ class Stream:
             rest = rest[len(room) :]
             self.advance(len(room))
 
+    def flush(self) -> None:
+        """Have all that came on stable storage, and in the checksum. Raises what went wrong."""
+        self._hand_over()
+        self._settle()
+
     def finish(self) -> Upload:
         """All bytes are in: return the upload once they are on stable storage."""
         try:
-            self._hand_over()
-            self._settle()
+            self.flush()
             if self._check is not None:
                 for start in range(0, len(self._kept), _NAMED_AT_ONCE):
                     self._engine.chunks.name(self._upload, self._kept[start : start + _NAMED_AT_ONCE])

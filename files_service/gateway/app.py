@@ -18,6 +18,7 @@ from files_service.gateway.limits import Limits
 from files_service.gateway.openapi import serve_document
 from files_service.gateway.replies import Refused
 from files_service.gateway.state import GATEWAY, Gateway
+from files_service.gateway.tus import door as tus
 from files_service.gateway.uploads import put_blob
 from files_service.gateway.webhooks.channel import channel
 from files_service.gateway.webhooks.desk import DESK, Desk
@@ -28,6 +29,14 @@ from files_service.readiness import Part, parts_of
 ROUTES: dict[str, dict[str, Handler]] = {
     "/rpc/{method}": {"POST": call},
     "/blobs/{key:.+}": {"PUT": put_blob, "GET": get_blob, "HEAD": get_blob, "OPTIONS": preflight},
+    "/tus/": {"POST": tus.create, "OPTIONS": tus.options},
+    "/tus/{upload_id}": {
+        "HEAD": tus.head,
+        "PATCH": tus.patch,
+        "DELETE": tus.delete,
+        "POST": tus.act,
+        "OPTIONS": tus.options,
+    },
     "/webhooks/gcs/pubsub": {"POST": pubsub},
     "/webhooks/gcs/channel": {"POST": channel},
     "/healthz": {"GET": health.healthz},

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 from aiohttp import web
 
+from files_service.chunks import content
 from files_service.core import Core
 from files_service.domain.access import readable_without_signature
+from files_service.domain.arrival import manifest_of
 from files_service.domain.filenames import save_as
 from files_service.errors import Conflict, Forbidden, Gone, NotFound, storage_errors_as_files_errors
 from files_service.gateway.blobs import Address, address_of, granted, load_part
 from files_service.gateway.conditions import Answer, Representation, evaluate
 from files_service.gateway.disposition import content_disposition
 from files_service.gateway.replies import Refused, bad_field
-from files_service.gateway.sending import send_file
+from files_service.gateway.sending import Slice, send_files
 from files_service.gateway.state import Gateway, gateway_of
 from storage_adapters import FileRecord, Grant, Part, SupportsLocalFiles
 
@@ -33,8 +35,6 @@ class Found:
     record: FileRecord
     part: Part
     representation: Representation
-    # Where the store's bytes are files of this machine.
-    path: Path | None
 
 
 async def get_blob(request: web.Request) -> web.StreamResponse:
@@ -79,11 +79,13 @@ def find(core: Core, address: Address, *, signed: bool) -> Found:
     if part.received_at is None:
         raise NotFound("the bytes have not arrived", {"file_id": record.file_id})
     with storage_errors_as_files_errors():
-        path = core.blobs.local_path(part.key) if isinstance(core.blobs, SupportsLocalFiles) else None
+        if manifest_of(part) is None and isinstance(core.blobs, SupportsLocalFiles):
+            # A blob that is gone is known before an answer begins.
+            core.blobs.local_path(part.key)
         info = None if part.sha256 or part.generation else core.blobs.head(part.key)
     tag = part.sha256 or part.generation or (info.generation if info else "")
     representation = Representation(size=part.size, tag=tag, modified=part.received_at // 1000)
-    return Found(record, part, representation, path)
+    return Found(record, part, representation)
 
 
 def _unsigned() -> Forbidden:
@@ -111,18 +113,21 @@ async def _send(
     request: web.Request, response: web.StreamResponse, gateway: Gateway, found: Found, answer: Answer
 ) -> None:
     """Send the bytes: by the kernel when they are in a file."""
-    if found.path is None:
+    core, part = gateway.core, found.part
+    files = content.files(core, part, offset=answer.start, length=answer.length)
+    if files is None:
         with storage_errors_as_files_errors():
-            pieces = await gateway.transfers.run(
-                gateway.core.blobs.get, found.part.key, offset=answer.start, length=answer.length
-            )
+            pieces = await gateway.transfers.run(content.read, core, part, offset=answer.start, length=answer.length)
+            first = await gateway.transfers.run(_next, pieces)
         await response.prepare(request)
+        await response.write(first)
         while piece := await gateway.transfers.run(_next, pieces):
             await response.write(piece)
     else:
-        with await gateway.calls.run(_open, found.path) as file:
-            await response.prepare(request)
-            await send_file(request, gateway, file, answer.start, answer.length)
+        with storage_errors_as_files_errors():
+            first_file = await gateway.calls.run(_open, files)
+        await response.prepare(request)
+        await send_files(request, gateway, chain([first_file], map(_opened, files)), answer.length)
     await response.write_eof()
 
 
@@ -130,8 +135,14 @@ def _next(pieces: Iterator[bytes]) -> bytes:
     return next(pieces, b"")
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(files: Iterator[tuple[Path, int, int]]) -> Slice:
+    """Open the first file: what is not there is known before an answer begins."""
     try:
-        return path.open("rb", buffering=0)
+        return _opened(next(files))
     except FileNotFoundError:
         raise NotFound("the bytes were just removed") from None
+
+
+def _opened(piece: tuple[Path, int, int]) -> Slice:
+    path, start, length = piece
+    return path.open("rb", buffering=0), start, length

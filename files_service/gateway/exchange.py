@@ -13,6 +13,7 @@ from files_service.errors import BadRequest, FilesError, InternalError, MethodNo
 from files_service.gateway.blobs import CORS, PATH
 from files_service.gateway.replies import CLOSE, Refused, bad_field, error_reply
 from files_service.gateway.state import gateway_of
+from files_service.gateway.tus import protocol as tus
 from files_service.logs import accepted_request_id, request_id
 
 logger = logging.getLogger(__name__)
@@ -111,6 +112,9 @@ async def finish_headers(request: web.Request, response: web.StreamResponse) -> 
     headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     if request.path.startswith(PATH):
         headers.update(CORS)
+    elif request.path.startswith(tus.PATH):
+        headers.update(tus.CORS)
+        headers["Tus-Resumable"] = tus.VERSION
     # Behind a body that did not come nothing else can come either.
     if response.status == 408 or request.get(CLOSE) or gateway_of(request).stopping:
         response.force_close()

@@ -24,6 +24,14 @@ class Sink(ABC):
     def write(self, data: bytes) -> None:
         """Take bytes."""
 
+    def room(self, most: int) -> memoryview | None:
+        """Where up to so many bytes may be put instead of being given to ``write``; None: nowhere."""
+        return None
+
+    def advance(self, count: int) -> None:
+        """So many bytes were put into the room."""
+        raise NotImplementedError
+
     @abstractmethod
     def complete(self) -> BlobInfo:
         """All bytes are in: return the blob that they are."""

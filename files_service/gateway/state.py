@@ -11,10 +11,13 @@ from typing import Any
 
 from aiohttp import web
 
+from files_service.chunks.opening import uploads_of
+from files_service.chunks.streams import Engine
 from files_service.core import Core
 from files_service.errors import ServiceUnavailable
 from files_service.gateway.limits import Limits
 from files_service.gateway.replies import Refused
+from files_service.gateway.rights import Rights
 from files_service.gateway.threads import Threads
 from files_service.metrics import Metrics
 
@@ -59,6 +62,8 @@ class Gateway:
     uploads: Places
     downloads: Places
     senders: Places
+    rights: Rights = field(default_factory=Rights)
+    _engine: Engine | None = None
     stopping: bool = False
     giving_up: bool = False
     breakable: set[asyncio.Future[Any]] = field(default_factory=set)
@@ -82,6 +87,12 @@ class Gateway:
             downloads=Places("downloads", limits.downloads),
             senders=Places("large downloads", limits.senders),
         )
+
+    def engine(self) -> Engine:
+        """The threads and the memory of uploads in chunks, made when first asked for. Raises NotSupported."""
+        if self._engine is None:
+            self._engine = Engine(self.core, uploads_of(self.core))
+        return self._engine
 
     @contextmanager
     def request_in_flight(self) -> Iterator[None]:
@@ -125,6 +136,8 @@ class Gateway:
     def close(self) -> None:
         """Give the threads up."""
         self.calls.close()
+        if self._engine is not None:
+            self._engine.close()
         self.transfers.close()
         self.receivers.close()
         self.send_threads.close()

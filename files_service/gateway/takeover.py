@@ -97,15 +97,23 @@ class _Body:
             readable = select.poll()
             readable.register(connection, select.POLLIN)
             while received < self._size:
+                room = sink.room(self._size - received)
                 try:
-                    piece = connection.recv(min(self._piece_bytes, self._size - received))
+                    if room is None:
+                        piece = connection.recv(min(self._piece_bytes, self._size - received))
+                        count = len(piece)
+                    else:
+                        count = connection.recv_into(room)
                 except BlockingIOError:
                     if not readable.poll(self._idle_seconds * 1000):
                         raise too_slow(self._idle_seconds) from None
                     continue
                 except ConnectionError:
                     raise broke_off(received, self._size) from None
-                if not piece:
+                if not count:
                     raise broke_off(received, self._size)
-                sink.write(piece)
-                received += len(piece)
+                received += count
+                if room is None:
+                    sink.write(piece)
+                else:
+                    sink.advance(count)

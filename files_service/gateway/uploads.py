@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from files_service.chunks import content
 from files_service.core import Core
 from files_service.errors import Busy, Gone, NotFound, storage_errors_as_files_errors
 from files_service.gateway.blobs import Address, address_of, granted, load_part
@@ -81,7 +82,7 @@ def open_sink(core: Core, address: Address) -> Sink:
     record, part = load_part(core, address)
     with storage_errors_as_files_errors():
         if record.status is not FileStatus.PENDING or part.received_at is not None:
-            return Comparing(core.blobs.head(part.key))
+            return Comparing(content.head(core, part))
         declared = [name for name in ("md5", "crc32c", "sha256") if getattr(part, name)]
         try:
             writer = core.blobs.writer(part.key, content_type=part.content_type, now=core.clock(), checksums=declared)

@@ -1,0 +1,148 @@
+"""Brings the bytes of a request into an upload, whichever door it came to, and ends an upload that has all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+
+from files_service.chunks.finishing import complete
+from files_service.chunks.joining import join, waiting_for
+from files_service.chunks.opening import is_partial
+from files_service.chunks.streams import Engine, Stream
+from files_service.errors import TooLarge, storage_errors_as_files_errors
+from files_service.gateway.body import BODY_ERRORS, let_send
+from files_service.gateway.receiving import Sink, broke_off, receive, too_slow
+from files_service.gateway.replies import Refused
+from files_service.gateway.rights import Right
+from files_service.gateway.state import Gateway
+from files_service.gateway.takeover import can_take_over, receive_from_socket
+from storage_adapters import JSON, BlobInfo, Upload
+
+
+class Pouring(Sink):
+    """The stream of an upload as a sink."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes) -> None:
+        """See ``Sink``."""
+        with storage_errors_as_files_errors():
+            self._stream.write(data)
+
+    def room(self, most: int) -> memoryview:
+        """Where the next bytes go, so that they need not be copied."""
+        with storage_errors_as_files_errors():
+            return self._stream.room(most)
+
+    def advance(self, count: int) -> None:
+        """So many bytes were put there."""
+        with storage_errors_as_files_errors():
+            self._stream.advance(count)
+
+    def complete(self) -> BlobInfo:
+        """Not asked for: an upload is more than this request."""
+        raise NotImplementedError
+
+    def abort(self) -> None:
+        """See ``Sink``."""
+        self._stream.abort()
+
+
+async def take_in(
+    request: web.Request,
+    gateway: Gateway,
+    upload: Upload,
+    offset: int,
+    *,
+    size: int | None,
+    right: Right,
+    check: Any = None,
+    most: int | None = None,
+) -> Stream:
+    """Bring the body, which may be of unknown size, into the upload from an offset on; the caller finishes the stream.
+
+    Raises Refused when it comes too slowly or breaks off, TooLarge when it is longer than ``most``, and what storing
+    raises. What came before that stays, except with ``check``.
+    """
+    engine = gateway.engine()
+    stream = await gateway.calls.run(_open, engine, upload, offset, check)
+    try:
+        await let_send(request)
+        await right.run(gateway.unless_given_up(_pour(request, gateway, Pouring(stream), size, most)))
+    except BaseException:
+        await asyncio.shield(gateway.transfers.run(stream.abort))
+        raise
+    return stream
+
+
+def _open(engine: Engine, upload: Upload, offset: int, check: Any) -> Stream:
+    with storage_errors_as_files_errors():
+        return Stream(engine, upload, offset, check=check)
+
+
+async def _pour(request: web.Request, gateway: Gateway, sink: Pouring, size: int | None, most: int | None) -> None:
+    limits = gateway.limits
+    if size is None:
+        await _pour_unknown(request, gateway, sink, most)
+    elif size >= limits.takeover_bytes and can_take_over(request):
+        await receive_from_socket(
+            request,
+            sink,
+            size=size,
+            piece_bytes=limits.upload_buffer(gateway.uploads.taken),
+            idle_seconds=limits.upload_idle_seconds,
+            threads=gateway.receivers,
+        )
+    else:
+        await receive(
+            request.content,
+            sink,
+            size=size,
+            buffer_bytes=limits.upload_buffer(gateway.uploads.taken),
+            idle_seconds=limits.upload_idle_seconds,
+            threads=gateway.transfers,
+        )
+
+
+async def _pour_unknown(request: web.Request, gateway: Gateway, sink: Pouring, most: int | None) -> None:
+    received, idle = 0, gateway.limits.upload_idle_seconds
+    try:
+        while True:
+            async with asyncio.timeout(idle):
+                piece = await request.content.readany()
+            if not piece:
+                return
+            received += len(piece)
+            if most is not None and received > most:
+                raise Refused(TooLarge("more bytes than announced", {"field": "body", "limit": most}))
+            await asyncio.shield(gateway.transfers.run(sink.write, piece))
+    except TimeoutError:
+        raise too_slow(idle) from None
+    except BODY_ERRORS:
+        raise broke_off(received, received) from None
+
+
+async def finish_stream(gateway: Gateway, stream: Stream) -> Upload:
+    """Return the upload once all that came is on stable storage."""
+    return await gateway.transfers.run(_finish, stream)
+
+
+def _finish(stream: Stream) -> Upload:
+    with storage_errors_as_files_errors():
+        return stream.finish()
+
+
+def complete_if_all_there(gateway: Gateway, upload: Upload, sha256: str | None = None) -> JSON | None:
+    """Finish an upload whose last bytes have come, and those that are joined from it; runs in a thread."""
+    core, engine = gateway.core, gateway.engine()
+    upload = join(core, upload)
+    if not upload.complete:
+        return None
+    if is_partial(upload):
+        for joined in waiting_for(core, upload):
+            complete_if_all_there(gateway, joined)
+        return None
+    return complete(core, upload, engine.hash_of(upload), sha256=sha256)

@@ -1,0 +1,154 @@
+"""The headers of tus 1.0.0, both ways. Pure but for the refusals it raises."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Any
+from urllib.parse import urlsplit
+
+from files_service.errors import PartMismatch, UnsupportedType
+from files_service.gateway.replies import Refused, bad_field
+
+VERSION = "1.0.0"
+EXTENSIONS = (
+    "creation,creation-with-upload,creation-defer-length,checksum,termination,concatenation,"
+    "concatenation-unfinished,expiration"
+)
+ALGORITHMS = ("sha1", "md5", "sha256", "sha512")
+CONTENT_TYPE = "application/offset+octet-stream"
+PATH = "/tus/"
+METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST"
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": (
+        "Location, Tus-Checksum-Algorithm, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Concat, "
+        "Upload-Defer-Length, Upload-Expires, Upload-Length, Upload-Metadata, Upload-Offset, X-Request-Id, Retry-After"
+    ),
+}
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": METHODS,
+    "Access-Control-Allow-Headers": (
+        "Authorization, Content-Type, Tus-Resumable, Upload-Checksum, Upload-Concat, Upload-Defer-Length, "
+        "Upload-Length, Upload-Metadata, Upload-Offset, X-HTTP-Method-Override, X-Request-Id, X-Requested-With"
+    ),
+    "Access-Control-Max-Age": "86400",
+}
+CHECKSUM_MISMATCH = 460
+MAX_PARTIALS = 1_000
+_MAX = 2**53 - 1
+_NUMBER = re.compile(r"[0-9]{1,16}")
+_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Concatenation:
+    """What ``Upload-Concat`` asks for: a partial upload, or a final one of the uploads of these ids."""
+
+    partial: bool
+    upload_ids: tuple[str, ...] = ()
+
+
+def require_version(headers: Mapping[str, str]) -> None:
+    """Raise Refused with 412 unless the client speaks our version."""
+    if headers.get("Tus-Resumable") != VERSION:
+        raise bad_field("Tus-Resumable", f"Send {VERSION}.", 412, {"Tus-Version": VERSION})
+
+
+def require_content_type(headers: Mapping[str, str]) -> None:
+    """Raise Refused with 415 unless a body is announced as bytes at an offset."""
+    if headers.get("Content-Type", "").strip().lower() != CONTENT_TYPE:
+        message = f"Send {CONTENT_TYPE}."
+        raise Refused(UnsupportedType(message, {"fields": {"Content-Type": [message]}}))
+
+
+def number(headers: Mapping[str, str], name: str) -> int | None:
+    """A header that is a number of bytes, None when it is not there."""
+    value = headers.get(name)
+    if value is None:
+        return None
+    if _NUMBER.fullmatch(value.strip()) is None or int(value) > _MAX:
+        raise bad_field(name, "Must be a number of bytes.")
+    return int(value)
+
+
+def length_of(headers: Mapping[str, str]) -> int | None:
+    """The length of a new upload, None when it is deferred."""
+    length, deferred = number(headers, "Upload-Length"), headers.get("Upload-Defer-Length")
+    if deferred is not None and (deferred != "1" or length is not None):
+        raise bad_field("Upload-Defer-Length", "Must be 1, without Upload-Length.")
+    if deferred is None and length is None:
+        raise bad_field("Upload-Length", "Send it, or Upload-Defer-Length: 1.")
+    return length
+
+
+def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
+    """Read ``Upload-Metadata``: keys, and their values where they are text."""
+    found: dict[str, str] = {}
+    for pair in headers.get("Upload-Metadata", "").split(","):
+        key, _, value = pair.strip().partition(" ")
+        if not key and not value:
+            continue
+        if _KEY.fullmatch(key) is None or key in found:
+            raise bad_field("Upload-Metadata", "Must be pairs of a key, given once, and a value in base 64.")
+        try:
+            found[key] = base64.b64decode(value.strip(), validate=True).decode()
+        except (binascii.Error, ValueError):
+            raise bad_field("Upload-Metadata", f"{key}: not UTF-8 in base 64.") from None
+    return found
+
+
+def concatenation_of(headers: Mapping[str, str], prefix: str) -> Concatenation | None:
+    """Read ``Upload-Concat``: the addresses of the partial uploads must be ours."""
+    value = headers.get("Upload-Concat")
+    if value is None:
+        return None
+    if value == "partial":
+        return Concatenation(partial=True)
+    kind, _, rest = value.partition(";")
+    addresses = rest.split()
+    if kind != "final" or not 1 <= len(addresses) <= MAX_PARTIALS:
+        raise bad_field("Upload-Concat", f"Must be partial, or final; with 1 to {MAX_PARTIALS} addresses.")
+    ids = []
+    for address in addresses:
+        path = urlsplit(address).path
+        name = path.rpartition("/")[2]
+        if path not in (PATH + name, prefix + PATH + name) or not name:
+            raise bad_field("Upload-Concat", "An address is not that of an upload here.")
+        ids.append(name)
+    return Concatenation(partial=False, upload_ids=tuple(ids))
+
+
+class Checksum:
+    """What ``Upload-Checksum`` says of a body, and the hash that is fed with it."""
+
+    def __init__(self, value: str) -> None:
+        name, _, encoded = value.strip().partition(" ")
+        if name not in ALGORITHMS:
+            raise bad_field("Upload-Checksum", f"Known are {', '.join(ALGORITHMS)}.")
+        try:
+            self._wanted = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            raise bad_field("Upload-Checksum", "Not base 64.") from None
+        self.hash: Any = hashlib.new(name, usedforsecurity=False)
+        if len(self._wanted) != self.hash.digest_size:
+            raise bad_field("Upload-Checksum", f"A {name} has {self.hash.digest_size} bytes.")
+        self._name = name
+
+    def compare(self) -> None:
+        """Raise Refused with 460 when the bytes are others."""
+        actual = self.hash.digest()
+        if not hmac.compare_digest(actual, self._wanted):
+            details = {"field": self._name, "declared": self._wanted.hex(), "actual": actual.hex()}
+            raise Refused(PartMismatch("the bytes have another checksum", details), CHECKSUM_MISMATCH)
+
+
+def expires(at: int) -> str:
+    """A time as ``Upload-Expires`` has it."""
+    return formatdate(at / 1000, usegmt=True)
