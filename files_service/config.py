@@ -46,12 +46,17 @@ class Settings:
     rpc_token: str
     jwt_secret: str
     signing_key: str
+    gcs_hmac_access_id: str
+    gcs_hmac_secret: str
+    storage_emulator_host: str
     webhook_email: str
     webhook_audience: str
     webhook_token: str
     webhook_channel_token: str
     webhook_certs_url: str
     notifications_url: str
+    gcs_project: str
+    pubsub_topic: str
     pubsub_emulator_host: str
     metrics_http: str
     log_level: str
@@ -121,6 +126,9 @@ class SettingsSchema(Schema):
     rpc_token = _text("Secret of callers of `/rpc`; empty: generated into the data folder.")
     jwt_secret = _text("Secret that signs the tokens of end users; empty: generated into the data folder.")
     signing_key = _text("Secret that signs local blob URLs; empty: generated into the data folder.")
+    gcs_hmac_access_id = _text("Access id of the HMAC key that signs URLs of Cloud Storage; empty: others sign.")
+    gcs_hmac_secret = _text("Secret of that HMAC key.")
+    storage_emulator_host = _text("Emulator to talk to instead of Cloud Storage, `http://host:port`.")
     webhook_email = _text("Service account whose signed tokens Pub/Sub pushes with; empty: none is taken.")
     webhook_audience = _text("Audience of those tokens; empty: `<public_url>/webhooks/gcs/pubsub`.")
     webhook_token = _text("Secret that a push may bear instead; empty: none is taken.")
@@ -131,6 +139,12 @@ class SettingsSchema(Schema):
         validate=validate.Regexp(r"https?://\S+\Z", error="Must begin with http:// or https://."),
     )
     notifications_url = _text("Queue that the worker pulls notifications from; empty: none.")
+    gcs_project = _text("Google Cloud project of topic and subscriptions; empty: that of `notifications_url`.")
+    pubsub_topic = _text(
+        "Topic that `files gcs setup` has the bucket publish to.",
+        "files",
+        validate=validate.Regexp(r"[A-Za-z][A-Za-z0-9._~+%-]{2,200}\Z", error="Not the name of a topic."),
+    )
     pubsub_emulator_host = _text("Pub/Sub emulator to talk to instead of Google's, `host:port`.")
     metrics_http = _text(
         "Address at which `files worker` serves `/metrics`, `host:port`; empty: nowhere.",

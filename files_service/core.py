@@ -67,7 +67,13 @@ def open_core(settings: Settings) -> Core:
 
     Raises UnknownStore, or StorageUnavailable when the primary or the blob store does not answer.
     """
-    options = BlobOptions(signing_key=settings.signing_key.encode(), public_url=settings.public_url)
+    options = BlobOptions(
+        signing_key=settings.signing_key.encode(),
+        public_url=settings.public_url,
+        gcs_hmac_access_id=settings.gcs_hmac_access_id,
+        gcs_hmac_secret=settings.gcs_hmac_secret,
+        storage_emulator_host=settings.storage_emulator_host,
+    )
     with ExitStack() as opened:
         metadata = opened.enter_context(closing(open_metadata_store(settings.metadata_url)))
         blobs = opened.enter_context(closing(open_blob_store(settings.blobs_url, options)))

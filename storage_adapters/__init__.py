@@ -1,6 +1,6 @@
 """The stores: where metadata and bytes are kept, behind two ports. Imports nothing of ours."""
 
-from storage_adapters.buckets import SupportsListing, SupportsNotifications, SupportsResumableUpload
+from storage_adapters.buckets import SupportsListing, SupportsResumableUpload
 from storage_adapters.codec import (
     DIGEST_BUCKETS,
     digest_bucket,
@@ -28,6 +28,7 @@ from storage_adapters.errors import (
     UploadConflict,
     UploadNotFound,
 )
+from storage_adapters.google_cloud import SetupStep, SetupWanted, set_up_notifications
 from storage_adapters.identity import sync_name
 from storage_adapters.interfaces import (
     BlobStore,
@@ -47,6 +48,7 @@ from storage_adapters.interfaces import (
     VerifiesSignedUrls,
     capabilities,
 )
+from storage_adapters.keyspace import Keyspace, Row
 from storage_adapters.query import (
     FIELDS,
     OPERATORS,
@@ -90,6 +92,7 @@ from storage_adapters.registry import (
     BlobOptions,
     UnknownStore,
     open_blob_store,
+    open_keyspace,
     open_metadata_store,
     open_store_of_any_schema,
 )
@@ -128,6 +131,7 @@ __all__ = [
     "Grant",
     "InvalidKey",
     "InvalidSignature",
+    "Keyspace",
     "Kind",
     "Lease",
     "ListQuery",
@@ -143,8 +147,11 @@ __all__ = [
     "RecordDeleted",
     "RecordNotFound",
     "RevisionConflict",
+    "Row",
     "Schema",
     "SchemaMismatch",
+    "SetupStep",
+    "SetupWanted",
     "SignedUrl",
     "SortValue",
     "StorageError",
@@ -157,7 +164,6 @@ __all__ = [
     "SupportsListing",
     "SupportsLocalFiles",
     "SupportsMigrations",
-    "SupportsNotifications",
     "SupportsPublicUrls",
     "SupportsRebuilding",
     "SupportsReplication",
@@ -179,6 +185,7 @@ __all__ = [
     "digest_halves",
     "fold",
     "open_blob_store",
+    "open_keyspace",
     "open_metadata_store",
     "open_notification_queue",
     "open_store_of_any_schema",
@@ -187,5 +194,6 @@ __all__ = [
     "record_from_json",
     "record_to_document",
     "record_to_json",
+    "set_up_notifications",
     "sync_name",
 ]

@@ -46,11 +46,3 @@ class SupportsListing(ABC):
         met each blob once that was there all the time. A bucket may hold what no store of ours made; such an object
         is shown under its name, which need not be a key.
         """
-
-
-class SupportsNotifications(ABC):
-    """Tells somebody else of each new blob, by a name of its own."""
-
-    @abstractmethod
-    def key_of(self, name: str) -> str | None:
-        """Return the key of the blob that notifications call by this name; None for what is outside this store."""

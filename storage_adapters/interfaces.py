@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage_adapters.buckets import SupportsListing, SupportsNotifications, SupportsResumableUpload
+from storage_adapters.buckets import SupportsListing, SupportsResumableUpload
 from storage_adapters.errors import RecordNotFound
 from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import BlobInfo, Change, FileRecord, Grant, SignedUrl, Tombstone, Usage
@@ -379,7 +379,6 @@ BLOB_CAPABILITIES = (
     SupportsFreeSpace,
     SupportsResumableUpload,
     SupportsListing,
-    SupportsNotifications,
 )
 
 

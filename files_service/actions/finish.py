@@ -23,7 +23,7 @@ from files_service.core import Core
 from files_service.domain.lifecycle import ProcessingSkipped, advance
 from files_service.domain.uploads import find_part, mismatch, names_in_key, receive_part
 from files_service.errors import Busy, Forbidden, Gone, NotFound, PartMismatch
-from storage_adapters import JSON, BlobInfo, BlobNotFound, FileRecord, FileStatus, Part, Tombstone
+from storage_adapters import JSON, BlobInfo, FileRecord, FileStatus, Part, Tombstone
 
 _POLL_SECONDS = 0.05
 
@@ -132,13 +132,8 @@ def _verify(part: Part, info: BlobInfo, params: Params, core: Core) -> None:
 
 
 def discard(part: Part, info: BlobInfo, core: Core) -> None:
-    """Delete the very blob that was looked at: whoever found the fault first may have made room for the right one."""
-    try:
-        current = content.head(core, part)
-    except BlobNotFound:
-        return
-    if current.generation == info.generation:
-        content.delete(core, part)
+    """Delete the very bytes that were looked at: who found the fault first may have made room for the right ones."""
+    content.delete_generation(core, part, info.generation)
 
 
 def _details(field: str, declared: object, actual: object) -> JSON:

@@ -15,7 +15,7 @@ from files_service.actions.base import (
 from files_service.actions.parameters import flag
 from files_service.core import Core
 from files_service.errors import Conflict
-from storage_adapters import JSON, FileRecord, RevisionConflict, Tombstone
+from storage_adapters import JSON, FileRecord, RevisionConflict, SupportsResumableUpload, Tombstone
 
 
 class RemoveParams(ParamsSchema):
@@ -44,7 +44,9 @@ def remove(params: Params, core: Core) -> JSON:
 def bury(core: Core, record: FileRecord, *, event: str, keep_blobs: bool) -> Tombstone:
     """Delete the record as it was read; its blobs may go once no upload address of it can bring bytes any more."""
     now = core.clock()
-    clean_after = None if keep_blobs else max(now, record.upload_expires_at or 0)
+    # An address that the store made may be good for longer than the upload, and nobody can call it back.
+    late = core.blobs.upload_seconds * 1000 if isinstance(core.blobs, SupportsResumableUpload) else 0
+    clean_after = None if keep_blobs else max(now, (record.upload_expires_at or 0) + late)
     return core.metadata.delete(
         record.file_id, expected_revision=record.revision, deleted_at=now, event=event, clean_after=clean_after
     )

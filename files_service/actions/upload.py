@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 from marshmallow import fields, validate
@@ -36,7 +38,20 @@ from files_service.core import Core
 from files_service.domain.editing import merge_meta, normalise_tags
 from files_service.domain.uploads import declared_parts, prolong
 from files_service.errors import TooLarge
-from storage_adapters import JSON, Access, FileRecord, FileStatus, SupportsSignedUrls
+from storage_adapters import (
+    JSON,
+    Access,
+    BlobExists,
+    FileRecord,
+    FileStatus,
+    Part,
+    SignedUrl,
+    SupportsResumableUpload,
+    SupportsSignedUrls,
+)
+
+# Each is a round trip to the store.
+_BEGUN_AT_ONCE = 8
 
 
 class UploadParams(ParamsSchema):
@@ -88,7 +103,7 @@ def upload(params: Params, core: Core) -> JSON:
         # A repeated call, near the end of the upload's life. No address may outlive the upload: bytes that came later
         # would belong to nobody.
         record = change(core, record.file_id, partial(prolong, until=until))
-    return _with_addresses(record, blobs, until)
+    return _with_addresses(record, blobs, params, now)
 
 
 def pending_record(params: Params, core: Core, now: int) -> FileRecord:
@@ -130,19 +145,43 @@ def check_limits(params: Params, core: Core) -> None:
         require_allowed_changes(params["post_action"]["update"], "post_action.update", core)
 
 
-def _with_addresses(record: FileRecord, blobs: SupportsSignedUrls, expires_at: int) -> JSON:
+def _with_addresses(record: FileRecord, blobs: SupportsSignedUrls, params: Params, now: int) -> JSON:
     """The record on the wire, with an ``upload`` for each part whose bytes are still missing."""
     result = to_wire(record)
-    if record.status is not FileStatus.PENDING:
-        return result
-    for part, shown in zip(record.parts, result["parts"], strict=True):
-        if part.received_at is None:
-            signed = blobs.sign("PUT", part.key, expires_at=expires_at, content_type=part.content_type, size=part.size)
-            shown["upload"] = {
-                "method": signed.method,
-                "url": signed.url,
-                "headers": dict(signed.headers),
-                "expires_at": signed.expires_at,
-                "protocol": signed.protocol,
+    missing = [] if record.status is not FileStatus.PENDING else record.missing_parts
+    shown = {part["part_id"]: part for part in result["parts"]}
+    if params["resumable"] and isinstance(blobs, SupportsResumableUpload):
+        begin = partial(_begun, record, blobs, origin=params["origin"], now=now)
+        with ThreadPoolExecutor(_BEGUN_AT_ONCE) as pool:
+            addresses = list(pool.map(begin, missing))
+    else:
+        until = now + params["expires_seconds"] * 1000
+        addresses = [_signed(part, blobs, until) for part in missing]
+    for part, address in zip(missing, addresses, strict=True):
+        if address is not None:
+            shown[part.part_id]["upload"] = {
+                "method": address.method,
+                "url": address.url,
+                "headers": dict(address.headers),
+                "expires_at": address.expires_at,
+                "protocol": address.protocol,
             }
     return result
+
+
+def _signed(part: Part, blobs: SupportsSignedUrls, until: int) -> SignedUrl:
+    return blobs.sign("PUT", part.key, expires_at=until, content_type=part.content_type, size=part.size)
+
+
+def _begun(
+    record: FileRecord, blobs: SupportsResumableUpload, part: Part, *, origin: str | None, now: int
+) -> SignedUrl | None:
+    """An upload in pieces, which is of use until the record's upload is over; None when the bytes are there."""
+    checksums = {"md5": part.md5, "crc32c": part.crc32c}
+    try:
+        begun = blobs.start_upload(
+            part.key, content_type=part.content_type, size=part.size, now=now, checksums=checksums, origin=origin
+        )
+    except BlobExists:
+        return None
+    return replace(begun, expires_at=min(begun.expires_at, record.upload_expires_at or begun.expires_at))

@@ -136,6 +136,16 @@ def delete(core: Core, part: Part) -> None:
         core.metadata.delete_upload(upload_id, now=core.clock())
 
 
+def delete_generation(core: Core, part: Part, generation: str) -> None:
+    """Remove these very bytes of a part; others that have taken their place meanwhile stay."""
+    if manifest_of(replace(part, generation=generation)) is None:
+        core.blobs.delete(part.key, generation=generation)
+        return
+    with suppress(BlobNotFound):
+        if head(core, part).generation == generation:
+            delete(core, part)
+
+
 def copy(core: Core, source: Part, target: Part, *, owner: str) -> BlobInfo:
     """Make the target a part of the same content for an owner. Doing it again goes on where it was interrupted."""
     blobs = core.blobs

@@ -110,5 +110,5 @@ def finish(gateway: Gateway, info: BlobInfo) -> JSON:
     except (Gone, NotFound):
         # The file was removed while its bytes came in.
         with storage_errors_as_files_errors():
-            gateway.core.blobs.delete(info.key)
+            gateway.core.blobs.delete(info.key, generation=info.generation)
         raise

@@ -27,7 +27,7 @@ from storage_adapters.blobs.gcs.signers import AccountSigner, HmacSigner, IamSig
 from storage_adapters.blobs.gcs.signing import WEEK_SECONDS, UrlSigner, attachment
 from storage_adapters.blobs.gcs.writer import CREATED_AT, SHA256, WRITER, GcsBlobWriter
 from storage_adapters.blobs.keys import check_key
-from storage_adapters.buckets import SupportsListing, SupportsNotifications, SupportsResumableUpload
+from storage_adapters.buckets import SupportsListing, SupportsResumableUpload
 from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable
 from storage_adapters.interfaces import (
     BlobStore,
@@ -44,9 +44,7 @@ _SIGNED = ("PUT", "GET", "HEAD")
 _ATTEMPTS = 5
 
 
-class GcsBlobStore(
-    BlobStore, SupportsSignedUrls, SupportsResumableUpload, SupportsCopy, SupportsListing, SupportsNotifications
-):
+class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, SupportsCopy, SupportsListing):
     """Keeps blobs in a bucket; what is public is read by signed URL, as all the rest."""
 
     def __init__(
@@ -61,8 +59,9 @@ class GcsBlobStore(
         location = parse(url)
         credentials = _credentials(location, options)
         # An emulator asks for no credentials; a key file then only signs.
-        emulated = bool(options.storage_emulator_host)
-        api = GcsApi(location, AnonymousCredentials() if emulated else credentials, options.storage_emulator_host)
+        emulator = options.storage_emulator_host
+        endpoint = f"http://{emulator}" if emulator and "://" not in emulator else emulator
+        api = GcsApi(location, AnonymousCredentials() if emulator else credentials, endpoint)
         chosen = PublicGcsBlobStore if location.public and cls is GcsBlobStore else cls
         store = chosen(api, location, _signer(location, options, credentials, api))
         assert isinstance(store, cls)
@@ -206,10 +205,6 @@ class GcsBlobStore(
         expires_at = now + WEEK_SECONDS * 1000
         return SignedUrl(method="PUT", url=uri, headers={}, expires_at=expires_at, protocol="resumable")
 
-    def key_of(self, name: str) -> str | None:
-        """See ``SupportsNotifications``."""
-        return self._location.key_of(name)
-
     def _name(self, key: str) -> str:
         return self._location.name_of(check_key(key))
 
@@ -272,7 +267,9 @@ def _signer(location: Location, options: BlobOptions, credentials: Any, api: Gcs
             return AccountSigner(credentials)
         email = credentials.signer_email
     if email:
-        return IamSigner(email, api.session, endpoint=options.storage_emulator_host, timeout=location.timeout)
+        return IamSigner(
+            email, api.session, endpoint=api.endpoint if options.storage_emulator_host else "", timeout=location.timeout
+        )
     if options.storage_emulator_host:
         # Emulators look at no signature; one that does refuses this.
         return HmacSigner("emulator", "emulator")
