@@ -12,9 +12,12 @@ from tests.contract.changes import ChangesContract
 from tests.contract.digest import DigestContract
 from tests.contract.leases import LeasesContract
 from tests.contract.metadata import MetadataStoreContract
+from tests.contract.replication import ReplicationContract
 
 
-class TestCouchMetadataStore(MetadataStoreContract, ChangesContract, DigestContract, LeasesContract):
+class TestCouchMetadataStore(
+    MetadataStoreContract, ChangesContract, DigestContract, LeasesContract, ReplicationContract
+):
     @pytest.fixture
     def store(self, couchdb_url: str) -> Iterator[CouchMetadataStore]:
         with opened(couchdb_url) as store:

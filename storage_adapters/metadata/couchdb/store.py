@@ -8,7 +8,7 @@ and ``<name>_state`` for reservations of names, checkpoints, leases (see ``names
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -21,7 +21,14 @@ from storage_adapters.errors import (
     RevisionConflict,
     StorageUnavailable,
 )
-from storage_adapters.interfaces import DigestBucket, MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases
+from storage_adapters.interfaces import (
+    DigestBucket,
+    MetadataStore,
+    SupportsChanges,
+    SupportsDigest,
+    SupportsLeases,
+    SupportsReplication,
+)
 from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.documents import (
     Event,
@@ -44,6 +51,7 @@ from storage_adapters.metadata.couchdb.layout import prepare
 from storage_adapters.metadata.couchdb.listing import find_page
 from storage_adapters.metadata.couchdb.location import Location, location_of
 from storage_adapters.metadata.couchdb.names import bearers_of, claim
+from storage_adapters.metadata.couchdb.replication import Copy, Replica
 from storage_adapters.metadata.couchdb.server import Server
 from storage_adapters.metadata.couchdb.state import State
 from storage_adapters.metadata.couchdb.usage import usage_of
@@ -56,7 +64,7 @@ _MOST_ATTEMPTS = 20
 _LAST: JSON = {}
 
 
-class CouchMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases):
+class CouchMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication):
     """A record is a document; its views are the indexes, counters and digest."""
 
     def __init__(self, location: Location) -> None:
@@ -65,6 +73,7 @@ class CouchMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
         self._locks = Database(self._server, location.database + "_state")
         self._state = State(self._locks)
         self._feed = Feed(self._files, Database(self._server, location.database + "_feed"), self._state)
+        self._replica = Replica(self._files, self._feed)
         try:
             prepare(self._files, self._locks, self._state, self._feed)
         except BaseException:
@@ -212,6 +221,24 @@ class CouchMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
         """See ``SupportsDigest``."""
         rows = self._files.view(DESIGNS["digest"].name, key=bucket, reduce=False)
         return {file_id_of(row["id"]): int(row["value"][3]) for row in rows}
+
+    def bucket_records(self, bucket: int) -> Iterator[FileRecord]:
+        """See ``SupportsDigest``."""
+        file_ids = list(self.bucket_revisions(bucket))
+        for start in range(0, len(file_ids), _BATCH):
+            batch = map(document_id_of, file_ids[start : start + _BATCH])
+            for document in self._files.documents(batch):
+                record = None if document is None else parse_document(document).living
+                if record is not None:
+                    yield record
+
+    def replicate(self, copies: Sequence[Copy], *, force: bool = False) -> list[bool]:
+        """See ``SupportsReplication``."""
+        return self._replica.replicate(copies, force=force)
+
+    def discard(self, file_ids: Sequence[str]) -> int:
+        """See ``SupportsReplication``."""
+        return self._replica.discard(file_ids)
 
     def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:
         """See ``SupportsLeases``."""
