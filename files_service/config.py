@@ -213,6 +213,11 @@ def _fill_in(value: Any, environ: Mapping[str, str], *, ours: bool = False) -> A
     return int(filled) if not ours and _VARIABLE.fullmatch(value) and filled.isdecimal() else filled
 
 
+def child_environment(additions: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a child process: ours and what is added."""
+    return {**os.environ, **additions}
+
+
 def load_settings(config: Mapping[str, Any]) -> Settings:
     """Check the settings and complete them; makes the data folder and the secrets that are not set.
 

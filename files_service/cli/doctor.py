@@ -15,11 +15,16 @@ import click
 import orjson
 from rich.console import Console
 
+from files_service.cli.gcs import steps, wanted_of
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings
+from files_service.core import now_ms
+from files_service.sync_progress import MOST_COUNTED, lag_of
 from storage_adapters import (
     BlobOptions,
+    ListQuery,
     StorageError,
+    SupportsChanges,
     SupportsSignedUrls,
     UnknownStore,
     VerifiesSignedUrls,
@@ -30,6 +35,8 @@ from storage_adapters import (
 
 LEAST_FREE_BYTES = 2**30
 PATIENCE_SECONDS = 5
+LONGEST_LAG_SECONDS = 60
+START_SYNCER = "Start the syncer: `files up` runs one while FILES_LIST_WRITES is on, or: python -m syncer run."
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,9 @@ def findings(session: Session) -> list[Finding]:
         _secrets,
         _space,
         _metadata,
+        _lists,
         _blobs,
+        _notifications,
         _broker,
         _gateway,
     )
@@ -133,6 +142,31 @@ def _metadata(settings: Settings) -> Finding:
         return Finding("metadata", str(error), "Correct FILES_METADATA_URL, or start the server it names.")
 
 
+def _lists(settings: Settings) -> Finding:
+    if not settings.list_url:
+        return Finding("lists", "the metadata store answers them (FILES_LIST_URL)")
+    try:
+        with closing(open_metadata_store(settings.list_url)) as store:
+            store.find(ListQuery(limit=1))
+            name = type(store).__name__
+    except (UnknownStore, StorageError) as error:
+        advice = "Correct FILES_LIST_URL, or start the server it names; the metadata store answers lists meanwhile."
+        return Finding("lists", str(error), advice)
+    try:
+        with closing(open_metadata_store(settings.metadata_url)) as primary:
+            lag = lag_of(primary, settings.list_url) if isinstance(primary, SupportsChanges) else None
+    except (UnknownStore, StorageError) as error:
+        return Finding("lists", f"{name} answers; what it lacks is not known: {error}", "See metadata.")
+    if lag is None:
+        return Finding("lists", f"{name} was never filled", f"{START_SYNCER} It copies everything first.")
+    if not lag.changes:
+        return Finding("lists", f"{name} has every change")
+    seconds = max(0, now_ms() - lag.oldest_at) / 1000
+    count = f"{lag.changes} or more" if lag.changes == MOST_COUNTED else f"{lag.changes}"
+    text = f"{name} lacks {count} changes, the oldest {seconds:.0f} s old"
+    return Finding("lists", text, START_SYNCER if seconds > LONGEST_LAG_SECONDS else "")
+
+
 def _blobs(settings: Settings) -> Finding:
     options = BlobOptions(signing_key=settings.signing_key.encode(), public_url=settings.public_url)
     try:
@@ -151,6 +185,28 @@ def _try_signature(store: SupportsSignedUrls) -> None:
     signed = store.sign("GET", "doctor", expires_at=2)
     params = dict(pair.split("=", 1) for pair in urlsplit(signed.url).query.split("&"))
     store.verify("GET", "doctor", params, now=1)
+
+
+def _notifications(settings: Settings) -> Finding:
+    """Whether the bucket tells of completed uploads; a store of our own needs nobody who does."""
+    part = "webhook"
+    if not settings.blobs_url.startswith("gs:"):
+        return Finding(part, "not needed: the blob store is served by the gateway")
+    try:
+        wanted = wanted_of(settings, ("*",))
+    except Failed as error:
+        text, _, advice = error.message.partition("\n")
+        return Finding(part, text, advice)
+    # Which pages may use the bucket is a matter of taste.
+    found = [step for step in steps(settings, wanted, dry_run=True) if step.name != "bucket CORS"]
+    broken = [step for step in found if step.state == "failed"]
+    if broken:
+        text = "; ".join(f"{step.name}: {step.text}" for step in broken)
+        return Finding(part, f"cannot be checked: {text}", "Give the service's account the rights to look.")
+    missing = [step.name for step in found if step.state == "due"]
+    if missing:
+        return Finding(part, f"not as it should be: {', '.join(missing)}", "Run: files gcs setup")
+    return Finding(part, f"gs://{wanted.bucket} tells of uploads by {wanted.topic_name}")
 
 
 def _broker(settings: Settings) -> Finding:
@@ -179,9 +235,10 @@ def _gateway(settings: Settings) -> Finding:
             connection.request("GET", f"{parts.path}/readyz")
             response = connection.getresponse()
             answer = orjson.loads(response.read())
-            if response.status == 200 and answer["ready"]:
-                return Finding("gateway", f"{settings.public_url} is ready")
             failing = [name for name, part in answer["parts"].items() if not part["ok"]]
+            if response.status == 200 and answer["ready"]:
+                without = f", without {', '.join(failing)}" if failing else ""
+                return Finding("gateway", f"{settings.public_url} is ready{without}", "See its log." if failing else "")
             return Finding("gateway", f"{settings.public_url} is not ready: {', '.join(failing)}", "See its log.")
     except (OSError, http.client.HTTPException) as error:
         return Finding("gateway", f"{settings.public_url} does not answer: {error}", start)

@@ -1,0 +1,78 @@
+"""``files gcs``: what a bucket of Google Cloud Storage needs, so that it tells of completed uploads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import click
+
+from files_service.cli.session import Failed, Session
+from files_service.config import Settings
+from storage_adapters import SetupStep, SetupWanted, set_up_notifications
+
+PUSH_PATH = "/webhooks/gcs/pubsub"
+_SIGNS = {"ok": "✓", "done": "+", "due": "…", "failed": "✗"}
+
+
+@click.group()
+def gcs() -> None:
+    """Google Cloud Storage: set the bucket up, and check it."""
+
+
+@gcs.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--origin", "origins", multiple=True, metavar="URL", help="Whose pages may use signed URLs; repeatable.")
+@click.pass_obj
+def setup(session: Session, *, dry_run: bool, origins: tuple[str, ...]) -> None:
+    """Set up bucket, topic, notification and subscriptions.
+
+    Doing it again changes nothing. The bucket itself must exist. The exit status is 1 when a step failed.
+    """
+    wanted = wanted_of(session.settings, origins or ("*",))
+    failed = False
+    for step in steps(session.settings, wanted, dry_run=dry_run):
+        click.echo(f"{_SIGNS[step.state]} {step.name}: {step.text}")
+        failed = failed or step.state == "failed"
+    if failed:
+        raise SystemExit(1)
+
+
+def steps(settings: Settings, wanted: SetupWanted, *, dry_run: bool) -> Iterator[SetupStep]:
+    """Take the steps, where the settings say that Google's APIs are."""
+    return set_up_notifications(
+        wanted,
+        dry_run=dry_run,
+        storage_emulator_host=settings.storage_emulator_host,
+        pubsub_emulator_host=settings.pubsub_emulator_host,
+    )
+
+
+def wanted_of(settings: Settings, origins: tuple[str, ...]) -> SetupWanted:
+    """What the settings call for. Raises Failed when they do not say enough."""
+    blobs, queue = urlsplit(settings.blobs_url), urlsplit(settings.notifications_url)
+    if blobs.scheme != "gs":
+        raise Failed("the blob store is no bucket of Cloud Storage", "Set FILES_BLOBS_URL=gs://bucket/prefix.")
+    project = settings.gcs_project or queue.netloc
+    if not project:
+        raise Failed("no project is set", "Set FILES_GCS_PROJECT to the project of the topic and the bucket.")
+    pushes = bool(settings.webhook_email or settings.webhook_token)
+    if not pushes and not settings.notifications_url:
+        raise Failed(
+            "nobody would take the notifications",
+            "Set FILES_WEBHOOK_EMAIL to have them pushed, or FILES_NOTIFICATIONS_URL to have the worker pull them.",
+        )
+    address = f"{settings.public_url}{PUSH_PATH}"
+    secret = "" if settings.webhook_email else f"?token={settings.webhook_token}"
+    return SetupWanted(
+        bucket=blobs.netloc,
+        prefix=blobs.path.strip("/"),
+        project=project,
+        topic=settings.pubsub_topic,
+        push_subscription=f"{settings.pubsub_topic}-push",
+        push_url=f"{address}{secret}" if pushes else "",
+        push_email=settings.webhook_email,
+        push_audience=settings.webhook_audience or address,
+        pull_subscription=queue.path.strip("/") if settings.notifications_url else "",
+        origins=origins,
+    )

@@ -1,0 +1,144 @@
+"""What a bucket and Pub/Sub are to look like, for uploads to be completed by notification. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+JSON = dict[str, Any]
+
+CORS_METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"]
+CORS_HEADERS = [
+    "Accept-Ranges",
+    "Content-Disposition",
+    "Content-Length",
+    "Content-Range",
+    "Content-Type",
+    "ETag",
+    "Location",
+    "Range",
+    "x-goog-content-length-range",
+    "x-goog-generation",
+    "x-goog-hash",
+    "x-goog-if-generation-match",
+    "x-goog-resumable",
+    "x-goog-stored-content-length",
+]
+TEMPORARY = "tmp/"
+ACK_SECONDS = 60
+RETENTION = "604800s"
+# As many as there may be: a store that is away for hours must not make dead letters of good notifications.
+MAX_ATTEMPTS = 100
+RETRY = {"minimumBackoff": "1s", "maximumBackoff": "300s"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupStep:
+    """One thing: ``ok`` as it is, ``done`` now, ``due`` in a dry run, or ``failed``."""
+
+    name: str
+    state: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupWanted:
+    """Names and addresses. Without ``push_url`` nothing is pushed, without ``pull_subscription`` nothing pulled."""
+
+    bucket: str
+    prefix: str
+    project: str
+    topic: str = "files"
+    push_subscription: str = "files-push"
+    push_url: str = ""
+    push_email: str = ""
+    push_audience: str = ""
+    pull_subscription: str = ""
+    origins: tuple[str, ...] = ("*",)
+    temporary_days: int = 2
+
+    @property
+    def topic_name(self) -> str:
+        """The full name of the topic."""
+        return f"projects/{self.project}/topics/{self.topic}"
+
+    @property
+    def dead_topic_name(self) -> str:
+        """The full name of the topic of dead letters."""
+        return f"{self.topic_name}-dead"
+
+    @property
+    def dead_subscription_name(self) -> str:
+        """The full name of the subscription that keeps dead letters."""
+        return self.subscription_name(f"{self.topic}-dead")
+
+    def subscription_name(self, name: str) -> str:
+        """The full name of a subscription."""
+        return f"projects/{self.project}/subscriptions/{name}"
+
+    def notification(self) -> JSON:
+        """The bucket's notification configuration."""
+        value: JSON = {
+            "topic": f"//pubsub.googleapis.com/{self.topic_name}",
+            "event_types": ["OBJECT_FINALIZE"],
+            "payload_format": "JSON_API_V1",
+        }
+        return value | ({"object_name_prefix": f"{self.prefix}/"} if self.prefix else {})
+
+    def cors_rule(self) -> JSON:
+        """What web pages may do with signed URLs."""
+        return {
+            "origin": list(self.origins),
+            "method": CORS_METHODS,
+            "responseHeader": CORS_HEADERS,
+            "maxAgeSeconds": 3_600,
+        }
+
+    def lifecycle_rules(self) -> list[JSON]:
+        """What is deleted by itself: what nobody came back for."""
+        temporary = f"{self.prefix}/{TEMPORARY}" if self.prefix else TEMPORARY
+        condition = {"age": self.temporary_days, "matchesPrefix": [temporary]}
+        return [
+            {"action": {"type": "Delete"}, "condition": condition},
+            {"action": {"type": "AbortIncompleteMultipartUpload"}, "condition": condition},
+        ]
+
+    def subscription(self, *, push: bool) -> JSON:
+        """A subscription of the topic."""
+        value: JSON = {
+            "topic": self.topic_name,
+            "ackDeadlineSeconds": ACK_SECONDS,
+            "messageRetentionDuration": RETENTION,
+            "expirationPolicy": {},
+            "retryPolicy": RETRY,
+            "deadLetterPolicy": {"deadLetterTopic": self.dead_topic_name, "maxDeliveryAttempts": MAX_ATTEMPTS},
+        }
+        return value | ({"pushConfig": self._push()} if push else {})
+
+    def dead_subscription(self) -> JSON:
+        """The subscription that keeps dead letters until somebody looks at them."""
+        return {
+            "topic": self.dead_topic_name,
+            "ackDeadlineSeconds": ACK_SECONDS,
+            "messageRetentionDuration": RETENTION,
+            "expirationPolicy": {},
+        }
+
+    def _push(self) -> JSON:
+        push: JSON = {"pushEndpoint": self.push_url}
+        if self.push_email:
+            push["oidcToken"] = {"serviceAccountEmail": self.push_email, "audience": self.push_audience}
+        return push
+
+
+def differing(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """The fields that are not as wanted; what is found beyond that is the operator's affair."""
+    return sorted(name for name, value in wanted.items() if not _covers(found.get(name), value))
+
+
+def _covers(found: Any, value: Any) -> bool:
+    if isinstance(value, dict):
+        # An empty object is what the API leaves out.
+        return not differing(value, found if isinstance(found, dict) else {})
+    return bool(found == value)
