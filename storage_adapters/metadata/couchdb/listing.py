@@ -19,15 +19,19 @@ from storage_adapters.records import JSON, FileRecord
 
 LARGEST_BATCH = 500
 _FILTERED_BATCH = 100
+_CURSOR_PARTS = 4
 _LAST: JSON = {}  # an object comes behind all text and numbers
+
+
+_NEVER_MISSING = frozenset({"created_at", "name", "size"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
     position: Position
-    place: Place
     document_id: str
     text: str
+    document: JSON | None
 
 
 def find_page(database: Database, query: ListQuery) -> Page:
@@ -53,8 +57,12 @@ def find_page(database: Database, query: ListQuery) -> Page:
 
 def _filtered(database: Database, query: ListQuery) -> Iterator[tuple[_Row, bool]]:
     """The rows behind the query's position, and whether each belongs to the answer."""
+    if _is_plain(query):
+        for batch in _batches(database, query, include_docs=True):
+            yield from ((row, True) for row in batch)
+        return
     reads_documents = asks_for_long_texts(query)
-    for batch in _batches(database, query):
+    for batch in _batches(database, query, include_docs=False):
         told = {row.document_id: parse_row(row.position.file_id, row.text) for row in batch}
         if reads_documents:
             told |= _records(database, [row for row in batch if is_cut(told[row.document_id])])
@@ -62,23 +70,36 @@ def _filtered(database: Database, query: ListQuery) -> Iterator[tuple[_Row, bool
             yield row, matches(told[row.document_id], query)
 
 
-def _batches(database: Database, query: ListQuery) -> Iterator[list[_Row]]:
+def _is_plain(query: ListQuery) -> bool:
+    """Whether every file of a scope belongs to the answer, so that documents are best read with their rows."""
+    (scope, *others) = candidate_scopes(query)
+    return not (
+        others
+        or query.conditions
+        or query.search is not None
+        or query.access is not None
+        or (query.public_only and query.owner is not None)
+        or (query.tags and "tag" not in scope[0])
+        or (query.status is not None and scope[0] != "status")
+        or (query.public_only and scope[0] == "status")
+    )
+
+
+def _batches(database: Database, query: ListQuery, *, include_docs: bool) -> Iterator[list[_Row]]:
     """Read on from the query's position: first the files that have a value, then those that have none."""
     design = DESIGNS[list_key(query.order_by)].name
     scope = _smallest_scope(database, query)
     text = FIELDS[query.order_by] is Kind.TEXT
     size = min(query.limit, query.scan_limit) + 1
-    if query.conditions or query.search is not None or query.access is not None:
+    if not include_docs:
         size = max(size, min(query.scan_limit + 1, _FILTERED_BATCH))
     for start, end in _ranges(scope, query):
         while True:
             # The row at the place itself is read as well, and dropped.
-            read = min(size, LARGEST_BATCH) + 1
-            rows = database.view(
-                design, startkey=start, endkey=end, descending=query.descending, limit=read, reduce=False
-            )
-            batch = [_row(row, text=text) for row in rows if row["key"] != start]
-            yield batch
+            read = min(size, LARGEST_BATCH) + (len(start) == _CURSOR_PARTS)
+            options = {"descending": query.descending, "limit": read, "reduce": False, "include_docs": include_docs}
+            rows = database.view(design, startkey=start, endkey=end, **options)
+            yield [_row(row, text=text) for row in rows if row["key"] != start]
             if len(rows) < read:
                 break
             start = rows[-1]["key"]
@@ -87,9 +108,8 @@ def _batches(database: Database, query: ListQuery) -> Iterator[list[_Row]]:
 
 def _row(row: JSON, *, text: bool) -> _Row:
     _, missing, digits, _ = row["key"]
-    place = missing, digits
-    position = Position(value=value_at(place, text=text), file_id=file_id_of(row["id"]))
-    return _Row(position=position, place=place, document_id=row["id"], text=row["value"])
+    position = Position(value=value_at((missing, digits), text=text), file_id=file_id_of(row["id"]))
+    return _Row(position=position, document_id=row["id"], text=row["value"], document=row.get("doc"))
 
 
 def _ranges(scope: str, query: ListQuery) -> list[tuple[list[object], list[object]]]:
@@ -101,7 +121,8 @@ def _ranges(scope: str, query: ListQuery) -> list[tuple[list[object], list[objec
         return [(beyond or [scope], [scope, _LAST])]
     if query.after is not None and query.after.value is None:
         return [(beyond or [], [scope, 1])]
-    return [(beyond or [scope, 0, _LAST], [scope, 0]), ([scope, 1, _LAST], [scope, 1])]
+    present = beyond or [scope, 0, _LAST], [scope, 0]
+    return [present] if query.order_by in _NEVER_MISSING else [present, ([scope, 1, _LAST], [scope, 1])]
 
 
 def place_of_position(position: Position) -> Place:
@@ -125,8 +146,10 @@ def _smallest_scope(database: Database, query: ListQuery) -> str:
 
 
 def _records(database: Database, rows: list[_Row]) -> dict[str, FileRecord]:
+    """The records behind rows, as they are now."""
     found: dict[str, FileRecord] = {}
-    for document in database.documents(row.document_id for row in rows):
+    unread = database.documents(row.document_id for row in rows if row.document is None)
+    for document in (*(row.document for row in rows), *unread):
         if document is not None:
             stored = parse_document(document)
             if stored.living is not None:
