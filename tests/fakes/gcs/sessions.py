@@ -45,7 +45,7 @@ class Sessions:
 
     def __init__(self, objects: Objects, faults: Faults, clock: Callable[[], float]) -> None:
         self._objects, self._faults, self._clock = objects, faults, clock
-        self._sessions: dict[str, Session] = {}
+        self.sessions: dict[str, Session] = {}
 
     def start(self, bucket: str, name: str, request: Request, **options: Any) -> Session:
         """Begin an upload."""
@@ -63,12 +63,12 @@ class Sessions:
             origin=request.header("Origin"),
             **options,
         )
-        self._sessions[session.id] = session
+        self.sessions[session.id] = session
         return session
 
     def find(self, upload_id: str) -> Session:
         """The session; 404 when there is none, 410 after a week, 499 after it was cancelled."""
-        session = self._sessions.get(upload_id)
+        session = self.sessions.get(upload_id)
         if session is None:
             raise Refused(404, "NoSuchUpload", "No such upload session.", reason="notFound")
         if session.done is None and self._clock() - session.started > WEEK:
