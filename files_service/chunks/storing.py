@@ -49,6 +49,22 @@ class ChunkStore:
             stored += self._store(upload, start, data[start - offset : end - offset])
         return stored
 
+    def take(self, upload: Upload, offset: int, data: memoryview) -> tuple[str, Upload]:
+        """Store bytes that come in any order, maybe for the second time; returns their hash and the upload since.
+
+        Raises UploadConflict when other bytes stand at exactly this place, or the upload takes none.
+        """
+        object_id = hashlib.sha256(data).hexdigest()
+        there = self.uploads.list_chunks(upload.upload_id, offset=offset, limit=1)
+        if there and there[0].offset < offset + len(data):
+            [found] = there
+            if (found.offset, found.size) == (offset, len(data)) and found.object_id != object_id:
+                raise UploadConflict(f"other bytes stand at {offset}")
+            self.store(upload, offset, data, self.arrived(upload))
+        else:
+            self.store(upload, offset, data)
+        return object_id, self.uploads.get_upload(upload.upload_id)
+
     def name(self, upload: Upload, chunks: list[Chunk]) -> Upload:
         """Name chunks that were kept."""
         return self.uploads.append_chunks(upload.upload_id, chunks, expires_at=self.expires_at())

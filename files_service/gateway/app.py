@@ -17,18 +17,27 @@ from files_service.gateway.exchange import Handler, exchange, finish_headers
 from files_service.gateway.limits import Limits
 from files_service.gateway.openapi import serve_document
 from files_service.gateway.replies import Refused
+from files_service.gateway.rest import reading, uploading
 from files_service.gateway.state import GATEWAY, Gateway
 from files_service.gateway.tus import door as tus
 from files_service.gateway.uploads import put_blob
 from files_service.gateway.webhooks.channel import channel
 from files_service.gateway.webhooks.desk import DESK, Desk
 from files_service.gateway.webhooks.pubsub import pubsub
+from files_service.gateway.websocket.door import websocket
 from files_service.metrics import ListsCollector, Metrics
 from files_service.readiness import Part, parts_of
 
 ROUTES: dict[str, dict[str, Handler]] = {
     "/rpc/{method}": {"POST": call},
     "/blobs/{key:.+}": {"PUT": put_blob, "GET": get_blob, "HEAD": get_blob, "OPTIONS": preflight},
+    "/api/files/upload": {"POST": uploading.upload, "OPTIONS": reading.preflight},
+    "/api/files": {"GET": reading.list_files, "OPTIONS": reading.preflight},
+    "/api/files/{file_id}": {"GET": reading.info, "DELETE": reading.remove, "OPTIONS": reading.preflight},
+    "/api/files/{file_id}/download": {"GET": reading.download, "OPTIONS": reading.preflight},
+    "/api/files/{file_id}/manifest": {"GET": reading.manifest, "OPTIONS": reading.preflight},
+    "/api/files/{file_id}/access": {"PUT": reading.set_access, "OPTIONS": reading.preflight},
+    "/ws/upload": {"GET": websocket},
     "/tus/": {"POST": tus.create, "OPTIONS": tus.options},
     "/tus/{upload_id}": {
         "HEAD": tus.head,

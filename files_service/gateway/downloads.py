@@ -44,26 +44,32 @@ async def get_blob(request: web.Request) -> web.StreamResponse:
     grant = granted(request, address, gateway.core) if "signature" in request.query else None
     with gateway.downloads.take():
         found = await gateway.calls.run(find, gateway.core, address, signed=grant is not None)
-        answer = evaluate(request.method, request.headers, found.representation)
-        headers = _headers(found, grant)
-        if answer.status == 412:
-            raise Refused(Conflict("the precondition does not hold", {"fields": {"If-Match": ["Another."]}}), 412)
-        if answer.status == 416:
-            size = found.representation.size
-            raise bad_field("Range", f"There are {size} bytes.", 416, {"Content-Range": f"bytes */{size}"})
-        response = web.StreamResponse(status=answer.status, headers=headers)
-        if answer.status == 304:
-            del response.headers["Content-Type"]
-            return response
-        response.content_length = answer.length
-        if answer.status == 206:
-            last = answer.start + answer.length - 1
-            response.headers["Content-Range"] = f"bytes {answer.start}-{last}/{found.representation.size}"
-        if request.method == "HEAD" or not answer.length:
-            return response
-        await gateway.unless_given_up(_send(request, response, gateway, found, answer))
-        gateway.metrics.downloaded_bytes.inc(answer.length)
+        return await send_part(request, gateway, found, _headers(found, grant))
+
+
+async def send_part(
+    request: web.Request, gateway: Gateway, found: Found, headers: dict[str, str]
+) -> web.StreamResponse:
+    """Answer with a part, a range of it, or what its conditions call for."""
+    answer = evaluate(request.method, request.headers, found.representation)
+    if answer.status == 412:
+        raise Refused(Conflict("the precondition does not hold", {"fields": {"If-Match": ["Another."]}}), 412)
+    if answer.status == 416:
+        size = found.representation.size
+        raise bad_field("Range", f"There are {size} bytes.", 416, {"Content-Range": f"bytes */{size}"})
+    response = web.StreamResponse(status=answer.status, headers=headers)
+    if answer.status == 304:
+        del response.headers["Content-Type"]
         return response
+    response.content_length = answer.length
+    if answer.status == 206:
+        last = answer.start + answer.length - 1
+        response.headers["Content-Range"] = f"bytes {answer.start}-{last}/{found.representation.size}"
+    if request.method == "HEAD" or not answer.length:
+        return response
+    await gateway.unless_given_up(_send(request, response, gateway, found, answer))
+    gateway.metrics.downloaded_bytes.inc(answer.length)
+    return response
 
 
 def find(core: Core, address: Address, *, signed: bool) -> Found:
@@ -76,6 +82,11 @@ def find(core: Core, address: Address, *, signed: bool) -> Found:
         raise _unsigned() from None
     if not signed and not readable_without_signature(record):
         raise _unsigned()
+    return found_part(core, record, part)
+
+
+def found_part(core: Core, record: FileRecord, part: Part) -> Found:
+    """Make a part ready to be sent. Raises NotFound when its bytes are not there."""
     if part.received_at is None:
         raise NotFound("the bytes have not arrived", {"file_id": record.file_id})
     with storage_errors_as_files_errors():
@@ -95,16 +106,22 @@ def _unsigned() -> Forbidden:
 
 def _headers(found: Found, grant: Grant | None) -> dict[str, str]:
     record, part = found.record, found.part
-    whole = part is record.parts[0] and part.content_type == UNKNOWN_TYPE
     kind, name = ("attachment", grant.filename) if grant and grant.filename else ("inline", save_as(record, part))
+    # Short, because access can be taken back; what is signed is for its bearer alone.
+    return part_headers(found, kind, name, "private, max-age=60" if grant else "public, max-age=60")
+
+
+def part_headers(found: Found, kind: str, name: str, cache_control: str) -> dict[str, str]:
+    """The headers of an answer with bytes."""
+    record, part = found.record, found.part
+    whole = part is record.parts[0] and part.content_type == UNKNOWN_TYPE
     return {
         "Content-Type": record.content_type if whole else part.content_type,
         "ETag": found.representation.etag,
         "Last-Modified": found.representation.last_modified,
         "Accept-Ranges": "bytes",
         "Content-Disposition": content_disposition(kind, name),
-        # Short, because access can be taken back; what is signed is for its bearer alone.
-        "Cache-Control": "private, max-age=60" if grant else "public, max-age=60",
+        "Cache-Control": cache_control,
         "Content-Security-Policy": ISOLATION,
     }
 

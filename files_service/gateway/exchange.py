@@ -22,6 +22,7 @@ access_logger = logging.getLogger("files_service.access")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SERVER = "files"
+API = "/api/"
 REQUEST_ID = "X-Request-Id"
 
 
@@ -110,7 +111,7 @@ async def finish_headers(request: web.Request, response: web.StreamResponse) -> 
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
     headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-    if request.path.startswith(PATH):
+    if request.path.startswith(PATH) or request.path.startswith(API):
         headers.update(CORS)
     elif request.path.startswith(tus.PATH):
         headers.update(tus.CORS)

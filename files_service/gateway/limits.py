@@ -44,6 +44,12 @@ class Limits:
     # From this size on a thread receives or sends by itself; after a smaller upload the connection is usable again.
     takeover_bytes: int = 1 * MIB
 
+    # Of an upload by WebSocket: how long nothing may come, and how often the client is asked whether it is there.
+    websocket_idle_seconds: float = 120
+    websocket_ping_seconds: float = 20
+    # Slices that may be under way without an acknowledgement.
+    websocket_window: int = 4
+
     downloads: int = 512
     # So many of them in threads of their own; the loop sends the others.
     senders: int = 32

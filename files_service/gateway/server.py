@@ -110,7 +110,7 @@ class GatewayServer:
     async def stop(self, timeout_seconds: float) -> None:
         """Take no more connections, answer what was asked, then close. What takes longer is broken off."""
         gateway = self._app[GATEWAY]
-        gateway.stopping = True
+        gateway.begin_to_stop()
         if self._listener is not None:
             self._listener.close()
         if not await gateway.becomes_quiet(timeout_seconds):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from files_service.chunks.opening import uploads_of
-from files_service.chunks.streams import Engine
+from files_service.chunks.streams import IN_FLIGHT, Engine
 from files_service.core import Core
 from files_service.errors import ServiceUnavailable
 from files_service.gateway.limits import Limits
@@ -64,6 +64,8 @@ class Gateway:
     senders: Places
     rights: Rights = field(default_factory=Rights)
     _engine: Engine | None = None
+    frames: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT))
+    staying: set[Callable[[], None]] = field(default_factory=set)
     stopping: bool = False
     giving_up: bool = False
     breakable: set[asyncio.Future[Any]] = field(default_factory=set)
@@ -126,6 +128,12 @@ class Gateway:
             raise
         finally:
             self.breakable.discard(running)
+
+    def begin_to_stop(self) -> None:
+        """Let those know who would stay for long."""
+        self.stopping = True
+        for leave in list(self.staying):
+            leave()
 
     def give_up(self) -> None:
         """Break off all transfers."""

@@ -24,7 +24,7 @@ from files_service.domain.arrival import fits
 from files_service.errors import Conflict, Forbidden, MethodNotAllowed, TooLarge, storage_errors_as_files_errors
 from files_service.gateway.arrivals import complete_if_all_there, finish_stream, take_in
 from files_service.gateway.body import require_plain
-from files_service.gateway.identity import identify
+from files_service.gateway.owners import owner_of
 from files_service.gateway.replies import Refused, bad_field
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.tus import protocol
@@ -131,14 +131,6 @@ async def delete(request: web.Request) -> web.StreamResponse:
     async with gateway.rights.hold(upload.upload_id):
         await gateway.calls.run(terminate, gateway.core, upload, owner)
     return web.Response(status=204)
-
-
-def owner_of(request: web.Request) -> str:
-    """The owner that the token was made for: a system's own token names nobody. Raises Refused."""
-    caller = identify(request.headers.get("Authorization"), gateway_of(request).core.settings)
-    if caller.actor is None:
-        raise Refused(Forbidden("send the token of an owner: uploads belong to somebody"))
-    return caller.actor
 
 
 def path_prefix(core: Core) -> str:

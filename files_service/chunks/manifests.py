@@ -1,0 +1,59 @@
+"""Manifests as they are shown: what of a file or an upload has arrived, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from files_service.chunks.content import chunks_of, open_upload
+from files_service.chunks.opening import DECLARED
+from files_service.core import Core
+from files_service.domain.arrival import manifest_of
+from storage_adapters import JSON, Chunk, FileRecord, Part, Upload
+
+
+def manifest_of_record(core: Core, record: FileRecord) -> JSON:
+    """The manifest of a file: the chunks of all its parts; a part that is one blob is one chunk."""
+    chunks: list[JSON] = []
+    start = 0
+    for part in record.parts:
+        chunks += _chunks_of_part(core, part, start)
+        start += part.size
+    return {
+        "_id": record.file_id,
+        "user_id": record.owner,
+        "name": record.name,
+        "size": record.size,
+        "mime_type": record.content_type,
+        "upload_size": sum(chunk["size"] for chunk in chunks),
+        "upload_end": record.uploaded_at,
+        "chunks": chunks,
+    }
+
+
+def manifest_of_upload(core: Core, upload: Upload) -> JSON:
+    """The manifest of an upload, which may be about one part of a file, or of no file yet."""
+    said = upload.details.get(DECLARED, {})
+    return {
+        "_id": upload.upload_id.partition("-")[0],
+        "user_id": upload.owner,
+        "name": said.get("name"),
+        "size": upload.size,
+        "mime_type": said["parts"][0].get("content_type") if said else None,
+        "upload_size": upload.received,
+        "upload_end": upload.sealed_at,
+        "chunks": _shown(chunks_of(core, upload.upload_id), 0),
+    }
+
+
+def _chunks_of_part(core: Core, part: Part, start: int) -> list[JSON]:
+    manifest = manifest_of(part)
+    if manifest is None and part.received_at is not None:
+        return [{"object_id": part.sha256, "slice_start": start, "size": part.size}]
+    if manifest is None:
+        upload = open_upload(core, part)
+        manifest = upload.upload_id if upload is not None else None
+    return _shown(chunks_of(core, manifest), start) if manifest is not None else []
+
+
+def _shown(chunks: Iterable[Chunk], start: int) -> list[JSON]:
+    return [{"object_id": chunk.object_id, "slice_start": start + chunk.offset, "size": chunk.size} for chunk in chunks]

@@ -1,0 +1,187 @@
+"""``POST /api/files/upload``: a whole file in one request, for what needs no second try."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiohttp import BodyPartReader, web
+
+from files_service.actions.base import to_wire
+from files_service.chunks.opening import Beginning, begin, declare_size, require_room
+from files_service.chunks.removing import terminate
+from files_service.chunks.streams import Stream
+from files_service.core import Core
+from files_service.domain.arrival import names_in_upload_id
+from files_service.errors import TooLarge, storage_errors_as_files_errors
+from files_service.gateway.arrivals import Pouring, complete_if_all_there, finish_stream, take_in
+from files_service.gateway.body import BODY_ERRORS, let_send, require_plain
+from files_service.gateway.owners import owner_of
+from files_service.gateway.receiving import broke_off, too_slow
+from files_service.gateway.replies import Refused, bad_field, json_reply
+from files_service.gateway.rest.reading import texts
+from files_service.gateway.state import Gateway, gateway_of
+from storage_adapters import JSON, Upload
+
+PIECE = 256 * 1024
+MAX_FIELD_BYTES = 4 * 1024
+MAX_FIELDS = 20
+_SAID = {"name", "access", "tags", "sha256", "md5"}
+
+
+async def upload(request: web.Request) -> web.StreamResponse:
+    """Take a file: the raw body with ``?name=``, or the field ``file`` of a form."""
+    gateway, owner = gateway_of(request), owner_of(request)
+    limit = gateway.core.settings.form_upload_bytes
+    form = request.content_type == "multipart/form-data"
+    require_plain(request)
+    if (request.content_length or 0) > limit + (PIECE if form else 0):
+        raise too_large(limit)
+    for name in request.query:
+        if name not in _SAID:
+            raise bad_field(name[:100], "Unknown parameter.")
+    said: dict[str, Any] = {name: request.query[name] for name in _SAID - {"tags"} if name in request.query}
+    said["tags"] = texts(request, "tags")
+    with gateway.uploads.take():
+        if form:
+            result = await _take_form(request, gateway, owner, said, limit)
+        else:
+            result = await _take_body(request, gateway, owner, said, limit)
+    return json_reply(result, 201, {"Location": f"/api/files/{result['file_id']}"})
+
+
+def too_large(limit: int) -> Refused:
+    """Make the refusal of what is for the resumable doors."""
+    message = f"at most {limit} bytes are taken in one request; send larger files by tus at /tus/ or by /ws/upload"
+    return Refused(TooLarge(message, {"limit": limit, "doors": ["/tus/", "/ws/upload"]}))
+
+
+async def _take_body(request: web.Request, gateway: Gateway, owner: str, said: Any, limit: int) -> JSON:
+    if "name" not in said:
+        raise bad_field("name", "Send the name of the file: ?name=")
+    size = request.content_length if "Transfer-Encoding" not in request.headers else None
+    content_type = request.headers.get("Content-Type")
+    beginning = _beginning(owner, said, size=size, content_type=content_type)
+    begun = await gateway.calls.run(begin, gateway.core, beginning)
+    try:
+        if size != 0:
+            async with gateway.rights.hold(begun.upload_id) as right:
+                stream = await take_in(request, gateway, begun, 0, size=size, right=right, most=limit)
+                begun = await finish_stream(gateway, stream)
+        return await gateway.transfers.run(_complete, gateway, begun)
+    except BaseException as error:
+        await _forget(gateway, begun, owner)
+        if isinstance(error, Refused) and isinstance(error.error, TooLarge):
+            raise too_large(limit) from error
+        raise
+
+
+async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: Any, limit: int) -> JSON:
+    await gateway.calls.run(_require_room, gateway.core, owner, request.content_length or 0)
+    await let_send(request)
+    begun: Upload | None = None
+    idle = gateway.limits.upload_idle_seconds
+    try:
+        reader = await request.multipart()
+        async with asyncio.timeout(idle) as clock:
+            for _ in range(MAX_FIELDS):
+                clock.reschedule(asyncio.get_running_loop().time() + idle)
+                field = await reader.next()
+                if field is None:
+                    break
+                if not isinstance(field, BodyPartReader) or begun is not None:
+                    raise bad_field("file", "Send one file, as the last field of the form.")
+                if field.name == "file":
+                    beginning = _beginning(
+                        owner,
+                        {"name": field.filename, **said},
+                        size=None,
+                        content_type=field.headers.get("Content-Type"),
+                    )
+                    begun = await gateway.calls.run(begin, gateway.core, beginning)
+                    begun = await _pour(field, gateway, begun, limit, clock)
+                else:
+                    await _note(field, said)
+        if begun is None:
+            raise bad_field("file", "The form has no field file.")
+        return await gateway.transfers.run(_complete, gateway, begun)
+    except BaseException as error:
+        if begun is not None:
+            await _forget(gateway, begun, owner)
+        if isinstance(error, TimeoutError):
+            raise too_slow(idle) from None
+        if isinstance(error, BODY_ERRORS):
+            raise broke_off(0, request.content_length or 0) from None
+        if isinstance(error, ValueError | AssertionError) and not isinstance(error, Refused):
+            raise bad_field("body", "Not a form.") from error
+        raise
+
+
+async def _pour(field: BodyPartReader, gateway: Gateway, begun: Upload, limit: int, clock: asyncio.Timeout) -> Upload:
+    received, idle = 0, gateway.limits.upload_idle_seconds
+    stream = await gateway.calls.run(_open, gateway, begun)
+    try:
+        while piece := await field.read_chunk(PIECE):
+            clock.reschedule(asyncio.get_running_loop().time() + idle)
+            received += len(piece)
+            if received > limit:
+                raise too_large(limit)
+            await asyncio.shield(gateway.transfers.run(Pouring(stream).write, piece))
+        return await finish_stream(gateway, stream)
+    except BaseException:
+        await asyncio.shield(gateway.transfers.run(stream.abort))
+        raise
+
+
+async def _note(field: BodyPartReader, said: dict[str, Any]) -> None:
+    """Take a field of the form that says something about the file."""
+    value = bytearray()
+    while piece := await field.read_chunk(MAX_FIELD_BYTES):
+        value += piece
+        if len(value) > MAX_FIELD_BYTES:
+            raise bad_field(field.name or "field", "Too long.")
+    if field.name not in _SAID:
+        raise bad_field((field.name or "field")[:100], "Unknown field.")
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        raise bad_field(field.name, "Not UTF-8.") from None
+    said[field.name] = [each.strip() for each in text.split(",") if each.strip()] if field.name == "tags" else text
+
+
+def _beginning(owner: str, said: Any, *, size: int | None, content_type: str | None) -> Beginning:
+    return Beginning(
+        owner=owner,
+        size=size,
+        name=said.get("name") or "file",
+        content_type=content_type or None,
+        access=said.get("access"),
+        tags=tuple(said.get("tags", ())),
+        sha256=said.get("sha256"),
+        md5=said.get("md5"),
+    )
+
+
+def _complete(gateway: Gateway, begun: Upload) -> JSON:
+    if begun.size is None:
+        begun = declare_size(gateway.core, begun, begun.received)
+    complete_if_all_there(gateway, begun)
+    names = names_in_upload_id(begun.upload_id)
+    assert names is not None
+    with storage_errors_as_files_errors():
+        return to_wire(gateway.core.metadata.get(names[0]))
+
+
+def _require_room(core: Core, owner: str, size: int) -> None:
+    with storage_errors_as_files_errors():
+        require_room(core, owner, size)
+
+
+def _open(gateway: Gateway, begun: Upload) -> Stream:
+    with storage_errors_as_files_errors():
+        return Stream(gateway.engine(), begun, 0)
+
+
+async def _forget(gateway: Gateway, begun: Upload, owner: str) -> None:
+    """Nobody was told the upload's id, so nobody will go on with it."""
+    await asyncio.shield(gateway.calls.run(terminate, gateway.core, begun, owner))

@@ -1,0 +1,1 @@
+"""The WebSocket door, subprotocol ``files-upload.v1``."""

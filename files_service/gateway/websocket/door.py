@@ -1,0 +1,150 @@
+"""``/ws/upload``: one connection, one upload after another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from files_service.chunks.joining import is_joined
+from files_service.chunks.opening import begin, find_upload
+from files_service.errors import FilesError, Forbidden, InternalError, ServiceUnavailable, Unauthorized
+from files_service.gateway.identity import identify
+from files_service.gateway.replies import Refused, bad_field, json_bytes
+from files_service.gateway.state import Gateway, gateway_of
+from files_service.gateway.websocket.messages import (
+    OFFSET_BYTES,
+    PROTOCOL,
+    Finish,
+    Start,
+    error_message,
+    parse,
+    split,
+    wrong,
+)
+from files_service.gateway.websocket.session import Session
+from storage_adapters import JSON, Upload
+
+logger = logging.getLogger(__name__)
+
+
+async def websocket(request: web.Request) -> web.StreamResponse:
+    """Take uploads by WebSocket."""
+    gateway = gateway_of(request)
+    if PROTOCOL not in [each.strip() for each in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]:
+        raise bad_field("Sec-WebSocket-Protocol", f"Send {PROTOCOL}.")
+    if gateway.stopping:
+        raise Refused(ServiceUnavailable("the gateway is stopping"))
+    connection = web.WebSocketResponse(
+        protocols=(PROTOCOL,),
+        heartbeat=gateway.limits.websocket_ping_seconds,
+        max_msg_size=gateway.core.settings.chunk_bytes + OFFSET_BYTES,
+        compress=False,
+    )
+    if not connection.can_prepare(request).ok:
+        raise bad_field("Upgrade", "Must be a WebSocket handshake.")
+    with gateway.uploads.take():
+        await connection.prepare(request)
+        conversation = Conversation(request, gateway, connection)
+        gateway.staying.add(conversation.leave)
+        try:
+            await conversation.run()
+        finally:
+            gateway.staying.discard(conversation.leave)
+    return connection
+
+
+class Conversation:
+    """What is said on one connection."""
+
+    def __init__(self, request: web.Request, gateway: Gateway, connection: web.WebSocketResponse) -> None:
+        self._request, self._gateway, self._connection = request, gateway, connection
+        self._authorization = request.headers.get("Authorization")
+        self._leaving: asyncio.Task[bool] | None = None
+
+    def leave(self) -> None:
+        """The gateway stops: what came is stored and acknowledged, then the client may go elsewhere."""
+        if self._leaving is None:
+            self._leaving = asyncio.ensure_future(self._connection.close(code=WSCloseCode.GOING_AWAY))
+
+    async def run(self) -> None:
+        """Take one upload after another until the client goes."""
+        try:
+            while (start := await self._next_start()) is not None:
+                upload = await self._find_or_begin(start)
+                async with self._gateway.rights.hold(upload.upload_id) as right:
+                    await right.run(self._gateway.unless_given_up(self._take(upload)))
+        except FilesError as error:
+            await self._end(error)
+        except Refused as refused:
+            await self._end(refused.error)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception:
+            logger.exception("upload failed")
+            await self._end(InternalError("the gateway failed; its log has the particulars under the request id"))
+
+    async def _next_start(self) -> Start | None:
+        message = await self._receive()
+        if message is None:
+            return None
+        parsed = parse(message) if isinstance(message, str) else None
+        if not isinstance(parsed, Start):
+            raise wrong("op", "Begin with start.")
+        return parsed
+
+    async def _find_or_begin(self, start: Start) -> Upload:
+        if start.token is not None:
+            self._authorization = f"Bearer {start.token}"
+        caller = identify(self._authorization, self._gateway.core.settings)
+        if caller.actor is None:
+            raise Forbidden("send the token of an owner: uploads belong to somebody")
+        core = self._gateway.core
+        if start.upload_id is not None:
+            upload = await self._gateway.calls.run(find_upload, core, start.upload_id, caller.actor)
+            if is_joined(upload):
+                raise Forbidden("this upload is put together from others", {"upload_id": upload.upload_id})
+            return upload
+        return await self._gateway.calls.run(begin, core, start.beginning(caller.actor))
+
+    async def _take(self, upload: Upload) -> None:
+        async with Session(self._gateway, upload, self._send) as session:
+            await session.show_manifest()
+            while True:
+                message = await self._receive()
+                if message is None:
+                    return
+                if isinstance(message, bytes):
+                    await session.take(*split(message))
+                    del message
+                    continue
+                parsed = parse(message)
+                if not isinstance(parsed, Finish):
+                    raise wrong("op", "An upload is under way: finish it first.")
+                if await session.finish(parsed.sha256):
+                    return
+
+    async def _receive(self) -> str | bytes | None:
+        """The next message; None when the client went. Raises BadRequest where nothing comes for too long."""
+        try:
+            message = await self._connection.receive(self._gateway.limits.websocket_idle_seconds)
+        except TimeoutError:
+            raise wrong("message", "Nothing came for too long.") from None
+        if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+            data: str | bytes = message.data
+            return data
+        return None
+
+    async def _send(self, message: JSON) -> None:
+        await self._connection.send_str(json_bytes(message).decode())
+
+    async def _end(self, error: FilesError) -> None:
+        code = WSCloseCode.POLICY_VIOLATION
+        if isinstance(error, InternalError | ServiceUnavailable):
+            code = WSCloseCode.INTERNAL_ERROR
+        with suppress(ConnectionError, RuntimeError):
+            await self._send(error_message(error))
+            text = "unauthorized" if isinstance(error, Unauthorized) else error.code
+            await self._connection.close(code=code, message=text.encode())
