@@ -1,13 +1,15 @@
 """V4 signed URLs. No I/O beside the signer's.
 
 A download URL is the same for all who ask for it within a window, so that browsers and caches can keep what they got:
-its date is rounded down and its end up to the window, which is at most an eighth of the time that was asked for. An
-upload URL ends when it was asked to, to the second before.
+its date is rounded down to the window and its life is a window longer, which is at most an eighth of the time that was
+asked for. An upload URL ends in the second in which it was to end.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -20,6 +22,7 @@ from storage_adapters.records import SignedUrl
 WEEK_SECONDS = 604_800
 WINDOWS = (900, 300, 60)
 REMEMBERED = 10_000
+_CONTENT_TYPE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 DISPOSITION = "response-content-disposition"
 
 
@@ -35,7 +38,9 @@ class UrlSigner:
         self._last_moment: tuple[int, str, str] = (0, "", "")
 
     def upload(self, name: str, *, content_type: str, size: int, expires_at: int) -> SignedUrl:
-        """A PUT of exactly these many bytes of this type, to where nothing is."""
+        """A PUT of exactly these many bytes of this type, to where nothing is. Raises ValueError."""
+        if _CONTENT_TYPE.fullmatch(content_type) is None or size < 0:
+            raise ValueError("the content type or the size cannot be sent as a header")
         signed = {
             "content-type": content_type,
             "host": self._host,
@@ -57,11 +62,11 @@ class UrlSigner:
         now = min(self._clock(), expires_at / 1000 - 1)
         asked = expires_at / 1000 - now
         window = next((each for each in WINDOWS if each * 8 <= asked), 1)
-        if asked + 2 * window > WEEK_SECONDS:
+        if asked + window > WEEK_SECONDS:
             # At the far end there is no room to round: the date would have to lie in the future.
             window = 1
         start = int(now // window) * window
-        seconds = _bounded(int(-(-expires_at // (1000 * window))) * window - start)
+        seconds = _bounded(math.ceil(asked) + window)
         extra = "" if disposition is None else f"&{DISPOSITION}={quote(disposition, safe='')}"
         key = (method, name, start, seconds, extra)
         url = None if self._signer.is_cheap else self._recall(key)
