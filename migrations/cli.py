@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,11 +17,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 
 from migrations.errors import BadRequest, MigrationError
+from migrations.ms_files.session import ImportSession, shown_as_bar, source_url
 from migrations.run import DEFAULT_BATCH, Pace, Progress
 from migrations.runner import Runner, Task
 from migrations.steps import Step
-from migrations.stores import is_migrated
-from storage_adapters import JSON, StorageError, UnknownStore, open_store_of_any_schema
+from migrations.stores import is_migrated, is_target
+from storage_adapters import (
+    JSON,
+    StorageError,
+    UnknownStore,
+    open_keyspace,
+    open_metadata_store,
+    open_store_of_any_schema,
+)
 
 UNAVAILABLE = 5
 
@@ -148,6 +157,47 @@ def steps(store: str, *, as_json: bool) -> None:
         else:
             for step in runner.described():
                 click.echo(_line(step))
+
+
+@cli.command("import-ms-files")
+@_STORE
+@click.option("--source", metavar="URL", help="The Redis that has the ms-files keys; by default that of --store.")
+@click.option("--rehearse", "--dry-run", is_flag=True, help="Read, compare and report; write nothing.")
+@click.option("--overwrite", is_flag=True, help="Where a file was changed on both sides, take that of the source.")
+@click.option("--remove-missing", is_flag=True, help="Remove imported files that the source no longer has.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), default=Path("ms-files-report.jsonl"))
+@_BATCH
+@_RATE
+@_JSON
+def import_ms_files(store: str, source: str | None, report: Path, *, as_json: bool, **options: Any) -> None:
+    """Bring the files of an ms-files service here.
+
+    May run again at any time, also while both services work: it picks up what has changed. Every field without an
+    equivalent, and whatever is wrong in the source, is a line of the report.
+    """
+    batch, rate = options.pop("batch"), options.pop("rate")
+    with failures(as_json=as_json):
+        target = open_metadata_store(store)
+        with closing(target), progress(as_json) as bars:
+            if not is_target(target):
+                raise BadRequest(f"{store.partition(':')[0]}:// takes no imports")
+            with closing(open_keyspace(source_url(source, store))) as keyspace:
+                totals = ImportSession(
+                    source=keyspace,
+                    target=target,
+                    report_path=report,
+                    batch=batch,
+                    pace=interruptible(Pace(rate)),
+                    show=shown_as_bar(bars),
+                    **options,
+                ).carry_out()
+        if as_json:
+            _print(totals)
+            return
+        for title in ("outcomes", "oddities"):
+            for name, count in sorted(totals[title].items()):
+                click.echo(f"{name.replace('_', ' '):<32}{count:>12,}")
+        click.echo(f"every oddity: {report}")
 
 
 @contextmanager

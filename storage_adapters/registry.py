@@ -9,6 +9,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from storage_adapters.interfaces import BlobStore, MetadataStore
+from storage_adapters.keyspace import Keyspace
 from storage_adapters.schemas import SupportsMigrations
 
 METADATA_STORES = {
@@ -56,6 +57,13 @@ def open_store_of_any_schema(url: str) -> SupportsMigrations:
     if not issubclass(adapter, SupportsMigrations):
         raise UnknownStore(f"{urlsplit(url).scheme}:// has nothing to migrate")
     return cast(SupportsMigrations, adapter.from_url_of_any_schema(url))
+
+
+def open_keyspace(url: str) -> Keyspace:
+    """Open what another program keeps in a Redis, for reading; ``?prefix=`` is what its keys have in braces."""
+    if METADATA_STORES.get(urlsplit(url).scheme) != METADATA_STORES["redis"]:
+        raise UnknownStore("files are imported from redis://, rediss:// or redis+sentinel://")
+    return cast(Keyspace, import_module("storage_adapters.metadata.redis.keyspace").RedisKeyspace.from_url(url))
 
 
 def open_blob_store(url: str, options: BlobOptions) -> BlobStore:

@@ -113,7 +113,7 @@ class RedisMigrations(SupportsRebuilding):
     def strays(self, *, after: str, limit: int, fields: Iterable[str], remove: bool) -> tuple[int, str]:
         """See ``SupportsRebuilding``."""
         kind, _, cursor = (after or "i:0").partition(":")
-        pattern = _escaped(self._keys.tag) + kind.encode() + b"*"
+        pattern = escaped(self._keys.tag) + kind.encode() + b"*"
         count = max(_KEYS_PER_SCAN, limit // _MEMBERS_PER_KEY)
         place, keys = self._server.call("SCAN", cursor, "MATCH", pattern, "COUNT", count)
         look = self._stray_places if kind == "i" else self._stray_names
@@ -136,7 +136,7 @@ class RedisMigrations(SupportsRebuilding):
     def counted_owners(self, *, after: str, limit: int) -> tuple[list[str], str]:
         """See ``SupportsRebuilding``."""
         prefix = self._keys.tag + b"u:"
-        pattern = _escaped(prefix) + b"*"
+        pattern = escaped(prefix) + b"*"
         place, keys = self._server.call("SCAN", after or "0", "MATCH", pattern, "COUNT", 10 * limit)
         cursor = _bytes(place).decode()
         return [key.removeprefix(prefix).decode() for key in keys], "" if cursor == "0" else cursor
@@ -273,7 +273,7 @@ def _file_id(member: bytes, *, text: bool) -> str:
     return member[behind:].decode()
 
 
-def _escaped(prefix: bytes) -> bytes:
+def escaped(prefix: bytes) -> bytes:
     """A prefix as a pattern that matches itself alone."""
     return re.sub(rb"([\[\]*?\\^-])", rb"\\\1", prefix)
 

@@ -86,11 +86,11 @@ class Server:
             return []
         source, digest = self._scripts[script]
         commands = [("EVALSHA", digest, len(keys), *keys, *arguments) for keys, arguments in calls]
-        answers = self._answers(commands)
+        answers = self.answers(commands)
         unknown = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         if unknown:
             # Scripts that the server does not know have not run; the others have.
-            again = self._answers([("SCRIPT LOAD", source), *(commands[number] for number in unknown)])[1:]
+            again = self.answers([("SCRIPT LOAD", source), *(commands[number] for number in unknown)])[1:]
             for number, answer in zip(unknown, again, strict=True):
                 answers[number] = answer
         with redis_errors_as_storage_errors():
@@ -123,7 +123,7 @@ class Server:
         self._closed = True
         self._close_idle()
 
-    def _answers(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+    def answers(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Send several commands at once; an answer may be an exception."""
         with self._answering(), self._client.pipeline(transaction=False) as pipeline:
             for command in commands:

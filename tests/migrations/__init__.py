@@ -1,0 +1,1 @@
+"""Migrations: every step on every store, killed anywhere, and the import from ms-files."""
