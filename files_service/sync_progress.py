@@ -16,18 +16,21 @@ MOST_COUNTED = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lag:
-    """What the list store does not have yet. ``changes`` beyond ``MOST_COUNTED`` are not counted."""
+    """What the list store does not have yet: ``changes``, of which no more than ``MOST_COUNTED`` are counted.
+
+    ``oldest_at`` is the time of the oldest of them, 0 without any.
+    """
 
     changes: int
-    oldest_at: int | None
+    oldest_at: int
 
 
 class SyncProgress:
     """Reads the syncer's checkpoint; the last one read serves while the primary is away, for it only moves on."""
 
     def __init__(self, primary: SupportsChanges, url: str, callers: Callers, breaker: Breaker) -> None:
+        self.consumer = consumer_of(url)
         self._primary = primary
-        self._consumer = consumer_of(url)
         self._callers = callers
         self._breaker = breaker
         self._seen = ""
@@ -36,7 +39,7 @@ class SyncProgress:
         """Return the checkpoint, "" when there is none. Raises StorageUnavailable when none was ever read."""
         if self._breaker.is_closed:
             try:
-                self._seen = self._primary.checkpoint(self._consumer)
+                self._seen = self._primary.checkpoint(self.consumer)
             except StorageUnavailable:
                 self._breaker.fail()
                 if not self._seen:
@@ -48,7 +51,7 @@ class SyncProgress:
     def _try(self) -> None:
         succeeded = False
         try:
-            self._seen = self._primary.checkpoint(self._consumer)
+            self._seen = self._primary.checkpoint(self.consumer)
             succeeded = True
         finally:
             self._breaker.end_try(succeeded=succeeded)
@@ -65,4 +68,4 @@ def lag_of(primary: SupportsChanges, url: str) -> Lag | None:
     if not checkpoint:
         return None
     changes = primary.changes(after=checkpoint, limit=MOST_COUNTED)
-    return Lag(changes=len(changes), oldest_at=changes[0].changed_at if changes else None)
+    return Lag(changes=len(changes), oldest_at=changes[0].changed_at if changes else 0)

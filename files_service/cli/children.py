@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 
+from files_service.config import child_environment
 from files_service.readiness import NotReady
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ class ChildProcess:
     def __init__(self, name: str, *module: str, environ: Mapping[str, str] | None = None) -> None:
         self.name = name
         self._command = [sys.executable, "-m", "files_service.child", str(os.getpid()), *module]
-        self._environ = {**os.environ, **(environ or {})}
+        self._environ = child_environment(environ or {})
         self._stopping = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         # The kernel ends the child together with the thread that started it.
@@ -71,7 +72,7 @@ class ChildProcess:
                 self._child.terminate()
             status = self._child.wait()
             if not self._stopping.is_set():
-                fields = {"process": self.name, "exit_status": status}
+                fields = {"child": self.name, "exit_status": status}
                 logger.error("a child process ended; it is started again", extra=fields)
                 if time.monotonic() - started > GOOD_RUN_SECONDS:
                     pause = FIRST_PAUSE_SECONDS

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from files_service.cli import cli
-from files_service.metrics import Metrics
+from files_service.metrics import ListsCollector, Metrics
 from files_service.worker.events import LogPublisher
 from files_service.worker.metrics import WorkerCollector
 from files_service.worker.run import Worker
@@ -25,6 +25,7 @@ def test_every_metric_is_documented_with_its_type(tmp_path: Path) -> None:
     core = memory_core(tmp_path)
     metrics = Metrics()
     metrics.watch(WorkerCollector(Worker(core, LogPublisher())))
+    metrics.watch(ListsCollector(core.lists))
     suffixes = {"counter": "_total"}
     exported = {f"{metric.name}{suffixes.get(metric.type, '')}": metric.type for metric in metrics.registry.collect()}
     documented = {

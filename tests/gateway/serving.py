@@ -8,7 +8,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +18,7 @@ from files_service.core import Core
 from files_service.gateway.limits import Limits
 from files_service.gateway.server import GatewayServer
 from files_service.gateway.state import GATEWAY, Gateway
+from files_service.readiness import Part
 from tests.cores import SECRETS
 
 RPC_TOKEN = SECRETS["FILES_RPC_TOKEN"]
@@ -117,13 +118,13 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def serving(core: Core, limits: Limits | None = None, port: int = 0) -> Iterator[Served]:
+def serving(core: Core, limits: Limits | None = None, port: int = 0, parts: Sequence[Part] = ()) -> Iterator[Served]:
     """Serve the core for as long as the block runs, and close it."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="gateway")
     thread.start()
     try:
-        server = GatewayServer(core, limits=limits)
+        server = GatewayServer(core, limits=limits, parts=parts)
         port = asyncio.run_coroutine_threadsafe(server.start("127.0.0.1", port), loop).result(30)
         served = Served(core, port, server, loop)
         try:

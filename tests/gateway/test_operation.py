@@ -13,6 +13,8 @@ import pytest
 from files_service.gateway.app import ROUTES
 from files_service.gateway.identity import make_token
 from files_service.gateway.limits import Limits
+from files_service.readiness import NotReady, Part
+from storage_adapters import SupportsChanges
 from tests.cores import SECRETS, memory_core
 from tests.gateway.serving import Served, serving, wait_until
 
@@ -84,6 +86,52 @@ def test_readiness_names_the_part_that_fails_or_hangs(tmp_path: Path, monkeypatc
         assert stuck.asked == 1
         stuck.go_on.set()
         wait_until(lambda: served.request("GET", "/readyz").json["parts"]["blobs"]["ok"])
+
+
+def test_a_part_that_is_not_needed_may_fail(tmp_path: Path) -> None:
+    core = memory_core(tmp_path)
+    settings = replace(core.settings, amqp_uri="amqp://guest:verysecret@127.0.0.1:9//")
+
+    def ended() -> None:
+        raise NotReady("the process ended")
+
+    parts = [Part(name="syncer", check=ended, required=False)]
+    with serving(replace(core, settings=settings), parts=parts) as served:
+        reply = served.request("GET", "/readyz")
+    assert (reply.status, reply.json["ready"]) == (200, True)
+    assert reply.json["parts"]["syncer"] == {"ok": False, "error": "the process ended", "required": False}
+    assert reply.json["parts"]["broker"] == {"ok": False, "error": "does not answer", "required": False}
+    assert "required" not in reply.json["parts"]["metadata"]
+
+
+def test_a_part_that_is_needed_and_failed_makes_the_process_unready(tmp_path: Path) -> None:
+    def ended() -> None:
+        raise NotReady("a thread of the worker ended: relay")
+
+    with serving(memory_core(tmp_path), parts=[Part(name="worker", check=ended)]) as served:
+        reply = served.request("GET", "/readyz")
+    assert (reply.status, reply.json["ready"]) == (503, False)
+    assert reply.json["parts"]["worker"] == {"ok": False, "error": "a thread of the worker ended: relay"}
+
+
+def test_readiness_and_metrics_tell_of_a_list_store(tmp_path: Path) -> None:
+    core = memory_core(tmp_path, list_url=f"sqlite:///{tmp_path}/lists.db")
+    second = core.lists.second
+    assert second is not None
+    assert isinstance(core.metadata, SupportsChanges)
+    with serving(core) as served:
+        assert served.result("files.list")["served_by"] == "memory"
+        core.metadata.move_checkpoint(second.progress.consumer, expected="", sequence="0")
+        assert served.result("files.list")["served_by"] == "sqlite"
+        assert served.request("GET", "/readyz").json["parts"]["lists"]["ok"]
+        lines = served.request("GET", "/metrics").body.decode().splitlines()
+    for line in (
+        'files_lists_total{served_by="memory"} 1.0',
+        'files_lists_total{served_by="sqlite"} 1.0',
+        'files_list_fallbacks_total{reason="unsynced"} 1.0',
+        "files_list_store_resting 0.0",
+    ):
+        assert line in lines
 
 
 def test_a_stopping_gateway_is_not_ready_and_ends_connections(tmp_path: Path) -> None:

@@ -19,9 +19,12 @@ from files_service.cli import cli
 from files_service.cli.call import parse_params
 from files_service.client import FilesClient
 from files_service.gateway.identity import owner_of_token
+from files_service.sync_progress import consumer_of
 from files_service.worker.events import LogPublisher
 from files_service.worker.run import Worker
-from tests.cores import SECRETS, sqlite_core
+from storage_adapters import SupportsChanges
+from tests.cores import SECRETS, pending_file, sqlite_core
+from tests.cores import at as at_time
 from tests.gateway.serving import Served, serving
 from tests.servers.ports import free_ports
 
@@ -181,7 +184,7 @@ class TestDoctor:
         result = run(at(served, environ), "doctor", "--json")
         assert result.exit_code == 0, result.output
         assert all(line["ok"] for line in self.lines(result).values())
-        assert len(self.lines(result)) == 8
+        assert len(self.lines(result)) == 9
 
     @pytest.mark.parametrize(
         ("changes", "part", "advice"),
@@ -203,6 +206,28 @@ class TestDoctor:
         assert not line["ok"]
         assert advice in line["advice"]
         assert "verysecret" not in result.output
+
+    def test_a_list_store_is_checked_for_what_it_lacks(self, environ: dict[str, str], tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path}/lists.db"
+        core = sqlite_core(tmp_path)
+        pending_file(core)
+        assert isinstance(core.metadata, SupportsChanges)
+
+        def line() -> Any:
+            return self.lines(run({**environ, "FILES_LIST_URL": url}, "doctor", "--json"))["lists"]
+
+        assert "never filled" in line()["text"]
+        assert "python -m syncer run" in line()["advice"]
+        sequence = core.metadata.last_sequence()
+        core.metadata.move_checkpoint(consumer_of(url), expected="", sequence=sequence)
+        assert line()["ok"]
+        assert "every change" in line()["text"]
+        pending_file(at_time(core, core.clock() - 3_600_000))
+        assert "lacks 1 changes, the oldest 36" in line()["text"]
+        assert "python -m syncer run" in line()["advice"]
+        core.close()
+        result = run({**environ, "FILES_LIST_URL": "sqlite:////proc/nope/x.db"}, "doctor", "--json")
+        assert "FILES_LIST_URL" in self.lines(result)["lists"]["advice"]
 
     def test_secrets_that_others_may_read_are_named(self, environ: dict[str, str], tmp_path: Path) -> None:
         secrets = tmp_path / "secrets"
