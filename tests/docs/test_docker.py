@@ -6,13 +6,23 @@ import configparser
 import json
 import re
 import shlex
+from importlib.util import find_spec
 from typing import Any
 
+import pytest
 import yaml
 
-from tests.docs.pages import ROOT, read
+from files_service.cli import cli
+from tests.docs.pages import ROOT, plain, read, rows
 
-COMPOSE: dict[str, Any] = yaml.safe_load(read("docker/compose.yaml"))
+COMPOSE: dict[str, dict[str, Any]] = {
+    name: yaml.safe_load(read(f"docker/{name}")) for name in ("compose.yaml", "compose.embedded.yaml")
+}
+SERVICES = [
+    pytest.param(file["services"], service, id=f"{name}-{service}")
+    for name, file in COMPOSE.items()
+    for service in file["services"]
+]
 DOCKERFILE = read("docker/Dockerfile").replace("\\\n", " ")
 SETTINGS = set(re.findall(r"\$\{(\w+)", read("config.yaml")))
 
@@ -30,29 +40,76 @@ def last_stage() -> str:
     return DOCKERFILE[DOCKERFILE.rindex("\nFROM ") :]
 
 
-def test_the_compose_file_has_known_keys_alone() -> None:
-    assert set(COMPOSE) == {"name", "services", "volumes"}
+@pytest.mark.parametrize(("services", "name"), SERVICES)
+def test_a_service_has_known_keys_alone(services: dict[str, Any], name: str) -> None:
     known = {"build", "image", "hostname", "environment", "ports", "volumes", "depends_on", "restart"}
-    known |= {"healthcheck", "stop_grace_period"}
-    for service in COMPOSE["services"].values():
-        assert set(service) <= known
+    known |= {"healthcheck", "stop_grace_period", "command", "entrypoint"}
+    assert set(services[name]) <= known
+    assert set(services[name].get("healthcheck", {})) <= {"test", "interval", "timeout", "retries", "start_period"}
 
 
-def test_services_depend_on_services_that_say_when_they_are_healthy() -> None:
-    for service in COMPOSE["services"].values():
-        for name, condition in service.get("depends_on", {}).items():
+@pytest.mark.parametrize(("services", "name"), SERVICES)
+def test_a_service_depends_on_what_says_when_it_is_ready(services: dict[str, Any], name: str) -> None:
+    for other, condition in services[name].get("depends_on", {}).items():
+        if condition == {"condition": "service_completed_successfully"}:
+            assert services[other]["restart"] == "no"
+        else:
             assert condition == {"condition": "service_healthy"}
-            assert COMPOSE["services"][name]["healthcheck"]["test"][0] == "CMD"
+            assert services[other]["healthcheck"]["test"][0] == "CMD"
 
 
-def test_volumes_are_declared_and_ports_bound_to_loopback() -> None:
-    used = {volume.split(":")[0] for service in COMPOSE["services"].values() for volume in service["volumes"]}
-    assert used == set(COMPOSE["volumes"])
-    assert all(port.startswith("127.0.0.1:") for service in COMPOSE["services"].values() for port in service["ports"])
+@pytest.mark.parametrize("file", COMPOSE.values(), ids=COMPOSE)
+def test_volumes_are_declared_and_ports_bound_to_loopback(file: dict[str, Any]) -> None:
+    assert {key for key in file if not key.startswith("x-")} == {"name", "services", "volumes"}
+    services = file["services"].values()
+    used = {volume.split(":")[0] for service in services for volume in service.get("volumes", ())}
+    assert used == set(file["volumes"])
+    assert all(port.startswith("127.0.0.1:") for service in services for port in service.get("ports", ()))
+
+
+def test_each_part_of_an_installation_is_there_and_watched() -> None:
+    services = COMPOSE["compose.yaml"]["services"]
+    assert set(services) == {"gateway", "rpc", "worker", "syncer", "rabbitmq", "redis", "couchdb", "couchdb-setup"}
+    ours = {name for name, service in services.items() if service["image"] == "files-service"}
+    assert ours == {"gateway", "rpc", "worker", "syncer"}
+    # The gateway's check is that of the image.
+    assert {name for name, service in services.items() if "healthcheck" not in service} == {"gateway", "couchdb-setup"}
+    described = {plain(row["service"]) for row in rows(read("docker/README.md"), "service", "what it does")}
+    assert described == set(services)
+    redis = services["redis"]["command"]
+    assert redis[redis.index("--appendfsync") + 1] == "always"
+    assert redis[redis.index("--maxmemory-policy") + 1] == "noeviction"
+
+
+def test_the_commands_are_commands_of_the_project() -> None:
+    for file in COMPOSE.values():
+        for service in file["services"].values():
+            for words in (service.get("command", []), service.get("healthcheck", {}).get("test", [])[1:]):
+                if words[:1] == ["files"]:
+                    assert words[1] in cli.commands
+                elif words[:2] == ["python", "-m"]:
+                    assert find_spec(f"{words[2]}.__main__") is not None
+                elif words[:2] == ["python", "-c"]:
+                    compile(words[2], "healthcheck", "exec")
+
+
+def test_secrets_come_from_variables_that_must_be_set() -> None:
+    variables = re.findall(r"\$\{(\w*(?:PASSWORD|TOKEN|SECRET|KEY))(.*?)\}", read("docker/compose.yaml"))
+    assert all(rest.startswith(":?") for _, rest in variables)
+    names = {name for name, _ in variables}
+    assert len(names) == 6
+    assert all(name in read("docker/README.md") for name in names)
 
 
 def test_the_build_finds_its_files() -> None:
-    build = COMPOSE["services"]["files"]["build"]
+    builds = [
+        service["build"]
+        for file in COMPOSE.values()
+        for service in file["services"].values()
+        if service["image"] == "files-service"
+    ]
+    build = builds[0]
+    assert all(each == build for each in builds)
     context = (ROOT / "docker" / build["context"]).resolve()
     assert context == ROOT
     assert (context / build["dockerfile"]).is_file()
@@ -63,7 +120,13 @@ def test_the_build_finds_its_files() -> None:
 
 
 def test_the_variables_are_settings() -> None:
-    given = set(COMPOSE["services"]["files"]["environment"])
+    given = {
+        variable
+        for file in COMPOSE.values()
+        for service in file["services"].values()
+        if service["image"] == "files-service"
+        for variable in service["environment"]
+    }
     given |= {word.split("=")[0] for line in instructions("ENV") for word in shlex.split(line)}
     assert given - {"PATH", "PYTHONUNBUFFERED"} <= SETTINGS
 
