@@ -144,12 +144,12 @@ def _list_params(request: web.Request) -> dict[str, Any]:
 
 def _readable(core: Core, file_id: str, actor: str | None) -> FileRecord:
     """Load a file. Without a token, one that needs a token and one that is not there are the same."""
-    with storage_errors_as_files_errors():
-        try:
+    try:
+        with storage_errors_as_files_errors():
             return readable(core, file_id, actor)
-        except (Forbidden, NotFound):
-            if actor != NOBODY:
-                raise
+    except (Forbidden, NotFound):
+        if actor != NOBODY:
+            raise
     message = "send Authorization: Bearer, with an end user's token"
     raise Refused(
         Unauthorized(message, {"fields": {"Authorization": [message]}}),
