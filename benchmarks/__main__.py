@@ -1,8 +1,8 @@
-"""``python -m benchmarks [rpc] [list] [blobs]``: run, print, and write docs/benchmarks.md when all were run."""
+"""``python -m benchmarks [rpc] [list] [blobs]``: run, print, and write docs/benchmarks.md when all were run in full."""
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,27 +10,53 @@ from benchmarks import blobs, listing, rpc
 from benchmarks.tables import Table, machine
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-BENCHMARKS: dict[str, Callable[[], list[Table]]] = {
-    "rpc": rpc.measure,
-    "list": lambda: [listing.measure()],
-    "blobs": blobs.measure,
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Table]]] = {
+    "rpc": lambda options: rpc.measure(),
+    "list": lambda options: listing.measure(
+        sizes=options.sizes or listing.SIZES,
+        stores=options.stores or listing.STORES,
+        rounds=options.rounds or listing.ROUNDS,
+    ),
+    "blobs": lambda options: blobs.measure(),
 }
 
 
-def main(names: list[str]) -> None:
+def main() -> None:
     """Run the named benchmarks, all by default."""
-    unknown = set(names) - set(BENCHMARKS)
-    if unknown:
-        sys.exit(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    parser = _parser()
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(BENCHMARKS):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}")
     tables = []
-    for name in names or BENCHMARKS:
-        for table in BENCHMARKS[name]():
+    for name in options.names or BENCHMARKS:
+        for table in BENCHMARKS[name](options):
             print(table.markdown(), flush=True)
             tables.append(table)
-    if not names:
+    if not (options.names or options.sizes or options.stores or options.rounds):
         head = "# Benchmarks\n\nWritten by `make bench`: each figure beside its peer or limit in the same run, on "
         DOCUMENT.write_text(f"{head}{machine()}.\n\n" + "\n".join(table.markdown() for table in tables))
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; all by default")
+    parser.add_argument("--sizes", type=_sizes, help="list: how many files, as in 10k,100k,1M")
+    parser.add_argument("--stores", type=_stores, help=f"list: of {','.join(listing.STORES)}")
+    parser.add_argument("--rounds", type=int, help="list: how often everything is measured")
+    return parser
+
+
+def _sizes(text: str) -> list[int]:
+    units = {"k": 1_000, "M": 1_000_000}
+    return [int(size.rstrip("kM")) * units.get(size[-1], 1) for size in text.split(",")]
+
+
+def _stores(text: str) -> list[str]:
+    stores = text.split(",")
+    if unknown := set(stores) - set(listing.STORES):
+        raise argparse.ArgumentTypeError(f"no store {', '.join(sorted(unknown))}")
+    return stores
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

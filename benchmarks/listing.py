@@ -1,99 +1,167 @@
-"""files.list on SQLite: what a page costs at 10 000 and at 100 000 files, first page and deep."""
+"""files.list on each store at several sizes, beside redis-filtered-sort on the same Redis; what lists cost others."""
 
 from __future__ import annotations
 
-import random
 import tempfile
 import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
 
-from benchmarks.tables import Table
+from benchmarks import list_load
+from benchmarks.drivers import Driver
+from benchmarks.filling import records
+from benchmarks.list_questions import DEEP_PAGE, PAGE, QUESTIONS, peer_questions_of, questions_of
+from benchmarks.list_stores import SMALL, Filled, filled_stores
+from benchmarks.peers import fsort
+from benchmarks.tables import Table, percentile, spread
 from files_service.actions import METHODS
-from files_service.config import load_settings, read_config
-from files_service.core import Core, open_core
-from storage_adapters import JSON, Access, FileRecord, FileStatus, Part
+from storage_adapters import JSON
 
-SIZES = (10_000, 100_000)
-OWNERS = 20
-DEEP_PAGES = 200
-QUERIES: dict[str, JSON] = {
-    "owner, first page": {"owner": "owner0"},
-    "owner + tag + content type": {"owner": "owner0", "tags": ["tag3"], "filter": {"content_type": "video/mp4"}},
-    "public": {"access": "public", "actor": "stranger"},
-    "unselective filter": {"owner": "owner0", "filter": {"name": {"contains": "nothing has this"}}},
-}
+SIZES = (10_000, 100_000, 1_000_000)
+STORES = ("redis", "couchdb", "sqlite")
+ROUNDS = 5
+CALLS = 200
+PEER_SECONDS = 3.0  # of one list in one round, if one call has ended by then
+PEER_CALLS = 10
+
+# Store, files and question; for each round the times of its calls in milliseconds.
+Times = dict[tuple[str, int, str], list[list[float]]]
 
 
-def measure(*, rounds: int = 300) -> Table:
-    """Fill a store step by step and time each query at each size."""
+def measure(*, sizes: Sequence[int] = SIZES, stores: Sequence[str] = STORES, rounds: int = ROUNDS) -> list[Table]:
+    """Fill all stores, then ask them all the same in turns, so that all meet the same machine."""
+    with tempfile.TemporaryDirectory() as folder, filled_stores(Path(folder), stores, sizes) as filled:
+        return tables_of(filled, rounds)
+
+
+def tables_of(filled: Sequence[Filled], rounds: int) -> list[Table]:
+    """Measure stores that are filled."""
+    asked = {(each.store, each.files): questions_of(each.core, each.files) for each in filled}
+    times = _times(filled, asked, rounds)
+    tables = [_table(filled, times, rounds)]
+    redis = [each for each in filled if each.store == "redis"]
+    if redis:
+        beside = [each for each in redis if each.files <= SMALL]
+        peer_bytes = {each.files: fsort.fill(each.port, records(0, each.files)) for each in beside}
+        tables.append(_peer_table(beside, times, rounds))
+        tables.append(list_load.measure(redis, asked, rounds=rounds))
+        tables.append(_memory_table(redis, peer_bytes))
+    return tables
+
+
+def _times(filled: Sequence[Filled], asked: dict[tuple[str, int], dict[str, JSON]], rounds: int) -> Times:
+    """Ask one call of each store in turn."""
+    times: Times = {}
+    for _ in range(rounds):
+        for name in QUESTIONS:
+            found: dict[tuple[str, int], list[float]] = {key: [] for key in asked}
+            for _ in range(CALLS):
+                for each in filled:
+                    params = asked[each.store, each.files][name]
+                    start = time.perf_counter()
+                    METHODS["files.list"](params, each.core)
+                    found[each.store, each.files].append((time.perf_counter() - start) * 1000)
+            for (store, files), taken in found.items():
+                times.setdefault((store, files, name), []).append(taken)
+    return times
+
+
+def _table(filled: Sequence[Filled], times: Times, rounds: int) -> Table:
+    sizes = sorted({each.files for each in filled})
     table = Table(
-        "files.list, 20 files a page, SQLite",
-        ["query", *(f"p50 / p99 ms at {size:,}" for size in SIZES), "p99 ratio"],
+        f"files.list, {PAGE} files a page",
+        ["store", "list", *(f"p50 / p99 ms at {size:,}" for size in sizes), "p99, largest to smallest"],
         note=(
-            f"{rounds} calls of the action each, in one process; {OWNERS} owners, three tags a file. "
-            "The deep page is reached by cursors. Goal for the ratio: flat."
+            f'METHODS["files.list"] in one process over a core, without a transport. {rounds} rounds of {CALLS} calls '
+            "of each list; the stores and sizes are asked in turns, call by call. Medians of the rounds' p50 and p99; "
+            "the ratio is taken round by round: median (least-greatest). "
+            "200 owners and one that has 5 % of all files, 40 tags, one to four on a file. "
+            f"The deep page is number {DEEP_PAGE:,}, or the last one where there are fewer, reached by cursors. "
+            "The unselective filter finds nothing: a call looks at 2,000 files and returns a cursor. "
+            "Goal for the ratio: at most 1.5."
         ),
     )
-    figures: dict[str, list[tuple[float, float]]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        core = open_core(load_settings(read_config(environ={"FILES_DATA_DIR": folder})))
-        filled = 0
-        for size in SIZES:
-            fill(core, filled, size)
-            filled = size
-            for name, params in QUERIES.items():
-                figures.setdefault(name, []).append(_time(core, params, rounds))
-            deep = {"owner": "owner0", "cursor": deep_cursor(core)}
-            figures.setdefault(f"owner, page {DEEP_PAGES}", []).append(_time(core, deep, rounds))
-        core.close()
-    for name, pairs in figures.items():
-        cells = [f"{p50:.2f} / {p99:.2f}" for p50, p99 in pairs]
-        table.rows.append([name, *cells, f"{pairs[-1][1] / pairs[0][1]:.2f}"])
+    for store in dict.fromkeys(each.store for each in filled):
+        own = [each.files for each in filled if each.store == store]
+        for name in QUESTIONS:
+            cells = [_both(times[store, size, name]) if size in own else "" for size in sizes]
+            p99s = [[percentile(taken, 0.99) for taken in times[store, size, name]] for size in (own[0], own[-1])]
+            ratios = [large / small for small, large in zip(*p99s, strict=True)]
+            table.rows.append([store, name, *cells, spread(ratios, 2)])
     return table
 
 
-def fill(core: Core, start: int, end: int) -> None:
-    """Save records ``start`` to ``end`` as uploads would have left them."""
-    random.seed(start)
-    for number in range(start, end):
-        part = Part(
-            part_id="p0", type="file", content_type="video/mp4", size=number, bucket="local", key=f"k/{number}/p0"
-        )
-        record = FileRecord(
-            file_id=f"{number:026d}",
-            owner=f"owner{number % OWNERS}" if number % 2 else "owner0",
-            name=f"clip {number}.mp4",
-            created_at=number,
-            uploaded_at=random.randrange(10**12),
-            processed_at=number,
-            parts=(part,),
-            size=number,
-            content_type=random.choice(("video/mp4", "image/png", "image/jpeg", "text/plain")),
-            status=FileStatus.PROCESSED,
-            access=random.choice((Access.PRIVATE, Access.PUBLIC)),
-            tags=tuple(random.sample([f"tag{n}" for n in range(10)], 3)),
-        )
-        core.metadata.save(record, expected_revision=0, changed_at=number, event=None)
+def _both(rounds: Sequence[Sequence[float]]) -> str:
+    p50, p99 = (median(percentile(taken, share) for taken in rounds) for share in (0.5, 0.99))
+    return f"{p50:.2f} / {p99:.2f}"
 
 
-def deep_cursor(core: Core) -> str:
-    """Walk to a deep page and return its cursor."""
-    cursor = None
-    for _ in range(DEEP_PAGES):
-        cursor = METHODS["files.list"]({"owner": "owner0", "cursor": cursor}, core)["next_cursor"]
-    assert isinstance(cursor, str)
-    return cursor
+def _peer_table(beside: Sequence[Filled], times: Times, rounds: int) -> Table:
+    table = Table(
+        "The same lists by redis-filtered-sort, on the same Redis",
+        [
+            "files",
+            "list",
+            "its p50 / greatest ms",
+            "times files.list: p50 (greatest to p99)",
+            "its p50 ms from its cache",
+        ],
+        note=(
+            f"{' and '.join(fsort.PACKAGES)} in Node, as its users call it: sort the ids of an index, filter, read the "
+            f"page's hashes; the list is made anew, as it is after a write to the index. {rounds} rounds of at most "
+            f"{PEER_CALLS} calls or {PEER_SECONDS:g} s. files.list is its row in the table above, at the same size. "
+            "Until a write the package reads its finished list, which is the last column; a list that is empty is "
+            "never kept. Each list blocks Redis while it is made. Goal at 100,000: at least 20 times as long."
+        ),
+    )
+    for each in beside:
+        with fsort.driver(each.port) as peer:
+            for name, wanted in peer_questions_of(each.files).items():
+                fresh: list[float] = []
+                kept: list[float] = []
+                for _ in range(rounds):
+                    fresh += _peer_times(peer, wanted)
+                    kept += fsort.times(peer, wanted, calls=PEER_CALLS, fresh=False) if QUESTIONS[name].found else []
+                ours = [taken for each_round in times[each.store, each.files, name] for taken in each_round]
+                p50, most = median(fresh), max(fresh)
+                table.rows.append(
+                    [
+                        f"{each.files:,}",
+                        name,
+                        f"{p50:,.1f} / {most:,.1f}",
+                        f"{p50 / median(ours):,.0f} ({most / percentile(ours, 0.99):,.0f})",
+                        f"{median(kept):.2f}" if kept else "never kept",
+                    ]
+                )
+    return table
 
 
-def _time(core: Core, params: JSON, rounds: int) -> tuple[float, float]:
-    METHODS["files.list"](params, core)
-    taken = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        METHODS["files.list"](params, core)
-        taken.append((time.perf_counter() - start) * 1000)
-    taken.sort()
-    return taken[rounds // 2], taken[int(rounds * 0.99)]
+def _peer_times(peer: Driver, wanted: JSON) -> list[float]:
+    end = time.perf_counter() + PEER_SECONDS
+    taken: list[float] = []
+    while not taken or (len(taken) < PEER_CALLS and time.perf_counter() < end):
+        taken += fsort.times(peer, wanted, calls=1, fresh=True)
+    return taken
+
+
+def _memory_table(redis: Sequence[Filled], peer_bytes: dict[int, float]) -> Table:
+    table = Table(
+        "Memory of Redis per file",
+        ["files", "files service, bytes", "redis-filtered-sort, bytes"],
+        note=(
+            "Growth of used_memory from empty to full. Ours holds the record, six orders of every list it stands in, "
+            "counters and digest, and an empty change feed, as after its consumers have passed it; an entry takes "
+            "about 900 bytes until then. The peer holds a hash and sets of ids, and no orders. Goal: 2,048 bytes."
+        ),
+    )
+    for each in redis:
+        peer = peer_bytes.get(each.files)
+        own = f"{each.bytes_per_file:,.0f}" if each.bytes_per_file is not None else ""
+        table.rows.append([f"{each.files:,}", own, f"{peer:,.0f}" if peer is not None else ""])
+    return table
 
 
 if __name__ == "__main__":
-    print(measure().markdown())
+    for result in measure():
+        print(result.markdown())

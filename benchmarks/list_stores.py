@@ -1,0 +1,145 @@
+"""The stores of the list benchmark, one for each size, started for it and filled."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from benchmarks.filling import fill, records
+from benchmarks.peers.fsort import used_memory
+from files_service.config import load_settings, read_config
+from files_service.core import Core, open_core
+from storage_adapters.metadata.couchdb.database import Database
+from storage_adapters.metadata.couchdb.location import location_of
+from storage_adapters.metadata.couchdb.server import Server
+from storage_adapters.metadata.couchdb.views import DESIGNS, build, list_key
+from tests.servers.couchdb import CouchServer, server_url
+from tests.servers.couchdb import raw as raw_couchdb
+from tests.servers.redis import RedisServer
+from tests.servers.redis import raw as raw_redis
+
+SMALL = 100_000  # as many files as SQLite and pouchdb-server are filled with at most
+_FILLERS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """A core over a store that holds so many files; ``bytes_per_file`` where the store tells."""
+
+    store: str
+    files: int
+    url: str
+    core: Core
+    bytes_per_file: float | None = None
+
+    @property
+    def port(self) -> int:
+        """The port of its server."""
+        port = urlsplit(self.url).port
+        assert port is not None
+        return port
+
+
+@contextmanager
+def filled_stores(folder: Path, stores: Sequence[str], sizes: Sequence[int]) -> Iterator[list[Filled]]:
+    """Start and fill each store at each size it can do."""
+    opened: list[Filled] = []
+    with ExitStack() as stack:
+        for store in stores:
+            if store == "couchdb":
+                server, largest = stack.enter_context(_couchdb(folder))
+                opened += [
+                    stack.enter_context(_couchdb_filled(folder, server, files)) for files in sizes if files <= largest
+                ]
+            elif store == "redis":
+                opened += [stack.enter_context(_redis_filled(folder, files)) for files in sizes]
+            else:
+                opened += [stack.enter_context(_sqlite_filled(folder, files)) for files in sizes if files <= SMALL]
+        yield opened
+
+
+@contextmanager
+def opened_core(url: str, folder: Path) -> Iterator[Core]:
+    """A core over a metadata store, with blobs in a folder."""
+    environ = {"FILES_METADATA_URL": url, "FILES_DATA_DIR": str(folder)}
+    core = open_core(load_settings(read_config(environ=environ)))
+    try:
+        yield core
+    finally:
+        core.close()
+
+
+@contextmanager
+def _redis_filled(folder: Path, files: int) -> Iterator[Filled]:
+    """A Redis of its own. It keeps no log: what a list costs does not depend on how writes are made durable."""
+    place = folder / f"redis-{files}"
+    # The peer's scripts run for longer than Redis lets one run before it refuses everybody else.
+    config = {"appendonly": "no", "busy_reply_threshold": "600000"}
+    with RedisServer(place, **config) as server, raw_redis(server.url) as client:
+        before = used_memory(client)
+        url = f"{server.url}?timeout=600"
+        _fill_together(url, files)
+        used = used_memory(client) - before
+        with opened_core(url, place) as core:
+            yield Filled(store="redis", files=files, url=url, core=core, bytes_per_file=used / files)
+
+
+@contextmanager
+def _sqlite_filled(folder: Path, files: int) -> Iterator[Filled]:
+    place = folder / f"sqlite-{files}"
+    url = f"sqlite:///{place}/files.db"
+    with opened_core(url, place) as core:
+        fill(core.metadata, records(0, files))
+        yield Filled(store="sqlite", files=files, url=url, core=core)
+
+
+@contextmanager
+def _couchdb(folder: Path) -> Iterator[tuple[str, int]]:
+    """The server of COUCHDB_URL, or a private pouchdb-server; and how many files it is filled with at most."""
+    given = os.environ.get("COUCHDB_URL")
+    if given:
+        yield server_url(given), sys.maxsize
+        return
+    with CouchServer(folder / "couchdb") as server:
+        yield server.url, SMALL
+
+
+@contextmanager
+def _couchdb_filled(folder: Path, server_at: str, files: int) -> Iterator[Filled]:
+    name = f"files-benchmark-{uuid.uuid4().hex[:12]}"
+    url = f"{server_at}/{name}?timeout=600"
+    try:
+        with opened_core(url, folder / name) as core:
+            _fill_together(url, files)
+            build_list_view(url)
+            yield Filled(store="couchdb", files=files, url=url, core=core)
+    finally:
+        with raw_couchdb(url) as ask:
+            for suffix in ("", "_feed", "_state"):
+                ask("DELETE", name + suffix)
+
+
+def build_list_view(url: str) -> None:
+    """Have the only view built that the benchmark reads, and wait for it."""
+    location = location_of(url)
+    server = Server(location)
+    try:
+        while not build(Database(server, location.database), DESIGNS[list_key("uploaded_at")]):
+            pass
+    finally:
+        server.close()
+
+
+def _fill_together(url: str, files: int) -> None:
+    command = [sys.executable, "-m", "benchmarks.filling", url, "0", str(files)]
+    processes = [subprocess.Popen([*command, str(stripe), str(_FILLERS)]) for stripe in range(_FILLERS)]
+    failed = [process.wait() for process in processes]
+    if any(failed):
+        raise RuntimeError(f"{url.partition(':')[0]} could not be filled")

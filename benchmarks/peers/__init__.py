@@ -1,0 +1,1 @@
+"""What users have today, driven as they use it."""
