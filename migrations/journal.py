@@ -83,7 +83,7 @@ class StepJournal(Journal):
         applied = self.content.setdefault("applied", {})
         if running["direction"] == "up":
             applied[str(running["step"])] = {"applied_at": now, "notes": running["notes"]}
-        else:
+        elif running["direction"] == "down":
             applied.pop(str(running["step"]), None)
         entry = {name: running[name] for name in ("step", "direction", "begun_at", "starts")}
         self.content["history"] = [*self.history, {**entry, "ended_at": now}][-HISTORY:]

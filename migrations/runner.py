@@ -103,7 +103,7 @@ class Runner:
             chosen = [step for step in mine if step.applies(self.store) and (not numbers or step.number in numbers)]
             if set(numbers) - {step.number for step in chosen}:
                 raise BadRequest(f"only applied steps that repair: {', '.join(str(step.number) for step in mine)}")
-            return [Task(step, "up") for step in chosen]
+            return [Task(step, "repair") for step in chosen]
 
         return self._carry_out(tasks, offline=True)
 

@@ -96,7 +96,7 @@ from storage_adapters.registry import (
     open_metadata_store,
     open_store_of_any_schema,
 )
-from storage_adapters.schemas import Counted, Schema, SupportsMigrations, SupportsRebuilding
+from storage_adapters.schemas import Counted, Schema, SupportsDesigns, SupportsMigrations, SupportsRebuilding
 from storage_adapters.uploads import Chunk, ChunkPlace, CondemnedChunk, SupportsUploads, Upload, UploadStatus
 
 __all__ = [
@@ -158,6 +158,7 @@ __all__ = [
     "StorageUnavailable",
     "SupportsChanges",
     "SupportsCopy",
+    "SupportsDesigns",
     "SupportsDigest",
     "SupportsFreeSpace",
     "SupportsLeases",

@@ -121,3 +121,31 @@ class SupportsRebuilding(SupportsMigrations):
     @abstractmethod
     def forget_checkpoint(self, consumer: str) -> None:
         """Take away a consumer's checkpoint, so that it holds no changes any more; nothing happens without one."""
+
+
+class SupportsDesigns(SupportsMigrations):
+    """Has its indexes derived by the database from definitions, which are named after their content.
+
+    A changed definition is therefore another one beside that in use: a version reads those that it knows, and none is
+    read before it is built. Those that no version in use knows are dropped in the end.
+    """
+
+    @abstractmethod
+    def designs(self) -> tuple[list[str], list[str], list[str]]:
+        """Return the names of the definitions that are missing, those installed, and those that this code needs not."""
+
+    @abstractmethod
+    def install_designs(self) -> list[str]:
+        """Write the missing definitions; return all that this code needs. They are not built yet."""
+
+    @abstractmethod
+    def build_design(self, name: str) -> bool:
+        """Have an index built, and wait as long as one request may take; say whether it is done."""
+
+    @abstractmethod
+    def mark_designs(self, *, built: bool) -> None:
+        """Note that all are built, so that a process that starts need not look; or that this is no longer known."""
+
+    @abstractmethod
+    def drop_designs(self, names: Sequence[str]) -> None:
+        """Remove definitions and their indexes; those that are not there are passed over."""

@@ -5,6 +5,7 @@ to put right what ``verify`` finds), and these functions, each of which may run 
 
 - ``applies(store)``: whether stores of this kind have anything to do;
 - ``up(run)`` and ``down(run)``: the change and the way back, in batches with ``run.save`` after each;
+- ``repair(run)``, where it is more than ``up`` once again;
 - ``is_idle(store)``, of an offline step that may leave it out: nothing changes here, so that it may run online;
 - ``verify(run, applied)``: what is not as it should be after ``up``, or with ``applied`` False after ``down``.
 """
@@ -50,6 +51,10 @@ class Step:
     def down(self, run: Run) -> None:
         """Take the change back."""
         self.module.down(run)
+
+    def repair(self, run: Run) -> None:
+        """Put right what ``verify`` finds."""
+        getattr(self.module, "repair", self.module.up)(run)
 
     def verify(self, run: Run, *, applied: bool) -> list[str]:
         """Name what is not as it should be."""

@@ -15,11 +15,8 @@ from typing import Self
 from storage_adapters.codec import DIGEST_BUCKETS
 from storage_adapters.errors import (
     CheckpointConflict,
-    NameTaken,
     RecordDeleted,
     RecordNotFound,
-    RevisionConflict,
-    StorageUnavailable,
 )
 from storage_adapters.interfaces import (
     DigestBucket,
@@ -33,8 +30,6 @@ from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.documents import (
     Event,
     Stored,
-    encode,
-    file_document,
     parse_document,
     tombstone_document,
 )
@@ -50,32 +45,37 @@ from storage_adapters.metadata.couchdb.keys import (
 from storage_adapters.metadata.couchdb.layout import prepare
 from storage_adapters.metadata.couchdb.listing import find_page
 from storage_adapters.metadata.couchdb.location import Location, location_of
-from storage_adapters.metadata.couchdb.names import bearers_of, claim
+from storage_adapters.metadata.couchdb.migration import CouchMigrations
+from storage_adapters.metadata.couchdb.names import bearers_of
 from storage_adapters.metadata.couchdb.replication import Copy, Replica
 from storage_adapters.metadata.couchdb.server import Server
 from storage_adapters.metadata.couchdb.state import State
 from storage_adapters.metadata.couchdb.usage import usage_of
 from storage_adapters.metadata.couchdb.views import DESIGNS
+from storage_adapters.metadata.couchdb.writes import Writer
 from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import JSON, Change, FileRecord, Tombstone, Usage
 
 _BATCH = 200
-_MOST_ATTEMPTS = 20
 _LAST: JSON = {}
 
 
-class CouchMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication):
+class CouchMetadataStore(
+    CouchMigrations, MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication
+):
     """A record is a document; its views are the indexes, counters and digest."""
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location, *, any_schema: bool = False) -> None:
         self._server = Server(location)
         self._files = Database(self._server, location.database)
         self._locks = Database(self._server, location.database + "_state")
         self._state = State(self._locks)
         self._feed = Feed(self._files, Database(self._server, location.database + "_feed"), self._state)
+        self._writer = Writer(self._files, self._locks, self._feed)
         self._replica = Replica(self._files, self._feed)
         try:
-            prepare(self._files, self._locks, self._state, self._feed)
+            if not any_schema:
+                prepare(self._files, self._locks, self._state, self._feed)
         except BaseException:
             self.close()
             raise
@@ -85,10 +85,15 @@ class CouchMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
         """Connect to the server of a URL; make and build what its databases lack."""
         return cls(location_of(url))
 
+    @classmethod
+    def from_url_of_any_schema(cls, url: str) -> Self:
+        """See ``SupportsMigrations``."""
+        return cls(location_of(url), any_schema=True)
+
     def get(self, file_id: str) -> FileRecord:
         """See ``MetadataStore``."""
-        stored = self._load(file_id)
-        if stored is None or stored.revision == 0:
+        stored = self._writer.load(file_id)
+        if stored is None:
             raise RecordNotFound(f"no file {file_id}")
         if stored.tombstone is not None:
             raise RecordDeleted(stored.tombstone)
@@ -98,30 +103,17 @@ class CouchMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
     def save(self, record: FileRecord, *, expected_revision: int, changed_at: int, event: str | None) -> FileRecord:
         """See ``MetadataStore``."""
         new = replace(record, revision=expected_revision + 1)
-        change = Event(changed_at=changed_at, event=event, deleted=False)
-        # A new file is taken for one until the write says otherwise.
-        old = None if expected_revision == 0 else self._expect(record.file_id, expected_revision)
-        for _ in range(_MOST_ATTEMPTS):
-            base = old.rev if old else None
-            try:
-                claim(self._files, self._locks, new, base=base, borne=old.living if old else None)
-            except NameTaken:
-                self._expect(record.file_id, expected_revision)
-                raise
-            if self._write(old, file_document(new, rev=base, change=change)):
-                return new
-            old = self._expect(record.file_id, expected_revision)
-        raise StorageUnavailable(f"too many writers of file {record.file_id}")
+        self._writer.save(new, Event(changed_at=changed_at, event=event, deleted=False))
+        return new
 
     def delete(
         self, file_id: str, *, expected_revision: int, deleted_at: int, event: str | None, clean_after: int | None
     ) -> Tombstone:
         """See ``MetadataStore``."""
-        change = Event(changed_at=deleted_at, event=event, deleted=True)
-        for _ in range(_MOST_ATTEMPTS):
-            old = self._expect(file_id, expected_revision)
-            if old is None or old.record is None:
-                raise RevisionConflict(f"there is no file {file_id}")
+        tombstones: list[Tombstone] = []
+
+        def decide(old: Stored) -> JSON:
+            assert old.record is not None
             last = replace(old.record, revision=expected_revision + 1)
             tombstone = Tombstone(
                 file_id=file_id,
@@ -131,9 +123,12 @@ class CouchMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
                 clean_after=deleted_at if clean_after is None else clean_after,
                 parts=() if clean_after is None else last.parts,
             )
-            if self._write(old, tombstone_document(tombstone, rev=old.rev, change=change, last=last)):
-                return tombstone
-        raise StorageUnavailable(f"too many writers of file {file_id}")
+            tombstones.append(tombstone)
+            change = Event(changed_at=deleted_at, event=event, deleted=True)
+            return tombstone_document(tombstone, rev=old.rev, change=change, last=last)
+
+        self._writer.replace(file_id, expected_revision, decide)
+        return tombstones[-1]
 
     def find(self, query: ListQuery) -> Page:
         """See ``MetadataStore``."""
@@ -171,7 +166,7 @@ class CouchMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
 
     def mark_clean(self, file_id: str) -> None:
         """See ``MetadataStore``."""
-        stored = self._load(file_id)
+        stored = self._writer.load(file_id)
         if stored is not None and stored.tombstone is not None and stored.tombstone.parts:
             self._feed.ensure(stored)
             clean = replace(stored.tombstone, parts=())
@@ -247,29 +242,3 @@ class CouchMetadataStore(MetadataStore, SupportsChanges, SupportsDigest, Support
     def release_lease(self, name: str, *, holder: str) -> None:
         """See ``SupportsLeases``."""
         self._state.release(name, holder=holder)
-
-    def _load(self, file_id: str) -> Stored | None:
-        document = self._files.get(document_id_of(file_id))
-        return None if document is None else parse_document(document)
-
-    def _expect(self, file_id: str, revision: int) -> Stored | None:
-        """Read what is about to change: None or a fence where there is nothing yet."""
-        stored = self._load(file_id)
-        if stored is not None and stored.tombstone is not None:
-            raise RevisionConflict(f"file {file_id} was deleted")
-        found = stored.revision if stored else 0
-        if found != revision:
-            there = f"is at revision {found}" if found else "does not exist"
-            raise RevisionConflict(f"file {file_id} {there}, {revision} is expected")
-        return stored
-
-    def _write(self, old: Stored | None, document: JSON) -> bool:
-        """Write a document over the one that was read, then its entry in the feed."""
-        if old is not None:
-            self._feed.ensure(old)
-        encoded = encode(document)
-        rev = self._files.put(document, encoded=encoded)
-        if rev is None:
-            return False
-        self._feed.append(encoded, rev)
-        return True

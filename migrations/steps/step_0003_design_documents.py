@@ -1,0 +1,66 @@
+"""The design documents of this version, built before anybody reads them.
+
+They are named after their content, so a changed one is built beside the one that processes of the version before read
+on. The swap is the start of the new version, which finds its own built. The way back drops what was added, ``repair``
+what no version in use needs any more: run it when all processes are of this version.
+"""
+
+from __future__ import annotations
+
+from migrations.run import Run
+from storage_adapters import SupportsDesigns, SupportsMigrations
+
+TITLE = "design documents, built beside those in use"
+ONLINE = True
+REPAIRS = True
+
+
+def applies(store: SupportsMigrations) -> bool:
+    """Only where the database derives the indexes."""
+    return isinstance(store, SupportsDesigns)
+
+
+def up(run: Run) -> None:
+    """Install what is missing, build one index after the other, then say that all are built."""
+    store = _store(run)
+    run.notes.setdefault("before", store.designs()[1])
+    names = store.install_designs()
+    for number, name in enumerate(names):
+        # As often as the server answers "not yet": it goes on building while nobody waits.
+        while not store.build_design(name):
+            run.save("building", number)
+        run.save("building", number + 1)
+    store.mark_designs(built=True)
+
+
+def down(run: Run) -> None:
+    """Drop what was added; what was there before is still in use, or stands beside."""
+    store = _store(run)
+    installed = store.designs()[1]
+    before = run.notes.get("before", installed)
+    added = [name for name in installed if name not in before]
+    if added:
+        store.mark_designs(built=False)
+    store.drop_designs(added)
+    run.save("dropped", len(added))
+
+
+def repair(run: Run) -> None:
+    """Install and build what is missing, drop what this version does not need."""
+    up(run)
+    store = _store(run)
+    store.drop_designs(store.designs()[2])
+
+
+def verify(run: Run, applied: bool) -> list[str]:  # noqa: FBT001 - the form of all steps
+    """Look which are missing, or were left behind by the way back."""
+    missing, installed, _ = _store(run).designs()
+    if applied:
+        return [f"design document {name} is missing" for name in missing]
+    before = run.notes.get("before", installed)
+    return [f"design document {name} is still there" for name in installed if name not in before]
+
+
+def _store(run: Run) -> SupportsDesigns:
+    assert isinstance(run.store, SupportsDesigns)
+    return run.store

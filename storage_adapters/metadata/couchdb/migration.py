@@ -1,0 +1,114 @@
+"""What a migration needs of the CouchDB store: the mark, the journal, a scan, and the design documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from storage_adapters.errors import SchemaMismatch
+from storage_adapters.metadata.couchdb.database import Database
+from storage_adapters.metadata.couchdb.documents import parse_document
+from storage_adapters.metadata.couchdb.feed import Feed
+from storage_adapters.metadata.couchdb.keys import hex_of
+from storage_adapters.metadata.couchdb.layout import LAYOUT, prepare
+from storage_adapters.metadata.couchdb.server import Server
+from storage_adapters.metadata.couchdb.state import State
+from storage_adapters.metadata.couchdb.views import DESIGNS, build, design_status, install_designs
+from storage_adapters.records import JSON, FileRecord
+from storage_adapters.schemas import Schema, SupportsDesigns
+
+_LAYOUT = "layout"
+_JOURNAL = "journal-"
+
+
+class CouchMigrations(SupportsDesigns):
+    """The part of the store that migrations use."""
+
+    _server: Server
+    _files: Database
+    _locks: Database
+    _state: State
+    _feed: Feed
+
+    def schema(self) -> Schema:
+        """See ``SupportsMigrations``."""
+        found = self._state.get(_LAYOUT)
+        return Schema(found="" if found is None else str(found["layout"]), known=LAYOUT, empty=found is None)
+
+    def change_schema(self, mark: str) -> None:
+        """See ``SupportsMigrations``."""
+        found = self._state.get(_LAYOUT)
+        if mark not in ("", LAYOUT) or (found is not None and found["layout"] not in ("", LAYOUT)):
+            there = mark if found is None or found["layout"] in ("", LAYOUT) else str(found["layout"])
+            raise SchemaMismatch("couchdb", found=there, known=LAYOUT)
+        if found is not None:
+            self._state.change(_LAYOUT, lambda value: {**(value or {}), "layout": mark})
+        elif mark:
+            prepare(self._files, self._locks, self._state, self._feed)
+
+    def schema_faults(self) -> list[str]:
+        """See ``SupportsMigrations``."""
+        databases = (self._files, self._locks, Database(self._server, self._files.name + "_feed"))
+        return [f"database {each.name} is missing" for each in databases if not each.exists()]
+
+    def read_journal(self, name: str) -> bytes | None:
+        """See ``SupportsMigrations``."""
+        found = self._state.get(_JOURNAL + hex_of(name))
+        return None if found is None else str(found["document"]).encode()
+
+    def write_journal(self, name: str, *, expected: bytes | None, document: bytes) -> bool:
+        """See ``SupportsMigrations``."""
+        found = self._state.get(_JOURNAL + hex_of(name))
+        stored = None if found is None else str(found["document"]).encode()
+        return stored == expected and self._state.put(
+            _JOURNAL + hex_of(name), {"document": document.decode()}, over=found
+        )
+
+    def scan(self, *, after: str, limit: int) -> tuple[list[FileRecord], str]:
+        """See ``SupportsMigrations``: by document id."""
+        params = {"include_docs": "true", "limit": str(limit + 1)}
+        if after:
+            params["startkey"] = orjson.dumps(after).decode()
+        rows = self._server.request("GET", self._files.name, "_all_docs", params=params)[1]["rows"]
+        behind = [row for row in rows if row["id"] != after][:limit]
+        parsed = [parse_document(row["doc"]) for row in behind if not row["id"].startswith("_")]
+        more = len(rows) > limit
+        return [each.record for each in parsed if each.record is not None], behind[-1]["id"] if more else ""
+
+    def designs(self) -> tuple[list[str], list[str], list[str]]:
+        """See ``SupportsDesigns``."""
+        status = design_status(self._files)
+        return list(status.missing), list(status.installed), list(status.obsolete)
+
+    def install_designs(self) -> list[str]:
+        """See ``SupportsDesigns``."""
+        install_designs(self._files)
+        return _wanted()
+
+    def build_design(self, name: str) -> bool:
+        """See ``SupportsDesigns``."""
+        return build(self._files, next(design for design in DESIGNS.values() if design.name == name))
+
+    def mark_designs(self, *, built: bool) -> None:
+        """See ``SupportsDesigns``."""
+        names = _wanted() if built else []
+
+        def decide(found: JSON | None) -> JSON | None:
+            return None if found is None or found.get("built") == names else {**found, "built": names}
+
+        self._state.change(_LAYOUT, decide)
+
+    def drop_designs(self, names: Sequence[str]) -> None:
+        """See ``SupportsDesigns``."""
+        rows = self._files.all(f"_design/{name}" for name in names)
+        for row in rows:
+            if "value" in row and not row["value"].get("deleted"):
+                params = {"rev": row["value"]["rev"]}
+                self._server.request(
+                    "DELETE", self._files.name, *row["id"].split("/"), params=params, allowed=(404, 409)
+                )
+
+
+def _wanted() -> list[str]:
+    return sorted(design.name for design in DESIGNS.values())
