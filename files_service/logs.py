@@ -23,6 +23,8 @@ _SECRETS = re.compile(
     re.I,
 )
 
+_JWT = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*")
+
 
 def accepted_request_id(given: str | None) -> str:
     """The caller's request id when it is harmless text, else a new one."""
@@ -30,8 +32,8 @@ def accepted_request_id(given: str | None) -> str:
 
 
 def redact(text: str) -> str:
-    """Replace the values of secrets in a text by ``***``."""
-    return _SECRETS.sub(r"\g<name>***", text)
+    """Replace the values of secrets in a text, and signed tokens wherever they stand, by ``***``."""
+    return _JWT.sub("***", _SECRETS.sub(r"\g<name>***", text))
 
 
 class JsonFormatter(logging.Formatter):

@@ -75,7 +75,9 @@ class ServiceProcess:
 
     def launch(self) -> None:
         """Start without waiting until it is ready."""
-        self._log.write_bytes(b"")
+        if self._log.exists():
+            # What another run has written is still looked at, for secrets.
+            self._log.rename(self._log.with_name(f"log.{time.monotonic_ns()}"))
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log

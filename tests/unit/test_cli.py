@@ -184,7 +184,7 @@ class TestDoctor:
         result = run(at(served, environ), "doctor", "--json")
         assert result.exit_code == 0, result.output
         assert all(line["ok"] for line in self.lines(result).values())
-        assert len(self.lines(result)) == 9
+        assert len(self.lines(result)) == 10
 
     @pytest.mark.parametrize(
         ("changes", "part", "advice"),
