@@ -26,10 +26,9 @@ class Database:
         """Whether the server has the database."""
         return self._server.request("HEAD", self.name, allowed=(404,))[0] != 404
 
-    def create(self, **params: str) -> None:
-        """Make the database unless it is there."""
-        if not self.exists():
-            self._server.request("PUT", self.name, params=params, allowed=(412,))
+    def create(self, **params: str) -> bool:
+        """Make the database unless it is there; say whether it was made."""
+        return not self.exists() and self._server.request("PUT", self.name, params=params, allowed=(412,))[0] != 412
 
     def update_seq(self) -> str:
         """The sequence of the newest change of a document."""
@@ -99,9 +98,11 @@ class Database:
         rows = self._server.request("GET", self.name, "_all_docs", params=params)[1]["rows"]
         return [row["doc"] for row in rows]
 
-    def put_design(self, name: str, document: JSON) -> None:
-        """Write a design document unless it is there."""
-        self._server.request("PUT", self.name, "_design", name, body=document, allowed=(CONFLICT,))
+    def add(self, documents: Sequence[JSON]) -> None:
+        """Write documents unless they are there."""
+        for row in self.bulk(documents) if documents else ():
+            if row.get("error", "conflict") != "conflict":
+                raise StorageUnavailable(f"couchdb: {row['id']} was refused: {row['error']}")
 
     def design_names(self) -> list[str]:
         """The names of all design documents."""

@@ -56,6 +56,10 @@ class Feed:
         if stored.change is not None:
             self._add_missing([stored])
 
+    def has(self, document_id: str, revision: int) -> bool:
+        """Whether the entry of a change is there, or was."""
+        return "error" not in self._entries.all([_id_of(document_id, revision)])[0]
+
     def append(self, written: bytes, rev: str) -> None:
         """Add the entry of the document that was just written."""
         document = orjson.loads(written)
@@ -169,7 +173,11 @@ def has_passed(sequence: str, checkpoint: str) -> bool:
 
 def entry_id(stored: Stored) -> str:
     """The id of the entry of a file's latest change."""
-    return f"{stored.document_id}:{stored.revision}"
+    return _id_of(stored.document_id, stored.revision)
+
+
+def _id_of(document_id: str, revision: int) -> str:
+    return f"{document_id}:{revision}"
 
 
 def _is_file(row: dict[str, object]) -> bool:

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from storage_adapters.errors import StorageUnavailable
+from storage_adapters.errors import SchemaMismatch
 from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.feed import Feed
 from storage_adapters.metadata.couchdb.state import State
 from storage_adapters.metadata.couchdb.views import DESIGNS, build, install_designs
 
-LAYOUT = 1
+LAYOUT = "1"
 _DOCUMENT = "layout"
 
 
 def prepare(files: Database, locks: Database, state: State, feed: Feed) -> None:
     """Bring the databases to where a store can use them; waits until their views are built."""
-    if not locks.exists() or state.get(_DOCUMENT) is None:
-        files.create()
+    found = state.get(_DOCUMENT)
+    new = False
+    if found is None:
+        new = files.create()
         locks.create()
         feed.create()
         state.put(_DOCUMENT, {"layout": LAYOUT}, over=None)
-    found = state.get(_DOCUMENT)
-    if found is None or found["layout"] != LAYOUT:
-        layout = found and found["layout"]
-        raise StorageUnavailable(f"the data has layout {layout!r} and this version knows {LAYOUT!r}")
-    if found.get("built") == _wanted():
-        return
-    install_designs(files)
-    for design in DESIGNS.values():
-        while not build(files, design):
-            pass
-    if found.get("built") != _wanted():
-        state.change(_DOCUMENT, lambda value: {**(value or {}), "built": _wanted()})
-
-
-def _wanted() -> list[str]:
-    return sorted(design.name for design in DESIGNS.values())
+        found = state.get(_DOCUMENT)
+    layout = "" if found is None else str(found["layout"])
+    if layout != LAYOUT:
+        raise SchemaMismatch("couchdb", found=layout, known=LAYOUT)
+    wanted = sorted(design.name for design in DESIGNS.values())
+    if found is None or found.get("built") != wanted:
+        install_designs(files)
+        # In a database that was made just now there is nothing to build from.
+        for design in () if new else DESIGNS.values():
+            while not build(files, design):
+                continue
+        state.change(_DOCUMENT, lambda value: {**(value or {}), "built": wanted})

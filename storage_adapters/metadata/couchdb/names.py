@@ -15,6 +15,7 @@ behind the former one had taken place, and saw it, or never would.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from storage_adapters.errors import NameTaken, StorageUnavailable
 from storage_adapters.metadata.couchdb.database import Database, new_write_id
@@ -30,9 +31,9 @@ _MOST_ATTEMPTS = 100
 _Name = tuple[str, str]  # kind, name
 
 
-def claim(files: Database, state: Database, record: FileRecord, *, base: str | None, borne: FileRecord | None) -> None:
+def claim(files: Database, state: Database, record: FileRecord, *, base: str | None, borne: Collection[str]) -> None:
     """Get hold of the names of the record that its file does not bear yet; raises NameTaken."""
-    wanted = {digest: name for digest, name in names_of(record).items() if digest not in names_of(borne)}
+    wanted = {digest: name for digest, name in names_of(record).items() if digest not in borne}
     if not wanted:
         return
     document_id = document_id_of(record.file_id)

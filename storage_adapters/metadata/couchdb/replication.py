@@ -7,8 +7,6 @@ claim no names: the records that bear them are the truth.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +23,7 @@ from storage_adapters.metadata.couchdb.documents import (
 )
 from storage_adapters.metadata.couchdb.feed import Feed
 from storage_adapters.metadata.couchdb.keys import document_id_of
+from storage_adapters.metadata.couchdb.recent import Recent
 from storage_adapters.records import JSON, FileRecord, Tombstone
 
 MOST_REMEMBERED = 200_000
@@ -52,8 +51,7 @@ class Replica:
     def __init__(self, files: Database, feed: Feed) -> None:
         self._files = files
         self._feed = feed
-        self._lock = threading.Lock()
-        self._remembered: OrderedDict[str, _Known] = OrderedDict()
+        self._recent: Recent[_Known] = Recent(MOST_REMEMBERED)
         self._most_are_new = True
 
     def replicate(self, copies: Sequence[Copy], *, force: bool) -> list[bool]:
@@ -81,10 +79,10 @@ class Replica:
                 for (number, _, _), row in zip(batch, rows, strict=True):
                     if "error" not in row:
                         answers[number] = True
-                        self._remember(ids[number], _Known(row["rev"], copies[number].revision))
+                        self._recent.put(ids[number], _Known(row["rev"], copies[number].revision))
                     elif row["error"] == "conflict":
                         refused.append(number)
-                        self._forget(ids[number])
+                        self._recent.forget(ids[number])
                         del known[ids[number]]
                     else:
                         raise StorageUnavailable(f"couchdb: a document was refused: {row['error']}")
@@ -104,7 +102,7 @@ class Replica:
             if not rows:
                 return gone
             for row in rows:
-                self._forget(row["id"])
+                self._recent.forget(row["id"])
             deletions = [{"_id": row["id"], "_rev": row["value"]["rev"], "_deleted": True} for row in rows]
             answers = self._files.bulk(deletions)
             gone += sum("error" not in answer for answer in answers)
@@ -114,13 +112,12 @@ class Replica:
     def _guess(self, ids: Sequence[str], copies: Sequence[Copy]) -> dict[str, _Known]:
         """What may be written without looking: over what was remembered, or as a new file."""
         guesses: dict[str, _Known] = {}
-        with self._lock:
-            for document_id, copy in zip(ids, copies, strict=True):
-                known = self._remembered.get(document_id)
-                if known is None and (self._most_are_new or copy.revision == 1):
-                    guesses[document_id] = _NEW
-                elif known is not None and known.revision < copy.revision:
-                    guesses[document_id] = known
+        for document_id, copy in zip(ids, copies, strict=True):
+            known = self._recent.get(document_id)
+            if known is None and (self._most_are_new or copy.revision == 1):
+                guesses[document_id] = _NEW
+            elif known is not None and known.revision < copy.revision:
+                guesses[document_id] = known
         return guesses
 
     def _read(self, ids: Sequence[str], numbers: Sequence[int]) -> Iterator[tuple[int, Stored | None, str | None]]:
@@ -133,17 +130,6 @@ class Replica:
             # A file of this store's own that is about to be written over: its last change must not be lost.
             self._feed.ensure(stored)
             yield number, stored, write_id
-
-    def _remember(self, document_id: str, known: _Known) -> None:
-        with self._lock:
-            self._remembered[document_id] = known
-            self._remembered.move_to_end(document_id)
-            if len(self._remembered) > MOST_REMEMBERED:
-                self._remembered.popitem(last=False)
-
-    def _forget(self, document_id: str) -> None:
-        with self._lock:
-            self._remembered.pop(document_id, None)
 
 
 def _is_wanted(copy: Copy, stored: Stored, *, force: bool) -> bool:

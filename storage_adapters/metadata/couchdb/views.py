@@ -79,12 +79,13 @@ def design_status(database: Database) -> DesignStatus:
 def install_designs(database: Database) -> list[Design]:
     """Write the design documents that are missing; return them. They are not built yet."""
     rows = database.all(f"_design/{design.name}" for design in DESIGNS.values())
-    written = []
-    for design, row in zip(DESIGNS.values(), rows, strict=True):
-        if "error" in row or row["value"].get("deleted"):
-            database.put_design(design.name, design.document)
-            written.append(design)
-    return written
+    missing = [
+        design
+        for design, row in zip(DESIGNS.values(), rows, strict=True)
+        if "error" in row or row["value"].get("deleted")
+    ]
+    database.add([{"_id": f"_design/{design.name}", **design.document} for design in missing])
+    return missing
 
 
 def build(database: Database, design: Design) -> bool:
