@@ -1,1 +1,1 @@
-"""Copies the primary store to a second one. Not built yet."""
+"""Keeps a second metadata store equal to the first: copies its change feed, and proves at any time that both agree."""

@@ -1,0 +1,190 @@
+"""Copies all files there are while writers go on; can die anywhere and goes on where it was.
+
+1. First the place in the feed is noted, then the newest file; then the files are walked from the oldest to that one.
+   What is written meanwhile is in the feed behind that place, and the source keeps it: the checkpoint holds the walk,
+   which is no sequence, so nothing is trimmed.
+2. Then tombstones that still name blobs are copied, and what the target has from before and the source does not is
+   taken away.
+3. In the end the syncer's checkpoint appears at the noted place, and the feed is followed from there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from storage_adapters import JSON, CheckpointConflict, FileRecord, ListQuery, Position, StorageError
+from syncer.ahead import ahead
+from syncer.metrics import Metrics
+from syncer.pair import Pair, state_of
+from syncer.right import now_ms
+
+logger = logging.getLogger(__name__)
+
+_FAR_FUTURE_MS = 100 * 365 * 86_400_000
+_NOWHERE = Position(value=0, file_id="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """How far a backfill is. ``sequence`` is where the feed stood at its beginning, ``end`` the file it ends with.
+
+    ``end`` is None between holding the feed and looking at the stores.
+    """
+
+    sequence: str
+    started_at: int
+    end: Position | None = None
+    total: int = 0
+    prune: bool = False
+    place: Position | None = None
+    copied: int = 0
+
+    def to_text(self) -> str:
+        """Write it as the text of a checkpoint."""
+        return orjson.dumps(self).decode()
+
+    @classmethod
+    def from_text(cls, text: str) -> Walk:
+        """Read what ``to_text`` wrote."""
+        value: JSON = orjson.loads(text)
+        for name in ("end", "place"):
+            value[name] = None if value[name] is None else Position(**value[name])
+        return cls(**value)
+
+
+class Backfill:
+    """One backfill, carried out step by step. ``walk`` is how far it is, None before the first step."""
+
+    def __init__(self, pair: Pair, metrics: Metrics, *, batch: int) -> None:
+        self.walk: Walk | None = None
+        self._pair, self._metrics, self._batch = pair, metrics, batch
+        self._pages: Iterator[tuple[list[FileRecord], Position | None]] | None = None
+
+    def step(self) -> int | None:
+        """Copy the next batch; returns how many files it had, None when all is done.
+
+        Returns 0 also when the source never had a change: then there is nothing to copy and no place to note.
+        """
+        try:
+            walk = self.walk = self.walk or self._begin()
+            if walk is None:
+                return 0
+            if self._pages is None:
+                self._pages = ahead(self._read(walk))
+            page = next(self._pages, None)
+            if page is None:
+                self._finish(walk)
+                return None
+            return self._copy(walk, *page)
+        except StorageError as error:
+            self.drop()
+            if not isinstance(error, CheckpointConflict):
+                raise
+            logger.info("another syncer moved the backfill", extra={"target": self._pair.name})
+            return 0
+
+    def drop(self) -> None:
+        """Forget what is not stored: the next step goes on from the place in the source."""
+        pages, self._pages, self.walk = self._pages, None, None
+        close: Any = getattr(pages, "close", None)
+        if close is not None:
+            close()
+
+    def _begin(self) -> Walk | None:
+        source, consumer = self._pair.source, self._pair.backfill_consumer
+        stored = source.checkpoint(consumer)
+        if stored:
+            walk = Walk.from_text(stored)
+            logger.info("the backfill goes on", extra={"target": self._pair.name, "copied": walk.copied})
+        else:
+            sequence = source.last_sequence()
+            if not sequence:
+                return None
+            walk = Walk(sequence=sequence, started_at=now_ms())
+            source.move_checkpoint(consumer, expected="", sequence=walk.to_text())
+        if walk.end is not None:
+            return walk
+        newest = source.find(ListQuery(order_by="created_at", descending=True, limit=1)).records
+        begun = replace(
+            walk,
+            end=Position(value=newest[0].created_at, file_id=newest[0].file_id) if newest else _NOWHERE,
+            total=source.usage(None).total.files,
+            prune=self._pair.target.usage(None).total.files > 0,
+        )
+        source.move_checkpoint(consumer, expected=walk.to_text(), sequence=begun.to_text())
+        logger.info("the backfill begins", extra={"target": self._pair.name, "files": begun.total})
+        return begun
+
+    def _read(self, walk: Walk) -> Iterator[tuple[list[FileRecord], Position | None]]:
+        assert walk.end is not None
+        place, end = walk.place, _order(walk.end)
+        while place is None or _order(place) < end:
+            query = ListQuery(
+                order_by="created_at", descending=False, limit=self._batch, scan_limit=self._batch, after=place
+            )
+            page = self._pair.source.find(query)
+            records = [record for record in page.records if (record.created_at, record.file_id) <= end]
+            place = page.next_position
+            if records or place is not None:
+                yield records, place
+            if place is None:
+                return
+
+    def _copy(self, walk: Walk, records: list[FileRecord], place: Position | None) -> int:
+        stored = self._pair.target.replicate(records)
+        self._metrics.count("backfill", stored)
+        self._move(walk, replace(walk, place=place or walk.end, copied=walk.copied + len(records)))
+        return len(records)
+
+    def _move(self, walk: Walk, moved: Walk) -> None:
+        self._pair.source.move_checkpoint(
+            self._pair.backfill_consumer, expected=walk.to_text(), sequence=moved.to_text()
+        )
+        self.walk = moved
+        self._metrics.backfill_files.set(moved.copied)
+        self._metrics.backfill_total.set(max(moved.total, moved.copied))
+
+    def _finish(self, walk: Walk) -> None:
+        source = self._pair.source
+        self._copy_tombstones()
+        if walk.prune:
+            prune(self._pair)
+        if not source.checkpoint(self._pair.consumer):
+            source.move_checkpoint(self._pair.consumer, expected="", sequence=walk.sequence)
+        source.move_checkpoint(self._pair.backfill_consumer, expected=walk.to_text(), sequence="")
+        seconds = round((now_ms() - walk.started_at) / 1000, 1)
+        logger.info(
+            "the backfill is done", extra={"target": self._pair.name, "copied": walk.copied, "seconds": seconds}
+        )
+
+    def _copy_tombstones(self) -> None:
+        after, now = "", now_ms() + _FAR_FUTURE_MS
+        while tombstones := self._pair.source.unclean(now=now, limit=self._batch, after=after):
+            self._pair.target.replicate(tombstones)
+            after = tombstones[-1].file_id
+
+
+def prune(pair: Pair) -> int:
+    """Take away what the target has and the source does not; returns how many files that were."""
+    removed = 0
+    for bucket, (here, there) in enumerate(zip(pair.source.digest(), pair.target.digest(), strict=True)):
+        if here == there:
+            continue
+        extra = pair.target.bucket_revisions(bucket).keys() - pair.source.bucket_revisions(bucket).keys()
+        for file_id in extra:
+            state = state_of(pair.source, file_id)
+            if state is None:
+                removed += pair.target.discard([file_id])
+            else:
+                removed += sum(pair.target.replicate([state], force=True))
+    return removed
+
+
+def _order(position: Position) -> tuple[int, str]:
+    assert isinstance(position.value, int)
+    return position.value, position.file_id

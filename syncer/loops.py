@@ -1,0 +1,154 @@
+"""The long-running commands: copying until there is nothing left or the process is to stop, and watching the parity."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from storage_adapters import StorageUnavailable
+from syncer.metrics import Metrics
+from syncer.outages import Outages, Stopped
+from syncer.pair import Pair
+from syncer.parity import Difference, differences, is_equal
+from syncer.repair import repair
+from syncer.syncer import Syncer
+
+logger = logging.getLogger(__name__)
+
+Told = Callable[[Difference], None]
+Mend = Callable[[Difference], bool]
+
+
+class Elsewhere(Exception):
+    """Another syncer has the right to do this."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What a comparison found: how many files of each kind, and how long it took."""
+
+    seconds: float = 0.0
+    by_kind: Counter[str] = field(default_factory=Counter)
+    lagging: int = 0
+    repaired: int = 0
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing differed."""
+        return not self.by_kind
+
+
+def run(syncer: Syncer, outages: Outages) -> None:
+    """Copy until the process is to stop; a batch in hand is finished, and the right given up."""
+    try:
+        while True:
+            outages.stopping.wait(outages.outlive(syncer.step))
+    except Stopped:
+        pass
+    finally:
+        _give_up(syncer)
+
+
+def once(syncer: Syncer, outages: Outages) -> None:
+    """Copy what there is now and return. Raises Elsewhere, Stopped, StorageUnavailable."""
+    last = outages.outlive(syncer.pair.source.last_sequence)
+    try:
+        while True:
+            delay = outages.outlive(syncer.step)
+            if syncer.is_elsewhere:
+                raise Elsewhere
+            if (syncer.is_caught_up and delay) or syncer.has_copied(last):
+                return
+            outages.stopping.wait(delay)
+    finally:
+        _give_up(syncer)
+
+
+def fill(syncer: Syncer, outages: Outages, tell: Callable[[], None] = lambda: None) -> None:
+    """Copy all files there are and return. Raises as ``once``."""
+    try:
+        while True:
+            delay = outages.outlive(syncer.fill)
+            tell()
+            if syncer.is_elsewhere:
+                raise Elsewhere
+            if syncer.is_caught_up:
+                return
+            outages.stopping.wait(delay)
+    finally:
+        _give_up(syncer)
+
+
+def verify(
+    pair: Pair,
+    metrics: Metrics,
+    stopping: threading.Event,
+    *,
+    wait_seconds: float,
+    tell: Told,
+    mend: Mend | None = None,
+) -> Verdict:
+    """Compare the two stores once, telling each difference; with ``mend`` put it right as well."""
+    verdict, started = Verdict(), time.monotonic()
+    if not is_equal(pair):
+        for difference in differences(pair, wait_seconds=wait_seconds, wait=stopping.wait):
+            if stopping.is_set():
+                raise Stopped
+            tell(difference)
+            verdict.by_kind[difference.kind] += 1
+            verdict.lagging += difference.lagging
+            if mend is not None and not difference.lagging and mend(difference):
+                verdict.repaired += 1
+                metrics.repairs.labels(difference.kind).inc()
+    verdict.seconds = time.monotonic() - started
+    metrics.parity.set(verdict.equal or verdict.repaired == verdict.by_kind.total())
+    metrics.verified_at.set_to_current_time()
+    metrics.differences.clear()
+    for kind, count in verdict.by_kind.items():
+        metrics.differences.labels(kind).set(count)
+    return verdict
+
+
+def mender(pair: Pair, *, to_source: bool) -> Mend:
+    """Repairs differences in one of the two directions."""
+    leader, follower = (pair.target, pair.source) if to_source else (pair.source, pair.target)
+    return lambda difference: repair(difference.file_id, leader=leader, follower=follower)
+
+
+def watch(
+    pair: Pair,
+    metrics: Metrics,
+    outages: Outages,
+    *,
+    wait_seconds: float,
+    interval_seconds: float,
+    tell: Told,
+    report: Callable[[Verdict], None],
+) -> Verdict:
+    """Compare again and again until the process is to stop; returns what the last comparison found."""
+    verdict = Verdict()
+    try:
+        while True:
+            try:
+                verdict = verify(pair, metrics, outages.stopping, wait_seconds=wait_seconds, tell=tell)
+            except StorageUnavailable:
+                metrics.parity.set(-1)
+                outages.outlive(lambda: (pair.source.ping(), pair.target.ping()))
+                continue
+            report(verdict)
+            if outages.stopping.wait(interval_seconds):
+                return verdict
+    except Stopped:
+        return verdict
+
+
+def _give_up(syncer: Syncer) -> None:
+    try:
+        syncer.give_up()
+    except StorageUnavailable:
+        # The lease runs out by itself.
+        logger.warning("the right could not be given up")

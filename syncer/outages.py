@@ -1,0 +1,73 @@
+"""Repeats what a store could not do, with growing pauses."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from storage_adapters import StorageUnavailable
+
+logger = logging.getLogger(__name__)
+
+FIRST_DELAY_SECONDS = 0.1
+LONGEST_DELAY_SECONDS = 5.0
+
+T = TypeVar("T")
+
+
+class Stopped(Exception):
+    """The process was asked to stop before this was done."""
+
+
+class Outages:
+    """Waits until a store is back: for ever, or for ``patience_seconds`` from the first failure of a series.
+
+    The first failure of a series is logged, and its end.
+    """
+
+    def __init__(
+        self,
+        stopping: threading.Event,
+        *,
+        patience_seconds: float | None = None,
+        on_failure: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.stopping = stopping
+        self._patience_seconds = patience_seconds
+        self._on_failure = on_failure
+        self._failures = 0
+        self._since = 0.0
+
+    def outlive(self, step: Callable[[], T]) -> T:
+        """Carry out a step, again and again while a store is unavailable. Raises Stopped, or what ends the patience."""
+        while not self.stopping.is_set():
+            try:
+                result = step()
+            except StorageUnavailable as error:
+                self._fail(error)
+            else:
+                self._succeed()
+                return result
+        raise Stopped
+
+    def _fail(self, error: StorageUnavailable) -> None:
+        self._on_failure()
+        if not self._failures:
+            self._since = time.monotonic()
+            logger.warning("a store is unavailable", extra={"error": str(error)})
+        self._failures += 1
+        waited = time.monotonic() - self._since
+        if self._patience_seconds is not None and waited >= self._patience_seconds:
+            raise error
+        longest = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(self._failures, 20))
+        self.stopping.wait(random.uniform(longest / 2, longest))  # noqa: S311 - spreads load, hides nothing
+
+    def _succeed(self) -> None:
+        if self._failures:
+            seconds = round(time.monotonic() - self._since, 1)
+            logger.info("the stores answer again", extra={"failures": self._failures, "seconds": seconds})
+            self._failures = 0

@@ -1,0 +1,164 @@
+"""Compares two stores: by their sums, then bucket by bucket, then file by file, while writes go on.
+
+1. Two buckets that are equal at any moment held the same then: nothing in them is lost.
+2. A file differs when the target still has another state after the checkpoint passed everything that was written
+   before the source was looked at. What waits longer than ``wait_seconds`` for that is told as lagging.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from storage_adapters import DIGEST_BUCKETS, FileRecord, digest_halves, record_to_document
+from syncer.pair import Pair, State, alike, state_of
+
+SETTLE_SECONDS = 0.05
+_CONFIRM_AT_ONCE = 1_000
+_FEW = 64
+_ROUNDS_WITHOUT_GAIN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A file that the stores have not alike; ``kind``, of the target's: missing, extra, older, newer or different."""
+
+    file_id: str
+    kind: str
+    source_revision: int
+    target_revision: int
+    lagging: bool = False
+
+
+def differences(
+    pair: Pair, *, wait_seconds: float = 30.0, wait: Callable[[float], object] = time.sleep
+) -> Iterator[Difference]:
+    """Yield every file that differs, each once."""
+    deadline = time.monotonic() + wait_seconds
+    suspects = _suspects(pair, _buckets(pair, wait))
+    while batch := list(islice(suspects, _CONFIRM_AT_ONCE)):
+        yield from _confirmed(pair, batch, deadline, wait)
+
+
+def is_equal(pair: Pair) -> bool:
+    """Whether both stores have the same sums now; costs the same however many files there are."""
+    return pair.source.digest() == pair.target.digest()
+
+
+def _buckets(pair: Pair, wait: Callable[[float], object]) -> set[int]:
+    """Buckets that were never seen equal, looking a few times while copies are on their way."""
+    open_buckets, without_gain = set(range(DIGEST_BUCKETS)), 0
+    while open_buckets:
+        here, there = pair.source.digest(), pair.target.digest()
+        left = {bucket for bucket in open_buckets if here[bucket] != there[bucket]}
+        without_gain = without_gain + 1 if left == open_buckets else 0
+        open_buckets = left
+        if without_gain == _ROUNDS_WITHOUT_GAIN or not left or not _may_lag(pair):
+            break
+        wait(SETTLE_SECONDS)
+    return open_buckets
+
+
+def _may_lag(pair: Pair) -> bool:
+    checkpoint = pair.source.checkpoint(pair.consumer)
+    return bool(checkpoint) and not pair.source.has_passed(pair.source.last_sequence(), checkpoint)
+
+
+def _suspects(pair: Pair, buckets: Iterable[int]) -> Iterator[str]:
+    for bucket in sorted(buckets):
+        here, there = pair.source.bucket_revisions(bucket), pair.target.bucket_revisions(bucket)
+        unlike = {file_id for file_id in here.keys() | there.keys() if here.get(file_id) != there.get(file_id)}
+        if len(unlike) <= _FEW and _explain(pair, bucket, unlike):
+            yield from sorted(unlike)
+        else:
+            yield from sorted(unlike | _unlike_documents(pair, bucket))
+
+
+def _explain(pair: Pair, bucket: int, file_ids: set[str]) -> bool:
+    """Whether these files are all that makes the sums of the bucket differ."""
+    sums = []
+    for store in (pair.source, pair.target):
+        total = store.digest()[bucket]
+        files, high, low = total.files, total.high, total.low
+        for file_id in file_ids:
+            state = state_of(store, file_id)
+            if isinstance(state, FileRecord):
+                halves = digest_halves(state)
+                files, high, low = files - 1, high - halves[0], low - halves[1]
+        sums.append((files, high, low))
+    return sums[0] == sums[1]
+
+
+def _unlike_documents(pair: Pair, bucket: int) -> set[str]:
+    """The files of a bucket whose records are not the same, or are in one store only."""
+    here = {record.file_id: _fingerprint(record) for record in pair.source.bucket_records(bucket)}
+    unlike = set()
+    for record in pair.target.bucket_records(bucket):
+        if here.pop(record.file_id, None) != _fingerprint(record):
+            unlike.add(record.file_id)
+    return unlike | here.keys()
+
+
+def _fingerprint(record: FileRecord) -> bytes:
+    return hashlib.blake2b(record_to_document(record), digest_size=16).digest()
+
+
+def _confirmed(
+    pair: Pair, file_ids: list[str], deadline: float, wait: Callable[[float], object]
+) -> Iterator[Difference]:
+    """Look again at files until each is alike, surely different, or too late to tell."""
+    while file_ids:
+        before = [state_of(pair.source, file_id) for file_id in file_ids]
+        passed = _wait_until_copied(pair, deadline, wait)
+        undecided = []
+        for file_id, was in zip(file_ids, before, strict=True):
+            there, here = state_of(pair.target, file_id), state_of(pair.source, file_id)
+            if alike(there, was) or alike(there, here) or _revision(was) < _revision(there) < _revision(here):
+                continue
+            if not passed:
+                yield _difference(file_id, here, there, lagging=True)
+            elif here == was or _revision(there) < _revision(was) or _revision(there) >= _revision(here):
+                yield _difference(file_id, here, there)
+            elif time.monotonic() > deadline:
+                yield _difference(file_id, here, there, lagging=True)
+            else:
+                undecided.append(file_id)
+        file_ids = undecided
+
+
+def _wait_until_copied(pair: Pair, deadline: float, wait: Callable[[float], object]) -> bool:
+    """Wait until the checkpoint has passed what is in the feed now; at once where nothing follows it."""
+    last = pair.source.last_sequence()
+    while checkpoint := pair.source.checkpoint(pair.consumer):
+        if pair.source.has_passed(last, checkpoint):
+            return True
+        if time.monotonic() > deadline:
+            return False
+        wait(SETTLE_SECONDS)
+    return True
+
+
+def _difference(file_id: str, here: State, there: State, *, lagging: bool = False) -> Difference:
+    source_revision, target_revision = _revision(here), _revision(there)
+    if not isinstance(there, FileRecord):
+        kind = "missing"
+    elif not isinstance(here, FileRecord):
+        kind = "extra"
+    elif source_revision == target_revision:
+        kind = "different"
+    else:
+        kind = "older" if target_revision < source_revision else "newer"
+    return Difference(
+        file_id=file_id,
+        kind=kind,
+        source_revision=source_revision,
+        target_revision=target_revision,
+        lagging=lagging,
+    )
+
+
+def _revision(state: State) -> int:
+    return 0 if state is None else state.revision

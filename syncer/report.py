@@ -1,0 +1,86 @@
+"""What the commands print: results on standard output, progress on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from storage_adapters import JSON
+from syncer.backfill import Walk
+from syncer.loops import Verdict
+from syncer.parity import Difference
+from syncer.syncer import Syncer
+
+
+def say(as_json: bool, facts: Mapping[str, Any], text: str) -> None:  # noqa: FBT001 - the flag of the command line
+    """Print facts as JSON, or as a text made of them."""
+    click.echo(orjson.dumps(facts).decode() if as_json else text.format_map(facts))
+
+
+def progress_of(place: str) -> JSON:
+    """How far the backfill is that left this place."""
+    walk = Walk.from_text(place)
+    return {"copied": walk.copied, "total": walk.total, "started_at": walk.started_at}
+
+
+class Printer:
+    """Prints differences one a line, and what they come to."""
+
+    def __init__(self, as_json: bool) -> None:  # noqa: FBT001 - the flag of the command line
+        self._as_json = as_json
+
+    def difference(self, difference: Difference) -> None:
+        """Print one file."""
+        text = "{kind} {file_id} source {source_revision} target {target_revision}"
+        say(self._as_json, asdict(difference), text + (" (on its way)" if difference.lagging else ""))
+
+    def verdict(self, verdict: Verdict) -> None:
+        """Print the result of a comparison."""
+        facts = {
+            "equal": verdict.equal,
+            "differences": dict(verdict.by_kind),
+            "lagging": verdict.lagging,
+            "repaired": verdict.repaired,
+            "seconds": round(verdict.seconds, 3),
+        }
+        if verdict.equal:
+            text = "equal ({seconds} s)"
+        else:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(verdict.by_kind.items()))
+            text = f"{verdict.by_kind.total()} differ: {kinds}; {{lagging}} on their way, {{repaired}} repaired"
+        say(self._as_json, facts, text)
+        sys.stdout.flush()
+
+
+@contextmanager
+def filling(syncer: Syncer) -> Iterator[Callable[[], None]]:
+    """Show how far a backfill is, with its rate and the time left; yields what to call after each step."""
+    columns = (
+        TextColumn("backfill"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:,.0f} files/s"),
+        TimeRemainingColumn(),
+    )
+    console = Console(file=sys.stderr)
+    started, first = time.monotonic(), None
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None, rate=0.0)
+
+        def tell() -> None:
+            nonlocal first
+            if (walk := syncer.walk) is not None:
+                first = walk.copied if first is None else first
+                rate = (walk.copied - first) / max(0.001, time.monotonic() - started)
+                progress.update(task, completed=walk.copied, total=max(walk.total, walk.copied), rate=rate)
+
+        yield tell

@@ -1,0 +1,177 @@
+"""All files are copied while writes go on, and a backfill that ends anywhere goes on from there."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage_adapters import ListQuery, Tombstone
+from syncer.backfill import Backfill
+from syncer.metrics import Metrics
+from syncer.pair import Pair
+from tests.contract.consistency import assert_consistent
+from tests.contract.metadata_scenes import NOW, add, delete, make_record, save
+from tests.syncer.conftest import PAIRS
+from tests.syncer.pairs import assert_equal, catch_up, make_syncer, numbered, sync
+
+every_pair = pytest.mark.parametrize("urls", PAIRS, indirect=True)
+
+
+def begin(pair: Pair, batch: int = 7) -> Backfill:
+    return Backfill(pair, Metrics(), batch=batch)
+
+
+def finish(backfill: Backfill) -> None:
+    while backfill.step() is not None:
+        pass
+
+
+@every_pair
+def test_files_whose_changes_are_forgotten_are_copied(pair: Pair) -> None:
+    records = add(pair.source, *numbered(40))
+    delete(pair.source, records[0])
+    pair.source.move_checkpoint("relay", expected="", sequence=pair.source.last_sequence())
+    assert pair.source.trim_changes(limit=1_000) == 41
+    sync(pair)
+    assert len(assert_equal(pair)) == 39
+    assert_consistent(pair.target)
+
+
+@every_pair
+def test_what_is_written_during_a_backfill_is_copied_as_well(pair: Pair) -> None:
+    records = add(pair.source, *numbered(40))
+    pair.source.move_checkpoint("relay", expected="", sequence=pair.source.last_sequence())
+    backfill = begin(pair)
+    for number in range(3):
+        backfill.step()
+        # Behind and ahead of the walk: a change, a deletion, a new file, a name that changes hands.
+        early, late = records[number], records[35 + number]
+        early = save(pair.source, early, alias=None)
+        save(pair.source, late, alias=f"alias {number}")
+        delete(pair.source, records[30 - number])
+        add(pair.source, *numbered(5, start=100 * (number + 1)))
+        relay = pair.source.checkpoint("relay")
+        pair.source.move_checkpoint("relay", expected=relay, sequence=pair.source.last_sequence())
+        pair.source.trim_changes(limit=1_000)
+    finish(backfill)
+    sync(pair)
+    assert len(assert_equal(pair)) == 40 - 3 + 15
+    assert pair.target.resolve("ann", "alias", ["alias 0", "alias 1"]) == ["f000035", "f000036"]
+    assert_consistent(pair.target)
+
+
+def test_the_checkpoint_appears_at_the_end_of_the_backfill(pair: Pair) -> None:
+    add(pair.source, *numbered(20))
+    sequence = pair.source.last_sequence()
+    backfill = begin(pair)
+    while pair.source.checkpoint(pair.backfill_consumer) == "" or backfill.walk is not None:
+        assert pair.source.checkpoint(pair.consumer) == ""
+        if backfill.step() is None:
+            break
+    assert pair.source.checkpoint(pair.consumer) == sequence
+    assert pair.source.checkpoint(pair.backfill_consumer) == ""
+
+
+def test_a_backfill_goes_on_where_another_one_was(pair: Pair) -> None:
+    add(pair.source, *numbered(50))
+    copied = 0
+    while True:
+        backfill = begin(pair, batch=8)
+        step = backfill.step()
+        if step is None:
+            break
+        copied += step
+        backfill.drop()
+        add(pair.source, make_record(f"new{copied}", created_at=NOW + 10**6))
+    assert copied == 50
+    sync(pair)
+    assert_equal(pair)
+
+
+def test_two_backfills_at_once_do_no_harm(pair: Pair) -> None:
+    add(pair.source, *numbered(60))
+    one, other = begin(pair), begin(pair)
+    for _ in range(100):
+        if one.step() is None or other.step() is None:
+            break
+    assert pair.source.checkpoint(pair.consumer)
+    sync(pair)
+    assert len(assert_equal(pair)) == 60
+
+
+def test_an_empty_source_waits_for_its_first_change(pair: Pair) -> None:
+    syncer = make_syncer(pair)
+    catch_up(syncer)
+    assert pair.source.checkpoint(pair.consumer) == ""
+    add(pair.source, *numbered(3))
+    catch_up(syncer)
+    assert pair.source.checkpoint(pair.consumer) == pair.source.last_sequence()
+    assert len(assert_equal(pair)) == 3
+
+
+def test_a_source_whose_files_are_all_deleted_is_copied(pair: Pair) -> None:
+    delete(pair.source, save(pair.source, make_record()))
+    sync(pair)
+    assert assert_equal(pair) == []
+
+
+@every_pair
+def test_what_the_target_had_from_before_goes(pair: Pair) -> None:
+    records = add(pair.source, *numbered(20))
+    delete(pair.source, records[0])
+    pair.source.move_checkpoint("relay", expected="", sequence=pair.source.last_sequence())
+    pair.source.trim_changes(limit=1_000)
+    pair.target.replicate([records[0], make_record("stranger", alias="alias 3")])
+    sync(pair)
+    assert len(assert_equal(pair)) == 19
+    assert_consistent(pair.target)
+
+
+def test_tombstones_that_name_blobs_are_copied(pair: Pair) -> None:
+    records = add(pair.source, *numbered(20))
+    tombstones = [delete(pair.source, record) for record in records[:12]]
+    assert all(isinstance(tombstone, Tombstone) for tombstone in tombstones)
+    pair.source.mark_clean(records[0].file_id)
+    pair.source.move_checkpoint("relay", expected="", sequence=pair.source.last_sequence())
+    pair.source.trim_changes(limit=1_000)
+    finish(begin(pair))
+    assert pair.target.unclean(now=NOW, limit=100) == tombstones[1:]
+
+
+def test_a_second_backfill_copies_what_was_lost(pair: Pair) -> None:
+    add(pair.source, *numbered(30))
+    sync(pair)
+    checkpoint = pair.source.checkpoint(pair.consumer)
+    pair.target.discard([f"f{number:06}" for number in range(0, 30, 3)])
+    syncer = make_syncer(pair)
+    while not syncer.is_caught_up:
+        syncer.fill()
+    assert pair.source.checkpoint(pair.consumer) == checkpoint
+    assert len(assert_equal(pair)) == 30
+
+
+def test_a_place_that_was_left_behind_does_not_hold_the_feed(pair: Pair) -> None:
+    add(pair.source, *numbered(10))
+    backfill = begin(pair)
+    backfill.step()
+    place = pair.source.checkpoint(pair.backfill_consumer)
+    sync(pair)
+    pair.source.move_checkpoint(pair.backfill_consumer, expected="", sequence=place)
+    sync(pair)
+    assert pair.source.checkpoint(pair.backfill_consumer) == ""
+
+
+def test_the_rate_is_limited(pair: Pair) -> None:
+    add(pair.source, *numbered(50))
+    syncer = make_syncer(pair)
+    syncer._rate = 1.0
+    assert syncer.step() > 40
+
+
+def test_the_walk_ends_though_files_are_added_for_ever(pair: Pair) -> None:
+    add(pair.source, *numbered(20))
+    backfill, steps = begin(pair), 0
+    while backfill.step() is not None:
+        steps += 1
+        add(pair.source, *numbered(20, start=20 * (steps + 1)))
+        assert steps < 10
+    assert len(pair.target.find(ListQuery(limit=1_000)).records) == 20

@@ -1,0 +1,141 @@
+"""The feed is copied: every change, in order, whatever else happens."""
+
+from __future__ import annotations
+
+import pytest
+
+from storage_adapters import RecordDeleted, open_metadata_store
+from syncer.follow import Follower, copies_of
+from syncer.metrics import Metrics
+from syncer.pair import Pair
+from tests.contract.consistency import assert_consistent
+from tests.contract.metadata_scenes import add, delete, make_record, save, various_records
+from tests.syncer.conftest import PAIRS
+from tests.syncer.pairs import assert_equal, catch_up, make_syncer, numbered, sync
+
+every_pair = pytest.mark.parametrize("urls", PAIRS, indirect=True)
+
+
+@every_pair
+def test_every_change_reaches_the_target(pair: Pair) -> None:
+    syncer = make_syncer(pair)
+    records = add(pair.source, *various_records())
+    catch_up(syncer)
+    assert assert_equal(pair) == sorted(records, key=lambda r: (r.created_at, r.file_id))
+    records = [save(pair.source, record, name=f"new {record.name}") for record in records]
+    for record in records[::3]:
+        delete(pair.source, record)
+    catch_up(syncer)
+    assert len(assert_equal(pair)) == len(records) - len(records[::3])
+    with pytest.raises(RecordDeleted) as here:
+        pair.source.get(records[0].file_id)
+    with pytest.raises(RecordDeleted) as there:
+        pair.target.get(records[0].file_id)
+    assert there.value.tombstone == here.value.tombstone
+    assert_consistent(pair.target)
+
+
+@every_pair
+def test_names_that_change_hands_are_where_they_belong(pair: Pair) -> None:
+    syncer = make_syncer(pair)
+    one, two = add(pair.source, make_record("f1", alias="x"), make_record("f2", alias="y"))
+    catch_up(syncer)
+    one = save(pair.source, one, alias=None)
+    two = save(pair.source, two, alias="x")
+    one = save(pair.source, one, alias="y")
+    delete(pair.source, two)
+    save(pair.source, one, alias="x")
+    add(pair.source, make_record("f3", alias="y"))
+    catch_up(syncer)
+    assert pair.target.resolve("ann", "alias", ["x", "y"]) == ["f1", "f3"]
+    assert_consistent(pair.target)
+
+
+def test_a_batch_has_each_file_once_in_the_order_of_their_last_changes(pair: Pair) -> None:
+    one, two = add(pair.source, make_record("f1"), make_record("f2"))
+    one = save(pair.source, one, name="new")
+    three = save(pair.source, make_record("f3"))
+    tombstone = delete(pair.source, two)
+    copies = copies_of(pair, pair.source.changes(after="", limit=100))
+    assert copies == [one, three, tombstone]
+
+
+def test_a_deleted_file_that_left_no_trace_is_no_copy(pair: Pair) -> None:
+    delete(pair.source, save(pair.source, make_record("f1")))
+    changes = pair.source.changes(after="", limit=100)
+    memory = open_metadata_store("memory://")
+    other = Pair(source=memory, target=pair.target, source_name="", name="")  # type: ignore[arg-type]
+    assert copies_of(other, changes) == []
+
+
+def test_batches_that_come_twice_or_late_do_no_harm(pair: Pair) -> None:
+    records = add(pair.source, *numbered(30))
+    records = [save(pair.source, record, name="second") for record in records]
+    for record in records[:10]:
+        delete(pair.source, record)
+    changes = pair.source.changes(after="", limit=100)
+    batches = [copies_of(pair, changes[start : start + 7]) for start in range(0, len(changes), 7)]
+    sync(pair)
+    for batch in [*batches, *reversed(batches)]:
+        assert not any(pair.target.replicate(batch))
+    assert len(assert_equal(pair)) == 20
+
+
+def test_two_syncers_at_once_are_harmless(pair: Pair) -> None:
+    add(pair.source, *numbered(50))
+    sync(pair)
+    records = add(pair.source, *numbered(50, start=50))
+    position = pair.source.checkpoint(pair.consumer)
+    one, other = (Follower(pair, Metrics(), batch=20) for _ in range(2))
+    first, _ = one.step(position)
+    save(pair.source, records[0], name="new")
+    # The other one read before the first one moved the checkpoint.
+    second, _ = other.step(position)
+    assert second == first == pair.source.checkpoint(pair.consumer)
+    while (moved := other.step(second))[1]:
+        second = moved[0]
+    assert one.step(first)[0] == second
+    assert len(assert_equal(pair)) == 100
+
+
+def test_only_one_of_two_syncers_copies_until_it_gives_up(pair: Pair) -> None:
+    one, other = make_syncer(pair), make_syncer(pair)
+    add(pair.source, *numbered(5))
+    catch_up(one)
+    assert other.step() > 0
+    assert other.is_elsewhere
+    add(pair.source, *numbered(5, start=5))
+    one.give_up()
+    catch_up(other)
+    assert len(assert_equal(pair)) == 10
+    assert one.step() > 0
+    assert one.is_elsewhere
+
+
+def test_what_is_not_copied_is_not_trimmed(pair: Pair) -> None:
+    add(pair.source, *numbered(10))
+    sync(pair)
+    add(pair.source, *numbered(10, start=10))
+    pair.source.move_checkpoint("relay", expected="", sequence=pair.source.last_sequence())
+    assert pair.source.trim_changes(limit=1_000) == 10
+    sync(pair)
+    assert pair.source.trim_changes(limit=1_000) == 10
+    assert len(assert_equal(pair)) == 20
+
+
+def test_the_lag_is_told(pair: Pair) -> None:
+    metrics = Metrics()
+    follower = Follower(pair, metrics, batch=4)
+    add(pair.source, *numbered(10))
+
+    def value(name: str) -> float | None:
+        return metrics.registry.get_sample_value(name)
+
+    position, _ = follower.step("")
+    assert value("syncer_lag_changes") == 10
+    while (moved := follower.step(position))[1]:
+        position = moved[0]
+    assert value("syncer_lag_changes") == 0
+    assert value("syncer_lag_seconds") == 0
+    assert value("syncer_batch_changes_sum") == 10
+    assert metrics.registry.get_sample_value("syncer_copied_total", {"by": "feed"}) == 10

@@ -1,0 +1,173 @@
+"""Two stores are compared: every difference is found, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from storage_adapters import FileRecord, Tombstone
+from syncer.pair import Pair
+from syncer.parity import Difference, differences, is_equal
+from syncer.repair import repair
+from tests.contract.metadata_scenes import NOW, add, delete, make_record, save
+from tests.syncer.conftest import PAIRS
+from tests.syncer.damage import damage
+from tests.syncer.pairs import assert_equal, assert_sums, found, make_syncer, numbered, sync
+
+every_pair = pytest.mark.parametrize("urls", PAIRS, indirect=True)
+LONG = os.environ.get("FILES_LONG_TESTS") == "1"
+FILES, DAMAGED = (200_000, 1_000) if LONG else (3_000, 150)
+
+
+def difference(file_id: str, kind: str, source: int, target: int) -> Difference:
+    return Difference(file_id=file_id, kind=kind, source_revision=source, target_revision=target)
+
+
+@every_pair
+def test_each_kind_of_difference_is_told(pair: Pair) -> None:
+    records = add(pair.source, *numbered(8))
+    records[3] = save(pair.source, records[3])
+    deleted = delete(pair.source, records[7])
+    sync(pair)
+    assert is_equal(pair)
+    assert found(pair) == []
+    pair.target.discard(["f000000"])
+    pair.target.replicate([replace(records[1], name="other")], force=True)
+    pair.target.replicate([replace(records[2], revision=9)])
+    pair.target.replicate([replace(records[3], revision=1)], force=True)
+    pair.target.replicate([make_record("stranger")])
+    tombstone = Tombstone(file_id="f000005", owner="ann", revision=2, deleted_at=NOW, clean_after=NOW)
+    pair.target.replicate([tombstone])
+    pair.target.replicate([records[7]], force=True)
+    assert found(pair) == [
+        difference("f000000", "missing", 1, 0),
+        difference("f000001", "different", 1, 1),
+        difference("f000002", "newer", 1, 9),
+        difference("f000003", "older", 2, 1),
+        difference("f000005", "missing", 1, 2),
+        difference("f000007", "extra", deleted.revision, 1),
+        difference("stranger", "extra", 0, 0),
+    ]
+
+
+@every_pair
+@pytest.mark.timeout(3_600 if LONG else 120)
+def test_exactly_the_files_that_were_damaged_are_found_and_repaired(pair: Pair) -> None:
+    for start in range(0, FILES, 1_000):
+        copies = [replace(record, revision=3) for record in numbered(1_000, start=start)]
+        pair.source.replicate(copies)  # type: ignore[attr-defined]
+        pair.target.replicate(copies)
+    assert found(pair) == []
+    damaged = damage(pair, random.Random(FILES), files=FILES, count=DAMAGED)
+    told = {difference.file_id: difference.kind for difference in differences(pair)}
+    assert told == damaged
+    assert len(Counter(damaged.values())) == 4
+    assert all(repair(file_id, leader=pair.source, follower=pair.target) for file_id in damaged)
+    assert found(pair) == []
+    assert is_equal(pair)
+
+
+def test_tombstones_make_no_difference(pair: Pair) -> None:
+    add(pair.source, *numbered(3))
+    sync(pair)
+    pair.target.replicate([Tombstone(file_id="x", owner="ann", revision=2, deleted_at=NOW, clean_after=NOW)])
+    assert found(pair) == []
+
+
+@every_pair
+def test_what_is_on_its_way_is_no_difference(pair: Pair) -> None:
+    records = add(pair.source, *numbered(30))
+    sync(pair)
+    records = [save(pair.source, record, name="new") for record in records[:20]] + records[20:]
+    pair.target.discard(["f000025"])
+    syncer = make_syncer(pair)
+
+    def wait(seconds: float) -> None:
+        # Whoever waits lets the syncer go on, and the writers too.
+        syncer.step()
+        records[0] = save(pair.source, records[0])
+
+    found_ones = list(differences(pair, wait=wait, wait_seconds=60))
+    assert found_ones == [difference("f000025", "missing", 1, 0)]
+
+
+def test_what_never_arrives_is_told_as_on_its_way(pair: Pair) -> None:
+    records = add(pair.source, *numbered(10))
+    sync(pair)
+    save(pair.source, records[4])
+    [only] = found(pair, wait_seconds=0.05)
+    assert only == replace(difference("f000004", "older", 2, 1), lagging=True)
+
+
+def test_writers_and_a_syncer_at_work_make_no_difference(pair: Pair) -> None:
+    add(pair.source, *numbered(300))
+    sync(pair)
+    pair.target.replicate([replace(pair.source.get("f000007"), name="other")], force=True)
+    stopping = threading.Event()
+    syncer = make_syncer(pair)
+
+    def copy() -> None:
+        while not stopping.is_set():
+            stopping.wait(syncer.step() / 10)
+
+    def write() -> None:
+        chosen = random.Random(1)
+        while not stopping.is_set():
+            number = chosen.randrange(8, 300)
+            save(pair.source, pair.source.get(f"f{number:06}"), name=f"{number}")
+            stopping.wait(0.001)
+
+    threads = [threading.Thread(target=work) for work in (copy, write)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(3):
+            assert found(pair) == [difference("f000007", "different", 1, 1)]
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join()
+
+
+class TestRepair:
+    @every_pair
+    @pytest.mark.parametrize("to_source", [False, True])
+    def test_either_store_can_be_right(self, pair: Pair, to_source: bool) -> None:
+        records = add(pair.source, *numbered(60))
+        sync(pair)
+        damaged = damage(pair, random.Random(60), files=60, count=24)
+        right, wrong = (pair.target, pair.source) if to_source else (pair.source, pair.target)
+        before = assert_sums(right)
+        assert all(repair(file_id, leader=right, follower=wrong) for file_id in damaged)
+        assert assert_equal(pair) == before
+        assert (before == records) is not to_source
+        assert_sums(wrong)
+
+    def test_a_deletion_is_repaired_with_its_tombstone(self, pair: Pair) -> None:
+        records = add(pair.source, *numbered(3))
+        tombstone = delete(pair.source, records[0])
+        sync(pair)
+        pair.target.replicate([replace(records[0], revision=9)], force=True)
+        assert repair("f000000", leader=pair.source, follower=pair.target)
+        assert pair.target.unclean(now=NOW, limit=9) == [tombstone]
+        assert_equal(pair)
+
+    def test_a_state_that_was_read_too_early_does_not_stay(self, pair: Pair) -> None:
+        [record] = add(pair.source, make_record("f1"))
+        pair.target.replicate([replace(record, revision=5, name="wrong")])
+
+        class Leader(type(pair.source)):  # type: ignore[misc]
+            def get(self, file_id: str) -> FileRecord:
+                found = pair.source.get(file_id)
+                if found.revision < 4:
+                    newer = save(pair.source, found, name="newer")
+                    pair.target.replicate([newer])
+                return found
+
+        assert repair("f1", leader=Leader(), follower=pair.target)
+        assert pair.target.get("f1") == pair.source.get("f1")
