@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections import Counter, deque
 from collections.abc import Callable
+from typing import Any
 
 from files_service.actions import METHODS
+from files_service.actions.sync import cursor_of
 from files_service.chunks import content
+from files_service.chunks.sweeping import sweep_uploads
 from files_service.core import Core
+from files_service.reconciliation import Place, Stage
 from files_service.worker.right import Right
-from storage_adapters import JSON, RecordDeleted, RecordNotFound, StorageError
+from storage_adapters import JSON, RecordDeleted, RecordNotFound, StorageError, SupportsLeases
 
 logger = logging.getLogger(__name__)
 
 MAX_WAITING = 10_000
+SEARCH_PAGES = 100
 
 
 class Sweeper:
@@ -28,6 +34,8 @@ class Sweeper:
         self._right = Right(core, "sweeper", holder=holder, seconds=interval)
         self._removed: deque[str] = deque(maxlen=MAX_WAITING)
         self._cursor: str | None = None
+        self._search_cursor: str | None = None
+        self._looked_at: int | None = None
         self._next_at: float = 0
 
     def notice_removal(self, file_id: str) -> None:
@@ -46,14 +54,53 @@ class Sweeper:
 
     def sweep(self) -> bool:
         """Run files.sync until there is no more, from where the last sweep was interrupted; False if interrupted."""
+        began_at = self._core.clock()
         while self._right.held() and not self._stopped():
-            report = METHODS["files.sync"]({"cursor": self._cursor}, self._core)
-            self._cursor = report["next_cursor"]
-            self.totals.update(report["counts"])
-            _log(report)
+            self._cursor = self._sync(cursor=self._cursor, looked_at=self._looked_at)
             if self._cursor is None:
-                return True
+                self._looked_at = began_at
+                return self._sweep_uploads() and self._search()
+        # Whether another worker has looked meanwhile is not known here.
+        self._looked_at = None
         return False
+
+    def _sweep_uploads(self) -> bool:
+        """Clear away expired uploads and unused chunks until there are no more; False if interrupted."""
+        while self._right.held() and not self._stopped():
+            counts = sweep_uploads(self._core)
+            self.totals.update(counts)
+            if not counts.total():
+                return True
+            logger.info("uploads swept", extra={"counts": dict(counts)})
+        return False
+
+    def _search(self) -> bool:
+        """Go on, or begin when it is time, to search the blob store for what no record names; False if interrupted."""
+        if self._search_cursor is None and self._may_begin_search():
+            self._search_cursor = cursor_of(Place(stage=Stage.STORED))
+        for _ in range(SEARCH_PAGES):
+            if self._search_cursor is None:
+                break
+            if not self._right.held() or self._stopped():
+                return False
+            self._search_cursor = self._sync(cursor=self._search_cursor)
+        return True
+
+    def _may_begin_search(self) -> bool:
+        """Whether it is time: nobody renews this lease, so all workers together begin once in its length."""
+        interval, store = self._core.settings.inventory_interval_seconds, self._core.metadata
+        if not interval or not isinstance(store, SupportsLeases):
+            return False
+        now = self._core.clock()
+        return store.acquire_lease("inventory", holder=secrets.token_hex(8), now=now, until=now + interval * 1000)
+
+    def _sync(self, **params: Any) -> str | None:
+        """One call of files.sync; where the next is to go on."""
+        report = METHODS["files.sync"](params, self._core)
+        self.totals.update(report["counts"])
+        _log(report)
+        cursor: str | None = report["next_cursor"]
+        return cursor
 
     def give_up(self) -> None:
         """Let another worker's sweeper go on."""

@@ -15,11 +15,12 @@ from tests.contract.leases import LeasesContract
 from tests.contract.metadata import MetadataStoreContract
 from tests.contract.metadata_scenes import add, delete, make_record, save, various_records
 from tests.contract.replication import ReplicationContract
+from tests.contract.uploads import UploadsContract
 from tests.servers.redis import raw
 
 
 class TestRedisMetadataStore(
-    MetadataStoreContract, ChangesContract, DigestContract, LeasesContract, ReplicationContract
+    MetadataStoreContract, ChangesContract, DigestContract, LeasesContract, ReplicationContract, UploadsContract
 ):
     @pytest.fixture
     def store(self, redis_url: str) -> Iterator[RedisMetadataStore]:

@@ -25,7 +25,14 @@
 9. ``feed`` is a stream with ids ``0-<sequence>``, which Redis counts up from 1; ``checkpoints`` and ``leases`` are
    hashes; ``unclean`` is a sorted set of the ids of tombstones that still name blobs; ``layout`` is the number of this
    layout; ``journal`` is a hash of the documents of migrations, which belongs to no layout.
-10. Nothing has a time to live: Redis must not evict.
+10. ``U:<upload_id>`` is a hash, the state of an upload. ``Uc:<upload_id>`` is the sorted set of its chunks by offset,
+   members ``<offset>:<size>:<object_id>:<token>``. What has arrived is ``Us:<upload_id>``, the sorted set of the starts
+   of ranges, and ``Ue:<upload_id>``, the hash from start to end. ``Uo:<owner>`` is the set of an owner's open uploads,
+   ``Ux`` the sorted set of all open ones by expiry, ``Ud`` the set of those being deleted.
+11. ``P:<owner>`` is a hash from object ids to places: ``<token> <how many chunks name it> <stored> <unused since>``.
+   ``Pu`` is the sorted set by that time of the places that nothing names, members ``<object_id><owner>``; ``Px`` is the
+   hash from condemned tokens to such members.
+12. Nothing has a time to live: Redis must not evict.
 """
 
 from __future__ import annotations
@@ -62,6 +69,10 @@ class Keys:
         self.waiting = tag + b"waiting"
         self.checkpoints = tag + b"checkpoints"
         self.leases = tag + b"leases"
+        self.expiries = tag + b"Ux"
+        self.deleting = tag + b"Ud"
+        self.unused = tag + b"Pu"
+        self.condemned = tag + b"Px"
         self.layout = tag + b"layout"
         self.journal = tag + b"journal"
         self.tag = tag
@@ -87,6 +98,30 @@ class Keys:
     def usage(self, owner: str | None) -> bytes:
         """The counters of one owner, or of everybody."""
         return self.tag + b"u" if owner is None else self.tag + b"u:" + owner.encode()
+
+    def upload(self, upload_id: str) -> bytes:
+        """The state of an upload."""
+        return self.tag + b"U:" + upload_id.encode()
+
+    def upload_chunks(self, upload_id: str) -> bytes:
+        """The chunks of an upload."""
+        return self.tag + b"Uc:" + upload_id.encode()
+
+    def upload_starts(self, upload_id: str) -> bytes:
+        """Where the ranges that have arrived begin."""
+        return self.tag + b"Us:" + upload_id.encode()
+
+    def upload_ends(self, upload_id: str) -> bytes:
+        """Where they end."""
+        return self.tag + b"Ue:" + upload_id.encode()
+
+    def open_uploads(self, owner: str) -> bytes:
+        """The open uploads of an owner."""
+        return self.tag + b"Uo:" + owner.encode()
+
+    def places(self, owner: str) -> bytes:
+        """The stored chunks of an owner."""
+        return self.tag + b"P:" + owner.encode()
 
 
 def bounds_of(index: bytes) -> bytes:

@@ -33,6 +33,13 @@ _SCRIPTS = {
     "unindex": ("allow-oom", ("unindex",)),
     "counted": ("no-writes", ("counted",)),
     "correct": ("allow-oom", ("correct",)),
+    "upload_create": ("", ("upload_create",)),
+    "upload_set": ("", ("upload_set",)),
+    "upload_append": ("", ("upload_append",)),
+    "upload_seal": ("allow-oom", ("upload_seal",)),
+    "upload_delete": ("allow-oom", ("upload_delete",)),
+    "chunk_reserve": ("", ("chunk_reserve",)),
+    "chunk_condemn": ("allow-oom", ("chunk_condemn",)),
 }
 
 

@@ -44,6 +44,7 @@ from storage_adapters.metadata.redis.listing import find_page
 from storage_adapters.metadata.redis.location import Location, location_of
 from storage_adapters.metadata.redis.migration import RedisMigrations, digest_of
 from storage_adapters.metadata.redis.server import Server, foreign_data
+from storage_adapters.metadata.redis.uploads import RedisUploads
 from storage_adapters.metadata.redis.usage import usage_of
 from storage_adapters.metadata.redis.writes import Move, plan_move
 from storage_adapters.query import ListQuery, Page
@@ -54,7 +55,7 @@ _RECORD_BATCH = 100
 
 
 class RedisMetadataStore(
-    RedisMigrations, MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication
+    RedisUploads, RedisMigrations, MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication
 ):
     """Records are strings; indexes, names, counters, digest and feed stand beside them under the same hash tag."""
 
