@@ -73,6 +73,8 @@ class Settings:
     max_attempts: int
     lease_seconds: int
     sweep_interval_seconds: int
+    inventory_interval_seconds: int
+    orphan_seconds: int
     rpc_timeout_seconds: int
     stop_timeout_seconds: int
 
@@ -177,6 +179,10 @@ class SettingsSchema(Schema):
     max_attempts = _number("Failed attempts after which processing is not tried again by itself.", 5, 1, 1_000)
     lease_seconds = _number("Seconds a worker that does not answer keeps a file.", 60, 1, 86_400)
     sweep_interval_seconds = _number("Seconds between two runs of the sweeper.", 60, 1, 86_400)
+    inventory_interval_seconds = _number(
+        "Seconds between two searches of the blob store for what no record names; 0: never.", 86_400, 0, 31_536_000
+    )
+    orphan_seconds = _number("Seconds that a blob which no record names is kept.", 604_800, 0, 31_536_000)
     rpc_timeout_seconds = _number("Seconds a client waits for an answer.", 30, 1, 3_600)
     stop_timeout_seconds = _number("Seconds a stopping process lets requests in flight finish.", 30, 0, 3_600)
 

@@ -19,7 +19,7 @@ from files_service.chunks.content import open_upload
 from files_service.chunks.sweeping import settle
 from files_service.core import Core
 from files_service.domain.lifecycle import AllPartsReceived, advance, is_lapsed, reclaim
-from files_service.domain.uploads import mismatch, receive_part
+from files_service.domain.uploads import is_due, mismatch, receive_part
 from files_service.errors import (
     Conflict,
     FilesError,
@@ -28,6 +28,7 @@ from files_service.errors import (
     PartMismatch,
     storage_errors_as_files_errors,
 )
+from files_service.inventory import Inventory
 from storage_adapters import (
     JSON,
     BlobInfo,
@@ -37,6 +38,7 @@ from storage_adapters import (
     ListQuery,
     Part,
     Position,
+    StorageError,
     Tombstone,
 )
 
@@ -45,12 +47,14 @@ MAX_PAGES = 10
 
 
 class Stage(StrEnum):
-    """What is looked at, in this order."""
+    """What is looked at, in this order; the last two only when they are asked for."""
 
     PENDING = "pending"
     PROCESSING = "processing"
     TEMPORARY = "temporary"
     DELETED = "deleted"
+    STORED = "stored"
+    NAMED = "named"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,23 +67,32 @@ class Place:
 
 START = Place(stage=Stage.PENDING)
 _NEXT = dict(zip(Stage, list(Stage)[1:], strict=False))
+# Where a run ends that is not to compare everything with everything.
+_LAST = (Stage.DELETED, Stage.STORED)
 # The order of each stage's index. Only these are lists of records; tombstones have an order of their own.
 _QUERIES = {
     Stage.PENDING: ListQuery(status=FileStatus.PENDING, order_by="created_at", descending=False),
     Stage.PROCESSING: ListQuery(status=FileStatus.PROCESSING, order_by="created_at", descending=False),
     Stage.TEMPORARY: ListQuery(order_by="expires_at", descending=False),
+    Stage.NAMED: ListQuery(order_by="created_at", descending=False),
 }
 
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """The ids of what was done, or with a dry run would be done, and what went wrong."""
+    """What was done, or with a dry run would be done, and what went wrong.
+
+    All are ids of files, but those that no file names are keys of blobs: ``orphans`` and ``unnamed``.
+    """
 
     finished: list[str] = field(default_factory=list)
     expired: list[str] = field(default_factory=list)
     requeued: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     cleaned: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+    unnamed: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
     errors: list[JSON] = field(default_factory=list)
 
     @contextmanager
@@ -101,15 +114,28 @@ class Report:
 class Reconciliation:
     """One bounded run over the files of an owner, or of everybody."""
 
-    def __init__(self, core: Core, *, owner: str | None, older_than_seconds: int, dry_run: bool) -> None:
+    def __init__(
+        self,
+        core: Core,
+        *,
+        owner: str | None,
+        older_than_seconds: int,
+        dry_run: bool,
+        deep: bool = False,
+        looked_at: int | None = None,
+    ) -> None:
         self.report = Report()
         self._core, self._owner, self._dry_run = core, owner, dry_run
+        self._deep, self._looked_at = deep, looked_at
+        self._inventory = Inventory(core, self.report, owner=owner, dry_run=dry_run)
         self._now = core.clock()
-        self._settled_before = self._now - older_than_seconds * 1000
+        self._grace = older_than_seconds * 1000
+        self._settled_before = self._now - self._grace
         self._treat: dict[Stage, Callable[[FileRecord], None]] = {
             Stage.PENDING: self._treat_pending,
             Stage.PROCESSING: self._treat_processing,
             Stage.TEMPORARY: self._treat_temporary,
+            Stage.NAMED: self._inventory.look_for_bytes,
         }
 
     def run(self, place: Place) -> Place | None:
@@ -118,12 +144,15 @@ class Reconciliation:
         for _ in range(MAX_PAGES):
             if place.stage is Stage.DELETED:
                 looked_at, after = self._clean_page(place.after, limit)
+            elif place.stage is Stage.STORED:
+                looked_at, key = self._inventory.look_at_blobs(place.after.file_id if place.after else "", limit)
+                after = None if key is None else Position(value=None, file_id=key)
             else:
                 looked_at, after = self._treat_page(place, limit)
             limit -= looked_at
             if after is not None:
                 place = replace(place, after=after)
-            elif place.stage in _NEXT:
+            elif place.stage in _NEXT and (self._deep or place.stage not in _LAST):
                 place = Place(stage=_NEXT[place.stage])
             else:
                 return None
@@ -153,6 +182,8 @@ class Reconciliation:
 
     def _treat_pending(self, record: FileRecord) -> None:
         """Finish the parts whose notification was lost; give up an upload whose time is over."""
+        if not self._is_due(record):
+            return
         found = [(part, info) for part in record.missing_parts if (info := self._stored(record, part)) is not None]
         if found or not record.missing_parts:
             if not self._dry_run:
@@ -161,6 +192,12 @@ class Reconciliation:
         complete = len(found) == len(record.missing_parts)
         if not complete and self._is_over(record):
             self._expire(record.file_id, lambda current: current.status is FileStatus.PENDING)
+
+    def _is_due(self, record: FileRecord) -> bool:
+        """Whether to ask the blob store, where each question has its price."""
+        if self._looked_at is None or not record.missing_parts or self._is_over(record):
+            return True
+        return is_due(record.created_at, looked_at=self._looked_at, now=self._now, grace=self._grace)
 
     def _is_over(self, record: FileRecord) -> bool:
         """Whether no bytes can come any more: neither by an address that was handed out nor in chunks."""
@@ -219,19 +256,32 @@ class Reconciliation:
     def _clean_page(self, after: Position | None, limit: int) -> tuple[int, Position | None]:
         """Delete the blobs of deleted files; a blob that cannot be deleted now stays on its tombstone."""
         tombstones = self._core.metadata.unclean(now=self._now, limit=limit, after=after.file_id if after else "")
-        for tombstone in tombstones:
-            if self._owner in (None, tombstone.owner):
-                with self.report.noting_errors(tombstone.file_id):
-                    self._clean(tombstone)
+        due = [tombstone for tombstone in tombstones if self._owner in (None, tombstone.owner)]
+        deleted = self._delete_blobs(due)
+        for tombstone in due:
+            with self.report.noting_errors(tombstone.file_id):
+                self._clean(tombstone, deleted=deleted)
         more = len(tombstones) == limit
         return len(tombstones), Position(value=None, file_id=tombstones[-1].file_id) if more else None
 
-    def _clean(self, tombstone: Tombstone) -> None:
+    def _delete_blobs(self, tombstones: list[Tombstone]) -> bool:
+        """Delete all their blobs at once; where that fails they are deleted one by one, to see which it is."""
+        parts = [part for tombstone in tombstones for part in tombstone.parts]
+        if self._dry_run or not all(part.bucket == self._core.blobs.bucket for part in parts):
+            return False
+        try:
+            self._core.blobs.delete_many([part.key for part in parts])
+        except StorageError:
+            return False
+        return True
+
+    def _clean(self, tombstone: Tombstone, *, deleted: bool) -> None:
         for part in tombstone.parts:
             self._require_bucket(part)
         if not self._dry_run:
+            forget = content.forget_chunks if deleted else content.delete
             for part in tombstone.parts:
-                content.delete(self._core, part)
+                forget(self._core, part)
             self._core.metadata.mark_clean(tombstone.file_id)
         self.report.cleaned.append(tombstone.file_id)
 

@@ -29,6 +29,14 @@ class SyncParams(ParamsSchema):
         metadata={"description": "Leave uploads alone that began less long ago."},
     )
     dry_run = flag("Say what would be done, and do nothing.")
+    deep = flag("Compare all blobs with all records as well: what nothing names, what has no bytes.")
+    looked_at = fields.Integer(
+        strict=True,
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(0, MAX_INTEGER),
+        metadata={"description": "When uploads were last looked at: old ones are then seldom asked for; absent: all."},
+    )
     cursor = fields.String(
         load_default=None,
         allow_none=True,
@@ -43,14 +51,23 @@ def sync(params: Params, core: Core) -> JSON:
     owner, actor = params["owner"], params["actor"]
     if actor is not None and (owner is None or not may_act_for(owner, actor)):
         raise Forbidden("the actor may reconcile only its own files", {"owner": owner})
-    run = Reconciliation(core, owner=owner, older_than_seconds=params["older_than_seconds"], dry_run=params["dry_run"])
+    run = Reconciliation(
+        core,
+        owner=owner,
+        older_than_seconds=params["older_than_seconds"],
+        dry_run=params["dry_run"],
+        deep=params["deep"],
+        looked_at=params["looked_at"],
+    )
     place = run.run(_decode(params["cursor"]) if params["cursor"] else START)
     report = asdict(run.report)
     counts = {name: len(entries) for name, entries in report.items()}
-    return {**report, "counts": counts, "dry_run": params["dry_run"], "next_cursor": _encode(place) if place else None}
+    cursor = cursor_of(place) if place else None
+    return {**report, "counts": counts, "dry_run": params["dry_run"], "next_cursor": cursor}
 
 
-def _encode(place: Place) -> str:
+def cursor_of(place: Place) -> str:
+    """Say a place so that another call can begin there."""
     after = place.after and [place.after.value, place.after.file_id]
     return base64.urlsafe_b64encode(json.dumps([place.stage, after]).encode()).decode()
 

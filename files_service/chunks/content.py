@@ -131,6 +131,11 @@ def chunks_of(core: Core, upload_id: str, *, offset: int = 0) -> Iterator[Chunk]
 def delete(core: Core, part: Part) -> None:
     """Remove what is stored of a part, in either form, finished or not. Chunks are left to the sweep."""
     core.blobs.delete(part.key)
+    forget_chunks(core, part)
+
+
+def forget_chunks(core: Core, part: Part) -> None:
+    """Remove the upload of chunks that brings or brought a part."""
     upload_id = upload_id_of_part(part)
     if upload_id is not None and isinstance(core.metadata, SupportsUploads):
         core.metadata.delete_upload(upload_id, now=core.clock())

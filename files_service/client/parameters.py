@@ -175,6 +175,8 @@ class SyncParams(_Params, total=False):
     owner: str | None
     older_than_seconds: int
     dry_run: bool
+    deep: bool
+    looked_at: int | None
     cursor: str | None
 
 

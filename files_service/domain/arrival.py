@@ -15,6 +15,8 @@ from files_service.domain.uploads import names_in_key, owner_segment
 from storage_adapters import Part, Ranges, Upload
 
 _UPLOAD_ID = re.compile(r"(?P<file>[0-9A-HJKMNP-TV-Z]{26})-(?P<part>p[0-9]{1,3}|x[0-9]{1,3})")
+# The segment of a key by which a chunk is known; no file has this id.
+CHUNKS = "chunks"
 _MANIFEST = "manifest:"
 # A stored copy's name has the beginning of the hash, enough to be found by people; the token makes it one of a kind.
 _SHOWN = 48
@@ -50,7 +52,7 @@ def manifest_of(part: Part) -> str | None:
 
 def chunk_key(owner: str, object_id: str, token: str) -> str:
     """The key of a stored copy of a chunk. It has four segments: no part has such a key."""
-    return f"{owner_segment(owner)}/chunks/{object_id[:2]}/{object_id[2:_SHOWN]}-{token}"
+    return f"{owner_segment(owner)}/{CHUNKS}/{object_id[:2]}/{object_id[2:_SHOWN]}-{token}"
 
 
 def room_until(offset: int, chunk_size: int) -> int:

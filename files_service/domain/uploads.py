@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ from files_service.domain.lifecycle import AllPartsReceived, advance
 from storage_adapters import BlobInfo, FileRecord, FileStatus, Part
 
 CHECKSUMS = ("md5", "crc32c", "sha256")
+_GROWTH = 1.25
 
 
 def owner_segment(owner: str) -> str:
@@ -63,6 +65,17 @@ def prolong(record: FileRecord, until: int) -> FileRecord:
 def find_part(record: FileRecord, part_id: str) -> Part | None:
     """The part of this id, None when the file has no such part."""
     return next((part for part in record.parts if part.part_id == part_id), None)
+
+
+def is_due(created_at: int, *, looked_at: int, now: int, grace: int) -> bool:
+    """Whether to look again for bytes that nobody told of: at ages that grow by a quarter each time."""
+    if looked_at < created_at + grace:
+        return True
+
+    def level(at: int) -> int:
+        return math.floor(math.log(max(1.0, (at - created_at) / max(1, grace)), _GROWTH))
+
+    return level(now) > level(looked_at)
 
 
 def mismatch(part: Part, info: BlobInfo) -> tuple[str, object, object] | None:
