@@ -1,7 +1,7 @@
 """Answers list queries from the indexes: batches in index order, each with its records, by one script. Writes nothing.
 
 The filter is applied by ``query.matches`` to whole records, so that Redis cannot disagree with what the query means.
-A batch is small: Redis serves nobody else while it reads one.
+A batch is small: Redis serves nobody else while it reads one, about 0.1 ms; more batches cost the caller little.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from storage_adapters.metadata.redis.server import Server
 from storage_adapters.query import ListQuery, Page, candidate_scopes, matches, position_of, sort_value
 from storage_adapters.records import FileRecord
 
-LARGEST_BATCH = 100
+LARGEST_BATCH = 32
 
 
 def find_page(server: Server, keys: Keys, query: ListQuery) -> Page:
