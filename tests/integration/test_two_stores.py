@@ -1,0 +1,167 @@
+"""``files up`` with metadata in Redis and lists from CouchDB, as people use it: real servers, a real syncer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.test_up import Up, alive, children, eventually, request
+from tests.servers.couchdb import CouchServer
+from tests.servers.redis import RedisServer
+
+SIZE = 8_000_000
+# A slow machine is no list store that is too slow.
+PATIENCE = {"FILES_LIST_TIMEOUT_MS": "20000"}
+
+
+@pytest.fixture
+def urls(own_redis: RedisServer, own_couchdb: CouchServer) -> dict[str, str]:
+    return {"FILES_METADATA_URL": own_redis.url, "FILES_LIST_URL": f"{own_couchdb.url}/lists", **PATIENCE}
+
+
+@pytest.fixture
+def up(tmp_path: Path, urls: dict[str, str]) -> Iterator[Up]:
+    with Up(tmp_path, **urls) as up:
+        up.start()
+        yield up
+
+
+def curl(*arguments: str) -> str:
+    return subprocess.run(
+        ["curl", "-fsS", "--max-time", "60", *arguments], check=True, capture_output=True, text=True
+    ).stdout
+
+
+def called(up: Up, method: str, **params: Any) -> Any:
+    """Call a method as ``files call`` does, without the price of a process."""
+    headers = {"Authorization": f"Bearer {(up.data_dir / 'secrets' / 'rpc_token').read_text()}"}
+    headers["Content-Type"] = "application/json"
+    status, body = request("POST", f"{up.url}/rpc/{method}", json.dumps(params).encode(), headers)
+    assert status == 200, body
+    return json.loads(body)["result"]
+
+
+def listed(up: Up, **params: Any) -> Any:
+    return called(up, "files.list", owner="ann", **params)
+
+
+def parts(up: Up) -> Any:
+    return json.loads(request("GET", f"{up.url}/readyz")[1])["parts"]
+
+
+def pending(up: Up) -> Any:
+    return called(up, "files.upload", owner="ann", name="a", parts=[{"size": 5}])
+
+
+def test_a_file_is_taken_processed_listed_by_couchdb_and_given_back(up: Up, tmp_path: Path) -> None:
+    content = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + os.urandom(SIZE)
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(content)
+    declared = [{"size": len(content), "content_type": "video/mp4", "sha256": hashlib.sha256(content).hexdigest()}]
+    file = up.files("call", "files.upload", "owner=ann", "name=clip.mp4", f"parts={json.dumps(declared)}")
+    upload = file["parts"][0]["upload"]
+    headers = [word for name, value in upload["headers"].items() for word in ("-H", f"{name}: {value}")]
+    curl("-T", str(path), *headers, upload["url"])
+    found: Any = {}
+
+    def processed() -> bool:
+        found.update(called(up, "files.info", file_id=file["file_id"]))
+        return bool(found["status"] == "processed")
+
+    eventually(processed)
+
+    def served_by_couchdb() -> bool:
+        page = up.files("call", "files.list", "owner=ann", f"min_change={found['change_token']}")
+        assert [each["status"] for each in page["files"]] == ["processed"], "the answer must include the write"
+        return bool(page["served_by"] == "couchdb")
+
+    eventually(served_by_couchdb)
+    for method in ("files.count", "files.report"):
+        answer = called(up, method, owner="ann", min_change=found["change_token"])
+        assert (answer["total"], answer["served_by"]) == (1, "couchdb")
+    [url] = up.files("call", "files.download", f"file_id={file['file_id']}")["urls"]
+    copy = tmp_path / "copy.mp4"
+    curl("-o", str(copy), url)
+    assert copy.read_bytes() == content
+    assert all(part["ok"] for part in parts(up).values())
+    assert {"metadata", "blobs", "lists", "worker", "syncer", "gateway"} <= set(parts(up))
+    done = subprocess.run(
+        [sys.executable, "-m", "files_service.cli", "doctor", "--json"],
+        env=up.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    lines = {line["part"]: line for line in map(json.loads, done.stdout.splitlines())}
+    assert lines["lists"]["ok"], lines
+
+
+def test_the_syncer_is_a_child_that_is_started_again_and_ends_with_the_service(up: Up) -> None:
+    eventually(lambda: bool(children(up.pid)))
+    [first] = children(up.pid)
+    command = Path(f"/proc/{first}/cmdline")
+    eventually(lambda: command.read_bytes().split(b"\0")[1:-1] == [b"-m", b"syncer", b"run"])
+    assert b"admin" not in command.read_bytes()
+    os.kill(first, signal.SIGKILL)
+    token = pending(up)["change_token"]
+    eventually(lambda: listed(up, min_change=token)["served_by"] == "couchdb")
+    [second] = children(up.pid)
+    assert second != first
+    assert up.end(signal.SIGTERM) == 0
+    assert not alive(second)
+    assert "admin:admin" not in up.log
+
+
+def test_lists_are_switched_to_the_primary_and_back_while_the_syncer_goes_on(
+    tmp_path: Path, urls: dict[str, str]
+) -> None:
+    with Up(tmp_path, **urls) as up:
+        up.start()
+        token = pending(up)["change_token"]
+        eventually(lambda: listed(up, min_change=token)["served_by"] == "couchdb")
+        up.end(signal.SIGTERM)
+        up.environ["FILES_LIST_READS"] = "false"
+        up.start()
+        assert listed(up)["served_by"] == "redis"
+        assert "lists" not in parts(up)
+        token = pending(up)["change_token"]
+        up.environ["FILES_LIST_READS"] = "true"
+        up.end(signal.SIGTERM)
+        up.start()
+        eventually(lambda: listed(up, min_change=token)["served_by"] == "couchdb")
+        up.environ["FILES_LIST_WRITES"] = "false"
+        up.end(signal.SIGTERM)
+        up.start()
+        assert "syncer" not in parts(up)
+        assert children(up.pid) == []
+        # What was copied is served; what was not comes from the primary.
+        assert listed(up, min_change=token)["served_by"] == "couchdb"
+        token = pending(up)["change_token"]
+        page = listed(up, min_change=token)
+        assert (page["served_by"], len(page["files"])) == ("redis", 3)
+
+
+def test_the_service_starts_without_the_list_store_and_finds_it_later(
+    up: Up, urls: dict[str, str], own_couchdb: CouchServer
+) -> None:
+    token = pending(up)["change_token"]
+    eventually(lambda: listed(up, min_change=token)["served_by"] == "couchdb")
+    up.end(signal.SIGTERM)
+    own_couchdb.kill()
+    up.start()
+    token = pending(up)["change_token"]
+    page = listed(up)
+    assert (page["served_by"], len(page["files"])) == ("redis", 2)
+    assert not parts(up)["lists"]["ok"]
+    own_couchdb.start()
+    eventually(lambda: listed(up, min_change=token)["served_by"] == "couchdb")
+    eventually(lambda: parts(up)["lists"]["ok"])
