@@ -27,7 +27,7 @@
    layout; ``journal`` is a hash of the documents of migrations, which belongs to no layout.
 10. ``U:<upload_id>`` is a hash, the state of an upload. ``Uc:<upload_id>`` is the sorted set of its chunks by offset,
    members ``<offset>:<size>:<object_id>:<token>``. What has arrived is ``Us:<upload_id>``, the sorted set of the starts
-   of ranges, and ``Ue:<upload_id>``, the hash from start to end. ``Uo:<owner>`` is the set of an owner's open uploads,
+   of ranges, and ``Ur:<upload_id>``, the hash from start to end. ``Uo:<owner>`` is the set of an owner's open uploads,
    ``Ux`` the sorted set of all open ones by expiry, ``Ud`` the set of those being deleted.
 11. ``P:<owner>`` is a hash from object ids to places: ``<token> <how many chunks name it> <stored> <unused since>``.
    ``Pu`` is the sorted set by that time of the places that nothing names, members ``<object_id><owner>``; ``Px`` is the
@@ -113,7 +113,7 @@ class Keys:
 
     def upload_ends(self, upload_id: str) -> bytes:
         """Where they end."""
-        return self.tag + b"Ue:" + upload_id.encode()
+        return self.tag + b"Ur:" + upload_id.encode()
 
     def open_uploads(self, owner: str) -> bytes:
         """The open uploads of an owner."""
