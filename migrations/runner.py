@@ -75,11 +75,16 @@ class Runner:
         if direction is None:
             direction = "down" if to is not None and to < newest else "up"
         mine = [step for step in self.steps if step.applies(self.store)]
+        begun = (journal.running or {}).get("step")
         if direction == "up":
             last = count if to is None else to
-            return [Task(step, "up") for step in mine if step.number <= last and step.number not in applied]
+            # One whose way back was begun and not ended is half there: it goes up as well.
+            return [
+                Task(step, "up")
+                for step in mine
+                if step.number <= last and (step.number not in applied or step.number == begun)
+            ]
         last = max((step.number for step in mine if step.number < newest), default=0) if to is None else to
-        begun = (journal.running or {}).get("step")
         # A step that was begun and not ended is taken back as well: the way down leads from anywhere.
         back = [
             step for step in reversed(mine) if step.number > last and (step.number in applied or step.number == begun)

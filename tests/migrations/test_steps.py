@@ -1,0 +1,306 @@
+"""Every step on every store: up, down, killed anywhere, by one runner at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+from threading import Event, Thread
+
+import orjson
+import pytest
+
+from migrations.errors import BadRequest, Differences, Locked, NeedsOffline, Stopped
+from migrations.journal import StepJournal
+from migrations.run import Pace, Run
+from migrations.steps import load_steps
+from migrations.stores import is_rebuilt
+from storage_adapters import SORT_FIELDS, DigestBucket, SchemaMismatch, Tally, Usage, open_metadata_store
+from tests.contract.metadata_scenes import delete, make_record, save
+from tests.cores import at_once
+from tests.migrations.stores import (
+    assert_sound,
+    fill,
+    in_child_killed_once,
+    later,
+    records_of,
+    runner_on,
+)
+
+
+@pytest.fixture(params=["sqlite", "redis", "couchdb"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'files.db'}"
+    given: str = request.getfixturevalue(f"{request.param}_url")
+    return given
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def rebuilt_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A store that keeps indexes and counters itself."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'files.db'}"
+    given: str = request.getfixturevalue(f"{request.param}_url")
+    return given
+
+
+def test_steps_are_numbered_without_gaps_and_declare_what_they_are() -> None:
+    steps = load_steps()
+    assert [step.number for step in steps] == list(range(1, len(steps) + 1))
+    assert all(isinstance(step.online, bool) and isinstance(step.repairs, bool) and step.title for step in steps)
+    assert all(step.module.__doc__ for step in steps)
+
+
+def test_every_step_goes_up_and_down_and_up_with_data_in_the_store(url: str) -> None:
+    fill(url)
+    with runner_on(url) as runner:
+        before = records_of(runner)
+        runner.up(offline=True)
+        runner.verify()
+        mine = [step for step in runner.steps if step.applies(runner.store)]
+        for step in reversed(mine):
+            runner.down(to=step.number - 1, offline=True)
+            assert runner.examine(step, applied=False) == []
+            assert step.number not in StepJournal(runner.store).applied
+            assert records_of(runner) == before
+        for step in mine:
+            runner.up(to=step.number, offline=True)
+            assert runner.examine(step) == []
+        runner.verify()
+        assert runner.status()["ready"]
+        assert records_of(runner) == before
+    assert_sound(url)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_a_run_that_is_killed_at_every_checkpoint_goes_on(url: str, direction: str) -> None:
+    fill(url)
+    if direction == "down":
+        with runner_on(url) as runner:
+            runner.up(offline=True)
+    seen: set[str] = set()
+    hours = count(1)
+
+    def run() -> None:
+        # Every run is an hour after the one before: by then the lease of the killed one has run out.
+        with runner_on(url, clock=lambda: later(hour), batch=50) as runner:
+            runner.up(offline=True) if direction == "up" else runner.down(to=0, offline=True)
+
+    hour = next(hours)
+    while in_child_killed_once(seen, run):
+        with runner_on(url, clock=lambda: later(hour)) as too_early, pytest.raises(Locked):
+            too_early.up(offline=True)
+        hour = next(hours)
+    assert len(seen) > 4
+    with runner_on(url, clock=lambda: later(hour + 1)) as runner:
+        assert runner.status()["running"] is None
+        runner.up(offline=True)
+        runner.verify()
+    assert_sound(url)
+
+
+def test_a_way_back_that_was_killed_can_be_turned_round(url: str) -> None:
+    fill(url)
+    with runner_on(url) as runner:
+        runner.up(offline=True)
+
+    def back() -> None:
+        with runner_on(url) as runner:
+            runner.down(to=0, offline=True)
+
+    assert in_child_killed_once(set(), back)
+    with runner_on(url, clock=later) as runner:
+        assert runner.status()["running"]["direction"] == "down"
+        runner.up(offline=True)
+        assert runner.status()["running"] is None
+        runner.verify()
+    assert_sound(url)
+
+
+def test_of_runners_that_start_at_once_one_works(url: str) -> None:
+    fill(url)
+
+    def run(_: int) -> Counter[int]:
+        with runner_on(url) as runner:
+            try:
+                return Counter(result["step"] for result in runner.up(offline=True))
+            except (Locked, Stopped):
+                return Counter()
+
+    done = sum(at_once(4, run), Counter[int]())
+    with runner_on(url) as runner:
+        assert done == {step.number: 1 for step in runner.steps if step.applies(runner.store)}
+        assert [entry["starts"] for entry in runner.status()["history"]] == [1] * len(done)
+
+
+def test_a_runner_whose_lock_was_taken_over_stops_at_its_next_checkpoint(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(url)
+    real = Run.save
+    numbers = count(1)
+
+    def save(run: Run, stage: str, place: object, *, files: int = 0) -> None:
+        if next(numbers) == 2:
+            with runner_on(url, clock=later) as other:
+                other.up(offline=True)
+        real(run, stage, place, files=files)
+
+    with runner_on(url) as runner:
+        monkeypatch.setattr(Run, "save", save)
+        with pytest.raises((Stopped, Locked)):
+            runner.up(offline=True)
+        monkeypatch.undo()
+        assert runner.status()["running"] is None
+    with runner_on(url, clock=later) as runner:
+        runner.verify()
+
+
+def test_a_run_that_is_asked_to_stop_ends_at_a_checkpoint_and_goes_on_from_there(rebuilt_url: str) -> None:
+    fill(rebuilt_url)
+    pace = Pace()
+    pace.stop()
+    with runner_on(rebuilt_url, pace=pace) as runner, pytest.raises(Stopped):
+        runner.up()
+    with runner_on(rebuilt_url) as runner:
+        running = runner.status()["running"]
+        assert (running["step"], running["direction"]) == (1, "up")
+        runner.up()
+        runner.verify()
+
+
+def test_a_store_without_a_mark_or_of_a_newer_version_is_refused_with_the_command_to_run(url: str) -> None:
+    fill(url)
+    with runner_on(url) as runner:
+        runner.up(offline=True)
+        runner.down(to=0, offline=True)
+        with pytest.raises(SchemaMismatch, match="run `files migrate up`"):
+            open_metadata_store(url)
+        with pytest.raises(SchemaMismatch):
+            runner.store.change_schema("99")
+        runner.up(offline=True)
+    open_metadata_store(url).close()
+
+
+def test_a_step_of_a_newer_version_is_left_to_it(rebuilt_url: str) -> None:
+    with runner_on(rebuilt_url) as runner:
+        runner.up()
+    with runner_on(rebuilt_url, steps=load_steps()[:-1]) as older:
+        assert older.status()["unknown_steps"] == [load_steps()[-1].number]
+        for work in (older.up, older.down, older.verify):
+            with pytest.raises(BadRequest, match="newer version"):
+                work()
+
+
+def test_indexes_follow_a_change_of_the_sort_fields_and_the_way_back(rebuilt_url: str) -> None:
+    fill(rebuilt_url)
+    former = [field for field in SORT_FIELDS if field != "size"]
+    with runner_on(rebuilt_url) as runner:
+        runner.up(offline=True)
+        _become_a_store_of(runner.store, former)
+        journal = StepJournal(runner.store)
+        del journal.content["applied"]["4"]
+        journal.write()
+        with pytest.raises(NeedsOffline):
+            runner.up()
+        runner.up(offline=True)
+        assert runner.verify()
+        assert_sound(rebuilt_url)
+        runner.down(to=3, offline=True)
+        step = next(step for step in runner.steps if step.number == 4)
+        assert runner.examine(step, applied=False) == []
+        assert is_rebuilt(runner.store)
+        assert runner.store.count_index(records_of(runner), ["size"]) > 0
+        assert runner.store.count_index(records_of(runner), former) == 0
+        runner.up(offline=True)
+        runner.verify()
+    assert_sound(rebuilt_url)
+
+
+def _become_a_store_of(store: object, fields: list[str]) -> None:
+    """Make it what a version left that sorted by these fields alone."""
+    assert is_rebuilt(store)
+    position = ""
+    while True:
+        _, position = store.strays(after=position, limit=500, fields=fields, remove=True)
+        if not position:
+            break
+    text = orjson.dumps(fields)
+    store.write_journal("sort-fields", expected=store.read_journal("sort-fields"), document=text)
+
+
+def test_the_runner_says_what_it_would_do(rebuilt_url: str) -> None:
+    with runner_on(rebuilt_url) as runner:
+        numbers = [step.number for step in runner.steps if step.applies(runner.store)]
+        assert [task.step.number for task in runner.plan()] == numbers
+        assert runner.status()["empty"]
+        runner.up()
+        assert runner.plan() == []
+        assert [(task.step.number, task.direction) for task in runner.plan(to=numbers[-2])] == [(numbers[-1], "down")]
+        with pytest.raises(BadRequest, match="there is no step"):
+            runner.plan(to=99)
+
+
+def test_damage_is_found_and_repaired(rebuilt_url: str) -> None:
+    fill(rebuilt_url)
+    with runner_on(rebuilt_url) as runner:
+        runner.up()
+        store = runner.store
+        assert is_rebuilt(store)
+        wrong = Usage(total=Tally(files=3, bytes=1), by_access={"public": Tally(files=-1, bytes=5)})
+        store.correct_usage("ann", wrong)
+        store.correct_usage("nobody", wrong)
+        store.correct_usage(None, wrong)
+        store.correct_digest(7, DigestBucket(files=1, high=2, low=-3))
+        position = ""
+        while True:
+            _, position = store.strays(after=position, limit=500, fields=["name"], remove=True)
+            if not position:
+                break
+        with pytest.raises(Differences) as found:
+            runner.verify()
+        text = str(found.value)
+        assert all(part in text for part in ("owner 'ann'", "owner 'nobody'", "everybody", "bucket 7", "are missing"))
+        with pytest.raises(BadRequest):
+            runner.repair([1])
+        runner.repair()
+        runner.verify()
+        assert store.checkpoint("migrations-census") == ""
+    assert_sound(rebuilt_url)
+
+
+def test_counters_are_put_right_while_writers_write(rebuilt_url: str) -> None:
+    fill(rebuilt_url)
+    stopping = Event()
+
+    def write() -> None:
+        with closing(open_metadata_store(rebuilt_url)) as store:
+            for number in count():
+                record = save(store, make_record(f"w{number}", size=number, tags=("red",)))
+                record = save(store, record, size=number + 1, name="other")
+                if number % 3 == 0:
+                    delete(store, record)
+                if stopping.is_set():
+                    return
+
+    with runner_on(rebuilt_url) as runner:
+        runner.up()
+        writer = Thread(target=write)
+        writer.start()
+        try:
+            store = runner.store
+            assert is_rebuilt(store)
+            for _ in range(3):
+                store.correct_usage("ann", Usage(total=Tally(files=7, bytes=7)))
+                store.correct_usage(None, Usage(by_status={"failed": Tally(files=2, bytes=1)}))
+                with pytest.raises(Differences):
+                    runner.verify()
+                runner.repair()
+                runner.verify()
+        finally:
+            stopping.set()
+            writer.join()
+    assert_sound(rebuilt_url)
