@@ -18,6 +18,7 @@ from files_service.actions import METHODS
 from files_service.actions.base import change, load_or_tombstone
 from files_service.actions.finish import Receive, discard
 from files_service.core import Core
+from files_service.domain.arrival import CHUNKS
 from files_service.domain.uploads import find_part, mismatch, names_in_key
 from files_service.errors import BadRequest, Gone, NotFound, PartMismatch, storage_errors_as_files_errors
 from files_service.notifications import Finalized, Ignored
@@ -63,7 +64,7 @@ class Completion:
         key = self._key_of(news)
         names = names_in_key(key) if key is not None else None
         about = {"bucket": news.bucket, "object": news.name, "generation": news.generation}
-        if key is None or names is None:
+        if key is None or names is None or names[0] == CHUNKS:
             return Settled(Outcome.FOREIGN, about)
         about["file_id"], about["part_id"] = names
         with storage_errors_as_files_errors():

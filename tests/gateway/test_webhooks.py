@@ -146,6 +146,7 @@ def test_other_events_change_nothing(hooked: Served, event: str) -> None:
         ({"bucket": "another"}, "foreign"),
         ({"key": "tmp/composed/part-1"}, "foreign"),
         ({"key": "prefix/{key}"}, "foreign"),
+        ({"key": "0" * 32 + "/chunks/0123456789abcdef"}, "foreign"),
         ({"key": "0" * 32 + "/01ARZ3NDEKTSV4RRFFQ69G5FAV/p0"}, "unknown"),
         ({"key": "{key}7"}, "unknown"),
         ({"key": "{other_owner}"}, "unknown"),
