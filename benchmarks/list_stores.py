@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.filling import fill, records
@@ -20,13 +21,14 @@ from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.location import location_of
 from storage_adapters.metadata.couchdb.server import Server
 from storage_adapters.metadata.couchdb.views import DESIGNS, build, list_key
-from tests.servers.couchdb import CouchServer, server_url
+from tests.servers.couchdb import SUFFIXES, CouchServer, server_url
 from tests.servers.couchdb import raw as raw_couchdb
 from tests.servers.redis import RedisServer
 from tests.servers.redis import raw as raw_redis
 
 SMALL = 100_000  # as many files as SQLite and pouchdb-server are filled with at most
 _FILLERS = 2
+_VIEWS = (list_key("uploaded_at"), "names")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,24 +117,34 @@ def _couchdb(folder: Path) -> Iterator[tuple[str, int]]:
 def _couchdb_filled(folder: Path, server_at: str, files: int) -> Iterator[Filled]:
     name = f"files-benchmark-{uuid.uuid4().hex[:12]}"
     url = f"{server_at}/{name}?timeout=600"
-    try:
-        with opened_core(url, folder / name) as core:
-            _fill_together(url, files)
-            build_list_view(url)
-            yield Filled(store="couchdb", files=files, url=url, core=core)
-    finally:
-        with raw_couchdb(url) as ask:
-            for suffix in ("", "_feed", "_state"):
+    with raw_couchdb(url) as ask:
+        try:
+            with opened_core(url, folder / name) as core:
+                _keep_views(ask, name)
+                _fill_together(url, files)
+                _build(url)
+                yield Filled(store="couchdb", files=files, url=url, core=core)
+        finally:
+            for suffix in SUFFIXES:
                 ask("DELETE", name + suffix)
 
 
-def build_list_view(url: str) -> None:
-    """Have the only view built that the benchmark reads, and wait for it."""
+def _keep_views(ask: Any, name: str) -> None:
+    """Remove the views that no list here reads: a server may build them at any time, for hours."""
+    for key, design in DESIGNS.items():
+        if key not in _VIEWS:
+            rev = ask("GET", name, "_design", design.name)["_rev"]
+            ask("DELETE", name, "_design", design.name, rev=rev)
+
+
+def _build(url: str) -> None:
+    """Have the views built and wait for them."""
     location = location_of(url)
     server = Server(location)
     try:
-        while not build(Database(server, location.database), DESIGNS[list_key("uploaded_at")]):
-            pass
+        for key in _VIEWS:
+            while not build(Database(server, location.database), DESIGNS[key]):
+                pass
     finally:
         server.close()
 
