@@ -1,4 +1,4 @@
-"""``python -m syncer run | once | backfill | verify | repair | status``."""
+"""``python -m syncer run | once | backfill | verify | repair | status | forget``."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from syncer.metrics import Metrics
 from syncer.outages import Outages, Stopped
 from syncer.pair import Pair, Unsuitable, open_pair, replica
 from syncer.parity import is_equal
+from syncer.right import LEASE_SECONDS, Right, right_names
 from syncer.signals import stop_by_signal
 from syncer.syncer import Syncer
 
@@ -240,6 +241,24 @@ def status(given: Given) -> int:
         "equal": is_equal(pair),
     }
     report.say(given.as_json, facts, "\n".join(f"{name}: {{{name}}}" for name in facts))
+    pair.close()
+    return Exit.DONE
+
+
+@cli.command()
+@command
+def forget(given: Given) -> int:
+    """Give the copy up: remove its checkpoints, so that nothing is held for it. The target is left as it is."""
+    pair, _, _ = given.open(patience_seconds=0)
+    rights = [Right(pair.source, name, seconds=LEASE_SECONDS) for name in right_names(pair)]
+    if not all(right.held() for right in rights):
+        raise loops.Elsewhere
+    for consumer in (pair.consumer, pair.backfill_consumer):
+        if place := pair.source.checkpoint(consumer):
+            pair.source.move_checkpoint(consumer, expected=place, sequence="")
+    for right in rights:
+        right.give_up()
+    report.say(given.as_json, {"target": pair.name, "forgotten": True}, "forgotten: {target}")
     pair.close()
     return Exit.DONE
 

@@ -8,6 +8,7 @@ import socket
 import time
 
 from storage_adapters import MetadataStore, SupportsLeases
+from syncer.pair import Pair
 
 LEASE_SECONDS = 10
 
@@ -15,6 +16,11 @@ LEASE_SECONDS = 10
 def now_ms() -> int:
     """The time."""
     return time.time_ns() // 1_000_000
+
+
+def right_names(pair: Pair) -> tuple[str, str]:
+    """The leases to follow the feed for a target, and to fill it."""
+    return f"syncer:{pair.name}", f"syncer-backfill:{pair.name}"
 
 
 class Right:

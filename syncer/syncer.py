@@ -9,7 +9,7 @@ from syncer.backfill import Backfill, Walk
 from syncer.follow import Follower
 from syncer.metrics import Metrics
 from syncer.pair import Pair
-from syncer.right import LEASE_SECONDS, Right
+from syncer.right import LEASE_SECONDS, Right, right_names
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +37,9 @@ class Syncer:
         self._metrics = metrics
         self._follower = Follower(pair, metrics, batch=batch)
         self._backfill = Backfill(pair, metrics, batch=batch)
-        self._right = Right(pair.source, f"syncer:{pair.name}", seconds=lease_seconds)
-        self._backfill_right = Right(pair.source, f"syncer-backfill:{pair.name}", seconds=lease_seconds)
+        to_follow, to_fill = right_names(pair)
+        self._right = Right(pair.source, to_follow, seconds=lease_seconds)
+        self._backfill_right = Right(pair.source, to_fill, seconds=lease_seconds)
         self._rate = rate
         self._position: str | None = None
         self._idle = BUSY_SECONDS

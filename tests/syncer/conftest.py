@@ -10,7 +10,8 @@ import pytest
 from syncer.pair import Pair
 from tests.syncer.pairs import open_pair_of
 
-PAIRS = ["memory memory", "redis sqlite", "sqlite redis"]
+LOCAL_PAIRS = ["memory memory", "redis sqlite", "sqlite redis"]
+PAIRS = [*LOCAL_PAIRS, "redis couchdb", "sqlite couchdb", "couchdb redis"]
 
 
 @pytest.fixture

@@ -5,23 +5,26 @@ from __future__ import annotations
 import os
 import random
 import threading
+import time
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from storage_adapters import FileRecord, Tombstone
-from syncer.pair import Pair
+from syncer.pair import Pair, replica
 from syncer.parity import Difference, differences, is_equal
 from syncer.repair import repair
 from tests.contract.metadata_scenes import NOW, add, delete, make_record, save
-from tests.syncer.conftest import PAIRS
+from tests.syncer.conftest import LOCAL_PAIRS, PAIRS
 from tests.syncer.damage import damage
 from tests.syncer.pairs import assert_equal, assert_sums, found, make_syncer, numbered, sync
 
 every_pair = pytest.mark.parametrize("urls", PAIRS, indirect=True)
+local_pairs = pytest.mark.parametrize("urls", LOCAL_PAIRS, indirect=True)
 LONG = os.environ.get("FILES_LONG_TESTS") == "1"
 FILES, DAMAGED = (200_000, 1_000) if LONG else (3_000, 150)
+BATCH = 500
 
 
 def difference(file_id: str, kind: str, source: int, target: int) -> Difference:
@@ -40,7 +43,7 @@ def test_each_kind_of_difference_is_told(pair: Pair) -> None:
     pair.target.replicate([replace(records[1], name="other")], force=True)
     pair.target.replicate([replace(records[2], revision=9)])
     pair.target.replicate([replace(records[3], revision=1)], force=True)
-    pair.target.replicate([make_record("stranger")])
+    pair.target.replicate([make_record("stranger", revision=1)])
     tombstone = Tombstone(file_id="f000005", owner="ann", revision=2, deleted_at=NOW, clean_after=NOW)
     pair.target.replicate([tombstone])
     pair.target.replicate([records[7]], force=True)
@@ -51,20 +54,25 @@ def test_each_kind_of_difference_is_told(pair: Pair) -> None:
         difference("f000003", "older", 2, 1),
         difference("f000005", "missing", 1, 2),
         difference("f000007", "extra", deleted.revision, 1),
-        difference("stranger", "extra", 0, 0),
+        difference("stranger", "extra", 0, 1),
     ]
 
 
 @every_pair
 @pytest.mark.timeout(3_600 if LONG else 120)
-def test_exactly_the_files_that_were_damaged_are_found_and_repaired(pair: Pair) -> None:
-    for start in range(0, FILES, 1_000):
-        copies = [replace(record, revision=3) for record in numbered(1_000, start=start)]
-        pair.source.replicate(copies)  # type: ignore[attr-defined]
-        pair.target.replicate(copies)
+def test_exactly_the_files_that_were_damaged_are_found_and_repaired(pair: Pair, urls: tuple[str, str]) -> None:
+    # A CouchDB-protocol server in JavaScript takes its time; what is found does not depend on how many there are.
+    slow = any(url.startswith("couchdb") for url in urls) and not LONG
+    files, count = (400, 40) if slow else (FILES, DAMAGED)
+    for start in range(0, files, BATCH):
+        copies = [replace(record, revision=3) for record in numbered(min(BATCH, files - start), start=start)]
+        for store in (pair.source, pair.target):
+            replica(store).replicate(copies)
     assert found(pair) == []
-    damaged = damage(pair, random.Random(FILES), files=FILES, count=DAMAGED)
+    damaged = damage(pair, random.Random(files), files=files, count=count)
+    started = time.monotonic()
     told = {difference.file_id: difference.kind for difference in differences(pair)}
+    print(f"{len(told)} differences among {files} files found in {time.monotonic() - started:.1f} s")  # noqa: T201
     assert told == damaged
     assert len(Counter(damaged.values())) == 4
     assert all(repair(file_id, leader=pair.source, follower=pair.target) for file_id in damaged)
@@ -79,7 +87,7 @@ def test_tombstones_make_no_difference(pair: Pair) -> None:
     assert found(pair) == []
 
 
-@every_pair
+@local_pairs
 def test_what_is_on_its_way_is_no_difference(pair: Pair) -> None:
     records = add(pair.source, *numbered(30))
     sync(pair)
@@ -135,7 +143,7 @@ def test_writers_and_a_syncer_at_work_make_no_difference(pair: Pair) -> None:
 
 
 class TestRepair:
-    @every_pair
+    @local_pairs
     @pytest.mark.parametrize("to_source", [False, True])
     def test_either_store_can_be_right(self, pair: Pair, to_source: bool) -> None:
         records = add(pair.source, *numbered(60))

@@ -1,0 +1,191 @@
+"""The command line: what it prints and how it ends."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from storage_adapters import sync_name
+from syncer import cli as module
+from syncer.cli import Exit, cli
+from syncer.logs import JsonFormatter, redact
+from syncer.pair import Pair
+from syncer.right import Right
+from tests.contract.metadata_scenes import add, save
+from tests.syncer.pairs import assert_equal, numbered, open_pair_of, sync
+from tests.syncer.processes import SyncerProcess, lines_of, run_syncer
+
+
+@pytest.fixture
+def urls(tmp_path: Path) -> tuple[str, str]:
+    return f"sqlite:///{tmp_path}/source.db", f"sqlite:///{tmp_path}/target.db"
+
+
+@pytest.fixture
+def pair(urls: tuple[str, str]) -> Iterator[Pair]:
+    pair = open_pair_of(*urls)
+    yield pair
+    pair.close()
+
+
+@pytest.fixture
+def run(urls: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    # The test process keeps its own signal handlers and log.
+
+    monkeypatch.setattr(module, "stop_by_signal", threading.Event)
+    monkeypatch.setattr(module, "configure_logging", lambda level: None)
+
+    def run_command(*arguments: str) -> Result:
+        environ = {"FILES_METADATA_URL": urls[0], "FILES_LIST_URL": urls[1]}
+        return CliRunner().invoke(cli, arguments, env=environ, catch_exceptions=False)
+
+    return run_command
+
+
+def test_a_copy_is_made_compared_damaged_and_repaired(pair: Pair, run: Any) -> None:
+    add(pair.source, *numbered(20))
+    assert json.loads(run("status", "--json").stdout)["state"] == "not begun"
+    result = run("once", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["copied"]) == (Exit.DONE, 20)
+    result = run("verify")
+    assert (result.exit_code, result.stdout[:5]) == (Exit.DONE, "equal")
+    pair.target.replicate([replace(pair.source.get("f000003"), name="other")], force=True)
+    pair.target.discard(["f000004"])
+    for command in (["verify", "--json"], ["repair", "--dry-run", "--json"]):
+        result = run(*command)
+        assert result.exit_code == Exit.DIFFERENT
+        *told, verdict = lines_of(result.stdout)
+        assert {(line["file_id"], line["kind"]) for line in told} == {("f000003", "different"), ("f000004", "missing")}
+        assert verdict["differences"] == {"different": 1, "missing": 1}
+        assert verdict["repaired"] == 0
+    result = run("repair")
+    assert result.exit_code == Exit.DONE
+    assert "missing f000004 source 1 target 0" in result.stdout
+    assert "2 repaired" in result.stdout
+    assert len(assert_equal(pair)) == 20
+
+
+def test_the_source_can_be_repaired(pair: Pair, run: Any) -> None:
+    add(pair.source, *numbered(3))
+    sync(pair)
+    pair.target.replicate([replace(pair.source.get("f000001"), name="right", revision=4)])
+    assert run("repair", "--direction", "target-to-source").exit_code == Exit.DONE
+    assert pair.source.get("f000001").name == "right"
+
+
+def test_a_backfill_copies_again_and_the_status_tells_the_lag(pair: Pair, run: Any) -> None:
+    add(pair.source, *numbered(10))
+    assert run("backfill", "--rate", "100000").stdout == "copied 10 files\n"
+    status = json.loads(run("status", "--json").stdout)
+    assert (status["state"], status["lag_changes"], status["equal"]) == ("following", 0, True)
+    assert status["target"] == pair.name
+    save(pair.source, pair.source.get("f000001"))
+    status = json.loads(run("status", "--json").stdout)
+    assert (status["lag_changes"], status["equal"], status["source_files"]) == (1, False, 10)
+    pair.target.discard(["f000002"])
+    assert json.loads(run("backfill", "--json").stdout)["copied"] == 2
+    assert "state: following" in run("status").stdout
+
+
+def test_one_that_is_at_it_keeps_others_away(pair: Pair, run: Any) -> None:
+    add(pair.source, *numbered(3))
+    for name, command in ((f"syncer:{pair.name}", "once"), (f"syncer-backfill:{pair.name}", "backfill")):
+        right = Right(pair.source, name, seconds=60)
+        assert right.held()
+        assert run(command).exit_code == Exit.ELSEWHERE
+        right.give_up()
+        assert run(command).exit_code == Exit.DONE
+
+
+def test_a_copy_that_is_given_up_holds_nothing_and_can_be_begun_anew(pair: Pair, run: Any) -> None:
+    add(pair.source, *numbered(5))
+    sync(pair)
+    add(pair.source, *numbered(5, start=5))
+    right = Right(pair.source, f"syncer:{pair.name}", seconds=60)
+    assert right.held()
+    assert run("forget").exit_code == Exit.ELSEWHERE
+    right.give_up()
+    assert run("forget").exit_code == Exit.DONE
+    assert pair.source.checkpoint(pair.consumer) == ""
+    pair.source.move_checkpoint("relay", expected="", sequence=pair.source.last_sequence())
+    assert pair.source.trim_changes(limit=100) == 10
+    assert json.loads(run("status", "--json").stdout)["state"] == "not begun"
+    sync(pair)
+    assert len(assert_equal(pair)) == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["verify", "--target", "oracle://x"], "no store for oracle"),
+        (["verify", "--target", "redis://user:secret@host/x"], "the database is a number"),
+        (["run", "--metrics", "8080"], "HOST:PORT"),
+        (["backfill", "--rate", "0"], "not in the range"),
+        (["repair", "--direction", "sideways"], "is not one of"),
+        (["once", "--source", ""], "without a scheme"),
+    ],
+)
+def test_wrong_use_is_told_without_secrets(run: Any, arguments: list[str], problem: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == Exit.USAGE
+    assert problem in result.stderr
+    assert "secret" not in result.output
+
+
+def test_a_store_cannot_be_its_own_copy(urls: tuple[str, str], run: Any) -> None:
+    result = run("once", "--target", urls[0])
+    assert result.exit_code == Exit.USAGE
+    assert "one store" in result.stderr
+
+
+def test_a_store_that_does_not_answer_is_told_without_secrets(run: Any) -> None:
+    for command in (["verify"], ["status"], ["once", "--patience", "0"]):
+        result = run(*command, "--target", "redis://user:secret@127.0.0.1:1")
+        assert result.exit_code == Exit.UNAVAILABLE
+        assert "secret" not in result.output
+
+
+def test_run_copies_until_it_is_stopped(pair: Pair, urls: tuple[str, str], tmp_path: Path) -> None:
+    add(pair.source, *numbered(10))
+    process = SyncerProcess(tmp_path, *urls)
+    process.start()
+    try:
+        process.wait_for_log("the backfill is done")
+        add(pair.source, *numbered(10, start=10))
+        result = run_syncer("verify", "--source", urls[0], "--target", urls[1], "--wait", "60")
+        assert result.returncode == Exit.DONE, result.stdout + process.log()
+        assert process.stop() == Exit.DONE
+    finally:
+        process.kill()
+    assert [line["event"] for line in lines_of(process.log())] == [
+        "ready",
+        "the backfill begins",
+        "the backfill is done",
+        "stopped",
+    ]
+    assert len(assert_equal(pair)) == 20
+    # The right was given up: the next one need not wait for it.
+    assert run_syncer("once", FILES_METADATA_URL=urls[0], FILES_LIST_URL=urls[1]).returncode == Exit.DONE
+
+
+def test_secrets_are_replaced_in_logs() -> None:
+
+    record = logging.makeLogRecord({"msg": "x", "url": "redis://ann:secret@host/0?password=secret&prefix=a"})
+    assert "secret" not in JsonFormatter().format(record)
+    assert redact("couchdb://host/db") == "couchdb://host/db"
+    assert sync_name("redis://ann:secret@host") == "redis://host:6379/0"
+
+
+def test_the_help_tells_the_exit_statuses() -> None:
+    text = CliRunner().invoke(cli, ["--help"]).output
+    told = {int(number) for number in re.findall(r"(\d) [a-z]", text.partition("Exit status")[2])}
+    assert told == {status.value for status in Exit}
