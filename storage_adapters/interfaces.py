@@ -88,7 +88,7 @@ class MetadataStore(ABC):
 
     @abstractmethod
     def ping(self) -> None:
-        """Return when the store can answer."""
+        """Return when the store can answer and, as far as it knows without a write, can take one."""
 
     @abstractmethod
     def close(self) -> None:

@@ -174,6 +174,8 @@ def test_a_full_memory_refuses_writes_whole_and_deletions_lead_out_of_it(own_red
         limit = client.config_get("maxmemory")["maxmemory"]
         client.config_set("maxmemory", 1)
         with pytest.raises(StorageUnavailable, match="maxmemory"):
+            store.ping()
+        with pytest.raises(StorageUnavailable, match="maxmemory"):
             save(store, records[0], name="changed")
         for record in walk(store, ListQuery(limit=100)):
             delete(store, record)
@@ -182,6 +184,7 @@ def test_a_full_memory_refuses_writes_whole_and_deletions_lead_out_of_it(own_red
         assert store.acquire_lease("relay", holder="a", now=0, until=1)
         store.release_lease("relay", holder="a")
         client.config_set("maxmemory", limit)
+        store.ping()
         save(store, make_record("after"))
     assert len(assert_intact(own_redis.url)) == 1
 

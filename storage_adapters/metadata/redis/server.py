@@ -28,6 +28,7 @@ _SCRIPTS = {
     "release": ("allow-oom", ("release",)),
     "page": ("no-writes", ("chunks", "page")),
     "last": ("no-writes", ("last",)),
+    "ping": ("", ("ping",)),
     "journal": ("allow-oom", ("journal",)),
     "index": ("", ("chunks", "index")),
     "unindex": ("allow-oom", ("unindex",)),

@@ -178,7 +178,7 @@ class RedisMetadataStore(
 
     def ping(self) -> None:
         """See ``MetadataStore``."""
-        self._server.call("PING")
+        self._server.run("ping", [self._keys.layout], [])
 
     def close(self) -> None:
         """See ``MetadataStore``."""
