@@ -1,0 +1,146 @@
+"""Names in CouchDB stay unique whenever a writer is stopped, goes on too late, or never."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from storage_adapters import FileRecord, NameTaken, RevisionConflict
+from storage_adapters.metadata.couchdb import CouchMetadataStore, names
+from storage_adapters.metadata.couchdb.keys import name_digest
+from tests.adapters.couchdb_servers import assert_intact, before_each_request, opened
+from tests.contract.blob_scenes import in_threads
+from tests.contract.metadata_scenes import delete, make_record, save
+
+MOST_POINTS = 60
+SECONDS = 60
+
+
+@pytest.fixture(autouse=True)
+def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So short that writers who are only slow are overtaken as well."""
+    monkeypatch.setattr(names, "PATIENCE_SECONDS", 0.02)
+
+
+class Pause:
+    """Stops a thread before its n-th request until it may go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.stopped, self._go_on = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+        self._countdown = 0
+        self.result: object = None
+        before_each_request(monkeypatch, self._wait)
+
+    def run(self, work: Callable[[], object], *, until: int) -> bool:
+        """Begin some work in a thread; whether it stopped before its n-th request, and did not end before."""
+
+        def whole() -> None:
+            try:
+                self.result = work()
+            except (NameTaken, RevisionConflict) as error:
+                self.result = error
+            finally:
+                self.stopped.set()
+
+        self._countdown = until
+        self._thread = threading.Thread(target=whole)
+        self._thread.start()
+        assert self.stopped.wait(SECONDS)
+        return self.result is None
+
+    def finish(self) -> object:
+        """Let the work go on to its end."""
+        self._go_on.set()
+        assert self._thread is not None
+        self._thread.join(SECONDS)
+        return self.result
+
+    def _wait(self) -> None:
+        if threading.current_thread() is self._thread:
+            self._countdown -= 1
+            if self._countdown == 0:
+                self.stopped.set()
+                assert self._go_on.wait(SECONDS)
+
+
+@pytest.mark.parametrize("kind", ["new", "renamed", "returning"])
+def test_a_writer_that_goes_on_too_late_never_makes_a_second_bearer(
+    couchdb_url: str, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Before each of its requests in turn, it is stopped while another writer claims the same name, and goes on."""
+    outcomes = set()
+    with opened(couchdb_url) as store, opened(couchdb_url) as other:
+        for point in itertools.count(1):
+            assert point < MOST_POINTS
+            slow, fast, name = f"slow{point}", f"fast{point}", f"film {point}"
+            record = make_record(slow, alias=name)
+            if kind != "new":
+                record = save(store, make_record(slow, alias=name if kind == "returning" else None))
+            if kind == "returning":
+                record = save(store, record, alias=None)
+            with monkeypatch.context() as patch:
+                pause = Pause(patch)
+                stopped = pause.run(lambda: save(store, record, alias=name), until=point)  # noqa: B023 - at once
+                try:
+                    first: object = save(other, make_record(fast, alias=name))
+                except NameTaken as error:
+                    first = error
+                second = pause.finish()
+            winners = [each for each in (first, second) if isinstance(each, FileRecord)]
+            losers = [each for each in (first, second) if isinstance(each, NameTaken)]
+            assert (len(winners), len(losers)) == (1, 1), (point, first, second)
+            assert losers[0].file_id == winners[0].file_id
+            assert store.resolve("ann", "alias", [name]) == [winners[0].file_id]
+            outcomes.add(winners[0].file_id.startswith("slow"))
+            if not stopped:
+                break
+    assert outcomes == {True, False}
+    assert_intact(couchdb_url)
+
+
+def test_impatient_writers_of_a_few_names_never_bear_one_twice(couchdb_url: str) -> None:
+    finished = threading.Event()
+    wanted = [f"film {number}" for number in range(3)]
+    digests = [name_digest("alias", "ann", name) for name in wanted]
+
+    def work(number: int) -> int:
+        chance = random.Random(number)
+        with opened(couchdb_url) as store:
+            if number == 0:
+                return watch(store)
+            record = save(store, make_record(f"f{number}"))
+            taken = 0
+            for round_number in range(25):
+                try:
+                    record = save(store, record, alias=chance.choice([*wanted, None]))
+                    taken += record.alias is not None
+                except NameTaken:
+                    continue
+                if round_number % 10 == 9:
+                    delete(store, record)
+                    record = save(store, make_record(f"f{number}-{round_number}"))
+            return taken
+
+    def watch(store: CouchMetadataStore) -> int:
+        looks = 0
+        while not finished.is_set():
+            looks += 1
+            bearers = names.bearers_of(store._files, digests)
+            assert all(len(each) <= 1 for each in bearers.values()), bearers
+        return looks
+
+    watching: list[object] = []
+    watcher = threading.Thread(target=lambda: watching.extend(in_threads(1, work)))
+    watcher.start()
+    taken = in_threads(5, lambda each: work(each + 1))
+    finished.set()
+    watcher.join(SECONDS)
+    for count in (*watching, *taken):
+        assert isinstance(count, int), count
+        assert count > 0
+    assert_intact(couchdb_url)

@@ -1,0 +1,215 @@
+"""What a CouchDB and the network before it can suffer: a call fails clearly or succeeds wholly, and all heals."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from storage_adapters import (
+    ListQuery,
+    RecordDeleted,
+    RecordNotFound,
+    StorageError,
+    StorageUnavailable,
+    open_metadata_store,
+)
+from storage_adapters.metadata.couchdb import CouchMetadataStore
+from tests.adapters.couchdb_servers import assert_intact, opened
+from tests.contract.metadata_scenes import add, delete, make_record, save, various_records, walk
+from tests.servers.couchdb import SUFFIXES, CouchServer, raw
+from tests.servers.faulty import FAULTS, FaultyProxy
+
+MOST_REQUESTS = 40
+
+
+def url_of(server: CouchServer, *, timeout: float = 60) -> str:
+    return f"{server.url}/films?timeout={timeout}"
+
+
+def revision_of(store: CouchMetadataStore, file_id: str) -> int:
+    try:
+        return store.get(file_id).revision
+    except RecordDeleted as error:
+        return error.tombstone.revision
+
+
+def outcome(call: Callable[[], Any]) -> Any:
+    """What a call returned or raised; nothing but our own errors may come out of a store."""
+    try:
+        return call()
+    except StorageError as error:
+        return error
+
+
+def test_a_killed_server_keeps_all_that_it_acknowledged(own_couchdb: CouchServer) -> None:
+    """Three writers at full speed; the server is killed and started again under them, and they go on by themselves."""
+    told: dict[str, int] = {}
+    stopped = threading.Event()
+    failures: list[BaseException] = []
+
+    def write(name: str, store: CouchMetadataStore) -> None:
+        index = 0
+        while not stopped.is_set():
+            index += 1
+            file_id = f"{name}-{index:05}"
+            try:
+                record = save(store, make_record(file_id, owner=name, alias=f"{index}", tags=("red",)))
+                told[file_id] = 1
+                record = save(store, record, name="changed", tags=("green",))
+                told[file_id] = 2
+                if index % 3 == 0:
+                    delete(store, record)
+                    told[file_id] = 3
+            except StorageUnavailable:
+                continue
+            except BaseException as error:
+                failures.append(error)
+                raise
+
+    with opened(url_of(own_couchdb)) as store:
+        threads = [threading.Thread(target=write, args=(f"w{number}", store)) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        for _ in range(2):
+            wanted = len(told) + 12
+            deadline = time.monotonic() + 100
+            while len(told) < wanted:
+                assert time.monotonic() < deadline, "nothing is written after a restart"
+                time.sleep(0.005)
+            own_couchdb.kill()
+            own_couchdb.start()
+        stopped.set()
+        for thread in threads:
+            thread.join(60)
+        assert failures == []
+        store.ping()
+        for file_id, revision in told.items():
+            assert revision_of(store, file_id) - revision in (0, 1)
+    assert_intact(url_of(own_couchdb))
+
+
+def test_a_server_that_stands_still_is_unavailable_within_the_timeout(own_couchdb: CouchServer) -> None:
+    with opened(url_of(own_couchdb)) as store:
+        saved = save(store, make_record())
+    with opened(url_of(own_couchdb, timeout=0.5)) as store:
+        own_couchdb.pause()
+        calls: list[Callable[[], Any]] = [
+            store.ping,
+            lambda: store.get("f1"),
+            lambda: store.find(ListQuery()),
+            lambda: save(store, saved),
+            lambda: store.changes(after="", limit=1),
+            lambda: open_metadata_store(url_of(own_couchdb, timeout=0.5)),
+        ]
+        finished = threading.Event()
+
+        def resume_in_the_end() -> None:
+            finished.wait(60)
+            own_couchdb.resume()
+
+        rescue = threading.Thread(target=resume_in_the_end)
+        rescue.start()
+        for call in calls:
+            assert isinstance(outcome(call), StorageUnavailable)
+        assert not finished.is_set()
+        finished.set()
+        rescue.join()
+    with opened(url_of(own_couchdb)) as store:
+        assert store.get("f1").revision in (1, 2)
+    assert_intact(url_of(own_couchdb))
+
+
+def test_an_address_where_nobody_listens_is_unavailable_and_heals_without_reopening(own_couchdb: CouchServer) -> None:
+    with opened(url_of(own_couchdb)) as store:
+        records = add(store, *various_records()[:5])
+        own_couchdb.kill()
+        for call in (store.ping, lambda: store.find(ListQuery()), lambda: save(store, records[0])):
+            with pytest.raises(StorageUnavailable, match="refused"):
+                call()
+        with pytest.raises(StorageUnavailable, match="refused"):
+            open_metadata_store(url_of(own_couchdb))
+        own_couchdb.start()
+        assert len(walk(store, ListQuery(owner="ann", order_by="created_at"))) > 0
+        save(store, records[0])
+    assert_intact(url_of(own_couchdb))
+
+
+def test_a_wrong_password_is_told(couchdb_url: str) -> None:
+    credentials = couchdb_url.partition("//")[2].partition("@")[0]
+    with pytest.raises(StorageUnavailable, match=r"401|403"):
+        open_metadata_store(couchdb_url.replace(f"{credentials}@", "admin:wrong@"))
+
+
+@pytest.fixture
+def faulty(own_couchdb: CouchServer) -> Iterator[tuple[FaultyProxy, str]]:
+    with FaultyProxy(own_couchdb.port) as proxy:
+        yield proxy, url_of(own_couchdb).replace(str(own_couchdb.port), str(proxy.port))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whatever_befalls_any_request_of_a_write_it_is_whole_or_it_is_not(
+    faulty: tuple[FaultyProxy, str], own_couchdb: CouchServer, fault: str
+) -> None:
+    proxy, url = faulty
+    with opened(url) as store:
+        save(store, make_record("first"))
+        for number in itertools.count(1):
+            assert number < MOST_REQUESTS
+            record = make_record(f"f{number}", alias=f"film {number}", request_id=f"r{number}")
+            proxy.fail(number, fault)
+            result = outcome(lambda: save(store, save(store, record), alias=f"new {number}"))  # noqa: B023 - at once
+            survived = proxy.requests < number
+            proxy.fail(0, "")
+            if survived:
+                assert result.revision == 2
+                break
+            assert not isinstance(result, Exception) or isinstance(result, StorageUnavailable), result
+            if isinstance(outcome(lambda: store.get(record.file_id)), RecordNotFound):  # noqa: B023
+                save(store, record)
+    assert_intact(url_of(own_couchdb))
+
+
+@pytest.mark.parametrize("fault", ["reset before", "reset after"])
+def test_a_connection_that_breaks_after_long_use_goes_unnoticed(
+    faulty: tuple[FaultyProxy, str], own_couchdb: CouchServer, fault: str
+) -> None:
+    """Also when the answer to a write was lost: the document tells whose write it was."""
+    proxy, url = faulty
+    with opened(url) as store:
+        record = save(store, make_record(alias="film"))
+        for number in itertools.count(1):
+            proxy.fail(number, fault)
+            record = save(store, record, alias=f"film {number}")
+            assert [each.file_id for each in store.find(ListQuery()).records] == ["f1"]
+            if proxy.requests < number:
+                break
+        assert number > 3
+        assert store.get("f1") == record
+    (left,) = assert_intact(url_of(own_couchdb))
+    assert left == record
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_installation_through_a_bad_network_succeeds_in_the_end(
+    faulty: tuple[FaultyProxy, str], own_couchdb: CouchServer, fault: str
+) -> None:
+    proxy, url = faulty
+    for number in itertools.count(1):
+        assert number < MOST_REQUESTS
+        proxy.fail(number, fault)
+        opening = outcome(lambda: open_metadata_store(url))
+        if proxy.requests < number:
+            break
+        if not isinstance(opening, Exception):
+            opening.close()
+        assert not isinstance(opening, Exception) or isinstance(opening, StorageUnavailable)
+    save(opening, make_record())
+    opening.close()
+    assert len(assert_intact(url_of(own_couchdb))) == 1
+    with raw(url_of(own_couchdb)) as ask:
+        assert all(ask("GET", "films" + suffix)["doc_count"] for suffix in SUFFIXES)

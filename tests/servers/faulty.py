@@ -1,0 +1,128 @@
+"""A proxy between a store and its HTTP server that does to chosen requests what networks and proxies do."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import struct
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+FAULTS = (
+    "reset before",  # the connection breaks, and the server never saw the request
+    "reset after",  # the server did what was asked, the answer is lost
+    "cut answer",  # the answer ends half way
+    "bad gateway",  # an error page of HTML without a type
+    "long error",  # an error whose text is longer than the client reads at once
+    "chunked error",  # an error in chunks
+    "list error",  # an error whose JSON is no object
+    "redirect",
+    "not http",
+)
+
+
+class FaultyProxy:
+    """Forwards to a port; ``fail(n, fault)`` meets the n-th request from then on, counted from 1."""
+
+    def __init__(self, port: int) -> None:
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def handle_any(self) -> None:
+                proxy._handle(self)
+
+            do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_any  # noqa: N815
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        class Listener(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_: object) -> None:
+                """Clients that go away are what this is about."""
+
+        self._backend = port
+        self._lock = threading.Lock()
+        self._countdown = 0
+        self._fault = ""
+        self.requests = 0
+        self._listener = Listener(("127.0.0.1", 0), Handler)
+        self.port = self._listener.server_address[1]
+        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.02,))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._listener.shutdown()
+        self._thread.join()
+        self._listener.server_close()
+
+    def fail(self, number: int, fault: str) -> None:
+        """Do this to the n-th request from now, and nothing to the others."""
+        with self._lock:
+            self.requests = 0
+            self._countdown, self._fault = number, fault
+
+    def _handle(self, handler: BaseHTTPRequestHandler) -> None:
+        with self._lock:
+            self.requests += 1
+            fault = self._fault if self.requests == self._countdown else ""
+        body = handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
+        if fault == "reset before":
+            _reset(handler)
+            return
+        connection = http.client.HTTPConnection("127.0.0.1", self._backend, timeout=60)
+        try:
+            connection.request(handler.command, handler.path, body, dict(handler.headers))
+            answer = connection.getresponse()
+            content = answer.read()
+        finally:
+            connection.close()
+        if fault == "reset after":
+            _reset(handler)
+        elif fault:
+            handler.wfile.write(_spoilt(fault, content))
+            handler.close_connection = True
+        else:
+            handler.send_response(answer.status)
+            handler.send_header("Content-Type", answer.getheader("Content-Type", "application/json"))
+            handler.send_header("Content-Length", str(len(content)))
+            handler.end_headers()
+            handler.wfile.write(b"" if handler.command == "HEAD" else content)
+
+
+def _spoilt(fault: str, content: bytes) -> bytes:
+    status = b"HTTP/1.1 503 Trouble\r\n"
+    if fault == "cut answer":
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (len(content) + 10) + content[: len(content) // 2]
+    if fault == "bad gateway":
+        return b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 15\r\n\r\n<h1>Trouble</h1"
+    if fault == "long error":
+        text = b'{"error":"trouble","reason":"%s"}' % (b"x" * 20_000)
+        return status + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(text) + text
+    if fault == "chunked error":
+        text = b'{"error":"trouble","reason":"many"}'
+        head = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        return status + head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(text), text)
+    if fault == "list error":
+        return status + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n[]"
+    if fault == "redirect":
+        return b"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
+    return b"220 mail.example ready\r\n"
+
+
+def _reset(handler: BaseHTTPRequestHandler) -> None:
+    """End the connection by RST."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.close_connection = True
+    handler.connection.close()
