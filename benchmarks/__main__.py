@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Table]]] = {
         sizes=options.sizes or listing.SIZES,
         stores=options.stores or listing.STORES,
         rounds=options.rounds or listing.ROUNDS,
+        folder=options.folder,
     ),
     "blobs": lambda options: blobs.measure(),
 }
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sizes", type=_sizes, help="list: how many files, as in 10k,100k,1M")
     parser.add_argument("--stores", type=_stores, help=f"list: of {','.join(listing.STORES)}")
     parser.add_argument("--rounds", type=int, help="list: how often everything is measured")
+    parser.add_argument("--folder", type=Path, help="list: keep the filled stores there, and use them again")
     return parser
 
 

@@ -15,7 +15,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+
+from redis import Redis
 
 from benchmarks.drivers import Driver, driving
 from benchmarks.filling import records
@@ -26,7 +27,6 @@ from benchmarks.tables import Table, percentile, spread
 from files_service.actions import METHODS
 from files_service.core import Core
 from storage_adapters import JSON
-from tests.servers.redis import raw
 
 SECONDS = 4.0
 APART_SECONDS = 0.002
@@ -88,7 +88,7 @@ def measure(
 def _rows(redis: Filled, loads: dict[str, _Load | None], rounds: int, seconds: float) -> list[list[str]]:
     file_ids = [record.file_id for record in records(0, _IDS)]
     runs: dict[str, list[_Run]] = {name: [] for name in loads}
-    with raw(redis.url) as client:
+    with Redis(port=redis.port) as client:
         for _ in range(rounds):
             for name, load in loads.items():
                 runs[name].append(_run(redis.core, client, file_ids, load, seconds))
@@ -111,7 +111,7 @@ def _rows(redis: Filled, loads: dict[str, _Load | None], rounds: int, seconds: f
     return rows
 
 
-def _run(core: Core, client: Any, file_ids: Sequence[str], load: _Load | None, seconds: float) -> _Run:
+def _run(core: Core, client: Redis, file_ids: Sequence[str], load: _Load | None, seconds: float) -> _Run:
     client.config_resetstat()
     start = time.perf_counter()
     if load is not None:

@@ -1,4 +1,7 @@
-"""The stores of the list benchmark, one for each size, started for it and filled."""
+"""The stores of the list benchmark, one for each size, started for it and filled.
+
+In a folder that is kept, a store that was filled before is used again; of CouchDB, its databases.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from redis import Redis
+
 from benchmarks.filling import fill, records
 from benchmarks.peers.fsort import used_memory
 from files_service.config import load_settings, read_config
@@ -24,7 +29,6 @@ from storage_adapters.metadata.couchdb.views import DESIGNS, build, list_key
 from tests.servers.couchdb import SUFFIXES, CouchServer, server_url
 from tests.servers.couchdb import raw as raw_couchdb
 from tests.servers.redis import RedisServer
-from tests.servers.redis import raw as raw_redis
 
 SMALL = 100_000  # as many files as SQLite and pouchdb-server are filled with at most
 _FILLERS = 2
@@ -50,7 +54,7 @@ class Filled:
 
 
 @contextmanager
-def filled_stores(folder: Path, stores: Sequence[str], sizes: Sequence[int]) -> Iterator[list[Filled]]:
+def filled_stores(folder: Path, stores: Sequence[str], sizes: Sequence[int], *, keep: bool) -> Iterator[list[Filled]]:
     """Start and fill each store at each size it can do."""
     opened: list[Filled] = []
     with ExitStack() as stack:
@@ -58,7 +62,9 @@ def filled_stores(folder: Path, stores: Sequence[str], sizes: Sequence[int]) -> 
             if store == "couchdb":
                 server, largest = stack.enter_context(_couchdb(folder))
                 opened += [
-                    stack.enter_context(_couchdb_filled(folder, server, files)) for files in sizes if files <= largest
+                    stack.enter_context(_couchdb_filled(folder, server, files, keep=keep))
+                    for files in sizes
+                    if files <= largest
                 ]
             elif store == "redis":
                 opened += [stack.enter_context(_redis_filled(folder, files)) for files in sizes]
@@ -82,23 +88,31 @@ def opened_core(url: str, folder: Path) -> Iterator[Core]:
 def _redis_filled(folder: Path, files: int) -> Iterator[Filled]:
     """A Redis of its own. It keeps no log: what a list costs does not depend on how writes are made durable."""
     place = folder / f"redis-{files}"
+    filled = place / "filled"  # how many bytes it took; the server reads its snapshot when it starts
     # The peer's scripts run for longer than Redis lets one run before it refuses everybody else.
     config = {"appendonly": "no", "busy_reply_threshold": "600000"}
-    with RedisServer(place, **config) as server, raw_redis(server.url) as client:
-        before = used_memory(client)
+    with RedisServer(place, **config) as server, Redis(port=server.port) as client:
         url = f"{server.url}?timeout=600"
-        _fill_together(url, files)
-        used = used_memory(client) - before
+        if not filled.exists():
+            client.flushall()
+            before = used_memory(client)
+            _fill_together(url, files)
+            used = used_memory(client) - before
+            client.save()
+            filled.write_text(str(used))
         with opened_core(url, place) as core:
-            yield Filled(store="redis", files=files, url=url, core=core, bytes_per_file=used / files)
+            yield Filled(store="redis", files=files, url=url, core=core, bytes_per_file=int(filled.read_text()) / files)
 
 
 @contextmanager
 def _sqlite_filled(folder: Path, files: int) -> Iterator[Filled]:
     place = folder / f"sqlite-{files}"
     url = f"sqlite:///{place}/files.db"
+    filled = place / "filled"
     with opened_core(url, place) as core:
-        fill(core.metadata, records(0, files))
+        if not filled.exists():
+            fill(core.metadata, records(0, files))
+            filled.touch()
         yield Filled(store="sqlite", files=files, url=url, core=core)
 
 
@@ -114,27 +128,30 @@ def _couchdb(folder: Path) -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
-def _couchdb_filled(folder: Path, server_at: str, files: int) -> Iterator[Filled]:
-    name = f"files-benchmark-{uuid.uuid4().hex[:12]}"
+def _couchdb_filled(folder: Path, server_at: str, files: int, *, keep: bool) -> Iterator[Filled]:
+    name = f"bench{files}" if keep else f"bench{files}-{uuid.uuid4().hex[:12]}"
     url = f"{server_at}/{name}?timeout=600"
     with raw_couchdb(url) as ask:
         try:
             with opened_core(url, folder / name) as core:
-                _keep_views(ask, name)
-                _fill_together(url, files)
+                if ask("GET", name)["doc_count"] < files:
+                    _keep_views(ask, name)
+                    _fill_together(url, files)
                 _build(url)
                 yield Filled(store="couchdb", files=files, url=url, core=core)
         finally:
-            for suffix in SUFFIXES:
-                ask("DELETE", name + suffix)
+            if not keep:
+                for suffix in SUFFIXES:
+                    ask("DELETE", name + suffix)
 
 
 def _keep_views(ask: Any, name: str) -> None:
     """Remove the views that no list here reads: a server may build them at any time, for hours."""
     for key, design in DESIGNS.items():
         if key not in _VIEWS:
-            rev = ask("GET", name, "_design", design.name)["_rev"]
-            ask("DELETE", name, "_design", design.name, rev=rev)
+            found = ask("GET", name, "_design", design.name)
+            if "_rev" in found:
+                ask("DELETE", name, "_design", design.name, rev=found["_rev"])
 
 
 def _build(url: str) -> None:

@@ -32,9 +32,18 @@ Asked = dict[tuple[str, int], dict[str, JSON]]
 Times = dict[tuple[str, int, str], list[list[float]]]
 
 
-def measure(*, sizes: Sequence[int] = SIZES, stores: Sequence[str] = STORES, rounds: int = ROUNDS) -> list[Table]:
-    """Fill all stores, then ask them all the same in turns, so that all meet the same machine."""
-    with tempfile.TemporaryDirectory() as folder, filled_stores(Path(folder), stores, sizes) as filled:
+def measure(
+    *,
+    sizes: Sequence[int] = SIZES,
+    stores: Sequence[str] = STORES,
+    rounds: int = ROUNDS,
+    folder: Path | None = None,
+) -> list[Table]:
+    """Fill all stores, in a folder that is kept if one is named; ask all the same in turns, on the same machine."""
+    with (
+        tempfile.TemporaryDirectory() as throw_away,
+        filled_stores(folder or Path(throw_away), stores, sizes, keep=folder is not None) as filled,
+    ):
         return tables_of(filled, rounds)
 
 

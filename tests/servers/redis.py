@@ -21,7 +21,7 @@ from redis.retry import Retry
 
 from tests.servers.ports import free_ports
 
-START_SECONDS = 30
+START_SECONDS = 120
 
 
 class RedisServer:
