@@ -91,7 +91,7 @@ def test_a_run_that_is_killed_at_every_checkpoint_goes_on(url: str, direction: s
 
     hour = next(hours)
     while in_child_killed_once(seen, run):
-        with runner_on(url, clock=lambda: later(hour)) as too_early, pytest.raises(Locked):
+        with runner_on(url, clock=lambda now=hour: later(now)) as too_early, pytest.raises(Locked):
             too_early.up(offline=True)
         hour = next(hours)
     assert len(seen) > 4
@@ -278,11 +278,12 @@ def test_counters_are_put_right_while_writers_write(rebuilt_url: str) -> None:
 
     def write() -> None:
         with closing(open_metadata_store(rebuilt_url)) as store:
+            kept = [save(store, make_record(f"k{number}", tags=("red",))) for number in range(5)]
             for number in count():
-                record = save(store, make_record(f"w{number}", size=number, tags=("red",)))
-                record = save(store, record, size=number + 1, name="other")
-                if number % 3 == 0:
-                    delete(store, record)
+                kept = [save(store, record, size=number, name=f"name {number}") for record in kept]
+                if number < 100:
+                    delete(store, save(store, make_record(f"w{number}", owner="bob", size=number)))
+                    save(store, make_record(f"x{number}", size=number))
                 if stopping.is_set():
                     return
 

@@ -198,8 +198,9 @@ class RedisMigrations(SupportsRebuilding):
             record = None if value is None else parse_value(file_id, value)
             if not isinstance(record, FileRecord) or (base, member) not in self._places(record, [field]):
                 keys = [self._keys.record(file_id), key, bounds_of(base)]
-                strays.append((keys, [value or b"", member, "", rest.removeprefix(b"=")]))
-        return sum(self._server.run_all("unindex", strays)) if remove else len(strays)
+                strays.append((keys, [value or b"", member, "", rest.removeprefix(b"="), int(remove)]))
+        # Judged again where they lie: by now the record may be another, or the entry gone.
+        return sum(self._server.run_all("unindex", strays))
 
     def _stray_names(self, key: bytes, fields: set[str], *, remove: bool) -> int:
         kinds = {letter: kind for kind, letter in NAME_KINDS.items()}
@@ -217,8 +218,8 @@ class RedisMigrations(SupportsRebuilding):
                 record = None if value is None else parse_value(file_id, value)
                 borne = getattr(record, kinds[letter], None)
                 if borne is None or borne.encode() != name:
-                    strays.append(([self._keys.record(file_id), key], [value or b"", name, file_id, ""]))
-            found += sum(self._server.run_all("unindex", strays)) if remove else len(strays)
+                    strays.append(([self._keys.record(file_id), key], [value or b"", name, file_id, "", int(remove)]))
+            found += sum(self._server.run_all("unindex", strays))
             cursor = _bytes(answer)
             if cursor == b"0":
                 return found
