@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-POUCHDB := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/files-service/pouchdb-server
+NPM := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/files-service
 
 .PHONY: help install servers run test check lint types imports contract bench coverage clean
 
@@ -22,8 +22,8 @@ $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 servers: ## Install what the tests start beside Python (Debian; needs root)
 	@PATH=$$PATH:/usr/sbin; for name in curl rabbitmq-server redis-server; do \
 	    command -v $$name >/dev/null || exec bash .ci/servers; done; \
-	    cmp -s .ci/pouchdb-server/package-lock.json $(POUCHDB)/package-lock.json && [ -x $(POUCHDB)/node_modules/.bin/pouchdb-server ] \
-	        || exec bash .ci/servers
+	    for name in pouchdb-server tus-client; do cmp -s .ci/$$name/package-lock.json $(NPM)/$$name/package-lock.json \
+	        && [ -e $(NPM)/$$name/node_modules ] || exec bash .ci/servers; done
 
 run: install ## Run the service on its embedded default: no server needed
 	@exec $(BIN)/files up

@@ -26,6 +26,7 @@ from storage_adapters import (
     Part,
     RecordDeleted,
     RecordNotFound,
+    RevisionConflict,
     SupportsFreeSpace,
     SupportsUploads,
     Upload,
@@ -181,7 +182,11 @@ def _declare(core: Core, params: dict[str, Any], file_id: str) -> FileRecord:
         return core.metadata.get(file_id)
     except RecordNotFound:
         named = replace(core, new_id=lambda: file_id)
-        return save_once(pending_record(params, named, core.clock()), core)
+        try:
+            return save_once(pending_record(params, named, core.clock()), core)
+        except RevisionConflict:
+            # Another request about the same upload was faster.
+            return core.metadata.get(file_id)
 
 
 def _record(core: Core, file_id: str, actor: str | None) -> FileRecord | None:

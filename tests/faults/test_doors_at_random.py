@@ -65,7 +65,7 @@ class Sender:
                 self.gateway.start()
         raise AssertionError("the upload came to no end")
 
-    def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Any:
+    def request(self, method: str, path: str, body: bytes | None = None, **headers: Any) -> Any:
         with closing(http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=60)) as connection:
             connection.request(method, path, body, {**TUS, **headers})
             response = connection.getresponse()
@@ -126,8 +126,8 @@ class Sender:
 
     async def talk(self) -> bool:
         async with talking(self.gateway.port) as client:
-            start = {"upload_id": self.upload_id} if self.upload_id else {"name": "x", "size": len(self.content)}
-            manifest = await client.ask(op="start", **start)
+            said: Any = {"upload_id": self.upload_id} if self.upload_id else {"name": "x", "size": len(self.content)}
+            manifest = await client.ask(op="start", **said)
             if manifest is None or manifest["op"] == "error":
                 return False
             self.upload_id = manifest["upload_id"]

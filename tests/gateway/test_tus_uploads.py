@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,12 +27,12 @@ def metadata(**pairs: str) -> str:
     return ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in pairs.items())
 
 
-def create(served: Served, length: int | None = len(CONTENT), body: bytes | None = None, **headers: str) -> Reply:
+def create(served: Served, length: int | None = len(CONTENT), body: bytes | None = None, **headers: Any) -> Reply:
     said = {"Upload-Defer-Length": "1"} if length is None else {"Upload-Length": str(length)}
     return served.request("POST", "/tus/", body, {**(TUS if body is None else BYTES), **said, **headers})
 
 
-def made(served: Served, length: int | None = len(CONTENT), **headers: str) -> str:
+def made(served: Served, length: int | None = len(CONTENT), **headers: Any) -> str:
     reply = create(served, length, **headers)
     assert reply.status == 201, reply.body
     return reply.headers["Location"]
@@ -80,7 +81,7 @@ def test_options_say_what_the_server_can_do(served: Served) -> None:
 
 
 def test_an_upload_in_pieces_of_any_size_becomes_the_file(served: Served) -> None:
-    said = metadata(filename="día.mp4", filetype="video/mp4", access="unlisted", tags="One,two")
+    said: Any = metadata(filename="día.mp4", filetype="video/mp4", access="unlisted", tags="One,two")
     url = made(served, **{"Upload-Metadata": said})
     place = 0
     for size in (1, 4 * 2**20 - 1, 70_000, 5_000_000):
@@ -272,7 +273,7 @@ def test_a_bad_patch_is_refused_and_nothing_is_written(
         ({"Authorization": ""}, 401),
     ],
 )
-def test_a_bad_creation_is_refused(served: Served, headers: dict[str, str], status: int) -> None:
+def test_a_bad_creation_is_refused(served: Served, headers: dict[str, Any], status: int) -> None:
     before = served.result("files.count", owner="ann")["total"]
     reply = create(served, **headers)
     assert reply.status == status
