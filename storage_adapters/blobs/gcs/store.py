@@ -145,7 +145,7 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
             limit=limit + (1 if after else 0),
         ):
             info = self._info(blob)
-            if info.key != after:
+            if info.key > after:
                 found.append(info)
         return found[:limit]
 
