@@ -77,4 +77,4 @@ DESK = web.AppKey("desk", Desk)
 
 def desk_of(request: web.Request) -> Desk:
     """The desk of the request's application."""
-    return request.config_dict[DESK]
+    return request.app[DESK]
