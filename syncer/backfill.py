@@ -19,6 +19,7 @@ import orjson
 
 from storage_adapters import JSON, CheckpointConflict, FileRecord, ListQuery, Position, StorageError
 from syncer.ahead import ahead
+from syncer.follow import copies_of
 from syncer.metrics import Metrics
 from syncer.pair import Pair, state_of
 from syncer.right import now_ms
@@ -33,7 +34,8 @@ _NOWHERE = Position(value=0, file_id="")
 class Walk:
     """How far a backfill is. ``sequence`` is where the feed stood at its beginning, ``end`` the file it ends with.
 
-    ``end`` is None between holding the feed and looking at the stores.
+    ``end`` is None between holding the feed and looking at the stores. ``sequence`` is "" in a source whose files were
+    all taken over from elsewhere: then it is handed over with the first change.
     """
 
     sequence: str
@@ -43,6 +45,7 @@ class Walk:
     prune: bool = False
     place: Position | None = None
     copied: int = 0
+    is_complete: bool = False
 
     def to_text(self) -> str:
         """Write it as the text of a checkpoint."""
@@ -65,28 +68,34 @@ class Backfill:
         self._pair, self._metrics, self._batch = pair, metrics, batch
         self._pages: Iterator[tuple[list[FileRecord], Position | None]] | None = None
 
-    def step(self) -> int | None:
-        """Copy the next batch; returns how many files it had, None when all is done.
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nothing can be done before the source has a change."""
+        return self.walk is None or self.walk.is_complete
 
-        Returns 0 also when the source never had a change: then there is nothing to copy and no place to note.
+    def step(self) -> int | None:
+        """Copy the next batch; returns how many files it had, None when all is done and handed over.
+
+        Returns 0 also while the source has had no change yet: then there is no place from which to follow its feed.
         """
         try:
             walk = self.walk = self.walk or self._begin()
             if walk is None:
                 return 0
+            if walk.is_complete:
+                return self._hand_over(walk)
             if self._pages is None:
                 self._pages = ahead(self._read(walk))
             page = next(self._pages, None)
-            if page is None:
-                self._finish(walk)
-                return None
-            return self._copy(walk, *page)
+            if page is not None:
+                return self._copy(walk, *page)
+            self._complete(walk)
         except StorageError as error:
             self.drop()
             if not isinstance(error, CheckpointConflict):
                 raise
             logger.info("another syncer moved the backfill", extra={"target": self._pair.name})
-            return 0
+        return 0
 
     def drop(self) -> None:
         """Forget what is not stored: the next step goes on from the place in the source."""
@@ -103,7 +112,7 @@ class Backfill:
             logger.info("the backfill goes on", extra={"target": self._pair.name, "copied": walk.copied})
         else:
             sequence = source.last_sequence()
-            if not sequence:
+            if not sequence and not source.usage(None).total.files:
                 return None
             walk = Walk(sequence=sequence, started_at=now_ms())
             source.move_checkpoint(consumer, expected="", sequence=walk.to_text())
@@ -149,18 +158,27 @@ class Backfill:
         self._metrics.backfill_files.set(moved.copied)
         self._metrics.backfill_total.set(max(moved.total, moved.copied))
 
-    def _finish(self, walk: Walk) -> None:
-        source = self._pair.source
+    def _complete(self, walk: Walk) -> None:
         self._copy_tombstones()
         if walk.prune:
             prune(self._pair)
+        self._move(walk, replace(walk, is_complete=True))
+
+    def _hand_over(self, walk: Walk) -> int | None:
+        source, sequence = self._pair.source, walk.sequence
+        if not sequence:
+            changes = source.changes(after="", limit=self._batch)
+            if not changes:
+                return 0
+            self._metrics.count("feed", self._pair.target.replicate(copies_of(self._pair, changes)))
+            sequence = changes[-1].sequence
         if not source.checkpoint(self._pair.consumer):
-            source.move_checkpoint(self._pair.consumer, expected="", sequence=walk.sequence)
+            source.move_checkpoint(self._pair.consumer, expected="", sequence=sequence)
         source.move_checkpoint(self._pair.backfill_consumer, expected=walk.to_text(), sequence="")
         seconds = round((now_ms() - walk.started_at) / 1000, 1)
-        logger.info(
-            "the backfill is done", extra={"target": self._pair.name, "copied": walk.copied, "seconds": seconds}
-        )
+        facts = {"target": self._pair.name, "copied": walk.copied, "seconds": seconds}
+        logger.info("the backfill is done", extra=facts)
+        return None
 
     def _copy_tombstones(self) -> None:
         after, now = "", now_ms() + _FAR_FUTURE_MS

@@ -84,8 +84,10 @@ class Syncer:
             self._backfill_right.give_up()
             self.is_caught_up = True
             return 0.0
-        if self._backfill.walk is None and not copied:
-            # The source never had a change.
+        if not copied and self._backfill.is_waiting:
+            walk = self._backfill.walk
+            if walk is not None and walk.sequence:
+                return 0.0
             self.is_caught_up = True
             return IDLE_SECONDS
         return max(0.0, copied / self._rate - (time.monotonic() - started)) if self._rate else 0.0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from storage_adapters import ListQuery, Tombstone
 from syncer.backfill import Backfill
 from syncer.metrics import Metrics
-from syncer.pair import Pair
+from syncer.pair import Pair, replica
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import NOW, add, delete, make_record, save
 from tests.syncer.conftest import LOCAL_PAIRS, PAIRS
@@ -75,14 +77,14 @@ def test_the_checkpoint_appears_at_the_end_of_the_backfill(pair: Pair) -> None:
 def test_a_backfill_goes_on_where_another_one_was(pair: Pair) -> None:
     add(pair.source, *numbered(50))
     copied = 0
-    while True:
+    for number in range(100):
         backfill = begin(pair, batch=8)
         step = backfill.step()
         if step is None:
             break
         copied += step
         backfill.drop()
-        add(pair.source, make_record(f"new{copied}", created_at=NOW + 10**6))
+        add(pair.source, make_record(f"new{number}", created_at=NOW + 10**6))
     assert copied == 50
     sync(pair)
     assert_equal(pair)
@@ -107,6 +109,23 @@ def test_an_empty_source_waits_for_its_first_change(pair: Pair) -> None:
     catch_up(syncer)
     assert pair.source.checkpoint(pair.consumer) == pair.source.last_sequence()
     assert len(assert_equal(pair)) == 3
+
+
+def test_a_source_without_a_feed_is_copied_and_followed_from_its_first_change(pair: Pair) -> None:
+    copies = [replace(record, revision=2) for record in numbered(30)]
+    replica(pair.source).replicate(copies)
+    syncer = make_syncer(pair)
+    catch_up(syncer)
+    assert assert_equal(pair) == copies
+    assert pair.source.checkpoint(pair.consumer) == ""
+    save(pair.source, copies[0], name="first change")
+    pair.source.move_checkpoint("relay", expected="", sequence=pair.source.last_sequence())
+    assert pair.source.trim_changes(limit=10) == 0
+    syncer.give_up()
+    sync(pair)
+    assert len(assert_equal(pair)) == 30
+    assert pair.source.checkpoint(pair.consumer) == pair.source.last_sequence()
+    assert pair.source.trim_changes(limit=10) == 1
 
 
 def test_a_source_whose_files_are_all_deleted_is_copied(pair: Pair) -> None:
