@@ -75,7 +75,7 @@ class Sender:
     def offset(self) -> int:
         """Where tus would go on; begins the upload when there is none. What was acknowledged has to be there."""
         if not self.upload_id:
-            said = {"Upload-Length": str(len(self.content))}
+            said: Any = {"Upload-Length": str(len(self.content))}
             if self.random.random() < 0.3:
                 said = {"Upload-Defer-Length": "1"}
             location = self.request("POST", "/tus/", **said).headers["Location"]

@@ -25,7 +25,7 @@ CONTENT = random.Random(11).randbytes(12 * MIB + 17)
 SAID = {"filename": "clip.bin", "filetype": "video/mp4"}
 
 
-def assert_arrived(served: Served, url: str, content: bytes) -> None:
+def assert_arrived(served: Served, url: Any, content: bytes) -> None:
     file_id = url.rpartition("/")[2].partition("-")[0]
     record = served.result("files.process", file_id=file_id)
     assert (record["status"], record["name"], record["size"]) == ("processed", "clip.bin", len(content))
@@ -71,7 +71,6 @@ def test_tuspy_uploads(gateway: Served, size: int, piece: int, checked: bool) ->
         file_stream=io.BytesIO(content), chunk_size=piece, metadata=SAID, upload_checksum=checked
     )
     uploader.upload()
-    assert uploader.url is not None
     assert_arrived(gateway, uploader.url, content)
 
 
@@ -82,7 +81,6 @@ def test_tuspy_stops_and_goes_on(gateway: Served) -> None:
     second = client.uploader(file_stream=io.BytesIO(CONTENT), chunk_size=4 * MIB, url=first.url)
     assert second.offset == 3 * MIB
     second.upload()
-    assert first.url is not None
     assert_arrived(gateway, first.url, CONTENT)
 
 
