@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -57,7 +57,10 @@ class Database:
         return None
 
     def bulk(self, documents: Sequence[Any], *, new_edits: bool = True) -> list[JSON]:
-        """Write documents; with ``new_edits`` False, as they are with the revisions they have."""
+        """Write documents; with ``new_edits`` False, as they are with the revisions they have.
+
+        Not every server gives the rows in the order of the documents: each has the ``id`` of its own.
+        """
         body = {"docs": documents} if new_edits else {"docs": documents, "new_edits": False}
         _, rows, _ = self._server.request("POST", self.name, "_bulk_docs", body=body)
         found: list[JSON] = rows
@@ -119,4 +122,4 @@ class Database:
 
 def new_write_id() -> str:
     """What tells one attempt to write from all others."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 
@@ -43,11 +44,13 @@ def text_of(digits: str) -> str:
     return bytes.fromhex(digits).decode()
 
 
+@functools.lru_cache(maxsize=20_000)
 def scope_digest(scope: tuple[str, ...]) -> str:
     """A scope's name. Short, since it stands in every row; what is found is compared with the query anyway."""
     return _digest(8, *scope)
 
 
+@functools.lru_cache(maxsize=20_000)
 def owner_digest(owner: str) -> str:
     """An owner's name in the counters."""
     return _digest(16, owner)

@@ -76,7 +76,9 @@ class Replica:
             for batch in _cut([(number, _document(copies[number], known[ids[number]])) for number in todo]):
                 attempts |= {ids[number]: document["write_id"] for number, document, _ in batch}
                 rows = self._files.bulk([orjson.Fragment(encoded) for _, _, encoded in batch])
-                for (number, _, _), row in zip(batch, rows, strict=True):
+                by_id = {row["id"]: row for row in rows}
+                for number, _, _ in batch:
+                    row = by_id[ids[number]]
                     if "error" not in row:
                         answers[number] = True
                         self._recent.put(ids[number], _Known(row["rev"], copies[number].revision))
@@ -104,9 +106,9 @@ class Replica:
             for row in rows:
                 self._recent.forget(row["id"])
             deletions = [{"_id": row["id"], "_rev": row["value"]["rev"], "_deleted": True} for row in rows]
-            answers = self._files.bulk(deletions)
-            gone += sum("error" not in answer for answer in answers)
-            todo = [row["id"] for row, answer in zip(rows, answers, strict=True) if "error" in answer]
+            answers = {row["id"]: row for row in self._files.bulk(deletions)}
+            gone += sum("error" not in answer for answer in answers.values())
+            todo = [row["id"] for row in rows if "error" in answers[row["id"]]]
         raise StorageUnavailable("too many writers of the same files")
 
     def _guess(self, ids: Sequence[str], copies: Sequence[Copy]) -> dict[str, _Known]:

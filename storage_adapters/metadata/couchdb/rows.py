@@ -37,6 +37,7 @@ _FIELDS = (
 )
 _LONG_PLACES = [_FIELDS.index(name) for name in _LONG_FIELDS]
 _USUAL: dict[str, Any] = {"tags": (), "temporary": False, "immutable": False}
+_USUAL_PLACES = [(_FIELDS.index(name), value) for name, value in _USUAL.items()]
 _PART = Part(part_id="", type="", content_type="", size=0, bucket="", key="")
 
 
