@@ -16,6 +16,9 @@ from storage_adapters.metadata.couchdb import CouchMetadataStore, names
 from tests.adapters.couchdb_servers import assert_intact, killed_before, opened
 from tests.contract.metadata_scenes import delete, make_record, save
 
+# The server that tests can install is not a fast one.
+pytestmark = pytest.mark.timeout(600)
+
 Scene = Callable[[CouchMetadataStore, int], None]
 MOST_POINTS = 60
 

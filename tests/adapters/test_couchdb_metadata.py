@@ -22,6 +22,9 @@ from tests.contract.metadata_scenes import add, delete, make_record, save, vario
 from tests.contract.replication import ReplicationContract
 from tests.servers.couchdb import raw
 
+# The server that tests can install is not a fast one.
+pytestmark = pytest.mark.timeout(600)
+
 
 class TestCouchMetadataStore(
     MetadataStoreContract, ChangesContract, DigestContract, LeasesContract, ReplicationContract

@@ -16,6 +16,9 @@ from tests.adapters.couchdb_servers import assert_intact, before_each_request, o
 from tests.contract.blob_scenes import in_threads
 from tests.contract.metadata_scenes import delete, make_record, save
 
+# The server that tests can install is not a fast one.
+pytestmark = pytest.mark.timeout(600)
+
 MOST_POINTS = 60
 SECONDS = 60
 

@@ -24,6 +24,9 @@ from tests.contract.metadata_scenes import add, delete, make_record, save, vario
 from tests.servers.couchdb import SUFFIXES, CouchServer, raw
 from tests.servers.faulty import FAULTS, FaultyProxy
 
+# The server that tests can install is not a fast one.
+pytestmark = pytest.mark.timeout(600)
+
 MOST_REQUESTS = 40
 
 

@@ -1,6 +1,7 @@
 """All metadata stores do the same: random writes and queries, compared with each other and with an oracle.
 
-The oracle is a dict of records, filtered and sorted. ``FILES_EXAMPLES`` sets the number of examples.
+The oracle is a dict of records, filtered and sorted. ``FILES_EXAMPLES`` sets the number of examples; without it, there
+are fewer of those in which CouchDB takes part, as it takes ten times as long as the others together.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, example, given, note, settings
 from hypothesis import strategies as st
 
@@ -33,6 +35,7 @@ from tests.servers.couchdb import throw_away as throw_away_databases
 from tests.servers.redis import throw_away
 
 EXAMPLES = int(os.environ.get("FILES_EXAMPLES", "500"))
+EXAMPLES_OF_ALL = int(os.environ.get("FILES_EXAMPLES", "50"))
 URLS: dict[str, Callable[[Path, str, str], str]] = {
     "memory": lambda _, __, ___: "memory://",
     "sqlite": lambda folder, _, __: f"sqlite:///{folder}/files.db",
@@ -90,23 +93,41 @@ def attempt(store: MetadataStore, write: Write, record: FileRecord) -> str:
     return "done"
 
 
+_ACTIONS = st.lists(writes() | writes() | queries(), min_size=5, max_size=30)
+
+
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(actions=st.lists(writes() | writes() | queries(), min_size=5, max_size=30))
+@given(actions=_ACTIONS)
+@example(actions=[ListQuery()])
+def test_all_stores_but_couchdb_agree_with_the_oracle(redis_server_url: str, actions: list[Write | ListQuery]) -> None:
+    with ExitStack() as stack:
+        redis_url = stack.enter_context(throw_away(redis_server_url))
+        compare(redis_url, None, actions)
+
+
+@pytest.mark.timeout(max(600, 10 * EXAMPLES_OF_ALL))
+@settings(max_examples=EXAMPLES_OF_ALL, deadline=None, suppress_health_check=list(HealthCheck))
+@given(actions=_ACTIONS)
 @example(actions=[ListQuery()])
 def test_all_stores_agree_with_the_oracle(
     redis_server_url: str, couchdb_server_url: str, actions: list[Write | ListQuery]
 ) -> None:
     assert {METADATA_STORES[scheme] for scheme in URLS} == set(METADATA_STORES.values())
+    with ExitStack() as stack:
+        redis_url = stack.enter_context(throw_away(redis_server_url))
+        couchdb_url = stack.enter_context(throw_away_databases(couchdb_server_url))
+        compare(redis_url, couchdb_url, actions)
+
+
+def compare(redis_url: str, couchdb_url: str | None, actions: list[Write | ListQuery]) -> None:
+    """Do the same to all stores, and ask them the same."""
     oracle = Oracle()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=FAST_FOLDER)))
-        servers = (
-            stack.enter_context(throw_away(redis_server_url)),
-            stack.enter_context(throw_away_databases(couchdb_server_url)),
-        )
         stores = {
-            scheme: stack.enter_context(closing(open_metadata_store(url(folder, *servers))))
+            scheme: stack.enter_context(closing(open_metadata_store(url(folder, redis_url, couchdb_url or ""))))
             for scheme, url in URLS.items()
+            if scheme != "couchdb" or couchdb_url is not None
         }
         for action in actions:
             if isinstance(action, Write):
