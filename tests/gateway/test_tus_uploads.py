@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from files_service.gateway.limits import Limits
 from tests.cores import sqlite_core
 from tests.gateway.owners import bearer, processed_bytes
 from tests.gateway.serving import Reply, Served, serving, wait_until
@@ -375,3 +376,17 @@ def test_a_full_quota_or_disk_is_told_before_a_byte_is_taken(tmp_path: Path) -> 
     with serving(sqlite_core(tmp_path / "b", free_disk_bytes=2**53 - 1)) as served:
         refused = create(served, 1)
         assert (refused.status, refused.error["details"]["field"]) == (507, "disk")
+
+
+def test_a_sender_that_dribbles_or_stalls_is_let_go_and_what_it_sent_stays(tmp_path: Path) -> None:
+    with serving(sqlite_core(tmp_path), Limits(upload_idle_seconds=0.5)) as served:
+        url = made(served)
+        with served.connect() as connection:
+            head = f"PATCH {url} HTTP/1.1\r\nHost: x\r\nUpload-Offset: 0\r\nContent-Length: {len(CONTENT)}\r\n"
+            head += "".join(f"{name}: {value}\r\n" for name, value in BYTES.items())
+            connection.sendall(f"{head}\r\n".encode() + CONTENT[:100_000])
+            answer = connection.recv(1_000)
+        assert answer.startswith(b"HTTP/1.1 408")
+        wait_until(lambda: served.state.uploads.taken == 0)
+        assert served.state.engine()._senders == 0
+        assert offset_of(served, url) == 100_000

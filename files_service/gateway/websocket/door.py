@@ -113,12 +113,18 @@ class Conversation:
         async with Session(self._gateway, upload, self._send) as session:
             await session.show_manifest()
             while True:
-                message = await self._receive()
+                receiving = asyncio.ensure_future(self._receive())
+                try:
+                    await asyncio.wait((receiving, session.failure), return_when=asyncio.FIRST_COMPLETED)
+                    session.raise_error()
+                    message = await receiving
+                finally:
+                    receiving.cancel()
                 if message is None:
                     return
                 if isinstance(message, bytes):
                     await session.take(*split(message))
-                    del message
+                    del message, receiving
                     continue
                 parsed = parse(message)
                 if not isinstance(parsed, Finish):

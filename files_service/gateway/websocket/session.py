@@ -25,7 +25,8 @@ class Session:
         self._whole = self._engine.hash_of(upload)
         self._window = asyncio.Semaphore(gateway.limits.websocket_window)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._error: BaseException | None = None
+        # Done as soon as something went wrong, so that nobody waits for a client who has nothing more to say.
+        self.failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
 
     async def __aenter__(self) -> Self:
         self._engine.enter()
@@ -45,7 +46,7 @@ class Session:
 
     async def take(self, offset: int, data: memoryview) -> None:
         """Take a slice; returns when there is room for another one. Raises what went wrong with one before."""
-        self._raise_error()
+        self.raise_error()
         if not fits(self._upload, offset, len(data)) or offset + len(data) > 2**53:
             raise TooLarge(f"the upload ends at {self._upload.size}", {"field": "offset", "limit": self._upload.size})
         if len(data) > self._upload.chunk_size:
@@ -60,7 +61,7 @@ class Session:
     async def finish(self, sha256: str | None) -> bool:
         """End the upload, if all is there; whether it was. Raises what went wrong."""
         await self._settle()
-        self._raise_error()
+        self.raise_error()
         try:
             result = await self._gateway.transfers.run(self._complete, sha256)
         except Conflict as error:
@@ -93,7 +94,7 @@ class Session:
             await hashing
             del data
             self._gateway.metrics.uploaded_bytes.inc(size)
-            if self._error is None:
+            if not self.failure.done():
                 await self._send(
                     {
                         "op": "ack",
@@ -117,13 +118,14 @@ class Session:
         return object_id, upload.received
 
     def _fail(self, error: BaseException) -> None:
-        if self._error is None:
-            self._error = error
+        if not self.failure.done():
+            self.failure.set_result(error)
             self._whole.spoil()
 
-    def _raise_error(self) -> None:
-        if self._error is not None:
-            raise self._error
+    def raise_error(self) -> None:
+        """Raise what went wrong, if anything did."""
+        if self.failure.done():
+            raise self.failure.result()
 
     async def _settle(self) -> None:
         while self._tasks:
