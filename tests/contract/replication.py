@@ -115,6 +115,18 @@ class CopyingContract:
         assert store.usage(None).total.bytes == 700
         assert sum(bucket.files for bucket in store.digest()) == 700
 
+    def test_new_files_and_known_and_forgotten_ones_come_in_one_batch(self, store: ReplicaStore) -> None:
+        """A server may answer for the documents of a batch in another order than it was sent."""
+        ids = [f"f{number:02}" for number in range(60)]
+        store.replicate([copy_of(file_id, 1) for file_id in ids[::3]])
+        for file_id in ids[1::3]:
+            # Saved here: the store has no memory of a copy.
+            save(store, make_record(file_id))
+        copies = [copy_of(file_id, 2, size=number) for number, file_id in enumerate(ids)]
+        assert store.replicate(copies) == [True] * 60
+        assert [store.get(file_id).revision for file_id in ids] == [2] * 60
+        assert store.replicate(copies) == [False] * 60
+
     def test_the_file_lives_on_here_afterwards(self, store: ReplicaStore) -> None:
         store.replicate([copy_of("f1", 7, alias="film")])
         with pytest.raises(RevisionConflict):
