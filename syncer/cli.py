@@ -170,10 +170,12 @@ def backfill(given: Given, rate: float | None, patience: float) -> int:
 @_WAIT
 @click.option("--watch", is_flag=True, help="Compare again and again until stopped.")
 @click.option("--interval", default=60.0, show_default=True, help="Seconds between two comparisons.")
+@_PATIENCE
 @command
-def verify(given: Given, *, wait_seconds: float, watch: bool, interval: float) -> int:
+def verify(given: Given, *, wait_seconds: float, watch: bool, interval: float, patience: float) -> int:
     """Compare the two stores and print the files that differ."""
-    pair, metrics, outages = given.open(patience_seconds=None if watch else 0)
+    pair, metrics, outages = given.open(patience_seconds=None if watch else patience)
+    outages.outlive(lambda: is_equal(pair))
     printer = report.Printer(given.as_json)
     if watch:
         verdict = loops.watch(
@@ -202,10 +204,12 @@ def verify(given: Given, *, wait_seconds: float, watch: bool, interval: float) -
     help="Which store is right.",
 )
 @click.option("--dry-run", is_flag=True, help="Only print what would be repaired.")
+@_PATIENCE
 @command
-def repair(given: Given, *, wait_seconds: float, direction: str, dry_run: bool) -> int:
+def repair(given: Given, *, wait_seconds: float, direction: str, dry_run: bool, patience: float) -> int:
     """Compare the two stores and make the files that differ equal."""
-    pair, metrics, outages = given.open(patience_seconds=0)
+    pair, metrics, outages = given.open(patience_seconds=patience)
+    outages.outlive(lambda: is_equal(pair))
     to_source = direction == "target-to-source"
     replica(pair.source if to_source else pair.target)
     printer = report.Printer(given.as_json)

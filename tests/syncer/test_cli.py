@@ -148,7 +148,7 @@ def test_a_store_cannot_be_its_own_copy(urls: tuple[str, str], run: Any) -> None
 
 
 def test_a_store_that_does_not_answer_is_told_without_secrets(run: Any) -> None:
-    for command in (["verify"], ["status"], ["once", "--patience", "0"]):
+    for command in (["verify", "--patience", "0"], ["status"], ["once", "--patience", "0"]):
         result = run(*command, "--target", "redis://user:secret@127.0.0.1:1")
         assert result.exit_code == Exit.UNAVAILABLE
         assert "secret" not in result.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -18,9 +19,10 @@ from syncer.syncer import Syncer
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import NOW, add, delete, make_record, save
 from tests.faults.killing import Fuse, run_and_kill
-from tests.servers.redis import throw_away
+from tests.servers import couchdb, redis
 from tests.syncer.pairs import assert_equal, catch_up, open_pair_of
 
+LONG = os.environ.get("FILES_LONG_TESTS") == "1"
 MOST_POINTS = 1_000
 # A syncer that was killed has its lease until it runs out; here that is soon.
 LEASE_SECONDS = 0.002
@@ -103,6 +105,7 @@ def new_urls(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Any
     def url_of(kind: str) -> Any:
         if kind == "sqlite":
             return closing(_Url(f"sqlite:///{tmp_path}/{next(counted)}.db"))
+        throw_away = {"redis": redis.throw_away, "couchdb": couchdb.throw_away}[kind]
         return throw_away(request.getfixturevalue(f"{kind}_server_url"))
 
     return lambda: (url_of(source), url_of(target))
@@ -121,8 +124,8 @@ def points() -> Iterator[int]:
     raise AssertionError("no run survives")
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("new_urls", ["redis sqlite"], indirect=True)
+@pytest.mark.timeout(7_200 if LONG else 600)
+@pytest.mark.parametrize("new_urls", ["redis sqlite", *(["redis couchdb"] if LONG else [])], indirect=True)
 def test_a_syncer_killed_at_any_point_is_made_good_by_the_next(new_urls: Callable[[], Any]) -> None:
     for point in points():
         source, target = new_urls()

@@ -148,7 +148,7 @@ def test_whatever_happens_meanwhile_both_stores_end_up_the_same(
     target_url = f"sqlite:///{tmp_path}/target.db"
     if kind == "couchdb":
         servers.append(request.getfixturevalue("own_couchdb"))
-        target_url = f"{servers[-1].url}/files"
+        target_url = f"{servers[-1].url}/files?timeout=60"
     pair = open_pair_of(own_redis.url, target_url)
     old: list[list[FileRecord | Tombstone]] = []
     with writing(own_redis.url) as writers, syncing(tmp_path, own_redis.url, target_url) as syncers:
