@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -132,3 +136,24 @@ def test_forked_children_use_the_store_of_their_parent(couchdb_url: str) -> None
             child.join(60)
             assert child.exitcode == 0
     assert len(assert_intact(couchdb_url)) == 16
+
+
+def test_green_threads_share_a_store(couchdb_url: str) -> None:
+    """As in the nameko service, where eventlet stands in for threads and sockets."""
+    work = """
+        import eventlet
+        eventlet.monkey_patch()
+        import sys
+        from storage_adapters.metadata.couchdb import CouchMetadataStore
+        from tests.contract.metadata_scenes import make_record, save
+        store = CouchMetadataStore.from_url(sys.argv[1])
+        def write(number):
+            record = save(store, make_record(f"f{number}", alias=f"{number}"))
+            return save(store, record, name="changed")
+        results = [eventlet.spawn(write, number) for number in range(8)]
+        assert [each.wait().revision for each in results] == [2] * 8
+        store.close()
+    """
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(work), couchdb_url]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[2], timeout=300)
+    assert len(assert_intact(couchdb_url)) == 8

@@ -154,6 +154,10 @@ class Connections:
 
 def _is_quiet(connection: HTTPConnection) -> bool:
     """Whether nothing has come in: on an idle connection that could only be its end."""
-    poll = select.poll()
-    poll.register(connection.sock, select.POLLIN)
-    return not poll.poll(0)
+    # Not there once eventlet has patched the module; its ``select`` takes any descriptor.
+    poll = getattr(select, "poll", None)
+    if poll is None:
+        return not select.select([connection.sock], [], [], 0)[0]
+    waiting = poll()
+    waiting.register(connection.sock, select.POLLIN)
+    return not waiting.poll(0)

@@ -29,6 +29,8 @@ from storage_adapters.metadata.couchdb.state import State
 from storage_adapters.records import Change
 
 _BATCH = 100
+_LARGE_BATCH = 2_000
+_MOST_BATCHES = 20
 _PLACE = "feed-place"
 _TRIMMED = "feed-trimmed"
 
@@ -80,16 +82,18 @@ class Feed:
 
     def last(self) -> str:
         """Return the sequence of the newest change, trimmed or not."""
-        limit = 1
+        rows, _ = self._entries.changes("", _BATCH, descending="true")
+        newest = next((str(row["seq"]) for row in rows if not row.get("deleted")), None)
+        if newest is not None:
+            return newest
+        # Nothing but what trimming left: the newest is the one that was noted then, or came since.
+        trimmed = self._state.get(_TRIMMED)
+        newest = place = "" if trimmed is None else str(trimmed["sequence"])
         while True:
-            rows, _ = self._entries.changes("", limit, descending="true")
-            for row in rows:
-                if not row.get("deleted"):
-                    return str(row["seq"])
-            if len(rows) < limit:
-                trimmed = self._state.get(_TRIMMED)
-                return "" if trimmed is None else str(trimmed["sequence"])
-            limit *= 8
+            rows, place = self._entries.changes(place, _LARGE_BATCH)
+            newest = next((str(row["seq"]) for row in reversed(rows) if not row.get("deleted")), newest)
+            if len(rows) < _LARGE_BATCH:
+                return newest
 
     def trim(self, checkpoints: list[str], limit: int) -> int:
         """Delete entries that all checkpoints have passed, oldest first."""
@@ -122,12 +126,12 @@ class Feed:
         return "" if trimmed is None else str(trimmed["place"])
 
     def _follow(self) -> None:
-        """Write the entries that writers did not come to write."""
+        """Write the entries that writers did not come to write; of very many changes, some now and some later."""
         with self._lock:
             if self._place is None:
                 kept = self._state.get(_PLACE)
                 self._place = "" if kept is None else str(kept["sequence"])
-            while True:
+            for _ in range(_MOST_BATCHES):
                 rows, place = self._files.changes(self._place, _BATCH, include_docs="true")
                 stored = [parse_document(row["doc"]) for row in rows if _is_file(row)]
                 self._add_missing([each for each in stored if each.change is not None])
