@@ -173,6 +173,17 @@ def test_a_frame_that_is_too_large_closes_the_connection(strict: Served) -> None
     released(strict)
 
 
+def test_a_slice_may_be_as_long_as_a_chunk(strict: Served) -> None:
+    async def scene(client: Talk) -> Any:
+        manifest = await client.ask(**{**START, "size": 2 * CHUNK})
+        assert manifest["chunk_size"] == CHUNK
+        acks = await client.bring(b"x" * (2 * CHUNK), 0, CHUNK, piece=CHUNK)
+        assert [ack["size"] for ack in acks] == [CHUNK, CHUNK]
+        return await client.ask(op="finish")
+
+    assert talk(strict.port, scene)["op"] == "done"
+
+
 @pytest.mark.parametrize("begun", [False, True])
 def test_a_client_that_says_nothing_is_let_go(strict: Served, begun: bool) -> None:
     async def scene(client: Talk) -> Any:

@@ -40,7 +40,8 @@ async def websocket(request: web.Request) -> web.StreamResponse:
     connection = web.WebSocketResponse(
         protocols=(PROTOCOL,),
         heartbeat=gateway.limits.websocket_ping_seconds,
-        max_msg_size=gateway.core.settings.chunk_bytes + OFFSET_BYTES,
+        # The first size that is refused.
+        max_msg_size=gateway.core.settings.chunk_bytes + OFFSET_BYTES + 1,
         compress=False,
     )
     if not connection.can_prepare(request).ok:
