@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import blobs, doors, listing, rpc, signing, syncer
+from benchmarks import blobs, doors, listing, ms_files_import, rpc, signing, syncer
 from benchmarks.tables import Table, machine
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Table]]] = {
     ),
     "blobs": lambda options: blobs.measure(),
     "doors": lambda options: doors.measure(),
+    "ms-files": lambda options: [ms_files_import.measure()],
     "signing": lambda options: signing.measure(),
     "syncer": lambda options: syncer.measure(),
 }
