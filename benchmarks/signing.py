@@ -44,7 +44,7 @@ def measure() -> list[Table]:
         signing = Table(
             "Signing download URLs",
             ("by", "100 URLs, ms", "the same 100 again, ms"),
-            note="One thread, time of the processor. Again: asked within a window, where what is dear to sign is remembered.",
+            note="One thread, time of the processor. Again: within a window, where what is dear to sign is remembered.",
         )
         page = Table(
             "A page of private files",

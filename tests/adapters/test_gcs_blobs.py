@@ -12,7 +12,14 @@ from storage_adapters.blobs.gcs import GcsBlobStore
 from storage_adapters.blobs.gcs.writer import CHUNK
 from tests.adapters.gcs_buckets import open_store, running_fake
 from tests.contract.blob_scenes import KEY, MIB, NOW, checksums, is_absent, put, read
-from tests.contract.blobs import BlobStoreContract, CopyContract, ListingContract, SignedUrlsContract
+from tests.contract.blobs import (
+    BlobStoreContract,
+    CopyContract,
+    ListingContract,
+    PublicUrlsContract,
+    ResumableUploadContract,
+    SignedUrlsContract,
+)
 from tests.fakes.gcs import FakeGcs
 from tests.fakes.gcs.objects import StoredObject
 
@@ -41,8 +48,16 @@ def store(fake: FakeGcs) -> Iterator[GcsBlobStore]:
     opened.close()
 
 
-class TestGcsBlobStore(BlobStoreContract, CopyContract, ListingContract, SignedUrlsContract):
+class TestGcsBlobStore(BlobStoreContract, CopyContract, ListingContract, SignedUrlsContract, ResumableUploadContract):
     pass
+
+
+class TestPublicGcsBlobStore(PublicUrlsContract):
+    @pytest.fixture
+    def store(self, fake: FakeGcs) -> Iterator[BlobStore]:
+        opened = open_store("gs://files?public=policy", fake.url)
+        yield opened
+        opened.close()
 
 
 class TestGcsBlobStoreUnderAPrefix(ListingContract, CopyContract):

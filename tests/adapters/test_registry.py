@@ -19,9 +19,11 @@ from storage_adapters import (
     SupportsCopy,
     SupportsDigest,
     SupportsLeases,
+    SupportsListing,
     SupportsLocalFiles,
     SupportsPublicUrls,
     SupportsReplication,
+    SupportsResumableUpload,
     SupportsSignedUrls,
     SupportsUploads,
     UnknownStore,
@@ -46,6 +48,8 @@ CONTRACTS: dict[type, type] = {
     SupportsPublicUrls: blobs.PublicUrlsContract,
     SupportsSignedUrls: blobs.SignedUrlsContract,
     VerifiesSignedUrls: blobs.VerifiedUrlsContract,
+    SupportsListing: blobs.ListingContract,
+    SupportsResumableUpload: blobs.ResumableUploadContract,
 }
 ADAPTERS = sorted({*METADATA_STORES.values(), *BLOB_STORES.values()})
 

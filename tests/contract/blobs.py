@@ -22,6 +22,7 @@ from storage_adapters import (
 )
 from tests.contract.blob_listing import ConditionalDeletionContract, ListingContract
 from tests.contract.blob_scenes import KEY, MIB, NOW, REFUSED_KEYS, in_threads, is_absent, put, read
+from tests.contract.blob_sessions import ResumableUploadContract
 from tests.contract.blob_writing import BlobWritingContract
 from tests.contract.signed_urls import SignedUrlsContract, VerifiedUrlsContract
 
@@ -31,6 +32,7 @@ __all__ = [
     "ListingContract",
     "LocalFilesContract",
     "PublicUrlsContract",
+    "ResumableUploadContract",
     "SignedUrlsContract",
     "VerifiedUrlsContract",
 ]

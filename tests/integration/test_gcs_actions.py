@@ -1,0 +1,113 @@
+"""The actions on a bucket: which addresses are handed out, and what becomes of bytes that come late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import requests
+
+from files_service.core import Core, open_core
+from files_service.worker.sweeper import Sweeper
+from storage_adapters import JSON, BlobNotFound
+from tests.adapters.gcs_buckets import ACCESS_ID, SECRET, running_fake
+from tests.clocks import Clock
+from tests.cores import call, pending_file, settings_for
+from tests.fakes.gcs import FakeGcs
+
+DAY = 86_400
+TIMEOUT = 30
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeGcs]:
+    with running_fake() as running:
+        yield running
+
+
+@pytest.fixture
+def clock(fake: FakeGcs) -> Clock:
+    """One clock for the service and the bucket."""
+    clock = Clock()
+    fake.now = lambda: clock.now / 1_000
+    return clock
+
+
+@pytest.fixture
+def core(fake: FakeGcs, clock: Clock, tmp_path: Path) -> Iterator[Core]:
+    environ = {
+        "FILES_METADATA_URL": "memory://",
+        "FILES_BLOBS_URL": "gs://files/media",
+        "STORAGE_EMULATOR_HOST": fake.url.removeprefix("http://"),
+        "FILES_GCS_HMAC_ACCESS_ID": ACCESS_ID,
+        "FILES_GCS_HMAC_SECRET": SECRET,
+    }
+    opened = replace(open_core(settings_for(tmp_path, **environ)), clock=clock)
+    yield opened
+    opened.close()
+
+
+def send(record: JSON, content: bytes, index: int = 0) -> int:
+    upload = record["parts"][index]["upload"]
+    return requests.put(upload["url"], data=content, headers=upload["headers"], timeout=TIMEOUT).status_code
+
+
+def sweep(core: Core) -> None:
+    Sweeper(core, holder="one").step()
+
+
+def test_each_missing_part_has_a_session_of_its_own(fake: FakeGcs, core: Core, clock: Clock) -> None:
+    record = pending_file(core, b"one", b"two", b"three", origin="https://app.example")
+    uploads = [part["upload"] for part in record["parts"]]
+    assert {upload["protocol"] for upload in uploads} == {"resumable"}
+    assert len({upload["url"] for upload in uploads}) == 3
+    # A session lasts a week, the upload a day.
+    assert {upload["expires_at"] for upload in uploads} == {clock.now + DAY * 1_000}
+    assert {session.origin for session in fake.sessions.sessions.values()} == {"https://app.example"}
+
+
+def test_bytes_that_are_there_need_no_address(core: Core) -> None:
+    record = pending_file(core, b"one", b"two", request_id="once")
+    assert send(record, b"two", 1) == 200
+    again = pending_file(core, b"one", b"two", request_id="once")
+    assert again["file_id"] == record["file_id"]
+    assert ["upload" in part for part in again["parts"]] == [True, False]
+    assert again["parts"][0]["upload"]["url"] != record["parts"][0]["upload"]["url"]
+    assert send(again, b"one") == 200
+    assert send(record, b"one") == 412
+
+
+def test_no_answer_but_that_of_the_upload_has_the_address(core: Core) -> None:
+    record = pending_file(core)
+    url = record["parts"][0]["upload"]["url"]
+    for answer in (
+        call(core, "files.info", file_id=record["file_id"]),
+        call(core, "files.list", owner="ann"),
+        call(core, "files.update", file_id=record["file_id"], changes={"name": "x"}),
+    ):
+        assert url not in str(answer)
+        assert "upload_id" not in str(answer)
+
+
+def test_bytes_that_come_after_their_file_was_removed_are_deleted(core: Core, clock: Clock) -> None:
+    record = pending_file(core)
+    call(core, "files.remove", file_id=record["file_id"])
+    key = record["parts"][0]["key"]
+    clock.pass_seconds(7 * DAY - 1)
+    sweep(core)
+    assert send(record, b"content") == 200
+    assert core.blobs.head(key).size == 7
+    clock.pass_seconds(DAY + 1)
+    sweep(core)
+    with pytest.raises(BlobNotFound):
+        core.blobs.head(key)
+    assert core.metadata.unclean(now=clock.now, limit=10) == []
+
+
+def test_a_store_that_is_down_gives_no_address_and_repeating_the_call_does(fake: FakeGcs, core: Core) -> None:
+    fake.faults.fail(403, method="POST")
+    with pytest.raises(Exception, match="403"):
+        pending_file(core, request_id="once")
+    assert "upload" in pending_file(core, request_id="once")["parts"][0]
