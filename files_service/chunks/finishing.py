@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from files_service.actions.finish import finish
 from files_service.chunks.content import chunks_of
 from files_service.chunks.hashing import WholeHash, hash_again
-from files_service.chunks.opening import is_partial, uploads_of
+from files_service.chunks.opening import declare_file, is_partial, uploads_of
 from files_service.core import Core
 from files_service.domain.arrival import chunk_key, names_in_upload_id
 from files_service.domain.uploads import find_part
 from files_service.errors import FilesError, Gone, NotFound, PartMismatch, storage_errors_as_files_errors
-from storage_adapters import JSON, RecordNotFound, Upload, UploadStatus
+from storage_adapters import JSON, RecordDeleted, Upload, UploadStatus
 
 # An upload that is not larger is read again at once where a checksum was declared and is not known; a larger one's is
 # compared by processing, because no sender should wait so long for an answer.
@@ -45,8 +45,8 @@ def _seal(core: Core, upload: Upload, names: tuple[str, str], whole: WholeHash |
     uploads = uploads_of(core)
     assert upload.size is not None
     try:
-        record = core.metadata.get(names[0])
-    except RecordNotFound:
+        record = declare_file(core, upload)
+    except RecordDeleted:
         uploads.delete_upload(upload.upload_id, now=core.clock())
         raise
     part = find_part(record, names[1])

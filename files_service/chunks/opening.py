@@ -138,9 +138,24 @@ def find_upload(core: Core, upload_id: str, actor: str | None) -> Upload:
         if has_expired(upload, now=core.clock()):
             raise Gone("the upload has expired", {"upload_id": upload_id})
         if record is None and upload.size is not None and not is_partial(upload) and upload.sealed_at is None:
-            # Its maker died between saying the size and declaring the file.
-            _declare(core, declared_params(upload, upload.size), names[0])
+            declare_file(core, upload)
         return upload
+
+
+def declare_file(core: Core, upload: Upload) -> FileRecord:
+    """Find the file of an upload whose size is known; make it where whoever said the size has not got to it yet.
+
+    Raises RecordDeleted.
+    """
+    names = names_in_upload_id(upload.upload_id)
+    assert names is not None
+    assert upload.size is not None
+    try:
+        return core.metadata.get(names[0])
+    except RecordDeleted:
+        raise
+    except RecordNotFound:
+        return _declare(core, declared_params(upload, upload.size), names[0])
 
 
 def require_room(core: Core, owner: str, size: int) -> None:

@@ -69,9 +69,13 @@ async def take_in(
     """
     engine = gateway.engine()
     stream = await gateway.calls.run(_open, engine, upload, offset, check)
+
+    async def pour() -> None:
+        await gateway.unless_given_up(_pour(request, gateway, Pouring(stream), size, most))
+
     try:
         await let_send(request)
-        await right.run(gateway.unless_given_up(_pour(request, gateway, Pouring(stream), size, most)))
+        await right.run(pour())
     except BaseException:
         await asyncio.shield(gateway.transfers.run(stream.abort))
         raise

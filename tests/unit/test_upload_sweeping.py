@@ -184,3 +184,23 @@ def test_a_sweep_that_dies_before_the_bytes_are_deleted_is_gone_on_with(
     assert sweep_uploads(core)["chunks"] == 1
     assert not is_stored(core, chunk)
     assert is_stored(core, fresh)
+
+
+def test_an_upload_whose_size_was_said_and_whose_file_was_not_made_yet_is_completed(core: Core) -> None:
+    """One request is between saying the size and making the file when another sees that all is there."""
+    upload = begun(core, size=None)
+    store(core, upload)
+    result = complete(core, uploads_of(core).set_size(upload.upload_id, len(CONTENT)))
+    assert result is not None
+    assert bytes_of(core, result["file_id"]) == CONTENT
+    assert announced(core) == ["created", "uploaded"]
+
+
+def test_an_upload_whose_file_was_removed_goes_with_it(core: Core) -> None:
+    upload = begun(core)
+    store(core, upload)
+    complete_upload = uploads_of(core).get_upload(upload.upload_id)
+    call(core, "files.remove", file_id=upload.upload_id.partition("-")[0])
+    with pytest.raises(FilesError):
+        complete(core, complete_upload)
+    assert uploads_of(core).open_uploads("ann", limit=9) == []

@@ -76,7 +76,7 @@ class Conversation:
             while (start := await self._next_start()) is not None:
                 upload = await self._find_or_begin(start)
                 async with self._gateway.rights.hold(upload.upload_id) as right:
-                    await right.run(self._gateway.unless_given_up(self._take(upload)))
+                    await right.run(self._take_unless_given_up(upload))
         except FilesError as error:
             await self._end(error)
         except Refused as refused:
@@ -109,6 +109,9 @@ class Conversation:
                 raise Forbidden("this upload is put together from others", {"upload_id": upload.upload_id})
             return upload
         return await self._gateway.calls.run(begin, core, start.beginning(caller.actor))
+
+    async def _take_unless_given_up(self, upload: Upload) -> None:
+        await self._gateway.unless_given_up(self._take(upload))
 
     async def _take(self, upload: Upload) -> None:
         async with Session(self._gateway, upload, self._send) as session:
