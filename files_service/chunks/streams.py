@@ -16,13 +16,13 @@ from storage_adapters import Chunk, SupportsUploads, Upload
 KIB = 1024
 # So many chunks are on their way to the disk at once, of all senders and of one: memory is this, and one for each
 # sender that is being filled. Many senders share it by shorter chunks.
-IN_FLIGHT = 8
+IN_FLIGHT = 4
 IN_FLIGHT_OF_ONE = 3
 SHARED_BYTES = 32 * KIB * KIB
 LEAST_CHUNK = 256 * KIB
 # What a broken connection leaves is worth a chunk of its own from this size on.
 LEAST_REST = 16 * KIB
-_SPARE = 4
+_SPARE = 2
 _NAMED_AT_ONCE = 200
 
 
@@ -82,6 +82,22 @@ class Engine:
         self.hashers.shutdown(wait=False, cancel_futures=True)
 
 
+class _Load:
+    """A buffer that two threads work on: with the second one that is done, it and its place are free again."""
+
+    def __init__(self, engine: Engine, buffer: bytearray) -> None:
+        self._engine, self._buffer, self._users, self._lock = engine, buffer, 2, Lock()
+
+    def let_go(self, _: Future[Any]) -> None:
+        """One of them is done."""
+        with self._lock:
+            self._users -= 1
+            if self._users:
+                return
+        self._engine.give_back(self._buffer)
+        self._engine.places.release()
+
+
 class Stream:
     """The bytes of an upload from an offset on. Used by one thread at a time; ``finish`` or ``abort`` ends it.
 
@@ -98,7 +114,7 @@ class Stream:
         self._arrived = engine.chunks.arrived(upload)
         self._buffer: bytearray | None = None
         self._room = self._filled = 0
-        self._running: deque[tuple[Future[list[Chunk]], Future[None], bytearray]] = deque()
+        self._running: deque[tuple[Future[list[Chunk]], Future[None]]] = deque()
         self._kept: list[Chunk] = []
         self._ended = False
         engine.enter()
@@ -183,8 +199,10 @@ class Stream:
         except BaseException:
             engine.places.release()
             raise
-        storing.add_done_callback(lambda _: engine.places.release())
-        self._running.append((storing, hashing, buffer))
+        load = _Load(engine, buffer)
+        for future in (hashing, storing):
+            future.add_done_callback(load.let_go)
+        self._running.append((storing, hashing))
 
     def _store(self, offset: int, data: memoryview) -> list[Chunk]:
         if self._check is not None:
@@ -196,12 +214,13 @@ class Stream:
         return stored
 
     def _settle_one(self) -> None:
-        storing, hashing, buffer = self._running.popleft()
+        storing, hashing = self._running.popleft()
         try:
-            self._kept += storing.result() if self._check is not None else storing.result()[:0]
+            stored = storing.result()
         finally:
             hashing.result()
-            self._engine.give_back(buffer)
+        if self._check is not None:
+            self._kept += stored
 
     def _settle(self) -> None:
         """Wait for all; raise the first that went wrong."""

@@ -127,7 +127,12 @@ class Conversation:
                 if message is None:
                     return
                 if isinstance(message, bytes):
-                    await session.take(*split(message))
+                    # Nothing more is read while this slice waits for its turn: that is what bounds the memory.
+                    self._request.protocol.pause_reading()
+                    try:
+                        await session.take(*split(message))
+                    finally:
+                        self._request.protocol.resume_reading()
                     del message, receiving
                     continue
                 parsed = parse(message)
