@@ -9,6 +9,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from migrations import errors
 from migrations.cli import UNAVAILABLE, cli
 from migrations.steps import load_steps
@@ -67,6 +69,7 @@ def test_every_oddity_is_described() -> None:
     assert {kind for kind in described if f'"{kind}"' not in code} == set()
 
 
+@pytest.mark.timeout(600)
 def test_the_commands_of_upgrade_and_rollback_do_what_they_say(tmp_path: Path) -> None:
     core = sqlite_core(tmp_path / "data")
     record = processed_file(core, b"precious")
