@@ -222,7 +222,7 @@ class RedisMigrations(SupportsRebuilding):
             found += sum(self._server.run_all("unindex", strays))
             cursor = _bytes(answer)
             if cursor == b"0":
-                return found
+                return int(found)
 
 
 def digest_of(sums: dict[bytes, bytes]) -> list[DigestBucket]:
