@@ -168,7 +168,9 @@ class SettingsSchema(Schema):
         "Seconds that a chunk which no file and no upload names any more is kept.", 3_600, 1, 31_536_000
     )
     form_upload_bytes = _number("Largest body of `POST /api/files/upload`.", 32 * 2**20, 1, 2 * 2**30)
-    owner_quota_bytes = _number("Bytes that the files and uploads of an owner may have; 0: any number.", 0, 0, 2**53 - 1)
+    owner_quota_bytes = _number(
+        "Bytes that the files and uploads of an owner may have; 0: any number.", 0, 0, 2**53 - 1
+    )
     owner_uploads = _number("Unfinished uploads in chunks that an owner may have.", 100, 1, 100_000)
     free_disk_bytes = _number(
         "No upload is begun that would leave less free space than this, where the blob store knows it.",
