@@ -52,7 +52,7 @@ def up(session: Session) -> None:
             for child in children:
                 child.start()
             click.echo(f"ready {url}")
-            click.echo(f"sign in {url}/?token={_token(settings)}")
+            click.echo(f"sign in {url}/sign-in?token={_token(settings)}")
 
         deadline = math.inf
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from files_service.core import Core
 from files_service.errors import MethodNotAllowed, NotFound
-from files_service.gateway import health, pages
+from files_service.gateway import health
 from files_service.gateway.blobs import preflight
 from files_service.gateway.body import keep_waiting
 from files_service.gateway.calls import call
@@ -16,9 +16,12 @@ from files_service.gateway.downloads import get_blob
 from files_service.gateway.exchange import Handler, exchange, finish_headers
 from files_service.gateway.limits import Limits
 from files_service.gateway.openapi import serve_document
+from files_service.gateway.pages import assets, listing, reference, session, share
+from files_service.gateway.pages.events import FEED, MAX_PAGES, PAGES, events
+from files_service.gateway.pages.feed import Feed
 from files_service.gateway.replies import Refused
 from files_service.gateway.rest import reading, uploading
-from files_service.gateway.state import GATEWAY, Gateway
+from files_service.gateway.state import GATEWAY, Gateway, Places
 from files_service.gateway.tus import door as tus
 from files_service.gateway.uploads import put_blob
 from files_service.gateway.webhooks.channel import channel
@@ -37,6 +40,7 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "/api/files/{file_id}/download": {"GET": reading.download, "OPTIONS": reading.preflight},
     "/api/files/{file_id}/manifest": {"GET": reading.manifest, "OPTIONS": reading.preflight},
     "/api/files/{file_id}/access": {"PUT": reading.set_access, "OPTIONS": reading.preflight},
+    "/api/events": {"GET": events},
     "/ws/upload": {"GET": websocket},
     "/tus/": {"POST": tus.create, "OPTIONS": tus.options},
     "/tus/{upload_id}": {
@@ -52,8 +56,12 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "/readyz": {"GET": health.readyz},
     "/metrics": {"GET": health.metrics},
     "/openapi.json": {"GET": serve_document},
-    "/docs": {"GET": pages.docs},
-    "/": {"GET": pages.index},
+    "/docs": {"GET": reference.docs},
+    "/": {"GET": listing.index},
+    "/download/{file_id}": {"GET": share.share},
+    "/sign-in": {"GET": session.sign_in},
+    "/sign-out": {"POST": session.sign_out},
+    "/static/{name}": {"GET": assets.static},
 }
 
 
@@ -64,8 +72,10 @@ def make_app(
     limits = limits or Limits()
     metrics = metrics or Metrics()
     metrics.watch(ListsCollector(core.lists))
-    app = web.Application(middlewares=[exchange])
+    app = web.Application(middlewares=[session.with_session, exchange])
     app[GATEWAY] = Gateway.of(core, limits, metrics)
+    app[FEED] = Feed(app[GATEWAY])
+    app[PAGES] = Places("open pages", MAX_PAGES)
     app[DESK] = Desk(core, limits, metrics)
     app[health.CHECKS] = tuple(
         health.Check(part, least_lifetime_seconds=limits.ping_lifetime_seconds) for part in (*parts_of(core), *parts)
@@ -75,6 +85,7 @@ def make_app(
         app.router.add_route("*", path, _by_method(handlers), expect_handler=keep_waiting)
     app.router.add_route("*", "/{path:.*}", _nothing_here, expect_handler=keep_waiting)
     app.on_response_prepare.append(finish_headers)
+    app.on_response_prepare.append(session.vary_by_cookie)
     app.cleanup_ctx.append(_threads)
     return app
 
@@ -100,6 +111,7 @@ async def _nothing_here(request: web.Request) -> web.StreamResponse:
 
 async def _threads(app: web.Application) -> AsyncIterator[None]:
     yield
+    await app[FEED].close()
     app[GATEWAY].close()
     app[DESK].close()
     for check in app[health.CHECKS]:

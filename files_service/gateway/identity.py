@@ -48,6 +48,12 @@ def owner_of_token(token: str, secret: str) -> str:
     return owner
 
 
+def expiry_of_token(token: str) -> int:
+    """The second since the epoch at which a token, which was found to be valid, expires."""
+    claims = jwt.decode(token, options={"verify_signature": False})
+    return int(claims["exp"])
+
+
 def make_token(owner: str, secret: str, ttl_seconds: int) -> str:
     """Make an end user's token."""
     if not 1 <= len(owner) <= MAX_OWNER:

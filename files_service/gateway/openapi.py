@@ -196,7 +196,7 @@ def _plain_operations() -> JSON:
         "/metrics": operation("metrics", "Counters, in the text form of Prometheus.", "text/plain"),
         "/openapi.json": operation("openapi", "This description.", _JSON),
         "/docs": operation("docs", "This description, for people.", "text/html"),
-        "/": operation("index", "Where to find what.", "text/html"),
+        "/": operation("index", "The page of one's own files.", "text/html"),
     }
 
 

@@ -11,14 +11,11 @@ from pathlib import Path
 import pytest
 
 from files_service.gateway.app import ROUTES
-from files_service.gateway.identity import make_token
 from files_service.gateway.limits import Limits
 from files_service.readiness import NotReady, Part
 from storage_adapters import SupportsChanges
-from tests.cores import SECRETS, memory_core
+from tests.cores import memory_core
 from tests.gateway.serving import Served, serving, wait_until
-
-JWT_SECRET = SECRETS["FILES_JWT_SECRET"]
 
 
 @pytest.mark.parametrize(
@@ -227,20 +224,6 @@ def test_an_internal_failure_tells_the_client_nothing_but_the_request_id(
 
 class TestPages:
     """Pages without scripts, with everything escaped."""
-
-    def test_the_first_page_knows_the_bearer_of_a_sign_in_link(self, gateway: Served) -> None:
-        owner = '<b>me & "you"</b>'
-        token = make_token(owner, JWT_SECRET, 60)
-        page = gateway.request("GET", f"/?token={token}")
-        assert "&lt;b&gt;me &amp; &quot;you&quot;&lt;/b&gt;" in page.body.decode()
-        assert owner not in page.body.decode()
-        assert page.headers["Cache-Control"] == "no-store"
-
-    @pytest.mark.parametrize("token", ["", "x", "<script>", "%ff"])
-    def test_a_wrong_link_says_so(self, gateway: Served, token: str) -> None:
-        page = gateway.request("GET", f"/?token={token}")
-        assert (page.status, b"Not signed in" in page.body) == (200, True)
-        assert b"<script" not in page.body
 
     def test_the_description_is_readable_without_scripts_or_the_network(self, gateway: Served) -> None:
         page = gateway.request("GET", "/docs").body.decode()

@@ -1,0 +1,135 @@
+"""Tells open pages what changed: one reader of the change feed for all of them, while there are any.
+
+What is told is a hint, at most once: a page that fell behind, or was away, loads its list again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from files_service.actions.base import require
+from files_service.errors import FilesError, storage_errors_as_files_errors
+from files_service.gateway.state import Gateway
+from storage_adapters import JSON, Change, SupportsChanges
+
+logger = logging.getLogger(__name__)
+
+QUEUE = 64
+BATCH = 200
+SHORTEST_SECONDS = 0.1
+LONGEST_SECONDS = 1.0
+AFTER_FAILURE_SECONDS = 2.0
+RELOAD: JSON = {"event": "reload"}
+
+
+class Subscription:
+    """What one page has not been told yet; None ends it."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[JSON | None] = asyncio.Queue(QUEUE)
+
+    async def next(self, timeout_seconds: float) -> JSON | None:
+        """The next thing to tell, None at the end. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_seconds):
+            return await self._queue.get()
+
+    def put(self, message: JSON | None) -> None:
+        """Have something told. A page that does not keep up is told to load everything instead."""
+        if self._queue.full():
+            while not self._queue.empty():
+                self._queue.get_nowait()
+            self._queue.put_nowait(RELOAD)
+        self._queue.put_nowait(message)
+
+
+class Feed:
+    """Reads the change feed while somebody listens, and tells owners of their own files."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._listening: defaultdict[str, set[Subscription]] = defaultdict(set)
+        self._reading: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def listen(self, owner: str) -> Iterator[Subscription]:
+        """Be told of an owner's files for as long as the block runs. Raises NotSupported without a change feed."""
+        feed = require(self._gateway.core.metadata, SupportsChanges)
+        subscription = Subscription()
+        self._listening[owner].add(subscription)
+        if self._reading is None:
+            self._reading = asyncio.ensure_future(self._read(feed))
+        try:
+            yield subscription
+        finally:
+            self._listening[owner].discard(subscription)
+            if not self._listening[owner]:
+                del self._listening[owner]
+            if not self._listening and self._reading is not None:
+                self._reading.cancel()
+                self._reading = None
+
+    def listeners(self, owner: str) -> int:
+        """How many pages of an owner listen."""
+        return len(self._listening.get(owner, ()))
+
+    async def close(self) -> None:
+        """Stop reading."""
+        if self._reading is not None:
+            self._reading.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._reading
+
+    async def _read(self, feed: SupportsChanges) -> None:
+        position: str | None = None
+        wait = SHORTEST_SECONDS
+        while True:
+            try:
+                if position is None:
+                    position = await self._gateway.calls.run(_last, feed)
+                    # Nobody knows what happened before.
+                    self._tell_all(RELOAD)
+                changes = await self._gateway.calls.run(_changes, feed, position)
+            except FilesError as error:
+                logger.warning("pages are not told of changes", extra={"error": str(error)})
+                position = None
+                await asyncio.sleep(AFTER_FAILURE_SECONDS)
+                continue
+            for change in changes:
+                self._tell(change)
+            if changes:
+                position, wait = changes[-1].sequence, SHORTEST_SECONDS
+            if len(changes) < BATCH:
+                await asyncio.sleep(wait)
+                wait = min(LONGEST_SECONDS, wait * 1.5)
+
+    def _tell(self, change: Change) -> None:
+        if change.event is None:
+            return
+        message = {
+            "event": change.event,
+            "file_id": change.file_id,
+            "status": change.record.status.value,
+            "revision": change.revision,
+            "deleted": change.deleted,
+        }
+        for subscription in self._listening.get(change.record.owner, ()):
+            subscription.put(message)
+
+    def _tell_all(self, message: JSON) -> None:
+        for subscriptions in self._listening.values():
+            for subscription in subscriptions:
+                subscription.put(message)
+
+
+def _last(feed: SupportsChanges) -> str:
+    with storage_errors_as_files_errors():
+        return feed.last_sequence()
+
+
+def _changes(feed: SupportsChanges, position: str) -> list[Change]:
+    with storage_errors_as_files_errors():
+        return feed.changes(after=position, limit=BATCH)

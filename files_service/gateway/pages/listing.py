@@ -1,0 +1,77 @@
+"""``/``: an owner's files, and where new ones are dropped; for strangers, how to sign in."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from files_service.errors import BadRequest
+from files_service.gateway.calls import invoke
+from files_service.gateway.pages.rendering import render
+from files_service.gateway.pages.session import viewer_of
+from files_service.gateway.state import gateway_of
+
+PER_PAGE = 50
+# An image that is shown small is sent whole: above this it is not.
+MAX_THUMBNAIL_BYTES = 2_000_000
+ORDERS = {
+    "newest": ("Newest first", "created_at", "desc"),
+    "oldest": ("Oldest first", "created_at", "asc"),
+    "name": ("Name, A to Z", "name", "asc"),
+    "name-desc": ("Name, Z to A", "name", "desc"),
+    "largest": ("Largest first", "size", "desc"),
+    "smallest": ("Smallest first", "size", "asc"),
+}
+ACCESSES = {
+    "private": "Only you",
+    "shared": "People you named",
+    "unlisted": "Anyone with the link",
+    "public": "Everyone",
+}
+
+
+async def index(request: web.Request) -> web.StreamResponse:
+    """Show the files of whoever is signed in."""
+    viewer = viewer_of(request)
+    if viewer is None:
+        return render(request, "welcome.html")
+    gateway = gateway_of(request)
+    search = request.query.get("search", "").strip()[:200]
+    order = request.query.get("sort", "newest")
+    order = order if order in ORDERS else "newest"
+    _, field, direction = ORDERS[order]
+    params: dict[str, Any] = {"owner": viewer, "actor": viewer, "order_by": field, "order": direction}
+    params |= {"limit": PER_PAGE, "with_total": True, "consistency": "strong"}
+    if search:
+        params["search"] = search
+    try:
+        found = await gateway.calls.run(
+            invoke, gateway, "files.list", params | ({"cursor": request.query["cursor"]} if _begun(request) else {})
+        )
+    except BadRequest:
+        # An old cursor, or words that cannot be searched for: the beginning of the list says more than an error.
+        params.pop("search", None)
+        found = await gateway.calls.run(invoke, gateway, "files.list", params)
+    chosen = {"search": search, "sort": order if order != "newest" else ""}
+    query = {name: value for name, value in chosen.items() if value}
+    following = urlencode({**query, "cursor": found["next_cursor"]}) if found["next_cursor"] else ""
+    return render(
+        request,
+        "index.html",
+        viewer=viewer,
+        files=found["files"],
+        total=found["total"],
+        search=search,
+        order=order,
+        orders={name: label for name, (label, _, _) in ORDERS.items()},
+        accesses=ACCESSES,
+        first=urlencode(query) if _begun(request) else None,
+        following=following,
+        max_thumbnail_bytes=MAX_THUMBNAIL_BYTES,
+    )
+
+
+def _begun(request: web.Request) -> bool:
+    return bool(request.query.get("cursor"))

@@ -1,0 +1,100 @@
+"""``/download/{file_id}``: what a link shows to whoever was given it, and with ``raw=1`` the bytes."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from files_service.actions.base import readable, require_finished
+from files_service.core import Core
+from files_service.domain.access import may_change
+from files_service.domain.editing import is_finished
+from files_service.domain.filenames import save_as
+from files_service.domain.uploads import find_part
+from files_service.errors import FilesError, NotFound, storage_errors_as_files_errors
+from files_service.gateway.disposition import content_disposition
+from files_service.gateway.downloads import Found, found_part, part_headers, send_part
+from files_service.gateway.owners import NOBODY
+from files_service.gateway.pages.listing import ACCESSES
+from files_service.gateway.pages.rendering import preview_of, render
+from files_service.gateway.pages.session import viewer_of
+from files_service.gateway.replies import Refused
+from files_service.gateway.rest.reading import flag
+from files_service.gateway.state import gateway_of
+from storage_adapters import FileRecord
+
+_TITLES = {401: "Sign in first", 403: "This file is not shared with you", 404: "There is no such file"}
+_GONE = "The link may be wrong, or the file was removed."
+_MESSAGES = {
+    403: "Its owner has not shared it, or has stopped sharing it. If it is yours, sign in and try again.",
+    404: _GONE,
+    410: _GONE,
+}
+
+
+async def share(request: web.Request) -> web.StreamResponse:
+    """Show a file, or send its bytes."""
+    try:
+        return await (_raw(request) if flag(request, "raw") else _show(request))
+    except Refused as refused:
+        if refused.status in (412, 416):
+            raise
+        return _refusal(request, refused.error, refused.status)
+    except FilesError as error:
+        return _refusal(request, error, error.http_status)
+
+
+async def _show(request: web.Request) -> web.StreamResponse:
+    gateway, viewer = gateway_of(request), viewer_of(request)
+    record = await gateway.calls.run(_load, gateway.core, request.match_info["file_id"], viewer)
+    return render(
+        request,
+        "share.html",
+        viewer=viewer,
+        file=record,
+        parts=[(part, save_as(record, part)) for part in record.parts],
+        finished=is_finished(record),
+        preview=preview_of(record.content_type) if is_finished(record) else "",
+        own=viewer is not None and may_change(record, viewer),
+        access=ACCESSES[record.access.value],
+    )
+
+
+async def _raw(request: web.Request) -> web.StreamResponse:
+    gateway = gateway_of(request)
+    inline = flag(request, "inline")
+    with gateway.downloads.take():
+        found = await gateway.calls.run(
+            _find, gateway.core, request.match_info["file_id"], request.query.get("part"), viewer_of(request)
+        )
+        # Asked again each time, because access can be taken back; the tag saves the bytes.
+        name = save_as(found.record, found.part)
+        headers = part_headers(found, "attachment", name, "private, no-cache")
+        if inline and preview_of(headers["Content-Type"]):
+            headers["Content-Disposition"] = content_disposition("inline", name)
+        headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        return await send_part(request, gateway, found, headers)
+
+
+def _load(core: Core, file_id: str, viewer: str | None) -> FileRecord:
+    with storage_errors_as_files_errors():
+        return readable(core, file_id, viewer if viewer is not None else NOBODY)
+
+
+def _find(core: Core, file_id: str, part_id: str | None, viewer: str | None) -> Found:
+    record = _load(core, file_id, viewer)
+    require_finished(record)
+    part = find_part(record, part_id) if part_id is not None else record.parts[0]
+    if part is None:
+        raise NotFound("the file has no such part", {"file_id": file_id})
+    return found_part(core, record, part)
+
+
+def _refusal(request: web.Request, error: FilesError, status: int) -> web.StreamResponse:
+    return render(
+        request,
+        "refused.html",
+        status=status,
+        viewer=viewer_of(request),
+        title=_TITLES.get(status, "This did not work"),
+        message=_MESSAGES.get(status, str(error)),
+    )

@@ -1,0 +1,13 @@
+// The page of one's own files.
+
+import { watchChoosing } from "./choosing.js";
+import { refreshSoon, watchList } from "./listing.js";
+import { watchChanges } from "./live.js";
+import { showUnfinished, take, whenDone } from "./uploads.js";
+
+document.getElementById("sending").hidden = false;
+watchList();
+watchChoosing(take);
+whenDone(refreshSoon);
+watchChanges(refreshSoon);
+showUnfinished(() => document.getElementById("choose-files").click());

@@ -1,0 +1,42 @@
+// The addresses of the server, and the two ways in which a request fails.
+
+export const base = document.body.dataset.base;
+export const viewer = document.body.dataset.viewer;
+
+// The server has decided: trying again changes nothing.
+export class Refused extends Error {
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+}
+
+// Nobody answered, or not to the end: to be tried again.
+export class Broken extends Error {}
+
+const UNTIL_LATER = new Set(["busy", "service_unavailable", "storage_unavailable", "internal_error", "conflict"]);
+
+export function failureOf(code, message) {
+  return UNTIL_LATER.has(code) ? new Broken(message) : new Refused(code, message);
+}
+
+// A request whose answer is a success; else Refused or Broken is thrown.
+export async function ask(method, path, { headers = {}, body, signal } = {}) {
+  let response;
+  try {
+    response = await fetch(base + path, { method, headers, body, signal });
+  } catch (error) {
+    throw new Broken(error.message);
+  }
+  if (response.ok) return response;
+  let found = {};
+  try {
+    found = (await response.json()).error;
+  } catch {
+    // An answer without a body, as to HEAD, or of somebody in between.
+  }
+  const code = found.code ?? { 401: "unauthorized", 404: "not_found", 410: "gone" }[response.status];
+  const message = found.message ?? `the server answered ${response.status}`;
+  if (code === undefined && response.status >= 500) throw new Broken(message);
+  throw failureOf(code ?? "refused", message);
+}

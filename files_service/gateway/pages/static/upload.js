@@ -1,0 +1,141 @@
+// One file on its way: goes on after every interruption, by WebSocket, or by tus where no WebSocket gets through.
+
+import { forget, recall, remember } from "./memory.js";
+import { Broken, Refused } from "./server.js";
+import { sendBySocket } from "./socket.js";
+import { sendByTus, terminate } from "./tus.js";
+
+const FIRST_DELAY_MS = 250;
+const LONGEST_DELAY_MS = 8_000;
+// So often in a row no WebSocket may open before the other way is tried.
+const CLOSED_DOORS = 2;
+const RATE_WINDOW_MS = 8_000;
+
+// States: waiting, sending, broken (goes on by itself), paused, done, failed, cancelled.
+export class Upload extends EventTarget {
+  constructor(file, path, print) {
+    super();
+    Object.assign(this, { file, path, print, state: "waiting", received: 0, message: "" });
+    this.uploadId = recall(print);
+    this.samples = [];
+    this.closedDoors = 0;
+  }
+
+  // Sends the file; returns when it is there, or when it does not go on by itself.
+  async run() {
+    this.stopping = new AbortController();
+    let failures = 0;
+    while (!this.stopping.signal.aborted) {
+      const before = this.received;
+      this.samples = [];
+      this.become("sending");
+      try {
+        this.fileId = await this.attempt(this.stopping.signal);
+        forget(this.print);
+        this.received = this.file.size;
+        this.become("done");
+        return;
+      } catch (error) {
+        if (this.stopping.signal.aborted) return;
+        if (error instanceof Refused && !this.beginAnew(error)) {
+          this.become("failed", error.code === "unauthorized" ? "You are not signed in any more" : error.message);
+          return;
+        }
+        if (!(error instanceof Refused || error instanceof Broken)) throw error;
+      }
+      failures = this.received > before ? 0 : failures + 1;
+      this.become("broken");
+      await this.rest(Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures));
+    }
+  }
+
+  async attempt(signal) {
+    if (this.closedDoors >= CLOSED_DOORS) {
+      try {
+        return await sendByTus(this, signal);
+      } catch (error) {
+        // Nothing gets through at all: that says nothing against the WebSocket.
+        if (error instanceof Broken) this.closedDoors = 0;
+        throw error;
+      }
+    }
+    try {
+      return await sendBySocket(this, signal);
+    } catch (error) {
+      this.closedDoors = error.opened ? 0 : this.closedDoors + 1;
+      throw error;
+    }
+  }
+
+  // An upload that the server knows no more is begun anew, once for each time it was begun.
+  beginAnew(error) {
+    if (!this.uploadId || !["not_found", "gone"].includes(error.code)) return false;
+    forget(this.print);
+    this.uploadId = undefined;
+    this.received = 0;
+    return true;
+  }
+
+  pause() {
+    this.stopping?.abort();
+    this.become("paused");
+  }
+
+  resume() {
+    this.become("waiting");
+  }
+
+  async cancel() {
+    this.stopping?.abort();
+    this.become("cancelled");
+    forget(this.print);
+    try {
+      if (this.uploadId) await terminate(this.uploadId);
+    } catch {
+      // The server forgets it by itself after a while.
+    }
+  }
+
+  // Told by the doors: the upload has begun, and what is there.
+  begun(uploadId, received) {
+    this.uploadId = uploadId;
+    remember(this.print, uploadId);
+    this.arrived(received);
+  }
+
+  arrived(received) {
+    this.received = received;
+    const now = performance.now();
+    this.samples.push([now, received]);
+    while (this.samples.length > 2 && now - this.samples[0][0] > RATE_WINDOW_MS) this.samples.shift();
+    this.dispatchEvent(new Event("progress"));
+  }
+
+  // Bytes per second of late; 0 where nobody knows yet.
+  get rate() {
+    if (this.samples.length < 2) return 0;
+    const [[start, from], [end, to]] = [this.samples[0], this.samples[this.samples.length - 1]];
+    return end - start < 200 ? 0 : ((to - from) * 1000) / (end - start);
+  }
+
+  become(state, message = "") {
+    this.state = state;
+    this.message = message;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  // Ends early when the network comes back, or when somebody stops the upload.
+  rest(milliseconds) {
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        window.removeEventListener("online", wake);
+        this.stopping.signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, milliseconds * (0.5 + Math.random() / 2));
+      window.addEventListener("online", wake);
+      this.stopping.signal.addEventListener("abort", wake);
+    });
+  }
+}
