@@ -1,0 +1,109 @@
+"""Files sent by the page, in a real browser, while the server dies, the page is closed and the network goes away."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from files_service.gateway.limits import Limits
+from tests.pages.gated_proxy import GatedProxy, gated
+from tests.pages.visits import WAIT_MS, Visits
+from tests.servers.ports import free_ports
+from tests.servers.processes import ServiceProcess
+
+LONG = os.environ.get("FILES_LONG_TESTS") == "1"
+SIZE = 200_000_000 if LONG else 12_000_000
+CHUNK = 4 * 2**20 if LONG else 2**18
+WINDOW = Limits().websocket_window
+# Frames, handshakes and the little that is said beside the bytes.
+OVERHEAD = 100_000
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[ServiceProcess]:
+    """``files up`` in a process that can be killed."""
+    [port] = free_ports(1)
+    process = ServiceProcess(
+        tmp_path,
+        "",
+        command=("-m", "files_service.cli", "--config", "{config}", "up"),
+        FILES={"http": f"127.0.0.1:{port}", "chunk_bytes": CHUNK},
+    )
+    with process:
+        yield process
+
+
+@pytest.fixture
+def network(service: ServiceProcess) -> Iterator[GatedProxy]:
+    with gated(int(service.config["FILES"]["http"].rpartition(":")[2])) as proxy:
+        yield proxy
+
+
+def file_of(folder: Path, name: str, size: int, seed: int = 7) -> Path:
+    path = folder / name
+    path.write_bytes(random.Random(seed).randbytes(size))
+    return path
+
+
+def choose(page: Page, *paths: Path) -> None:
+    page.locator("#files-input").set_input_files(list(paths))
+
+
+def kill_and_start(service: ServiceProcess, page: Page) -> None:
+    service.signal(signal.SIGKILL)
+    service.wait()
+    expect(page.locator(".upload")).to_have_attribute("data-state", "broken", timeout=WAIT_MS)
+    service.start()
+
+
+@pytest.mark.timeout(600)
+def test_a_large_file_arrives_though_the_server_is_killed_twice_and_the_page_reloaded_once(
+    visits: Visits, service: ServiceProcess, network: GatedProxy, tmp_path: Path
+) -> None:
+    path = file_of(tmp_path, "holiday.bin", SIZE)
+    page = visits.signed_in(network.url)
+    network.let_through(SIZE // 4)
+    choose(page, path)
+    network.wait_until_passed(SIZE // 4)
+    kill_and_start(service, page)
+    network.let_through(SIZE // 2)
+    network.wait_until_passed(SIZE // 2)
+    page.reload()
+    expect(page.locator(".upload")).to_contain_text("Choose the same file again")
+    expect(page.locator(".upload .upload-says")).to_contain_text(" of ")
+    network.let_through(3 * SIZE // 4)
+    choose(page, path)
+    network.wait_until_passed(3 * SIZE // 4)
+    kill_and_start(service, page)
+    network.let_through(2 * SIZE)
+    expect(page.locator(".upload")).to_have_attribute("data-state", "done", timeout=10 * WAIT_MS)
+    assert network.passed <= SIZE + 3 * WINDOW * CHUNK + OVERHEAD
+
+    row = page.locator(".file", has_text="holiday.bin")
+    expect(row).not_to_contain_text("processed", timeout=WAIT_MS)
+    row.locator("select.access").select_option("unlisted")
+    expect(page.locator("#news")).to_contain_text("Anyone with the link")
+    link = network.url + str(row.locator("a.name").get_attribute("href"))
+
+    stranger = visits.profile().new_page()
+    stranger.goto(link)
+    expect(stranger.locator("h1")).to_have_text("holiday.bin")
+    with stranger.expect_download() as download:
+        stranger.get_by_role("link", name="Download").click()
+    assert hashlib.sha256(download.value.path().read_bytes()).digest() == hashlib.sha256(path.read_bytes()).digest()
+    assert download.value.suggested_filename == "holiday.bin"
+
+    row.locator("select.access").select_option("private")
+    expect(page.locator("#news")).to_contain_text("Only you")
+    answer = stranger.goto(link)
+    assert answer is not None
+    assert answer.status == 403
+    expect(stranger.locator("h1")).to_have_text("This file is not shared with you")
+    assert stranger.request.get(f"{link}?raw=1").status == 403

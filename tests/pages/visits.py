@@ -1,0 +1,63 @@
+"""Visits to the pages by people with browsers of their own."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+from files_service.gateway.identity import make_token
+from tests.cores import SECRETS
+
+PHONE = {"width": 360, "height": 740}
+DESKTOP = {"width": 1280, "height": 800}
+WAIT_MS = 60_000
+# What a browser says of answers that are errors and of connections that break is no fault of a page.
+_NO_FAULT = ("Failed to load resource", "WebSocket connection to", "net::ERR")
+
+
+def sign_in_path(owner: str) -> str:
+    """The address that signs an owner in."""
+    return f"/sign-in?token={make_token(owner, SECRETS['FILES_JWT_SECRET'], 3_600)}"
+
+
+class Visits:
+    """Makes profiles, and keeps account of what their pages complain about."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._profiles: list[BrowserContext] = []
+        self.faults: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for profile in self._profiles:
+            profile.close()
+        if error is None:
+            assert self.faults == []
+
+    def profile(self, **options: Any) -> BrowserContext:
+        """A browser that has never been here."""
+        profile = self._browser.new_context(**{"viewport": DESKTOP, "locale": "en-GB", **options})
+        profile.set_default_timeout(WAIT_MS)
+        profile.on("console", self._hear)
+        profile.on("weberror", lambda each: self.faults.append(str(each.error)))
+        self._profiles.append(profile)
+        return profile
+
+    def signed_in(self, url: str, owner: str = "ann", **options: Any) -> Page:
+        """The page of an owner who has just opened a sign-in link."""
+        page = self.profile(**options).new_page()
+        page.goto(url + sign_in_path(owner))
+        page.wait_for_url(url + "/")
+        page.wait_for_selector("#sending:not([hidden])")
+        return page
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not message.text.startswith(_NO_FAULT):
+            self.faults.append(message.text)
