@@ -70,7 +70,8 @@ def trim_changes(connection: sqlite3.Connection, *, limit: int) -> int:
     """Drop the oldest entries that every checkpoint has passed."""
     return connection.execute(
         "DELETE FROM changes WHERE sequence IN (SELECT sequence FROM changes"
-        " WHERE sequence <= (SELECT min(iif(sequence GLOB '*[^0-9]*', 0, CAST(sequence AS INTEGER))) FROM checkpoints)"
+        " WHERE sequence <= (SELECT"
+        " min(CASE WHEN sequence GLOB '*[^0-9]*' THEN 0 ELSE CAST(sequence AS INTEGER) END) FROM checkpoints)"
         " ORDER BY sequence LIMIT ?)",
         (limit,),
     ).rowcount
