@@ -36,7 +36,7 @@ async def share(request: web.Request) -> web.StreamResponse:
     try:
         return await (_raw(request) if flag(request, "raw") else _show(request))
     except Refused as refused:
-        if refused.status in (412, 416):
+        if refused.status == 416:
             raise
         return _refusal(request, refused.error, refused.status)
     except FilesError as error:

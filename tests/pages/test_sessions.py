@@ -1,0 +1,181 @@
+"""The cookie: what it opens, for whom, and what it does not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from http.cookies import SimpleCookie
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from files_service.gateway.identity import make_token
+from tests.cores import SECRETS, processed_file, sqlite_core
+from tests.gateway.serving import Served, serving
+from tests.gateway.slices import Talk, talking
+from tests.pages.visits import sign_in_path
+
+SECRET = SECRETS["FILES_JWT_SECRET"]
+
+
+def cookie(owner: str = "ann", ttl_seconds: int = 600) -> dict[str, str]:
+    return {"Cookie": f"files_session={make_token(owner, SECRET, ttl_seconds)}"}
+
+
+def own(served: Served) -> dict[str, str]:
+    return {"Origin": f"http://127.0.0.1:{served.port}"}
+
+
+def test_a_sign_in_link_gives_a_cookie_that_no_script_and_no_other_site_can_use(gateway: Served) -> None:
+    reply = gateway.request("GET", sign_in_path("ann"))
+    [morsel] = SimpleCookie(reply.headers["Set-Cookie"]).values()
+    assert reply.status == 200
+    assert (morsel.key, morsel["httponly"], morsel["samesite"], morsel["path"]) == (
+        "files_session",
+        True,
+        "Strict",
+        "/",
+    )
+    assert not morsel["secure"]
+    assert 3_500 < int(morsel["max-age"]) <= 3_600
+    assert reply.headers["Referrer-Policy"] == "no-referrer"
+    assert morsel.value not in reply.body.decode()
+    page = gateway.request("GET", "/", headers={"Cookie": f"{morsel.key}={morsel.value}"}).body.decode()
+    assert "Signed in as <strong><bdi>ann</bdi></strong>" in page
+
+
+def test_the_cookie_is_for_https_alone_and_for_its_path_where_the_public_address_says_so(tmp_path: Any) -> None:
+    with serving(sqlite_core(tmp_path, public_url="https://files.example/service/")) as served:
+        reply = served.request("GET", sign_in_path("ann"))
+        [morsel] = SimpleCookie(reply.headers["Set-Cookie"]).values()
+        assert (morsel["secure"], morsel["path"]) == (True, "/service")
+        assert 'content="0; url=/service/"' in reply.body.decode()
+        kept = cookie()
+        assert 'href="/service/static/style.css"' in served.request("GET", "/", headers=kept).body.decode()
+        assert served.request("POST", "/sign-out", headers=kept).headers["Location"] == "/service/"
+        for origin, status in (
+            ("https://files.example", 400),
+            ("http://files.example", 401),
+            ("https://x.example", 401),
+        ):
+            assert served.request("DELETE", "/api/files/x", headers={**kept, "Origin": origin}).status == status
+
+
+@pytest.mark.parametrize(
+    "token", ["", "x", "<script>", "%ff", make_token("ann", SECRET, -5), make_token("a", "b" * 32, 9)]
+)
+def test_a_link_that_does_not_hold_says_so_and_gives_no_cookie(gateway: Served, token: str) -> None:
+    reply = gateway.request("GET", f"/sign-in?token={quote(token)}")
+    assert reply.status == 401
+    assert "Set-Cookie" not in reply.headers
+    assert b"Not signed in" in reply.body
+    assert b"<script" not in reply.body
+
+
+def test_the_name_of_an_owner_is_escaped(gateway: Served) -> None:
+    owner = '<b>me & "you"</b>'
+    page = (
+        gateway.request("GET", sign_in_path(owner)).body.decode()
+        + gateway.request("GET", "/", headers=cookie(owner)).body.decode()
+    )
+    assert "&lt;b&gt;me &amp; &#34;you&#34;&lt;/b&gt;" in page
+    assert "<b>" not in page
+
+
+@pytest.mark.parametrize("bad", ["files_session=x", "files_session=", f"files_session={make_token('ann', SECRET, -5)}"])
+def test_a_cookie_that_does_not_hold_is_as_none(gateway: Served, bad: str) -> None:
+    assert b"sign-in link" in gateway.request("GET", "/", headers={"Cookie": bad}).body
+    assert gateway.request("GET", "/api/files", headers={"Cookie": bad}).status == 401
+
+
+def test_a_cookie_reads_what_its_owner_may_read(gateway: Served) -> None:
+    mine = processed_file(gateway.core, b"mine")
+    theirs = processed_file(gateway.core, b"theirs", owner="bob")
+    reply = gateway.request("GET", "/api/files", headers=cookie())
+    assert mine["file_id"] in [each["file_id"] for each in reply.json["files"]]
+    assert reply.headers["Vary"] == "Cookie"
+    assert gateway.request("GET", f"/api/files/{theirs['file_id']}", headers=cookie()).status == 403
+    assert gateway.request("GET", f"/download/{theirs['file_id']}", headers=cookie()).status == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "http://[", "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/api/files/{file_id}"),
+        ("PUT", "/api/files/{file_id}/access"),
+        ("POST", "/api/files/upload?name=a"),
+        ("POST", "/tus/"),
+    ],
+)
+def test_what_changes_something_must_come_from_a_page_of_ours(
+    gateway: Served, method: str, path: str, headers: dict[str, str]
+) -> None:
+    file_id = processed_file(gateway.core, b"mine")["file_id"]
+    extra = {"Content-Type": "application/json", "Tus-Resumable": "1.0.0"}
+    body = b"{}" if method in ("PUT", "POST") else None
+    reply = gateway.request(method, path.format(file_id=file_id), body, {**cookie(), **extra, **headers})
+    assert (reply.status, reply.code) == (401, "unauthorized")
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}, {"Origin": "http://x"}]
+)
+def test_a_page_of_another_site_reads_nothing_by_the_cookie(gateway: Served, headers: dict[str, str]) -> None:
+    assert gateway.request("GET", "/api/files", headers={**cookie(), **headers}).status == 401
+
+
+def test_a_page_of_ours_may_change_what_is_its_owners(gateway: Served) -> None:
+    file_id = processed_file(gateway.core, b"mine")["file_id"]
+    assert gateway.request("DELETE", f"/api/files/{file_id}", headers={**cookie("bob"), **own(gateway)}).status == 403
+    assert gateway.request("DELETE", f"/api/files/{file_id}", headers={**cookie(), **own(gateway)}).status == 200
+
+
+def test_a_websocket_is_opened_by_the_cookie_from_a_page_of_ours_alone(gateway: Served) -> None:
+    async def begin(talk: Talk) -> Any:
+        return await talk.ask(op="start", name="a", size=3)
+
+    for origin, op in ((own(gateway)["Origin"], "manifest"), ("https://evil.example", "error"), (None, "error")):
+        headers = cookie() | ({"Origin": origin} if origin else {})
+        assert in_a_thread(gateway.port, begin, headers)["op"] == op
+
+
+def in_a_thread(port: int, scene: Callable[[Talk], Awaitable[Any]], headers: dict[str, str]) -> Any:
+    """Play a scene: in this thread the browser may have an event loop of its own."""
+
+    async def play() -> Any:
+        async with talking(port, None, headers) as talk:
+            return await scene(talk)
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(play())).result(60)
+
+
+def test_methods_know_no_cookie(gateway: Served) -> None:
+    headers = {**cookie(), **own(gateway), "Content-Type": "application/json"}
+    assert gateway.request("POST", "/rpc/files.count", b"{}", headers).status == 401
+
+
+def test_a_header_counts_more_than_the_cookie(gateway: Served) -> None:
+    headers = {**cookie(), "Authorization": "Bearer nonsense"}
+    assert gateway.request("GET", "/api/files", headers=headers).status == 401
+
+
+def test_signing_out_takes_the_cookie_but_not_at_the_request_of_another_site(gateway: Served) -> None:
+    reply = gateway.request("POST", "/sign-out", headers={**cookie(), **own(gateway)})
+    assert (reply.status, reply.headers["Location"]) == (303, "/")
+    assert "Max-Age=0" in reply.headers["Set-Cookie"]
+    reply = gateway.request("POST", "/sign-out", headers={**cookie(), "Origin": "https://evil.example"})
+    assert "Set-Cookie" not in reply.headers
