@@ -1,0 +1,237 @@
+"""The list of files in a real browser: what is seen, what can be done, on a wide screen and on a phone."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.cores import call, pending_file, processed_file
+from tests.gateway.serving import Served
+from tests.pages.pictures import png
+from tests.pages.visits import PHONE, Visits
+
+PICTURE = png(320, 200)
+NASTY = '<img src=x onerror="document.body.dataset.owned=1">.png'
+LONG = "a_long_name_without_a_space_" * 9 + ".tar.gz"
+
+
+def url_of(served: Served) -> str:
+    return f"http://127.0.0.1:{served.port}"
+
+
+def picture(served: Served, owner: str, name: str = "beach.png", **params: object) -> str:
+    parts = [{"size": len(PICTURE), "content_type": "image/png"}]
+    file_id: str = processed_file(served.core, PICTURE, name=name, owner=owner, parts=parts, **params)["file_id"]
+    return file_id
+
+
+def names(page: Page) -> list[str]:
+    return page.locator(".file .name").all_text_contents()
+
+
+def test_an_empty_list_says_so(visits: Visits, gateway: Served) -> None:
+    page = visits.signed_in(url_of(gateway), "nobody-yet")
+    expect(page.locator(".empty")).to_have_text("You have no files yet.")
+    assert "token" not in page.url
+    assert page.evaluate("document.cookie") == ""
+
+
+def test_names_that_would_be_scripts_are_text_everywhere(visits: Visits, gateway: Served) -> None:
+    file_id = picture(gateway, "eve", NASTY)
+    page = visits.signed_in(url_of(gateway), "eve")
+    assert names(page) == [NASTY]
+    page.get_by_role("button", name="Delete").click()
+    expect(page.locator("#sure-name")).to_have_text(NASTY)
+    page.get_by_role("button", name="Keep it").click()
+    page.locator("#files-input").set_input_files(
+        {"name": "<b onclick=alert(1)>\u202egpj.exe", "mimeType": "text/html", "buffer": b"x"}
+    )
+    expect(page.locator(".upload bdi")).to_have_text("<b onclick=alert(1)>\N{REPLACEMENT CHARACTER}gpj.exe")
+    page.goto(f"{url_of(gateway)}/download/{file_id}")
+    expect(page.locator("h1")).to_have_text(NASTY)
+    assert page.evaluate("document.body.dataset.owned") is None
+
+
+def test_previews_are_seen_in_the_list_and_on_the_share_page(visits: Visits, gateway: Served) -> None:
+    file_id = picture(gateway, "pia", access="unlisted")
+    page = visits.signed_in(url_of(gateway), "pia")
+    wide = "image => image.complete && image.naturalWidth"
+    page.wait_for_function("document.querySelector('.thumbnail img')?.naturalWidth > 0")
+    stranger = visits.profile().new_page()
+    stranger.goto(f"{url_of(gateway)}/download/{file_id}")
+    stranger.wait_for_load_state("load")
+    assert stranger.locator("img.preview").evaluate(wide) == 320
+
+
+def test_a_film_plays_on_the_share_page(visits: Visits, gateway: Served) -> None:
+    page = visits.signed_in(url_of(gateway), "vic")
+    film = bytes(page.evaluate(RECORD_A_FILM))
+    parts = [{"size": len(film), "content_type": "video/webm"}]
+    record = processed_file(gateway.core, film, owner="vic", name="film.webm", parts=parts)
+    page.goto(f"{url_of(gateway)}/download/{record['file_id']}")
+    page.wait_for_function("document.querySelector('video.preview').readyState >= 1")
+    assert page.locator("video.preview").evaluate("video => video.videoWidth") == 64
+
+
+def test_search_order_and_pages_lead_to_every_file(visits: Visits, gateway: Served) -> None:
+    for number in range(60):
+        processed_file(gateway.core, b"x" * (number + 1), owner="sam", name=f"clip {number:02}.bin")
+    page = visits.signed_in(url_of(gateway), "sam")
+    expect(page.locator(".file")).to_have_count(50)
+    expect(page.get_by_text("60 files")).to_be_visible()
+    assert names(page)[0] == "clip 59.bin"
+    page.get_by_role("link", name="Next page").click()
+    expect(page.locator(".file")).to_have_count(10)
+    page.get_by_label("Order").select_option("name")
+    page.wait_for_url("**sort=name*")
+    assert names(page)[0] == "clip 00.bin"
+    page.get_by_role("searchbox").fill("41")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**search=41*")
+    assert names(page) == ["clip 41.bin"]
+    page.get_by_role("searchbox").fill("nothing-like-it")
+    page.keyboard.press("Enter")
+    expect(page.locator(".empty")).to_contain_text("Nothing found for “nothing-like-it”")
+    page.get_by_role("link", name="Show all files").click()
+    expect(page.locator(".file")).to_have_count(50)
+
+
+def test_the_link_is_copied_and_access_decides_who_can_use_it(visits: Visits, gateway: Served) -> None:
+    file_id = picture(gateway, "cia")
+    page = visits.signed_in(url_of(gateway), "cia", permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy the link").click()
+    expect(page.locator("#news")).to_contain_text("Only you can open it")
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == f"{url_of(gateway)}/download/{file_id}"
+    stranger = visits.profile().new_page()
+    for access, status in (("unlisted", 200), ("private", 403), ("public", 200)):
+        page.get_by_label("Who may see").select_option(access)
+        page.wait_for_function("value => document.querySelector('select.access').dataset.was === value", arg=access)
+        answer = stranger.goto(link)
+        assert answer is not None
+        assert answer.status == status
+    stranger.goto(url_of(gateway))
+    expect(stranger.locator(".file")).to_have_count(0)
+
+
+def test_deleting_asks_first_and_can_be_done_by_keyboard_alone(visits: Visits, gateway: Served) -> None:
+    for name in ("one.bin", "two.bin"):
+        processed_file(gateway.core, b"x", owner="dan", name=name)
+    page = visits.signed_in(url_of(gateway), "dan")
+    page.get_by_role("button", name="Delete two.bin").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Delete two.bin")).to_be_focused()
+    assert names(page) == ["two.bin", "one.bin"]
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#news")).to_have_text("two.bin was deleted")
+    expect(page.locator(".file")).to_have_count(1)
+    expect(page.get_by_role("button", name="Delete one.bin")).to_be_focused()
+    assert [each["name"] for each in call(gateway.core, "files.list", owner="dan")["files"]] == ["one.bin"]
+
+
+def test_a_refusal_is_said_and_taken_back(visits: Visits, gateway: Served) -> None:
+    file_id = processed_file(gateway.core, b"x", owner="rex", name="one.bin")["file_id"]
+    page = visits.signed_in(url_of(gateway), "rex")
+    page.route("**/api/events", lambda route: route.abort())
+    page.route("**/access", lambda route: route.fulfill(status=503, body="{}"))
+    page.get_by_label("Who may see").select_option("public")
+    expect(page.locator("#complaint")).to_contain_text("one.bin was not changed")
+    expect(page.get_by_label("Who may see")).to_have_value("private")
+    assert call(gateway.core, "files.info", file_id=file_id)["access"] == "private"
+
+
+def test_open_pages_show_what_happens_elsewhere_and_keep_the_focus(visits: Visits, gateway: Served) -> None:
+    first = processed_file(gateway.core, b"x", owner="liv", name="first.bin")["file_id"]
+    page = visits.signed_in(url_of(gateway), "liv")
+    page.get_by_label("Who may see first.bin").focus()
+    with page.expect_response("**/"):
+        processed_file(gateway.core, b"x", owner="liv", name="second.bin")
+    expect(page.locator(".file")).to_have_count(2)
+    call(gateway.core, "files.update", file_id=first, changes={"name": "renamed.bin"})
+    expect(page.locator(".file .name", has_text="renamed.bin")).to_have_count(1)
+    expect(page.get_by_label("Who may see renamed.bin")).to_be_focused()
+    call(gateway.core, "files.remove", file_id=first)
+    expect(page.locator(".file")).to_have_count(1)
+    processed_file(gateway.core, b"x", owner="somebody-else", name="other.bin")
+    pending_file(gateway.core, b"x", owner="liv", name="third.bin")
+    expect(page.locator(".file", has_text="third.bin")).to_contain_text("not all has arrived")
+    assert names(page) == ["third.bin", "second.bin"]
+
+
+def test_signing_out_closes_the_list(visits: Visits, gateway: Served) -> None:
+    page = visits.signed_in(url_of(gateway), "out")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("open your sign-in link")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#drop")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everything_fits_a_phone_and_can_be_read(visits: Visits, gateway: Served, scheme: str) -> None:
+    if not call(gateway.core, "files.list", owner="pho")["files"]:
+        for name in (LONG, NASTY, "long words " * 20, "plain.bin"):
+            picture(gateway, "pho", name.strip(), access="unlisted")
+    page = visits.signed_in(url_of(gateway), "pho", viewport=PHONE, color_scheme=scheme, has_touch=True)
+    page.locator("#files-input").set_input_files({"name": LONG, "mimeType": "text/plain", "buffer": b"x" * 99})
+    expect(page.locator(".upload")).to_have_count(1)
+    paths = ["/", str(page.locator("a.name").last.get_attribute("href")), "/download/x", "/docs"]
+    for path in paths:
+        if page.url != url_of(gateway) + path:
+            page.goto(url_of(gateway) + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
+        assert page.evaluate(POOR_CONTRAST) == [], path
+        assert page.evaluate(NAMELESS) == [], path
+
+
+# Records a second of a changing picture, as a phone would bring it.
+RECORD_A_FILM = """async () => {
+    const canvas = Object.assign(document.createElement("canvas"), {width: 64, height: 48});
+    const recorder = new MediaRecorder(canvas.captureStream(20), {mimeType: "video/webm;codecs=vp8"});
+    const pieces = [];
+    recorder.ondataavailable = (event) => pieces.push(event.data);
+    const ended = new Promise((resolve) => (recorder.onstop = resolve));
+    recorder.start();
+    for (let frame = 0; frame < 20; frame += 1) {
+        const context = canvas.getContext("2d");
+        context.fillStyle = `hsl(${frame * 18} 80% 50%)`;
+        context.fillRect(0, 0, 64, 48);
+        await new Promise((resolve) => setTimeout(resolve, 40));
+    }
+    recorder.stop();
+    await ended;
+    return [...new Uint8Array(await new Blob(pieces).arrayBuffer())];
+}"""
+
+# Text whose contrast with what is behind it is below 4.5 to 1 (WCAG 2.2, 1.4.3).
+POOR_CONTRAST = """() => {
+    const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
+    const channel = (value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+    const behind = (element) => {
+        for (; element; element = element.parentElement) {
+            const colour = parse(getComputedStyle(element).backgroundColor);
+            if (colour.length < 4 || colour[3] > 0) return colour;
+        }
+        return [255, 255, 255];
+    };
+    const poor = [];
+    for (const element of document.querySelectorAll("body *")) {
+        const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+        if (!own || element.disabled || !element.checkVisibility()) continue;
+        const [a, b] = [light(parse(getComputedStyle(element).color)), light(behind(element))];
+        const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+        if (contrast < 4.5) poor.push(`${element.tagName} ${element.className} ${contrast.toFixed(2)}`);
+    }
+    return poor;
+}"""
+
+# Controls that a screen reader could not name.
+NAMELESS = """() => [...document.querySelectorAll("button, select, input, a, progress, video, audio")]
+    .filter((each) => !each.closest("[aria-hidden=true]"))
+    .filter((each) => !(each.labels?.length && each.labels[0].textContent.trim()))
+    .filter((each) => !each.getAttribute("aria-label") && !each.textContent.trim())
+    .map((each) => each.outerHTML)"""
