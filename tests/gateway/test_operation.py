@@ -47,7 +47,7 @@ def test_every_answer_has_the_security_headers_and_names_no_version(gateway: Ser
         headers = gateway.request("GET", path).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert "default-src 'none'" in headers["Content-Security-Policy"]
-        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Referrer-Policy"] == ("same-origin" if path in ("/", "/docs") else "no-referrer")
         assert headers["Server"] == "files"
 
 

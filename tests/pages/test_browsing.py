@@ -12,7 +12,7 @@ from tests.pages.visits import PHONE, Visits
 
 PICTURE = png(320, 200)
 NASTY = '<img src=x onerror="document.body.dataset.owned=1">.png'
-LONG = "a_long_name_without_a_space_" * 9 + ".tar.gz"
+LONG = "a_long_name_without_a_space_" * 8 + ".tar.gz"
 
 
 def url_of(served: Served) -> str:

@@ -34,6 +34,8 @@ def render(request: web.Request, name: str, *, status: int = 200, **values: Any)
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Cache-Control"] = "no-store"
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    # Without any referrer, a form would be sent with the origin "null", as if it came from elsewhere.
+    response.headers["Referrer-Policy"] = "same-origin"
     return response
 
 

@@ -64,6 +64,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
         return render(request, "refused.html", status=401, title="Not signed in", message=str(refused.error))
     # The page goes on by itself: behind a redirect, the cookie would not be sent when another site had the link.
     response = render(request, "signed_in.html", owner=owner)
+    response.headers["Referrer-Policy"] = "no-referrer"
     response.set_cookie(
         COOKIE,
         token,
