@@ -103,7 +103,7 @@ class Files:
 
     @action
     def manifest(self, /, **params: Any) -> JSON:
-        """Return the manifest of a file: one chunk per part, in order; ``object_id`` is its SHA-256 where known."""
+        """Return the manifest of a file: the chunks that have arrived, in order; ``object_id`` is a chunk's SHA-256."""
         return self.call("files.manifest", params)
 
 
