@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.cores import call, pending_file, processed_file
 from tests.gateway.serving import Served
 from tests.pages.pictures import png
-from tests.pages.visits import PHONE, Visits
+from tests.pages.visits import PHONE, Visits, sign_in_path
 
 PICTURE = png(320, 200)
 NASTY = '<img src=x onerror="document.body.dataset.owned=1">.png'
@@ -82,6 +82,7 @@ def test_search_order_and_pages_lead_to_every_file(visits: Visits, gateway: Serv
     assert names(page)[0] == "clip 59.bin"
     page.get_by_role("link", name="Next page").click()
     expect(page.locator(".file")).to_have_count(10)
+    page.wait_for_selector("#sending:not([hidden])")
     page.get_by_label("Order").select_option("name")
     page.wait_for_url("**sort=name*")
     assert names(page)[0] == "clip 00.bin"
@@ -94,6 +95,33 @@ def test_search_order_and_pages_lead_to_every_file(visits: Visits, gateway: Serv
     expect(page.locator(".empty")).to_contain_text("Nothing found for “nothing-like-it”")
     page.get_by_role("link", name="Show all files").click()
     expect(page.locator(".file")).to_have_count(50)
+
+
+def test_a_thousand_files_are_twenty_pages(visits: Visits, gateway: Served) -> None:
+    for number in range(1_000):
+        call(gateway.core, "files.upload", owner="max", name=f"clip {number}.bin", parts=[{"size": number + 1}])
+    page = visits.signed_in(url_of(gateway), "max")
+    expect(page.get_by_text("1000 files")).to_be_visible()
+    seen = names(page)
+    while (following := page.get_by_role("link", name="Next page")).count():
+        page.goto(url_of(gateway) + str(following.get_attribute("href")), wait_until="commit")
+        expect(page.get_by_role("link", name="First page")).to_be_visible()
+        page.wait_for_load_state()
+        seen += names(page)
+    assert seen == [f"clip {number}.bin" for number in reversed(range(1_000))]
+
+
+def test_the_list_works_without_scripts(visits: Visits, gateway: Served) -> None:
+    processed_file(gateway.core, b"x", owner="old", name="one.bin")
+    page = visits.profile(java_script_enabled=False).new_page()
+    page.goto(url_of(gateway) + sign_in_path("old"))
+    page.wait_for_url(url_of(gateway) + "/")
+    assert names(page) == ["one.bin"]
+    expect(page.locator("#sending")).to_be_hidden()
+    expect(page.get_by_role("button", name="Delete one.bin")).to_be_disabled()
+    page.get_by_role("searchbox").fill("two")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator(".empty")).to_contain_text("Nothing found")
 
 
 def test_the_link_is_copied_and_access_decides_who_can_use_it(visits: Visits, gateway: Served) -> None:

@@ -15,7 +15,7 @@ from files_service.gateway.pages import events, feed
 from tests.cores import call, memory_core, processed_file
 from tests.gateway.owners import bearer
 from tests.gateway.serving import Served, serving, wait_until
-from tests.pages.test_sessions import cookie
+from tests.pages.visits import cookie
 
 
 class Listener:

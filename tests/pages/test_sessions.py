@@ -15,13 +15,9 @@ from files_service.gateway.identity import make_token
 from tests.cores import SECRETS, processed_file, sqlite_core
 from tests.gateway.serving import Served, serving
 from tests.gateway.slices import Talk, talking
-from tests.pages.visits import sign_in_path
+from tests.pages.visits import cookie, sign_in_path
 
 SECRET = SECRETS["FILES_JWT_SECRET"]
-
-
-def cookie(owner: str = "ann", ttl_seconds: int = 600) -> dict[str, str]:
-    return {"Cookie": f"files_session={make_token(owner, SECRET, ttl_seconds)}"}
 
 
 def own(served: Served) -> dict[str, str]:

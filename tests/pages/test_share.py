@@ -10,7 +10,7 @@ from markupsafe import escape
 from tests.cores import call, pending_file, processed_file
 from tests.gateway.serving import Reply, Served
 from tests.pages.pictures import png
-from tests.pages.test_sessions import cookie
+from tests.pages.visits import cookie
 
 PICTURE = png(8, 8)
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from files_service.gateway.identity import make_token
+from files_service.gateway.pages.session import COOKIE
 from tests.cores import SECRETS
 
 PHONE = {"width": 360, "height": 740}
@@ -20,6 +21,11 @@ _NO_FAULT = ("Failed to load resource", "WebSocket connection to", "net::ERR")
 def sign_in_path(owner: str) -> str:
     """The address that signs an owner in."""
     return f"/sign-in?token={make_token(owner, SECRETS['FILES_JWT_SECRET'], 3_600)}"
+
+
+def cookie(owner: str = "ann", ttl_seconds: int = 600) -> dict[str, str]:
+    """The header of a browser that is signed in."""
+    return {"Cookie": f"{COOKIE}={make_token(owner, SECRETS['FILES_JWT_SECRET'], ttl_seconds)}"}
 
 
 class Visits:

@@ -1,0 +1,77 @@
+"""The parts of the scripts that decide something, by themselves, in the browser that runs them."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.gateway.serving import Served
+from tests.pages.visits import Visits
+
+
+@pytest.fixture
+def page(visits: Visits, gateway: Served) -> Page:
+    return visits.signed_in(f"http://127.0.0.1:{gateway.port}", "nobody-yet")
+
+
+def run(page: Page, module: str, code: str, value: Any = None) -> Any:
+    """Run code with what a module gives out as ``m``."""
+    return page.evaluate(f"async (value) => {{ const m = await import('/static/{module}'); {code} }}", value)
+
+
+def test_slices_are_what_is_missing_cut_where_the_server_cuts(page: Page) -> None:
+    chance = random.Random(3)
+    cases: list[tuple[list[tuple[int, int]], int, int]] = []
+    for _ in range(300):
+        size, chunk = chance.randrange(0, 60), chance.randrange(1, 9)
+        edges = sorted(chance.sample(range(size + 1), min(size + 1, 2 * chance.randrange(0, 4)) // 2 * 2))
+        cases.append((list(zip(edges[::2], edges[1::2], strict=True)), size, chunk))
+    answers = run(page, "socket.js", "return value.map((each) => [...m.slicesOf(...each)]);", cases)
+    for (ranges, size, chunk), slices in zip(cases, answers, strict=True):
+        missing = [at for at in range(size) if not any(start <= at < end for start, end in ranges)]
+        assert [at for start, end in slices for at in range(start, end)] == missing
+        assert all(start // chunk == (end - 1) // chunk for start, end in slices)
+
+
+def test_sizes_and_times_are_said_as_people_say_them(page: Page) -> None:
+    sizes = [0, 999, 1_000, 1_234_567, 99_960_000, 200_000_000, 3 * 10**12]
+    said = run(page, "words.js", "return value.map(m.size);", sizes)
+    assert said == ["0 B", "999 B", "1.0 kB", "1.2 MB", "100 MB", "200 MB", "3.0 TB"]
+    said = run(page, "words.js", "return value.map(m.duration);", [0.2, 59.2, 61, 3_599, 7_380])
+    assert said == ["1 s", "60 s", "2 min", "60 min", "2 h 3 min"]
+
+
+def test_the_rate_is_that_of_late(page: Page) -> None:
+    code = """
+        const upload = new m.Upload(new File(["x"], "x"), "x", "print");
+        let now = 1_000;
+        performance.now = () => now;
+        const rates = [];
+        for (const [at, received] of value) {
+            now = at;
+            upload.arrived(received);
+            rates.push(upload.rate);
+        }
+        return rates;"""
+    arrivals = [[0, 0], [1_000, 500], [9_000, 8_500], [10_000, 108_500]]
+    # What is older than eight seconds is forgotten.
+    assert run(page, "upload.js", code, arrivals) == [0, 500, 1_000, 100_000]
+
+
+def test_a_file_is_known_again_by_path_size_and_time(page: Page) -> None:
+    code = """
+        const file = (size, time) => new File(["x".repeat(size)], "a", {lastModified: time});
+        const print = m.fingerprint(file(3, 5), "d/a");
+        m.remember(print, "id-p0");
+        const others = [[file(3, 6), "d/a"], [file(4, 5), "d/a"], [file(3, 5), "a"]];
+        const found = [print, ...others.map((each) => m.fingerprint(...each))].map(m.recall);
+        const shown = m.unfinished();
+        m.forget(print);
+        return [found, shown, m.unfinished()];"""
+    found, shown, rest = run(page, "memory.js", code)
+    assert found == ["id-p0", None, None, None]
+    assert [(each["path"], each["size"], each["uploadId"]) for each in shown] == [("d/a", 3, "id-p0")]
+    assert rest == []
