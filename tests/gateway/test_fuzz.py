@@ -61,7 +61,8 @@ def test_the_description_is_true(fuzzed: Served, case: schemathesis.Case[Any]) -
     case.headers["Authorization"] = f"Bearer {RPC_TOKEN}"
     response = case.call(base_url=f"http://127.0.0.1:{fuzzed.port}", timeout=30)
     case.validate_response(response, checks=CHECKS)
-    if response.status_code >= 400 and case.method != "HEAD":
+    is_page = "pages" in case.operation.tags and response.text.startswith("<!doctype html>")
+    if response.status_code >= 400 and case.method != "HEAD" and not is_page:
         error = response.json()["error"]
         assert error["code"] != "bad_request" or error["details"]["fields"]
 
