@@ -15,6 +15,8 @@ from files_service.actions import METHODS
 from files_service.errors import error_classes
 from files_service.gateway.pages.description import page_operations
 from files_service.gateway.replies import json_reply
+from files_service.gateway.rest.description import file_operations
+from files_service.gateway.tus.description import door_operations
 from storage_adapters import JSON
 
 _JSON = "application/json"
@@ -61,8 +63,9 @@ def document() -> JSON:
         spec.path(path, operations={"post": operation})
     for path, operation in _plain_operations().items():
         spec.path(path, operations={"get": operation})
-    for path, operations in page_operations(_errors).items():
-        spec.path(path, operations=operations)
+    for describe in (file_operations, door_operations, page_operations):
+        for path, operations in describe(_errors).items():
+            spec.path(path, operations=operations)
     described: JSON = spec.to_dict()
     return described
 

@@ -28,6 +28,7 @@ FEW = settings(
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 SCHEMA = schemathesis.openapi.from_dict(document())
 SCHEMA.config.generation.allow_x00 = True
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
