@@ -17,11 +17,13 @@ from tests.contract.blob_scenes import KEY, MIB, NOW, is_absent, put, read
 from tests.contract.blobs import (
     BlobStoreContract,
     CopyContract,
+    FreeSpaceContract,
     ListingContract,
     LocalFilesContract,
     PublicUrlsContract,
     SignedUrlsContract,
     VerifiedUrlsContract,
+    WholeWritesContract,
 )
 
 
@@ -47,6 +49,8 @@ class TestLocalBlobStore(
     PublicUrlsContract,
     LocalFilesContract,
     ListingContract,
+    WholeWritesContract,
+    FreeSpaceContract,
 ):
     """Besides, the fixture looks whether each test left anything on the disk."""
 

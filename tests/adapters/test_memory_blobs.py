@@ -14,6 +14,7 @@ from tests.contract.blobs import (
     PublicUrlsContract,
     SignedUrlsContract,
     VerifiedUrlsContract,
+    WholeWritesContract,
 )
 from tests.contract.signed_urls import parameters
 
@@ -25,6 +26,7 @@ class TestMemoryBlobStore(
     VerifiedUrlsContract,
     PublicUrlsContract,
     ListingContract,
+    WholeWritesContract,
 ):
     @pytest.fixture
     def store(self) -> MemoryBlobStore:

@@ -32,7 +32,12 @@ from storage_adapters import (
     open_blob_store,
     open_metadata_store,
 )
-from storage_adapters.interfaces import BLOB_CAPABILITIES, METADATA_CAPABILITIES
+from storage_adapters.interfaces import (
+    BLOB_CAPABILITIES,
+    METADATA_CAPABILITIES,
+    SupportsFreeSpace,
+    SupportsWholeWrites,
+)
 from tests.contract import blobs, changes, digest, leases, metadata, replication, uploads
 
 CONTRACTS: dict[type, type] = {
@@ -50,6 +55,8 @@ CONTRACTS: dict[type, type] = {
     VerifiesSignedUrls: blobs.VerifiedUrlsContract,
     SupportsListing: blobs.ListingContract,
     SupportsResumableUpload: blobs.ResumableUploadContract,
+    SupportsWholeWrites: blobs.WholeWritesContract,
+    SupportsFreeSpace: blobs.FreeSpaceContract,
 }
 ADAPTERS = sorted({*METADATA_STORES.values(), *BLOB_STORES.values()})
 

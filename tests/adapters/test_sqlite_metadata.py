@@ -173,7 +173,7 @@ def test_damage_is_reported(path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * (size - 4096))
-    with opened(path) as store, pytest.raises(StorageUnavailable, match=r"malformed|corrupt"):
+    with pytest.raises(StorageUnavailable, match=r"malformed|corrupt"), opened(path) as store:
         assert_consistent(store)
 
 

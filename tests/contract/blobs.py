@@ -21,6 +21,7 @@ from storage_adapters import (
     SupportsPublicUrls,
 )
 from tests.contract.blob_listing import ConditionalDeletionContract, ListingContract
+from tests.contract.blob_room import FreeSpaceContract, WholeWritesContract
 from tests.contract.blob_scenes import KEY, MIB, NOW, REFUSED_KEYS, in_threads, is_absent, put, read
 from tests.contract.blob_sessions import ResumableUploadContract
 from tests.contract.blob_writing import BlobWritingContract
@@ -29,12 +30,14 @@ from tests.contract.signed_urls import SignedUrlsContract, VerifiedUrlsContract
 __all__ = [
     "BlobStoreContract",
     "CopyContract",
+    "FreeSpaceContract",
     "ListingContract",
     "LocalFilesContract",
     "PublicUrlsContract",
     "ResumableUploadContract",
     "SignedUrlsContract",
     "VerifiedUrlsContract",
+    "WholeWritesContract",
 ]
 
 
