@@ -24,6 +24,7 @@ from tests.contract.leases import LeasesContract
 from tests.contract.metadata import MetadataStoreContract
 from tests.contract.metadata_scenes import add, delete, make_record, save, various_records, walk
 from tests.contract.replication import ReplicationContract
+from tests.contract.uploads import UploadsContract
 from tests.servers.couchdb import raw
 
 # The server that tests can install is not a fast one.
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 class TestCouchMetadataStore(
-    MetadataStoreContract, ChangesContract, DigestContract, LeasesContract, ReplicationContract
+    MetadataStoreContract, ChangesContract, DigestContract, LeasesContract, ReplicationContract, UploadsContract
 ):
     @pytest.fixture
     def store(self, couchdb_url: str) -> Iterator[CouchMetadataStore]:

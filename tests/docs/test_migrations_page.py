@@ -14,9 +14,11 @@ import pytest
 from migrations import errors
 from migrations.cli import UNAVAILABLE, cli
 from migrations.steps import load_steps
-from storage_adapters import open_metadata_store
+from storage_adapters import SupportsUploads, open_metadata_store
+from storage_adapters.metadata.couchdb.location import location_of
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import add, various_records
+from tests.contract.uploads import make_upload
 from tests.cores import SECRETS, call, processed_file, sqlite_core
 from tests.docs.pages import Block, blocks, plain, read, rows, section
 from tests.servers.couchdb import CouchServer, throw_away
@@ -109,12 +111,16 @@ def test_the_backup_of_redis_can_be_restored(tmp_path: Path, own_redis: RedisSer
 
 def test_the_backup_of_couchdb_can_be_restored(tmp_path: Path, own_couchdb: CouchServer) -> None:
     with throw_away(own_couchdb.url) as url:
-        name = url.rpartition("/")[2]
+        name = location_of(url).database
         with closing(open_metadata_store(url)) as store:
             add(store, *various_records())
+            assert isinstance(store, SupportsUploads)
+            store.create_upload(make_upload())
         backup, restore = blocks(section(OPERATIONS, "Back up and restore CouchDB"), "bash")
         server = own_couchdb.url.replace("couchdb://", "http://")
-        run(Block("bash", backup.text.replace("/files\\", f"/{name}\\")), tmp_path, COUCHDB=server)
+        run(Block("bash", backup.text.replace("/files$part", f"/{name}$part")), tmp_path, COUCHDB=server)
         run(restore, tmp_path, COUCHDB=server)
         with closing(open_metadata_store(f"{own_couchdb.url}/backup")) as store:
             assert len(assert_consistent(store)) == len(various_records())
+            assert isinstance(store, SupportsUploads)
+            assert store.get_upload("u1") == make_upload()

@@ -27,7 +27,7 @@ from storage_adapters.metadata.couchdb.server import Server
 from tests.servers.ports import free_ports
 
 START_SECONDS = 60
-SUFFIXES = ("", "_feed", "_state")
+SUFFIXES = ("", "_feed", "_state", "_uploads")
 USER = "admin:admin"
 
 

@@ -101,6 +101,19 @@ class Database:
         rows = self._server.request("GET", self.name, "_all_docs", params=params)[1]["rows"]
         return [row["doc"] for row in rows]
 
+    def between(self, first: str, last: str, *, limit: int, descending: bool = False) -> list[JSON]:
+        """Read documents from one id to another, which are of plain letters; ``descending``, from the greater one."""
+        params = {
+            "startkey": orjson.dumps(first).decode(),
+            "endkey": orjson.dumps(last).decode(),
+            "include_docs": "true",
+            "limit": str(limit),
+        }
+        if descending:
+            params["descending"] = "true"
+        rows = self._server.request("GET", self.name, "_all_docs", params=params)[1]["rows"]
+        return [row["doc"] for row in rows]
+
     def add(self, documents: Sequence[JSON]) -> None:
         """Write documents unless they are there."""
         for row in self.bulk(documents) if documents else ():

@@ -6,13 +6,13 @@ from storage_adapters.errors import SchemaMismatch
 from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.feed import Feed
 from storage_adapters.metadata.couchdb.state import State
-from storage_adapters.metadata.couchdb.views import DESIGNS, build, install_designs
+from storage_adapters.metadata.couchdb.views import DESIGNS, UPLOADS, build, install_designs
 
 LAYOUT = "1"
 _DOCUMENT = "layout"
 
 
-def prepare(files: Database, locks: Database, state: State, feed: Feed) -> None:
+def prepare(files: Database, locks: Database, state: State, feed: Feed, uploads: Database) -> None:
     """Bring the databases to where a store can use them; waits until their views are built."""
     found = state.get(_DOCUMENT)
     new = False
@@ -25,6 +25,11 @@ def prepare(files: Database, locks: Database, state: State, feed: Feed) -> None:
     layout = "" if found is None else str(found["layout"])
     if layout != LAYOUT:
         raise SchemaMismatch("couchdb", found=layout, known=LAYOUT)
+    if found is None or found.get("uploads") != UPLOADS.name:
+        # Databases of before there were uploads in chunks lack it.
+        uploads.create()
+        uploads.add([{"_id": f"_design/{UPLOADS.name}", **UPLOADS.document}])
+        state.change(_DOCUMENT, lambda value: {**(value or {}), "uploads": UPLOADS.name})
     wanted = sorted(design.name for design in DESIGNS.values())
     if found is None or found.get("built") != wanted:
         install_designs(files)

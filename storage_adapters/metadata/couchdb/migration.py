@@ -30,6 +30,7 @@ class CouchMigrations(SupportsDesigns):
     _locks: Database
     _state: State
     _feed: Feed
+    _uploads: Database
 
     def schema(self) -> Schema:
         """See ``SupportsMigrations``."""
@@ -45,11 +46,11 @@ class CouchMigrations(SupportsDesigns):
         if found is not None:
             self._state.change(_LAYOUT, lambda value: {**(value or {}), "layout": mark})
         elif mark:
-            prepare(self._files, self._locks, self._state, self._feed)
+            prepare(self._files, self._locks, self._state, self._feed, self._uploads)
 
     def schema_faults(self) -> list[str]:
         """See ``SupportsMigrations``."""
-        databases = (self._files, self._locks, Database(self._server, self._files.name + "_feed"))
+        databases = (self._files, self._locks, Database(self._server, self._files.name + "_feed"), self._uploads)
         return [f"database {each.name} is missing" for each in databases if not each.exists()]
 
     def read_journal(self, name: str) -> bytes | None:

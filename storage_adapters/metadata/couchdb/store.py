@@ -1,7 +1,8 @@
 """Metadata in CouchDB 3 by python-couchdb: one document per file, written by its revision.
 
 *URL*: see ``location.FORMS``. *Databases*: the files' own, which is named in the URL; ``<name>_feed`` (see ``feed``)
-and ``<name>_state`` for reservations of names, checkpoints, leases (see ``names``, ``state``).
+``<name>_state`` for reservations of names, checkpoints, leases (see ``names``, ``state``), and ``<name>_uploads`` (see
+``uploads``).
 
 *Durability* is that of the server: CouchDB 3 acknowledges a write when it is on stable storage.
 """
@@ -50,6 +51,7 @@ from storage_adapters.metadata.couchdb.names import bearers_of
 from storage_adapters.metadata.couchdb.replication import Copy, Replica
 from storage_adapters.metadata.couchdb.server import Server
 from storage_adapters.metadata.couchdb.state import State
+from storage_adapters.metadata.couchdb.uploads import CouchUploads
 from storage_adapters.metadata.couchdb.usage import usage_of
 from storage_adapters.metadata.couchdb.views import DESIGNS
 from storage_adapters.metadata.couchdb.writes import Writer
@@ -61,7 +63,13 @@ _LAST: JSON = {}
 
 
 class CouchMetadataStore(
-    CouchMigrations, MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication
+    CouchMigrations,
+    CouchUploads,
+    MetadataStore,
+    SupportsChanges,
+    SupportsDigest,
+    SupportsLeases,
+    SupportsReplication,
 ):
     """A record is a document; its views are the indexes, counters and digest."""
 
@@ -69,13 +77,14 @@ class CouchMetadataStore(
         self._server = Server(location)
         self._files = Database(self._server, location.database)
         self._locks = Database(self._server, location.database + "_state")
+        self._uploads = Database(self._server, location.database + "_uploads")
         self._state = State(self._locks)
         self._feed = Feed(self._files, Database(self._server, location.database + "_feed"), self._state)
         self._writer = Writer(self._files, self._locks, self._feed)
         self._replica = Replica(self._files, self._feed)
         try:
             if not any_schema:
-                prepare(self._files, self._locks, self._state, self._feed)
+                prepare(self._files, self._locks, self._state, self._feed, self._uploads)
         except BaseException:
             self.close()
             raise

@@ -63,6 +63,11 @@ def list_key(field: str) -> str:
 
 DESIGNS = _designs()
 
+# Of the database of uploads, which is no part of what lists need and of what is rebuilt.
+UPLOADS = _design(
+    "uploads", (files("storage_adapters.metadata.couchdb") / "designs" / "uploads.js").read_text(encoding="utf-8")
+)
+
 
 def design_status(database: Database) -> DesignStatus:
     """Compare a database with what this version needs."""

@@ -1,0 +1,207 @@
+"""Uploads in chunks: a database of their own, see ``arrivals`` and ``places``."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from storage_adapters.errors import StorageUnavailable, UploadConflict, UploadNotFound
+from storage_adapters.metadata.couchdb.arrivals import (
+    Arrival,
+    Manifest,
+    arrival_document,
+    deletion,
+    parse_arrival,
+    upload_document_id,
+    write_once,
+)
+from storage_adapters.metadata.couchdb.database import Database, new_write_id
+from storage_adapters.metadata.couchdb.keys import owner_digest, place_of
+from storage_adapters.metadata.couchdb.places import Places
+from storage_adapters.metadata.couchdb.views import UPLOADS
+from storage_adapters.records import JSON
+from storage_adapters.uploads import Chunk, ChunkPlace, CondemnedChunk, SupportsUploads, Upload, UploadStatus
+
+_ATTEMPTS = 200
+_PAGE = 1_000
+_LONGEST_PAUSE_SECONDS = 0.02
+
+
+class CouchUploads(SupportsUploads):
+    """The part of the CouchDB store that keeps uploads."""
+
+    _uploads: Database
+
+    def create_upload(self, upload: Upload) -> Upload:
+        """See ``SupportsUploads``."""
+        fresh = replace(upload, status=UploadStatus.OPEN, received=0, chunks=0, contiguous=0)
+        self._uploads.put(arrival_document(Arrival(upload=fresh, run=new_write_id())))
+        return self.get_upload(upload.upload_id)
+
+    def get_upload(self, upload_id: str) -> Upload:
+        """See ``SupportsUploads``."""
+        return self._arrival(upload_id).upload
+
+    def open_uploads(self, owner: str, *, limit: int) -> list[Upload]:
+        """See ``SupportsUploads``."""
+        rows = self._uploads.view(UPLOADS.name, key=["open", owner_digest(owner)], limit=limit)
+        return [each for each in self._read(rows) if each.owner == owner and each.status is UploadStatus.OPEN]
+
+    def set_size(self, upload_id: str, size: int) -> Upload:
+        """See ``SupportsUploads``."""
+
+        def decide(arrival: Arrival) -> Arrival:
+            if arrival.upload.size not in (None, size) or arrival.end > size:
+                raise UploadConflict(f"the upload is not of {size} bytes")
+            return replace(arrival, upload=replace(arrival.upload, size=size))
+
+        return self._change(upload_id, decide)
+
+    def annotate(self, upload_id: str, details: Mapping[str, Any]) -> Upload:
+        """See ``SupportsUploads``."""
+
+        def decide(arrival: Arrival) -> Arrival:
+            upload = arrival.upload
+            return replace(arrival, upload=replace(upload, details={**upload.details, **details}))
+
+        return self._change(upload_id, decide)
+
+    def append_chunks(self, upload_id: str, chunks: Sequence[Chunk], *, expires_at: int) -> Upload:
+        """See ``SupportsUploads``."""
+        manifest, places = Manifest(self._uploads), Places(self._uploads)
+
+        def decide(arrival: Arrival) -> Arrival:
+            upload = arrival.upload
+            fresh = manifest.fresh(arrival, chunks)
+            if fresh:
+                if upload.status is not UploadStatus.OPEN:
+                    raise UploadConflict("the upload takes no more bytes")
+                manifest.require_room(arrival, fresh)
+                write_once(self._uploads, [*manifest.documents(arrival), *places.references(arrival, fresh)])
+                places.name(upload.owner, fresh)
+            return manifest.extended(arrival, fresh, expires_at=expires_at)
+
+        return self._change(upload_id, decide)
+
+    def list_chunks(self, upload_id: str, *, offset: int = 0, limit: int) -> list[Chunk]:
+        """See ``SupportsUploads``."""
+        arrival = self._find(upload_id)
+        return [] if arrival is None else Manifest(self._uploads).listed(arrival, offset, limit)
+
+    def ranges(self, upload_id: str) -> list[tuple[int, int]]:
+        """See ``SupportsUploads``. What lies behind the first gap is read chunk by chunk."""
+        arrival = self._find(upload_id)
+        found: list[tuple[int, int]] = []
+        if arrival is None:
+            return found
+        place = arrival.upload.contiguous
+        if place:
+            found.append((0, place))
+        while place < arrival.end:
+            batch = Manifest(self._uploads).listed(arrival, place, _PAGE)
+            for chunk in batch:
+                if found and found[-1][1] == chunk.offset:
+                    found[-1] = (found[-1][0], chunk.end)
+                else:
+                    found.append((chunk.offset, chunk.end))
+            if len(batch) < _PAGE:
+                break
+            place = batch[-1].end
+        return found
+
+    def seal_upload(self, upload_id: str, *, sealed_at: int, sha256: str | None, md5: str | None) -> Upload:
+        """See ``SupportsUploads``."""
+
+        def decide(arrival: Arrival) -> Arrival:
+            upload = arrival.upload
+            if upload.status is UploadStatus.SEALED:
+                return arrival
+            if not upload.complete:
+                raise UploadConflict("bytes are missing")
+            sealed = replace(upload, status=UploadStatus.SEALED, sealed_at=sealed_at, sha256=sha256, md5=md5)
+            return replace(arrival, upload=sealed)
+
+        return self._change(upload_id, decide)
+
+    def note_checksums(self, upload_id: str, *, sha256: str | None, md5: str | None) -> None:
+        """See ``SupportsUploads``."""
+
+        def decide(arrival: Arrival) -> Arrival:
+            upload = arrival.upload
+            if upload.status is not UploadStatus.SEALED:
+                return arrival
+            return replace(arrival, upload=replace(upload, sha256=sha256 or upload.sha256, md5=md5 or upload.md5))
+
+        if self._find(upload_id) is not None:
+            self._change(upload_id, decide)
+
+    def delete_upload(self, upload_id: str, *, now: int) -> bool:
+        """See ``SupportsUploads``."""
+        document = self._uploads.get(upload_document_id(upload_id))
+        if document is None:
+            return False
+        if parse_arrival(document).upload.status is not UploadStatus.DELETING:
+            try:
+                self._change(
+                    upload_id,
+                    lambda arrival: replace(arrival, upload=replace(arrival.upload, status=UploadStatus.DELETING)),
+                )
+            except UploadNotFound:
+                return False
+            document = self._uploads.get(upload_document_id(upload_id))
+        if document is not None:
+            arrival = parse_arrival(document)
+            Places(self._uploads).release(arrival, now)
+            Manifest(self._uploads).delete(arrival)
+            self._uploads.bulk([deletion(document)])
+        return True
+
+    def expired_uploads(self, *, now: int, limit: int) -> list[Upload]:
+        """See ``SupportsUploads``."""
+        rows = self._uploads.view(UPLOADS.name, startkey=["due", ""], endkey=["due", place_of(now)[1]], limit=limit)
+        return [
+            each
+            for each in self._read(rows)
+            if each.status is UploadStatus.DELETING or (each.status is UploadStatus.OPEN and each.expires_at <= now)
+        ]
+
+    def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkPlace]:
+        """See ``SupportsUploads``."""
+        return Places(self._uploads).reserve(owner, object_ids, now)
+
+    def condemn_chunks(self, *, unused_before: int, limit: int) -> list[CondemnedChunk]:
+        """See ``SupportsUploads``."""
+        return Places(self._uploads).condemn(unused_before, limit)
+
+    def forget_condemned(self, condemned: Sequence[CondemnedChunk]) -> None:
+        """See ``SupportsUploads``."""
+        Places(self._uploads).forget(condemned)
+
+    def _read(self, rows: Sequence[JSON]) -> list[Upload]:
+        documents = self._uploads.documents(row["id"] for row in rows)
+        return [parse_arrival(each).upload for each in documents if each is not None]
+
+    def _find(self, upload_id: str) -> Arrival | None:
+        document = self._uploads.get(upload_document_id(upload_id))
+        arrival = None if document is None else parse_arrival(document)
+        return None if arrival is None or arrival.upload.status is UploadStatus.DELETING else arrival
+
+    def _arrival(self, upload_id: str) -> Arrival:
+        arrival = self._find(upload_id)
+        if arrival is None:
+            raise UploadNotFound(f"no upload {upload_id}")
+        return arrival
+
+    def _change(self, upload_id: str, decide: Callable[[Arrival], Arrival]) -> Upload:
+        """Write what is decided from an upload over the revision that was decided on."""
+        for _ in range(_ATTEMPTS):
+            arrival = self._arrival(upload_id)
+            changed = decide(arrival)
+            if changed == arrival or self._uploads.put(arrival_document(changed)) is not None:
+                return changed.upload
+            # Another writer was faster: let those who wait try at different times.
+            time.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311
+        raise StorageUnavailable("couchdb: the upload is being changed by too many at once")
