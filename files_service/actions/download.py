@@ -15,9 +15,11 @@ from files_service.actions.base import (
 from files_service.actions.parameters import expires_field, flag, part_ids_field
 from files_service.core import Core
 from files_service.domain.access import readable_without_signature
+from files_service.domain.arrival import manifest_of
 from files_service.domain.filenames import save_as
 from files_service.domain.uploads import find_part
-from storage_adapters import JSON, FileRecord, Part, SupportsPublicUrls, SupportsSignedUrls
+from files_service.errors import NotSupported
+from storage_adapters import JSON, FileRecord, Part, SupportsPublicUrls, SupportsSignedUrls, VerifiesSignedUrls
 
 
 class DownloadParams(ParamsSchema):
@@ -35,6 +37,7 @@ def download(params: Params, core: Core) -> JSON:
     record = readable(core, params["file_id"], params["actor"])
     require_finished(record)
     parts = _chosen(record, params["parts"])
+    _require_addresses(core, record, parts)
     if readable_without_signature(record) and not params["attachment"] and isinstance(core.blobs, SupportsPublicUrls):
         expires_at, urls = None, [core.blobs.public_url(part.key) for part in parts]
     else:
@@ -53,6 +56,16 @@ def download(params: Params, core: Core) -> JSON:
         "urls": urls,
         "expires_at": expires_at,
     }
+
+
+def _require_addresses(core: Core, record: FileRecord, parts: list[Part]) -> None:
+    """Refuse what has no address of its own: chunks in a store whose addresses are not served by our gateway."""
+    if not isinstance(core.blobs, VerifiesSignedUrls) and any(manifest_of(part) for part in parts):
+        address = f"{core.settings.public_url}/api/files/{record.file_id}/download"
+        raise NotSupported(
+            "the file came in chunks, and the configured store cannot sign an address for them: read it at `address`",
+            {"capability": "VerifiesSignedUrls", "address": address},
+        )
 
 
 def _chosen(record: FileRecord, part_ids: list[str] | None) -> list[Part]:

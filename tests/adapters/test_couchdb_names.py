@@ -145,5 +145,7 @@ def test_impatient_writers_of_a_few_names_never_bear_one_twice(couchdb_url: str)
     watcher.join(SECONDS)
     for count in (*watching, *taken):
         assert isinstance(count, int), count
-        assert count > 0
+    # One writer of several may come too late for every name; the watcher and the writers together may not.
+    assert watching != [0]
+    assert set(taken) != {0}
     assert_intact(couchdb_url)

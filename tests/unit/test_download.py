@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from files_service.core import Core
+from files_service.domain.arrival import manifest_generation
 from files_service.errors import BadRequest, NotSupported, WrongStatus
 from storage_adapters import Grant, VerifiesSignedUrls
 from tests.cores import (
@@ -98,6 +99,15 @@ def test_a_store_without_addresses_says_so(core: Core) -> None:
     file_id = processed_file(core, access="public")["file_id"]
     error = refusal(replace(core, blobs=BareBlobStore()), "files.download", file_id=file_id)
     assert (type(error), error.details) == (NotSupported, {"capability": "SignedUrls"})
+
+
+def test_chunks_in_a_store_that_signs_for_itself_are_read_at_the_gateway(core: Core) -> None:
+    record = core.metadata.get(processed_file(core)["file_id"])
+    part = replace(record.parts[0], generation=manifest_generation(f"{record.file_id}-p0"))
+    core.metadata.save(replace(record, parts=(part,)), expected_revision=record.revision, changed_at=0, event=None)
+    error = refusal(replace(core, blobs=BareBlobStore()), "files.download", file_id=record.file_id)
+    assert type(error) is NotSupported
+    assert error.details["address"] == f"{core.settings.public_url}/api/files/{record.file_id}/download"
 
 
 @pytest.mark.parametrize(
