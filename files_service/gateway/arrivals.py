@@ -13,11 +13,11 @@ from files_service.chunks.opening import is_partial
 from files_service.chunks.streams import Engine, Stream
 from files_service.errors import TooLarge, storage_errors_as_files_errors
 from files_service.gateway.body import BODY_ERRORS, let_send
-from files_service.gateway.receiving import Sink, broke_off, receive, too_slow
+from files_service.gateway.receiving import Sink, broke_off, too_slow
 from files_service.gateway.replies import Refused
 from files_service.gateway.rights import Right
 from files_service.gateway.state import Gateway
-from files_service.gateway.takeover import can_take_over, receive_from_socket
+from files_service.gateway.takeover import receive_body
 from storage_adapters import JSON, BlobInfo, Upload
 
 
@@ -88,27 +88,10 @@ def _open(engine: Engine, upload: Upload, offset: int, check: Any) -> Stream:
 
 
 async def _pour(request: web.Request, gateway: Gateway, sink: Pouring, size: int | None, most: int | None) -> None:
-    limits = gateway.limits
     if size is None:
         await _pour_unknown(request, gateway, sink, most)
-    elif size >= limits.takeover_bytes and can_take_over(request):
-        await receive_from_socket(
-            request,
-            sink,
-            size=size,
-            piece_bytes=limits.upload_buffer(gateway.uploads.taken),
-            idle_seconds=limits.upload_idle_seconds,
-            threads=gateway.receivers,
-        )
     else:
-        await receive(
-            request.content,
-            sink,
-            size=size,
-            buffer_bytes=limits.upload_buffer(gateway.uploads.taken),
-            idle_seconds=limits.upload_idle_seconds,
-            threads=gateway.transfers,
-        )
+        await receive_body(request, gateway, sink, size)
 
 
 async def _pour_unknown(request: web.Request, gateway: Gateway, sink: Pouring, most: int | None) -> None:

@@ -16,8 +16,9 @@ from contextlib import suppress
 from aiohttp import web
 
 from files_service.gateway.body import BODY_ERRORS
-from files_service.gateway.receiving import Sink, broke_off, too_slow
+from files_service.gateway.receiving import Sink, broke_off, receive, too_slow
 from files_service.gateway.replies import CLOSE
+from files_service.gateway.state import Gateway
 from files_service.gateway.threads import Threads
 
 
@@ -117,3 +118,26 @@ class _Body:
                     sink.write(piece)
                 else:
                     sink.advance(count)
+
+
+async def receive_body(request: web.Request, gateway: Gateway, sink: Sink, size: int) -> None:
+    """Bring a body of known size into the sink: a large one from the socket itself, others through the loop."""
+    limits = gateway.limits
+    if size >= limits.takeover_bytes and can_take_over(request):
+        await receive_from_socket(
+            request,
+            sink,
+            size=size,
+            piece_bytes=limits.upload_buffer(gateway.uploads.taken),
+            idle_seconds=limits.upload_idle_seconds,
+            threads=gateway.receivers,
+        )
+    else:
+        await receive(
+            request.content,
+            sink,
+            size=size,
+            buffer_bytes=limits.upload_buffer(gateway.uploads.taken),
+            idle_seconds=limits.upload_idle_seconds,
+            threads=gateway.transfers,
+        )

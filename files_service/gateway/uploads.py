@@ -10,10 +10,10 @@ from files_service.errors import Busy, Gone, NotFound, storage_errors_as_files_e
 from files_service.gateway.blobs import Address, address_of, granted, load_part
 from files_service.gateway.body import let_send, require_plain
 from files_service.gateway.calls import invoke
-from files_service.gateway.receiving import Comparing, Sink, Storing, receive
+from files_service.gateway.receiving import Comparing, Sink, Storing
 from files_service.gateway.replies import bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of
-from files_service.gateway.takeover import can_take_over, receive_from_socket
+from files_service.gateway.takeover import receive_body
 from storage_adapters import JSON, BlobExists, BlobInfo, FileStatus, Grant
 
 
@@ -28,7 +28,7 @@ async def put_blob(request: web.Request) -> web.StreamResponse:
         sink = await gateway.calls.run(open_sink, gateway.core, address)
         try:
             await let_send(request)
-            await gateway.unless_given_up(_receive(request, sink, size))
+            await gateway.unless_given_up(receive_body(request, gateway, sink, size))
             info = await gateway.transfers.run(complete, sink)
         except BaseException:
             await gateway.transfers.run(sink.abort)
@@ -38,29 +38,6 @@ async def put_blob(request: web.Request) -> web.StreamResponse:
     return json_reply(
         result, 201 if isinstance(sink, Storing) else 200, {"ETag": f'"{info.sha256 or info.generation}"'}
     )
-
-
-async def _receive(request: web.Request, sink: Sink, size: int) -> None:
-    gateway = gateway_of(request)
-    limits = gateway.limits
-    if size >= limits.takeover_bytes and can_take_over(request):
-        await receive_from_socket(
-            request,
-            sink,
-            size=size,
-            piece_bytes=limits.upload_buffer(gateway.uploads.taken),
-            idle_seconds=limits.upload_idle_seconds,
-            threads=gateway.receivers,
-        )
-    else:
-        await receive(
-            request.content,
-            sink,
-            size=size,
-            buffer_bytes=limits.upload_buffer(gateway.uploads.taken),
-            idle_seconds=limits.upload_idle_seconds,
-            threads=gateway.transfers,
-        )
 
 
 def announced_size(request: web.Request, grant: Grant) -> int:
