@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import time
 import urllib.error
@@ -18,13 +17,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 from storage_adapters.metadata.couchdb.location import location_of
 from storage_adapters.metadata.couchdb.server import Server
 from tests.servers.ports import free_ports
+from tests.servers.private import PrivateServer
 
 START_SECONDS = 60
 SUFFIXES = ("", "_feed", "_state", "_uploads")
@@ -37,24 +36,14 @@ def installed_server() -> Path:
     return Path(home) / "files-service" / "pouchdb-server" / "node_modules" / ".bin" / "pouchdb-server"
 
 
-class CouchServer:
+class CouchServer(PrivateServer):
     """One server; ``url`` stays the same when it is started again. On the disk, or only in memory."""
 
     def __init__(self, folder: Path, *, on_disk: bool = True) -> None:
         self._folder = folder
         self._on_disk = on_disk
         (self.port,) = free_ports(1)
-        self._process: subprocess.Popen[bytes] | None = None
         self.url = f"couchdb://{USER}@127.0.0.1:{self.port}"
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()
 
     def start(self) -> None:
         """Start the server and return when it answers."""
@@ -82,22 +71,6 @@ class CouchServer:
                 self.kill()
                 raise RuntimeError(f"pouchdb-server did not start:\n{log}")
             time.sleep(0.02)
-
-    def kill(self) -> None:
-        """End the server as a power cut would: at once; harmless when it has ended."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
-
-    def pause(self) -> None:
-        """Let the server stand still: connections stay open and nobody answers."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let a paused server go on."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
 
 
 def server_url(url: str) -> str:

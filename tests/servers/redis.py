@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -11,8 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 from redis import Redis
@@ -20,11 +18,12 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.servers.ports import free_ports
+from tests.servers.private import PrivateServer
 
 START_SECONDS = 120
 
 
-class RedisServer:
+class RedisServer(PrivateServer):
     """One server; ``url`` stays the same when it is started again. ``config`` is what its configuration file says."""
 
     def __init__(self, folder: Path, **config: str) -> None:
@@ -40,17 +39,7 @@ class RedisServer:
             "logfile": f"{folder}/log",
             **{name.replace("_", "-"): value for name, value in config.items()},
         }
-        self._process: subprocess.Popen[bytes] | None = None
         self.url = f"redis://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()
 
     def start(self, *arguments: str) -> None:
         """Start the server and return when it answers."""
@@ -72,22 +61,6 @@ class RedisServer:
                 self.kill()
                 raise RuntimeError(f"redis-server did not start:\n{log}")
             time.sleep(0.01)
-
-    def kill(self) -> None:
-        """End the server as a power cut would: at once; harmless when it has ended."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
-
-    def pause(self) -> None:
-        """Let the server stand still: connections stay open and nobody answers."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let a paused server go on."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
 
 
 class Sentinel(RedisServer):

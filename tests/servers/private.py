@@ -1,0 +1,44 @@
+"""What all private servers have in common: one process, which may be killed, paused and started again."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Self
+
+
+class PrivateServer(ABC):
+    """A server of the tests' own; it runs while it is entered."""
+
+    _process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start the server and return when it answers."""
+
+    def kill(self) -> None:
+        """End the server as a power cut would: at once; harmless when it has ended."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+
+    def pause(self) -> None:
+        """Let the server stand still: connections stay open and nobody answers."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused server go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
