@@ -7,7 +7,7 @@ from tests.cores import SECRETS
 from tests.gateway.serving import Served
 
 
-def bearer(owner: str, ttl_seconds: int = 3_600) -> dict[str, str]:
+def bearer(owner: str, ttl_seconds: int = 86_400) -> dict[str, str]:
     return {"Authorization": f"Bearer {make_token(owner, SECRETS['FILES_JWT_SECRET'], ttl_seconds)}"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -59,11 +59,11 @@ def memory_gateway(tmp_path: Any) -> Iterator[Served]:
         yield served
 
 
-@pytest.mark.parametrize("headers", [bearer("ann"), cookie("ann")])
+@pytest.mark.parametrize("signed_in", [bearer, cookie])
 def test_an_owner_hears_of_every_change_of_the_own_files_and_of_no_others(
-    memory_gateway: Served, headers: dict[str, str]
+    memory_gateway: Served, signed_in: Callable[[str], dict[str, str]]
 ) -> None:
-    with listening(memory_gateway, headers) as listener:
+    with listening(memory_gateway, signed_in("ann")) as listener:
         assert listener.hear() == {"event": "reload"}
         processed_file(memory_gateway.core, b"x", owner="bob")
         file_id = processed_file(memory_gateway.core, b"x")["file_id"]
