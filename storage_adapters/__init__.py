@@ -25,6 +25,7 @@ from storage_adapters.errors import (
     SchemaMismatch,
     StorageError,
     StorageUnavailable,
+    UnknownStore,
     UploadConflict,
     UploadNotFound,
 )
@@ -49,6 +50,7 @@ from storage_adapters.interfaces import (
     capabilities,
 )
 from storage_adapters.keyspace import Keyspace, Row
+from storage_adapters.options import BlobOptions
 from storage_adapters.query import (
     FIELDS,
     OPERATORS,
@@ -89,8 +91,6 @@ from storage_adapters.records import (
 from storage_adapters.registry import (
     BLOB_STORES,
     METADATA_STORES,
-    BlobOptions,
-    UnknownStore,
     open_blob_store,
     open_keyspace,
     open_metadata_store,

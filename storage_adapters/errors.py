@@ -122,3 +122,7 @@ class SchemaMismatch(StorageUnavailable):
         super().__init__(f"{store}: {what}; {todo}, and see `files migrate status`")
         self.found = found
         self.known = known
+
+
+class UnknownStore(ValueError):
+    """No adapter answers to the URL's scheme, or the URL is not one that the adapter takes."""

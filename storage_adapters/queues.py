@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from storage_adapters.registry import UnknownStore
+from storage_adapters.errors import UnknownStore
 
 NOTIFICATION_QUEUES = {"pubsub": "storage_adapters.google_cloud.subscription:PubsubSubscription"}
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from storage_adapters.errors import UnknownStore
 from storage_adapters.interfaces import BlobStore, MetadataStore
 from storage_adapters.keyspace import Keyspace
+from storage_adapters.options import BlobOptions
 from storage_adapters.schemas import SupportsMigrations
 
 METADATA_STORES = {
@@ -26,21 +27,6 @@ BLOB_STORES = {
     "file": "storage_adapters.blobs.local:LocalBlobStore",
     "gs": "storage_adapters.blobs.gcs:GcsBlobStore",
 }
-
-
-class UnknownStore(ValueError):
-    """No adapter answers to the URL's scheme, or the URL is not one that the adapter takes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlobOptions:
-    """What a blob store needs beyond its URL: what it signs with, the base of the URLs it hands out, an emulator."""
-
-    signing_key: bytes = b""
-    public_url: str = ""
-    gcs_hmac_access_id: str = ""
-    gcs_hmac_secret: str = ""
-    storage_emulator_host: str = ""
 
 
 def open_metadata_store(url: str) -> MetadataStore:

@@ -16,7 +16,7 @@ from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.keys import check_key
 from storage_adapters.blobs.signing import MINIMAL_KEY_BYTES, UrlSigner
 from storage_adapters.buckets import SupportsListing
-from storage_adapters.errors import BlobExists, BlobNotFound
+from storage_adapters.errors import BlobExists, BlobNotFound, UnknownStore
 from storage_adapters.interfaces import (
     BlobStore,
     BlobWriter,
@@ -26,8 +26,8 @@ from storage_adapters.interfaces import (
     SupportsWholeWrites,
     VerifiesSignedUrls,
 )
+from storage_adapters.options import BlobOptions
 from storage_adapters.records import BlobInfo, Grant, SignedUrl
-from storage_adapters.registry import BlobOptions, UnknownStore
 
 PIECE = 1024 * 1024
 

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from typing import Self
 from urllib.parse import urlsplit
 
-from storage_adapters.errors import StorageUnavailable
+from storage_adapters.errors import StorageUnavailable, UnknownStore
 from storage_adapters.google_cloud.rest import PUBSUB, Rest, Waited
 from storage_adapters.queues import NotificationQueue, Pulled, QueueOptions
-from storage_adapters.registry import UnknownStore
 
 # The server holds an empty answer back for a while; a stopping process does not wait longer than this for it.
 PULL_SECONDS = 5.0

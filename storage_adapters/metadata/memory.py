@@ -19,7 +19,14 @@ from storage_adapters.codec import (
     record_from_document,
     record_to_document,
 )
-from storage_adapters.errors import CheckpointConflict, NameTaken, RecordDeleted, RecordNotFound, RevisionConflict
+from storage_adapters.errors import (
+    CheckpointConflict,
+    NameTaken,
+    RecordDeleted,
+    RecordNotFound,
+    RevisionConflict,
+    UnknownStore,
+)
 from storage_adapters.interfaces import (
     DigestBucket,
     MetadataStore,
@@ -42,7 +49,6 @@ from storage_adapters.query import (
     sort_value,
 )
 from storage_adapters.records import Change, FileRecord, Lease, Tally, Tombstone, Usage, is_number_passed
-from storage_adapters.registry import UnknownStore
 
 
 class MemoryMetadataStore(

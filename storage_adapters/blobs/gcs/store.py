@@ -28,7 +28,7 @@ from storage_adapters.blobs.gcs.signing import WEEK_SECONDS, UrlSigner, attachme
 from storage_adapters.blobs.gcs.writer import CREATED_AT, SHA256, WRITER, GcsBlobWriter
 from storage_adapters.blobs.keys import check_key
 from storage_adapters.buckets import SupportsListing, SupportsResumableUpload
-from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable
+from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable, UnknownStore
 from storage_adapters.interfaces import (
     BlobStore,
     BlobWriter,
@@ -36,8 +36,8 @@ from storage_adapters.interfaces import (
     SupportsPublicUrls,
     SupportsSignedUrls,
 )
+from storage_adapters.options import BlobOptions
 from storage_adapters.records import BlobInfo, SignedUrl
-from storage_adapters.registry import BlobOptions, UnknownStore
 
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _SIGNED = ("PUT", "GET", "HEAD")

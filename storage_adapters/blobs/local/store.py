@@ -32,7 +32,7 @@ from storage_adapters.blobs.local.writer import CONTENT, INFO, LocalBlobWriter
 from storage_adapters.blobs.signing import UrlSigner
 from storage_adapters.buckets import SupportsListing
 from storage_adapters.codec import blob_info_from_document, blob_info_to_document
-from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable
+from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable, UnknownStore
 from storage_adapters.interfaces import (
     BlobStore,
     BlobWriter,
@@ -44,8 +44,8 @@ from storage_adapters.interfaces import (
     SupportsWholeWrites,
     VerifiesSignedUrls,
 )
+from storage_adapters.options import BlobOptions
 from storage_adapters.records import BlobInfo, Grant, SignedUrl
-from storage_adapters.registry import BlobOptions, UnknownStore
 
 PIECE = 1024 * 1024
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,63}")

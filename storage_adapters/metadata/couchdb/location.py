@@ -7,7 +7,7 @@ import ssl
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from storage_adapters.registry import UnknownStore
+from storage_adapters.errors import UnknownStore
 
 FORMS = (
     "couchdb://[user:password@]host[:5984]/database, couchdbs://host[:6984]/database for TLS;"

@@ -12,7 +12,7 @@ from redis.connection import ConnectionPool, SSLConnection
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from storage_adapters.registry import UnknownStore
+from storage_adapters.errors import UnknownStore
 
 FORMS = (
     "redis://[user:password@]host[:6379][/db], rediss://… for TLS,"

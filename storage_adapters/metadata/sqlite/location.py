@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from storage_adapters.registry import UnknownStore
+from storage_adapters.errors import UnknownStore
 
 
 def path_of(url: str) -> Path:
