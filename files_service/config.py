@@ -149,7 +149,7 @@ class SettingsSchema(Schema):
     )
     pubsub_emulator_host = _text("Pub/Sub emulator to talk to instead of Google's, `host:port`.")
     metrics_http = _text(
-        "Address at which `files worker` serves `/metrics`, `host:port`; empty: nowhere.",
+        "Address at which `files worker` and `files rpc` serve `/metrics`, `host:port`; empty: nowhere.",
         validate=lambda value: _host_and_port(value) if value else None,
     )
     log_level = _text(

@@ -50,10 +50,11 @@ class CoreProvider(DependencyProvider):
 class Dispatcher:
     """Calls one action in a native thread, where it may block."""
 
-    __slots__ = ("_context", "_core", "_threads")
+    __slots__ = ("_context", "_core", "_metrics", "_threads")
 
     def __init__(self, shared: SharedCore, context: dict[str, Any]) -> None:
         self._core = shared.core
+        self._metrics = shared.metrics
         self._threads = shared.threads
         self._context = context
 
@@ -67,7 +68,8 @@ class Dispatcher:
         if method == _ANSWERED_BY_REQUEST_ID:
             params = self._with_request_id(params)
         try:
-            return METHODS[method](params, self._core)
+            with self._metrics.counting(method):
+                return METHODS[method](params, self._core)
         except FilesError as error:
             logger.info("call failed", extra={"method": method, "code": error.code})
             raise

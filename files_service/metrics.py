@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from files_service.errors import FilesError, InternalError
 from files_service.lists import Lists
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
@@ -35,6 +38,13 @@ class Metrics:
         self._actions = Counter(
             "files_actions_total", "Calls of the API, by result.", ("action", "code"), registry=self.registry
         )
+        self._action_seconds = Histogram(
+            "files_action_seconds",
+            "Seconds that a call of the API took, without its transport.",
+            ("action",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
         self._notifications = Counter(
             "files_notifications_total",
             "Notifications, by what they meant.",
@@ -58,9 +68,19 @@ class Metrics:
         self._requests.labels(route, method, str(status)).inc()
         self._latency.labels(route, method).observe(seconds)
 
-    def action(self, name: str, code: str) -> None:
-        """Count a call of the method table by its code, "ok" for a result."""
-        self._actions.labels(name, code).inc()
+    @contextmanager
+    def counting(self, action: str) -> Iterator[None]:
+        """Count the call that the block makes by its code, "ok" for a result, and time it."""
+        code, started = InternalError.code, perf_counter()
+        try:
+            yield
+            code = "ok"
+        except FilesError as error:
+            code = error.code
+            raise
+        finally:
+            self._actions.labels(action, code).inc()
+            self._action_seconds.labels(action).observe(perf_counter() - started)
 
     def notification(self, source: str, outcome: str, delay_seconds: float | None = None) -> None:
         """Count a notification, and how long after its event a part was received by it."""

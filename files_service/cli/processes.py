@@ -15,7 +15,7 @@ from types import FrameType
 import click
 
 from files_service.cli.queues import open_queue
-from files_service.cli.session import Failed, Session
+from files_service.cli.session import Failed, Session, opening_stores
 from files_service.config import Settings
 from files_service.core import Core
 from files_service.logs import configure_logging
@@ -86,9 +86,14 @@ def rpc(session: Session) -> None:
         )
     configure_logging(settings.log_level)
     # eventlet comes with it, which no other process is to have.
+    from files_service.rpc.cores import open_shared
     from files_service.rpc.server import run_service
 
-    run_service(session.config)
+    with opening_stores():
+        shared = open_shared(settings)
+    describe_stores(shared.core)
+    serve_metrics(shared.metrics, settings)
+    run_service(session.config, shared)
 
 
 def serve_http(

@@ -46,13 +46,20 @@ class Session:
     @contextmanager
     def core(self) -> Iterator[Core]:
         """Open the stores for as long as the block runs."""
-        try:
+        with opening_stores():
             core = open_core(self.settings)
-        except UnknownStore as error:
-            raise Failed(str(error), "Correct FILES_METADATA_URL, FILES_LIST_URL or FILES_BLOBS_URL.") from error
-        except StorageUnavailable as error:
-            raise Failed(f"a store cannot be opened: {error}", "`files doctor` checks each part.") from error
         try:
             yield core
         finally:
             core.close()
+
+
+@contextmanager
+def opening_stores() -> Iterator[None]:
+    """Say what is wrong with a store that the block cannot open, and what to do."""
+    try:
+        yield
+    except UnknownStore as error:
+        raise Failed(str(error), "Correct FILES_METADATA_URL, FILES_LIST_URL or FILES_BLOBS_URL.") from error
+    except StorageUnavailable as error:
+        raise Failed(f"a store cannot be opened: {error}", "`files doctor` checks each part.") from error

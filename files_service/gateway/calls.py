@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from files_service.actions import METHODS
-from files_service.errors import FilesError, Forbidden, InternalError, NotFound
+from files_service.errors import Forbidden, NotFound
 from files_service.gateway.body import parse_object, read_small, require_json
 from files_service.gateway.identity import Caller, identify
 from files_service.gateway.limits import Limits
@@ -44,16 +44,8 @@ def reads_bytes(name: str, params: dict[str, Any]) -> bool:
 
 def invoke(gateway: Gateway, name: str, params: dict[str, Any]) -> JSON:
     """Call an action and count how it ended."""
-    code = InternalError.code
-    try:
-        result = METHODS[name](params, gateway.core)
-        code = "ok"
-    except FilesError as error:
-        code = error.code
-        raise
-    finally:
-        gateway.metrics.action(name, code)
-    return result
+    with gateway.metrics.counting(name):
+        return METHODS[name](params, gateway.core)
 
 
 def params_of(body: bytes, caller: Caller, limits: Limits) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from eventlet.semaphore import Semaphore
 
 from files_service.config import Settings
 from files_service.core import Core, open_core
+from files_service.metrics import ListsCollector, Metrics
 from files_service.rpc.pool import ThreadPool
 
 THREADS = 32
@@ -18,10 +19,11 @@ _cores: dict[Settings, SharedCore] = {}
 
 @dataclass(slots=True, eq=False)
 class SharedCore:
-    """An open core; it closes when its last user lets it go."""
+    """An open core and what is counted of it; it closes when its last user lets it go."""
 
     core: Core
     threads: ThreadPool
+    metrics: Metrics = field(default_factory=Metrics)
     users: int = 0
 
 
@@ -33,6 +35,7 @@ def open_shared(settings: Settings) -> SharedCore:
             threads = ThreadPool(THREADS)
             try:
                 shared = SharedCore(threads.execute(open_core, settings), threads)
+                shared.metrics.watch(ListsCollector(shared.core.lists))
             except BaseException:
                 threads.close()
                 raise

@@ -17,7 +17,7 @@ import eventlet  # noqa: E402
 from eventlet import hubs  # noqa: E402
 from nameko.runners import ServiceRunner  # noqa: E402
 
-from files_service.config import load_settings  # noqa: E402
+from files_service.rpc.cores import SharedCore, close_shared  # noqa: E402
 from files_service.service import Files, FilesTag  # noqa: E402
 
 logger = logging.getLogger(__name__)
@@ -25,12 +25,12 @@ logger = logging.getLogger(__name__)
 KILL_SECONDS = 5
 
 
-def run_service(config: Mapping[str, Any]) -> None:
+def run_service(config: Mapping[str, Any], shared: SharedCore) -> None:
     """Serve until a signal; calls in flight are then finished, for at most ``stop_timeout_seconds``.
 
+    The services join the core, which was opened with the settings of this configuration and is let go at the end.
     Nothing is monkey-patched: the broker's socket alone is green.
     """
-    settings = load_settings(config)
     logging.getLogger("nameko.containers").addFilter(_is_unexpected)
     runner = ServiceRunner(dict(config))
     runner.add_service(Files)
@@ -38,7 +38,8 @@ def run_service(config: Mapping[str, Any]) -> None:
     signalled = _listen_for_signals()
     eventlet.spawn(_start, runner)
     hubs.trampoline(signalled, read=True)
-    _stop(runner, settings.stop_timeout_seconds)
+    _stop(runner, shared.core.settings.stop_timeout_seconds)
+    close_shared(shared)
 
 
 def _listen_for_signals() -> int:
@@ -64,7 +65,12 @@ def _is_unexpected(record: logging.LogRecord) -> bool:
 
 
 def _start(runner: ServiceRunner) -> None:
-    runner.start()
+    try:
+        runner.start()
+    except Exception:
+        logger.exception("the services cannot be started")
+        logging.shutdown()
+        os._exit(1)
     logger.info("ready", extra={"services": list(runner.service_names)})
 
 
