@@ -6,19 +6,15 @@ import contextlib
 import logging
 import os
 import signal
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
-# Known and decided; who runs the service can do nothing about it.
-warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
+import eventlet
+from eventlet import hubs
+from nameko.runners import ServiceRunner
 
-import eventlet  # noqa: E402
-from eventlet import hubs  # noqa: E402
-from nameko.runners import ServiceRunner  # noqa: E402
-
-from files_service.rpc.cores import SharedCore, close_shared  # noqa: E402
-from files_service.service import Files, FilesTag  # noqa: E402
+from files_service.rpc.cores import SharedCore, close_shared
+from files_service.service import Files, FilesTag
 
 logger = logging.getLogger(__name__)
 

@@ -88,6 +88,13 @@ def test_a_reopened_store_shows_everything(path: Path) -> None:
     assert assert_intact(path) == sorted(records[1:], key=lambda r: (r.created_at, r.file_id))
 
 
+def test_what_is_kept_is_readable_by_its_owner_alone(path: Path) -> None:
+    with opened(path) as store:
+        add(store, make_record())
+        modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    assert modes == {path.name + end: 0o600 for end in ("", "-wal", "-shm")}
+
+
 def test_two_stores_on_one_file_see_each_other_at_once(path: Path) -> None:
     with opened(path) as one, opened(path) as other:
         record = save(one, make_record(alias="film"))

@@ -8,6 +8,7 @@ must lie on a disk of this machine: WAL shares memory between processes.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -52,6 +53,7 @@ class SqliteMetadataStore(
 
     def __init__(self, path: Path, *, any_schema: bool = False) -> None:
         _make_folder(path.parent)
+        _make_private(path)
         self._connections = Connections(path)
         try:
             with self._connections.reading() as connection:
@@ -261,6 +263,13 @@ def _move_indexes(connection: sqlite3.Connection, old: FileRecord | None, new: F
     move_listing(connection, old, new)
     move_usage(connection, old, new)
     move_digest(connection, old, new)
+
+
+def _make_private(path: Path) -> None:
+    """Make the file for its owner alone, if it is missing; SQLite gives what it puts beside it the same mode."""
+    # Whatever goes wrong here goes wrong again when SQLite opens the file, and is told then.
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _make_folder(folder: Path) -> None:
