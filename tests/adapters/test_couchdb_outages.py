@@ -197,6 +197,44 @@ def test_a_connection_that_breaks_after_long_use_goes_unnoticed(
     assert left == record
 
 
+def test_a_404_that_is_not_about_a_document_is_no_file_that_is_missing(
+    faulty: tuple[FaultyProxy, str], own_couchdb: CouchServer
+) -> None:
+    """Who is told that a file is missing may forget it, or acknowledge a notification of it."""
+    proxy, url = faulty
+    with opened(url) as store:
+        save(store, make_record())
+        proxy.fail_all("GET /films/", "no way")
+        with pytest.raises(StorageUnavailable, match="404"):
+            store.get("f1")
+        proxy.heal()
+        proxy.fail_all("GET /films_state/", "no way")
+        for read in (lambda: store.checkpoint("relay"), lambda: open_metadata_store(url)):
+            with pytest.raises(StorageUnavailable, match="404"):
+                read()
+        proxy.heal()
+        with raw(url_of(own_couchdb)) as ask:
+            ask("DELETE", "films")
+        with pytest.raises(StorageUnavailable, match="404 for films"):
+            store.get("f1")
+
+
+def test_a_view_that_the_server_refuses_to_build_is_told(
+    faulty: tuple[FaultyProxy, str], own_couchdb: CouchServer
+) -> None:
+    """It was asked for again and again without a pause, as if it were being built."""
+    proxy, url = faulty
+    with raw(url_of(own_couchdb)) as ask:
+        ask("PUT", "films")
+    proxy.fail_all("/_view/", "bad gateway")
+    with pytest.raises(StorageUnavailable, match="502"):
+        open_metadata_store(url)
+    proxy.heal()
+    with opened(url) as store:
+        save(store, make_record())
+    assert len(assert_intact(url_of(own_couchdb))) == 1
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_installation_through_a_bad_network_succeeds_in_the_end(
     faulty: tuple[FaultyProxy, str], own_couchdb: CouchServer, fault: str
@@ -211,6 +249,7 @@ def test_an_installation_through_a_bad_network_succeeds_in_the_end(
         if not isinstance(opening, Exception):
             opening.close()
         assert not isinstance(opening, Exception) or isinstance(opening, StorageUnavailable)
+    proxy.heal()
     save(opening, make_record())
     opening.close()
     assert len(assert_intact(url_of(own_couchdb))) == 1

@@ -18,13 +18,14 @@ FAULTS = (
     "long error",  # an error whose text is longer than the client reads at once
     "chunked error",  # an error in chunks
     "list error",  # an error whose JSON is no object
+    "no way",  # a proxy's own 404: it says nothing about documents
     "redirect",
     "not http",
 )
 
 
 class FaultyProxy:
-    """Forwards to a port; ``fail(n, fault)`` meets the n-th request from then on, counted from 1."""
+    """Forwards to a port; faults meet the n-th request from now, counted from 1, or all of a kind."""
 
     def __init__(self, port: int) -> None:
         proxy = self
@@ -51,6 +52,7 @@ class FaultyProxy:
         self._lock = threading.Lock()
         self._countdown = 0
         self._fault = ""
+        self._always: dict[str, str] = {}
         self.requests = 0
         self._listener = Listener(("127.0.0.1", 0), Handler)
         self.port = self._listener.server_address[1]
@@ -73,10 +75,23 @@ class FaultyProxy:
             self.requests = 0
             self._countdown, self._fault = number, fault
 
+    def fail_all(self, kind: str, fault: str) -> None:
+        """Do this to every request whose method and path have this in them, until ``heal``."""
+        with self._lock:
+            self._always[kind] = fault
+
+    def heal(self) -> None:
+        """Do nothing to any request."""
+        with self._lock:
+            self._countdown, self._fault = 0, ""
+            self._always.clear()
+
     def _handle(self, handler: BaseHTTPRequestHandler) -> None:
         with self._lock:
             self.requests += 1
             fault = self._fault if self.requests == self._countdown else ""
+            line = f"{handler.command} {handler.path}"
+            fault = fault or next((each for kind, each in self._always.items() if kind in line), "")
         body = handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
         if fault == "reset before":
             _reset(handler)
@@ -116,6 +131,8 @@ def _spoilt(fault: str, content: bytes) -> bytes:
         return status + head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(text), text)
     if fault == "list error":
         return status + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n[]"
+    if fault == "no way":
+        return b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 15\r\n\r\n<h1>Nothing</h1"
     if fault == "redirect":
         return b"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
     return b"220 mail.example ready\r\n"

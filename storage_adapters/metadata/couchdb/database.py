@@ -13,6 +13,8 @@ from storage_adapters.metadata.couchdb.server import Server
 from storage_adapters.records import JSON
 
 CONFLICT = 409
+NOT_FOUND = 404
+_NO_DOCUMENT = frozenset({"missing", "deleted"})
 
 
 class Database:
@@ -24,7 +26,7 @@ class Database:
 
     def exists(self) -> bool:
         """Whether the server has the database."""
-        return self._server.request("HEAD", self.name, allowed=(404,))[0] != 404
+        return self._server.request("HEAD", self.name, allowed=(NOT_FOUND,))[0] != NOT_FOUND
 
     def create(self, **params: str) -> bool:
         """Make the database unless it is there; say whether it was made."""
@@ -35,9 +37,17 @@ class Database:
         return str(self._server.request("GET", self.name)[1]["update_seq"])
 
     def get(self, document_id: str) -> JSON | None:
-        """Read a document."""
-        _, document, _ = self._server.request("GET", self.name, document_id, allowed=(404,))
-        return document or None
+        """Read a document; None when there is none in the database.
+
+        Any other 404, as of a database that is gone or of a proxy that knows no way to it, is no word about documents.
+        """
+        status, answer, _ = self._server.request("GET", self.name, document_id, allowed=(NOT_FOUND,))
+        if status != NOT_FOUND:
+            document: JSON = answer
+            return document
+        if answer["reason"] not in _NO_DOCUMENT:
+            raise StorageUnavailable(f"couchdb: 404 for {self.name}: {answer['reason'] or 'no reason'}")
+        return None
 
     def put(self, document: JSON, *, encoded: bytes | None = None) -> str | None:
         """Write a document with a ``write_id`` over the revision it has in ``_rev``; None when it is at another."""

@@ -14,7 +14,7 @@ _DOCUMENT = "layout"
 
 def prepare(files: Database, locks: Database, state: State, feed: Feed, uploads: Database) -> None:
     """Bring the databases to where a store can use them; waits until their views are built."""
-    found = state.get(_DOCUMENT)
+    found = state.get(_DOCUMENT) if locks.exists() else None
     new = False
     if found is None:
         new = files.create()

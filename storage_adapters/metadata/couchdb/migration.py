@@ -34,12 +34,12 @@ class CouchMigrations(SupportsDesigns):
 
     def schema(self) -> Schema:
         """See ``SupportsMigrations``."""
-        found = self._state.get(_LAYOUT)
+        found = self._kept(_LAYOUT)
         return Schema(found="" if found is None else str(found["layout"]), known=LAYOUT, empty=found is None)
 
     def change_schema(self, mark: str) -> None:
         """See ``SupportsMigrations``."""
-        found = self._state.get(_LAYOUT)
+        found = self._kept(_LAYOUT)
         if mark not in ("", LAYOUT) or (found is not None and found["layout"] not in ("", LAYOUT)):
             there = mark if found is None or found["layout"] in ("", LAYOUT) else str(found["layout"])
             raise SchemaMismatch("couchdb", found=there, known=LAYOUT)
@@ -55,12 +55,12 @@ class CouchMigrations(SupportsDesigns):
 
     def read_journal(self, name: str) -> bytes | None:
         """See ``SupportsMigrations``."""
-        found = self._state.get(_JOURNAL + hex_of(name))
+        found = self._kept(_JOURNAL + hex_of(name))
         return None if found is None else str(found["document"]).encode()
 
     def write_journal(self, name: str, *, expected: bytes | None, document: bytes) -> bool:
         """See ``SupportsMigrations``."""
-        found = self._state.get(_JOURNAL + hex_of(name))
+        found = self._kept(_JOURNAL + hex_of(name))
         stored = None if found is None else str(found["document"]).encode()
         return stored == expected and self._state.put(
             _JOURNAL + hex_of(name), {"document": document.decode()}, over=found
@@ -76,6 +76,10 @@ class CouchMigrations(SupportsDesigns):
         parsed = [parse_document(row["doc"]) for row in behind if not row["id"].startswith("_")]
         more = len(rows) > limit
         return [each.record for each in parsed if each.record is not None], behind[-1]["id"] if more else ""
+
+    def _kept(self, name: str) -> JSON | None:
+        """A value beside the files, also before there is a database for it."""
+        return self._state.get(name) if self._locks.exists() else None
 
     def designs(self) -> tuple[list[str], list[str], list[str]]:
         """See ``SupportsDesigns``."""

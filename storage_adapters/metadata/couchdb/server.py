@@ -36,6 +36,7 @@ _STATUSES = {
     ResourceConflict: 409,
     PreconditionFailed: 412,
 }
+SERVER_ERROR, GATEWAY_TIMEOUT = 500, 504
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -61,7 +62,7 @@ class Server:
         """Send a request; return the status, the JSON of the answer, and whether it was sent twice.
 
         ``body`` is bytes of JSON, or what JSON is to be made of. A status that tells of an error and is not among
-        the ``allowed`` is raised.
+        the ``allowed`` is raised; the answer of one that is allowed has ``error`` and ``reason``, but to a HEAD.
         """
         if self._closed:
             raise StorageUnavailable("the store is closed")
@@ -95,15 +96,23 @@ class Server:
             )
             return status, None if data is None else orjson.loads(data.read())
         except HTTPError as error:
-            return _status_of(error, allowed), None
+            status, said = _refusal_of(error)
+            if status not in allowed:
+                raise _raised(status, said) from error
+            return status, said
         except Exception as error:
             # The client lets through what it stumbles over: sockets, broken answers, its own defects.
             reused = self._connections.abandon()
             if reused and not isinstance(error, TimeoutError):
                 raise _BrokenConnection(_said(error)) from error
-            raise StorageUnavailable(_said(error)) from error
+            late = isinstance(error, TimeoutError)
+            raise (NoAnswerInTime if late else StorageUnavailable)(_said(error)) from error
         finally:
             self._connections.abandon()
+
+
+class NoAnswerInTime(StorageUnavailable):
+    """The server took the request, as far as can be told, and may still be at it."""
 
 
 class _BrokenConnection(StorageUnavailable):
@@ -114,13 +123,17 @@ def _said(error: Exception) -> str:
     return f"couchdb: {error or 'no answer'} ({type(error).__name__})"
 
 
-def _status_of(error: HTTPError, allowed: Collection[int]) -> int:
+def _refusal_of(error: HTTPError) -> tuple[int, dict[str, Any]]:
+    """The status, and what the server said: an error and a reason, but in answer to a HEAD."""
     said: Any = error.args[0] if error.args else ""
     if isinstance(error, ServerError):
         status, said = said
     else:
         status = _STATUSES[type(error)]
-    if status in allowed:
-        return int(status)
-    text = ": ".join(str(part) for part in said if part) if isinstance(said, tuple) else said
-    raise StorageUnavailable(f"couchdb: {status} {text}") from error
+    return int(status), dict(zip(("error", "reason"), said, strict=True)) if isinstance(said, tuple) else {}
+
+
+def _raised(status: int, said: Mapping[str, Any]) -> StorageUnavailable:
+    text = ": ".join(str(part) for part in said.values() if part)
+    timed_out = status == GATEWAY_TIMEOUT or (status == SERVER_ERROR and said.get("error") == "timeout")
+    return (NoAnswerInTime if timed_out else StorageUnavailable)(f"couchdb: {status} {text}".rstrip())

@@ -12,8 +12,8 @@ from importlib.resources import files
 
 import orjson
 
-from storage_adapters.errors import StorageUnavailable
 from storage_adapters.metadata.couchdb.database import Database
+from storage_adapters.metadata.couchdb.server import NoAnswerInTime
 from storage_adapters.query import SORT_FIELDS
 from storage_adapters.records import JSON
 
@@ -94,10 +94,13 @@ def install_designs(database: Database) -> list[Design]:
 
 
 def build(database: Database, design: Design) -> bool:
-    """Have a view built and wait for it as long as one request may take; say whether it is done."""
+    """Have a view built and wait for it as long as one request may take; say whether it is done.
+
+    A server that refuses to build it is no server that is still at it: then StorageUnavailable says why.
+    """
     try:
         database.view(design.name, limit=1, reduce=False)
-    except StorageUnavailable:
+    except NoAnswerInTime:
         # The server goes on building while nobody waits. If it does not answer at all, this is raised.
         database.update_seq()
         return False
