@@ -30,6 +30,8 @@ class Lists:
         self.second = second
         self._primary = primary
         self._primary_name = primary_name
+        # Two stores of one scheme must not look like one.
+        self._second_name = "" if second is None else second.name + "-lists" * (second.name == primary_name)
         self._lock = threading.Lock()
         self._answers: Counter[str] = Counter()
         self._fallbacks: Counter[str] = Counter()
@@ -47,8 +49,8 @@ class Lists:
             except NotUsable as unusable:
                 self._count(self._fallbacks, unusable.reason)
             else:
-                self._count(self._answers, self.second.name)
-                return Answered(answer=answer, served_by=self.second.name, change_token=token)
+                self._count(self._answers, self._second_name)
+                return Answered(answer=answer, served_by=self._second_name, change_token=token)
         # Asked before the page is read: the page includes at least what came before this change.
         last = f"@{self._primary.last_sequence()}" if isinstance(self._primary, SupportsChanges) else None
         answer = question(self._primary)

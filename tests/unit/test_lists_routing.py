@@ -355,3 +355,14 @@ def test_lists_may_be_switched_back_to_the_primary(tmp_path: Path) -> None:
     assert core.lists.second is None
     assert call(core, "files.list")["served_by"] == "memory"
     core.close()
+
+
+def test_two_stores_of_one_scheme_are_told_apart(pair: Pair) -> None:
+    lists = Lists(pair.core.metadata, "sqlite", pair.second)
+    core = replace(pair.core, lists=lists)
+    assert call(core, "files.list")["served_by"] == "sqlite"
+    pending_file(core)
+    pair.sync()
+    assert call(core, "files.list")["served_by"] == "sqlite-lists"
+    assert call(core, "files.list", consistency="strong")["served_by"] == "sqlite"
+    assert lists.answers() == {"sqlite": 2, "sqlite-lists": 1}
