@@ -22,6 +22,7 @@ import pytest
 
 from tests.integration.test_up import Up
 from tests.servers.couchdb import CouchServer
+from tests.servers.faulty import FaultyProxy
 from tests.servers.redis import RedisServer, raw
 
 WAIT_SECONDS = 120
@@ -141,10 +142,22 @@ class Load:
 
 
 @pytest.fixture
-def up(tmp_path: Path, own_redis: RedisServer, own_couchdb: CouchServer) -> Iterator[Up]:
+def network(own_couchdb: CouchServer) -> Iterator[FaultyProxy]:
+    """What lies between the service and CouchDB."""
+    with FaultyProxy(own_couchdb.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def lists_url(own_couchdb: CouchServer, network: FaultyProxy) -> str:
+    return own_couchdb.url.replace(str(own_couchdb.port), str(network.port)) + "/lists"
+
+
+@pytest.fixture
+def up(tmp_path: Path, own_redis: RedisServer, lists_url: str) -> Iterator[Up]:
     environ = {
         "FILES_METADATA_URL": f"{own_redis.url}?timeout=2",
-        "FILES_LIST_URL": f"{own_couchdb.url}/lists?timeout=8",
+        "FILES_LIST_URL": f"{lists_url}?timeout=8",
         # Longer than what a slow machine makes of a list, and much shorter than a test.
         "FILES_LIST_TIMEOUT_MS": "8000",
         "FILES_LOG_LEVEL": "INFO",
@@ -164,7 +177,7 @@ def is_well(client: Client) -> bool:
     return status == 200 and all(parts.values())
 
 
-def assert_nothing_was_lost(up: Up, client: Client, load: Load, redis: RedisServer, couchdb: CouchServer) -> None:
+def assert_nothing_was_lost(client: Client, load: Load, redis: RedisServer, lists_url: str) -> None:
     """Everything acknowledged is in the primary and in lists from CouchDB, and the two are equal."""
     for file_id, revision in load.acknowledged.items():
         status, record = client.call("files.info", file_id=file_id)
@@ -174,7 +187,7 @@ def assert_nothing_was_lost(up: Up, client: Client, load: Load, redis: RedisServ
     for token in random.Random(0).sample(tokens, min(10, len(tokens))):
         eventually(lambda token=token: served_by(client, min_change=token) == "couchdb")  # type: ignore[misc]
     eventually(lambda: set(load.acknowledged) <= set(listed(client)))
-    command = [sys.executable, "-m", "syncer", "verify", "--source", redis.url, "--target", f"{couchdb.url}/lists"]
+    command = [sys.executable, "-m", "syncer", "verify", "--source", redis.url, "--target", lists_url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -200,7 +213,7 @@ def listed(client: Client) -> list[str]:
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("how", ["killed", "paused"])
 def test_lists_fall_back_and_no_write_fails_while_couchdb_is_away(
-    up: Up, client: Client, own_redis: RedisServer, own_couchdb: CouchServer, how: str
+    up: Up, client: Client, own_redis: RedisServer, own_couchdb: CouchServer, lists_url: str, how: str
 ) -> None:
     with Load(up) as load:
         load.goes_on("writes", "couchdb")
@@ -212,13 +225,33 @@ def test_lists_fall_back_and_no_write_fails_while_couchdb_is_away(
         load.goes_on("writes", "couchdb")
         eventually(lambda: is_well(client))
         assert (load.refused_writes, load.refused_lists) == (0, 0)
-    assert_nothing_was_lost(up, client, load, own_redis, own_couchdb)
+    assert_nothing_was_lost(client, load, own_redis, lists_url)
+
+
+@pytest.mark.timeout(400)
+def test_a_full_couchdb_gives_what_it_has_and_the_primary_what_it_lacks(
+    up: Up, client: Client, own_redis: RedisServer, network: FaultyProxy, lists_url: str
+) -> None:
+    with Load(up) as load:
+        load.goes_on("writes", "couchdb")
+        for kind in ("PUT /", "/_bulk_docs"):
+            network.fail_all(kind, "full")
+        load.goes_on("writes", "couchdb", "redis", by=10)
+        status, answer = client.call("files.upload", owner="ann", name="a", parts=[{"size": 5}])
+        assert status == 200
+        assert served_by(client, min_change=answer["change_token"]) == "redis"
+        assert client.ready()[0] == 200
+        network.heal()
+        eventually(lambda: served_by(client, min_change=answer["change_token"]) == "couchdb")
+        eventually(lambda: is_well(client))
+        assert (load.refused_writes, load.refused_lists) == (0, 0)
+    assert_nothing_was_lost(client, load, own_redis, lists_url)
 
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("how", ["killed", "paused", "full"])
 def test_writes_fail_clearly_and_lists_go_on_while_redis_is_away(
-    up: Up, client: Client, own_redis: RedisServer, own_couchdb: CouchServer, how: str
+    up: Up, client: Client, own_redis: RedisServer, lists_url: str, how: str
 ) -> None:
     with Load(up) as load:
         load.goes_on("writes", "couchdb")
@@ -241,4 +274,4 @@ def test_writes_fail_clearly_and_lists_go_on_while_redis_is_away(
                 redis.config_set("maxmemory", 0)
         load.goes_on("writes", "couchdb")
         eventually(lambda: is_well(client))
-    assert_nothing_was_lost(up, client, load, own_redis, own_couchdb)
+    assert_nothing_was_lost(client, load, own_redis, lists_url)

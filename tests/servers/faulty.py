@@ -12,6 +12,7 @@ from typing import Self
 
 FAULTS = (
     "reset before",  # the connection breaks, and the server never saw the request
+    "full",  # the server's disk is: it refuses what it is asked for
     "reset after",  # the server did what was asked, the answer is lost
     "cut answer",  # the answer ends half way
     "bad gateway",  # an error page of HTML without a type
@@ -21,6 +22,12 @@ FAULTS = (
     "no way",  # a proxy's own 404: it says nothing about documents
     "redirect",
     "not http",
+)
+
+_REFUSAL = b'{"error":"enospc","reason":"no space left on device"}'
+_FULL = b"HTTP/1.1 507 Insufficient Storage\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+    len(_REFUSAL),
+    _REFUSAL,
 )
 
 
@@ -95,6 +102,9 @@ class FaultyProxy:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", "0")))
         if fault == "reset before":
             _reset(handler)
+            return
+        if fault == "full":
+            handler.wfile.write(_FULL)
             return
         connection = http.client.HTTPConnection("127.0.0.1", self._backend, timeout=60)
         try:
