@@ -61,26 +61,27 @@ class Walk:
 
 
 class Backfill:
-    """One backfill, carried out step by step. ``walk`` is how far it is, None before the first step."""
+    """One backfill, carried out step by step. ``walk`` is how far it is, None before the first step.
+
+    ``is_waiting`` says of the last step that nothing can be done before the source has a change.
+    """
 
     def __init__(self, pair: Pair, metrics: Metrics, *, batch: int) -> None:
         self.walk: Walk | None = None
+        self.is_waiting = False
         self._pair, self._metrics, self._batch = pair, metrics, batch
         self._pages: Iterator[tuple[list[FileRecord], Position | None]] | None = None
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether nothing can be done before the source has a change."""
-        return self.walk is None or self.walk.is_complete
 
     def step(self) -> int | None:
         """Copy the next batch; returns how many files it had, None when all is done and handed over.
 
         Returns 0 also while the source has had no change yet: then there is no place from which to follow its feed.
         """
+        self.is_waiting = False
         try:
             walk = self.walk = self.walk or self._begin()
             if walk is None:
+                self.is_waiting = True
                 return 0
             if walk.is_complete:
                 return self._hand_over(walk)
@@ -169,6 +170,7 @@ class Backfill:
         if not sequence:
             changes = source.changes(after="", limit=self._batch)
             if not changes:
+                self.is_waiting = True
                 return 0
             self._metrics.count("feed", self._pair.target.replicate(copies_of(self._pair, changes)))
             sequence = changes[-1].sequence

@@ -3,7 +3,9 @@
 1. What the target has from a later time is left: a copy is stored only when its revision is higher.
 2. The checkpoint moves from where this syncer read on. If it is elsewhere, another one copied the same: harmless, and
    this one reads on from there.
-3. The feed is never trimmed here: the relay does that, behind every checkpoint. Where nothing has a checkpoint yet,
+3. Where nothing is left to read, the checkpoint is looked at once more: a source that lost its latest writes, by a
+   failover, lost the latest moves of the checkpoint with them, and gives the same sequences to other changes.
+4. The feed is never trimmed here: the relay does that, behind every checkpoint. Where nothing has a checkpoint yet,
    nothing may go.
 """
 
@@ -31,11 +33,11 @@ class Follower:
         self._measured = 0.0
 
     def step(self, position: str) -> tuple[str, int]:
-        """Copy the next batch behind the position; returns the new one, and how many changes that were."""
+        """Copy the next batch behind the position; returns where to read on, and how many changes that were."""
         changes = self._pair.source.changes(after=position, limit=self._batch)
         self._measure(position, changes)
         if not changes:
-            return position, 0
+            return self._pair.source.checkpoint(self._pair.consumer), 0
         self._copy(changes)
         sequence = changes[-1].sequence
         try:

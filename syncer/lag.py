@@ -12,7 +12,8 @@ def waiting_changes(source: SupportsChanges, position: str) -> int:
     """Count the changes behind a position: exactly where sequences are numbers, else up to ``MOST``."""
     last = source.last_sequence()
     if last.isdecimal() and (position or "0").isdecimal():
-        return int(last) - int(position or "0")
+        # A source that lost its latest writes may be before the position.
+        return max(0, int(last) - int(position or "0"))
     count = 0
     while count < MOST and (changes := source.changes(after=position, limit=_BATCH)):
         count += len(changes)

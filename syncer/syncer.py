@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 
+from storage_adapters import CheckpointConflict
 from syncer.backfill import Backfill, Walk
 from syncer.follow import Follower
 from syncer.metrics import Metrics
@@ -41,7 +43,7 @@ class Syncer:
         self._right = Right(pair.source, to_follow, seconds=lease_seconds)
         self._backfill_right = Right(pair.source, to_fill, seconds=lease_seconds)
         self._rate = rate
-        self._position: str | None = None
+        self._position = ""
         self._idle = BUSY_SECONDS
 
     @property
@@ -55,20 +57,21 @@ class Syncer:
         self.is_elsewhere = not self._right.held()
         self._metrics.active.set(not self.is_elsewhere)
         if self.is_elsewhere:
-            self._position, self._metrics.oldest_waiting_at = None, None
+            self._position, self._metrics.oldest_waiting_at = "", None
             self._metrics.lag_changes.set(0)
             return ELSEWHERE_SECONDS
-        if self._position is None:
-            self._position = self.pair.source.checkpoint(self.pair.consumer)
-            if self._position:
-                self._drop_old_backfill()
         if not self._position:
-            return self.fill()
+            # Looked at before each step of a backfill as well: another process may have brought it to its end.
+            self._position = self.pair.source.checkpoint(self.pair.consumer)
+            if not self._position:
+                return self.fill()
+            self._backfill.drop()
+            self._drop_old_backfill()
         return self._follow(self._position)
 
     def has_copied(self, sequence: str) -> bool:
         """Whether this change, and all before it, are in the target."""
-        return bool(self._position) and self.pair.source.has_passed(sequence, self._position or "")
+        return bool(self._position) and self.pair.source.has_passed(sequence, self._position)
 
     def fill(self) -> float:
         """Carry the backfill one step further; returns as ``step``."""
@@ -79,15 +82,11 @@ class Syncer:
         started = time.monotonic()
         copied = self._backfill.step()
         if copied is None:
-            self._position = None
             self._backfill.drop()
             self._backfill_right.give_up()
             self.is_caught_up = True
             return 0.0
-        if not copied and self._backfill.is_waiting:
-            walk = self._backfill.walk
-            if walk is not None and walk.sequence:
-                return 0.0
+        if self._backfill.is_waiting:
             self.is_caught_up = True
             return IDLE_SECONDS
         return max(0.0, copied / self._rate - (time.monotonic() - started)) if self._rate else 0.0
@@ -100,8 +99,8 @@ class Syncer:
 
     def _follow(self, position: str) -> float:
         self._position, count = self._follower.step(position)
-        self.is_caught_up = count == 0
-        if count:
+        self.is_caught_up = not count and self._position == position
+        if not self.is_caught_up:
             self._idle = BUSY_SECONDS
             return 0.0
         delay, self._idle = self._idle, min(IDLE_SECONDS, 1.5 * self._idle)
@@ -111,5 +110,7 @@ class Syncer:
         """Remove what a backfill left that died between its last two steps: it would hold the feed for ever."""
         place = self.pair.source.checkpoint(self.pair.backfill_consumer)
         if place and self._backfill_right.held():
-            self.pair.source.move_checkpoint(self.pair.backfill_consumer, expected=place, sequence="")
+            # Whoever was at it may have moved it since it was read: then it is not left behind.
+            with contextlib.suppress(CheckpointConflict):
+                self.pair.source.move_checkpoint(self.pair.backfill_consumer, expected=place, sequence="")
             self._backfill_right.give_up()

@@ -10,6 +10,7 @@ from storage_adapters import ListQuery, Tombstone
 from syncer.backfill import Backfill
 from syncer.metrics import Metrics
 from syncer.pair import Pair, replica
+from syncer.syncer import Syncer
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import NOW, add, delete, make_record, save
 from tests.syncer.conftest import LOCAL_PAIRS, PAIRS
@@ -178,6 +179,71 @@ def test_a_place_that_was_left_behind_does_not_hold_the_feed(pair: Pair) -> None
     pair.source.move_checkpoint(pair.backfill_consumer, expected="", sequence=place)
     sync(pair)
     assert pair.source.checkpoint(pair.backfill_consumer) == ""
+
+
+def test_a_syncer_that_waited_for_a_backfill_follows_when_that_is_done(pair: Pair) -> None:
+    add(pair.source, *numbered(20))
+    filling, waiting = make_syncer(pair), make_syncer(pair)
+    filling.fill()
+    assert waiting.step() > 0
+    assert waiting.is_elsewhere
+    while not filling.is_caught_up:
+        filling.fill()
+    catch_up(waiting)
+    assert waiting.walk is None
+    assert waiting._metrics.registry.get_sample_value("syncer_copied_total", {"by": "backfill"}) is None
+    assert len(assert_equal(pair)) == 20
+
+
+def test_a_backfill_that_another_one_ended_is_not_begun_anew(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    add(pair.source, *numbered(20))
+    syncer, other = make_syncer(pair), begin(pair)
+    syncer.step()
+    # As if the lease had run out meanwhile.
+    finish(other)
+    for _ in range(5):
+        syncer.step()
+    assert caplog.messages.count("the backfill begins") == 1
+    assert syncer.has_copied(pair.source.last_sequence())
+    assert pair.source.checkpoint(pair.backfill_consumer) == ""
+    assert len(assert_equal(pair)) == 20
+
+
+def test_one_that_another_one_was_ahead_of_does_not_end_early(pair: Pair) -> None:
+    add(pair.source, *numbered(40))
+    one, other = Syncer(pair, Metrics(), batch=10), begin(pair)
+    one.step()
+    other.step()
+    assert one.step() == 0
+    assert not one.is_caught_up
+    other.drop()
+    catch_up(one)
+    assert len(assert_equal(pair)) == 40
+
+
+def test_a_place_that_is_moved_while_it_is_looked_at_is_left(pair: Pair) -> None:
+    add(pair.source, *numbered(20))
+    sync(pair)
+    backfill = begin(pair)
+    backfill.step()
+
+    class Source(type(pair.source)):  # type: ignore[misc]
+        def checkpoint(self, consumer: str) -> str:
+            found = pair.source.checkpoint(consumer)
+            if consumer == pair.backfill_consumer:
+                backfill.step()
+            return found
+
+        def __getattribute__(self, name: str) -> object:
+            return (
+                getattr(pair.source, name) if name in ("changes", "move_checkpoint") else super().__getattribute__(name)
+            )
+
+    syncer = make_syncer(replace(pair, source=Source()))
+    catch_up(syncer)
+    assert backfill.walk is not None
+    assert pair.source.checkpoint(pair.backfill_consumer) == backfill.walk.to_text()
 
 
 def test_the_rate_is_limited(pair: Pair) -> None:
