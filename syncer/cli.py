@@ -107,7 +107,7 @@ def _complain(status: Exit, text: str) -> Exit:
 _PATIENCE = click.option(
     "--patience", default=60.0, show_default=True, help="Seconds to wait for a store that is away."
 )
-_RATE = click.option("--rate", type=click.FloatRange(min=0.1), help="Files a second that a backfill copies at most.")
+_RATE = click.option("--rate", type=click.FloatRange(min=1), help="Files a second that a backfill copies at most.")
 _WAIT = click.option(
     "--wait", "wait_seconds", default=30.0, show_default=True, help="Seconds to wait for what is on its way."
 )

@@ -38,7 +38,9 @@ class Syncer:
         self.is_elsewhere = False
         self._metrics = metrics
         self._follower = Follower(pair, metrics, batch=batch)
-        self._backfill = Backfill(pair, metrics, batch=batch)
+        # A limited rate makes batches small: the pause behind one is to end before the lease does.
+        most = batch if rate is None else max(1, min(batch, int(rate * lease_seconds / 4)))
+        self._backfill = Backfill(pair, metrics, batch=most)
         to_follow, to_fill = right_names(pair)
         self._right = Right(pair.source, to_follow, seconds=lease_seconds)
         self._backfill_right = Right(pair.source, to_fill, seconds=lease_seconds)

@@ -246,11 +246,17 @@ def test_a_place_that_is_moved_while_it_is_looked_at_is_left(pair: Pair) -> None
     assert pair.source.checkpoint(pair.backfill_consumer) == backfill.walk.to_text()
 
 
-def test_the_rate_is_limited(pair: Pair) -> None:
+def test_the_rate_is_limited_by_pauses_shorter_than_the_lease(pair: Pair) -> None:
     add(pair.source, *numbered(50))
-    syncer = make_syncer(pair)
-    syncer._rate = 1.0
-    assert syncer.step() > 40
+    syncer = Syncer(pair, Metrics(), rate=4.0, lease_seconds=10)
+    pauses, copied = 0.0, 0
+    while copied < 50:
+        pause = syncer.step()
+        assert pause < 5
+        pauses += pause
+        assert syncer.walk is not None
+        copied = syncer.walk.copied
+    assert pauses == pytest.approx(50 / 4, rel=0.2)
 
 
 def test_the_walk_ends_though_files_are_added_for_ever(pair: Pair) -> None:
