@@ -21,7 +21,8 @@ from storage_adapters import JSON, CheckpointConflict, FileRecord, ListQuery, Po
 from syncer.ahead import ahead
 from syncer.follow import copies_of
 from syncer.metrics import Metrics
-from syncer.pair import Pair, state_of
+from syncer.pair import Pair
+from syncer.repair import repair
 from syncer.right import now_ms
 
 logger = logging.getLogger(__name__)
@@ -195,13 +196,10 @@ def prune(pair: Pair) -> int:
     for bucket, (here, there) in enumerate(zip(pair.source.digest(), pair.target.digest(), strict=True)):
         if here == there:
             continue
-        extra = pair.target.bucket_revisions(bucket).keys() - pair.source.bucket_revisions(bucket).keys()
-        for file_id in extra:
-            state = state_of(pair.source, file_id)
-            if state is None:
-                removed += pair.target.discard([file_id])
-            else:
-                removed += sum(pair.target.replicate([state], force=True))
+        # The target first: what is copied between the two looks is in the source by then.
+        present = pair.target.bucket_revisions(bucket)
+        extra = present.keys() - pair.source.bucket_revisions(bucket).keys()
+        removed += sum(repair(file_id, leader=pair.source, follower=pair.target) for file_id in extra)
     return removed
 
 
