@@ -12,13 +12,13 @@ from typing import Any
 
 import click
 
-from storage_adapters import StorageUnavailable, UnknownStore
+from storage_adapters import CheckpointConflict, StorageUnavailable, UnknownStore, sync_name
 from syncer import loops, report
 from syncer.lag import waiting_changes
 from syncer.logs import configure_logging, redact
 from syncer.metrics import Metrics
 from syncer.outages import Outages, Stopped
-from syncer.pair import Pair, Unsuitable, open_pair, replica
+from syncer.pair import Pair, Unsuitable, consumers_of, open_pair, open_source, replica
 from syncer.parity import is_equal
 from syncer.right import LEASE_SECONDS, Right, right_names
 from syncer.signals import stop_by_signal
@@ -90,7 +90,7 @@ def command(function: Callable[..., int]) -> Callable[..., None]:
             raise click.UsageError(redact(str(error))) from error
         except StorageUnavailable as error:
             status = _complain(Exit.UNAVAILABLE, str(error))
-        except loops.Elsewhere:
+        except (loops.Elsewhere, CheckpointConflict):
             status = _complain(Exit.ELSEWHERE, "another syncer is at it")
         except Stopped:
             status = _complain(Exit.STOPPED, "stopped before the end")
@@ -252,18 +252,24 @@ def status(given: Given) -> int:
 @cli.command()
 @command
 def forget(given: Given) -> int:
-    """Give the copy up: remove its checkpoints, so that nothing is held for it. The target is left as it is."""
-    pair, _, _ = given.open(patience_seconds=0)
-    rights = [Right(pair.source, name, seconds=LEASE_SECONDS) for name in right_names(pair)]
-    if not all(right.held() for right in rights):
-        raise loops.Elsewhere
-    for consumer in (pair.consumer, pair.backfill_consumer):
-        if place := pair.source.checkpoint(consumer):
-            pair.source.move_checkpoint(consumer, expected=place, sequence="")
-    for right in rights:
-        right.give_up()
-    report.say(given.as_json, {"target": pair.name, "forgotten": True}, "forgotten: {target}")
-    pair.close()
+    """Give the copy up: remove its checkpoints, so that nothing is held for it. The target is not even looked at."""
+    configure_logging(given.log_level)
+    source, name = open_source(given.source), sync_name(given.target)
+    rights = [Right(source, each, seconds=LEASE_SECONDS) for each in right_names(name)]
+    forgotten = False
+    try:
+        if not all(right.held() for right in rights):
+            raise loops.Elsewhere
+        for consumer in consumers_of(name):
+            if place := source.checkpoint(consumer):
+                source.move_checkpoint(consumer, expected=place, sequence="")
+                forgotten = True
+    finally:
+        for right in rights:
+            right.give_up()
+    text = "forgotten: {target}" if forgotten else "nothing was held for {target}"
+    report.say(given.as_json, {"target": name, "forgotten": forgotten}, text)
+    source.close()
     return Exit.DONE
 
 

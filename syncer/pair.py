@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -20,6 +19,8 @@ from storage_adapters import (
 )
 
 State = FileRecord | Tombstone | None
+SOURCE_CAPABILITIES: tuple[type, ...] = (SupportsChanges, SupportsDigest)
+TARGET_CAPABILITIES: tuple[type, ...] = (SupportsReplication, SupportsDigest)
 
 
 class Unsuitable(ValueError):
@@ -46,17 +47,32 @@ class Pair:
     @property
     def consumer(self) -> str:
         """The checkpoint of the copy in the source; it exists from the end of the first backfill on."""
-        return f"sync:{self.name}"
+        return consumers_of(self.name)[0]
 
     @property
     def backfill_consumer(self) -> str:
         """The checkpoint that holds the place of a backfill, and the feed behind its beginning, while it lasts."""
-        return f"backfill:{self.name}"
+        return consumers_of(self.name)[1]
 
     def close(self) -> None:
         """Close both."""
         self.source.close()
         self.target.close()
+
+
+def consumers_of(name: str) -> tuple[str, str]:
+    """The checkpoints of the copy to a target of this name, and of its backfill."""
+    return f"sync:{name}", f"backfill:{name}"
+
+
+def open_source(url: str) -> SourceStore:
+    """Open the source alone. Raises as ``open_pair``."""
+    source = open_metadata_store(url)
+    for capability in SOURCE_CAPABILITIES:
+        if not isinstance(source, capability):
+            source.close()
+            raise _lacking("source", source, capability)
+    return cast(SourceStore, source)
 
 
 def open_pair(source_url: str, target_url: str) -> Pair:
@@ -75,18 +91,18 @@ def open_pair(source_url: str, target_url: str) -> Pair:
 
 def pair_of(source: MetadataStore, target: MetadataStore, *, source_name: str, name: str) -> Pair:
     """Make a pair of two open stores, or close both."""
-    wanted: Sequence[tuple[str, MetadataStore, type]] = [
-        ("source", source, SupportsChanges),
-        ("source", source, SupportsDigest),
-        ("target", target, SupportsReplication),
-        ("target", target, SupportsDigest),
-    ]
+    wanted = [("source", source, capability) for capability in SOURCE_CAPABILITIES]
+    wanted += [("target", target, capability) for capability in TARGET_CAPABILITIES]
     for role, store, capability in wanted:
         if not isinstance(store, capability):
             source.close()
             target.close()
-            raise Unsuitable(f"{type(store).__name__} cannot be a {role}: it lacks {capability.__name__}")
+            raise _lacking(role, store, capability)
     return Pair(source=cast(SourceStore, source), target=cast(TargetStore, target), source_name=source_name, name=name)
+
+
+def _lacking(role: str, store: MetadataStore, capability: type) -> Unsuitable:
+    return Unsuitable(f"{type(store).__name__} cannot be a {role}: it lacks {capability.__name__}")
 
 
 def state_of(store: MetadataStore, file_id: str) -> State:

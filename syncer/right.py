@@ -8,7 +8,6 @@ import socket
 import time
 
 from storage_adapters import MetadataStore, SupportsLeases
-from syncer.pair import Pair
 
 LEASE_SECONDS = 10
 
@@ -18,9 +17,9 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def right_names(pair: Pair) -> tuple[str, str]:
-    """The leases to follow the feed for a target, and to fill it."""
-    return f"syncer:{pair.name}", f"syncer-backfill:{pair.name}"
+def right_names(name: str) -> tuple[str, str]:
+    """The leases to follow the feed for the target of this name, and to fill it."""
+    return f"syncer:{name}", f"syncer-backfill:{name}"
 
 
 class Right:

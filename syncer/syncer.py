@@ -41,7 +41,7 @@ class Syncer:
         # A limited rate makes batches small: the pause behind one is to end before the lease does.
         most = batch if rate is None else max(1, min(batch, int(rate * lease_seconds / 4)))
         self._backfill = Backfill(pair, metrics, batch=most)
-        to_follow, to_fill = right_names(pair)
+        to_follow, to_fill = right_names(pair.name)
         self._right = Right(pair.source, to_follow, seconds=lease_seconds)
         self._backfill_right = Right(pair.source, to_fill, seconds=lease_seconds)
         self._rate = rate

@@ -123,6 +123,17 @@ def test_a_copy_that_is_given_up_holds_nothing_and_can_be_begun_anew(pair: Pair,
     assert len(assert_equal(pair)) == 10
 
 
+def test_a_copy_whose_target_is_gone_for_good_can_be_given_up(pair: Pair, urls: tuple[str, str], run: Any) -> None:
+    add(pair.source, *numbered(5))
+    gone = "couchdb://admin:secret@127.0.0.1:1/files"
+    consumer = f"sync:{sync_name(gone)}"
+    pair.source.move_checkpoint(consumer, expected="", sequence="1")
+    result = run("forget", "--target", gone)
+    assert (result.exit_code, result.stdout) == (Exit.DONE, "forgotten: couchdb://127.0.0.1:1/files\n")
+    assert pair.source.checkpoint(consumer) == ""
+    assert run("forget", "--target", gone).stdout == "nothing was held for couchdb://127.0.0.1:1/files\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
