@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from storage_adapters import JSON
+from storage_adapters import JSON, StorageUnavailable
 from storage_adapters.metadata.couchdb.database import Database
 from tests.adapters.couchdb_servers import opened
 from tests.contract.metadata_scenes import make_record, save
@@ -37,3 +37,21 @@ def test_each_copy_of_a_batch_is_stored_whatever_the_order_of_the_answers(couchd
         assert [store.get(file_id).revision for file_id in ids] == [2] * 30
         assert store.discard([*ids[:10], "nobody"]) == 10
         assert store.usage(None).total.files == 20
+
+
+@pytest.mark.parametrize("lacking", [-1, 0])
+def test_a_copy_that_the_server_says_nothing_of_is_not_taken_for_stored(
+    couchdb_url: str, monkeypatch: pytest.MonkeyPatch, lacking: int
+) -> None:
+    bulk = Database.bulk
+    copies = [copy_of(f"f{number}", 1) for number in range(5)]
+    with opened(couchdb_url) as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                Database, "bulk", lambda *given, **options: bulk(*given, **options)[lacking + 1 :][: lacking or None]
+            )
+            with pytest.raises(StorageUnavailable, match="did not say"):
+                store.replicate(copies)
+        # What was stored all the same is found when the batch comes again.
+        store.replicate(copies)
+        assert [store.get(copy.file_id) for copy in copies] == copies

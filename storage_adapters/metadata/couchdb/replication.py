@@ -43,6 +43,7 @@ class _Known:
 
 
 _NEW = _Known(None, 0)
+_UNANSWERED: JSON = {"error": "the server did not say what became of it"}
 
 
 class Replica:
@@ -76,9 +77,9 @@ class Replica:
             for batch in _cut([(number, _document(copies[number], known[ids[number]])) for number in todo]):
                 attempts |= {ids[number]: document["write_id"] for number, document, _ in batch}
                 rows = self._files.bulk([orjson.Fragment(encoded) for _, _, encoded in batch])
-                by_id = {row["id"]: row for row in rows}
+                by_id = {row.get("id"): row for row in rows}
                 for number, _, _ in batch:
-                    row = by_id[ids[number]]
+                    row = by_id.get(ids[number], _UNANSWERED)
                     if "error" not in row:
                         answers[number] = True
                         self._recent.put(ids[number], _Known(row["rev"], copies[number].revision))
@@ -106,9 +107,10 @@ class Replica:
             for row in rows:
                 self._recent.forget(row["id"])
             deletions = [{"_id": row["id"], "_rev": row["value"]["rev"], "_deleted": True} for row in rows]
-            answers = {row["id"]: row for row in self._files.bulk(deletions)}
-            gone += sum("error" not in answer for answer in answers.values())
-            todo = [row["id"] for row in rows if "error" in answers[row["id"]]]
+            answers = {row.get("id"): row for row in self._files.bulk(deletions)}
+            deleted = [row["id"] for row in rows if "error" not in answers.get(row["id"], _UNANSWERED)]
+            gone += len(deleted)
+            todo = [row["id"] for row in rows if row["id"] not in set(deleted)]
         raise StorageUnavailable("too many writers of the same files")
 
     def _guess(self, ids: Sequence[str], copies: Sequence[Copy]) -> dict[str, _Known]:
