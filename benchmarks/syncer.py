@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from benchmarks.comparisons import compare
 from benchmarks.drivers import driving
 from benchmarks.filling import fill, records
 from benchmarks.processes import running
@@ -42,7 +43,7 @@ _SAMPLE_SECONDS = 0.005
 
 
 def measure(*, files: int = FILES, rounds: int = ROUNDS, rate: int = RATE, seconds: float = SECONDS) -> list[Table]:
-    """Measure rates beside the bare loop, then the lag under a steady load."""
+    """Measure rates beside the bare loop, then the lag under a steady load, then comparisons of ever more files."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         redis = stack.enter_context(RedisServer(folder / "redis", appendfsync="everysec"))
@@ -50,6 +51,7 @@ def measure(*, files: int = FILES, rounds: int = ROUNDS, rate: int = RATE, secon
         return [
             _rates(redis.url, couchdb, files=files, rounds=rounds),
             _lag(redis.url, couchdb, folder, rate=rate, seconds=seconds),
+            compare(redis.url, couchdb, folder),
         ]
 
 
