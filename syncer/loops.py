@@ -114,9 +114,19 @@ def verify(
 
 
 def mender(pair: Pair, *, to_source: bool) -> Mend:
-    """Repairs differences in one of the two directions."""
-    leader, follower = (pair.target, pair.source) if to_source else (pair.source, pair.target)
-    return lambda difference: repair(difference.file_id, leader=leader, follower=follower)
+    """Repairs differences in one of the two directions.
+
+    From a target that was never filled the source loses nothing: what is missing there was never there.
+    """
+    if not to_source:
+        return lambda difference: repair(difference.file_id, leader=pair.source, follower=pair.target)
+    was_filled = bool(pair.source.checkpoint(pair.consumer))
+
+    def mend(difference: Difference) -> bool:
+        is_unknown = difference.target_revision == 0
+        return (was_filled or not is_unknown) and repair(difference.file_id, leader=pair.target, follower=pair.source)
+
+    return mend
 
 
 def watch(

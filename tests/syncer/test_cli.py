@@ -82,6 +82,15 @@ def test_the_source_can_be_repaired(pair: Pair, run: Any) -> None:
     assert pair.source.get("f000001").name == "right"
 
 
+def test_a_target_that_was_never_filled_takes_nothing_from_the_source(pair: Pair, run: Any) -> None:
+    records = add(pair.source, *numbered(3))
+    pair.target.replicate([replace(records[1], name="only here", revision=4), replace(records[0], file_id="lost")])
+    result = run("repair", "--direction", "target-to-source")
+    assert result.exit_code == Exit.DIFFERENT
+    assert "2 repaired" in result.stdout
+    assert [pair.source.get(file_id).revision for file_id in ("f000000", "f000001", "f000002", "lost")] == [1, 4, 1, 1]
+
+
 def test_a_backfill_copies_again_and_the_status_tells_the_lag(pair: Pair, run: Any) -> None:
     add(pair.source, *numbered(10))
     assert run("backfill", "--rate", "100000").stdout == "copied 10 files\n"
