@@ -112,6 +112,8 @@ _WAIT = click.option(
     "--wait", "wait_seconds", default=30.0, show_default=True, help="Seconds to wait for what is on its way."
 )
 
+_FULL = click.option("--full", is_flag=True, help="Compare every file, whatever the sums say.")
+
 
 @click.group()
 def cli() -> None:
@@ -168,11 +170,12 @@ def backfill(given: Given, rate: float | None, patience: float) -> int:
 
 @cli.command()
 @_WAIT
+@_FULL
 @click.option("--watch", is_flag=True, help="Compare again and again until stopped.")
 @click.option("--interval", default=60.0, show_default=True, help="Seconds between two comparisons.")
 @_PATIENCE
 @command
-def verify(given: Given, *, wait_seconds: float, watch: bool, interval: float, patience: float) -> int:
+def verify(given: Given, *, wait_seconds: float, full: bool, watch: bool, interval: float, patience: float) -> int:
     """Compare the two stores and print the files that differ."""
     pair, metrics, outages = given.open(patience_seconds=None if watch else patience)
     outages.outlive(lambda: is_equal(pair))
@@ -185,10 +188,13 @@ def verify(given: Given, *, wait_seconds: float, watch: bool, interval: float, p
             wait_seconds=wait_seconds,
             interval_seconds=interval,
             tell=printer.difference,
+            full=full,
             report=printer.verdict,
         )
     else:
-        verdict = loops.verify(pair, metrics, outages.stopping, wait_seconds=wait_seconds, tell=printer.difference)
+        verdict = loops.verify(
+            pair, metrics, outages.stopping, wait_seconds=wait_seconds, tell=printer.difference, full=full
+        )
         printer.verdict(verdict)
     pair.close()
     return Exit.DONE if verdict.equal else Exit.DIFFERENT
@@ -196,6 +202,7 @@ def verify(given: Given, *, wait_seconds: float, watch: bool, interval: float, p
 
 @cli.command()
 @_WAIT
+@_FULL
 @click.option(
     "--direction",
     type=click.Choice(["source-to-target", "target-to-source"]),
@@ -206,7 +213,7 @@ def verify(given: Given, *, wait_seconds: float, watch: bool, interval: float, p
 @click.option("--dry-run", is_flag=True, help="Only print what would be repaired.")
 @_PATIENCE
 @command
-def repair(given: Given, *, wait_seconds: float, direction: str, dry_run: bool, patience: float) -> int:
+def repair(given: Given, *, wait_seconds: float, full: bool, direction: str, dry_run: bool, patience: float) -> int:
     """Compare the two stores and make the files that differ equal."""
     pair, metrics, outages = given.open(patience_seconds=patience)
     outages.outlive(lambda: is_equal(pair))
@@ -220,10 +227,11 @@ def repair(given: Given, *, wait_seconds: float, direction: str, dry_run: bool, 
         wait_seconds=wait_seconds,
         tell=printer.difference,
         mend=None if dry_run else loops.mender(pair, to_source=to_source),
+        full=full,
     )
     printer.verdict(verdict)
     pair.close()
-    return Exit.DONE if verdict.repaired == verdict.by_kind.total() else Exit.DIFFERENT
+    return Exit.DONE if verdict.mended else Exit.DIFFERENT
 
 
 @cli.command()

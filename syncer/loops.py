@@ -29,17 +29,23 @@ class Elsewhere(Exception):
 
 @dataclass(slots=True)
 class Verdict:
-    """What a comparison found: how many files of each kind, and how long it took."""
+    """What a comparison found: how many files of each kind, how many wrong sums by store, and how long it took."""
 
     seconds: float = 0.0
     by_kind: Counter[str] = field(default_factory=Counter)
     lagging: int = 0
     repaired: int = 0
+    wrong_sums: Counter[str] = field(default_factory=Counter)
 
     @property
     def equal(self) -> bool:
         """Whether nothing differed."""
-        return not self.by_kind
+        return not self.by_kind and not self.wrong_sums
+
+    @property
+    def mended(self) -> bool:
+        """Whether nothing differs any more."""
+        return self.repaired == self.by_kind.total() and not self.wrong_sums
 
 
 def run(syncer: Syncer, outages: Outages) -> None:
@@ -91,11 +97,21 @@ def verify(
     wait_seconds: float,
     tell: Told,
     mend: Mend | None = None,
+    full: bool = False,
 ) -> Verdict:
-    """Compare the two stores once, telling each difference; with ``mend`` put it right as well."""
+    """Compare the two stores once, telling each difference; with ``mend`` put it right as well.
+
+    With ``full`` every record is read, whatever the sums say.
+    """
     verdict, started = Verdict(), time.monotonic()
-    if not is_equal(pair):
-        for difference in differences(pair, wait_seconds=wait_seconds, wait=stopping.wait):
+
+    def wrong_sums(role: str, bucket: int) -> None:
+        verdict.wrong_sums[role] += 1
+
+    if full or not is_equal(pair):
+        for difference in differences(
+            pair, wait_seconds=wait_seconds, wait=stopping.wait, full=full, wrong_sums=wrong_sums
+        ):
             if stopping.is_set():
                 raise Stopped
             tell(difference)
@@ -105,7 +121,7 @@ def verify(
                 verdict.repaired += 1
                 metrics.repairs.labels(difference.kind).inc()
     verdict.seconds = time.monotonic() - started
-    metrics.parity.set(verdict.equal or verdict.repaired == verdict.by_kind.total())
+    metrics.parity.set(verdict.mended)
     metrics.verified_at.set_to_current_time()
     metrics.differences.clear()
     for kind, count in verdict.by_kind.items():
@@ -137,6 +153,7 @@ def watch(
     wait_seconds: float,
     interval_seconds: float,
     tell: Told,
+    full: bool = False,
     report: Callable[[Verdict], None],
 ) -> Verdict:
     """Compare again and again until the process is to stop; returns what the last comparison found."""
@@ -144,7 +161,7 @@ def watch(
     try:
         while True:
             try:
-                verdict = verify(pair, metrics, outages.stopping, wait_seconds=wait_seconds, tell=tell)
+                verdict = verify(pair, metrics, outages.stopping, wait_seconds=wait_seconds, tell=tell, full=full)
             except StorageUnavailable:
                 metrics.parity.set(-1)
                 outages.outlive(lambda: (pair.source.ping(), pair.target.ping()))

@@ -3,6 +3,7 @@
 1. Two buckets that are equal at any moment held the same then: nothing in them is lost.
 2. A file differs when the target still has another state after the checkpoint passed everything that was written
    before the source was looked at. What waits longer than ``wait_seconds`` for that is told as lagging.
+3. Sums that differ though no file does are wrong in one of the stores: then they prove nothing, and that is told.
 """
 
 from __future__ import annotations
@@ -13,7 +14,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from storage_adapters import DIGEST_BUCKETS, FileRecord, digest_halves, record_to_document
+from storage_adapters import (
+    DIGEST_BUCKETS,
+    DigestBucket,
+    FileRecord,
+    SupportsDigest,
+    digest_halves,
+    record_to_document,
+)
 from syncer.pair import Pair, State, alike, state_of
 
 SETTLE_SECONDS = 0.05
@@ -34,11 +42,20 @@ class Difference:
 
 
 def differences(
-    pair: Pair, *, wait_seconds: float = 30.0, wait: Callable[[float], object] = time.sleep
+    pair: Pair,
+    *,
+    wait_seconds: float = 30.0,
+    wait: Callable[[float], object] = time.sleep,
+    full: bool = False,
+    wrong_sums: Callable[[str, int], object] = lambda role, bucket: None,
 ) -> Iterator[Difference]:
-    """Yield every file that differs, each once."""
+    """Yield every file that differs, each once; with ``full`` whatever the sums say.
+
+    ``wrong_sums`` is told of each bucket whose records were all read, and in which store they do not make its sums.
+    """
     deadline = time.monotonic() + wait_seconds
-    suspects = _suspects(pair, _buckets(pair, wait))
+    buckets = set(range(DIGEST_BUCKETS)) if full else _buckets(pair, wait)
+    suspects = _suspects(pair, buckets, full=full, wrong_sums=wrong_sums)
     while batch := list(islice(suspects, _CONFIRM_AT_ONCE)):
         yield from _confirmed(pair, batch, deadline, wait)
 
@@ -67,14 +84,30 @@ def _may_lag(pair: Pair) -> bool:
     return bool(checkpoint) and not pair.source.has_passed(pair.source.last_sequence(), checkpoint)
 
 
-def _suspects(pair: Pair, buckets: Iterable[int]) -> Iterator[str]:
+def _suspects(
+    pair: Pair, buckets: Iterable[int], *, full: bool, wrong_sums: Callable[[str, int], object]
+) -> Iterator[str]:
     for bucket in sorted(buckets):
         here, there = pair.source.bucket_revisions(bucket), pair.target.bucket_revisions(bucket)
         unlike = {file_id for file_id in here.keys() | there.keys() if here.get(file_id) != there.get(file_id)}
-        if len(unlike) <= _FEW and _explain(pair, bucket, unlike):
+        if not full and len(unlike) <= _FEW and _explain(pair, bucket, unlike):
             yield from sorted(unlike)
-        else:
-            yield from sorted(unlike | _unlike_documents(pair, bucket))
+            continue
+        unlike |= _unlike_documents(pair, bucket)
+        if full or not unlike:
+            for role, store in (("source", pair.source), ("target", pair.target)):
+                if _has_wrong_sums(store, bucket):
+                    wrong_sums(role, bucket)
+        yield from sorted(unlike)
+
+
+def _has_wrong_sums(store: SupportsDigest, bucket: int) -> bool:
+    """Whether the records of a bucket do not make its sums; False when it was written to meanwhile."""
+    told, files, high, low = store.digest()[bucket], 0, 0, 0
+    for record in store.bucket_records(bucket):
+        halves = digest_halves(record)
+        files, high, low = files + 1, high + halves[0], low + halves[1]
+    return told != DigestBucket(files=files, high=high, low=low) and store.digest()[bucket] == told
 
 
 def _explain(pair: Pair, bucket: int, file_ids: set[str]) -> bool:

@@ -50,6 +50,7 @@ class Printer:
             "differences": dict(verdict.by_kind),
             "lagging": verdict.lagging,
             "repaired": verdict.repaired,
+            "wrong_sums": dict(verdict.wrong_sums),
             "seconds": round(verdict.seconds, 3),
         }
         if verdict.equal:
@@ -57,6 +58,8 @@ class Printer:
         else:
             kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(verdict.by_kind.items()))
             text = f"{verdict.by_kind.total()} differ: {kinds}; {{lagging}} on their way, {{repaired}} repaired"
+        if verdict.wrong_sums:
+            text += "; {wrong_sums} buckets have sums that are not those of their files: `files migrate verify`"
         say(self._as_json, facts, text)
         sys.stdout.flush()
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from storage_adapters import sync_name
+from storage_adapters import record_to_document, sync_name
 from syncer import cli as module
 from syncer.cli import Exit, cli
 from syncer.logs import JsonFormatter, redact
@@ -72,6 +74,35 @@ def test_a_copy_is_made_compared_damaged_and_repaired(pair: Pair, run: Any) -> N
     assert "missing f000004 source 1 target 0" in result.stdout
     assert "2 repaired" in result.stdout
     assert len(assert_equal(pair)) == 20
+
+
+def test_sums_that_are_wrong_are_told_and_prove_nothing(pair: Pair, urls: tuple[str, str], run: Any) -> None:
+    records = add(pair.source, *numbered(20))
+    sync(pair)
+    assert run("verify", "--full").exit_code == Exit.DONE
+    # What no process of ours does: a record is changed behind the store's back, and sums are.
+    with closing(sqlite3.connect(urls[1].removeprefix("sqlite:///"))) as target:
+        other = record_to_document(replace(records[3], meta={"by": "hand"}))
+        target.execute("UPDATE files SET document = ? WHERE file_id = ?", (other, records[3].file_id))
+        target.commit()
+    assert run("verify").exit_code == Exit.DONE
+    result = run("verify", "--full", "--json")
+    assert result.exit_code == Exit.DIFFERENT
+    told, verdict = lines_of(result.stdout)
+    assert (told["file_id"], told["kind"], verdict["wrong_sums"]) == (records[3].file_id, "different", {"target": 1})
+    assert run("repair", "--full").exit_code == Exit.DIFFERENT
+    # The repair took the wrong record's hash from sums that it was never in: now they differ though no file does.
+    result = run("verify", "--json")
+    assert result.exit_code == Exit.DIFFERENT
+    assert lines_of(result.stdout)[-1] | {"seconds": 0} == {
+        "equal": False,
+        "differences": {},
+        "lagging": 0,
+        "repaired": 0,
+        "wrong_sums": {"target": 1},
+        "seconds": 0,
+    }
+    assert "files migrate verify" in run("verify").stdout
 
 
 def test_the_source_can_be_repaired(pair: Pair, run: Any) -> None:
