@@ -63,14 +63,14 @@ def wanted_of(settings: Settings, origins: tuple[str, ...]) -> SetupWanted:
             "Set FILES_WEBHOOK_EMAIL to have them pushed, or FILES_NOTIFICATIONS_URL to have the worker pull them.",
         )
     address = f"{settings.public_url}{PUSH_PATH}"
-    secret = "" if settings.webhook_email else f"?token={settings.webhook_token}"
     return SetupWanted(
         bucket=blobs.netloc,
         prefix=blobs.path.strip("/"),
         project=project,
         topic=settings.pubsub_topic,
         push_subscription=f"{settings.pubsub_topic}-push",
-        push_url=f"{address}{secret}" if pushes else "",
+        push_url=address if pushes else "",
+        push_token="" if settings.webhook_email else settings.webhook_token,
         push_email=settings.webhook_email,
         push_audience=settings.webhook_audience or address,
         pull_subscription=queue.path.strip("/") if settings.notifications_url else "",

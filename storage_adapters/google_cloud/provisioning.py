@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from storage_adapters.errors import StorageUnavailable
 from storage_adapters.google_cloud.rest import PUBSUB, STORAGE, CloudRefusal, Rest
-from storage_adapters.google_cloud.wanted import JSON, SetupStep, SetupWanted, differing
+from storage_adapters.google_cloud.wanted import JSON, SetupStep, SetupWanted, admits, differing
 
 PUBLISHER, SUBSCRIBER = "roles/pubsub.publisher", "roles/pubsub.subscriber"
 
@@ -65,7 +65,8 @@ class CloudSetup:
             state, text = step()
         except StorageUnavailable as error:
             missing = isinstance(error, CloudRefusal) and error.status == 404 and self._dry_run
-            state, text = ("due", "does not exist") if missing else ("failed", str(error))
+            text = self._wanted.without_secret(str(error))
+            state, text = ("due", "does not exist") if missing else ("failed", text)
         yield SetupStep(name=name, state=state, text=text)
 
     def _write(self, text: str, write: Callable[[], object]) -> tuple[str, str]:
@@ -95,11 +96,11 @@ class CloudSetup:
     def _cors(self) -> tuple[str, str]:
         rule = self._wanted.cors_rule()
         found = list(self._bucket.get("cors", []))
-        origins = ", ".join(self._wanted.origins)
-        if any(not differing(rule, each) for each in found):
-            return "ok", f"pages of {origins}"
+        text = f"pages of {', '.join(self._wanted.origins) or 'any origin'}"
+        if any(admits(each, rule) for each in found):
+            return "ok", text
         others = [each for each in found if sorted(each.get("origin", [])) != sorted(rule["origin"])]
-        return self._write(f"pages of {origins}", lambda: self._patch_bucket({"cors": [*others, rule]}))
+        return self._write(text, lambda: self._patch_bucket({"cors": [*others, rule]}))
 
     def _lifecycle(self) -> tuple[str, str]:
         found = list(self._bucket.get("lifecycle", {}).get("rule", []))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 JSON = dict[str, Any]
 
@@ -44,7 +45,11 @@ class SetupStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupWanted:
-    """Names and addresses. Without ``push_url`` nothing is pushed, without ``pull_subscription`` nothing pulled."""
+    """Names and addresses. Without ``push_url`` nothing is pushed, without ``pull_subscription`` nothing pulled.
+
+    ``push_token`` is a secret that stands in the address of the pushes. Without ``origins`` a rule for pages of
+    whatever origin will do, which is for looking and not for making one.
+    """
 
     bucket: str
     prefix: str
@@ -54,6 +59,7 @@ class SetupWanted:
     push_url: str = ""
     push_email: str = ""
     push_audience: str = ""
+    push_token: str = ""
     pull_subscription: str = ""
     origins: tuple[str, ...] = ("*",)
     temporary_days: int = 2
@@ -125,8 +131,16 @@ class SetupWanted:
             "expirationPolicy": {},
         }
 
+    def without_secret(self, text: str) -> str:
+        """A text of one of the APIs, which may repeat the address of the pushes, as it may be shown."""
+        return text.replace(self._query, "?token=***") if self._query else text
+
+    @property
+    def _query(self) -> str:
+        return f"?token={quote(self.push_token, safe='')}" if self.push_token else ""
+
     def _push(self) -> JSON:
-        push: JSON = {"pushEndpoint": self.push_url}
+        push: JSON = {"pushEndpoint": f"{self.push_url}{self._query}"}
         if self.push_email:
             push["oidcToken"] = {"serviceAccountEmail": self.push_email, "audience": self.push_audience}
         return push
@@ -137,8 +151,22 @@ def differing(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     return sorted(name for name, value in wanted.items() if not _covers(found.get(name), value))
 
 
+def admits(rule: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a rule of CORS lets pages do what is wanted; for how long they may remember it does not matter."""
+    return (
+        _all_of(wanted["origin"], rule.get("origin", []))
+        and _all_of(wanted["method"], rule.get("method", []))
+        and _all_of(wanted["responseHeader"], rule.get("responseHeader", []))
+    )
+
+
+def _all_of(wanted: Sequence[str], found: Sequence[str]) -> bool:
+    known = {each.lower() for each in found}
+    return "*" in known or {each.lower() for each in wanted} <= known
+
+
 def _covers(found: Any, value: Any) -> bool:
     if isinstance(value, dict):
-        # An empty object is what the API leaves out.
-        return not differing(value, found if isinstance(found, dict) else {})
+        # An empty object, which the API may leave out, says something by being empty: "never", for a policy.
+        return not differing(value, found if isinstance(found, dict) else {}) if value else not found
     return bool(found == value)

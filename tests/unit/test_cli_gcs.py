@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from click.testing import CliRunner, Result
 
 from files_service.cli import cli
 from tests.cores import SECRETS
+from tests.fakes.gcs.errors import bad_request
 from tests.fakes.pubsub.admin import PUBSUB_AGENT, STORAGE_AGENT, FakeCloud
 
 EMAIL = "pusher@demo.iam.gserviceaccount.com"
@@ -54,9 +56,9 @@ def signs(result: Result) -> dict[str, str]:
     return {line[2:].partition(":")[0]: line[0] for line in result.output.splitlines()}
 
 
-def doctor(environ: dict[str, str]) -> Any:
+def doctor(environ: dict[str, str], part: str = "webhook") -> Any:
     output = CliRunner(env=environ).invoke(cli, ["doctor", "--json"]).output
-    [finding] = [each for line in output.splitlines() if (each := json.loads(line))["part"] == "webhook"]
+    [finding] = [each for line in output.splitlines() if (each := json.loads(line))["part"] == part]
     return finding
 
 
@@ -136,13 +138,18 @@ def test_what_was_changed_is_put_right(environ: dict[str, str], cloud: FakeCloud
     subscription = cloud.pubsub.subscriptions[PUSH]
     subscription.config["ackDeadlineSeconds"] = 10
     subscription.config["pushConfig"] = {"pushEndpoint": "https://elsewhere.example.org"}
+    # A subscription that nobody takes from for a month would be gone.
+    cloud.pubsub.subscriptions[PULL].config["expirationPolicy"] = {"ttl": "2678400s"}
     [old] = bucket.notification_configs.values()
     old["payload_format"] = "NONE"
-    bucket.lifecycle = {}
+    bucket.lifecycle, bucket.cors = {}, []
     finding = doctor(environ)
-    assert all(name in finding["text"] for name in ("push subscription", "notification", "lifecycle"))
+    names = ("push subscription", "pull subscription", "notification", "lifecycle", "CORS")
+    assert all(name in finding["text"] for name in names)
     result = setup(environ)
     assert "files-push: ackDeadlineSeconds, pushConfig" in result.output
+    assert "files-pull: expirationPolicy" in result.output
+    assert cloud.pubsub.subscriptions[PULL].config["expirationPolicy"] == {}
     assert subscription.config["ackDeadlineSeconds"] == 60
     [config] = bucket.notification_configs.values()
     assert config["payload_format"] == "JSON_API_V1"
@@ -151,7 +158,15 @@ def test_what_was_changed_is_put_right(environ: dict[str, str], cloud: FakeCloud
 
 def test_the_origins_of_pages_may_be_named(environ: dict[str, str], cloud: FakeCloud) -> None:
     setup(environ, "--origin", "https://app.example.org", "--origin", "http://localhost:3000")
-    assert cloud.objects.bucket("files").cors[0]["origin"] == ["https://app.example.org", "http://localhost:3000"]
+    [rule] = cloud.objects.bucket("files").cors
+    assert rule["origin"] == ["https://app.example.org", "http://localhost:3000"]
+    assert doctor(environ)["ok"]
+    # A rule that allows more is left as it is, one that allows less will not do.
+    rule["method"] = ["*"]
+    rule["origin"].append("https://others.example.org")
+    assert signs(setup(environ, "--origin", "https://app.example.org"))["bucket CORS"] == "✓"
+    rule["responseHeader"] = ["Content-Type"]
+    assert "bucket CORS" in doctor(environ)["text"]
 
 
 def test_the_shared_token_stands_in_the_address_and_is_not_shown(environ: dict[str, str], cloud: FakeCloud) -> None:
@@ -161,6 +176,29 @@ def test_the_shared_token_stands_in_the_address_and_is_not_shown(environ: dict[s
     assert config == {"pushEndpoint": f"https://files.example.org/webhooks/gcs/pubsub?token={TOKEN}"}
     assert TOKEN not in result.output
     assert TOKEN not in str(doctor(environ))
+
+
+def test_a_shared_token_of_any_characters_arrives_as_it_is_and_no_refusal_shows_it(
+    environ: dict[str, str], cloud: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = f"a&b=c+d%20{TOKEN}"
+    environ |= {"FILES_WEBHOOK_EMAIL": "", "FILES_WEBHOOK_TOKEN": token}
+    subscribe = cloud.pubsub.subscribe
+
+    def refuse(name: str, config: dict[str, Any]) -> Any:
+        # Pub/Sub repeats the address in what it says of it.
+        if name == PUSH:
+            raise bad_request(f"Invalid push endpoint given (endpoint={config['pushConfig']['pushEndpoint']}).")
+        return subscribe(name, config)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cloud.pubsub, "subscribe", refuse)
+        refused = setup(environ)
+    assert "Invalid push endpoint" in refused.output
+    assert TOKEN not in refused.output
+    assert setup(environ).exit_code == 0
+    query = urlsplit(cloud.pubsub.subscriptions[PUSH].config["pushConfig"]["pushEndpoint"]).query
+    assert parse_qs(query) == {"token": [token]}
 
 
 def test_only_what_is_asked_for_is_made(environ: dict[str, str], cloud: FakeCloud) -> None:
