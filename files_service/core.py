@@ -67,6 +67,17 @@ def open_core(settings: Settings) -> Core:
 
     Raises UnknownStore, or StorageUnavailable when the primary or the blob store does not answer.
     """
+    with ExitStack() as opened:
+        metadata = opened.enter_context(closing(open_metadata_store(settings.metadata_url)))
+        blobs = opened.enter_context(closing(open_blobs(settings)))
+        lists = opened.enter_context(closing(open_lists(settings, metadata)))
+        core = Core(metadata=metadata, blobs=blobs, settings=settings, lists=lists, hooks=load_hooks())
+        opened.pop_all()
+    return core
+
+
+def open_blobs(settings: Settings) -> BlobStore:
+    """Open the blob store with everything that the settings say of it. Raises UnknownStore, StorageUnavailable."""
     options = BlobOptions(
         signing_key=settings.signing_key.encode(),
         public_url=settings.public_url,
@@ -74,13 +85,7 @@ def open_core(settings: Settings) -> Core:
         gcs_hmac_secret=settings.gcs_hmac_secret,
         storage_emulator_host=settings.storage_emulator_host,
     )
-    with ExitStack() as opened:
-        metadata = opened.enter_context(closing(open_metadata_store(settings.metadata_url)))
-        blobs = opened.enter_context(closing(open_blob_store(settings.blobs_url, options)))
-        lists = opened.enter_context(closing(open_lists(settings, metadata)))
-        core = Core(metadata=metadata, blobs=blobs, settings=settings, lists=lists, hooks=load_hooks())
-        opened.pop_all()
-    return core
+    return open_blob_store(settings.blobs_url, options)
 
 
 def open_lists(settings: Settings, primary: MetadataStore) -> Lists:

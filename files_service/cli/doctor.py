@@ -18,10 +18,9 @@ from rich.console import Console
 from files_service.cli.gcs import steps, wanted_of
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings
-from files_service.core import now_ms
+from files_service.core import now_ms, open_blobs
 from files_service.sync_progress import MOST_COUNTED, lag_of
 from storage_adapters import (
-    BlobOptions,
     ListQuery,
     StorageError,
     SupportsChanges,
@@ -29,7 +28,6 @@ from storage_adapters import (
     UnknownStore,
     VerifiesSignedUrls,
     capabilities,
-    open_blob_store,
     open_metadata_store,
 )
 
@@ -168,23 +166,22 @@ def _lists(settings: Settings) -> Finding:
 
 
 def _blobs(settings: Settings) -> Finding:
-    options = BlobOptions(signing_key=settings.signing_key.encode(), public_url=settings.public_url)
     try:
-        with closing(open_blob_store(settings.blobs_url, options)) as store:
+        with closing(open_blobs(settings)) as store:
             store.ping()
-            if isinstance(store, SupportsSignedUrls) and isinstance(store, VerifiesSignedUrls):
+            if isinstance(store, SupportsSignedUrls):
                 _try_signature(store)
             return Finding("blobs", f"{type(store).__name__}: {', '.join(capabilities(store))}")
     except (UnknownStore, StorageError) as error:
-        return Finding("blobs", str(error), "Correct FILES_BLOBS_URL or FILES_SIGNING_KEY, or make room.")
+        return Finding("blobs", str(error), "Correct FILES_BLOBS_URL or what it is signed with, or make room.")
 
 
 def _try_signature(store: SupportsSignedUrls) -> None:
-    """Sign a URL and have it verified, as a download does. Raises InvalidSignature."""
-    assert isinstance(store, VerifiesSignedUrls)
+    """Sign a URL and, where the gateway does so for a download, verify it. Raises what either raises."""
     signed = store.sign("GET", "doctor", expires_at=2)
-    params = dict(pair.split("=", 1) for pair in urlsplit(signed.url).query.split("&"))
-    store.verify("GET", "doctor", params, now=1)
+    if isinstance(store, VerifiesSignedUrls):
+        params = dict(pair.split("=", 1) for pair in urlsplit(signed.url).query.split("&"))
+        store.verify("GET", "doctor", params, now=1)
 
 
 def _notifications(settings: Settings) -> Finding:

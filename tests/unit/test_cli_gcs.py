@@ -254,3 +254,16 @@ def test_apis_that_do_not_answer_are_named(environ: dict[str, str]) -> None:
 
 def test_the_doctor_finds_nothing_to_check_without_a_bucket(environ: dict[str, str]) -> None:
     assert doctor({**environ, "FILES_BLOBS_URL": ""})["ok"]
+
+
+def test_the_doctor_opens_the_bucket_as_the_service_does(environ: dict[str, str], cloud: FakeCloud) -> None:
+    finding = doctor(environ, "blobs")
+    assert finding["ok"], finding
+    assert "signed urls" in finding["text"]
+    missing = doctor({**environ, "FILES_BLOBS_URL": "gs://missing"}, "blobs")
+    assert "no such bucket" in missing["text"]
+    # An account that IAM does not know signs nothing, which nobody would notice before the first download.
+    unsigned = doctor({**environ, "FILES_BLOBS_URL": f"gs://files?signer={EMAIL}"}, "blobs")
+    assert "IAM does not sign" in unsigned["text"]
+    cloud.add_service_account(EMAIL)
+    assert doctor({**environ, "FILES_BLOBS_URL": f"gs://files?signer={EMAIL}"}, "blobs")["ok"]
