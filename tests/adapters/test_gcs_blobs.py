@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from google.auth.exceptions import RefreshError, TransportError
 
 from storage_adapters import BlobExists, BlobNotFound, BlobStore, ChecksumMismatch, StorageUnavailable
 from storage_adapters.blobs.gcs import GcsBlobStore
@@ -123,23 +124,78 @@ def test_a_bucket_that_is_not_there_is_no_missing_blob(fake: FakeGcs) -> None:
     store.close()
 
 
+def lose_one_answer(fake: FakeGcs, monkeypatch: pytest.MonkeyPatch, method: str) -> list[StoredObject]:
+    """Have a deed of the fake done, and the first time an error answered; returns what was done then."""
+    deed = getattr(fake.objects, method)
+    lost: list[StoredObject] = []
+
+    def do_and_lose(*args: Any, **kwargs: Any) -> StoredObject:
+        done: StoredObject = deed(*args, **kwargs)
+        if not lost:
+            lost.append(done)
+            raise fake.unavailable()
+        return done
+
+    monkeypatch.setattr(fake.objects, method, do_and_lose)
+    return lost
+
+
 def test_an_upload_whose_answer_was_lost_is_known_again(
     fake: FakeGcs, store: GcsBlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    insert = fake.objects.insert
-    lost: list[StoredObject] = []
-
-    def insert_and_lose(*args: Any, **kwargs: Any) -> StoredObject:
-        stored = insert(*args, **kwargs)
-        if not lost:
-            lost.append(stored)
-            raise fake.unavailable()
-        return stored
-
-    monkeypatch.setattr(fake.objects, "insert", insert_and_lose)
+    lost = lose_one_answer(fake, monkeypatch, "insert")
     info = put(store)
     assert str(lost[0].generation) == info.generation
     assert store.head(KEY) == info
+
+
+def test_a_copy_whose_answer_was_lost_is_known_again(
+    fake: FakeGcs, store: GcsBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store)
+    lost = lose_one_answer(fake, monkeypatch, "insert")
+    info = store.copy(KEY, "a/copy", now=NOW)
+    assert str(lost[0].generation) == info.generation
+    with pytest.raises(BlobExists):
+        store.copy(KEY, "a/copy", now=NOW)
+
+
+def test_a_description_whose_answer_was_lost_is_known_again(
+    fake: FakeGcs, store: GcsBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = lose_one_answer(fake, monkeypatch, "change")
+    put_big(store)
+    assert len(lost) == 1
+    assert store.head(KEY).sha256 == checksums(BIG)["sha256"]
+
+
+def test_credentials_that_cannot_be_renewed_for_a_moment_do_no_harm(
+    store: GcsBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = store._api.session.put
+    failures = [TransportError("no answer"), RefreshError("no token")]
+
+    def renewing(*args: Any, **kwargs: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(store._api.session, "put", renewing)
+    put_big(store)
+    assert not failures
+    assert read(store) == BIG
+
+
+def test_credentials_that_cannot_be_renewed_are_an_error_of_ours(
+    store: GcsBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: Any, **_more: Any) -> Any:
+        raise RefreshError("no token")
+
+    for method in ("put", "delete"):
+        monkeypatch.setattr(store._api.session, method, refuse)
+    with pytest.raises(StorageUnavailable, match="RefreshError"):
+        put_big(store)
 
 
 def test_a_writer_that_is_beaten_half_way_says_so_at_the_end(store: GcsBlobStore) -> None:

@@ -127,6 +127,16 @@ def test_what_iam_does_not_sign_is_unavailable(fake: FakeGcs) -> None:
     store.close()
 
 
+def test_iam_is_asked_again_when_it_has_a_bad_moment(fake: FakeGcs) -> None:
+    fake.add_service_account(EMAIL)
+    store = open_store(f"gs://files?signer={EMAIL}", fake.url, hmac=False)
+    put(store)
+    fake.faults.fail(503, times=1, part_of_path="signBlob")
+    assert send(store.sign("GET", KEY, expires_at=soon(fake))).status_code == 200
+    assert fake.faults.left == 0
+    store.close()
+
+
 def test_without_a_key_the_signature_is_one_for_emulators_alone(fake: FakeGcs) -> None:
     store = open_store("gs://files", fake.url, hmac=False)
     put(store)

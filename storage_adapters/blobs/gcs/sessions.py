@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import requests
+from google.auth import exceptions as auth_errors
 
 from storage_adapters.blobs.gcs.api import OtherGeneration, describe
 from storage_adapters.errors import StorageUnavailable
 
 STEP = 256 * 1024
 ATTEMPTS = 6
+# The credentials are renewed on the way, which may fail as the request itself does.
+_TROUBLE = (requests.RequestException, auth_errors.GoogleAuthError, OSError)
 _AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 _RANGE = re.compile(r"bytes=0-(\d+)")
 
@@ -40,7 +44,7 @@ class UploadSession:
             before = self.received
             try:
                 answer = self._put(b"", total) if ask_first else self._put(data[before - start :], total)
-            except requests.RequestException as error:
+            except _TROUBLE as error:
                 trouble = describe(error)
             else:
                 if answer.status_code in (200, 201):
@@ -69,10 +73,8 @@ class UploadSession:
 
     def cancel(self) -> None:
         """Tell the server to forget the upload; it would do so by itself, after a week."""
-        try:
+        with suppress(*_TROUBLE):
             self._http.delete(self._uri, headers={"Content-Length": "0"}, timeout=self._timeout)
-        except requests.RequestException:
-            return
 
     def _put(self, data: bytes, total: str) -> requests.Response:
         """Send bytes to where the server stands; without bytes, ask where that is, or say that it is the end."""

@@ -8,8 +8,11 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import requests
+from google.api_core import exceptions as api_errors
 from google.auth import exceptions as auth_errors
+from google.cloud.storage.retry import DEFAULT_RETRY
 
+from storage_adapters.blobs.gcs.api import describe
 from storage_adapters.errors import StorageUnavailable
 
 IAM_ENDPOINT = "https://iamcredentials.googleapis.com"
@@ -75,18 +78,29 @@ class IamSigner(Signer):
         super().__init__(email)
         self._session, self._timeout = session, timeout
         self._url = f"{endpoint or IAM_ENDPOINT}/v1/projects/-/serviceAccounts/{email}:signBlob"
+        self._retry = DEFAULT_RETRY.with_timeout(timeout)
 
     def sign(self, day: str, text: bytes) -> str:
         """See ``Signer``."""
         try:
-            answer = self._session.post(
-                self._url, json={"payload": base64.b64encode(text).decode()}, timeout=self._timeout
-            )
-            if answer.status_code != 200:
-                raise StorageUnavailable(f"IAM does not sign as {self.access_id}: {answer.status_code}")
-            return base64.b64decode(answer.json()["signedBlob"]).hex()
-        except (requests.RequestException, auth_errors.GoogleAuthError, KeyError, ValueError) as error:
-            raise StorageUnavailable(f"IAM does not sign: {type(error).__name__}") from None
+            signature: str = self._retry(self._ask)(text)
+        except (
+            api_errors.GoogleAPIError,
+            auth_errors.GoogleAuthError,
+            requests.RequestException,
+            KeyError,
+            TypeError,
+            ValueError,
+        ) as error:
+            raise StorageUnavailable(f"IAM does not sign as {self.access_id}: {describe(error)}") from None
+        return signature
+
+    def _ask(self, text: bytes) -> str:
+        payload = {"payload": base64.b64encode(text).decode()}
+        answer = self._session.post(self._url, json=payload, timeout=self._timeout)
+        if answer.status_code != 200:
+            raise api_errors.from_http_status(answer.status_code, "")
+        return base64.b64decode(answer.json()["signedBlob"]).hex()
 
 
 class NoSigner(Signer):

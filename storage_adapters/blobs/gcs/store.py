@@ -9,6 +9,7 @@ ADR 14. What Cloud Storage does not keep (SHA-256, the time given by the caller)
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -129,12 +130,20 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
         """See ``SupportsCopy``."""
         name = self._name(target)
         origin = self._api.find(self._name(source))
-        token = f"copy-{now}-{origin.generation}"
+        token = secrets.token_hex(16)
         metadata = {**(origin.metadata or {}), CREATED_AT: str(now), WRITER: token}
         try:
             return self._info(self._api.copy(origin, name, metadata=metadata))
         except OtherGeneration:
-            raise self._taken(target, source) from None
+            pass
+        try:
+            found = self._api.find(name)
+        except BlobNotFound:
+            raise StorageUnavailable(f"Cloud Storage: {source} was changed meanwhile") from None
+        if (found.metadata or {}).get(WRITER) != token:
+            raise BlobExists(self._info(found))
+        # The answer to this very copy was lost, and the request was sent again.
+        return self._info(found)
 
     def scan(self, *, prefix: str = "", after: str = "", limit: int) -> list[BlobInfo]:
         """See ``SupportsListing``."""
@@ -201,19 +210,19 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
                 origin=origin,
             )
         except OtherGeneration:
-            raise self._taken(key, key) from None
+            raise self._taken(key) from None
         expires_at = now + WEEK_SECONDS * 1000
         return SignedUrl(method="PUT", url=uri, headers={}, expires_at=expires_at, protocol="resumable")
 
     def _name(self, key: str) -> str:
         return self._location.name_of(check_key(key))
 
-    def _taken(self, key: str, source: str) -> BlobExists | BlobNotFound | StorageUnavailable:
-        """Why a precondition did not hold: the place is taken, or the source was replaced."""
+    def _taken(self, key: str) -> BlobExists | StorageUnavailable:
+        """Why a precondition did not hold: the place is taken, or was for a moment."""
         try:
             return BlobExists(self.head(key))
         except BlobNotFound:
-            return StorageUnavailable(f"Cloud Storage: {source} was changed meanwhile")
+            return StorageUnavailable(f"Cloud Storage: {key} was changed meanwhile")
 
     def _info(self, blob: Any) -> BlobInfo:
         ours = blob.metadata or {}

@@ -108,6 +108,21 @@ class GcsBlobWriter(BlobWriter):
 
     def _stored(self, sha256: str) -> BlobInfo:
         """What is there now, if this writer wrote it - also when an answer was lost and the request was sent again."""
+        blob = self._found()
+        if SHA256 not in blob.metadata:
+            try:
+                blob = self._api.add_metadata(blob, {SHA256: sha256})
+            except BlobNotFound:
+                raise StorageUnavailable("Cloud Storage: the object was removed while it was written") from None
+            except OtherGeneration:
+                # The answer to this very change may have been the one that was lost.
+                blob = self._found()
+                if SHA256 not in blob.metadata:
+                    raise StorageUnavailable("Cloud Storage: the object was changed while it was written") from None
+        return self._info_of(blob)
+
+    def _found(self) -> Any:
+        """The object that this writer wrote. Raises BlobExists for another's."""
         try:
             blob = self._api.find(self._name)
         except BlobNotFound:
@@ -117,9 +132,4 @@ class GcsBlobWriter(BlobWriter):
         if (blob.size, hex_of(blob.crc32c)) != (self._digests.size, self._digests.checksums()["crc32c"]):
             self._api.delete(self._name, str(blob.generation))
             raise StorageUnavailable("Cloud Storage: the bytes were damaged on the way")
-        if SHA256 not in blob.metadata:
-            try:
-                blob = self._api.add_metadata(blob, {SHA256: sha256})
-            except (BlobNotFound, OtherGeneration):
-                raise StorageUnavailable("Cloud Storage: the object was changed while it was written") from None
-        return self._info_of(blob)
+        return blob
