@@ -270,7 +270,9 @@ class Reconciliation:
         if self._dry_run or not all(part.bucket == self._core.blobs.bucket for part in parts):
             return False
         try:
-            self._core.blobs.delete_many([part.key for part in parts])
+            self._core.blobs.delete_many(
+                [part.key for part in parts], generations={part.key: part.generation for part in parts}
+            )
         except StorageError:
             return False
         return True

@@ -283,8 +283,11 @@ class BlobStore(ABC):
         finally:
             writer.abort()
 
-    def delete_many(self, keys: Sequence[str]) -> None:
-        """Remove these blobs, durably; after an error any of them may be left. Raises InvalidKey."""
+    def delete_many(self, keys: Sequence[str], *, generations: Mapping[str, str | None] | None = None) -> None:
+        """Remove these blobs, whatever they are, durably; after an error any of them may be left. Raises InvalidKey.
+
+        ``generations`` has those that the caller knows, which spares a store to look; they may be wrong.
+        """
         for key in keys:
             self.delete(key)
 

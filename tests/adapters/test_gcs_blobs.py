@@ -238,11 +238,11 @@ def test_objects_of_others_are_seen_as_they_are(fake: FakeGcs, store: GcsBlobSto
 def test_a_blob_is_never_written_or_deleted_without_a_condition(
     fake: FakeGcs, store: GcsBlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[tuple[str, str]] = []
+    seen: list[tuple[str, str, str]] = []
     respond = fake.respond
 
     def watch(request: object) -> object:
-        seen.append((request.method, request.raw_query))  # type: ignore[attr-defined]
+        seen.append((request.method, request.path, request.raw_query))  # type: ignore[attr-defined]
         return respond(request)  # type: ignore[arg-type]
 
     monkeypatch.setattr(fake, "respond", watch)
@@ -251,18 +251,34 @@ def test_a_blob_is_never_written_or_deleted_without_a_condition(
     store.copy("big", "copied", now=NOW)
     store.delete("copied")
     store.delete("big", generation=put_big_key.generation)
-    for method, query in seen:
-        if method != "GET" and "upload_id=" not in query:
+    store.delete_many([KEY, "copied"])
+    assert is_absent(store)
+    assert [method for method, _, _ in seen].count("DELETE") == 3
+    for method, path, query in seen:
+        if method != "GET" and not path.startswith("/batch") and "upload_id=" not in query:
             assert "ifGenerationMatch=" in query, (method, query)
 
 
 def test_many_are_deleted_by_few_requests(fake: FakeGcs, store: GcsBlobStore) -> None:
-    store.delete_many([f"a/{number}" for number in range(250)])
-    assert fake.requests("POST", "/batch") == 3
-    assert len(fake.log) == 3
-    fake.faults.fail(503, times=1, method="DELETE")
-    with pytest.raises(StorageUnavailable, match="503"):
-        store.delete_many(["a"])
+    generations = {key: put(store, key).generation for key in (f"a/{number}" for number in range(250))}
+    store.delete("a/7")
+    fake.log.clear()
+    fake.faults.fail(503, method="DELETE")
+    store.delete_many(list(generations), generations=generations)
+    assert fake.objects.bucket("files").objects == {}
+    # One of three is sent again.
+    assert (fake.requests("POST", "/batch"), len(fake.log)) == (4, 4)
+
+
+def test_what_cannot_be_deleted_with_others_is_an_error_of_ours(fake: FakeGcs) -> None:
+    store = open_store("gs://files?timeout=0.5", fake.url)
+    generations = {KEY: put(store).generation}
+    for part in ("/batch", "/o/"):
+        fake.faults.fail(503, times=100, part_of_path=part)
+        with pytest.raises(StorageUnavailable, match="503"):
+            store.delete_many([KEY], generations=generations)
+        fake.faults.clear()
+    store.close()
 
 
 def test_a_prefix_stands_before_each_key(fake: FakeGcs, store: GcsBlobStore) -> None:

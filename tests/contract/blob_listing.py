@@ -95,3 +95,15 @@ class ConditionalDeletionContract:
         store.delete_many([])
         assert all(is_absent(store, key) for key in keys[::13])
         assert read(store, "owner/file/stays") == b"some bytes"
+
+    def test_many_are_deleted_whatever_was_known_of_them(self, store: BlobStore) -> None:
+        put(store, "owner/file/replaced")
+        old = store.head("owner/file/replaced").generation
+        store.delete("owner/file/replaced")
+        known = put(store, "owner/file/known").generation
+        keys = ["owner/file/known", "owner/file/replaced", "owner/file/unknown", "owner/file/odd", "owner/file/gone"]
+        for key in keys[1:4]:
+            put(store, key, b"other bytes")
+        generations = dict(zip(keys, (known, old, None, "manifest:x", old), strict=True))
+        store.delete_many(keys, generations=generations)
+        assert all(is_absent(store, key) for key in keys)

@@ -8,7 +8,7 @@ chained: its text may hold the URI of an upload session, by which anybody could 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -232,13 +232,30 @@ class GcsApi:
             )
             return list(found)
 
-    def delete_many(self, names: Sequence[str]) -> None:
-        """Remove objects whatever their generation, a hundred a request; those that are not there are gone."""
+    def delete_many(self, generations: Mapping[str, str]) -> list[str]:
+        """Remove objects in the generations that are known, a hundred a request; those that are not there are gone.
+
+        Returns the names of those that another generation has, which stay.
+        """
+        left: list[str] = []
+        names = list(generations)
         for start in range(0, len(names), BATCH_CALLS):
+            some = names[start : start + BATCH_CALLS]
             with google_errors_as_ours():
-                with self._client.batch(raise_exception=False) as batch:
-                    for name in names[start : start + BATCH_CALLS]:
-                        self._bucket.blob(name).delete(timeout=self.timeout)
-                for answer in batch._responses:  # noqa: SLF001 - the library has no other way to see them
-                    if answer.status_code not in (200, 204, 404):
-                        raise api_errors.from_http_status(answer.status_code, "")
+                try:
+                    statuses: list[int] = self._retry(self._delete_batch)({name: generations[name] for name in some})
+                except ValueError:
+                    raise StorageUnavailable("Cloud Storage: a batch was answered in part") from None
+            left += [name for name, status in zip(some, statuses, strict=True) if status == 412]
+        return left
+
+    def _delete_batch(self, generations: Mapping[str, str]) -> list[int]:
+        with self._client.batch(raise_exception=False) as batch:
+            for name, generation in generations.items():
+                self._bucket.blob(name).delete(if_generation_match=int(generation), timeout=self.timeout)
+        # The library has no other way to see them.
+        statuses = [answer.status_code for answer in batch._responses]  # noqa: SLF001
+        for status in statuses:
+            if status not in (200, 204, 404, 412):
+                raise api_errors.from_http_status(status, "")
+        return statuses

@@ -114,9 +114,16 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
                 return
         raise StorageUnavailable(f"Cloud Storage: {key} is written again and again while it is deleted")
 
-    def delete_many(self, keys: Sequence[str]) -> None:
-        """See ``BlobStore``."""
-        self._api.delete_many([self._name(key) for key in keys])
+    def delete_many(self, keys: Sequence[str], *, generations: Mapping[str, str | None] | None = None) -> None:
+        """See ``BlobStore``. A blob whose generation is not known has to be looked at by itself."""
+        names = {self._name(key): key for key in keys}
+        known: dict[str, str] = {}
+        for name, key in names.items():
+            generation = (generations or {}).get(key) or ""
+            with suppress(BlobNotFound):
+                known[name] = generation if generation.isdecimal() else str(self._api.find(name).generation)
+        for name in self._api.delete_many(known):
+            self.delete(names[name])
 
     def ping(self) -> None:
         """See ``BlobStore``."""
