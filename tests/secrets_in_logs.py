@@ -57,9 +57,9 @@ class LogWatch(logging.Handler):
 
 
 def proofs_in_files(folder: Path) -> list[str]:
-    """What the logs of processes below a folder have that they must not."""
+    """What the logs of processes below a folder, ``log``, ``log.…`` or ``….log``, have that they must not."""
     found = []
-    for path in sorted(folder.rglob("log*")):
+    for path in sorted({*folder.rglob("log*"), *folder.rglob("*.log")}):
         if path.is_file() and not path.is_symlink():
             lines = path.read_text(errors="replace").splitlines()
             # The link that opens the page is printed for whoever started the service; it is no line of the log.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +33,15 @@ def test_a_secret_would_be_found(text: str) -> None:
 )
 def test_what_was_replaced_is_none(text: str) -> None:
     assert not list(proofs_in(text))
+
+
+@pytest.mark.parametrize("name", ["log", "log.17", "gateway.log", "syncer.log"])
+def test_a_secret_in_the_log_of_a_process_would_be_found(name: str) -> None:
+    with tempfile.TemporaryDirectory() as outside:
+        path = Path(outside) / "service" / name
+        path.parent.mkdir()
+        path.write_text("sign in http://x/?token=abc\nbefore Bearer abc behind\n")
+        assert proofs_in_files(Path(outside)) == [f"service/{name}: before Bearer abc behind"]
 
 
 @pytest.mark.last
