@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,12 @@ class BadSettings(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Ours of the effective settings; docs/settings.md describes each."""
+    """Ours of the effective settings; docs/settings.md describes each. Secrets are not shown."""
 
-    amqp_uri: str
+    amqp_uri: str = field(repr=False)
     data_dir: Path
-    metadata_url: str
-    list_url: str
+    metadata_url: str = field(repr=False)
+    list_url: str = field(repr=False)
     list_reads: bool
     list_writes: bool
     list_timeout_ms: int
@@ -43,16 +43,16 @@ class Settings:
     http_host: str
     http_port: int
     public_url: str
-    rpc_token: str
-    jwt_secret: str
-    signing_key: str
+    rpc_token: str = field(repr=False)
+    jwt_secret: str = field(repr=False)
+    signing_key: str = field(repr=False)
     gcs_hmac_access_id: str
-    gcs_hmac_secret: str
+    gcs_hmac_secret: str = field(repr=False)
     storage_emulator_host: str
     webhook_email: str
     webhook_audience: str
-    webhook_token: str
-    webhook_channel_token: str
+    webhook_token: str = field(repr=False)
+    webhook_channel_token: str = field(repr=False)
     webhook_certs_url: str
     notifications_url: str
     gcs_project: str

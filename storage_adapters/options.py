@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobOptions:
     """What a blob store needs beyond its URL: what it signs with, the base of the URLs it hands out, an emulator."""
 
-    signing_key: bytes = b""
+    signing_key: bytes = field(default=b"", repr=False)
     public_url: str = ""
     gcs_hmac_access_id: str = ""
-    gcs_hmac_secret: str = ""
+    gcs_hmac_secret: str = field(default="", repr=False)
     storage_emulator_host: str = ""

@@ -195,7 +195,8 @@ class SignedUrl:
     """A request that the holder may make until ``expires_at``; the headers are part of what was signed."""
 
     method: str
-    url: str
+    # A secret: whoever shows the object in a message or a log does not show this.
+    url: str = field(repr=False)
     headers: Mapping[str, str]
     expires_at: int
     protocol: str = "put"

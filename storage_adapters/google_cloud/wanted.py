@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -59,7 +59,7 @@ class SetupWanted:
     push_url: str = ""
     push_email: str = ""
     push_audience: str = ""
-    push_token: str = ""
+    push_token: str = field(default="", repr=False)
     pull_subscription: str = ""
     origins: tuple[str, ...] = ("*",)
     temporary_days: int = 2

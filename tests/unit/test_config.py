@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from files_service.config import BadSettings, Settings, load_settings, read_config
+from storage_adapters import BlobOptions, SetupWanted, SignedUrl
 from tests.cores import SECRETS, settings_for
 
 
@@ -120,3 +121,25 @@ class TestGeneratedSecrets:
         (tmp_path / "file").write_text("")
         with pytest.raises(BadSettings, match=r"FILES\.data_dir"):
             self.load(tmp_path / "file" / "data")
+
+
+def test_settings_and_options_show_no_secret(tmp_path: Path) -> None:
+    told = {
+        **SECRETS,
+        "AMQP_URI": "amqp://files:secret-of-broker@broker//",
+        "FILES_METADATA_URL": "redis://:secret-of-redis@redis",
+        "FILES_LIST_URL": "couchdb://files:secret-of-couch@couch/files",
+        "FILES_GCS_HMAC_SECRET": "secret-of-key",
+        "FILES_WEBHOOK_TOKEN": "secret-of-webhook-0123456789abcdef",
+        "FILES_WEBHOOK_CHANNEL_TOKEN": "secret-of-channel-0123456789abcdef",
+    }
+    settings = settings_for(tmp_path, **told)
+    shown = [
+        repr(settings),
+        repr(BlobOptions(signing_key=settings.signing_key.encode(), gcs_hmac_secret=settings.gcs_hmac_secret)),
+        repr(SetupWanted(bucket="b", prefix="", project="p", push_token=settings.webhook_token)),
+        repr(SignedUrl(method="PUT", url="https://x/?upload_id=secret-of-session", headers={}, expires_at=1)),
+    ]
+    for text in shown:
+        assert "secret-of" not in text
+        assert not any(secret in text for secret in SECRETS.values())
