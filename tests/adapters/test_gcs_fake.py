@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,9 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 from google.oauth2.service_account import Credentials
 
+from tests.cores import at_once
 from tests.fakes.gcs import FakeGcs
+from tests.fakes.gcs.tokens import private_key
 
 STEP = 256 * 1024
 EMAIL = "files@demo.iam.gserviceaccount.com"
@@ -240,3 +243,9 @@ def test_changes_are_pushed_until_they_are_taken(fake: FakeGcs, bucket: Any) -> 
     refused.config["pushConfig"]["pushEndpoint"] = f"{fake.url}/token"
     assert refused.wait_until_empty(30)
     assert fake.pushes[0].answers[200] == 1
+
+
+def test_all_who_need_a_key_first_get_the_same() -> None:
+    name = f"key-{uuid.uuid4()}"
+    keys = at_once(8, lambda _: private_key(name))
+    assert {id(key) for key in keys} == {id(private_key(name))}

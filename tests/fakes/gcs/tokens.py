@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -25,10 +26,16 @@ _CACHED = {"Cache-Control": "public, max-age=3600"}
 ISSUER = "https://accounts.google.com"
 
 
-@cache
+_keys: dict[str, rsa.RSAPrivateKey] = {}
+_making = threading.Lock()
+
+
 def private_key(name: str) -> rsa.RSAPrivateKey:
-    """The key of this name; made once, as that takes its time."""
-    return rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    """The key of this name; made once, as that takes its time, however many ask for it at the same time."""
+    with _making:
+        if name not in _keys:
+            _keys[name] = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+        return _keys[name]
 
 
 def pem(key: rsa.RSAPrivateKey) -> str:
