@@ -132,13 +132,14 @@ def test_a_big_file_survives_cut_connections_and_a_lost_answer(google: FakeGcs, 
     assert_downloads(service, record["file_id"], content)
 
 
-def test_a_file_comes_by_a_single_signed_request(service: Service) -> None:
-    content = content_of(3 * MIB + 1, 2)
+def test_a_big_file_comes_by_a_single_signed_request(service: Service) -> None:
+    content = content_of(BIG, 2)
     record = declare(service, content, resumable=False)
     upload = record["parts"][0]["upload"]
     assert upload["protocol"] == "put"
     put(upload, content)
     service.wait_until_processed(record["file_id"])
+    assert announced(service.core, record["file_id"]) == ["created", "uploaded", "processed"]
     assert_downloads(service, record["file_id"], content)
     # The address is good for nothing more.
     again = requests.put(upload["url"], headers=upload["headers"], data=content, timeout=WAIT_SECONDS)
