@@ -216,6 +216,19 @@ def test_what_cannot_be_read_is_settled_for_it_would_come_again_and_again(hooked
     assert outcomes(hooked) == {"malformed": 1}
 
 
+def test_a_composed_object_is_judged_by_the_checksums_that_it_has(hooked: Served) -> None:
+    crc32c, md5 = "61af7533", "9a0364b9e99bb480dd25e1f0284c8555"
+    for declared, outcome in ((crc32c, "completed"), ("00000000", "mismatch")):
+        parts = [{"size": len(CONTENT), "md5": md5, "crc32c": declared}]
+        record = pending_file(hooked.core, parts=parts)
+        stored(hooked, record)
+        composed = description(record["parts"][0]["key"], CONTENT, md5Hash=None, componentCount=3)
+        assert push(hooked, message(composed)).status == 204
+        assert outcomes(hooked).pop(outcome) == 1
+        # What the notification does not say is left to processing.
+        assert status(hooked, record) == ("uploaded" if declared == crc32c else "pending")
+
+
 def test_what_cannot_be_settled_now_is_asked_for_again(hooked: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     record = pending_file(hooked.core)
     blob = message(stored(hooked, record))
