@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,6 +33,7 @@ MESSAGE_ID_HEADER = "x-goog-pubsub-message-id"
 MAX_NAME = 1_024
 MAX_BUCKET = 255
 MAX_GENERATION = 2**63 - 1
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 class Malformed(Exception):
@@ -160,7 +162,8 @@ def _resource(data: bytes) -> dict[str, Any]:
 
 def _text(source: Mapping[str, Any], name: str, longest: int) -> str:
     value = source.get(name)
-    if not isinstance(value, str) or not 1 <= len(value) <= longest or "\0" in value:
+    # A header may hold bytes that are no text, which no store could look for.
+    if not isinstance(value, str) or not 1 <= len(value) <= longest or _NO_TEXT.search(value):
         raise Malformed(f"{name} is missing or no name")
     return value
 

@@ -84,6 +84,7 @@ def test_other_events_are_ignored_whatever_else_they_say(event: str) -> None:
         message(OBJECT, objectId=""),
         message(OBJECT, objectId="x" * 2_000),
         message(OBJECT, objectId="a\0b"),
+        message(OBJECT, objectId="a\udcffb", data=b""),
         message(OBJECT, objectGeneration=None),
         message(OBJECT, objectGeneration="-1"),
         message(OBJECT, objectGeneration="1e3"),
