@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from files_service.chunks import content
 from files_service.core import Core
 from files_service.domain.arrival import CHUNKS
-from files_service.domain.uploads import find_part, names_in_key, owner_segment
+from files_service.domain.uploads import find_part, mismatch, names_in_key, owner_segment
 from files_service.errors import NotFound, storage_errors_as_files_errors
-from storage_adapters import BlobInfo, BlobNotFound, FileRecord, RecordDeleted, RecordNotFound, SupportsListing
+from storage_adapters import BlobInfo, BlobNotFound, FileRecord, Part, RecordDeleted, RecordNotFound, SupportsListing
 
 if TYPE_CHECKING:
     from files_service.reconciliation import Report
@@ -45,14 +45,16 @@ class Inventory:
         return len(found), found[-1].key if len(found) == limit else None
 
     def look_for_bytes(self, record: FileRecord) -> None:
-        """Report the file when bytes are missing that it once had."""
-        for part in record.parts:
-            if part.received_at is not None and part.bucket == self._core.blobs.bucket:
-                try:
-                    content.head(self._core, part)
-                except BlobNotFound:
-                    self._report.lost.append(record.file_id)
-                    return
+        """Report the file when bytes are missing that it once had, or others are in their place."""
+        received = [part for part in record.parts if part.received_at is not None]
+        if any(part.bucket == self._core.blobs.bucket and not self._has_bytes(part) for part in received):
+            self._report.lost.append(record.file_id)
+
+    def _has_bytes(self, part: Part) -> bool:
+        try:
+            return mismatch(part, content.head(self._core, part)) is None
+        except BlobNotFound:
+            return False
 
     def _treat(self, info: BlobInfo) -> None:
         names = names_in_key(info.key)

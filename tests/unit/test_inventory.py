@@ -130,6 +130,9 @@ def test_files_whose_bytes_are_missing_are_told(core: Core) -> None:
     whole, broken = processed_file(core, b"one", b"two"), processed_file(core, b"one", b"two", b"three")
     core.blobs.delete(broken["parts"][1]["key"])
     assert deep(core) == {"lost": [broken["file_id"]]}
+    # Other bytes in their place are not what was received.
+    put(core, broken["parts"][1]["key"])
+    assert deep(core) == {"lost": [broken["file_id"]]}
     assert call(core, "files.info", file_id=whole["file_id"])["status"] == "processed"
 
 
