@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from storage_adapters.interfaces import DigestBucket
-from storage_adapters.records import FileRecord, Usage
+from storage_adapters.records import FileRecord, Tombstone, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,10 @@ class SupportsMigrations(ABC):
         "" is the beginning. The order is the store's own and does not follow from anything that a write changes: a
         walk to the end meets each file that exists all the time exactly once.
         """
+
+    @abstractmethod
+    def stored(self, file_ids: Sequence[str]) -> list[FileRecord | Tombstone | None]:
+        """Return what is stored under these ids, in order: a record, a tombstone, or None for nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

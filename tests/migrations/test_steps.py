@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import closing
 from itertools import count
-from pathlib import Path
 from threading import Event, Thread
 
 import orjson
@@ -27,23 +26,6 @@ from tests.migrations.stores import (
     records_of,
     runner_on,
 )
-
-
-@pytest.fixture(params=["sqlite", "redis", "couchdb"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'files.db'}"
-    given: str = request.getfixturevalue(f"{request.param}_url")
-    return given
-
-
-@pytest.fixture(params=["sqlite", "redis"])
-def rebuilt_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A store that keeps indexes and counters itself."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'files.db'}"
-    given: str = request.getfixturevalue(f"{request.param}_url")
-    return given
 
 
 def test_steps_are_numbered_without_gaps_and_declare_what_they_are() -> None:

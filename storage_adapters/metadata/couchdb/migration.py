@@ -10,12 +10,12 @@ from storage_adapters.errors import SchemaMismatch
 from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.documents import parse_document
 from storage_adapters.metadata.couchdb.feed import Feed
-from storage_adapters.metadata.couchdb.keys import hex_of
+from storage_adapters.metadata.couchdb.keys import document_id_of, hex_of
 from storage_adapters.metadata.couchdb.layout import LAYOUT, prepare
 from storage_adapters.metadata.couchdb.server import Server
 from storage_adapters.metadata.couchdb.state import State
 from storage_adapters.metadata.couchdb.views import DESIGNS, build, design_status, install_designs
-from storage_adapters.records import JSON, FileRecord
+from storage_adapters.records import JSON, FileRecord, Tombstone
 from storage_adapters.schemas import Schema, SupportsDesigns
 
 _LAYOUT = "layout"
@@ -75,7 +75,14 @@ class CouchMigrations(SupportsDesigns):
         behind = [row for row in rows if row["id"] != after][:limit]
         parsed = [parse_document(row["doc"]) for row in behind if not row["id"].startswith("_")]
         more = len(rows) > limit
-        return [each.record for each in parsed if each.record is not None], behind[-1]["id"] if more else ""
+        living = [each.record for each in parsed if each.record is not None and each.tombstone is None]
+        return living, behind[-1]["id"] if more else ""
+
+    def stored(self, file_ids: Sequence[str]) -> list[FileRecord | Tombstone | None]:
+        """See ``SupportsMigrations``."""
+        documents = self._files.documents(map(document_id_of, file_ids))
+        parsed = [None if document is None else parse_document(document) for document in documents]
+        return [None if each is None else each.tombstone or each.record for each in parsed]
 
     def _kept(self, name: str) -> JSON | None:
         """A value beside the files, also before there is a database for it."""

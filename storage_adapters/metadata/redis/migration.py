@@ -17,7 +17,7 @@ from storage_adapters.metadata.redis.keys import FIELD_NUMBERS, LAYOUT, NAME_KIN
 from storage_adapters.metadata.redis.server import Server
 from storage_adapters.metadata.redis.usage import usage_of
 from storage_adapters.query import scopes, sort_value
-from storage_adapters.records import FileRecord, Tally, Usage
+from storage_adapters.records import FileRecord, Tally, Tombstone, Usage
 from storage_adapters.schemas import Counted, Schema, SupportsRebuilding
 
 _MOST_RECORDS = 500
@@ -101,6 +101,12 @@ class RedisMigrations(SupportsRebuilding):
             if len(records) >= limit:
                 return records, f"{bucket}:{answer[-2].decode()}"
         return records, ""
+
+    def stored(self, file_ids: Sequence[str]) -> list[FileRecord | Tombstone | None]:
+        """See ``SupportsMigrations``."""
+        values = self._server.call("MGET", *map(self._keys.record, file_ids)) if file_ids else []
+        found = zip(file_ids, values, strict=True)
+        return [None if value is None else parse_value(file_id, value) for file_id, value in found]
 
     def count_index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> int:
         """See ``SupportsRebuilding``."""

@@ -10,20 +10,21 @@ from collections.abc import Iterable, Sequence
 
 import orjson
 
-from storage_adapters.codec import DIGEST_BUCKETS, record_from_document, record_to_document
+from storage_adapters.codec import DIGEST_BUCKETS, record_from_document, record_to_document, tombstone_from_document
 from storage_adapters.errors import SchemaMismatch
 from storage_adapters.interfaces import DigestBucket
 from storage_adapters.metadata.sqlite import feed, schema
 from storage_adapters.metadata.sqlite.connections import Connections
 from storage_adapters.metadata.sqlite.indexes import ListingRow, listing_rows, names_of
 from storage_adapters.metadata.sqlite.usage import add_usage, read_usage
-from storage_adapters.records import FileRecord, Usage
+from storage_adapters.records import FileRecord, Tombstone, Usage
 from storage_adapters.schemas import Counted, Schema, SupportsRebuilding
 
 _JOURNAL = (
     "CREATE TABLE IF NOT EXISTS journal (name TEXT NOT NULL PRIMARY KEY, document BLOB NOT NULL) STRICT, WITHOUT ROWID"
 )
 _ONE_LISTING = "scope = ? AND field = ? AND missing = ? AND value = ? AND file_id = ?"
+_ONE_OF = "file_id IN (SELECT value FROM json_each(?))"
 _ONE_NAME = "owner = ? AND kind = ? AND name = ?"
 
 
@@ -73,6 +74,21 @@ class SqliteMigrations(SupportsRebuilding):
             ).fetchall()
         records = [record_from_document(document) for (document,) in rows]
         return records, records[-1].file_id if len(records) == limit else ""
+
+    def stored(self, file_ids: Sequence[str]) -> list[FileRecord | Tombstone | None]:
+        """See ``SupportsMigrations``."""
+        wanted = orjson.dumps(list(file_ids)).decode()
+        with self._connections.snapshot() as connection:
+            files = dict(connection.execute(f"SELECT file_id, document FROM files WHERE {_ONE_OF}", (wanted,)))  # noqa: S608
+            buried = dict(connection.execute(f"SELECT file_id, document FROM tombstones WHERE {_ONE_OF}", (wanted,)))  # noqa: S608
+        return [
+            record_from_document(files[file_id])
+            if file_id in files
+            else tombstone_from_document(buried[file_id])
+            if file_id in buried
+            else None
+            for file_id in file_ids
+        ]
 
     def count_index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> int:
         """See ``SupportsRebuilding``."""
