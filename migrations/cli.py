@@ -6,24 +6,20 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-import orjson
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
 
 from migrations.errors import BadRequest, MigrationError
-from migrations.ms_files.session import ImportSession, shown_as_bar, source_url
-from migrations.run import DEFAULT_BATCH, Pace, Progress
-from migrations.runner import Runner, Task
-from migrations.steps import Step
-from migrations.stores import is_migrated, is_target
+from migrations.ms_files.session import ImportSession, source_url
+from migrations.output import print_json, show_import, show_results, show_status, show_steps, show_tasks, shown
+from migrations.run import DEFAULT_BATCH, Pace
+from migrations.runner import Runner
+from migrations.stores import TargetStore, is_migrated, is_target
 from storage_adapters import (
-    JSON,
+    SchemaMismatch,
     StorageError,
     UnknownStore,
     open_keyspace,
@@ -60,19 +56,7 @@ def status(store: str, *, as_json: bool) -> None:
     """Show the schema, the steps, and what is under way."""
     with _runner(store, as_json=as_json) as runner:
         found = runner.status()
-        if as_json:
-            _print(found)
-            return
-        ready = "the service opens it" if found["ready"] or found["empty"] else "the service refuses it"
-        click.echo(f"schema {found['schema'] or 'without a mark'}, known is {found['known']}: {ready}")
-        for step in found["steps"]:
-            click.echo(f"{_when(step):<21}{_line(step)}")
-        if found["unknown_steps"]:
-            click.echo(f"steps of a newer version: {', '.join(map(str, found['unknown_steps']))}")
-        if found["running"]:
-            running = found["running"]
-            place = running["checkpoint"].get("stage", "its start")
-            click.echo(f"begun and not ended: {running['direction']} of step {running['step']}, at {place}")
+        print_json(found) if as_json else show_status(found)
 
 
 @cli.command()
@@ -82,7 +66,7 @@ def status(store: str, *, as_json: bool) -> None:
 def plan(store: str, to: int | None, *, as_json: bool) -> None:
     """Show which steps lead to a step, by default to the newest."""
     with _runner(store, as_json=as_json) as runner:
-        _show_tasks(runner.plan(to=to), as_json=as_json)
+        show_tasks(runner.plan(to=to), as_json=as_json)
 
 
 @cli.command()
@@ -97,9 +81,9 @@ def up(store: str, to: int | None, *, dry_run: bool, offline: bool, as_json: boo
     """Carry out the steps that were not yet."""
     with _runner(store, as_json=as_json, **limits) as runner:
         if dry_run:
-            _show_tasks(runner.plan(to=to, direction="up"), as_json=as_json)
+            show_tasks(runner.plan(to=to, direction="up"), as_json=as_json)
         else:
-            _show_results(runner.up(to=to, offline=offline), as_json=as_json)
+            show_results(runner.up(to=to, offline=offline), as_json=as_json)
 
 
 @cli.command()
@@ -114,9 +98,9 @@ def down(store: str, to: int | None, *, dry_run: bool, offline: bool, as_json: b
     """Take back the newest step, or all behind one."""
     with _runner(store, as_json=as_json, **limits) as runner:
         if dry_run:
-            _show_tasks(runner.plan(to=to, direction="down"), as_json=as_json)
+            show_tasks(runner.plan(to=to, direction="down"), as_json=as_json)
         else:
-            _show_results(runner.down(to=to, offline=offline), as_json=as_json)
+            show_results(runner.down(to=to, offline=offline), as_json=as_json)
 
 
 @cli.command()
@@ -129,9 +113,12 @@ def verify(store: str, *, as_json: bool, **limits: Any) -> None:
     with _runner(store, as_json=as_json, **limits) as runner:
         results = runner.verify()
         if as_json:
-            _print({"steps": results})
+            print_json({"steps": results})
+        elif results:
+            numbers = ", ".join(str(result["step"]) for result in results)
+            click.echo(f"as it should be: step {numbers}")
         else:
-            click.echo(f"{len(results)} steps are as they should be")
+            click.echo("nothing to verify: there are no data, or no step is applied (`up` does that)")
 
 
 @cli.command()
@@ -143,7 +130,7 @@ def verify(store: str, *, as_json: bool, **limits: Any) -> None:
 def repair(store: str, numbers: tuple[int, ...], *, as_json: bool, **limits: Any) -> None:
     """Carry out again the steps that put right what `verify` finds: indexes, counters, digest."""
     with _runner(store, as_json=as_json, **limits) as runner:
-        _show_results(runner.repair(numbers), as_json=as_json)
+        show_results(runner.repair(numbers), as_json=as_json)
 
 
 @cli.command()
@@ -152,11 +139,7 @@ def repair(store: str, numbers: tuple[int, ...], *, as_json: bool, **limits: Any
 def steps(store: str, *, as_json: bool) -> None:
     """List all steps and what they declare."""
     with _runner(store, as_json=as_json) as runner:
-        if as_json:
-            _print({"steps": runner.described()})
-        else:
-            for step in runner.described():
-                click.echo(_line(step))
+        print_json({"steps": runner.described()}) if as_json else show_steps(runner.described())
 
 
 @cli.command("import-ms-files")
@@ -177,27 +160,34 @@ def import_ms_files(store: str, source: str | None, report: Path, *, as_json: bo
     """
     batch, rate = options.pop("batch"), options.pop("rate")
     with failures(as_json=as_json):
-        target = open_metadata_store(store)
-        with closing(target), progress(as_json) as bars:
-            if not is_target(target):
-                raise BadRequest(f"{store.partition(':')[0]}:// takes no imports")
-            with closing(open_keyspace(source_url(source, store))) as keyspace:
-                totals = ImportSession(
-                    source=keyspace,
-                    target=target,
-                    report_path=report,
-                    batch=batch,
-                    pace=interruptible(Pace(rate)),
-                    show=shown_as_bar(bars),
-                    **options,
-                ).carry_out()
-        if as_json:
-            _print(totals)
-            return
-        for title in ("outcomes", "oddities"):
-            for name, count in sorted(totals[title].items()):
-                click.echo(f"{name.replace('_', ' '):<32}{count:>12,}")
-        click.echo(f"every oddity: {report}")
+        target = _target(store, rehearse=options["rehearse"])
+        with (
+            closing(target),
+            closing(open_keyspace(source_url(source, store))) as keyspace,
+            shown(as_json=as_json) as bar,
+        ):
+            totals = ImportSession(
+                source=keyspace,
+                target=target,
+                report_path=report,
+                batch=batch,
+                pace=interruptible(Pace(rate)),
+                show=partial(bar, None),
+                **options,
+            ).carry_out()
+            bar.stop()
+            print_json(totals) if as_json else show_import(totals, keyspace.name, rehearsed=options["rehearse"])
+
+
+def _target(url: str, *, rehearse: bool) -> TargetStore:
+    """Open the store that files come into; for a rehearsal without giving it a schema."""
+    target: object = open_store_of_any_schema(url) if rehearse else open_metadata_store(url)
+    if not is_target(target):
+        raise BadRequest(f"{url.partition(':')[0]}:// takes no imports")
+    schema = target.schema()
+    if rehearse and not schema.empty and schema.found != schema.known:
+        raise SchemaMismatch(url.partition(":")[0], found=schema.found, known=schema.known)
+    return target
 
 
 @contextmanager
@@ -206,7 +196,7 @@ def _runner(url: str, *, as_json: bool, batch: int = DEFAULT_BATCH, rate: float 
         store = open_store_of_any_schema(url)
         if not is_migrated(store):
             raise BadRequest(f"{url.partition(':')[0]}:// cannot be migrated")
-        with closing(store), progress(as_json) as bars:
+        with closing(store), shown(as_json=as_json) as bars:
             yield Runner(store=store, batch=batch, pace=interruptible(Pace(rate)), show=bars)
 
 
@@ -217,80 +207,24 @@ def failures(*, as_json: bool) -> Iterator[None]:
         yield
     except (MigrationError, StorageError, UnknownStore) as error:
         status = error.exit_status if isinstance(error, MigrationError) else UNAVAILABLE
-        status = BadRequest.exit_status if isinstance(error, UnknownStore) else status
+        status = BadRequest.exit_status if isinstance(error, (UnknownStore, SchemaMismatch)) else status
         if as_json:
-            _print({"error": {"code": type(error).__name__, "message": str(error), "exit_status": status}})
+            print_json({"error": {"code": type(error).__name__, "message": str(error), "exit_status": status}})
         else:
             click.echo(f"Error: {error}", err=True)
         sys.exit(status)
 
 
 def interruptible(pace: Pace) -> Pace:
-    """Let a signal end the run at its next checkpoint."""
+    """Let a signal end the run at its next checkpoint, and a second one at once, which is as harmless as a kill."""
+
+    def stop(number: int, _: object) -> None:
+        pace.stop()
+        signal.signal(number, signal.SIG_DFL)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: pace.stop())
+        signal.signal(number, stop)
     return pace
-
-
-class _Shown:
-    """Bars on standard error, one for each stage of each step."""
-
-    def __init__(self, bars: Bars) -> None:
-        self._bars = bars
-        self._tasks: dict[tuple[int, str], Any] = {}
-
-    def __call__(self, step: Step | None, progress: Progress) -> None:
-        key = (step.number if step else 0, progress.stage)
-        if key not in self._tasks:
-            label = f"step {step.number}: {progress.stage}" if step else progress.stage
-            self._tasks[key] = self._bars.add_task(label, total=progress.total)
-        self._bars.update(self._tasks[key], completed=progress.done)
-
-
-@contextmanager
-def progress(as_json: bool) -> Iterator[Any]:  # noqa: FBT001 - one flag
-    """Give what shows the progress: bars on a terminal, nothing beside JSON."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bars(*columns, console=Console(stderr=True), disable=as_json) as bars:
-        yield _Shown(bars)
-
-
-def _show_tasks(tasks: list[Task], *, as_json: bool) -> None:
-    if as_json:
-        shown = [{"step": task.step.number, "name": task.step.name, "direction": task.direction} for task in tasks]
-        _print({"plan": [{**line, "online": task.step.online} for line, task in zip(shown, tasks, strict=True)]})
-        return
-    for task in tasks:
-        mode = "online" if task.step.online else "offline"
-        click.echo(f"{task.direction:<5}{task.step.number:>3}  {mode:<8} {task.step.title}")
-    if not tasks:
-        click.echo("nothing to do")
-
-
-def _show_results(results: list[JSON], *, as_json: bool) -> None:
-    if as_json:
-        _print({"done": results})
-        return
-    for result in results:
-        click.echo(f"{result['direction']:<5}{result['step']:>3}  {result['title']}: {result['milliseconds']} ms")
-    if not results:
-        click.echo("nothing to do")
-
-
-def _line(step: JSON) -> str:
-    mode = "online" if step["online"] else "offline"
-    note = "" if step["applies"] else " (nothing to do on this store)"
-    return f"{step['step']:>3}  {mode:<8} {step['title']}{note}"
-
-
-def _when(step: JSON) -> str:
-    if step["applied_at"] is None:
-        return "-"
-    return datetime.fromtimestamp(step["applied_at"] / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _print(value: JSON) -> None:
-    click.echo(orjson.dumps(value))
 
 
 def main() -> None:

@@ -69,13 +69,25 @@ class StepJournal(Journal):
         """Begin a step, or go on with it when it is the one that was begun. Returns its entry."""
         running = self.running
         if running is None or (running["step"], running["direction"]) != (number, direction):
-            notes = self.applied.get(number, {}).get("notes", {})
+            notes = self.notes(number, direction)
+            if running is not None and str(running["step"]) in self.content.get("applied", {}):
+                # Another step goes first; the way back of the one that was begun leads to where it came from.
+                self.content["applied"][str(running["step"])]["notes"] = running["notes"]
             running = {"step": number, "direction": direction, "begun_at": now, "checkpoint": {}, "notes": notes}
             running["starts"] = 0
         running["starts"] += 1
         self.content["running"] = running
         self.write()
         return running
+
+    def notes(self, number: int, direction: str) -> JSON:
+        """What a step finds noted when it begins in this direction."""
+        running = self.running
+        if running is not None and running["step"] == number:
+            found: JSON = running["notes"]  # turned round half way: what was there before still counts
+            return found
+        # One that goes up once more leads on from where it is by now, and its way back leads there.
+        return {} if direction == "up" else self.applied.get(number, {}).get("notes", {})
 
     def end(self, *, now: int) -> None:
         """Note that the running step is done."""

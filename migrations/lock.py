@@ -41,7 +41,9 @@ class Lock:
 
     def __enter__(self) -> Self:
         if not self._prolong():
-            raise Locked("another runner works on this store: wait for it, or until its lease has run out")
+            raise Locked(
+                "another runner works on this store: wait for it; if it was killed, its lease runs out in 30 s"
+            )
         self._thread.start()
         return self
 

@@ -76,6 +76,13 @@ class Run:
             raise Stopped("stopped at a checkpoint; run again to go on")
         self.pace.after(files)
 
+    def note(self, name: str, value: object) -> None:
+        """Keep how something was, for the way back; to be called before it is changed. What was noted first stays."""
+        if name not in self.notes:
+            self.notes[name] = value
+            self.check()
+            self.write()
+
     def place(self, stage: str) -> object:
         """Where the stage was left, None when it was not begun."""
         return self.checkpoint.get("place") if self.checkpoint.get("stage") == stage else None

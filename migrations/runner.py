@@ -29,6 +29,7 @@ class Task:
 
     step: Step
     direction: str
+    online: bool = True  # whether processes of the service may run meanwhile
 
 
 @dataclass(kw_only=True)
@@ -53,9 +54,17 @@ class Runner:
             "known": schema.known,
             "ready": schema.found == schema.known,
             "empty": schema.empty,
-            "steps": [{**self._described(step), "applied_at": _applied_at(applied, step)} for step in self.steps],
+            "steps": [
+                {
+                    **self._described(step),
+                    "applied_at": applied.get(step.number, {}).get("applied_at"),
+                    "due": not schema.empty and step.number in applied and self._is_due(step),
+                }
+                for step in self.steps
+            ],
             "unknown_steps": sorted(applied.keys() - {step.number for step in self.steps}),
             "running": journal.running,
+            "runner": journal.content.get("runner"),
             "history": journal.history,
         }
 
@@ -68,28 +77,27 @@ class Runner:
         journal = StepJournal(self.store)
         self._refuse_unknown(journal)
         applied = journal.applied
-        newest = max(applied, default=0)
         count = max(step.number for step in self.steps)
         if to is not None and not 0 <= to <= count:
             raise BadRequest(f"there is no step {to}: the steps are 1 to {count}, and 0 is before them")
-        if direction is None:
-            direction = "down" if to is not None and to < newest else "up"
         mine = [step for step in self.steps if step.applies(self.store)]
         begun = (journal.running or {}).get("step")
+        # A step that was begun and not ended is half there: it goes up as well, or is taken back as well.
+        there = applied.keys() | ({begun} if begun else set())
+        newest = max(there, default=0)
+        if direction is None:
+            direction = "down" if to is not None and to < newest else "up"
         if direction == "up":
             last = count if to is None else to
-            # One whose way back was begun and not ended is half there: it goes up as well.
-            return [
-                Task(step, "up")
+            chosen = [
+                step
                 for step in mine
-                if step.number <= last and (step.number not in applied or step.number == begun)
+                if step.number <= last and (step.number not in applied or step.number == begun or self._is_due(step))
             ]
-        last = max((step.number for step in mine if step.number < newest), default=0) if to is None else to
-        # A step that was begun and not ended is taken back as well: the way down leads from anywhere.
-        back = [
-            step for step in reversed(mine) if step.number > last and (step.number in applied or step.number == begun)
-        ]
-        return [Task(step, "down") for step in back]
+        else:
+            last = max((step.number for step in mine if step.number < newest), default=0) if to is None else to
+            chosen = [step for step in reversed(mine) if step.number > last and step.number in there]
+        return [self._task(step, direction, journal) for step in chosen]
 
     def up(self, *, to: int | None = None, offline: bool = False) -> list[JSON]:
         """Carry out the steps up to this one that were not yet."""
@@ -97,6 +105,8 @@ class Runner:
 
     def down(self, *, to: int | None = None, offline: bool = False) -> list[JSON]:
         """Take back the steps behind this one; by default the newest."""
+        if self.store.schema().empty:
+            return []
         return self._carry_out(partial(self.plan, to=to, direction="down"), offline=offline)
 
     def repair(self, numbers: Sequence[int] = ()) -> list[JSON]:
@@ -106,18 +116,28 @@ class Runner:
             applied = StepJournal(self.store).applied
             mine = [step for step in self.steps if step.repairs and step.number in applied]
             chosen = [step for step in mine if step.applies(self.store) and (not numbers or step.number in numbers)]
-            if set(numbers) - {step.number for step in chosen}:
-                raise BadRequest(f"only applied steps that repair: {', '.join(str(step.number) for step in mine)}")
+            strangers = sorted(set(numbers) - {step.number for step in chosen})
+            if strangers:
+                wrong, known = (", ".join(map(str, each)) for each in (strangers, [step.number for step in mine]))
+                raise BadRequest(f"step {wrong} is not applied or repairs nothing: --step takes {known or 'none yet'}")
             return [Task(step, "repair") for step in chosen]
 
-        return self._carry_out(tasks, offline=True)
+        return [] if self.store.schema().empty else self._carry_out(tasks, offline=True)
 
     def verify(self) -> list[JSON]:
-        """Compare the store with what the applied steps promise. Raises Differences with all that was found."""
-        journal = StepJournal(self.store)
+        """Compare the store with what the applied steps promise. Raises Differences with all that was found.
+
+        A store that bears the mark of this version and was never migrated, or came back from a backup without its
+        journal, is to be as if all steps were applied.
+        """
+        schema, journal = self.store.schema(), StepJournal(self.store)
         self._refuse_unknown(journal)
+        if schema.empty:
+            return []
+        all_count = not journal.applied and schema.found == schema.known
         with self._lock() as lock:
-            mine = [step for step in self.steps if step.number in journal.applied and step.applies(self.store)]
+            mine = [step for step in self.steps if all_count or step.number in journal.applied]
+            mine = [step for step in mine if step.applies(self.store)]
             results = [{**self._described(step), "findings": self.examine(step, lock=lock)} for step in mine]
         found = [f"step {result['step']}: {text}" for result in results for text in result["findings"]]
         if found:
@@ -139,7 +159,7 @@ class Runner:
             journal = StepJournal(self.store)
             journal.sign(self.name)
             chosen = tasks()
-            waiting = [task for task in chosen if not task.step.may_run_online(self.store)]
+            waiting = [task for task in chosen if not task.online]
             if waiting and not offline and not self._is_new():
                 numbers = ", ".join(str(task.step.number) for task in waiting)
                 raise NeedsOffline(f"step {numbers} is offline: stop all processes of the service, then add --offline")
@@ -184,6 +204,13 @@ class Runner:
         """Whether there is no file that a process of the service could be at work on."""
         return not self.store.scan(after="", limit=1)[0]
 
+    def _task(self, step: Step, direction: str, journal: StepJournal) -> Task:
+        notes = journal.notes(step.number, direction)
+        return Task(step, direction, online=step.may_run_online(self.store, direction, notes))
+
+    def _is_due(self, step: Step) -> bool:
+        return step.applies(self.store) and step.is_due(self.store)
+
     def _refuse_unknown(self, journal: StepJournal) -> None:
         unknown = journal.applied.keys() - {step.number for step in self.steps}
         if unknown:
@@ -196,11 +223,7 @@ class Runner:
             "name": step.name,
             "title": step.title,
             "online": step.online,
+            "back_online": step.back_online,
             "repairs": step.repairs,
             "applies": step.applies(self.store),
         }
-
-
-def _applied_at(applied: dict[int, JSON], step: Step) -> int | None:
-    at: int | None = applied.get(step.number, {}).get("applied_at")
-    return at

@@ -1,6 +1,7 @@
 """Reads what another program keeps in Redis, so that its files can be imported. Nothing here writes.
 
 Keys and texts are as they are there; bytes that are no UTF-8 are kept apart as surrogates and can be written back.
+A key of another kind than is asked for counts as one that has no such field, text or member.
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ class Keyspace(ABC):
     @abstractmethod
     def field(self, pairs: Sequence[tuple[str, str]]) -> list[str | None]:
         """Return one field each of several hashes, in order."""
+
+    @abstractmethod
+    def fields(self, names: Sequence[str], wanted: Sequence[str]) -> list[list[str | None]]:
+        """Return these fields of each of several hashes, in order."""
 
     @abstractmethod
     def contains(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:

@@ -19,6 +19,8 @@ from migrations.ms_files import model
 from storage_adapters import JSON, Access, Failure, FileRecord, FileStatus, Part
 
 MAX_TAGS, MAX_TAG, MAX_OWNER, MAX_META_BYTES = 20, 40, 78, 64 * 1024
+_DEEP = 100  # of what has fewer brackets every document can be written
+_LARGEST = 2**53 - 1  # what the other service could count to
 KEPT = "ms_files"  # the key of meta under which stands what has no place of its own
 
 _STATUSES = {
@@ -64,6 +66,24 @@ class _Unmappable(Exception):
     """There is no record that says what the source says."""
 
 
+def _wrapped(value: Any) -> Any:
+    """A value as deep in lists as it may come to stand in documents of any store: not all depths can be written."""
+    for _ in range(_DEEP // 10):
+        value = [value]
+    return value
+
+
+def number(value: object) -> int | None:
+    """A count of bytes or milliseconds, None for what is none: of text, JSON, or a float of either."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        found = int(value) if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()) else float(value)
+    except ValueError:
+        return None
+    return int(found) if 0 <= found <= _LARGEST else None
+
+
 def map_file(source: Source) -> Mapped:
     """Make the record. The clock is not asked: the same source gives the same record."""
     mapping = _Mapping(source)
@@ -81,6 +101,8 @@ class _Mapping:
         self._kept: JSON = {}
 
     def record(self) -> FileRecord:
+        if not self._source.file_id:
+            self._give_up("not_a_record", "its id is empty")
         status = self._status()
         owner = self._owner()
         created_at = self._time("startedAt") or self._time("uploadedAt")
@@ -89,6 +111,10 @@ class _Mapping:
             created_at = 0
         uploaded_at = None if status is FileStatus.PENDING else self._time("uploadedAt") or created_at
         parts = self._parts(status, uploaded_at)
+        if status is FileStatus.PENDING and all(part.received_at is not None for part in parts):
+            # It was cut short between its last part and itself, and would have waited until it expired.
+            self._note("finish_cut_short", "all parts have arrived: it counts as uploaded")
+            status, uploaded_at = FileStatus.UPLOADED, max(part.received_at or 0 for part in parts)
         temporary = self._flag("temporary")
         meta = self._meta()
         tags = self._tags()
@@ -112,8 +138,8 @@ class _Mapping:
             uploaded_at=uploaded_at,
             processed_at=uploaded_at if status is FileStatus.PROCESSED else None,
             error=self._failure(status),
-            parent_id=self._fields.get("parentId") or None,
-            post_action=self._post_action(status),
+            parent_id=self._plain(self._fields.get("parentId", ""), "parentId") or None,
+            post_action=self._post_action(),
             revision=1,
         )
         if temporary and self._source.expires_at is None:
@@ -163,11 +189,10 @@ class _Mapping:
         text = self._fields.get(name, "")
         if not text:
             return None
-        try:
-            return int(float(text))
-        except (ValueError, OverflowError):
+        found = number(text)
+        if found is None:
             self._note("not_a_number", f"{name}: {text!r}")
-            return None
+        return found
 
     def _access(self) -> Access:
         if self._flag("unlisted"):
@@ -218,33 +243,32 @@ class _Mapping:
         assert isinstance(files, list)
         parts: list[Part] = []
         others: list[JSON] = []
-        for number, each in enumerate(files):
-            parts.append(self._part(number, each, status, uploaded_at))
+        for place, each in enumerate(files):
+            parts.append(self._part(place, each, status, uploaded_at))
             others.append({key: value for key, value in each.items() if key not in model.PART_FIELDS})
         if any(others):
             self._kept["parts"] = others
-        if len({part.part_id for part in parts}) < len(parts):
+        if len({part.key for part in parts}) < len(parts):
             self._give_up("repeated_part", "two parts have one name")
         return tuple(parts)
 
-    def _part(self, number: int, each: JSON, status: FileStatus, uploaded_at: int | None) -> Part:
+    def _part(self, place: int, each: JSON, status: FileStatus, uploaded_at: int | None) -> Part:
         key = each.get("filename")
         if not isinstance(key, str) or not key:
-            self._give_up("no_parts", f"part {number} has no filename")
+            self._give_up("no_parts", f"part {place} has no filename")
         assert isinstance(key, str)
         if key.startswith("cfs:"):
             self._note("cloudflare_stream", f"{key} is no object of a bucket: its bytes cannot be served")
-        size = each.get("contentLength")
-        if not isinstance(size, (int, str)) or not str(size).isdigit():
-            self._note("not_a_number", f"contentLength of {key}: {size!r}; it counts as 0")
-            size = 0
-        segments = key.split("/")
+        length = each.get("contentLength")
+        size = number(length)
+        if size is None:
+            self._note("not_a_number", f"contentLength of {key}: {length!r}; it counts as 0")
         return Part(
-            part_id=segments[2] if len(segments) == 3 else f"p{number}",
+            part_id=f"p{place}",
             type=str(each.get("type") or "file"),
             content_type=str(each.get("contentType") or "application/octet-stream"),
-            size=int(size),
-            bucket=str(each.get("bucket") or self._fields.get("bucket") or ""),
+            size=size or 0,
+            bucket=str(each.get("bucket") or self._plain(self._fields.get("bucket", ""), "bucket")),
             key=key,
             md5=self._md5(key, each.get("md5Hash")),
             received_at=self._source.received.get(key) if status is FileStatus.PENDING else uploaded_at,
@@ -272,7 +296,7 @@ class _Mapping:
             if name in model.JSON_META:
                 meta[name] = self._json(name, text, text)
             elif name == "categories":
-                meta[name] = [each.strip() for each in text.split(",") if each.strip()]
+                meta[name] = [each.strip() for each in self._plain(text, name).split(",") if each.strip()]
             elif name not in model.MAPPED:
                 meta[self._plain(name, "the name of a field")] = self._plain(text, name)
         if self._kept:
@@ -284,10 +308,13 @@ class _Mapping:
 
     def _json(self, name: str, text: str, instead: Any) -> Any:
         try:
-            return orjson.loads(self._plain(text, name))
-        except orjson.JSONDecodeError:
+            found = orjson.loads(self._plain(text, name))
+            if text.count("[") + text.count("{") > _DEEP:
+                orjson.dumps(_wrapped(found))
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
             self._note("corrupt_json", f"{name}: {text[:200]!r}")
             return instead
+        return found
 
     def _upload_expires_at(self, status: FileStatus, created_at: int) -> int | None:
         if status is not FileStatus.PENDING:
@@ -298,20 +325,20 @@ class _Mapping:
         message = self._fields.get("error", "")
         if status is not FileStatus.FAILED:
             return None
-        attempts = self._fields.get("error-count", "")
+        attempts = number(self._fields.get("error-count"))
         return Failure(
             code="failed_before_import",
             message=self._plain(message, "error") or "no message",
-            attempts=int(attempts) if attempts.isdigit() else 1,
+            attempts=1 if attempts is None else attempts,
         )
 
-    def _post_action(self, status: FileStatus) -> JSON | None:
+    def _post_action(self) -> JSON | None:
         text = self._source.post_action
         if text is None:
             return None
         found = self._json("the post action", text, None)
         update = found.get("update") if isinstance(found, dict) else None
-        if not isinstance(update, dict) or status is FileStatus.PROCESSED:
+        if not isinstance(update, dict):
             self._note("post_action", f"left out: {text[:200]}")
             return None
         changes: JSON = {name: update.pop(name) for name in ("name", "alias", "tags") if name in update}

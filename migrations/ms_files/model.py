@@ -12,6 +12,11 @@ PENDING_INDEX = "files-index-temp"
 TAG_INDEX = "files-index-tags:"
 TIME_INDEX = "files-index-uat"
 REFERENCED = "files-index-referenced:"
+CACHED_KEYS = "::fsort_temp_keys"
+WATCH = "gce:"
+# Of these, what is wrong or left over is told; the rest (caches, locks) is of no use elsewhere.
+KNOWN = (FILE, PART, POST_ACTION, ALIASES, INDEX, "files-list:", "dlock", ":dlock")
+KNOWN_NAMES = ("version",)
 
 DEFAULT_PREFIX = "ms-files"
 UPLOAD_TTL_MS = 24 * 3_600 * 1_000

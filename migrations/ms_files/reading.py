@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import orjson
 
 from migrations.ms_files import model
-from migrations.ms_files.mapping import Oddity, Source
+from migrations.ms_files.mapping import Oddity, Source, number
 from storage_adapters import Keyspace, Row
 
 
@@ -24,18 +24,18 @@ def read_batch(keyspace: Keyspace, file_ids: Sequence[str]) -> tuple[list[Source
         else:
             found.append((file_id, row))
     holders = _alias_holders(keyspace, found)
-    post_actions = keyspace.texts([model.POST_ACTION + file_id for file_id, _ in found])
+    post_actions = _post_actions(keyspace, found)
     received = _received(keyspace, found)
     sources = [
         Source(
             file_id=file_id,
             fields=row.fields or {},
             expires_at=row.expires_at,
-            post_action=post_action,
+            post_action=post_actions.get(file_id),
             alias_holder=holders.get(file_id),
             received=received.get(file_id, {}),
         )
-        for (file_id, row), post_action in zip(found, post_actions, strict=True)
+        for file_id, row in found
     ]
     oddities += _not_indexed(keyspace, found)
     return sources, oddities
@@ -51,6 +51,13 @@ def _alias_holders(keyspace: Keyspace, found: Sequence[tuple[str, Row]]) -> dict
     return {file_id: holder for (file_id, *_), holder in zip(asked, holders, strict=True) if holder is not None}
 
 
+def _post_actions(keyspace: Keyspace, found: Sequence[tuple[str, Row]]) -> dict[str, str]:
+    """What is to be done with files that are not processed yet."""
+    file_ids = [file_id for file_id, row in found if row.fields and row.fields.get("status") != model.PROCESSED]
+    texts = keyspace.texts([model.POST_ACTION + file_id for file_id in file_ids])
+    return {file_id: text for file_id, text in zip(file_ids, texts, strict=True) if text is not None}
+
+
 def _received(keyspace: Keyspace, found: Sequence[tuple[str, Row]]) -> dict[str, dict[str, int]]:
     """Which parts of pending uploads have arrived: each part has a little record of its own."""
     asked = [
@@ -64,7 +71,7 @@ def _received(keyspace: Keyspace, found: Sequence[tuple[str, Row]]) -> dict[str,
     for (file_id, key), part in zip(asked, parts, strict=True):
         if part is not None and part.fields and part.fields.get("status") == model.UPLOADED:
             at = part.fields.get("uploadedAt", "")
-            received.setdefault(file_id, {})[key] = int(at) if at.isdigit() else 0
+            received.setdefault(file_id, {})[key] = number(at) or 0
     return received
 
 
@@ -94,59 +101,3 @@ def _not_indexed(keyspace: Keyspace, found: Sequence[tuple[str, Row]]) -> list[O
         for file_id, is_in in zip(listed, present, strict=True)
         if not is_in
     ]
-
-
-def examine_index(keyspace: Keyspace, name: str, entries: Sequence[tuple[str, str]]) -> list[Oddity]:
-    """Compare entries of an index or of a table of aliases with the records they lead to."""
-    is_alias = name.startswith(model.ALIASES)
-    file_ids = [value if is_alias else member for member, value in entries]
-    wanted = _field_of(name)
-    keys = [model.FILE + file_id for file_id in file_ids]
-    statuses = keyspace.field([(key, "status") for key in keys])
-    values = keyspace.field([(key, wanted) for key in keys]) if wanted else [None] * len(keys)
-    oddities = []
-    for (member, _), file_id, status, value in zip(entries, file_ids, statuses, values, strict=True):
-        if status is None:
-            kind = "stale_alias" if is_alias else "stale_index_entry"
-            detail = f"{name} names it as {member!r}, and there is no record" if is_alias else f"{name} has no record"
-            oddities.append(Oddity(kind=kind, name=file_id, detail=detail))
-        elif wanted and not _agrees(name, member, wanted, value):
-            kind = "stale_alias" if is_alias else "index_disagrees"
-            detail = f"{name} has {member!r}" if is_alias else f"{name}, and its {wanted} is {value!r}"
-            oddities.append(Oddity(kind=kind, name=file_id, detail=detail))
-    return oddities
-
-
-def _field_of(name: str) -> str:
-    """The field of a record that says whether it belongs into this index."""
-    if name.startswith(model.ALIASES):
-        return "alias"
-    if name.startswith(model.TAG_INDEX):
-        return "tags"
-    if name == model.PENDING_INDEX:
-        return "status"
-    if name.endswith((":pub", "-pub")):
-        return "public"
-    return "owner" if model.owner_of_index(name) is not None else ""
-
-
-def _agrees(name: str, member: str, wanted: str, value: str | None) -> bool:
-    match wanted:
-        case "alias":
-            return value == member
-        case "tags":
-            return name.removeprefix(model.TAG_INDEX).lower() in _tags(value or "")
-        case "status":
-            return value == model.PENDING
-        case "public":
-            return value in ("1", "true")
-        case _:
-            return value == model.owner_of_index(name)
-
-
-def _tags(text: str) -> set[str]:
-    try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return set()
-    return {str(tag).lower() for tag in found} if isinstance(found, list) else set()

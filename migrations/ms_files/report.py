@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import orjson
 
+from migrations.errors import BadRequest
 from migrations.ms_files.mapping import Oddity
 from storage_adapters import JSON
 
@@ -20,7 +23,8 @@ class Report:
         self.outcomes: Counter[str] = Counter((counts or {}).get("outcomes", {}))
         self.oddities: Counter[str] = Counter((counts or {}).get("oddities", {}))
         self._path = path
-        self._file = None if path is None else path.open("ab" if counts else "wb")
+        with _named(path):
+            self._file = None if path is None else path.open("ab" if counts else "wb")
 
     def __enter__(self) -> Self:
         return self
@@ -40,12 +44,14 @@ class Report:
         self.oddities[oddity.kind] += 1
         if self._file is not None:
             line = {"kind": oddity.kind, "name": _printable(oddity.name), "detail": _printable(oddity.detail)}
-            self._file.write(orjson.dumps({**line, "fatal": oddity.fatal}) + b"\n")
+            with _named(self._path):
+                self._file.write(orjson.dumps({**line, "fatal": oddity.fatal}) + b"\n")
 
     def flush(self) -> None:
         """Hand the lines to the system: a killed process then leaves what its checkpoint counts."""
         if self._file is not None:
-            self._file.flush()
+            with _named(self._path):
+                self._file.flush()
 
     def totals(self) -> JSON:
         """The counts, for the checkpoint and for the end."""
@@ -54,6 +60,15 @@ class Report:
     def shown(self) -> JSON:
         """The counts and where the lines are."""
         return {**self.totals(), "report": None if self._path is None else str(self._path)}
+
+
+@contextmanager
+def _named(path: Path | None) -> Iterator[None]:
+    """Say which file it is that cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise BadRequest(f"--report {path}: {error.strerror or error}") from error
 
 
 def _printable(text: str) -> str:

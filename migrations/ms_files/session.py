@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -76,13 +75,9 @@ class ImportSession:
                 target=self.target,
                 report=report,
                 rehearse=self.rehearse,
+                is_blank=self.rehearse and self.target.schema().empty,
                 overwrite=self.overwrite,
                 remove_missing=self.remove_missing,
                 clock=self.clock,
             ).carry_out(run)
             return report.shown()
-
-
-def shown_as_bar(show: Callable[..., None]) -> Callable[[Progress], None]:
-    """Show the progress of an import by what shows that of steps."""
-    return partial(show, None)

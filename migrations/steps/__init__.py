@@ -1,12 +1,15 @@
 """The steps, one module each: ``step_<number>_<name>``, numbered from 1 without gaps, never renumbered.
 
-A module has ``TITLE``, ``ONLINE`` (old and new code may both run during it), ``REPAIRS`` (its ``up`` may be run again
-to put right what ``verify`` finds), and these functions, each of which may run again at any time:
+A module has ``TITLE``, ``ONLINE`` (old and new code may both run during its ``up``), ``BACK_ONLINE`` where that is not
+so of ``down``, ``REPAIRS`` (its ``up`` may be run again to put right what ``verify`` finds), and these functions, each
+of which may run again at any time:
 
 - ``applies(store)``: whether stores of this kind have anything to do;
 - ``up(run)`` and ``down(run)``: the change and the way back, in batches with ``run.save`` after each;
 - ``repair(run)``, where it is more than ``up`` once again;
-- ``is_idle(store)``, of an offline step that may leave it out: nothing changes here, so that it may run online;
+- ``is_due(store)``, of a step that follows the version: though applied, it is to go up again, for the version before
+  wanted something else;
+- ``is_idle(store, notes, direction)``, of an offline step: nothing changes here, so that it may run online;
 - ``verify(run, applied)``: what is not as it should be after ``up``, or with ``applied`` False after ``down``.
 """
 
@@ -19,7 +22,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 from migrations.run import Run
-from storage_adapters import SupportsMigrations
+from storage_adapters import JSON, SupportsMigrations
 
 _NAME = re.compile(r"step_(?P<number>\d{4})_(?P<name>[a-z0-9_]+)")
 
@@ -32,6 +35,7 @@ class Step:
     name: str
     title: str
     online: bool
+    back_online: bool
     repairs: bool
     module: ModuleType
 
@@ -39,10 +43,18 @@ class Step:
         """Whether there is anything to do on stores of this kind."""
         return bool(self.module.applies(store))
 
-    def may_run_online(self, store: SupportsMigrations) -> bool:
+    def is_due(self, store: SupportsMigrations) -> bool:
+        """Whether it is to go up again, though it is applied."""
+        is_due = getattr(self.module, "is_due", None)
+        return is_due is not None and bool(is_due(store))
+
+    def may_run_online(self, store: SupportsMigrations, direction: str, notes: JSON) -> bool:
         """Whether processes of the service may run meanwhile."""
+        if direction == "repair":
+            return True
         is_idle = getattr(self.module, "is_idle", None)
-        return self.online or (is_idle is not None and bool(is_idle(store)))
+        declared = self.online if direction == "up" else self.back_online
+        return declared or (is_idle is not None and bool(is_idle(store, notes, direction)))
 
     def up(self, run: Run) -> None:
         """Make the change."""
@@ -74,6 +86,7 @@ def load_steps() -> list[Step]:
                     name=match["name"],
                     title=module.TITLE,
                     online=module.ONLINE,
+                    back_online=getattr(module, "BACK_ONLINE", module.ONLINE),
                     repairs=module.REPAIRS,
                     module=module,
                 )

@@ -10,6 +10,7 @@ from storage_adapters import SupportsMigrations
 
 TITLE = "tables for uploads in chunks"
 ONLINE = True
+BACK_ONLINE = False  # this version needs the tables
 REPAIRS = False
 _MARK = 2
 

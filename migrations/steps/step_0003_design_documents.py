@@ -1,17 +1,19 @@
 """The design documents of this version, built before anybody reads them.
 
 They are named after their content, so a changed one is built beside the one that processes of the version before read
-on. The swap is the start of the new version, which finds its own built. The way back drops what was added, ``repair``
-what no version in use needs any more: run it when all processes are of this version.
+on. The swap is the start of the new version, which finds its own built; as soon as a version needs another one, the
+step is to be done again. The way back drops what was added, ``repair`` what no version in use needs any more: run it
+when all processes are of this version.
 """
 
 from __future__ import annotations
 
 from migrations.run import Run
-from storage_adapters import SupportsDesigns, SupportsMigrations
+from storage_adapters import JSON, SupportsDesigns, SupportsMigrations
 
 TITLE = "design documents, built beside those in use"
 ONLINE = True
+BACK_ONLINE = False  # this version reads what is dropped
 REPAIRS = True
 
 
@@ -20,10 +22,20 @@ def applies(store: SupportsMigrations) -> bool:
     return isinstance(store, SupportsDesigns)
 
 
+def is_due(store: SupportsMigrations) -> bool:
+    """Whether this version needs one that is not there."""
+    return isinstance(store, SupportsDesigns) and bool(store.designs()[0])
+
+
+def is_idle(store: SupportsMigrations, notes: JSON, direction: str) -> bool:
+    """Whether the way back drops nothing."""
+    return direction == "down" and isinstance(store, SupportsDesigns) and not _added(store, notes)
+
+
 def up(run: Run) -> None:
     """Install what is missing, build one index after the other, then say that all are built."""
     store = _store(run)
-    run.notes.setdefault("before", store.designs()[1])
+    run.note("before", store.designs()[1])
     names = store.install_designs()
     for number, name in enumerate(names):
         # As often as the server answers "not yet": it goes on building while nobody waits.
@@ -36,9 +48,7 @@ def up(run: Run) -> None:
 def down(run: Run) -> None:
     """Drop what was added; what was there before is still in use, or stands beside."""
     store = _store(run)
-    installed = store.designs()[1]
-    before = run.notes.get("before", installed)
-    added = [name for name in installed if name not in before]
+    added = _added(store, run.notes)
     if added:
         store.mark_designs(built=False)
     store.drop_designs(added)
@@ -54,11 +64,15 @@ def repair(run: Run) -> None:
 
 def verify(run: Run, applied: bool) -> list[str]:  # noqa: FBT001 - the form of all steps
     """Look which are missing, or were left behind by the way back."""
-    missing, installed, _ = _store(run).designs()
     if applied:
-        return [f"design document {name} is missing" for name in missing]
-    before = run.notes.get("before", installed)
-    return [f"design document {name} is still there" for name in installed if name not in before]
+        return [f"design document {name} is missing" for name in _store(run).designs()[0]]
+    return [f"design document {name} is still there" for name in _added(_store(run), run.notes)]
+
+
+def _added(store: SupportsDesigns, notes: JSON) -> list[str]:
+    installed = store.designs()[1]
+    before = notes.get("before", installed)
+    return [name for name in installed if name not in before]
 
 
 def _store(run: Run) -> SupportsDesigns:

@@ -1,7 +1,8 @@
 """The sorted indexes have the fields by which this version sorts, no others, and every place in them is right.
 
 The fields before are noted, and the way back returns to them. A version that does not know a new field does not keep
-its index, so no process of it may run: the step is offline. Where the fields are the same it only repairs.
+its index, so no process of it may run: the step is offline, and to be done again as soon as a version sorts by others.
+Where the fields are the same it only repairs.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import orjson
 from migrations.indexing import compare, reindex
 from migrations.run import Run
 from migrations.stores import is_rebuilt
-from storage_adapters import SORT_FIELDS, SupportsMigrations
+from storage_adapters import JSON, SORT_FIELDS, SupportsMigrations
 
 TITLE = "sorted indexes of all fields that lists sort by"
 ONLINE = False
@@ -25,14 +26,20 @@ def applies(store: SupportsMigrations) -> bool:
     return is_rebuilt(store)
 
 
-def is_idle(store: SupportsMigrations) -> bool:
-    """Whether the fields are the same, so that places are only compared and put right."""
-    return _indexed(store) == list(SORT_FIELDS)
+def is_due(store: SupportsMigrations) -> bool:
+    """Whether the indexes are of other fields."""
+    return _indexed(store) != list(SORT_FIELDS)
+
+
+def is_idle(store: SupportsMigrations, notes: JSON, direction: str) -> bool:
+    """Whether the fields are and stay the same, so that places are only compared and put right."""
+    wanted = list(SORT_FIELDS) if direction == "up" else notes.get("before", _FIRST)
+    return _indexed(store) == list(SORT_FIELDS) == wanted
 
 
 def up(run: Run) -> None:
     """Go to the fields of this version."""
-    run.notes.setdefault("before", _indexed(run.store))
+    run.note("before", _indexed(run.store))
     _change(run, list(SORT_FIELDS))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -59,9 +60,10 @@ def test_every_exit_status_is_described() -> None:
 
 
 def test_every_step_is_described_as_it_declares_itself() -> None:
-    described = {(row["step"], row["mode"]) for row in rows(PAGE, "step", "mode")}
+    modes = {True: "online", False: "offline"}
+    described = {(row["step"], row["mode"], row["back"]) for row in rows(PAGE, "step", "mode", "back")}
     assert described == {
-        (f"{step.number} `{step.name}`", "online" if step.online else "offline") for step in load_steps()
+        (f"{step.number} `{step.name}`", modes[step.online], modes[step.back_online]) for step in load_steps()
     }
 
 
@@ -69,6 +71,8 @@ def test_every_oddity_is_described() -> None:
     code = "".join(path.read_text() for path in Path("migrations/ms_files").glob("*.py"))
     described = {plain(kind) for row in rows(PAGE, "kind", "what it is") for kind in row["kind"].split(", ")}
     assert {kind for kind in described if f'"{kind}"' not in code} == set()
+    noted = set(re.findall(r'(?:kind=|_note\(|_give_up\()"([a-z_0-9]+)"', code))
+    assert noted - described == set()
 
 
 @pytest.mark.timeout(600)

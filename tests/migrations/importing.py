@@ -12,7 +12,7 @@ from typing import Any
 from migrations.ms_files.session import ImportSession
 from migrations.run import Pace, Progress
 from migrations.stores import is_target
-from storage_adapters import JSON, FileRecord, open_keyspace, open_metadata_store
+from storage_adapters import JSON, FileRecord, open_keyspace, open_metadata_store, open_store_of_any_schema
 from tests.migrations.ms_files_keyspace import Truth
 
 
@@ -25,8 +25,10 @@ def import_files(
     **options: Any,
 ) -> JSON:
     """Import once; returns the totals."""
-    with closing(open_metadata_store(target)) as store, closing(open_keyspace(source)) as keyspace:
-        assert is_target(store)
+    rehearsed = bool(options.get("rehearse"))
+    opened: object = open_store_of_any_schema(target) if rehearsed else open_metadata_store(target)
+    assert is_target(opened)
+    with closing(opened) as store, closing(open_keyspace(source)) as keyspace:
         session = ImportSession(
             source=keyspace,
             target=store,

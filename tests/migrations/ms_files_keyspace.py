@@ -55,6 +55,7 @@ class Generator:
             if self._waiting >= 500:
                 self.flush()
         self._stray_entries(max(3, count // 200))
+        self._other_keys()
         self.flush()
         return self.truth
 
@@ -68,8 +69,8 @@ class Generator:
     def _file(self, number: int) -> None:
         file_id = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
         owner = self._random.choice(self._owners)
-        access = ACCESSES[number % len(ACCESSES)]
-        status = "3" if number % 10 else self._random.choice("1245")
+        access = self._random.choice(ACCESSES)
+        status = "3" if number % 10 > 1 else self._random.choice("1245")
         fields, size = self._record(file_id, owner, access, status)
         tags = self._random.sample(TAGS, self._random.randrange(4))
         fields["tags"] = json.dumps(tags)
@@ -99,6 +100,9 @@ class Generator:
             fields["isClone"], fields["parentId"] = "1", str(uuid.UUID(int=number))
         self._alias(number, file_id, owner, fields)
         self._write(file_id, owner, access, status, fields, tags, indexed=oddity != 33)
+        if status == "1" and fields["parts"] == "1":
+            status = "2"  # its only part has arrived, so the upload is over
+            self.truth.oddities.add(("finish_cut_short", file_id))
         self._count(file_id, owner, access, status, tags, size)
 
     def _record(self, file_id: str, owner: str, access: str, status: str) -> tuple[dict[str, str], int]:
@@ -218,6 +222,25 @@ class Generator:
             index = ("files-index", "files-index-pub", "files-index-tags:Red", "files-index-temp")[number % 4]
             self._pipeline.sadd(self.key(index), file_id)
             self.truth.oddities.add(("stale_index_entry", file_id))
+
+    def _other_keys(self) -> None:
+        """Caches and locks, of which nothing is to be told, and what has no equivalent or was left behind."""
+        self._pipeline.rpush(self.key("files-index:DESC:meta:name"), "one", "two", "2")
+        self._pipeline.zadd(self.key("files-index::fsort_temp_keys"), {"{ms-files}files-index:DESC": 1.0})
+        self._pipeline.sadd(self.key("files-list:some"), "one")
+        self._pipeline.set(self.key("dlock!bucket-sync"), "1")
+        self._pipeline.set(self.key("version"), "16")
+        self._pipeline.sadd(self.key("files-index-referenced:one"), "two")
+        self._pipeline.hset(self.key("upload-data:left/over/part"), mapping={"status": "1", "uploadId": "gone"})
+        self._pipeline.set(self.key("files-post:left-over"), "{}")
+        self._pipeline.set(self.key("gce:webhook_0"), "resource")
+        self._pipeline.set(self.key("what-is-this"), "1")
+        self.truth.oddities |= {
+            ("stray_part", "left/over/part"),
+            ("stray_post_action", "left-over"),
+            ("without_equivalent", "gce:webhook_0"),
+            ("unknown_key", "what-is-this"),
+        }
 
     def _count(self, file_id: str, owner: str, access: str, status: str, tags: list[str], size: int) -> None:
         truth = self.truth

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
@@ -13,13 +14,14 @@ from typing import Any
 
 import pytest
 
-from migrations.errors import Locked
+from migrations.errors import BadRequest, Locked
 from storage_adapters import (
     FileRecord,
     MetadataStore,
     NameTaken,
     RecordNotFound,
     RevisionConflict,
+    StorageUnavailable,
     SupportsMigrations,
     open_metadata_store,
 )
@@ -27,7 +29,7 @@ from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import delete, make_record, save
 from tests.migrations.importing import all_records, assert_as_in, import_files, reported
 from tests.migrations.ms_files_keyspace import Generator
-from tests.migrations.stores import in_child_killed_once, later
+from tests.migrations.stores import in_child_killed_once, later, runner_on
 from tests.servers.redis import raw, throw_away
 
 LONG = os.environ.get("FILES_LONG_TESTS") == "1"
@@ -56,11 +58,11 @@ def old(redis_server_url: str) -> Iterator[Old]:
         yield Old(client, url)
 
 
-@pytest.fixture(params=["redis", "sqlite"])
+@pytest.fixture(params=["redis", "sqlite", "couchdb"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'files.db'}"
-    given: str = request.getfixturevalue("redis_url")
+    given: str = request.getfixturevalue(f"{request.param}_url")
     return given
 
 
@@ -152,17 +154,75 @@ def test_a_second_run_picks_up_what_changed_and_leaves_what_changed_here(old: Ol
         assert_consistent(store)
 
 
-def test_a_rehearsal_writes_nothing_and_says_what_an_import_would(old: Old, target: str, report: Path) -> None:
-    old.generate(120)
-    with closing(open_metadata_store(target)):
-        pass
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_rehearsal_writes_nothing_and_says_what_an_import_would(
+    old: Old, target: str, report: Path, *, is_new: bool
+) -> None:
+    truth = old.generate(120).truth
+    (owner, alias), file_id = next(iter(truth.aliases.items()))
+    if not is_new:
+        with closing(open_metadata_store(target)) as store:
+            save(store, make_record("mine", owner=owner, alias=alias))
     keys = sorted(old.client.keys())
     rehearsed = import_files(old.url, target, report, rehearse=True)
     lines = reported(report)
-    assert all_records(target) == []
     assert sorted(old.client.keys()) == keys
+    with runner_on(target) as runner:
+        assert runner.store.schema().empty == is_new
+    assert (("alias_taken", file_id) in lines) == (not is_new)
     assert import_files(old.url, target, report)["outcomes"] == rehearsed["outcomes"]
     assert reported(report) == lines
+
+
+def test_files_of_another_source_are_not_taken_for_gone(old: Old, redis_server_url: str, target: str) -> None:
+    truth = old.generate(20).truth
+    import_files(old.url, target)
+    with throw_away(redis_server_url) as url, raw(url) as client:
+        with pytest.raises(BadRequest, match="there is no file at"):
+            import_files(url, target, remove_missing=True)
+        client.hset(f"{{{Old(client, url).prefix}}}files-data:none", "status", "9")
+        totals = import_files(url, target, remove_missing=True)
+    assert totals["outcomes"] == {"not_imported": 1}
+    assert {record.file_id for record in all_records(target)} == truth.files
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"files": '[{"filename": "k", "contentLength": "\u00b2"}]'}, "not_a_number"),
+        ({"files": '[{"filename": "k", "contentLength": 1e30}]'}, "not_a_number"),
+        ({"files": '[{"filename": "k", "contentLength": true}]'}, "not_a_number"),
+        ({"startedAt": "1e300", "uploadedAt": "-5"}, "not_a_number"),
+        ({"status": "5", "error": "e", "error-count": "\u00b2"}, None),
+        ({"nft": "[" * 300 + "]" * 300}, "corrupt_json"),
+        ({"parentId": b"\xff", "categories": b"\xff", "bucket": b"\xff"}, "not_utf8"),
+        ({"name": "a\0b", "c_x": "\0"}, None),
+        ({"nft": "123456789012345678901234567890"}, "without_equivalent"),
+    ],
+)
+def test_a_value_that_makes_no_sense_stops_no_import(
+    old: Old, target: str, report: Path, fields: dict[str, Any], kind: str | None
+) -> None:
+    sound = {"owner": "ann", "name": "n", "status": "3", "startedAt": "1", "files": '[{"filename": "k"}]'}
+    for file_id in ("5f3d1c52-9d3b-4f8e-9d55-1f2a3b4c5d6e", "_odd/id:\u00fc"):
+        old.client.hset(old.key(f"files-data:{file_id}"), mapping={**sound, **fields})
+    assert import_files(old.url, target, report)["outcomes"] == {"imported": 2}
+    assert kind is None or kind in {found for found, _ in reported(report)}
+    assert import_files(old.url, target, report)["outcomes"] == {"unchanged": 2}
+
+
+def test_a_source_that_refuses_to_be_read_is_no_source_without_records(
+    old: Old, redis_server_url: str, target: str
+) -> None:
+    old.generate(5)
+    user = f"reader-{uuid.uuid4().hex}"
+    old.client.execute_command("ACL", "SETUSER", user, "on", ">secret", "~*", "+@all", "-hgetall")
+    try:
+        url = old.url.replace("redis://", f"redis://{user}:secret@")
+        with pytest.raises(StorageUnavailable, match="hgetall"):
+            import_files(url, target)
+    finally:
+        old.client.execute_command("ACL", "DELUSER", user)
 
 
 def test_an_import_that_is_killed_at_every_checkpoint_goes_on(old: Old, target: str, report: Path) -> None:
@@ -240,7 +300,7 @@ def test_each_field_comes_to_its_place(old: Old, target: str, report: Path) -> N
     assert (record.tags, record.immutable, record.parent_id) == (("oak",), True, "another")
     assert record.error is not None
     assert (record.error.message, record.error.attempts) == ("no models", 3)
-    assert (found.part_id, found.key, found.bucket, found.size) == ("part-1", part["filename"], "pictures", 12)
+    assert (found.part_id, found.key, found.bucket, found.size) == ("p0", part["filename"], "pictures", 12)
     assert (found.md5, found.received_at) == ("d41d8cd98f00b204e9800998ecf8427e", 1500000000500)
     assert record.meta == {
         "description": "four legs",

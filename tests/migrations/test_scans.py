@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from migrations.stores import is_migrated
-from storage_adapters import RecordDeleted, RecordNotFound, Tombstone, open_metadata_store
+from storage_adapters import RecordDeleted, RecordNotFound, StorageUnavailable, Tombstone, open_metadata_store
 from tests.contract.metadata_scenes import ODD_TEXTS, add, delete, make_record, save, various_records
+from tests.migrations.stores import runner_on
 
 
 @pytest.mark.parametrize("limit", [1, 7, 500])
@@ -45,3 +48,28 @@ def test_what_is_stored_is_told_in_the_order_of_the_question(url: str) -> None:
                     store.get(file_id)
             else:
                 assert store.get(file_id) == found
+
+
+def test_looking_at_a_database_that_does_not_exist_makes_none(tmp_path: Path) -> None:
+    """A mistyped path is no new store."""
+    with runner_on(f"sqlite:///{tmp_path / 'folder' / 'files.db'}") as runner:
+        assert runner.status()["empty"]
+        assert runner.plan()
+        assert runner.verify() == []
+        assert runner.down() == []
+        assert runner.repair() == []
+        assert list(tmp_path.iterdir()) == []
+        runner.up()
+        runner.verify()
+
+
+def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE bookmarks (url TEXT)")
+    with runner_on(f"sqlite:///{path}") as runner:
+        with pytest.raises(StorageUnavailable):
+            runner.up()
+        assert not runner.store.schema().found
+    with closing(sqlite3.connect(path)) as connection:
+        assert "files" not in {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}

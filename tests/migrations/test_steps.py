@@ -183,14 +183,15 @@ def test_indexes_follow_a_change_of_the_sort_fields_and_the_way_back(rebuilt_url
     with runner_on(rebuilt_url) as runner:
         runner.up(offline=True)
         _become_a_store_of(runner.store, former)
-        journal = StepJournal(runner.store)
-        del journal.content["applied"]["4"]
-        journal.write()
+        assert [step["step"] for step in runner.status()["steps"] if step["due"]] == [4]
+        assert [(task.step.number, task.online) for task in runner.plan()] == [(4, False)]
         with pytest.raises(NeedsOffline):
             runner.up()
         runner.up(offline=True)
         assert runner.verify()
         assert_sound(rebuilt_url)
+        with pytest.raises(NeedsOffline):
+            runner.down(to=3)
         runner.down(to=3, offline=True)
         step = next(step for step in runner.steps if step.number == 4)
         assert runner.examine(step, applied=False) == []
@@ -200,6 +201,48 @@ def test_indexes_follow_a_change_of_the_sort_fields_and_the_way_back(rebuilt_url
         runner.up(offline=True)
         runner.verify()
     assert_sound(rebuilt_url)
+
+
+def test_a_step_that_is_turned_round_half_way_leads_back_to_where_it_came_from(rebuilt_url: str) -> None:
+    fill(rebuilt_url)
+    former = [field for field in SORT_FIELDS if field != "size"]
+    with runner_on(rebuilt_url) as runner:
+        runner.up(offline=True)
+        _become_a_store_of(runner.store, former)
+
+    def forward() -> None:
+        with runner_on(rebuilt_url) as runner:
+            runner.up(offline=True)
+
+    assert in_child_killed_once({"before places added "}, forward)
+    with runner_on(rebuilt_url, clock=later) as runner:
+        assert [task.step.number for task in runner.plan(direction="down")] == [5]
+        runner.down(to=3, offline=True)
+        assert is_rebuilt(runner.store)
+        assert runner.store.count_index(records_of(runner), ["size"]) > 0
+        assert orjson.loads(runner.store.read_journal("sort-fields") or b"") == former
+
+
+def test_what_a_store_promises_is_verified_though_it_has_no_journal(rebuilt_url: str) -> None:
+    fill(rebuilt_url)
+    with runner_on(rebuilt_url) as runner:
+        assert [result["step"] for result in runner.verify()] == [
+            step.number for step in runner.steps if step.applies(runner.store)
+        ]
+        assert is_rebuilt(runner.store)
+        runner.store.correct_usage("ann", Usage(total=Tally(files=3, bytes=1)))
+        with pytest.raises(Differences, match="owner 'ann'"):
+            runner.verify()
+
+
+def test_a_way_back_that_takes_something_away_is_offline(url: str) -> None:
+    fill(url)
+    with runner_on(url) as runner:
+        runner.up(offline=True)
+        online = {task.step.number: task.online for task in runner.plan(to=0)}
+    assert online[1]
+    assert not online.get(2, False)
+    assert all(online.get(number, True) for number in (3, 4, 5))  # here they take nothing away
 
 
 def _become_a_store_of(store: object, fields: list[str]) -> None:

@@ -6,11 +6,14 @@ import time
 from collections.abc import Sequence
 from typing import Any, Self
 
+from redis.exceptions import ResponseError
+
 from storage_adapters.keyspace import Keyspace, Row
 from storage_adapters.metadata.redis.location import location_of
 from storage_adapters.metadata.redis.migration import escaped
-from storage_adapters.metadata.redis.server import Server
+from storage_adapters.metadata.redis.server import Server, redis_errors_as_storage_errors
 
+_MISSING = -2  # the expiry of a key that is not there
 _SCANS = {b"set": "SSCAN", b"zset": "ZSCAN", b"hash": "HSCAN"}
 
 
@@ -38,18 +41,20 @@ class RedisKeyspace(Keyspace):
     def rows(self, names: Sequence[str]) -> list[Row | None]:
         """See ``Keyspace``."""
         keys = [self._key(name) for name in names]
-        answers = self._server.answers(
-            [command for key in keys for command in (("HGETALL", key), ("PTTL", key), ("PEXPIRETIME", key))]
-        )
-        now = time.time_ns() // 1_000_000
+        answers = self._answers([command for key in keys for command in (("HGETALL", key), ("PEXPIRETIME", key))])
+        expiries = answers[1::2]
+        if any(isinstance(at, ResponseError) for at in expiries):
+            # A server before 7 tells only what is left.
+            now = time.time_ns() // 1_000_000
+            left = self._answers([("PTTL", key) for key in keys])
+            expiries = [ttl if ttl < 0 else _rounded(now + ttl) for ttl in left]
         found: list[Row | None] = []
-        for fields, ttl, at in zip(answers[::3], answers[1::3], answers[2::3], strict=True):
-            if ttl == -2:
+        for fields, at in zip(answers[::2], expiries, strict=True):
+            if at == _MISSING:
                 found.append(None)
             else:
-                expires_at = None if ttl < 0 else at if isinstance(at, int) and at > 0 else _rounded(now + ttl)
                 known = None if isinstance(fields, Exception) else _texts(fields)
-                found.append(Row(fields=known, expires_at=expires_at))
+                found.append(Row(fields=known, expires_at=None if at < 0 else at))
         return found
 
     def texts(self, names: Sequence[str]) -> list[str | None]:
@@ -60,9 +65,20 @@ class RedisKeyspace(Keyspace):
         """See ``Keyspace``."""
         return self._each([("HGET", self._key(name), _encode(field)) for name, field in pairs])
 
+    def fields(self, names: Sequence[str], wanted: Sequence[str]) -> list[list[str | None]]:
+        """See ``Keyspace``."""
+        columns = [_encode(field) for field in wanted]
+        answers = self._answers([("HMGET", self._key(name), *columns) for name in names])
+        return [
+            [None] * len(columns)
+            if isinstance(answer, Exception)
+            else [None if value is None else _decode(value) for value in answer]
+            for answer in answers
+        ]
+
     def contains(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
         """See ``Keyspace``."""
-        answers = self._server.answers([("SISMEMBER", self._key(name), _encode(member)) for name, member in pairs])
+        answers = self._answers([("SISMEMBER", self._key(name), _encode(member)) for name, member in pairs])
         return [answer in (1, True) for answer in answers]
 
     def members(self, name: str, *, after: str, limit: int) -> tuple[list[tuple[str, str]], str]:
@@ -91,8 +107,22 @@ class RedisKeyspace(Keyspace):
         return self._tag + _encode(name)
 
     def _each(self, commands: list[tuple[Any, ...]]) -> list[str | None]:
-        answers = self._server.answers(commands) if commands else []
+        answers = self._answers(commands)
         return [_decode(answer) if isinstance(answer, bytes) else None for answer in answers]
+
+    def _answers(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        """The answers in order; one about a key of another kind, or a command that the server lacks, is an error."""
+        answers = self._server.answers(commands) if commands else []
+        with redis_errors_as_storage_errors():
+            for answer in answers:
+                if isinstance(answer, Exception) and not _is_about_the_key(answer):
+                    raise answer
+        return answers
+
+
+def _is_about_the_key(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, ResponseError) and ("wrong kind" in text or "unknown command" in text)
 
 
 def _encode(text: str) -> bytes:

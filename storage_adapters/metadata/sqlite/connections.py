@@ -38,8 +38,9 @@ def sqlite_errors_as_storage_errors() -> Iterator[None]:
 class Connections:
     """A pool that opens what it needs and keeps up to ``IDLE_CONNECTIONS`` of them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, making: bool = True) -> None:
         self._path = path
+        self._making = making
         self._open: set[sqlite3.Connection] = set()
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
@@ -78,6 +79,20 @@ class Connections:
                 yield connection
                 connection.execute("COMMIT")
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a file."""
+        return self._path.exists()
+
+    def make(self) -> None:
+        """Make the file, for its owner alone, when there is none; from then on do so whenever it is missing."""
+        make_folder(self._path.parent)
+        # Whatever goes wrong here goes wrong again when SQLite opens the file, and is told then. What SQLite puts
+        # beside the file gets the same mode.
+        with contextlib.suppress(OSError):
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        self._making = True
+
     def close(self) -> None:
         """Close what is idle now and what is lent when it comes back."""
         self._closed = True
@@ -101,6 +116,8 @@ class Connections:
     def _connect(self) -> sqlite3.Connection:
         if self._closed:
             raise StorageUnavailable("the store is closed")
+        if not self._making and not self.exists:
+            raise StorageUnavailable(f"sqlite: there is no file {self._path}")
         connection = sqlite3.connect(
             self._path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False, cached_statements=256
         )
@@ -140,6 +157,21 @@ class Connections:
         _inherited.extend(self._open)  # closing them would disturb the parent's locks
         self._open, self._idle = set(), []
         self._opening, self._writing = RLock(), RLock()
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder so that a power cut right after the first write does not take it away."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in missing:
+            descriptor = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    except OSError as error:
+        raise StorageUnavailable(f"cannot make the folder {folder}: {error}") from error
 
 
 @contextlib.contextmanager

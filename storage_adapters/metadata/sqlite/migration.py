@@ -35,6 +35,8 @@ class SqliteMigrations(SupportsRebuilding):
 
     def schema(self) -> Schema:
         """See ``SupportsMigrations``."""
+        if not self._connections.exists:
+            return Schema(found="", known=str(schema.VERSION), empty=True)
         with self._connections.snapshot() as connection:
             found, tables = schema.found_version(connection), schema.found_tables(connection)
         return Schema(found=str(found or ""), known=str(schema.VERSION), empty=not found and not tables)
@@ -43,6 +45,7 @@ class SqliteMigrations(SupportsRebuilding):
         """See ``SupportsMigrations``."""
         if not (mark or "0").isdigit():
             raise SchemaMismatch("sqlite", found=mark, known=str(schema.VERSION))
+        self._connections.make()
         with self._connections.writing() as connection:
             schema.change(connection, int(mark or 0))
 
@@ -53,6 +56,8 @@ class SqliteMigrations(SupportsRebuilding):
 
     def read_journal(self, name: str) -> bytes | None:
         """See ``SupportsMigrations``."""
+        if not self._connections.exists:
+            return None
         with self._connections.reading() as connection:
             there = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'journal'").fetchone()
             return _document(connection, name) if there else None

@@ -173,8 +173,7 @@ def prepare(connection: sqlite3.Connection) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     found, tables = found_version(connection), found_tables(connection)
-    if found == 0 and tables and "files" not in tables:
-        raise StorageUnavailable("the database holds tables of another program")
+    _refuse_others(tables)
     if found == 0 and not tables:
         change(connection, VERSION)
     elif found != VERSION:
@@ -187,7 +186,9 @@ def change(connection: sqlite3.Connection, version: int) -> None:
     found = found_version(connection)
     if not 0 <= version <= VERSION or found > VERSION:
         raise SchemaMismatch("sqlite", found=str(max(found, version)), known=str(VERSION))
-    if found == 0 and "files" not in found_tables(connection):
+    tables = found_tables(connection)
+    _refuse_others(tables)
+    if found == 0 and not tables:
         _run(connection, STEPS[:version])
     elif found > 0 and version > 0:
         _run(connection, STEPS[found:version])
@@ -206,6 +207,11 @@ def faults(connection: sqlite3.Connection) -> list[str]:
         for kind, name in sorted(wanted.keys() & there.keys())
         if wanted[kind, name] != there[kind, name]
     ]
+
+
+def _refuse_others(tables: set[str]) -> None:
+    if tables and "files" not in tables:
+        raise StorageUnavailable("the database holds tables of another program")
 
 
 def found_version(connection: sqlite3.Connection) -> int:

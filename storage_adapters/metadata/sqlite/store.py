@@ -8,8 +8,6 @@ must lie on a disk of this machine: WAL shares memory between processes.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -23,7 +21,7 @@ from storage_adapters.codec import (
     tombstone_from_document,
     tombstone_to_document,
 )
-from storage_adapters.errors import RecordDeleted, RecordNotFound, RevisionConflict, StorageUnavailable
+from storage_adapters.errors import RecordDeleted, RecordNotFound, RevisionConflict
 from storage_adapters.interfaces import (
     DigestBucket,
     MetadataStore,
@@ -52,10 +50,11 @@ class SqliteMetadataStore(
     """One transaction per write; indexes, counters, digest and feed are tables beside the documents."""
 
     def __init__(self, path: Path, *, any_schema: bool = False) -> None:
-        _make_folder(path.parent)
-        _make_private(path)
-        self._connections = Connections(path)
+        self._connections = Connections(path, making=not any_schema)
+        if any_schema and not self._connections.exists:
+            return
         try:
+            self._connections.make()
             with self._connections.reading() as connection:
                 if not any_schema:
                     prepare(connection)
@@ -263,25 +262,3 @@ def _move_indexes(connection: sqlite3.Connection, old: FileRecord | None, new: F
     move_listing(connection, old, new)
     move_usage(connection, old, new)
     move_digest(connection, old, new)
-
-
-def _make_private(path: Path) -> None:
-    """Make the file for its owner alone, if it is missing; SQLite gives what it puts beside it the same mode."""
-    # Whatever goes wrong here goes wrong again when SQLite opens the file, and is told then.
-    with contextlib.suppress(OSError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-
-
-def _make_folder(folder: Path) -> None:
-    """Make the folder so that a power cut right after the first write does not take it away."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in missing:
-            descriptor = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-    except OSError as error:
-        raise StorageUnavailable(f"cannot make the folder {folder}: {error}") from error

@@ -1,0 +1,132 @@
+"""What the command line shows: progress on standard error, results on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from migrations.run import Progress
+from migrations.runner import Task
+from migrations.steps import Step
+from storage_adapters import JSON
+
+_COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+
+
+class Shown:
+    """Bars, one for each stage of each step; nothing where there is no progress."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._tasks: dict[tuple[int, str], Any] = {}
+
+    def __call__(self, step: Step | None, progress: Progress) -> None:
+        """Show how far a stage has come."""
+        self._bars.start()
+        key = (step.number if step else 0, progress.stage)
+        if key not in self._tasks:
+            label = f"step {step.number}: {progress.stage}" if step else progress.stage
+            self._tasks[key] = self._bars.add_task(label, total=progress.total)
+        self._bars.update(self._tasks[key], completed=progress.done)
+
+    def stop(self) -> None:
+        """Leave the bars as they are."""
+        if self._tasks:
+            self._bars.stop()
+
+
+@contextmanager
+def shown(*, as_json: bool) -> Iterator[Shown]:
+    """Give what shows the progress: bars, nothing beside JSON."""
+    found = Shown(Bars(*_COLUMNS, console=Console(stderr=True), disable=as_json))
+    try:
+        yield found
+    finally:
+        found.stop()
+
+
+def show_status(found: JSON) -> None:
+    """Show the schema, the steps, and what is under way."""
+    if found["empty"]:
+        click.echo(f"no data yet: whoever opens the store first, or `up`, gives it schema {found['known']}")
+    else:
+        ready = "the service opens it" if found["ready"] else "the service refuses it"
+        click.echo(f"schema {found['schema'] or 'without a mark'}, known is {found['known']}: {ready}")
+    for step in found["steps"]:
+        click.echo(f"{_when(step):<21}{_line(step)}{', to be done again' if step['due'] else ''}")
+    if found["unknown_steps"]:
+        click.echo(f"steps of a newer version: {', '.join(map(str, found['unknown_steps']))}")
+    if found["running"]:
+        running = found["running"]
+        place = running["checkpoint"].get("stage", "its start")
+        click.echo(f"begun and not ended: {running['direction']} of step {running['step']}, at {place}")
+        click.echo(f"by {found['runner']}; when it is at work no longer, run again to go on")
+
+
+def show_steps(found: list[JSON]) -> None:
+    """List what the steps declare."""
+    for step in found:
+        click.echo(_line(step))
+
+
+def show_tasks(tasks: list[Task], *, as_json: bool) -> None:
+    """Show what would be done, and whether the service may run meanwhile."""
+    if as_json:
+        named = [{"step": task.step.number, "name": task.step.name, "direction": task.direction} for task in tasks]
+        print_json({"plan": [{**line, "online": task.online} for line, task in zip(named, tasks, strict=True)]})
+        return
+    for task in tasks:
+        click.echo(f"{task.direction:<5}{task.step.number:>3}  {_mode(task.online):<8} {task.step.title}")
+    if not tasks:
+        click.echo("nothing to do")
+
+
+def show_results(results: list[JSON], *, as_json: bool) -> None:
+    """Show what was done."""
+    if as_json:
+        print_json({"done": results})
+        return
+    for result in results:
+        click.echo(f"{result['direction']:<5}{result['step']:>3}  {result['title']}: {result['milliseconds']} ms")
+    if not results:
+        click.echo("nothing to do")
+
+
+def show_import(totals: JSON, source: str, *, rehearsed: bool) -> None:
+    """Show what became of the files, and what was odd."""
+    if not totals["outcomes"]:
+        click.echo(f"there is no file at {source} (host/database/prefix)")
+    for title in ("outcomes", "oddities"):
+        for name, count in sorted(totals[title].items()):
+            click.echo(f"{name.replace('_', ' '):<32}{count:>12,}")
+    click.echo(f"every oddity: {totals['report']}")
+    if rehearsed:
+        click.echo("a rehearsal: nothing was written")
+
+
+def print_json(value: JSON) -> None:
+    """Print one object for scripts."""
+    click.echo(orjson.dumps(value))
+
+
+def _mode(online: object) -> str:
+    return "online" if online else "offline"
+
+
+def _line(step: JSON) -> str:
+    note = "" if step["applies"] else " (nothing to do on this store)"
+    return f"{step['step']:>3}  {_mode(step['online']):<8} {step['title']}{note}"
+
+
+def _when(step: JSON) -> str:
+    if step["applied_at"] is None:
+        return "-"
+    return datetime.fromtimestamp(step["applied_at"] / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
