@@ -19,7 +19,7 @@ from files_service.actions.base import change, load_or_tombstone
 from files_service.actions.finish import Receive, discard
 from files_service.core import Core
 from files_service.domain.arrival import CHUNKS
-from files_service.domain.uploads import find_part, mismatch, names_in_key
+from files_service.domain.uploads import mismatch, names_in_key, part_with_key
 from files_service.errors import BadRequest, Gone, NotFound, PartMismatch, storage_errors_as_files_errors
 from files_service.notifications import Finalized, Ignored
 from storage_adapters import BlobInfo, FileRecord, FileStatus, Part, RecordNotFound, Tombstone
@@ -83,8 +83,8 @@ class Completion:
             return Outcome.UNKNOWN, {}
         if isinstance(record, Tombstone):
             return self._bury_late_object(record, key, news), {}
-        part = find_part(record, names[1])
-        if part is None or (part.key, part.bucket) != (key, news.bucket):
+        part = part_with_key(record, key, news.bucket)
+        if part is None:
             return Outcome.UNKNOWN, {}
         if part.received_at is not None and (record.missing_parts or record.status is not FileStatus.PENDING):
             return _seen_before(part, news), {}

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from files_service.chunks import content
 from files_service.core import Core
 from files_service.domain.arrival import CHUNKS
-from files_service.domain.uploads import find_part, mismatch, names_in_key, owner_segment
-from files_service.errors import NotFound, storage_errors_as_files_errors
+from files_service.domain.uploads import mismatch, names_in_key, owner_segment
+from files_service.errors import storage_errors_as_files_errors
 from storage_adapters import BlobInfo, BlobNotFound, FileRecord, Part, RecordDeleted, RecordNotFound, SupportsListing
 
 if TYPE_CHECKING:
@@ -59,11 +59,12 @@ class Inventory:
     def _treat(self, info: BlobInfo) -> None:
         names = names_in_key(info.key)
         if names is None or _FILE_ID.fullmatch(names[0]) is None or _PART_ID.fullmatch(names[1]) is None:
-            # Chunks are counted by those who name them.
-            if info.key.split("/")[1:2] != [CHUNKS]:
+            # Chunks are counted by those who name them, and the keys of imported files are of another make.
+            is_chunk = info.key.split("/")[1:2] == [CHUNKS]
+            if not is_chunk and (names is None or not self._is_wanted(info, names[0])):
                 self._report.unnamed.append(info.key)
             return
-        wanted = self._is_wanted(info, *names)
+        wanted = self._is_wanted(info, names[0])
         if wanted is None:
             self._report.unnamed.append(info.key)
         elif not wanted and info.created_at <= self._kept_since:
@@ -71,10 +72,10 @@ class Inventory:
                 self._core.blobs.delete(info.key, generation=info.generation)
             self._report.orphans.append(info.key)
 
-    def _is_wanted(self, info: BlobInfo, file_id: str, part_id: str) -> bool | None:
+    def _is_wanted(self, info: BlobInfo, file_id: str) -> bool | None:
         """Whether somebody names the blob, None when that cannot be told."""
         try:
-            part = find_part(self._core.metadata.get(file_id), part_id)
+            record = self._core.metadata.get(file_id)
         except RecordDeleted as error:
             tombstone = error.tombstone
             if tombstone.parts:
@@ -82,6 +83,6 @@ class Inventory:
                 return True
             # Without parts it is clean, and the bytes have come late - or they were to be kept.
             return False if tombstone.clean_after > tombstone.deleted_at else None
-        except (RecordNotFound, NotFound):
+        except RecordNotFound:
             return False
-        return part is not None and part.key == info.key
+        return any(part.key == info.key for part in record.parts)

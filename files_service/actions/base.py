@@ -15,6 +15,7 @@ from files_service.domain.access import OWNER_ONLY, OWNER_ONLY_OF_PARTS, may_act
 from files_service.domain.editing import is_finished, is_same
 from files_service.domain.lifecycle import IllegalTransition, announcement
 from files_service.domain.listing import BadQuery
+from files_service.domain.uploads import FILE_ID
 from files_service.errors import (
     BadRequest,
     Conflict,
@@ -60,9 +61,9 @@ class ParamsSchema(Schema):
 
 
 def file_id_field(**arguments: Any) -> fields.String:
-    """Make the field of a file's id, a ULID."""
+    """Make the field of a file's id: a ULID, or the UUID of an imported file."""
     arguments.setdefault("required", True)
-    check = validate.Regexp(r"[0-9A-HJKMNP-TV-Z]{26}\Z", error="Not a file id.")
+    check = validate.Regexp(FILE_ID + r"\Z", error="Not a file id.")
     return fields.String(validate=check, metadata={"description": "The id of the file."}, **arguments)
 
 

@@ -21,7 +21,7 @@ from files_service.actions.text import line
 from files_service.chunks import content
 from files_service.core import Core
 from files_service.domain.lifecycle import ProcessingSkipped, advance
-from files_service.domain.uploads import find_part, mismatch, names_in_key, receive_part
+from files_service.domain.uploads import find_part, mismatch, names_in_key, part_with_key, receive_part
 from files_service.errors import Busy, Forbidden, Gone, NotFound, PartMismatch
 from storage_adapters import JSON, BlobInfo, FileRecord, FileStatus, Part, Tombstone
 
@@ -107,9 +107,8 @@ def _addressed_part(params: Params, core: Core) -> tuple[FileRecord, Part]:
     require_acts_for(record.owner, params["actor"])
     if isinstance(record, Tombstone):
         raise Gone("the file was removed", {"file_id": record.file_id})
-    part = find_part(record, names[1])
-    wrong_place = part is not None and "key" in params and (part.key, part.bucket) != (params["key"], params["bucket"])
-    if part is None or wrong_place:
+    part = part_with_key(record, params["key"], params["bucket"]) if "key" in params else find_part(record, names[1])
+    if part is None:
         raise NotFound("the file has no such part", {"file_id": record.file_id, "part_id": names[1]})
     return record, part
 

@@ -14,6 +14,7 @@ from files_service.actions.base import bad_request, file_id_field
 from files_service.actions.text import line, text
 from files_service.core import Core
 from files_service.domain.editing import MAX_TAGS, normalise_tag
+from files_service.domain.uploads import FILE_ID
 from files_service.errors import UnsupportedType
 from storage_adapters import Access, FileRecord
 
@@ -24,7 +25,7 @@ MAX_EXPIRES_SECONDS = 604_800
 MAX_BATCH = 100
 _CONTENT_TYPE = r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}(; ?charset=[a-z0-9_.-]{1,40})?\Z"
 # Of a write (a file's id and revision), or of a list (a place in the change feed).
-_NAMED_CHANGE = r"([0-9A-HJKMNP-TV-Z]{26}:[0-9]{1,16}|@[ -~]{0,200})\Z"
+_NAMED_CHANGE = rf"({FILE_ID}:[0-9]{{1,16}}|@[ -~]{{0,200}})\Z"
 
 
 def access_field(**arguments: Any) -> fields.Enum[Access]:

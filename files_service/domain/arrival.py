@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from files_service.domain.uploads import names_in_key, owner_segment
+from files_service.domain.uploads import FILE_ID, names_in_key, owner_segment
 from storage_adapters import Part, Ranges, Upload
 
-_UPLOAD_ID = re.compile(r"(?P<file>[0-9A-HJKMNP-TV-Z]{26})-(?P<part>p[0-9]{1,3}|x[0-9]{1,3})")
+_UPLOAD_ID = re.compile(rf"(?P<file>{FILE_ID})-(?P<part>p[0-9]{{1,3}}|x[0-9]{{1,3}})")
 # The segment of a key by which a chunk is known; no file has this id.
 CHUNKS = "chunks"
 _MANIFEST = "manifest:"

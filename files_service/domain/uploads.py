@@ -15,6 +15,10 @@ CHECKSUMS = ("md5", "crc32c", "sha256")
 _GROWTH = 1.25
 
 
+# A ULID, or the UUID of a file that was imported.
+FILE_ID = r"(?:[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+
+
 def owner_segment(owner: str) -> str:
     """The first segment of an owner's keys: a hash, because an owner may be any text."""
     return hashlib.sha256(owner.encode()).hexdigest()[:32]
@@ -60,6 +64,11 @@ def prolong(record: FileRecord, until: int) -> FileRecord:
     if record.status is not FileStatus.PENDING or until <= (record.upload_expires_at or 0):
         return record
     return replace(record, upload_expires_at=until)
+
+
+def part_with_key(record: FileRecord, key: str, bucket: str) -> Part | None:
+    """The part whose blob this is. Its id need not stand in the key: an imported file's keys are of another make."""
+    return next((part for part in record.parts if (part.key, part.bucket) == (key, bucket)), None)
 
 
 def find_part(record: FileRecord, part_id: str) -> Part | None:

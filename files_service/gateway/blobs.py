@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from files_service.core import Core
-from files_service.domain.uploads import find_part, names_in_key
+from files_service.domain.uploads import names_in_key, part_with_key
 from files_service.errors import Forbidden, Gone, NotFound, NotSupported, storage_errors_as_files_errors
 from files_service.gateway.replies import bad_field
 from storage_adapters import (
@@ -66,8 +66,8 @@ def load_part(core: Core, address: Address) -> tuple[FileRecord, Part]:
             record = core.metadata.get(address.file_id)
         except RecordDeleted as error:
             raise Gone("the file was removed", {"file_id": address.file_id}) from error
-    part = find_part(record, address.part_id)
-    if part is None or part.key != address.key or part.bucket != core.blobs.bucket:
+    part = part_with_key(record, address.key, core.blobs.bucket)
+    if part is None:
         raise NotFound("there is nothing at this address", {"fields": {"key": ["No file has this part."]}})
     return record, part
 

@@ -12,6 +12,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
 from files_service.actions import METHODS
+from files_service.domain.uploads import FILE_ID
 from files_service.errors import error_classes
 from files_service.gateway.pages.description import page_operations
 from files_service.gateway.replies import json_reply
@@ -23,7 +24,7 @@ _JSON = "application/json"
 _ERROR = {"$ref": "#/components/schemas/Error"}
 _TEXT = {"type": "string"}
 _BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-_KEY_PATTERN = "^[0-9a-f]{32}/[0-9A-HJKMNP-TV-Z]{26}/[A-Za-z0-9_-]{1,40}$"
+_KEY_PATTERN = rf"^[0-9a-f]{{32}}/{FILE_ID}/[A-Za-z0-9_-]{{1,64}}(\.[A-Za-z0-9]{{1,16}}){{0,3}}$"
 _QUERY = {
     "method": "The method that was signed.",
     "expires": "Milliseconds since the epoch.",
