@@ -23,6 +23,8 @@ class GatedProxy:
     passed: int = 0
     port: int = 0
     refused: tuple[bytes, ...] = ()
+    # Bytes in a second for all uploads together; 0: as fast as may be.
+    rate: int = 0
     _open: set[socket.socket] = field(default_factory=set)
     _away: bool = False
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -101,6 +103,9 @@ class GatedProxy:
                     self._changed.wait(0.05)
                     if _is_closed(server):
                         return
+            if self.rate:
+                # A slow line: this is its speed, not a wait for something.
+                time.sleep(len(data) / self.rate)
             server.sendall(data)
             with self._changed:
                 self.passed += len(data)

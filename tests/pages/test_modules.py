@@ -26,15 +26,35 @@ def run(page: Page, module: str, code: str, value: Any = None) -> Any:
 def test_slices_are_what_is_missing_cut_where_the_server_cuts(page: Page) -> None:
     chance = random.Random(3)
     cases: list[tuple[list[tuple[int, int]], int, int]] = []
+    code = """
+        const { Pace } = await import("/static/pace.js");
+        const by = Object.assign(new Pace(), { bytes: 2 });
+        return value.map((each) => [[...m.slicesOf(...each)], [...m.slicesOf(...each, by)]]);"""
     for _ in range(300):
         size, chunk = chance.randrange(0, 60), chance.randrange(1, 9)
         edges = sorted(chance.sample(range(size + 1), min(size + 1, 2 * chance.randrange(0, 4)) // 2 * 2))
         cases.append((list(zip(edges[::2], edges[1::2], strict=True)), size, chunk))
-    answers = run(page, "socket.js", "return value.map((each) => [...m.slicesOf(...each)]);", cases)
-    for (ranges, size, chunk), slices in zip(cases, answers, strict=True):
+    answers = run(page, "socket.js", code, cases)
+    for (ranges, size, chunk), both in zip(cases, answers, strict=True):
         missing = [at for at in range(size) if not any(start <= at < end for start, end in ranges)]
-        assert [at for start, end in slices for at in range(start, end)] == missing
-        assert all(start // chunk == (end - 1) // chunk for start, end in slices)
+        for slices in both:
+            assert [at for start, end in slices for at in range(start, end)] == missing
+            assert all(start // chunk == (end - 1) // chunk for start, end in slices)
+        halved = chunk
+        while halved > 2 and halved % 2 == 0:
+            halved //= 2
+        assert all(end - start <= halved for start, end in both[1])
+
+
+def test_slices_are_as_long_as_the_network_is_quick(page: Page) -> None:
+    code = """
+        const pace = new m.Pace();
+        return value.map(([does, took, bytes]) => (pace[does](took, bytes ?? pace.bytes), pace.bytes));"""
+    mebibyte = 2**20
+    heard: list[list[Any]] = [["took", 300], ["took", 300], ["took", 300, 5], ["took", 3_000], ["took", 6_000]]
+    sizes = run(page, "pace.js", code, [*heard, ["inVain", 1_000], ["inVain", 30_000], *[["took", 9_000]] * 9])
+    assert [size / mebibyte for size in sizes[:7]] == [2, 4, 4, 4, 2, 2, 0.5]
+    assert sizes[-1] == 64 * 1024
 
 
 def test_sizes_and_times_are_said_as_people_say_them(page: Page) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from files_service.gateway.limits import Limits
 from tests.pages.gated_proxy import GatedProxy, gated
@@ -26,17 +27,27 @@ WINDOW = Limits().websocket_window
 OVERHEAD = 100_000
 
 
+def up(folder: Path, **settings: int) -> ServiceProcess:
+    [port] = free_ports(1)
+    return ServiceProcess(
+        folder,
+        "",
+        command=("-m", "files_service.cli", "--config", "{config}", "up"),
+        FILES={"http": f"127.0.0.1:{port}", **settings},
+    )
+
+
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[ServiceProcess]:
     """``files up`` in a process that can be killed."""
-    [port] = free_ports(1)
-    process = ServiceProcess(
-        tmp_path,
-        "",
-        command=("-m", "files_service.cli", "--config", "{config}", "up"),
-        FILES={"http": f"127.0.0.1:{port}", "chunk_bytes": CHUNK},
-    )
-    with process:
+    with up(tmp_path, chunk_bytes=CHUNK) as process:
+        yield process
+
+
+@pytest.fixture
+def service_of_large_chunks(tmp_path: Path) -> Iterator[ServiceProcess]:
+    """As ``files up`` is by default: a chunk has 4 MiB."""
+    with up(tmp_path) as process:
         yield process
 
 
@@ -107,6 +118,30 @@ def test_a_large_file_arrives_though_the_server_is_killed_twice_and_the_page_rel
     assert answer.status == 403
     expect(stranger.locator("h1")).to_have_text("This file is not shared with you")
     assert stranger.request.get(f"{link}?raw=1").status == 403
+
+
+def test_a_line_on_which_a_chunk_takes_longer_than_the_page_waits_is_good_enough(
+    visits: Visits, service_of_large_chunks: ServiceProcess, tmp_path: Path
+) -> None:
+    # At a tenth of the time, the page waits a tenth as long.
+    hurry = 1 if LONG else 10
+    path = file_of(tmp_path, "slow.bin", 3_000_000)
+    with gated(int(service_of_large_chunks.config["FILES"]["http"].rpartition(":")[2])) as network:
+        network.rate, network.limit = 40_000 * hurry, 10_000_000
+        page = visits.signed_in(network.url)
+        page.context.route("**/static/socket.js", lambda route: _hurry(route, hurry))
+        page.context.route("**/static/pace.js", lambda route: _hurry(route, hurry))
+        page.reload()
+        choose(page, path)
+        expect(page.locator(".upload")).to_have_attribute("data-state", "done", timeout=5 * WAIT_MS)
+        assert network.passed <= 3_000_000 + OVERHEAD
+        assert_arrived(page, network, path)
+
+
+def _hurry(route: Route, hurry: int) -> None:
+    answer = route.fetch()
+    text = re.sub(r"(?<=_MS = )[0-9_]+", lambda number: str(int(number[0]) // hurry), answer.text())
+    route.fulfill(response=answer, body=text)
 
 
 def test_what_is_paused_stays_so_until_told_and_goes_on_where_it_was(

@@ -1,10 +1,12 @@
 // One attempt to send a file by WebSocket (files-upload.v1). What is acknowledged is never sent again.
 
+import { pace } from "./pace.js";
 import { base, Broken, failureOf, Refused } from "./server.js";
 
 const PROTOCOL = "files-upload.v1";
 const OFFSET_BYTES = 8;
 const SILENCE_MS = 45_000;
+const LOOK_MS = 1_000;
 
 // Resolves when the file is there. Throws Broken, whose `opened` says whether the server was reached, or Refused.
 export function sendBySocket(upload, signal) {
@@ -13,12 +15,12 @@ export function sendBySocket(upload, signal) {
   });
 }
 
-// The pieces that are missing, cut where the server cuts.
-export function* slicesOf(ranges, size, chunkSize) {
+// The pieces that are missing, cut where the server cuts, or smaller.
+export function* slicesOf(ranges, size, chunkSize, by = pace) {
   let at = 0;
   for (const [start, end] of [...ranges, [size, size]]) {
     while (at < start) {
-      const stop = Math.min(start, (Math.floor(at / chunkSize) + 1) * chunkSize);
+      const stop = Math.min(start, by.cut(at, chunkSize));
       yield [at, stop];
       at = stop;
     }
@@ -31,6 +33,7 @@ class Attempt {
     Object.assign(this, { upload, signal, resolve, reject });
     this.opened = false;
     this.ended = false;
+    this.sent = new Map();
     this.inFlight = 0;
     this.reading = false;
     this.finishing = false;
@@ -48,20 +51,28 @@ class Attempt {
     this.lose = () => this.break("the network is away");
     this.signal.addEventListener("abort", this.stop);
     window.addEventListener("offline", this.lose);
-    this.watch();
+    this.alive();
+    this.watching = setInterval(() => this.watch(), LOOK_MS);
     if (this.signal.aborted) this.stop();
   }
 
-  // A network that goes away says nothing: silence is the only sign of it.
+  // A network that goes away says nothing: silence is the only sign of it, and that nothing leaves any more.
   watch() {
-    clearTimeout(this.watching);
-    if (!this.ended) this.watching = setTimeout(() => this.break("the server says nothing"), SILENCE_MS);
+    if (this.socket.bufferedAmount < this.buffered) this.alive();
+    this.buffered = this.socket.bufferedAmount;
+    if (performance.now() - this.aliveAt > SILENCE_MS) this.break("the server says nothing");
+  }
+
+  alive() {
+    this.aliveAt = performance.now();
   }
 
   end() {
     if (this.ended) return false;
     this.ended = true;
-    clearTimeout(this.watching);
+    clearInterval(this.watching);
+    const [first] = this.sent.values();
+    if (first !== undefined && !this.heardAt) pace.inVain(performance.now() - first);
     this.signal.removeEventListener("abort", this.stop);
     window.removeEventListener("offline", this.lose);
     this.socket.close();
@@ -86,7 +97,7 @@ class Attempt {
 
   hear(message) {
     if (this.ended) return;
-    this.watch();
+    this.alive();
     switch (message.op) {
       case "manifest":
         this.window = message.window;
@@ -96,6 +107,7 @@ class Attempt {
         break;
       case "ack":
         this.inFlight -= 1;
+        this.learn(message);
         this.upload.arrived(message.upload_size);
         this.send();
         break;
@@ -106,6 +118,14 @@ class Attempt {
         this.fail(failureOf(message.code, message.message));
         break;
     }
+  }
+
+  // What is behind others waits for them: its time begins when theirs ends.
+  learn({ slice_start: start, size }) {
+    const now = performance.now();
+    pace.took(now - Math.max(this.sent.get(start) ?? now, this.heardAt ?? 0), size);
+    this.sent.delete(start);
+    this.heardAt = now;
   }
 
   // Keeps as many pieces under way as the server lets us.
@@ -121,7 +141,9 @@ class Attempt {
         }
         this.inFlight += 1;
         const frame = await frameOf(this.upload.file, ...next.value);
-        if (!this.ended) this.socket.send(frame);
+        if (this.ended) break;
+        this.sent.set(next.value[0], performance.now());
+        this.socket.send(frame);
       }
     } catch {
       this.fail(new Refused("unreadable", "the file cannot be read any more; choose it again"));

@@ -23,20 +23,21 @@ export class Upload extends EventTarget {
 
   // Sends the file; returns when it is there, or when it does not go on by itself.
   async run() {
-    this.stopping = new AbortController();
+    // A later run has a signal of its own.
+    const { signal } = (this.stopping = new AbortController());
     let failures = 0;
-    while (!this.stopping.signal.aborted) {
+    while (!signal.aborted) {
       const before = this.received;
       this.samples = [];
       this.become("sending");
       try {
-        this.fileId = await this.attempt(this.stopping.signal);
+        this.fileId = await this.attempt(signal);
         forget(this.print);
         this.received = this.file.size;
         this.become("done");
         return;
       } catch (error) {
-        if (this.stopping.signal.aborted) return;
+        if (signal.aborted) return;
         if (error instanceof Refused && !this.beginAnew(error)) {
           this.become("failed", error.code === "unauthorized" ? "You are not signed in any more" : error.message);
           return;
@@ -45,7 +46,7 @@ export class Upload extends EventTarget {
       }
       failures = this.received > before ? 0 : failures + 1;
       this.become("broken");
-      await this.rest(Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures));
+      await this.rest(Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures), signal);
     }
   }
 
@@ -125,17 +126,17 @@ export class Upload extends EventTarget {
   }
 
   // Ends early when the network comes back, or when somebody stops the upload.
-  rest(milliseconds) {
+  rest(milliseconds, signal) {
     return new Promise((resolve) => {
       const wake = () => {
         clearTimeout(timer);
         window.removeEventListener("online", wake);
-        this.stopping.signal.removeEventListener("abort", wake);
+        signal.removeEventListener("abort", wake);
         resolve();
       };
       const timer = setTimeout(wake, milliseconds * (0.5 + Math.random() / 2));
       window.addEventListener("online", wake);
-      this.stopping.signal.addEventListener("abort", wake);
+      signal.addEventListener("abort", wake);
     });
   }
 }

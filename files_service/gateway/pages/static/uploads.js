@@ -154,6 +154,13 @@ function drop(print) {
   if (held) document.getElementById("choose-files").focus();
 }
 
+// The row of an earlier visit has nothing to go on with any more, unless its file was chosen again meanwhile.
+function over(print, row) {
+  if (rows.get(print)?.row !== row) return;
+  forget(print);
+  drop(print);
+}
+
 // Shows what an earlier visit left: it goes on when its file is chosen again.
 export async function showUnfinished(choose) {
   for (const { print, path, size, uploadId } of unfinished()) {
@@ -173,13 +180,14 @@ export async function showUnfinished(choose) {
     });
     askOffset(uploadId).then(
       (offset) => {
+        // Its end was not heard: it is in the list.
+        if (offset === size) return over(print, row);
         row.querySelector("progress").value = size ? offset / size : 0;
         says.textContent = `${words.size(offset)} of ${words.size(size)} · broke off. Choose the same file again to go on`;
       },
       (error) => {
         if (!(error instanceof Refused) || !["not_found", "gone"].includes(error.code)) return;
-        forget(print);
-        if (rows.get(print)?.row === row) drop(print);
+        over(print, row);
       },
     );
   }
