@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from files_service.actions.finish import finish
 from files_service.chunks.content import chunks_of
 from files_service.chunks.hashing import WholeHash, hash_again
-from files_service.chunks.opening import declare_file, is_partial, uploads_of
+from files_service.chunks.opening import declare_file
+from files_service.chunks.room import is_partial, uploads_of
 from files_service.core import Core
 from files_service.domain.arrival import chunk_key, names_in_upload_id
 from files_service.domain.uploads import find_part

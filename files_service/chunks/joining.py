@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from files_service.chunks.content import chunks_of
-from files_service.chunks.opening import Beginning, begin, declare_size, find_upload, is_partial, uploads_of
+from files_service.chunks.opening import Beginning, begin, declare_size, find_upload
+from files_service.chunks.room import SPENT, is_partial, uploads_of
 from files_service.core import Core
 from files_service.errors import BadRequest, FilesError, Gone, NotFound, TooLarge, storage_errors_as_files_errors
 from storage_adapters import Chunk, Upload
@@ -53,8 +54,8 @@ def join(core: Core, upload: Upload) -> Upload:
     except NotFound as error:
         raise Gone("a part of the upload has expired", {"upload_id": upload.upload_id}) from error
     if not all(each.complete for each in partials):
-        return upload
-    upload = declare_size(core, upload, sum(each.size or 0 for each in partials))
+        return _prolong(core, upload, partials)
+    upload = declare_size(core, upload, sum(each.size or 0 for each in partials), of=partials)
     place = 0
     with storage_errors_as_files_errors():
         for partial in partials:
@@ -68,7 +69,24 @@ def join(core: Core, upload: Upload) -> Upload:
                     batch = []
             uploads.append_chunks(upload.upload_id, batch, expires_at=upload.expires_at)
             place += partial.size or 0
+        for upload_id in dict.fromkeys(upload.details[JOINED_FROM]):
+            uploads.annotate(upload_id, {SPENT: True})
         return uploads.get_upload(upload.upload_id)
+
+
+def length_of_joined(core: Core, upload: Upload) -> int | None:
+    """How long an upload will be that is put together from others; None while one of these does not know it."""
+    sizes = []
+    with suppress(NotFound, Gone):
+        sizes = [find_upload(core, upload_id, None).size for upload_id in upload.details[JOINED_FROM]]
+    return sum(size or 0 for size in sizes) if sizes and None not in sizes else None
+
+
+def _prolong(core: Core, upload: Upload, partials: Sequence[Upload]) -> Upload:
+    """It waits for as long as the bytes that it is made of."""
+    with storage_errors_as_files_errors():
+        expires_at = max(each.expires_at for each in partials)
+        return uploads_of(core).append_chunks(upload.upload_id, [], expires_at=expires_at)
 
 
 def waiting_for(core: Core, partial: Upload) -> list[Upload]:

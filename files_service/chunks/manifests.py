@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from files_service.chunks.content import chunks_of, open_upload
 from files_service.chunks.opening import DECLARED
 from files_service.core import Core
-from files_service.domain.arrival import manifest_of
+from files_service.domain.arrival import manifest_of, names_in_upload_id
+from files_service.domain.uploads import find_part
 from storage_adapters import JSON, Chunk, FileRecord, Part, Upload
 
 
@@ -32,17 +33,29 @@ def manifest_of_record(core: Core, record: FileRecord) -> JSON:
 
 def manifest_of_upload(core: Core, upload: Upload) -> JSON:
     """The manifest of an upload, which may be about one part of a file, or of no file yet."""
-    said = upload.details.get(DECLARED, {})
+    name, mime_type = _said_of(core, upload)
     return {
         "_id": upload.upload_id.partition("-")[0],
         "user_id": upload.owner,
-        "name": said.get("name"),
+        "name": name,
         "size": upload.size,
-        "mime_type": said["parts"][0].get("content_type") if said else None,
+        "mime_type": mime_type,
         "upload_size": upload.received,
         "upload_end": upload.sealed_at,
         "chunks": _shown(chunks_of(core, upload.upload_id), 0),
     }
+
+
+def _said_of(core: Core, upload: Upload) -> tuple[str | None, str | None]:
+    """Name and type, from where the upload was begun: at a door, or by files.upload for a part of a file."""
+    said = upload.details.get(DECLARED)
+    if said is not None:
+        return said["name"], said["parts"][0].get("content_type")
+    names = names_in_upload_id(upload.upload_id)
+    assert names is not None
+    record = core.metadata.get(names[0])
+    part = find_part(record, names[1])
+    return record.name, part.content_type if part is not None else None
 
 
 def _chunks_of_part(core: Core, part: Part, start: int) -> list[JSON]:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from files_service.actions.base import require
 from files_service.actions.creation import save_once
 from files_service.actions.upload import check_limits, pending_record
 from files_service.actions.upload import upload as upload_action
+from files_service.chunks.room import (
+    PARTIAL,
+    is_partial,
+    require_place,
+    require_room,
+    require_room_for_more,
+    uploads_of,
+)
 from files_service.core import Core
 from files_service.domain.arrival import has_expired, names_in_upload_id, upload_id_of
 from files_service.domain.uploads import find_part
-from files_service.errors import (
-    Gone,
-    InsufficientStorage,
-    NotFound,
-    TooLarge,
-    storage_errors_as_files_errors,
-)
+from files_service.errors import Gone, NotFound, storage_errors_as_files_errors
 from storage_adapters import (
     FileRecord,
     FileStatus,
@@ -27,13 +28,10 @@ from storage_adapters import (
     RecordDeleted,
     RecordNotFound,
     RevisionConflict,
-    SupportsFreeSpace,
-    SupportsUploads,
     Upload,
     UploadNotFound,
 )
 
-PARTIAL = "partial"
 DECLARED = "declared"
 
 
@@ -69,16 +67,12 @@ class Beginning:
         return {name: value for name, value in params.items() if value is not None}
 
 
-def uploads_of(core: Core) -> SupportsUploads:
-    """The store of uploads. Raises NotSupported."""
-    return require(core.metadata, SupportsUploads)
-
-
 def begin(core: Core, beginning: Beginning) -> Upload:
     """Begin an upload. Raises FilesError when what is said is not right, or there is no room for it."""
     with storage_errors_as_files_errors():
         params = upload_action.load(beginning.as_params())
         check_limits(params, core)
+        require_place(core, beginning.owner)
         require_room(core, beginning.owner, beginning.size or 0)
         file_id = core.new_id()
         details: dict[str, Any] = {**beginning.details, DECLARED: beginning.as_params()}
@@ -90,19 +84,19 @@ def begin(core: Core, beginning: Beginning) -> Upload:
         return uploads_of(core).create_upload(_draft(core, beginning.owner, file_id, "p0", beginning.size, details))
 
 
-def is_partial(upload: Upload) -> bool:
-    """Whether the upload becomes no file of its own."""
-    return bool(upload.details.get(PARTIAL))
+def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] = ()) -> Upload:
+    """Say how large an upload is that was begun without a size; from then on its file exists.
 
-
-def declare_size(core: Core, upload: Upload, size: int) -> Upload:
-    """Say how large an upload is that was begun without a size; from then on its file exists."""
+    ``of`` are the partial uploads whose chunks it takes over: their bytes are there, and are counted already.
+    """
     with storage_errors_as_files_errors():
         uploads = uploads_of(core)
         if upload.size is None:
             params = declared_params(upload, size)
             check_limits(params, core)
-            require_room(core, upload.owner, max(0, size - upload.received))
+            more = 0 if of else max(0, size - upload.received)
+            counted = {upload.upload_id, *(each.upload_id for each in of)}
+            require_room(core, upload.owner, size, more=more, but=counted)
             upload = uploads.set_size(upload.upload_id, size)
             if not is_partial(upload):
                 names = names_in_upload_id(upload.upload_id)
@@ -156,39 +150,6 @@ def declare_file(core: Core, upload: Upload) -> FileRecord:
         raise
     except RecordNotFound:
         return _declare(core, declared_params(upload, upload.size), names[0])
-
-
-def require_room(core: Core, owner: str, size: int) -> None:
-    """Raise InsufficientStorage when the owner, or the disk, has no room for so many more bytes."""
-    settings = core.settings
-    uploads = uploads_of(core).open_uploads(owner, limit=settings.owner_uploads)
-    if len(uploads) >= settings.owner_uploads:
-        message = "the owner has too many unfinished uploads"
-        raise InsufficientStorage(message, {"field": "uploads", "limit": settings.owner_uploads})
-    if settings.owner_quota_bytes:
-        # The others are counted with their files.
-        loose = sum(each.size or each.received for each in uploads if each.size is None or is_partial(each))
-        if core.metadata.usage(owner).total.bytes + loose + size > settings.owner_quota_bytes:
-            message = "the owner's quota is used up"
-            raise InsufficientStorage(message, {"field": "quota", "limit": settings.owner_quota_bytes})
-    if isinstance(core.blobs, SupportsFreeSpace) and core.blobs.free_bytes() - size < settings.free_disk_bytes:
-        message = "there is not enough free space"
-        raise InsufficientStorage(message, {"field": "disk", "limit": settings.free_disk_bytes})
-
-
-def require_room_for_more(core: Core, upload: Upload, size: int) -> None:
-    """Raise as ``require_room`` when bytes come for an upload of unknown size, or when the disk has become full."""
-    if isinstance(core.blobs, SupportsFreeSpace) and core.blobs.free_bytes() - size < core.settings.free_disk_bytes:
-        message = "there is not enough free space"
-        raise InsufficientStorage(message, {"field": "disk", "limit": core.settings.free_disk_bytes})
-    if upload.size is not None:
-        return
-    total = upload.received + size
-    if total > min(core.settings.max_part_bytes, core.settings.max_file_bytes):
-        raise TooLarge("the file is too large", {"field": "size", "limit": core.settings.max_file_bytes})
-    quota = core.settings.owner_quota_bytes
-    if quota and core.metadata.usage(upload.owner).total.bytes + total > quota:
-        raise InsufficientStorage("the owner's quota is used up", {"field": "quota", "limit": quota})
 
 
 def _declare(core: Core, params: dict[str, Any], file_id: str) -> FileRecord:

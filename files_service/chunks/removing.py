@@ -5,25 +5,46 @@ from __future__ import annotations
 from contextlib import suppress
 
 from files_service.actions.remove import remove
-from files_service.chunks.opening import uploads_of
+from files_service.chunks.room import uploads_of
 from files_service.core import Core
 from files_service.domain.arrival import names_in_upload_id
-from files_service.errors import NotFound, storage_errors_as_files_errors
-from storage_adapters import FileStatus, RecordNotFound, Upload
+from files_service.errors import Conflict, NotFound, storage_errors_as_files_errors
+from storage_adapters import FileRecord, FileStatus, RecordNotFound, Upload
 
 
 def terminate(core: Core, upload: Upload, actor: str | None) -> None:
-    """Forget an upload and what came of it. A file that waits for nothing else goes with it; a complete one stays."""
+    """Forget an upload, and with it the file that it is or would become.
+
+    Raises Conflict when it has brought one of several parts: that part is the file's, which would be broken without it.
+    """
+    record = _record_of(core, upload)
+    if record is not None and len(record.parts) > 1 and upload.complete:
+        message = "the part has arrived and belongs to its file: remove the file"
+        raise Conflict(message, {"file_id": record.file_id})
+    _forget(core, upload, record, actor)
+
+
+def abandon(core: Core, upload: Upload, actor: str | None) -> None:
+    """Forget an upload whose id nobody was told, unless its file has been completed after all."""
+    record = _record_of(core, upload)
+    if record is None or record.status is FileStatus.PENDING:
+        _forget(core, upload, record, actor)
+
+
+def _record_of(core: Core, upload: Upload) -> FileRecord | None:
     names = names_in_upload_id(upload.upload_id)
     assert names is not None
     with storage_errors_as_files_errors():
         try:
-            record = core.metadata.get(names[0])
+            return core.metadata.get(names[0])
         except RecordNotFound:
-            record = None
-        if record is not None and record.status is not FileStatus.PENDING:
-            return
+            return None
+
+
+def _forget(core: Core, upload: Upload, record: FileRecord | None, actor: str | None) -> None:
+    # The file first: no record may name chunks that are given up.
+    if record is not None and len(record.parts) == 1:
+        with suppress(NotFound):
+            remove({"file_id": record.file_id, "actor": actor}, core)
+    with storage_errors_as_files_errors():
         uploads_of(core).delete_upload(upload.upload_id, now=core.clock())
-        if record is not None and len(record.parts) == 1:
-            with suppress(NotFound):
-                remove({"file_id": record.file_id, "actor": actor}, core)

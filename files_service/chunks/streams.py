@@ -48,9 +48,11 @@ class Engine:
 
     def hash_of(self, upload: Upload) -> WholeHash:
         """The checksums of the whole upload, as far as they are known here."""
-        # Under an id whose bytes were thrown away others may come.
-        name = f"{upload.upload_id}:{upload.created_at}"
-        return self.hashes.of(name, with_md5=bool(upload.details.get("md5")))
+        return self.hashes.of(_name_of(upload), with_md5=bool(upload.details.get("md5")))
+
+    def forget_hash(self, upload: Upload) -> None:
+        """The upload is complete, and its checksums are with it."""
+        self.hashes.forget(_name_of(upload))
 
     def enter(self) -> None:
         """Count a sender."""
@@ -80,6 +82,11 @@ class Engine:
         """Let what runs come to its end."""
         self.pool.shutdown(wait=False, cancel_futures=True)
         self.hashers.shutdown(wait=False, cancel_futures=True)
+
+
+def _name_of(upload: Upload) -> str:
+    # Under an id whose bytes were thrown away others may come.
+    return f"{upload.upload_id}:{upload.created_at}"
 
 
 class _Load:

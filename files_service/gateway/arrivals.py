@@ -9,9 +9,9 @@ from aiohttp import web
 
 from files_service.chunks.finishing import complete
 from files_service.chunks.joining import join, waiting_for
-from files_service.chunks.opening import is_partial
+from files_service.chunks.room import is_partial
 from files_service.chunks.streams import Engine, Stream
-from files_service.errors import TooLarge, storage_errors_as_files_errors
+from files_service.errors import FilesError, storage_errors_as_files_errors
 from files_service.gateway.body import BODY_ERRORS, let_send
 from files_service.gateway.receiving import Sink, broke_off, too_slow
 from files_service.gateway.replies import Refused
@@ -19,6 +19,9 @@ from files_service.gateway.rights import Right
 from files_service.gateway.state import Gateway
 from files_service.gateway.takeover import receive_body
 from storage_adapters import JSON, BlobInfo, Upload
+
+# So many bytes a body of unknown size may have, and what is raised of a longer one.
+Most = tuple[int, FilesError]
 
 
 class Pouring(Sink):
@@ -59,13 +62,13 @@ async def take_in(
     *,
     size: int | None,
     right: Right,
+    most: Most,
     check: Any = None,
-    most: int | None = None,
 ) -> Stream:
     """Bring the body, which may be of unknown size, into the upload from an offset on; the caller finishes the stream.
 
-    Raises Refused when it comes too slowly or breaks off, TooLarge when it is longer than ``most``, and what storing
-    raises. What came before that stays, except with ``check``.
+    Raises Refused when it comes too slowly, breaks off or is longer than ``most``, with the error that comes with that,
+    and what storing raises. What came before that stays, except with ``check``.
     """
     engine = gateway.engine()
     stream = await gateway.calls.run(_open, engine, upload, offset, check)
@@ -87,27 +90,30 @@ def _open(engine: Engine, upload: Upload, offset: int, check: Any) -> Stream:
         return Stream(engine, upload, offset, check=check)
 
 
-async def _pour(request: web.Request, gateway: Gateway, sink: Pouring, size: int | None, most: int | None) -> None:
+async def _pour(request: web.Request, gateway: Gateway, sink: Pouring, size: int | None, most: Most) -> None:
     if size is None:
         await _pour_unknown(request, gateway, sink, most)
     else:
         await receive_body(request, gateway, sink, size)
 
 
-async def _pour_unknown(request: web.Request, gateway: Gateway, sink: Pouring, most: int | None) -> None:
-    received, idle = 0, gateway.limits.upload_idle_seconds
+async def _pour_unknown(request: web.Request, gateway: Gateway, sink: Pouring, most: Most) -> None:
+    received, pace, clock = 0, gateway.limits.pace(), asyncio.get_running_loop().time
+    limit, error = most
     try:
         while True:
-            async with asyncio.timeout(idle):
+            since = clock()
+            async with asyncio.timeout(pace.left):
                 piece = await request.content.readany()
+            pace.came(len(piece), clock() - since)
             if not piece:
                 return
             received += len(piece)
-            if most is not None and received > most:
-                raise Refused(TooLarge("more bytes than announced", {"field": "body", "limit": most}))
+            if received > limit:
+                raise Refused(error)
             await asyncio.shield(gateway.transfers.run(sink.write, piece))
     except TimeoutError:
-        raise too_slow(idle) from None
+        raise too_slow(pace.seconds) from None
     except BODY_ERRORS:
         raise broke_off(received, received) from None
 
@@ -132,4 +138,6 @@ def complete_if_all_there(gateway: Gateway, upload: Upload, sha256: str | None =
         for joined in waiting_for(core, upload):
             complete_if_all_there(gateway, joined)
         return None
-    return complete(core, upload, engine.hash_of(upload), sha256=sha256)
+    result = complete(core, upload, engine.hash_of(upload), sha256=sha256)
+    engine.forget_hash(upload)
+    return result

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from files_service.gateway.pace import Pace
+
 KIB = 1024
 MIB = 1024 * KIB
 
@@ -37,6 +39,8 @@ class Limits:
     # Of an upload: memory is about two buffers for each.
     uploads: int = 64
     upload_idle_seconds: float = 60
+    # A sender of whom fewer bytes come within that time is as one that is silent.
+    upload_least_bytes: int = 16 * KIB
     upload_buffer_bytes: int = 512 * KIB
     upload_buffers_bytes: int = 16 * MIB
     read_buffer_bytes: int = 128 * KIB
@@ -46,6 +50,9 @@ class Limits:
 
     # Of an upload by WebSocket: how long nothing may come, and how often the client is asked whether it is there.
     websocket_idle_seconds: float = 120
+    # Whoever has no token yet must begin within this time, and so many at once may be about to.
+    websocket_first_seconds: float = 10
+    strangers: int = 16
     websocket_ping_seconds: float = 20
     # Slices that may be under way without an acknowledgement.
     websocket_window: int = 4
@@ -56,6 +63,10 @@ class Limits:
     ping_seconds: float = 3
     # A check costs the stores a write: it is not repeated within this time.
     ping_lifetime_seconds: float = 1
+
+    def pace(self) -> Pace:
+        """How fast a body has to come."""
+        return Pace(self.upload_idle_seconds, self.upload_least_bytes)
 
     def upload_buffer(self, uploads: int) -> int:
         """The size of each of an upload's two buffers while so many run: they share the memory set aside."""

@@ -12,6 +12,7 @@ from aiohttp import StreamReader
 
 from files_service.errors import Conflict
 from files_service.gateway.body import BODY_ERRORS
+from files_service.gateway.pace import Pace
 from files_service.gateway.replies import Refused, bad_field
 from files_service.gateway.threads import Threads
 from storage_adapters import BlobInfo, BlobWriter, Part
@@ -90,7 +91,7 @@ async def receive(
     *,
     size: int,
     buffer_bytes: int,
-    idle_seconds: float,
+    pace: Pace,
     threads: Threads,
 ) -> None:
     """Bring ``size`` bytes from the socket into the sink; at most two buffers are held.
@@ -101,10 +102,13 @@ async def receive(
     writing: asyncio.Future[None] | None = None
     pieces: list[bytes] = []
     held = received = 0
+    clock = asyncio.get_running_loop().time
     try:
         while received < size:
-            async with asyncio.timeout(idle_seconds):
+            since = clock()
+            async with asyncio.timeout(pace.left):
                 piece, _ = await content.readchunk()
+            pace.came(len(piece), clock() - since)
             if not piece:
                 raise broke_off(received, size)
             pieces.append(piece)
@@ -118,7 +122,7 @@ async def receive(
         if writing is not None:
             await asyncio.shield(writing)
     except TimeoutError:
-        raise too_slow(idle_seconds) from None
+        raise too_slow(pace.seconds) from None
     except BODY_ERRORS:
         raise broke_off(received, size) from None
     finally:
@@ -128,8 +132,8 @@ async def receive(
 
 
 def too_slow(idle_seconds: float) -> Refused:
-    """Make the refusal of a sender that has stopped sending."""
-    return bad_field("body", f"No bytes came for {idle_seconds:g} seconds.", 408)
+    """Make the refusal of a sender that has stopped sending, or all but stopped."""
+    return bad_field("body", f"Next to nothing came for {idle_seconds:g} seconds.", 408)
 
 
 def broke_off(received: int, size: int) -> Refused:

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from files_service.chunks.opening import uploads_of
+from files_service.chunks.room import uploads_of
 from files_service.chunks.streams import IN_FLIGHT, Engine
 from files_service.core import Core
 from files_service.errors import ServiceUnavailable
@@ -60,6 +60,7 @@ class Gateway:
     call_places: Places
     long_calls: Places
     uploads: Places
+    strangers: Places
     downloads: Places
     senders: Places
     rights: Rights = field(default_factory=Rights)
@@ -86,6 +87,7 @@ class Gateway:
             call_places=Places("calls", limits.calls),
             long_calls=Places("long calls", limits.long_calls),
             uploads=Places("uploads", limits.uploads),
+            strangers=Places("connections without a token", limits.strangers),
             downloads=Places("downloads", limits.downloads),
             senders=Places("large downloads", limits.senders),
         )

@@ -11,11 +11,13 @@ import asyncio
 import os
 import select
 import socket
+import time
 from contextlib import suppress
 
 from aiohttp import web
 
 from files_service.gateway.body import BODY_ERRORS
+from files_service.gateway.pace import Pace
 from files_service.gateway.receiving import Sink, broke_off, receive, too_slow
 from files_service.gateway.replies import CLOSE
 from files_service.gateway.state import Gateway
@@ -38,7 +40,7 @@ def own_socket(transport: asyncio.Transport) -> socket.socket:
 
 
 async def receive_from_socket(
-    request: web.Request, sink: Sink, *, size: int, piece_bytes: int, idle_seconds: float, threads: Threads
+    request: web.Request, sink: Sink, *, size: int, piece_bytes: int, pace: Pace, threads: Threads
 ) -> None:
     """Bring the body into the sink. Raises as ``receiving.receive``, and like it leaves no thread in the sink."""
     transport = request.transport
@@ -50,7 +52,7 @@ async def receive_from_socket(
     except BODY_ERRORS:
         raise broke_off(0, size) from None
     transport.pause_reading()
-    body = _Body(own_socket(transport), size, piece_bytes, idle_seconds)
+    body = _Body(own_socket(transport), size, piece_bytes, pace)
     receiving = threads.submit(body.receive, first, sink)
     try:
         await asyncio.shield(receiving)
@@ -78,11 +80,11 @@ def _read_already(request: web.Request) -> bytes:
 class _Body:
     """A body that is read in a thread."""
 
-    def __init__(self, connection: socket.socket, size: int, piece_bytes: int, idle_seconds: float) -> None:
+    def __init__(self, connection: socket.socket, size: int, piece_bytes: int, pace: Pace) -> None:
         self._connection = connection
         self._size = size
         self._piece_bytes = piece_bytes
-        self._idle_seconds = idle_seconds
+        self._pace = pace
 
     def give_up(self) -> None:
         """Let the thread see the end of the body now."""
@@ -91,7 +93,7 @@ class _Body:
 
     def receive(self, first: bytes, sink: Sink) -> None:
         """Read to the end. The connection does not block, because its other half is the loop's."""
-        received = len(first)
+        received, pace = len(first), self._pace
         with self._connection as connection:
             if first:
                 sink.write(first)
@@ -106,14 +108,17 @@ class _Body:
                     else:
                         count = connection.recv_into(room)
                 except BlockingIOError:
-                    if not readable.poll(self._idle_seconds * 1000):
-                        raise too_slow(self._idle_seconds) from None
+                    since = time.monotonic()
+                    if not readable.poll(pace.left * 1000):
+                        raise too_slow(pace.seconds) from None
+                    pace.came(0, time.monotonic() - since)
                     continue
                 except ConnectionError:
                     raise broke_off(received, self._size) from None
                 if not count:
                     raise broke_off(received, self._size)
                 received += count
+                pace.came(count, 0)
                 if room is None:
                     sink.write(piece)
                 else:
@@ -129,7 +134,7 @@ async def receive_body(request: web.Request, gateway: Gateway, sink: Sink, size:
             sink,
             size=size,
             piece_bytes=limits.upload_buffer(gateway.uploads.taken),
-            idle_seconds=limits.upload_idle_seconds,
+            pace=limits.pace(),
             threads=gateway.receivers,
         )
     else:
@@ -138,6 +143,6 @@ async def receive_body(request: web.Request, gateway: Gateway, sink: Sink, size:
             sink,
             size=size,
             buffer_bytes=limits.upload_buffer(gateway.uploads.taken),
-            idle_seconds=limits.upload_idle_seconds,
+            pace=limits.pace(),
             threads=gateway.transfers,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from files_service.gateway.app import ROUTES
-from files_service.gateway.limits import MIB, Limits
+from files_service.gateway.limits import KIB, MIB, Limits
 from tests.docs.pages import plain, read, rows
 
 
@@ -21,9 +21,11 @@ def test_the_limits_are_those_of_the_gateway() -> None:
     page = " ".join(read("docs/http.md").split())
     limits = Limits()
     assert (
-        f"The body came too slowly: {limits.call_body_seconds} s for a call, or no byte for"
-        f" {limits.upload_idle_seconds} s of an upload."
+        f"The body came too slowly: {limits.call_body_seconds} s for a call, or less than"
+        f" {limits.upload_least_bytes // KIB} KiB in {limits.upload_idle_seconds} s of an upload."
     ) in page
+    assert f"were completed in {limits.websocket_idle_seconds} s" in page
+    assert f"within {limits.websocket_first_seconds} s, and a gateway lets {limits.strangers} connections" in page
     assert f"Too many calls ({limits.calls}), uploads ({limits.uploads}), downloads ({limits.downloads})" in page
     assert f"or notifications ({limits.notifications}) at once" in page
     assert f"at most {limits.call_bytes // MIB} MiB" in page

@@ -378,7 +378,7 @@ def test_a_full_quota_or_disk_is_told_before_a_byte_is_taken(tmp_path: Path) -> 
         assert (refused.status, refused.error["details"]["field"]) == (507, "disk")
 
 
-def test_a_sender_that_dribbles_or_stalls_is_let_go_and_what_it_sent_stays(tmp_path: Path) -> None:
+def test_a_sender_that_stalls_is_let_go_and_what_it_sent_stays(tmp_path: Path) -> None:
     with serving(sqlite_core(tmp_path), Limits(upload_idle_seconds=0.5)) as served:
         url = made(served)
         with served.connect() as connection:
@@ -390,3 +390,48 @@ def test_a_sender_that_dribbles_or_stalls_is_let_go_and_what_it_sent_stays(tmp_p
         wait_until(lambda: served.state.uploads.taken == 0)
         assert served.state.engine()._senders == 0
         assert offset_of(served, url) == 100_000
+
+
+def test_terminating_a_complete_upload_removes_its_file(served: Served) -> None:
+    url = made(served, 3)
+    patch(served, url, 0, b"abc")
+    assert content_of(served, url) == b"abc"
+    assert served.request("DELETE", url, headers=TUS).status == 204
+    assert served.request("HEAD", url, headers=TUS).status == 410
+    assert served.call("files.info", file_id=file_id_of(url)).status == 404
+
+
+def test_a_part_that_has_arrived_is_not_torn_out_of_its_file(served: Served) -> None:
+    parts = [{"size": 3, "type": "other", "content_type": "text/plain"}] * 2
+    declared = served.result("files.upload", owner="ann", name="two", parts=parts)
+    first, second = (f"/tus/{declared['file_id']}-p{number}" for number in range(2))
+    assert patch(served, first, 0, b"abc").status == 204
+    refused = served.request("DELETE", first, headers=TUS)
+    assert (refused.status, refused.code) == (409, "conflict")
+    assert patch(served, second, 0, b"d").status == 204
+    assert served.request("DELETE", second, headers=TUS).status == 204
+    assert patch(served, second, 0, b"def").status == 204
+    assert served.result("files.process", file_id=declared["file_id"])["status"] == "processed"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"abcd", {}, 413),
+        (b"abc", {"Upload-Checksum": checksum(b"other")}, 460),
+        (b"abc", {"Upload-Checksum": "md4 AAAA"}, 400),
+        (b"abc", {"Content-Encoding": "gzip"}, 415),
+    ],
+)
+def test_a_creation_whose_bytes_are_refused_leaves_nothing(
+    served: Served, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    assert create(served, 3, body, **bearer("carl"), **headers).status == status
+    assert served.core.metadata.open_uploads("carl", limit=9) == []  # type: ignore[attr-defined]
+    assert served.result("files.count", owner="carl")["total"] == 0
+
+
+def test_a_finished_upload_leaves_no_hash_in_memory(served: Served) -> None:
+    url = made(served, 3)
+    patch(served, url, 0, b"abc")
+    assert not [name for name in served.state.engine().hashes._known if name.startswith(file_id_of(url))]

@@ -191,7 +191,7 @@ def test_a_client_that_says_nothing_is_let_go(strict: Served, begun: bool) -> No
             await client.ask(**START)
         return await client.hear()
 
-    assert talk(strict.port, scene)["code"] == "bad_request"
+    assert talk(strict.port, scene)["code"] == "busy"
     released(strict)
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from files_service.chunks import content
 from files_service.chunks.finishing import complete
-from files_service.chunks.opening import Beginning, begin, find_upload, uploads_of
+from files_service.chunks.opening import Beginning, begin, find_upload
+from files_service.chunks.room import uploads_of
 from files_service.chunks.storing import ChunkStore
 from files_service.chunks.sweeping import sweep_uploads
 from files_service.core import Core

@@ -8,15 +8,17 @@ from typing import Any
 from aiohttp import BodyPartReader, web
 
 from files_service.actions.base import to_wire
-from files_service.chunks.opening import Beginning, begin, declare_size, require_room
-from files_service.chunks.removing import terminate
+from files_service.chunks.opening import Beginning, begin, declare_size
+from files_service.chunks.removing import abandon
+from files_service.chunks.room import require_place, require_room, room_for_more
 from files_service.chunks.streams import Stream
 from files_service.core import Core
 from files_service.domain.arrival import names_in_upload_id
 from files_service.errors import TooLarge, storage_errors_as_files_errors
-from files_service.gateway.arrivals import Pouring, complete_if_all_there, finish_stream, take_in
+from files_service.gateway.arrivals import Most, Pouring, complete_if_all_there, finish_stream, take_in
 from files_service.gateway.body import BODY_ERRORS, let_send, require_plain
 from files_service.gateway.owners import owner_of
+from files_service.gateway.pace import Pace
 from files_service.gateway.receiving import broke_off, too_slow
 from files_service.gateway.replies import Refused, bad_field, json_reply
 from files_service.gateway.rest.reading import texts
@@ -27,6 +29,26 @@ PIECE = 256 * 1024
 MAX_FIELD_BYTES = 4 * 1024
 MAX_FIELDS = 20
 _SAID = {"name", "access", "tags", "sha256", "md5"}
+
+
+class Waiting:
+    """Lets the time that a sender has run only while something is waited for."""
+
+    def __init__(self, timeout: asyncio.Timeout, pace: Pace) -> None:
+        self._timeout, self._pace, self._time = timeout, pace, asyncio.get_running_loop().time
+
+    async def read(self, field: BodyPartReader) -> bytes:
+        """The next piece of a field; TimeoutError where the sender is too slow."""
+        since = self._time()
+        self.go_on()
+        piece = bytes(await field.read_chunk(PIECE))
+        self._pace.came(len(piece), self._time() - since)
+        self._timeout.reschedule(None)
+        return piece
+
+    def go_on(self) -> None:
+        """From now on the sender is waited for."""
+        self._timeout.reschedule(self._time() + self._pace.left)
 
 
 async def upload(request: web.Request) -> web.StreamResponse:
@@ -65,14 +87,13 @@ async def _take_body(request: web.Request, gateway: Gateway, owner: str, said: A
     begun = await gateway.calls.run(begin, gateway.core, beginning)
     try:
         if size != 0:
+            most = await gateway.calls.run(_most, gateway.core, begun, limit)
             async with gateway.rights.hold(begun.upload_id) as right:
-                stream = await take_in(request, gateway, begun, 0, size=size, right=right, most=limit)
+                stream = await take_in(request, gateway, begun, 0, size=size, right=right, most=most)
                 begun = await finish_stream(gateway, stream)
         return await gateway.transfers.run(_complete, gateway, begun)
-    except BaseException as error:
+    except BaseException:
         await _forget(gateway, begun, owner)
-        if isinstance(error, Refused) and isinstance(error.error, TooLarge):
-            raise too_large(limit) from error
         raise
 
 
@@ -80,12 +101,12 @@ async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: A
     await gateway.calls.run(_require_room, gateway.core, owner, request.content_length or 0)
     await let_send(request)
     begun: Upload | None = None
-    idle = gateway.limits.upload_idle_seconds
+    pace = gateway.limits.pace()
     try:
         reader = await request.multipart()
-        async with asyncio.timeout(idle) as clock:
+        async with asyncio.timeout(pace.left) as timeout:
+            waiting = Waiting(timeout, pace)
             for _ in range(MAX_FIELDS):
-                clock.reschedule(asyncio.get_running_loop().time() + idle)
                 field = await reader.next()
                 if field is None:
                     break
@@ -99,7 +120,7 @@ async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: A
                         content_type=field.headers.get("Content-Type"),
                     )
                     begun = await gateway.calls.run(begin, gateway.core, beginning)
-                    begun = await _pour(field, gateway, begun, limit, clock)
+                    begun = await _pour(field, gateway, begun, limit, waiting)
                 else:
                     await _note(field, said)
         if begun is None:
@@ -109,7 +130,7 @@ async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: A
         if begun is not None:
             await _forget(gateway, begun, owner)
         if isinstance(error, TimeoutError):
-            raise too_slow(idle) from None
+            raise too_slow(pace.seconds) from None
         if isinstance(error, BODY_ERRORS):
             raise broke_off(0, request.content_length or 0) from None
         if isinstance(error, ValueError | AssertionError) and not isinstance(error, Refused):
@@ -117,17 +138,19 @@ async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: A
         raise
 
 
-async def _pour(field: BodyPartReader, gateway: Gateway, begun: Upload, limit: int, clock: asyncio.Timeout) -> Upload:
-    received, idle = 0, gateway.limits.upload_idle_seconds
+async def _pour(field: BodyPartReader, gateway: Gateway, begun: Upload, limit: int, waiting: Waiting) -> Upload:
+    received = 0
+    most, error = await gateway.calls.run(_most, gateway.core, begun, limit)
     stream = await gateway.calls.run(_open, gateway, begun)
     try:
-        while piece := await field.read_chunk(PIECE):
-            clock.reschedule(asyncio.get_running_loop().time() + idle)
+        while piece := await waiting.read(field):
             received += len(piece)
-            if received > limit:
-                raise too_large(limit)
+            if received > most:
+                raise Refused(error)
             await asyncio.shield(gateway.transfers.run(Pouring(stream).write, piece))
-        return await finish_stream(gateway, stream)
+        begun = await finish_stream(gateway, stream)
+        waiting.go_on()
+        return begun
     except BaseException:
         await asyncio.shield(gateway.transfers.run(stream.abort))
         raise
@@ -172,8 +195,16 @@ def _complete(gateway: Gateway, begun: Upload) -> JSON:
         return to_wire(gateway.core.metadata.get(names[0]))
 
 
+def _most(core: Core, begun: Upload, limit: int) -> Most:
+    """How long a body may be whose size nobody told, and what is said of a longer one."""
+    with storage_errors_as_files_errors():
+        room, error = room_for_more(core, begun)
+    return (limit, too_large(limit).error) if limit <= room else (room, error)
+
+
 def _require_room(core: Core, owner: str, size: int) -> None:
     with storage_errors_as_files_errors():
+        require_place(core, owner)
         require_room(core, owner, size)
 
 
@@ -184,4 +215,4 @@ def _open(gateway: Gateway, begun: Upload) -> Stream:
 
 async def _forget(gateway: Gateway, begun: Upload, owner: str) -> None:
     """Nobody was told the upload's id, so nobody will go on with it."""
-    await asyncio.shield(gateway.calls.run(terminate, gateway.core, begun, owner))
+    await asyncio.shield(gateway.calls.run(abandon, gateway.core, begun, owner))

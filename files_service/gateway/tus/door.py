@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from files_service.chunks.finishing import complete
-from files_service.chunks.joining import begin_joined, is_joined, join
-from files_service.chunks.opening import (
-    Beginning,
-    begin,
-    declare_size,
-    find_upload,
-    is_partial,
-    require_room_for_more,
-    uploads_of,
-)
-from files_service.chunks.removing import terminate
+from files_service.chunks.joining import begin_joined, is_joined, join, length_of_joined
+from files_service.chunks.opening import Beginning, begin, declare_size, find_upload
+from files_service.chunks.removing import abandon, terminate
+from files_service.chunks.room import is_partial, require_room_for_more, room_for_more, uploads_of
 from files_service.core import Core
 from files_service.domain.arrival import fits
-from files_service.errors import Conflict, Forbidden, MethodNotAllowed, TooLarge, storage_errors_as_files_errors
-from files_service.gateway.arrivals import complete_if_all_there, finish_stream, take_in
+from files_service.errors import (
+    Conflict,
+    Forbidden,
+    InsufficientStorage,
+    MethodNotAllowed,
+    TooLarge,
+    storage_errors_as_files_errors,
+)
+from files_service.gateway.arrivals import Most, complete_if_all_there, finish_stream, take_in
 from files_service.gateway.body import require_plain
 from files_service.gateway.owners import owner_of
 from files_service.gateway.replies import Refused, bad_field
@@ -61,12 +63,19 @@ async def create(request: web.Request) -> web.StreamResponse:
             raise Refused(Forbidden("a final upload takes no bytes", {"field": "body"}))
         upload = await gateway.calls.run(_begin_joined, gateway, beginning, joining.upload_ids, owner)
         return _created(gateway, upload)
-    has_body = request.can_read_body and request.content_length != 0
-    if has_body:
+    body = _body_of(request)
+    if body is not None:
         protocol.require_content_type(request.headers)
+        if beginning.size is not None and (body.size or 0) > beginning.size:
+            raise Refused(TooLarge("more bytes than the upload has", {"field": "body", "limit": beginning.size}))
     upload = await gateway.calls.run(begin, gateway.core, beginning)
-    if has_body or upload.size == 0:
-        upload = await _receive(request, gateway, upload, 0, has_body=has_body)
+    if body is not None or upload.size == 0:
+        try:
+            upload = await _receive(request, gateway, upload, 0, body)
+        except BaseException:
+            # Nobody was told the upload's address, so nobody will go on with it.
+            await asyncio.shield(gateway.calls.run(abandon, gateway.core, upload, owner))
+            raise
     return _created(gateway, upload)
 
 
@@ -90,7 +99,10 @@ async def head(request: web.Request) -> web.StreamResponse:
     headers = {"Cache-Control": "no-store", **_state(upload)}
     if upload.size is not None:
         headers["Upload-Length"] = str(upload.size)
-    elif not is_joined(upload):
+    elif is_joined(upload):
+        length = await gateway.calls.run(length_of_joined, gateway.core, upload)
+        headers |= {"Upload-Length": str(length)} if length is not None else {}
+    else:
         headers["Upload-Defer-Length"] = "1"
     if not is_joined(upload) or upload.complete:
         headers["Upload-Offset"] = str(upload.contiguous)
@@ -115,10 +127,11 @@ async def patch(request: web.Request) -> web.StreamResponse:
     upload = await gateway.calls.run(find_upload, gateway.core, request.match_info["upload_id"], owner)
     if is_joined(upload):
         raise Refused(Forbidden("a final upload takes no bytes", {"upload_id": upload.upload_id}))
+    body = _body_of(request)
     length = protocol.number(request.headers, "Upload-Length")
     if length is not None:
         upload = await gateway.calls.run(declare_size, gateway.core, upload, length)
-    upload = await _receive(request, gateway, upload, offset, has_body=request.can_read_body)
+    upload = await _receive(request, gateway, upload, offset, body)
     return web.Response(status=204, headers=_state(upload) | {"Upload-Offset": str(upload.contiguous)})
 
 
@@ -138,18 +151,32 @@ def path_prefix(core: Core) -> str:
     return urlsplit(core.settings.public_url).path.rstrip("/")
 
 
-async def _receive(request: web.Request, gateway: Gateway, upload: Upload, offset: int, *, has_body: bool) -> Upload:
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """What comes with a request: how many bytes, None where nobody said, and what their checksum is to be."""
+
+    size: int | None
+    check: Checksum | None
+
+
+def _body_of(request: web.Request) -> _Body | None:
+    """Read what is said of the body. Raises Refused when that is not right, so that nothing is begun for it."""
     require_plain(request)
     size = request.content_length if "Transfer-Encoding" not in request.headers else None
     check = Checksum(request.headers["Upload-Checksum"]) if "Upload-Checksum" in request.headers else None
+    return _Body(size, check) if request.can_read_body and size != 0 else None
+
+
+async def _receive(request: web.Request, gateway: Gateway, upload: Upload, offset: int, body: _Body | None) -> Upload:
+    size = body.size if body is not None else 0
     if not fits(upload, offset, size or 0):
         raise Refused(TooLarge(f"the upload ends at {upload.size}", {"field": "Upload-Offset", "limit": upload.size}))
     with gateway.uploads.take():
         async with gateway.rights.hold(upload.upload_id) as right:
             # Only now nobody else moves the offset here.
-            upload = await gateway.calls.run(_current, gateway.core, upload, offset, size or 0)
-            if has_body and upload.size != offset:
-                most = None if upload.size is None else upload.size - offset
+            upload, most = await gateway.calls.run(_current, gateway.core, upload, offset, size or 0)
+            if body is not None and upload.size != offset:
+                check = body.check
                 stream = await take_in(
                     request, gateway, upload, offset, size=size, right=right, check=check and check.hash, most=most
                 )
@@ -177,13 +204,19 @@ async def _conclude(gateway: Gateway, stream: Any, check: Checksum | None) -> Up
     return await gateway.transfers.run(compare)
 
 
-def _current(core: Core, upload: Upload, offset: int, size: int) -> Upload:
+def _current(core: Core, upload: Upload, offset: int, size: int) -> tuple[Upload, Most]:
+    """The upload as it is now, and how many bytes it takes from there on."""
     with storage_errors_as_files_errors():
         upload = uploads_of(core).get_upload(upload.upload_id)
-    if offset != upload.contiguous:
-        raise Conflict(f"the upload is at {upload.contiguous}", {"field": "Upload-Offset", "offset": upload.contiguous})
-    require_room_for_more(core, upload, size)
-    return upload
+        if offset != upload.contiguous:
+            details = {"field": "Upload-Offset", "offset": upload.contiguous}
+            raise Conflict(f"the upload is at {upload.contiguous}", details)
+        require_room_for_more(core, upload, size, end=offset + size)
+        room, error = room_for_more(core, upload)
+    if upload.size is not None and not isinstance(error, InsufficientStorage):
+        # What comes again is left out: it may be more than what is missing.
+        room = upload.size - offset
+    return upload, (room, error)
 
 
 def _look(gateway: Gateway, upload_id: str, owner: str) -> Upload:

@@ -24,7 +24,7 @@ EXTENSIONS = (
 ALGORITHMS = ("sha1", "md5", "sha256", "sha512")
 CONTENT_TYPE = "application/offset+octet-stream"
 PATH = "/tus/"
-METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST"
+METHODS = "DELETE, HEAD, OPTIONS, PATCH, POST"
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (

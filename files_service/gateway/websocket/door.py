@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from files_service.chunks.joining import is_joined
 from files_service.chunks.opening import begin, find_upload
-from files_service.errors import FilesError, Forbidden, InternalError, ServiceUnavailable, Unauthorized
+from files_service.errors import Busy, FilesError, Forbidden, InternalError, ServiceUnavailable, Unauthorized
 from files_service.gateway.identity import identify
+from files_service.gateway.pace import Pace
 from files_service.gateway.replies import Refused, bad_field, json_bytes
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.websocket.messages import (
@@ -46,9 +47,14 @@ async def websocket(request: web.Request) -> web.StreamResponse:
     )
     if not connection.can_prepare(request).ok:
         raise bad_field("Upgrade", "Must be a WebSocket handshake.")
-    with gateway.uploads.take():
+    with ExitStack() as place:
+        # Who has shown no token yet takes no place from those who have.
+        known = "Authorization" in request.headers
+        if known:
+            identify(request.headers["Authorization"], gateway.core.settings)
+        place.enter_context((gateway.uploads if known else gateway.strangers).take())
         await connection.prepare(request)
-        conversation = Conversation(request, gateway, connection)
+        conversation = Conversation(request, gateway, connection, place)
         gateway.staying.add(conversation.leave)
         try:
             await conversation.run()
@@ -60,9 +66,14 @@ async def websocket(request: web.Request) -> web.StreamResponse:
 class Conversation:
     """What is said on one connection."""
 
-    def __init__(self, request: web.Request, gateway: Gateway, connection: web.WebSocketResponse) -> None:
+    def __init__(
+        self, request: web.Request, gateway: Gateway, connection: web.WebSocketResponse, place: ExitStack
+    ) -> None:
         self._request, self._gateway, self._connection = request, gateway, connection
+        self._place = place
         self._authorization = request.headers.get("Authorization")
+        self._known = self._authorization is not None
+        self._pace = self._new_pace()
         self._leaving: asyncio.Task[bool] | None = None
 
     def leave(self) -> None:
@@ -102,6 +113,11 @@ class Conversation:
         caller = identify(self._authorization, self._gateway.core.settings)
         if caller.actor is None:
             raise Forbidden("send the token of an owner: uploads belong to somebody")
+        if not self._known:
+            self._place.close()
+            self._place.enter_context(self._gateway.uploads.take())
+            self._known = True
+        self._pace = self._new_pace()
         core = self._gateway.core
         if start.upload_id is not None:
             upload = await self._gateway.calls.run(find_upload, core, start.upload_id, caller.actor)
@@ -141,14 +157,22 @@ class Conversation:
                 if await session.finish(parsed.sha256):
                     return
 
+    def _new_pace(self) -> Pace:
+        limits = self._gateway.limits
+        seconds = limits.websocket_idle_seconds if self._known else limits.websocket_first_seconds
+        return Pace(seconds, limits.upload_least_bytes)
+
     async def _receive(self) -> str | bytes | None:
-        """The next message; None when the client went. Raises BadRequest where nothing comes for too long."""
+        """The next message; None when the client went. Raises Busy where next to nothing comes for too long."""
+        clock = asyncio.get_running_loop().time
+        since = clock()
         try:
-            message = await self._connection.receive(self._gateway.limits.websocket_idle_seconds)
+            message = await self._connection.receive(self._pace.left)
         except TimeoutError:
-            raise wrong("message", "Nothing came for too long.") from None
+            raise Busy("next to nothing came for too long: come back when there is more") from None
         if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
             data: str | bytes = message.data
+            self._pace.came(len(data), clock() - since)
             return data
         return None
 

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
 from files_service.chunks.manifests import manifest_of_upload
-from files_service.chunks.opening import declare_size, require_room_for_more, uploads_of
+from files_service.chunks.opening import declare_size
+from files_service.chunks.room import require_room_for_more, uploads_of
 from files_service.domain.arrival import fits, names_in_upload_id
 from files_service.errors import Conflict, FilesError, TooLarge, storage_errors_as_files_errors
 from files_service.gateway.arrivals import complete_if_all_there
@@ -112,7 +113,7 @@ class Session:
 
     def _store_now(self, offset: int, data: memoryview) -> tuple[str, int]:
         with storage_errors_as_files_errors():
-            require_room_for_more(self._gateway.core, self._upload, len(data))
+            require_room_for_more(self._gateway.core, self._upload, len(data), end=offset + len(data))
             object_id, upload = self._engine.chunks.take(self._upload, offset, data)
             self._upload = upload
         return object_id, upload.received

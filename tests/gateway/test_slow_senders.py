@@ -1,0 +1,142 @@
+"""Senders that send next to nothing hold a place like those that send nothing: they are let go, at every door."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from files_service.gateway.limits import Limits
+from tests.cores import sqlite_core
+from tests.gateway.owners import bearer
+from tests.gateway.serving import Served, serving, wait_until
+from tests.gateway.slices import PROTOCOL, Talk, talking
+from tests.gateway.test_tus_uploads import BYTES, made
+
+LIMITS = Limits(upload_idle_seconds=0.6, upload_least_bytes=2_000, websocket_idle_seconds=0.6, strangers=3)
+FORM = "multipart/form-data; boundary=b"
+FIELD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(sqlite_core(tmp_path_factory.mktemp("data")), LIMITS) as served:
+        yield served
+
+
+def head_of(method: str, path: str, headers: dict[str, str]) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def request_of(served: Served, door: str) -> tuple[bytes, bool]:
+    """The beginning of a request, and whether its body is sent in chunks of HTTP."""
+    ann = bearer("ann")
+    match door:
+        case "tus, from the socket":
+            said = {**BYTES, "Upload-Offset": "0", "Content-Length": str(2 * 2**20)}
+            return head_of("PATCH", made(served, 2 * 2**20), said), False
+        case "tus, by the loop":
+            said = {**BYTES, "Upload-Offset": "0", "Content-Length": "100000"}
+            return head_of("PATCH", made(served, 100_000), said), False
+        case "tus, of unknown size":
+            return head_of("PATCH", made(served), {**BYTES, "Upload-Offset": "0", "Transfer-Encoding": "chunked"}), True
+        case "REST":
+            return head_of("POST", "/api/files/upload?name=a", {**ann, "Content-Length": "100000"}), False
+    said = {**ann, "Content-Type": FORM, "Content-Length": "100000"}
+    return head_of("POST", "/api/files/upload", said) + FIELD, False
+
+
+DOORS = ["tus, from the socket", "tus, by the loop", "tus, of unknown size", "REST", "a form"]
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_sender_that_dribbles_is_let_go(served: Served, door: str) -> None:
+    head, chunked = request_of(served, door)
+    drop = b"1\r\nx\r\n" if chunked else b"x"
+    with served.connect() as connection:
+        connection.sendall(head)
+        end = time.monotonic() + 20
+        while not select.select([connection], [], [], 0.02)[0]:
+            connection.sendall(drop)
+            assert time.monotonic() < end, "it was not let go"
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 408")
+    wait_until(lambda: served.state.uploads.taken == 0)
+    assert served.state.engine()._senders == 0
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_slow_sender_who_sends_enough_is_waited_for(served: Served, door: str) -> None:
+    head, chunked = request_of(served, door)
+    piece = b"x" * 1_000
+    with served.connect() as connection:
+        connection.sendall(head)
+        for _ in range(20):
+            # Longer than the time in which something has to come, and far more than has to come in it.
+            assert not select.select([connection], [], [], 0.05)[0], connection.recv(1_000)
+            connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+    wait_until(lambda: served.state.uploads.taken == 0)
+
+
+def test_a_client_that_dribbles_slices_is_let_go(served: Served) -> None:
+    async def scene() -> Any:
+        async with talking(served.port) as client:
+            await client.ask(op="start", name="a")
+            for place in range(1_000):
+                await client.put(place, b"x")
+                if (heard := await client.hear())["op"] != "ack":
+                    return heard
+                await asyncio.sleep(0.02)
+            raise AssertionError("it was not let go")
+
+    assert asyncio.run(scene())["code"] == "busy"
+    wait_until(lambda: served.state.uploads.taken == 0)
+
+
+def test_connections_without_a_token_take_no_places_from_those_who_have_one(served: Served) -> None:
+    async def scene() -> Any:
+        async with AsyncExitStack() as stack:
+            strangers = [await stack.enter_async_context(talking(served.port, None)) for _ in range(LIMITS.strangers)]
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await stack.enter_async_context(talking(served.port, None))
+            assert refused.value.status == 503
+            assert served.state.uploads.taken == 0
+            known = await stack.enter_async_context(talking(served.port))
+            assert (await known.ask(op="start", name="a", size=0))["op"] == "manifest"
+            token = bearer("bob")["Authorization"].partition(" ")[2]
+            first: Talk = strangers[0]
+            assert (await first.ask(op="start", name="a", size=0, token=token))["op"] == "manifest"
+            assert (served.state.uploads.taken, served.state.strangers.taken) == (2, 2)
+            await stack.enter_async_context(talking(served.port, None))
+
+    asyncio.run(scene())
+    wait_until(lambda: served.state.uploads.taken == served.state.strangers.taken == 0)
+
+
+def test_who_shows_no_token_soon_is_let_go(tmp_path: Path) -> None:
+    with serving(sqlite_core(tmp_path), Limits(websocket_first_seconds=0.3)) as served:
+
+        async def scene() -> Any:
+            async with talking(served.port, None) as client:
+                return await client.hear()
+
+        assert asyncio.run(scene())["code"] == "busy"
+
+
+def test_a_token_that_does_not_hold_opens_no_websocket(served: Served) -> None:
+    handshake = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Protocol": PROTOCOL,
+    }
+    refused = served.request("GET", "/ws/upload", None, {**handshake, **bearer("ann", -5)})
+    assert (refused.status, refused.code) == (401, "unauthorized")
