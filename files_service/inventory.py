@@ -7,17 +7,14 @@ it has been so for as long as the settings say, never less than an upload lives.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from files_service.chunks import content
 from files_service.core import Core
 from files_service.domain.arrival import CHUNKS
 from files_service.domain.uploads import mismatch, names_in_key, owner_segment
 from files_service.errors import storage_errors_as_files_errors
+from files_service.reconciliation_report import Report
 from storage_adapters import BlobInfo, BlobNotFound, FileRecord, Part, RecordDeleted, RecordNotFound, SupportsListing
-
-if TYPE_CHECKING:
-    from files_service.reconciliation import Report
 
 _FILE_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _PART_ID = re.compile(r"p[0-9]{1,3}")

@@ -6,9 +6,8 @@ says where to go on. Nothing here is needed when all goes well, and everything h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from files_service.actions.base import change
@@ -21,16 +20,13 @@ from files_service.core import Core
 from files_service.domain.lifecycle import AllPartsReceived, advance, is_lapsed, reclaim
 from files_service.domain.uploads import is_due, mismatch, receive_part
 from files_service.errors import (
-    Conflict,
-    FilesError,
-    NotFound,
     NotSupported,
     PartMismatch,
     storage_errors_as_files_errors,
 )
 from files_service.inventory import Inventory
+from files_service.reconciliation_report import Report
 from storage_adapters import (
-    JSON,
     BlobInfo,
     BlobNotFound,
     FileRecord,
@@ -76,39 +72,6 @@ _QUERIES = {
     Stage.TEMPORARY: ListQuery(order_by="expires_at", descending=False),
     Stage.NAMED: ListQuery(order_by="created_at", descending=False),
 }
-
-
-@dataclass(slots=True, kw_only=True)
-class Report:
-    """What was done, or with a dry run would be done, and what went wrong.
-
-    All are ids of files, but those that no file names are keys of blobs: ``orphans`` and ``unnamed``.
-    """
-
-    finished: list[str] = field(default_factory=list)
-    expired: list[str] = field(default_factory=list)
-    requeued: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    cleaned: list[str] = field(default_factory=list)
-    orphans: list[str] = field(default_factory=list)
-    unnamed: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    errors: list[JSON] = field(default_factory=list)
-
-    @contextmanager
-    def noting_errors(self, file_id: str) -> Iterator[None]:
-        """Write down what fails for one file, so that the others are looked at. Lost races are for the next run."""
-        try:
-            with storage_errors_as_files_errors():
-                yield
-        except (Conflict, NotFound):
-            return
-        except FilesError as error:
-            self.note(file_id, error)
-
-    def note(self, file_id: str, error: FilesError) -> None:
-        """Write down what is wrong with a file."""
-        self.errors.append({"file_id": file_id, **error.to_wire()})
 
 
 class Reconciliation:

@@ -1,0 +1,43 @@
+"""What a reconciliation tells of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from files_service.errors import Conflict, FilesError, NotFound, storage_errors_as_files_errors
+from storage_adapters import JSON
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """What was done, or with a dry run would be done, and what went wrong.
+
+    All are ids of files, but those that no file names are keys of blobs: ``orphans`` and ``unnamed``.
+    """
+
+    finished: list[str] = field(default_factory=list)
+    expired: list[str] = field(default_factory=list)
+    requeued: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    cleaned: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+    unnamed: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    errors: list[JSON] = field(default_factory=list)
+
+    @contextmanager
+    def noting_errors(self, file_id: str) -> Iterator[None]:
+        """Write down what fails for one file, so that the others are looked at. Lost races are for the next run."""
+        try:
+            with storage_errors_as_files_errors():
+                yield
+        except (Conflict, NotFound):
+            return
+        except FilesError as error:
+            self.note(file_id, error)
+
+    def note(self, file_id: str, error: FilesError) -> None:
+        """Write down what is wrong with a file."""
+        self.errors.append({"file_id": file_id, **error.to_wire()})
