@@ -10,8 +10,10 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from amqp.exceptions import NotFound
 
 from files_service.config import load_settings
 from files_service.core import open_core
@@ -26,6 +28,7 @@ from tests.integration.callers import NamekoCaller
 from tests.servers.processes import ServiceProcess
 from tests.servers.rabbitmq import RabbitMQ
 
+HEARD = ("created", "uploaded", "processed", "updated", "removed")
 LISTENER = """
 import json, os
 from nameko.events import event_handler
@@ -60,6 +63,7 @@ class Listener:
         self._folder, self._uri = folder, uri
         # Its queues are durable: under a name that was used before, it would hear what happened since.
         self._name = f"listener-{uuid.uuid4().hex}"
+        self._queues = [f"evt-files-{event}--{self._name}.{event}" for event in HEARD]
         with (folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "nameko", "run", "--broker", uri, "listener"],
@@ -70,19 +74,22 @@ class Listener:
             )
 
     def wait_until_bound(self) -> None:
+        """Wait until all its queues have a consumer: they are bound before, but after they are declared."""
+        deadline = time.monotonic() + 30
         connection = open_connection(self._uri)
         try:
-            deadline = time.monotonic() + 30
-            while True:
-                try:
-                    connection.channel().queue_declare(f"evt-files-updated--{self._name}.updated", passive=True)
-                except Exception:
+            for queue in self._queues:
+                while not self._has_consumer(connection, queue):
                     assert time.monotonic() < deadline, (self._folder / "log").read_text()
                     time.sleep(0.05)
-                else:
-                    return
         finally:
             connection.close()
+
+    def _has_consumer(self, connection: Any, queue: str) -> bool:
+        try:
+            return bool(connection.channel().queue_declare(queue, passive=True).consumer_count)
+        except NotFound:
+            return False
 
     def events(self) -> list[tuple[str, JSON]]:
         return [tuple(json.loads(line)) for line in (self._folder / "events").read_text().splitlines()]
@@ -99,8 +106,8 @@ class Listener:
         self._process.wait()
         connection = open_connection(self._uri)
         channel = connection.channel()
-        for event in ("created", "uploaded", "processed", "updated", "removed"):
-            channel.queue_delete(f"evt-files-{event}--{self._name}.{event}")
+        for queue in self._queues:
+            channel.queue_delete(queue)
         connection.close()
 
 
