@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 import threading
@@ -73,7 +74,7 @@ def measure(*, size: int = SIZE, rounds: int = ROUNDS) -> list[Table]:
             down = _downloads(port, raw_out, token, folder, size, rounds)
             sustained = _sustained(port, token, size)
             memory = Table("Memory of the gateway through all of this", ["figure", "value"])
-            memory.rows.append(["peak resident memory", f"{peak_memory_mib(gateway.pid):.0f} MiB"])
+            memory.rows.append(["peak resident memory", f"{peak_memory_mib(gateway.pid) * 2**20 / 1e6:.0f} MB"])
             memory.rows.append(["goal", "128 MB"])
     return [single, eight, again, down, sustained, memory]
 
@@ -103,15 +104,25 @@ def _eight(sends: dict[str, Send], size: int, rounds: int) -> Table:
 
 
 def _again(port: int, token: str, size: int) -> Table:
-    """The same content a second time: nothing is written."""
+    """The same content a second time: nothing is written, and what bounds it is the hash of each chunk."""
     blocks = Blocks(same=True)
     first = _rate(size, lambda: send_tus(port, token, blocks, size))
+    # What others have yet to write is not counted.
+    os.sync()
     before = _written()
     second = _rate(size, lambda: send_tus(port, token, blocks, size))
+    written = _written() - before
     table = Table("The same content again, by tus", ["upload", "MB/s", "written to disks meanwhile"])
     table.rows.append(["first", spread([first]), ""])
-    table.rows.append(["second", spread([second]), f"{(_written() - before) >> 20} MiB"])
+    table.rows.append(["second", spread([second]), f"{written >> 20} MiB"])
+    table.rows.append(["SHA-256 alone, in one thread", spread([_rate(size, lambda: _hash(blocks, size))]), ""])
     return table
+
+
+def _hash(blocks: Blocks, size: int) -> None:
+    digest = hashlib.sha256()
+    for block in blocks.of(size):
+        digest.update(block)
 
 
 def _downloads(port: int, raw_out: int, token: str, folder: Path, size: int, rounds: int) -> Table:
@@ -142,10 +153,14 @@ def _sustained(port: int, token: str, size: int) -> Table:
         _at_once(lambda: send_tus(port, token, Blocks(), size // 2), streams=2)
         seconds.append(time.perf_counter() - start)
     rate = SUSTAINED * size / sum(seconds)
-    table = Table("Sustained, two uploads by tus at a time", ["figure", "value"], note="Goal: 50 GB in 90 s.")
+    table = Table(
+        "Sustained, two uploads by tus at a time",
+        ["figure", "value"],
+        note="Goal: 50 GB in 90 s. Every chunk is hashed and synced before it counts, so the rate is that of the disk.",
+    )
     table.rows.append(["bytes sent", f"{SUSTAINED * size / 1e9:.1f} GB"])
     table.rows.append(["rate", f"{rate / 1e6:,.0f} MB/s"])
-    table.rows.append(["50 GB at this rate", f"{GOAL_BYTES / rate:,.0f} s"])
+    table.rows.append(["50 GB at this rate, extrapolated", f"{GOAL_BYTES / rate:,.0f} s"])
     return table
 
 
