@@ -55,12 +55,10 @@ def test_names_that_would_be_scripts_are_text_everywhere(visits: Visits, gateway
 def test_previews_are_seen_in_the_list_and_on_the_share_page(visits: Visits, gateway: Served) -> None:
     file_id = picture(gateway, "pia", access="unlisted")
     page = visits.signed_in(url_of(gateway), "pia")
-    wide = "image => image.complete && image.naturalWidth"
-    page.wait_for_function("document.querySelector('.thumbnail img')?.naturalWidth > 0")
+    expect(page.locator(".thumbnail img")).to_have_js_property("naturalWidth", 320)
     stranger = visits.profile().new_page()
     stranger.goto(f"{url_of(gateway)}/download/{file_id}")
-    stranger.wait_for_load_state("load")
-    assert stranger.locator("img.preview").evaluate(wide) == 320
+    expect(stranger.locator("img.preview")).to_have_js_property("naturalWidth", 320)
 
 
 def test_a_film_plays_on_the_share_page(visits: Visits, gateway: Served) -> None:
@@ -69,8 +67,7 @@ def test_a_film_plays_on_the_share_page(visits: Visits, gateway: Served) -> None
     parts = [{"size": len(film), "content_type": "video/webm"}]
     record = processed_file(gateway.core, film, owner="vic", name="film.webm", parts=parts)
     page.goto(f"{url_of(gateway)}/download/{record['file_id']}")
-    page.wait_for_function("document.querySelector('video.preview').readyState >= 1")
-    assert page.locator("video.preview").evaluate("video => video.videoWidth") == 64
+    expect(page.locator("video.preview")).to_have_js_property("videoWidth", 64)
 
 
 def test_search_order_and_pages_lead_to_every_file(visits: Visits, gateway: Served) -> None:
@@ -134,7 +131,7 @@ def test_the_link_is_copied_and_access_decides_who_can_use_it(visits: Visits, ga
     stranger = visits.profile().new_page()
     for access, status in (("unlisted", 200), ("private", 403), ("public", 200)):
         page.get_by_label("Who may see").select_option(access)
-        page.wait_for_function("value => document.querySelector('select.access').dataset.was === value", arg=access)
+        expect(page.locator("select.access")).to_have_attribute("data-was", access)
         answer = stranger.goto(link)
         assert answer is not None
         assert answer.status == status
