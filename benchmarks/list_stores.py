@@ -91,7 +91,7 @@ def _redis_filled(folder: Path, files: int) -> Iterator[Filled]:
     filled = place / "filled"  # how many bytes it took; the server reads its snapshot when it starts
     # The peer's scripts run for longer than Redis lets one run before it refuses everybody else.
     config = {"appendonly": "no", "busy_reply_threshold": "600000"}
-    with RedisServer(place, **config) as server, Redis(port=server.port) as client:
+    with RedisServer(place, **config) as server, _client(server.port) as client:
         url = f"{server.url}?timeout=600"
         if not filled.exists():
             client.flushall()
@@ -102,6 +102,11 @@ def _redis_filled(folder: Path, files: int) -> Iterator[Filled]:
             filled.write_text(str(used))
         with opened_core(url, place) as core:
             yield Filled(store="redis", files=files, url=url, core=core, bytes_per_file=int(filled.read_text()) / files)
+
+
+def _client(port: int) -> Redis:
+    """A client that waits for a snapshot of a million files to be written."""
+    return Redis(port=port, socket_timeout=600)
 
 
 @contextmanager
