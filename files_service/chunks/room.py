@@ -72,8 +72,11 @@ def room_for_more(core: Core, upload: Upload) -> tuple[int, FilesError]:
     return max(0, room), error
 
 
-def require_room_for_more(core: Core, upload: Upload, size: int, *, end: int = 0) -> None:
-    """Raise TooLarge or InsufficientStorage when so many bytes more, up to this end, are too many for the upload."""
+def require_room_for_more(core: Core, upload: Upload, size: int, *, end: int = 0) -> tuple[int, FilesError]:
+    """Raise TooLarge or InsufficientStorage when so many bytes more, up to this end, are too many for the upload.
+
+    Returns what ``room_for_more`` says of it.
+    """
     limit = min(core.settings.max_part_bytes, core.settings.max_file_bytes)
     if upload.size is None and end > limit:
         raise _too_large("offset", limit)
@@ -81,6 +84,7 @@ def require_room_for_more(core: Core, upload: Upload, size: int, *, end: int = 0
     # Bytes that come again fill no room: where the size is known, only the disk can be too small.
     if size > room and not (upload.size is not None and isinstance(error, TooLarge)):
         raise error
+    return room, error
 
 
 def _used(core: Core, owner: str, but: Collection[str]) -> int:

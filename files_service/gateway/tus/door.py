@@ -13,7 +13,7 @@ from files_service.chunks.finishing import complete
 from files_service.chunks.joining import begin_joined, is_joined, join, length_of_joined
 from files_service.chunks.opening import Beginning, begin, declare_size, find_upload
 from files_service.chunks.removing import abandon, terminate
-from files_service.chunks.room import is_partial, require_room_for_more, room_for_more, uploads_of
+from files_service.chunks.room import is_partial, require_room_for_more, uploads_of
 from files_service.core import Core
 from files_service.domain.arrival import fits
 from files_service.errors import (
@@ -211,8 +211,7 @@ def _current(core: Core, upload: Upload, offset: int, size: int) -> tuple[Upload
         if offset != upload.contiguous:
             details = {"field": "Upload-Offset", "offset": upload.contiguous}
             raise Conflict(f"the upload is at {upload.contiguous}", details)
-        require_room_for_more(core, upload, size, end=offset + size)
-        room, error = room_for_more(core, upload)
+        room, error = require_room_for_more(core, upload, size, end=offset + size)
     if upload.size is not None and not isinstance(error, InsufficientStorage):
         # What comes again is left out: it may be more than what is missing.
         room = upload.size - offset
