@@ -49,4 +49,6 @@ def ahead(items: Iterator[T]) -> Iterator[T]:
             yield item  # type: ignore[misc]
     finally:
         stopped.set()
-        thread.join()
+        # A generator that was left in a cycle may be closed by a collection that runs in the reading thread itself.
+        if thread is not threading.current_thread():
+            thread.join()

@@ -107,7 +107,8 @@ class Load:
             self.faults.append(error)
 
     def _write(self, client: Client, chance: random.Random) -> None:
-        known = list(self.acknowledged)
+        with self._lock:
+            known = list(self.acknowledged)
         file_id = chance.choice(known) if known and chance.random() < 0.5 else None
         if file_id is None:
             params: dict[str, Any] = {"owner": chance.choice(OWNERS), "name": "a", "parts": [{"size": 5}]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,6 +114,22 @@ def test_what_is_read_ahead_comes_in_order_and_ends_as_it_ends() -> None:
     assert next(endless) == 0
     endless.close()  # type: ignore[attr-defined]
     assert not [thread for thread in threading.enumerate() if thread.name == "reading ahead"]
+
+
+def test_reading_ahead_may_be_closed_in_the_reading_thread() -> None:
+    """A collection of cycles runs in any thread, and closes what it finds."""
+    taken, closed = threading.Event(), threading.Event()
+
+    def read() -> Iterator[int]:
+        yield 1
+        taken.wait(10)
+        items.close()  # type: ignore[attr-defined]
+        closed.set()
+
+    items = ahead(read())
+    assert next(items) == 1
+    taken.set()
+    assert closed.wait(10)
 
 
 def test_the_metrics_of_a_running_syncer_are_served(tmp_path: Path) -> None:
