@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmarks import blobs, doors, listing, ms_files_import, rpc, signing, syncer
 from benchmarks.tables import Table, machine
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Table]]] = {
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "rpc": lambda options: rpc.measure(),
     "list": lambda options: listing.measure(
         sizes=options.sizes or listing.SIZES,

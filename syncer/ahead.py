@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -13,7 +13,7 @@ _DEPTH = 2
 _END = object()
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
+def ahead(items: Iterator[T]) -> Generator[T]:
     """Yield the same items, up to a few of them taken before they are asked for; what they raise is raised here."""
     ready: queue.Queue[tuple[object, BaseException | None]] = queue.Queue(_DEPTH)
     stopped = threading.Event()

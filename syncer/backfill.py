@@ -11,14 +11,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import orjson
 
-from storage_adapters import JSON, CheckpointConflict, FileRecord, ListQuery, Position, StorageError
-from syncer.ahead import ahead
+from storage_adapters import JSON, CheckpointConflict, ListQuery, Position, StorageError
+from syncer.copying import Batch, Copying
 from syncer.follow import copies_of
 from syncer.metrics import Metrics
 from syncer.pair import Pair
@@ -61,6 +60,14 @@ class Walk:
         return cls(**value)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """How far a page of the walk goes, and how many files it has."""
+
+    place: Position
+    files: int
+
+
 class Backfill:
     """One backfill, carried out step by step. ``walk`` is how far it is, None before the first step.
 
@@ -71,7 +78,7 @@ class Backfill:
         self.walk: Walk | None = None
         self.is_waiting = False
         self._pair, self._metrics, self._batch = pair, metrics, batch
-        self._pages: Iterator[tuple[list[FileRecord], Position | None]] | None = None
+        self._copying: Copying[Page] | None = None
 
     def step(self) -> int | None:
         """Copy the next batch; returns how many files it had, None when all is done and handed over.
@@ -86,11 +93,11 @@ class Backfill:
                 return 0
             if walk.is_complete:
                 return self._hand_over(walk)
-            if self._pages is None:
-                self._pages = ahead(self._read(walk))
-            page = next(self._pages, None)
-            if page is not None:
-                return self._copy(walk, *page)
+            if self._copying is None:
+                self._copying = Copying(self._pair.target, self._read(walk))
+            copied = self._copying.next()
+            if copied is not None:
+                return self._pass(walk, *copied)
             self._complete(walk)
         except StorageError as error:
             self.drop()
@@ -101,10 +108,9 @@ class Backfill:
 
     def drop(self) -> None:
         """Forget what is not stored: the next step goes on from the place in the source."""
-        pages, self._pages, self.walk = self._pages, None, None
-        close: Any = getattr(pages, "close", None)
-        if close is not None:
-            close()
+        copying, self._copying, self.walk = self._copying, None, None
+        if copying is not None:
+            copying.drop()
 
     def _begin(self) -> Walk | None:
         source, consumer = self._pair.source, self._pair.backfill_consumer
@@ -131,7 +137,7 @@ class Backfill:
         logger.info("the backfill begins", extra={"target": self._pair.name, "files": begun.total})
         return begun
 
-    def _read(self, walk: Walk) -> Iterator[tuple[list[FileRecord], Position | None]]:
+    def _read(self, walk: Walk) -> Iterator[Batch[Page]]:
         assert walk.end is not None
         place, end = walk.place, _order(walk.end)
         while place is None or _order(place) < end:
@@ -142,15 +148,14 @@ class Backfill:
             records = [record for record in page.records if (record.created_at, record.file_id) <= end]
             place = page.next_position
             if records or place is not None:
-                yield records, place
+                yield Page(place=place or walk.end, files=len(records)), records
             if place is None:
                 return
 
-    def _copy(self, walk: Walk, records: list[FileRecord], place: Position | None) -> int:
-        stored = self._pair.target.replicate(records)
+    def _pass(self, walk: Walk, page: Page, stored: Sequence[bool]) -> int:
         self._metrics.count("backfill", stored)
-        self._move(walk, replace(walk, place=place or walk.end, copied=walk.copied + len(records)))
-        return len(records)
+        self._move(walk, replace(walk, place=page.place, copied=walk.copied + page.files))
+        return page.files
 
     def _move(self, walk: Walk, moved: Walk) -> None:
         self._pair.source.move_checkpoint(

@@ -59,6 +59,7 @@ class Syncer:
         self.is_elsewhere = not self._right.held()
         self._metrics.active.set(not self.is_elsewhere)
         if self.is_elsewhere:
+            self._follower.drop()
             self._position, self._metrics.oldest_waiting_at = "", None
             self._metrics.lag_changes.set(0)
             return ELSEWHERE_SECONDS
@@ -96,6 +97,7 @@ class Syncer:
     def give_up(self) -> None:
         """Let another syncer go on at once."""
         self._backfill.drop()
+        self._follower.drop()
         for right in (self._right, self._backfill_right):
             right.give_up()
 

@@ -112,7 +112,7 @@ def test_what_is_read_ahead_comes_in_order_and_ends_as_it_ends() -> None:
         next(items)
     endless = ahead(iter(int, 1))
     assert next(endless) == 0
-    endless.close()  # type: ignore[attr-defined]
+    endless.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "reading ahead"]
 
 
@@ -123,7 +123,7 @@ def test_reading_ahead_may_be_closed_in_the_reading_thread() -> None:
     def read() -> Iterator[int]:
         yield 1
         taken.wait(10)
-        items.close()  # type: ignore[attr-defined]
+        items.close()
         closed.set()
 
     items = ahead(read())
