@@ -31,7 +31,7 @@ from storage_adapters import FileRecord, MetadataStore, open_metadata_store, syn
 from syncer.metrics import Metrics
 from syncer.pair import Pair, pair_of
 from syncer.syncer import Syncer
-from tests.servers.couchdb import CouchServer, throw_away
+from tests.servers.couchdb import CouchServer, server_url, throw_away
 from tests.servers.redis import RedisServer
 
 FILES = 20_000
@@ -47,7 +47,8 @@ def measure(*, files: int = FILES, rounds: int = ROUNDS, rate: int = RATE, secon
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         redis = stack.enter_context(RedisServer(folder / "redis", appendfsync="everysec"))
-        couchdb = os.environ.get("COUCHDB_URL") or stack.enter_context(CouchServer(folder / "couchdb")).url
+        given = os.environ.get("COUCHDB_URL")
+        couchdb = server_url(given) if given else stack.enter_context(CouchServer(folder / "couchdb")).url
         yield _rates(redis.url, couchdb, files=files, rounds=rounds)
         yield _lag(redis.url, couchdb, folder, rate=rate, seconds=seconds)
         yield compare(redis.url, couchdb, folder)
