@@ -47,7 +47,7 @@ imports: install ## Who may import whom
 contract: install ## The contract suites; k=sqlite for one adapter
 	$(BIN)/pytest tests/adapters $(if $(k),-k $(k))
 
-bench: install ## Benchmarks beside their peers; writes docs/benchmarks.md
+bench: install ## Benchmarks beside their peers; writes docs/benchmarks/
 	$(BIN)/python -m benchmarks
 
 coverage: install servers ## Branch coverage of the tests

@@ -1,15 +1,21 @@
-"""``python -m benchmarks [NAME …]``: run, print, and write docs/benchmarks.md when all were run in full."""
+"""``python -m benchmarks [NAME …]``: run, print, and write a page per benchmark into docs/benchmarks/.
+
+A page is written by a run of the benchmark at its full sizes; lists of some stores only have a page of their own.
+"""
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmarks import blobs, doors, listing, ms_files_import, rpc, signing, syncer
 from benchmarks.tables import Table, machine
+from tests.servers.couchdb import raw, server_url
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+PAGES = Path(__file__).parent.parent / "docs" / "benchmarks"
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "rpc": lambda options: rpc.measure(),
     "list": lambda options: listing.measure(
@@ -32,20 +38,37 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"no benchmark {', '.join(sorted(unknown))}")
-    tables = []
     for name in options.names or BENCHMARKS:
+        tables = []
         for table in BENCHMARKS[name](options):
             print(table.markdown(), flush=True)
             tables.append(table)
-    if not (options.names or options.sizes or options.stores or options.rounds):
-        head = "# Benchmarks\n\nWritten by `make bench`: each figure beside its peer or limit in the same run, on "
-        DOCUMENT.write_text(f"{head}{machine()}.\n\n" + "\n".join(table.markdown() for table in tables))
+        if not options.sizes:
+            _write("-".join([name, *(options.stores or [])]) if name == "list" else name, tables)
+
+
+def _write(name: str, tables: Iterable[Table]) -> None:
+    PAGES.mkdir(exist_ok=True)
+    head = (
+        f"# Benchmark: {name}\n\nWritten by `python -m benchmarks`: each figure beside its peer or limit in the same "
+        f"run.\nMeasured on {dt.datetime.now(dt.UTC):%Y-%m-%d} on {machine()}; in the place of CouchDB: "
+        f"{_couchdb()}.\n"
+    )
+    (PAGES / f"{name}.md").write_text("\n".join([head, *(table.markdown() for table in tables)]))
+
+
+def _couchdb() -> str:
+    given = os.environ.get("COUCHDB_URL")
+    if not given:
+        return "pouchdb-server"
+    with raw(f"{server_url(given)}/any") as ask:
+        return f"CouchDB {ask('GET', '')['version']}"
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; all by default")
-    parser.add_argument("--sizes", type=_sizes, help="list: how many files, as in 10k,100k,1M")
+    parser.add_argument("--sizes", type=_sizes, help="list: how many files, as in 10k,100k,1M; no page is written")
     parser.add_argument("--stores", type=_stores, help=f"list: of {','.join(listing.STORES)}")
     parser.add_argument("--rounds", type=int, help="list: how often everything is measured")
     parser.add_argument("--folder", type=Path, help="list: keep the filled stores there, and use them again")

@@ -1,10 +1,11 @@
-"""Tables for the terminal and for docs/benchmarks.md, and the spread of repeated figures."""
+"""Tables for the terminal and for docs/benchmarks/, and the spread of repeated figures."""
 
 from __future__ import annotations
 
 import os
 import platform
 import statistics
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -20,7 +21,8 @@ class Table:
 
     def markdown(self) -> str:
         """Render the table as Markdown."""
-        lines = [f"## {self.title}", "", *([self.note, ""] if self.note else [])]
+        note = textwrap.wrap(self.note, 120, break_long_words=False, break_on_hyphens=False)
+        lines = [f"## {self.title}", "", *([*note, ""] if note else [])]
         lines += [_row(self.columns), _row(["---"] * len(self.columns)), *(_row(row) for row in self.rows)]
         return "\n".join(lines) + "\n"
 
