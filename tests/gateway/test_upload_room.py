@@ -13,7 +13,7 @@ from tests.cores import sqlite_core
 from tests.gateway.owners import bearer
 from tests.gateway.serving import Reply, Served, serving
 from tests.gateway.slices import Talk, talk
-from tests.gateway.test_tus_uploads import BYTES, TUS, content_of, create, made, offset_of, patch
+from tests.gateway.tus import BYTES, TUS, content_of, create, made, offset_of, patch
 
 
 def put_together(served: Served, *pieces: bytes) -> Reply:
