@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from files_service.actions.creation import save_once
+from files_service.actions.creation import save_if_room, save_once
 from files_service.actions.upload import check_limits, pending_record
 from files_service.actions.upload import upload as upload_action
 from files_service.chunks.room import (
@@ -15,6 +15,7 @@ from files_service.chunks.room import (
     require_place,
     require_room,
     require_room_for_more,
+    require_still_room,
     uploads_of,
 )
 from files_service.core import Core
@@ -73,15 +74,19 @@ def begin(core: Core, beginning: Beginning) -> Upload:
         params = upload_action.load(beginning.as_params())
         check_limits(params, core)
         require_place(core, beginning.owner)
-        require_room(core, beginning.owner, beginning.size or 0)
-        file_id = core.new_id()
+        file_id, owner, uploads = core.new_id(), beginning.owner, uploads_of(core)
         details: dict[str, Any] = {**beginning.details, DECLARED: beginning.as_params()}
         details["md5"] = beginning.md5 is not None
         if beginning.partial:
             details[PARTIAL] = True
-        elif beginning.size is not None:
-            _declare(core, params, file_id)
-        return uploads_of(core).create_upload(_draft(core, beginning.owner, file_id, "p0", beginning.size, details))
+        draft = _draft(core, owner, file_id, "p0", beginning.size, details)
+        if beginning.size is not None and not beginning.partial:
+            save_if_room(_pending(core, params, file_id), core)
+            return uploads.create_upload(draft)
+        require_room(core, owner, beginning.size or 0)
+        upload = uploads.create_upload(draft)
+        require_still_room(core, owner, lambda: uploads.delete_upload(upload.upload_id, now=core.clock()))
+        return upload
 
 
 def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] = ()) -> Upload:
@@ -157,12 +162,15 @@ def _declare(core: Core, params: dict[str, Any], file_id: str) -> FileRecord:
     try:
         return core.metadata.get(file_id)
     except RecordNotFound:
-        named = replace(core, new_id=lambda: file_id)
         try:
-            return save_once(pending_record(params, named, core.clock()), core)
+            return save_once(_pending(core, params, file_id), core)
         except RevisionConflict:
             # Another request about the same upload was faster.
             return core.metadata.get(file_id)
+
+
+def _pending(core: Core, params: dict[str, Any], file_id: str) -> FileRecord:
+    return pending_record(params, replace(core, new_id=lambda: file_id), core.clock())
 
 
 def _record(core: Core, file_id: str, actor: str | None) -> FileRecord | None:
