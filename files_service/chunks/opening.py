@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+from files_service.actions.base import change
 from files_service.actions.creation import save_if_room, save_once
 from files_service.actions.upload import check_limits, pending_record
 from files_service.actions.upload import upload as upload_action
@@ -20,7 +22,7 @@ from files_service.chunks.room import (
 )
 from files_service.core import Core
 from files_service.domain.arrival import has_expired, names_in_upload_id, upload_id_of
-from files_service.domain.uploads import find_part
+from files_service.domain.uploads import find_part, prolong
 from files_service.errors import Gone, NotFound, storage_errors_as_files_errors
 from storage_adapters import (
     FileRecord,
@@ -193,6 +195,9 @@ def _of_declared_part(core: Core, record: FileRecord | None, part: Part | None, 
     if record.status is not FileStatus.PENDING or part.received_at is not None:
         raise Gone("the bytes have arrived by another way", {"file_id": record.file_id})
     require_room_for_more(core, _draft(core, record.owner, "", "", part.size, {}), part.size)
+    # The file first: whoever finds that its time is over sees no upload of it yet.
+    until = core.clock() + core.settings.upload_ttl_seconds * 1000
+    change(core, record.file_id, partial(prolong, until=until), loaded=record)
     details = {"md5": part.md5 is not None}
     return uploads_of(core).create_upload(_draft(core, record.owner, record.file_id, part.part_id, part.size, details))
 
