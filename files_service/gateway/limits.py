@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from files_service.gateway.pace import Pace
+from files_service.gateway.pace import Pace, too_slow
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -66,7 +66,8 @@ class Limits:
 
     def pace(self) -> Pace:
         """How fast a body has to come."""
-        return Pace(self.upload_idle_seconds, self.upload_least_bytes)
+        seconds = self.upload_idle_seconds
+        return Pace(seconds, self.upload_least_bytes, too_slow(seconds))
 
     def upload_buffer(self, uploads: int) -> int:
         """The size of each of an upload's two buffers while so many run: they share the memory set aside."""

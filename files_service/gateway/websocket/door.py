@@ -6,7 +6,7 @@ import asyncio
 import logging
 from contextlib import ExitStack, suppress
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from files_service.chunks.joining import is_joined
 from files_service.chunks.opening import begin, find_upload
@@ -29,6 +29,8 @@ from files_service.gateway.websocket.session import Session
 from storage_adapters import JSON, Upload
 
 logger = logging.getLogger(__name__)
+
+_DATA = (WSMsgType.TEXT, WSMsgType.BINARY)
 
 
 async def websocket(request: web.Request) -> web.StreamResponse:
@@ -160,21 +162,16 @@ class Conversation:
     def _new_pace(self) -> Pace:
         limits = self._gateway.limits
         seconds = limits.websocket_idle_seconds if self._known else limits.websocket_first_seconds
-        return Pace(seconds, limits.upload_least_bytes)
+        error = Busy("next to nothing came for too long: come back when there is more")
+        return Pace(seconds, limits.upload_least_bytes, error)
 
     async def _receive(self) -> str | bytes | None:
         """The next message; None when the client went. Raises Busy where next to nothing comes for too long."""
-        clock = asyncio.get_running_loop().time
-        since = clock()
-        try:
-            message = await self._connection.receive(self._pace.left)
-        except TimeoutError:
-            raise Busy("next to nothing came for too long: come back when there is more") from None
-        if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-            data: str | bytes = message.data
-            self._pace.came(len(data), clock() - since)
-            return data
-        return None
+        message = await self._pace.wait(self._connection.receive(), _size_of_message)
+        if message.type not in _DATA:
+            return None
+        data: str | bytes = message.data
+        return data
 
     async def _send(self, message: JSON) -> None:
         await self._connection.send_str(json_bytes(message).decode())
@@ -187,3 +184,7 @@ class Conversation:
             await self._send(error_message(error))
             text = "unauthorized" if isinstance(error, Unauthorized) else error.code
             await self._connection.close(code=code, message=text.encode())
+
+
+def _size_of_message(message: WSMessage) -> int:
+    return len(message.data) if message.type in _DATA else 0
