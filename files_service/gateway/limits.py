@@ -54,8 +54,16 @@ class Limits:
     websocket_first_seconds: float = 10
     strangers: int = 16
     websocket_ping_seconds: float = 20
+    # How long an answer to the end of a connection is waited for.
+    websocket_close_seconds: float = 3
     # Slices that may be under way without an acknowledgement.
     websocket_window: int = 4
+    # What all connections together may have sent that was not dealt with; at least two slices. Others wait.
+    websocket_bytes: int = 18 * MIB
+    # A message that takes longer while others wait is broken off.
+    websocket_message_seconds: float = 30
+    # What may be said by somebody who has shown no token.
+    stranger_bytes: int = 64 * KIB
 
     downloads: int = 512
     # So many of them in threads of their own; the loop sends the others.
