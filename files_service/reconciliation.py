@@ -154,7 +154,7 @@ class Reconciliation:
             self.report.finished.append(record.file_id)
         complete = len(found) == len(record.missing_parts)
         if not complete and self._is_over(record):
-            self._expire(record.file_id, lambda current: current.status is FileStatus.PENDING)
+            self._expire(record.file_id, self._give_up)
 
     def _is_due(self, record: FileRecord) -> bool:
         """Whether to ask the blob store, where each question has its price."""
@@ -168,6 +168,16 @@ class Reconciliation:
             return False
         uploads = [open_upload(self._core, part) for part in record.missing_parts]
         return all(upload is None or upload.expires_at <= self._now for upload in uploads)
+
+    def _give_up(self, current: FileRecord) -> bool:
+        """Forget the expired uploads of a pending file; False when its sender has gone on meanwhile.
+
+        They go before the file, which is then deleted at the revision that was read before: who begins an upload anew
+        prolongs the file first.
+        """
+        if current.status is not FileStatus.PENDING or (current.upload_expires_at or 0) > self._now:
+            return False
+        return all(content.forget_abandoned(self._core, part, now=self._now) for part in current.missing_parts)
 
     def _stored(self, record: FileRecord, part: Part) -> BlobInfo | None:
         """What is stored of a part, if it is what was declared; other bytes stand in the way of the right ones."""

@@ -150,8 +150,12 @@ class SupportsUploads(ABC):
         """Write down checksums of a sealed upload that were found later; None leaves what is known."""
 
     @abstractmethod
-    def delete_upload(self, upload_id: str, *, now: int) -> bool:
+    def delete_upload(self, upload_id: str, *, now: int, only_expired: bool = False) -> bool:
         """Forget an upload in whatever status; whether there was one.
+
+        With ``only_expired`` it is forgotten only while it is one of ``expired_uploads``: one that is prolonged or
+        sealed before the deletion begins stays as it is, and the answer is False. What comes first is decided
+        atomically.
 
         Its chunks are named once less. Interrupted, it is neither found nor appended to any more, and
         ``expired_uploads`` returns it until it was deleted to the end.

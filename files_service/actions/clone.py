@@ -22,7 +22,7 @@ from files_service.actions.base import (
     require_finished,
     to_wire,
 )
-from files_service.actions.creation import save_once
+from files_service.actions.creation import save_if_room
 from files_service.actions.parameters import (
     Changes,
     request_id_field,
@@ -55,7 +55,7 @@ def clone(params: Params, core: Core) -> JSON:
     require_finished(source)
     require_allowed_changes(params["changes"], "changes", core)
     require(core.blobs, SupportsCopy)
-    record = save_once(_draft(source, params, core), core)
+    record = save_if_room(_draft(source, params, core), core)
     for original, part in zip(source.parts, record.parts, strict=True):
         if part.received_at is None:
             info = _copy(original, part, record.owner, core)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from files_service.actions.base import load_or_tombstone
+from files_service.actions.remove import remove
+from files_service.chunks.room import require_room, require_still_room
 from files_service.core import Core
 from files_service.domain.uploads import same_declaration
 from files_service.errors import Conflict
@@ -14,9 +16,25 @@ def save_once(draft: FileRecord, core: Core) -> FileRecord:
 
     Raises Conflict when that one was declared otherwise, and AliasTaken.
     """
+    return _made_earlier(draft, core) or _save(draft, core)
+
+
+def save_if_room(draft: FileRecord, core: Core) -> FileRecord:
+    """Do as ``save_once``, for a new file only when the owner and the disk have room for it.
+
+    Raises InsufficientStorage; an earlier call's file is there already, and needs no more room.
+    """
     earlier = _made_earlier(draft, core)
     if earlier is not None:
         return earlier
+    require_room(core, draft.owner, draft.size)
+    record = _save(draft, core)
+    if record.file_id == draft.file_id:
+        require_still_room(core, draft.owner, lambda: remove({"file_id": draft.file_id}, core))
+    return record
+
+
+def _save(draft: FileRecord, core: Core) -> FileRecord:
     try:
         return core.metadata.save(draft, expected_revision=0, changed_at=draft.created_at, event="created")
     except NameTaken:

@@ -18,7 +18,7 @@ from files_service.actions.base import (
     require_acts_for,
     to_wire,
 )
-from files_service.actions.creation import save_once
+from files_service.actions.creation import save_if_room
 from files_service.actions.parameters import (
     PartParams,
     PostAction,
@@ -97,7 +97,7 @@ def upload(params: Params, core: Core) -> JSON:
     check_limits(params, core)
     blobs = require(core.blobs, SupportsSignedUrls)
     now = core.clock()
-    record = save_once(pending_record(params, core, now), core)
+    record = save_if_room(pending_record(params, core, now), core)
     until = now + params["expires_seconds"] * 1000
     if prolong(record, until) is not record:
         # A repeated call, near the end of the upload's life. No address may outlive the upload: bytes that came later

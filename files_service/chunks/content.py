@@ -141,6 +141,16 @@ def forget_chunks(core: Core, part: Part) -> None:
         core.metadata.delete_upload(upload_id, now=core.clock())
 
 
+def forget_abandoned(core: Core, part: Part, *, now: int) -> bool:
+    """Remove the upload that was bringing a part, if it has expired; whether nothing brings the part any more."""
+    upload = open_upload(core, part)
+    if upload is None:
+        return True
+    assert isinstance(core.metadata, SupportsUploads)
+    core.metadata.delete_upload(upload.upload_id, now=now, only_expired=True)
+    return open_upload(core, part) is None
+
+
 def delete_generation(core: Core, part: Part, generation: str) -> None:
     """Remove these very bytes of a part; others that have taken their place meanwhile stay."""
     if manifest_of(replace(part, generation=generation)) is None:

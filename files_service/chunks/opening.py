@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from files_service.actions.creation import save_once
+from files_service.actions.base import change
+from files_service.actions.creation import save_if_room, save_once
 from files_service.actions.upload import check_limits, pending_record
 from files_service.actions.upload import upload as upload_action
 from files_service.chunks.room import (
@@ -15,11 +17,12 @@ from files_service.chunks.room import (
     require_place,
     require_room,
     require_room_for_more,
+    require_still_room,
     uploads_of,
 )
 from files_service.core import Core
 from files_service.domain.arrival import has_expired, names_in_upload_id, upload_id_of
-from files_service.domain.uploads import find_part
+from files_service.domain.uploads import find_part, prolong
 from files_service.errors import Gone, NotFound, storage_errors_as_files_errors
 from storage_adapters import (
     FileRecord,
@@ -73,15 +76,19 @@ def begin(core: Core, beginning: Beginning) -> Upload:
         params = upload_action.load(beginning.as_params())
         check_limits(params, core)
         require_place(core, beginning.owner)
-        require_room(core, beginning.owner, beginning.size or 0)
-        file_id = core.new_id()
+        file_id, owner, uploads = core.new_id(), beginning.owner, uploads_of(core)
         details: dict[str, Any] = {**beginning.details, DECLARED: beginning.as_params()}
         details["md5"] = beginning.md5 is not None
         if beginning.partial:
             details[PARTIAL] = True
-        elif beginning.size is not None:
-            _declare(core, params, file_id)
-        return uploads_of(core).create_upload(_draft(core, beginning.owner, file_id, "p0", beginning.size, details))
+        draft = _draft(core, owner, file_id, "p0", beginning.size, details)
+        if beginning.size is not None and not beginning.partial:
+            save_if_room(_pending(core, params, file_id), core)
+            return uploads.create_upload(draft)
+        require_room(core, owner, beginning.size or 0)
+        upload = uploads.create_upload(draft)
+        require_still_room(core, owner, lambda: uploads.delete_upload(upload.upload_id, now=core.clock()))
+        return upload
 
 
 def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] = ()) -> Upload:
@@ -157,12 +164,15 @@ def _declare(core: Core, params: dict[str, Any], file_id: str) -> FileRecord:
     try:
         return core.metadata.get(file_id)
     except RecordNotFound:
-        named = replace(core, new_id=lambda: file_id)
         try:
-            return save_once(pending_record(params, named, core.clock()), core)
+            return save_once(_pending(core, params, file_id), core)
         except RevisionConflict:
             # Another request about the same upload was faster.
             return core.metadata.get(file_id)
+
+
+def _pending(core: Core, params: dict[str, Any], file_id: str) -> FileRecord:
+    return pending_record(params, replace(core, new_id=lambda: file_id), core.clock())
 
 
 def _record(core: Core, file_id: str, actor: str | None) -> FileRecord | None:
@@ -185,6 +195,9 @@ def _of_declared_part(core: Core, record: FileRecord | None, part: Part | None, 
     if record.status is not FileStatus.PENDING or part.received_at is not None:
         raise Gone("the bytes have arrived by another way", {"file_id": record.file_id})
     require_room_for_more(core, _draft(core, record.owner, "", "", part.size, {}), part.size)
+    # The file first: whoever finds that its time is over sees no upload of it yet.
+    until = core.clock() + core.settings.upload_ttl_seconds * 1000
+    change(core, record.file_id, partial(prolong, until=until), loaded=record)
     details = {"md5": part.md5 is not None}
     return uploads_of(core).create_upload(_draft(core, record.owner, record.file_id, part.part_id, part.size, details))
 

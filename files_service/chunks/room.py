@@ -1,13 +1,24 @@
 """Whether there is room for more bytes: an owner's quota and number of uploads, and the free space of the disk.
 
-An upload whose size is known is counted with its file, from its beginning on. The others are counted here: those
-whose size is not known by what has arrived, partial ones by their size. A partial upload that has become part of a
-file is spent: its bytes are the file's, and it is only kept for a client that did not hear the answer.
+1. What has a size counts with it from its declaration on: the file of an upload that said one, and every file of
+   ``files.upload`` and ``files.clone``, where each part has one. The others are counted here: uploads whose size nobody
+   has said by what has arrived, partial ones by their size. A partial upload that has become part of a file is spent:
+   its bytes are the file's, and it is only kept for a client that did not hear the answer.
+2. A declaration is looked at before it is written and once more after that, and taken back when that makes too much.
+   So those that were let in are never more than the quota, however many come at once; of several that fit only one by
+   one, all may be refused. This needs counters that show every write before them, which all stores have.
+3. Bytes of an upload whose size nobody has said are looked at chunk by chunk before each is stored, those that wait
+   for a checksum together before they count.
+4. So the quota can be exceeded by what looks at it at the same moment as another and is not looked at again: by fewer
+   chunks than a gateway stores at once (``streams.IN_FLIGHT``) in each process; by a body with a checksum of an
+   upload without a size; and by what an upload grows when its size is said later than its beginning.
+5. The number of uploads and the free space are looked at before only: what begins at the same moment is not seen, and
+   nothing is set aside on the disk for bytes that are declared and have not come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from files_service.actions.base import require
@@ -48,11 +59,22 @@ def require_room(core: Core, owner: str, size: int, *, more: int | None = None, 
 
     ``more`` of it are still to be written, by default all; ``but`` are uploads that are counted with it.
     """
-    quota = core.settings.owner_quota_bytes
-    if quota and _used(core, owner, but) + size > quota:
-        raise _over_quota(quota)
-    more = size if more is None else more
-    if isinstance(core.blobs, SupportsFreeSpace) and core.blobs.free_bytes() - more < core.settings.free_disk_bytes:
+    _require_quota(core, owner, size, but)
+    require_space(core, size if more is None else more)
+
+
+def require_still_room(core: Core, owner: str, take_back: Callable[[], object]) -> None:
+    """Raise InsufficientStorage when what was just declared is too much for the owner, and take it back: rule 2."""
+    try:
+        _require_quota(core, owner, 0, ())
+    except InsufficientStorage:
+        take_back()
+        raise
+
+
+def require_space(core: Core, size: int) -> None:
+    """Raise InsufficientStorage when so many bytes would leave too little free space, where the store knows it."""
+    if isinstance(core.blobs, SupportsFreeSpace) and core.blobs.free_bytes() - size < core.settings.free_disk_bytes:
         raise _disk_full(core)
 
 
@@ -87,7 +109,15 @@ def require_room_for_more(core: Core, upload: Upload, size: int, *, end: int = 0
     return room, error
 
 
+def _require_quota(core: Core, owner: str, size: int, but: Collection[str]) -> None:
+    quota = core.settings.owner_quota_bytes
+    if quota and _used(core, owner, but) + size > quota:
+        raise _over_quota(quota)
+
+
 def _used(core: Core, owner: str, but: Collection[str]) -> int:
+    if not isinstance(core.metadata, SupportsUploads):
+        return core.metadata.usage(owner).total.bytes
     loose = [each for each in _open_uploads(core, owner) if each.size is None or is_partial(each)]
     counted = sum(each.size or each.received for each in loose if each.upload_id not in but and not _is_spent(each))
     return core.metadata.usage(owner).total.bytes + counted

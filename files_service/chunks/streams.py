@@ -8,6 +8,7 @@ from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from files_service.chunks.hashing import Hashes, WholeHash
+from files_service.chunks.room import require_room_for_more
 from files_service.chunks.storing import ChunkStore
 from files_service.core import Core
 from files_service.domain.arrival import room_until
@@ -30,6 +31,7 @@ class Engine:
     """The threads and the memory that all senders of a process share."""
 
     def __init__(self, core: Core, uploads: SupportsUploads) -> None:
+        self.core = core
         self.chunks = ChunkStore(core, uploads)
         self.hashes = Hashes()
         self.pool = ThreadPoolExecutor(4, thread_name_prefix="chunk")
@@ -158,6 +160,7 @@ class Stream:
         try:
             self.flush()
             if self._check is not None:
+                self._require_room(self.place, sum(chunk.size for chunk in self._kept))
                 for start in range(0, len(self._kept), _NAMED_AT_ONCE):
                     self._engine.chunks.name(self._upload, self._kept[start : start + _NAMED_AT_ONCE])
             return self._engine.chunks.uploads.get_upload(self._upload.upload_id)
@@ -214,11 +217,17 @@ class Stream:
     def _store(self, offset: int, data: memoryview) -> list[Chunk]:
         if self._check is not None:
             return [self._engine.chunks.keep(self._upload, offset, data)]
+        self._require_room(offset + len(data), len(data))
         stored = self._engine.chunks.store(self._upload, offset, data, self._arrived)
         if sum(chunk.size for chunk in stored) != len(data):
             # Something stood there already, and what came now was not compared with it.
             self._whole.spoil()
         return stored
+
+    def _require_room(self, end: int, size: int) -> None:
+        """Nobody could look before at what has no size; what has one was looked at when it was said."""
+        if self._upload.size is None:
+            require_room_for_more(self._engine.core, self._upload, size, end=end)
 
     def _settle_one(self) -> None:
         storing, hashing = self._running.popleft()

@@ -33,7 +33,8 @@ def sweep_uploads(core: Core) -> Counter[str]:
         return counts
     now = core.clock()
     for upload in uploads.expired_uploads(now=now, limit=BATCH):
-        if uploads.delete_upload(upload.upload_id, now=now):
+        # Its sender may have gone on since the list was read.
+        if uploads.delete_upload(upload.upload_id, now=now, only_expired=True):
             counts["expired_uploads"] += 1
     unused_before = now - core.settings.chunk_quarantine_seconds * 1000
     condemned = uploads.condemn_chunks(unused_before=unused_before, limit=BATCH)

@@ -13,7 +13,8 @@ from files_service.chunks.room import is_partial
 from files_service.chunks.streams import Engine, Stream
 from files_service.errors import FilesError, storage_errors_as_files_errors
 from files_service.gateway.body import BODY_ERRORS, let_send
-from files_service.gateway.receiving import Sink, broke_off, too_slow
+from files_service.gateway.pace import size_of
+from files_service.gateway.receiving import Sink, broke_off
 from files_service.gateway.replies import Refused
 from files_service.gateway.rights import Right
 from files_service.gateway.state import Gateway
@@ -98,22 +99,17 @@ async def _pour(request: web.Request, gateway: Gateway, sink: Pouring, size: int
 
 
 async def _pour_unknown(request: web.Request, gateway: Gateway, sink: Pouring, most: Most) -> None:
-    received, pace, clock = 0, gateway.limits.pace(), asyncio.get_running_loop().time
+    received, pace = 0, gateway.limits.pace()
     limit, error = most
     try:
         while True:
-            since = clock()
-            async with asyncio.timeout(pace.left):
-                piece = await request.content.readany()
-            pace.came(len(piece), clock() - since)
+            piece = await pace.wait(request.content.readany(), size_of)
             if not piece:
                 return
             received += len(piece)
             if received > limit:
                 raise Refused(error)
             await asyncio.shield(gateway.transfers.run(sink.write, piece))
-    except TimeoutError:
-        raise too_slow(pace.seconds) from None
     except BODY_ERRORS:
         raise broke_off(received, received) from None
 

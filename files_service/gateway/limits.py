@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from files_service.gateway.pace import Pace
+from files_service.gateway.pace import Pace, too_slow
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -54,8 +54,16 @@ class Limits:
     websocket_first_seconds: float = 10
     strangers: int = 16
     websocket_ping_seconds: float = 20
+    # How long an answer to the end of a connection is waited for.
+    websocket_close_seconds: float = 3
     # Slices that may be under way without an acknowledgement.
     websocket_window: int = 4
+    # What all connections together may have sent that was not dealt with; at least two slices. Others wait.
+    websocket_bytes: int = 18 * MIB
+    # A message that takes longer while others wait is broken off.
+    websocket_message_seconds: float = 30
+    # What may be said by somebody who has shown no token.
+    stranger_bytes: int = 64 * KIB
 
     downloads: int = 512
     # So many of them in threads of their own; the loop sends the others.
@@ -66,7 +74,8 @@ class Limits:
 
     def pace(self) -> Pace:
         """How fast a body has to come."""
-        return Pace(self.upload_idle_seconds, self.upload_least_bytes)
+        seconds = self.upload_idle_seconds
+        return Pace(seconds, self.upload_least_bytes, too_slow(seconds))
 
     def upload_buffer(self, uploads: int) -> int:
         """The size of each of an upload's two buffers while so many run: they share the memory set aside."""

@@ -102,13 +102,9 @@ async def receive(
     writing: asyncio.Future[None] | None = None
     pieces: list[bytes] = []
     held = received = 0
-    clock = asyncio.get_running_loop().time
     try:
         while received < size:
-            since = clock()
-            async with asyncio.timeout(pace.left):
-                piece, _ = await content.readchunk()
-            pace.came(len(piece), clock() - since)
+            piece, _ = await pace.wait(content.readchunk(), _size_of_chunk)
             if not piece:
                 raise broke_off(received, size)
             pieces.append(piece)
@@ -121,8 +117,6 @@ async def receive(
                 pieces, held = [], 0
         if writing is not None:
             await asyncio.shield(writing)
-    except TimeoutError:
-        raise too_slow(pace.seconds) from None
     except BODY_ERRORS:
         raise broke_off(received, size) from None
     finally:
@@ -131,14 +125,13 @@ async def receive(
                 await asyncio.shield(writing)
 
 
-def too_slow(idle_seconds: float) -> Refused:
-    """Make the refusal of a sender that has stopped sending, or all but stopped."""
-    return bad_field("body", f"Next to nothing came for {idle_seconds:g} seconds.", 408)
-
-
 def broke_off(received: int, size: int) -> Refused:
     """Make the refusal of a body that is not whole; mostly nobody is there any more to read it."""
     return bad_field("body", f"Broke off after {received} of {size} bytes.")
+
+
+def _size_of_chunk(chunk: tuple[bytes, bool]) -> int:
+    return len(chunk[0])
 
 
 def _write_all(sink: Sink, pieces: list[bytes]) -> None:

@@ -13,13 +13,10 @@ from typing import Any
 from aiohttp import web
 
 from files_service.core import Core
-from files_service.errors import BadRequest, FilesError, InternalError
 from files_service.gateway.app import make_app
-from files_service.gateway.exchange import REQUEST_ID, SERVER
+from files_service.gateway.connection import Connection
 from files_service.gateway.limits import Limits
-from files_service.gateway.replies import error_body
 from files_service.gateway.state import GATEWAY
-from files_service.logs import accepted_request_id, request_id
 from files_service.metrics import Metrics
 from files_service.readiness import Part
 
@@ -28,37 +25,6 @@ logger = logging.getLogger(__name__)
 # What a transfer that is broken off needs to throw away what it has, and to say so.
 GIVE_UP_SECONDS = 3.0
 _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
-
-
-class Connection(web.RequestHandler):
-    """A connection whose protocol errors are answered in our envelope, too."""
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """Answer a request that is not HTTP, or that failed where no middleware was."""
-        if isinstance(exc, ConnectionError) or request.writer.output_size > 0:
-            # Nobody is there any more, or half an answer is out.
-            raise ConnectionResetError("the connection is of no use any more") from exc
-        error: FilesError
-        if status < 500:
-            error = BadRequest("not a valid HTTP request", {"fields": {"request": ["Not valid HTTP, or too large."]}})
-        else:
-            logger.error("request failed outside of all handlers", exc_info=exc)
-            error = InternalError("the gateway failed; its log has the particulars under the request id")
-        token = request_id.set(accepted_request_id(None))
-        try:
-            headers = {"Server": SERVER, REQUEST_ID: request_id.get(), "X-Content-Type-Options": "nosniff"}
-            body = error_body(error)
-        finally:
-            request_id.reset(token)
-        response = web.Response(status=status, body=body, content_type="application/json", headers=headers)
-        response.force_close()
-        return response
 
 
 class GatewayServer:

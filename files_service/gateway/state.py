@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,10 +16,12 @@ from files_service.chunks.room import uploads_of
 from files_service.chunks.streams import IN_FLIGHT, Engine
 from files_service.core import Core
 from files_service.errors import ServiceUnavailable
+from files_service.gateway.budget import Budget
 from files_service.gateway.limits import Limits
 from files_service.gateway.replies import Refused
 from files_service.gateway.rights import Rights
 from files_service.gateway.threads import Threads
+from files_service.gateway.websocket.messages import OFFSET_BYTES
 from files_service.metrics import Metrics
 
 
@@ -63,6 +66,8 @@ class Gateway:
     strangers: Places
     downloads: Places
     senders: Places
+    slices: Budget
+    strange_words: Budget
     rights: Rights = field(default_factory=Rights)
     _engine: Engine | None = None
     frames: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT))
@@ -76,6 +81,7 @@ class Gateway:
     @classmethod
     def of(cls, core: Core, limits: Limits, metrics: Metrics) -> Gateway:
         """Make the state of a gateway over this core."""
+        slice_bytes = core.settings.chunk_bytes + OFFSET_BYTES
         return cls(
             core=core,
             limits=limits,
@@ -90,6 +96,8 @@ class Gateway:
             strangers=Places("connections without a token", limits.strangers),
             downloads=Places("downloads", limits.downloads),
             senders=Places("large downloads", limits.senders),
+            slices=Budget(max(limits.websocket_bytes, 2 * slice_bytes), time.monotonic),
+            strange_words=Budget(limits.strangers * limits.stranger_bytes, time.monotonic),
         )
 
     def engine(self) -> Engine:

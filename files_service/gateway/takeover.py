@@ -18,7 +18,7 @@ from aiohttp import web
 
 from files_service.gateway.body import BODY_ERRORS
 from files_service.gateway.pace import Pace
-from files_service.gateway.receiving import Sink, broke_off, receive, too_slow
+from files_service.gateway.receiving import Sink, broke_off, receive
 from files_service.gateway.replies import CLOSE
 from files_service.gateway.state import Gateway
 from files_service.gateway.threads import Threads
@@ -110,7 +110,7 @@ class _Body:
                 except BlockingIOError:
                     since = time.monotonic()
                     if not readable.poll(pace.left * 1000):
-                        raise too_slow(pace.seconds) from None
+                        raise pace.error from None
                     pace.came(0, time.monotonic() - since)
                     continue
                 except ConnectionError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from files_service.chunks import content
+from files_service.chunks.room import require_space
 from files_service.core import Core
 from files_service.errors import Busy, Gone, NotFound, storage_errors_as_files_errors
 from files_service.gateway.blobs import Address, address_of, granted, load_part
@@ -55,7 +56,11 @@ def announced_size(request: web.Request, grant: Grant) -> int:
 
 
 def open_sink(core: Core, address: Address) -> Sink:
-    """Decide what is to be done with the bytes. Raises Gone or NotFound when nobody waits for them."""
+    """Decide what is to be done with the bytes.
+
+    Raises Gone or NotFound when nobody waits for them, InsufficientStorage when the disk has filled since they were
+    declared.
+    """
     record, part = load_part(core, address)
     with storage_errors_as_files_errors():
         if record.status is not FileStatus.PENDING or part.received_at is not None:
@@ -66,6 +71,11 @@ def open_sink(core: Core, address: Address) -> Sink:
         except BlobExists as error:
             # Stored by a request that came to no answer.
             return Comparing(error.info)
+        try:
+            require_space(core, part.size)
+        except BaseException:
+            writer.abort()
+            raise
         return Storing(writer, part)
 
 

@@ -145,12 +145,13 @@ class MemoryUploads(SupportsUploads):
                 upload = arrival.upload
                 arrival.upload = replace(upload, sha256=sha256 or upload.sha256, md5=md5 or upload.md5)
 
-    def delete_upload(self, upload_id: str, *, now: int) -> bool:
+    def delete_upload(self, upload_id: str, *, now: int, only_expired: bool = False) -> bool:
         """See ``SupportsUploads``."""
         with self._uploads_lock:
-            arrival = self._uploads.pop(upload_id, None)
-            if arrival is None:
+            arrival = self._uploads.get(upload_id)
+            if arrival is None or (only_expired and not _is_expired(arrival.upload, now)):
                 return False
+            del self._uploads[upload_id]
             for chunk in arrival.chunks.values():
                 place = self._places[arrival.upload.owner, chunk.object_id]
                 place.named, place.unused_since = place.named - 1, max(place.unused_since, now)
@@ -160,7 +161,7 @@ class MemoryUploads(SupportsUploads):
         """See ``SupportsUploads``."""
         with self._uploads_lock:
             uploads = [arrival.upload for arrival in self._uploads.values()]
-        return [each for each in uploads if each.status is UploadStatus.OPEN and each.expires_at <= now][:limit]
+        return [each for each in uploads if _is_expired(each, now)][:limit]
 
     def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkPlace]:
         """See ``SupportsUploads``."""
@@ -192,3 +193,7 @@ class MemoryUploads(SupportsUploads):
         if upload_id not in self._uploads:
             raise UploadNotFound(f"no upload {upload_id}")
         return self._uploads[upload_id]
+
+
+def _is_expired(upload: Upload, now: int) -> bool:
+    return upload.status is UploadStatus.OPEN and upload.expires_at <= now

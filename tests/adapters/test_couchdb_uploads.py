@@ -15,7 +15,7 @@ from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.location import location_of
 from storage_adapters.metadata.couchdb.views import UPLOADS
 from tests.adapters.couchdb_servers import killed_before, opened
-from tests.contract.uploads import LATER, NOW, append, chunk_of, make_upload
+from tests.contract.upload_scenes import LATER, NOW, append, chunk_of, make_upload
 from tests.servers.couchdb import raw
 
 # The server that tests can install is not a fast one.

@@ -12,38 +12,16 @@ from storage_adapters import (
     Chunk,
     ChunkGone,
     SupportsUploads,
-    Upload,
     UploadConflict,
     UploadNotFound,
     UploadStatus,
 )
 from tests.contract.blob_scenes import in_threads
-
-NOW = 1_800_000_000_000
-LATER = NOW + 1_000
-AA, BB, LATE = "a" * 64, "b" * 64, "c" * 64
+from tests.contract.upload_expiry import UploadExpiryContract
+from tests.contract.upload_scenes import AA, BB, LATE, LATER, NOW, append, chunk_of, make_upload
 
 
-def make_upload(upload_id: str = "u1", **changes: object) -> Upload:
-    upload = Upload(
-        upload_id=upload_id, owner="ann", created_at=NOW, expires_at=NOW + 100, size=30, chunk_size=10, details={"a": 1}
-    )
-    return replace(upload, **changes)  # type: ignore[arg-type]
-
-
-def chunk_of(store: SupportsUploads, offset: int, size: int = 10, content: str = "", owner: str = "ann") -> Chunk:
-    """Reserve a place as for stored bytes."""
-    object_id = sha256((content or f"{offset}").encode()).hexdigest()
-    [place] = store.reserve_chunks(owner, [object_id], now=NOW)
-    return Chunk(offset=offset, size=size, object_id=object_id, token=place.token)
-
-
-def append(store: SupportsUploads, *places: tuple[int, int], upload_id: str = "u1") -> Upload:
-    chunks = [chunk_of(store, offset, size) for offset, size in places]
-    return store.append_chunks(upload_id, chunks, expires_at=NOW)
-
-
-class UploadsContract:
+class UploadsContract(UploadExpiryContract):
     """For stores that keep uploads. Subclasses give ``store``."""
 
     def test_an_upload_is_found_as_it_was_made(self, store: SupportsUploads) -> None:
@@ -150,11 +128,6 @@ class UploadsContract:
         assert store.annotate("u1", {"b": {"c": 2}}).details == {"a": 1, "b": {"c": 2}}
         assert store.annotate("u1", {"a": None}).details == {"a": None, "b": {"c": 2}}
 
-    def test_chunks_prolong_an_upload_and_never_shorten_it(self, store: SupportsUploads) -> None:
-        store.create_upload(make_upload())
-        assert store.append_chunks("u1", [], expires_at=LATER).expires_at == LATER
-        assert store.append_chunks("u1", [], expires_at=NOW).expires_at == LATER
-
     def test_a_sealed_upload_takes_nothing_more(self, store: SupportsUploads) -> None:
         store.create_upload(make_upload(size=10))
         with pytest.raises(UploadConflict):
@@ -177,16 +150,6 @@ class UploadsContract:
         assert len(store.open_uploads("ann", limit=2)) == 2
         store.delete_upload("u1", now=NOW)
         assert {each.upload_id for each in store.open_uploads("ann", limit=10)} == {"u0", "u2"}
-
-    def test_expired_uploads_are_those_whose_time_is_over(self, store: SupportsUploads) -> None:
-        store.create_upload(make_upload("u1", expires_at=NOW))
-        store.create_upload(make_upload("u2", expires_at=NOW + 1))
-        assert [each.upload_id for each in store.expired_uploads(now=NOW, limit=10)] == ["u1"]
-        store.append_chunks("u1", [], expires_at=NOW + 5)
-        assert [each.upload_id for each in store.expired_uploads(now=NOW + 1, limit=10)] == ["u2"]
-        assert len(store.expired_uploads(now=NOW + 9, limit=1)) == 1
-        store.delete_upload("u1", now=NOW)
-        assert [each.upload_id for each in store.expired_uploads(now=NOW + 9, limit=9)] == ["u2"]
 
     def test_a_long_manifest_is_listed_and_deleted_to_its_end(self, store: SupportsUploads) -> None:
         store.create_upload(make_upload(size=2_500))

@@ -25,7 +25,12 @@ def test_the_limits_are_those_of_the_gateway() -> None:
         f" {limits.upload_least_bytes // KIB} KiB in {limits.upload_idle_seconds} s of an upload."
     ) in page
     assert f"were completed in {limits.websocket_idle_seconds} s" in page
-    assert f"within {limits.websocket_first_seconds} s, and a gateway lets {limits.strangers} connections" in page
+    assert (
+        f"within {limits.websocket_first_seconds} s and {limits.stranger_bytes // KIB} KiB,"
+        f" and a gateway lets {limits.strangers} connections"
+    ) in page
+    assert f"may have {limits.websocket_bytes // MIB} MiB under way" in page
+    assert f"come within {limits.websocket_message_seconds} s of having its room" in page
     assert f"Too many calls ({limits.calls}), uploads ({limits.uploads}), downloads ({limits.downloads})" in page
     assert f"or notifications ({limits.notifications}) at once" in page
     assert f"at most {limits.call_bytes // MIB} MiB" in page

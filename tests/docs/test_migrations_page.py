@@ -19,7 +19,7 @@ from storage_adapters import SupportsUploads, open_metadata_store
 from storage_adapters.metadata.couchdb.location import location_of
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import add, various_records
-from tests.contract.uploads import make_upload
+from tests.contract.upload_scenes import make_upload
 from tests.cores import SECRETS, call, processed_file, sqlite_core
 from tests.docs.pages import Block, blocks, plain, read, rows, section
 from tests.servers.couchdb import CouchServer, throw_away

@@ -33,6 +33,14 @@ class GatewayProcess:
         self._log = (data_dir / "gateway.log").open("ab")
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def peak_memory_bytes(self) -> int:
+        """The most resident memory that the process had so far."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        [kib] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+        return int(kib) * 1024
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         command = [sys.executable, "-m", "files_service.cli", "--config", str(self._config), "gateway"]

@@ -109,6 +109,12 @@ class Served:
             self.stopped.set()
 
 
+def head_of(method: str, path: str, headers: Mapping[str, str]) -> bytes:
+    """The head of a request, for what is sent piece by piece."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
 def wait_until(condition: Callable[[], bool]) -> None:
     """Return once the condition holds; fail when it does not within a long time."""
     end = time.monotonic() + WAIT_SECONDS

@@ -16,9 +16,9 @@ import pytest
 from files_service.gateway.limits import Limits
 from tests.cores import sqlite_core
 from tests.gateway.owners import bearer
-from tests.gateway.serving import Served, serving, wait_until
+from tests.gateway.serving import Served, head_of, serving, wait_until
 from tests.gateway.slices import PROTOCOL, Talk, talking
-from tests.gateway.test_tus_uploads import BYTES, made
+from tests.gateway.tus import BYTES, made
 
 LIMITS = Limits(upload_idle_seconds=0.6, upload_least_bytes=2_000, websocket_idle_seconds=0.6, strangers=3)
 FORM = "multipart/form-data; boundary=b"
@@ -29,11 +29,6 @@ FIELD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serving(sqlite_core(tmp_path_factory.mktemp("data")), LIMITS) as served:
         yield served
-
-
-def head_of(method: str, path: str, headers: dict[str, str]) -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode()
 
 
 def request_of(served: Served, door: str) -> tuple[bytes, bool]:

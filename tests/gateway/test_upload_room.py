@@ -6,14 +6,17 @@ import http.client
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cores import sqlite_core
+from files_service.chunks.streams import IN_FLIGHT
+from tests.cores import at_once, sqlite_core
+from tests.gateway.addresses import declare, put, stored_files
 from tests.gateway.owners import bearer
-from tests.gateway.serving import Reply, Served, serving
+from tests.gateway.serving import Reply, Served, head_of, serving, wait_until
 from tests.gateway.slices import Talk, talk
-from tests.gateway.test_tus_uploads import BYTES, TUS, content_of, create, made, offset_of, patch
+from tests.gateway.tus import BYTES, TUS, checksum, content_of, create, made, offset_of, patch
 
 
 def put_together(served: Served, *pieces: bytes) -> Reply:
@@ -113,3 +116,68 @@ def test_a_slice_far_behind_all_that_may_come_is_refused_where_the_size_is_not_k
         manifest, refused = talk(served.port, scene)
         assert (refused["op"], refused["code"]) == ("error", "too_large")
         assert core.metadata.ranges(manifest["upload_id"]) == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("said", [{}, {"Upload-Checksum": checksum(b"x" * 600_000)}])
+def test_room_that_others_take_while_bytes_without_a_size_come_is_taken(tmp_path: Path, said: dict[str, str]) -> None:
+    """When the request begins there is room for all of it."""
+    chunk = 16 * 1024
+    core = sqlite_core(tmp_path, owner_quota_bytes=1_000_000, chunk_bytes=chunk)
+    piece = b"%x\r\n%b\r\n" % (300_000, b"x" * 300_000)
+    with serving(core) as served, served.connect() as slow:
+        url, other = made(served, None), made(served, None)
+        headers = {**BYTES, **said, "Upload-Offset": "0", "Transfer-Encoding": "chunked"}
+        slow.sendall(head_of("PATCH", url, headers) + piece)
+        wait_until(lambda: served.state.uploads.taken == 1 and (bool(said) or offset_of(served, url) > 200_000))
+        assert patch(served, other, 0, b"x" * 600_000).status == 204
+        slow.sendall(piece + b"0\r\n\r\n")
+        assert slow.recv(1_000).startswith(b"HTTP/1.1 507")
+        assert offset_of(served, url) <= 400_000 + (IN_FLIGHT - 1) * chunk
+
+
+def test_however_many_send_at_once_what_has_no_size_only_the_chunks_of_the_moment_go_beyond_the_quota(
+    tmp_path: Path,
+) -> None:
+    quota, chunk = 1_000_000, 64 * 1024
+    with serving(sqlite_core(tmp_path, owner_quota_bytes=quota, chunk_bytes=chunk)) as served:
+        urls = [made(served, None) for _ in range(6)]
+
+        def send(index: int) -> int:
+            said = {**BYTES, "Upload-Offset": "0"}
+            return send_in_pieces(served, "PATCH", urls[index], b"x" * 50_000, 18, said).status
+
+        statuses = at_once(len(urls), send)
+        assert statuses.count(507) >= 5
+        assert sum(offset_of(served, url) for url in urls) <= quota + (IN_FLIGHT - 1) * chunk
+
+
+def test_a_full_quota_or_disk_is_told_by_the_methods_that_declare(tmp_path: Path) -> None:
+    with serving(sqlite_core(tmp_path, owner_quota_bytes=1_000)) as served:
+        declare(served, 600)
+        refused = served.call("files.upload", owner="ann", name="a", parts=[{"size": 401}])
+        assert (refused.status, refused.code) == (507, "insufficient_storage")
+        assert refused.error["details"] == {"field": "quota", "limit": 1_000}
+        assert create(served, 401).status == 507, "and counts at the doors"
+
+
+@pytest.mark.parametrize("size", [3, 3_000_000])
+def test_a_disk_that_has_filled_since_the_part_was_declared_is_told_before_a_byte_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    with serving(sqlite_core(tmp_path)) as served:
+        part, stored = declare(served, size), declare(served, size)
+        assert put(served, stored, b"x" * size).status == 201
+        before = stored_files(served)
+        floor = served.core.settings.free_disk_bytes
+        monkeypatch.setattr(served.core.blobs, "free_bytes", lambda: floor + size - 1)
+        with served.connect() as connection:
+            target = urlsplit(part["upload"]["url"])
+            said = {**part["upload"]["headers"], "Content-Length": str(size), "Expect": "100-continue"}
+            connection.sendall(head_of("PUT", f"{target.path}?{target.query}", said))
+            answer = connection.recv(4_000)
+        assert answer.startswith(b"HTTP/1.1 507"), answer
+        assert b'"disk"' in answer
+        assert stored_files(served) == before
+        assert put(served, stored, b"x" * size).status == 200, "what is there needs no room"
+        monkeypatch.undo()
+        assert put(served, part, b"x" * size).status == 201

@@ -9,7 +9,7 @@ import pytest
 from files_service.core import open_core
 from tests.cores import settings_for
 from tests.gateway.serving import serving
-from tests.gateway.test_tus_uploads import CONTENT, content_of, made, offset_of, patch
+from tests.gateway.tus import CONTENT, content_of, made, offset_of, patch
 
 # The server that tests can install is not a fast one.
 pytestmark = pytest.mark.timeout(600)

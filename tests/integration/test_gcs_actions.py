@@ -14,7 +14,7 @@ from files_service.worker.sweeper import Sweeper
 from storage_adapters import JSON, BlobNotFound
 from tests.adapters.gcs_buckets import ACCESS_ID, SECRET, running_fake
 from tests.clocks import Clock
-from tests.cores import call, pending_file, settings_for
+from tests.cores import call, pending_file, refusal, settings_for
 from tests.fakes.gcs import FakeGcs
 
 DAY = 86_400
@@ -111,3 +111,12 @@ def test_a_store_that_is_down_gives_no_address_and_repeating_the_call_does(fake:
     with pytest.raises(Exception, match="403"):
         pending_file(core, request_id="once")
     assert "upload" in pending_file(core, request_id="once")["parts"][0]
+
+
+def test_a_full_quota_is_told_before_a_session_is_begun(fake: FakeGcs, core: Core) -> None:
+    limited = replace(core, settings=replace(core.settings, owner_quota_bytes=10, free_disk_bytes=2**60))
+    for resumable in (True, False):
+        error = refusal(limited, "files.upload", owner="ann", name="a", parts=[{"size": 11}], resumable=resumable)
+        assert (error.code, error.details["field"]) == ("insufficient_storage", "quota")
+    assert fake.sessions.sessions == {}
+    assert pending_file(limited, b"0123456789")["size"] == 10, "the bucket's free space is not known"

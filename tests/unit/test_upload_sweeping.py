@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ from files_service.errors import FilesError
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import BlobNotFound, Chunk, RecordDeleted, Upload
 from tests.clocks import Clock
-from tests.cores import announced, at_once, call, memory_core, sqlite_core
+from tests.cores import announced, at_once, call, meanwhile, memory_core, sqlite_core
 
 CONTENT = b"0123456789" * 100
 QUARANTINE = 100
@@ -99,6 +100,57 @@ def test_chunks_keep_a_file_alive_whose_addresses_have_expired(core: Core, clock
     store(core, find_upload(core, upload.upload_id, "ann"), CONTENT[500:], 500)
     complete(core, uploads_of(core).get_upload(upload.upload_id))
     assert announced(core) == ["created", "uploaded"]
+
+
+def test_an_upload_whose_sender_goes_on_after_it_was_found_expired_stays(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = begun(core, size=None)
+    clock.pass_seconds(TTL + 1)
+    meanwhile(monkeypatch, core.metadata, "expired_uploads", lambda: store(core, upload, CONTENT[:500]))
+    assert sweep_uploads(core)["expired_uploads"] == 0
+    assert find_upload(core, upload.upload_id, "ann").received == 500
+    clock.pass_seconds(TTL)
+    assert sweep_uploads(core)["expired_uploads"] == 1
+
+
+@pytest.mark.parametrize("after", range(1, 5))
+def test_a_file_whose_sender_goes_on_while_it_is_given_up_stays(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    upload = begun(core)
+    clock.pass_seconds(TTL + 61)
+    stored: list[object] = []
+    meanwhile(monkeypatch, core.metadata, "get_upload", lambda: stored.append(store(core, upload)), after=after)
+    call(core, "files.sync")
+    assert stored, "it was not looked at so often"
+    monkeypatch.undo()
+    assert find_upload(core, upload.upload_id, "ann").received == len(CONTENT)
+    complete(core, find_upload(core, upload.upload_id, "ann"))
+    assert announced(core) == ["created", "uploaded"]
+
+
+def test_a_file_whose_upload_is_begun_anew_while_it_is_given_up_stays(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = begun(core)
+    clock.pass_seconds(TTL + 61)
+
+    def begin_anew() -> None:
+        store(core, find_upload(core, upload.upload_id, "ann"), CONTENT[:500])
+
+    real = core.metadata.delete
+
+    def delete(*args: Any, **kwargs: Any) -> Any:
+        # After the last look, and before the deletion.
+        monkeypatch.undo()
+        begin_anew()
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(core.metadata, "delete", delete)
+    assert call(core, "files.sync")["expired"] == []
+    assert call(core, "files.sync")["expired"] == []
+    assert find_upload(core, upload.upload_id, "ann").received == 500
 
 
 def test_chunks_that_a_second_file_names_stay_when_the_first_is_removed(core: Core, clock: Clock) -> None:

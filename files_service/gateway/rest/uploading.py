@@ -18,8 +18,8 @@ from files_service.errors import TooLarge, storage_errors_as_files_errors
 from files_service.gateway.arrivals import Most, Pouring, complete_if_all_there, finish_stream, take_in
 from files_service.gateway.body import BODY_ERRORS, let_send, require_plain
 from files_service.gateway.owners import owner_of
-from files_service.gateway.pace import Pace
-from files_service.gateway.receiving import broke_off, too_slow
+from files_service.gateway.pace import Pace, size_of
+from files_service.gateway.receiving import broke_off
 from files_service.gateway.replies import Refused, bad_field, json_reply
 from files_service.gateway.rest.reading import texts
 from files_service.gateway.state import Gateway, gateway_of
@@ -29,26 +29,6 @@ PIECE = 256 * 1024
 MAX_FIELD_BYTES = 4 * 1024
 MAX_FIELDS = 20
 _SAID = {"name", "access", "tags", "sha256", "md5"}
-
-
-class Waiting:
-    """Lets the time that a sender has run only while something is waited for."""
-
-    def __init__(self, timeout: asyncio.Timeout, pace: Pace) -> None:
-        self._timeout, self._pace, self._time = timeout, pace, asyncio.get_running_loop().time
-
-    async def read(self, field: BodyPartReader) -> bytes:
-        """The next piece of a field; TimeoutError where the sender is too slow."""
-        since = self._time()
-        self.go_on()
-        piece = bytes(await field.read_chunk(PIECE))
-        self._pace.came(len(piece), self._time() - since)
-        self._timeout.reschedule(None)
-        return piece
-
-    def go_on(self) -> None:
-        """From now on the sender is waited for."""
-        self._timeout.reschedule(self._time() + self._pace.left)
 
 
 async def upload(request: web.Request) -> web.StreamResponse:
@@ -104,33 +84,26 @@ async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: A
     pace = gateway.limits.pace()
     try:
         reader = await request.multipart()
-        async with asyncio.timeout(pace.left) as timeout:
-            waiting = Waiting(timeout, pace)
-            for _ in range(MAX_FIELDS):
-                field = await reader.next()
-                if field is None:
-                    break
-                if not isinstance(field, BodyPartReader) or begun is not None:
-                    raise bad_field("file", "Send one file, as the last field of the form.")
-                if field.name == "file":
-                    beginning = _beginning(
-                        owner,
-                        {"name": field.filename, **said},
-                        size=None,
-                        content_type=field.headers.get("Content-Type"),
-                    )
-                    begun = await gateway.calls.run(begin, gateway.core, beginning)
-                    begun = await _pour(field, gateway, begun, limit, waiting)
-                else:
-                    await _note(field, said)
+        for _ in range(MAX_FIELDS):
+            # What stands between two fields is not counted.
+            field = await pace.wait(reader.next(), lambda _: 0)
+            if field is None:
+                break
+            if not isinstance(field, BodyPartReader) or begun is not None:
+                raise bad_field("file", "Send one file, as the last field of the form.")
+            if field.name == "file":
+                named = {"name": field.filename, **said}
+                beginning = _beginning(owner, named, size=None, content_type=field.headers.get("Content-Type"))
+                begun = await gateway.calls.run(begin, gateway.core, beginning)
+                begun = await _pour(field, gateway, begun, limit, pace)
+            else:
+                await _note(field, said, pace)
         if begun is None:
             raise bad_field("file", "The form has no field file.")
         return await gateway.transfers.run(_complete, gateway, begun)
     except BaseException as error:
         if begun is not None:
             await _forget(gateway, begun, owner)
-        if isinstance(error, TimeoutError):
-            raise too_slow(pace.seconds) from None
         if isinstance(error, BODY_ERRORS):
             raise broke_off(0, request.content_length or 0) from None
         if isinstance(error, ValueError | AssertionError) and not isinstance(error, Refused):
@@ -138,28 +111,26 @@ async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: A
         raise
 
 
-async def _pour(field: BodyPartReader, gateway: Gateway, begun: Upload, limit: int, waiting: Waiting) -> Upload:
+async def _pour(field: BodyPartReader, gateway: Gateway, begun: Upload, limit: int, pace: Pace) -> Upload:
     received = 0
     most, error = await gateway.calls.run(_most, gateway.core, begun, limit)
     stream = await gateway.calls.run(_open, gateway, begun)
     try:
-        while piece := await waiting.read(field):
+        while piece := await pace.wait(field.read_chunk(PIECE), size_of):
             received += len(piece)
             if received > most:
                 raise Refused(error)
-            await asyncio.shield(gateway.transfers.run(Pouring(stream).write, piece))
-        begun = await finish_stream(gateway, stream)
-        waiting.go_on()
-        return begun
+            await asyncio.shield(gateway.transfers.run(Pouring(stream).write, bytes(piece)))
+        return await finish_stream(gateway, stream)
     except BaseException:
         await asyncio.shield(gateway.transfers.run(stream.abort))
         raise
 
 
-async def _note(field: BodyPartReader, said: dict[str, Any]) -> None:
+async def _note(field: BodyPartReader, said: dict[str, Any], pace: Pace) -> None:
     """Take a field of the form that says something about the file."""
     value = bytearray()
-    while piece := await field.read_chunk(MAX_FIELD_BYTES):
+    while piece := await pace.wait(field.read_chunk(MAX_FIELD_BYTES), size_of):
         value += piece
         if len(value) > MAX_FIELD_BYTES:
             raise bad_field(field.name or "field", "Too long.")

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from files_service.chunks.joining import is_joined
 from files_service.chunks.opening import begin, find_upload
 from files_service.errors import Busy, FilesError, Forbidden, InternalError, ServiceUnavailable, Unauthorized
+from files_service.gateway.budget import Share
+from files_service.gateway.connection import Connection
 from files_service.gateway.identity import identify
 from files_service.gateway.pace import Pace
 from files_service.gateway.replies import Refused, bad_field, json_bytes
 from files_service.gateway.state import Gateway, gateway_of
+from files_service.gateway.websocket.inflow import Inflow
 from files_service.gateway.websocket.messages import (
     OFFSET_BYTES,
     PROTOCOL,
@@ -30,6 +35,8 @@ from storage_adapters import JSON, Upload
 
 logger = logging.getLogger(__name__)
 
+_DATA = (WSMsgType.TEXT, WSMsgType.BINARY)
+
 
 async def websocket(request: web.Request) -> web.StreamResponse:
     """Take uploads by WebSocket."""
@@ -41,6 +48,7 @@ async def websocket(request: web.Request) -> web.StreamResponse:
     connection = web.WebSocketResponse(
         protocols=(PROTOCOL,),
         heartbeat=gateway.limits.websocket_ping_seconds,
+        timeout=gateway.limits.websocket_close_seconds,
         # The first size that is refused.
         max_msg_size=gateway.core.settings.chunk_bytes + OFFSET_BYTES + 1,
         compress=False,
@@ -53,14 +61,23 @@ async def websocket(request: web.Request) -> web.StreamResponse:
         if known:
             identify(request.headers["Authorization"], gateway.core.settings)
         place.enter_context((gateway.uploads if known else gateway.strangers).take())
-        await connection.prepare(request)
         conversation = Conversation(request, gateway, connection, place)
-        gateway.staying.add(conversation.leave)
         try:
+            await connection.prepare(request)
+            gateway.staying.add(conversation.leave)
             await conversation.run()
         finally:
             gateway.staying.discard(conversation.leave)
+            conversation.close()
     return connection
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A binary message, and its share of the memory."""
+
+    frame: bytes
+    share: Share
 
 
 class Conversation:
@@ -74,7 +91,13 @@ class Conversation:
         self._authorization = request.headers.get("Authorization")
         self._known = self._authorization is not None
         self._pace = self._new_pace()
+        self._longest = gateway.core.settings.chunk_bytes + OFFSET_BYTES
+        self._inflow = self._new_inflow()
         self._leaving: asyncio.Task[bool] | None = None
+
+    def close(self) -> None:
+        """The connection ends: nothing of it is waited for or counted any more."""
+        self._inflow.close()
 
     def leave(self) -> None:
         """The gateway stops: what came is stored and acknowledged, then the client may go elsewhere."""
@@ -118,6 +141,7 @@ class Conversation:
             self._place.enter_context(self._gateway.uploads.take())
             self._known = True
         self._pace = self._new_pace()
+        self._inflow.admit(self._pace, self._gateway.slices, most=self._longest)
         core = self._gateway.core
         if start.upload_id is not None:
             upload = await self._gateway.calls.run(find_upload, core, start.upload_id, caller.actor)
@@ -142,13 +166,8 @@ class Conversation:
                     receiving.cancel()
                 if message is None:
                     return
-                if isinstance(message, bytes):
-                    # Nothing more is read while this slice waits for its turn: that is what bounds the memory.
-                    self._request.protocol.pause_reading()
-                    try:
-                        await session.take(*split(message))
-                    finally:
-                        self._request.protocol.resume_reading()
+                if isinstance(message, Slice):
+                    await session.take(*split(message.frame), partial(self._inflow.free, message.share))
                     del message, receiving
                     continue
                 parsed = parse(message)
@@ -157,24 +176,36 @@ class Conversation:
                 if await session.finish(parsed.sha256):
                     return
 
+    def _new_inflow(self) -> Inflow:
+        gateway, known = self._gateway, self._known
+        connection = self._request.protocol
+        assert isinstance(connection, Connection)
+        return Inflow(
+            connection,
+            self._pace,
+            gateway.slices if known else gateway.strange_words,
+            gateway.limits,
+            most=self._longest if known else gateway.limits.stranger_bytes,
+            refuse=not known,
+        )
+
     def _new_pace(self) -> Pace:
         limits = self._gateway.limits
         seconds = limits.websocket_idle_seconds if self._known else limits.websocket_first_seconds
-        return Pace(seconds, limits.upload_least_bytes)
+        error = Busy("next to nothing came for too long: come back when there is more")
+        return Pace(seconds, limits.upload_least_bytes, error)
 
-    async def _receive(self) -> str | bytes | None:
+    async def _receive(self) -> str | Slice | None:
         """The next message; None when the client went. Raises Busy where next to nothing comes for too long."""
-        clock = asyncio.get_running_loop().time
-        since = clock()
-        try:
-            message = await self._connection.receive(self._pace.left)
-        except TimeoutError:
-            raise Busy("next to nothing came for too long: come back when there is more") from None
-        if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-            data: str | bytes = message.data
-            self._pace.came(len(data), clock() - since)
-            return data
-        return None
+        message = await self._pace.wait(self._connection.receive(), _size_of_message)
+        if message.type not in _DATA:
+            return None
+        share = self._inflow.receive()
+        if message.type is WSMsgType.BINARY:
+            return Slice(message.data, share)
+        self._inflow.free(share)
+        text: str = message.data
+        return text
 
     async def _send(self, message: JSON) -> None:
         await self._connection.send_str(json_bytes(message).decode())
@@ -187,3 +218,7 @@ class Conversation:
             await self._send(error_message(error))
             text = "unauthorized" if isinstance(error, Unauthorized) else error.code
             await self._connection.close(code=code, message=text.encode())
+
+
+def _size_of_message(message: WSMessage) -> int:
+    return len(message.data) if message.type in _DATA else 0

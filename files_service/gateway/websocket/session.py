@@ -10,7 +10,7 @@ from files_service.chunks.manifests import manifest_of_upload
 from files_service.chunks.opening import declare_size
 from files_service.chunks.room import require_room_for_more, uploads_of
 from files_service.domain.arrival import fits, names_in_upload_id
-from files_service.errors import Conflict, FilesError, TooLarge, storage_errors_as_files_errors
+from files_service.errors import Conflict, TooLarge, storage_errors_as_files_errors
 from files_service.gateway.arrivals import complete_if_all_there
 from files_service.gateway.state import Gateway
 from files_service.gateway.websocket.messages import error_message
@@ -45,8 +45,11 @@ class Session:
         manifest = await gateway.calls.run(_manifest, gateway, upload)
         await self._send({"op": "manifest", **manifest})
 
-    async def take(self, offset: int, data: memoryview) -> None:
-        """Take a slice; returns when there is room for another one. Raises what went wrong with one before."""
+    async def take(self, offset: int, data: memoryview, dealt_with: Callable[[], None]) -> None:
+        """Take a slice; returns when there is room for another one. Raises what went wrong with one before.
+
+        ``dealt_with`` is called once it was stored, or could not be.
+        """
         self.raise_error()
         if not fits(self._upload, offset, len(data)) or offset + len(data) > 2**53:
             raise TooLarge(f"the upload ends at {self._upload.size}", {"field": "offset", "limit": self._upload.size})
@@ -55,7 +58,7 @@ class Session:
         await self._window.acquire()
         await self._gateway.frames.acquire()
         hashing = self._whole.feed(offset, data, self._engine.hashers)
-        task = asyncio.ensure_future(self._store(offset, data, asyncio.wrap_future(hashing)))
+        task = asyncio.ensure_future(self._store(offset, data, asyncio.wrap_future(hashing), dealt_with))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -86,7 +89,9 @@ class Session:
         result = complete_if_all_there(self._gateway, upload, sha256) or {}
         return {"file_id": upload.upload_id.partition("-")[0], "upload_id": upload.upload_id, **result}
 
-    async def _store(self, offset: int, data: memoryview, hashing: asyncio.Future[None]) -> None:
+    async def _store(
+        self, offset: int, data: memoryview, hashing: asyncio.Future[None], dealt_with: Callable[[], None]
+    ) -> None:
         try:
             object_id, received = await asyncio.get_running_loop().run_in_executor(
                 self._engine.pool, self._store_now, offset, data
@@ -105,9 +110,10 @@ class Session:
                         "upload_size": received,
                     }
                 )
-        except (FilesError, ConnectionError, RuntimeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the conversation has to hear of it
             self._fail(error)
         finally:
+            dealt_with()
             self._gateway.frames.release()
             self._window.release()
 

@@ -138,17 +138,20 @@ class CouchUploads(SupportsUploads):
         if self._find(upload_id) is not None:
             self._change(upload_id, decide)
 
-    def delete_upload(self, upload_id: str, *, now: int) -> bool:
+    def delete_upload(self, upload_id: str, *, now: int, only_expired: bool = False) -> bool:
         """See ``SupportsUploads``."""
         document = self._uploads.get(upload_document_id(upload_id))
         if document is None:
             return False
         if parse_arrival(document).upload.status is not UploadStatus.DELETING:
+
+            def decide(arrival: Arrival) -> Arrival:
+                stays = only_expired and not _is_expired(arrival.upload, now)
+                return arrival if stays else replace(arrival, upload=_deleting(arrival.upload))
+
             try:
-                self._change(
-                    upload_id,
-                    lambda arrival: replace(arrival, upload=replace(arrival.upload, status=UploadStatus.DELETING)),
-                )
+                if self._change(upload_id, decide).status is not UploadStatus.DELETING:
+                    return False
             except UploadNotFound:
                 return False
             document = self._uploads.get(upload_document_id(upload_id))
@@ -162,11 +165,7 @@ class CouchUploads(SupportsUploads):
     def expired_uploads(self, *, now: int, limit: int) -> list[Upload]:
         """See ``SupportsUploads``."""
         rows = self._uploads.view(UPLOADS.name, startkey=["due", ""], endkey=["due", place_of(now)[1]], limit=limit)
-        return [
-            each
-            for each in self._read(rows)
-            if each.status is UploadStatus.DELETING or (each.status is UploadStatus.OPEN and each.expires_at <= now)
-        ]
+        return [each for each in self._read(rows) if each.status is UploadStatus.DELETING or _is_expired(each, now)]
 
     def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkPlace]:
         """See ``SupportsUploads``."""
@@ -205,3 +204,11 @@ class CouchUploads(SupportsUploads):
             # Another writer was faster: let those who wait try at different times.
             time.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311
         raise StorageUnavailable("couchdb: the upload is being changed by too many at once")
+
+
+def _deleting(upload: Upload) -> Upload:
+    return replace(upload, status=UploadStatus.DELETING)
+
+
+def _is_expired(upload: Upload, now: int) -> bool:
+    return upload.status is UploadStatus.OPEN and upload.expires_at <= now

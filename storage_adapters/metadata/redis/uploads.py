@@ -134,7 +134,7 @@ class RedisUploads(SupportsUploads):
         keys = [self._keys.upload(upload_id), self._keys.upload_starts(upload_id), self._keys.upload_ends(upload_id)]
         self._server.run("upload_set", keys, ["sums", sha256 or "", md5 or ""])
 
-    def delete_upload(self, upload_id: str, *, now: int) -> bool:
+    def delete_upload(self, upload_id: str, *, now: int, only_expired: bool = False) -> bool:
         """See ``SupportsUploads``."""
         upload, keys = self._find_upload(upload_id), self._keys
         if upload is None:
@@ -148,9 +148,8 @@ class RedisUploads(SupportsUploads):
             keys.deleting,
         ]
         found = False
-        while (
-            answer := self._server.run("upload_delete", names, [upload_id, upload.owner, now, _DELETED_AT_ONCE])
-        ) == 0:
+        arguments = [upload_id, upload.owner, now, _DELETED_AT_ONCE, int(only_expired)]
+        while (answer := self._server.run("upload_delete", names, arguments)) == 0:
             found = True
         return found or answer == 1
 

@@ -141,10 +141,14 @@ class SqliteUploads(SupportsUploads):
                 (sha256, md5, upload_id),
             )
 
-    def delete_upload(self, upload_id: str, *, now: int) -> bool:
+    def delete_upload(self, upload_id: str, *, now: int, only_expired: bool = False) -> bool:
         """See ``SupportsUploads``. A long manifest goes in several transactions, so that nobody waits for all of it."""
         with self._connections.writing() as connection:
-            marked = connection.execute("UPDATE uploads SET status = 'deleting' WHERE upload_id = ?", (upload_id,))
+            marked = connection.execute(
+                "UPDATE uploads SET status = 'deleting' WHERE upload_id = ?1"
+                " AND (NOT ?2 OR status = 'deleting' OR (status = 'open' AND expires_at <= ?3))",
+                (upload_id, only_expired, now),
+            )
             found = marked.rowcount == 1
         while found:
             with self._connections.writing() as connection:

@@ -1,8 +1,12 @@
 -- Deletes an upload, so many chunks at a time: until all are gone it is being deleted.
 -- KEYS: upload, its chunks, starts of ranges, ends of ranges, the owner's places, unused places, expiries,
---       open uploads of the owner, uploads being deleted. ARGV: upload id, owner, time, limit.
--- Returns 1 when it is gone, 0 when there is more, -1 when there was none.
-if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[2] then
+--       open uploads of the owner, uploads being deleted. ARGV: upload id, owner, time, limit, '1' for only an expired one.
+-- Returns 1 when it is gone, 0 when there is more, -1 when there was none, or none that is to go.
+local upload = redis.call('HMGET', KEYS[1], 'owner', 'status', 'expires_at')
+if upload[1] ~= ARGV[2] then
+    return -1
+end
+if ARGV[5] == '1' and upload[2] ~= 'deleting' and (upload[2] ~= 'open' or tonumber(upload[3]) > tonumber(ARGV[3])) then
     return -1
 end
 redis.call('HSET', KEYS[1], 'status', 'deleting')

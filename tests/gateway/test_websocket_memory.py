@@ -1,0 +1,178 @@
+"""However many connections send long messages, what a gateway holds of them is bounded; the others wait."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from files_service.gateway.limits import Limits
+from tests.cores import sqlite_core
+from tests.faults.gateways import GatewayProcess
+from tests.gateway.raw_websocket import RawSocket, frame_head
+from tests.gateway.serving import Served, serving, wait_until
+from tests.gateway.slices import Talk, talk
+
+MIB = 2**20
+CHUNK = 256 * 1024
+SLICES = 2
+LIMITS = Limits(
+    websocket_bytes=SLICES * (CHUNK + 8),
+    websocket_idle_seconds=0.6,
+    upload_least_bytes=1_000,
+    websocket_ping_seconds=0.4,
+    websocket_message_seconds=30,
+)
+PACKAGED = Path(__file__).parents[2] / "config.yaml"
+
+
+def test_sixty_senders_of_long_slices_stay_within_the_memory_of_a_gateway(tmp_path: Path) -> None:
+    gateway = GatewayProcess(tmp_path, PACKAGED.read_text())
+    size = 4 * MIB
+    contents = [b"a" * size, b"b" * size]
+    begun = threading.Barrier(60, timeout=60)
+
+    def send(number: int) -> str:
+        with RawSocket(gateway.port, f"owner {number}") as client:
+            manifest = client.ask(op="start", name="a", size=len(contents) * size)
+            assert manifest["chunk_size"] == size
+            begun.wait()
+            for place, content in enumerate(contents):
+                client.put(place * size, content)
+            for _ in contents:
+                assert client.hear()["op"] == "ack"
+            return str(client.ask(op="finish")["op"])
+
+    try:
+        gateway.start()
+        with ThreadPoolExecutor(60) as pool:
+            assert list(pool.map(send, range(60))) == ["done"] * 60
+        peak = gateway.peak_memory_bytes
+    finally:
+        gateway.close()
+    assert peak < 128_000_000
+
+
+@contextmanager
+def slow_disk(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Let no chunk be written until the function is called."""
+    real, free = served.core.blobs.write_whole, threading.Event()  # type: ignore[attr-defined]
+
+    def write_whole(*args: Any, **kwargs: Any) -> None:
+        assert free.wait(60)
+        real(*args, **kwargs)
+
+    monkeypatch.setattr(served.core.blobs, "write_whole", write_whole)
+    try:
+        yield free.set
+    finally:
+        free.set()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with serving(sqlite_core(tmp_path, chunk_bytes=CHUNK), LIMITS) as served:
+        yield served
+        wait_until(lambda: served.state.uploads.taken == 0)
+        assert (served.state.slices.taken, served.state.strange_words.taken) == (0, 0)
+
+
+def test_who_waits_for_memory_is_neither_too_slow_nor_gone(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for longer than a sender may be silent, and than one that answers no ping is thought to be there."""
+    content = b"x" * CHUNK
+
+    def send(number: int) -> str:
+        with RawSocket(served.port, f"owner {number}") as client:
+            client.ask(op="start", name="a", size=CHUNK)
+            client.put(0, content)
+            assert client.hear()["op"] == "ack"
+            return str(client.ask(op="finish")["op"])
+
+    with slow_disk(served, monkeypatch) as go_on, ThreadPoolExecutor(12) as pool:
+        sending = [pool.submit(send, number) for number in range(12)]
+        wait_until(lambda: len(served.state.slices._waiting) == 12 - SLICES)
+        end = time.monotonic() + 3 * LIMITS.websocket_idle_seconds
+        while time.monotonic() < end:
+            assert served.state.slices.taken == served.state.slices.most
+            assert not any(each.done() for each in sending)
+            time.sleep(0.05)
+        go_on()
+        assert [each.result() for each in sending] == ["done"] * 12
+
+
+def test_who_goes_while_waiting_is_not_waited_for(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    budget = served.state.slices
+    with slow_disk(served, monkeypatch) as go_on, ExitStack() as clients:
+        sockets = [clients.enter_context(RawSocket(served.port, f"owner {number}")) for number in range(SLICES + 3)]
+        for client in sockets:
+            client.ask(op="start", name="a", size=CHUNK)
+        for client in sockets:
+            client.put(0, b"x" * CHUNK)
+        wait_until(lambda: (len(budget._held), len(budget._waiting)) == (SLICES, 3))
+        clients.close()
+        go_on()
+        wait_until(lambda: not budget._waiting and not budget._held)
+
+
+def test_who_holds_memory_for_long_while_others_wait_is_let_go(tmp_path: Path) -> None:
+    limits = Limits(websocket_bytes=SLICES * (CHUNK + 8), websocket_message_seconds=0.5)
+    with serving(sqlite_core(tmp_path, chunk_bytes=CHUNK), limits) as served, ExitStack() as stack:
+        slow = [stack.enter_context(RawSocket(served.port, f"slow {number}")) for number in range(SLICES)]
+        for client in slow:
+            client.ask(op="start", name="a", size=CHUNK)
+            client.begin_to_put(0, CHUNK, b"x" * 1_000)
+        wait_until(lambda: served.state.slices.taken == served.state.slices.most)
+        time.sleep(1)
+        assert not served.state.slices._waiting
+        with RawSocket(served.port) as quick:
+            # Not even a short message gets past those that came before it.
+            quick.say(op="start", name="a", size=CHUNK)
+            assert [client.hear()["code"] for client in slow] == ["busy"] * SLICES
+            for client in slow:
+                client.__exit__(None, None, None)
+            assert quick.hear()["op"] == "manifest"
+            quick.put(0, b"x" * CHUNK)
+            assert quick.hear()["op"] == "ack"
+
+
+def test_a_slice_in_several_frames_is_taken_like_any_other(served: Served) -> None:
+    half = CHUNK // 2
+    with RawSocket(served.port) as client:
+        client.ask(op="start", name="a", size=CHUNK)
+        client.send(frame_head(0x02, 8 + half), bytes(8), b"x" * half)
+        wait_until(lambda: served.state.slices.taken == CHUNK + 8)
+        # A frame of control stands between.
+        client.send(frame_head(0x89, 4), b"ping", frame_head(0x80, half), b"x" * half)
+        assert client.hear()["size"] == CHUNK
+        assert client.ask(op="finish")["op"] == "done"
+
+
+def test_a_stranger_may_say_no_more_than_a_token_needs(served: Served) -> None:
+    most = LIMITS.stranger_bytes
+    with RawSocket(served.port, None) as client:
+        client.send(frame_head(0x82, most + 1), b"x" * 1_000)
+        refused = client.hear()
+        assert (refused["code"], refused["details"]["limit"]) == ("too_large", most)
+    with RawSocket(served.port, None) as client:
+        client.send(frame_head(0x01, most - 10), b"x" * (most - 10), frame_head(0x80, 11), b"x")
+        assert client.hear()["code"] == "too_large"
+    wait_until(lambda: served.state.strangers.taken == 0)
+
+
+def test_a_stranger_who_shows_a_token_sends_as_everybody_does(served: Served) -> None:
+    from tests.gateway.owners import bearer
+
+    async def scene(client: Talk) -> Any:
+        token = bearer("bob")["Authorization"].partition(" ")[2]
+        await client.ask(op="start", name="a", size=CHUNK, token=token)
+        await client.put(0, b"x" * CHUNK)
+        assert (await client.hear())["size"] == CHUNK
+        return await client.ask(op="finish")
+
+    assert talk(served.port, scene, owner=None)["op"] == "done"

@@ -1,0 +1,79 @@
+"""What many take together is bounded, and who waits gets it in turn."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from files_service.gateway.budget import Budget, Holder, Share
+
+
+class Noting(Holder):
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.went_on: list[Share] = []
+        self.hurried: list[Share] = []
+
+    def go_on(self, share: Share) -> None:
+        self.went_on.append(share)
+
+    def hurry(self, share: Share) -> None:
+        self.hurried.append(share)
+
+
+def had(share: Share) -> bool:
+    return share.since is not None
+
+
+def test_who_came_first_is_served_first_whatever_the_others_need() -> None:
+    budget, holder = Budget(10, lambda: 1.0), Noting()
+    first, large, small = (budget.take(size, holder) for size in (6, 6, 1))
+    assert [had(each) for each in (first, large, small)] == [True, False, False]
+    budget.give_back(first)
+    assert holder.went_on == [large, small]
+    assert budget.taken == 7
+
+
+def test_who_gives_up_waiting_makes_way() -> None:
+    budget, holder = Budget(10, lambda: 1.0), Noting()
+    budget.take(6, holder)
+    large, small = budget.take(6, holder), budget.take(4, holder)
+    budget.give_back(large)
+    budget.give_back(large)
+    assert holder.went_on == [large, small]
+    assert (had(large), had(small), budget.taken) == (False, True, 10)
+
+
+def test_nobody_needs_more_than_there_is() -> None:
+    budget = Budget(10, lambda: 1.0)
+    assert had(budget.take(11, Noting()))
+    assert budget.taken == 10
+
+
+def test_only_those_are_hurried_who_have_had_it_for_long_while_others_wait() -> None:
+    now = [1.0]
+    budget, holder = Budget(10, lambda: now[0]), Noting()
+    old = budget.take(4, holder)
+    now[0] = 5.0
+    budget.take(4, holder)
+    budget.hurry(3.0)
+    assert holder.hurried == []
+    budget.take(4, holder)
+    budget.hurry(3.0)
+    assert holder.hurried == [old]
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 9)), max_size=40))
+def test_it_is_never_overdrawn_and_everybody_gets_a_turn(deeds: list[tuple[int, int]]) -> None:
+    budget, holder = Budget(10, lambda: 1.0), Noting()
+    shares: list[Share] = []
+    for size, which in deeds:
+        shares.append(budget.take(size, holder))
+        if which < len(shares):
+            budget.give_back(shares.pop(which))
+        assert budget.taken == sum(share.size for share in shares if had(share)) <= 10
+    for share in shares:
+        budget.give_back(share)
+    assert budget.taken == 0
+    assert not budget._waiting
