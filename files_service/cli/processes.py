@@ -107,8 +107,10 @@ def serve_http(
 
     ``parts`` are what readiness depends on beside the stores.
     """
+    from files_service.gateway.memory import give_buffers_back
     from files_service.gateway.server import serve
 
+    give_buffers_back()
     describe_stores(core)
     allow_many_descriptors()
     settings = core.settings
