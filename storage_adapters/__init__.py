@@ -10,6 +10,7 @@ from storage_adapters.codec import (
     record_to_document,
     record_to_json,
 )
+from storage_adapters.digest import DigestBucket, SupportsDigest
 from storage_adapters.errors import (
     BlobExists,
     BlobNotFound,
@@ -34,11 +35,9 @@ from storage_adapters.identity import sync_name
 from storage_adapters.interfaces import (
     BlobStore,
     BlobWriter,
-    DigestBucket,
     MetadataStore,
     SupportsChanges,
     SupportsCopy,
-    SupportsDigest,
     SupportsFreeSpace,
     SupportsLeases,
     SupportsLocalFiles,

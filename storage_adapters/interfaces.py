@@ -6,14 +6,12 @@ may raise ``StorageUnavailable``; all methods may be called from several threads
 
 from __future__ import annotations
 
-import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from storage_adapters.buckets import SupportsListing, SupportsResumableUpload
-from storage_adapters.errors import RecordNotFound
+from storage_adapters.digest import SupportsDigest
 from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import BlobInfo, Change, FileRecord, Grant, SignedUrl, Tombstone, Usage
 from storage_adapters.uploads import SupportsUploads
@@ -133,37 +131,6 @@ class SupportsChanges(ABC):
     @abstractmethod
     def trim_changes(self, *, limit: int) -> int:
         """Drop up to ``limit`` changes that every checkpoint has passed; return how many. Without checkpoints, none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DigestBucket:
-    """Number of records in a parity bucket and the sums of both halves of their hashes (``codec.digest_halves``)."""
-
-    files: int = 0
-    high: int = 0
-    low: int = 0
-
-
-class SupportsDigest(ABC):
-    """A summary of all records, kept up to date by every write, by which two stores are compared without a scan."""
-
-    @abstractmethod
-    def digest(self) -> list[DigestBucket]:
-        """Return ``codec.DIGEST_BUCKETS`` buckets; equal lists mean equal records."""
-
-    @abstractmethod
-    def bucket_revisions(self, bucket: int) -> dict[str, int]:
-        """Return the revision of every file in one bucket, by file id."""
-
-    def bucket_records(self, bucket: int) -> Iterator[FileRecord]:
-        """Yield every record of one bucket, in any order; one that is written meanwhile as before, as after, or not.
-
-        What is yielded is what is stored, not what an index says of it.
-        """
-        assert isinstance(self, MetadataStore)
-        for file_id in self.bucket_revisions(bucket):
-            with contextlib.suppress(RecordNotFound):
-                yield self.get(file_id)
 
 
 class SupportsReplication(ABC):

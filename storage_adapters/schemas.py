@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from storage_adapters.interfaces import DigestBucket
+from storage_adapters.digest import DigestBucket
 from storage_adapters.records import FileRecord, Tombstone, Usage
 
 

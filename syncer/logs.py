@@ -34,8 +34,19 @@ class JsonFormatter(logging.Formatter):
         return redact(json.dumps(line, default=str, ensure_ascii=False))
 
 
+class _StandardError(logging.Handler):
+    """Writes to what standard error is by then: while a progress bar is shown, to a place above it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.flush()
+        except Exception:  # noqa: BLE001 - as all handlers do
+            self.handleError(record)
+
+
 def configure_logging(level: str) -> None:
     """Send everything of this level and above to standard error, as JSON lines."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StandardError()
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -4,13 +4,15 @@
 2. A file differs when the target still has another state after the checkpoint passed everything that was written
    before the source was looked at. What waits longer than ``wait_seconds`` for that is told as lagging.
 3. Sums that differ though no file does are wrong in one of the stores: then they prove nothing, and that is told.
+4. Of a bucket that differs the revisions are read, then the hashes where these do not explain its sums, and records
+   only where the hashes do not either: many files may differ, and each costs little more than one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -88,33 +90,40 @@ def _suspects(
     pair: Pair, buckets: Iterable[int], *, full: bool, wrong_sums: Callable[[str, int], object]
 ) -> Iterator[str]:
     for bucket in sorted(buckets):
-        here, there = pair.source.bucket_revisions(bucket), pair.target.bucket_revisions(bucket)
-        unlike = {file_id for file_id in here.keys() | there.keys() if here.get(file_id) != there.get(file_id)}
-        if not full and len(unlike) <= _FEW and _explain(pair, bucket, unlike):
-            yield from sorted(unlike)
-            continue
-        unlike |= _unlike_documents(pair, bucket)
-        if full or not unlike:
+        unlike: set[str] = set()
+        if not full:
+            unlike = _unlike(pair.source.bucket_revisions(bucket), pair.target.bucket_revisions(bucket))
+            if len(unlike) > _FEW or not _explain(pair, bucket, unlike):
+                unlike |= _unlike(pair.source.bucket_hashes(bucket), pair.target.bucket_hashes(bucket))
+            elif not unlike:
+                # What was on its way has arrived.
+                continue
+        if not unlike:
+            unlike = _unlike_documents(pair, bucket)
             for role, store in (("source", pair.source), ("target", pair.target)):
                 if _has_wrong_sums(store, bucket):
                     wrong_sums(role, bucket)
         yield from sorted(unlike)
 
 
+def _unlike(here: Mapping[str, object], there: Mapping[str, object]) -> set[str]:
+    return {file_id for file_id in here.keys() | there.keys() if here.get(file_id) != there.get(file_id)}
+
+
 def _has_wrong_sums(store: SupportsDigest, bucket: int) -> bool:
     """Whether the records of a bucket do not make its sums; False when it was written to meanwhile."""
-    told, files, high, low = store.digest()[bucket], 0, 0, 0
+    told, files, high, low = store.bucket_digest(bucket), 0, 0, 0
     for record in store.bucket_records(bucket):
         halves = digest_halves(record)
         files, high, low = files + 1, high + halves[0], low + halves[1]
-    return told != DigestBucket(files=files, high=high, low=low) and store.digest()[bucket] == told
+    return told != DigestBucket(files=files, high=high, low=low) and store.bucket_digest(bucket) == told
 
 
 def _explain(pair: Pair, bucket: int, file_ids: set[str]) -> bool:
     """Whether these files are all that makes the sums of the bucket differ."""
     sums = []
     for store in (pair.source, pair.target):
-        total = store.digest()[bucket]
+        total = store.bucket_digest(bucket)
         files, high, low = total.files, total.high, total.low
         for file_id in file_ids:
             state = state_of(store, file_id)

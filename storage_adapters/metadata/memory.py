@@ -19,6 +19,7 @@ from storage_adapters.codec import (
     record_from_document,
     record_to_document,
 )
+from storage_adapters.digest import DigestBucket, SupportsDigest
 from storage_adapters.errors import (
     CheckpointConflict,
     NameTaken,
@@ -27,14 +28,7 @@ from storage_adapters.errors import (
     RevisionConflict,
     UnknownStore,
 )
-from storage_adapters.interfaces import (
-    DigestBucket,
-    MetadataStore,
-    SupportsChanges,
-    SupportsDigest,
-    SupportsLeases,
-    SupportsReplication,
-)
+from storage_adapters.interfaces import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.metadata.memory_uploads import MemoryUploads
 from storage_adapters.query import (
     ListQuery,
@@ -223,6 +217,11 @@ class MemoryMetadataStore(
                 high[bucket] += halves[0]
                 low[bucket] += halves[1]
         return [DigestBucket(files=files[b], high=high[b], low=low[b]) for b in range(DIGEST_BUCKETS)]
+
+    def bucket_digest(self, bucket: int) -> DigestBucket:
+        """See ``SupportsDigest``."""
+        halves = self.bucket_hashes(bucket).values()
+        return DigestBucket(files=len(halves), high=sum(high for high, _ in halves), low=sum(low for _, low in halves))
 
     def bucket_revisions(self, bucket: int) -> dict[str, int]:
         """See ``SupportsDigest``."""

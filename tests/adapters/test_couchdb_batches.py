@@ -11,7 +11,7 @@ from storage_adapters import JSON, StorageUnavailable
 from storage_adapters.metadata.couchdb.database import Database
 from tests.adapters.couchdb_servers import opened
 from tests.contract.metadata_scenes import make_record, save
-from tests.contract.replication import copy_of
+from tests.contract.replication_scenes import copy_of
 
 
 @pytest.fixture

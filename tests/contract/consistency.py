@@ -77,7 +77,9 @@ def assert_digest(store: SupportsDigest, records: Iterable[FileRecord]) -> None:
             files=len(halves), high=sum(high for high, _ in halves), low=sum(low for _, low in halves)
         )
         if members[bucket]:
+            assert store.bucket_digest(bucket) == digest[bucket]
             assert store.bucket_revisions(bucket) == {r.file_id: r.revision for r in members[bucket]}
+            assert store.bucket_hashes(bucket) == {r.file_id: digest_halves(r) for r in members[bucket]}
 
 
 def _assert_lists(store: MetadataStore, records: list[FileRecord]) -> None:

@@ -22,7 +22,9 @@ class DigestContract:
 
     def test_an_empty_store_has_empty_buckets(self, store: DigestStore) -> None:
         assert store.digest() == [DigestBucket()] * DIGEST_BUCKETS
+        assert store.bucket_digest(0) == DigestBucket()
         assert store.bucket_revisions(0) == {}
+        assert store.bucket_hashes(0) == {}
 
     def test_the_digest_is_the_sum_over_the_records(self, store: DigestStore) -> None:
         records = add(store, *various_records())

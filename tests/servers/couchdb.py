@@ -95,11 +95,12 @@ def raw(url: str) -> Iterator[Any]:
 
 
 @contextmanager
-def throw_away(url: str) -> Iterator[str]:
+def throw_away(url: str, *, timeout_seconds: int = 60) -> Iterator[str]:
     """The URL of databases that nobody else uses; they are removed in the end."""
     name = f"files-test-{uuid.uuid4().hex}"
-    yield f"{url}/{name}?timeout=60"
-    with raw(f"{url}/{name}?timeout=60") as ask:
+    store_url = f"{url}/{name}?timeout={timeout_seconds}"
+    yield store_url
+    with raw(store_url) as ask:
         for suffix in SUFFIXES:
             ask("DELETE", name + suffix)
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from syncer.pair import Pair
+from tests.servers.couchdb import throw_away
 from tests.syncer.pairs import open_pair_of
 
 LOCAL_PAIRS = ["memory memory", "redis sqlite", "sqlite redis"]
 PAIRS = [*LOCAL_PAIRS, "redis couchdb", "sqlite couchdb", "couchdb redis"]
 
 
+# A long test has the sums of 200 000 files made, which takes a CouchDB-protocol server in JavaScript minutes.
+COUCHDB_SECONDS = 600 if os.environ.get("FILES_LONG_TESTS") == "1" else 60
+
+
 @pytest.fixture
-def urls(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
+def urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """The URLs of two empty stores, of the kinds that the test's parameter names."""
     source, target = getattr(request, "param", PAIRS[0]).split()
 
@@ -25,10 +32,14 @@ def urls(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
                 return "memory://"
             case "sqlite":
                 return f"sqlite:///{tmp_path}/files.db"
+            case "couchdb":
+                server_url = request.getfixturevalue("couchdb_server_url")
+                return stack.enter_context(throw_away(server_url, timeout_seconds=COUCHDB_SECONDS))
             case _:
                 return str(request.getfixturevalue(f"{kind}_url"))
 
-    return url_of(source), url_of(target)
+    with ExitStack() as stack:
+        yield url_of(source), url_of(target)
 
 
 @pytest.fixture

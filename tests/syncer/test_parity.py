@@ -7,11 +7,13 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from storage_adapters import FileRecord, Tombstone
+from storage_adapters import FileRecord, SupportsDigest, Tombstone, digest_bucket
 from syncer.pair import Pair, replica
 from syncer.parity import Difference, differences, is_equal
 from syncer.repair import repair
@@ -25,6 +27,8 @@ local_pairs = pytest.mark.parametrize("urls", LOCAL_PAIRS, indirect=True)
 LONG = os.environ.get("FILES_LONG_TESTS") == "1"
 FILES, DAMAGED = (200_000, 1_000) if LONG else (3_000, 150)
 BATCH = 500
+# Views are made when they are asked for: of so many files at once, within the time of one request.
+INDEXED_AT_ONCE = 20_000
 
 
 def difference(file_id: str, kind: str, source: int, target: int) -> Difference:
@@ -59,15 +63,17 @@ def test_each_kind_of_difference_is_told(pair: Pair) -> None:
 
 
 @every_pair
-@pytest.mark.timeout(3_600 if LONG else 120)
+@pytest.mark.timeout(7_200 if LONG else 120)
 def test_exactly_the_files_that_were_damaged_are_found_and_repaired(pair: Pair, urls: tuple[str, str]) -> None:
-    # A CouchDB-protocol server in JavaScript takes its time; what is found does not depend on how many there are.
+    # A CouchDB-protocol server in JavaScript takes its time.
     slow = any(url.startswith("couchdb") for url in urls) and not LONG
     files, count = (400, 40) if slow else (FILES, DAMAGED)
     for start in range(0, files, BATCH):
         copies = [replace(record, revision=3) for record in numbered(min(BATCH, files - start), start=start)]
         for store in (pair.source, pair.target):
             replica(store).replicate(copies)
+            if start % INDEXED_AT_ONCE == 0:
+                store.bucket_digest(0)
     assert found(pair) == []
     damaged = damage(pair, random.Random(files), files=files, count=count)
     started = time.monotonic()
@@ -78,6 +84,42 @@ def test_exactly_the_files_that_were_damaged_are_found_and_repaired(pair: Pair, 
     assert all(repair(file_id, leader=pair.source, follower=pair.target) for file_id in damaged)
     assert found(pair) == []
     assert is_equal(pair)
+
+
+@pytest.mark.parametrize("urls", PAIRS[1:], indirect=True)
+def test_what_is_asked_follows_from_what_differs(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sums of all files are asked for once, each bucket that differs once, and no record that a hash stands for."""
+    copies = [replace(record, revision=3) for record in numbered(400)]
+    replica(pair.source).replicate(copies)
+    pair.target.replicate(copies)
+    damaged = damage(pair, random.Random(400), files=400, count=60)
+    buckets = {digest_bucket(file_id) for file_id in damaged}
+    asked = {store: count_calls(monkeypatch, store) for store in (pair.source, pair.target)}
+    assert {difference.file_id for difference in differences(pair)} == damaged.keys()
+    for store, calls in asked.items():
+        keeps_hashes = type(store).bucket_hashes is not SupportsDigest.bucket_hashes
+        assert calls["digest"] == 1
+        assert calls["bucket_digest"] == calls["bucket_revisions"] == len(buckets)
+        assert calls["bucket_records"] <= (0 if keeps_hashes else len(buckets))
+        assert calls["get"] <= 3 * len(damaged)
+
+
+def count_calls(monkeypatch: pytest.MonkeyPatch, store: SupportsDigest) -> Counter[str]:
+    """Count how often each of these is called from now on."""
+    calls = Counter[str]()
+
+    def counted(name: str) -> Callable[..., Any]:
+        method = getattr(store, name)
+
+        def call(*arguments: Any) -> Any:
+            calls[name] += 1
+            return method(*arguments)
+
+        return call
+
+    for name in ("digest", "bucket_digest", "bucket_revisions", "bucket_hashes", "bucket_records", "get"):
+        monkeypatch.setattr(store, name, counted(name))
+    return calls
 
 
 def test_tombstones_make_no_difference(pair: Pair) -> None:

@@ -14,19 +14,13 @@ from dataclasses import replace
 from typing import Self
 
 from storage_adapters.codec import DIGEST_BUCKETS
+from storage_adapters.digest import DigestBucket, SupportsDigest
 from storage_adapters.errors import (
     CheckpointConflict,
     RecordDeleted,
     RecordNotFound,
 )
-from storage_adapters.interfaces import (
-    DigestBucket,
-    MetadataStore,
-    SupportsChanges,
-    SupportsDigest,
-    SupportsLeases,
-    SupportsReplication,
-)
+from storage_adapters.interfaces import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.documents import (
     Event,
@@ -217,14 +211,24 @@ class CouchMetadataStore(
 
     def digest(self) -> list[DigestBucket]:
         """See ``SupportsDigest``."""
-        sums = {row["key"]: row["value"] for row in self._files.view(DESIGNS["digest"].name, group=True)}
-        buckets = (sums.get(number, (0, 0, 0)) for number in range(DIGEST_BUCKETS))
-        return [DigestBucket(files=int(each[0]), high=int(each[1]), low=int(each[2])) for each in buckets]
+        rows = self._files.view(DESIGNS["digest"].name, group=True)
+        buckets = {row["key"]: _bucket_of(row) for row in rows}
+        return [buckets.get(number, DigestBucket()) for number in range(DIGEST_BUCKETS)]
+
+    def bucket_digest(self, bucket: int) -> DigestBucket:
+        """See ``SupportsDigest``."""
+        rows = self._files.view(DESIGNS["digest"].name, key=bucket)
+        return _bucket_of(rows[0]) if rows else DigestBucket()
 
     def bucket_revisions(self, bucket: int) -> dict[str, int]:
         """See ``SupportsDigest``."""
         rows = self._files.view(DESIGNS["digest"].name, key=bucket, reduce=False)
         return {file_id_of(row["id"]): int(row["value"][3]) for row in rows}
+
+    def bucket_hashes(self, bucket: int) -> dict[str, tuple[int, int]]:
+        """See ``SupportsDigest``."""
+        rows = self._files.view(DESIGNS["digest"].name, key=bucket, reduce=False)
+        return {file_id_of(row["id"]): (int(row["value"][1]), int(row["value"][2])) for row in rows}
 
     def bucket_records(self, bucket: int) -> Iterator[FileRecord]:
         """See ``SupportsDigest``."""
@@ -251,3 +255,9 @@ class CouchMetadataStore(
     def release_lease(self, name: str, *, holder: str) -> None:
         """See ``SupportsLeases``."""
         self._state.release(name, holder=holder)
+
+
+def _bucket_of(row: JSON) -> DigestBucket:
+    """Make sense of a row of sums."""
+    files, high, low, _ = row["value"]
+    return DigestBucket(files=int(files), high=int(high), low=int(low))

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from storage_adapters.codec import DIGEST_BUCKETS
+from storage_adapters.digest import DigestBucket
 from storage_adapters.errors import SchemaMismatch, StorageUnavailable
-from storage_adapters.interfaces import DigestBucket
 from storage_adapters.metadata.redis.documents import parse_value, record_of, record_to_value
 from storage_adapters.metadata.redis.keys import FIELD_NUMBERS, LAYOUT, NAME_KINDS, TEXT_FIELDS, Keys, bounds_of, place
 from storage_adapters.metadata.redis.server import Server
+from storage_adapters.metadata.redis.sums import digest_of
 from storage_adapters.metadata.redis.usage import usage_of
 from storage_adapters.query import scopes, sort_value
 from storage_adapters.records import FileRecord, Tally, Tombstone, Usage
@@ -229,18 +230,6 @@ class RedisMigrations(SupportsRebuilding):
             cursor = _bytes(answer)
             if cursor == b"0":
                 return int(found)
-
-
-def digest_of(sums: dict[bytes, bytes]) -> list[DigestBucket]:
-    """Make sense of the hash of sums."""
-
-    def value(bucket: int, letter: bytes) -> int:
-        return int(sums.get(b"%d%b" % (bucket, letter), 0))
-
-    return [
-        DigestBucket(files=value(bucket, b"f"), high=value(bucket, b"h"), low=value(bucket, b"l"))
-        for bucket in range(DIGEST_BUCKETS)
-    ]
 
 
 def _names(record: FileRecord) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from storage_adapters.codec import record_to_document
+from storage_adapters.digest import DigestBucket, SupportsDigest
 from storage_adapters.errors import (
     CheckpointConflict,
     NameTaken,
@@ -21,14 +22,7 @@ from storage_adapters.errors import (
     RevisionConflict,
     StorageUnavailable,
 )
-from storage_adapters.interfaces import (
-    DigestBucket,
-    MetadataStore,
-    SupportsChanges,
-    SupportsDigest,
-    SupportsLeases,
-    SupportsReplication,
-)
+from storage_adapters.interfaces import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.metadata.redis import feed
 from storage_adapters.metadata.redis.copies import remove_files, store_copies
 from storage_adapters.metadata.redis.documents import (
@@ -42,8 +36,9 @@ from storage_adapters.metadata.redis.documents import (
 from storage_adapters.metadata.redis.keys import Keys
 from storage_adapters.metadata.redis.listing import find_page
 from storage_adapters.metadata.redis.location import Location, location_of
-from storage_adapters.metadata.redis.migration import RedisMigrations, digest_of
+from storage_adapters.metadata.redis.migration import RedisMigrations
 from storage_adapters.metadata.redis.server import Server, foreign_data
+from storage_adapters.metadata.redis.sums import bucket_of, digest_of, sum_fields
 from storage_adapters.metadata.redis.uploads import RedisUploads
 from storage_adapters.metadata.redis.usage import usage_of
 from storage_adapters.metadata.redis.writes import Move, plan_move
@@ -216,6 +211,12 @@ class RedisMetadataStore(
     def digest(self) -> list[DigestBucket]:
         """See ``SupportsDigest``."""
         return digest_of(self._server.call("HGETALL", self._keys.digest))
+
+    def bucket_digest(self, bucket: int) -> DigestBucket:
+        """See ``SupportsDigest``."""
+        fields = sum_fields(bucket)
+        sums = self._server.call("HMGET", self._keys.digest, *fields)
+        return bucket_of(bucket, dict(zip(fields, sums, strict=True)))
 
     def bucket_revisions(self, bucket: int) -> dict[str, int]:
         """See ``SupportsDigest``."""

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 import orjson
 
 from storage_adapters.codec import DIGEST_BUCKETS, record_from_document, record_to_document, tombstone_from_document
+from storage_adapters.digest import DigestBucket
 from storage_adapters.errors import SchemaMismatch
-from storage_adapters.interfaces import DigestBucket
 from storage_adapters.metadata.sqlite import feed, schema
 from storage_adapters.metadata.sqlite.connections import Connections
 from storage_adapters.metadata.sqlite.indexes import ListingRow, listing_rows, names_of

@@ -21,15 +21,9 @@ from storage_adapters.codec import (
     tombstone_from_document,
     tombstone_to_document,
 )
+from storage_adapters.digest import DigestBucket, SupportsDigest
 from storage_adapters.errors import RecordDeleted, RecordNotFound, RevisionConflict
-from storage_adapters.interfaces import (
-    DigestBucket,
-    MetadataStore,
-    SupportsChanges,
-    SupportsDigest,
-    SupportsLeases,
-    SupportsReplication,
-)
+from storage_adapters.interfaces import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.metadata.sqlite import feed
 from storage_adapters.metadata.sqlite.connections import Connections
 from storage_adapters.metadata.sqlite.copies import remove_file, store_copy
@@ -205,6 +199,12 @@ class SqliteMetadataStore(
         """See ``SupportsDigest``."""
         with self._connections.reading() as connection:
             return read_digest(connection)
+
+    def bucket_digest(self, bucket: int) -> DigestBucket:
+        """See ``SupportsDigest``."""
+        with self._connections.reading() as connection:
+            sums = connection.execute("SELECT files, high, low FROM digest WHERE bucket = ?", (bucket,)).fetchone()
+        return DigestBucket() if sums is None else DigestBucket(files=sums[0], high=sums[1], low=sums[2])
 
     def bucket_revisions(self, bucket: int) -> dict[str, int]:
         """See ``SupportsDigest``."""

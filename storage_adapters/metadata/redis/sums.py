@@ -1,0 +1,24 @@
+"""Makes sense of the parity digest's hash: the fields `Bf`, `Bh` and `Bl` of each bucket B. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from storage_adapters.codec import DIGEST_BUCKETS
+from storage_adapters.digest import DigestBucket
+
+
+def digest_of(sums: Mapping[bytes, bytes | None]) -> list[DigestBucket]:
+    """Make sense of the hash of sums."""
+    return [bucket_of(number, sums) for number in range(DIGEST_BUCKETS)]
+
+
+def sum_fields(bucket: int) -> tuple[bytes, bytes, bytes]:
+    """The fields of that hash which are a bucket's."""
+    return b"%df" % bucket, b"%dh" % bucket, b"%dl" % bucket
+
+
+def bucket_of(bucket: int, sums: Mapping[bytes, bytes | None]) -> DigestBucket:
+    """Make sense of a bucket's fields; one that is not there is 0."""
+    files, high, low = (int(sums.get(field) or 0) for field in sum_fields(bucket))
+    return DigestBucket(files=files, high=high, low=low)
