@@ -40,7 +40,7 @@ def test_any_record_is_read_back_whole(record: FileRecord, revision: int) -> Non
     record = replace(record, revision=revision)
     value = record_to_value(record)
     assert parse_value(record.file_id, value) == record
-    assert revision_of(value) == revision
+    assert revision_of(record.file_id, value) == revision
 
 
 def test_a_tombstone_is_read_back_whole() -> None:
