@@ -9,6 +9,7 @@ _DEFAULT_PORTS = {
     "redis": 6379,
     "rediss": 6379,
     "redis+sentinel": 26379,
+    "rediss+sentinel": 26379,
     "couchdb": 5984,
     "couchdbs": 6984,
 }
@@ -31,7 +32,7 @@ def sync_name(url: str) -> str:
     segments = [unquote(segment) for segment in parts.path.split("/") if segment]
     if scheme.startswith("redis"):
         # The database 0 may be left out.
-        least = 2 if scheme == "redis+sentinel" else 1
+        least = 2 if scheme.endswith("+sentinel") else 1
         segments += ["0"] * (least - len(segments))
     prefix = dict(parse_qsl(parts.query)).get("prefix", _DEFAULT_PREFIX)
     suffix = "" if prefix == _DEFAULT_PREFIX else f"?prefix={quote(prefix, safe='')}"

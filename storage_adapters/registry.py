@@ -19,6 +19,7 @@ METADATA_STORES = {
     "redis": "storage_adapters.metadata.redis:RedisMetadataStore",
     "rediss": "storage_adapters.metadata.redis:RedisMetadataStore",
     "redis+sentinel": "storage_adapters.metadata.redis:RedisMetadataStore",
+    "rediss+sentinel": "storage_adapters.metadata.redis:RedisMetadataStore",
     "couchdb": "storage_adapters.metadata.couchdb:CouchMetadataStore",
     "couchdbs": "storage_adapters.metadata.couchdb:CouchMetadataStore",
 }
@@ -48,7 +49,7 @@ def open_store_of_any_schema(url: str) -> SupportsMigrations:
 def open_keyspace(url: str) -> Keyspace:
     """Open what another program keeps in a Redis, for reading; ``?prefix=`` is what its keys have in braces."""
     if METADATA_STORES.get(urlsplit(url).scheme) != METADATA_STORES["redis"]:
-        raise UnknownStore("files are imported from redis://, rediss:// or redis+sentinel://")
+        raise UnknownStore("files are imported from redis:// or redis+sentinel://, or rediss… for TLS")
     return cast(Keyspace, import_module("storage_adapters.metadata.redis.keyspace").RedisKeyspace.from_url(url))
 
 

@@ -18,8 +18,8 @@ from tests.servers.fixtures import (  # noqa: F401 - fixtures
     second_broker,
 )
 
-# Failures inside the contract suites show their values only when the suites are rewritten like test modules.
-pytest.register_assert_rewrite("tests.contract")
+# Failures outside of test modules show their values only when these are rewritten like test modules.
+pytest.register_assert_rewrite("tests.contract", "tests.unit.sync.scenes")
 
 WATCH = pytest.StashKey[LogWatch]()
 

@@ -1,6 +1,7 @@
 """Sets up, step by step and as often as one likes, what completion by notification needs; or only says what is missing.
 
-A step reads, compares, and writes what differs. What others have configured beside it is left alone.
+A step reads, compares, and writes what differs. What others have configured beside it is left alone. A step that fails
+for the moment is taken again as a whole: a write whose answer was lost is then found, not written twice.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from functools import partial
 from urllib.parse import quote
 
 from storage_adapters.errors import StorageUnavailable
-from storage_adapters.google_cloud.rest import PUBSUB, STORAGE, CloudRefusal, Rest
+from storage_adapters.google_cloud.rest import PUBSUB, STORAGE, CloudRefusal, Rest, repeated
 from storage_adapters.google_cloud.wanted import JSON, SetupStep, SetupWanted, admits, differing
 
 PUBLISHER, SUBSCRIBER = "roles/pubsub.publisher", "roles/pubsub.subscriber"
@@ -62,7 +63,7 @@ class CloudSetup:
 
     def _try(self, name: str, step: Callable[[], tuple[str, str]]) -> Iterator[SetupStep]:
         try:
-            state, text = step()
+            state, text = repeated(step)
         except StorageUnavailable as error:
             missing = isinstance(error, CloudRefusal) and error.status == 404 and self._dry_run
             text = self._wanted.without_secret(str(error))
@@ -80,7 +81,7 @@ class CloudSetup:
 
     def _read_bucket(self) -> tuple[str, str]:
         try:
-            self._bucket = self._storage.call("GET", self._path())
+            self._look_at_bucket()
         except CloudRefusal as error:
             if error.status == 404:
                 return "failed", f"{self._wanted.bucket} does not exist: make it, then come back"
@@ -88,14 +89,18 @@ class CloudSetup:
         uniform = self._bucket.get("iamConfiguration", {}).get("uniformBucketLevelAccess", {}).get("enabled")
         return "ok", f"{self._wanted.bucket}, {'uniform access' if uniform else 'access by object lists'}"
 
+    def _look_at_bucket(self) -> JSON:
+        self._bucket = self._storage.call("GET", self._path())
+        return self._bucket
+
     def _patch_bucket(self, change: JSON) -> None:
         # Between the look and the write, somebody else may have changed the same list.
         expected = {"ifMetagenerationMatch": str(self._bucket["metageneration"])}
-        self._bucket = self._storage.call("PATCH", self._path(), change, params=expected)
+        self._storage.call("PATCH", self._path(), change, params=expected)
 
     def _cors(self) -> tuple[str, str]:
         rule = self._wanted.cors_rule()
-        found = list(self._bucket.get("cors", []))
+        found = list(self._look_at_bucket().get("cors", []))
         text = f"pages of {', '.join(self._wanted.origins) or 'any origin'}"
         if any(admits(each, rule) for each in found):
             return "ok", text
@@ -103,7 +108,7 @@ class CloudSetup:
         return self._write(text, lambda: self._patch_bucket({"cors": [*others, rule]}))
 
     def _lifecycle(self) -> tuple[str, str]:
-        found = list(self._bucket.get("lifecycle", {}).get("rule", []))
+        found = list(self._look_at_bucket().get("lifecycle", {}).get("rule", []))
         rules = self._wanted.lifecycle_rules()
         missing = [rule for rule in rules if not any(not differing(rule, each) for each in found)]
         [prefix] = rules[0]["condition"]["matchesPrefix"]

@@ -1,19 +1,34 @@
-"""One way to each API: requests with credentials, answers as JSON, failures as ours."""
+"""One way to each API: requests with credentials, answers as JSON, failures as ours, and when to try again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import requests
+from google.api_core.exceptions import RetryError
+from google.api_core.retry import Retry
+from google.auth.exceptions import GoogleAuthError, TransportError
 
 from storage_adapters.errors import StorageUnavailable
+
+Answer = TypeVar("Answer")
 
 PUBSUB = "https://pubsub.googleapis.com"
 STORAGE = "https://storage.googleapis.com"
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 TIMEOUT_SECONDS = 20.0
+# No new try begins later than this after the first.
+REPEAT_SECONDS = 10.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 3.0
 MOST_TEXT = 300
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+_NO_ANSWER = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    TransportError,
+)
 
 
 class CloudRefusal(StorageUnavailable):
@@ -22,6 +37,14 @@ class CloudRefusal(StorageUnavailable):
     def __init__(self, status: int, text: str) -> None:
         super().__init__(f"{text} ({status})")
         self.status = status
+
+
+class Unanswered(StorageUnavailable):
+    """No answer came; what was asked for may have been done."""
+
+
+class Waited(Unanswered):
+    """No answer came in the time that was given to it."""
 
 
 class Rest:
@@ -42,7 +65,7 @@ class Rest:
         params: Mapping[str, str] | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> dict[str, Any]:
-        """Make one request. Raises CloudRefusal for an error, Waited when time was up, else StorageUnavailable."""
+        """Make one request. Raises CloudRefusal for an error, Waited when time was up, Unanswered when it broke off."""
         session = self._opened()
         try:
             response = session.request(
@@ -50,7 +73,9 @@ class Rest:
             )
         except requests.ReadTimeout as error:
             raise Waited(f"{self._name}: no answer within {timeout_seconds:g} s") from error
-        except _errors() as error:
+        except _NO_ANSWER as error:
+            raise Unanswered(f"{self._name}: {type(error).__name__}") from error
+        except (requests.RequestException, GoogleAuthError) as error:
             raise StorageUnavailable(f"{self._name}: {type(error).__name__}") from error
         if response.status_code >= 300:
             raise CloudRefusal(response.status_code, f"{self._name}: {_message(response)}")
@@ -68,30 +93,34 @@ class Rest:
         return self._session
 
 
-class Waited(StorageUnavailable):
-    """No answer came in the time that was given to it."""
+def repeated(ask: Callable[[], Answer]) -> Answer:
+    """Do something until it is not refused for the moment, with growing pauses, for some seconds.
+
+    Only for what may be done twice: an answer that was lost is asked for again. Raises the last failure.
+    """
+    retry = Retry(
+        predicate=_may_pass, initial=FIRST_PAUSE_SECONDS, maximum=LONGEST_PAUSE_SECONDS, timeout=REPEAT_SECONDS
+    )
+    try:
+        return retry(ask)()
+    except RetryError as error:
+        raise error.cause or error from None
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, Unanswered) or (isinstance(error, CloudRefusal) and error.status in _PASSING)
 
 
 def _authorized() -> requests.Session:
     import google.auth
-    import google.auth.exceptions
     from google.auth.transport.requests import AuthorizedSession
 
     try:
         credentials, _ = google.auth.default(scopes=SCOPES)
-    except google.auth.exceptions.GoogleAuthError as error:
+    except GoogleAuthError as error:
         raise StorageUnavailable(f"no credentials of Google Cloud: {error}") from error
     session: requests.Session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
     return session
-
-
-def _errors() -> tuple[type[Exception], ...]:
-    """What a session may raise; without google-auth there are no errors of its."""
-    try:
-        from google.auth.exceptions import GoogleAuthError
-    except ImportError:
-        return (requests.RequestException,)
-    return (requests.RequestException, GoogleAuthError)
 
 
 def _address(host: str) -> str:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Self
 from urllib.parse import urlsplit
 
 from storage_adapters.errors import StorageUnavailable, UnknownStore
-from storage_adapters.google_cloud.rest import PUBSUB, Rest, Waited
+from storage_adapters.google_cloud.rest import PUBSUB, Rest, Waited, repeated
+from storage_adapters.google_cloud.wanted import JSON
 from storage_adapters.queues import NotificationQueue, Pulled, QueueOptions
 
 # The server holds an empty answer back for a while; a stopping process does not wait longer than this for it.
@@ -39,6 +41,7 @@ class PubsubSubscription(NotificationQueue):
 
     def pull(self, limit: int) -> list[Pulled]:
         """See ``NotificationQueue``."""
+        # Not repeated here: what a lost answer handed out is leased until it comes again, and callers pull in a loop.
         try:
             answer = self._rest.call(
                 "POST", f"/v1/{self.name}:pull", {"maxMessages": limit}, timeout_seconds=PULL_SECONDS
@@ -57,18 +60,21 @@ class PubsubSubscription(NotificationQueue):
         """See ``NotificationQueue``."""
         for start in range(0, len(receipts), MOST_RECEIPTS):
             body = {"ackIds": list(receipts[start : start + MOST_RECEIPTS])}
-            self._rest.call("POST", f"/v1/{self.name}:acknowledge", body)
+            self._repeat("POST", ":acknowledge", body)
 
     def extend(self, receipts: Sequence[str], *, seconds: int) -> None:
         """See ``NotificationQueue``."""
         for start in range(0, len(receipts), MOST_RECEIPTS):
             body = {"ackIds": list(receipts[start : start + MOST_RECEIPTS]), "ackDeadlineSeconds": seconds}
-            self._rest.call("POST", f"/v1/{self.name}:modifyAckDeadline", body)
+            self._repeat("POST", ":modifyAckDeadline", body)
 
     def ping(self) -> None:
         """See ``NotificationQueue``."""
-        self._rest.call("GET", f"/v1/{self.name}")
+        self._repeat("GET")
 
     def close(self) -> None:
         """See ``NotificationQueue``."""
         self._rest.close()
+
+    def _repeat(self, method: str, verb: str = "", body: JSON | None = None) -> None:
+        repeated(partial(self._rest.call, method, f"/v1/{self.name}{verb}", body))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import time
+import traceback
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -64,6 +66,40 @@ def test_sentinels_that_do_not_answer_or_do_not_know_the_service_are_unavailable
         open_metadata_store(sentinel.url)
 
 
+SENTINEL_PASSWORD = "a&watchword"
+
+
+@pytest.mark.parametrize(
+    ("config", "user"),
+    [
+        ({"requirepass": SENTINEL_PASSWORD}, ""),
+        ({"user": f"watcher on >{SENTINEL_PASSWORD} allchannels +@all"}, "sentinel_user=watcher&"),
+    ],
+)
+def test_a_sentinel_may_have_a_password_of_its_own(tmp_path: Path, config: dict[str, str], user: str) -> None:
+    with (
+        RedisServer(tmp_path / "redis", requirepass="another") as primary,
+        Sentinel(tmp_path / "sentinel", primary, **config, **{"sentinel auth-pass primary": "another"}) as sentinel,
+    ):
+        url = sentinel.url.replace("//", "//:another@") + f"?{user}sentinel_password={quote(SENTINEL_PASSWORD)}"
+        with opened(url) as store:
+            saved = add(store, make_record("f1"))
+            assert store.get("f1") == saved[0]
+
+
+def test_an_error_of_a_sentinel_shows_no_password(own_redis: RedisServer, tmp_path: Path) -> None:
+    (nobody,) = free_ports(1)
+    with Sentinel(tmp_path / "sentinel", own_redis, requirepass=SENTINEL_PASSWORD) as sentinel:
+        for address in (sentinel.url, f"{sentinel.url}?sentinel_password=wrongword"):
+            with pytest.raises(StorageUnavailable, match=r"redis: \S.*Auth") as refused:
+                open_metadata_store(address)
+            assert "wrongword" not in "".join(traceback.format_exception(refused.value))
+        away = f"redis+sentinel://127.0.0.1:{nobody}/primary?sentinel_password={quote(SENTINEL_PASSWORD)}"
+        with pytest.raises(StorageUnavailable, match="No master found") as lost:
+            open_metadata_store(away)
+        assert "watchword" not in "".join(traceback.format_exception(lost.value))
+
+
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """A certificate for localhost that signs itself, with its key beside it."""
@@ -79,16 +115,21 @@ def certificate(tmp_path: Path) -> Path:
     return path
 
 
+def by_tls(port: int, certificate: Path) -> dict[str, str]:
+    """What a server's configuration says so that it is spoken to by TLS, and itself speaks so to others."""
+    return {
+        "tls_port": str(port),
+        "tls_cert_file": str(certificate),
+        "tls_key_file": str(certificate.with_suffix(".key")),
+        "tls_ca_cert_file": str(certificate),
+        "tls_auth_clients": "no",
+        "tls_replication": "yes",
+    }
+
+
 def test_by_tls_the_server_must_be_the_one_that_is_trusted(tmp_path: Path, certificate: Path) -> None:
     (port,) = free_ports(1)
-    with RedisServer(
-        tmp_path / "redis",
-        tls_port=str(port),
-        tls_cert_file=str(certificate),
-        tls_key_file=str(certificate.with_suffix(".key")),
-        tls_ca_cert_file=str(certificate),
-        tls_auth_clients="no",
-    ):
+    with RedisServer(tmp_path / "redis", **by_tls(port, certificate)):
         with opened(f"rediss://localhost:{port}?ca={certificate}") as store:
             saved = add(store, make_record("f1", alias="film"))
             assert store.get("f1") == saved[0]
@@ -96,3 +137,19 @@ def test_by_tls_the_server_must_be_the_one_that_is_trusted(tmp_path: Path, certi
             open_metadata_store(f"rediss://localhost:{port}")
         with pytest.raises(StorageUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
             open_metadata_store(f"rediss://127.0.0.1:{port}?ca={certificate}")
+
+
+def test_by_tls_the_sentinel_must_be_the_one_that_is_trusted_too(tmp_path: Path, certificate: Path) -> None:
+    port, sentinel_port = free_ports(2)
+    primary = RedisServer(tmp_path / "redis", **by_tls(port, certificate))
+    with primary:
+        names = {"sentinel resolve-hostnames": "yes", "sentinel announce-hostnames": "yes"}
+        watched = {"sentinel monitor primary": f"localhost {port} 1"}
+        config = {**by_tls(sentinel_port, certificate), **names, **watched}
+        with Sentinel(tmp_path / "sentinel", primary, **config):
+            url = f"rediss+sentinel://localhost:{sentinel_port}/primary"
+            with opened(f"{url}?ca={certificate}") as store:
+                saved = add(store, make_record("f1"))
+                assert store.get("f1") == saved[0]
+            with pytest.raises(StorageUnavailable, match=r"No master found for 'primary' : \S+ \("):
+                open_metadata_store(url)

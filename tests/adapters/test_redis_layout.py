@@ -40,7 +40,7 @@ def test_any_record_is_read_back_whole(record: FileRecord, revision: int) -> Non
     record = replace(record, revision=revision)
     value = record_to_value(record)
     assert parse_value(record.file_id, value) == record
-    assert revision_of(value) == revision
+    assert revision_of(record.file_id, value) == revision
 
 
 def test_a_tombstone_is_read_back_whole() -> None:
@@ -109,7 +109,7 @@ def test_an_address_has_hosts_options_and_credentials() -> None:
         ("redis:///0", "names no host"),
         ("redis://host/zero", "database is a number"),
         ("redis://host/0/1", "database is a number"),
-        ("redis://host:port", "Port could not be cast"),
+        ("redis://host:port", "a port is a number"),
         ("redis://one,two", r"redis\+sentinel"),
         ("redis://host?prefix=", "prefix"),
         ("redis://host?prefix=a}b", "prefix"),
@@ -117,7 +117,9 @@ def test_an_address_has_hosts_options_and_credentials() -> None:
         ("redis://host?timeout=0", "timeout is a number"),
         ("redis://host?timeout=nan", "timeout is a number"),
         ("redis://host?socket_timeout=1", "is no option"),
-        ("redis://host?x", "is no option|bad query"),
+        ("redis://host?x", "an option is NAME=VALUE"),
+        ("redis://host?sentinel_password=x", "is no option"),
+        ("redis+sentinel://host/primary?ca=x", "ca is for rediss"),
         ("redis://host#x", "is no option"),
         ("redis://host?ca=x", "ca is for rediss"),
         ("redis+sentinel://host", "names no service"),
@@ -129,7 +131,25 @@ def test_an_address_that_is_none_is_refused_with_the_reason(url: str, problem: s
         location_of(url)
 
 
-def test_a_refused_address_does_not_show_its_password() -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://ann:secret@host/zero",
+        "redis://ann:secret/with-a-slash@host",
+        "redis+sentinel://:secret@host/primary/zero?sentinel_password=secret",
+        "redis+sentinel://host/primary?sentinel_password=an&secret",
+    ],
+)
+def test_a_refused_address_does_not_show_its_password(url: str) -> None:
     with pytest.raises(UnknownStore) as raised:
-        location_of("redis://ann:secret@host/zero")
+        location_of(url)
     assert "secret" not in str(raised.value)
+
+
+def test_sentinels_have_credentials_of_their_own() -> None:
+    location = location_of("rediss+sentinel://ann:one@host/primary?sentinel_user=watcher&sentinel_password=tw%26o&ca=x")
+    assert (location.username, location.password) == ("ann", "one")
+    assert (location.sentinel_username, location.sentinel_password) == ("watcher", "tw&o")
+    assert (location.hosts, location.tls, location.ca) == ((("host", 26379),), True, "x")
+    assert "one" not in repr(location)
+    assert "tw&o" not in repr(location)

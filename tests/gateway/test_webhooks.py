@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,60 +14,13 @@ from files_service.gateway.limits import Limits
 from storage_adapters import JSON, StorageUnavailable
 from tests.cores import announced, at_once, call, pending_file, settings_for
 from tests.fakes.pubsub.notices import description, message, unwrapped, wrapped
+from tests.gateway.notified import CONTENT, PUBSUB, TOKEN, outcomes, status, stored
 from tests.gateway.serving import Reply, Served, serving, wait_until
-
-PUBSUB = "/webhooks/gcs/pubsub"
-CHANNEL = "/webhooks/gcs/channel"
-TOKEN = "webhook-token-for-tests-0123456789abcdef"
-CHANNEL_TOKEN = "channel-token-for-tests-0123456789abcdef"
-CONTENT = b"content"
-
-
-@pytest.fixture
-def hooked(tmp_path: Path) -> Iterator[Served]:
-    """A gateway that takes pushes by the shared token, and a channel."""
-    settings = settings_for(
-        tmp_path,
-        FILES_METADATA_URL="memory://",
-        FILES_BLOBS_URL="memory://?bucket=files",
-        FILES_WEBHOOK_TOKEN=TOKEN,
-        FILES_WEBHOOK_CHANNEL_TOKEN=CHANNEL_TOKEN,
-    )
-    with serving(open_core(settings), Limits(call_bytes=100_000)) as served:
-        yield served
 
 
 def push(served: Served, value: JSON | bytes, token: str = TOKEN) -> Reply:
     body = value if isinstance(value, bytes) else wrapped(value)
     return served.request("POST", PUBSUB, body, {"Content-Type": "application/json", "X-Files-Token": token})
-
-
-def stored(served: Served, record: JSON, index: int = 0, content: bytes = CONTENT, generation: int = 1) -> JSON:
-    """Put the bytes of a part into the store; returns the object's description."""
-    part = record["parts"][index]
-    served.core.blobs.put(
-        part["key"],
-        [content],
-        content_type=part["content_type"],
-        now=served.core.clock(),
-        declared={"md5": hashlib.md5(content).hexdigest()},
-    )
-    return description(part["key"], content, generation=generation)
-
-
-def status(served: Served, record: JSON) -> str:
-    found: str = call(served.core, "files.info", file_id=record["file_id"])["status"]
-    return found
-
-
-def outcomes(served: Served, source: str = "push") -> dict[str, int]:
-    """How many notifications came to which end."""
-    [family] = [each for each in served.state.metrics.registry.collect() if each.name == "files_notifications"]
-    return {
-        sample.labels["outcome"]: int(sample.value)
-        for sample in family.samples
-        if sample.name.endswith("_total") and sample.labels["source"] == source
-    }
 
 
 def test_a_push_completes_the_upload_and_says_nothing(hooked: Served) -> None:
@@ -251,49 +201,6 @@ def test_too_many_at_once_are_asked_for_again(tmp_path: Path) -> None:
     )
     with serving(open_core(settings), Limits(notifications=0)) as served:
         assert push(served, b"").status == 503
-
-
-class TestChannel:
-    """Object change notifications, the older way."""
-
-    def request(self, served: Served, state: str, body: JSON | None = None, token: str = CHANNEL_TOKEN) -> Reply:
-        headers = {
-            "X-Goog-Channel-Id": "channel-1",
-            "X-Goog-Channel-Token": token,
-            "X-Goog-Resource-Id": "resource-1",
-            "X-Goog-Resource-State": state,
-            "X-Goog-Resource-Uri": "https://storage.googleapis.com/storage/v1/b/files/o?alt=json",
-            "X-Goog-Message-Number": "12",
-        }
-        return served.request("POST", CHANNEL, json.dumps(body).encode() if body else b"", headers)
-
-    def test_an_object_that_exists_completes_its_part_once(self, hooked: Served) -> None:
-        record = pending_file(hooked.core)
-        blob = stored(hooked, record)
-        assert self.request(hooked, "sync").status == 204
-        reply = self.request(hooked, "exists", blob)
-        assert (reply.status, reply.headers["X-Request-Id"]) == (204, "channel-1-12")
-        # It is sent again when the description of the object changes.
-        assert self.request(hooked, "exists", {**blob, "metageneration": "2"}).status == 204
-        assert self.request(hooked, "not_exists", blob).status == 204
-        assert status(hooked, record) == "uploaded"
-        assert announced(hooked.core) == ["created", "uploaded"]
-        assert outcomes(hooked, "channel") == {"other_event": 2, "completed": 1, "duplicate": 1}
-
-    @pytest.mark.parametrize("token", ["", "x", CHANNEL_TOKEN[:-1], CHANNEL_TOKEN + "x", TOKEN, "é"])
-    def test_another_token_is_refused(self, hooked: Served, token: str) -> None:
-        record = pending_file(hooked.core)
-        reply = self.request(hooked, "exists", stored(hooked, record), token)
-        assert (reply.status, reply.code) == (403, "forbidden")
-        assert status(hooked, record) == "pending"
-
-    def test_without_a_token_for_it_there_is_no_such_address(self, gateway: Served) -> None:
-        assert self.request(gateway, "sync", token="").status == 404
-
-    def test_nonsense_is_settled(self, hooked: Served) -> None:
-        assert self.request(hooked, "exists").status == 204
-        assert self.request(hooked, "").status == 204
-        assert outcomes(hooked, "channel") == {"malformed": 1, "other_event": 1}
 
 
 def test_the_log_says_what_is_unusual_under_the_id_of_the_message(

@@ -66,15 +66,18 @@ class RedisServer(PrivateServer):
 class Sentinel(RedisServer):
     """A sentinel that watches one primary, which it knows as ``primary``, and fails over within a second or two."""
 
-    def __init__(self, folder: Path, primary: RedisServer) -> None:
+    def __init__(self, folder: Path, primary: RedisServer, **config: str) -> None:
         super().__init__(folder)
+        given = {name.replace("_", "-"): value for name, value in config.items()}
         for name in ("save", "appendonly", "appendfsync"):
             del self._config[name]
+        # What is given stands before what is said of the primary, as some of it must, and counts.
         self._config |= {
+            **given,
             "sentinel monitor primary": f"127.0.0.1 {primary.port} 1",
             "sentinel down-after-milliseconds primary": "300",
             "sentinel failover-timeout primary": "5000",
-        }
+        } | given
         self.url = f"redis+sentinel://127.0.0.1:{self.port}/primary"
 
     def start(self, *arguments: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from files_service.cli import cli
+from storage_adapters.google_cloud import rest
 from tests.cores import SECRETS
 from tests.fakes.gcs.errors import bad_request
 from tests.fakes.pubsub.admin import PUBSUB_AGENT, STORAGE_AGENT, FakeCloud
@@ -246,7 +247,8 @@ def test_settings_that_do_not_say_enough_are_named(environ: dict[str, str], chan
     assert text in result.output
 
 
-def test_apis_that_do_not_answer_are_named(environ: dict[str, str]) -> None:
+def test_apis_that_do_not_answer_are_named(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest, "REPEAT_SECONDS", 0.1)
     result = setup({**environ, "STORAGE_EMULATOR_HOST": "http://127.0.0.1:9"})
     assert result.exit_code == 1
     assert "ConnectionError" in result.output

@@ -26,6 +26,7 @@ from storage_adapters import (
     UnknownStore,
     open_notification_queue,
 )
+from storage_adapters.google_cloud import rest
 from tests.cores import announced, call, pending_file, settings_for
 from tests.fakes.gcs.server import PROJECT, FakeGcs
 from tests.fakes.pubsub.notices import description, message
@@ -180,12 +181,15 @@ def test_a_worker_with_a_queue_pulls_and_stops(core: Core, google: FakeGcs, queu
     assert b'files_notifications_total{outcome="duplicate",source="pull"} 2.0' in metrics.exposition()
 
 
-def test_a_subscription_that_does_not_exist_or_answer_is_a_store_that_is_away(google: FakeGcs) -> None:
+def test_a_subscription_that_does_not_exist_or_answer_is_a_store_that_is_away(
+    google: FakeGcs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queue = open_notification_queue("pubsub://demo/other", QueueOptions(emulator_host=google.url))
     for ask in (queue.ping, lambda: queue.pull(1)):
         with pytest.raises(StorageUnavailable, match="not found"):
             ask()
-    google.faults.fail(503)
+    google.faults.fail(503, times=1_000)
+    monkeypatch.setattr(rest, "REPEAT_SECONDS", 0.1)
     with pytest.raises(StorageUnavailable, match="503"):
         queue.ping()
     queue.close()

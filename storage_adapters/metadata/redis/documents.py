@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from storage_adapters.errors import StorageUnavailable
 from storage_adapters.records import Access, Failure, FileRecord, FileStatus, Lease, Part, Tombstone
 
 HEADER_BYTES = 24  # no revision is longer
@@ -74,16 +75,36 @@ def tombstone_to_value(tombstone: Tombstone) -> bytes:
 
 
 def parse_value(file_id: str, value: bytes) -> FileRecord | Tombstone:
-    """Read a record or a tombstone."""
-    if not value.startswith(b"x"):
-        return record_of(file_id, value)
+    """Read a record or a tombstone. Raises StorageUnavailable for what is neither."""
+    try:
+        return _tombstone(file_id, value) if is_tombstone(value) else _record(file_id, value)
+    except (TypeError, ValueError) as error:
+        raise _foreign(file_id) from error
+
+
+def record_of(file_id: str, value: bytes | None) -> FileRecord:
+    """Read the record that an index leads to. Raises StorageUnavailable when there is none."""
+    found = None if value is None else parse_value(file_id, value)
+    if isinstance(found, FileRecord):
+        return found
+    # No write of ours leaves it so, and a file that was lost is not passed over in silence.
+    raise StorageUnavailable(
+        f"redis: an index has file {file_id!r} and there is no record of it: `files migrate repair`"
+    )
+
+
+def is_tombstone(value: bytes) -> bool:
+    """Whether a value, or its beginning, is a tombstone's."""
+    return value.startswith(b"x")
+
+
+def _tombstone(file_id: str, value: bytes) -> Tombstone:
     header, _, document = value.partition(b"\n")
     known = _named(TOMBSTONE_FIELDS, orjson.loads(document))
     return Tombstone(file_id=file_id, revision=int(header[1:]), **known)
 
 
-def record_of(file_id: str, value: bytes) -> FileRecord:
-    """Read a record that an index leads to."""
+def _record(file_id: str, value: bytes) -> FileRecord:
     header, _, document = value.partition(b"\n")
     known = _named(RECORD_FIELDS, orjson.loads(document))
     for name, kind in (("status", FileStatus), ("access", Access), ("tags", tuple), ("grantees", tuple)):
@@ -96,9 +117,16 @@ def record_of(file_id: str, value: bytes) -> FileRecord:
     return FileRecord(file_id=file_id, revision=int(header), **known)
 
 
-def revision_of(value: bytes) -> int:
-    """The revision of a record, from the beginning of its value."""
-    return int(value.partition(b"\n")[0])
+def revision_of(file_id: str, value: bytes) -> int:
+    """The revision of a record, from the beginning of its value. Raises as ``parse_value``."""
+    try:
+        return int(value.partition(b"\n")[0])
+    except ValueError as error:
+        raise _foreign(file_id) from error
+
+
+def _foreign(file_id: str) -> StorageUnavailable:
+    return StorageUnavailable(f"redis: what is stored of file {file_id!r} does not belong to this store")
 
 
 def _parts(parts: Iterable[Part]) -> list[list[Any]]:

@@ -41,7 +41,7 @@ def _records(server: Server, keys: Keys, query: ListQuery) -> Iterator[FileRecor
             arguments = [int(query.descending), *bounds, batch, kind, keys.record_prefix, -1]
             answer = server.run("page", [index], arguments)
             for file_id, value in zip(answer[::2], answer[1::2], strict=True):
-                record = record_of(file_id.decode(), value)
+                record = record_of(file_id.decode(errors="replace"), value)
                 yield record
             if len(answer) < 2 * batch:
                 break

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.connection import ConnectionPool, SSLConnection
+from redis.credentials import UsernamePasswordCredentialProvider
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from storage_adapters.errors import UnknownStore
 
 FORMS = (
-    "redis://[user:password@]host[:6379][/db], rediss://… for TLS,"
-    " redis+sentinel://[user:password@]host[:26379][,host…]/service[/db]; options ?prefix=files&timeout=5&ca=FILE"
+    "redis://[user:password@]host[:6379][/db],"
+    " redis+sentinel://[user:password@]host[:26379][,host…]/service[/db], rediss… for TLS;"
+    " options ?prefix=files&timeout=5&ca=FILE&sentinel_user=NAME&sentinel_password=PASSWORD"
 )
 MOST_CONNECTIONS = 512
-_DEFAULT_PORTS = {"redis": 6379, "rediss": 6379, "redis+sentinel": 26379}
+_DEFAULT_PORTS = {"redis": 6379, "rediss": 6379, "redis+sentinel": 26379, "rediss+sentinel": 26379}
+_SENTINEL_OPTIONS = {"sentinel_user", "sentinel_password"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """The parts of a URL. ``hosts`` are the sentinels when there is a ``service``."""
+    """The parts of a URL. ``hosts`` are the sentinels when there is a ``service``; user and password the server's."""
 
     hosts: tuple[tuple[str, int], ...]
     service: str | None
     db: int
     username: str | None
-    password: str | None
+    password: str | None = field(repr=False)
+    sentinel_username: str | None
+    sentinel_password: str | None = field(repr=False)
     prefix: str
     timeout_seconds: float
     tls: bool
@@ -47,12 +52,22 @@ class Location:
             **self._waits(),
         }
         if self.service is not None:
+            tls = {"ssl": True, "ssl_ca_certs": self.ca} if self.tls else {}
             sentinel: Any = Sentinel
-            return sentinel(self.hosts, sentinel_kwargs=self._waits()).master_for(self.service, **options)
+            asked = sentinel(self.hosts, sentinel_kwargs={**self._waits(), **self._sentinel_credentials(), **tls})
+            return asked.master_for(self.service, **options, **tls)
         host, port = self.hosts[0]
         if self.tls:
             options |= {"connection_class": SSLConnection, "ssl_ca_certs": self.ca}
         return Redis.from_pool(ConnectionPool(host=host, port=port, **options))
+
+    def _sentinel_credentials(self) -> dict[str, Any]:
+        if self.sentinel_username is None and self.sentinel_password is None:
+            return {}
+        # Not as options: of a sentinel that does not answer, some versions of the client show these in the error.
+        return {
+            "credential_provider": UsernamePasswordCredentialProvider(self.sentinel_username, self.sentinel_password)
+        }
 
     def _waits(self) -> dict[str, Any]:
         return {
@@ -73,40 +88,56 @@ def location_of(url: str) -> Location:
 
 def _parse(url: str) -> Location:
     parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-    unknown = options.keys() - {"prefix", "timeout", "ca"}
+    by_sentinel = parts.scheme.endswith("+sentinel")
+    options = _options(parts.query)
+    unknown = options.keys() - {"prefix", "timeout", "ca"} - (_SENTINEL_OPTIONS if by_sentinel else set())
     if unknown or parts.fragment:
         raise ValueError(f"{sorted(unknown) or '#'} is no option")
     credentials, _, hosts = parts.netloc.rpartition("@")
     username, _, password = credentials.partition(":")
     path = [unquote(segment) for segment in parts.path.strip("/").split("/") if segment]
-    service = path.pop(0) if parts.scheme == "redis+sentinel" and path else None
-    if parts.scheme == "redis+sentinel" and not service:
+    service = path.pop(0) if by_sentinel and path else None
+    if by_sentinel and not service:
         raise ValueError("it names no service")
     if len(path) > 1 or not all(segment.isascii() and segment.isdigit() for segment in path):
         raise ValueError("the database is a number")
     if service is None and "," in hosts:
         raise ValueError("several hosts need redis+sentinel://")
-    if "ca" in options and parts.scheme != "rediss":
-        raise ValueError("ca is for rediss://")
+    tls = parts.scheme.startswith("rediss")
+    if "ca" in options and not tls:
+        raise ValueError("ca is for rediss")
     return Location(
         hosts=tuple(_host(host, _DEFAULT_PORTS[parts.scheme]) for host in hosts.split(",")),
         service=service,
         db=int(path[0]) if path else 0,
         username=unquote(username) or None,
         password=unquote(password) or None,
+        sentinel_username=options.get("sentinel_user") or None,
+        sentinel_password=options.get("sentinel_password") or None,
         prefix=_prefix(options.get("prefix", "files")),
         timeout_seconds=_timeout(options.get("timeout", "5")),
-        tls=parts.scheme == "rediss",
+        tls=tls,
         ca=options.get("ca"),
     )
+
+
+def _options(query: str) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+    except ValueError:
+        # What does not fit may be the end of a password with a character that should have been escaped.
+        raise ValueError("an option is NAME=VALUE, with % and & in it escaped") from None
 
 
 def _host(text: str, default_port: int) -> tuple[str, int]:
     parts = urlsplit(f"//{text}")
     if not parts.hostname:
         raise ValueError("it names no host")
-    return parts.hostname, parts.port or default_port
+    try:
+        return parts.hostname, parts.port or default_port
+    except ValueError:
+        # As above, with a slash in it.
+        raise ValueError("a port is a number") from None
 
 
 def _prefix(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from storage_adapters.codec import DIGEST_BUCKETS
 from storage_adapters.digest import DigestBucket
 from storage_adapters.errors import SchemaMismatch, StorageUnavailable
-from storage_adapters.metadata.redis.documents import parse_value, record_of, record_to_value
+from storage_adapters.metadata.redis.documents import is_tombstone, parse_value, record_of, record_to_value
 from storage_adapters.metadata.redis.keys import FIELD_NUMBERS, LAYOUT, NAME_KINDS, TEXT_FIELDS, Keys, bounds_of, place
 from storage_adapters.metadata.redis.server import Server
 from storage_adapters.metadata.redis.sums import digest_of
@@ -93,7 +93,7 @@ class RedisMigrations(SupportsRebuilding):
             records += [
                 record_of(file_id.decode(), value)
                 for file_id, value in zip(answer[::2], answer[1::2], strict=True)
-                if value and not value.startswith(b"x")
+                if value and not is_tombstone(value)
             ]
             if len(answer) < 2 * wanted:
                 bucket, start = bucket + 1, b"-"
@@ -259,14 +259,15 @@ def _index_of(name: bytes) -> tuple[int, int] | None:
 
 
 def _file_id(member: bytes, *, text: bool) -> str:
-    first = member[0]
+    """The file whose place it is; of no file that exists when it is none of ours."""
+    first = member[0] if member else 0xFF
     if first == 0xFF:
         behind = 1
     elif text:
-        behind = member.index(b"\0\0") + 2
+        behind = member.find(b"\0\0") + 2
     else:
         behind = 1 + abs(first - 0x80)
-    return member[behind:].decode()
+    return member[behind:].decode(errors="replace")
 
 
 def escaped(prefix: bytes) -> bytes:

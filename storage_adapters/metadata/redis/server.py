@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import Any
@@ -15,6 +16,9 @@ from storage_adapters.metadata.redis.keys import LAYOUT
 from storage_adapters.metadata.redis.location import Location
 
 OLDEST_VERSION = (7, 0)
+
+# How the client shows a sentinel that did not answer: with all its options.
+_SENTINEL_CLIENT = re.compile(r"<redis\.client\..*?\)>\)>\)> - ")
 
 # Flags and files of each script. Without flags, Redis refuses a script as a whole when its memory is full, when it is
 # a replica, or when it cannot write to its disk. What makes room, or leads to it, is let through a full memory.
@@ -50,7 +54,8 @@ def redis_errors_as_storage_errors() -> Iterator[None]:
     try:
         yield
     except (RedisError, RedisClusterException, ChildDeadlockedError, OSError) as error:
-        raise StorageUnavailable(f"redis: {error or 'no answer'} ({type(error).__name__})") from error
+        text = _SENTINEL_CLIENT.sub("", str(error))
+        raise StorageUnavailable(f"redis: {text or 'no answer'} ({type(error).__name__})") from error
 
 
 def foreign_data(key: bytes) -> str:

@@ -27,6 +27,7 @@ from storage_adapters.metadata.redis import feed
 from storage_adapters.metadata.redis.copies import remove_files, store_copies
 from storage_adapters.metadata.redis.documents import (
     HEADER_BYTES,
+    is_tombstone,
     parse_value,
     record_of,
     record_to_value,
@@ -220,7 +221,7 @@ class RedisMetadataStore(
 
     def bucket_revisions(self, bucket: int) -> dict[str, int]:
         """See ``SupportsDigest``."""
-        return {file_id: revision_of(header) for file_id, header in self._bucket(bucket, _BATCH, HEADER_BYTES)}
+        return {file_id: revision_of(file_id, header) for file_id, header in self._bucket(bucket, _BATCH, HEADER_BYTES)}
 
     def bucket_records(self, bucket: int) -> Iterator[FileRecord]:
         """See ``SupportsDigest``."""
@@ -252,7 +253,10 @@ class RedisMetadataStore(
             if not answer:
                 return
             file_ids, values = answer[::2], answer[1::2]
-            yield from zip((file_id.decode() for file_id in file_ids), values, strict=True)
+            for file_id, value in zip(file_ids, values, strict=True):
+                # A record that another program removed is missing: that is for a comparison to say.
+                if value and not is_tombstone(value):
+                    yield file_id.decode(), value
             start = b"(" + file_ids[-1]
 
     def _load(self, file_id: str) -> tuple[bytes | None, FileRecord | Tombstone | None]:

@@ -11,6 +11,8 @@ from tests.fakes.gcs.messages import Request
 
 @dataclass(frozen=True, kw_only=True)
 class _Failure:
+    """``status`` 0 does what is asked for and loses the answer."""
+
     status: int
     method: str | None
     part_of_path: str
@@ -54,6 +56,10 @@ class Faults:
         with self._lock:
             self._failures.extend([_Failure(status=status, method=method, part_of_path=part_of_path)] * times)
 
+    def lose_answer(self, *, times: int = 1, method: str | None = None, part_of_path: str = "") -> None:
+        """Do what the next requests of this kind ask for, and cut the connection instead of saying so."""
+        self.fail(0, times=times, method=method, part_of_path=part_of_path)
+
     @property
     def left(self) -> int:
         """How many have not happened yet."""
@@ -82,7 +88,7 @@ class Faults:
             return False
 
     def failure_of(self, request: Request) -> int | None:
-        """The status with which this request is to fail."""
+        """The status with which this request is to fail, or 0 when its answer is to be lost."""
         with self._lock:
             for failure in self._failures:
                 if failure.method in (None, request.method) and failure.part_of_path in request.path:

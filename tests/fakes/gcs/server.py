@@ -135,9 +135,11 @@ class FakeGcs:
         )
         try:
             status = self.faults.failure_of(request)
-            if status is not None:
+            if status:
                 raise Refused(status, "InternalError", "We encountered an internal error. Please try again.")
             answer = self._route(request)
+            if status == 0:
+                raise ConnectionCut
         except Refused as error:
             body = error.as_json() if of_json else error.as_xml()
             answer = Answer(error.status, {"Content-Type": f"application/{'json' if of_json else 'xml'}"}, body)

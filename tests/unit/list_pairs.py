@@ -1,0 +1,130 @@
+"""A core whose lists a second store answers, and a syncer that copies when it is told to."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from files_service.breaker import LONGEST_REST_SECONDS
+from files_service.list_store import ListStore
+from files_service.lists import Lists
+from files_service.sync_progress import consumer_of
+from storage_adapters import (
+    FileRecord,
+    MetadataStore,
+    RecordDeleted,
+    RecordNotFound,
+    StorageUnavailable,
+    SupportsChanges,
+    Tombstone,
+    open_metadata_store,
+)
+from tests.cores import call, memory_core
+
+URL = "sqlite:///lists.db"
+CONSUMER = consumer_of(URL)
+PATIENCE_SECONDS = 20.0
+
+
+class Clock:
+    """A time that passes when it is told to."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Pair:
+    """A core with a list store, and a syncer that copies when it is told to."""
+
+    def __init__(self, folder: Path, timeout_seconds: float) -> None:
+        self.clock = Clock()
+        self.copy = open_metadata_store(f"sqlite:///{folder}/copy.db")
+        self.is_down = False
+        self.opened = 0
+        primary = memory_core(folder)
+        assert isinstance(primary.metadata, SupportsChanges)
+        self.feed = primary.metadata
+        self.second = ListStore(
+            URL, self.feed, timeout_seconds=timeout_seconds, open_store=self._open, clock=self.clock
+        )
+        self.core = replace(primary, lists=Lists(primary.metadata, "memory", self.second))
+
+    def _open(self, url: str) -> MetadataStore:
+        assert url == URL
+        self.opened += 1
+        if self.is_down:
+            raise StorageUnavailable("the server is down")
+        return self.copy
+
+    def sync(self) -> None:
+        """Bring the copy up to date, then move the checkpoint, as the syncer does."""
+        reached = self.feed.last_sequence()
+        for change in self.feed.changes(after=self.feed.checkpoint(CONSUMER), limit=10_000):
+            self._take_over(change.file_id)
+        self.feed.move_checkpoint(CONSUMER, expected=self.feed.checkpoint(CONSUMER), sequence=reached)
+
+    def copy_one(self, file_id: str) -> None:
+        """Copy a file without moving the checkpoint, as a syncer in the middle of a batch has done."""
+        self._take_over(file_id)
+
+    def _take_over(self, file_id: str) -> None:
+        wanted: FileRecord | Tombstone
+        try:
+            wanted = self.core.metadata.get(file_id)
+        except RecordDeleted as error:
+            wanted = error.tombstone
+        # By single saves: whatever a store can replicate by, the revision is what counts here.
+        while (stored := revision_of(self.copy, file_id)) < wanted.revision:
+            if isinstance(wanted, Tombstone) and stored:
+                self.copy.delete(file_id, expected_revision=stored, deleted_at=1, event=None, clean_after=None)
+            elif isinstance(wanted, FileRecord):
+                self.copy.save(wanted, expected_revision=stored, changed_at=1, event=None)
+
+    def healed(self) -> bool:
+        """Whether the list store answers, after as many rests as it takes."""
+        if self.second.is_resting and not self.second.breaker.is_being_tried:
+            self.clock.now += LONGEST_REST_SECONDS
+        return self.asked() == "sqlite"
+
+    def asked(self, **params: Any) -> str:
+        """Which store answers a list."""
+        return str(call(self.core, "files.list", owner="ann", **params)["served_by"])
+
+
+def revision_of(store: MetadataStore, file_id: str) -> int:
+    try:
+        return store.get(file_id).revision
+    except RecordDeleted as error:
+        return error.tombstone.revision
+    except RecordNotFound:
+        return 0
+
+
+def stand_still(patch: pytest.MonkeyPatch, store: MetadataStore, method: str) -> threading.Event:
+    """Let a real store stand still in a method until the event is set; ``calls`` of the event counts who came."""
+    real, go_on = getattr(store, method), threading.Event()
+
+    def wait(*args: Any, **kwargs: Any) -> Any:
+        go_on.wait(30)
+        return real(*args, **kwargs)
+
+    patch.setattr(store, method, wait)
+    return go_on
+
+
+def fail(patch: pytest.MonkeyPatch, store: MetadataStore, method: str, error: Exception | None = None) -> list[str]:
+    """Let a method of a real store fail; the list grows with each call."""
+    calls: list[str] = []
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        calls.append(method)
+        raise error or StorageUnavailable("connection refused")
+
+    patch.setattr(store, method, refuse)
+    return calls
