@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.secrets_in_logs import LogWatch
+from tests.secrets_in_logs import WATCH, LogWatch
 from tests.servers.fixtures import (  # noqa: F401 - fixtures
     amqp_uri,
     couchdb_server_url,
@@ -21,13 +21,15 @@ from tests.servers.fixtures import (  # noqa: F401 - fixtures
 # Failures outside of test modules show their values only when these are rewritten like test modules.
 pytest.register_assert_rewrite("tests.contract", "tests.unit.sync.scenes")
 
-WATCH = pytest.StashKey[LogWatch]()
 
-
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     """Watch the logs from the beginning."""
-    config.stash[WATCH] = LogWatch()
-    config.stash[WATCH].start()
+    WATCH.start()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Watch what children write where the tests themselves do."""
+    WATCH.look_at_report(report)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,6 +38,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def log_watch(pytestconfig: pytest.Config) -> LogWatch:
-    """What was found in the logs of this process."""
-    return pytestconfig.stash[WATCH]
+def log_watch() -> LogWatch:
+    """What was found in the logs of this process, and in what children wrote to it."""
+    return WATCH
