@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 
 from tests.secrets_in_logs import WATCH, LogWatch
@@ -20,6 +21,10 @@ from tests.servers.fixtures import (  # noqa: F401 - fixtures
 
 # Failures outside of test modules show their values only when these are rewritten like test modules.
 pytest.register_assert_rewrite("tests.contract", "tests.unit.sync.scenes")
+
+# How long an example takes says nothing where other processes compute as well.
+hypothesis.settings.register_profile("files", deadline=None)
+hypothesis.settings.load_profile("files")
 
 
 def pytest_configure() -> None:
