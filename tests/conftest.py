@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 
-from tests.secrets_in_logs import LogWatch
+from tests.secrets_in_logs import WATCH, LogWatch
 from tests.servers.fixtures import (  # noqa: F401 - fixtures
     amqp_uri,
     couchdb_server_url,
@@ -21,13 +22,19 @@ from tests.servers.fixtures import (  # noqa: F401 - fixtures
 # Failures outside of test modules show their values only when these are rewritten like test modules.
 pytest.register_assert_rewrite("tests.contract", "tests.unit.sync.scenes")
 
-WATCH = pytest.StashKey[LogWatch]()
+# How long an example takes says nothing where other processes compute as well.
+hypothesis.settings.register_profile("files", deadline=None)
+hypothesis.settings.load_profile("files")
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     """Watch the logs from the beginning."""
-    config.stash[WATCH] = LogWatch()
-    config.stash[WATCH].start()
+    WATCH.start()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Watch what children write where the tests themselves do."""
+    WATCH.look_at_report(report)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,6 +43,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def log_watch(pytestconfig: pytest.Config) -> LogWatch:
-    """What was found in the logs of this process."""
-    return pytestconfig.stash[WATCH]
+def log_watch() -> LogWatch:
+    """What was found in the logs of this process, and in what children wrote to it."""
+    return WATCH

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from files_service.logs import JsonFormatter
 from tests.adapters.gcs_buckets import SECRET
 from tests.cores import SECRETS
@@ -44,8 +46,19 @@ class LogWatch(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Look at one record."""
         self.seen += 1
+        self.look_at(self.format(record))
+
+    def look_at(self, text: str) -> None:
+        """Look at what was written."""
         if len(self.found) < MOST_FOUND:
-            self.found += proofs_in(self.format(record))
+            self.found += proofs_in(without_sign_in_link(text))
+
+    def look_at_report(self, report: pytest.TestReport) -> None:
+        """Look at what a test's children wrote to the standard error that they share with it."""
+        if report.when == "teardown":
+            for name, text in report.sections:
+                if name.startswith("Captured stderr"):
+                    self.look_at(text)
 
     def start(self) -> None:
         """Listen."""
@@ -56,13 +69,19 @@ class LogWatch(logging.Handler):
             logging.getLogger(name).setLevel(logging.INFO)
 
 
+WATCH = LogWatch()
+
+
+def without_sign_in_link(text: str) -> str:
+    """The lines but the link that opens the page: it is printed for whoever started the service."""
+    return "\n".join(line for line in text.splitlines() if not line.startswith("sign in http"))
+
+
 def proofs_in_files(folder: Path) -> list[str]:
     """What the logs of processes below a folder, ``log``, ``log.…`` or ``….log``, have that they must not."""
     found = []
     for path in sorted({*folder.rglob("log*"), *folder.rglob("*.log")}):
         if path.is_file() and not path.is_symlink():
-            lines = path.read_text(errors="replace").splitlines()
-            # The link that opens the page is printed for whoever started the service; it is no line of the log.
-            text = "\n".join(line for line in lines if not line.startswith("sign in http"))
+            text = without_sign_in_link(path.read_text(errors="replace"))
             found += [f"{path.relative_to(folder)}: {each}" for each in proofs_in(text)]
     return found[:MOST_FOUND]

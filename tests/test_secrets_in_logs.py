@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import re
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from tests.secrets_in_logs import LogWatch, proofs_in, proofs_in_files
+from tests.servers.commands import run_command
 
 
 @pytest.mark.parametrize(
@@ -42,6 +45,41 @@ def test_a_secret_in_the_log_of_a_process_would_be_found(name: str) -> None:
         path.parent.mkdir()
         path.write_text("sign in http://x/?token=abc\nbefore Bearer abc behind\n")
         assert proofs_in_files(Path(outside)) == [f"service/{name}: before Bearer abc behind"]
+
+
+@pytest.mark.parametrize(
+    ("stream", "answers", "count"), [("stderr", True, 1), ("stdout", False, 1), ("stdout", True, 0)]
+)
+def test_a_secret_that_a_command_writes_would_be_found(stream: str, answers: bool, count: int) -> None:
+    watch = LogWatch()
+    script = f"import sys; print('before Bearer ' + 'abc', file=sys.{stream}); print('sign in http://x/?token=a')"
+    run_command([sys.executable, "-c", script], answers=answers, watch=watch)
+    assert watch.found == ["before Bearer abc"] * count
+
+
+def test_a_secret_on_the_standard_error_that_children_share_would_be_found() -> None:
+    watch = LogWatch()
+    sections = [("Captured stdout call", "Bearer abc"), ("Captured stderr call", "before Bearer abc")]
+    for when in ("setup", "call", "teardown"):
+        # Each report of a test has what was captured until then.
+        watch.look_at_report(pytest.TestReport("a test", ("", None, ""), {}, "passed", None, when, sections))
+    assert watch.found == ["before Bearer abc"]
+
+
+def test_whatever_else_reads_the_output_of_a_process_is_known() -> None:
+    pattern = re.compile(r"capture_output=True|std(?:out|err)=subprocess\.PIPE|check_output")
+    folder = Path(__file__).parent
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*.py") if pattern.search(path.read_text())}
+    assert found == {
+        "servers/commands.py",
+        "test_secrets_in_logs.py",  # this line
+        "docs/test_readme.py",  # has it looked at
+        "adapters/test_redis_addresses.py",  # openssl
+        "gateway/test_tus_clients.py",  # node
+        "integration/test_two_stores.py",  # curl
+        "integration/callers.py",  # answers to calls
+        "integration/test_webhook_storm.py",  # counts of a sender of the tests
+    }
 
 
 @pytest.mark.last

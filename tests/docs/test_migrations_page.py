@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +21,7 @@ from tests.contract.metadata_scenes import add, various_records
 from tests.contract.upload_scenes import make_upload
 from tests.cores import SECRETS, call, processed_file, sqlite_core
 from tests.docs.pages import Block, blocks, plain, read, rows, section
+from tests.servers.commands import run_command
 from tests.servers.couchdb import CouchServer, throw_away
 from tests.servers.redis import RedisServer
 
@@ -32,13 +32,11 @@ PATH = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
 
 
 def run(block: Block, folder: Path, **environ: str) -> str:
-    done = subprocess.run(
+    named = {"PATH": PATH, "FILES_DATA_DIR": str(folder / "data"), "AMQP_URI": ""}
+    done = run_command(
         ["bash", "-euo", "pipefail", "-c", block.text],
-        cwd=folder,
-        env={**os.environ, **SECRETS, "PATH": PATH, "FILES_DATA_DIR": str(folder / "data"), "AMQP_URI": "", **environ},
-        capture_output=True,
-        text=True,
-        timeout=100,
+        environ={**os.environ, **SECRETS, **named, **environ},
+        folder=folder,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -85,12 +83,9 @@ def test_the_commands_of_upgrade_and_rollback_do_what_they_say(tmp_path: Path) -
     assert "up     1" in run(plan, tmp_path)
     assert "the service opens it" in run(up, tmp_path)
     assert "the service refuses it" in run(back, tmp_path)
-    refused = subprocess.run(
+    refused = run_command(
         [sys.executable, "-m", "files_service.cli", "gateway"],
-        env={**os.environ, **SECRETS, "FILES_DATA_DIR": str(tmp_path / "data"), "FILES_HTTP": "127.0.0.1:0"},
-        capture_output=True,
-        text=True,
-        timeout=100,
+        environ={**os.environ, **SECRETS, "FILES_DATA_DIR": str(tmp_path / "data"), "FILES_HTTP": "127.0.0.1:0"},
     )
     assert refused.returncode == 1
     assert "`files migrate up`" in refused.stderr

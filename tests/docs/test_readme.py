@@ -17,6 +17,8 @@ import pytest
 
 from files_service.client import FilesClient
 from tests.docs.pages import blocks, read
+from tests.secrets_in_logs import WATCH
+from tests.servers.commands import run_command
 from tests.servers.ports import free_ports
 from tests.servers.rabbitmq import RabbitMQ
 
@@ -56,20 +58,18 @@ def running(folder: Path, environment: dict[str, str]) -> Iterator[None]:
             yield
         finally:
             process.send_signal(signal.SIGINT)
-            process.stdout.read()
+            WATCH.look_at(process.stdout.read().decode())
     assert process.returncode == 0
 
 
 def run(command: list[str], text: str, folder: Path, environment: dict[str, str]) -> str:
     """Run a pasted block, at the address of the test, and return what it printed."""
-    done = subprocess.run(
+    done = run_command(
         [*command, text.replace(DOCUMENTED, environment["FILES_HTTP"])],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=BLOCK_SECONDS,
-        check=False,
+        answers=True,
+        environ=environment,
+        folder=folder,
+        seconds=BLOCK_SECONDS,
     )
     assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
     return done.stdout

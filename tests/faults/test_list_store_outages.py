@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import json
 import random
-import subprocess
 import sys
 import threading
 import time
@@ -21,6 +20,7 @@ from typing import Any, Self
 import pytest
 
 from tests.integration.test_up import Up
+from tests.servers.commands import run_command
 from tests.servers.couchdb import CouchServer
 from tests.servers.faulty import FaultyProxy
 from tests.servers.redis import RedisServer, raw
@@ -189,7 +189,7 @@ def assert_nothing_was_lost(client: Client, load: Load, redis: RedisServer, list
         eventually(lambda token=token: served_by(client, min_change=token) == "couchdb")  # type: ignore[misc]
     eventually(lambda: set(load.acknowledged) <= set(listed(client)))
     command = [sys.executable, "-m", "syncer", "verify", "--source", redis.url, "--target", lists_url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS)
+    done = run_command(command, seconds=WAIT_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from files_service.cli.children import ChildProcess
 from files_service.readiness import NotReady
+from tests.servers.commands import run_command
 
 WAIT_SECONDS = 60
 
@@ -116,6 +117,6 @@ def test_a_child_ends_with_the_process_that_started_it(tmp_path: Path, notes: Pa
 
 def test_nothing_is_started_for_a_process_that_is_gone() -> None:
     command = [sys.executable, "-m", "files_service.child", "-1", "this"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS)
+    done = run_command(command, seconds=WAIT_SECONDS)
     assert done.returncode == 1
     assert done.stderr.startswith("the process that started this one is gone")

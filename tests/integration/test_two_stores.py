@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.integration.test_up import Up, alive, children, eventually, request
+from tests.servers.commands import run_command
 from tests.servers.couchdb import CouchServer
 from tests.servers.redis import RedisServer
 
@@ -94,13 +95,7 @@ def test_a_file_is_taken_processed_listed_by_couchdb_and_given_back(up: Up, tmp_
     assert copy.read_bytes() == content
     assert all(part["ok"] for part in parts(up).values())
     assert {"metadata", "blobs", "lists", "worker", "syncer", "gateway"} <= set(parts(up))
-    done = subprocess.run(
-        [sys.executable, "-m", "files_service.cli", "doctor", "--json"],
-        env=up.environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = run_command([sys.executable, "-m", "files_service.cli", "doctor", "--json"], environ=up.environ)
     lines = {line["part"]: line for line in map(json.loads, done.stdout.splitlines())}
     assert lines["lists"]["ok"], lines
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.servers.commands import run_command
 from tests.servers.ports import free_ports
 
 SIZE = 8_000_000
@@ -33,30 +34,28 @@ class Up:
         self.environ |= environ
         self.data_dir = folder / "data"
         self.url = f"http://{address}"
-        self._log = folder / "log"
-        self._process: subprocess.Popen[str] | None = None
+        self._log, self._printed = folder / "log", folder / "log.printed"
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> str:
         """Start it; returns the sign-in link, which comes with the line that says it is ready."""
-        with self._log.open("a") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "files_service.cli", "up"],
-                env=self.environ,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == f"ready {self.url}\n", self.log
-        return self._process.stdout.readline().removeprefix("sign in ").strip()
+        command = [sys.executable, "-m", "files_service.cli", "up"]
+        with self._log.open("a") as log, self._printed.open("a") as printed:
+            before = printed.tell()
+            process = self._process = subprocess.Popen(command, env=self.environ, stdout=printed, stderr=log)
+
+        def lines() -> list[str]:
+            return self._printed.read_text()[before:].splitlines(keepends=True)
+
+        eventually(lambda: process.poll() is not None or "".join(lines()).count("\n") >= 2)
+        assert lines()[:1] == [f"ready {self.url}\n"], self.log
+        return lines()[1].removeprefix("sign in ").strip()
 
     def end(self, number: signal.Signals) -> int:
         """Send a signal and wait for the end; returns the exit status."""
         assert self._process is not None
         self._process.send_signal(number)
         status = self._process.wait(WAIT_SECONDS)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
         self._process = None
         return status
 
@@ -71,13 +70,8 @@ class Up:
 
     def files(self, *arguments: str) -> Any:
         """Run the command line; returns what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "files_service.cli", *arguments],
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            timeout=WAIT_SECONDS,
-        )
+        command = [sys.executable, "-m", "files_service.cli", *arguments]
+        done = run_command(command, answers=True, environ=self.environ, seconds=WAIT_SECONDS)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

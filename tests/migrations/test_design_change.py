@@ -14,6 +14,7 @@ import pytest
 
 from storage_adapters import ListQuery, open_metadata_store
 from tests.contract.metadata_scenes import make_record, save
+from tests.servers.commands import run_command
 
 FILES = 120
 SECONDS = 300
@@ -94,13 +95,8 @@ def summary(seconds: list[float]) -> str:
 
 
 def migrate(url: str, *command: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", _MIGRATE, *command],
-        env={**os.environ, "FILES_METADATA_URL": url},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    environ = {**os.environ, "FILES_METADATA_URL": url}
+    done = run_command([sys.executable, "-c", _MIGRATE, *command], environ=environ, seconds=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

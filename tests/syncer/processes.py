@@ -11,15 +11,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.servers.commands import run_command
+
 START_SECONDS = 60
 
 
 def run_syncer(*arguments: str, seconds: float = 100, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     command = [sys.executable, "-m", "syncer", *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=seconds, check=False, env={**os.environ, **environ}
-    )
+    return run_command(command, seconds=seconds, environ={**os.environ, **environ})
 
 
 def lines_of(text: str) -> list[dict[str, Any]]:
