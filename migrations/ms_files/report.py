@@ -12,7 +12,7 @@ from typing import Self
 import orjson
 
 from migrations.errors import BadRequest
-from migrations.ms_files.mapping import Oddity
+from migrations.ms_files.oddities import Oddity
 from storage_adapters import JSON
 
 

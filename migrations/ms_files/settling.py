@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from migrations.errors import BadRequest
-from migrations.ms_files.mapping import Oddity
+from migrations.ms_files.oddities import Oddity
 from migrations.ms_files.report import Report
 from migrations.ms_files.stamps import as_revision, stamp_of
 from migrations.stores import TargetStore
