@@ -20,8 +20,9 @@ OLDEST_VERSION = (7, 0)
 # Flags and files of each script. Without flags, Redis refuses a script as a whole when its memory is full, when it is
 # a replica, or when it cannot write to its disk. What makes room, or leads to it, is let through a full memory.
 _SCRIPTS = {
-    "save": ("", ("chunks", "write")),
-    "delete": ("allow-oom", ("chunks", "write")),
+    "save": ("", ("chunks", "counters", "write")),
+    "delete": ("allow-oom", ("chunks", "counters", "write")),
+    "insert": ("", ("chunks", "counters", "insert")),
     "clean": ("allow-oom", ("clean",)),
     "checkpoint": ("allow-oom", ("checkpoint",)),
     "trim": ("allow-oom", ("trim",)),
