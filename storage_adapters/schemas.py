@@ -152,12 +152,10 @@ class SupportsDesigns(SupportsMigrations):
         """Return the names of the definitions that are missing, those installed, and those that this code needs not."""
 
     @abstractmethod
-    def install_designs(self) -> list[str]:
-        """Write the missing definitions; return all that this code needs. They are not built yet."""
-
-    @abstractmethod
     def build_design(self, name: str) -> bool:
-        """Have an index built, and wait as long as one request may take; say whether it is done."""
+        """Write a definition that is missing, and wait for its index as long as one request may take; say whether it is
+        done. A server builds whatever is written, all at once: write one when the one before is built.
+        """
 
     @abstractmethod
     def mark_designs(self, *, built: bool) -> None:
