@@ -153,8 +153,9 @@ class SupportsDesigns(SupportsMigrations):
 
     @abstractmethod
     def build_design(self, name: str) -> bool:
-        """Write a definition that is missing, and wait for its index as long as one request may take; say whether it is
-        done. A server builds whatever is written, all at once: write one when the one before is built.
+        """Write a definition that is missing and wait for its index as one request may; say whether it is done.
+
+        A server builds whatever is written, all at once: write one when the one before is built.
         """
 
     @abstractmethod
