@@ -1,6 +1,6 @@
 """Stores new records many at a time: what ``writes`` plans for one is planned for a few of them together.
 
-A script takes so few that it keeps the server for about two milliseconds.
+A script takes so few that it keeps the server from others for a few milliseconds at most.
 """
 
 from __future__ import annotations
