@@ -14,13 +14,24 @@ import click
 
 from migrations.errors import BadRequest, MigrationError
 from migrations.ms_files.session import ImportSession, source_url
-from migrations.output import print_json, show_import, show_results, show_status, show_steps, show_tasks, shown
+from migrations.output import (
+    print_json,
+    say_stopping,
+    show_import,
+    show_results,
+    show_status,
+    show_steps,
+    show_tasks,
+    shown,
+)
 from migrations.run import DEFAULT_BATCH, Pace
 from migrations.runner import Runner
-from migrations.stores import TargetStore, is_migrated, is_target
+from migrations.stores import MigratedStore, TargetStore, is_migrated, is_target
 from storage_adapters import (
+    Keyspace,
     SchemaMismatch,
     StorageError,
+    StorageUnavailable,
     UnknownStore,
     open_keyspace,
     open_metadata_store,
@@ -28,6 +39,8 @@ from storage_adapters import (
 )
 
 UNAVAILABLE = 5
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_STORE_NAME = "--store, or FILES_METADATA_URL"
 
 _STORE = click.option(
     "--store",
@@ -160,12 +173,9 @@ def import_ms_files(store: str, source: str | None, report: Path, *, as_json: bo
     """
     batch, rate = options.pop("batch"), options.pop("rate")
     with failures(as_json=as_json):
-        target = _target(store, rehearse=options["rehearse"])
-        with (
-            closing(target),
-            closing(open_keyspace(source_url(source, store))) as keyspace,
-            shown(as_json=as_json) as bar,
-        ):
+        with _named(_STORE_NAME):
+            target = _target(store, rehearse=options["rehearse"])
+        with closing(target), _opened(source, store) as keyspace, shown(as_json=as_json) as bar:
             totals = ImportSession(
                 source=keyspace,
                 target=target,
@@ -183,7 +193,7 @@ def _target(url: str, *, rehearse: bool) -> TargetStore:
     """Open the store that files come into; for a rehearsal without giving it a schema."""
     target: object = open_store_of_any_schema(url) if rehearse else open_metadata_store(url)
     if not is_target(target):
-        raise BadRequest(f"{url.partition(':')[0]}:// takes no imports")
+        raise BadRequest(f"{_STORE_NAME}: {url.partition(':')[0]}:// takes no imports")
     schema = target.schema()
     if rehearse and not schema.empty and schema.found != schema.known:
         raise SchemaMismatch(url.partition(":")[0], found=schema.found, known=schema.known)
@@ -191,12 +201,41 @@ def _target(url: str, *, rehearse: bool) -> TargetStore:
 
 
 @contextmanager
+def _opened(source: str | None, store: str) -> Iterator[Keyspace]:
+    option = "--source" if source else "--source, by default --store"
+    with _named(option):
+        keyspace = open_keyspace(source_url(source, store))
+    with closing(keyspace):
+        with _named(option):
+            keyspace.scan("", after="", limit=1)  # connects
+        yield keyspace
+
+
+@contextmanager
+def _named(option: str) -> Iterator[None]:
+    """Say which option it is that leads nowhere."""
+    try:
+        yield
+    except SchemaMismatch:
+        raise  # it says what to run
+    except (UnknownStore, StorageUnavailable) as error:
+        raise type(error)(f"{option}: {error}") from error
+
+
+def _store_of(url: str) -> MigratedStore:
+    with _named(_STORE_NAME):
+        store = open_store_of_any_schema(url)
+    if not is_migrated(store):
+        raise BadRequest(f"{_STORE_NAME}: {url.partition(':')[0]}:// cannot be migrated")
+    return store
+
+
+@contextmanager
 def _runner(url: str, *, as_json: bool, batch: int = DEFAULT_BATCH, rate: float | None = None) -> Iterator[Runner]:
     with failures(as_json=as_json):
-        store = open_store_of_any_schema(url)
-        if not is_migrated(store):
-            raise BadRequest(f"{url.partition(':')[0]}:// cannot be migrated")
-        with closing(store), shown(as_json=as_json) as bars:
+        store = _store_of(url)
+        # Some connect when they are first asked.
+        with closing(store), _named(_STORE_NAME), shown(as_json=as_json) as bars:
             yield Runner(store=store, batch=batch, pace=interruptible(Pace(rate)), show=bars)
 
 
@@ -220,9 +259,11 @@ def interruptible(pace: Pace) -> Pace:
 
     def stop(number: int, _: object) -> None:
         pace.stop()
-        signal.signal(number, signal.SIG_DFL)
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        say_stopping()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _SIGNALS:
         signal.signal(number, stop)
     return pace
 

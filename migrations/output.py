@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from migrations.runner import Task
 from migrations.steps import Step
 from storage_adapters import JSON
 
+_SHOW_CURSOR = b"\x1b[?25h"
 _COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
 
@@ -110,6 +112,13 @@ def show_import(totals: JSON, source: str, *, rehearsed: bool) -> None:
     click.echo(f"every oddity: {totals['report']}")
     if rehearsed:
         click.echo("a rehearsal: nothing was written")
+
+
+def say_stopping() -> None:
+    """Answer a signal. Past the bars, which it may have caught in the middle, and with the cursor that they hide."""
+    with suppress(OSError):
+        os.write(2, _SHOW_CURSOR if os.isatty(2) else b"")
+        os.write(2, b"stopping at the next checkpoint; a second signal ends the run at once\n")
 
 
 def print_json(value: JSON) -> None:

@@ -95,7 +95,14 @@ from storage_adapters.registry import (
     open_metadata_store,
     open_store_of_any_schema,
 )
-from storage_adapters.schemas import Counted, Schema, SupportsDesigns, SupportsMigrations, SupportsRebuilding
+from storage_adapters.schemas import (
+    Counted,
+    Schema,
+    SupportsAdoption,
+    SupportsDesigns,
+    SupportsMigrations,
+    SupportsRebuilding,
+)
 from storage_adapters.uploads import Chunk, ChunkPlace, CondemnedChunk, SupportsUploads, Upload, UploadStatus
 
 __all__ = [
@@ -155,6 +162,7 @@ __all__ = [
     "SortValue",
     "StorageError",
     "StorageUnavailable",
+    "SupportsAdoption",
     "SupportsChanges",
     "SupportsCopy",
     "SupportsDesigns",

@@ -127,6 +127,19 @@ class SupportsRebuilding(SupportsMigrations):
         """Take away a consumer's checkpoint, so that it holds no changes any more; nothing happens without one."""
 
 
+class SupportsAdoption(ABC):
+    """Takes over many new files at once, and takes no name from anybody; by this an import writes."""
+
+    @abstractmethod
+    def adopt(self, records: Sequence[FileRecord]) -> list[bool]:
+        """Store each record of which nothing is here, not even a tombstone, and whose names nobody has; say which were.
+
+        There is at most one record per file; of those that bear one name, one at most is stored. As by ``replicate``,
+        each stands in everything or nowhere, none enters the feed, revisions are kept, and after an error any part of
+        the sequence may be stored.
+        """
+
+
 class SupportsDesigns(SupportsMigrations):
     """Has its indexes derived by the database from definitions, which are named after their content.
 
@@ -139,12 +152,11 @@ class SupportsDesigns(SupportsMigrations):
         """Return the names of the definitions that are missing, those installed, and those that this code needs not."""
 
     @abstractmethod
-    def install_designs(self) -> list[str]:
-        """Write the missing definitions; return all that this code needs. They are not built yet."""
-
-    @abstractmethod
     def build_design(self, name: str) -> bool:
-        """Have an index built, and wait as long as one request may take; say whether it is done."""
+        """Write a definition that is missing and wait for its index as one request may; say whether it is done.
+
+        A server builds whatever is written, all at once: write one when the one before is built.
+        """
 
     @abstractmethod
     def mark_designs(self, *, built: bool) -> None:

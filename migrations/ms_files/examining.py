@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import orjson
 
 from migrations.ms_files import model
-from migrations.ms_files.mapping import Oddity
+from migrations.ms_files.oddities import Oddity
 from storage_adapters import Keyspace
 
 

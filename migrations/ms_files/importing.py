@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from migrations.errors import BadRequest
 from migrations.ms_files import model
 from migrations.ms_files.examining import examine_index, examine_keys, is_index
-from migrations.ms_files.mapping import Oddity, map_file
+from migrations.ms_files.mapping import map_file
+from migrations.ms_files.oddities import Oddity
 from migrations.ms_files.reading import read_batch
 from migrations.ms_files.report import Report
 from migrations.ms_files.settling import Settler

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import orjson
 
 from migrations.ms_files import model
-from migrations.ms_files.mapping import Oddity, Source, number
+from migrations.ms_files.fields import Source, number
+from migrations.ms_files.oddities import Oddity
 from storage_adapters import Keyspace, Row
 
 

@@ -12,7 +12,7 @@ from typing import Self
 import orjson
 
 from migrations.errors import BadRequest
-from migrations.ms_files.mapping import Oddity
+from migrations.ms_files.oddities import Oddity
 from storage_adapters import JSON
 
 
@@ -32,8 +32,15 @@ class Report:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is not None:
-            self._file.close()
+        if self._file is None:
+            return
+        try:
+            with _named(self._path):
+                self._file.close()
+        except BadRequest:
+            # What could not be written at the end can be written no more when it is closed.
+            if error is None:
+                raise
 
     def count(self, outcome: str) -> None:
         """Count what became of a file."""

@@ -4,8 +4,9 @@
 2. One that has changed in the source is written again if it still has the stamped revision. If somebody has changed it
    here, both changes are kept apart: ours stays, and the report says so; with ``overwrite`` the source wins.
 3. A file that is deleted here stays deleted.
-4. Files without an alias are taken over in bulk; one with an alias is saved, so that the alias is claimed in the same
-   atomic way as by everybody else. A writer that was faster keeps it, and the report says so.
+4. New files are taken over in bulk, where the store can do so without taking an alias from anybody; elsewhere one with
+   an alias is saved, by which it is claimed in the same atomic way. A writer that was faster keeps the alias, and the
+   report says so.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from types import TracebackType
 from typing import Self
 
 from migrations.errors import BadRequest
-from migrations.ms_files.mapping import Oddity
+from migrations.ms_files.oddities import Oddity
 from migrations.ms_files.report import Report
 from migrations.ms_files.stamps import as_revision, stamp_of
 from migrations.stores import TargetStore
-from storage_adapters import FileRecord, NameTaken, RevisionConflict, Tombstone
+from storage_adapters import FileRecord, NameTaken, RevisionConflict, SupportsAdoption, Tombstone
 
 SAVERS = 4
 _ATTEMPTS = 10
@@ -38,6 +39,7 @@ class Settler:
     ) -> None:
         self._target, self._report = target, report
         self._overwrite, self._is_blank, self._clock = overwrite, is_blank, clock
+        self._adopts = isinstance(target, SupportsAdoption)
         self._savers = ThreadPoolExecutor(SAVERS)
 
     def __enter__(self) -> Self:
@@ -65,21 +67,28 @@ class Settler:
         """Bring these stamped records here."""
         fresh, others = [], []
         for record, here in zip(records, self._stored(records), strict=True):
-            if here is None and record.alias is None:
+            if here is None and (self._adopts or record.alias is None):
                 fresh.append(record)
             elif self._decide(here, record)[0] == "unchanged":
                 self._report.count("unchanged")
             else:
                 others.append(record)
-        for record, written in zip(fresh, self._target.replicate(fresh) if fresh else (), strict=True):
+        for record, written in zip(fresh, self._take_over(fresh), strict=True):
             if written:
                 self._report.count("imported")
             else:
-                others.append(record)  # somebody was faster
+                others.append(record)  # somebody was faster, or has the alias
         for outcome, oddity in self._savers.map(self._settle, others):
             self._report.count(outcome)
             if oddity is not None:
                 self._report.note(oddity)
+
+    def _take_over(self, records: Sequence[FileRecord]) -> list[bool]:
+        if not records:
+            return []
+        if isinstance(self._target, SupportsAdoption):
+            return self._target.adopt(records)
+        return self._target.replicate(records)
 
     def _stored(self, records: Sequence[FileRecord]) -> list[_Stored]:
         if self._is_blank:

@@ -36,10 +36,9 @@ def stamp_of(record: FileRecord) -> Stamp | None:
 
 
 def stamped(record: FileRecord, *, source: str) -> FileRecord:
-    """The record as it is imported where there is none yet."""
-    plain = replace(record, revision=1, request_id=None)
-    fingerprint = hashlib.blake2b(record_to_document(plain), digest_size=16).hexdigest()
-    return replace(plain, request_id=str(Stamp(source=source, fingerprint=fingerprint, revision=1)))
+    """A record of revision 1 and without a request id, as it is imported where there is none yet."""
+    fingerprint = hashlib.blake2b(record_to_document(record), digest_size=16).hexdigest()
+    return replace(record, request_id=str(Stamp(source=source, fingerprint=fingerprint, revision=record.revision)))
 
 
 def as_revision(record: FileRecord, revision: int) -> FileRecord:

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from storage_adapters import StorageUnavailable
+from storage_adapters import StorageUnavailable, digest_bucket
 from storage_adapters.metadata.redis import RedisMetadataStore
+from storage_adapters.metadata.redis.inserts import LOOKING
 from tests.adapters.redis_servers import assert_intact, opened
+from tests.contract.adoption import AdoptionContract
 from tests.contract.changes import ChangesContract
 from tests.contract.digest import DigestContract
 from tests.contract.leases import LeasesContract
@@ -20,7 +22,13 @@ from tests.servers.redis import raw
 
 
 class TestRedisMetadataStore(
-    MetadataStoreContract, ChangesContract, DigestContract, LeasesContract, ReplicationContract, UploadsContract
+    MetadataStoreContract,
+    AdoptionContract,
+    ChangesContract,
+    DigestContract,
+    LeasesContract,
+    ReplicationContract,
+    UploadsContract,
 ):
     @pytest.fixture
     def store(self, redis_url: str) -> Iterator[RedisMetadataStore]:
@@ -98,6 +106,34 @@ def test_a_key_of_another_program_is_reported_and_nothing_is_written(redis_url: 
     assert_intact(redis_url)
 
 
+@pytest.mark.parametrize("looks", [True, False])
+@pytest.mark.parametrize("key", ["d", "u", "u:ann", "na:ann", "nr:ann", "i1a", "i1a/", "i5o3:ann", "i6o3:ann"])
+def test_a_key_of_another_program_is_reported_and_nothing_is_adopted(redis_url: str, key: str, looks: bool) -> None:
+    prefix = redis_url.partition("prefix=")[2]
+    whole = f"{{{prefix}}}{key}"
+    # Places of some files are written before anybody knows what lies there, and are taken back.
+    numbers = (number for number in range(100) if (digest_bucket(f"f{number}") % LOOKING == 0) == looks)
+    record = make_record(f"f{next(numbers)}", alias="film", request_id="r1", revision=1)
+    with opened(redis_url) as store, raw(redis_url) as client:
+        client.rpush(whole, "foreign")
+        before = {each: client.dump(each) for each in client.scan_iter(match=f"{{{prefix}}}*")}
+        with pytest.raises(StorageUnavailable, match="does not belong"):
+            store.adopt([record])
+        assert {each: client.dump(each) for each in client.scan_iter(match=f"{{{prefix}}}*")} == before
+        client.delete(whole)
+        assert store.adopt([record]) == [True]
+    assert assert_intact(redis_url) == [record]
+
+
+def test_indexes_that_are_adopted_and_saved_into_by_turns_stay_in_chunks(redis_url: str) -> None:
+    with opened(redis_url) as store:
+        for batch in range(12):
+            records = [make_record(f"a{number * 7919 % 1200:04}", revision=1) for number in range(batch, 1200, 12)]
+            assert store.adopt(records) == [True] * 100
+            add(store, *(make_record(f"s{batch}-{number}") for number in range(10)))
+    assert len(assert_intact(redis_url)) == 1320
+
+
 def test_a_feed_that_another_program_wrote_to_is_reported_and_nothing_is_written(redis_url: str) -> None:
     prefix = redis_url.partition("prefix=")[2]
     with opened(redis_url) as store, raw(redis_url) as client:
@@ -113,6 +149,8 @@ def test_a_counter_that_is_full_is_reported_and_nothing_is_written(redis_url: st
         saved = save(store, make_record("f1", size=2**62))
         with pytest.raises(StorageUnavailable, match="counter"):
             save(store, make_record("f2", size=2**62))
+        with pytest.raises(StorageUnavailable, match="counter"):
+            store.adopt([make_record("f2", size=2**62, revision=1)])
     assert assert_intact(redis_url) == [saved]
 
 

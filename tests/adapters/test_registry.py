@@ -15,6 +15,7 @@ from storage_adapters import (
     BlobOptions,
     BlobStore,
     MetadataStore,
+    SupportsAdoption,
     SupportsChanges,
     SupportsCopy,
     SupportsDigest,
@@ -38,10 +39,11 @@ from storage_adapters.interfaces import (
     SupportsFreeSpace,
     SupportsWholeWrites,
 )
-from tests.contract import blobs, changes, digest, leases, metadata, replication, uploads
+from tests.contract import adoption, blobs, changes, digest, leases, metadata, replication, uploads
 
 CONTRACTS: dict[type, type] = {
     MetadataStore: metadata.MetadataStoreContract,
+    SupportsAdoption: adoption.AdoptionContract,
     SupportsChanges: changes.ChangesContract,
     SupportsDigest: digest.DigestContract,
     SupportsLeases: leases.LeasesContract,

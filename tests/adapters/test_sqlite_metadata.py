@@ -13,6 +13,7 @@ from storage_adapters.metadata.sqlite import SqliteMetadataStore, connections
 from storage_adapters.metadata.sqlite.connections import sqlite_errors_as_storage_errors
 from storage_adapters.metadata.sqlite.schema import FIELD_NUMBERS, VERSION
 from tests.adapters.sqlite_files import assert_intact, opened, raw
+from tests.contract.adoption import AdoptionContract
 from tests.contract.blob_scenes import in_threads
 from tests.contract.changes import ChangesContract
 from tests.contract.consistency import assert_consistent
@@ -25,7 +26,13 @@ from tests.contract.uploads import UploadsContract
 
 
 class TestSqliteMetadataStore(
-    MetadataStoreContract, ChangesContract, DigestContract, LeasesContract, ReplicationContract, UploadsContract
+    MetadataStoreContract,
+    AdoptionContract,
+    ChangesContract,
+    DigestContract,
+    LeasesContract,
+    ReplicationContract,
+    UploadsContract,
 ):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[SqliteMetadataStore]:

@@ -93,14 +93,11 @@ class CouchMigrations(SupportsDesigns):
         status = design_status(self._files)
         return list(status.missing), list(status.installed), list(status.obsolete)
 
-    def install_designs(self) -> list[str]:
-        """See ``SupportsDesigns``."""
-        install_designs(self._files)
-        return _wanted()
-
     def build_design(self, name: str) -> bool:
         """See ``SupportsDesigns``."""
-        return build(self._files, next(design for design in DESIGNS.values() if design.name == name))
+        design = next(design for design in DESIGNS.values() if design.name == name)
+        install_designs(self._files, [design])
+        return build(self._files, design)
 
     def mark_designs(self, *, built: bool) -> None:
         """See ``SupportsDesigns``."""

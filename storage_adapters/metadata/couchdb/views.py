@@ -7,6 +7,7 @@ another document, built beside the one in use, and the old one is removed when n
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -81,13 +82,12 @@ def design_status(database: Database) -> DesignStatus:
     )
 
 
-def install_designs(database: Database) -> list[Design]:
-    """Write the design documents that are missing; return them. They are not built yet."""
-    rows = database.all(f"_design/{design.name}" for design in DESIGNS.values())
+def install_designs(database: Database, designs: Iterable[Design] | None = None) -> list[Design]:
+    """Write those of these design documents, by default of all, that are missing; return them. They are not built."""
+    wanted = list(DESIGNS.values() if designs is None else designs)
+    rows = database.all(f"_design/{design.name}" for design in wanted)
     missing = [
-        design
-        for design, row in zip(DESIGNS.values(), rows, strict=True)
-        if "error" in row or row["value"].get("deleted")
+        design for design, row in zip(wanted, rows, strict=True) if "error" in row or row["value"].get("deleted")
     ]
     database.add([{"_id": f"_design/{design.name}", **design.document} for design in missing])
     return missing

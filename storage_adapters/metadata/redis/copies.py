@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from storage_adapters.errors import StorageUnavailable
 from storage_adapters.metadata.redis.documents import parse_value
+from storage_adapters.metadata.redis.inserts import store_new
 from storage_adapters.metadata.redis.keys import Keys
 from storage_adapters.metadata.redis.server import Server, foreign_data
 from storage_adapters.metadata.redis.writes import plan_copy
@@ -30,8 +31,10 @@ def store_copies(server: Server, keys: Keys, copies: Sequence[FileRecord | Tombs
 
     written: set[str] = set()
     for start in range(0, len(copies), _BATCH):
-        batch = {copy.file_id: copy for copy in copies[start : start + _BATCH]}
-        written |= _write(server, keys, batch, wanted)
+        batch: dict[str, _Stored] = {copy.file_id: copy for copy in copies[start : start + _BATCH]}
+        written |= store_new(server, keys, _new(server, keys, batch))
+        rest = {file_id: copy for file_id, copy in batch.items() if file_id not in written}
+        written |= _write(server, keys, rest, wanted)
     return [copy.file_id in written for copy in copies]
 
 
@@ -75,6 +78,13 @@ def _write(
                 else:
                     raise StorageUnavailable(foreign_data(answer[1]))
     raise StorageUnavailable(f"redis: {len(open_ids)} files were written by others in every round")
+
+
+def _new(server: Server, keys: Keys, copies: Mapping[str, _Stored]) -> list[FileRecord]:
+    """The records of which nothing is here: unless somebody has their names, they need no plan of their own."""
+    here = server.call_all([("EXISTS", keys.record(file_id)) for file_id in copies])
+    found = zip(copies.values(), here, strict=True)
+    return [copy for copy, is_here in found if isinstance(copy, FileRecord) and not is_here]
 
 
 def _script(copy: _Stored) -> str:

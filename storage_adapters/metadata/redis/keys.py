@@ -83,9 +83,7 @@ class Keys:
 
     def index(self, scope: tuple[str, ...], field: str) -> bytes:
         """The order of one field within one scope."""
-        kind, *parts = scope
-        text = b"".join(b"%d:%b" % (len(part), part) for part in map(str.encode, parts))
-        return b"%bi%d%b%b" % (self.tag, FIELD_NUMBERS[field], _SCOPE_LETTERS[kind], text)
+        return b"%bi%d%b" % (self.tag, FIELD_NUMBERS[field], scope_key(scope))
 
     def bucket(self, number: int) -> bytes:
         """The ids of the files in a parity bucket."""
@@ -122,6 +120,12 @@ class Keys:
     def places(self, owner: str) -> bytes:
         """The stored chunks of an owner."""
         return self.tag + b"P:" + owner.encode()
+
+
+def scope_key(scope: tuple[str, ...]) -> bytes:
+    """How the keys of all indexes of one scope end."""
+    kind, *parts = scope
+    return _SCOPE_LETTERS[kind] + b"".join([b"%d:%b" % (len(part), part) for part in map(str.encode, parts)])
 
 
 def bounds_of(index: bytes) -> bytes:

@@ -34,6 +34,7 @@ from storage_adapters.metadata.redis.documents import (
     revision_of,
     tombstone_to_value,
 )
+from storage_adapters.metadata.redis.inserts import store_new
 from storage_adapters.metadata.redis.keys import Keys
 from storage_adapters.metadata.redis.listing import find_page
 from storage_adapters.metadata.redis.location import Location, location_of
@@ -45,13 +46,21 @@ from storage_adapters.metadata.redis.usage import usage_of
 from storage_adapters.metadata.redis.writes import Move, plan_move
 from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import Change, FileRecord, Tombstone, Usage, is_number_passed
+from storage_adapters.schemas import SupportsAdoption
 
 _BATCH = 200
 _RECORD_BATCH = 100
 
 
 class RedisMetadataStore(
-    RedisUploads, RedisMigrations, MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication
+    RedisUploads,
+    RedisMigrations,
+    MetadataStore,
+    SupportsAdoption,
+    SupportsChanges,
+    SupportsDigest,
+    SupportsLeases,
+    SupportsReplication,
 ):
     """Records are strings; indexes, names, counters, digest and feed stand beside them under the same hash tag."""
 
@@ -235,6 +244,11 @@ class RedisMetadataStore(
     def discard(self, file_ids: Sequence[str]) -> int:
         """See ``SupportsReplication``."""
         return remove_files(self._server, self._keys, file_ids)
+
+    def adopt(self, records: Sequence[FileRecord]) -> list[bool]:
+        """See ``SupportsAdoption``."""
+        stored = store_new(self._server, self._keys, records)
+        return [record.file_id in stored for record in records]
 
     def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:
         """See ``SupportsLeases``."""

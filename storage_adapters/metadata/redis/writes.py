@@ -114,13 +114,14 @@ def _counter_deltas(keys: Keys, old: FileRecord | None, new: FileRecord | None) 
     files, size = Counter[_Entry](), Counter[_Entry]()
     for record, sign in ((old, -1), (new, 1)):
         if record is not None:
-            for counter in _counters(keys, record):
+            for counter in counters_of(keys, record):
                 files[counter] += sign
                 size[counter] += sign * record.size
     return [(*counter, files[counter], size[counter]) for counter in files if files[counter] or size[counter]]
 
 
-def _counters(keys: Keys, record: FileRecord) -> Iterator[_Entry]:
+def counters_of(keys: Keys, record: FileRecord) -> Iterator[_Entry]:
+    """The hashes and fields in which a record counts."""
     for key in (keys.usage(None), keys.usage(record.owner)):
         yield key, b"t"
         yield key, b"a" + record.access.value.encode()

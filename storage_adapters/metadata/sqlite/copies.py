@@ -11,7 +11,13 @@ from storage_adapters.codec import (
     tombstone_from_document,
     tombstone_to_document,
 )
-from storage_adapters.metadata.sqlite.indexes import move_digest, move_listing, move_names, move_usage
+from storage_adapters.metadata.sqlite.indexes import (
+    is_named,
+    move_digest,
+    move_listing,
+    move_names,
+    move_usage,
+)
 from storage_adapters.records import FileRecord, Tombstone
 
 _SAVE_RECORD = (
@@ -42,6 +48,13 @@ def store_copy(connection: sqlite3.Connection, copy: FileRecord | Tombstone, *, 
     row = (copy.file_id, bool(copy.parts), copy.clean_after, tombstone_to_document(copy))
     connection.execute(_SAVE_TOMBSTONE, row)
     return True
+
+
+def adopt_record(connection: sqlite3.Connection, record: FileRecord) -> bool:
+    """Store a record of which nothing is here and whose names nobody has; say whether it was."""
+    if _find(connection, record.file_id) is not None or is_named(connection, record):
+        return False
+    return store_copy(connection, record, force=False)
 
 
 def remove_file(connection: sqlite3.Connection, file_id: str) -> bool:

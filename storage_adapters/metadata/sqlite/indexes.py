@@ -70,6 +70,12 @@ def move_names(
         connection.execute("INSERT INTO names (owner, kind, name, file_id) VALUES (?, ?, ?, ?)", (*key, new.file_id))
 
 
+def is_named(connection: sqlite3.Connection, record: FileRecord) -> bool:
+    """Whether somebody has a name that this record bears."""
+    wanted = "SELECT 1 FROM names WHERE owner = ? AND kind = ? AND name = ?"
+    return any(connection.execute(wanted, name).fetchone() is not None for name in names_of(record))
+
+
 def _hand_on(connection: sqlite3.Connection, owner: str, kind: str, name: str) -> None:
     """Give a name that is free now to a file that waits for it."""
     waiting = connection.execute(

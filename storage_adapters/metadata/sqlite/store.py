@@ -26,7 +26,7 @@ from storage_adapters.errors import RecordDeleted, RecordNotFound, RevisionConfl
 from storage_adapters.interfaces import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.metadata.sqlite import feed
 from storage_adapters.metadata.sqlite.connections import Connections
-from storage_adapters.metadata.sqlite.copies import remove_file, store_copy
+from storage_adapters.metadata.sqlite.copies import adopt_record, remove_file, store_copy
 from storage_adapters.metadata.sqlite.indexes import move_digest, move_listing, move_names, move_usage
 from storage_adapters.metadata.sqlite.listing import find_page
 from storage_adapters.metadata.sqlite.location import path_of
@@ -36,10 +36,18 @@ from storage_adapters.metadata.sqlite.uploads import SqliteUploads
 from storage_adapters.metadata.sqlite.usage import read_usage
 from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import Change, FileRecord, Tombstone, Usage, is_number_passed
+from storage_adapters.schemas import SupportsAdoption
 
 
 class SqliteMetadataStore(
-    SqliteMigrations, SqliteUploads, MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication
+    SqliteMigrations,
+    SqliteUploads,
+    MetadataStore,
+    SupportsAdoption,
+    SupportsChanges,
+    SupportsDigest,
+    SupportsLeases,
+    SupportsReplication,
 ):
     """One transaction per write; indexes, counters, digest and feed are tables beside the documents."""
 
@@ -228,6 +236,11 @@ class SqliteMetadataStore(
         """See ``SupportsReplication``."""
         with self._connections.writing() as connection:
             return sum([remove_file(connection, file_id) for file_id in file_ids])
+
+    def adopt(self, records: Sequence[FileRecord]) -> list[bool]:
+        """See ``SupportsAdoption``."""
+        with self._connections.writing() as connection:
+            return [adopt_record(connection, record) for record in records]
 
     def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:
         """See ``SupportsLeases``."""

@@ -49,3 +49,52 @@ local function read_index(index, descending, lower, upper, count)
     end
     return members
 end
+
+-- The chunk that a member is in, or would go into: its lower bound, its key and its size. Of an index that is no index:
+-- nil and the key that is none.
+local function find_chunk(index, member)
+    local found = redis.pcall('ZREVRANGEBYLEX', index .. '/', '[' .. member, '-', 'LIMIT', 0, 1)
+    if found.err then
+        return nil, index .. '/'
+    end
+    local bound = found[1] or ''
+    local chunk = chunk_key(index, bound)
+    local size = redis.pcall('ZCARD', chunk)
+    if type(size) == 'table' then
+        return nil, chunk
+    end
+    return bound, chunk, size
+end
+
+-- Adds members to one chunk; returns the error when it is none.
+local function add_members(chunk, members)
+    local arguments = {}
+    for number, member in ipairs(members) do
+        arguments[2 * number - 1] = '0'
+        arguments[2 * number] = member
+    end
+    local added = redis.pcall('ZADD', chunk, unpack(arguments))
+    return type(added) == 'table' and added.err or nil
+end
+
+-- Puts a member into its chunk, which was found just now and is cut in two when it has so many that it is full.
+local function put_member(index, member, chunk, size, full)
+    if size >= full then
+        -- Times grow: behind the last member a new chunk begins, which leaves the full one full.
+        local moved, bound = {}, member
+        if redis.call('ZLEXCOUNT', chunk, '(' .. member, '+') > 0 then
+            moved = redis.call('ZRANGE', chunk, math.floor(size / 2), -1)
+            bound = moved[1]
+        end
+        local upper = chunk_key(index, bound)
+        if redis.call('EXISTS', upper) == 0 then
+            if #moved > 0 then
+                add_members(upper, moved)
+                redis.call('ZREMRANGEBYRANK', chunk, math.floor(size / 2), -1)
+            end
+            redis.call('ZADD', index .. '/', '0', bound)
+            chunk = chunk_key(index, bound_of(index, member))
+        end
+    end
+    redis.call('ZADD', chunk, '0', member)
+end

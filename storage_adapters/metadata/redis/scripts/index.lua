@@ -17,22 +17,11 @@ for number = 1, names do
 end
 for number = 1, #KEYS - 1 - names do
     local index, member = KEYS[1 + names + number], ARGV[4 + names + number]
-    local bound = bound_of(index, member)
-    local chunk = chunk_key(index, bound)
+    local chunk = chunk_key(index, bound_of(index, member))
     if not redis.call('ZSCORE', chunk, member) then
         missing = missing + 1
         if write then
-            if redis.call('ZCARD', chunk) >= CHUNK then
-                local moved = redis.call('ZRANGE', chunk, CHUNK / 2, -1)
-                local upper = chunk_key(index, moved[1])
-                for _, each in ipairs(moved) do
-                    redis.call('ZADD', upper, 0, each)
-                end
-                redis.call('ZREMRANGEBYRANK', chunk, CHUNK / 2, -1)
-                redis.call('ZADD', index .. '/', 0, moved[1])
-                chunk = chunk_key(index, bound_of(index, member))
-            end
-            redis.call('ZADD', chunk, 0, member)
+            put_member(index, member, chunk, redis.call('ZCARD', chunk), CHUNK)
         end
     end
 end

@@ -38,21 +38,6 @@ local function has_type(key, wanted)
     return found == wanted or found == 'none'
 end
 
--- Whether HINCRBY will take the deltas: each sum fits into 64 bits, with a margin for what Lua's numbers round away.
-local function can_count(key, fields, deltas)
-    local values = redis.pcall('HMGET', key, unpack(fields))
-    if values.err then
-        return false
-    end
-    for number, delta in ipairs(deltas) do
-        local value = values[number] or '0'
-        if not string.find(value, '^%-?%d+$') or math.abs(tonumber(value) + tonumber(delta)) >= 9.2e18 then
-            return false
-        end
-    end
-    return true
-end
-
 -- What the members of KEYS[5] for one name begin with: no other name's begin so.
 local function claim_of(key, name)
     return #key .. ':' .. key .. #name .. ':' .. name
@@ -100,23 +85,17 @@ for number, line in ipairs(claimed) do
     end
 end
 for _, line in ipairs(counters) do
-    if not can_count(line[1], {'f' .. line[2], 'b' .. line[2]}, {line[3], line[4]}) then
+    if not values_to_count(line[1], {'f' .. line[2], 'b' .. line[2]}, {line[3], line[4]}) then
         return {3, line[1]}
     end
 end
-if not can_count(KEYS[3], {bucket .. 'f', bucket .. 'h', bucket .. 'l'}, {ARGV[8], ARGV[9], ARGV[10]}) then
+if not values_to_count(KEYS[3], {bucket .. 'f', bucket .. 'h', bucket .. 'l'}, {ARGV[8], ARGV[9], ARGV[10]}) then
     return {3, KEYS[3]}
 end
 for _, list in ipairs({left, taken}) do
     for _, line in ipairs(list) do
-        local found = redis.pcall('ZREVRANGEBYLEX', line[1] .. '/', '[' .. line[2], '-', 'LIMIT', 0, 1)
-        if found.err then
-            return {3, line[1] .. '/'}
-        end
-        line.bound = found[1] or ''
-        line.chunk = chunk_key(line[1], line.bound)
-        line.size = redis.pcall('ZCARD', line.chunk)
-        if type(line.size) == 'table' then
+        line.bound, line.chunk, line.size = find_chunk(line[1], line[2])
+        if not line.bound then
             return {3, line.chunk}
         end
     end
@@ -162,27 +141,7 @@ end
 -- Places are taken before others are left, so that a chunk that was found above is still where it was. An index has
 -- at most one place of a file, so only leaving can meet a chunk that was split meanwhile.
 for _, line in ipairs(taken) do
-    local index, member, chunk = line[1], line[2], line.chunk
-    if line.size >= CHUNK then
-        -- Times grow: behind the last member a new chunk begins, which leaves the full one full.
-        local moved, bound = {}, member
-        if redis.call('ZLEXCOUNT', chunk, '(' .. member, '+') > 0 then
-            moved = redis.call('ZRANGE', chunk, CHUNK / 2, -1)
-            bound = moved[1]
-        end
-        local upper = chunk_key(index, bound)
-        if redis.call('EXISTS', upper) == 0 then
-            for _, each in ipairs(moved) do
-                redis.call('ZADD', upper, 0, each)
-            end
-            if #moved > 0 then
-                redis.call('ZREMRANGEBYRANK', chunk, CHUNK / 2, -1)
-            end
-            redis.call('ZADD', index .. '/', 0, bound)
-            chunk = chunk_key(index, bound_of(index, member))
-        end
-    end
-    redis.call('ZADD', chunk, 0, member)
+    put_member(line[1], line[2], line.chunk, line.size, CHUNK)
 end
 for _, line in ipairs(left) do
     local index, member, bound, chunk = line[1], line[2], line.bound, line.chunk
