@@ -30,7 +30,8 @@ def wait_until_copied(primary: RedisServer) -> None:
 def test_after_a_failover_writes_go_to_the_new_primary(own_redis: RedisServer, tmp_path: Path) -> None:
     with RedisServer(tmp_path / "replica", replicaof=f"127.0.0.1 {own_redis.port}") as replica:
         wait_until_copied(own_redis)
-        with Sentinel(tmp_path / "sentinel", own_redis) as sentinel, opened(sentinel.url) as store:
+        soon = {"sentinel down-after-milliseconds primary": "1000"}
+        with Sentinel(tmp_path / "sentinel", own_redis, **soon) as sentinel, opened(sentinel.url) as store:
             with raw(f"redis://127.0.0.1:{sentinel.port}") as client:
                 deadline = time.monotonic() + SECONDS
                 while not client.sentinel_slaves("primary"):

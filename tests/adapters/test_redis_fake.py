@@ -50,6 +50,8 @@ def open_fake(**changes: Any) -> RedisMetadataStore:
         "timeout_seconds": 1,
         "tls": False,
         "ca": None,
+        "sentinel_username": None,
+        "sentinel_password": None,
     }
     return RedisMetadataStore(FakeLocation(**{**parts, **changes}))
 

@@ -64,7 +64,10 @@ class RedisServer(PrivateServer):
 
 
 class Sentinel(RedisServer):
-    """A sentinel that watches one primary, which it knows as ``primary``, and fails over within a second or two."""
+    """A sentinel that watches one primary, which it knows as ``primary``.
+
+    It calls a primary down after a minute without an answer, which a busy machine does not reach, unless told otherwise.
+    """
 
     def __init__(self, folder: Path, primary: RedisServer, **config: str) -> None:
         super().__init__(folder)
@@ -75,7 +78,7 @@ class Sentinel(RedisServer):
         self._config |= {
             **given,
             "sentinel monitor primary": f"127.0.0.1 {primary.port} 1",
-            "sentinel down-after-milliseconds primary": "300",
+            "sentinel down-after-milliseconds primary": "60000",
             "sentinel failover-timeout primary": "5000",
         } | given
         self.url = f"redis+sentinel://127.0.0.1:{self.port}/primary"
