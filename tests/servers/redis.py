@@ -66,7 +66,7 @@ class RedisServer(PrivateServer):
 class Sentinel(RedisServer):
     """A sentinel that watches one primary, which it knows as ``primary``.
 
-    It calls a primary down after a minute without an answer, which a busy machine does not reach, unless told otherwise.
+    It calls a primary down after a minute without an answer, unless told otherwise: a busy machine does not reach that.
     """
 
     def __init__(self, folder: Path, primary: RedisServer, **config: str) -> None:
