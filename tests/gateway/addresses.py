@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from tests.gateway.serving import Reply, Served
 
 TYPE = "application/octet-stream"
+_KEPT = ("content", "info.json")
 
 
 def declare(served: Served, size: int, **part: Any) -> Any:
@@ -28,7 +30,8 @@ def status_of(served: Served, part: Any) -> str:
 def stored_files(served: Served) -> set[Path]:
     """The files below the blob store's folder that hold bytes or belong to an unfinished upload."""
     root = served.core.settings.data_dir / "blobs"
-    return {path for path in root.rglob("*") if path.name in ("content", "info.json")}
+    # A folder may be removed while this looks.
+    return {Path(folder, name) for folder, _, names in os.walk(root) for name in names if name in _KEPT}
 
 
 def url_of(served: Served, record: Any, **params: Any) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import platform
-import subprocess
 import sys
 
 import pytest
+
+from tests.servers.commands import run_command
 
 MIB = 2**20
 SCRIPT = """
@@ -40,7 +41,8 @@ print(json.dumps(resident() - before))
 
 
 def growth(how: str) -> int:
-    done = subprocess.run([sys.executable, "-c", SCRIPT, how], capture_output=True, check=True, timeout=60)
+    done = run_command([sys.executable, "-c", SCRIPT, how])
+    assert done.returncode == 0, done.stderr
     return int(json.loads(done.stdout))
 
 

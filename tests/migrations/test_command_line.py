@@ -17,6 +17,7 @@ from migrations.lock import NAME, now_ms
 from storage_adapters import SupportsLeases, open_metadata_store
 from tests.contract.metadata_scenes import make_record, save
 from tests.migrations.stores import fill
+from tests.servers.commands import run_command
 from tests.servers.ports import free_ports
 from tests.servers.redis import RedisServer, raw, throw_away
 
@@ -37,7 +38,7 @@ def command(*arguments: str) -> list[str]:
 def run(*arguments: str) -> tuple[int, str, str]:
     """Run to the end: the status, and what stood on both outputs."""
     env = {name: value for name, value in os.environ.items() if name != "FILES_METADATA_URL"}
-    done = subprocess.run(command(*arguments), env=env, capture_output=True, text=True, timeout=SECONDS)
+    done = run_command(command(*arguments), environ=env, seconds=SECONDS)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -19,6 +19,7 @@ import pytest
 from storage_adapters import FileRecord
 from syncer.pair import Pair, replica
 from tests.contract.metadata_scenes import save
+from tests.secrets_in_logs import WATCH
 from tests.syncer.pairs import numbered
 from tests.syncer.processes import lines_of, run_syncer
 
@@ -69,6 +70,7 @@ def run_at_terminal(*arguments: str) -> tuple[str, str]:
         reader.join()
         os.close(ours)
     assert process.returncode == 0, sent.decode()
+    WATCH.look_at(sent.decode() + printed.decode())
     return printed.decode(), sent.decode()
 
 
