@@ -18,7 +18,7 @@ from storage_adapters.metadata.redis.writes import counters_of
 from storage_adapters.query import scopes, sort_value
 from storage_adapters.records import FileRecord
 
-RECORDS_PER_SCRIPT = 20
+RECORDS_PER_SCRIPT = 8
 # One of so many records has its chunks' sizes looked at, which costs a quarter of the whole: they are cut when they are
 # half as long as they may be, and that the next 64 members all leave it to others has a chance of 0.75 ** 64.
 LOOKING = 4
