@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import pytest
 
 from storage_adapters import StorageUnavailable, digest_bucket
+from storage_adapters.codec import digest_halves
 from storage_adapters.metadata.redis import RedisMetadataStore
 from storage_adapters.metadata.redis.inserts import LOOKING
 from tests.adapters.redis_servers import assert_intact, opened
@@ -112,8 +114,8 @@ def test_a_key_of_another_program_is_reported_and_nothing_is_adopted(redis_url: 
     prefix = redis_url.partition("prefix=")[2]
     whole = f"{{{prefix}}}{key}"
     # Places of some files are written before anybody knows what lies there, and are taken back.
-    numbers = (number for number in range(100) if (digest_bucket(f"f{number}") % LOOKING == 0) == looks)
-    record = make_record(f"f{next(numbers)}", alias="film", request_id="r1", revision=1)
+    records = (make_record(f"f{number}", alias="film", request_id="r1", revision=1) for number in range(100))
+    record = next(record for record in records if (digest_halves(record)[1] % LOOKING == 0) == looks)
     with opened(redis_url) as store, raw(redis_url) as client:
         client.rpush(whole, "foreign")
         before = {each: client.dump(each) for each in client.scan_iter(match=f"{{{prefix}}}*")}
@@ -132,6 +134,15 @@ def test_indexes_that_are_adopted_and_saved_into_by_turns_stay_in_chunks(redis_u
             assert store.adopt(records) == [True] * 100
             add(store, *(make_record(f"s{batch}-{number}") for number in range(10)))
     assert len(assert_intact(redis_url)) == 1320
+
+
+@pytest.mark.parametrize("bucket", [1, 4])
+def test_the_files_of_one_bucket_that_are_adopted_stay_in_chunks(redis_url: str, bucket: int) -> None:
+    ids = [file_id for number in range(100_000) if digest_bucket(file_id := f"f{number:05}") == bucket]
+    records = [make_record(file_id, revision=1) for file_id in random.Random(1).sample(ids, 300)]
+    with opened(redis_url) as store:
+        assert store.adopt(records) == [True] * 300
+    assert len(assert_intact(redis_url)) == 300
 
 
 def test_a_feed_that_another_program_wrote_to_is_reported_and_nothing_is_written(redis_url: str) -> None:

@@ -19,8 +19,8 @@ from storage_adapters.query import scopes, sort_value
 from storage_adapters.records import FileRecord
 
 RECORDS_PER_SCRIPT = 8
-# One of so many records has its chunks' sizes looked at, which costs a quarter of the whole: they are cut when they are
-# half as long as they may be, and that the next 64 members all leave it to others has a chance of 0.75 ** 64.
+# One of so many records has the sizes of its chunks looked at, which costs a quarter of the whole: they are cut 24
+# places before they are too long, and that so many in a row leave it to others has a chance of 0.75 ** 24, or 0.001.
 LOOKING = 4
 
 
@@ -70,14 +70,16 @@ def _planned(keys: Keys, records: Sequence[FileRecord]) -> tuple[list[bytes], li
         bucket = digest_bucket(record.file_id)
         within = [scope_key(scope) for scope in scopes(record)]
         places = [place(sort_value(record, field), record.file_id) for field in FIELD_NUMBERS]
-        looks = int(bucket % LOOKING == 0)
+        high, low = digest_halves(record)
+        # Not by the file id alone, for the files of one bucket have its first bits in common.
+        looks = int(low % LOOKING == 0)
         value = record_to_value(record)
         arguments += (value, record.file_id, looks, keys.bucket(bucket), *places, len(within), *within)
         for kind, name in _names(record):
             names[keys.names(kind, record.owner)] += (name, number)
         for key, field in counters_of(keys, record):
             _add(counters[key].setdefault(field, [0, 0]), (1, record.size))
-        _add(digest[bucket], (1, *digest_halves(record)))
+        _add(digest[bucket], (1, high, low))
     arguments.append(len(names))
     for claims in names.values():
         arguments += (len(claims) // 2, *claims)

@@ -10,8 +10,8 @@
 --       how many parity buckets; for each: its number, files, high, low.
 -- Returns {0}; {1, number ...}: these records are stored already, or somebody has a name of theirs;
 --       {3, key}: what lies there is not ours, or a counter is full.
--- Half as long as a chunk may be: a short one takes a member faster, and may grow while nobody looks at its size.
-local FULL = CHUNK / 2
+-- Less than a chunk may hold: it may grow while nobody looks at its size, and one that is too long takes thrice the room.
+local FULL = CHUNK - 24
 local next_arg = 0
 
 local function take()
