@@ -23,9 +23,10 @@ from tests.servers.commands import run_command
 FILES = 200
 SECONDS = 600
 CALLS = 300  # of the usual, before the change and after it
-# How much longer than usually a call may take. CouchDB builds in processes of their own. The stand-in is one thread, on
-# which each turn of a call waits for a piece of the build, so that all that can be asked is that none waits for more.
-ALLOWED = 2 if os.environ.get("COUCHDB_URL") else 12
+# How much longer than usually a call may take. The stand-in builds in the one thread that answers, so that how long its
+# calls take says nothing: there, none may take as long as a good part of the change.
+ALLOWED = 2 if os.environ.get("COUCHDB_URL") else None
+PART = 1 / 4
 
 # A process of the version before: it lists without a pause and notes how long each call took. It begins when every
 # order was asked for once, and ends so many calls after a file has appeared.
@@ -85,9 +86,10 @@ class Calls:
 
     usual: list[float]
     during: list[float]
+    change: float  # how long the change took
 
     def shown(self) -> str:
-        return f"usual {summary(self.usual)}; during {summary(self.during)}"
+        return f"usual {summary(self.usual)}; during {summary(self.during)}, {self.change:.1f} s"
 
 
 def change_under_load(url: str, folder: Path) -> Calls:
@@ -108,6 +110,7 @@ def change_under_load(url: str, folder: Path) -> Calls:
     return Calls(
         usual=[seconds for at, seconds in taken if at + seconds < began or at > ended],
         during=[seconds for at, seconds in taken if at + seconds >= began and at <= ended],
+        change=ended - began,
     )
 
 
@@ -156,11 +159,13 @@ def test_no_list_fails_while_design_documents_change(couchdb_url: str, tmp_path:
     calls = change_under_load(couchdb_url, tmp_path)
     assert len(calls.usual) >= 2 * CALLS - 1
     assert len(calls.during) >= 20
-    limit = ALLOWED * p99(calls.usual)
-    late, usually_late = (sum(seconds > limit for seconds in each) for each in (calls.during, calls.usual))
-    # Whatever makes calls late that have nothing to do with a change makes late calls during it, too.
-    noise = usually_late * len(calls.during) / len(calls.usual)
-    assert late <= 3 * noise, f"{late} of {len(calls.during)} calls took over {limit * 1e3:.0f} ms: {calls.shown()}"
+    assert max(calls.during) < PART * calls.change, f"a list waited: {calls.shown()}"
+    if ALLOWED:
+        limit = ALLOWED * p99(calls.usual)
+        late, usually = (sum(seconds > limit for seconds in each) for each in (calls.during, calls.usual))
+        # Whatever makes calls late that have nothing to do with a change makes late calls during it, too.
+        noise = usually * len(calls.during) / len(calls.usual)
+        assert late <= 3 * noise, f"{late} of {len(calls.during)} took over {limit * 1e3:.0f} ms: {calls.shown()}"
     with closing(open_metadata_store(couchdb_url)) as old:
         assert len(old.find(ListQuery(owner="ann", limit=20)).records) == 20
     new = [sys.executable, "-c", _NEW_LIST, couchdb_url, str(FILES)]
