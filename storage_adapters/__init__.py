@@ -1,6 +1,12 @@
 """The stores: where metadata and bytes are kept, behind two ports. Imports nothing of ours."""
 
-from storage_adapters.buckets import SupportsListing, SupportsResumableUpload
+from storage_adapters.buckets import (
+    SupportsListing,
+    SupportsPublicUrls,
+    SupportsResumableUpload,
+    SupportsSignedUrls,
+    VerifiesSignedUrls,
+)
 from storage_adapters.codec import (
     DIGEST_BUCKETS,
     digest_bucket,
@@ -41,11 +47,8 @@ from storage_adapters.interfaces import (
     SupportsFreeSpace,
     SupportsLeases,
     SupportsLocalFiles,
-    SupportsPublicUrls,
     SupportsReplication,
-    SupportsSignedUrls,
     SupportsWholeWrites,
-    VerifiesSignedUrls,
     capabilities,
 )
 from storage_adapters.keyspace import Keyspace, Row

@@ -5,7 +5,50 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
-from storage_adapters.records import BlobInfo, SignedUrl
+from storage_adapters.records import BlobInfo, Grant, SignedUrl
+
+
+class SupportsSignedUrls(ABC):
+    """Lets somebody without credentials make one request by a URL that expires."""
+
+    @abstractmethod
+    def sign(
+        self,
+        method: str,
+        key: str,
+        *,
+        expires_at: int,
+        content_type: str | None = None,
+        size: int | None = None,
+        filename: str | None = None,
+    ) -> SignedUrl:
+        """Sign a PUT, GET or HEAD of the key.
+
+        A PUT is bound to ``content_type`` and ``size``; a GET with ``filename`` is answered as an attachment of that
+        name (RFC 6266). The caller sends ``SignedUrl.headers`` as they are. Raises InvalidKey.
+        """
+
+
+class VerifiesSignedUrls(ABC):
+    """Signed URLs that our own gateway serves: it asks the store whether a request is one that was signed."""
+
+    @abstractmethod
+    def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:
+        """Return what the URL's query parameters grant at ``now``.
+
+        A URL signed for GET admits HEAD as well; every other method only itself. Raises InvalidSignature when
+        anything was altered, added, repeated or left out, when the URL has expired (``now`` >= its ``expires_at``),
+        or when it was signed for another key or method. That a PUT has the granted content type and size is the
+        caller's to check.
+        """
+
+
+class SupportsPublicUrls(ABC):
+    """Has URLs that need no signature; whoever serves them lets through what is public."""
+
+    @abstractmethod
+    def public_url(self, key: str) -> str:
+        """Return the URL of the key, the same for ever. Raises InvalidKey."""
 
 
 class SupportsResumableUpload(ABC):
