@@ -1,4 +1,4 @@
-"""What unit tests share: a core in memory."""
+"""What unit tests share: a core in memory, and a cloud."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from files_service.core import Core
 from tests.cores import memory_core
+from tests.fakes.pubsub.admin import FakeCloud
 
 
 @pytest.fixture
@@ -17,3 +18,11 @@ def core(tmp_path: Path) -> Iterator[Core]:
     opened = memory_core(tmp_path)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def cloud() -> Iterator[FakeCloud]:
+    """A Google Cloud on loopback with an empty bucket ``files``."""
+    with FakeCloud() as cloud:
+        cloud.make_bucket("files")
+        yield cloud

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -23,13 +22,6 @@ TOPIC = "projects/demo/topics/files"
 PUSH = "projects/demo/subscriptions/files-push"
 PULL = "projects/demo/subscriptions/files-pull"
 DEAD = "projects/demo/topics/files-dead"
-
-
-@pytest.fixture
-def cloud() -> Iterator[FakeCloud]:
-    with FakeCloud() as cloud:
-        cloud.make_bucket("files")
-        yield cloud
 
 
 @pytest.fixture

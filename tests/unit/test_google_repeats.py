@@ -29,13 +29,6 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def cloud() -> Iterator[FakeCloud]:
-    with FakeCloud() as cloud:
-        cloud.make_bucket("files")
-        yield cloud
-
-
-@pytest.fixture
 def queue(cloud: FakeCloud) -> Iterator[NotificationQueue]:
     cloud.pubsub.make_topic(TOPIC)
     cloud.pull_from()
