@@ -40,6 +40,7 @@ RATE = 1_000
 SECONDS = 300.0
 _BATCH = 500
 _SAMPLE_SECONDS = 0.005
+_PATIENCE_SECONDS = 120.0
 
 
 def measure(*, files: int = FILES, rounds: int = ROUNDS, rate: int = RATE, seconds: float = SECONDS) -> Iterator[Table]:
@@ -186,7 +187,10 @@ def _lag(redis: str, couchdb: str, folder: Path, *, rate: int, seconds: float) -
         command = ("-m", "syncer", "run", "--source", source_url, "--target", target_url)
         stack.enter_context(running(*command, log=folder / "syncer.log"))
         consumer = f"sync:{sync_name(target_url)}"
+        end = time.monotonic() + _PATIENCE_SECONDS
         while not source.checkpoint(consumer):
+            if time.monotonic() > end:
+                raise SystemExit((folder / "syncer.log").read_text()[-2_000:] or "the syncer copies nothing")
             time.sleep(0.05)
         written_at, seen = _watch(source, consumer, source_url, rate=rate, seconds=seconds)
     places = [place for place, _ in seen]
@@ -210,7 +214,10 @@ def _watch(
     seen: list[tuple[int, float]] = []
     with driving([sys.executable, "-m", "benchmarks.syncer", url]) as writer, ThreadPoolExecutor(1) as pool:
         answer = pool.submit(writer.ask, rate=rate, seconds=seconds)
+        end = time.monotonic() + seconds + _PATIENCE_SECONDS
         while not (answer.done() and seen and seen[-1][0] > len(answer.result()["at"])):
+            if time.monotonic() > end:
+                raise SystemExit(f"the syncer is behind by more than {_PATIENCE_SECONDS:g} s")
             time.sleep(_SAMPLE_SECONDS)
             place = int(source.checkpoint(consumer))
             if not seen or place > seen[-1][0]:
