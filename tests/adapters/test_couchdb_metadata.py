@@ -14,6 +14,7 @@ import pytest
 from storage_adapters import Condition, ListQuery, SchemaMismatch, StorageUnavailable
 from storage_adapters.codec import record_to_document
 from storage_adapters.metadata.couchdb import CouchMetadataStore
+from storage_adapters.metadata.couchdb.layout import REVISIONS
 from storage_adapters.metadata.couchdb.location import location_of
 from storage_adapters.metadata.couchdb.rows import LONGEST_TEXT
 from storage_adapters.metadata.couchdb.views import DESIGNS, DesignStatus, build, design_status, install_designs
@@ -62,6 +63,13 @@ def test_data_of_another_layout_are_refused(couchdb_url: str) -> None:
         ask("PUT", state, "layout", body={**layout, "layout": "99"})
     with pytest.raises(SchemaMismatch, match="schema 99"):
         CouchMetadataStore.from_url(couchdb_url)
+
+
+def test_documents_remember_few_of_their_former_revisions_where_the_server_can_be_told(couchdb_url: str) -> None:
+    with opened(couchdb_url), raw(couchdb_url) as ask:
+        for suffix in ("", "_state"):
+            kept = ask("GET", location_of(couchdb_url).database + suffix, "_revs_limit")
+            assert kept == REVISIONS or "error" in kept
 
 
 def test_design_documents_that_were_lost_or_are_new_are_installed_and_old_ones_are_told(couchdb_url: str) -> None:

@@ -14,6 +14,7 @@ from storage_adapters.records import JSON
 
 CONFLICT = 409
 NOT_FOUND = 404
+_NO_SUCH_SETTING = (400, NOT_FOUND, 405)  # 400 is pouchdb-server, which takes it for a document
 _NO_DOCUMENT = frozenset({"missing", "deleted"})
 
 
@@ -31,6 +32,15 @@ class Database:
     def create(self, **params: str) -> bool:
         """Make the database unless it is there; say whether it was made."""
         return not self.exists() and self._server.request("PUT", self.name, params=params, allowed=(412,))[0] != 412
+
+    def keep_revisions(self, count: int) -> None:
+        """Have each document remember the ids of so many former revisions; needs an administrator of the database.
+
+        CouchDB's own 1000 make every write of a document that changes often read and write all of these ids.
+        Servers without that setting keep what they keep.
+        https://docs.couchdb.org/en/stable/api/database/misc.html#put--db-_revs_limit
+        """
+        self._server.request("PUT", self.name, "_revs_limit", body=str(count).encode(), allowed=_NO_SUCH_SETTING)
 
     def update_seq(self) -> str:
         """The sequence of the newest change of a document."""

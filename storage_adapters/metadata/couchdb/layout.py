@@ -10,6 +10,9 @@ from storage_adapters.metadata.couchdb.views import DESIGNS, UPLOADS, build, ins
 
 LAYOUT = "1"
 _DOCUMENT = "layout"
+# Nobody asks for former revisions: every write names the one it is over. A replica of CouchDB's own that is this many
+# writes of one file behind would show a conflict.
+REVISIONS = 20
 
 
 def prepare(files: Database, locks: Database, state: State, feed: Feed, uploads: Database) -> None:
@@ -19,6 +22,8 @@ def prepare(files: Database, locks: Database, state: State, feed: Feed, uploads:
     if found is None:
         new = files.create()
         locks.create()
+        for database in (files, locks):
+            database.keep_revisions(REVISIONS)
         feed.create()
         state.put(_DOCUMENT, {"layout": LAYOUT}, over=None)
         found = state.get(_DOCUMENT)
