@@ -6,7 +6,7 @@ from storage_adapters import FileRecord, ListQuery, MetadataStore, SupportsDiges
 from syncer.metrics import Metrics
 from syncer.pair import Pair, pair_of, state_of
 from syncer.parity import Difference, differences
-from syncer.syncer import Syncer
+from syncer.syncer import BATCH, Syncer
 from tests.contract.consistency import assert_digest, recomputed_usage
 from tests.contract.metadata_scenes import make_record, walk
 
@@ -19,8 +19,8 @@ def open_pair_of(source_url: str, target_url: str) -> Pair:
     return pair_of(source, target, source_name=sync_name(source_url), name=sync_name(target_url))
 
 
-def make_syncer(pair: Pair) -> Syncer:
-    return Syncer(pair, Metrics())
+def make_syncer(pair: Pair, *, batch: int = BATCH) -> Syncer:
+    return Syncer(pair, Metrics(), batch=batch)
 
 
 def catch_up(syncer: Syncer) -> None:

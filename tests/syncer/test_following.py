@@ -8,6 +8,7 @@ from storage_adapters import RecordDeleted, open_metadata_store
 from syncer.follow import Follower, copies_of
 from syncer.metrics import Metrics
 from syncer.pair import Pair
+from syncer.syncer import GATHER_SECONDS
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import add, delete, make_record, save, various_records
 from tests.syncer.conftest import PAIRS
@@ -110,6 +111,17 @@ def test_only_one_of_two_syncers_copies_until_it_gives_up(pair: Pair) -> None:
     assert len(assert_equal(pair)) == 10
     assert one.step() > 0
     assert one.is_elsewhere
+
+
+def test_few_changes_are_let_gather_and_many_are_not(pair: Pair) -> None:
+    syncer = make_syncer(pair, batch=20)
+    add(pair.source, *numbered(1))
+    catch_up(syncer)
+    add(pair.source, *numbered(24, start=1))
+    assert [syncer.step(), syncer.step()] == [0, GATHER_SECONDS]
+    assert not syncer.is_caught_up
+    catch_up(syncer)
+    assert len(assert_equal(pair)) == 25
 
 
 def test_what_is_not_copied_is_not_trimmed(pair: Pair) -> None:
