@@ -95,7 +95,8 @@ class _Load:
     """A buffer that two threads work on: with the second one that is done, it and its place are free again."""
 
     def __init__(self, engine: Engine, buffer: bytearray) -> None:
-        self._engine, self._buffer, self._users, self._lock = engine, buffer, 2, Lock()
+        self._engine, self._users, self._lock = engine, 2, Lock()
+        self._buffer: bytearray | None = buffer
 
     def let_go(self, _: Future[Any]) -> None:
         """One of them is done."""
@@ -103,7 +104,10 @@ class _Load:
             self._users -= 1
             if self._users:
                 return
-        self._engine.give_back(self._buffer)
+        # The futures keep whom they called, and the stream keeps some of them for a while.
+        buffer, self._buffer = self._buffer, None
+        assert buffer is not None
+        self._engine.give_back(buffer)
         self._engine.places.release()
 
 
