@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from storage_adapters import FileRecord, SupportsDigest, Tombstone, digest_bucket
+from storage_adapters import FileRecord, StorageUnavailable, SupportsDigest, Tombstone, digest_bucket
 from syncer.pair import Pair, replica
 from syncer.parity import Difference, differences, is_equal
 from syncer.repair import repair
@@ -27,12 +27,26 @@ local_pairs = pytest.mark.parametrize("urls", LOCAL_PAIRS, indirect=True)
 LONG = os.environ.get("FILES_LONG_TESTS") == "1"
 FILES, DAMAGED = (200_000, 1_000) if LONG else (3_000, 150)
 BATCH = 500
-# Views are made when they are asked for: of so many files at once, within the time of one request.
 INDEXED_AT_ONCE = 20_000
+INDEX_SECONDS = 1_800.0
 
 
 def difference(file_id: str, kind: str, source: int, target: int) -> Difference:
     return Difference(file_id=file_id, kind=kind, source_revision=source, target_revision=target)
+
+
+def have_indexed(store: SupportsDigest) -> None:
+    """Ask for sums until there are some: views are made when they are asked for, which may take several requests."""
+    deadline = time.monotonic() + INDEX_SECONDS
+    while True:
+        try:
+            store.bucket_digest(0)
+        except StorageUnavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 @every_pair
@@ -73,7 +87,7 @@ def test_exactly_the_files_that_were_damaged_are_found_and_repaired(pair: Pair, 
         for store in (pair.source, pair.target):
             replica(store).replicate(copies)
             if start % INDEXED_AT_ONCE == 0:
-                store.bucket_digest(0)
+                have_indexed(store)
     assert found(pair) == []
     damaged = damage(pair, random.Random(files), files=files, count=count)
     started = time.monotonic()
