@@ -128,7 +128,8 @@ class Load:
 
     def _list(self, client: Client, chance: random.Random) -> None:
         token = None
-        known = list(self.acknowledged.items())
+        with self._lock:
+            known = list(self.acknowledged.items())
         if known and chance.random() < 0.3:
             file_id, revision = chance.choice(known)
             token = f"{file_id}:{revision}"
