@@ -41,7 +41,7 @@ class Target:
 def batches(numbers: Iterator[int], read: list[int]) -> Iterator[tuple[int, Copies]]:
     for number in numbers:
         read.append(number)
-        yield number, [make_record(revision=number)]
+        yield number, [make_record(f"f{number}", revision=number)]
 
 
 def copying_of(target: Any, numbers: Iterator[int], read: list[int] | None = None) -> Copying[int]:
@@ -62,6 +62,27 @@ def test_a_batch_that_is_stored_early_waits_for_the_one_before() -> None:
     other.start()
     assert [copying.next(), copying.next(), copying.next()] == [(1, [True]), (2, [True]), None]
     assert target.taken == [2, 1]
+    other.join()
+
+
+def test_a_batch_waits_for_those_under_way_that_have_a_file_in_common_with_it() -> None:
+    target = Target()
+    target.waits = {1: threading.Event()}
+    # The second has none in common, the third has one with the first.
+    copies = [[make_record("a", revision=1)], [make_record("b", revision=2)], [make_record("a", revision=3)]]
+    copying = Copying(target, iter(enumerate(copies, 1)))  # type: ignore[arg-type]
+
+    def late() -> None:
+        while 2 not in target.taken:
+            threading.Event().wait(0.001)
+        # Whoever took the second is free for the third.
+        threading.Event().wait(0.05)
+        target.waits[1].set()
+
+    other = threading.Thread(target=late)
+    other.start()
+    assert [copying.next() for _ in range(4)] == [(1, [True]), (2, [True]), (3, [True]), None]
+    assert target.taken == [2, 1, 3]
     other.join()
 
 
