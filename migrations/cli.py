@@ -258,9 +258,10 @@ def interruptible(pace: Pace) -> Pace:
     """Let a signal end the run at its next checkpoint, and a second one at once, which is as harmless as a kill."""
 
     def stop(number: int, _: object) -> None:
-        pace.stop()
+        # First, so that a second signal ends it whatever the first one met.
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_DFL)
+        pace.stop()
         say_stopping()
 
     for number in _SIGNALS:

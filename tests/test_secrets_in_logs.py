@@ -79,6 +79,7 @@ def test_whatever_else_reads_the_output_of_a_process_is_known() -> None:
         "integration/test_two_stores.py",  # curl
         "integration/callers.py",  # answers to calls
         "integration/test_webhook_storm.py",  # counts of a sender of the tests
+        "syncer/test_signals.py",  # two words
         "migrations/test_command_line.py",  # what an interrupted run says, word for word
         "syncer/test_progress.py",  # has it looked at
     }

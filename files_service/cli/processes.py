@@ -8,7 +8,6 @@ import logging
 import os
 import resource
 import signal
-import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
 
@@ -47,12 +46,15 @@ def worker(session: Session) -> None:
 
     settings = session.settings
     configure_logging(settings.log_level)
-    stop = threading.Event()
+    heard, said = os.pipe()
+    signals: list[int] = []
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        # No lock: a handler runs between any two steps of this thread, also within another handler.
+        if signals:
             os._exit(130)
-        stop.set()
+        signals.append(number)
+        os.write(said, b"!")
 
     with session.core() as core:
         describe_stores(core)
@@ -66,7 +68,7 @@ def worker(session: Session) -> None:
         running.start()
         logger.info("ready")
         click.echo("ready")
-        stop.wait()
+        os.read(heard, 1)
         running.stop(settings.stop_timeout_seconds)
         publisher.close()
 
