@@ -7,9 +7,7 @@ import errno
 import logging
 import os
 import resource
-import signal
 from collections.abc import Callable, Sequence
-from types import FrameType
 
 import click
 
@@ -20,6 +18,7 @@ from files_service.core import Core
 from files_service.logs import configure_logging
 from files_service.metrics import Metrics
 from files_service.readiness import Part
+from files_service.signals import listen_for_signals
 from files_service.worker.events import EventPublisher, LogPublisher
 from storage_adapters import capabilities
 
@@ -46,16 +45,6 @@ def worker(session: Session) -> None:
 
     settings = session.settings
     configure_logging(settings.log_level)
-    heard, said = os.pipe()
-    signals: list[int] = []
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        # No lock: a handler runs between any two steps of this thread, also within another handler.
-        if signals:
-            os._exit(130)
-        signals.append(number)
-        os.write(said, b"!")
-
     with session.core() as core:
         describe_stores(core)
         publisher = open_publisher(settings)
@@ -63,12 +52,11 @@ def worker(session: Session) -> None:
         running = Worker(core, publisher, queue=open_queue(settings), metrics=metrics)
         metrics.watch(WorkerCollector(running))
         serve_metrics(metrics, settings)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, on_signal)
+        signalled = listen_for_signals(on_second=lambda: os._exit(130))
         running.start()
         logger.info("ready")
         click.echo("ready")
-        os.read(heard, 1)
+        os.read(signalled, 1)
         running.stop(settings.stop_timeout_seconds)
         publisher.close()
 

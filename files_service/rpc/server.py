@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import signal
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +13,7 @@ from nameko.runners import ServiceRunner
 
 from files_service.rpc.cores import SharedCore, close_shared
 from files_service.service import Files, FilesTag
+from files_service.signals import listen_for_signals
 
 logger = logging.getLogger(__name__)
 
@@ -31,28 +30,11 @@ def run_service(config: Mapping[str, Any], shared: SharedCore) -> None:
     runner = ServiceRunner(dict(config))
     runner.add_service(Files)
     runner.add_service(FilesTag)
-    signalled = _listen_for_signals()
+    signalled = listen_for_signals()
     eventlet.spawn(_start, runner)
     hubs.trampoline(signalled, read=True)
     _stop(runner, shared.core.settings.stop_timeout_seconds)
     close_shared(shared)
-
-
-def _listen_for_signals() -> int:
-    """Return a descriptor that becomes readable with the first SIGTERM or SIGINT; more of them change nothing.
-
-    A handler that only asked the hub for something would be heard when the hub wakes up by itself, seconds later.
-    """
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-
-    def on_signal(*_: object) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.write(writer, b"!")
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
-    return reader
 
 
 def _is_unexpected(record: logging.LogRecord) -> bool:
