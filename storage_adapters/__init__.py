@@ -107,6 +107,7 @@ from storage_adapters.schemas import (
     SupportsRebuilding,
 )
 from storage_adapters.uploads import Chunk, ChunkPlace, CondemnedChunk, SupportsUploads, Upload, UploadStatus
+from storage_adapters.warming import Warmer
 
 __all__ = [
     "BLOB_STORES",
@@ -191,6 +192,7 @@ __all__ = [
     "UploadStatus",
     "Usage",
     "VerifiesSignedUrls",
+    "Warmer",
     "capabilities",
     "digest_bucket",
     "digest_halves",

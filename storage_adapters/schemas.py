@@ -155,7 +155,7 @@ class SupportsDesigns(SupportsMigrations):
     def build_design(self, name: str) -> bool:
         """Write a definition that is missing and wait for its index as one request may; say whether it is done.
 
-        A server builds whatever is written, all at once: write one when the one before is built.
+        Building takes processors from whoever reads and writes: ask for one when the one before is built.
         """
 
     @abstractmethod

@@ -23,6 +23,7 @@ from syncer.parity import is_equal
 from syncer.right import LEASE_SECONDS, Right, right_names
 from syncer.signals import stop_by_signal
 from syncer.syncer import Syncer
+from syncer.warming import build
 
 logger = logging.getLogger(__name__)
 
@@ -145,9 +146,11 @@ def run_command(given: Given, rate: float | None) -> int:
 @_PATIENCE
 @command
 def once(given: Given, rate: float | None, patience: float) -> int:
-    """Copy what there is now, and end."""
+    """Copy what there is now, build the indexes of the target, and end."""
     pair, metrics, outages = given.open(patience_seconds=patience)
-    loops.once(Syncer(pair, metrics, rate=rate), outages)
+    syncer = Syncer(pair, metrics, rate=rate)
+    loops.once(syncer, outages)
+    build(pair, outages)
     report.say(given.as_json, {"target": pair.name, "copied": metrics.files_copied}, "copied {copied} files")
     pair.close()
     return Exit.DONE
@@ -158,11 +161,13 @@ def once(given: Given, rate: float | None, patience: float) -> int:
 @_PATIENCE
 @command
 def backfill(given: Given, rate: float | None, patience: float) -> int:
-    """Copy all files, also those that were copied before; goes on where it was stopped."""
+    """Copy all files, also those that were copied before, and build the indexes; goes on where it was stopped."""
     pair, metrics, outages = given.open(patience_seconds=patience)
     syncer = Syncer(pair, metrics, rate=rate)
     with report.filling(syncer) as tell:
         loops.fill(syncer, outages, tell)
+    with report.building() as tell_built:
+        build(pair, outages, tell_built)
     report.say(given.as_json, {"target": pair.name, "copied": metrics.files_copied}, "copied {copied} files")
     pair.close()
     return Exit.DONE

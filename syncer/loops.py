@@ -16,6 +16,7 @@ from syncer.pair import Pair
 from syncer.parity import Difference, differences, is_equal
 from syncer.repair import repair
 from syncer.syncer import Syncer
+from syncer.warming import keep_warm
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,11 @@ class Verdict:
 
 
 def run(syncer: Syncer, outages: Outages) -> None:
-    """Copy until the process is to stop; a batch in hand is finished, and the right given up."""
+    """Copy until the process is to stop; a batch in hand is finished, and the right given up.
+
+    Meanwhile the indexes of the target are kept up to date.
+    """
+    keep_warm(syncer, outages.stopping)
     try:
         while True:
             outages.stopping.wait(outages.outlive(syncer.step))

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from storage_adapters import JSON
 from syncer.backfill import Walk
@@ -62,6 +62,25 @@ class Printer:
             text += "; {wrong_sums} buckets have sums that are not those of their files: `files migrate verify`"
         say(self._as_json, facts, text)
         sys.stdout.flush()
+
+
+@contextmanager
+def building() -> Iterator[Callable[[int, int], None]]:
+    """Show how many indexes are built; yields what to call with how many of how many are."""
+    console = Console(file=sys.stderr)
+    columns = (TextColumn("indexes"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    progress = Progress(*columns, console=console, disable=not console.is_terminal)
+    task = progress.add_task("", total=None)
+
+    def tell(done: int, of: int) -> None:
+        # Not before: most stores have nothing to build, and show nothing.
+        progress.start()
+        progress.update(task, completed=done, total=of)
+
+    try:
+        yield tell
+    finally:
+        progress.stop()
 
 
 @contextmanager

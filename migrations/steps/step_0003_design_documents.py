@@ -35,7 +35,7 @@ def is_idle(store: SupportsMigrations, notes: JSON, direction: str) -> bool:
 def up(run: Run) -> None:
     """Install and build what is missing, one index after the other, then say that all are built.
 
-    CouchDB builds every design document that it finds, all at once: so many take the processors from the lists.
+    Many at once would take the processors from the lists.
     """
     store = _store(run)
     missing, installed, _ = store.designs()

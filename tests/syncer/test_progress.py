@@ -16,9 +16,9 @@ from dataclasses import replace
 
 import pytest
 
-from storage_adapters import FileRecord
+from storage_adapters import FileRecord, SupportsDesigns
 from syncer.pair import Pair, replica
-from tests.contract.metadata_scenes import save
+from tests.contract.metadata_scenes import add, save
 from tests.secrets_in_logs import WATCH
 from tests.syncer.pairs import numbered
 from tests.syncer.processes import lines_of, run_syncer
@@ -103,6 +103,20 @@ def test_a_terminal_shows_how_far_a_backfill_is_its_rate_and_the_time_left(argum
     assert rest == ""
     # The cursor, which a bar hides, is there again.
     assert sent.rindex("\x1b[?25h") > sent.rindex("\x1b[?25l")
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("urls", ["sqlite couchdb"], indirect=True)
+def test_a_terminal_shows_that_the_indexes_of_a_couchdb_are_built(pair: Pair, urls: tuple[str, str]) -> None:
+    add(pair.source, *numbered(20))
+    printed, sent = run_at_terminal("backfill", "--source", urls[0], "--target", urls[1])
+    assert printed == "copied 20 files\n"
+    *_, backfill, indexes, rest = screen_of(sent)
+    assert bars_of(backfill)[0][:2] == (20, 20)
+    assert isinstance(pair.target, SupportsDesigns)
+    count = len(pair.target.designs()[1])
+    assert re.fullmatch(rf"indexes \S+ +{count}/{count} +\d:\d\d:\d\d *", indexes), sent
+    assert rest == ""
 
 
 @pytest.mark.parametrize("urls", ["redis sqlite"], indirect=True)

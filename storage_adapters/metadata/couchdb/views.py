@@ -2,6 +2,8 @@
 
 One view each, so that a change of one builds no other. A name ends in a digest of the content: a new version is
 another document, built beside the one in use, and the old one is removed when nobody asks for it any more.
+
+CouchDB is asked not to build by itself, which it does with all of them at once: see ``storage_adapters.warming``.
 """
 
 from __future__ import annotations
@@ -39,11 +41,13 @@ class DesignStatus:
     obsolete: tuple[str, ...]
 
 
-def _design(key: str, source: str) -> Design:
+def _design(key: str, source: str, *, warmed: bool) -> Design:
     view = {"map": source}
     if key in _REDUCES:
         view["reduce"] = _REDUCES[key]
     document: JSON = {"language": "javascript", "views": {"rows": view}}
+    if warmed:
+        document["autoupdate"] = False
     content = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
     return Design(name=f"{key}-{hashlib.sha256(content).hexdigest()[:12]}", document=document)
 
@@ -54,7 +58,7 @@ def _designs() -> dict[str, Design]:
     sources["unclean"] = (folder / "unclean.js").read_text(encoding="utf-8")
     template = (folder / "list.js").read_text(encoding="utf-8")
     sources |= {list_key(field): template.replace("SORT_FIELD", field) for field in SORT_FIELDS}
-    return {key: _design(key, source) for key, source in sources.items()}
+    return {key: _design(key, source, warmed=True) for key, source in sources.items()}
 
 
 def list_key(field: str) -> str:
@@ -66,7 +70,9 @@ DESIGNS = _designs()
 
 # Of the database of uploads, which is no part of what lists need and of what is rebuilt.
 UPLOADS = _design(
-    "uploads", (files("storage_adapters.metadata.couchdb") / "designs" / "uploads.js").read_text(encoding="utf-8")
+    "uploads",
+    (files("storage_adapters.metadata.couchdb") / "designs" / "uploads.js").read_text(encoding="utf-8"),
+    warmed=False,
 )
 
 

@@ -1,0 +1,88 @@
+"""The indexes of a CouchDB that is a copy are built before anybody lists."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from storage_adapters import SupportsDesigns
+from syncer import loops
+from syncer.outages import Outages, Stopped
+from syncer.pair import Pair
+from syncer.right import LEASE_SECONDS, Right, right_names
+from syncer.warming import build
+from tests.contract.metadata_scenes import add
+from tests.syncer.pairs import make_syncer, numbered
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.parametrize("urls", ["redis couchdb"], indirect=True)]
+
+SECONDS = 120
+
+
+@pytest.fixture
+def asked(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the target was asked to build; pauses are short."""
+    asked: list[str] = []
+    target = pair.target
+    assert isinstance(target, SupportsDesigns)
+    real = target.build_design
+
+    def build_design(name: str) -> bool:
+        asked.append(name)
+        return real(name)
+
+    monkeypatch.setattr(target, "build_design", build_design)
+    monkeypatch.setattr("storage_adapters.warming.SHORTEST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("storage_adapters.warming.LONGEST_PAUSE_SECONDS", 0.01)
+    return asked
+
+
+def names_of(pair: Pair) -> list[str]:
+    assert isinstance(pair.target, SupportsDesigns)
+    return pair.target.designs()[1]
+
+
+def test_a_backfill_ends_with_all_indexes_built(pair: Pair, asked: list[str]) -> None:
+    add(pair.source, *numbered(20))
+    told: list[tuple[int, int]] = []
+    build(pair, Outages(threading.Event()), lambda done, of: told.append((done, of)))
+    assert asked == names_of(pair)
+    assert told == [(done, len(asked)) for done in range(len(asked) + 1)]
+
+
+def test_a_build_ends_when_the_process_is_to_stop(pair: Pair, asked: list[str]) -> None:
+    stopping = threading.Event()
+    with pytest.raises(Stopped):
+        build(pair, Outages(stopping), lambda done, of: stopping.set() if done == 2 else None)
+    assert len(asked) == 2
+
+
+def test_a_syncer_that_runs_brings_all_indexes_up_to_date_again_and_again(pair: Pair, asked: list[str]) -> None:
+    add(pair.source, *numbered(20))
+    names, stopping = names_of(pair), threading.Event()
+    running = threading.Thread(target=loops.run, args=(make_syncer(pair), Outages(stopping)))
+    running.start()
+    end = time.monotonic() + SECONDS
+    while len(asked) < 2 * len(names) and time.monotonic() < end:
+        time.sleep(0.01)
+    stopping.set()
+    running.join(SECONDS)
+    assert not running.is_alive()
+    assert asked[: 2 * len(names)] == 2 * names
+
+
+def test_a_syncer_that_waits_for_another_one_builds_nothing(pair: Pair, asked: list[str]) -> None:
+    add(pair.source, *numbered(20))
+    other = Right(pair.source, right_names(pair.name)[0], seconds=LEASE_SECONDS)
+    assert other.held()
+    syncer, stopping = make_syncer(pair), threading.Event()
+    syncer.step()
+    assert syncer.is_elsewhere
+    running = threading.Thread(target=loops.run, args=(syncer, Outages(stopping)))
+    running.start()
+    time.sleep(0.3)
+    stopping.set()
+    running.join(SECONDS)
+    assert asked == []
