@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+import os
+import select
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,28 +15,41 @@ DEFAULT_BATCH = 500
 
 
 class Pace:
-    """Keeps work at a number of files a second, and ends it when somebody says so."""
+    """Keeps work at a number of files a second, and ends it when somebody says so: once a process.
 
-    def __init__(self, rate: float | None = None, stopping: threading.Event | None = None) -> None:
+    ``stop`` may be called by a handler of signals. That runs between any two steps of the main thread, so nothing here
+    has a lock, which that thread might hold.
+    """
+
+    def __init__(self, rate: float | None = None) -> None:
         self._rate = rate
-        self._stopping = stopping or threading.Event()
+        self._stopped = False
+        self._pipe = os.pipe() if rate else None
         self._due = time.monotonic()
 
     def stop(self) -> None:
         """Ask for the end; the next checkpoint is the last."""
-        self._stopping.set()
+        self._stopped = True
+        if self._pipe is not None:
+            os.write(self._pipe[1], b"!")
 
     @property
     def stopped(self) -> bool:
         """Whether somebody asked for the end."""
-        return self._stopping.is_set()
+        return self._stopped
+
+    def close(self) -> None:
+        """Give back what waiting takes. Closing twice is harmless."""
+        pipe, self._pipe = self._pipe, None
+        for each in pipe or ():
+            os.close(each)
 
     def after(self, files: int) -> None:
-        """Wait as long as these files are to take."""
-        if self._rate:
+        """Wait as long as these files are to take, or until the end is asked for."""
+        if self._rate and self._pipe is not None:
             # What was slower than the rate is not made up for by a burst.
             self._due = max(self._due + files / self._rate, time.monotonic() - 1)
-            self._stopping.wait(max(0.0, self._due - time.monotonic()))
+            select.select([self._pipe[0]], [], [], max(0.0, self._due - time.monotonic()))
 
 
 @dataclass(slots=True, kw_only=True)
