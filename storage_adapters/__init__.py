@@ -1,10 +1,14 @@
 """The stores: where metadata and bytes are kept, behind two ports. Imports nothing of ours."""
 
 from storage_adapters.buckets import (
+    SupportsCopy,
+    SupportsFreeSpace,
     SupportsListing,
+    SupportsLocalFiles,
     SupportsPublicUrls,
     SupportsResumableUpload,
     SupportsSignedUrls,
+    SupportsWholeWrites,
     VerifiesSignedUrls,
 )
 from storage_adapters.codec import (
@@ -43,12 +47,8 @@ from storage_adapters.interfaces import (
     BlobWriter,
     MetadataStore,
     SupportsChanges,
-    SupportsCopy,
-    SupportsFreeSpace,
     SupportsLeases,
-    SupportsLocalFiles,
     SupportsReplication,
-    SupportsWholeWrites,
     capabilities,
 )
 from storage_adapters.keyspace import Keyspace, Row

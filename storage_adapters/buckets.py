@@ -1,9 +1,10 @@
-"""Capabilities of blob stores that clients reach by themselves, or that hold more than our records name."""
+"""What some blob stores can do beyond their port; all semantics are in these docstrings."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 
 from storage_adapters.records import BlobInfo, Grant, SignedUrl
 
@@ -89,3 +90,40 @@ class SupportsListing(ABC):
         met each blob once that was there all the time. A bucket may hold what no store of ours made; such an object
         is shown under its name, which need not be a key.
         """
+
+
+class SupportsCopy(ABC):
+    """Copies a blob without moving its bytes through the caller."""
+
+    @abstractmethod
+    def copy(self, source: str, target: str, *, now: int) -> BlobInfo:
+        """Make ``target`` a blob of the same content. Raises BlobNotFound, BlobExists, InvalidKey."""
+
+
+class SupportsLocalFiles(ABC):
+    """Keeps blobs as files of this machine, so that a server may send them with sendfile(2)."""
+
+    @abstractmethod
+    def local_path(self, key: str) -> Path:
+        """Return the file that holds the blob's bytes; for reading only. Raises BlobNotFound, InvalidKey."""
+
+
+class SupportsWholeWrites(ABC):
+    """Writes a blob that is in memory already, and whose hash is known, in one go."""
+
+    @abstractmethod
+    def write_whole(
+        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str, content_type: str, now: int
+    ) -> None:
+        """Put the bytes on stable storage under the key; ``sha256`` is theirs, which is taken for granted.
+
+        Raises InvalidKey; raises BlobExists, and leaves what is there, when the key is taken.
+        """
+
+
+class SupportsFreeSpace(ABC):
+    """Knows how much room is left."""
+
+    @abstractmethod
+    def free_bytes(self) -> int:
+        """Return how many bytes the store can still take."""

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 from storage_adapters.buckets import (
+    SupportsCopy,
+    SupportsFreeSpace,
     SupportsListing,
+    SupportsLocalFiles,
     SupportsPublicUrls,
     SupportsResumableUpload,
     SupportsSignedUrls,
+    SupportsWholeWrites,
 )
 from storage_adapters.digest import SupportsDigest
 from storage_adapters.query import ListQuery, Page
@@ -262,43 +265,6 @@ class BlobStore(ABC):
         """
         for key in keys:
             self.delete(key)
-
-
-class SupportsCopy(ABC):
-    """Copies a blob without moving its bytes through the caller."""
-
-    @abstractmethod
-    def copy(self, source: str, target: str, *, now: int) -> BlobInfo:
-        """Make ``target`` a blob of the same content. Raises BlobNotFound, BlobExists, InvalidKey."""
-
-
-class SupportsLocalFiles(ABC):
-    """Keeps blobs as files of this machine, so that a server may send them with sendfile(2)."""
-
-    @abstractmethod
-    def local_path(self, key: str) -> Path:
-        """Return the file that holds the blob's bytes; for reading only. Raises BlobNotFound, InvalidKey."""
-
-
-class SupportsWholeWrites(ABC):
-    """Writes a blob that is in memory already, and whose hash is known, in one go."""
-
-    @abstractmethod
-    def write_whole(
-        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str, content_type: str, now: int
-    ) -> None:
-        """Put the bytes on stable storage under the key; ``sha256`` is theirs, which is taken for granted.
-
-        Raises InvalidKey; raises BlobExists, and leaves what is there, when the key is taken.
-        """
-
-
-class SupportsFreeSpace(ABC):
-    """Knows how much room is left."""
-
-    @abstractmethod
-    def free_bytes(self) -> int:
-        """Return how many bytes the store can still take."""
 
 
 METADATA_CAPABILITIES = (SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication, SupportsUploads)

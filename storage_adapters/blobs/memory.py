@@ -15,14 +15,16 @@ from urllib.parse import parse_qs, urlsplit
 from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.keys import check_key
 from storage_adapters.blobs.signing import MINIMAL_KEY_BYTES, UrlSigner
-from storage_adapters.buckets import SupportsListing, SupportsPublicUrls, SupportsSignedUrls, VerifiesSignedUrls
-from storage_adapters.errors import BlobExists, BlobNotFound, UnknownStore
-from storage_adapters.interfaces import (
-    BlobStore,
-    BlobWriter,
+from storage_adapters.buckets import (
     SupportsCopy,
+    SupportsListing,
+    SupportsPublicUrls,
+    SupportsSignedUrls,
     SupportsWholeWrites,
+    VerifiesSignedUrls,
 )
+from storage_adapters.errors import BlobExists, BlobNotFound, UnknownStore
+from storage_adapters.interfaces import BlobStore, BlobWriter
 from storage_adapters.options import BlobOptions
 from storage_adapters.records import BlobInfo, Grant, SignedUrl
 

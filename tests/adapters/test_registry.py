@@ -19,6 +19,7 @@ from storage_adapters import (
     SupportsChanges,
     SupportsCopy,
     SupportsDigest,
+    SupportsFreeSpace,
     SupportsLeases,
     SupportsListing,
     SupportsLocalFiles,
@@ -27,18 +28,14 @@ from storage_adapters import (
     SupportsResumableUpload,
     SupportsSignedUrls,
     SupportsUploads,
+    SupportsWholeWrites,
     UnknownStore,
     VerifiesSignedUrls,
     capabilities,
     open_blob_store,
     open_metadata_store,
 )
-from storage_adapters.interfaces import (
-    BLOB_CAPABILITIES,
-    METADATA_CAPABILITIES,
-    SupportsFreeSpace,
-    SupportsWholeWrites,
-)
+from storage_adapters.interfaces import BLOB_CAPABILITIES, METADATA_CAPABILITIES
 from tests.contract import adoption, blobs, changes, digest, leases, metadata, replication, uploads
 
 CONTRACTS: dict[type, type] = {

@@ -6,8 +6,7 @@ import hashlib
 
 import pytest
 
-from storage_adapters import BlobExists, BlobStore, InvalidKey
-from storage_adapters.interfaces import SupportsFreeSpace, SupportsWholeWrites
+from storage_adapters import BlobExists, BlobStore, InvalidKey, SupportsFreeSpace, SupportsWholeWrites
 from tests.contract.blob_scenes import KEY, NOW, REFUSED_KEYS, in_threads, put, read
 
 

@@ -30,17 +30,19 @@ from storage_adapters.blobs.local.listing import walk
 from storage_adapters.blobs.local.workspace import Workspace
 from storage_adapters.blobs.local.writer import CONTENT, INFO, LocalBlobWriter
 from storage_adapters.blobs.signing import UrlSigner
-from storage_adapters.buckets import SupportsListing, SupportsPublicUrls, SupportsSignedUrls, VerifiesSignedUrls
-from storage_adapters.codec import blob_info_from_document, blob_info_to_document
-from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable, UnknownStore
-from storage_adapters.interfaces import (
-    BlobStore,
-    BlobWriter,
+from storage_adapters.buckets import (
     SupportsCopy,
     SupportsFreeSpace,
+    SupportsListing,
     SupportsLocalFiles,
+    SupportsPublicUrls,
+    SupportsSignedUrls,
     SupportsWholeWrites,
+    VerifiesSignedUrls,
 )
+from storage_adapters.codec import blob_info_from_document, blob_info_to_document
+from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable, UnknownStore
+from storage_adapters.interfaces import BlobStore, BlobWriter
 from storage_adapters.options import BlobOptions
 from storage_adapters.records import BlobInfo, Grant, SignedUrl
 
