@@ -135,7 +135,7 @@ def run_command(given: Given, rate: float | None) -> int:
     except Stopped:
         return Exit.DONE
     logger.info("ready", extra={"source": pair.source_name, "target": pair.name})
-    loops.run(Syncer(pair, metrics, rate=rate), outages)
+    loops.run(Syncer(pair, metrics, rate=rate), metrics, outages)
     pair.close()
     logger.info("stopped")
     return Exit.DONE

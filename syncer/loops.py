@@ -49,12 +49,12 @@ class Verdict:
         return self.repaired == self.by_kind.total() and not self.wrong_sums
 
 
-def run(syncer: Syncer, outages: Outages) -> None:
+def run(syncer: Syncer, metrics: Metrics, outages: Outages) -> None:
     """Copy until the process is to stop; a batch in hand is finished, and the right given up.
 
     Meanwhile the indexes of the target are kept up to date.
     """
-    keep_warm(syncer, outages.stopping)
+    keep_warm(syncer, metrics, outages.stopping)
     try:
         while True:
             outages.stopping.wait(outages.outlive(syncer.step))

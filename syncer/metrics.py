@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, start_http_server
 
 from syncer.right import now_ms
 
@@ -33,6 +33,7 @@ class Metrics:
         self.verified_at = Gauge("syncer_verified_timestamp_seconds", "Time of the last comparison.", registry=registry)
         self.differences = Gauge("syncer_differences", "Differing files found by it.", ("kind",), registry=registry)
         self.repairs = Counter("syncer_repairs", "Files repaired.", ("kind",), registry=registry)
+        self.index = Summary("syncer_index_seconds", "Bringing one index of the target up to date.", registry=registry)
         self.errors = Counter("syncer_errors", "Failures of a store.", registry=registry)
         self.last_error_at = Gauge("syncer_last_error_timestamp_seconds", "Time of the last one.", registry=registry)
 

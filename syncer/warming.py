@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from storage_adapters import StorageError, SupportsDesigns, Warmer
+from syncer.metrics import Metrics
 from syncer.outages import Outages
 from syncer.pair import Pair
 from syncer.syncer import ELSEWHERE_SECONDS, Syncer
@@ -17,11 +18,12 @@ logger = logging.getLogger(__name__)
 AFTER_FAILURE_SECONDS = 5.0
 
 
-def keep_warm(syncer: Syncer, stopping: threading.Event) -> None:
+def keep_warm(syncer: Syncer, metrics: Metrics, stopping: threading.Event) -> None:
     """Have a thread bring one index of the target after the other up to date, while this syncer is the one at work."""
     if isinstance(syncer.pair.target, SupportsDesigns):
         warmer = Warmer(syncer.pair.target)
-        threading.Thread(target=_keep_warm, args=(syncer, warmer, stopping), name="warming", daemon=True).start()
+        arguments = (syncer, warmer, metrics, stopping)
+        threading.Thread(target=_keep_warm, args=arguments, name="warming", daemon=True).start()
 
 
 def build(pair: Pair, outages: Outages, tell: Callable[[int, int], None] = lambda done, of: None) -> None:
@@ -37,11 +39,15 @@ def build(pair: Pair, outages: Outages, tell: Callable[[int, int], None] = lambd
     tell(len(names), len(names))
 
 
-def _keep_warm(syncer: Syncer, warmer: Warmer, stopping: threading.Event) -> None:
+def _keep_warm(syncer: Syncer, warmer: Warmer, metrics: Metrics, stopping: threading.Event) -> None:
     pause = 0.0
     while not stopping.wait(pause):
+        if syncer.is_elsewhere:
+            pause = ELSEWHERE_SECONDS
+            continue
         try:
-            pause = ELSEWHERE_SECONDS if syncer.is_elsewhere else warmer.step()
+            with metrics.index.time():
+                pause = warmer.step()
         except StorageError as error:
             # Whether the target is there is said by those who copy; an index can wait.
             logger.debug("an index was not brought up to date", extra={"error": str(error)})

@@ -9,6 +9,7 @@ import pytest
 
 from storage_adapters import SupportsDesigns
 from syncer import loops
+from syncer.metrics import Metrics
 from syncer.outages import Outages, Stopped
 from syncer.pair import Pair
 from syncer.right import LEASE_SECONDS, Right, right_names
@@ -62,7 +63,8 @@ def test_a_build_ends_when_the_process_is_to_stop(pair: Pair, asked: list[str]) 
 def test_a_syncer_that_runs_brings_all_indexes_up_to_date_again_and_again(pair: Pair, asked: list[str]) -> None:
     add(pair.source, *numbered(20))
     names, stopping = names_of(pair), threading.Event()
-    running = threading.Thread(target=loops.run, args=(make_syncer(pair), Outages(stopping)))
+    metrics = Metrics()
+    running = threading.Thread(target=loops.run, args=(make_syncer(pair), metrics, Outages(stopping)))
     running.start()
     end = time.monotonic() + SECONDS
     while len(asked) < 2 * len(names) and time.monotonic() < end:
@@ -71,6 +73,7 @@ def test_a_syncer_that_runs_brings_all_indexes_up_to_date_again_and_again(pair: 
     running.join(SECONDS)
     assert not running.is_alive()
     assert asked[: 2 * len(names)] == 2 * names
+    assert (metrics.registry.get_sample_value("syncer_index_seconds_count") or 0) >= 2 * len(names)
 
 
 def test_a_syncer_that_waits_for_another_one_builds_nothing(pair: Pair, asked: list[str]) -> None:
@@ -80,7 +83,7 @@ def test_a_syncer_that_waits_for_another_one_builds_nothing(pair: Pair, asked: l
     syncer, stopping = make_syncer(pair), threading.Event()
     syncer.step()
     assert syncer.is_elsewhere
-    running = threading.Thread(target=loops.run, args=(syncer, Outages(stopping)))
+    running = threading.Thread(target=loops.run, args=(syncer, Metrics(), Outages(stopping)))
     running.start()
     time.sleep(0.3)
     stopping.set()
