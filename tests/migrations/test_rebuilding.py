@@ -10,20 +10,22 @@ import orjson
 import pytest
 
 from migrations.errors import BadRequest, Differences, NeedsOffline
-from migrations.stores import is_rebuilt
+from migrations.stores import RebuiltStore, is_rebuilt
 from storage_adapters import SORT_FIELDS, DigestBucket, Tally, Usage, open_metadata_store
 from tests.contract.metadata_scenes import delete, make_record, save
 from tests.migrations.stores import assert_sound, fill, in_child_killed_once, later, records_of, runner_on
 
 
+def _remove_orders_but(store: RebuiltStore, fields: list[str]) -> None:
+    _, position = store.strays(after="", limit=500, fields=fields, remove=True)
+    while position:
+        _, position = store.strays(after=position, limit=500, fields=fields, remove=True)
+
+
 def _become_a_store_of(store: object, fields: list[str]) -> None:
     """Make it what a version left that sorted by these fields alone."""
     assert is_rebuilt(store)
-    position = ""
-    while True:
-        _, position = store.strays(after=position, limit=500, fields=fields, remove=True)
-        if not position:
-            break
+    _remove_orders_but(store, fields)
     text = orjson.dumps(fields)
     store.write_journal("sort-fields", expected=store.read_journal("sort-fields"), document=text)
 
@@ -97,11 +99,7 @@ def test_damage_is_found_and_repaired(rebuilt_url: str) -> None:
         store.correct_usage("nobody", wrong)
         store.correct_usage(None, wrong)
         store.correct_digest(7, DigestBucket(files=1, high=2, low=-3))
-        position = ""
-        while True:
-            _, position = store.strays(after=position, limit=500, fields=["name"], remove=True)
-            if not position:
-                break
+        _remove_orders_but(store, ["name"])
         with pytest.raises(Differences) as found:
             runner.verify()
         text = str(found.value)
