@@ -13,6 +13,7 @@ from files_service.worker.run import Worker
 from files_service.worker.warming import NOT_OURS_SECONDS, Warming
 from storage_adapters import SupportsDesigns
 from tests.cores import memory_core, settings_for
+from tests.indexes import noted_builds
 from tests.publishers import Collector
 
 pytestmark = pytest.mark.timeout(600)
@@ -30,16 +31,7 @@ def couchdb_core(tmp_path: Path, couchdb_url: str) -> Iterator[Core]:
 def test_one_worker_of_two_brings_all_indexes_up_to_date(couchdb_core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     store = couchdb_core.metadata
     assert isinstance(store, SupportsDesigns)
-    asked: list[str] = []
-    real = store.build_design
-
-    def build_design(name: str) -> bool:
-        asked.append(name)
-        return real(name)
-
-    monkeypatch.setattr(store, "build_design", build_design)
-    monkeypatch.setattr("storage_adapters.warming.SHORTEST_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr("storage_adapters.warming.LONGEST_PAUSE_SECONDS", 0.01)
+    asked = noted_builds(monkeypatch, store)
     names = store.designs()[1]
     worker = Worker(couchdb_core, Collector())
     worker.start()

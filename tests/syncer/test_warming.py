@@ -15,6 +15,7 @@ from syncer.pair import Pair
 from syncer.right import LEASE_SECONDS, Right, right_names
 from syncer.warming import build
 from tests.contract.metadata_scenes import add
+from tests.indexes import noted_builds
 from tests.syncer.pairs import make_syncer, numbered
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.parametrize("urls", ["redis couchdb"], indirect=True)]
@@ -25,19 +26,7 @@ SECONDS = 120
 @pytest.fixture
 def asked(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the target was asked to build; pauses are short."""
-    asked: list[str] = []
-    target = pair.target
-    assert isinstance(target, SupportsDesigns)
-    real = target.build_design
-
-    def build_design(name: str) -> bool:
-        asked.append(name)
-        return real(name)
-
-    monkeypatch.setattr(target, "build_design", build_design)
-    monkeypatch.setattr("storage_adapters.warming.SHORTEST_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr("storage_adapters.warming.LONGEST_PAUSE_SECONDS", 0.01)
-    return asked
+    return noted_builds(monkeypatch, pair.target)
 
 
 def names_of(pair: Pair) -> list[str]:
