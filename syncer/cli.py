@@ -148,8 +148,7 @@ def run_command(given: Given, rate: float | None) -> int:
 def once(given: Given, rate: float | None, patience: float) -> int:
     """Copy what there is now, build the indexes of the target, and end."""
     pair, metrics, outages = given.open(patience_seconds=patience)
-    syncer = Syncer(pair, metrics, rate=rate)
-    loops.once(syncer, outages)
+    loops.once(Syncer(pair, metrics, rate=rate), outages)
     build(pair, outages)
     report.say(given.as_json, {"target": pair.name, "copied": metrics.files_copied}, "copied {copied} files")
     pair.close()

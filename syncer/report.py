@@ -12,7 +12,15 @@ from typing import Any
 import click
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from storage_adapters import JSON
 from syncer.backfill import Walk
@@ -67,9 +75,7 @@ class Printer:
 @contextmanager
 def building() -> Iterator[Callable[[int, int], None]]:
     """Show how many indexes are built; yields what to call with how many of how many are."""
-    console = Console(file=sys.stderr)
-    columns = (TextColumn("indexes"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    progress = Progress(*columns, console=console, disable=not console.is_terminal)
+    progress = _bar("indexes", TimeElapsedColumn())
     task = progress.add_task("", total=None)
 
     def tell(done: int, of: int) -> None:
@@ -86,16 +92,9 @@ def building() -> Iterator[Callable[[int, int], None]]:
 @contextmanager
 def filling(syncer: Syncer) -> Iterator[Callable[[], None]]:
     """Show how far a backfill is, with its rate and the time left; yields what to call after each step."""
-    columns = (
-        TextColumn("backfill"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:,.0f} files/s"),
-        TimeRemainingColumn(),
-    )
-    console = Console(file=sys.stderr)
+    rate_column = TextColumn("{task.fields[rate]:,.0f} files/s")
     started, first = time.monotonic(), None
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with _bar("backfill", rate_column, TimeRemainingColumn()) as progress:
         task = progress.add_task("", total=None, rate=0.0)
 
         def tell() -> None:
@@ -106,3 +105,10 @@ def filling(syncer: Syncer) -> Iterator[Callable[[], None]]:
                 progress.update(task, completed=walk.copied, total=max(walk.total, walk.copied), rate=rate)
 
         yield tell
+
+
+def _bar(what: str, *columns: ProgressColumn) -> Progress:
+    console = Console(file=sys.stderr)
+    return Progress(
+        TextColumn(what), BarColumn(), MofNCompleteColumn(), *columns, console=console, disable=not console.is_terminal
+    )
