@@ -48,16 +48,19 @@ class Worker:
         self._hands = [Loop(f"processing-{number}", self._work, self._stopping) for number in range(1, threads + 1)]
         self._sweeping = Loop("sweeper", self.sweeper.step, self._stopping)
         self._relaying = Loop("relay", self.relay.step, self._stopping)
-        store = core.metadata
-        self._warming = Warming(core, store, holder=holder) if isinstance(store, SupportsDesigns) else None
-        self._warmed = [Loop("warming", self._warming.step, self._stopping)] if self._warming is not None else []
+        self._leased = [(self._relaying, self.relay.give_up), (self._sweeping, self.sweeper.give_up)]
+        self._warming: list[Loop] = []
+        if isinstance(core.metadata, SupportsDesigns):
+            warming = Warming(core, core.metadata, holder=holder)
+            self._warming = [Loop("warming", warming.step, self._stopping)]
+            self._leased += [(loop, warming.give_up) for loop in self._warming]
         self._puller = Puller(core, queue, metrics or Metrics(), stopped=stopped) if queue is not None else None
         self._pulling = [Loop("pull", self._puller.step, self._stopping)] if self._puller is not None else []
 
     @property
     def loops(self) -> list[Loop]:
         """All loops; their ``failures`` and ``alive`` are for health checks and metrics."""
-        return [self._relaying, self._finder, *self._hands, self._sweeping, *self._warmed, *self._pulling]
+        return [self._relaying, self._finder, *self._hands, self._sweeping, *self._warming, *self._pulling]
 
     def alive(self) -> bool:
         """Whether every thread runs; one that only fails for now does."""
@@ -86,10 +89,7 @@ class Worker:
         for loop in self.loops:
             loop.wake()
         ended = {loop: loop.join(deadline - time.monotonic()) for loop in self.loops}
-        rights = [(self._relaying, self.relay.give_up), (self._sweeping, self.sweeper.give_up)]
-        if self._warming is not None:
-            rights += [(loop, self._warming.give_up) for loop in self._warmed]
-        for loop, give_up in rights:
+        for loop, give_up in self._leased:
             try:
                 if ended[loop]:
                     give_up()
