@@ -175,13 +175,18 @@ def import_ms_files(store: str, source: str | None, report: Path, *, as_json: bo
     with failures(as_json=as_json):
         with _named(_STORE_NAME):
             target = _target(store, rehearse=options["rehearse"])
-        with closing(target), _opened(source, store) as keyspace, shown(as_json=as_json) as bar:
+        with (
+            closing(target),
+            _opened(source, store) as keyspace,
+            shown(as_json=as_json) as bar,
+            interruptible(rate) as pace,
+        ):
             totals = ImportSession(
                 source=keyspace,
                 target=target,
                 report_path=report,
                 batch=batch,
-                pace=interruptible(Pace(rate)),
+                pace=pace,
                 show=partial(bar, None),
                 **options,
             ).carry_out()
@@ -235,8 +240,8 @@ def _runner(url: str, *, as_json: bool, batch: int = DEFAULT_BATCH, rate: float 
     with failures(as_json=as_json):
         store = _store_of(url)
         # Some connect when they are first asked.
-        with closing(store), _named(_STORE_NAME), shown(as_json=as_json) as bars:
-            yield Runner(store=store, batch=batch, pace=interruptible(Pace(rate)), show=bars)
+        with closing(store), _named(_STORE_NAME), shown(as_json=as_json) as bars, interruptible(rate) as pace:
+            yield Runner(store=store, batch=batch, pace=pace, show=bars)
 
 
 @contextmanager
@@ -254,7 +259,8 @@ def failures(*, as_json: bool) -> Iterator[None]:
         sys.exit(status)
 
 
-def interruptible(pace: Pace) -> Pace:
+@contextmanager
+def interruptible(rate: float | None) -> Iterator[Pace]:
     """Let a signal end the run at its next checkpoint, and a second one at once, which is as harmless as a kill."""
 
     def stop(number: int, _: object) -> None:
@@ -264,9 +270,10 @@ def interruptible(pace: Pace) -> Pace:
         pace.stop()
         say_stopping()
 
-    for number in _SIGNALS:
-        signal.signal(number, stop)
-    return pace
+    with closing(Pace(rate)) as pace:
+        for number in _SIGNALS:
+            signal.signal(number, stop)
+        yield pace
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ class Pace:
     def stop(self) -> None:
         """Ask for the end; the next checkpoint is the last."""
         self._stopped = True
-        if self._pipe is not None:
+        if self._pipe:
             os.write(self._pipe[1], b"!")
 
     @property
@@ -46,7 +46,7 @@ class Pace:
 
     def after(self, files: int) -> None:
         """Wait as long as these files are to take, or until the end is asked for."""
-        if self._rate and self._pipe is not None:
+        if self._rate and self._pipe:
             # What was slower than the rate is not made up for by a burst.
             self._due = max(self._due + files / self._rate, time.monotonic() - 1)
             select.select([self._pipe[0]], [], [], max(0.0, self._due - time.monotonic()))
