@@ -28,6 +28,8 @@ from tests.servers.redis import RedisServer, raw
 WAIT_SECONDS = 120
 WRITERS = 2
 LISTERS = 2
+# Slow enough that a CouchDB on a full machine can follow, with its views: else lists would never come back to it.
+PAUSE_SECONDS = 0.05
 OWNERS = ("ann", "bob")
 CLEAR = {"storage_unavailable", "service_unavailable"}
 
@@ -65,7 +67,10 @@ class Client:
 
 
 class Load:
-    """Writers and readers of lists who do not stop for errors, and remember what they were told."""
+    """Writers and readers of lists who do not stop for errors, and remember what they were told.
+
+    They keep to a pace: what is tried here are outages, and not what the stores can bear.
+    """
 
     def __init__(self, up: Up) -> None:
         self._up = up
@@ -101,7 +106,7 @@ class Load:
     def _run(self, step: Callable[[Client, random.Random], None], number: int) -> None:
         client, chance = Client(self._up), random.Random(number)
         try:
-            while not self._stopping.is_set():
+            while not self._stopping.wait(PAUSE_SECONDS):
                 step(client, chance)
         except Exception as error:
             self.faults.append(error)
