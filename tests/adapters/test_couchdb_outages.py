@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,15 +10,14 @@ import pytest
 
 from storage_adapters import (
     ListQuery,
-    RecordDeleted,
     RecordNotFound,
     StorageError,
     StorageUnavailable,
     open_metadata_store,
 )
-from storage_adapters.metadata.couchdb import CouchMetadataStore
 from tests.adapters.couchdb_servers import assert_intact, opened
-from tests.contract.metadata_scenes import add, delete, make_record, save, various_records, walk
+from tests.adapters.outages import assert_kills_lose_nothing, assert_unavailable_while_it_stands_still
+from tests.contract.metadata_scenes import add, make_record, save, various_records, walk
 from tests.servers.couchdb import SUFFIXES, CouchServer, raw
 from tests.servers.faulty import FAULTS, FaultyProxy
 
@@ -34,13 +31,6 @@ def url_of(server: CouchServer, *, timeout: float = 60) -> str:
     return f"{server.url}/films?timeout={timeout}"
 
 
-def revision_of(store: CouchMetadataStore, file_id: str) -> int:
-    try:
-        return store.get(file_id).revision
-    except RecordDeleted as error:
-        return error.tombstone.revision
-
-
 def outcome(call: Callable[[], Any]) -> Any:
     """What a call returned or raised; nothing but our own errors may come out of a store."""
     try:
@@ -50,49 +40,8 @@ def outcome(call: Callable[[], Any]) -> Any:
 
 
 def test_a_killed_server_keeps_all_that_it_acknowledged(own_couchdb: CouchServer) -> None:
-    """Three writers at full speed; the server is killed and started again under them, and they go on by themselves."""
-    told: dict[str, int] = {}
-    stopped = threading.Event()
-    failures: list[BaseException] = []
-
-    def write(name: str, store: CouchMetadataStore) -> None:
-        index = 0
-        while not stopped.is_set():
-            index += 1
-            file_id = f"{name}-{index:05}"
-            try:
-                record = save(store, make_record(file_id, owner=name, alias=f"{index}", tags=("red",)))
-                told[file_id] = 1
-                record = save(store, record, name="changed", tags=("green",))
-                told[file_id] = 2
-                if index % 3 == 0:
-                    delete(store, record)
-                    told[file_id] = 3
-            except StorageUnavailable:
-                continue
-            except BaseException as error:
-                failures.append(error)
-                raise
-
     with opened(url_of(own_couchdb)) as store:
-        threads = [threading.Thread(target=write, args=(f"w{number}", store)) for number in range(3)]
-        for thread in threads:
-            thread.start()
-        for _ in range(2):
-            wanted = len(told) + 12
-            deadline = time.monotonic() + 100
-            while len(told) < wanted:
-                assert time.monotonic() < deadline, "nothing is written after a restart"
-                time.sleep(0.005)
-            own_couchdb.kill()
-            own_couchdb.start()
-        stopped.set()
-        for thread in threads:
-            thread.join(60)
-        assert failures == []
-        store.ping()
-        for file_id, revision in told.items():
-            assert revision_of(store, file_id) - revision in (0, 1)
+        assert_kills_lose_nothing(store, own_couchdb, files=(12, 12))
     assert_intact(url_of(own_couchdb))
 
 
@@ -100,7 +49,6 @@ def test_a_server_that_stands_still_is_unavailable_within_the_timeout(own_couchd
     with opened(url_of(own_couchdb)) as store:
         saved = save(store, make_record())
     with opened(url_of(own_couchdb, timeout=0.5)) as store:
-        own_couchdb.pause()
         calls: list[Callable[[], Any]] = [
             store.ping,
             lambda: store.get("f1"),
@@ -109,19 +57,7 @@ def test_a_server_that_stands_still_is_unavailable_within_the_timeout(own_couchd
             lambda: store.changes(after="", limit=1),
             lambda: open_metadata_store(url_of(own_couchdb, timeout=0.5)),
         ]
-        finished = threading.Event()
-
-        def resume_in_the_end() -> None:
-            finished.wait(60)
-            own_couchdb.resume()
-
-        rescue = threading.Thread(target=resume_in_the_end)
-        rescue.start()
-        for call in calls:
-            assert isinstance(outcome(call), StorageUnavailable)
-        assert not finished.is_set()
-        finished.set()
-        rescue.join()
+        assert_unavailable_while_it_stands_still(own_couchdb, calls)
     with opened(url_of(own_couchdb)) as store:
         assert store.get("f1").revision in (1, 2)
     assert_intact(url_of(own_couchdb))

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import multiprocessing
-import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from storage_adapters import ListQuery, RecordDeleted, RevisionConflict, StorageUnavailable, open_metadata_store
+from storage_adapters import ListQuery, RevisionConflict, StorageUnavailable, open_metadata_store
 from storage_adapters.metadata.redis import RedisMetadataStore
+from tests.adapters.outages import assert_kills_lose_nothing, assert_unavailable_while_it_stands_still
 from tests.adapters.redis_servers import assert_intact, opened
 from tests.adapters.writers import write_for_ever, write_some
-from tests.contract.metadata_scenes import add, delete, make_record, save, various_records, walk
+from tests.contract.metadata_scenes import add, delete, make_record, revision_of, save, various_records, walk
 from tests.servers.redis import RedisServer, raw
 
 SPAWN = multiprocessing.get_context("spawn")
-
-
-def revision_of(store: RedisMetadataStore, file_id: str) -> int:
-    try:
-        return store.get(file_id).revision
-    except RecordDeleted as error:
-        return error.tombstone.revision
 
 
 def write_until_refused(store: RedisMetadataStore) -> int:
@@ -73,76 +67,22 @@ def test_a_killed_writer_leaves_whole_writes(redis_url: str) -> None:
 
 
 def test_a_killed_server_keeps_all_that_it_acknowledged(own_redis: RedisServer) -> None:
-    """Three writers at full speed; the server is killed and started again under them, and they go on by themselves."""
-    told: dict[str, int] = {}
-    stopped = threading.Event()
-    failures: list[BaseException] = []
-
-    def write(name: str, store: RedisMetadataStore) -> None:
-        index = 0
-        while not stopped.is_set():
-            index += 1
-            file_id = f"{name}-{index:05}"
-            try:
-                record = save(store, make_record(file_id, owner=name, alias=f"{index}", tags=("red",)))
-                told[file_id] = 1
-                record = save(store, record, name="changed", tags=("green",))
-                told[file_id] = 2
-                if index % 3 == 0:
-                    delete(store, record)
-                    told[file_id] = 3
-            except StorageUnavailable:
-                continue
-            except BaseException as error:
-                failures.append(error)
-                raise
-
     with opened(own_redis.url) as store:
-        threads = [threading.Thread(target=write, args=(f"w{number}", store)) for number in range(3)]
-        for thread in threads:
-            thread.start()
-        for round_number in range(1, 4):
-            wanted = len(told) + 20 * round_number
-            deadline = time.monotonic() + 60
-            while len(told) < wanted:
-                assert time.monotonic() < deadline, "nothing is written after a restart"
-                time.sleep(0.005)
-            own_redis.kill()
-            own_redis.start()
-        stopped.set()
-        for thread in threads:
-            thread.join(60)
-        assert failures == []
-        store.ping()
-        for file_id, revision in told.items():
-            assert revision_of(store, file_id) - revision in (0, 1)
+        assert_kills_lose_nothing(store, own_redis, files=(20, 40, 60))
     assert_intact(own_redis.url)
 
 
 def test_a_server_that_stands_still_is_unavailable_within_the_timeout(own_redis: RedisServer) -> None:
     with opened(f"{own_redis.url}?timeout=0.2") as store:
         saved = save(store, make_record())
-        own_redis.pause()
-        calls: list[Any] = [
+        calls: list[Callable[[], Any]] = [
             store.ping,
             lambda: store.get("f1"),
             lambda: store.find(ListQuery()),
             lambda: save(store, saved),
             lambda: open_metadata_store(f"{own_redis.url}?timeout=0.2"),
         ]
-        finished = threading.Event()
-
-        def resume_in_the_end() -> None:
-            finished.wait(30)
-            own_redis.resume()
-
-        rescue = threading.Thread(target=resume_in_the_end)
-        rescue.start()
-        for call in calls:
-            with pytest.raises(StorageUnavailable):
-                call()
-        finished.set()
-        rescue.join()
+        assert_unavailable_while_it_stands_still(own_redis, calls)
         assert store.get("f1").revision in (1, 2)
     assert_intact(own_redis.url)
 

@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from storage_adapters import RecordDeleted
 from storage_adapters.metadata.sqlite import SqliteMetadataStore
 from tests.adapters.local_disk import Child
 from tests.adapters.sqlite_files import assert_intact, opened
 from tests.adapters.writers import grow, write_for_ever, write_some
 from tests.contract.blob_scenes import in_threads
-from tests.contract.metadata_scenes import delete, make_record, save
+from tests.contract.metadata_scenes import delete, make_record, revision_of, save
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -27,13 +26,6 @@ SPAWN = multiprocessing.get_context("spawn")
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "files.db"
-
-
-def revision_of(store: SqliteMetadataStore, file_id: str) -> int:
-    try:
-        return store.get(file_id).revision
-    except RecordDeleted as error:
-        return error.tombstone.revision
 
 
 def test_processes_that_write_at_the_same_moment_lose_nothing(path: Path) -> None:

@@ -14,6 +14,8 @@ from storage_adapters import (
     MetadataStore,
     Page,
     Part,
+    RecordDeleted,
+    RecordNotFound,
     SupportsChanges,
     SupportsDigest,
     SupportsReplication,
@@ -69,6 +71,16 @@ def delete(store: MetadataStore, record: FileRecord, clean_after: int | None = N
     return store.delete(
         record.file_id, expected_revision=record.revision, deleted_at=NOW, event="removed", clean_after=clean_after
     )
+
+
+def revision_of(store: MetadataStore, file_id: str) -> int:
+    """The revision of a file or of its tombstone, 0 where there was never one."""
+    try:
+        return store.get(file_id).revision
+    except RecordDeleted as error:
+        return error.tombstone.revision
+    except RecordNotFound:
+        return 0
 
 
 def pages(store: MetadataStore, query: ListQuery) -> Iterator[Page]:

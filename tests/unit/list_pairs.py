@@ -17,12 +17,12 @@ from storage_adapters import (
     FileRecord,
     MetadataStore,
     RecordDeleted,
-    RecordNotFound,
     StorageUnavailable,
     SupportsChanges,
     Tombstone,
     open_metadata_store,
 )
+from tests.contract.metadata_scenes import revision_of
 from tests.cores import call, memory_core
 
 URL = "sqlite:///lists.db"
@@ -95,15 +95,6 @@ class Pair:
     def asked(self, **params: Any) -> str:
         """Which store answers a list."""
         return str(call(self.core, "files.list", owner="ann", **params)["served_by"])
-
-
-def revision_of(store: MetadataStore, file_id: str) -> int:
-    try:
-        return store.get(file_id).revision
-    except RecordDeleted as error:
-        return error.tombstone.revision
-    except RecordNotFound:
-        return 0
 
 
 def stand_still(patch: pytest.MonkeyPatch, store: MetadataStore, method: str) -> threading.Event:
