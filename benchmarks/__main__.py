@@ -44,15 +44,17 @@ def main() -> None:
             print(table.markdown(), flush=True)
             tables.append(table)
         if not options.sizes:
-            _write("-".join([name, *(options.stores or [])]) if name == "list" else name, tables)
+            with_couchdb = name == "syncer" or (name == "list" and "couchdb" in (options.stores or listing.STORES))
+            page = "-".join([name, *(options.stores or [])]) if name == "list" else name
+            _write(page, tables, with_couchdb=with_couchdb)
 
 
-def _write(name: str, tables: Iterable[Table]) -> None:
+def _write(name: str, tables: Iterable[Table], *, with_couchdb: bool) -> None:
     PAGES.mkdir(exist_ok=True)
+    couchdb = f"; in the place of CouchDB: {_couchdb()}" if with_couchdb else ""
     head = (
         f"# Benchmark: {name}\n\nWritten by `python -m benchmarks`: each figure beside its peer or limit in the same "
-        f"run.\nMeasured on {dt.datetime.now(dt.UTC):%Y-%m-%d} on {machine()}; in the place of CouchDB: "
-        f"{_couchdb()}.\n"
+        f"run.\nMeasured on {dt.datetime.now(dt.UTC):%Y-%m-%d} on {machine()}{couchdb}.\n"
     )
     (PAGES / f"{name}.md").write_text("\n".join([head, *(table.markdown() for table in tables)]))
 
