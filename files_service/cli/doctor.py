@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import click
 import orjson
-from rich.console import Console
 
 from files_service.cli.gcs import steps, wanted_of
 from files_service.cli.session import Failed, Session
@@ -59,6 +58,8 @@ def doctor(session: Session, *, as_json: bool) -> None:
 
     The exit status is 1 when something does not work.
     """
+    from rich.console import Console
+
     found = findings(session)
     console = Console(highlight=False, soft_wrap=True)
     for finding in found:

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from files_service.cli.call import show
 from files_service.cli.remote import Remote, failure_of
@@ -56,6 +54,9 @@ def put(
 
 
 def _send(remote: Remote, upload: JSON, file: BinaryIO, size: int) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("upload", total=size)

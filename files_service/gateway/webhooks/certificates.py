@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import requests
 from jwt import PyJWK, PyJWTError
 
 from files_service.errors import ServiceUnavailable
@@ -71,6 +70,9 @@ class Certificates:
         return now - self._tried_at >= (LEAST_SECONDS if self._keys.by_id else 1.0)
 
     def _fetch(self) -> None:
+        # Some megabytes, which a gateway that verifies no senders has no use for.
+        import requests
+
         self._tried_at = self._clock()
         try:
             response = requests.get(self._url, timeout=TIMEOUT_SECONDS)

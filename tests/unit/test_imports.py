@@ -1,0 +1,26 @@
+"""What a process keeps in memory: a gateway on the embedded default loads nothing that only others need."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.servers.commands import run_command
+
+OF_OTHERS = ("couchdb", "google.cloud", "kombu", "nameko", "redis", "requests", "rich")
+SCRIPT = """
+import sys
+import files_service.cli, files_service.gateway.server
+from files_service.core import open_core
+from files_service.config import load_settings, read_config
+open_core(load_settings(read_config(environ={"FILES_DATA_DIR": sys.argv[1]}))).close()
+print(*sys.modules)
+"""
+
+
+def test_a_gateway_on_the_embedded_default_loads_nothing_that_only_others_need(tmp_path: Path) -> None:
+    done = run_command([sys.executable, "-c", SCRIPT, str(tmp_path)], seconds=60)
+    assert done.returncode == 0, done.stderr
+    loaded = done.stdout.split()
+    assert "files_service.gateway.server" in loaded
+    assert [name for name in OF_OTHERS if name in loaded] == []
