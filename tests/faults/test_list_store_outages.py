@@ -11,9 +11,9 @@ import json
 import random
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,21 +24,16 @@ from tests.servers.commands import run_command
 from tests.servers.couchdb import CouchServer
 from tests.servers.faulty import FaultyProxy
 from tests.servers.redis import RedisServer, raw
+from tests.waiting import wait_until
 
 WAIT_SECONDS = 120
+eventually = partial(wait_until, seconds=WAIT_SECONDS)
 WRITERS = 2
 LISTERS = 2
 # Slow enough that a CouchDB on a full machine can follow, with its views: else lists would never come back to it.
 PAUSE_SECONDS = 0.05
 OWNERS = ("ann", "bob")
 CLEAR = {"storage_unavailable", "service_unavailable"}
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 class Client:

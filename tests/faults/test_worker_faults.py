@@ -8,9 +8,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,16 +25,11 @@ from storage_adapters import JSON, BlobNotFound, FileRecord, SupportsChanges
 from tests.cores import call, pending_file, processed_file, put_parts, sqlite_core, uploaded_file
 from tests.faults.world import FilePublisher
 from tests.publishers import Collector
+from tests.waiting import wait_until
 
 DEADLINE = 60
+until = partial(wait_until, seconds=DEADLINE)
 LEASE_SECONDS = 1
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        threading.Event().wait(0.005)
 
 
 def status(core: Core, record: JSON) -> str:

@@ -7,10 +7,10 @@ import http.client
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,11 +19,13 @@ from files_service.gateway.limits import Limits
 from files_service.gateway.server import GatewayServer
 from files_service.gateway.state import GATEWAY, Gateway
 from files_service.readiness import Part
+from tests import waiting
 from tests.cores import SECRETS
 
 RPC_TOKEN = SECRETS["FILES_RPC_TOKEN"]
 STOP_SECONDS = 10
 WAIT_SECONDS = 20
+wait_until = partial(waiting.wait_until, seconds=WAIT_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -113,14 +115,6 @@ def head_of(method: str, path: str, headers: Mapping[str, str]) -> bytes:
     """The head of a request, for what is sent piece by piece."""
     lines = [f"{method} {path} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Return once the condition holds; fail when it does not within a long time."""
-    end = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
 
 
 @contextmanager

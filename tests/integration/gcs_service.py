@@ -18,7 +18,7 @@ from tests.servers.ports import free_ports
 from tests.servers.processes import ServiceProcess
 
 PUSHER = "pusher@demo.iam.gserviceaccount.com"
-WAIT_SECONDS = 120
+WAIT_SECONDS = 90
 
 
 class GcsService:

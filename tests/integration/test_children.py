@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,15 +16,10 @@ import pytest
 from files_service.cli.children import ChildProcess
 from files_service.readiness import NotReady
 from tests.servers.commands import run_command
+from tests.waiting import wait_until
 
 WAIT_SECONDS = 60
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
+eventually = partial(wait_until, seconds=WAIT_SECONDS)
 
 
 def is_ready(child: ChildProcess) -> bool:

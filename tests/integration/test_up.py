@@ -9,8 +9,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -19,9 +19,11 @@ import pytest
 
 from tests.servers.commands import run_command
 from tests.servers.ports import free_ports
+from tests.waiting import wait_until
 
 SIZE = 8_000_000
 WAIT_SECONDS = 60
+eventually = partial(wait_until, seconds=WAIT_SECONDS)
 
 
 class Up:
@@ -100,13 +102,6 @@ def request(method: str, url: str, body: bytes | None = None, headers: dict[str,
         return response.status, response.read()
     finally:
         connection.close()
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def upload(up: Up, content: bytes) -> str:

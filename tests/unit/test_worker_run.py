@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,16 +19,10 @@ from files_service.worker.run import Worker
 from storage_adapters import FileRecord, StorageUnavailable
 from tests.cores import announced, call, pending_file, processed_file, put_parts, uploaded_file
 from tests.publishers import Collector
+from tests.waiting import wait_until
 
 DEADLINE = 20
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until it holds; fail when it does not in time."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        threading.Event().wait(0.005)
+until = partial(wait_until, seconds=DEADLINE)
 
 
 def status(core: Core, record: Mapping[str, Any]) -> str:
