@@ -19,7 +19,7 @@ from benchmarks.door_clients import Blocks, receive, send_raw, send_rest, send_t
 from benchmarks.peers import tus_server
 from benchmarks.processes import SECRETS, free_port, peak_memory_mib, running, wait_for_port
 from benchmarks.tables import Table, spread
-from files_service.gateway.identity import make_token
+from files_service.gateway.auth.bearer import make_token
 
 SIZE = int(os.environ.get("BENCH_DOOR_BYTES", 1 << 30))
 ROUNDS = 4

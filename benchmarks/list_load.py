@@ -24,7 +24,7 @@ from benchmarks.list_questions import peer_questions_of
 from benchmarks.list_stores import SMALL, Filled, opened_core
 from benchmarks.peers import fsort
 from benchmarks.tables import Table, percentile, spread
-from files_service.actions import METHODS
+from files_service.api import METHODS
 from files_service.core import Core
 from storage_adapters import JSON
 

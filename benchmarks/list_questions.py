@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.filling import BIG_OWNER, CONTENT_TYPES, TAGS
 from benchmarks.peers import fsort
-from files_service.actions import METHODS
+from files_service.api import METHODS
 from files_service.core import Core
 from storage_adapters import JSON
 

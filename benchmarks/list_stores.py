@@ -21,7 +21,8 @@ from redis import Redis
 from benchmarks.filling import fill, records
 from benchmarks.peers.fsort import used_memory
 from files_service.config import load_settings, read_config
-from files_service.core import Core, open_core
+from files_service.core import Core
+from files_service.services.opening import open_core
 from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.location import location_of
 from storage_adapters.metadata.couchdb.server import Server

@@ -15,7 +15,7 @@ from benchmarks.list_questions import DEEP_PAGE, PAGE, QUESTIONS, peer_questions
 from benchmarks.list_stores import SMALL, Filled, filled_stores
 from benchmarks.peers import fsort
 from benchmarks.tables import Table, percentile, spread
-from files_service.actions import METHODS
+from files_service.api import METHODS
 from files_service.core import Core
 from storage_adapters import JSON
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from benchmarks.amqp_load import Result, RpcLoad
 from benchmarks.processes import SECRETS, running
 from benchmarks.tables import Table, spread
-from files_service.actions import METHODS
+from files_service.api import METHODS
 from files_service.config import load_settings, read_config
-from files_service.core import open_core
+from files_service.services.opening import open_core
 from tests.servers.rabbitmq import RabbitMQ
 
 IN_FLIGHT = (1, 10, 100)

@@ -17,9 +17,10 @@ from google.cloud import storage
 from google.oauth2 import service_account
 
 from benchmarks.tables import Table, spread
-from files_service.actions import METHODS
+from files_service.api import METHODS
 from files_service.config import load_settings, read_config
-from files_service.core import Core, open_core
+from files_service.core import Core
+from files_service.services.opening import open_core
 from storage_adapters import BlobOptions, SupportsSignedUrls, open_blob_store
 
 FILES = 100

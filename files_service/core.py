@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ulid import ULID
 
 from files_service.config import Settings
-from files_service.hooks import ProcessingHook, load_hooks
-from files_service.list_store import ListStore
-from files_service.lists import Lists
-from storage_adapters import (
-    BlobOptions,
-    BlobStore,
-    MetadataStore,
-    SupportsChanges,
-    UnknownStore,
-    open_blob_store,
-    open_metadata_store,
-)
+from files_service.runtime.clock import now_ms
+from storage_adapters import BlobStore, MetadataStore
 
-
-def now_ms() -> int:
-    """Milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
+if TYPE_CHECKING:
+    from files_service.services.hooks import ProcessingHook
+    from files_service.services.listing.router import Lists
 
 
 def new_file_id() -> str:
@@ -60,40 +48,3 @@ class Core:
         self.lists.close()
         self.metadata.close()
         self.blobs.close()
-
-
-def open_core(settings: Settings) -> Core:
-    """Open the stores that the settings name; a list store that does not answer is opened once it does.
-
-    Raises UnknownStore, or StorageUnavailable when the primary or the blob store does not answer.
-    """
-    with ExitStack() as opened:
-        metadata = opened.enter_context(closing(open_metadata_store(settings.metadata_url)))
-        blobs = opened.enter_context(closing(open_blobs(settings)))
-        lists = opened.enter_context(closing(open_lists(settings, metadata)))
-        core = Core(metadata=metadata, blobs=blobs, settings=settings, lists=lists, hooks=load_hooks())
-        opened.pop_all()
-    return core
-
-
-def open_blobs(settings: Settings) -> BlobStore:
-    """Open the blob store with everything that the settings say of it. Raises UnknownStore, StorageUnavailable."""
-    options = BlobOptions(
-        signing_key=settings.signing_key.encode(),
-        public_url=settings.public_url,
-        gcs_hmac_access_id=settings.gcs_hmac_access_id,
-        gcs_hmac_secret=settings.gcs_hmac_secret,
-        storage_emulator_host=settings.storage_emulator_host,
-    )
-    return open_blob_store(settings.blobs_url, options)
-
-
-def open_lists(settings: Settings, primary: MetadataStore) -> Lists:
-    """Make the router of lists. Raises UnknownStore."""
-    second = None
-    if settings.list_url and settings.list_reads:
-        if not isinstance(primary, SupportsChanges):
-            raise UnknownStore("the metadata store has no change feed, by which a list store could be filled")
-        second = ListStore(settings.list_url, primary, timeout_seconds=settings.list_timeout_ms / 1000)
-        second.connect()
-    return Lists(primary, settings.metadata_url.partition(":")[0], second)

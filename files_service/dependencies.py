@@ -8,12 +8,12 @@ from typing import Any
 
 from nameko.extensions import DependencyProvider
 
-from files_service import logs
-from files_service.actions import METHODS
+from files_service.api import METHODS
 from files_service.config import load_settings
 from files_service.errors import FilesError, InternalError
-from files_service.rpc.codec import CALL_NAME, REQUEST_ID
-from files_service.rpc.cores import SharedCore, close_shared, open_shared
+from files_service.messaging.rpc.codec import CALL_NAME, REQUEST_ID
+from files_service.messaging.rpc.shared_core import SharedCore, close_shared, open_shared
+from files_service.runtime import logs
 from storage_adapters import JSON
 
 logger = logging.getLogger(__name__)

@@ -250,3 +250,19 @@ def storage_errors_as_files_errors() -> Iterator[None]:
     except storage.StorageError as error:
         make = next(make for cls, make in STORAGE_ERRORS.items() if isinstance(error, cls))
         raise make(error) from error
+
+
+# Of a name that a caller made up and an error repeats.
+_MOST_REPEATED = 300
+
+
+def repeatable(value: object) -> str:
+    """Make what a caller sent fit to be repeated in an error: nothing unprintable, and not long."""
+    start = str(value)[:_MOST_REPEATED]
+    return start if start.isprintable() else "".join(c if c.isprintable() else "?" for c in start)
+
+
+def bad_request(field: str, message: str) -> BadRequest:
+    """Make the error that names one wrong field; both may repeat what the caller sent."""
+    field, message = repeatable(field), repeatable(message)
+    return BadRequest(f"{field}: {message}", {"fields": {field: [message]}})

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from files_service.rpc.threads import keep_threads_native
+from files_service.messaging.rpc.threads import keep_threads_native
 
 # Before the modules below make locks.
 keep_threads_native()
 
 from files_service.dependencies import CoreProvider, Dispatcher  # noqa: E402
 from files_service.errors import FilesError  # noqa: E402
-from files_service.rpc.consumer import action as rpc_action  # noqa: E402
+from files_service.messaging.rpc.consumer import action as rpc_action  # noqa: E402
 from storage_adapters import JSON  # noqa: E402
 
 action = rpc_action(expected_exceptions=FilesError)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from migrations.errors import BadRequest, MigrationError
-from migrations.ms_files.session import ImportSession, source_url
+from migrations.importers.ms_files.session import ImportSession, source_url
 from migrations.output import (
     print_json,
     say_stopping,

@@ -11,7 +11,7 @@ from functools import partial
 
 from migrations.errors import BadRequest, Differences, MigrationError, NeedsOffline, StepFailed
 from migrations.journal import StepJournal
-from migrations.lock import LEASE_MS, Lock, now_ms
+from migrations.lease import LEASE_MS, Lock, now_ms
 from migrations.run import DEFAULT_BATCH, Pace, Progress, Run
 from migrations.steps import Step, load_steps
 from migrations.stores import MigratedStore

@@ -1,16 +1,5 @@
 """The stores: where metadata and bytes are kept, behind two ports. Imports nothing of ours."""
 
-from storage_adapters.buckets import (
-    SupportsCopy,
-    SupportsFreeSpace,
-    SupportsListing,
-    SupportsLocalFiles,
-    SupportsPublicUrls,
-    SupportsResumableUpload,
-    SupportsSignedUrls,
-    SupportsWholeWrites,
-    VerifiesSignedUrls,
-)
 from storage_adapters.codec import (
     DIGEST_BUCKETS,
     digest_bucket,
@@ -20,7 +9,6 @@ from storage_adapters.codec import (
     record_to_document,
     record_to_json,
 )
-from storage_adapters.digest import DigestBucket, SupportsDigest
 from storage_adapters.errors import (
     BlobExists,
     BlobNotFound,
@@ -40,19 +28,42 @@ from storage_adapters.errors import (
     UploadConflict,
     UploadNotFound,
 )
-from storage_adapters.google_cloud import SetupStep, SetupWanted, set_up_notifications
 from storage_adapters.identity import sync_name
-from storage_adapters.interfaces import (
-    BlobStore,
-    BlobWriter,
-    MetadataStore,
-    SupportsChanges,
-    SupportsLeases,
-    SupportsReplication,
-    capabilities,
-)
-from storage_adapters.keyspace import Keyspace, Row
+from storage_adapters.index_builder import Warmer
+from storage_adapters.notifications.pubsub import SetupStep, SetupWanted, set_up_notifications
 from storage_adapters.options import BlobOptions
+from storage_adapters.ports.blob_capabilities import (
+    SupportsCopy,
+    SupportsFreeSpace,
+    SupportsListing,
+    SupportsLocalFiles,
+    SupportsPublicUrls,
+    SupportsResumableUpload,
+    SupportsSignedUrls,
+    SupportsWholeWrites,
+    VerifiesSignedUrls,
+)
+from storage_adapters.ports.blobs import BlobStore, BlobWriter
+from storage_adapters.ports.capabilities import capabilities
+from storage_adapters.ports.digest import DigestBucket, SupportsDigest
+from storage_adapters.ports.keyspace import Keyspace, Row
+from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
+from storage_adapters.ports.queues import (
+    NOTIFICATION_QUEUES,
+    NotificationQueue,
+    Pulled,
+    QueueOptions,
+    open_notification_queue,
+)
+from storage_adapters.ports.schemas import (
+    Counted,
+    Schema,
+    SupportsAdoption,
+    SupportsDesigns,
+    SupportsMigrations,
+    SupportsRebuilding,
+)
+from storage_adapters.ports.uploads import Chunk, ChunkPlace, CondemnedChunk, SupportsUploads, Upload, UploadStatus
 from storage_adapters.query import (
     FIELDS,
     OPERATORS,
@@ -65,13 +76,6 @@ from storage_adapters.query import (
     SortValue,
     fold,
     position_of,
-)
-from storage_adapters.queues import (
-    NOTIFICATION_QUEUES,
-    NotificationQueue,
-    Pulled,
-    QueueOptions,
-    open_notification_queue,
 )
 from storage_adapters.ranges import Ranges
 from storage_adapters.records import (
@@ -98,16 +102,6 @@ from storage_adapters.registry import (
     open_metadata_store,
     open_store_of_any_schema,
 )
-from storage_adapters.schemas import (
-    Counted,
-    Schema,
-    SupportsAdoption,
-    SupportsDesigns,
-    SupportsMigrations,
-    SupportsRebuilding,
-)
-from storage_adapters.uploads import Chunk, ChunkPlace, CondemnedChunk, SupportsUploads, Upload, UploadStatus
-from storage_adapters.warming import Warmer
 
 __all__ = [
     "BLOB_STORES",

@@ -8,10 +8,11 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from storage_adapters.errors import UnknownStore
-from storage_adapters.interfaces import BlobStore, MetadataStore
-from storage_adapters.keyspace import Keyspace
 from storage_adapters.options import BlobOptions
-from storage_adapters.schemas import SupportsMigrations
+from storage_adapters.ports.blobs import BlobStore
+from storage_adapters.ports.keyspace import Keyspace
+from storage_adapters.ports.metadata import MetadataStore
+from storage_adapters.ports.schemas import SupportsMigrations
 
 METADATA_STORES = {
     "memory": "storage_adapters.metadata.memory:MemoryMetadataStore",

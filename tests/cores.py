@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 import pytest
 
-from files_service.actions import METHODS
+from files_service.api import METHODS
 from files_service.config import Settings, load_settings, read_config
-from files_service.core import Core, open_core
+from files_service.core import Core
 from files_service.errors import FilesError
+from files_service.services.opening import open_core
 from storage_adapters import (
     JSON,
     BlobInfo,

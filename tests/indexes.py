@@ -18,6 +18,6 @@ def noted_builds(monkeypatch: pytest.MonkeyPatch, store: object) -> list[str]:
         return real(name)
 
     monkeypatch.setattr(store, "build_design", build_design)
-    monkeypatch.setattr("storage_adapters.warming.SHORTEST_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr("storage_adapters.warming.LONGEST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("storage_adapters.index_builder.SHORTEST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("storage_adapters.index_builder.LONGEST_PAUSE_SECONDS", 0.01)
     return asked

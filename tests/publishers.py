@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 
 from files_service.errors import ServiceUnavailable
-from files_service.worker.events import EventPublisher
+from files_service.messaging.events import EventPublisher
 from storage_adapters import JSON
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from files_service.logs import JsonFormatter
+from files_service.runtime.logs import JsonFormatter
 from tests.adapters.gcs_buckets import SECRET
 from tests.cores import SECRETS
 

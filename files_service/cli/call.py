@@ -12,7 +12,7 @@ from typing import Any
 import click
 import orjson
 
-from files_service.actions import METHODS
+from files_service.api import METHODS
 from files_service.cli.remote import Remote, failure_of
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 
 from files_service.config import child_environment
-from files_service.readiness import NotReady
+from files_service.messaging.readiness import NotReady
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class ChildProcess:
 
     def __init__(self, name: str, *module: str, environ: Mapping[str, str] | None = None) -> None:
         self.name = name
-        self._command = [sys.executable, "-m", "files_service.child", str(os.getpid()), *module]
+        self._command = [sys.executable, "-m", "files_service.runtime.child", str(os.getpid()), *module]
         self._environ = child_environment(environ or {})
         self._stopping = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None

@@ -17,8 +17,9 @@ import orjson
 from files_service.cli.gcs import steps, wanted_of
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings
-from files_service.core import now_ms, open_blobs
-from files_service.sync_progress import MOST_COUNTED, lag_of
+from files_service.runtime.clock import now_ms
+from files_service.services.listing.sync_progress import MOST_COUNTED, lag_of
+from files_service.services.opening import open_blobs
 from storage_adapters import (
     ListQuery,
     StorageError,

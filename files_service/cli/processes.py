@@ -15,11 +15,11 @@ from files_service.cli.queues import open_queue
 from files_service.cli.session import Failed, Session, opening_stores
 from files_service.config import Settings
 from files_service.core import Core
-from files_service.logs import configure_logging
-from files_service.metrics import Metrics
-from files_service.readiness import Part
-from files_service.signals import listen_for_signals
-from files_service.worker.events import EventPublisher, LogPublisher
+from files_service.messaging.events import EventPublisher, LogPublisher
+from files_service.messaging.readiness import Part
+from files_service.runtime.logs import configure_logging
+from files_service.runtime.metrics import Metrics
+from files_service.runtime.signals import listen_for_signals
 from storage_adapters import capabilities
 
 logger = logging.getLogger(__name__)
@@ -76,14 +76,15 @@ def rpc(session: Session) -> None:
         )
     configure_logging(settings.log_level)
     # eventlet comes with it, which no other process is to have.
-    from files_service.rpc.cores import open_shared
-    from files_service.rpc.server import run_service
+    from files_service.messaging.rpc.server import run_services
+    from files_service.messaging.rpc.shared_core import open_shared
+    from files_service.service import Files, FilesTag
 
     with opening_stores():
         shared = open_shared(settings)
     describe_stores(shared.core)
     serve_metrics(shared.metrics, settings)
-    run_service(session.config, shared)
+    run_services((Files, FilesTag), session.config, shared)
 
 
 def serve_http(
@@ -154,7 +155,7 @@ def open_publisher(settings: Settings) -> EventPublisher:
     """Where events go: to the broker when there is one, else to the log."""
     if not settings.amqp_uri:
         return LogPublisher()
-    from files_service.rpc.publisher import AmqpPublisher
+    from files_service.messaging.publisher import AmqpPublisher
 
     return AmqpPublisher(settings.amqp_uri)
 

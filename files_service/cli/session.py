@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from files_service.config import BadSettings, Settings, load_settings, read_config
-from files_service.core import Core, open_core
+from files_service.core import Core
+from files_service.services.opening import open_core
 from storage_adapters import StorageUnavailable, UnknownStore
 
 

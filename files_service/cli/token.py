@@ -22,7 +22,7 @@ def token(session: Session, owner: str, ttl_seconds: int) -> None:
 
     By it OWNER may call methods over HTTP: `Authorization: Bearer TOKEN`.
     """
-    from files_service.gateway.identity import make_token
+    from files_service.gateway.auth.bearer import make_token
 
     try:
         click.echo(make_token(owner, session.settings.jwt_secret, ttl_seconds))

@@ -14,8 +14,8 @@ from files_service.cli.processes import open_publisher, serve_http
 from files_service.cli.queues import open_queue
 from files_service.cli.session import Session
 from files_service.config import Settings
-from files_service.logs import configure_logging
-from files_service.readiness import NotReady, Part
+from files_service.messaging.readiness import NotReady, Part
+from files_service.runtime.logs import configure_logging
 
 if TYPE_CHECKING:
     from files_service.worker.run import Worker
@@ -33,7 +33,7 @@ def up(session: Session) -> None:
     Gateway and worker; the nameko service too when AMQP_URI is set, and the syncer when FILES_LIST_URL is. The
     default needs no server: SQLite and a folder.
     """
-    from files_service.metrics import Metrics
+    from files_service.runtime.metrics import Metrics
     from files_service.worker.metrics import WorkerCollector
     from files_service.worker.run import Worker
 
@@ -101,6 +101,6 @@ def _left(deadline: float) -> float:
 
 
 def _token(settings: Settings) -> str:
-    from files_service.gateway.identity import make_token
+    from files_service.gateway.auth.bearer import make_token
 
     return make_token(OWNER, settings.jwt_secret, SIGN_IN_SECONDS)

@@ -7,7 +7,7 @@ from nameko.exceptions import deserialize_to_instance
 
 from files_service.client.files import FilesClient
 from files_service.errors import error_classes
-from files_service.logs import request_id
+from files_service.runtime.logs import request_id
 
 for _error in error_classes().values():
     deserialize_to_instance(_error)

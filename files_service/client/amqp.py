@@ -19,9 +19,9 @@ from amqp.basic_message import Message
 from files_service import errors
 from files_service.client.transport import Call, Transport
 from files_service.errors import BadRequest, FilesError, InternalError, ServiceUnavailable
-from files_service.rpc.address import CONNECT_SECONDS, open_connection
-from files_service.rpc.codec import CALL_STACK, CONTENT_TYPE, HEADER_PREFIX, REQUEST_ID, RETRY
-from files_service.rpc.topology import RPC_EXCHANGE
+from files_service.messaging.address import CONNECT_SECONDS, open_connection
+from files_service.messaging.rpc.codec import CALL_STACK, CONTENT_TYPE, HEADER_PREFIX, REQUEST_ID, RETRY
+from files_service.messaging.rpc.topology import RPC_EXCHANGE
 
 _DIRECT_REPLY = "amq.rabbitmq.reply-to"
 _TRANSIENT = 1

@@ -13,7 +13,7 @@ from files_service.client.amqp import AmqpTransport
 from files_service.client.http import HttpTransport
 from files_service.client.transport import Call, Transport
 from files_service.errors import BadRequest
-from files_service.logs import request_id
+from files_service.runtime.logs import request_id
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 POOL_SIZE = 10

@@ -10,6 +10,7 @@ from typing import Any
 from storage_adapters import FileRecord, FileStatus, record_to_document
 
 MAX_TAGS = 20
+MAX_META_BYTES = 64 * 1024
 
 
 def normalise_tag(tag: str) -> str:

@@ -9,27 +9,28 @@ from aiohttp import web
 from files_service.core import Core
 from files_service.errors import MethodNotAllowed, NotFound
 from files_service.gateway import health
-from files_service.gateway.blobs import preflight
-from files_service.gateway.body import keep_waiting
-from files_service.gateway.calls import call
-from files_service.gateway.downloads import get_blob
-from files_service.gateway.exchange import Handler, exchange, finish_headers
+from files_service.gateway.doors.blobs.address import preflight
+from files_service.gateway.doors.blobs.download import get_blob
+from files_service.gateway.doors.blobs.upload import put_blob
+from files_service.gateway.doors.rest import reading, uploading
+from files_service.gateway.doors.rpc import call
+from files_service.gateway.doors.tus import door as tus
+from files_service.gateway.doors.webhooks.channel import channel
+from files_service.gateway.doors.webhooks.pubsub import pubsub
+from files_service.gateway.doors.webhooks.receiver import DESK, Desk
+from files_service.gateway.doors.websocket.door import websocket
 from files_service.gateway.limits import Limits
+from files_service.gateway.middleware import Handler, exchange, finish_headers
 from files_service.gateway.openapi import serve_document
 from files_service.gateway.pages import assets, listing, reference, session, share
 from files_service.gateway.pages.events import FEED, MAX_PAGES, PAGES, events
 from files_service.gateway.pages.feed import Feed
 from files_service.gateway.replies import Refused
-from files_service.gateway.rest import reading, uploading
 from files_service.gateway.state import GATEWAY, Gateway, Places
-from files_service.gateway.tus import door as tus
-from files_service.gateway.uploads import put_blob
-from files_service.gateway.webhooks.channel import channel
-from files_service.gateway.webhooks.desk import DESK, Desk
-from files_service.gateway.webhooks.pubsub import pubsub
-from files_service.gateway.websocket.door import websocket
-from files_service.metrics import ListsCollector, Metrics
-from files_service.readiness import Part, parts_of
+from files_service.gateway.transfer.body import keep_waiting
+from files_service.messaging.readiness import Part, parts_of
+from files_service.runtime.metrics import Metrics
+from files_service.services.listing.metrics import ListsCollector
 
 ROUTES: dict[str, dict[str, Handler]] = {
     "/rpc/{method}": {"POST": call},

@@ -9,9 +9,9 @@ from typing import Any
 from aiohttp import web
 
 from files_service.errors import BadRequest, FilesError, InternalError
-from files_service.gateway.exchange import REQUEST_ID, SERVER
+from files_service.gateway.middleware import REQUEST_ID, SERVER
 from files_service.gateway.replies import error_body
-from files_service.logs import accepted_request_id, request_id
+from files_service.runtime.logs import accepted_request_id, request_id
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from aiohttp import web
 
 from files_service.gateway.replies import json_reply
 from files_service.gateway.state import gateway_of
-from files_service.gateway.threads import Threads
-from files_service.metrics import CONTENT_TYPE
-from files_service.readiness import NotReady, Part
+from files_service.gateway.transfer.threads import Threads
+from files_service.messaging.readiness import NotReady, Part
+from files_service.runtime.metrics import CONTENT_TYPE
 from storage_adapters import JSON
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from files_service.gateway.pace import Pace, too_slow
+from files_service.gateway.transfer.min_rate import Pace, too_slow
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -11,13 +11,13 @@ from aiohttp import web
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
-from files_service.actions import METHODS
+from files_service.api import METHODS
 from files_service.domain.uploads import FILE_ID
 from files_service.errors import error_classes
+from files_service.gateway.doors.rest.description import file_operations
+from files_service.gateway.doors.tus.description import door_operations
 from files_service.gateway.pages.description import page_operations
 from files_service.gateway.replies import json_reply
-from files_service.gateway.rest.description import file_operations
-from files_service.gateway.tus.description import door_operations
 from storage_adapters import JSON
 
 _JSON = "application/json"

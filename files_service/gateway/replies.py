@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from files_service.errors import BadRequest, FilesError
-from files_service.logs import request_id
+from files_service.runtime.logs import request_id
 
 # Set on a request whose connection cannot take another one.
 CLOSE = web.RequestKey("close", bool)

@@ -17,8 +17,8 @@ from files_service.gateway.app import make_app
 from files_service.gateway.connection import Connection
 from files_service.gateway.limits import Limits
 from files_service.gateway.state import GATEWAY
-from files_service.metrics import Metrics
-from files_service.readiness import Part
+from files_service.messaging.readiness import Part
+from files_service.runtime.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 

@@ -12,17 +12,17 @@ from typing import Any
 
 from aiohttp import web
 
-from files_service.chunks.room import uploads_of
-from files_service.chunks.streams import IN_FLIGHT, Engine
 from files_service.core import Core
 from files_service.errors import ServiceUnavailable
-from files_service.gateway.budget import Budget
+from files_service.gateway.doors.websocket.messages import OFFSET_BYTES
 from files_service.gateway.limits import Limits
 from files_service.gateway.replies import Refused
-from files_service.gateway.rights import Rights
-from files_service.gateway.threads import Threads
-from files_service.gateway.websocket.messages import OFFSET_BYTES
-from files_service.metrics import Metrics
+from files_service.gateway.transfer.memory_budget import Budget
+from files_service.gateway.transfer.threads import Threads
+from files_service.gateway.transfer.upload_locks import Rights
+from files_service.runtime.metrics import Metrics
+from files_service.services.uploads.quota import uploads_of
+from files_service.services.uploads.writer import IN_FLIGHT, Engine
 
 
 @dataclass(slots=True)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from files_service.actions.base import require, to_wire
+from files_service.api.wire import to_wire
 from files_service.core import Core
-from files_service.worker.events import EventPublisher
-from files_service.worker.right import Right
+from files_service.messaging.events import EventPublisher
+from files_service.runtime.lease import Lease
+from files_service.services.files import require
 from storage_adapters import JSON, Change, CheckpointConflict, SupportsChanges
 
 CONSUMER = "relay"
@@ -42,7 +43,7 @@ class Relay:
         self.published = 0
         self._core, self._publisher = core, publisher
         self._feed = require(core.metadata, SupportsChanges)
-        self._right = Right(core, "relay", holder=holder, seconds=LEASE_SECONDS)
+        self._lease = Lease(core.metadata, "relay", holder=holder, seconds=LEASE_SECONDS, clock=core.clock)
         self._stopped, self._on_change = stopped, on_change
         self._position: str | None = None
         self._untrimmed = 0
@@ -50,7 +51,7 @@ class Relay:
 
     def step(self) -> float:
         """Publish the next batch; returns how many seconds to wait for the next step."""
-        if not self._right.held():
+        if not self._lease.held():
             self._position = None
             self.lag_changes, self.lag_seconds = 0, 0.0
             return ELSEWHERE_SECONDS
@@ -68,14 +69,14 @@ class Relay:
     def give_up(self) -> None:
         """Let another worker's relay go on at once."""
         self._position = None
-        self._right.give_up()
+        self._lease.release()
 
     def _publish(self, changes: list[Change]) -> None:
         done = 0
         try:
             for change in changes:
                 self._measure(changes, done)
-                if self._stopped() or not self._right.held():
+                if self._stopped() or not self._lease.held():
                     break
                 if change.event is not None:
                     self._publisher.publish(change.event, payload_of(change), event_id=change.record.change_token)

@@ -7,14 +7,14 @@ import threading
 import time
 
 from files_service.core import Core
-from files_service.metrics import Metrics
-from files_service.worker.events import EventPublisher
+from files_service.messaging.events import EventPublisher
+from files_service.runtime.metrics import Metrics
+from files_service.worker.index_builder import Warming
 from files_service.worker.loop import Loop
-from files_service.worker.processing import Processor
-from files_service.worker.pull import Puller
+from files_service.worker.processor import Processor
+from files_service.worker.puller import Puller
 from files_service.worker.relay import Relay
 from files_service.worker.sweeper import Sweeper
-from files_service.worker.warming import Warming
 from storage_adapters import Change, NotificationQueue, StorageError, SupportsDesigns
 
 logger = logging.getLogger(__name__)

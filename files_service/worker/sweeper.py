@@ -8,13 +8,13 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
-from files_service.actions import METHODS
-from files_service.actions.sync import cursor_of
-from files_service.chunks import content
-from files_service.chunks.sweeping import sweep_uploads
+from files_service.api import METHODS
+from files_service.api.sync import cursor_of
 from files_service.core import Core
-from files_service.reconciliation import Place, Stage
-from files_service.worker.right import Right
+from files_service.runtime.lease import Lease
+from files_service.services import content
+from files_service.services.reconcile import Place, Stage
+from files_service.services.uploads.sweep import sweep_uploads
 from storage_adapters import JSON, RecordDeleted, RecordNotFound, StorageError, SupportsLeases
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Sweeper:
         self._core, self._stopped = core, stopped
         interval = core.settings.sweep_interval_seconds
         # Kept between two sweeps, so that several workers together sweep as often as one.
-        self._right = Right(core, "sweeper", holder=holder, seconds=interval)
+        self._lease = Lease(core.metadata, "sweeper", holder=holder, seconds=interval, clock=core.clock)
         self._removed: deque[str] = deque(maxlen=MAX_WAITING)
         self._cursor: str | None = None
         self._search_cursor: str | None = None
@@ -55,7 +55,7 @@ class Sweeper:
     def sweep(self) -> bool:
         """Run files.sync until there is no more, from where the last sweep was interrupted; False if interrupted."""
         began_at = self._core.clock()
-        while self._right.held() and not self._stopped():
+        while self._lease.held() and not self._stopped():
             self._cursor = self._sync(cursor=self._cursor, looked_at=self._looked_at)
             if self._cursor is None:
                 self._looked_at = began_at
@@ -66,7 +66,7 @@ class Sweeper:
 
     def _sweep_uploads(self) -> bool:
         """Clear away expired uploads and unused chunks until there are no more; False if interrupted."""
-        while self._right.held() and not self._stopped():
+        while self._lease.held() and not self._stopped():
             counts = sweep_uploads(self._core)
             self.totals.update(counts)
             if not counts.total():
@@ -81,7 +81,7 @@ class Sweeper:
         for _ in range(SEARCH_PAGES):
             if self._search_cursor is None:
                 break
-            if not self._right.held() or self._stopped():
+            if not self._lease.held() or self._stopped():
                 return False
             self._search_cursor = self._sync(cursor=self._search_cursor)
         return True
@@ -104,7 +104,7 @@ class Sweeper:
 
     def give_up(self) -> None:
         """Let another worker's sweeper go on."""
-        self._right.give_up()
+        self._lease.release()
 
     def _clean_early(self, file_id: str) -> None:
         """Delete the blobs of a tombstone whatever its time is; when that is still to come they are deleted again then.

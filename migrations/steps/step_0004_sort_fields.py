@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import orjson
 
-from migrations.indexing import compare, reindex
+from migrations.rebuild.indexes import compare, reindex
 from migrations.run import Run
 from migrations.stores import is_rebuilt
 from storage_adapters import JSON, SORT_FIELDS, SupportsMigrations

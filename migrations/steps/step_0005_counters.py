@@ -5,7 +5,7 @@ There is nothing to take back: the numbers before were the same, or wrong.
 
 from __future__ import annotations
 
-from migrations.counting import recount
+from migrations.rebuild.counters import recount
 from migrations.run import Run
 from migrations.stores import is_rebuilt
 from storage_adapters import SupportsMigrations

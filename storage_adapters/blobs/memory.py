@@ -15,7 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.keys import check_key
 from storage_adapters.blobs.signing import MINIMAL_KEY_BYTES, UrlSigner
-from storage_adapters.buckets import (
+from storage_adapters.errors import BlobExists, BlobNotFound, UnknownStore
+from storage_adapters.options import BlobOptions
+from storage_adapters.ports.blob_capabilities import (
     SupportsCopy,
     SupportsListing,
     SupportsPublicUrls,
@@ -23,9 +25,7 @@ from storage_adapters.buckets import (
     SupportsWholeWrites,
     VerifiesSignedUrls,
 )
-from storage_adapters.errors import BlobExists, BlobNotFound, UnknownStore
-from storage_adapters.interfaces import BlobStore, BlobWriter
-from storage_adapters.options import BlobOptions
+from storage_adapters.ports.blobs import BlobStore, BlobWriter
 from storage_adapters.records import BlobInfo, Grant, SignedUrl
 
 PIECE = 1024 * 1024

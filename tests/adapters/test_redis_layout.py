@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage_adapters import SORT_FIELDS, FileRecord, Part, Tombstone, UnknownStore
-from storage_adapters.metadata.redis.documents import (
+from storage_adapters.metadata.redis.keys import FIELD_NUMBERS, TEXT_FIELDS, Keys, place
+from storage_adapters.metadata.redis.location import location_of
+from storage_adapters.metadata.redis.records import (
     PART_FIELDS,
     RECORD_FIELDS,
     TOMBSTONE_FIELDS,
@@ -18,8 +20,6 @@ from storage_adapters.metadata.redis.documents import (
     revision_of,
     tombstone_to_value,
 )
-from storage_adapters.metadata.redis.keys import FIELD_NUMBERS, TEXT_FIELDS, Keys, place
-from storage_adapters.metadata.redis.location import location_of
 from storage_adapters.query import Position, sort_key
 from tests.contract.metadata_scenes import NOW, make_part, make_record
 from tests.contract.strategies import records

@@ -35,7 +35,7 @@ from storage_adapters import (
     open_blob_store,
     open_metadata_store,
 )
-from storage_adapters.interfaces import BLOB_CAPABILITIES, METADATA_CAPABILITIES
+from storage_adapters.ports.capabilities import BLOB_CAPABILITIES, METADATA_CAPABILITIES
 from tests.contract import adoption, blobs, changes, digest, leases, metadata, replication, uploads
 
 CONTRACTS: dict[type, type] = {

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from storage_adapters import Warmer
+from storage_adapters.index_builder import LONGEST_PAUSE_SECONDS, SHORTEST_PAUSE_SECONDS, STILL_BUILDING_SECONDS
 from storage_adapters.metadata.couchdb import CouchMetadataStore
 from storage_adapters.metadata.couchdb.location import location_of
 from storage_adapters.metadata.couchdb.views import DESIGNS
-from storage_adapters.warming import LONGEST_PAUSE_SECONDS, SHORTEST_PAUSE_SECONDS, STILL_BUILDING_SECONDS
 from tests.adapters.couchdb_servers import opened
 from tests.contract.metadata_scenes import add, various_records
 from tests.servers.couchdb import raw
@@ -68,7 +68,7 @@ def test_an_index_that_takes_longer_than_a_request_is_waited_for_before_the_next
 def test_building_has_one_part_in_six_of_the_time_at_most(store: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     # Each look at the clock is four seconds later: building takes four, or twelve where it takes three requests.
     clock = itertools.count(step=4)
-    monkeypatch.setattr("storage_adapters.warming.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("storage_adapters.index_builder.time.monotonic", lambda: float(next(clock)))
     store.slow = {NAMES[1]: 1, NAMES[2]: 9}
     warmer = Warmer(store)
     pauses = [pause for _ in range(13) if (pause := warmer.step()) != STILL_BUILDING_SECONDS]

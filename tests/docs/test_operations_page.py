@@ -6,8 +6,9 @@ import subprocess
 from pathlib import Path
 
 from files_service.cli import cli
-from files_service.metrics import ListsCollector, Metrics
-from files_service.worker.events import LogPublisher
+from files_service.messaging.events import LogPublisher
+from files_service.runtime.metrics import Metrics
+from files_service.services.listing.metrics import ListsCollector
 from files_service.worker.metrics import WorkerCollector
 from files_service.worker.run import Worker
 from tests.cores import call, memory_core, processed_file, settings_for, sqlite_core

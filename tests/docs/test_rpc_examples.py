@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from files_service.actions import METHODS
+from files_service.api import METHODS
 from files_service.core import Core
 from storage_adapters import JSON
 from tests.cores import call, memory_core

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from marshmallow import Schema, fields, missing
 
-from files_service.actions import METHODS
-from files_service.actions.parameters import Changes, PartParams, PostAction
+from files_service.api import METHODS
+from files_service.api.parameters import Changes, PartParams, PostAction
 from files_service.errors import error_classes
 from storage_adapters import FIELDS, OPERATORS, SORT_FIELDS, FileRecord, Part
 from tests.docs.pages import plain, read, rows, section

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from files_service.actions.base import change
-from files_service.actions.process import take
 from files_service.errors import Busy, FilesError
-from files_service.worker.processing import Processor
+from files_service.services.files import change
+from files_service.services.processing import take
+from files_service.worker.processor import Processor
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import JSON, BlobExists
 from tests.cores import call, processed_file, put_parts

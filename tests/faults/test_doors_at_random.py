@@ -20,10 +20,11 @@ from typing import Any
 import pytest
 from aiohttp import ClientError
 
-from files_service.chunks.content import chunks_of, read
-from files_service.chunks.sweeping import sweep_uploads
-from files_service.core import Core, open_core
-from files_service.domain.arrival import chunk_key, manifest_of
+from files_service.core import Core
+from files_service.domain.chunking import chunk_key, manifest_of
+from files_service.services.content import chunks_of, read
+from files_service.services.opening import open_core
+from files_service.services.uploads.sweep import sweep_uploads
 from storage_adapters import Ranges, SupportsChanges, SupportsUploads
 from tests.cores import at, call, settings_for
 from tests.faults.gateways import GatewayProcess

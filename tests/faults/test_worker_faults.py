@@ -18,8 +18,8 @@ from typing import Any, NoReturn
 import pytest
 
 from files_service.core import Core
-from files_service.hooks import ProcessingHook, ReadPart
-from files_service.worker.events import EventPublisher
+from files_service.messaging.events import EventPublisher
+from files_service.services.hooks import ProcessingHook, ReadPart
 from files_service.worker.run import Worker
 from storage_adapters import JSON, BlobNotFound, FileRecord, SupportsChanges
 from tests.cores import call, pending_file, processed_file, put_parts, sqlite_core, uploaded_file

@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory
 
 from files_service.config import Settings
 from files_service.core import Core
-from files_service.lists import Lists
-from files_service.worker.events import EventPublisher
-from files_service.worker.processing import Processor
+from files_service.messaging.events import EventPublisher
+from files_service.services.listing.router import Lists
+from files_service.worker.processor import Processor
 from files_service.worker.relay import Relay
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import (

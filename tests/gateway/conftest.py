@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from files_service.core import open_core
 from files_service.gateway.limits import Limits
+from files_service.services.opening import open_core
 from tests.cores import memory_core, settings_for, sqlite_core
 from tests.gateway.notified import CHANNEL_TOKEN, TOKEN
 from tests.gateway.serving import Served, serving

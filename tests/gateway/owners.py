@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from files_service.gateway.identity import make_token
+from files_service.gateway.auth.bearer import make_token
 from tests.cores import SECRETS
 from tests.gateway.serving import Served
 

@@ -18,7 +18,7 @@ from files_service.core import Core
 from files_service.gateway.limits import Limits
 from files_service.gateway.server import GatewayServer
 from files_service.gateway.state import GATEWAY, Gateway
-from files_service.readiness import Part
+from files_service.messaging.readiness import Part
 from tests import waiting
 from tests.cores import SECRETS
 

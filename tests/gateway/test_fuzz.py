@@ -16,7 +16,7 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 
-from files_service.actions import METHODS
+from files_service.api import METHODS
 from files_service.gateway.openapi import document, parameters_of
 from tests.cores import memory_core, processed_file
 from tests.gateway.serving import RPC_TOKEN, Reply, Served, serving

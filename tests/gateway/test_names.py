@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from files_service.gateway.disposition import content_disposition, safe_name
+from files_service.gateway.transfer.disposition import content_disposition, safe_name
 
 HEADER = re.compile(r"(inline|attachment); filename=\"([^\"\\]*)\"(?:; filename\*=UTF-8''([A-Za-z0-9%._~-]+))?")
 

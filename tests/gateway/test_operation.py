@@ -12,7 +12,7 @@ import pytest
 
 from files_service.gateway.app import ROUTES
 from files_service.gateway.limits import Limits
-from files_service.readiness import NotReady, Part
+from files_service.messaging.readiness import NotReady, Part
 from storage_adapters import SupportsChanges
 from tests.cores import memory_core
 from tests.gateway.serving import Served, serving, wait_until

@@ -11,9 +11,9 @@ from pathlib import Path
 import jwt
 import pytest
 
-from files_service.gateway.identity import make_token
+from files_service.gateway.auth.bearer import make_token
 from files_service.gateway.limits import Limits
-from files_service.hooks import ProcessingHook, ReadPart
+from files_service.services.hooks import ProcessingHook, ReadPart
 from storage_adapters import FileRecord
 from tests.cores import SECRETS, memory_core, processed_file
 from tests.gateway.serving import RPC_TOKEN, Served, serving, wait_until

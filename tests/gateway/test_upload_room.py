@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from files_service.chunks.streams import IN_FLIGHT
+from files_service.services.uploads.writer import IN_FLIGHT
 from tests.cores import at_once, sqlite_core
 from tests.gateway.addresses import declare, put, stored_files
 from tests.gateway.owners import bearer

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from files_service.core import open_core
+from files_service.services.opening import open_core
 from tests.cores import settings_for
 from tests.gateway.serving import serving
 from tests.gateway.tus import CONTENT, content_of, made, offset_of, patch

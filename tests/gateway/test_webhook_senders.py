@@ -15,9 +15,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from files_service.config import BadSettings
-from files_service.core import open_core
 from files_service.errors import ServiceUnavailable
-from files_service.gateway.webhooks.certificates import GRACE_SECONDS, LEAST_SECONDS, Certificates
+from files_service.gateway.auth.certificates import GRACE_SECONDS, LEAST_SECONDS, Certificates
+from files_service.services.opening import open_core
 from tests.clocks import Clock
 from tests.cores import settings_for
 from tests.fakes.gcs.server import FakeGcs
@@ -201,7 +201,7 @@ def test_keys_that_cannot_be_had_are_our_failure(tmp_path: Path, google: FakeGcs
 def test_a_remembered_token_ends_with_its_time(
     signed: Served, google: FakeGcs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from files_service.gateway.webhooks.desk import DESK
+    from files_service.gateway.doors.webhooks.receiver import DESK
 
     token = google.tokens.id_token(email=EMAIL, audience=AUDIENCE)
     assert push_as(signed, token).status == 204

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from files_service.core import open_core
 from files_service.gateway.limits import Limits
+from files_service.services.opening import open_core
 from storage_adapters import JSON, StorageUnavailable
 from tests.cores import announced, at_once, call, pending_file, settings_for
 from tests.fakes.pubsub.notices import description, message, unwrapped, wrapped
@@ -213,7 +213,7 @@ def test_the_log_says_what_is_unusual_under_the_id_of_the_message(
         push(hooked, message({**blob, "bucket": "another"}, message_id="42"))
         push(hooked, message(blob, message_id="43", data=b"{"))
         wait_until(lambda: sum(each.name == "files_service.access" for each in caplog.records) == 3)
-    lines = [vars(each) for each in caplog.records if each.name == "files_service.settlement"]
+    lines = [vars(each) for each in caplog.records if each.name == "files_service.services.notifications.outcomes"]
     assert [(line["outcome"], line["levelname"]) for line in lines] == [("foreign", "INFO"), ("malformed", "WARNING")]
     assert TOKEN not in str([vars(each) for each in caplog.records])
 

@@ -13,8 +13,8 @@ from typing import Any, Self
 import amqp
 from amqp.basic_message import Message
 
-from files_service.rpc.address import open_connection
-from files_service.rpc.topology import DEAD_LETTER, RPC_EXCHANGE
+from files_service.messaging.address import open_connection
+from files_service.messaging.rpc.topology import DEAD_LETTER, RPC_EXCHANGE
 
 
 class NamekoCaller:

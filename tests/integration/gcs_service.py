@@ -9,7 +9,8 @@ from typing import Any, Self
 
 import requests
 
-from files_service.core import Core, open_core
+from files_service.core import Core
+from files_service.services.opening import open_core
 from storage_adapters import JSON
 from tests.adapters.gcs_buckets import ACCESS_ID, SECRET
 from tests.cores import announced, call, settings_for

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from files_service import errors
-from files_service.actions import METHODS
+from files_service.api import METHODS
 from files_service.config import load_settings
-from files_service.core import Core, open_core
+from files_service.core import Core
+from files_service.services.opening import open_core
 from storage_adapters import JSON
 from tests.cores import put_parts
 from tests.integration.callers import NamekoCaller, RawCaller

@@ -16,11 +16,11 @@ import pytest
 from amqp.exceptions import NotFound
 
 from files_service.config import load_settings
-from files_service.core import open_core
 from files_service.errors import ServiceUnavailable
-from files_service.rpc.address import open_connection
-from files_service.rpc.publisher import AmqpPublisher
-from files_service.rpc.topology import EVENT_EXCHANGE
+from files_service.messaging.address import open_connection
+from files_service.messaging.publisher import AmqpPublisher
+from files_service.messaging.rpc.topology import EVENT_EXCHANGE
+from files_service.services.opening import open_core
 from files_service.worker.run import Worker
 from storage_adapters import JSON
 from tests.cores import put_parts

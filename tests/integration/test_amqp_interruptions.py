@@ -13,8 +13,8 @@ import pytest
 
 from files_service.client import FilesClient
 from files_service.config import load_settings
-from files_service.core import open_core
-from files_service.rpc.consumer import MAX_REDELIVERIES
+from files_service.messaging.rpc.consumer import MAX_REDELIVERIES
+from files_service.services.opening import open_core
 from storage_adapters import ListQuery
 from tests.cores import put_parts
 from tests.integration.callers import RawCaller, purge_calls

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from files_service.client import FilesClient
-from files_service.rpc import frames
+from files_service.messaging.rpc import frames
 from tests.integration.callers import RawCaller
 from tests.servers.processes import ServiceProcess
 from tests.servers.rabbitmq import MAX_MESSAGE_BYTES

@@ -14,8 +14,8 @@ import pytest
 
 from files_service.client import FilesClient
 from files_service.config import load_settings
-from files_service.core import open_core
 from files_service.errors import ServiceUnavailable
+from files_service.services.opening import open_core
 from storage_adapters import SupportsChanges
 from tests.integration.callers import NamekoCaller, RawCaller, purge_calls
 from tests.servers.processes import ServiceProcess

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from files_service.cli.children import ChildProcess
-from files_service.readiness import NotReady
+from files_service.messaging.readiness import NotReady
 from tests.servers.commands import run_command
 from tests.waiting import wait_until
 
@@ -111,7 +111,7 @@ def test_a_child_ends_with_the_process_that_started_it(tmp_path: Path, notes: Pa
 
 
 def test_nothing_is_started_for_a_process_that_is_gone() -> None:
-    command = [sys.executable, "-m", "files_service.child", "-1", "this"]
+    command = [sys.executable, "-m", "files_service.runtime.child", "-1", "this"]
     done = run_command(command, seconds=WAIT_SECONDS)
     assert done.returncode == 1
     assert done.stderr.startswith("the process that started this one is gone")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from files_service.core import Core, open_core
+from files_service.core import Core
+from files_service.services.opening import open_core
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import JSON, BlobNotFound
 from tests.adapters.gcs_buckets import ACCESS_ID, SECRET, running_fake

@@ -21,9 +21,10 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from files_service.core import Core, open_core
-from files_service.rpc.address import open_connection
-from files_service.rpc.topology import EVENT_EXCHANGE
+from files_service.core import Core
+from files_service.messaging.address import open_connection
+from files_service.messaging.rpc.topology import EVENT_EXCHANGE
+from files_service.services.opening import open_core
 from storage_adapters import SupportsChanges
 from tests.cores import call, pending_file, settings_for
 from tests.fakes.gcs.server import FakeGcs

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from files_service.core import Core, open_core
+from files_service.core import Core
+from files_service.services.opening import open_core
+from files_service.worker.index_builder import NOT_OURS_SECONDS, Warming
 from files_service.worker.run import Worker
-from files_service.worker.warming import NOT_OURS_SECONDS, Warming
 from storage_adapters import SupportsDesigns
 from tests.cores import memory_core, settings_for
 from tests.indexes import noted_builds

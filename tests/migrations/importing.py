@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from migrations.ms_files.session import ImportSession
+from migrations.importers.ms_files.session import ImportSession
 from migrations.run import Pace, Progress
 from migrations.stores import is_target
 from storage_adapters import JSON, FileRecord, open_keyspace, open_metadata_store, open_store_of_any_schema

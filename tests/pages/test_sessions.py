@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from files_service.gateway.identity import make_token
+from files_service.gateway.auth.bearer import make_token
 from tests.cores import SECRETS, processed_file, sqlite_core
 from tests.gateway.serving import Served, serving
 from tests.gateway.slices import Talk, talking

@@ -10,7 +10,7 @@ from pathlib import Path
 
 _MODULE = """
 import ctypes, os, signal, time
-from files_service.hooks import ProcessingHook
+from files_service.services.hooks import ProcessingHook
 
 class Deeds(ProcessingHook):
     def process(self, record, read):
@@ -39,7 +39,7 @@ class Deeds:
         info.mkdir(parents=True)
         (folder / "deeds.py").write_text(_MODULE)
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: deeds\nVersion: 1\n")
-        (info / "entry_points.txt").write_text("[files_service.hooks]\ndeeds = deeds:Deeds\n")
+        (info / "entry_points.txt").write_text("[files_service.services.hooks]\ndeeds = deeds:Deeds\n")
         self._notes = folder / "notes"
         self._notes.write_text("")
         path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from marshmallow import fields
 
-from files_service.actions import METHODS
+from files_service.api import METHODS
 from files_service.client import FilesClient, results
 from files_service.client.files import TagMethods
 from files_service.client.parameters import Changes, PartDeclaration

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from files_service.rpc import executions
-from files_service.rpc.executions import Executions, call_key
+from files_service.messaging.rpc import executions
+from files_service.messaging.rpc.executions import Executions, call_key
 
 
 def test_a_delivery_of_a_running_call_waits_for_it() -> None:

@@ -13,8 +13,8 @@ from amqp.serialization import dumps
 from hypothesis import given
 from hypothesis import strategies as st
 
-from files_service.rpc import frames
-from files_service.rpc.frames import Confirm, Delivery, FrameReader
+from files_service.messaging.rpc import frames
+from files_service.messaging.rpc.frames import Confirm, Delivery, FrameReader
 
 FRAME_MAX = 4096
 

@@ -12,9 +12,9 @@ from nameko.exceptions import MalformedRequest, MethodNotFound, deserialize
 
 import files_service.client
 from files_service.errors import BadRequest, NotFound, error_classes
-from files_service.rpc import codec
-from files_service.rpc.codec import Poison, encode_error, encode_result, read_request
-from files_service.rpc.frames import Delivery
+from files_service.messaging.rpc import codec
+from files_service.messaging.rpc.codec import Poison, encode_error, encode_result, read_request
+from files_service.messaging.rpc.frames import Delivery
 
 assert files_service.client  # imported for the error classes that it registers
 

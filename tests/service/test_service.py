@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from nameko.extensions import ENTRYPOINT_EXTENSIONS_ATTR
 
-from files_service import logs
-from files_service.actions import METHODS
+from files_service.api import METHODS
 from files_service.dependencies import Dispatcher
 from files_service.errors import BadRequest, FilesError, InternalError
-from files_service.rpc.consumer import Action
-from files_service.rpc.cores import SharedCore
-from files_service.rpc.pool import ThreadPool
+from files_service.messaging.rpc.consumer import Action
+from files_service.messaging.rpc.pool import ThreadPool
+from files_service.messaging.rpc.shared_core import SharedCore
+from files_service.runtime import logs
 from files_service.service import Files, FilesTag
 from storage_adapters import JSON
 from tests.cores import memory_core

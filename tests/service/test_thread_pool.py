@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import eventlet
 import pytest
 
-from files_service.rpc.pool import ThreadPool
+from files_service.messaging.rpc.pool import ThreadPool
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from files_service.core import Core, open_core
+from files_service.core import Core
+from files_service.services.opening import open_core
 from storage_adapters import SupportsChanges, sync_name
 from tests.cores import at_once, call, settings_for
 from tests.servers.redis import RedisServer

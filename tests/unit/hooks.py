@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from files_service.core import Core
-from files_service.hooks import ProcessingHook, ReadPart
+from files_service.services.hooks import ProcessingHook, ReadPart
 from storage_adapters import FileRecord
 
 Look = Callable[[FileRecord, ReadPart], Mapping[str, Any]]

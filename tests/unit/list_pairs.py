@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from files_service.breaker import LONGEST_REST_SECONDS
-from files_service.list_store import ListStore
-from files_service.lists import Lists
-from files_service.sync_progress import consumer_of
+from files_service.runtime.breaker import LONGEST_REST_SECONDS
+from files_service.services.listing.list_store import ListStore
+from files_service.services.listing.router import Lists
+from files_service.services.listing.sync_progress import consumer_of
 from storage_adapters import (
     FileRecord,
     MetadataStore,

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from files_service.actions import METHODS
+from files_service.api import METHODS
 from files_service.core import Core
 from files_service.errors import BadRequest, FilesError, Forbidden, Gone, NotFound
 from storage_adapters import JSON

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from files_service.gateway.budget import Budget, Holder, Share
+from files_service.gateway.transfer.memory_budget import Budget, Holder, Share
 
 
 class Noting(Holder):

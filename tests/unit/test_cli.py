@@ -14,13 +14,13 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from files_service.actions import METHODS
+from files_service.api import METHODS
 from files_service.cli import cli
 from files_service.cli.call import parse_params
 from files_service.client import FilesClient
-from files_service.gateway.identity import owner_of_token
-from files_service.sync_progress import consumer_of
-from files_service.worker.events import LogPublisher
+from files_service.gateway.auth.bearer import owner_of_token
+from files_service.messaging.events import LogPublisher
+from files_service.services.listing.sync_progress import consumer_of
 from files_service.worker.run import Worker
 from storage_adapters import SupportsChanges
 from tests.cores import SECRETS, pending_file, sqlite_core

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from files_service.cli import cli
-from storage_adapters.google_cloud import rest
+from storage_adapters.notifications.pubsub import rest
 from tests.cores import SECRETS
 from tests.fakes.gcs.errors import bad_request
 from tests.fakes.pubsub.admin import PUBSUB_AGENT, STORAGE_AGENT, FakeCloud

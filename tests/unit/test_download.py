@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from files_service.core import Core
-from files_service.domain.arrival import manifest_generation
+from files_service.domain.chunking import manifest_generation
 from files_service.errors import BadRequest, NotSupported, WrongStatus
 from storage_adapters import Grant, VerifiesSignedUrls
 from tests.cores import (

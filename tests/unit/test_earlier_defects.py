@@ -39,7 +39,6 @@ from typing import Any
 
 import pytest
 
-from files_service.actions.process import take
 from files_service.core import Core
 from files_service.errors import (
     AliasTaken,
@@ -48,6 +47,7 @@ from files_service.errors import (
     Forbidden,
     PartMismatch,
 )
+from files_service.services.processing import take
 from storage_adapters import JSON
 from tests.cores import (
     announced,

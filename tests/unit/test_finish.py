@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from files_service.actions.process import take
 from files_service.core import Core
 from files_service.errors import BadRequest, Conflict, FilesError, Forbidden, Gone, NotFound, StorageUnavailable
+from files_service.services.processing import take
 from storage_adapters import JSON, FileStatus
 from storage_adapters import StorageUnavailable as StoreIsAway
 from tests.cores import announced, at_once, attempt, call, memory_core, refusal, uploaded_file, writes

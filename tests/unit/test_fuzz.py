@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
-from files_service.actions import METHODS
+from files_service.api import METHODS
 from files_service.core import Core
 from files_service.domain.uploads import part_key
 from files_service.errors import BadRequest, FilesError

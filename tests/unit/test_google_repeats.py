@@ -15,7 +15,7 @@ from storage_adapters import (
     open_notification_queue,
     set_up_notifications,
 )
-from storage_adapters.google_cloud import rest
+from storage_adapters.notifications.pubsub import rest
 from tests.fakes.gcs.server import PROJECT, TOPIC
 from tests.fakes.pubsub.admin import FakeCloud
 from tests.fakes.pubsub.notices import description, message

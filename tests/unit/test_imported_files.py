@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from files_service.core import Core
-from migrations.ms_files.fields import Source
-from migrations.ms_files.mapping import map_file
+from migrations.importers.ms_files.fields import Source
+from migrations.importers.ms_files.mapping import map_file
 from storage_adapters import FileRecord
 from tests.cores import call, sqlite_core
 from tests.unit.test_inventory import deep

@@ -11,7 +11,7 @@ OF_OTHERS = ("couchdb", "google.cloud", "kombu", "nameko", "redis", "requests", 
 SCRIPT = """
 import sys
 import files_service.cli, files_service.gateway.server
-from files_service.core import open_core
+from files_service.services.opening import open_core
 from files_service.config import load_settings, read_config
 open_core(load_settings(read_config(environ={"FILES_DATA_DIR": sys.argv[1]}))).close()
 print(*sys.modules)

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from files_service.gateway.budget import Budget
+from files_service.gateway.doors.websocket.flow_control import Inflow
 from files_service.gateway.limits import Limits
-from files_service.gateway.pace import Pace
-from files_service.gateway.websocket.inflow import Inflow
+from files_service.gateway.transfer.memory_budget import Budget
+from files_service.gateway.transfer.min_rate import Pace
 from tests.gateway.raw_websocket import BINARY, frame_head
 
 MOST = 100

@@ -15,8 +15,8 @@ import pytest
 
 from files_service.core import Core
 from files_service.domain.lifecycle import ProcessingFailed
-from files_service.hooks import ReadPart, Rejected
-from files_service.inspection import Abandoned, Findings, inspect
+from files_service.services.hooks import ReadPart, Rejected
+from files_service.services.verification import Abandoned, Findings, inspect
 from storage_adapters import JSON, BlobInfo, FileRecord, Part, StorageUnavailable
 from tests.cores import call, meanwhile, pending_file, put_parts
 from tests.unit.hooks import Look, failing, hooked

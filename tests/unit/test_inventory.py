@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from files_service import reconciliation
 from files_service.core import Core
 from files_service.domain.uploads import is_due, part_key
+from files_service.services import reconcile as reconciliation
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import JSON, BlobNotFound
 from tests.clocks import START, Clock

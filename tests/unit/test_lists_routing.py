@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from files_service.breaker import FIRST_REST_SECONDS, LONGEST_REST_SECONDS
 from files_service.errors import StorageUnavailable as Unavailable
-from files_service.lists import Lists
+from files_service.runtime.breaker import FIRST_REST_SECONDS, LONGEST_REST_SECONDS
+from files_service.services.listing.router import Lists
 from storage_adapters import StorageUnavailable, UnknownStore
 from tests.cores import call, memory_core, pending_file, refusal
 from tests.gateway.serving import wait_until

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from files_service.logs import JsonFormatter, accepted_request_id, redact, request_id
+from files_service.runtime.logs import JsonFormatter, accepted_request_id, redact, request_id
 
 
 @pytest.fixture

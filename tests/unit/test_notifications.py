@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from files_service.notifications import (
+from files_service.services.notifications.messages import (
     Finalized,
     Ignored,
     Malformed,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from files_service.gateway.pace import Pace, size_of
+from files_service.gateway.transfer.min_rate import Pace, size_of
 
 
 class TooSlow(Exception):

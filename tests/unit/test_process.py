@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from files_service.actions.base import change
-from files_service.actions.process import run_processing, take
 from files_service.core import Core
 from files_service.errors import Busy, Forbidden, NotFound, StorageUnavailable, TooManyAttempts, WrongStatus
-from files_service.hooks import ReadPart
+from files_service.services.files import change
+from files_service.services.hooks import ReadPart
+from files_service.services.processing import run_processing, take
 from storage_adapters import JSON, FileRecord, FileStatus
 from storage_adapters import StorageUnavailable as StoreIsAway
 from tests.clocks import Clock

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from files_service.chunks.opening import Beginning, begin
-from files_service.chunks.room import uploads_of
 from files_service.core import Core
 from files_service.errors import FilesError, InsufficientStorage
+from files_service.services.uploads.quota import uploads_of
+from files_service.services.uploads.session import Beginning, begin
 from storage_adapters import JSON
 from tests.cores import (
     announced,

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from files_service.chunks import streams
-from files_service.chunks.opening import Beginning, begin
-from files_service.chunks.room import uploads_of
-from files_service.chunks.streams import IN_FLIGHT_OF_ONE, Engine, Stream
+from files_service.services.uploads import writer as streams
+from files_service.services.uploads.quota import uploads_of
+from files_service.services.uploads.session import Beginning, begin
+from files_service.services.uploads.writer import IN_FLIGHT_OF_ONE, Engine, Stream
 from tests.cores import sqlite_core
 
 KIB = 1024

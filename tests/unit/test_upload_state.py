@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from files_service.chunks.hashing import Hashes, WholeHash
-from files_service.domain.arrival import (
+from files_service.domain.chunking import (
     chunk_key,
     fits,
     has_expired,
@@ -26,6 +25,7 @@ from files_service.domain.arrival import (
     wanted,
 )
 from files_service.domain.uploads import names_in_key, part_key
+from files_service.services.uploads.hashing import Hashes, WholeHash
 from storage_adapters import Part, Ranges, Upload
 
 FILE_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from files_service.chunks import content
-from files_service.chunks.finishing import complete
-from files_service.chunks.opening import Beginning, begin, find_upload
-from files_service.chunks.room import uploads_of
-from files_service.chunks.storing import ChunkStore
-from files_service.chunks.sweeping import sweep_uploads
 from files_service.core import Core
-from files_service.domain.arrival import chunk_key
+from files_service.domain.chunking import chunk_key
 from files_service.errors import FilesError
+from files_service.services import content
+from files_service.services.uploads.chunk_store import ChunkStore
+from files_service.services.uploads.finish import complete
+from files_service.services.uploads.quota import uploads_of
+from files_service.services.uploads.session import Beginning, begin, find_upload
+from files_service.services.uploads.sweep import sweep_uploads
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import BlobNotFound, Chunk, RecordDeleted, Upload
 from tests.clocks import Clock
@@ -57,7 +57,7 @@ def uploaded(core: Core) -> str:
     store(core, upload)
     result = complete(core, uploads_of(core).get_upload(upload.upload_id))
     assert result is not None
-    return str(result["file_id"])
+    return str(result.record.file_id)
 
 
 def is_stored(core: Core, chunk: Chunk) -> bool:
@@ -185,7 +185,7 @@ def test_of_many_that_complete_an_upload_one_announces_it(core: Core) -> None:
     store(core, upload)
     current = uploads_of(core).get_upload(upload.upload_id)
     answers = at_once(6, lambda _: complete(core, current))
-    assert all(answer is not None and answer["status"] == "uploaded" for answer in answers)
+    assert all(answer is not None and answer.record.status == "uploaded" for answer in answers)
     assert announced(core).count("uploaded") == 1
 
 
@@ -245,7 +245,7 @@ def test_an_upload_whose_size_was_said_and_whose_file_was_not_made_yet_is_comple
     store(core, upload)
     result = complete(core, uploads_of(core).set_size(upload.upload_id, len(CONTENT)))
     assert result is not None
-    assert bytes_of(core, result["file_id"]) == CONTENT
+    assert bytes_of(core, result.record.file_id) == CONTENT
     assert announced(core) == ["created", "uploaded"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from files_service.gateway.websocket.frames import Frames
+from files_service.gateway.doors.websocket.frames import Frames
 from tests.gateway.raw_websocket import frame_head
 
 SIZES = st.one_of(st.integers(0, 130), st.sampled_from([65_535, 65_536, 70_000]))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from files_service.metrics import Metrics
-from files_service.worker.events import LogPublisher
+from files_service.messaging.events import LogPublisher
+from files_service.runtime.metrics import Metrics
 from files_service.worker.metrics import WorkerCollector
 from files_service.worker.run import Worker
 from tests.cores import call, memory_core, put_parts

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from files_service.actions.base import change
-from files_service.actions.process import take
 from files_service.core import Core
-from files_service.hooks import ProcessingHook, ReadPart, Rejected
-from files_service.worker import processing
-from files_service.worker.processing import Processor
-from files_service.worker.rests import Rests
+from files_service.runtime.backoff import Rests
+from files_service.services.files import change
+from files_service.services.hooks import ProcessingHook, ReadPart, Rejected
+from files_service.services.processing import take
+from files_service.worker import processor as processing
+from files_service.worker.processor import Processor
 from storage_adapters import FileRecord, StorageUnavailable
 from tests.clocks import Clock
 from tests.cores import announced, call, memory_core, pending_file, processed_file, uploaded_file, writes
@@ -299,7 +299,7 @@ def test_a_file_processed_by_call_is_no_work(core: Core) -> None:
 
 
 def test_the_memory_of_rests_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("files_service.worker.rests.MAX_RESTING", 3)
+    monkeypatch.setattr("files_service.runtime.backoff.MAX_RESTING", 3)
     rests = Rests(first_ms=100, factor=2, longest_ms=1_000)
     for number in range(5):
         rests.begin(f"f{number}", 1, now=0)

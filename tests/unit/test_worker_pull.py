@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from files_service.core import Core, open_core
-from files_service.metrics import Metrics
-from files_service.worker import pull
-from files_service.worker.events import LogPublisher
-from files_service.worker.pull import Puller
+from files_service.core import Core
+from files_service.messaging.events import LogPublisher
+from files_service.runtime.metrics import Metrics
+from files_service.services.opening import open_core
+from files_service.worker import puller as pull
+from files_service.worker.puller import Puller
 from files_service.worker.run import Worker
 from storage_adapters import (
     JSON,
@@ -26,7 +27,7 @@ from storage_adapters import (
     UnknownStore,
     open_notification_queue,
 )
-from storage_adapters.google_cloud import rest
+from storage_adapters.notifications.pubsub import rest
 from tests.cores import announced, call, pending_file, settings_for
 from tests.fakes.gcs.server import PROJECT, FakeGcs
 from tests.fakes.pubsub.notices import description, message

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from files_service.core import Core
-from files_service.hooks import ProcessingHook, ReadPart
+from files_service.services.hooks import ProcessingHook, ReadPart
 from files_service.worker import loop as looping
 from files_service.worker.loop import Loop
 from files_service.worker.run import Worker

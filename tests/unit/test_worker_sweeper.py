@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from files_service import reconciliation
 from files_service.core import Core
-from files_service.worker.right import Right
+from files_service.runtime.lease import Lease
+from files_service.services import reconcile as reconciliation
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import JSON, BlobNotFound, StorageUnavailable, SupportsLeases
 from tests.clocks import Clock
@@ -171,27 +171,27 @@ def test_bytes_that_cannot_be_deleted_now_are_deleted_by_a_later_sweep(
 
 
 def test_a_lease_is_renewed_seldom_and_never_believed_too_long(core: Core, clock: Clock) -> None:
-    right = Right(core, "job", holder="one", seconds=10)
-    assert right.held()
+    lease = Lease(core.metadata, "job", holder="one", seconds=10, clock=core.clock)
+    assert lease.held()
     leases = core.metadata
     assert isinstance(leases, SupportsLeases)
     clock.pass_seconds(4)
-    assert right.held()
+    assert lease.held()
     # The clock is set back: the lease now seems to last longer than it ever was.
     clock.pass_seconds(-20)
-    assert right.held()
+    assert lease.held()
     assert not leases.acquire_lease("job", holder="two", now=clock() + 9_999, until=clock() + 20_000)
     assert leases.acquire_lease("job", holder="two", now=clock() + 10_000, until=clock() + 20_000)
     clock.pass_seconds(10)
-    assert not right.held()
-    right.give_up()
-    assert not Right(core, "job", holder="three", seconds=10).held()
+    assert not lease.held()
+    lease.release()
+    assert not Lease(core.metadata, "job", holder="three", seconds=10, clock=core.clock).held()
 
 
 def test_a_store_without_leases_has_one_process_which_may_do_everything(core: Core) -> None:
     class Bare:
         """Has no capability at all."""
 
-    right = Right(replace(core, metadata=Bare()), "job", holder="one", seconds=10)  # type: ignore[arg-type]
-    assert right.held()
-    right.give_up()
+    lease = Lease(Bare(), "job", holder="one", seconds=10, clock=core.clock)  # type: ignore[arg-type]
+    assert lease.held()
+    lease.release()

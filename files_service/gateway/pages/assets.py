@@ -10,7 +10,7 @@ from importlib.resources import files
 from aiohttp import web
 
 from files_service.errors import NotFound
-from files_service.gateway.conditions import Representation, evaluate
+from files_service.gateway.transfer.conditions import Representation, evaluate
 
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 

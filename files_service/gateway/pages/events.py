@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from files_service.errors import ServiceUnavailable
-from files_service.gateway.owners import owner_of
+from files_service.gateway.auth.owners import owner_of
 from files_service.gateway.pages.feed import Feed
 from files_service.gateway.replies import Refused, json_bytes
 from files_service.gateway.state import Places, gateway_of

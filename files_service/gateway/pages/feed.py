@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from files_service.actions.base import require
 from files_service.errors import FilesError, storage_errors_as_files_errors
 from files_service.gateway.state import Gateway
+from files_service.services.files import require
 from storage_adapters import JSON, Change, SupportsChanges
 
 logger = logging.getLogger(__name__)

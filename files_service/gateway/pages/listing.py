@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from files_service.errors import BadRequest
-from files_service.gateway.calls import invoke
+from files_service.gateway.doors.rpc import invoke
 from files_service.gateway.pages.rendering import render
 from files_service.gateway.pages.session import viewer_of
 from files_service.gateway.state import gateway_of

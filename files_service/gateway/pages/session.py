@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from multidict import CIMultiDict
 
-from files_service.gateway.exchange import Handler
-from files_service.gateway.identity import expiry_of_token, owner_of_token
+from files_service.gateway.auth.bearer import expiry_of_token, owner_of_token
+from files_service.gateway.middleware import Handler
 from files_service.gateway.pages.rendering import base_of, redirect, render
 from files_service.gateway.replies import Refused
 from files_service.gateway.state import gateway_of

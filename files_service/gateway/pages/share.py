@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from files_service.actions.base import readable, require_finished
 from files_service.core import Core
 from files_service.domain.access import may_change
 from files_service.domain.editing import is_finished
 from files_service.domain.filenames import save_as
 from files_service.domain.uploads import find_part
 from files_service.errors import FilesError, NotFound, storage_errors_as_files_errors
-from files_service.gateway.disposition import content_disposition
-from files_service.gateway.downloads import Found, found_part, part_headers, send_part
-from files_service.gateway.owners import NOBODY
+from files_service.gateway.auth.owners import NOBODY
+from files_service.gateway.doors.blobs.download import Found, found_part, part_headers, send_part
+from files_service.gateway.doors.rest.reading import flag
 from files_service.gateway.pages.listing import ACCESSES
 from files_service.gateway.pages.rendering import preview_of, render
 from files_service.gateway.pages.session import viewer_of
 from files_service.gateway.replies import Refused
-from files_service.gateway.rest.reading import flag
 from files_service.gateway.state import gateway_of
+from files_service.gateway.transfer.disposition import content_disposition
+from files_service.services.files import readable, require_finished
 from storage_adapters import FileRecord
 
 _TITLES = {401: "Sign in first", 403: "This file is not shared with you", 404: "There is no such file"}

@@ -28,16 +28,16 @@ from storage_adapters.blobs.gcs.signers import AccountSigner, HmacSigner, IamSig
 from storage_adapters.blobs.gcs.signing import WEEK_SECONDS, UrlSigner, attachment
 from storage_adapters.blobs.gcs.writer import CREATED_AT, SHA256, WRITER, GcsBlobWriter
 from storage_adapters.blobs.keys import check_key
-from storage_adapters.buckets import (
+from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable, UnknownStore
+from storage_adapters.options import BlobOptions
+from storage_adapters.ports.blob_capabilities import (
     SupportsCopy,
     SupportsListing,
     SupportsPublicUrls,
     SupportsResumableUpload,
     SupportsSignedUrls,
 )
-from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable, UnknownStore
-from storage_adapters.interfaces import BlobStore, BlobWriter
-from storage_adapters.options import BlobOptions
+from storage_adapters.ports.blobs import BlobStore, BlobWriter
 from storage_adapters.records import BlobInfo, SignedUrl
 
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)

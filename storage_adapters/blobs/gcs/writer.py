@@ -14,7 +14,7 @@ from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.gcs.api import GcsApi, OtherGeneration, hex_of
 from storage_adapters.blobs.gcs.sessions import STEP, UploadSession
 from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable
-from storage_adapters.interfaces import BlobWriter
+from storage_adapters.ports.blobs import BlobWriter
 from storage_adapters.records import BlobInfo
 
 CHUNK = 16 * STEP

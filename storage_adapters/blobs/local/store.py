@@ -30,7 +30,10 @@ from storage_adapters.blobs.local.listing import walk
 from storage_adapters.blobs.local.workspace import Workspace
 from storage_adapters.blobs.local.writer import CONTENT, INFO, LocalBlobWriter
 from storage_adapters.blobs.signing import UrlSigner
-from storage_adapters.buckets import (
+from storage_adapters.codec import blob_info_from_document, blob_info_to_document
+from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable, UnknownStore
+from storage_adapters.options import BlobOptions
+from storage_adapters.ports.blob_capabilities import (
     SupportsCopy,
     SupportsFreeSpace,
     SupportsListing,
@@ -40,10 +43,7 @@ from storage_adapters.buckets import (
     SupportsWholeWrites,
     VerifiesSignedUrls,
 )
-from storage_adapters.codec import blob_info_from_document, blob_info_to_document
-from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable, UnknownStore
-from storage_adapters.interfaces import BlobStore, BlobWriter
-from storage_adapters.options import BlobOptions
+from storage_adapters.ports.blobs import BlobStore, BlobWriter
 from storage_adapters.records import BlobInfo, Grant, SignedUrl
 
 PIECE = 1024 * 1024

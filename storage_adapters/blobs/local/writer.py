@@ -12,7 +12,7 @@ from threading import Lock
 from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.local import disk
 from storage_adapters.codec import blob_info_to_document
-from storage_adapters.interfaces import BlobWriter
+from storage_adapters.ports.blobs import BlobWriter
 from storage_adapters.records import BlobInfo
 
 CONTENT = "content"

@@ -18,13 +18,7 @@ import orjson
 
 from storage_adapters.errors import StorageUnavailable
 from storage_adapters.metadata.couchdb.database import Database
-from storage_adapters.metadata.couchdb.documents import (
-    Stored,
-    encode,
-    entry_document,
-    parse_document,
-    parse_entry,
-)
+from storage_adapters.metadata.couchdb.records import Stored, encode, entry_document, parse_document, parse_entry
 from storage_adapters.metadata.couchdb.state import State
 from storage_adapters.records import Change
 

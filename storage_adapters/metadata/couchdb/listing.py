@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from storage_adapters.metadata.couchdb.database import Database
-from storage_adapters.metadata.couchdb.documents import parse_document
 from storage_adapters.metadata.couchdb.keys import Place, file_id_of, hex_of, place_of, scope_digest, value_at
+from storage_adapters.metadata.couchdb.records import parse_document
 from storage_adapters.metadata.couchdb.rows import asks_for_long_texts, is_cut, parse_row
 from storage_adapters.metadata.couchdb.views import DEFAULT_ORDER, DESIGNS, list_key
 from storage_adapters.query import FIELDS, Kind, ListQuery, Page, Position, candidate_scopes, matches, sort_value

@@ -8,15 +8,15 @@ import orjson
 
 from storage_adapters.errors import SchemaMismatch
 from storage_adapters.metadata.couchdb.database import Database
-from storage_adapters.metadata.couchdb.documents import parse_document
 from storage_adapters.metadata.couchdb.feed import Feed
 from storage_adapters.metadata.couchdb.keys import document_id_of, hex_of
 from storage_adapters.metadata.couchdb.layout import LAYOUT, prepare
+from storage_adapters.metadata.couchdb.records import parse_document
 from storage_adapters.metadata.couchdb.server import Server
 from storage_adapters.metadata.couchdb.state import State
 from storage_adapters.metadata.couchdb.views import DESIGNS, build, design_status, install_designs
+from storage_adapters.ports.schemas import Schema, SupportsDesigns
 from storage_adapters.records import JSON, FileRecord, Tombstone
-from storage_adapters.schemas import Schema, SupportsDesigns
 
 _LAYOUT = "layout"
 _JOURNAL = "journal-"

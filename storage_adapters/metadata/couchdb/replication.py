@@ -14,16 +14,10 @@ import orjson
 
 from storage_adapters.errors import StorageUnavailable
 from storage_adapters.metadata.couchdb.database import Database
-from storage_adapters.metadata.couchdb.documents import (
-    Stored,
-    encode,
-    file_document,
-    parse_document,
-    tombstone_document,
-)
 from storage_adapters.metadata.couchdb.feed import Feed
 from storage_adapters.metadata.couchdb.keys import document_id_of
-from storage_adapters.metadata.couchdb.recent import Recent
+from storage_adapters.metadata.couchdb.records import Stored, encode, file_document, parse_document, tombstone_document
+from storage_adapters.metadata.couchdb.revision_cache import Recent
 from storage_adapters.records import JSON, FileRecord, Tombstone
 
 MOST_REMEMBERED = 200_000

@@ -14,20 +14,12 @@ from dataclasses import replace
 from typing import Self
 
 from storage_adapters.codec import DIGEST_BUCKETS
-from storage_adapters.digest import DigestBucket, SupportsDigest
 from storage_adapters.errors import (
     CheckpointConflict,
     RecordDeleted,
     RecordNotFound,
 )
-from storage_adapters.interfaces import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.metadata.couchdb.database import Database
-from storage_adapters.metadata.couchdb.documents import (
-    Event,
-    Stored,
-    parse_document,
-    tombstone_document,
-)
 from storage_adapters.metadata.couchdb.feed import Feed, has_passed
 from storage_adapters.metadata.couchdb.keys import (
     document_id_of,
@@ -42,6 +34,7 @@ from storage_adapters.metadata.couchdb.listing import find_page
 from storage_adapters.metadata.couchdb.location import Location, location_of
 from storage_adapters.metadata.couchdb.migration import CouchMigrations
 from storage_adapters.metadata.couchdb.names import bearers_of
+from storage_adapters.metadata.couchdb.records import Event, Stored, parse_document, tombstone_document
 from storage_adapters.metadata.couchdb.replication import Copy, Replica
 from storage_adapters.metadata.couchdb.server import Server
 from storage_adapters.metadata.couchdb.state import State
@@ -49,6 +42,8 @@ from storage_adapters.metadata.couchdb.uploads import CouchUploads
 from storage_adapters.metadata.couchdb.usage import usage_of
 from storage_adapters.metadata.couchdb.views import DESIGNS
 from storage_adapters.metadata.couchdb.writes import Writer
+from storage_adapters.ports.digest import DigestBucket, SupportsDigest
+from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import JSON, Change, FileRecord, Tombstone, Usage
 

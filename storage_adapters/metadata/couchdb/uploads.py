@@ -9,7 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from storage_adapters.errors import StorageUnavailable, UploadConflict, UploadNotFound
-from storage_adapters.metadata.couchdb.arrivals import (
+from storage_adapters.metadata.couchdb.chunk_refs import Places
+from storage_adapters.metadata.couchdb.database import Database, new_write_id
+from storage_adapters.metadata.couchdb.keys import owner_digest, place_of
+from storage_adapters.metadata.couchdb.upload_documents import (
     Arrival,
     Manifest,
     arrival_document,
@@ -18,12 +21,9 @@ from storage_adapters.metadata.couchdb.arrivals import (
     upload_document_id,
     write_once,
 )
-from storage_adapters.metadata.couchdb.database import Database, new_write_id
-from storage_adapters.metadata.couchdb.keys import owner_digest, place_of
-from storage_adapters.metadata.couchdb.places import Places
 from storage_adapters.metadata.couchdb.views import UPLOADS
+from storage_adapters.ports.uploads import Chunk, ChunkPlace, CondemnedChunk, SupportsUploads, Upload, UploadStatus
 from storage_adapters.records import JSON
-from storage_adapters.uploads import Chunk, ChunkPlace, CondemnedChunk, SupportsUploads, Upload, UploadStatus
 
 _ATTEMPTS = 200
 _PAGE = 1_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from storage_adapters.metadata.couchdb.documents import joined_size
 from storage_adapters.metadata.couchdb.keys import text_of
+from storage_adapters.metadata.couchdb.records import joined_size
 from storage_adapters.records import JSON, Tally, Usage
 
 

@@ -3,7 +3,7 @@
 One view each, so that a change of one builds no other. A name ends in a digest of the content: a new version is
 another document, built beside the one in use, and the old one is removed when nobody asks for it any more.
 
-CouchDB is asked not to build by itself, which it does with all of them at once: see ``storage_adapters.warming``.
+CouchDB is asked not to build by itself, which it does with all of them at once: see ``storage_adapters.index_builder``.
 """
 
 from __future__ import annotations

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from storage_adapters.errors import NameTaken, RevisionConflict, StorageUnavailable
 from storage_adapters.metadata.couchdb.database import Database
-from storage_adapters.metadata.couchdb.documents import Event, Stored, encode, file_document, names_of, parse_document
 from storage_adapters.metadata.couchdb.feed import Feed
 from storage_adapters.metadata.couchdb.keys import document_id_of
 from storage_adapters.metadata.couchdb.names import claim
-from storage_adapters.metadata.couchdb.recent import Recent
+from storage_adapters.metadata.couchdb.records import Event, Stored, encode, file_document, names_of, parse_document
+from storage_adapters.metadata.couchdb.revision_cache import Recent
 from storage_adapters.records import JSON, FileRecord
 
 MOST_REMEMBERED = 50_000

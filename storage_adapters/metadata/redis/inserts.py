@@ -11,8 +11,8 @@ from typing import Any
 
 from storage_adapters.codec import digest_bucket, digest_halves
 from storage_adapters.errors import StorageUnavailable
-from storage_adapters.metadata.redis.documents import record_to_value
 from storage_adapters.metadata.redis.keys import FIELD_NUMBERS, NAME_KINDS, Keys, place, scope_key
+from storage_adapters.metadata.redis.records import record_to_value
 from storage_adapters.metadata.redis.server import Server, foreign_data
 from storage_adapters.metadata.redis.writes import counters_of
 from storage_adapters.query import scopes, sort_value

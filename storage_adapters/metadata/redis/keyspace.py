@@ -8,10 +8,10 @@ from typing import Any, Self
 
 from redis.exceptions import ResponseError
 
-from storage_adapters.keyspace import Keyspace, Row
 from storage_adapters.metadata.redis.location import location_of
 from storage_adapters.metadata.redis.migration import escaped
 from storage_adapters.metadata.redis.server import Server, redis_errors_as_storage_errors
+from storage_adapters.ports.keyspace import Keyspace, Row
 
 _MISSING = -2  # the expiry of a key that is not there
 _SCANS = {b"set": "SSCAN", b"zset": "ZSCAN", b"hash": "HSCAN"}

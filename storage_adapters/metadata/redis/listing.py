@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from storage_adapters.metadata.redis.documents import record_of
 from storage_adapters.metadata.redis.keys import CHUNK, MISSING, TEXT_FIELDS, Keys, bounds_of, place
+from storage_adapters.metadata.redis.records import record_of
 from storage_adapters.metadata.redis.server import Server
 from storage_adapters.query import ListQuery, Page, candidate_scopes, matches, position_of, sort_value
 from storage_adapters.records import FileRecord

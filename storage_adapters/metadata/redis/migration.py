@@ -10,16 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from storage_adapters.codec import DIGEST_BUCKETS
-from storage_adapters.digest import DigestBucket
 from storage_adapters.errors import SchemaMismatch, StorageUnavailable
-from storage_adapters.metadata.redis.documents import is_tombstone, parse_value, record_of, record_to_value
 from storage_adapters.metadata.redis.keys import FIELD_NUMBERS, LAYOUT, NAME_KINDS, TEXT_FIELDS, Keys, bounds_of, place
+from storage_adapters.metadata.redis.records import is_tombstone, parse_value, record_of, record_to_value
 from storage_adapters.metadata.redis.server import Server
 from storage_adapters.metadata.redis.sums import digest_of
 from storage_adapters.metadata.redis.usage import usage_of
+from storage_adapters.ports.digest import DigestBucket
+from storage_adapters.ports.schemas import Counted, Schema, SupportsRebuilding
 from storage_adapters.query import scopes, sort_value
 from storage_adapters.records import FileRecord, Tally, Tombstone, Usage
-from storage_adapters.schemas import Counted, Schema, SupportsRebuilding
 
 _MOST_RECORDS = 500
 _KEYS_PER_SCAN = 20

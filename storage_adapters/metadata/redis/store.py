@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any, Self
 
 from storage_adapters.codec import record_to_document
-from storage_adapters.digest import DigestBucket, SupportsDigest
 from storage_adapters.errors import (
     CheckpointConflict,
     NameTaken,
@@ -22,10 +21,13 @@ from storage_adapters.errors import (
     RevisionConflict,
     StorageUnavailable,
 )
-from storage_adapters.interfaces import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.metadata.redis import feed
-from storage_adapters.metadata.redis.copies import remove_files, store_copies
-from storage_adapters.metadata.redis.documents import (
+from storage_adapters.metadata.redis.inserts import store_new
+from storage_adapters.metadata.redis.keys import Keys
+from storage_adapters.metadata.redis.listing import find_page
+from storage_adapters.metadata.redis.location import Location, location_of
+from storage_adapters.metadata.redis.migration import RedisMigrations
+from storage_adapters.metadata.redis.records import (
     HEADER_BYTES,
     is_tombstone,
     parse_value,
@@ -34,19 +36,17 @@ from storage_adapters.metadata.redis.documents import (
     revision_of,
     tombstone_to_value,
 )
-from storage_adapters.metadata.redis.inserts import store_new
-from storage_adapters.metadata.redis.keys import Keys
-from storage_adapters.metadata.redis.listing import find_page
-from storage_adapters.metadata.redis.location import Location, location_of
-from storage_adapters.metadata.redis.migration import RedisMigrations
+from storage_adapters.metadata.redis.replication import remove_files, store_copies
 from storage_adapters.metadata.redis.server import Server, foreign_data
 from storage_adapters.metadata.redis.sums import bucket_of, digest_of, sum_fields
 from storage_adapters.metadata.redis.uploads import RedisUploads
 from storage_adapters.metadata.redis.usage import usage_of
 from storage_adapters.metadata.redis.writes import Move, plan_move
+from storage_adapters.ports.digest import DigestBucket, SupportsDigest
+from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
+from storage_adapters.ports.schemas import SupportsAdoption
 from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import Change, FileRecord, Tombstone, Usage, is_number_passed
-from storage_adapters.schemas import SupportsAdoption
 
 _BATCH = 200
 _RECORD_BATCH = 100

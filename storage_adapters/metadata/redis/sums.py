@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from storage_adapters.codec import DIGEST_BUCKETS
-from storage_adapters.digest import DigestBucket
+from storage_adapters.ports.digest import DigestBucket
 
 
 def digest_of(sums: Mapping[bytes, bytes | None]) -> list[DigestBucket]:

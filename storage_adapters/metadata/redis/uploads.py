@@ -12,7 +12,7 @@ import orjson
 from storage_adapters.errors import ChunkGone, StorageUnavailable, UploadConflict, UploadNotFound
 from storage_adapters.metadata.redis.keys import Keys
 from storage_adapters.metadata.redis.server import Server
-from storage_adapters.uploads import (
+from storage_adapters.ports.uploads import (
     Chunk,
     ChunkPlace,
     CondemnedChunk,

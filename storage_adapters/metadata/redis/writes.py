@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage_adapters.codec import digest_bucket, digest_halves
-from storage_adapters.metadata.redis.documents import record_to_value, tombstone_to_value
 from storage_adapters.metadata.redis.keys import FIELD_NUMBERS, NAME_KINDS, Keys, place
+from storage_adapters.metadata.redis.records import record_to_value, tombstone_to_value
 from storage_adapters.query import scopes, sort_value
 from storage_adapters.records import FileRecord, Tombstone
 

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Sequence
 import orjson
 
 from storage_adapters.codec import DIGEST_BUCKETS, record_from_document, record_to_document, tombstone_from_document
-from storage_adapters.digest import DigestBucket
 from storage_adapters.errors import SchemaMismatch
 from storage_adapters.metadata.sqlite import feed, schema
 from storage_adapters.metadata.sqlite.connections import Connections
 from storage_adapters.metadata.sqlite.indexes import ListingRow, listing_rows, names_of
 from storage_adapters.metadata.sqlite.usage import add_usage, read_usage
+from storage_adapters.ports.digest import DigestBucket
+from storage_adapters.ports.schemas import Counted, Schema, SupportsRebuilding
 from storage_adapters.records import FileRecord, Tombstone, Usage
-from storage_adapters.schemas import Counted, Schema, SupportsRebuilding
 
 _JOURNAL = (
     "CREATE TABLE IF NOT EXISTS journal (name TEXT NOT NULL PRIMARY KEY, document BLOB NOT NULL) STRICT, WITHOUT ROWID"

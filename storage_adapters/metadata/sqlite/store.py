@@ -21,22 +21,22 @@ from storage_adapters.codec import (
     tombstone_from_document,
     tombstone_to_document,
 )
-from storage_adapters.digest import DigestBucket, SupportsDigest
 from storage_adapters.errors import RecordDeleted, RecordNotFound, RevisionConflict
-from storage_adapters.interfaces import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.metadata.sqlite import feed
 from storage_adapters.metadata.sqlite.connections import Connections
-from storage_adapters.metadata.sqlite.copies import adopt_record, remove_file, store_copy
 from storage_adapters.metadata.sqlite.indexes import move_digest, move_listing, move_names, move_usage
 from storage_adapters.metadata.sqlite.listing import find_page
 from storage_adapters.metadata.sqlite.location import path_of
 from storage_adapters.metadata.sqlite.migration import SqliteMigrations, read_digest
+from storage_adapters.metadata.sqlite.replication import adopt_record, remove_file, store_copy
 from storage_adapters.metadata.sqlite.schema import prepare
 from storage_adapters.metadata.sqlite.uploads import SqliteUploads
 from storage_adapters.metadata.sqlite.usage import read_usage
+from storage_adapters.ports.digest import DigestBucket, SupportsDigest
+from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
+from storage_adapters.ports.schemas import SupportsAdoption
 from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import Change, FileRecord, Tombstone, Usage, is_number_passed
-from storage_adapters.schemas import SupportsAdoption
 
 
 class SqliteMetadataStore(

@@ -11,7 +11,7 @@ import orjson
 
 from storage_adapters.errors import ChunkGone, UploadConflict, UploadNotFound
 from storage_adapters.metadata.sqlite.connections import Connections
-from storage_adapters.uploads import (
+from storage_adapters.ports.uploads import (
     Chunk,
     ChunkPlace,
     CondemnedChunk,

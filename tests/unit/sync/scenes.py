@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from files_service.actions.base import change
-from files_service.actions.process import take
 from files_service.core import Core
+from files_service.services.files import change
+from files_service.services.processing import take
 from storage_adapters import JSON, BlobNotFound
 from tests.clocks import Clock
 from tests.cores import call, pending_file, uploaded_file

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from files_service import reconciliation
-from files_service.actions.base import change
-from files_service.actions.process import take
 from files_service.core import Core
 from files_service.errors import BadRequest, Forbidden, StorageUnavailable
+from files_service.services import reconcile as reconciliation
+from files_service.services.files import change
+from files_service.services.processing import take
 from storage_adapters import JSON
 from storage_adapters import StorageUnavailable as StoreIsAway
 from tests.clocks import Clock

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from files_service.actions.base import change
-from files_service.actions.process import take
 from files_service.core import Core
+from files_service.services.files import change
+from files_service.services.processing import take
 from storage_adapters import StorageUnavailable as StoreIsAway
 from tests.clocks import Clock
 from tests.cores import announced, call, meanwhile, processed_file

@@ -1,0 +1,47 @@
+"""The method table: every action by its wire name. All transports call the API through ``METHODS``."""
+
+from files_service.api.access import set_access
+from files_service.api.action import Action
+from files_service.api.clone import clone
+from files_service.api.data import data
+from files_service.api.download import download
+from files_service.api.finish import finish
+from files_service.api.head import head
+from files_service.api.info import info
+from files_service.api.listing import list_files
+from files_service.api.manifest import manifest
+from files_service.api.process import process
+from files_service.api.remove import remove
+from files_service.api.sync import sync
+from files_service.api.tags import access_by_tag, add_tags, remove_tags, sync_tags
+from files_service.api.update import update
+from files_service.api.upload import upload
+from files_service.api.usage import count, report
+
+METHODS: dict[str, Action] = {
+    each.name: each
+    for each in (
+        upload,
+        finish,
+        process,
+        info,
+        data,
+        head,
+        download,
+        list_files,
+        count,
+        report,
+        update,
+        set_access,
+        remove,
+        clone,
+        manifest,
+        sync,
+        add_tags,
+        remove_tags,
+        sync_tags,
+        access_by_tag,
+    )
+}
+
+__all__ = ["METHODS", "Action"]

@@ -1,0 +1,23 @@
+"""Begin uploads at a door, with the same checks of what a sender says as ``files.upload``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from files_service.api.upload import upload
+from files_service.core import Core
+from files_service.services.uploads import concatenate, session
+from files_service.services.uploads.session import Beginning
+from storage_adapters import Upload
+
+
+def begin(core: Core, beginning: Beginning) -> Upload:
+    """Begin an upload. Raises BadRequest that names the field, and what ``session.begin`` raises."""
+    upload.load(beginning.as_params())
+    return session.begin(core, beginning)
+
+
+def begin_joined(core: Core, beginning: Beginning, upload_ids: Sequence[str], actor: str | None) -> Upload:
+    """Begin an upload that is made of partial ones. Raises as ``begin`` and ``concatenate.begin_joined``."""
+    upload.load(beginning.as_params())
+    return concatenate.begin_joined(core, beginning, upload_ids, actor)

@@ -1,0 +1,79 @@
+"""files.finish: a part's bytes are in the store; with the last part the file is uploaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate, validates_schema
+
+from files_service.api.action import Params, ParamsSchema, action, file_id_field
+from files_service.api.parameters import checksum_field, flag
+from files_service.api.text import line
+from files_service.core import Core
+from files_service.domain.listing import MAX_INTEGER
+from files_service.services.parts import FinishedPart, PartAddress, finish_part
+from storage_adapters import JSON
+
+_ADDRESS = ("key", "bucket", "file_id", "part_id")
+
+
+class FinishParams(ParamsSchema):
+    """Parameters of files.finish."""
+
+    key = fields.String(validate=line(1, 1_024), metadata={"description": "Key of the blob, with bucket."})
+    bucket = fields.String(validate=line(1, 255), metadata={"description": "Bucket of the blob, with key."})
+    file_id = file_id_field(required=False)
+    part_id = fields.String(validate=line(1, 40), metadata={"description": "The part, with file_id."})
+    generation = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=line(1, 40),
+        metadata={"description": "As the notification has it."},
+    )
+    size = fields.Integer(
+        strict=True,
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(0, MAX_INTEGER),
+        metadata={"description": "As the notification has it."},
+    )
+    md5 = checksum_field(32)
+    crc32c = checksum_field(8)
+    skip_processing = flag("The system vouches for the bytes: processed without a look at them.")
+    wait = flag("Answer after the file was processed.")
+
+    @validates_schema
+    def one_address(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Ask for key and bucket, or for file_id and part_id."""
+        given = {name for name in _ADDRESS if name in data}
+        if given not in ({"key", "bucket"}, {"file_id", "part_id"}):
+            raise ValidationError("Give key and bucket, or file_id and part_id.", "key")
+
+
+@action("files.finish", FinishParams)
+def finish(params: Params, core: Core) -> JSON:
+    """Mark a part as received; with the last one the file is uploaded."""
+    address = PartAddress(**{name: params[name] for name in _ADDRESS if name in params})
+    finished = finish_part(
+        core,
+        address,
+        actor=params["actor"],
+        announced={name: params[name] for name in ("generation", "size", "md5", "crc32c")},
+        skip_processing=params["skip_processing"],
+        wait=params["wait"],
+    )
+    return finish_result(finished)
+
+
+def finish_result(finished: FinishedPart) -> JSON:
+    """Return the result of files.finish."""
+    record = finished.record
+    return {
+        "file_id": record.file_id,
+        "status": record.status.value,
+        "parts_received": len(record.parts) - len(record.missing_parts),
+        "parts_total": len(record.parts),
+        "duplicate": finished.duplicate,
+        "revision": record.revision,
+        "change_token": record.change_token,
+    }

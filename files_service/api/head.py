@@ -1,0 +1,31 @@
+"""files.head: which files bear these aliases."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from files_service.api.action import Params, ParamsSchema, action, owner_field
+from files_service.api.parameters import MAX_BATCH
+from files_service.api.text import line
+from files_service.core import Core
+from files_service.services.files import require_acts_for
+from storage_adapters import JSON
+
+
+class HeadParams(ParamsSchema):
+    """Parameters of files.head."""
+
+    owner = owner_field()
+    aliases = fields.List(
+        fields.String(validate=line(1, 100)),
+        required=True,
+        validate=validate.Length(1, MAX_BATCH),
+        metadata={"description": "1 to 100 aliases."},
+    )
+
+
+@action("files.head", HeadParams)
+def head(params: Params, core: Core) -> JSON:
+    """Return the id behind each alias, or null, in order."""
+    require_acts_for(params["owner"], params["actor"])
+    return {"file_ids": core.metadata.resolve(params["owner"], "alias", params["aliases"])}

@@ -1,0 +1,116 @@
+"""files.list: one page of files by scope, filter and order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from marshmallow import fields, validate
+
+from files_service.api.action import Params, ParamsSchema, action, owner_field
+from files_service.api.data import field_names_field, project
+from files_service.api.parameters import (
+    access_field,
+    consistency_field,
+    cursor_field,
+    flag,
+    min_change_field,
+    tags_field,
+)
+from files_service.api.text import line
+from files_service.api.wire import to_wire
+from files_service.core import Core
+from files_service.domain.access import OWNER_ONLY, sees_only_public
+from files_service.domain.editing import normalise_tags
+from files_service.domain.listing import decode_cursor, encode_cursor, parse_filter
+from storage_adapters import JSON, SORT_FIELDS, ListQuery, MetadataStore, Page
+
+
+class ListParams(ParamsSchema):
+    """Parameters of files.list."""
+
+    owner = owner_field(required=False, load_default=None, allow_none=True, description="Whose files; absent: all.")
+    access = access_field(load_default=None, allow_none=True)
+    tags = tags_field(load_default=())
+    filter = fields.Dict(
+        keys=fields.String(),
+        load_default=dict,
+        metadata={"description": "{field: {op: value}}; a bare value means eq. docs/rpc.md has fields and operators."},
+    )
+    search = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=line(1, 200),
+        metadata={"description": "Words that must all occur in name, alias, description or tags."},
+    )
+    order_by = fields.String(
+        load_default="uploaded_at",
+        validate=validate.OneOf(SORT_FIELDS),
+        metadata={"description": "Field to sort by; files without a value come last."},
+    )
+    order = fields.String(
+        load_default="desc", validate=validate.OneOf(("asc", "desc")), metadata={"description": "Direction."}
+    )
+    limit = fields.Integer(
+        strict=True, load_default=20, validate=validate.Range(1, 100), metadata={"description": "Files per page."}
+    )
+    cursor = cursor_field("next_cursor of the page before, with all other parameters the same.")
+    chosen = field_names_field(load_default=None, allow_none=True)
+    with_total = flag("Count the files too; null where a filter makes that more than a look-up.")
+    min_change = min_change_field()
+    consistency = consistency_field()
+
+
+@action("files.list", ListParams)
+def list_files(params: Params, core: Core) -> JSON:
+    """Return one page of files, in order, and a cursor to the next."""
+    query = _query(params)
+    answered = core.lists.ask(
+        partial(_page, query, with_total=params["with_total"]),
+        min_change=params["min_change"],
+        strong=params["consistency"] == "strong",
+    )
+    page, total = answered.answer
+    shown = [to_wire(record, params["actor"]) for record in page.records]
+    result: JSON = {
+        "files": [project(each, params["chosen"]) for each in shown] if params["chosen"] else shown,
+        "next_cursor": encode_cursor(query, page.next_position) if page.next_position else None,
+        "served_by": answered.served_by,
+        "change_token": answered.change_token,
+    }
+    if params["with_total"]:
+        result["total"] = total
+    return result
+
+
+def _query(params: Params) -> ListQuery:
+    public_only = sees_only_public(params["owner"], params["actor"])
+    query = ListQuery(
+        owner=params["owner"],
+        public_only=public_only,
+        access=params["access"],
+        tags=normalise_tags(params["tags"]),
+        conditions=parse_filter(params["filter"], hidden=OWNER_ONLY if public_only else ()),
+        search=params["search"],
+        order_by=params["order_by"],
+        descending=params["order"] == "desc",
+        limit=params["limit"],
+    )
+    cursor = params["cursor"]
+    return query if cursor is None else replace(query, after=decode_cursor(query, cursor))
+
+
+def _page(query: ListQuery, store: MetadataStore, *, with_total: bool) -> tuple[Page, int | None]:
+    """A page and the total, both from one store."""
+    return store.find(query), _total(query, store) if with_total else None
+
+
+def _total(query: ListQuery, store: MetadataStore) -> int | None:
+    """The number of files in the whole list where a counter knows it, else None."""
+    if query.public_only or query.tags or query.conditions or query.search:
+        return None
+    usage = store.usage(query.owner)
+    if query.access is None:
+        return usage.total.files
+    tally = usage.by_access.get(query.access.value)
+    return tally.files if tally else 0

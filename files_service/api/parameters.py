@@ -1,0 +1,281 @@
+"""Parameters that several actions take: parts, tags, meta, the changes of an edit. Shape only; rules are in domain."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+
+from files_service.api.action import file_id_field
+from files_service.api.text import line, text
+from files_service.domain.editing import MAX_META_BYTES, MAX_TAGS, normalise_tag
+from files_service.domain.uploads import FILE_ID
+from storage_adapters import Access
+
+MAX_INTEGER = 2**53 - 1
+MAX_TAG = 40
+MAX_EXPIRES_SECONDS = 604_800
+MAX_BATCH = 100
+_CONTENT_TYPE = r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}(; ?charset=[a-z0-9_.-]{1,40})?\Z"
+# Of a write (a file's id and revision), or of a list (a place in the change feed).
+_NAMED_CHANGE = rf"({FILE_ID}:[0-9]{{1,16}}|@[ -~]{{0,200}})\Z"
+
+
+def access_field(**arguments: Any) -> fields.Enum[Access]:
+    """Make the field of an access level."""
+    return fields.Enum(Access, by_value=True, metadata={"description": "Who may read the file."}, **arguments)
+
+
+def file_ids_field(**arguments: Any) -> fields.List[str]:
+    """Make the field of several files."""
+    return fields.List(
+        file_id_field(required=False),
+        validate=validate.Length(1, MAX_BATCH),
+        metadata={"description": f"1 to {MAX_BATCH} ids."},
+        **arguments,
+    )
+
+
+def tags_field(*, least: int = 0, **arguments: Any) -> fields.List[str]:
+    """Make the field of a file's tags."""
+    return fields.List(
+        fields.String(validate=check_tag),
+        validate=validate.Length(least, MAX_TAGS),
+        metadata={"description": f"At most {MAX_TAGS} tags of 1 to {MAX_TAG} characters; kept in lower case."},
+        **arguments,
+    )
+
+
+def check_tag(tag: str) -> None:
+    """Refuse what is no tag. Raises ValidationError."""
+    line(1, 5 * MAX_TAG)(tag)
+    # The form in which it is kept must be a tag too: lower case can be longer.
+    line(1, MAX_TAG)(normalise_tag(tag))
+    if "," in tag:
+        raise ValidationError("Must not contain a comma.")
+
+
+def name_field(**arguments: Any) -> fields.String:
+    """Make the field of a file's name: for people, never a path."""
+    return fields.String(validate=line(1, 255), metadata={"description": "The name that people see."}, **arguments)
+
+
+def alias_field(**arguments: Any) -> fields.String:
+    """Make the field of an alias, unique per owner."""
+    return fields.String(
+        allow_none=True,
+        validate=line(1, 100),
+        metadata={"description": "A name that is unique among the owner's files."},
+        **arguments,
+    )
+
+
+def min_change_field() -> fields.String:
+    """Make the field of a change that the answer must include."""
+    return fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Regexp(_NAMED_CHANGE, error="Not a change token."),
+        metadata={"description": "change_token of a write, or of a list, that the answer must include."},
+    )
+
+
+def consistency_field() -> fields.String:
+    """Make the field of how new the answer must be."""
+    return fields.String(
+        load_default="eventual",
+        validate=validate.OneOf(("eventual", "strong")),
+        metadata={"description": "strong: ask the primary store."},
+    )
+
+
+def expires_field(default: int) -> fields.Integer:
+    """Make the field of a signed URL's life."""
+    return fields.Integer(
+        strict=True,
+        load_default=default,
+        validate=validate.Range(1, MAX_EXPIRES_SECONDS),
+        metadata={"description": "Seconds until the URLs expire, at most seven days."},
+    )
+
+
+def flag(description: str, *, default: bool = False) -> fields.Boolean:
+    """Make a field that is true or false and nothing that looks like it."""
+    return StrictBoolean(load_default=default, metadata={"description": description})
+
+
+class StrictBoolean(fields.Boolean):
+    """A boolean; "yes", 1 and their kin are errors."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class MetaField(fields.Dict):
+    """A JSON object of limited size, whose ``description`` and ``website`` are text."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
+        meta: dict[str, Any] = super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]
+        _check_size(len(_encode(meta)))
+        for name, check in (("description", text(0, 20_000)), ("website", _website)):
+            if meta.get(name) is not None:
+                if not isinstance(meta[name], str):
+                    raise ValidationError(f"{name} must be text.")
+                check(meta[name])
+        return meta
+
+
+def _encode(meta: dict[str, Any]) -> bytes:
+    try:
+        encoded = orjson.dumps(meta)
+    except orjson.JSONEncodeError:
+        raise ValidationError("Must be JSON: text keys, Unicode text, numbers of at most 64 bits.") from None
+    # What does not come back as it went in was no JSON: infinity and "not a number" become null, for one.
+    if orjson.loads(encoded) != meta:
+        raise ValidationError("Must be JSON with finite numbers.")
+    return encoded
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_META_BYTES:
+        raise ValidationError(f"Must be at most {MAX_META_BYTES} bytes of JSON; it is {size}.")
+
+
+def _website(value: str) -> None:
+    text(0, 2_000)(value)
+    if value:
+        web_address(value)
+
+
+def web_address(value: str) -> None:
+    """Refuse what is no http or https URL. Raises ValidationError."""
+    line(1, 2_000)(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise ValidationError("Must be an http or https URL.") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or " " in value:
+        raise ValidationError("Must be an http or https URL.")
+
+
+def meta_field(**arguments: Any) -> MetaField:
+    """Make the field of a file's meta."""
+    return MetaField(metadata={"description": "A JSON object of at most 64 KiB."}, **arguments)
+
+
+class LowerCase(fields.String):
+    """Text that is compared in lower case: checksums, media types."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        given: str = super()._deserialize(value, attr, data, **kwargs)
+        return given.lower()
+
+
+def request_id_field(description: str) -> fields.String:
+    """Make the field by which a repeated call that makes a file is recognised."""
+    return fields.String(
+        load_default=None, allow_none=True, validate=line(1, 100), metadata={"description": description}
+    )
+
+
+def cursor_field(description: str) -> fields.String:
+    """Make the field of a cursor."""
+    return fields.String(
+        load_default=None, allow_none=True, validate=validate.Length(1, 2_000), metadata={"description": description}
+    )
+
+
+def part_ids_field() -> fields.List[str]:
+    """Make the field of a choice of parts."""
+    return fields.List(
+        fields.String(validate=line(1, 40)),
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(1, 100),
+        metadata={"description": "Ids of the parts wanted; absent: all."},
+    )
+
+
+def checksum_field(length: int) -> LowerCase:
+    """Make the field of a checksum of so many hex digits."""
+    check = validate.Regexp(rf"[0-9a-f]{{{length}}}\Z", error=f"Must be {length} hexadecimal digits.")
+    return LowerCase(load_default=None, allow_none=True, validate=check, metadata={"description": "Checksum, hex."})
+
+
+def content_type_field(description: str, **arguments: Any) -> LowerCase:
+    """Make the field of a media type."""
+    check = validate.Regexp(_CONTENT_TYPE, error="Must be a media type, such as video/mp4.")
+    return LowerCase(validate=check, metadata={"description": description}, **arguments)
+
+
+class PartParams(Schema):
+    """What a caller declares of one part."""
+
+    class Meta:
+        """An unknown key is an error."""
+
+        unknown = RAISE
+
+    type = fields.String(
+        load_default="file",
+        validate=validate.Regexp(r"[A-Za-z0-9._-]{1,40}\Z", error="Must be 1 to 40 of A-Z a-z 0-9 . _ -"),
+        metadata={"description": "What the part is to the file: file, preview, texture, …"},
+    )
+    content_type = content_type_field("Media type (RFC 9110, section 8.3.1).", load_default="application/octet-stream")
+    size = fields.Integer(
+        strict=True, required=True, validate=validate.Range(0, MAX_INTEGER), metadata={"description": "Size in bytes."}
+    )
+    md5 = checksum_field(32)
+    crc32c = checksum_field(8)
+    sha256 = checksum_field(64)
+
+
+def _only_true(value: bool) -> None:  # noqa: FBT001 - marshmallow calls validators so
+    if not value:
+        raise ValidationError("Can be set, never unset.")
+
+
+class Changes(Schema):
+    """The changes of an edit. Null unsets; meta is merged key by key."""
+
+    class Meta:
+        """An unknown key is an error."""
+
+        unknown = RAISE
+
+    name = name_field()
+    alias = alias_field()
+    tags = tags_field(allow_none=True)
+    meta = meta_field(allow_none=True)
+    content_type = content_type_field("Media type of the file.")
+    grantees = fields.List(
+        fields.String(validate=line(1, 78)),
+        allow_none=True,
+        validate=validate.Length(0, 100),
+        metadata={"description": "Who else may read the file while its access is shared; at most 100."},
+    )
+    immutable = StrictBoolean(
+        validate=_only_true,
+        metadata={"description": "True seals the file: only its access may change afterwards."},
+    )
+
+    @validates_schema
+    def not_empty(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Refuse an edit that changes nothing."""
+        if not data:
+            raise ValidationError("Name at least one change.")
+
+
+class PostAction(Schema):
+    """What happens by itself once the file is processed."""
+
+    class Meta:
+        """An unknown key is an error."""
+
+        unknown = RAISE
+
+    update = fields.Nested(Changes, required=True, metadata={"description": "Changes as of files.update."})

@@ -1,0 +1,28 @@
+"""files.process: verify an uploaded file and let the hooks look at it."""
+
+from __future__ import annotations
+
+from files_service.api.action import Params, ParamsSchema, action, file_id_field
+from files_service.api.parameters import flag
+from files_service.api.wire import to_wire
+from files_service.core import Core
+from files_service.services.files import require_change
+from files_service.services.processing import run_processing
+from storage_adapters import (
+    JSON,
+)
+
+
+class ProcessParams(ParamsSchema):
+    """Parameters of files.process."""
+
+    file_id = file_id_field()
+    force = flag("Process again what is processed, or what failed too often.")
+
+
+@action("files.process", ProcessParams)
+def process(params: Params, core: Core) -> JSON:
+    """Process an uploaded or failed file now; a processed one is returned as it is."""
+    record = core.metadata.get(params["file_id"])
+    require_change(record, params["actor"])
+    return to_wire(run_processing(core, record, force=params["force"]))

@@ -1,0 +1,28 @@
+"""files.remove: a file goes, and its bytes with it."""
+
+from __future__ import annotations
+
+from files_service.api.action import Params, ParamsSchema, action, file_id_field
+from files_service.api.parameters import flag
+from files_service.core import Core
+from files_service.services import files
+from storage_adapters import JSON
+
+
+class RemoveParams(ParamsSchema):
+    """Parameters of files.remove."""
+
+    file_id = file_id_field()
+    soft = flag("Keep the bytes in the blob store; only the record goes.")
+
+
+@action("files.remove", RemoveParams)
+def remove(params: Params, core: Core) -> JSON:
+    """Remove a file; repeating it is the same answer."""
+    tombstone = files.remove(core, params["file_id"], params["actor"], keep_blobs=params["soft"])
+    return {
+        "file_id": tombstone.file_id,
+        "removed": True,
+        "revision": tombstone.revision,
+        "change_token": f"{tombstone.file_id}:{tombstone.revision}",
+    }

@@ -1,0 +1,89 @@
+"""files.sync: bring records and blobs together again."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import asdict
+
+from marshmallow import fields, validate
+
+from files_service.api.action import Params, ParamsSchema, action, owner_field
+from files_service.api.parameters import flag
+from files_service.core import Core
+from files_service.domain.access import may_act_for
+from files_service.domain.listing import MAX_INTEGER, BadQuery
+from files_service.errors import Forbidden
+from files_service.services.reconcile import START, Place, Reconciliation, Stage
+from storage_adapters import JSON, Position
+
+
+class SyncParams(ParamsSchema):
+    """Parameters of files.sync."""
+
+    owner = owner_field(required=False, load_default=None, allow_none=True, description="Whose files; absent: all.")
+    older_than_seconds = fields.Integer(
+        strict=True,
+        load_default=60,
+        validate=validate.Range(0, 31_536_000),
+        metadata={"description": "Leave uploads alone that began less long ago."},
+    )
+    dry_run = flag("Say what would be done, and do nothing.")
+    deep = flag("Compare all blobs with all records as well: what nothing names, what has no bytes.")
+    looked_at = fields.Integer(
+        strict=True,
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(0, MAX_INTEGER),
+        metadata={"description": "When uploads were last looked at: old ones are then seldom asked for; absent: all."},
+    )
+    cursor = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(1, 1_000),
+        metadata={"description": "Go on where the last call ended."},
+    )
+
+
+@action("files.sync", SyncParams)
+def sync(params: Params, core: Core) -> JSON:
+    """Finish, expire, requeue and clean what was left behind, looking at up to 100 files a call."""
+    owner, actor = params["owner"], params["actor"]
+    if actor is not None and (owner is None or not may_act_for(owner, actor)):
+        raise Forbidden("the actor may reconcile only its own files", {"owner": owner})
+    run = Reconciliation(
+        core,
+        owner=owner,
+        older_than_seconds=params["older_than_seconds"],
+        dry_run=params["dry_run"],
+        deep=params["deep"],
+        looked_at=params["looked_at"],
+    )
+    place = run.run(_decode(params["cursor"]) if params["cursor"] else START)
+    report = asdict(run.report)
+    counts = {name: len(entries) for name, entries in report.items()}
+    cursor = cursor_of(place) if place else None
+    return {**report, "counts": counts, "dry_run": params["dry_run"], "next_cursor": cursor}
+
+
+def cursor_of(place: Place) -> str:
+    """Say a place so that another call can begin there."""
+    after = place.after and [place.after.value, place.after.file_id]
+    return base64.urlsafe_b64encode(json.dumps([place.stage, after]).encode()).decode()
+
+
+def _decode(cursor: str) -> Place:
+    """Read a cursor back. Raises BadQuery when it is none."""
+    try:
+        name, after = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
+        stage = Stage(name)
+        if after is None:
+            return Place(stage=stage)
+        value, file_id = after
+    except (ValueError, TypeError, RecursionError):
+        raise BadQuery("cursor", "Not a cursor.") from None
+    if not isinstance(file_id, str) or not file_id.isascii() or not (value is None or type(value) is int):
+        raise BadQuery("cursor", "Not a cursor.")
+    if value is not None and abs(value) > MAX_INTEGER:
+        raise BadQuery("cursor", "Not a cursor.")
+    return Place(stage=stage, after=Position(value=value, file_id=file_id))

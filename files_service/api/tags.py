@@ -1,0 +1,96 @@
+"""files.tag.*: tags of a file, and access by tag."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from marshmallow import ValidationError, fields, validates_schema
+
+from files_service.api.access import access_result, result_of
+from files_service.api.action import Params, ParamsSchema, action, file_id_field, owner_field
+from files_service.api.parameters import access_field, check_tag, cursor_field, file_ids_field, tags_field
+from files_service.api.wire import to_wire
+from files_service.core import Core
+from files_service.domain.editing import normalise_tag
+from files_service.domain.listing import decode_cursor, encode_cursor
+from files_service.services import editing
+from files_service.services.files import require_acts_for
+from storage_adapters import JSON, FileRecord, ListQuery
+
+BATCH = 100
+
+
+class TagParams(ParamsSchema):
+    """Parameters of files.tag.add, files.tag.remove and files.tag.sync."""
+
+    file_id = file_id_field(required=False)
+    file_ids = file_ids_field()
+    tags = tags_field(required=True)
+
+    @validates_schema
+    def one_or_many(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Ask for file_id, or for file_ids."""
+        if ("file_id" in data) is ("file_ids" in data):
+            raise ValidationError("Give file_id, or file_ids.", "file_id")
+
+
+class TagAccessParams(ParamsSchema):
+    """Parameters of files.tag.access."""
+
+    owner = owner_field()
+    tag = fields.String(required=True, validate=check_tag, metadata={"description": "The tag."})
+    access = access_field(required=True)
+    cursor = cursor_field("next_cursor of the call before.")
+
+
+@action("files.tag.add", TagParams)
+def add_tags(params: Params, core: Core) -> JSON:
+    """Add tags to a file; those it has already stay."""
+    return _set_tags(params, core, lambda old, given: (*old, *given))
+
+
+@action("files.tag.remove", TagParams)
+def remove_tags(params: Params, core: Core) -> JSON:
+    """Remove tags from a file; those it does not have are no error."""
+    return _set_tags(params, core, lambda old, given: [tag for tag in old if tag not in given])
+
+
+@action("files.tag.sync", TagParams)
+def sync_tags(params: Params, core: Core) -> JSON:
+    """Give a file exactly these tags."""
+    return _set_tags(params, core, lambda _, given: given)
+
+
+def _set_tags(params: Params, core: Core, combine: editing.CombineTags) -> JSON:
+    def tag(file_id: str) -> FileRecord:
+        return editing.set_tags(core, file_id, params["tags"], combine, actor=params["actor"])
+
+    if "file_id" in params:
+        return to_wire(tag(params["file_id"]))
+    return {"files": [result_of(each, partial(tag, each), shown="tags") for each in params["file_ids"]]}
+
+
+@action("files.tag.access", TagAccessParams)
+def access_by_tag(params: Params, core: Core) -> JSON:
+    """Set the access of the owner's files that bear the tag, up to 100 a call; a cursor leads to the rest."""
+    require_acts_for(params["owner"], params["actor"])
+    query = _holders(params)
+    page = core.metadata.find(query)
+    results = [access_result(core, record.file_id, params["access"], params["actor"]) for record in page.records]
+    place = page.next_position
+    return {"files": results, "next_cursor": encode_cursor(query, place) if place else None}
+
+
+def _holders(params: Params) -> ListQuery:
+    # Oldest first by creation: an order that setting the access does not change.
+    query = ListQuery(
+        owner=params["owner"],
+        tags=(normalise_tag(params["tag"]),),
+        order_by="created_at",
+        descending=False,
+        limit=BATCH,
+    )
+    cursor = params["cursor"]
+    return query if cursor is None else replace(query, after=decode_cursor(query, cursor))

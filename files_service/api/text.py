@@ -1,0 +1,38 @@
+"""Validators of text: what is taken can be encoded, stored, logged and put into a header without surprises."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from marshmallow import ValidationError
+
+# Lone surrogates cannot be encoded; C0 and C1 controls forge log lines, headers and terminals.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_BREAKS = re.compile(r"[\t\n\r\u2028\u2029]")
+
+
+def text(low: int, high: int) -> Callable[[str], None]:
+    """Make a validator of text: length in characters, valid Unicode, no controls but tab and line breaks."""
+
+    def check(value: str) -> None:
+        if not low <= len(value) <= high:
+            raise ValidationError(f"Must be {low} to {high} characters long.")
+        if _CONTROLS.search(value):
+            raise ValidationError("Must not contain control characters.")
+
+    return check
+
+
+def line(low: int, high: int) -> Callable[[str], None]:
+    """Make a validator of text in one line, without tabs, that is more than spaces."""
+    check_text = text(low, high)
+
+    def check(value: str) -> None:
+        check_text(value)
+        if _BREAKS.search(value):
+            raise ValidationError("Must be one line without tabs.")
+        if not value.strip():
+            raise ValidationError("Must not be blank.")
+
+    return check

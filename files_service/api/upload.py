@@ -1,0 +1,96 @@
+"""files.upload: declare a file, get an address for each part."""
+
+from __future__ import annotations
+
+from dataclasses import fields as dataclass_fields
+
+from marshmallow import fields, validate
+
+from files_service.api.action import Params, ParamsSchema, action, owner_field
+from files_service.api.parameters import (
+    PartParams,
+    PostAction,
+    access_field,
+    alias_field,
+    expires_field,
+    flag,
+    meta_field,
+    name_field,
+    request_id_field,
+    tags_field,
+    web_address,
+)
+from files_service.api.wire import to_wire
+from files_service.core import Core
+from files_service.services.files import require, require_acts_for
+from files_service.services.uploads.declare import Declaration, declare, upload_addresses
+from storage_adapters import (
+    JSON,
+    Access,
+    SupportsSignedUrls,
+)
+
+
+class UploadParams(ParamsSchema):
+    """Parameters of files.upload."""
+
+    owner = owner_field()
+    name = name_field(required=True)
+    parts = fields.List(
+        fields.Nested(PartParams),
+        required=True,
+        validate=validate.Length(1, 100),
+        metadata={"description": "1 to 100 parts, in their order."},
+    )
+    access = access_field(load_default=Access.PRIVATE)
+    tags = tags_field(load_default=())
+    meta = meta_field(load_default=dict)
+    alias = alias_field(load_default=None)
+    temporary = flag("Remove the file when ttl_seconds are over.")
+    ttl_seconds = fields.Integer(
+        strict=True,
+        load_default=86_400,
+        validate=validate.Range(1, 31_536_000),
+        metadata={"description": "Life of a temporary file, from this call on."},
+    )
+    resumable = flag("Prefer a resumable protocol where the blob store has one.", default=True)
+    expires_seconds = expires_field(900)
+    origin = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=web_address,
+        metadata={"description": "Origin of the web page that will send the bytes, for stores that ask for it."},
+    )
+    request_id = request_id_field("The caller's name for this call: repeating it gives the same file.")
+    post_action = fields.Nested(
+        PostAction, load_default=None, allow_none=True, metadata={"description": "What to do once it is processed."}
+    )
+
+
+_DECLARED = tuple(field.name for field in dataclass_fields(Declaration))
+
+
+@action("files.upload", UploadParams)
+def upload(params: Params, core: Core) -> JSON:
+    """Declare a file and get an address for the bytes of each part."""
+    require_acts_for(params["owner"], params["actor"])
+    require(core.blobs, SupportsSignedUrls)
+    record = declare(core, Declaration(**{name: params[name] for name in _DECLARED}))
+    addresses = upload_addresses(
+        core,
+        record,
+        resumable=params["resumable"],
+        origin=params["origin"],
+        expires_seconds=params["expires_seconds"],
+    )
+    result = to_wire(record)
+    for part in result["parts"]:
+        if (address := addresses.get(part["part_id"])) is not None:
+            part["upload"] = {
+                "method": address.method,
+                "url": address.url,
+                "headers": dict(address.headers),
+                "expires_at": address.expires_at,
+                "protocol": address.protocol,
+            }
+    return result

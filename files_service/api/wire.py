@@ -1,0 +1,28 @@
+"""The form of a record that callers see."""
+
+from __future__ import annotations
+
+from files_service.domain.access import OWNER_ONLY, OWNER_ONLY_OF_PARTS, may_change
+from storage_adapters import (
+    JSON,
+    FileRecord,
+    record_to_json,
+)
+
+# Shown to nobody: what a caller may not read back.
+SECRET = frozenset({"request_id", "post_action"})
+
+
+def to_wire(record: FileRecord, actor: str | None = None) -> JSON:
+    """The record as callers see it: without secrets, and for a stranger without the owner's affairs."""
+    value = record_to_json(record)
+    for name in SECRET:
+        del value[name]
+    if not may_change(record, actor):
+        for name in OWNER_ONLY:
+            del value[name]
+        for part in value["parts"]:
+            for name in OWNER_ONLY_OF_PARTS:
+                del part[name]
+    value["change_token"] = record.change_token
+    return value

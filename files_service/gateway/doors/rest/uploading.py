@@ -1,0 +1,187 @@
+"""``POST /api/files/upload``: a whole file in one request, for what needs no second try."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiohttp import BodyPartReader, web
+
+from files_service.api.begin import begin
+from files_service.api.wire import to_wire
+from files_service.core import Core
+from files_service.errors import TooLarge, storage_errors_as_files_errors
+from files_service.gateway.auth.owners import owner_of
+from files_service.gateway.doors.rest.reading import texts
+from files_service.gateway.replies import Refused, bad_field, json_reply
+from files_service.gateway.state import Gateway, gateway_of
+from files_service.gateway.transfer.body import BODY_ERRORS, let_send, require_plain
+from files_service.gateway.transfer.min_rate import Pace, size_of
+from files_service.gateway.transfer.receive import broke_off
+from files_service.gateway.transfer.upload_body import Most, Pouring, complete_if_all_there, finish_stream, take_in
+from files_service.services.uploads.quota import require_place, require_room, room_for_more
+from files_service.services.uploads.session import Beginning, declare_size
+from files_service.services.uploads.terminate import abandon
+from files_service.services.uploads.writer import Stream
+from storage_adapters import JSON, Upload
+
+PIECE = 256 * 1024
+MAX_FIELD_BYTES = 4 * 1024
+MAX_FIELDS = 20
+_SAID = {"name", "access", "tags", "sha256", "md5"}
+
+
+async def upload(request: web.Request) -> web.StreamResponse:
+    """Take a file: the raw body with ``?name=``, or the field ``file`` of a form."""
+    gateway, owner = gateway_of(request), owner_of(request)
+    limit = gateway.core.settings.form_upload_bytes
+    form = request.content_type == "multipart/form-data"
+    require_plain(request)
+    if (request.content_length or 0) > limit + (PIECE if form else 0):
+        raise too_large(limit)
+    for name in request.query:
+        if name not in _SAID:
+            raise bad_field(name[:100], "Unknown parameter.")
+    said: dict[str, Any] = {name: request.query[name] for name in _SAID - {"tags"} if name in request.query}
+    said["tags"] = texts(request, "tags")
+    with gateway.uploads.take():
+        if form:
+            result = await _take_form(request, gateway, owner, said, limit)
+        else:
+            result = await _take_body(request, gateway, owner, said, limit)
+    return json_reply(result, 201, {"Location": f"/api/files/{result['file_id']}"})
+
+
+def too_large(limit: int) -> Refused:
+    """Make the refusal of what is for the resumable doors."""
+    message = f"at most {limit} bytes are taken in one request; send larger files by tus at /tus/ or by /ws/upload"
+    return Refused(TooLarge(message, {"limit": limit, "doors": ["/tus/", "/ws/upload"]}))
+
+
+async def _take_body(request: web.Request, gateway: Gateway, owner: str, said: Any, limit: int) -> JSON:
+    if "name" not in said:
+        raise bad_field("name", "Send the name of the file: ?name=")
+    size = request.content_length if "Transfer-Encoding" not in request.headers else None
+    content_type = request.headers.get("Content-Type")
+    beginning = _beginning(owner, said, size=size, content_type=content_type)
+    begun = await gateway.calls.run(begin, gateway.core, beginning)
+    try:
+        if size != 0:
+            most = await gateway.calls.run(_most, gateway.core, begun, limit)
+            async with gateway.rights.hold(begun.upload_id) as right:
+                stream = await take_in(request, gateway, begun, 0, size=size, right=right, most=most)
+                begun = await finish_stream(gateway, stream)
+        return await gateway.transfers.run(_complete, gateway, begun)
+    except BaseException:
+        await _forget(gateway, begun, owner)
+        raise
+
+
+async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: Any, limit: int) -> JSON:
+    await gateway.calls.run(_require_room, gateway.core, owner, request.content_length or 0)
+    await let_send(request)
+    begun: Upload | None = None
+    pace = gateway.limits.pace()
+    try:
+        reader = await request.multipart()
+        for _ in range(MAX_FIELDS):
+            # What stands between two fields is not counted.
+            field = await pace.wait(reader.next(), lambda _: 0)
+            if field is None:
+                break
+            if not isinstance(field, BodyPartReader) or begun is not None:
+                raise bad_field("file", "Send one file, as the last field of the form.")
+            if field.name == "file":
+                named = {"name": field.filename, **said}
+                beginning = _beginning(owner, named, size=None, content_type=field.headers.get("Content-Type"))
+                begun = await gateway.calls.run(begin, gateway.core, beginning)
+                begun = await _pour(field, gateway, begun, limit, pace)
+            else:
+                await _note(field, said, pace)
+        if begun is None:
+            raise bad_field("file", "The form has no field file.")
+        return await gateway.transfers.run(_complete, gateway, begun)
+    except BaseException as error:
+        if begun is not None:
+            await _forget(gateway, begun, owner)
+        if isinstance(error, BODY_ERRORS):
+            raise broke_off(0, request.content_length or 0) from None
+        if isinstance(error, ValueError | AssertionError) and not isinstance(error, Refused):
+            raise bad_field("body", "Not a form.") from error
+        raise
+
+
+async def _pour(field: BodyPartReader, gateway: Gateway, begun: Upload, limit: int, pace: Pace) -> Upload:
+    received = 0
+    most, error = await gateway.calls.run(_most, gateway.core, begun, limit)
+    stream = await gateway.calls.run(_open, gateway, begun)
+    try:
+        while piece := await pace.wait(field.read_chunk(PIECE), size_of):
+            received += len(piece)
+            if received > most:
+                raise Refused(error)
+            await asyncio.shield(gateway.transfers.run(Pouring(stream).write, bytes(piece)))
+        return await finish_stream(gateway, stream)
+    except BaseException:
+        await asyncio.shield(gateway.transfers.run(stream.abort))
+        raise
+
+
+async def _note(field: BodyPartReader, said: dict[str, Any], pace: Pace) -> None:
+    """Take a field of the form that says something about the file."""
+    value = bytearray()
+    while piece := await pace.wait(field.read_chunk(MAX_FIELD_BYTES), size_of):
+        value += piece
+        if len(value) > MAX_FIELD_BYTES:
+            raise bad_field(field.name or "field", "Too long.")
+    if field.name not in _SAID:
+        raise bad_field((field.name or "field")[:100], "Unknown field.")
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        raise bad_field(field.name, "Not UTF-8.") from None
+    said[field.name] = [each.strip() for each in text.split(",") if each.strip()] if field.name == "tags" else text
+
+
+def _beginning(owner: str, said: Any, *, size: int | None, content_type: str | None) -> Beginning:
+    return Beginning(
+        owner=owner,
+        size=size,
+        name=said.get("name") or "file",
+        content_type=content_type or None,
+        access=said.get("access"),
+        tags=tuple(said.get("tags", ())),
+        sha256=said.get("sha256"),
+        md5=said.get("md5"),
+    )
+
+
+def _complete(gateway: Gateway, begun: Upload) -> JSON:
+    if begun.size is None:
+        begun = declare_size(gateway.core, begun, begun.received)
+    finished = complete_if_all_there(gateway, begun)
+    assert finished is not None, "all bytes of a whole file have come"
+    return to_wire(finished.record)
+
+
+def _most(core: Core, begun: Upload, limit: int) -> Most:
+    """How long a body may be whose size nobody told, and what is said of a longer one."""
+    with storage_errors_as_files_errors():
+        room, error = room_for_more(core, begun)
+    return (limit, too_large(limit).error) if limit <= room else (room, error)
+
+
+def _require_room(core: Core, owner: str, size: int) -> None:
+    with storage_errors_as_files_errors():
+        require_place(core, owner)
+        require_room(core, owner, size)
+
+
+def _open(gateway: Gateway, begun: Upload) -> Stream:
+    with storage_errors_as_files_errors():
+        return Stream(gateway.engine(), begun, 0)
+
+
+async def _forget(gateway: Gateway, begun: Upload, owner: str) -> None:
+    """Nobody was told the upload's id, so nobody will go on with it."""
+    await asyncio.shield(gateway.calls.run(abandon, gateway.core, begun, owner))

@@ -1,0 +1,267 @@
+"""Answers tus clients: ``/tus/`` makes uploads, ``/tus/{upload_id}`` goes on with one."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from files_service.api.begin import begin, begin_joined
+from files_service.core import Core
+from files_service.domain.chunking import fits
+from files_service.errors import (
+    Conflict,
+    Forbidden,
+    InsufficientStorage,
+    MethodNotAllowed,
+    TooLarge,
+    storage_errors_as_files_errors,
+)
+from files_service.gateway.auth.owners import owner_of
+from files_service.gateway.doors.tus import protocol
+from files_service.gateway.doors.tus.protocol import Checksum
+from files_service.gateway.replies import Refused, bad_field
+from files_service.gateway.state import Gateway, gateway_of
+from files_service.gateway.transfer.body import require_plain
+from files_service.gateway.transfer.upload_body import Most, complete_if_all_there, finish_stream, take_in
+from files_service.services.uploads.concatenate import is_joined, join, length_of_joined
+from files_service.services.uploads.finish import complete
+from files_service.services.uploads.quota import is_partial, require_room_for_more, uploads_of
+from files_service.services.uploads.session import Beginning, declare_size, find_upload
+from files_service.services.uploads.terminate import abandon, terminate
+from storage_adapters import Upload
+
+_METADATA = "tus_metadata"
+_JOINED = "tus_concat"
+
+
+async def options(request: web.Request) -> web.StreamResponse:
+    """Say what this server can do, and let pages of any origin ask."""
+    settings = gateway_of(request).core.settings
+    headers = {
+        "Tus-Version": protocol.VERSION,
+        "Tus-Extension": protocol.EXTENSIONS,
+        "Tus-Checksum-Algorithm": ",".join(protocol.ALGORITHMS),
+        "Tus-Max-Size": str(min(settings.max_part_bytes, settings.max_file_bytes)),
+        "Allow": protocol.METHODS,
+        **protocol.PREFLIGHT,
+    }
+    return web.Response(status=204, headers=headers)
+
+
+async def create(request: web.Request) -> web.StreamResponse:
+    """Make an upload; bytes may come with it."""
+    gateway = gateway_of(request)
+    owner = owner_of(request)
+    protocol.require_version(request.headers)
+    joining = protocol.concatenation_of(request.headers, path_prefix(gateway.core))
+    beginning = _beginning(request, owner, joining)
+    if joining is not None and not joining.partial:
+        if request.can_read_body and request.content_length != 0:
+            raise Refused(Forbidden("a final upload takes no bytes", {"field": "body"}))
+        upload = await gateway.calls.run(_begin_joined, gateway, beginning, joining.upload_ids, owner)
+        return _created(gateway, upload)
+    body = _body_of(request)
+    if body is not None:
+        protocol.require_content_type(request.headers)
+        if beginning.size is not None and (body.size or 0) > beginning.size:
+            raise Refused(TooLarge("more bytes than the upload has", {"field": "body", "limit": beginning.size}))
+    upload = await gateway.calls.run(begin, gateway.core, beginning)
+    if body is not None or upload.size == 0:
+        try:
+            upload = await _receive(request, gateway, upload, 0, body)
+        except BaseException:
+            # Nobody was told the upload's address, so nobody will go on with it.
+            await asyncio.shield(gateway.calls.run(abandon, gateway.core, upload, owner))
+            raise
+    return _created(gateway, upload)
+
+
+async def act(request: web.Request) -> web.StreamResponse:
+    """Take a POST for what ``X-HTTP-Method-Override`` says it is, from clients that can only send that."""
+    match request.headers.get("X-HTTP-Method-Override", "").upper():
+        case "PATCH":
+            return await patch(request)
+        case "DELETE":
+            return await delete(request)
+        case "HEAD":
+            return await head(request)
+    raise Refused(MethodNotAllowed("POST goes to /tus/", {"allowed": ["DELETE", "HEAD", "PATCH"]}))
+
+
+async def head(request: web.Request) -> web.StreamResponse:
+    """Say how much has arrived."""
+    gateway = gateway_of(request)
+    protocol.require_version(request.headers)
+    upload = await gateway.calls.run(_look, gateway, request.match_info["upload_id"], owner_of(request))
+    headers = {"Cache-Control": "no-store", **_state(upload)}
+    if upload.size is not None:
+        headers["Upload-Length"] = str(upload.size)
+    elif is_joined(upload):
+        length = await gateway.calls.run(length_of_joined, gateway.core, upload)
+        headers |= {"Upload-Length": str(length)} if length is not None else {}
+    else:
+        headers["Upload-Defer-Length"] = "1"
+    if not is_joined(upload) or upload.complete:
+        headers["Upload-Offset"] = str(upload.contiguous)
+    if upload.details.get(_METADATA):
+        headers["Upload-Metadata"] = upload.details[_METADATA]
+    if is_partial(upload):
+        headers["Upload-Concat"] = "partial"
+    elif is_joined(upload):
+        headers["Upload-Concat"] = upload.details[_JOINED]
+    return web.Response(status=200, headers=headers)
+
+
+async def patch(request: web.Request) -> web.StreamResponse:
+    """Take bytes from where the last ones ended."""
+    gateway = gateway_of(request)
+    owner = owner_of(request)
+    protocol.require_version(request.headers)
+    protocol.require_content_type(request.headers)
+    offset = protocol.number(request.headers, "Upload-Offset")
+    if offset is None:
+        raise bad_field("Upload-Offset", "Send it.")
+    upload = await gateway.calls.run(find_upload, gateway.core, request.match_info["upload_id"], owner)
+    if is_joined(upload):
+        raise Refused(Forbidden("a final upload takes no bytes", {"upload_id": upload.upload_id}))
+    body = _body_of(request)
+    length = protocol.number(request.headers, "Upload-Length")
+    if length is not None:
+        upload = await gateway.calls.run(declare_size, gateway.core, upload, length)
+    upload = await _receive(request, gateway, upload, offset, body)
+    return web.Response(status=204, headers=_state(upload) | {"Upload-Offset": str(upload.contiguous)})
+
+
+async def delete(request: web.Request) -> web.StreamResponse:
+    """Forget the upload, and its file when it is not complete."""
+    gateway = gateway_of(request)
+    protocol.require_version(request.headers)
+    owner = owner_of(request)
+    upload = await gateway.calls.run(find_upload, gateway.core, request.match_info["upload_id"], owner)
+    async with gateway.rights.hold(upload.upload_id):
+        await gateway.calls.run(terminate, gateway.core, upload, owner)
+    return web.Response(status=204)
+
+
+def path_prefix(core: Core) -> str:
+    """What stands before all paths where the public address has a path."""
+    return urlsplit(core.settings.public_url).path.rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """What comes with a request: how many bytes, None where nobody said, and what their checksum is to be."""
+
+    size: int | None
+    check: Checksum | None
+
+
+def _body_of(request: web.Request) -> _Body | None:
+    """Read what is said of the body. Raises Refused when that is not right, so that nothing is begun for it."""
+    require_plain(request)
+    size = request.content_length if "Transfer-Encoding" not in request.headers else None
+    check = Checksum(request.headers["Upload-Checksum"]) if "Upload-Checksum" in request.headers else None
+    return _Body(size, check) if request.can_read_body and size != 0 else None
+
+
+async def _receive(request: web.Request, gateway: Gateway, upload: Upload, offset: int, body: _Body | None) -> Upload:
+    size = body.size if body is not None else 0
+    if not fits(upload, offset, size or 0):
+        raise Refused(TooLarge(f"the upload ends at {upload.size}", {"field": "Upload-Offset", "limit": upload.size}))
+    with gateway.uploads.take():
+        async with gateway.rights.hold(upload.upload_id) as right:
+            # Only now nobody else moves the offset here.
+            upload, most = await gateway.calls.run(_current, gateway.core, upload, offset, size or 0)
+            if body is not None and upload.size != offset:
+                check = body.check
+                stream = await take_in(
+                    request, gateway, upload, offset, size=size, right=right, check=check and check.hash, most=most
+                )
+                upload = await _conclude(gateway, stream, check)
+                gateway.metrics.uploaded_bytes.inc(max(0, upload.contiguous - offset))
+            if upload.complete:
+                await gateway.transfers.run(complete_if_all_there, gateway, upload)
+    return upload
+
+
+async def _conclude(gateway: Gateway, stream: Any, check: Checksum | None) -> Upload:
+    if check is None:
+        return await finish_stream(gateway, stream)
+
+    def compare() -> Upload:
+        with storage_errors_as_files_errors():
+            try:
+                stream.flush()
+                check.compare()
+                finished: Upload = stream.finish()
+            finally:
+                stream.abort()
+        return finished
+
+    return await gateway.transfers.run(compare)
+
+
+def _current(core: Core, upload: Upload, offset: int, size: int) -> tuple[Upload, Most]:
+    """The upload as it is now, and how many bytes it takes from there on."""
+    with storage_errors_as_files_errors():
+        upload = uploads_of(core).get_upload(upload.upload_id)
+        if offset != upload.contiguous:
+            details = {"field": "Upload-Offset", "offset": upload.contiguous}
+            raise Conflict(f"the upload is at {upload.contiguous}", details)
+        room, error = require_room_for_more(core, upload, size, end=offset + size)
+    if upload.size is not None and not isinstance(error, InsufficientStorage):
+        # What comes again is left out: it may be more than what is missing.
+        room = upload.size - offset
+    return upload, (room, error)
+
+
+def _look(gateway: Gateway, upload_id: str, owner: str) -> Upload:
+    """Find the upload; one whose end nobody lived to see is ended now."""
+    upload = join(gateway.core, find_upload(gateway.core, upload_id, owner))
+    if upload.complete and upload.sealed_at is None and not is_partial(upload):
+        complete(gateway.core, upload)
+    return upload
+
+
+def _begin_joined(gateway: Gateway, beginning: Beginning, upload_ids: tuple[str, ...], owner: str) -> Upload:
+    upload = join(gateway.core, begin_joined(gateway.core, beginning, upload_ids, owner))
+    if upload.complete:
+        complete(gateway.core, upload)
+    return upload
+
+
+def _beginning(request: web.Request, owner: str, joining: protocol.Concatenation | None) -> Beginning:
+    said = protocol.metadata_of(request.headers)
+    final = joining is not None and not joining.partial
+    size = None if final else protocol.length_of(request.headers)
+    details = {_METADATA: request.headers.get("Upload-Metadata", "")}
+    if final:
+        details[_JOINED] = request.headers["Upload-Concat"]
+    return Beginning(
+        owner=owner,
+        size=size,
+        name=said.get("filename") or said.get("name") or "file",
+        content_type=said.get("filetype") or said.get("type") or None,
+        access=said.get("access") or None,
+        tags=tuple(tag.strip() for tag in said.get("tags", "").split(",") if tag.strip()),
+        md5=said.get("md5") or None,
+        sha256=said.get("sha256") or None,
+        partial=joining is not None and joining.partial,
+        details=details,
+    )
+
+
+def _created(gateway: Gateway, upload: Upload) -> web.Response:
+    headers = {"Location": f"{path_prefix(gateway.core)}{protocol.PATH}{upload.upload_id}", **_state(upload)}
+    if not is_joined(upload):
+        headers["Upload-Offset"] = str(upload.contiguous)
+    return web.Response(status=201, headers=headers)
+
+
+def _state(upload: Upload) -> dict[str, str]:
+    """What every answer says of an upload: until when it waits."""
+    return {} if upload.sealed_at is not None else {"Upload-Expires": protocol.expires(upload.expires_at)}

@@ -1,0 +1,225 @@
+"""``/ws/upload``: one connection, one upload after another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+
+from files_service.api.begin import begin
+from files_service.errors import Busy, FilesError, Forbidden, InternalError, ServiceUnavailable, Unauthorized
+from files_service.gateway.auth.bearer import identify
+from files_service.gateway.connection import Connection
+from files_service.gateway.doors.websocket.flow_control import Inflow
+from files_service.gateway.doors.websocket.messages import (
+    OFFSET_BYTES,
+    PROTOCOL,
+    Finish,
+    Start,
+    error_message,
+    parse,
+    split,
+    wrong,
+)
+from files_service.gateway.doors.websocket.session import Session
+from files_service.gateway.replies import Refused, bad_field, json_bytes
+from files_service.gateway.state import Gateway, gateway_of
+from files_service.gateway.transfer.memory_budget import Share
+from files_service.gateway.transfer.min_rate import Pace
+from files_service.services.uploads.concatenate import is_joined
+from files_service.services.uploads.session import find_upload
+from storage_adapters import JSON, Upload
+
+logger = logging.getLogger(__name__)
+
+_DATA = (WSMsgType.TEXT, WSMsgType.BINARY)
+
+
+async def websocket(request: web.Request) -> web.StreamResponse:
+    """Take uploads by WebSocket."""
+    gateway = gateway_of(request)
+    if PROTOCOL not in [each.strip() for each in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]:
+        raise bad_field("Sec-WebSocket-Protocol", f"Send {PROTOCOL}.")
+    if gateway.stopping:
+        raise Refused(ServiceUnavailable("the gateway is stopping"))
+    connection = web.WebSocketResponse(
+        protocols=(PROTOCOL,),
+        heartbeat=gateway.limits.websocket_ping_seconds,
+        timeout=gateway.limits.websocket_close_seconds,
+        # The first size that is refused.
+        max_msg_size=gateway.core.settings.chunk_bytes + OFFSET_BYTES + 1,
+        compress=False,
+    )
+    if not connection.can_prepare(request).ok:
+        raise bad_field("Upgrade", "Must be a WebSocket handshake.")
+    with ExitStack() as place:
+        # Who has shown no token yet takes no place from those who have.
+        known = "Authorization" in request.headers
+        if known:
+            identify(request.headers["Authorization"], gateway.core.settings)
+        place.enter_context((gateway.uploads if known else gateway.strangers).take())
+        conversation = Conversation(request, gateway, connection, place)
+        try:
+            await connection.prepare(request)
+            gateway.staying.add(conversation.leave)
+            await conversation.run()
+        finally:
+            gateway.staying.discard(conversation.leave)
+            conversation.close()
+    return connection
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A binary message, and its share of the memory."""
+
+    frame: bytes
+    share: Share
+
+
+class Conversation:
+    """What is said on one connection."""
+
+    def __init__(
+        self, request: web.Request, gateway: Gateway, connection: web.WebSocketResponse, place: ExitStack
+    ) -> None:
+        self._request, self._gateway, self._connection = request, gateway, connection
+        self._place = place
+        self._authorization = request.headers.get("Authorization")
+        self._known = self._authorization is not None
+        self._pace = self._new_pace()
+        self._longest = gateway.core.settings.chunk_bytes + OFFSET_BYTES
+        self._inflow = self._new_inflow()
+        self._leaving: asyncio.Task[bool] | None = None
+
+    def close(self) -> None:
+        """The connection ends: nothing of it is waited for or counted any more."""
+        self._inflow.close()
+
+    def leave(self) -> None:
+        """The gateway stops: what came is stored and acknowledged, then the client may go elsewhere."""
+        if self._leaving is None:
+            self._leaving = asyncio.ensure_future(self._connection.close(code=WSCloseCode.GOING_AWAY))
+
+    async def run(self) -> None:
+        """Take one upload after another until the client goes."""
+        try:
+            while (start := await self._next_start()) is not None:
+                upload = await self._find_or_begin(start)
+                async with self._gateway.rights.hold(upload.upload_id) as right:
+                    await right.run(self._take_unless_given_up(upload))
+        except FilesError as error:
+            await self._end(error)
+        except Refused as refused:
+            await self._end(refused.error)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception:
+            logger.exception("upload failed")
+            await self._end(InternalError("the gateway failed; its log has the particulars under the request id"))
+
+    async def _next_start(self) -> Start | None:
+        message = await self._receive()
+        if message is None:
+            return None
+        parsed = parse(message) if isinstance(message, str) else None
+        if not isinstance(parsed, Start):
+            raise wrong("op", "Begin with start.")
+        return parsed
+
+    async def _find_or_begin(self, start: Start) -> Upload:
+        if start.token is not None:
+            self._authorization = f"Bearer {start.token}"
+        caller = identify(self._authorization, self._gateway.core.settings)
+        if caller.actor is None:
+            raise Forbidden("send the token of an owner: uploads belong to somebody")
+        if not self._known:
+            self._place.close()
+            self._place.enter_context(self._gateway.uploads.take())
+            self._known = True
+        self._pace = self._new_pace()
+        self._inflow.admit(self._pace, self._gateway.slices, most=self._longest)
+        core = self._gateway.core
+        if start.upload_id is not None:
+            upload = await self._gateway.calls.run(find_upload, core, start.upload_id, caller.actor)
+            if is_joined(upload):
+                raise Forbidden("this upload is put together from others", {"upload_id": upload.upload_id})
+            return upload
+        return await self._gateway.calls.run(begin, core, start.beginning(caller.actor))
+
+    async def _take_unless_given_up(self, upload: Upload) -> None:
+        await self._gateway.unless_given_up(self._take(upload))
+
+    async def _take(self, upload: Upload) -> None:
+        async with Session(self._gateway, upload, self._send) as session:
+            await session.show_manifest()
+            while True:
+                receiving = asyncio.ensure_future(self._receive())
+                try:
+                    await asyncio.wait((receiving, session.failure), return_when=asyncio.FIRST_COMPLETED)
+                    session.raise_error()
+                    message = await receiving
+                finally:
+                    receiving.cancel()
+                if message is None:
+                    return
+                if isinstance(message, Slice):
+                    await session.take(*split(message.frame), partial(self._inflow.free, message.share))
+                    del message, receiving
+                    continue
+                parsed = parse(message)
+                if not isinstance(parsed, Finish):
+                    raise wrong("op", "An upload is under way: finish it first.")
+                if await session.finish(parsed.sha256):
+                    return
+
+    def _new_inflow(self) -> Inflow:
+        gateway, known = self._gateway, self._known
+        connection = self._request.protocol
+        assert isinstance(connection, Connection)
+        return Inflow(
+            connection,
+            self._pace,
+            gateway.slices if known else gateway.strange_words,
+            gateway.limits,
+            most=self._longest if known else gateway.limits.stranger_bytes,
+            refuse=not known,
+        )
+
+    def _new_pace(self) -> Pace:
+        limits = self._gateway.limits
+        seconds = limits.websocket_idle_seconds if self._known else limits.websocket_first_seconds
+        error = Busy("next to nothing came for too long: come back when there is more")
+        return Pace(seconds, limits.upload_least_bytes, error)
+
+    async def _receive(self) -> str | Slice | None:
+        """The next message; None when the client went. Raises Busy where next to nothing comes for too long."""
+        message = await self._pace.wait(self._connection.receive(), _size_of_message)
+        if message.type not in _DATA:
+            return None
+        share = self._inflow.receive()
+        if message.type is WSMsgType.BINARY:
+            return Slice(message.data, share)
+        self._inflow.free(share)
+        text: str = message.data
+        return text
+
+    async def _send(self, message: JSON) -> None:
+        await self._connection.send_str(json_bytes(message).decode())
+
+    async def _end(self, error: FilesError) -> None:
+        code = WSCloseCode.POLICY_VIOLATION
+        if isinstance(error, InternalError | ServiceUnavailable):
+            code = WSCloseCode.INTERNAL_ERROR
+        with suppress(ConnectionError, RuntimeError):
+            await self._send(error_message(error))
+            text = "unauthorized" if isinstance(error, Unauthorized) else error.code
+            await self._connection.close(code=code, message=text.encode())
+
+
+def _size_of_message(message: WSMessage) -> int:
+    return len(message.data) if message.type in _DATA else 0

@@ -1,0 +1,106 @@
+"""The messages of ``files-upload.v1``. Pure.
+
+Text frames are JSON objects with an ``op``; a binary frame is an offset of 8 bytes, big end first, and then bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from files_service.errors import BadRequest, FilesError
+from files_service.services.uploads.session import Beginning
+from storage_adapters import JSON
+
+PROTOCOL = "files-upload.v1"
+OFFSET_BYTES = 8
+MAX_TEXT_BYTES = 64 * 1024
+_START = {"op", "token", "upload_id", "name", "size", "mime_type", "access", "tags", "md5", "sha256"}
+_FINISH = {"op", "sha256"}
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Begin an upload, or go on with one."""
+
+    token: str | None
+    upload_id: str | None
+    said: JSON
+
+    def beginning(self, owner: str) -> Beginning:
+        """What is to be begun; its values are checked where it is."""
+        said = self.said
+        if said.get("size") is None and "size" in said:
+            raise wrong("size", "Leave it out where it is not known.")
+        tags = said.get("tags")
+        return Beginning(
+            owner=owner,
+            size=said.get("size"),
+            name=said.get("name", "file"),
+            content_type=said.get("mime_type") or None,
+            access=said.get("access"),
+            tags=tuple(tags) if isinstance(tags, list) else (tags,) if tags is not None else (),
+            md5=said.get("md5"),
+            sha256=said.get("sha256"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """All bytes were sent; maybe with what their SHA-256 is."""
+
+    sha256: str | None
+
+
+def wrong(field: str, message: str) -> BadRequest:
+    """Make the error that names one wrong field."""
+    return BadRequest(f"{field}: {message}", {"fields": {field: [message]}})
+
+
+def parse(text: str) -> Start | Finish:
+    """Read a text frame. Raises BadRequest."""
+    try:
+        message: Any = orjson.loads(text) if len(text) <= MAX_TEXT_BYTES else None
+    except orjson.JSONDecodeError:
+        message = None
+    if not isinstance(message, dict):
+        raise wrong("message", f"Must be a JSON object of at most {MAX_TEXT_BYTES} bytes.")
+    match message.get("op"):
+        case "start":
+            _require_known(message, _START)
+            _require_text(message, "token", "upload_id")
+            return Start(message.get("token"), message.get("upload_id"), message)
+        case "finish":
+            _require_known(message, _FINISH)
+            _require_text(message, "sha256")
+            sha256 = message.get("sha256")
+            if sha256 is not None and (len(sha256) != 64 or set(sha256.lower()) - set("0123456789abcdef")):
+                raise wrong("sha256", "Must be 64 hexadecimal digits.")
+            return Finish(sha256.lower() if sha256 else None)
+    raise wrong("op", "Must be start or finish.")
+
+
+def split(frame: bytes) -> tuple[int, memoryview]:
+    """Read a binary frame. Raises BadRequest."""
+    if len(frame) <= OFFSET_BYTES:
+        raise wrong("frame", "Must be an offset of 8 bytes and at least one byte.")
+    return int.from_bytes(frame[:OFFSET_BYTES], "big"), memoryview(frame)[OFFSET_BYTES:]
+
+
+def error_message(error: FilesError) -> JSON:
+    """What the client is told of an error."""
+    return {"op": "error", **error.to_wire()}
+
+
+def _require_known(message: JSON, known: set[str]) -> None:
+    for name in message:
+        if name not in known:
+            raise wrong(name[:100], "Unknown field.")
+
+
+def _require_text(message: JSON, *names: str) -> None:
+    for name in names:
+        if message.get(name) is not None and not isinstance(message[name], str):
+            raise wrong(name, "Must be text.")

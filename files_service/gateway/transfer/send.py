@@ -1,0 +1,78 @@
+"""Sends bytes of a file by the kernel: a large range in a thread of its own, so that no disk makes the loop wait."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import BinaryIO
+
+from aiohttp import web
+
+from files_service.gateway.state import Gateway
+from files_service.gateway.transfer.socket_receive import can_take_over, own_socket
+from storage_adapters import StorageError
+
+# The system sends at most this much in one call anyway.
+_MOST = 0x7FFF_F000
+
+
+# An open file, and which range of it is to be sent. Who sends it closes it.
+Slice = tuple[BinaryIO, int, int]
+
+
+async def send_files(request: web.Request, gateway: Gateway, slices: Iterator[Slice], length: int) -> None:
+    """Send ranges of files behind the headers, which are out; ``length`` is that of all of them.
+
+    The iterator may touch the disk. Raises ConnectionError when the client went away.
+    """
+    transport = request.transport
+    if transport is None:
+        raise ConnectionResetError("the client went away")
+    senders, limits = gateway.senders, gateway.limits
+    alone = length >= limits.takeover_bytes and can_take_over(request) and not transport.get_write_buffer_size()
+    if not alone or senders.taken >= senders.limit:
+        while (piece := await gateway.calls.run(next, slices, None)) is not None:
+            with piece[0]:
+                await asyncio.get_running_loop().sendfile(transport, *piece)
+        return
+    with senders.take(), own_socket(transport) as connection:
+        sending = gateway.send_threads.submit(_send_all, connection, slices, limits.stalled_send_seconds)
+        try:
+            await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):
+                await asyncio.shield(sending)
+            raise
+
+
+def _send_all(connection: socket.socket, slices: Iterator[Slice], stalled_seconds: float) -> None:
+    try:
+        for file, start, length in slices:
+            with file:
+                _send(connection, file, start, length, stalled_seconds)
+    except StorageError as error:
+        # The headers are out: only breaking off tells that something is missing.
+        raise ConnectionResetError("the bytes are not there any more") from error
+
+
+def _send(connection: socket.socket, file: BinaryIO, start: int, length: int, stalled_seconds: float) -> None:
+    """Send in the calling thread. The connection does not block, because its other half is the loop's."""
+    writable = select.poll()
+    writable.register(connection, select.POLLOUT)
+    place, end = start, start + length
+    while place < end:
+        try:
+            sent = os.sendfile(connection.fileno(), file.fileno(), place, min(end - place, _MOST))
+        except BlockingIOError:
+            if not writable.poll(stalled_seconds * 1000):
+                raise ConnectionResetError("the client takes nothing any more") from None
+            continue
+        if not sent:
+            raise ConnectionResetError("the file is shorter than it was")
+        place += sent

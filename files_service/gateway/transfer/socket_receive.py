@@ -1,0 +1,148 @@
+"""Takes the bytes of a large upload straight from the socket, in a thread of its own.
+
+A byte that goes through the event loop is copied twice more on its way, and all uploads share one core with everything
+else. So for a large body the loop stops reading the connection, and a thread does what a plain loop would do: receive,
+hash, write. The connection is closed after the answer, because the HTTP parser has not seen the end of the body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import socket
+import time
+from contextlib import suppress
+
+from aiohttp import web
+
+from files_service.gateway.replies import CLOSE
+from files_service.gateway.state import Gateway
+from files_service.gateway.transfer.body import BODY_ERRORS
+from files_service.gateway.transfer.min_rate import Pace
+from files_service.gateway.transfer.receive import Sink, broke_off, receive
+from files_service.gateway.transfer.threads import Threads
+
+
+def can_take_over(request: web.Request) -> bool:
+    """Whether the bytes of this connection are read from a plain socket."""
+    transport = request.transport
+    return (
+        transport is not None
+        and transport.get_extra_info("socket") is not None
+        and transport.get_extra_info("sslcontext") is None
+    )
+
+
+def own_socket(transport: asyncio.Transport) -> socket.socket:
+    """The connection, by a descriptor that stays ours when the loop closes its own. It does not block."""
+    return socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
+
+
+async def receive_from_socket(
+    request: web.Request, sink: Sink, *, size: int, piece_bytes: int, pace: Pace, threads: Threads
+) -> None:
+    """Bring the body into the sink. Raises as ``receiving.receive``, and like it leaves no thread in the sink."""
+    transport = request.transport
+    if transport is None:
+        raise broke_off(0, size)
+    request[CLOSE] = True
+    try:
+        first = _read_already(request)
+    except BODY_ERRORS:
+        raise broke_off(0, size) from None
+    transport.pause_reading()
+    body = _Body(own_socket(transport), size, piece_bytes, pace)
+    receiving = threads.submit(body.receive, first, sink)
+    try:
+        await asyncio.shield(receiving)
+    except asyncio.CancelledError:
+        body.give_up()
+        with suppress(Exception):
+            await asyncio.shield(receiving)
+        raise
+    except BaseException:
+        # The server throws away for a while what the client still sends, so that it gets to read the answer.
+        if not transport.is_closing():
+            transport.resume_reading()
+        raise
+    request.content.feed_eof()
+
+
+def _read_already(request: web.Request) -> bytes:
+    """What the loop has read of the body before it was stopped."""
+    pieces = []
+    while piece := request.content.read_nowait():
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+class _Body:
+    """A body that is read in a thread."""
+
+    def __init__(self, connection: socket.socket, size: int, piece_bytes: int, pace: Pace) -> None:
+        self._connection = connection
+        self._size = size
+        self._piece_bytes = piece_bytes
+        self._pace = pace
+
+    def give_up(self) -> None:
+        """Let the thread see the end of the body now."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RD)
+
+    def receive(self, first: bytes, sink: Sink) -> None:
+        """Read to the end. The connection does not block, because its other half is the loop's."""
+        received, pace = len(first), self._pace
+        with self._connection as connection:
+            if first:
+                sink.write(first)
+            readable = select.poll()
+            readable.register(connection, select.POLLIN)
+            while received < self._size:
+                room = sink.room(self._size - received)
+                try:
+                    if room is None:
+                        piece = connection.recv(min(self._piece_bytes, self._size - received))
+                        count = len(piece)
+                    else:
+                        count = connection.recv_into(room)
+                except BlockingIOError:
+                    since = time.monotonic()
+                    if not readable.poll(pace.left * 1000):
+                        raise pace.error from None
+                    pace.came(0, time.monotonic() - since)
+                    continue
+                except ConnectionError:
+                    raise broke_off(received, self._size) from None
+                if not count:
+                    raise broke_off(received, self._size)
+                received += count
+                pace.came(count, 0)
+                if room is None:
+                    sink.write(piece)
+                else:
+                    sink.advance(count)
+
+
+async def receive_body(request: web.Request, gateway: Gateway, sink: Sink, size: int) -> None:
+    """Bring a body of known size into the sink: a large one from the socket itself, others through the loop."""
+    limits = gateway.limits
+    if size >= limits.takeover_bytes and can_take_over(request):
+        await receive_from_socket(
+            request,
+            sink,
+            size=size,
+            piece_bytes=limits.upload_buffer(gateway.uploads.taken),
+            pace=limits.pace(),
+            threads=gateway.receivers,
+        )
+    else:
+        await receive(
+            request.content,
+            sink,
+            size=size,
+            buffer_bytes=limits.upload_buffer(gateway.uploads.taken),
+            pace=limits.pace(),
+            threads=gateway.transfers,
+        )

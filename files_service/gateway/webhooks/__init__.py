@@ -1,1 +1,0 @@
-"""Where a blob store tells of uploads that went past us: thin doors to ``files_service.completion``."""

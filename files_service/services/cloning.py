@@ -1,0 +1,86 @@
+"""Clone files: a new file of the same bytes, copied inside the blob store."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from files_service.core import Core
+from files_service.domain.editing import edit
+from files_service.domain.uploads import part_key, receive_part
+from files_service.services import content
+from files_service.services.content_types import require_allowed_changes
+from files_service.services.editing import require_fitting_meta
+from files_service.services.files import change, readable, require, require_acts_for, require_finished
+from files_service.services.uploads.creation import save_if_room
+from storage_adapters import Access, BlobExists, BlobInfo, FileRecord, Part, SupportsCopy
+
+
+def clone(
+    core: Core,
+    file_id: str,
+    owner: str,
+    *,
+    actor: str | None,
+    changes: Mapping[str, Any] | None,
+    request_id: str | None,
+) -> FileRecord:
+    """Make a private file of the same bytes for an owner, with ``changes`` applied as by ``editing.update``.
+
+    Without a request id, a repeated call with the same arguments returns the same clone. Raises Forbidden,
+    WrongStatus, UnsupportedType, NotSupported, InsufficientStorage.
+    """
+    source = readable(core, file_id, actor)
+    require_acts_for(owner, actor)
+    require_finished(source)
+    require_allowed_changes(changes, "changes", core)
+    require(core.blobs, SupportsCopy)
+    draft = _draft(core, source, owner, request_id or _request_id(file_id, owner, changes))
+    record = save_if_room(require_fitting_meta(edit(draft, changes or {})), core)
+    for original, part in zip(source.parts, record.parts, strict=True):
+        if part.received_at is None:
+            info = _copy(original, part, record.owner, core)
+            receive = partial(receive_part, part=part, info=info, now=core.clock())
+            record = change(core, record.file_id, receive, loaded=record)
+    return record
+
+
+def _draft(core: Core, source: FileRecord, owner: str, request_id: str) -> FileRecord:
+    """Make the clone before its bytes are there: pending, so that the sweeper clears what a crash leaves."""
+    now, file_id = core.clock(), core.new_id()
+    parts = tuple(
+        replace(part, key=part_key(owner, file_id, part.part_id), received_at=None, generation=None)
+        for part in source.parts
+    )
+    return FileRecord(
+        file_id=file_id,
+        owner=owner,
+        name=source.name,
+        created_at=now,
+        parts=parts,
+        size=source.size,
+        content_type=source.content_type,
+        access=Access.PRIVATE,
+        tags=source.tags,
+        meta=source.meta,
+        upload_expires_at=now + core.settings.upload_ttl_seconds * 1000,
+        request_id=request_id,
+        parent_id=source.file_id,
+    )
+
+
+def _request_id(file_id: str, owner: str, changes: Mapping[str, Any] | None) -> str:
+    """Name the call by its arguments, so that a repeated one finds the clone of the first."""
+    said = json.dumps([file_id, owner, changes], sort_keys=True)
+    return f"clone:{hashlib.sha256(said.encode()).hexdigest()}"
+
+
+def _copy(original: Part, part: Part, owner: str, core: Core) -> BlobInfo:
+    try:
+        return content.copy(core, original, part, owner=owner)
+    except BlobExists as error:
+        return error.info

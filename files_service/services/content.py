@@ -1,0 +1,214 @@
+"""The bytes of a part, whether they are one blob or a manifest of chunks: all that reads or deletes asks here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from files_service.core import Core
+from files_service.domain.chunking import chunk_key, manifest_generation, manifest_of, upload_id_of_part
+from storage_adapters import (
+    BlobExists,
+    BlobInfo,
+    BlobNotFound,
+    Chunk,
+    ChunkGone,
+    Part,
+    SupportsCopy,
+    SupportsLocalFiles,
+    SupportsUploads,
+    Upload,
+    UploadConflict,
+    UploadNotFound,
+    UploadStatus,
+)
+
+_PAGE = 256
+_ATTEMPTS = 20
+
+
+def head(core: Core, part: Part) -> BlobInfo:
+    """What is stored of a part. Raises BlobNotFound."""
+    if manifest_of(part) is None:
+        try:
+            return core.blobs.head(part.key)
+        except BlobNotFound:
+            if part.received_at is not None:
+                raise
+    upload = sealed_upload(core, part)
+    if upload is None:
+        raise BlobNotFound(f"no content {part.key}")
+    assert upload.size is not None
+    return BlobInfo(
+        bucket=part.bucket,
+        key=part.key,
+        size=upload.size,
+        content_type=part.content_type,
+        created_at=upload.sealed_at or upload.created_at,
+        generation=manifest_generation(upload.upload_id),
+        sha256=upload.sha256,
+        md5=upload.md5,
+    )
+
+
+def sealed_upload(core: Core, part: Part) -> Upload | None:
+    """The manifest of a part, None when there is none or it is not complete."""
+    upload_id = manifest_of(part) or upload_id_of_part(part)
+    if upload_id is None or not isinstance(core.metadata, SupportsUploads):
+        return None
+    try:
+        upload = core.metadata.get_upload(upload_id)
+    except UploadNotFound:
+        return None
+    return upload if upload.status is UploadStatus.SEALED else None
+
+
+def open_upload(core: Core, part: Part) -> Upload | None:
+    """The upload that is bringing a part, None when there is none."""
+    upload_id = upload_id_of_part(part)
+    if upload_id is None or not isinstance(core.metadata, SupportsUploads):
+        return None
+    try:
+        upload = core.metadata.get_upload(upload_id)
+    except UploadNotFound:
+        return None
+    return upload if upload.status is UploadStatus.OPEN else None
+
+
+def read(core: Core, part: Part, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+    """Yield the bytes of a part in pieces of at most 1 MiB. Raises BlobNotFound."""
+    if manifest_of(part) is None:
+        return core.blobs.get(part.key, offset=offset, length=length)
+    end = part.size if length is None else min(part.size, offset + length)
+    return _read_chunks(core, part, offset, end)
+
+
+def _read_chunks(core: Core, part: Part, offset: int, end: int) -> Iterator[bytes]:
+    for key, start, length in chunk_slices(core, part, offset, end):
+        yield from core.blobs.get(key, offset=start, length=length)
+
+
+def files(core: Core, part: Part, *, offset: int, length: int) -> Iterator[tuple[Path, int, int]] | None:
+    """The files of this machine that hold a range, each with start and length; None when the store has no files."""
+    blobs = core.blobs
+    if not isinstance(blobs, SupportsLocalFiles):
+        return None
+    if manifest_of(part) is None:
+        return iter([(blobs.local_path(part.key), offset, length)])
+    slices = chunk_slices(core, part, offset, offset + length)
+    return ((blobs.local_path(key), start, size) for key, start, size in slices)
+
+
+def chunk_slices(core: Core, part: Part, offset: int, end: int) -> Iterator[tuple[str, int, int]]:
+    """The keys of the chunks that hold a range, with start and length. Raises BlobNotFound where one is missing."""
+    upload_id = manifest_of(part)
+    assert upload_id is not None
+    owner, place = None, offset
+    for chunk in chunks_of(core, upload_id, offset=offset):
+        if owner is None:
+            owner = _uploads(core).get_upload(upload_id).owner
+        if place >= end:
+            return
+        if chunk.offset > place:
+            break
+        length = min(chunk.end, end) - place
+        yield chunk_key(owner, chunk.object_id, chunk.token), place - chunk.offset, length
+        place += length
+    if place < end:
+        raise BlobNotFound(f"the chunk at {place} of {part.key} is missing")
+
+
+def chunks_of(core: Core, upload_id: str, *, offset: int = 0) -> Iterator[Chunk]:
+    """All chunks of an upload from an offset on, a page at a time."""
+    uploads = _uploads(core)
+    while page := uploads.list_chunks(upload_id, offset=offset, limit=_PAGE):
+        yield from page
+        offset = page[-1].end
+
+
+def delete(core: Core, part: Part) -> None:
+    """Remove what is stored of a part, in either form, finished or not. Chunks are left to the sweep."""
+    core.blobs.delete(part.key)
+    forget_chunks(core, part)
+
+
+def forget_chunks(core: Core, part: Part) -> None:
+    """Remove the upload of chunks that brings or brought a part."""
+    upload_id = upload_id_of_part(part)
+    if upload_id is not None and isinstance(core.metadata, SupportsUploads):
+        core.metadata.delete_upload(upload_id, now=core.clock())
+
+
+def forget_abandoned(core: Core, part: Part, *, now: int) -> bool:
+    """Remove the upload that was bringing a part, if it has expired; whether nothing brings the part any more."""
+    upload = open_upload(core, part)
+    if upload is None:
+        return True
+    assert isinstance(core.metadata, SupportsUploads)
+    core.metadata.delete_upload(upload.upload_id, now=now, only_expired=True)
+    return open_upload(core, part) is None
+
+
+def delete_generation(core: Core, part: Part, generation: str) -> None:
+    """Remove these very bytes of a part; others that have taken their place meanwhile stay."""
+    if manifest_of(replace(part, generation=generation)) is None:
+        core.blobs.delete(part.key, generation=generation)
+        return
+    with suppress(BlobNotFound):
+        if head(core, part).generation == generation:
+            delete(core, part)
+
+
+def copy(core: Core, source: Part, target: Part, *, owner: str) -> BlobInfo:
+    """Make the target a part of the same content for an owner. Doing it again goes on where it was interrupted."""
+    blobs = core.blobs
+    assert isinstance(blobs, SupportsCopy)
+    upload_id = manifest_of(source)
+    if upload_id is None:
+        return blobs.copy(source.key, target.key, now=core.clock())
+    uploads = _uploads(core)
+    original = uploads.get_upload(upload_id)
+    target_id = upload_id_of_part(target)
+    assert target_id is not None
+    expires_at = core.clock() + core.settings.upload_ttl_seconds * 1000
+    copied = uploads.create_upload(
+        Upload(
+            upload_id=target_id,
+            owner=owner,
+            created_at=core.clock(),
+            expires_at=expires_at,
+            size=original.size,
+            chunk_size=original.chunk_size,
+        )
+    )
+    if copied.status is UploadStatus.OPEN:
+        for chunk in chunks_of(core, upload_id, offset=copied.contiguous):
+            _copy_chunk(core, original.owner, chunk, target_id, owner, expires_at)
+        uploads.seal_upload(target_id, sealed_at=core.clock(), sha256=original.sha256, md5=original.md5)
+    return head(core, target)
+
+
+def _copy_chunk(core: Core, source_owner: str, chunk: Chunk, target_id: str, owner: str, expires_at: int) -> None:
+    """Name a chunk in another upload; an owner who does not have it yet gets a copy."""
+    uploads, blobs = _uploads(core), core.blobs
+    assert isinstance(blobs, SupportsCopy)
+    for _ in range(_ATTEMPTS):
+        [place] = uploads.reserve_chunks(owner, [chunk.object_id], now=core.clock())
+        if not place.stored:
+            source = chunk_key(source_owner, chunk.object_id, chunk.token)
+            with suppress(BlobExists):
+                blobs.copy(source, chunk_key(owner, chunk.object_id, place.token), now=core.clock())
+        named = replace(chunk, token=place.token)
+        with suppress(ChunkGone):
+            uploads.append_chunks(target_id, [named], expires_at=expires_at)
+            return
+    raise UploadConflict("chunks are cleared away faster than they can be named")
+
+
+def _uploads(core: Core) -> SupportsUploads:
+    uploads = core.metadata
+    if not isinstance(uploads, SupportsUploads):
+        raise UploadNotFound("the metadata store keeps no uploads")
+    return uploads

@@ -1,0 +1,72 @@
+"""Download addresses: direct for public files, signed otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from files_service.core import Core
+from files_service.domain.access import readable_without_signature
+from files_service.domain.chunking import manifest_of
+from files_service.domain.filenames import save_as
+from files_service.domain.uploads import find_part
+from files_service.errors import NotSupported, bad_request
+from files_service.services.files import readable, require, require_finished
+from storage_adapters import FileRecord, Part, SupportsPublicUrls, SupportsSignedUrls, VerifiesSignedUrls
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """A file, the parts asked for, and a URL for each in the same order; ``expires_at`` None for public ones."""
+
+    record: FileRecord
+    parts: list[Part]
+    urls: list[str]
+    expires_at: int | None
+
+
+def download_addresses(
+    core: Core,
+    file_id: str,
+    *,
+    actor: str | None,
+    part_ids: Sequence[str] | None,
+    attachment: bool,
+    expires_seconds: int,
+) -> Addresses:
+    """Return addresses of the bytes of a finished file. Raises Forbidden, WrongStatus, BadRequest, NotSupported."""
+    record = readable(core, file_id, actor)
+    require_finished(record)
+    parts = _chosen(record, part_ids)
+    _require_addresses(core, record, parts)
+    if readable_without_signature(record) and not attachment and isinstance(core.blobs, SupportsPublicUrls):
+        return Addresses(record, parts, [core.blobs.public_url(part.key) for part in parts], None)
+    expires_at = core.clock() + expires_seconds * 1000
+    blobs = require(core.blobs, SupportsSignedUrls)
+    urls = []
+    for part in parts:
+        name = save_as(record, part) if attachment else None
+        urls.append(blobs.sign("GET", part.key, expires_at=expires_at, filename=name).url)
+    return Addresses(record, parts, urls, expires_at)
+
+
+def _require_addresses(core: Core, record: FileRecord, parts: list[Part]) -> None:
+    """Refuse what has no address of its own: chunks in a store whose addresses are not served by our gateway."""
+    if not isinstance(core.blobs, VerifiesSignedUrls) and any(manifest_of(part) for part in parts):
+        address = f"{core.settings.public_url}/api/files/{record.file_id}/download"
+        raise NotSupported(
+            "the file came in chunks, and the configured store cannot sign an address for them: read it at `address`",
+            {"capability": "VerifiesSignedUrls", "address": address},
+        )
+
+
+def _chosen(record: FileRecord, part_ids: Sequence[str] | None) -> list[Part]:
+    if part_ids is None:
+        return list(record.parts)
+    chosen = []
+    for part_id in part_ids:
+        part = find_part(record, part_id)
+        if part is None:
+            raise bad_request("parts", f"The file has no part {part_id}.")
+        chosen.append(part)
+    return chosen

@@ -1,0 +1,73 @@
+"""Edits of what people give a file: its name, alias, tags, meta and access."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from files_service.core import Core
+from files_service.domain.editing import MAX_META_BYTES, MAX_TAGS, edit, is_same, keeps_the_seal, normalise_tags
+from files_service.errors import Conflict, bad_request
+from files_service.services.content_types import require_allowed_changes
+from files_service.services.files import change, require_change, require_mutable
+from storage_adapters import Access, FileRecord
+
+CombineTags = Callable[[tuple[str, ...], tuple[str, ...]], Iterable[str]]
+
+
+def update(
+    core: Core, file_id: str, changes: Mapping[str, Any], *, actor: str | None, expected_revision: int | None
+) -> FileRecord:
+    """Apply ``changes`` to a file; null unsets. Raises Conflict when the file is at another revision than expected."""
+    require_allowed_changes(changes, "changes", core)
+
+    def decide(record: FileRecord) -> FileRecord:
+        require_change(record, actor)
+        edited = edit(record, changes)
+        if is_same(edited, record):
+            return record
+        if not keeps_the_seal(record, edited):
+            require_mutable(record)
+        if expected_revision is not None and expected_revision != record.revision:
+            raise Conflict(f"the file is at revision {record.revision}", {"revision": record.revision})
+        return require_fitting_meta(edited)
+
+    return change(core, file_id, decide, event="updated")
+
+
+def require_fitting_meta(record: FileRecord) -> FileRecord:
+    """Return the record. Raises BadRequest when edits, each of them small enough, made its meta too large."""
+    size = len(orjson.dumps(record.meta))
+    if size > MAX_META_BYTES:
+        raise bad_request("changes.meta", f"Would make meta {size} bytes of JSON; at most {MAX_META_BYTES}.")
+    return record
+
+
+def set_access(core: Core, file_id: str, access: Access, *, actor: str | None) -> FileRecord:
+    """Set who may read a file."""
+
+    def decide(record: FileRecord) -> FileRecord:
+        require_change(record, actor)
+        return replace(record, access=access)
+
+    return change(core, file_id, decide, event="access_changed")
+
+
+def set_tags(core: Core, file_id: str, tags: Iterable[str], combine: CombineTags, *, actor: str | None) -> FileRecord:
+    """Give a file the tags that ``combine`` makes of those it has and ``tags``. Raises BadRequest for too many."""
+    given = normalise_tags(tags)
+
+    def decide(record: FileRecord) -> FileRecord:
+        require_change(record, actor)
+        combined = normalise_tags(combine(record.tags, given))
+        if len(combined) > MAX_TAGS:
+            raise bad_request("tags", f"A file has at most {MAX_TAGS} tags.")
+        if combined == record.tags:
+            return record
+        require_mutable(record)
+        return replace(record, tags=combined)
+
+    return change(core, file_id, decide, event="updated")

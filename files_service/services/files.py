@@ -1,0 +1,142 @@
+"""Load, decide, save: how a record is read for an actor and changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from files_service.core import Core
+from files_service.domain.access import may_act_for, may_change, may_read
+from files_service.domain.editing import is_finished, is_same
+from files_service.domain.lifecycle import announcement
+from files_service.errors import (
+    Conflict,
+    Forbidden,
+    Immutable,
+    NotSupported,
+    WrongStatus,
+)
+from storage_adapters import (
+    FileRecord,
+    RecordDeleted,
+    RevisionConflict,
+    SupportsResumableUpload,
+    Tombstone,
+)
+
+T = TypeVar("T")
+
+
+MAX_RACES = 50
+
+
+def readable(core: Core, file_id: str, actor: str | None) -> FileRecord:
+    """Load a file that the actor may read. Raises Forbidden."""
+    record = core.metadata.get(file_id)
+    if not may_read(record, actor):
+        raise Forbidden("the actor may not read this file", {"file_id": file_id})
+    return record
+
+
+def require_acts_for(owner: str, actor: str | None) -> None:
+    """Raise Forbidden unless the actor may act for the owner."""
+    if not may_act_for(owner, actor):
+        raise Forbidden("the actor may not act for this owner", {"owner": owner})
+
+
+def require_change(record: FileRecord, actor: str | None) -> None:
+    """Raise Forbidden unless the actor may change the file."""
+    if not may_change(record, actor):
+        raise Forbidden("the actor may not change this file", {"file_id": record.file_id})
+
+
+def require_mutable(record: FileRecord) -> None:
+    """Raise Immutable when the file was sealed."""
+    if record.immutable:
+        raise Immutable("the file is immutable", {"file_id": record.file_id})
+
+
+def require_finished(record: FileRecord) -> None:
+    """Raise WrongStatus unless the file is processed."""
+    if not is_finished(record):
+        raise WrongStatus(f"the file is {record.status.value}", {"status": record.status.value})
+
+
+def load_or_tombstone(core: Core, file_id: str) -> FileRecord | Tombstone:
+    """Load a file, or what is left of it, where being deleted is an answer."""
+    try:
+        return core.metadata.get(file_id)
+    except RecordDeleted as error:
+        return error.tombstone
+
+
+def change(
+    core: Core,
+    file_id: str,
+    decide: Callable[[FileRecord], FileRecord],
+    *,
+    event: str | None = None,
+    loaded: FileRecord | None = None,
+) -> FileRecord:
+    """Load, decide, save; a lost race is decided again on what won. A decision that changes nothing is not saved.
+
+    ``decide`` is pure; its first try is on ``loaded`` where the caller has just loaded the record. The change is
+    announced as ``event``, or by the status it arrives in. Raises Conflict when the race was lost ``MAX_RACES`` times,
+    and what ``decide`` raises.
+    """
+    for attempt in range(MAX_RACES):
+        before = loaded if loaded is not None and not attempt else core.metadata.get(file_id)
+        after = decide(before)
+        if is_same(after, before):
+            return before
+        try:
+            return core.metadata.save(
+                after,
+                expected_revision=before.revision,
+                changed_at=core.clock(),
+                event=announcement(before, after, event),
+            )
+        except RevisionConflict:
+            core.back_off(attempt)
+    raise _too_many_races(file_id)
+
+
+def _too_many_races(file_id: str) -> Conflict:
+    return Conflict("the file is being changed by too many at once", {"file_id": file_id})
+
+
+def require(store: object, capability: type[T]) -> T:
+    """Return the store as one that has the capability. Raises NotSupported."""
+    if not isinstance(store, capability):
+        name = capability.__name__.removeprefix("Supports")
+        raise NotSupported(f"the configured store cannot do this: {name}", {"capability": name})
+    return store
+
+
+def remove(core: Core, file_id: str, actor: str | None = None, *, keep_blobs: bool = False) -> Tombstone:
+    """Remove a file, or return the tombstone that an earlier call left. Raises Forbidden, Immutable, Conflict."""
+    for attempt in range(MAX_RACES):
+        record = load_or_tombstone(core, file_id)
+        require_acts_for(record.owner, actor)
+        if isinstance(record, Tombstone):
+            return record
+        require_mutable(record)
+        try:
+            return write_tombstone(core, record, event="removed", keep_blobs=keep_blobs)
+        except RevisionConflict:
+            core.back_off(attempt)
+    raise _too_many_races(file_id)
+
+
+def write_tombstone(core: Core, record: FileRecord, *, event: str, keep_blobs: bool) -> Tombstone:
+    """Delete the record as it was read; its blobs may go once none of its upload addresses can bring bytes.
+
+    Raises RevisionConflict.
+    """
+    now = core.clock()
+    # An address that the store made may be good for longer than the upload, and nobody can call it back.
+    late = core.blobs.upload_seconds * 1000 if isinstance(core.blobs, SupportsResumableUpload) else 0
+    clean_after = None if keep_blobs else max(now, (record.upload_expires_at or 0) + late)
+    return core.metadata.delete(
+        record.file_id, expected_revision=record.revision, deleted_at=now, event=event, clean_after=clean_after
+    )

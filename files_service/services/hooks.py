@@ -1,0 +1,43 @@
+"""Every place where code of others joins in. A hook is found by an entry point of the group ``files_service.services.hooks``.
+
+The entry point names a class; it is built once per process without arguments, in the order of the entry points' names.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+from storage_adapters import FileRecord, Part
+
+GROUP = "files_service.hooks"
+ReadPart = Callable[[Part], Iterator[bytes]]
+
+
+class Rejected(Exception):
+    """A hook refuses the file: processing fails with this code and message."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class ProcessingHook(ABC):
+    """Joins in the processing of each file, after its bytes were verified."""
+
+    @abstractmethod
+    def process(self, record: FileRecord, read: ReadPart) -> Mapping[str, Any]:
+        """Look at the file and return what to add to its ``meta``, maybe nothing.
+
+        ``read(part)`` yields the bytes of a part and keeps the lease alive. May run twice for one file. Raise
+        ``Rejected`` to fail the file; any other exception fails it with the code ``hook_failed``.
+        """
+
+
+def load_hooks() -> tuple[ProcessingHook, ...]:
+    """Build the installed hooks, in the order of their names."""
+    found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    return tuple(point.load()() for point in found)

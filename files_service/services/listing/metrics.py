@@ -1,0 +1,31 @@
+"""Metrics of the store that answers lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from files_service.services.listing.router import Lists
+
+
+class ListsCollector(Collector):
+    """Shows which store answers lists, and why it is not the list store."""
+
+    def __init__(self, lists: Lists) -> None:
+        self._lists = lists
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the router's counters."""
+        answers = CounterMetricFamily("files_lists", "Lists, counts and reports.", labels=["served_by"])
+        for name, count in sorted(self._lists.answers().items()):
+            answers.add_metric([name], count)
+        yield answers
+        fallbacks = CounterMetricFamily("files_list_fallbacks", "Lists the primary answered.", labels=["reason"])
+        for reason, count in sorted(self._lists.fallbacks().items()):
+            fallbacks.add_metric([reason], count)
+        yield fallbacks
+        second = self._lists.second
+        resting = float(second is not None and second.is_resting)
+        yield GaugeMetricFamily("files_list_store_resting", "1 while the list store is left alone.", resting)

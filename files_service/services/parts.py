@@ -1,0 +1,137 @@
+"""Receive parts: compare stored bytes with the declaration, and complete the file with its last part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from files_service.core import Core
+from files_service.domain.lifecycle import ProcessingSkipped, advance
+from files_service.domain.uploads import find_part, mismatch, names_in_key, part_with_key, receive_part
+from files_service.errors import Busy, Forbidden, Gone, NotFound, PartMismatch
+from files_service.services import content
+from files_service.services.files import change, load_or_tombstone, require_acts_for
+from files_service.services.processing import run_processing
+from storage_adapters import JSON, BlobInfo, FileRecord, FileStatus, Part, Tombstone
+
+_POLL_SECONDS = 0.05
+_ANNOUNCED = ("generation", "size", "md5", "crc32c")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartAddress:
+    """A part, named by bucket and key, or by file and part id."""
+
+    file_id: str | None = None
+    part_id: str | None = None
+    bucket: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedPart:
+    """The file as it is after a part was received; ``duplicate`` when the part had been received before."""
+
+    record: FileRecord
+    duplicate: bool
+
+
+class Receive:
+    """Decide to mark a part as received; ``duplicate`` tells of the last decision that it was already."""
+
+    def __init__(self, part: Part, info: BlobInfo, core: Core) -> None:
+        self._part, self._info, self._now = part, info, core.clock()
+        self.duplicate = False
+
+    def __call__(self, record: FileRecord) -> FileRecord:
+        """Decide."""
+        self.duplicate = self._part not in record.missing_parts
+        return receive_part(record, self._part, self._info, now=self._now)
+
+
+def finish_part(
+    core: Core,
+    address: PartAddress,
+    *,
+    actor: str | None = None,
+    announced: Mapping[str, object] | None = None,
+    skip_processing: bool = False,
+    wait: bool = False,
+) -> FinishedPart:
+    """Mark a part as received; with the last one the file is uploaded.
+
+    ``announced`` has what a notification says of the blob. Raises Forbidden, Gone, NotFound, BlobNotFound, and
+    PartMismatch when the bytes are not what was declared or announced.
+    """
+    if skip_processing and actor is not None:
+        raise Forbidden("only the system may vouch for bytes: leave skip_processing out", {"field": "skip_processing"})
+    record, part = _addressed_part(core, address, actor)
+    info = content.head(core, part)
+    _verify(core, part, info, announced or {})
+    receive = Receive(part, info, core)
+    record = change(core, record.file_id, receive, loaded=record)
+    if skip_processing:
+        record = change(core, record.file_id, lambda found: _skip_processing(found, core.clock()), loaded=record)
+    if wait:
+        record = _wait(record, core)
+    return FinishedPart(record, receive.duplicate)
+
+
+def _addressed_part(core: Core, address: PartAddress, actor: str | None) -> tuple[FileRecord, Part]:
+    names = names_in_key(address.key) if address.key is not None else (address.file_id, address.part_id)
+    if names is None or names[0] is None or names[1] is None:
+        raise NotFound("no file has a part of this key", {"key": address.key})
+    record = load_or_tombstone(core, names[0])
+    require_acts_for(record.owner, actor)
+    if isinstance(record, Tombstone):
+        raise Gone("the file was removed", {"file_id": record.file_id})
+    if address.key is not None:
+        part = part_with_key(record, address.key, address.bucket or "")
+    else:
+        part = find_part(record, names[1])
+    if part is None:
+        raise NotFound("the file has no such part", {"file_id": record.file_id, "part_id": names[1]})
+    return record, part
+
+
+def _verify(core: Core, part: Part, info: BlobInfo, announced: Mapping[str, object]) -> None:
+    """Compare declaration, store and notification; delete bytes that are not the declared ones.
+
+    They must go, because a blob is written once: the right bytes could never take their place.
+    """
+    fault = mismatch(part, info)
+    for name in _ANNOUNCED:
+        said, actual = announced.get(name), getattr(info, name)
+        if fault is None and said is not None and actual is not None and said != actual:
+            raise PartMismatch(f"{name} of the notification is not that of the blob", _details(name, said, actual))
+    if fault is not None:
+        if part.received_at is None:
+            discard(part, info, core)
+        name, declared, actual = fault
+        raise PartMismatch(f"{name} of the bytes is {actual}, declared {declared}", _details(name, declared, actual))
+
+
+def discard(part: Part, info: BlobInfo, core: Core) -> None:
+    """Delete exactly the bytes that were looked at: others may have taken their place since."""
+    content.delete_generation(core, part, info.generation)
+
+
+def _details(field: str, declared: object, actual: object) -> JSON:
+    return {"field": field, "declared": declared, "actual": actual}
+
+
+def _skip_processing(record: FileRecord, now: int) -> FileRecord:
+    return advance(record, ProcessingSkipped(), now=now) if record.status is FileStatus.UPLOADED else record
+
+
+def _wait(record: FileRecord, core: Core) -> FileRecord:
+    """Process the file, or wait for the worker that does, while an answer can still reach the caller in time."""
+    deadline = core.clock() + core.settings.rpc_timeout_seconds * 1000 // 2
+    while record.status in (FileStatus.UPLOADED, FileStatus.PROCESSING) and core.clock() < deadline:
+        try:
+            record = run_processing(core, record, force=False)
+        except Busy:
+            if core.stopping.wait(_POLL_SECONDS):
+                break
+            record = core.metadata.get(record.file_id)
+    return record

@@ -1,0 +1,138 @@
+"""Process a file under a lease: take it, verify it, record the outcome."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from files_service.core import Core
+from files_service.domain.editing import edit
+from files_service.domain.lifecycle import (
+    ProcessingFailed,
+    ProcessingReleased,
+    ProcessingStarted,
+    ProcessingSucceeded,
+    advance,
+    attempts_left,
+    is_lapsed,
+    reclaim,
+)
+from files_service.errors import Busy, FilesError, TooManyAttempts
+from files_service.services.files import change
+from files_service.services.verification import Abandoned, Findings, inspect
+from storage_adapters import (
+    Failure,
+    FileRecord,
+    FileStatus,
+    Lease,
+    NameTaken,
+    StorageError,
+    StorageUnavailable,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def run_processing(
+    core: Core, record: FileRecord, *, force: bool, abandoned: Callable[[], bool] = lambda: False
+) -> FileRecord:
+    """Take the file, inspect it, and write down the outcome; a failed file is an outcome, not an error.
+
+    As soon as ``abandoned`` says so the file is given back as it was, and returned. Raises Busy when another worker
+    has it, TooManyAttempts, IllegalTransition, and StorageUnavailable, in which case the file was given back too.
+    """
+    worker = core.new_id()
+    record = change(core, record.file_id, lambda found: take(found, worker, core, force=force))
+    if record.lease is None or record.lease.worker != worker:
+        return record
+    try:
+        outcome = inspect(core, record, Keepalive(core, record, worker, abandoned))
+    except Abandoned:
+        return _give_back(core, record.file_id, worker)
+    except StorageUnavailable:
+        _give_back(core, record.file_id, worker)
+        raise
+    except (FilesError, StorageError):
+        # The lease was lost or the file removed: it is not ours any more.
+        raise
+    except Exception as error:
+        logger.exception("processing broke", extra={"file_id": record.file_id})
+        outcome = ProcessingFailed("internal_error", type(error).__name__)
+    return settle(core, record.file_id, worker, outcome)
+
+
+def take(record: FileRecord, worker: str, core: Core, *, force: bool) -> FileRecord:
+    """Decide whether this worker may process the file, and start: pure but for the clock."""
+    now = core.clock()
+    if record.status is FileStatus.PROCESSED and not force:
+        return record
+    if record.status is FileStatus.PROCESSING:
+        if not is_lapsed(record, now=now):
+            raise Busy("another worker is processing the file", {"file_id": record.file_id})
+        record = reclaim(record, core.settings.max_attempts, now=now)
+        if record.status is FileStatus.FAILED and not force:
+            return record
+    started = advance(record, ProcessingStarted(Lease(worker=worker, until=now + _lease_ms(core))), now=now)
+    if force or attempts_left(record, core.settings.max_attempts):
+        return started
+    if record.status is FileStatus.FAILED:
+        assert record.error is not None
+        raise TooManyAttempts("processing failed too often; force tries again", {"attempts": record.error.attempts})
+    # The limit was lowered since the last attempt.
+    return advance(started, ProcessingFailed("too_many_attempts", "processing was given up"), now=now)
+
+
+def _give_back(core: Core, file_id: str, worker: str) -> FileRecord:
+    return change(core, file_id, lambda found: advance(mine(found, worker), ProcessingReleased(), now=core.clock()))
+
+
+def settle(core: Core, file_id: str, worker: str, outcome: Findings | ProcessingFailed) -> FileRecord:
+    """Write down the outcome, and the changes that were to follow a success, in one write."""
+
+    def decide(found: FileRecord, *, follow_up: bool) -> FileRecord:
+        record = mine(found, worker)
+        if isinstance(outcome, ProcessingFailed):
+            return advance(record, outcome, now=core.clock())
+        done = advance(outcome.apply(record), ProcessingSucceeded(), now=core.clock())
+        if done.post_action is None:
+            return done
+        if not follow_up:
+            failure = Failure(code="post_action_failed", message="the alias is taken", attempts=0)
+            return replace(done, post_action=None, error=failure)
+        return replace(edit(done, done.post_action["update"]), post_action=None)
+
+    try:
+        return change(core, file_id, lambda found: decide(found, follow_up=True))
+    except NameTaken:
+        return change(core, file_id, lambda found: decide(found, follow_up=False))
+
+
+def mine(record: FileRecord, worker: str) -> FileRecord:
+    """The record, if this worker still has it. Raises Busy when the lease went to somebody else."""
+    if record.lease is None or record.lease.worker != worker:
+        raise Busy("the lease ran out and the file was given to another worker", {"file_id": record.file_id})
+    return record
+
+
+class Keepalive:
+    """Renews the lease once half of it is over; called often, writes seldom."""
+
+    def __init__(self, core: Core, record: FileRecord, worker: str, abandoned: Callable[[], bool]) -> None:
+        self._core, self._file_id, self._worker, self._abandoned = core, record.file_id, worker, abandoned
+        self._renew_at = core.clock() + _lease_ms(core) // 2
+
+    def __call__(self) -> None:
+        """Renew if it is time. Raises Busy when the lease was lost, Abandoned when the worker is to stop."""
+        if self._abandoned():
+            raise Abandoned
+        now = self._core.clock()
+        if now < self._renew_at:
+            return
+        lease = Lease(worker=self._worker, until=now + _lease_ms(self._core))
+        change(self._core, self._file_id, lambda found: replace(mine(found, self._worker), lease=lease))
+        self._renew_at = now + _lease_ms(self._core) // 2
+
+
+def _lease_ms(core: Core) -> int:
+    return core.settings.lease_seconds * 1000

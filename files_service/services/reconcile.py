@@ -1,0 +1,272 @@
+"""Brings records and blobs together again: what a lost notification, a dead worker or a failed deletion left behind.
+
+Work goes through the stages in order, each in the order of an index, a bounded number of files a call; a ``Place``
+says where to go on. Nothing here is needed when all goes well, and everything here may run twice, or in two places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from files_service.core import Core
+from files_service.domain.lifecycle import AllPartsReceived, advance, is_lapsed, reclaim
+from files_service.domain.uploads import is_due, mismatch, receive_part
+from files_service.errors import (
+    NotSupported,
+    PartMismatch,
+    storage_errors_as_files_errors,
+)
+from files_service.services import content
+from files_service.services.content import open_upload
+from files_service.services.files import change, write_tombstone
+from files_service.services.orphan_scan import Inventory
+from files_service.services.parts import discard
+from files_service.services.reconcile_report import Report
+from files_service.services.uploads.sweep import settle
+from storage_adapters import (
+    BlobInfo,
+    BlobNotFound,
+    FileRecord,
+    FileStatus,
+    ListQuery,
+    Part,
+    Position,
+    StorageError,
+    Tombstone,
+)
+
+BATCH = 100
+MAX_PAGES = 10
+
+
+class Stage(StrEnum):
+    """What is looked at, in this order; the last two only when they are asked for."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    TEMPORARY = "temporary"
+    DELETED = "deleted"
+    STORED = "stored"
+    NAMED = "named"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a reconciliation stands: in a stage, behind a file of its order."""
+
+    stage: Stage
+    after: Position | None = None
+
+
+START = Place(stage=Stage.PENDING)
+_NEXT = dict(zip(Stage, list(Stage)[1:], strict=False))
+# Where a run ends that is not to compare everything with everything.
+_LAST = (Stage.DELETED, Stage.STORED)
+# The order of each stage's index. Only these are lists of records; tombstones have an order of their own.
+_QUERIES = {
+    Stage.PENDING: ListQuery(status=FileStatus.PENDING, order_by="created_at", descending=False),
+    Stage.PROCESSING: ListQuery(status=FileStatus.PROCESSING, order_by="created_at", descending=False),
+    Stage.TEMPORARY: ListQuery(order_by="expires_at", descending=False),
+    Stage.NAMED: ListQuery(order_by="created_at", descending=False),
+}
+
+
+class Reconciliation:
+    """One bounded run over the files of an owner, or of everybody."""
+
+    def __init__(
+        self,
+        core: Core,
+        *,
+        owner: str | None,
+        older_than_seconds: int,
+        dry_run: bool,
+        deep: bool = False,
+        looked_at: int | None = None,
+    ) -> None:
+        self.report = Report()
+        self._core, self._owner, self._dry_run = core, owner, dry_run
+        self._deep, self._looked_at = deep, looked_at
+        self._inventory = Inventory(core, self.report, owner=owner, dry_run=dry_run)
+        self._now = core.clock()
+        self._grace = older_than_seconds * 1000
+        self._settled_before = self._now - self._grace
+        self._treat: dict[Stage, Callable[[FileRecord], None]] = {
+            Stage.PENDING: self._treat_pending,
+            Stage.PROCESSING: self._treat_processing,
+            Stage.TEMPORARY: self._treat_temporary,
+            Stage.NAMED: self._inventory.look_for_bytes,
+        }
+
+    def run(self, place: Place) -> Place | None:
+        """Look at up to ``BATCH`` files from a place on; None when that was the rest of them."""
+        limit = BATCH
+        for _ in range(MAX_PAGES):
+            if place.stage is Stage.DELETED:
+                looked_at, after = self._clean_page(place.after, limit)
+            elif place.stage is Stage.STORED:
+                looked_at, key = self._inventory.look_at_blobs(place.after.file_id if place.after else "", limit)
+                after = None if key is None else Position(value=None, file_id=key)
+            else:
+                looked_at, after = self._treat_page(place, limit)
+            limit -= looked_at
+            if after is not None:
+                place = replace(place, after=after)
+            elif place.stage in _NEXT and (self._deep or place.stage not in _LAST):
+                place = Place(stage=_NEXT[place.stage])
+            else:
+                return None
+            if limit <= 0:
+                break
+        return place
+
+    def _treat_page(self, place: Place, limit: int) -> tuple[int, Position | None]:
+        query = replace(_QUERIES[place.stage], owner=self._owner, limit=limit, after=place.after)
+        page = self._core.metadata.find(query)
+        for looked_at, record in enumerate(page.records):
+            if self._is_beyond(place.stage, record):
+                return looked_at, None
+            with self.report.noting_errors(record.file_id):
+                self._treat[place.stage](record)
+        return len(page.records), page.next_position
+
+    def _is_beyond(self, stage: Stage, record: FileRecord) -> bool:
+        """Whether this file, and so all behind it in the stage's order, need no look yet."""
+        match stage:
+            case Stage.PENDING:
+                return record.created_at > self._settled_before
+            case Stage.TEMPORARY:
+                return record.expires_at is None or record.expires_at > self._now
+            case _:
+                return False
+
+    def _treat_pending(self, record: FileRecord) -> None:
+        """Finish the parts whose notification was lost; give up an upload whose time is over."""
+        if not self._is_due(record):
+            return
+        found = [(part, info) for part in record.missing_parts if (info := self._stored(record, part)) is not None]
+        if found or not record.missing_parts:
+            if not self._dry_run:
+                change(self._core, record.file_id, lambda current: _received(current, found, now=self._core.clock()))
+            self.report.finished.append(record.file_id)
+        complete = len(found) == len(record.missing_parts)
+        if not complete and self._is_over(record):
+            self._expire(record.file_id, self._give_up)
+
+    def _is_due(self, record: FileRecord) -> bool:
+        """Whether to ask the blob store, where each question has its price."""
+        if self._looked_at is None or not record.missing_parts or self._is_over(record):
+            return True
+        return is_due(record.created_at, looked_at=self._looked_at, now=self._now, grace=self._grace)
+
+    def _is_over(self, record: FileRecord) -> bool:
+        """Whether no bytes can come any more: neither by an address that was handed out nor in chunks."""
+        if record.upload_expires_at is None or record.upload_expires_at > self._now:
+            return False
+        uploads = [open_upload(self._core, part) for part in record.missing_parts]
+        return all(upload is None or upload.expires_at <= self._now for upload in uploads)
+
+    def _give_up(self, current: FileRecord) -> bool:
+        """Forget the expired uploads of a pending file; False when its sender has gone on meanwhile.
+
+        They go before the file, which is then deleted at the revision that was read before: who begins an upload anew
+        prolongs the file first.
+        """
+        if current.status is not FileStatus.PENDING or (current.upload_expires_at or 0) > self._now:
+            return False
+        return all(content.forget_abandoned(self._core, part, now=self._now) for part in current.missing_parts)
+
+    def _stored(self, record: FileRecord, part: Part) -> BlobInfo | None:
+        """What is stored of a part, if it is what was declared; other bytes stand in the way of the right ones."""
+        self._require_bucket(part)
+        if not self._dry_run:
+            settle(self._core, part)
+        try:
+            info = content.head(self._core, part)
+        except BlobNotFound:
+            return None
+        fault = mismatch(part, info)
+        if fault is None:
+            return info
+        if not self._dry_run:
+            discard(part, info, self._core)
+        name, declared, actual = fault
+        details = {"part_id": part.part_id, "field": name, "declared": declared, "actual": actual}
+        message = f"{name} of part {part.part_id} is {actual}, declared {declared}"
+        self.report.note(record.file_id, PartMismatch(message, details))
+        return None
+
+    def _treat_processing(self, record: FileRecord) -> None:
+        """Take files back from workers that vanished."""
+        max_attempts = self._core.settings.max_attempts
+
+        def decide(current: FileRecord) -> FileRecord:
+            now = self._core.clock()
+            return reclaim(current, max_attempts, now=now) if is_lapsed(current, now=now) else current
+
+        after = decide(record) if self._dry_run else change(self._core, record.file_id, decide)
+        if after.status is FileStatus.UPLOADED:
+            self.report.requeued.append(record.file_id)
+        elif after.status is FileStatus.FAILED:
+            self.report.failed.append(record.file_id)
+
+    def _treat_temporary(self, record: FileRecord) -> None:
+        """Remove a file whose life is over, whatever its status."""
+        self._expire(record.file_id, lambda current: current.expires_at == record.expires_at)
+
+    def _expire(self, file_id: str, still_due: Callable[[FileRecord], bool]) -> None:
+        if not self._dry_run:
+            current = self._core.metadata.get(file_id)
+            if not still_due(current):
+                return
+            with storage_errors_as_files_errors():
+                write_tombstone(self._core, current, event="expired", keep_blobs=False)
+        self.report.expired.append(file_id)
+
+    def _clean_page(self, after: Position | None, limit: int) -> tuple[int, Position | None]:
+        """Delete the blobs of deleted files; a blob that cannot be deleted now stays on its tombstone."""
+        tombstones = self._core.metadata.unclean(now=self._now, limit=limit, after=after.file_id if after else "")
+        due = [tombstone for tombstone in tombstones if self._owner in (None, tombstone.owner)]
+        deleted = self._delete_blobs(due)
+        for tombstone in due:
+            with self.report.noting_errors(tombstone.file_id):
+                self._clean(tombstone, deleted=deleted)
+        more = len(tombstones) == limit
+        return len(tombstones), Position(value=None, file_id=tombstones[-1].file_id) if more else None
+
+    def _delete_blobs(self, tombstones: list[Tombstone]) -> bool:
+        """Delete all their blobs at once; where that fails they are deleted one by one, to see which it is."""
+        parts = [part for tombstone in tombstones for part in tombstone.parts]
+        if self._dry_run or not all(part.bucket == self._core.blobs.bucket for part in parts):
+            return False
+        try:
+            self._core.blobs.delete_many(
+                [part.key for part in parts], generations={part.key: part.generation for part in parts}
+            )
+        except StorageError:
+            return False
+        return True
+
+    def _clean(self, tombstone: Tombstone, *, deleted: bool) -> None:
+        for part in tombstone.parts:
+            self._require_bucket(part)
+        if not self._dry_run:
+            forget = content.forget_chunks if deleted else content.delete
+            for part in tombstone.parts:
+                forget(self._core, part)
+            self._core.metadata.mark_clean(tombstone.file_id)
+        self.report.cleaned.append(tombstone.file_id)
+
+    def _require_bucket(self, part: Part) -> None:
+        if part.bucket != self._core.blobs.bucket:
+            raise NotSupported(f"bucket {part.bucket} is not the configured one", {"bucket": part.bucket})
+
+
+def _received(record: FileRecord, found: list[tuple[Part, BlobInfo]], *, now: int) -> FileRecord:
+    for part, info in found:
+        record = receive_part(record, part, info, now=now)
+    if record.status is FileStatus.PENDING and not record.missing_parts:
+        return advance(record, AllPartsReceived(), now=now)
+    return record

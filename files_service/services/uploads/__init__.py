@@ -1,0 +1,1 @@
+"""Uploads and the chunks that they bring."""

@@ -1,0 +1,58 @@
+"""How a new file comes into being once, however often the call that makes it is repeated."""
+
+from __future__ import annotations
+
+from files_service.core import Core
+from files_service.domain.uploads import same_declaration
+from files_service.errors import Conflict
+from files_service.services.files import load_or_tombstone, remove
+from files_service.services.uploads.quota import require_room, require_still_room
+from storage_adapters import FileRecord, NameTaken, Tombstone
+
+
+def save_once(draft: FileRecord, core: Core) -> FileRecord:
+    """Save a new file, or find the one that an earlier call of the same request id made.
+
+    Raises Conflict when that one was declared otherwise, and AliasTaken.
+    """
+    return _made_earlier(draft, core) or _save(draft, core)
+
+
+def save_if_room(draft: FileRecord, core: Core) -> FileRecord:
+    """Do as ``save_once``, for a new file only when the owner and the disk have room for it.
+
+    Raises InsufficientStorage; an earlier call's file is there already, and needs no more room.
+    """
+    earlier = _made_earlier(draft, core)
+    if earlier is not None:
+        return earlier
+    require_room(core, draft.owner, draft.size)
+    record = _save(draft, core)
+    if record.file_id == draft.file_id:
+        require_still_room(core, draft.owner, lambda: remove(core, draft.file_id))
+    return record
+
+
+def _save(draft: FileRecord, core: Core) -> FileRecord:
+    try:
+        return core.metadata.save(draft, expected_revision=0, changed_at=draft.created_at, event="created")
+    except NameTaken:
+        # The same call may be answered elsewhere and was faster: then the alias, too, was taken by its file.
+        earlier = _made_earlier(draft, core)
+        if earlier is None:
+            raise
+        return earlier
+
+
+def _made_earlier(draft: FileRecord, core: Core) -> FileRecord | None:
+    if draft.request_id is None:
+        return None
+    [file_id] = core.metadata.resolve(draft.owner, "request_id", [draft.request_id])
+    if file_id is None:
+        return None
+    record = load_or_tombstone(core, file_id)
+    if isinstance(record, Tombstone):
+        return None
+    if not same_declaration(record, draft):
+        raise Conflict("this request_id was used for another file", {"field": "request_id", "file_id": file_id})
+    return record

@@ -1,0 +1,136 @@
+"""Declare a file, and address the bytes of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from files_service.core import Core
+from files_service.domain.editing import merge_meta, normalise_tags
+from files_service.domain.uploads import declared_parts, prolong
+from files_service.errors import TooLarge
+from files_service.services.content_types import require_allowed, require_allowed_changes
+from files_service.services.files import change, require
+from files_service.services.uploads.creation import save_if_room
+from storage_adapters import (
+    Access,
+    BlobExists,
+    FileRecord,
+    FileStatus,
+    Part,
+    SignedUrl,
+    SupportsResumableUpload,
+    SupportsSignedUrls,
+)
+
+# Each is a round trip to the store.
+_STARTED_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """A file as its sender declares it, with valid values. Each part has type, content_type, size and checksums."""
+
+    owner: str
+    name: str
+    parts: Sequence[Mapping[str, Any]]
+    access: Access = Access.PRIVATE
+    tags: Sequence[str] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    alias: str | None = None
+    temporary: bool = False
+    ttl_seconds: int = 86_400
+    expires_seconds: int = 900
+    request_id: str | None = None
+    post_action: Mapping[str, Any] | None = None
+
+
+def declare(core: Core, declaration: Declaration) -> FileRecord:
+    """Save a pending file, or find the one that an earlier call of the same request id made.
+
+    Raises TooLarge, UnsupportedType, InsufficientStorage, AliasTaken, Conflict.
+    """
+    check_limits(declaration, core)
+    now = core.clock()
+    record = save_if_room(pending_record(declaration, core, now), core)
+    until = now + declaration.expires_seconds * 1000
+    if prolong(record, until) is record:
+        return record
+    # A repeated call, near the end of the upload's life. No address may outlive the upload: bytes that came later
+    # would belong to nobody.
+    return change(core, record.file_id, partial(prolong, until=until), loaded=record)
+
+
+def pending_record(declaration: Declaration, core: Core, now: int, *, file_id: str | None = None) -> FileRecord:
+    """Make the record of a declaration; it is not saved yet."""
+    file_id = file_id or core.new_id()
+    parts = declared_parts(declaration.owner, file_id, core.blobs.bucket, declaration.parts)
+    life = max(core.settings.upload_ttl_seconds, declaration.expires_seconds)
+    return FileRecord(
+        file_id=file_id,
+        owner=declaration.owner,
+        name=declaration.name,
+        created_at=now,
+        parts=parts,
+        size=sum(part.size for part in parts),
+        content_type=parts[0].content_type,
+        access=declaration.access,
+        alias=declaration.alias,
+        tags=normalise_tags(declaration.tags),
+        meta=merge_meta({}, declaration.meta),
+        temporary=declaration.temporary,
+        expires_at=now + declaration.ttl_seconds * 1000 if declaration.temporary else None,
+        upload_expires_at=now + life * 1000,
+        request_id=declaration.request_id,
+        post_action=declaration.post_action,
+    )
+
+
+def check_limits(declaration: Declaration, core: Core) -> None:
+    """Raise TooLarge or UnsupportedType when the settings do not take the declared parts."""
+    settings = core.settings
+    for index, part in enumerate(declaration.parts):
+        if part["size"] > settings.max_part_bytes:
+            details = {"field": f"parts.{index}.size", "limit": settings.max_part_bytes}
+            raise TooLarge("the part is too large", details)
+        require_allowed(part["content_type"], f"parts.{index}.content_type", core)
+    if sum(part["size"] for part in declaration.parts) > settings.max_file_bytes:
+        raise TooLarge("the file is too large", {"field": "parts", "limit": settings.max_file_bytes})
+    if declaration.post_action is not None:
+        require_allowed_changes(declaration.post_action["update"], "post_action.update", core)
+
+
+def upload_addresses(
+    core: Core, record: FileRecord, *, resumable: bool, origin: str | None, expires_seconds: int
+) -> dict[str, SignedUrl]:
+    """Return an upload address by part id, for each part whose bytes are still missing. Raises NotSupported."""
+    blobs = require(core.blobs, SupportsSignedUrls)
+    missing = record.missing_parts if record.status is FileStatus.PENDING else ()
+    if resumable and isinstance(blobs, SupportsResumableUpload):
+        start = partial(_started, record, blobs, origin=origin, now=core.clock())
+        with ThreadPoolExecutor(_STARTED_AT_ONCE) as pool:
+            started = list(pool.map(start, missing))
+        return {part.part_id: each for part, each in zip(missing, started, strict=True) if each is not None}
+    until = core.clock() + expires_seconds * 1000
+    return {part.part_id: _signed(part, blobs, until) for part in missing}
+
+
+def _signed(part: Part, blobs: SupportsSignedUrls, until: int) -> SignedUrl:
+    return blobs.sign("PUT", part.key, expires_at=until, content_type=part.content_type, size=part.size)
+
+
+def _started(
+    record: FileRecord, blobs: SupportsResumableUpload, part: Part, *, origin: str | None, now: int
+) -> SignedUrl | None:
+    """Start an upload in pieces, which ends with the record's upload; None when the bytes are there."""
+    checksums = {"md5": part.md5, "crc32c": part.crc32c}
+    try:
+        started = blobs.start_upload(
+            part.key, content_type=part.content_type, size=part.size, now=now, checksums=checksums, origin=origin
+        )
+    except BlobExists:
+        return None
+    return replace(started, expires_at=min(started.expires_at, record.upload_expires_at or started.expires_at))

@@ -1,0 +1,76 @@
+"""Ends uploads: a complete one becomes a manifest, and its part is received as if its bytes had come any other way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from files_service.core import Core
+from files_service.domain.chunking import chunk_key, names_in_upload_id
+from files_service.domain.uploads import find_part
+from files_service.errors import FilesError, Gone, NotFound, PartMismatch, storage_errors_as_files_errors
+from files_service.services.content import chunks_of
+from files_service.services.parts import FinishedPart, PartAddress, finish_part
+from files_service.services.uploads.hashing import WholeHash, hash_again
+from files_service.services.uploads.quota import is_partial, uploads_of
+from files_service.services.uploads.session import declare_file
+from storage_adapters import BlobNotFound, RecordDeleted, RecordNotFound, Upload, UploadStatus
+
+# An upload that is not larger is read again at once where a checksum was declared and is not known; a larger one's is
+# compared by processing, because no sender should wait so long for an answer.
+READ_AGAIN_BYTES = 64 * 1024 * 1024
+
+
+def complete(
+    core: Core, upload: Upload, whole: WholeHash | None = None, *, sha256: str | None = None
+) -> FinishedPart | None:
+    """Finish an upload all of whose bytes have arrived; None when there is nothing to finish: a partial one.
+
+    ``sha256`` is what the sender says it is. Raises PartMismatch when it, or what was declared, is not what has come:
+    the bytes are thrown away and the upload begins anew. May be called again, by anybody, until the file is uploaded.
+    """
+    names = names_in_upload_id(upload.upload_id)
+    if is_partial(upload) or names is None:
+        return None
+    with storage_errors_as_files_errors():
+        if upload.status is UploadStatus.OPEN:
+            _seal(core, upload, names, whole, sha256)
+        elif sha256 is not None and upload.sha256 not in (None, sha256):
+            raise _mismatch("sha256", sha256, upload.sha256)
+        try:
+            return finish_part(core, PartAddress(file_id=names[0], part_id=names[1]))
+        except (Gone, NotFound, RecordNotFound, BlobNotFound):
+            uploads_of(core).delete_upload(upload.upload_id, now=core.clock())
+            raise
+
+
+def _seal(core: Core, upload: Upload, names: tuple[str, str], whole: WholeHash | None, sha256: str | None) -> None:
+    uploads = uploads_of(core)
+    assert upload.size is not None
+    try:
+        record = declare_file(core, upload)
+    except RecordDeleted:
+        uploads.delete_upload(upload.upload_id, now=core.clock())
+        raise
+    part = find_part(record, names[1])
+    declared = {"sha256": sha256 or (part and part.sha256), "md5": part and part.md5}
+    known = whole.result(upload.size) if whole is not None else None
+    if known is None and upload.chunks == 1 and not declared["md5"]:
+        known = uploads.list_chunks(upload.upload_id, limit=1)[0].object_id, None
+    if known is None and (sha256 is not None or (any(declared.values()) and upload.size <= READ_AGAIN_BYTES)):
+        known = hash_again(_pieces(core, upload), with_md5=bool(declared["md5"]))
+    for name, actual in zip(("sha256", "md5"), known or (), strict=False):
+        if actual is not None and declared[name] not in (None, actual):
+            uploads.delete_upload(upload.upload_id, now=core.clock())
+            raise _mismatch(name, declared[name], actual)
+    found = known or (None, None)
+    uploads.seal_upload(upload.upload_id, sealed_at=core.clock(), sha256=found[0], md5=found[1])
+
+
+def _pieces(core: Core, upload: Upload) -> Iterator[bytes]:
+    for chunk in chunks_of(core, upload.upload_id):
+        yield from core.blobs.get(chunk_key(upload.owner, chunk.object_id, chunk.token))
+
+
+def _mismatch(name: str, declared: object, actual: object) -> FilesError:
+    details = {"field": name, "declared": declared, "actual": actual}
+    return PartMismatch(f"{name} of the bytes is {actual}, declared {declared}", details)

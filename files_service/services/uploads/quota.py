@@ -1,0 +1,147 @@
+"""Whether there is room for more bytes: an owner's quota and number of uploads, and the free space of the disk.
+
+1. What has a size counts with it from its declaration on: the file of an upload that said one, and every file of
+   ``files.upload`` and ``files.clone``, where each part has one. The others are counted here: uploads whose size nobody
+   has said by what has arrived, partial ones by their size. A partial upload that has become part of a file is spent:
+   its bytes are the file's, and it is only kept for a client that did not hear the answer.
+2. A declaration is looked at before it is written and once more after that, and taken back when that makes too much.
+   So those that were let in are never more than the quota, however many come at once; of several that fit only one by
+   one, all may be refused. This needs counters that show every write before them, which all stores have.
+3. Bytes of an upload whose size nobody has said are looked at chunk by chunk before each is stored, those that wait
+   for a checksum together before they count.
+4. So the quota can be exceeded by what looks at it at the same moment as another and is not looked at again: by fewer
+   chunks than a gateway stores at once (``streams.IN_FLIGHT``) in each process; by a body with a checksum of an
+   upload without a size; and by what an upload grows when its size is said later than its beginning.
+5. The number of uploads and the free space are looked at before only: what begins at the same moment is not seen, and
+   nothing is set aside on the disk for bytes that are declared and have not come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from files_service.core import Core
+from files_service.errors import FilesError, InsufficientStorage, TooLarge
+from files_service.services.files import require
+from storage_adapters import SupportsFreeSpace, SupportsUploads, Upload
+
+PARTIAL = "partial"
+SPENT = "spent"
+_ENDED_AT_ONCE = 8
+
+
+def uploads_of(core: Core) -> SupportsUploads:
+    """The store of uploads. Raises NotSupported."""
+    return require(core.metadata, SupportsUploads)
+
+
+def is_partial(upload: Upload) -> bool:
+    """Whether the upload becomes no file of its own."""
+    return bool(upload.details.get(PARTIAL))
+
+
+def require_place(core: Core, owner: str) -> None:
+    """Raise InsufficientStorage when the owner may begin no other upload. Ends spent ones where they are many."""
+    limit = core.settings.owner_uploads
+    uploads = _open_uploads(core, owner)
+    spent = [each for each in uploads if _is_spent(each)]
+    if len(uploads) - len(spent) >= limit:
+        message = "the owner has too many unfinished uploads"
+        raise InsufficientStorage(message, {"field": "uploads", "limit": limit})
+    spent.sort(key=lambda each: each.created_at)
+    for each in spent[: min(_ENDED_AT_ONCE, max(0, len(spent) - limit))]:
+        uploads_of(core).delete_upload(each.upload_id, now=core.clock())
+
+
+def require_room(core: Core, owner: str, size: int, *, more: int | None = None, but: Collection[str] = ()) -> None:
+    """Raise InsufficientStorage when the owner, or the disk, has no room for an upload of this size.
+
+    ``more`` of it are still to be written, by default all; ``but`` are uploads that are counted with it.
+    """
+    _require_quota(core, owner, size, but)
+    require_space(core, size if more is None else more)
+
+
+def require_still_room(core: Core, owner: str, take_back: Callable[[], object]) -> None:
+    """Raise InsufficientStorage when what was just declared is too much for the owner, and take it back: rule 2."""
+    try:
+        _require_quota(core, owner, 0, ())
+    except InsufficientStorage:
+        take_back()
+        raise
+
+
+def require_space(core: Core, size: int) -> None:
+    """Raise InsufficientStorage when so many bytes would leave too little free space, where the store knows it."""
+    if isinstance(core.blobs, SupportsFreeSpace) and core.blobs.free_bytes() - size < core.settings.free_disk_bytes:
+        raise _disk_full(core)
+
+
+def room_for_more(core: Core, upload: Upload) -> tuple[int, FilesError]:
+    """How many more bytes the upload may take, and the error that a longer body gets."""
+    settings = core.settings
+    if upload.size is not None:
+        found: list[tuple[int, FilesError]] = [(upload.size - upload.received, _too_large("size", upload.size))]
+    else:
+        limit = min(settings.max_part_bytes, settings.max_file_bytes)
+        found = [(limit - upload.received, _too_large("size", limit))]
+        if quota := settings.owner_quota_bytes:
+            found.append((quota - _used(core, upload.owner, ()), _over_quota(quota)))
+    if isinstance(core.blobs, SupportsFreeSpace):
+        found.append((core.blobs.free_bytes() - settings.free_disk_bytes, _disk_full(core)))
+    room, error = min(found, key=lambda each: each[0])
+    return max(0, room), error
+
+
+def require_room_for_more(core: Core, upload: Upload, size: int, *, end: int = 0) -> tuple[int, FilesError]:
+    """Raise TooLarge or InsufficientStorage when so many bytes more, up to this end, are too many for the upload.
+
+    Returns what ``room_for_more`` says of it.
+    """
+    limit = min(core.settings.max_part_bytes, core.settings.max_file_bytes)
+    if upload.size is None and end > limit:
+        raise _too_large("offset", limit)
+    room, error = room_for_more(core, upload)
+    # Bytes that come again fill no room: where the size is known, only the disk can be too small.
+    if size > room and not (upload.size is not None and isinstance(error, TooLarge)):
+        raise error
+    return room, error
+
+
+def _require_quota(core: Core, owner: str, size: int, but: Collection[str]) -> None:
+    quota = core.settings.owner_quota_bytes
+    if quota and _used(core, owner, but) + size > quota:
+        raise _over_quota(quota)
+
+
+def _used(core: Core, owner: str, but: Collection[str]) -> int:
+    if not isinstance(core.metadata, SupportsUploads):
+        return core.metadata.usage(owner).total.bytes
+    loose = [each for each in _open_uploads(core, owner) if each.size is None or is_partial(each)]
+    counted = sum(each.size or each.received for each in loose if each.upload_id not in but and not _is_spent(each))
+    return core.metadata.usage(owner).total.bytes + counted
+
+
+def _open_uploads(core: Core, owner: str) -> list[Upload]:
+    return uploads_of(core).open_uploads(owner, limit=2 * core.settings.owner_uploads + 1)
+
+
+def _is_spent(upload: Upload) -> bool:
+    return bool(upload.details.get(SPENT))
+
+
+def _too_large(field: str, limit: int) -> FilesError:
+    return TooLarge("the file is too large", {"field": field, "limit": limit})
+
+
+def _over_quota(quota: int) -> FilesError:
+    return InsufficientStorage("the owner's quota is used up", _at("quota", quota))
+
+
+def _disk_full(core: Core) -> FilesError:
+    return InsufficientStorage("there is not enough free space", _at("disk", core.settings.free_disk_bytes))
+
+
+def _at(field: str, limit: int) -> dict[str, Any]:
+    return {"field": field, "limit": limit}

@@ -1,0 +1,218 @@
+"""Begins uploads and finds them again, at whichever door: what an owner may begin, what an upload still takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from files_service.core import Core
+from files_service.domain.chunking import has_expired, names_in_upload_id, upload_id_of
+from files_service.domain.uploads import find_part, prolong
+from files_service.errors import Gone, NotFound, storage_errors_as_files_errors
+from files_service.services.files import change
+from files_service.services.uploads.creation import save_if_room, save_once
+from files_service.services.uploads.declare import Declaration, check_limits, pending_record
+from files_service.services.uploads.quota import (
+    PARTIAL,
+    is_partial,
+    require_place,
+    require_room,
+    require_room_for_more,
+    require_still_room,
+    uploads_of,
+)
+from storage_adapters import (
+    Access,
+    FileRecord,
+    FileStatus,
+    Part,
+    RecordDeleted,
+    RecordNotFound,
+    RevisionConflict,
+    Upload,
+    UploadNotFound,
+)
+
+DECLARED = "declared"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """What a sender says at the beginning. ``size`` is None when it is not known yet.
+
+    A partial upload becomes no file: others are put together from it. ``details`` is what the door wants to be
+    reminded of.
+    """
+
+    owner: str
+    size: int | None
+    name: str = "file"
+    content_type: str | None = None
+    access: str | None = None
+    tags: tuple[str, ...] = ()
+    md5: str | None = None
+    sha256: str | None = None
+    partial: bool = False
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_params(self) -> dict[str, Any]:
+        """Return the parameters of files.upload that declare the same file; an unknown size is 0 for now."""
+        part = {"size": self.size or 0, "content_type": self.content_type, "md5": self.md5, "sha256": self.sha256}
+        params: dict[str, Any] = {
+            "owner": self.owner,
+            "name": self.name,
+            "parts": [{name: value for name, value in part.items() if value is not None}],
+            "access": self.access,
+            "tags": list(self.tags) or None,
+        }
+        return {name: value for name, value in params.items() if value is not None}
+
+
+def begin(core: Core, beginning: Beginning) -> Upload:
+    """Begin an upload. Raises FilesError when what is said is not right, or there is no room for it."""
+    with storage_errors_as_files_errors():
+        declaration = _declaration(beginning.as_params(), beginning.size or 0)
+        check_limits(declaration, core)
+        require_place(core, beginning.owner)
+        file_id, owner, uploads = core.new_id(), beginning.owner, uploads_of(core)
+        details: dict[str, Any] = {**beginning.details, DECLARED: beginning.as_params()}
+        details["md5"] = beginning.md5 is not None
+        if beginning.partial:
+            details[PARTIAL] = True
+        draft = _draft(core, owner, file_id, "p0", beginning.size, details)
+        if beginning.size is not None and not beginning.partial:
+            save_if_room(pending_record(declaration, core, core.clock(), file_id=file_id), core)
+            return uploads.create_upload(draft)
+        require_room(core, owner, beginning.size or 0)
+        upload = uploads.create_upload(draft)
+        require_still_room(core, owner, lambda: uploads.delete_upload(upload.upload_id, now=core.clock()))
+        return upload
+
+
+def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] = ()) -> Upload:
+    """Say how large an upload is that was begun without a size; from then on its file exists.
+
+    ``of`` are the partial uploads whose chunks it takes over: their bytes are there, and are counted already.
+    """
+    with storage_errors_as_files_errors():
+        uploads = uploads_of(core)
+        if upload.size is None:
+            declaration = _declaration(upload.details[DECLARED], size)
+            check_limits(declaration, core)
+            more = 0 if of else max(0, size - upload.received)
+            counted = {upload.upload_id, *(each.upload_id for each in of)}
+            require_room(core, upload.owner, size, more=more, but=counted)
+            upload = uploads.set_size(upload.upload_id, size)
+            if not is_partial(upload):
+                names = names_in_upload_id(upload.upload_id)
+                assert names is not None
+                _declare(core, declaration, names[0])
+        return uploads.set_size(upload.upload_id, size)
+
+
+def _declaration(said: Mapping[str, Any], size: int) -> Declaration:
+    """Make the declaration of what a sender said, which is kept with the upload, and the size that is known now."""
+    part = {"type": "file", "content_type": "application/octet-stream", "md5": None, "crc32c": None, "sha256": None}
+    part |= {name: value.lower() for name, value in said["parts"][0].items() if name != "size"}
+    return Declaration(
+        owner=said["owner"],
+        name=said["name"],
+        parts=[{**part, "size": size}],
+        access=Access(said.get("access", Access.PRIVATE)),
+        tags=said.get("tags", ()),
+    )
+
+
+def find_upload(core: Core, upload_id: str, actor: str | None) -> Upload:
+    """Find an upload to go on with, or one that is complete; also that of a part which was declared by files.upload.
+
+    Raises NotFound, also for an upload of somebody else, and Gone when it has expired or its file was removed.
+    """
+    names = names_in_upload_id(upload_id)
+    if names is None:
+        raise NotFound("no such upload", {"upload_id": upload_id[:100]})
+    with storage_errors_as_files_errors():
+        uploads = uploads_of(core)
+        record = _record(core, names[0], actor)
+        part = find_part(record, names[1]) if record is not None else None
+        try:
+            upload = uploads.get_upload(upload_id)
+        except UploadNotFound:
+            upload = _of_declared_part(core, record, part, upload_id)
+        if actor not in (None, upload.owner):
+            raise NotFound("no such upload", {"upload_id": upload_id})
+        if has_expired(upload, now=core.clock()):
+            raise Gone("the upload has expired", {"upload_id": upload_id})
+        if record is None and upload.size is not None and not is_partial(upload) and upload.sealed_at is None:
+            declare_file(core, upload)
+        return upload
+
+
+def declare_file(core: Core, upload: Upload) -> FileRecord:
+    """Find the file of an upload whose size is known; make it where whoever said the size has not got to it yet.
+
+    Raises RecordDeleted.
+    """
+    names = names_in_upload_id(upload.upload_id)
+    assert names is not None
+    assert upload.size is not None
+    try:
+        return core.metadata.get(names[0])
+    except RecordDeleted:
+        raise
+    except RecordNotFound:
+        return _declare(core, _declaration(upload.details[DECLARED], upload.size), names[0])
+
+
+def _declare(core: Core, declaration: Declaration, file_id: str) -> FileRecord:
+    """Make the pending file of an upload, or find it when an earlier try has made it."""
+    try:
+        return core.metadata.get(file_id)
+    except RecordNotFound:
+        try:
+            return save_once(pending_record(declaration, core, core.clock(), file_id=file_id), core)
+        except RevisionConflict:
+            # Another request about the same upload was faster.
+            return core.metadata.get(file_id)
+
+
+def _record(core: Core, file_id: str, actor: str | None) -> FileRecord | None:
+    try:
+        record = core.metadata.get(file_id)
+    except RecordDeleted as error:
+        if actor not in (None, error.tombstone.owner):
+            raise NotFound("no such upload") from None
+        raise Gone("the file was removed", {"file_id": file_id}) from error
+    except RecordNotFound:
+        return None
+    if actor not in (None, record.owner):
+        raise NotFound("no such upload")
+    return record
+
+
+def _of_declared_part(core: Core, record: FileRecord | None, part: Part | None, upload_id: str) -> Upload:
+    if record is None or part is None:
+        raise NotFound("no such upload", {"upload_id": upload_id})
+    if record.status is not FileStatus.PENDING or part.received_at is not None:
+        raise Gone("the bytes have arrived by another way", {"file_id": record.file_id})
+    require_room_for_more(core, _draft(core, record.owner, "", "", part.size, {}), part.size)
+    # The file first: whoever finds that its time is over sees no upload of it yet.
+    until = core.clock() + core.settings.upload_ttl_seconds * 1000
+    change(core, record.file_id, partial(prolong, until=until), loaded=record)
+    details = {"md5": part.md5 is not None}
+    return uploads_of(core).create_upload(_draft(core, record.owner, record.file_id, part.part_id, part.size, details))
+
+
+def _draft(core: Core, owner: str, file_id: str, part_id: str, size: int | None, details: Mapping[str, Any]) -> Upload:
+    now = core.clock()
+    return Upload(
+        upload_id=upload_id_of(file_id, part_id),
+        owner=owner,
+        created_at=now,
+        expires_at=now + core.settings.upload_ttl_seconds * 1000,
+        size=size,
+        chunk_size=core.settings.chunk_bytes,
+        details=details,
+    )

@@ -1,0 +1,50 @@
+"""Ends uploads that are not wanted any more."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from files_service.core import Core
+from files_service.domain.chunking import names_in_upload_id
+from files_service.errors import Conflict, storage_errors_as_files_errors
+from files_service.services.files import remove
+from files_service.services.uploads.quota import uploads_of
+from storage_adapters import FileRecord, FileStatus, RecordNotFound, Upload
+
+
+def terminate(core: Core, upload: Upload, actor: str | None) -> None:
+    """Forget an upload, and with it the file that it is or would become.
+
+    Raises Conflict when it has brought one of several parts: that part is the file's, which would be broken without it.
+    """
+    record = _record_of(core, upload)
+    if record is not None and len(record.parts) > 1 and upload.complete:
+        message = "the part has arrived and belongs to its file: remove the file"
+        raise Conflict(message, {"file_id": record.file_id})
+    _forget(core, upload, record, actor)
+
+
+def abandon(core: Core, upload: Upload, actor: str | None) -> None:
+    """Forget an upload whose id nobody was told, unless its file has been completed after all."""
+    record = _record_of(core, upload)
+    if record is None or record.status is FileStatus.PENDING:
+        _forget(core, upload, record, actor)
+
+
+def _record_of(core: Core, upload: Upload) -> FileRecord | None:
+    names = names_in_upload_id(upload.upload_id)
+    assert names is not None
+    with storage_errors_as_files_errors():
+        try:
+            return core.metadata.get(names[0])
+        except RecordNotFound:
+            return None
+
+
+def _forget(core: Core, upload: Upload, record: FileRecord | None, actor: str | None) -> None:
+    # The file first: no record may name chunks that are given up.
+    with storage_errors_as_files_errors():
+        if record is not None and len(record.parts) == 1:
+            with suppress(RecordNotFound):
+                remove(core, record.file_id, actor)
+        uploads_of(core).delete_upload(upload.upload_id, now=core.clock())

@@ -1,0 +1,260 @@
+"""Takes the bytes of one sender in their order: while threads hash and write what came, the next bytes are read."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import BoundedSemaphore, Lock
+from typing import Any
+
+from files_service.core import Core
+from files_service.domain.chunking import room_until
+from files_service.services.uploads.chunk_store import ChunkStore
+from files_service.services.uploads.hashing import Hashes, WholeHash
+from files_service.services.uploads.quota import require_room_for_more
+from storage_adapters import Chunk, SupportsUploads, Upload
+
+KIB = 1024
+# So many chunks are on their way to the disk at once, of all senders and of one: memory is this, and one for each
+# sender that is being filled. Many senders share it by shorter chunks.
+IN_FLIGHT = 4
+IN_FLIGHT_OF_ONE = 3
+SHARED_BYTES = 32 * KIB * KIB
+LEAST_CHUNK = 256 * KIB
+# What a broken connection leaves is worth a chunk of its own from this size on.
+LEAST_REST = 16 * KIB
+_SPARE = 2
+_NAMED_AT_ONCE = 200
+
+
+class Engine:
+    """The threads and the memory that all senders of a process share."""
+
+    def __init__(self, core: Core, uploads: SupportsUploads) -> None:
+        self.core = core
+        self.chunks = ChunkStore(core, uploads)
+        self.hashes = Hashes()
+        self.pool = ThreadPoolExecutor(4, thread_name_prefix="chunk")
+        self.hashers = ThreadPoolExecutor(2, thread_name_prefix="hash")
+        self.places = BoundedSemaphore(IN_FLIGHT)
+        self._spare: list[bytearray] = []
+        self._senders = 0
+        self._lock = Lock()
+
+    def cut_size(self, chunk_size: int) -> int:
+        """How long a chunk may be while so many send."""
+        size = chunk_size
+        while size > LEAST_CHUNK and size % 2 == 0 and size * self._senders > SHARED_BYTES:
+            size //= 2
+        return size
+
+    def hash_of(self, upload: Upload) -> WholeHash:
+        """The checksums of the whole upload, as far as they are known here."""
+        return self.hashes.of(_name_of(upload), with_md5=bool(upload.details.get("md5")))
+
+    def forget_hash(self, upload: Upload) -> None:
+        """The upload is complete, and its checksums are with it."""
+        self.hashes.forget(_name_of(upload))
+
+    def enter(self) -> None:
+        """Count a sender."""
+        with self._lock:
+            self._senders += 1
+
+    def leave(self) -> None:
+        """A sender is done."""
+        with self._lock:
+            self._senders -= 1
+
+    def take_buffer(self, size: int) -> bytearray:
+        """Memory for a chunk; what was used before is warm."""
+        with self._lock:
+            for index, spare in enumerate(self._spare):
+                if len(spare) == size:
+                    return self._spare.pop(index)
+        return bytearray(size)
+
+    def give_back(self, buffer: bytearray) -> None:
+        """Keep some memory for the next chunk."""
+        with self._lock:
+            if len(self._spare) < _SPARE:
+                self._spare.append(buffer)
+
+    def close(self) -> None:
+        """Let what runs come to its end."""
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        self.hashers.shutdown(wait=False, cancel_futures=True)
+
+
+def _name_of(upload: Upload) -> str:
+    # Under an id whose bytes were thrown away others may come.
+    return f"{upload.upload_id}:{upload.created_at}"
+
+
+class _Load:
+    """A buffer that two threads work on: with the second one that is done, it and its place are free again."""
+
+    def __init__(self, engine: Engine, buffer: bytearray) -> None:
+        self._engine, self._users, self._lock = engine, 2, Lock()
+        self._buffer: bytearray | None = buffer
+
+    def let_go(self, _: Future[Any]) -> None:
+        """One of them is done."""
+        with self._lock:
+            self._users -= 1
+            if self._users:
+                return
+        # The futures keep whom they called, and the stream keeps some of them for a while.
+        buffer, self._buffer = self._buffer, None
+        assert buffer is not None
+        self._engine.give_back(buffer)
+        self._engine.places.release()
+
+
+class Stream:
+    """The bytes of an upload from an offset on. Used by one thread at a time; ``finish`` or ``abort`` ends it.
+
+    With ``check``, a hash object, nothing is named in the upload before ``finish``: until the checksum was compared the
+    bytes do not count.
+    """
+
+    def __init__(self, engine: Engine, upload: Upload, offset: int, *, check: Any = None) -> None:
+        self.place = offset
+        self._engine, self._upload, self._check = engine, upload, check
+        self._whole = engine.hash_of(upload)
+        if offset == upload.contiguous:
+            self._whole.begin(offset)
+        self._arrived = engine.chunks.arrived(upload)
+        self._buffer: bytearray | None = None
+        self._room = self._filled = 0
+        self._running: deque[tuple[Future[list[Chunk]], Future[None]]] = deque()
+        self._kept: list[Chunk] = []
+        self._ended = False
+        engine.enter()
+
+    def room(self, most: int) -> memoryview:
+        """Where the next bytes go, at least one. Raises what went wrong with those before."""
+        if self._buffer is None:
+            self._make_room()
+        assert self._buffer is not None
+        return memoryview(self._buffer)[self._filled : min(self._room, self._filled + most)]
+
+    def advance(self, count: int) -> None:
+        """So many bytes were put into the room."""
+        self._filled += count
+        if self._filled == self._room:
+            self._hand_over()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Take bytes."""
+        rest = memoryview(data).cast("B")
+        while rest:
+            room = self.room(len(rest))
+            room[:] = rest[: len(room)]
+            rest = rest[len(room) :]
+            self.advance(len(room))
+
+    def flush(self) -> None:
+        """Have all that came on stable storage, and in the checksum. Raises what went wrong."""
+        self._hand_over()
+        self._settle()
+
+    def finish(self) -> Upload:
+        """All bytes are in: return the upload once they are on stable storage."""
+        try:
+            self.flush()
+            if self._check is not None:
+                self._require_room(self.place, sum(chunk.size for chunk in self._kept))
+                for start in range(0, len(self._kept), _NAMED_AT_ONCE):
+                    self._engine.chunks.name(self._upload, self._kept[start : start + _NAMED_AT_ONCE])
+            return self._engine.chunks.uploads.get_upload(self._upload.upload_id)
+        except BaseException:
+            self._whole.spoil()
+            raise
+        finally:
+            self._end()
+
+    def abort(self) -> None:
+        """The sender broke off: what came stays, unless it waits for its checksum. Harmless after ``finish``."""
+        if self._ended:
+            return
+        try:
+            if self._check is None and self._filled >= LEAST_REST:
+                self._hand_over()
+            self._settle()
+        except Exception:  # noqa: BLE001 - the sender is gone; whoever comes next is told
+            self._whole.spoil()
+        finally:
+            self._end()
+
+    def _make_room(self) -> None:
+        cut = self._engine.cut_size(self._upload.chunk_size)
+        self._room = room_until(self.place, cut)
+        self._buffer = self._engine.take_buffer(cut)
+        self._filled = 0
+
+    def _hand_over(self) -> None:
+        """Let threads store what is in the buffer, and wait while too much is on its way."""
+        if self._buffer is None or not self._filled:
+            return
+        while len(self._running) >= IN_FLIGHT_OF_ONE:
+            self._settle_one()
+        buffer, data = self._buffer, memoryview(self._buffer)[: self._filled]
+        self._buffer = None
+        if self._check is not None:
+            self._check.update(data)
+        engine = self._engine
+        engine.places.acquire()
+        offset, self.place = self.place, self.place + self._filled
+        self._filled = 0
+        try:
+            hashing = self._whole.feed(offset, data, engine.hashers)
+            storing = engine.pool.submit(self._store, offset, data)
+        except BaseException:
+            engine.places.release()
+            raise
+        load = _Load(engine, buffer)
+        for future in (hashing, storing):
+            future.add_done_callback(load.let_go)
+        self._running.append((storing, hashing))
+
+    def _store(self, offset: int, data: memoryview) -> list[Chunk]:
+        if self._check is not None:
+            return [self._engine.chunks.keep(self._upload, offset, data)]
+        self._require_room(offset + len(data), len(data))
+        stored = self._engine.chunks.store(self._upload, offset, data, self._arrived)
+        if sum(chunk.size for chunk in stored) != len(data):
+            # Something stood there already, and what came now was not compared with it.
+            self._whole.spoil()
+        return stored
+
+    def _require_room(self, end: int, size: int) -> None:
+        """Nobody could look before at what has no size; what has one was looked at when it was said."""
+        if self._upload.size is None:
+            require_room_for_more(self._engine.core, self._upload, size, end=end)
+
+    def _settle_one(self) -> None:
+        storing, hashing = self._running.popleft()
+        try:
+            stored = storing.result()
+        finally:
+            hashing.result()
+        if self._check is not None:
+            self._kept += stored
+
+    def _settle(self) -> None:
+        """Wait for all; raise the first that went wrong."""
+        error: BaseException | None = None
+        while self._running:
+            try:
+                self._settle_one()
+            except Exception as raised:  # noqa: BLE001 - raised below
+                error = error or raised
+        if error is not None:
+            raise error
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._engine.leave()
+            self._buffer = None

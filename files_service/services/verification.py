@@ -1,0 +1,160 @@
+"""What processing does with the bytes: verify every part, find out the content type, run the hooks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import google_crc32c
+import orjson
+import puremagic
+
+from files_service.core import Core
+from files_service.domain.chunking import manifest_of
+from files_service.domain.editing import MAX_META_BYTES, merge_meta
+from files_service.domain.lifecycle import ProcessingFailed
+from files_service.domain.uploads import CHECKSUMS, mismatch
+from files_service.services import content
+from files_service.services.content_types import content_type_allowed
+from files_service.services.hooks import ProcessingHook, ReadPart, Rejected
+from storage_adapters import BlobInfo, BlobNotFound, FileRecord, Part
+
+SNIFFED_BYTES = 4_096
+UNKNOWN_TYPE = "application/octet-stream"
+MAX_MESSAGE = 500
+
+
+class Abandoned(Exception):
+    """The worker is to stop, and leaves the file as it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What an inspection adds to the record."""
+
+    parts: tuple[Part, ...]
+    content_type: str
+    meta: dict[str, Any]
+
+    def apply(self, record: FileRecord) -> FileRecord:
+        """Put the findings into a record, which may have been edited meanwhile: what people say of it stands."""
+        content_type = self.content_type if record.content_type == UNKNOWN_TYPE else record.content_type
+        return replace(record, parts=self.parts, content_type=content_type, meta=merge_meta(record.meta, self.meta))
+
+
+def inspect(core: Core, record: FileRecord, keepalive: Callable[[], None]) -> Findings | ProcessingFailed:
+    """Verify, sniff and run the hooks; ``keepalive`` is called at least once per MiB read.
+
+    Raises StorageUnavailable when a store went away, which says nothing about the file, and what ``keepalive`` raises.
+    """
+
+    def read(part: Part) -> Iterator[bytes]:
+        for piece in content.read(core, part):
+            keepalive()
+            yield piece
+
+    verified = []
+    try:
+        for part in record.parts:
+            keepalive()
+            checked = _verify(core, part, read)
+            if isinstance(checked, ProcessingFailed):
+                return checked
+            verified.append(checked)
+        content_type = _content_type(core, record)
+    except BlobNotFound as error:
+        return failed("part_missing", f"bytes are gone: {error}")
+    if not content_type_allowed(content_type, core.settings.allowed_content_types):
+        return failed("unsupported_type", f"the bytes are {content_type}, which is not taken here")
+    inspected = replace(record, parts=tuple(verified), content_type=content_type)
+    meta: dict[str, Any] = {}
+    for hook in core.hooks:
+        keepalive()
+        added = _run_hook(hook, inspected, read)
+        if isinstance(added, ProcessingFailed):
+            return added
+        meta |= added
+    if len(orjson.dumps(merge_meta(record.meta, meta))) > MAX_META_BYTES:
+        return failed("hook_failed", f"the hooks made meta larger than {MAX_META_BYTES} bytes")
+    return Findings(parts=tuple(verified), content_type=content_type, meta=meta)
+
+
+def failed(code: str, message: str) -> ProcessingFailed:
+    """Make the failure; its texts may come from anywhere and must fit into a record."""
+
+    def storable(text: str) -> str:
+        return text.encode(errors="replace").decode()[:MAX_MESSAGE]
+
+    return ProcessingFailed(storable(code), storable(message))
+
+
+def _run_hook(hook: ProcessingHook, record: FileRecord, read: ReadPart) -> dict[str, Any] | ProcessingFailed:
+    """Run foreign code: its failure is the file's, but what ``read`` raised is ours, whatever the hook made of it."""
+    interrupted: list[Exception] = []
+
+    def guarded_read(part: Part) -> Iterator[bytes]:
+        try:
+            yield from read(part)
+        except Exception as error:
+            interrupted.append(error)
+            raise
+
+    try:
+        # Through JSON, so that the record holds what a store will give back.
+        added: dict[str, Any] = orjson.loads(orjson.dumps(dict(hook.process(record, guarded_read))))
+    except Rejected as error:
+        outcome: dict[str, Any] | ProcessingFailed = failed(error.code, error.message)
+    except Exception as error:  # noqa: BLE001 - foreign code
+        outcome = failed("hook_failed", f"{type(hook).__name__}: {error}")
+    else:
+        outcome = added
+    for cause in interrupted:
+        if isinstance(cause, BlobNotFound):
+            return failed("part_missing", f"bytes are gone: {cause}")
+        raise cause
+    return outcome
+
+
+def _verify(core: Core, part: Part, read: Callable[[Part], Iterator[bytes]]) -> Part | ProcessingFailed:
+    """Compare a part with its blob; checksums that the store does not know are computed from the bytes."""
+    info = content.head(core, part)
+    unknown = [name for name in CHECKSUMS if getattr(part, name) and not getattr(info, name)]
+    if manifest_of(part) and not info.sha256:
+        # Chunks that came out of order, or by several processes: this is the second read that they need.
+        unknown = list({*unknown, "sha256"})
+    if unknown:
+        info = replace(info, **_checksums(read(part), unknown))
+    fault = mismatch(part, info)
+    if fault is not None:
+        field, declared, actual = fault
+        message = f"{field} of part {part.part_id} is {actual}, declared {declared}"
+        return failed("part_mismatch", message)
+    return _with_checksums(part, info)
+
+
+def _with_checksums(part: Part, info: BlobInfo) -> Part:
+    return replace(part, **{name: getattr(info, name) or getattr(part, name) for name in CHECKSUMS})
+
+
+def _checksums(pieces: Iterator[bytes], names: list[str]) -> dict[str, Any]:
+    hashes = {name: hashlib.new(name) for name in names if name != "crc32c"}
+    crc = google_crc32c.Checksum()
+    for piece in pieces:
+        for each in hashes.values():
+            each.update(piece)
+        crc.update(piece)
+    found = {name: each.hexdigest() for name, each in hashes.items()}
+    return found | ({"crc32c": crc.digest().hex()} if "crc32c" in names else {})
+
+
+def _content_type(core: Core, record: FileRecord) -> str:
+    """The declared type; where none was declared, what the first bytes say."""
+    if record.content_type != UNKNOWN_TYPE or record.size == 0:
+        return record.content_type
+    head = b"".join(content.read(core, record.parts[0], offset=0, length=SNIFFED_BYTES))
+    try:
+        return puremagic.from_string(head, mime=True) or UNKNOWN_TYPE
+    except Exception:  # noqa: BLE001 - it parses what strangers send, and fails in many ways
+        return UNKNOWN_TYPE

@@ -1,0 +1,194 @@
+"""Finds files that wait to be processed, and processes them in a few threads.
+
+What waits is read from the store's indexes again and again, so that nothing depends on a message: uploaded files, files
+whose worker vanished, and failed ones that are worth another attempt. What this process knows besides is only when to
+try a file again; forgetting it costs an attempt too early.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import replace
+from threading import Lock
+
+from files_service.core import Core
+from files_service.domain.lifecycle import IllegalTransition, is_lapsed, is_retried
+from files_service.errors import Busy, TooManyAttempts
+from files_service.runtime.backoff import Rests
+from files_service.services.processing import run_processing
+from storage_adapters import FileRecord, FileStatus, ListQuery, Position, RecordNotFound, StorageUnavailable
+
+logger = logging.getLogger(__name__)
+
+PAGE = 50
+MAX_PAGES = 5
+IDLE_SECONDS = 0.25
+FAILED_EVERY_MS = 1_000
+LONGEST_PAUSE_MS = 5_000
+
+
+class Walk:
+    """Goes through the files of one status in pages, the oldest upload first, and begins again at the end."""
+
+    def __init__(self, core: Core, status: FileStatus) -> None:
+        self._core = core
+        self._query = ListQuery(status=status, order_by="uploaded_at", descending=False, limit=PAGE)
+        self._place: Position | None = None
+
+    @property
+    def at_start(self) -> bool:
+        """Whether the next page is the first."""
+        return self._place is None
+
+    def page(self) -> tuple[FileRecord, ...]:
+        """The next page."""
+        page = self._core.metadata.find(replace(self._query, after=self._place))
+        self._place = page.next_position
+        return page.records
+
+    def begin_again(self) -> None:
+        """Have the first page next."""
+        self._place = None
+
+
+class Processor:
+    """A bounded queue, filled by ``step`` and emptied by ``work``. ``totals`` counts outcomes, for the metrics."""
+
+    def __init__(
+        self,
+        core: Core,
+        *,
+        threads: int = 2,
+        stopped: Callable[[], bool] = lambda: False,
+        on_work: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.totals: Counter[str] = Counter()
+        self._core, self._stopped, self._on_work = core, stopped, on_work
+        self._capacity = 2 * threads
+        self._queue: deque[str] = deque()
+        self._taken: set[str] = set()
+        # After a failure of the file, and after one of a store or of ours, which says nothing of the file.
+        self._retries = Rests(first_ms=10_000, factor=4, longest_ms=600_000)
+        self._rests = Rests(first_ms=1_000, factor=2, longest_ms=60_000)
+        self._uploaded = Walk(core, FileStatus.UPLOADED)
+        self._processing = Walk(core, FileStatus.PROCESSING)
+        self._failed = Walk(core, FileStatus.FAILED)
+        self._found_uploaded = False
+        self._look_at_failed_at = 0
+        self._outages = 0
+        self._paused_until = 0
+        self._counting = Lock()
+
+    @property
+    def in_flight(self) -> int:
+        """How many files are queued or being processed here."""
+        return len(self._taken)
+
+    def step(self) -> float:
+        """Fill the queue; returns how many seconds to wait for the next step."""
+        now = self._core.clock()
+        if now < self._paused_until:
+            return (self._paused_until - now) / 1000
+        for find in (self._lapsed, self._due_retries, self._oldest_uploaded):
+            if len(self._taken) >= self._capacity:
+                break
+            for file_id in find(now):
+                self._queue_up(file_id)
+        return IDLE_SECONDS
+
+    def work(self) -> bool:
+        """Process one queued file; False when there is none."""
+        try:
+            file_id = self._queue.popleft()
+        except IndexError:
+            return False
+        try:
+            if not self._stopped():
+                self._process(file_id)
+        finally:
+            self._taken.discard(file_id)
+        return True
+
+    def _queue_up(self, file_id: str) -> None:
+        if file_id not in self._taken and len(self._taken) < self._capacity:
+            self._retries.forget(file_id)
+            self._taken.add(file_id)
+            self._queue.append(file_id)
+            self._on_work()
+
+    def _lapsed(self, now: int) -> list[str]:
+        return [each.file_id for each in self._processing.page() if is_lapsed(each, now=now) and self._free(each, now)]
+
+    def _due_retries(self, now: int) -> list[str]:
+        """Failed files whose time has come. One that is seen for the first time waits as if it had failed just now."""
+        if now >= self._look_at_failed_at:
+            self._look_at_failed_at = now + FAILED_EVERY_MS
+            for record in self._failed.page():
+                self._plan_retry(record, now)
+        return self._retries.due(now=now)
+
+    def _plan_retry(self, record: FileRecord, now: int) -> None:
+        if not is_retried(record, self._core.settings.max_attempts) or record.file_id in self._taken:
+            return
+        assert record.error is not None
+        if self._retries.tries(record.file_id) != record.error.attempts:
+            self._retries.begin(record.file_id, record.error.attempts, now=now)
+
+    def _oldest_uploaded(self, now: int) -> list[str]:
+        """The oldest files that do not rest.
+
+        Where all on many pages do, or the last ones failed by no fault of theirs, the next step goes on behind them.
+        """
+        if self._found_uploaded and not self._outages:
+            self._uploaded.begin_again()
+        found: list[str] = []
+        for _ in range(MAX_PAGES):
+            found += [record.file_id for record in self._uploaded.page() if self._free(record, now)]
+            if found or self._uploaded.at_start:
+                break
+        self._found_uploaded = bool(found)
+        return found
+
+    def _free(self, record: FileRecord, now: int) -> bool:
+        return record.file_id not in self._taken and self._rests.is_over(record.file_id, now=now)
+
+    def _process(self, file_id: str) -> None:
+        core = self._core
+        try:
+            record = core.metadata.get(file_id)
+            if not self._is_waiting(record):
+                return
+            record = run_processing(core, record, force=False, abandoned=self._stopped)
+        except (RecordNotFound, IllegalTransition, TooManyAttempts):
+            # Somebody removed it, or dealt with it.
+            self._rests.forget(file_id)
+        except Busy:
+            self._rests.begin(file_id, 0, now=core.clock())
+        except StorageUnavailable as error:
+            self._outages += 1
+            self._paused_until = core.clock() + min(LONGEST_PAUSE_MS, 100 * 2 ** min(self._outages, 10))
+            self._let_rest(file_id)
+            logger.warning("processing put off", extra={"file_id": file_id, "error": str(error)})
+        except Exception:
+            self._let_rest(file_id)
+            logger.exception("processing broke off", extra={"file_id": file_id})
+        else:
+            self._outages = 0
+            self._rests.forget(file_id)
+            with self._counting:
+                self.totals[record.status.value] += 1
+            self._retries.forget(file_id)
+            if is_retried(record, core.settings.max_attempts):
+                assert record.error is not None
+                self._retries.begin(file_id, record.error.attempts, now=core.clock())
+
+    def _is_waiting(self, record: FileRecord) -> bool:
+        """Whether there is still something to do: between a look at the index and now, others were at it."""
+        if record.status is FileStatus.FAILED:
+            return is_retried(record, self._core.settings.max_attempts)
+        return record.status in (FileStatus.UPLOADED, FileStatus.PROCESSING)
+
+    def _let_rest(self, file_id: str) -> None:
+        self._rests.begin(file_id, self._rests.tries(file_id) + 1, now=self._core.clock())

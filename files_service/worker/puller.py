@@ -1,0 +1,98 @@
+"""Takes notifications from a queue: pull, settle, acknowledge. What a webhook does, for those who cannot be called.
+
+1. A message is acknowledged once it is settled; one that could not be settled comes again by itself.
+2. Messages that take long are kept: their time is extended while they are at hand.
+3. A worker that stops gives back what it has not begun with.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+from typing import Any
+
+from files_service.core import Core
+from files_service.errors import FilesError
+from files_service.runtime.logs import accepted_request_id, request_id
+from files_service.runtime.metrics import Metrics
+from files_service.services.notifications.messages import Malformed, meaning, message_of
+from files_service.services.notifications.outcomes import Settlement
+from storage_adapters import NotificationQueue
+
+logger = logging.getLogger(__name__)
+
+BATCH = 100
+THREADS = 4
+EXTEND_EVERY_SECONDS = 5.0
+EXTENSION_SECONDS = 30
+# Before a message that could not be settled is worth another try.
+RETRY_SECONDS = 10
+IDLE_SECONDS = 0.25
+STOPPED_EVERY_SECONDS = 0.2
+
+
+class Puller:
+    """One step takes one batch."""
+
+    def __init__(
+        self,
+        core: Core,
+        queue: NotificationQueue,
+        metrics: Metrics,
+        *,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._queue, self._stopped = queue, stopped
+        self._settlement = Settlement(core, metrics, "pull")
+        self._hands = ThreadPoolExecutor(THREADS, thread_name_prefix="pull")
+
+    def step(self) -> float:
+        """Settle a batch; returns how many seconds to wait for the next one."""
+        pulled = self._queue.pull(BATCH)
+        if not pulled:
+            return IDLE_SECONDS
+        running = {each.receipt: self._hands.submit(copy_context().run, self._settle, each.message) for each in pulled}
+        self._wait(running)
+        settled = [receipt for receipt, future in running.items() if not future.cancelled() and future.result()]
+        self._queue.acknowledge(settled)
+        unsettled = [receipt for receipt in running if receipt not in set(settled)]
+        if unsettled:
+            self._queue.extend(unsettled, seconds=0 if self._stopped() else RETRY_SECONDS)
+        return 0.0 if settled else IDLE_SECONDS
+
+    def close(self) -> None:
+        """Give the threads and the queue up."""
+        self._hands.shutdown(wait=False, cancel_futures=True)
+        self._queue.close()
+
+    def _wait(self, running: Mapping[str, Future[bool]]) -> None:
+        """Wait for all, or when stopping for those that have begun."""
+        extended_at = time.monotonic()
+        waiting = set(running.values())
+        while waiting:
+            waiting = wait(waiting, timeout=STOPPED_EVERY_SECONDS).not_done
+            if self._stopped():
+                waiting = {future for future in waiting if not future.cancel()}
+            if waiting and time.monotonic() - extended_at >= EXTEND_EVERY_SECONDS:
+                extended_at = time.monotonic()
+                rest = [receipt for receipt, future in running.items() if not future.done()]
+                self._queue.extend(rest, seconds=EXTENSION_SECONDS)
+
+    def _settle(self, value: Mapping[str, Any]) -> bool:
+        """Settle one message; whether it is not wanted again."""
+        try:
+            message = message_of(value)
+            request_id.set(accepted_request_id(message.message_id))
+            self._settlement.settle(meaning(message))
+        except Malformed as fault:
+            self._settlement.set_aside(fault)
+        except FilesError as error:
+            logger.warning("a notification is put off", extra={"error": str(error), "code": error.code})
+            return False
+        except Exception:
+            logger.exception("a notification is put off")
+            return False
+        return True

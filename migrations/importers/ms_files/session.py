@@ -1,0 +1,83 @@
+"""One run of the import: the lock, the checkpoint in the journal of the target, and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from migrations.importers.ms_files import model
+from migrations.importers.ms_files.importing import Import, document_name
+from migrations.importers.ms_files.report import Report
+from migrations.journal import Journal
+from migrations.lease import LEASE_MS, Lock, now_ms
+from migrations.run import DEFAULT_BATCH, Pace, Progress, Run
+from migrations.runner import runner_name
+from migrations.stores import TargetStore
+from storage_adapters import JSON, Keyspace
+
+
+def source_url(source: str | None, store: str) -> str:
+    """Where to read: the source, or the server of the store; under the prefix of ms-files unless the source has one."""
+    parts = urlsplit(source or store)
+    options = parse_qsl(parts.query)
+    if source is None:
+        options = [(name, value) for name, value in options if name != "prefix"]
+    if "prefix" not in dict(options):
+        options.append(("prefix", model.DEFAULT_PREFIX))
+    return urlunsplit(parts._replace(query=urlencode(options)))
+
+
+@dataclass(kw_only=True)
+class ImportSession:
+    """What an import is told, whatever it imports."""
+
+    source: Keyspace
+    target: TargetStore
+    report_path: Path | None = None
+    rehearse: bool = False
+    overwrite: bool = False
+    remove_missing: bool = False
+    batch: int = DEFAULT_BATCH
+    pace: Pace
+    show: Callable[[Progress], None] = lambda _: None
+    clock: Callable[[], int] = now_ms
+    lease_ms: int = LEASE_MS
+
+    def carry_out(self) -> JSON:
+        """Run to the end, or to the next checkpoint after somebody asked to stop. Returns the totals."""
+        run = Run(store=self.target, batch=self.batch, pace=self.pace, show=self.show)
+        if self.rehearse:
+            # Not even the lock is written; it reads beside whatever goes on.
+            return self._import(run)
+        holder = runner_name()
+        with Lock(self.target, holder, clock=self.clock, lease_ms=self.lease_ms) as lock:
+            journal = Journal(self.target, document_name(self.source))
+            content = journal.content
+            content["runner"] = holder
+            if content.get("finished_at") is not None:
+                content.update(finished_at=None, checkpoint={}, notes={})
+            run.checkpoint = content.setdefault("checkpoint", {})
+            run.notes = content.setdefault("notes", {})
+            run.check, run.write = lock.check, journal.write
+            journal.write()
+            totals = self._import(run)
+            content.update(finished_at=self.clock(), totals=totals)
+            journal.write()
+            return totals
+
+    def _import(self, run: Run) -> JSON:
+        begun = run.notes.get("counts") if run.checkpoint else None
+        with Report(self.report_path, begun) as report:
+            Import(
+                source=self.source,
+                target=self.target,
+                report=report,
+                rehearse=self.rehearse,
+                is_blank=self.rehearse and self.target.schema().empty,
+                overwrite=self.overwrite,
+                remove_missing=self.remove_missing,
+                clock=self.clock,
+            ).carry_out(run)
+            return report.shown()

@@ -1,0 +1,92 @@
+"""Takes over files as another store has them: reads what is stored, plans, and writes, each in one round trip a batch.
+
+A file that somebody else writes between the two is read and planned again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from storage_adapters.errors import StorageUnavailable
+from storage_adapters.metadata.redis.inserts import store_new
+from storage_adapters.metadata.redis.keys import Keys
+from storage_adapters.metadata.redis.records import parse_value
+from storage_adapters.metadata.redis.server import Server, foreign_data
+from storage_adapters.metadata.redis.writes import plan_copy
+from storage_adapters.records import FileRecord, Tombstone
+
+_BATCH = 100
+_MOST_ROUNDS = 100
+_SCRIPTS = ("delete", "save")
+
+_Stored = FileRecord | Tombstone | None
+
+
+def store_copies(server: Server, keys: Keys, copies: Sequence[FileRecord | Tombstone], *, force: bool) -> list[bool]:
+    """Store those that are newer than what is there, or with ``force`` others; say which were."""
+
+    def wanted(copy: _Stored, stored: _Stored) -> bool:
+        assert copy is not None
+        return stored is None or (stored != copy if force else stored.revision < copy.revision)
+
+    written: set[str] = set()
+    for start in range(0, len(copies), _BATCH):
+        batch: dict[str, _Stored] = {copy.file_id: copy for copy in copies[start : start + _BATCH]}
+        written |= store_new(server, keys, _new(server, keys, batch))
+        rest = {file_id: copy for file_id, copy in batch.items() if file_id not in written}
+        written |= _write(server, keys, rest, wanted)
+    return [copy.file_id in written for copy in copies]
+
+
+def remove_files(server: Server, keys: Keys, file_ids: Sequence[str]) -> int:
+    """Remove records and tombstones; say how many there were."""
+    removed = 0
+    for start in range(0, len(file_ids), _BATCH):
+        batch = dict.fromkeys(file_ids[start : start + _BATCH])
+        removed += len(_write(server, keys, batch, lambda _, stored: stored is not None))
+    return removed
+
+
+def _write(
+    server: Server,
+    keys: Keys,
+    copies: Mapping[str, _Stored],
+    wanted: Callable[[_Stored, _Stored], bool],
+) -> set[str]:
+    """Bring the files to these states where that is wanted; returns which were written."""
+    written: set[str] = set()
+    open_ids = list(copies)
+    for _ in range(_MOST_ROUNDS):
+        if not open_ids:
+            return written
+        values = server.call("MGET", *(keys.record(file_id) for file_id in open_ids))
+        moves = {}
+        for file_id, value in zip(open_ids, values, strict=True):
+            stored = None if value is None else parse_value(file_id, value)
+            if wanted(copies[file_id], stored):
+                old = stored if isinstance(stored, FileRecord) else None
+                moves[file_id] = plan_copy(keys, file_id, value, old, copies[file_id])
+        open_ids = []
+        for script in _SCRIPTS:
+            chosen = [file_id for file_id in moves if script == _script(copies[file_id])]
+            answers = server.run_all(script, [(moves[i].keys, moves[i].arguments) for i in chosen])
+            for file_id, answer in zip(chosen, answers, strict=True):
+                if answer[0] == 0:
+                    written.add(file_id)
+                elif answer[0] == 1:
+                    open_ids.append(file_id)
+                else:
+                    raise StorageUnavailable(foreign_data(answer[1]))
+    raise StorageUnavailable(f"redis: {len(open_ids)} files were written by others in every round")
+
+
+def _new(server: Server, keys: Keys, copies: Mapping[str, _Stored]) -> list[FileRecord]:
+    """The records of which nothing is here: unless somebody has their names, they need no plan of their own."""
+    here = server.call_all([("EXISTS", keys.record(file_id)) for file_id in copies])
+    found = zip(copies.values(), here, strict=True)
+    return [copy for copy, is_here in found if isinstance(copy, FileRecord) and not is_here]
+
+
+def _script(copy: _Stored) -> str:
+    """What takes a file away is let through a full memory."""
+    return "save" if isinstance(copy, FileRecord) else "delete"

@@ -1,0 +1,27 @@
+"""Google Cloud by REST, where there is no blob store in it: Pub/Sub, and the setting up of buckets. No gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from storage_adapters.notifications.pubsub.desired_state import SetupStep, SetupWanted
+
+__all__ = ["SetupStep", "SetupWanted", "set_up_notifications"]
+
+
+def set_up_notifications(
+    wanted: SetupWanted, *, dry_run: bool, storage_emulator_host: str = "", pubsub_emulator_host: str = ""
+) -> Iterator[SetupStep]:
+    """Make what is missing, or with ``dry_run`` say what is; yields each step as it is done. Raises nothing."""
+    from storage_adapters.notifications.pubsub.provisioning import CloudSetup
+
+    setup = CloudSetup(
+        wanted,
+        dry_run=dry_run,
+        storage_emulator_host=storage_emulator_host,
+        pubsub_emulator_host=pubsub_emulator_host,
+    )
+    try:
+        yield from setup.steps()
+    finally:
+        setup.close()

@@ -1,0 +1,80 @@
+"""A subscription of Pub/Sub, read by REST. Streaming is not used: it needs gRPC, which does not go with eventlet.
+
+URL: ``pubsub://PROJECT/SUBSCRIPTION``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from typing import Self
+from urllib.parse import urlsplit
+
+from storage_adapters.errors import StorageUnavailable, UnknownStore
+from storage_adapters.notifications.pubsub.desired_state import JSON
+from storage_adapters.notifications.pubsub.rest import PUBSUB, Rest, Waited, repeated
+from storage_adapters.ports.queues import NotificationQueue, Pulled, QueueOptions
+
+# The server holds an empty answer back for a while; a stopping process does not wait longer than this for it.
+PULL_SECONDS = 5.0
+MOST_RECEIPTS = 500
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
+_PROJECT = re.compile(r"[a-z0-9.:-]{1,63}")
+
+
+class PubsubSubscription(NotificationQueue):
+    """Pulls from one subscription."""
+
+    def __init__(self, project: str, name: str, *, emulator_host: str = "") -> None:
+        self.name = f"projects/{project}/subscriptions/{name}"
+        self._rest = Rest("pubsub", PUBSUB, emulator=emulator_host)
+
+    @classmethod
+    def from_url(cls, url: str, options: QueueOptions) -> Self:
+        """Open by ``pubsub://project/subscription``."""
+        parts = urlsplit(url)
+        name = parts.path.removeprefix("/")
+        if parts.query or parts.fragment or not _PROJECT.fullmatch(parts.netloc) or not _NAME.fullmatch(name):
+            raise UnknownStore("a queue of Pub/Sub is pubsub://PROJECT/SUBSCRIPTION")
+        return cls(parts.netloc, name, emulator_host=options.emulator_host)
+
+    def pull(self, limit: int) -> list[Pulled]:
+        """See ``NotificationQueue``."""
+        # Not repeated here: what a lost answer handed out is leased until it comes again, and callers pull in a loop.
+        try:
+            answer = self._rest.call(
+                "POST", f"/v1/{self.name}:pull", {"maxMessages": limit}, timeout_seconds=PULL_SECONDS
+            )
+        except Waited:
+            return []
+        try:
+            return [
+                Pulled(receipt=str(each["ackId"]), message=dict(each["message"]))
+                for each in answer.get("receivedMessages", [])
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            raise StorageUnavailable("pubsub: the answer holds no messages") from error
+
+    def acknowledge(self, receipts: Sequence[str]) -> None:
+        """See ``NotificationQueue``."""
+        for start in range(0, len(receipts), MOST_RECEIPTS):
+            body = {"ackIds": list(receipts[start : start + MOST_RECEIPTS])}
+            self._repeat("POST", ":acknowledge", body)
+
+    def extend(self, receipts: Sequence[str], *, seconds: int) -> None:
+        """See ``NotificationQueue``."""
+        for start in range(0, len(receipts), MOST_RECEIPTS):
+            body = {"ackIds": list(receipts[start : start + MOST_RECEIPTS]), "ackDeadlineSeconds": seconds}
+            self._repeat("POST", ":modifyAckDeadline", body)
+
+    def ping(self) -> None:
+        """See ``NotificationQueue``."""
+        self._repeat("GET")
+
+    def close(self) -> None:
+        """See ``NotificationQueue``."""
+        self._rest.close()
+
+    def _repeat(self, method: str, verb: str = "", body: JSON | None = None) -> None:
+        repeated(partial(self._rest.call, method, f"/v1/{self.name}{verb}", body))

@@ -1,0 +1,41 @@
+"""Names of the capabilities that a store has."""
+
+from __future__ import annotations
+
+from storage_adapters.ports.blob_capabilities import (
+    SupportsCopy,
+    SupportsFreeSpace,
+    SupportsListing,
+    SupportsLocalFiles,
+    SupportsPublicUrls,
+    SupportsResumableUpload,
+    SupportsSignedUrls,
+    SupportsWholeWrites,
+)
+from storage_adapters.ports.digest import SupportsDigest
+from storage_adapters.ports.metadata import SupportsChanges, SupportsLeases, SupportsReplication
+from storage_adapters.ports.uploads import SupportsUploads
+
+METADATA_CAPABILITIES = (SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication, SupportsUploads)
+
+
+BLOB_CAPABILITIES = (
+    SupportsSignedUrls,
+    SupportsPublicUrls,
+    SupportsCopy,
+    SupportsLocalFiles,
+    SupportsWholeWrites,
+    SupportsFreeSpace,
+    SupportsResumableUpload,
+    SupportsListing,
+)
+
+
+def capabilities(store: object) -> list[str]:
+    """Name what a store can do beyond its port, computed from its class: "signed urls", "copy"."""
+    names = []
+    for capability in METADATA_CAPABILITIES + BLOB_CAPABILITIES:
+        if isinstance(store, capability):
+            words = "".join(f" {c.lower()}" if c.isupper() else c for c in capability.__name__)
+            names.append(words.replace("supports", "", 1).strip())
+    return names

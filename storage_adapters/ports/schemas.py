@@ -1,0 +1,167 @@
+"""Capabilities for whoever changes a live store: a mark of its schema, a journal, a scan, and what can be rebuilt.
+
+All semantics are in these docstrings; adapters do not repeat them. Every method may raise ``StorageUnavailable``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from storage_adapters.ports.digest import DigestBucket
+from storage_adapters.records import FileRecord, Tombstone, Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """The mark under which the data lie, "" when there is none, and the one that this code knows.
+
+    ``empty`` says that the store holds nothing yet: whoever opens it first installs the schema.
+    """
+
+    found: str
+    known: str
+    empty: bool = False
+
+
+class SupportsMigrations(ABC):
+    """Can be changed while it lives: opens whatever its schema is, keeps a journal, and hands out all records."""
+
+    @classmethod
+    @abstractmethod
+    def from_url_of_any_schema(cls, url: str) -> Self:
+        """Open the store without looking at its schema and without changing anything in it."""
+
+    @abstractmethod
+    def schema(self) -> Schema:
+        """Return which schema the store has."""
+
+    @abstractmethod
+    def change_schema(self, mark: str) -> None:
+        """Bring the schema to this mark, up or down, and set it; in one atomic write where the store has such.
+
+        "" only takes the mark away: the data stay, and ``from_url`` raises SchemaMismatch. Of data without a mark,
+        any mark is believed. Doing it again is harmless. Raises SchemaMismatch for a mark that this code has no way to.
+        """
+
+    @abstractmethod
+    def schema_faults(self) -> list[str]:
+        """Name what differs from a new store that bears the mark that was found."""
+
+    @abstractmethod
+    def read_journal(self, name: str) -> bytes | None:
+        """Return a document of the journal, None when there is none of this name. Works with every schema."""
+
+    @abstractmethod
+    def write_journal(self, name: str, *, expected: bytes | None, document: bytes) -> bool:
+        """Replace the document ``expected`` (None = there is none), durably; False when it is another."""
+
+    @abstractmethod
+    def scan(self, *, after: str, limit: int) -> tuple[list[FileRecord], str]:
+        """Return up to ``limit`` records behind a position, and the position to go on from, "" at the end.
+
+        "" is the beginning. The order is the store's own and does not follow from anything that a write changes: a
+        walk to the end meets each file that exists all the time exactly once.
+        """
+
+    @abstractmethod
+    def stored(self, file_ids: Sequence[str]) -> list[FileRecord | Tombstone | None]:
+        """Return what is stored under these ids, in order: a record, a tombstone, or None for nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What a store has counted, all as of one change: the usage of each owner asked for, and the digest."""
+
+    sequence: str
+    usages: list[Usage]
+    digest: list[DigestBucket]
+
+
+class SupportsRebuilding(SupportsMigrations):
+    """Keeps indexes and sums beside the records that can be compared with them, and put right, while writers write."""
+
+    @abstractmethod
+    def count_index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> int:
+        """Return how many places of these records in the order of these fields, and names, are missing."""
+
+    @abstractmethod
+    def index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> int:
+        """Add the missing places and names of these records; return how many were added.
+
+        A record that is not stored as it is given is passed over: its own write takes care of it. A name that another
+        file holds is left to it.
+        """
+
+    @abstractmethod
+    def strays(self, *, after: str, limit: int, fields: Iterable[str], remove: bool) -> tuple[int, str]:
+        """Look at about ``limit`` entries of the indexes behind a position, and remove those that do not belong.
+
+        An entry belongs when a record has it and its field is one of ``fields``. Returns how many do not, and the
+        position to go on from, "" at the end; "" is the beginning. Without ``remove`` nothing is changed.
+        """
+
+    @abstractmethod
+    def counted(self, owners: Sequence[str | None]) -> Counted:
+        """Return the stored counters of these owners (None = everybody) and the stored digest."""
+
+    @abstractmethod
+    def counted_owners(self, *, after: str, limit: int) -> tuple[list[str], str]:
+        """Return owners that have counters, and the position to go on from, "" at the end.
+
+        An owner may be returned twice.
+        """
+
+    @abstractmethod
+    def correct_usage(self, owner: str | None, difference: Usage) -> None:
+        """Add to the counters of an owner, in one atomic write; what comes to no files goes."""
+
+    @abstractmethod
+    def correct_digest(self, bucket: int, difference: DigestBucket) -> None:
+        """Add to the sums of one bucket."""
+
+    @abstractmethod
+    def forget_checkpoint(self, consumer: str) -> None:
+        """Take away a consumer's checkpoint, so that it holds no changes any more; nothing happens without one."""
+
+
+class SupportsAdoption(ABC):
+    """Takes over many new files at once, and takes no name from anybody; by this an import writes."""
+
+    @abstractmethod
+    def adopt(self, records: Sequence[FileRecord]) -> list[bool]:
+        """Store each record of which nothing is here, not even a tombstone, and whose names nobody has; say which were.
+
+        There is at most one record per file; of those that bear one name, one at most is stored. As by ``replicate``,
+        each stands in everything or nowhere, none enters the feed, revisions are kept, and after an error any part of
+        the sequence may be stored.
+        """
+
+
+class SupportsDesigns(SupportsMigrations):
+    """Has its indexes derived by the database from definitions, which are named after their content.
+
+    A changed definition is therefore another one beside that in use: a version reads those that it knows, and none is
+    read before it is built. Those that no version in use knows are dropped in the end.
+    """
+
+    @abstractmethod
+    def designs(self) -> tuple[list[str], list[str], list[str]]:
+        """Return the names of the definitions that are missing, those installed, and those that this code needs not."""
+
+    @abstractmethod
+    def build_design(self, name: str) -> bool:
+        """Write a definition that is missing and wait for its index as one request may; say whether it is done.
+
+        Building takes processors from whoever reads and writes: ask for one when the one before is built.
+        """
+
+    @abstractmethod
+    def mark_designs(self, *, built: bool) -> None:
+        """Note that all are built, so that a process that starts need not look; or that this is no longer known."""
+
+    @abstractmethod
+    def drop_designs(self, names: Sequence[str]) -> None:
+        """Remove definitions and their indexes; those that are not there are passed over."""
