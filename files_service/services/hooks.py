@@ -1,4 +1,4 @@
-"""Every place where code of others joins in. A hook is found by an entry point of the group ``files_service.services.hooks``.
+"""Every place where code of others joins in. A hook is found by an entry point of the group ``files_service.hooks``.
 
 The entry point names a class; it is built once per process without arguments, in the order of the entry points' names.
 """

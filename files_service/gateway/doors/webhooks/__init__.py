@@ -1,1 +1,1 @@
-"""Where a blob store tells of uploads that went past us: thin doors to ``files_service.services.notifications.handler``."""
+"""Notifications of a blob store about direct uploads: thin doors to ``services.notifications``."""
