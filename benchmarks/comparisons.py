@@ -13,9 +13,9 @@ from pathlib import Path
 from benchmarks.filling import fill, records
 from benchmarks.tables import Table
 from storage_adapters import open_metadata_store, sync_name
-from syncer.loops import verify
 from syncer.metrics import Metrics
 from syncer.pair import Pair, pair_of
+from syncer.verification import verify
 from tests.servers.couchdb import throw_away
 
 SIZES = (10_000, 100_000, 1_000_000)

@@ -1,1 +1,1 @@
-"""Keeps a second metadata store equal to the first: copies its change feed, and proves at any time that both agree."""
+"""Copies the change feed of a metadata store to a second one, and proves at any time that both hold the same."""

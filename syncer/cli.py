@@ -4,63 +4,69 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import click
 
 from storage_adapters import CheckpointConflict, StorageUnavailable, UnknownStore, sync_name
-from syncer import loops, report
-from syncer.lag import waiting_changes
+from syncer import report, syncer
+from syncer.feed import waiting_changes
+from syncer.index_builder import build_all
+from syncer.lease import LEASE_SECONDS, Lease, lease_names
 from syncer.logs import configure_logging, redact
 from syncer.metrics import Metrics
-from syncer.outages import Outages, Stopped
 from syncer.pair import Pair, Unsuitable, consumers_of, open_pair, open_source, replica
 from syncer.parity import is_equal
-from syncer.right import LEASE_SECONDS, Right, right_names
+from syncer.repair import mender
+from syncer.retry import Retry, Stopped
 from syncer.signals import stop_by_signal
-from syncer.syncer import Syncer
-from syncer.warming import build
+from syncer.syncer import LeaseHeld, Syncer
+from syncer.verification import verify, watch
 
 logger = logging.getLogger(__name__)
 
 
 class Exit(IntEnum):
-    """How the process ends."""
+    """Exit statuses of the process."""
 
     DONE = 0
     DIFFERENT = 1
     USAGE = 2
     UNAVAILABLE = 3
-    ELSEWHERE = 4
+    LEASE_HELD = 4
     STOPPED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """What every command is given."""
+class Options:
+    """The options of every command."""
 
     source: str
     target: str
     log_level: str
     as_json: bool
-    metrics_at: tuple[str, int] | None
+    metrics: tuple[str, int] | None
 
-    def open(self, *, patience_seconds: float | None) -> tuple[Pair, Metrics, Outages]:
-        """Open the stores, waiting for them as long as the patience lasts."""
+    @contextmanager
+    def open(self, *, patience: float | None) -> Iterator[tuple[Pair, Metrics, Retry]]:
+        """Open the stores, waiting for them as long as the patience lasts; close them in the end."""
         configure_logging(self.log_level)
         metrics = Metrics()
-        outages = Outages(stop_by_signal(), patience_seconds=patience_seconds, on_failure=metrics.fail)
-        if self.metrics_at is not None:
+        retry = Retry(stop_by_signal(), patience_seconds=patience, on_failure=metrics.fail)
+        if self.metrics is not None:
             try:
-                metrics.serve(*self.metrics_at)
+                metrics.serve(*self.metrics)
             except OSError as error:
                 raise click.UsageError(f"--metrics: {error}") from error
-        pair = outages.outlive(lambda: open_pair(self.source, self.target))
-        return pair, metrics, outages
+        pair = retry.call(lambda: open_pair(self.source, self.target))
+        yield pair, metrics, retry
+        # Behind an error a write may still be under way: then the end of the process closes them.
+        pair.close()
 
 
 def _address(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, int] | None:
@@ -81,18 +87,16 @@ def command(function: Callable[..., int]) -> Callable[..., None]:
     @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
     @click.option("--metrics", callback=_address, help="HOST:PORT at which to serve metrics for Prometheus.")
     @wraps(function)
-    def wrapped(
-        *, source: str, target: str, log_level: str, as_json: bool, metrics: tuple[str, int] | None, **options: Any
-    ) -> None:
-        given = Given(source=source, target=target, log_level=log_level, as_json=as_json, metrics_at=metrics)
+    def wrapped(**given: Any) -> None:
+        options = Options(**{name: given.pop(name) for name in Options.__slots__})
         try:
-            status = function(given, **options)
+            status = function(options, **given)
         except (UnknownStore, Unsuitable) as error:
             raise click.UsageError(redact(str(error))) from error
         except StorageUnavailable as error:
             status = _complain(Exit.UNAVAILABLE, str(error))
-        except (loops.Elsewhere, CheckpointConflict):
-            status = _complain(Exit.ELSEWHERE, "another syncer is at it")
+        except (LeaseHeld, CheckpointConflict):
+            status = _complain(Exit.LEASE_HELD, "another syncer is at it")
         except Stopped:
             status = _complain(Exit.STOPPED, "stopped before the end")
         sys.exit(status)
@@ -112,7 +116,6 @@ _RATE = click.option("--rate", type=click.FloatRange(min=1), help="Files a secon
 _WAIT = click.option(
     "--wait", "wait_seconds", default=30.0, show_default=True, help="Seconds to wait for what is on its way."
 )
-
 _FULL = click.option("--full", is_flag=True, help="Compare every file, whatever the sums say.")
 
 
@@ -128,16 +131,12 @@ def cli() -> None:
 @cli.command("run")
 @_RATE
 @command
-def run_command(given: Given, rate: float | None) -> int:
+def run_command(options: Options, rate: float | None) -> int:
     """Copy until stopped: all files first if that was never done, then every change. Outlives outages."""
-    try:
-        pair, metrics, outages = given.open(patience_seconds=None)
-    except Stopped:
-        return Exit.DONE
-    logger.info("ready", extra={"source": pair.source_name, "target": pair.name})
-    loops.run(Syncer(pair, metrics, rate=rate), metrics, outages)
-    pair.close()
-    logger.info("stopped")
+    with suppress(Stopped), options.open(patience=None) as (pair, metrics, retry):
+        logger.info("ready", extra={"source": pair.source_name, "target": pair.name})
+        syncer.run(Syncer(pair, metrics, rate=rate), metrics, retry)
+        logger.info("stopped")
     return Exit.DONE
 
 
@@ -145,13 +144,12 @@ def run_command(given: Given, rate: float | None) -> int:
 @_RATE
 @_PATIENCE
 @command
-def once(given: Given, rate: float | None, patience: float) -> int:
+def once(options: Options, rate: float | None, patience: float) -> int:
     """Copy what there is now, build the indexes of the target, and end."""
-    pair, metrics, outages = given.open(patience_seconds=patience)
-    loops.once(Syncer(pair, metrics, rate=rate), outages)
-    build(pair, outages)
-    report.say(given.as_json, {"target": pair.name, "copied": metrics.files_copied}, "copied {copied} files")
-    pair.close()
+    with options.open(patience=patience) as (pair, metrics, retry):
+        syncer.once(Syncer(pair, metrics, rate=rate), retry)
+        build_all(pair, retry)
+        _say_copied(options, pair, metrics)
     return Exit.DONE
 
 
@@ -159,48 +157,40 @@ def once(given: Given, rate: float | None, patience: float) -> int:
 @_RATE
 @_PATIENCE
 @command
-def backfill(given: Given, rate: float | None, patience: float) -> int:
+def backfill(options: Options, rate: float | None, patience: float) -> int:
     """Copy all files, also those that were copied before, and build the indexes; goes on where it was stopped."""
-    pair, metrics, outages = given.open(patience_seconds=patience)
-    syncer = Syncer(pair, metrics, rate=rate)
-    with report.filling(syncer) as tell:
-        loops.fill(syncer, outages, tell)
-    with report.building() as tell_built:
-        build(pair, outages, tell_built)
-    report.say(given.as_json, {"target": pair.name, "copied": metrics.files_copied}, "copied {copied} files")
-    pair.close()
+    with options.open(patience=patience) as (pair, metrics, retry):
+        copying = Syncer(pair, metrics, rate=rate)
+        with report.filling(copying) as tell:
+            syncer.fill(copying, retry, tell)
+        with report.building() as tell_built:
+            build_all(pair, retry, tell_built)
+        _say_copied(options, pair, metrics)
     return Exit.DONE
 
 
-@cli.command()
+def _say_copied(options: Options, pair: Pair, metrics: Metrics) -> None:
+    report.say(options.as_json, {"target": pair.name, "copied": metrics.files_copied}, "copied {copied} files")
+
+
+@cli.command("verify")
 @_WAIT
 @_FULL
-@click.option("--watch", is_flag=True, help="Compare again and again until stopped.")
+@click.option("--watch", "again", is_flag=True, help="Compare again and again until stopped.")
 @click.option("--interval", default=60.0, show_default=True, help="Seconds between two comparisons.")
 @_PATIENCE
 @command
-def verify(given: Given, *, wait_seconds: float, full: bool, watch: bool, interval: float, patience: float) -> int:
+def verify_command(options: Options, *, again: bool, interval: float, patience: float, **how: Any) -> int:
     """Compare the two stores and print the files that differ."""
-    pair, metrics, outages = given.open(patience_seconds=None if watch else patience)
-    outages.outlive(lambda: is_equal(pair))
-    printer = report.Printer(given.as_json)
-    if watch:
-        verdict = loops.watch(
-            pair,
-            metrics,
-            outages,
-            wait_seconds=wait_seconds,
-            interval_seconds=interval,
-            tell=printer.difference,
-            full=full,
-            report=printer.verdict,
-        )
-    else:
-        verdict = loops.verify(
-            pair, metrics, outages.stopping, wait_seconds=wait_seconds, tell=printer.difference, full=full
-        )
-        printer.verdict(verdict)
-    pair.close()
+    with options.open(patience=None if again else patience) as (pair, metrics, retry):
+        retry.call(lambda: is_equal(pair))
+        printer = report.Printer(options.as_json)
+        compare = partial(verify, pair, metrics, retry.stopping, tell=printer.difference, **how)
+        if again:
+            verdict = watch(compare, pair, metrics, retry, interval_seconds=interval, report=printer.verdict)
+        else:
+            verdict = compare()
+            printer.verdict(verdict)
     return Exit.DONE if verdict.equal else Exit.DIFFERENT
 
 
@@ -217,70 +207,60 @@ def verify(given: Given, *, wait_seconds: float, full: bool, watch: bool, interv
 @click.option("--dry-run", is_flag=True, help="Only print what would be repaired.")
 @_PATIENCE
 @command
-def repair(given: Given, *, wait_seconds: float, full: bool, direction: str, dry_run: bool, patience: float) -> int:
+def repair(options: Options, *, direction: str, dry_run: bool, patience: float, **how: Any) -> int:
     """Compare the two stores and make the files that differ equal."""
-    pair, metrics, outages = given.open(patience_seconds=patience)
-    outages.outlive(lambda: is_equal(pair))
-    to_source = direction == "target-to-source"
-    replica(pair.source if to_source else pair.target)
-    printer = report.Printer(given.as_json)
-    verdict = loops.verify(
-        pair,
-        metrics,
-        outages.stopping,
-        wait_seconds=wait_seconds,
-        tell=printer.difference,
-        mend=None if dry_run else loops.mender(pair, to_source=to_source),
-        full=full,
-    )
-    printer.verdict(verdict)
-    pair.close()
+    with options.open(patience=patience) as (pair, metrics, retry):
+        retry.call(lambda: is_equal(pair))
+        to_source = direction == "target-to-source"
+        replica(pair.source if to_source else pair.target)
+        printer = report.Printer(options.as_json)
+        mend = None if dry_run else mender(pair, to_source=to_source)
+        verdict = verify(pair, metrics, retry.stopping, tell=printer.difference, mend=mend, **how)
+        printer.verdict(verdict)
     return Exit.DONE if verdict.mended else Exit.DIFFERENT
 
 
 @cli.command()
 @command
-def status(given: Given) -> int:
+def status(options: Options) -> int:
     """Tell how far the copy is."""
-    pair, _, _ = given.open(patience_seconds=0)
-    checkpoint = pair.source.checkpoint(pair.consumer)
-    place = pair.source.checkpoint(pair.backfill_consumer)
-    state = "following" if checkpoint else "backfill" if place else "not begun"
-    facts = {
-        "source": pair.source_name,
-        "target": pair.name,
-        "state": state,
-        "lag_changes": waiting_changes(pair.source, checkpoint) if checkpoint else None,
-        "backfill": report.progress_of(place) if place else None,
-        "source_files": pair.source.usage(None).total.files,
-        "target_files": pair.target.usage(None).total.files,
-        "equal": is_equal(pair),
-    }
-    report.say(given.as_json, facts, "\n".join(f"{name}: {{{name}}}" for name in facts))
-    pair.close()
+    with options.open(patience=0) as (pair, _, _):
+        checkpoint = pair.source.checkpoint(pair.consumer)
+        place = pair.source.checkpoint(pair.backfill_consumer)
+        facts = {
+            "source": pair.source_name,
+            "target": pair.name,
+            "state": "following" if checkpoint else "backfill" if place else "not begun",
+            "lag_changes": waiting_changes(pair.source, checkpoint) if checkpoint else None,
+            "backfill": report.progress_of(place) if place else None,
+            "source_files": pair.source.usage(None).total.files,
+            "target_files": pair.target.usage(None).total.files,
+            "equal": is_equal(pair),
+        }
+        report.say(options.as_json, facts, "\n".join(f"{name}: {{{name}}}" for name in facts))
     return Exit.DONE
 
 
 @cli.command()
 @command
-def forget(given: Given) -> int:
+def forget(options: Options) -> int:
     """Give the copy up: remove its checkpoints, so that nothing is held for it. The target is not even looked at."""
-    configure_logging(given.log_level)
-    source, name = open_source(given.source), sync_name(given.target)
-    rights = [Right(source, each, seconds=LEASE_SECONDS) for each in right_names(name)]
+    configure_logging(options.log_level)
+    source, name = open_source(options.source), sync_name(options.target)
+    leases = [Lease(source, each, seconds=LEASE_SECONDS) for each in lease_names(name)]
     forgotten = False
     try:
-        if not all(right.held() for right in rights):
-            raise loops.Elsewhere
+        if not all(lease.held() for lease in leases):
+            raise LeaseHeld
         for consumer in consumers_of(name):
             if place := source.checkpoint(consumer):
                 source.move_checkpoint(consumer, expected=place, sequence="")
                 forgotten = True
     finally:
-        for right in rights:
-            right.give_up()
+        for lease in leases:
+            lease.give_up()
     text = "forgotten: {target}" if forgotten else "nothing was held for {target}"
-    report.say(given.as_json, {"target": name, "forgotten": forgotten}, text)
+    report.say(options.as_json, {"target": name, "forgotten": forgotten}, text)
     source.close()
     return Exit.DONE
 

@@ -1,4 +1,4 @@
-"""JSON log lines in the form of the service's, on standard error; what proves a right is replaced by ``***``."""
+"""JSON log lines in the form of the service's, on standard error; secrets are replaced by ``***``."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""What a syncer counts, for Prometheus."""
+"""Metrics of a syncer, for Prometheus."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, start_http_server
 
-from syncer.right import now_ms
+from syncer.lease import now_ms
 
 _BATCHES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
@@ -19,7 +19,7 @@ class Metrics:
         registry = self.registry = CollectorRegistry(auto_describe=False)
         self.oldest_waiting_at: int | None = None
         self.files_copied = 0
-        self.active = Gauge("syncer_active", "1 while this process has the right to copy.", registry=registry)
+        self.active = Gauge("syncer_active", "1 while this process has the lease to copy.", registry=registry)
         self.lag_changes = Gauge("syncer_lag_changes", "Changes that are not copied yet.", registry=registry)
         self._lag_seconds = Gauge("syncer_lag_seconds", "Age of the oldest of them.", registry=registry)
         self._lag_seconds.set_function(self.lag_seconds)
@@ -38,7 +38,7 @@ class Metrics:
         self.last_error_at = Gauge("syncer_last_error_timestamp_seconds", "Time of the last one.", registry=registry)
 
     def lag_seconds(self) -> float:
-        """How long the oldest change has waited that is known not to be copied."""
+        """Return the age of the oldest change that is known not to be copied."""
         oldest = self.oldest_waiting_at
         return 0.0 if oldest is None else max(0.0, (now_ms() - oldest) / 1000)
 
@@ -47,6 +47,14 @@ class Metrics:
         self.files_copied += sum(stored)
         self.copied.labels(by).inc(sum(stored))
         self.conflicts.inc(len(stored) - sum(stored))
+
+    def compared(self, by_kind: Mapping[str, int], *, is_equal: bool) -> None:
+        """Show the result of a comparison."""
+        self.parity.set(is_equal)
+        self.verified_at.set_to_current_time()
+        self.differences.clear()
+        for kind, count in by_kind.items():
+            self.differences.labels(kind).set(count)
 
     def fail(self) -> None:
         """Count a failure of a store."""

@@ -19,8 +19,6 @@ from storage_adapters import (
 )
 
 State = FileRecord | Tombstone | None
-SOURCE_CAPABILITIES: tuple[type, ...] = (SupportsChanges, SupportsDigest)
-TARGET_CAPABILITIES: tuple[type, ...] = (SupportsReplication, SupportsDigest)
 
 
 class Unsuitable(ValueError):
@@ -61,18 +59,18 @@ class Pair:
 
 
 def consumers_of(name: str) -> tuple[str, str]:
-    """The checkpoints of the copy to a target of this name, and of its backfill."""
+    """Return the checkpoints of the copy to a target of this name, and of its backfill."""
     return f"sync:{name}", f"backfill:{name}"
 
 
 def open_source(url: str) -> SourceStore:
     """Open the source alone. Raises as ``open_pair``."""
     source = open_metadata_store(url)
-    for capability in SOURCE_CAPABILITIES:
-        if not isinstance(source, capability):
-            source.close()
-            raise _lacking("source", source, capability)
-    return cast(SourceStore, source)
+    try:
+        return as_source(source)
+    except Unsuitable:
+        source.close()
+        raise
 
 
 def open_pair(source_url: str, target_url: str) -> Pair:
@@ -91,22 +89,33 @@ def open_pair(source_url: str, target_url: str) -> Pair:
 
 def pair_of(source: MetadataStore, target: MetadataStore, *, source_name: str, name: str) -> Pair:
     """Make a pair of two open stores, or close both."""
-    wanted = [("source", source, capability) for capability in SOURCE_CAPABILITIES]
-    wanted += [("target", target, capability) for capability in TARGET_CAPABILITIES]
-    for role, store, capability in wanted:
+    try:
+        return Pair(source=as_source(source), target=as_target(target), source_name=source_name, name=name)
+    except Unsuitable:
+        source.close()
+        target.close()
+        raise
+
+
+def as_source(store: MetadataStore) -> SourceStore:
+    """Return the store as a source. Raises Unsuitable."""
+    return cast(SourceStore, _able(store, "source", SourceStore))
+
+
+def as_target(store: MetadataStore) -> TargetStore:
+    """Return the store as a target. Raises Unsuitable."""
+    return cast(TargetStore, _able(store, "target", TargetStore))
+
+
+def _able(store: MetadataStore, role: str, wanted: type) -> MetadataStore:
+    for capability in wanted.__bases__:
         if not isinstance(store, capability):
-            source.close()
-            target.close()
-            raise _lacking(role, store, capability)
-    return Pair(source=cast(SourceStore, source), target=cast(TargetStore, target), source_name=source_name, name=name)
-
-
-def _lacking(role: str, store: MetadataStore, capability: type) -> Unsuitable:
-    return Unsuitable(f"{type(store).__name__} cannot be a {role}: it lacks {capability.__name__}")
+            raise Unsuitable(f"{type(store).__name__} cannot be a {role}: it lacks {capability.__name__}")
+    return store
 
 
 def state_of(store: MetadataStore, file_id: str) -> State:
-    """The record or tombstone of a file, None where there never was one."""
+    """Return the record or tombstone of a file, None where there never was one."""
     try:
         return store.get(file_id)
     except RecordDeleted as error:
@@ -116,12 +125,12 @@ def state_of(store: MetadataStore, file_id: str) -> State:
 
 
 def alike(one: State, other: State) -> bool:
-    """Whether two states are the same record, or both none: tombstones tell nothing that a list would show."""
+    """Return whether two states are the same record, or both none: tombstones tell nothing that a list would show."""
     return (one if isinstance(one, FileRecord) else None) == (other if isinstance(other, FileRecord) else None)
 
 
 def replica(store: MetadataStore) -> SupportsReplication:
-    """The store as one that takes copies. Raises Unsuitable."""
+    """Return the store as one that takes copies. Raises Unsuitable."""
     if not isinstance(store, SupportsReplication):
         raise Unsuitable(f"{type(store).__name__} takes no copies: it lacks SupportsReplication")
     return store

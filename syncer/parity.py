@@ -1,4 +1,4 @@
-"""Compares two stores: by their sums, then bucket by bucket, then file by file, while writes go on.
+"""Comparison of two stores: by their sums, then bucket by bucket, then file by file, while writes go on.
 
 1. Two buckets that are equal at any moment held the same then: nothing in them is lost.
 2. A file differs when the target still has another state after the checkpoint passed everything that was written
@@ -32,9 +32,9 @@ _FEW = 64
 _ROUNDS_WITHOUT_GAIN = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Difference:
-    """A file that the stores have not alike; ``kind``, of the target's: missing, extra, older, newer or different."""
+    """A file that differs; ``kind`` is the target's: missing, extra, older, newer or different."""
 
     file_id: str
     kind: str
@@ -63,12 +63,12 @@ def differences(
 
 
 def is_equal(pair: Pair) -> bool:
-    """Whether both stores have the same sums now; costs the same however many files there are."""
+    """Return whether both stores have the same sums now; costs the same however many files there are."""
     return pair.source.digest() == pair.target.digest()
 
 
 def _buckets(pair: Pair, wait: Callable[[float], object]) -> set[int]:
-    """Buckets that were never seen equal, looking a few times while copies are on their way."""
+    """Return buckets that were never seen equal, looking a few times while copies are on their way."""
     open_buckets, without_gain = set(range(DIGEST_BUCKETS)), 0
     while open_buckets:
         here, there = pair.source.digest(), pair.target.digest()
@@ -111,31 +111,32 @@ def _unlike(here: Mapping[str, object], there: Mapping[str, object]) -> set[str]
 
 
 def _has_wrong_sums(store: SupportsDigest, bucket: int) -> bool:
-    """Whether the records of a bucket do not make its sums; False when it was written to meanwhile."""
-    told, files, high, low = store.bucket_digest(bucket), 0, 0, 0
-    for record in store.bucket_records(bucket):
-        halves = digest_halves(record)
-        files, high, low = files + 1, high + halves[0], low + halves[1]
-    return told != DigestBucket(files=files, high=high, low=low) and store.bucket_digest(bucket) == told
+    """Return whether the records of a bucket do not make its sums; False when it was written to meanwhile."""
+    told, summed = store.bucket_digest(bucket), _sum(store.bucket_records(bucket))
+    return told != summed and store.bucket_digest(bucket) == told
 
 
 def _explain(pair: Pair, bucket: int, file_ids: set[str]) -> bool:
-    """Whether these files are all that makes the sums of the bucket differ."""
-    sums = []
+    """Return whether these files are all that makes the sums of the bucket differ."""
+    rests = []
     for store in (pair.source, pair.target):
         total = store.bucket_digest(bucket)
-        files, high, low = total.files, total.high, total.low
-        for file_id in file_ids:
-            state = state_of(store, file_id)
-            if isinstance(state, FileRecord):
-                halves = digest_halves(state)
-                files, high, low = files - 1, high - halves[0], low - halves[1]
-        sums.append((files, high, low))
-    return sums[0] == sums[1]
+        states = (state_of(store, file_id) for file_id in file_ids)
+        part = _sum(state for state in states if isinstance(state, FileRecord))
+        rests.append((total.files - part.files, total.high - part.high, total.low - part.low))
+    return rests[0] == rests[1]
+
+
+def _sum(records: Iterable[FileRecord]) -> DigestBucket:
+    files, high, low = 0, 0, 0
+    for record in records:
+        halves = digest_halves(record)
+        files, high, low = files + 1, high + halves[0], low + halves[1]
+    return DigestBucket(files=files, high=high, low=low)
 
 
 def _unlike_documents(pair: Pair, bucket: int) -> set[str]:
-    """The files of a bucket whose records are not the same, or are in one store only."""
+    """Return the files of a bucket whose records are not the same, or are in one store only."""
     here = {record.file_id: _fingerprint(record) for record in pair.source.bucket_records(bucket)}
     unlike = set()
     for record in pair.target.bucket_records(bucket):
@@ -184,22 +185,16 @@ def _wait_until_copied(pair: Pair, deadline: float, wait: Callable[[float], obje
 
 
 def _difference(file_id: str, here: State, there: State, *, lagging: bool = False) -> Difference:
-    source_revision, target_revision = _revision(here), _revision(there)
+    revisions = _revision(here), _revision(there)
     if not isinstance(there, FileRecord):
         kind = "missing"
     elif not isinstance(here, FileRecord):
         kind = "extra"
-    elif source_revision == target_revision:
+    elif revisions[0] == revisions[1]:
         kind = "different"
     else:
-        kind = "older" if target_revision < source_revision else "newer"
-    return Difference(
-        file_id=file_id,
-        kind=kind,
-        source_revision=source_revision,
-        target_revision=target_revision,
-        lagging=lagging,
-    )
+        kind = "older" if revisions[1] < revisions[0] else "newer"
+    return Difference(file_id, kind, *revisions, lagging=lagging)
 
 
 def _revision(state: State) -> int:

@@ -1,4 +1,4 @@
-"""What the commands print: results on standard output, progress on standard error."""
+"""Output of the commands: results on standard output, progress on standard error."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from rich.progress import (
 
 from storage_adapters import JSON
 from syncer.backfill import Walk
-from syncer.loops import Verdict
 from syncer.parity import Difference
 from syncer.syncer import Syncer
+from syncer.verification import Verdict
 
 
 def say(as_json: bool, facts: Mapping[str, Any], text: str) -> None:  # noqa: FBT001 - the flag of the command line
@@ -35,13 +35,13 @@ def say(as_json: bool, facts: Mapping[str, Any], text: str) -> None:  # noqa: FB
 
 
 def progress_of(place: str) -> JSON:
-    """How far the backfill is that left this place."""
+    """Return the progress of the backfill that left this place."""
     walk = Walk.from_text(place)
     return {"copied": walk.copied, "total": walk.total, "started_at": walk.started_at}
 
 
 class Printer:
-    """Prints differences one a line, and what they come to."""
+    """Prints differences one a line, and their sum."""
 
     def __init__(self, as_json: bool) -> None:  # noqa: FBT001 - the flag of the command line
         self._as_json = as_json
@@ -74,7 +74,7 @@ class Printer:
 
 @contextmanager
 def building() -> Iterator[Callable[[int, int], None]]:
-    """Show how many indexes are built; yields what to call with how many of how many are."""
+    """Show how many indexes are built; yield a function that takes how many of how many are."""
     progress = _bar("indexes", TimeElapsedColumn())
     task = progress.add_task("", total=None)
 
@@ -91,7 +91,7 @@ def building() -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def filling(syncer: Syncer) -> Iterator[Callable[[], None]]:
-    """Show how far a backfill is, with its rate and the time left; yields what to call after each step."""
+    """Show the progress of a backfill, its rate and the time left; yield a function to call after each step."""
     rate_column = TextColumn("{task.fields[rate]:,.0f} files/s")
     started, first = time.monotonic(), None
     with _bar("backfill", rate_column, TimeRemainingColumn()) as progress:

@@ -1,4 +1,4 @@
-"""Ends the process between two batches when it is asked to; at once when it is asked again."""
+"""Signals: the first one ends the process between two batches, the second one at once."""
 
 from __future__ import annotations
 

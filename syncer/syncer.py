@@ -1,17 +1,21 @@
-"""What a syncer does next: fills the target once, then follows the feed, as long as it has the right to."""
+"""The copying of one source to one target: all files once, then the feed, as long as this syncer has the lease."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 
-from storage_adapters import CheckpointConflict
+from storage_adapters import CheckpointConflict, StorageUnavailable
 from syncer.backfill import Backfill, Walk
-from syncer.follow import Follower
+from syncer.feed import Feed
+from syncer.index_builder import build_in_turn
+from syncer.lease import LEASE_SECONDS, Lease, lease_names
 from syncer.metrics import Metrics
 from syncer.pair import Pair
-from syncer.right import LEASE_SECONDS, Right, right_names
+from syncer.pipeline import Pipeline
+from syncer.retry import Retry, Stopped
 
 logger = logging.getLogger(__name__)
 
@@ -21,11 +25,15 @@ BUSY_SECONDS = 0.01
 # is taken from everybody else on the machine of the target.
 GATHER_SECONDS = 0.03
 IDLE_SECONDS = 0.25
-ELSEWHERE_SECONDS = 1.0
+STANDBY_SECONDS = 1.0
+
+
+class LeaseHeld(Exception):
+    """Another syncer has the lease to do this."""
 
 
 class Syncer:
-    """Copies one source to one target. ``step`` does a bounded piece of work; another thread may be in ``Parity``."""
+    """Copies one source to one target. ``step`` does a bounded piece of work; another thread may compare meanwhile."""
 
     def __init__(
         self,
@@ -38,86 +46,133 @@ class Syncer:
     ) -> None:
         self.pair = pair
         self.is_caught_up = False
-        self.is_elsewhere = False
+        self.is_standby = False
         self._metrics = metrics
-        self._follower = Follower(pair, metrics, batch=batch)
         # A limited rate makes batches small: the pause behind one is to end before the lease does.
         most = batch if rate is None else max(1, min(batch, int(rate * lease_seconds / 4)))
-        self._backfill = Backfill(pair, metrics, batch=most)
-        to_follow, to_fill = right_names(pair.name)
-        self._right = Right(pair.source, to_follow, seconds=lease_seconds)
-        self._backfill_right = Right(pair.source, to_fill, seconds=lease_seconds)
+        self._backfill = Pipeline(pair, Backfill(pair, metrics, batch=most), metrics)
+        self._feed = Pipeline(pair, Feed(pair, metrics, batch=batch), metrics)
+        self._lease, self._backfill_lease = (
+            Lease(pair.source, name, seconds=lease_seconds) for name in lease_names(pair.name)
+        )
         self._rate, self._batch = rate, batch
-        self._position = ""
         self._idle = BUSY_SECONDS
 
     @property
     def walk(self) -> Walk | None:
-        """How far the backfill is, None when there is none under way."""
-        return self._backfill.walk
+        """Progress of the backfill, None when there is none under way."""
+        return Walk.from_text(self._backfill.position) if self._backfill.position else None
 
     def step(self) -> float:
-        """Copy the next batch; returns how many seconds to wait for the next step."""
+        """Copy the next batch; return how many seconds to wait for the next step."""
         self.is_caught_up = False
-        self.is_elsewhere = not self._right.held()
-        self._metrics.active.set(not self.is_elsewhere)
-        if self.is_elsewhere:
-            self._follower.drop()
-            self._position, self._metrics.oldest_waiting_at = "", None
+        self.is_standby = not self._lease.held()
+        self._metrics.active.set(not self.is_standby)
+        if self.is_standby:
+            self._feed.drop()
+            self._metrics.oldest_waiting_at = None
             self._metrics.lag_changes.set(0)
-            return ELSEWHERE_SECONDS
-        if not self._position:
+            return STANDBY_SECONDS
+        if not self._feed.position:
             # Looked at before each step of a backfill as well: another process may have brought it to its end.
-            self._position = self.pair.source.checkpoint(self.pair.consumer)
-            if not self._position:
+            if not self._feed.look():
                 return self.fill()
             self._backfill.drop()
             self._drop_old_backfill()
-        return self._follow(self._position)
+        return self._follow()
 
     def has_copied(self, sequence: str) -> bool:
         """Whether this change, and all before it, are in the target."""
-        return bool(self._position) and self.pair.source.has_passed(sequence, self._position)
+        position = self._feed.position
+        return bool(position) and self.pair.source.has_passed(sequence, position or "")
 
     def fill(self) -> float:
-        """Carry the backfill one step further; returns as ``step``."""
-        self.is_elsewhere = not self._backfill_right.held()
-        if self.is_elsewhere:
+        """Carry the backfill one step further; return as ``step``."""
+        self.is_standby = not self._backfill_lease.held()
+        if self.is_standby:
             self._backfill.drop()
-            return ELSEWHERE_SECONDS
+            return STANDBY_SECONDS
         started = time.monotonic()
         copied = self._backfill.step()
         if copied is None:
-            self._backfill.drop()
-            self._backfill_right.give_up()
-            self.is_caught_up = True
-            return 0.0
-        if self._backfill.is_waiting:
             self.is_caught_up = True
             return IDLE_SECONDS
+        if self._backfill.position == "":
+            self._backfill.drop()
+            self._backfill_lease.give_up()
+            self.is_caught_up = True
+            return 0.0
         return max(0.0, copied / self._rate - (time.monotonic() - started)) if self._rate else 0.0
+
+    def require_lease(self) -> None:
+        """Raise LeaseHeld when another syncer kept the last step from copying."""
+        if self.is_standby:
+            raise LeaseHeld
 
     def give_up(self) -> None:
         """Let another syncer go on at once."""
         self._backfill.drop()
-        self._follower.drop()
-        for right in (self._right, self._backfill_right):
-            right.give_up()
+        self._feed.drop()
+        for lease in (self._lease, self._backfill_lease):
+            lease.give_up()
 
-    def _follow(self, position: str) -> float:
-        self._position, count = self._follower.step(position)
-        self.is_caught_up = not count and self._position == position
+    def _follow(self) -> float:
+        position, count = self._feed.position, self._feed.step()
+        # Where nothing is left to read, the checkpoint is looked at once more: a source that lost its latest writes,
+        # by a failover, lost the latest moves of it with them, and gives the same sequences to other changes.
+        self.is_caught_up = count is None and self._feed.look() == position
         if not self.is_caught_up:
             self._idle = BUSY_SECONDS
-            return GATHER_SECONDS if count < self._batch // 4 else 0.0
+            return GATHER_SECONDS if (count or 0) < self._batch // 4 else 0.0
         delay, self._idle = self._idle, min(IDLE_SECONDS, 1.5 * self._idle)
         return delay
 
     def _drop_old_backfill(self) -> None:
         """Remove what a backfill left that died between its last two steps: it would hold the feed for ever."""
         place = self.pair.source.checkpoint(self.pair.backfill_consumer)
-        if place and self._backfill_right.held():
-            # Whoever was at it may have moved it since it was read: then it is not left behind.
+        if place and self._backfill_lease.held():
+            # It may have been moved since it was read: then its backfill is alive.
             with contextlib.suppress(CheckpointConflict):
                 self.pair.source.move_checkpoint(self.pair.backfill_consumer, expected=place, sequence="")
-            self._backfill_right.give_up()
+            self._backfill_lease.give_up()
+
+
+def run(syncer: Syncer, metrics: Metrics, retry: Retry) -> None:
+    """Copy until the process is to stop, and keep the indexes of the target up to date; finish the batch in hand."""
+    build_in_turn(syncer.pair, metrics, retry.stopping, is_active=lambda: not syncer.is_standby)
+    with contextlib.suppress(Stopped):
+        _repeat(syncer, retry, syncer.step, lambda delay: False)
+
+
+def once(syncer: Syncer, retry: Retry) -> None:
+    """Copy what there is now and return. Raises LeaseHeld, Stopped, StorageUnavailable."""
+    last = retry.call(syncer.pair.source.last_sequence)
+
+    def is_done(delay: float) -> bool:
+        syncer.require_lease()
+        return (syncer.is_caught_up and delay > 0) or syncer.has_copied(last)
+
+    _repeat(syncer, retry, syncer.step, is_done)
+
+
+def fill(syncer: Syncer, retry: Retry, tell: Callable[[], None] = lambda: None) -> None:
+    """Copy all files there are and return, calling ``tell`` after each step. Raises as ``once``."""
+
+    def is_done(delay: float) -> bool:
+        tell()
+        syncer.require_lease()
+        return syncer.is_caught_up
+
+    _repeat(syncer, retry, syncer.fill, is_done)
+
+
+def _repeat(syncer: Syncer, retry: Retry, step: Callable[[], float], is_done: Callable[[float], bool]) -> None:
+    try:
+        while not is_done(delay := retry.call(step)):
+            retry.stopping.wait(delay)
+    finally:
+        try:
+            syncer.give_up()
+        except StorageUnavailable:
+            # The lease runs out by itself.
+            logger.warning("the lease could not be given up")

@@ -27,7 +27,7 @@ def catch_up(syncer: Syncer) -> None:
     """Step until there is nothing left to copy, the backfill included."""
     for _ in range(MOST_STEPS):
         delay = syncer.step()
-        assert not syncer.is_elsewhere
+        assert not syncer.is_standby
         if syncer.is_caught_up and delay:
             return
     raise AssertionError("it never catches up")

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from storage_adapters import ListQuery, Tombstone
-from syncer.backfill import Backfill
+from syncer.backfill import Backfill, Walk
 from syncer.metrics import Metrics
 from syncer.pair import Pair, replica
+from syncer.pipeline import Pipeline
 from syncer.syncer import Syncer
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import NOW, add, delete, make_record, save
@@ -20,11 +21,28 @@ every_pair = pytest.mark.parametrize("urls", PAIRS, indirect=True)
 local_pairs = pytest.mark.parametrize("urls", LOCAL_PAIRS, indirect=True)
 
 
-def begin(pair: Pair, batch: int = 7) -> Backfill:
-    return Backfill(pair, Metrics(), batch=batch)
+class Filling(Pipeline):
+    """A backfill that is carried out step by step."""
+
+    def __init__(self, pair: Pair, batch: int) -> None:
+        metrics = Metrics()
+        super().__init__(pair, Backfill(pair, metrics, batch=batch), metrics)
+
+    @property
+    def walk(self) -> Walk | None:
+        return Walk.from_text(self.position) if self.position else None
+
+    def step(self) -> int | None:
+        """Copy the next batch; return how many files it had, None when all is done and handed over."""
+        copied = super().step()
+        return None if self.position == "" else copied or 0
 
 
-def finish(backfill: Backfill) -> None:
+def begin(pair: Pair, batch: int = 7) -> Filling:
+    return Filling(pair, batch)
+
+
+def finish(backfill: Filling) -> None:
     while backfill.step() is not None:
         pass
 
@@ -186,7 +204,7 @@ def test_a_syncer_that_waited_for_a_backfill_follows_when_that_is_done(pair: Pai
     filling, waiting = make_syncer(pair), make_syncer(pair)
     filling.fill()
     assert waiting.step() > 0
-    assert waiting.is_elsewhere
+    assert waiting.is_standby
     while not filling.is_caught_up:
         filling.fill()
     catch_up(waiting)

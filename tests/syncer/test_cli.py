@@ -19,9 +19,9 @@ from click.testing import CliRunner, Result
 from storage_adapters import record_to_document, sync_name
 from syncer import cli as module
 from syncer.cli import Exit, cli
+from syncer.lease import Lease
 from syncer.logs import JsonFormatter, redact
 from syncer.pair import Pair
-from syncer.right import Right
 from tests.contract.metadata_scenes import add, save
 from tests.syncer.pairs import assert_equal, numbered, open_pair_of, sync
 from tests.syncer.processes import SyncerProcess, lines_of, run_syncer
@@ -139,10 +139,10 @@ def test_a_backfill_copies_again_and_the_status_tells_the_lag(pair: Pair, run: A
 def test_one_that_is_at_it_keeps_others_away(pair: Pair, run: Any) -> None:
     add(pair.source, *numbered(3))
     for name, command in ((f"syncer:{pair.name}", "once"), (f"syncer-backfill:{pair.name}", "backfill")):
-        right = Right(pair.source, name, seconds=60)
-        assert right.held()
-        assert run(command).exit_code == Exit.ELSEWHERE
-        right.give_up()
+        lease = Lease(pair.source, name, seconds=60)
+        assert lease.held()
+        assert run(command).exit_code == Exit.LEASE_HELD
+        lease.give_up()
         assert run(command).exit_code == Exit.DONE
 
 
@@ -150,10 +150,10 @@ def test_a_copy_that_is_given_up_holds_nothing_and_can_be_begun_anew(pair: Pair,
     add(pair.source, *numbered(5))
     sync(pair)
     add(pair.source, *numbered(5, start=5))
-    right = Right(pair.source, f"syncer:{pair.name}", seconds=60)
-    assert right.held()
-    assert run("forget").exit_code == Exit.ELSEWHERE
-    right.give_up()
+    lease = Lease(pair.source, f"syncer:{pair.name}", seconds=60)
+    assert lease.held()
+    assert run("forget").exit_code == Exit.LEASE_HELD
+    lease.give_up()
     assert run("forget").exit_code == Exit.DONE
     assert pair.source.checkpoint(pair.consumer) == ""
     pair.source.move_checkpoint("relay", expected="", sequence=pair.source.last_sequence())
@@ -224,7 +224,7 @@ def test_run_copies_until_it_is_stopped(pair: Pair, urls: tuple[str, str], tmp_p
         "stopped",
     ]
     assert len(assert_equal(pair)) == 20
-    # The right was given up: the next one need not wait for it.
+    # The lease was given up: the next one need not wait for it.
     assert run_syncer("once", FILES_METADATA_URL=urls[0], FILES_LIST_URL=urls[1]).returncode == Exit.DONE
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from storage_adapters import RecordDeleted, open_metadata_store
-from syncer.follow import Follower, copies_of
+from syncer.feed import Feed, copies_of
 from syncer.metrics import Metrics
 from syncer.pair import Pair
+from syncer.pipeline import Pipeline
 from syncer.syncer import GATHER_SECONDS
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import add, delete, make_record, save, various_records
@@ -15,6 +16,10 @@ from tests.syncer.conftest import PAIRS
 from tests.syncer.pairs import assert_equal, catch_up, make_syncer, numbered, sync
 
 every_pair = pytest.mark.parametrize("urls", PAIRS, indirect=True)
+
+
+def follow(pair: Pair, metrics: Metrics, *, batch: int) -> Pipeline:
+    return Pipeline(pair, Feed(pair, metrics, batch=batch), metrics)
 
 
 @every_pair
@@ -86,16 +91,18 @@ def test_two_syncers_at_once_are_harmless(pair: Pair) -> None:
     add(pair.source, *numbered(50))
     sync(pair)
     records = add(pair.source, *numbered(50, start=50))
-    position = pair.source.checkpoint(pair.consumer)
-    one, other = (Follower(pair, Metrics(), batch=20) for _ in range(2))
-    first, _ = one.step(position)
+    one, other = (follow(pair, Metrics(), batch=20) for _ in range(2))
+    assert other.look() == pair.source.checkpoint(pair.consumer)
+    one.step()
+    first = one.position
     save(pair.source, records[0], name="new")
     # The other one read before the first one moved the checkpoint.
-    second, _ = other.step(position)
-    assert second == first == pair.source.checkpoint(pair.consumer)
-    while (moved := other.step(second))[1]:
-        second = moved[0]
-    assert one.step(first)[0] == second
+    other.step()
+    assert other.look() == first == pair.source.checkpoint(pair.consumer)
+    while other.step():
+        pass
+    one.step()
+    assert one.look() == other.position
     assert len(assert_equal(pair)) == 100
 
 
@@ -104,13 +111,13 @@ def test_only_one_of_two_syncers_copies_until_it_gives_up(pair: Pair) -> None:
     add(pair.source, *numbered(5))
     catch_up(one)
     assert other.step() > 0
-    assert other.is_elsewhere
+    assert other.is_standby
     add(pair.source, *numbered(5, start=5))
     one.give_up()
     catch_up(other)
     assert len(assert_equal(pair)) == 10
     assert one.step() > 0
-    assert one.is_elsewhere
+    assert one.is_standby
 
 
 def test_few_changes_are_let_gather_and_many_are_not(pair: Pair) -> None:
@@ -137,16 +144,16 @@ def test_what_is_not_copied_is_not_trimmed(pair: Pair) -> None:
 
 def test_the_lag_is_told(pair: Pair) -> None:
     metrics = Metrics()
-    follower = Follower(pair, metrics, batch=4)
+    follower = follow(pair, metrics, batch=4)
     add(pair.source, *numbered(10))
 
     def value(name: str) -> float | None:
         return metrics.registry.get_sample_value(name)
 
-    position, _ = follower.step("")
+    follower.step()
     assert value("syncer_lag_changes") == 10
-    while (moved := follower.step(position))[1]:
-        position = moved[0]
+    while follower.step():
+        pass
     assert value("syncer_lag_changes") == 0
     assert value("syncer_lag_seconds") == 0
     assert value("syncer_batch_changes_sum") == 10

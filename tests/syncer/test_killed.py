@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from storage_adapters import FileRecord, Tombstone
-from syncer.follow import copies_of
+from syncer.feed import copies_of
 from syncer.metrics import Metrics
 from syncer.pair import Pair
 from syncer.syncer import Syncer

@@ -23,7 +23,7 @@ from storage_adapters import (
     open_metadata_store,
 )
 from syncer.cli import Exit
-from syncer.follow import copies_of
+from syncer.feed import copies_of
 from syncer.pair import state_of
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import delete, make_record, save

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import threading
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from storage_adapters import StorageUnavailable
-from syncer.ahead import ahead
-from syncer.loops import Verdict, watch
 from syncer.metrics import Metrics
-from syncer.outages import Outages, Stopped
 from syncer.pair import Pair
 from syncer.repair import repair
+from syncer.retry import Retry, Stopped
+from syncer.verification import Verdict, verify, watch
 from tests.contract.metadata_scenes import add
 from tests.servers.ports import free_ports
 from tests.syncer.pairs import numbered, open_pair_of, sync
@@ -38,15 +37,8 @@ def test_a_comparison_is_repeated_and_its_result_is_a_metric(pair: Pair) -> None
         if len(seen) == 2:
             stopping.set()
 
-    verdict = watch(
-        pair,
-        metrics,
-        Outages(stopping),
-        wait_seconds=1,
-        interval_seconds=0.01,
-        tell=lambda difference: None,
-        report=report,
-    )
+    compare = partial(verify, pair, metrics, stopping, wait_seconds=1, tell=lambda difference: None)
+    verdict = watch(compare, pair, metrics, Retry(stopping), interval_seconds=0.01, report=report)
     assert seen == [(False, {"different": 1}), (True, {})]
     assert parities == [0, 1]
     assert verdict.equal
@@ -66,14 +58,10 @@ def test_a_comparison_goes_on_when_the_stores_are_back(pair: Pair) -> None:
             return pair.target.digest()
 
     other = replace(pair, target=Target())
+    metrics = Metrics()
+    compare = partial(verify, other, metrics, stopping, wait_seconds=1, tell=lambda difference: None)
     verdict = watch(
-        other,
-        Metrics(),
-        Outages(stopping),
-        wait_seconds=1,
-        interval_seconds=0.01,
-        tell=lambda difference: None,
-        report=lambda verdict: stopping.set(),
+        compare, other, metrics, Retry(stopping), interval_seconds=0.01, report=lambda verdict: stopping.set()
     )
     assert verdict.equal
     assert outages_left == []
@@ -88,48 +76,15 @@ def test_a_step_is_repeated_until_the_stores_are_back_or_the_patience_ends() -> 
         return "done"
 
     metrics = Metrics()
-    assert Outages(threading.Event(), on_failure=metrics.fail).outlive(step) == "done"
+    assert Retry(threading.Event(), on_failure=metrics.fail).call(step) == "done"
     assert metrics.registry.get_sample_value("syncer_errors_total") == 2
     failures.append(StorageUnavailable("away"))
     with pytest.raises(StorageUnavailable):
-        Outages(threading.Event(), patience_seconds=0).outlive(step)
+        Retry(threading.Event(), patience_seconds=0).call(step)
     stopping = threading.Event()
     stopping.set()
     with pytest.raises(Stopped):
-        Outages(stopping).outlive(step)
-
-
-def test_what_is_read_ahead_comes_in_order_and_ends_as_it_ends() -> None:
-    assert list(ahead(iter(range(20)))) == list(range(20))
-
-    def broken() -> object:
-        yield 1
-        raise StorageUnavailable("away")
-
-    items = ahead(broken())  # type: ignore[arg-type, var-annotated]
-    assert next(items) == 1
-    with pytest.raises(StorageUnavailable):
-        next(items)
-    endless = ahead(iter(int, 1))
-    assert next(endless) == 0
-    endless.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "reading ahead"]
-
-
-def test_reading_ahead_may_be_closed_in_the_reading_thread() -> None:
-    """A collection of cycles runs in any thread, and closes what it finds."""
-    taken, closed = threading.Event(), threading.Event()
-
-    def read() -> Iterator[int]:
-        yield 1
-        taken.wait(10)
-        items.close()
-        closed.set()
-
-    items = ahead(read())
-    assert next(items) == 1
-    taken.set()
-    assert closed.wait(10)
+        Retry(stopping).call(step)
 
 
 def test_the_metrics_of_a_running_syncer_are_served(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The right to copy to one target, which only one syncer of several has at a time."""
+"""The lease to copy to one target, which only one syncer of several has at a time."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ LEASE_SECONDS = 10
 
 
 def now_ms() -> int:
-    """The time."""
+    """Return the time."""
     return time.time_ns() // 1_000_000
 
 
-def right_names(name: str) -> tuple[str, str]:
-    """The leases to follow the feed for the target of this name, and to fill it."""
+def lease_names(name: str) -> tuple[str, str]:
+    """Return the leases to follow the feed for the target of this name, and to fill it."""
     return f"syncer:{name}", f"syncer-backfill:{name}"
 
 
-class Right:
+class Lease:
     """A lease of the source, renewed when half of it is over. It saves work; what keeps order is the checkpoint."""
 
     def __init__(self, store: MetadataStore, name: str, *, seconds: float) -> None:
@@ -32,7 +32,7 @@ class Right:
         self._until = 0
 
     def held(self) -> bool:
-        """Whether this syncer has the right; takes or renews it when it can."""
+        """Return whether this syncer has the lease; take or renew it when possible."""
         if not isinstance(self._store, SupportsLeases):
             return True
         now = now_ms()

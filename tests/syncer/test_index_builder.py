@@ -8,12 +8,12 @@ import time
 import pytest
 
 from storage_adapters import SupportsDesigns
-from syncer import loops
+from syncer.index_builder import build_all
+from syncer.lease import LEASE_SECONDS, Lease, lease_names
 from syncer.metrics import Metrics
-from syncer.outages import Outages, Stopped
 from syncer.pair import Pair
-from syncer.right import LEASE_SECONDS, Right, right_names
-from syncer.warming import build
+from syncer.retry import Retry, Stopped
+from syncer.syncer import run
 from tests.contract.metadata_scenes import add
 from tests.indexes import noted_builds
 from tests.syncer.pairs import make_syncer, numbered
@@ -41,7 +41,7 @@ def built(metrics: Metrics) -> float:
 def test_a_backfill_ends_with_all_indexes_built(pair: Pair, asked: list[str]) -> None:
     add(pair.source, *numbered(20))
     told: list[tuple[int, int]] = []
-    build(pair, Outages(threading.Event()), lambda done, of: told.append((done, of)))
+    build_all(pair, Retry(threading.Event()), lambda done, of: told.append((done, of)))
     assert asked == names_of(pair)
     assert told == [(done, len(asked)) for done in range(len(asked) + 1)]
 
@@ -49,7 +49,7 @@ def test_a_backfill_ends_with_all_indexes_built(pair: Pair, asked: list[str]) ->
 def test_a_build_ends_when_the_process_is_to_stop(pair: Pair, asked: list[str]) -> None:
     stopping = threading.Event()
     with pytest.raises(Stopped):
-        build(pair, Outages(stopping), lambda done, of: stopping.set() if done == 2 else None)
+        build_all(pair, Retry(stopping), lambda done, of: stopping.set() if done == 2 else None)
     assert len(asked) == 2
 
 
@@ -57,7 +57,7 @@ def test_a_syncer_that_runs_brings_all_indexes_up_to_date_again_and_again(pair: 
     add(pair.source, *numbered(20))
     names, stopping = names_of(pair), threading.Event()
     metrics = Metrics()
-    running = threading.Thread(target=loops.run, args=(make_syncer(pair), metrics, Outages(stopping)))
+    running = threading.Thread(target=run, args=(make_syncer(pair), metrics, Retry(stopping)))
     running.start()
     end = time.monotonic() + SECONDS
     while built(metrics) < 2 * len(names) and time.monotonic() < end:
@@ -71,12 +71,12 @@ def test_a_syncer_that_runs_brings_all_indexes_up_to_date_again_and_again(pair: 
 
 def test_a_syncer_that_waits_for_another_one_builds_nothing(pair: Pair, asked: list[str]) -> None:
     add(pair.source, *numbered(20))
-    other = Right(pair.source, right_names(pair.name)[0], seconds=LEASE_SECONDS)
+    other = Lease(pair.source, lease_names(pair.name)[0], seconds=LEASE_SECONDS)
     assert other.held()
     syncer, stopping = make_syncer(pair), threading.Event()
     syncer.step()
-    assert syncer.is_elsewhere
-    running = threading.Thread(target=loops.run, args=(syncer, Metrics(), Outages(stopping)))
+    assert syncer.is_standby
+    running = threading.Thread(target=run, args=(syncer, Metrics(), Retry(stopping)))
     running.start()
     time.sleep(0.3)
     stopping.set()

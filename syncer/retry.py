@@ -1,4 +1,4 @@
-"""Repeats what a store could not do, with growing pauses."""
+"""Retry of calls that a store could not answer, with growing pauses."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Stopped(Exception):
     """The process was asked to stop before this was done."""
 
 
-class Outages:
-    """Waits until a store is back: for ever, or for ``patience_seconds`` from the first failure of a series.
+class Retry:
+    """Repeats a call until the store is back: for ever, or for ``patience_seconds`` from the first failure of a series.
 
     The first failure of a series is logged, and its end.
     """
@@ -42,11 +42,11 @@ class Outages:
         self._failures = 0
         self._since = 0.0
 
-    def outlive(self, step: Callable[[], T]) -> T:
-        """Carry out a step, again and again while a store is unavailable. Raises Stopped, or what ends the patience."""
+    def call(self, function: Callable[[], T]) -> T:
+        """Return what the function returns, once the store is available. Raises Stopped, or what ends the patience."""
         while not self.stopping.is_set():
             try:
-                result = step()
+                result = function()
             except StorageUnavailable as error:
                 self._fail(error)
             else:

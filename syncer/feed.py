@@ -1,0 +1,81 @@
+"""The change feed as a source of batches: each file once a batch, in the order of the files' last changes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from storage_adapters import Change, FileRecord, SupportsChanges, Tombstone
+from syncer.metrics import Metrics
+from syncer.pair import Pair, state_of
+from syncer.pipeline import FILES, Batch, Source
+
+MEASURE_EVERY_SECONDS = 1.0
+MOST_COUNTED = 10_000
+_COUNT_BATCH = 1_000
+
+
+class Feed(Source):
+    """The changes behind the checkpoint of the copy. Its lag is measured at each batch."""
+
+    name = "feed"
+
+    def __init__(self, pair: Pair, metrics: Metrics, *, batch: int) -> None:
+        self.consumer = pair.consumer
+        self._pair, self._metrics, self._batch = pair, metrics, batch
+        self._measured = 0.0
+
+    def start(self) -> str:
+        """Return where the checkpoint stands."""
+        return self._pair.source.checkpoint(self.consumer)
+
+    def read(self, position: str) -> Batch | None:
+        """Return the next changes; behind fewer than a full batch there are likely none."""
+        changes = self._pair.source.changes(after=position, limit=self._batch)
+        if not changes:
+            return None
+        return Batch(
+            position=changes[-1].sequence,
+            size=len(changes),
+            copies={FILES: copies_of(self._pair, changes)},
+            oldest_at=changes[0].changed_at,
+            is_last=len(changes) < self._batch,
+        )
+
+    def measure(self, position: str, batch: Batch | None) -> None:
+        """Set the lag; where it is more than a batch, counting takes time and is done now and then."""
+        self._metrics.oldest_waiting_at = None if batch is None else batch.oldest_at
+        if batch is None or batch.is_last:
+            self._metrics.lag_changes.set(0 if batch is None else batch.size)
+        elif time.monotonic() - self._measured > MEASURE_EVERY_SECONDS:
+            self._measured = time.monotonic()
+            self._metrics.lag_changes.set(waiting_changes(self._pair.source, position))
+
+    def passed(self, position: str, batch: Batch) -> None:
+        """Count the batch."""
+        self._metrics.batch.observe(batch.size)
+        self._metrics.oldest_waiting_at = None
+
+
+def copies_of(pair: Pair, changes: Sequence[Change]) -> list[FileRecord | Tombstone]:
+    """Return what the changes made of each file, in the order of the files' last changes."""
+    latest: dict[str, Change] = {}
+    for change in changes:
+        latest.pop(change.file_id, None)
+        latest[change.file_id] = change
+    # The feed has the last record of a deleted file, not what the deletion left of it.
+    states = (state_of(pair.source, each.file_id) if each.deleted else each.record for each in latest.values())
+    return [state for state in states if state is not None]
+
+
+def waiting_changes(source: SupportsChanges, position: str) -> int:
+    """Count the changes behind a position: exactly where sequences are numbers, else up to ``MOST_COUNTED``."""
+    last = source.last_sequence()
+    if last.isdecimal() and (position or "0").isdecimal():
+        # A source that lost its latest writes may be before the position.
+        return max(0, int(last) - int(position or "0"))
+    count = 0
+    while count < MOST_COUNTED and (changes := source.changes(after=position, limit=_COUNT_BATCH)):
+        count += len(changes)
+        position = changes[-1].sequence
+    return count
