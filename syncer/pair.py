@@ -65,12 +65,7 @@ def consumers_of(name: str) -> tuple[str, str]:
 
 def open_source(url: str) -> SourceStore:
     """Open the source alone. Raises as ``open_pair``."""
-    source = open_metadata_store(url)
-    try:
-        return as_source(source)
-    except Unsuitable:
-        source.close()
-        raise
+    return _as_source(open_metadata_store(url))
 
 
 def open_pair(source_url: str, target_url: str) -> Pair:
@@ -80,38 +75,28 @@ def open_pair(source_url: str, target_url: str) -> Pair:
         raise Unsuitable(f"source and target are one store: {name}")
     source = open_metadata_store(source_url)
     try:
-        target = open_metadata_store(target_url)
+        return pair_of(source, open_metadata_store(target_url), source_name=source_name, name=name)
     except BaseException:
+        # While the target is away, this is tried again and again.
         source.close()
         raise
-    return pair_of(source, target, source_name=source_name, name=name)
 
 
 def pair_of(source: MetadataStore, target: MetadataStore, *, source_name: str, name: str) -> Pair:
-    """Make a pair of two open stores, or close both."""
-    try:
-        return Pair(source=as_source(source), target=as_target(target), source_name=source_name, name=name)
-    except Unsuitable:
-        source.close()
-        target.close()
-        raise
+    """Make a pair of two open stores. Raises Unsuitable."""
+    _require("target", target, SupportsReplication, SupportsDigest)
+    return Pair(source=_as_source(source), target=cast(TargetStore, target), source_name=source_name, name=name)
 
 
-def as_source(store: MetadataStore) -> SourceStore:
-    """Return the store as a source. Raises Unsuitable."""
-    return cast(SourceStore, _able(store, "source", SourceStore))
+def _as_source(store: MetadataStore) -> SourceStore:
+    _require("source", store, SupportsChanges, SupportsDigest)
+    return cast(SourceStore, store)
 
 
-def as_target(store: MetadataStore) -> TargetStore:
-    """Return the store as a target. Raises Unsuitable."""
-    return cast(TargetStore, _able(store, "target", TargetStore))
-
-
-def _able(store: MetadataStore, role: str, wanted: type) -> MetadataStore:
-    for capability in wanted.__bases__:
+def _require(role: str, store: MetadataStore, *capabilities: type) -> None:
+    for capability in capabilities:
         if not isinstance(store, capability):
             raise Unsuitable(f"{type(store).__name__} cannot be a {role}: it lacks {capability.__name__}")
-    return store
 
 
 def state_of(store: MetadataStore, file_id: str) -> State:

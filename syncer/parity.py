@@ -75,15 +75,16 @@ def _buckets(pair: Pair, wait: Callable[[float], object]) -> set[int]:
         left = {bucket for bucket in open_buckets if here[bucket] != there[bucket]}
         without_gain = without_gain + 1 if left == open_buckets else 0
         open_buckets = left
-        if without_gain == _ROUNDS_WITHOUT_GAIN or not left or not _may_lag(pair):
+        if without_gain == _ROUNDS_WITHOUT_GAIN or not left or not _is_behind(pair, pair.source.last_sequence()):
             break
         wait(SETTLE_SECONDS)
     return open_buckets
 
 
-def _may_lag(pair: Pair) -> bool:
+def _is_behind(pair: Pair, sequence: str) -> bool:
+    """Return whether this change is not copied yet; False where nothing copies."""
     checkpoint = pair.source.checkpoint(pair.consumer)
-    return bool(checkpoint) and not pair.source.has_passed(pair.source.last_sequence(), checkpoint)
+    return bool(checkpoint) and not pair.source.has_passed(sequence, checkpoint)
 
 
 def _suspects(
@@ -137,16 +138,11 @@ def _sum(records: Iterable[FileRecord]) -> DigestBucket:
 
 def _unlike_documents(pair: Pair, bucket: int) -> set[str]:
     """Return the files of a bucket whose records are not the same, or are in one store only."""
-    here = {record.file_id: _fingerprint(record) for record in pair.source.bucket_records(bucket)}
-    unlike = set()
-    for record in pair.target.bucket_records(bucket):
-        if here.pop(record.file_id, None) != _fingerprint(record):
-            unlike.add(record.file_id)
-    return unlike | here.keys()
-
-
-def _fingerprint(record: FileRecord) -> bytes:
-    return hashlib.blake2b(record_to_document(record), digest_size=16).digest()
+    here, there = (
+        {each.file_id: hashlib.blake2b(record_to_document(each), digest_size=16).digest() for each in records}
+        for records in (pair.source.bucket_records(bucket), pair.target.bucket_records(bucket))
+    )
+    return _unlike(here, there)
 
 
 def _confirmed(
@@ -175,9 +171,7 @@ def _confirmed(
 def _wait_until_copied(pair: Pair, deadline: float, wait: Callable[[float], object]) -> bool:
     """Wait until the checkpoint has passed what is in the feed now; at once where nothing follows it."""
     last = pair.source.last_sequence()
-    while checkpoint := pair.source.checkpoint(pair.consumer):
-        if pair.source.has_passed(last, checkpoint):
-            return True
+    while _is_behind(pair, last):
         if time.monotonic() > deadline:
             return False
         wait(SETTLE_SECONDS)
