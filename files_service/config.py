@@ -1,6 +1,6 @@
 """The settings: one YAML file with ``${ENV:default}``, checked at start; a typo stops the start and is named.
 
-Nothing is read at import time, and ``os.environ`` is read here alone.
+Nothing is read at import time, and no setting is read from ``os.environ`` elsewhere.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from urllib.parse import quote
 import yaml
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from files_service.runtime.logs import LOG_FORMATS
 from storage_adapters import sync_name
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z][A-Z0-9_]*)(?::(?P<default>[^}]*))?\}")
@@ -60,6 +61,7 @@ class Settings:
     pubsub_emulator_host: str
     metrics_http: str
     log_level: str
+    log_format: str
     upload_ttl_seconds: int
     max_part_bytes: int
     max_file_bytes: int
@@ -154,6 +156,11 @@ class SettingsSchema(Schema):
     )
     log_level = _text(
         "Least level that is logged.", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR"))
+    )
+    log_format = _text(
+        "Form of the log: `json`, `text`, or `auto`, which is text on a terminal and JSON elsewhere.",
+        "auto",
+        validate=validate.OneOf(LOG_FORMATS),
     )
     upload_ttl_seconds = _number("Seconds after which an unfinished upload expires.", 86_400, 1, 31_536_000)
     max_part_bytes = _number("Largest part that may be declared.", 5 * 2**40, 1, 2**53 - 1)

@@ -13,12 +13,12 @@ from typing import Any
 
 import click
 
+from files_service.runtime.logs import LOG_FORMATS, configure_logging, redact
 from storage_adapters import CheckpointConflict, StorageUnavailable, UnknownStore, sync_name
 from syncer import report, syncer
 from syncer.feed import waiting_changes
 from syncer.index_builder import build_all
 from syncer.lease import LEASE_SECONDS, Lease, lease_names
-from syncer.logs import configure_logging, redact
 from syncer.metrics import Metrics
 from syncer.pair import Pair, Unsuitable, consumers_of, open_pair, open_source, replica
 from syncer.parity import is_equal
@@ -49,13 +49,14 @@ class Options:
     source: str
     target: str
     log_level: str
+    log_format: str
     as_json: bool
     metrics: tuple[str, int] | None
 
     @contextmanager
     def open(self, *, patience: float | None) -> Iterator[tuple[Pair, Metrics, Retry]]:
         """Open the stores, waiting for them as long as the patience lasts; close them in the end."""
-        configure_logging(self.log_level)
+        configure_logging(self.log_level, self.log_format)
         metrics = Metrics()
         retry = Retry(stop_by_signal(), patience_seconds=patience, on_failure=metrics.fail)
         if self.metrics is not None:
@@ -84,6 +85,7 @@ def command(function: Callable[..., int]) -> Callable[..., None]:
     @click.option("--source", required=True, envvar="FILES_METADATA_URL", help="URL of the store to copy.")
     @click.option("--target", required=True, envvar="FILES_LIST_URL", help="URL of the store that is the copy.")
     @click.option("--log-level", default="INFO", envvar="FILES_LOG_LEVEL", show_default=True, help="Least level.")
+    @click.option("--log-format", type=click.Choice(LOG_FORMATS), default="auto", envvar="FILES_LOG_FORMAT")
     @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
     @click.option("--metrics", callback=_address, help="HOST:PORT at which to serve metrics for Prometheus.")
     @wraps(function)
@@ -245,7 +247,7 @@ def status(options: Options) -> int:
 @command
 def forget(options: Options) -> int:
     """Give the copy up: remove its checkpoints, so that nothing is held for it. The target is not even looked at."""
-    configure_logging(options.log_level)
+    configure_logging(options.log_level, options.log_format)
     source, name = open_source(options.source), sync_name(options.target)
     leases = [Lease(source, each, seconds=LEASE_SECONDS) for each in lease_names(name)]
     forgotten = False

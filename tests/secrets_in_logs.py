@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from files_service.runtime.logs import JsonFormatter
+from files_service.runtime.logs import JsonFormatter, TextFormatter
 from tests.adapters.gcs_buckets import SECRET
 from tests.cores import SECRETS
 
@@ -35,18 +35,19 @@ def proofs_in(text: str) -> Iterator[str]:
 
 
 class LogWatch(logging.Handler):
-    """Looks at each record of this process as a process of ours would write it."""
+    """Looks at each record of this process in both forms that a process of ours would write."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.setFormatter(JsonFormatter())
+        self._formatters = (JsonFormatter(), TextFormatter(colour=True))
         self.seen = 0
         self.found: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Look at one record."""
         self.seen += 1
-        self.look_at(self.format(record))
+        for formatter in self._formatters:
+            self.look_at(formatter.format(record))
 
     def look_at(self, text: str) -> None:
         """Look at what was written."""

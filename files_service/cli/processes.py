@@ -17,7 +17,7 @@ from files_service.config import Settings
 from files_service.core import Core
 from files_service.messaging.events import EventPublisher, LogPublisher
 from files_service.messaging.readiness import Part
-from files_service.runtime.logs import configure_logging
+from files_service.runtime.logs import QUIET, configure_logging
 from files_service.runtime.metrics import Metrics
 from files_service.runtime.signals import listen_for_signals
 from storage_adapters import capabilities
@@ -31,7 +31,7 @@ DESCRIPTORS = 65_536
 @click.pass_obj
 def gateway(session: Session) -> None:
     """Run the HTTP server."""
-    configure_logging(session.settings.log_level)
+    configure_logging(session.settings.log_level, session.settings.log_format)
     with session.core() as core:
         serve_http(core, lambda url: click.echo(f"ready {url}"))
 
@@ -44,7 +44,7 @@ def worker(session: Session) -> None:
     from files_service.worker.run import Worker
 
     settings = session.settings
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     with session.core() as core:
         describe_stores(core)
         publisher = open_publisher(settings)
@@ -74,7 +74,7 @@ def rpc(session: Session) -> None:
             "AMQP_URI is not set",
             "Set it, for example to amqp://guest:guest@127.0.0.1:5672//, or use `files up`, which needs no broker.",
         )
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     # eventlet comes with it, which no other process is to have.
     from files_service.messaging.rpc.server import run_services
     from files_service.messaging.rpc.shared_core import open_shared
@@ -127,8 +127,9 @@ def serve_http(
 
 
 def _tell(on_ready: Callable[[str], None], url: str) -> None:
+    # A terminal shows what ``on_ready`` prints.
+    logger.info("ready", extra={"url": url, **QUIET})
     on_ready(url)
-    logger.info("ready", extra={"url": url})
 
 
 def serve_metrics(metrics: Metrics, settings: Settings) -> None:

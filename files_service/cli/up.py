@@ -38,7 +38,7 @@ def up(session: Session) -> None:
     from files_service.worker.run import Worker
 
     settings = session.settings
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     with session.core() as core:
         publisher = open_publisher(settings)
         metrics = Metrics()
@@ -51,8 +51,8 @@ def up(session: Session) -> None:
             worker.start()
             for child in children:
                 child.start()
-            click.echo(f"ready {url}")
             click.echo(f"sign in {url}/sign-in?token={_token(settings)}")
+            click.echo(f"ready {url}")
 
         deadline = math.inf
 
@@ -80,8 +80,9 @@ def _children(session: Session) -> list[ChildProcess]:
         children.append(ChildProcess("rpc", "files_service.cli", *options, "rpc"))
     if settings.list_url and settings.list_writes:
         # By the environment, which others cannot read: the URLs have passwords in them.
-        urls = {"FILES_METADATA_URL": settings.metadata_url, "FILES_LIST_URL": settings.list_url}
-        children.append(ChildProcess("syncer", "syncer", "run", environ=urls))
+        environ = {"FILES_METADATA_URL": settings.metadata_url, "FILES_LIST_URL": settings.list_url}
+        environ |= {"FILES_LOG_LEVEL": settings.log_level, "FILES_LOG_FORMAT": settings.log_format}
+        children.append(ChildProcess("syncer", "syncer", "run", environ=environ))
     return children
 
 

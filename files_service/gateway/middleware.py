@@ -14,16 +14,18 @@ from files_service.gateway.doors.blobs.address import CORS, PATH
 from files_service.gateway.doors.tus import protocol as tus
 from files_service.gateway.replies import CLOSE, Refused, bad_field, error_reply
 from files_service.gateway.state import gateway_of
-from files_service.runtime.logs import accepted_request_id, request_id
+from files_service.runtime.logs import ACCESS_LOGGER, QUIET, accepted_request_id, request_id
 
 logger = logging.getLogger(__name__)
-access_logger = logging.getLogger("files_service.access")
+access_logger = logging.getLogger(ACCESS_LOGGER)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SERVER = "files"
 API = "/api/"
 REQUEST_ID = "X-Request-Id"
+# Requests that come by themselves, and by the dozen.
+QUIET_ROUTES = frozenset(("/healthz", "/readyz", "/metrics", "/static/{name}"))
 
 
 @web.middleware
@@ -42,18 +44,18 @@ async def exchange(request: web.Request, handler: Handler) -> web.StreamResponse
             return response
     finally:
         seconds = time.perf_counter() - started
-        gateway.metrics.request(route_of(request), request.method, status, seconds)
-        access_logger.info(
-            "request",
-            extra={
-                "method": request.method,
-                "path": request.path[:300],
-                "status": status,
-                "ms": round(seconds * 1000, 1),
-                "sent_bytes": sent,
-                "remote": request.remote,
-            },
-        )
+        route = route_of(request)
+        gateway.metrics.request(route, request.method, status, seconds)
+        fields = {
+            "method": request.method,
+            "path": request.path[:300],
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+            "sent_bytes": sent,
+            "remote": request.remote,
+        }
+        quiet = QUIET if route in QUIET_ROUTES and status < 400 else {}
+        access_logger.info("request", extra={**fields, **quiet})
         request_id.reset(token)
 
 

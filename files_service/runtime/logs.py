@@ -1,21 +1,31 @@
-"""Structured logs: one JSON object a line, with the id of the request that the line belongs to.
+"""Structured logs: JSON for machines, short lines for a terminal; both redacted by the same function.
 
-The id lives in a context variable; each transport sets it from its own header and hands it on.
+The id of the request lives in a context variable; each transport sets it from its own header and hands it on.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import secrets
 import sys
 import time
 from contextvars import ContextVar
+from typing import Any
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
-_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+ACCESS_LOGGER = "files_service.access"
+# ``extra=QUIET`` marks a record that a terminal shows at DEBUG only.
+QUIET: dict[str, Any] = {"quiet": True}
+LOG_FORMATS = ("auto", "json", "text")
+
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", *QUIET}
+# Fields that only a log collector needs.
+_NOT_ON_A_TERMINAL = frozenset(("can", "event_id", "remote", "sent_bytes"))
+_COLOURS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "31"}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 # Whatever proves a right must not be readable in a log: signatures and tokens in URLs, bearer headers, passwords.
 _SECRETS = re.compile(
@@ -37,7 +47,7 @@ def redact(text: str) -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """Renders a record with everything given as ``extra``, redacted."""
+    """One JSON object per record, with everything given as ``extra``."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Render one line."""
@@ -48,7 +58,7 @@ class JsonFormatter(logging.Formatter):
             "event": record.getMessage(),
             "request_id": request_id.get() or None,
         }
-        line |= {name: value for name, value in vars(record).items() if name not in _PLAIN}
+        line |= _extra(record)
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         text = json.dumps({k: v for k, v in line.items() if v is not None}, default=str, ensure_ascii=False)
@@ -56,8 +66,76 @@ class JsonFormatter(logging.Formatter):
         return redact(text.encode(errors="backslashreplace").decode())
 
 
-def configure_logging(level: str) -> None:
-    """Send everything of this level and above to standard error, as JSON lines."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
+class TextFormatter(logging.Formatter):
+    """A short line per record: time, level, event and the fields that matter; a traceback follows on its own lines."""
+
+    def __init__(self, *, colour: bool = False) -> None:
+        super().__init__()
+        self._colour = colour
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render one line, and the traceback."""
+        level = "DEBUG" if is_quiet(record) else record.levelname
+        fields = {k: v for k, v in _extra(record).items() if v is not None and k not in _NOT_ON_A_TERMINAL}
+        if record.levelno >= logging.WARNING and request_id.get():
+            fields["request_id"] = request_id.get()
+        event = record.getMessage()
+        if record.name == ACCESS_LOGGER:
+            event = " ".join(str(fields.pop(name, "")) for name in ("method", "path", "status", "ms")) + " ms"
+        text = " ".join((_printable(event), *(f"{name}={_shown(value)}" for name, value in fields.items())))
+        if record.exc_info:
+            text += "".join(f"\n  {_printable(line)}" for line in self.formatException(record.exc_info).splitlines())
+        return f"{time.strftime('%H:%M:%S', time.localtime(record.created))} {self._painted(level)} {redact(text)}"
+
+    def _painted(self, level: str) -> str:
+        return f"\033[{_COLOURS.get(level, '0')}m{level:<7}\033[0m" if self._colour else f"{level:<7}"
+
+
+class StandardError(logging.Handler):
+    """Writes to the current standard error: a progress bar replaces it by a stream that prints above the bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.flush()
+        except Exception:  # noqa: BLE001 - as all handlers do
+            self.handleError(record)
+
+
+def is_quiet(record: logging.LogRecord) -> bool:
+    """Return whether a terminal shows the record at DEBUG only."""
+    return getattr(record, "quiet", False)
+
+
+def configure_logging(level: str, log_format: str = "auto") -> None:
+    """Send everything of this level and above to standard error.
+
+    ``auto`` writes text to a terminal and JSON to anything else.
+    """
+    handler = StandardError()
+    terminal = sys.stderr.isatty()
+    if log_format == "text" or (log_format == "auto" and terminal):
+        handler.setFormatter(TextFormatter(colour=terminal and not os.environ.get("NO_COLOR")))
+        if level != "DEBUG":
+            handler.addFilter(lambda record: not is_quiet(record))
+    else:
+        handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+def _extra(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if name not in _PLAIN}
+
+
+def _shown(value: Any) -> str:
+    """Render a field; quote it where its end would not be seen."""
+    if isinstance(value, (list, tuple, set, frozenset)):
+        value = ",".join(map(str, value))
+    text = _printable(value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False))
+    return json.dumps(text, ensure_ascii=False) if " " in text or not text else text
+
+
+def _printable(text: str) -> str:
+    """Escape what would move the cursor, start a new line or cannot be encoded."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

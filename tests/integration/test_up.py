@@ -50,8 +50,8 @@ class Up:
             return self._printed.read_text()[before:].splitlines(keepends=True)
 
         eventually(lambda: process.poll() is not None or "".join(lines()).count("\n") >= 2)
-        assert lines()[:1] == [f"ready {self.url}\n"], self.log
-        return lines()[1].removeprefix("sign in ").strip()
+        assert lines()[1:] == [f"ready {self.url}\n"], self.log
+        return lines()[0].removeprefix("sign in ").strip()
 
     def end(self, number: signal.Signals) -> int:
         """Send a signal and wait for the end; returns the exit status."""

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from files_service.runtime.logs import JsonFormatter, redact
 from storage_adapters import record_to_document, sync_name
 from syncer import cli as module
 from syncer.cli import Exit, cli
 from syncer.lease import Lease
-from syncer.logs import JsonFormatter, redact
 from syncer.pair import Pair
 from tests.contract.metadata_scenes import add, save
 from tests.syncer.pairs import assert_equal, numbered, open_pair_of, sync
@@ -44,7 +44,7 @@ def run(urls: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Any:
     # The test process keeps its own signal handlers and log.
 
     monkeypatch.setattr(module, "stop_by_signal", threading.Event)
-    monkeypatch.setattr(module, "configure_logging", lambda level: None)
+    monkeypatch.setattr(module, "configure_logging", lambda level, log_format: None)
 
     def run_command(*arguments: str) -> Result:
         environ = {"FILES_METADATA_URL": urls[0], "FILES_LIST_URL": urls[1]}
