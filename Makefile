@@ -4,6 +4,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+GOOGLE := $(filter gs:%,$(FILES_BLOBS_URL))$(FILES_NOTIFICATIONS_URL)$(FILES_WEBHOOK_EMAIL)
 NPM := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/files-service
 
 .PHONY: help install servers run test check lint types imports contract bench coverage clean
@@ -11,12 +13,22 @@ NPM := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/files-service
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 
-install: $(VENV)/.installed ## Make the virtual environment with the pinned packages
+install: $(VENV)/.installed ## Make the virtual environment with the pinned packages, test tools too
 
-$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
+$(VENV)/.installed: $(VENV)/.runtime
+	$(PIP_INSTALL) --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+# What `make run` needs. Not compiled ahead: Python compiles what it imports, a fraction of what is installed.
+$(VENV)/.runtime: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt pip 'setuptools<81' wheel
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	$(PIP_INSTALL) --no-compile pip 'setuptools<81'
+	$(PIP_INSTALL) --no-compile --no-build-isolation --editable '.[redis,couchdb]'
+	@touch $@
+
+# The libraries of Google are a quarter of the time, so they come when a setting asks for them.
+$(VENV)/.gcs: $(VENV)/.runtime
+	$(PIP_INSTALL) --no-compile --no-build-isolation --editable '.[gcs]'
 	@touch $@
 
 servers: ## Install what the tests start beside Python (Debian; needs root)
@@ -25,7 +37,7 @@ servers: ## Install what the tests start beside Python (Debian; needs root)
 	    for name in pouchdb-server tus-client; do cmp -s .ci/$$name/package-lock.json $(NPM)/$$name/package-lock.json \
 	        && [ -e $(NPM)/$$name/node_modules ] || exec bash .ci/servers; done
 
-run: install ## Run the service on its embedded default: no server needed
+run: $(VENV)/.runtime $(if $(GOOGLE),$(VENV)/.gcs) ## Run the service on its embedded default: no server needed
 	@exec $(BIN)/files up
 
 test: install servers ## Run all tests; starts what they need by itself
