@@ -8,7 +8,7 @@ PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constrai
 GOOGLE := $(filter gs:%,$(FILES_BLOBS_URL))$(FILES_NOTIFICATIONS_URL)$(FILES_WEBHOOK_EMAIL)
 NPM := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/files-service
 
-.PHONY: help install servers run test check lint types imports contract bench coverage clean
+.PHONY: help install servers run test check lint types imports contract bench coverage picture clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ types: install ## Types, strictly
 
 imports: install ## Who may import whom
 	$(BIN)/lint-imports
+
+picture: install servers ## Take the picture of the page for the README
+	$(BIN)/python -m tests.pages.screenshot docs/pages/files.png
 
 contract: install ## The contract suites; k=sqlite for one adapter
 	$(BIN)/pytest tests/adapters $(if $(k),-k $(k))

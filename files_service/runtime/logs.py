@@ -80,6 +80,8 @@ class TextFormatter(logging.Formatter):
         if record.levelno >= logging.WARNING and request_id.get():
             fields["request_id"] = request_id.get()
         event = record.getMessage()
+        if "file_event" in fields:
+            event = f"{event} {fields.pop('file_event')}"
         if record.name == ACCESS_LOGGER:
             event = " ".join(str(fields.pop(name, "")) for name in ("method", "path", "status", "ms")) + " ms"
         text = " ".join((_printable(event), *(f"{name}={_shown(value)}" for name, value in fields.items())))

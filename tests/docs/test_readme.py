@@ -12,11 +12,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from files_service.client import FilesClient
-from tests.docs.pages import blocks, read
+from tests.docs.pages import ROOT, blocks, read
 from tests.secrets_in_logs import WATCH
 from tests.servers.commands import run_command
 from tests.servers.ports import free_ports
@@ -28,6 +29,7 @@ BROKER = "amqp://guest:guest@127.0.0.1:5672/"
 BASH = ["bash", "-euo", "pipefail", "-c"]
 PYTHON = [".venv/bin/python", "-c"]
 START_SECONDS = 60
+MOST_PICTURE_BYTES = 150_000
 BLOCK_SECONDS = 100
 
 
@@ -75,14 +77,27 @@ def run(command: list[str], text: str, folder: Path, environment: dict[str, str]
     return done.stdout
 
 
+def documents(text: str) -> list[Any]:
+    """The JSON documents that were printed one after the other."""
+    found, decoder = [], json.JSONDecoder()
+    while text := text.lstrip():
+        document, end = decoder.raw_decode(text)
+        found.append(document)
+        text = text[end:]
+    return found
+
+
 def test_the_blocks_run_when_pasted_into_a_second_shell(tmp_path: Path, environment: dict[str, str]) -> None:
-    example, by_curl = blocks(README, "bash")
+    example, by_signed_url, by_curl = blocks(README, "bash")
     by_python, _ = blocks(README, "python")
     with running(tmp_path, environment):
-        assert run(BASH, example.text, tmp_path, environment).splitlines()[-1] == "identical"
+        put, listed = documents(run(BASH, example.text, tmp_path, environment))
+        assert (put["name"], put["status"]) == ("clip.bin", "processed")
+        assert [file["file_id"] for file in listed["files"]] == [put["file_id"]]
+        assert run(BASH, by_signed_url.text, tmp_path, environment).splitlines()[-1] == "identical"
         assert json.loads(run(BASH, by_curl.text, tmp_path, environment))["result"]["total"] == 1
-        listed, missing = run(PYTHON, by_python.text, tmp_path, environment).splitlines()
-        assert listed == f"clip.bin {50 * 2**20} processed"
+        line, missing = run(PYTHON, by_python.text, tmp_path, environment).splitlines()
+        assert line == f"clip.bin {50 * 2**20} processed"
         assert missing.startswith("not_found ")
 
 
@@ -102,11 +117,31 @@ def test_the_block_for_nameko_runs_beside_a_service_with_a_broker(tmp_path: Path
 
 
 def test_make_run_is_what_the_test_starts() -> None:
-    assert "$(BIN)/files up" in re.split(r"\n(?=\S)", read("Makefile").partition("\nrun: ")[2])[0]
+    assert "$(BIN)/files up" in recipe("run")
+
+
+def test_make_run_installs_no_test_tools() -> None:
+    needs = recipe("run").partition("##")[0]
+    assert ".runtime" in needs
+    assert "install" not in needs
+    assert "dev" not in recipe("$(VENV)/.runtime")
+
+
+def recipe(target: str) -> str:
+    """What the Makefile has under a target: what it needs, and the commands."""
+    return re.split(r"\n(?=\S)", read("Makefile").partition(f"\n{target}: ")[2])[0]
 
 
 def test_the_first_screen_has_the_commands_to_run_and_to_test() -> None:
     first_screen = README[: README.index("\n## ")]
     assert "$ make run" in first_screen
+    assert f"sign in http://{DOCUMENTED}/sign-in?token=" in first_screen
     assert f"ready http://{DOCUMENTED}" in first_screen
     assert "`make test`" in first_screen
+
+
+def test_the_first_screen_has_a_small_picture_of_the_page() -> None:
+    [name] = re.findall(r"!\[[^\]]+\]\((\S+)\)", README[: README.index("\n## ")])
+    picture = (ROOT / name).read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < MOST_PICTURE_BYTES
