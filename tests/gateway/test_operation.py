@@ -13,6 +13,7 @@ import pytest
 from files_service.gateway.app import ROUTES
 from files_service.gateway.limits import Limits
 from files_service.messaging.readiness import NotReady, Part
+from files_service.runtime.logs import is_quiet
 from storage_adapters import SupportsChanges
 from tests.cores import memory_core
 from tests.gateway.serving import Served, serving, wait_until
@@ -246,3 +247,14 @@ def test_an_idle_connection_is_closed(tmp_path: Path) -> None:
     limits = replace(Limits(), idle_connection_seconds=0.05)
     with serving(memory_core(tmp_path), limits) as served, served.connect() as connection:
         assert connection.recv(1) == b""
+
+
+def test_requests_that_come_by_themselves_are_quiet_unless_they_fail(
+    gateway: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = {"/healthz": True, "/static/style.css": True, "/static/none.css": False, "/openapi.json": False}
+    with caplog.at_level(logging.INFO, "files_service.access"):
+        for path in paths:
+            gateway.request("GET", path)
+        wait_until(lambda: len(caplog.records) == len(paths))
+    assert {vars(record)["path"]: is_quiet(record) for record in caplog.records} == paths

@@ -76,6 +76,11 @@ def test_fields_follow_the_event() -> None:
     assert without_time(line) == 'INFO    store a part=blobs names=a,b text="two words" number=3'
 
 
+def test_an_event_of_a_file_is_named() -> None:
+    line = rendered("event", file_event="created", event_id="f:1", file_id="f")
+    assert without_time(line) == "INFO    event created file_id=f"
+
+
 def test_a_warning_names_its_request() -> None:
     token = request_id.set("r-1")
     try:
