@@ -67,7 +67,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """A short line per record: time, level, event and the fields that matter; a traceback follows on its own lines."""
+    """A short line per record: time, level, event and the fields that matter; an error adds its traceback."""
 
     def __init__(self, *, colour: bool = False) -> None:
         super().__init__()
@@ -76,17 +76,19 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Render one line, and the traceback."""
         level = "DEBUG" if is_quiet(record) else record.levelname
+        trace = self.formatException(record.exc_info).splitlines() if record.exc_info else []
         fields = {k: v for k, v in _extra(record).items() if v is not None and k not in _NOT_ON_A_TERMINAL}
         if record.levelno >= logging.WARNING and request_id.get():
             fields["request_id"] = request_id.get()
+        if trace and record.levelno < logging.ERROR:
+            fields["error"], trace = trace[-1], []
         event = record.getMessage()
         if "file_event" in fields:
             event = f"{event} {fields.pop('file_event')}"
         if record.name == ACCESS_LOGGER:
             event = " ".join(str(fields.pop(name, "")) for name in ("method", "path", "status", "ms")) + " ms"
         text = " ".join((_printable(event), *(f"{name}={_shown(value)}" for name, value in fields.items())))
-        if record.exc_info:
-            text += "".join(f"\n  {_printable(line)}" for line in self.formatException(record.exc_info).splitlines())
+        text += "".join(f"\n  {_printable(line)}" for line in trace)
         return f"{time.strftime('%H:%M:%S', time.localtime(record.created))} {self._painted(level)} {redact(text)}"
 
     def _painted(self, level: str) -> str:

@@ -90,13 +90,16 @@ def test_a_warning_names_its_request() -> None:
         request_id.reset(token)
 
 
-def test_a_traceback_follows_without_secrets() -> None:
+def test_an_error_has_a_traceback_and_a_warning_the_last_line_of_it() -> None:
     try:
         raise ValueError("amqp://user:pass@host")
     except ValueError as error:
-        text = rendered("failed", exc_info=(type(error), error, error.__traceback__))
+        exc_info = (type(error), error, error.__traceback__)
+        text = rendered("failed", level=logging.ERROR, exc_info=exc_info)
+        warning = rendered("put off", level=logging.WARNING, exc_info=exc_info)
     assert text.splitlines()[1].startswith("  Traceback")
     assert text.splitlines()[-1] == "  ValueError: amqp://user:***@host"
+    assert without_time(warning) == 'WARNING put off error="ValueError: amqp://user:***@host"'
 
 
 @given(st.text(st.characters(codec=None)))
