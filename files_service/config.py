@@ -1,6 +1,6 @@
 """The settings: one YAML file with ``${ENV:default}``, checked at start; a typo stops the start and is named.
 
-Nothing is read at import time, and no setting is read from ``os.environ`` elsewhere.
+Nothing is read at import time, and ``os.environ`` is read here alone.
 """
 
 from __future__ import annotations

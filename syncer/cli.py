@@ -85,9 +85,7 @@ def command(function: Callable[..., int]) -> Callable[..., None]:
     @click.option("--source", required=True, envvar="FILES_METADATA_URL", help="URL of the store to copy.")
     @click.option("--target", required=True, envvar="FILES_LIST_URL", help="URL of the store that is the copy.")
     @click.option("--log-level", default="INFO", envvar="FILES_LOG_LEVEL", show_default=True, help="Least level.")
-    @click.option(
-        "--log-format", type=click.Choice(LOG_FORMATS), default="auto", envvar="FILES_LOG_FORMAT", help="Form."
-    )
+    @click.option("--log-format", type=click.Choice(LOG_FORMATS), default="auto", envvar="FILES_LOG_FORMAT")
     @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
     @click.option("--metrics", callback=_address, help="HOST:PORT at which to serve metrics for Prometheus.")
     @wraps(function)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import secrets
 import sys
@@ -120,7 +119,7 @@ def configure_logging(level: str, log_format: str = "auto") -> None:
     handler = StandardError()
     terminal = sys.stderr.isatty()
     if log_format == "text" or (log_format == "auto" and terminal):
-        handler.setFormatter(TextFormatter(colour=terminal and not os.environ.get("NO_COLOR")))
+        handler.setFormatter(TextFormatter(colour=terminal))
         if level != "DEBUG":
             handler.addFilter(lambda record: not is_quiet(record))
     else:

@@ -98,7 +98,7 @@ def test_a_terminal_shows_how_far_a_backfill_is_its_rate_and_the_time_left(argum
     assert bars[-1][3] == "0:00:00"
     # What is left on the screen: the log, then the bar. Neither is written into the other.
     *log, bar, rest = screen_of(sent)
-    assert [line["event"] for line in lines_of("".join(log).replace("}{", "}\n{"))] == EVENTS
+    assert re.findall(r"\d\d:\d\d:\d\d INFO +(.+?) +target=", " ".join(log)) == EVENTS
     assert bars_of(bar)[0][:2] == (FILES, FILES)
     assert rest == ""
     # The cursor, which a bar hides, is there again.

@@ -53,7 +53,6 @@ def written(
 ) -> str:
     """What a process writes of one record."""
     monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.delenv("NO_COLOR", raising=False)
     configure_logging(level, log_format)
     logging.getLogger("x").info("saved", extra=extra)
     return stream.getvalue()
