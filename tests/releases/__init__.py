@@ -1,0 +1,1 @@
+"""Stores that an earlier release filled, and this code on them."""
