@@ -18,6 +18,7 @@ from storage_adapters.errors import (
     InvalidKey,
     InvalidSignature,
     NameTaken,
+    OrderUnavailable,
     RecordDeleted,
     RecordNotFound,
     RevisionConflict,
@@ -25,6 +26,7 @@ from storage_adapters.errors import (
     StorageError,
     StorageUnavailable,
     UnknownStore,
+    UnreadableRecord,
     UploadConflict,
     UploadNotFound,
 )
@@ -93,6 +95,7 @@ from storage_adapters.records import (
     Tally,
     Tombstone,
     Usage,
+    field_names,
 )
 from storage_adapters.registry import (
     BLOB_STORES,
@@ -142,6 +145,7 @@ __all__ = [
     "MetadataStore",
     "NameTaken",
     "NotificationQueue",
+    "OrderUnavailable",
     "Page",
     "Part",
     "Position",
@@ -180,6 +184,7 @@ __all__ = [
     "Tally",
     "Tombstone",
     "UnknownStore",
+    "UnreadableRecord",
     "Upload",
     "UploadConflict",
     "UploadNotFound",
@@ -190,6 +195,7 @@ __all__ = [
     "capabilities",
     "digest_bucket",
     "digest_halves",
+    "field_names",
     "fold",
     "open_blob_store",
     "open_keyspace",

@@ -15,7 +15,9 @@ StorageError
 ├── InvalidSignature          altered, expired, or signed for something else
 ├── ChecksumMismatch          the bytes are not the ones that were announced
 └── StorageUnavailable        the store cannot be reached or cannot write now; trying again later may work
-    └── SchemaMismatch        its data have another schema than this version knows: says which command to run
+    ├── SchemaMismatch        its data have another schema than this version knows: says which command to run
+    ├── OrderUnavailable      its order of names is of another version of Unicode: says which command to run
+    └── UnreadableRecord      a record has a value that this version does not know: names the file and the field
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from storage_adapters.records import BlobInfo, Tombstone
+    from storage_adapters.records import BlobInfo, FileRecord, Tombstone
 
 
 class StorageError(Exception):
@@ -122,6 +124,35 @@ class SchemaMismatch(StorageUnavailable):
         super().__init__(f"{store}: {what}; {todo}, and see `files migrate status`")
         self.found = found
         self.known = known
+
+
+class OrderUnavailable(StorageUnavailable):
+    """The names in the store are sorted by another version of Unicode; every other order answers."""
+
+    def __init__(self, *, found: str, known: str) -> None:
+        super().__init__(
+            f"names are sorted by Unicode {found} in this store and by {known} in this version: stop all processes of"
+            " the service and run `files migrate up --offline`; for a list store `python -m migrations --store URL up`"
+        )
+        self.found = found
+        self.known = known
+
+
+class UnreadableRecord(StorageUnavailable):
+    """A record has a value that this version does not know: a newer one wrote it.
+
+    ``rest`` is the record with a harmless value in its place. It may tell where the file stands in an order, and must
+    not be written.
+    """
+
+    def __init__(self, rest: FileRecord, field: str, value: object) -> None:
+        super().__init__(
+            f"file {rest.file_id!r} has the {field} {value!r}, which this version does not know: use a newer one"
+        )
+        self.file_id = rest.file_id
+        self.field = field
+        self.value = value
+        self.rest = rest
 
 
 class UnknownStore(ValueError):

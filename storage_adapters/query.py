@@ -108,10 +108,13 @@ class Page:
     """Files in order, and where to go on; ``next_position`` None means that there are no more.
 
     A page may hold fewer files than asked for, even none, and still have a next position: the scan limit was met.
+    ``unreadable`` are the ids of files that were passed over because this version does not know a value of theirs: to
+    ``get`` one raises UnreadableRecord.
     """
 
     records: tuple[FileRecord, ...]
     next_position: Position | None
+    unreadable: tuple[str, ...] = ()
 
 
 def fold(text: str) -> str:

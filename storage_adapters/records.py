@@ -1,4 +1,6 @@
-"""What is stored: one immutable record per file, and the values it is made of. No I/O, no rules.
+"""The stored values: one immutable record per file, and the values it is made of. No I/O, no rules.
+
+Records grow: ``codec`` says how a field is added, and how one that this version does not know is kept.
 
 Times are integer milliseconds since the epoch (UTC) and end in ``_at``; sizes are bytes; checksums are lower-case hex.
 """
@@ -6,11 +8,33 @@ Times are integer milliseconds since the epoch (UTC) and end in ``_at``; sizes a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
 JSON = dict[str, Any]
+UnknownFields = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growing:
+    """A stored value to which later versions add fields; those that this version does not know stay with it.
+
+    They are pairs of a name and a JSON value, in the order of the names. ``dataclasses.replace`` keeps them, and
+    because of the underscore orjson leaves them out, so that no answer shows them.
+    """
+
+    _unknown: UnknownFields = field(default=(), hash=False, repr=False)
+
+    @property
+    def unknown(self) -> UnknownFields:
+        """The fields that this version does not know."""
+        return self._unknown
+
+
+def field_names(kind: type[Growing]) -> tuple[str, ...]:
+    """Return the fields that this version knows, in their order."""
+    return tuple(each.name for each in fields(kind) if not each.name.startswith("_"))
 
 
 class FileStatus(StrEnum):
@@ -33,7 +57,7 @@ class Access(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Growing):
     """One blob of a file. Sizes and checksums are as declared until ``received_at`` is set, then as stored."""
 
     part_id: str
@@ -50,7 +74,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
+class Lease(Growing):
     """The right of one worker to process the file, until a time."""
 
     worker: str
@@ -58,7 +82,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Growing):
     """Why the last processing failed, and how many attempts have failed so far."""
 
     code: str
@@ -67,7 +91,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileRecord:
+class FileRecord(Growing):
     """All that is known of a file. Every change makes a new record with the next ``revision``.
 
     ``revision`` counts saves from 1; 0 means "never saved". ``request_id`` and ``alias`` are unique per owner.
@@ -116,7 +140,7 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tombstone:
+class Tombstone(Growing):
     """What is left of a deleted file: its last revision, and the blobs that are still to be deleted.
 
     ``parts`` is emptied by ``MetadataStore.mark_clean``. ``clean_after`` is the time from which the blobs may be

@@ -115,6 +115,8 @@ class Backfill(Source):
             order_by="created_at", descending=False, limit=self._batch, scan_limit=self._batch, after=walk.place
         )
         page = self._pair.source.find(query)
+        for file_id in page.unreadable:
+            self._pair.source.get(file_id)  # raises UnreadableRecord: the copy would lack the file
         records = [record for record in page.records if (record.created_at, record.file_id) <= _order(walk.end)]
         moved = replace(walk, place=page.next_position or walk.end, copied=walk.copied + len(records))
         copies = {FILES: records}

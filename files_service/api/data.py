@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields as dataclass_fields
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate
@@ -12,10 +11,10 @@ from files_service.api.text import line
 from files_service.api.wire import SECRET, to_wire
 from files_service.core import Core
 from files_service.services.files import readable
-from storage_adapters import JSON, FileRecord
+from storage_adapters import JSON, FileRecord, field_names
 
 _META = "meta."
-FIELD_NAMES = frozenset({field.name for field in dataclass_fields(FileRecord)} - SECRET | {"change_token"})
+FIELD_NAMES = frozenset(field_names(FileRecord)) - SECRET | {"change_token"}
 
 
 def field_names_field(**arguments: Any) -> fields.List[str]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from storage_adapters.records import Growing
+
 
 class UploadStatus(StrEnum):
     """Where an upload stands: taking chunks, complete for good, or on its way out."""
@@ -22,7 +24,7 @@ class UploadStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
+class Upload(Growing):
     """The state of one upload. ``size`` is None until it is known; ``details`` is what the doors keep with it.
 
     ``received`` is the number of bytes that have arrived, in whatever order, and ``chunks`` in how many chunks;

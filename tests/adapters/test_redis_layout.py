@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from storage_adapters import SORT_FIELDS, FileRecord, Part, Tombstone, UnknownStore
+from storage_adapters.codec import FIELDS_OF_0_1
 from storage_adapters.metadata.redis.keys import FIELD_NUMBERS, TEXT_FIELDS, Keys, place
 from storage_adapters.metadata.redis.location import location_of
 from storage_adapters.metadata.redis.records import (
@@ -29,9 +30,9 @@ INTEGERS = st.integers(-(2**70), 2**70) | st.integers(-300, 300) | st.sampled_fr
 
 
 def test_every_field_is_stored() -> None:
-    assert {"file_id", "revision", *RECORD_FIELDS} == {field.name for field in fields(FileRecord)}
-    assert {"file_id", "revision", *TOMBSTONE_FIELDS} == {field.name for field in fields(Tombstone)}
-    assert set(PART_FIELDS) == {field.name for field in fields(Part)}
+    assert {"file_id", "revision", *RECORD_FIELDS} == set(FIELDS_OF_0_1["FileRecord"])
+    assert {"file_id", "revision", *TOMBSTONE_FIELDS} == set(FIELDS_OF_0_1["Tombstone"])
+    assert set(PART_FIELDS) == set(FIELDS_OF_0_1["Part"])
     assert set(FIELD_NUMBERS) == set(SORT_FIELDS)
 
 

@@ -53,10 +53,9 @@ def main(version: str, checkout: Path) -> None:
         with redis.RedisServer(Path(scratch) / "redis") as server, redis.throw_away(server.url) as url:
             keep("redis.json", filled_by(checkout, url, FILES), folder)
             keep("redis.keys.json", orjson.dumps(dump_redis(url)), folder)
-        with couchdb.CouchServer(Path(scratch) / "couchdb") as server_of_documents:
-            with couchdb.throw_away(server_of_documents.url) as url:
-                keep("couchdb.json", filled_by(checkout, url, FILES), folder)
-                keep("couchdb.documents.json", orjson.dumps(dump_couchdb(url)), folder)
+        with couchdb.CouchServer(Path(scratch) / "couchdb") as other, couchdb.throw_away(other.url) as url:
+            keep("couchdb.json", filled_by(checkout, url, FILES), folder)
+            keep("couchdb.documents.json", orjson.dumps(dump_couchdb(url)), folder)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from storage_adapters.errors import UnreadableRecord
 from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.keys import Place, file_id_of, hex_of, place_of, scope_digest, value_at
 from storage_adapters.metadata.couchdb.records import parse_document
@@ -39,7 +40,8 @@ def find_page(database: Database, query: ListQuery) -> Page:
     position = query.after
     chosen: list[_Row] = []
     more = False
-    for looked_at, (row, fits) in enumerate(_filtered(database, query)):
+    unreadable: list[str] = []
+    for looked_at, (row, fits) in enumerate(_filtered(database, query, unreadable)):
         if len(chosen) == query.limit or looked_at == query.scan_limit:
             more = True
             break
@@ -47,27 +49,40 @@ def find_page(database: Database, query: ListQuery) -> Page:
         if fits:
             chosen.append(row)
     found = []
-    records = _records(database, chosen)
+    records = _records(database, chosen, unreadable)
     for row in chosen:
         record = records.get(row.document_id)
         if record is not None and _is_still_there(record, row, query):
             found.append(record)
-    return Page(records=tuple(found), next_position=position if more else None)
+    return Page(
+        records=tuple(found),
+        next_position=position if more else None,
+        unreadable=tuple(dict.fromkeys(unreadable)),
+    )
 
 
-def _filtered(database: Database, query: ListQuery) -> Iterator[tuple[_Row, bool]]:
-    """The rows behind the query's position, and whether each belongs to the answer."""
+def _filtered(database: Database, query: ListQuery, unreadable: list[str]) -> Iterator[tuple[_Row, bool]]:
+    """Yield the rows behind the query's position, and whether each belongs to the answer.
+
+    The ids of files that cannot be read are added to the list.
+    """
     if _is_plain(query):
         for batch in _batches(database, query, include_docs=True):
             yield from ((row, True) for row in batch)
         return
     reads_documents = asks_for_long_texts(query)
     for batch in _batches(database, query, include_docs=False):
-        told = {row.document_id: parse_row(row.position.file_id, row.text) for row in batch}
-        if reads_documents:
-            told |= _records(database, [row for row in batch if is_cut(told[row.document_id])])
+        told = {}
         for row in batch:
-            yield row, matches(told[row.document_id], query)
+            try:
+                told[row.document_id] = parse_row(row.position.file_id, row.text)
+            except UnreadableRecord as error:
+                unreadable.append(error.file_id)
+        if reads_documents:
+            cut = [row for row in batch if row.document_id in told and is_cut(told[row.document_id])]
+            told |= _records(database, cut, unreadable)
+        for row in batch:
+            yield row, row.document_id in told and matches(told[row.document_id], query)
 
 
 def _is_plain(query: ListQuery) -> bool:
@@ -145,13 +160,18 @@ def _smallest_scope(database: Database, query: ListQuery) -> str:
     return candidates[counts.index(min(counts))]
 
 
-def _records(database: Database, rows: list[_Row]) -> dict[str, FileRecord]:
-    """The records behind rows, as they are now."""
+def _records(database: Database, rows: list[_Row], unreadable: list[str]) -> dict[str, FileRecord]:
+    """Return the records behind rows, as they are now; the ids of those that cannot be read are added to the list."""
     found: dict[str, FileRecord] = {}
     unread = database.documents(row.document_id for row in rows if row.document is None)
     for document in (*(row.document for row in rows), *unread):
-        if document is not None:
+        if document is None:
+            continue
+        try:
             stored = parse_document(document)
+        except UnreadableRecord as error:
+            unreadable.append(error.file_id)
+        else:
             if stored.living is not None:
                 found[stored.document_id] = stored.living
     return found

@@ -1,6 +1,8 @@
 """The document of a file: its record or tombstone, its latest change, and what the views read. No I/O.
 
-1. ``record`` is the record as JSON, but ``meta`` and ``post_action`` are JSON text: a server may make 1 of 1.0.
+1. ``record`` is the record as JSON, but ``meta``, ``post_action`` and ``later`` are JSON text: a server may make 1 of
+   1.0. ``later`` has the fields that came after version 0.1 (see ``codec``); parts, tombstones and the like have their
+   own.
 2. ``index`` is worked out here, so that a view only has to emit it: see ``designs``.
 3. ``change`` is what the feed must say of the latest write. It stays until the next one: whoever finds that the feed
    does not say it yet, writes it there.
@@ -12,12 +14,24 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import orjson
 
-from storage_adapters.codec import digest_bucket, digest_halves, record_from_json, tombstone_from_document
+from storage_adapters.codec import (
+    FAILURE_FORM,
+    LEASE_FORM,
+    PART_FORM,
+    RECORD_FORM,
+    TOMBSTONE_FORM,
+    Form,
+    digest_bucket,
+    digest_halves,
+    record_from_json,
+    tombstone_from_json,
+)
 from storage_adapters.metadata.couchdb.database import new_write_id
 from storage_adapters.metadata.couchdb.keys import (
     NAME_KINDS,
@@ -30,9 +44,11 @@ from storage_adapters.metadata.couchdb.keys import (
 )
 from storage_adapters.metadata.couchdb.rows import row_of
 from storage_adapters.query import SORT_FIELDS, scopes, sort_value
-from storage_adapters.records import JSON, Change, FileRecord, Tombstone
+from storage_adapters.records import JSON, Change, FileRecord, Growing, Part, Tombstone
 
-_RECORD_FIELDS = tuple(field.name for field in fields(FileRecord))
+T = TypeVar("T", bound=Growing)
+
+_LATER = "later"
 _TEXT_FIELDS = ("meta", "post_action")
 _SIZE_SHIFT = 26
 
@@ -79,7 +95,7 @@ def file_document(record: FileRecord, *, rev: str | None, change: Event | None) 
 def tombstone_document(tombstone: Tombstone, *, rev: str | None, change: Event | None, last: FileRecord | None) -> JSON:
     """The document of a deleted file."""
     document = _document(tombstone.file_id, rev, change)
-    document["tombstone"] = tombstone
+    document["tombstone"] = _growing_json(tombstone, TOMBSTONE_FORM) | {"parts": _parts_json(tombstone.parts)}
     if change is not None and last is not None:
         document["change"]["record"] = _record_json(last)
     if tombstone.parts:
@@ -134,7 +150,7 @@ def parse_document(document: JSON) -> Stored:
         document_id=document["_id"],
         rev=document["_rev"],
         record=None if record is None else _record(record),
-        tombstone=None if tombstone is None else tombstone_from_document(orjson.dumps(tombstone)),
+        tombstone=None if tombstone is None else _tombstone(tombstone),
         change=None
         if change is None
         else Event(changed_at=change["changed_at"], event=change["event"], deleted=change["deleted"]),
@@ -172,18 +188,48 @@ def _document(file_id: str, rev: str | None, change: Event | None) -> JSON:
 
 
 def _record_json(record: FileRecord) -> JSON:
-    value: JSON = {name: getattr(record, name) for name in _RECORD_FIELDS}
+    value = _growing_json(record, RECORD_FORM)
     for name in _TEXT_FIELDS:
         if value[name] is not None:
-            value[name] = orjson.dumps(value[name], option=orjson.OPT_SORT_KEYS).decode()
+            value[name] = _text(value[name])
+    value["parts"] = _parts_json(record.parts)
+    value["error"] = None if record.error is None else _growing_json(record.error, FAILURE_FORM)
+    value["lease"] = None if record.lease is None else _growing_json(record.lease, LEASE_FORM)
     return value
+
+
+def _parts_json(parts: Iterable[Part]) -> list[JSON]:
+    return [_growing_json(part, PART_FORM) for part in parts]
+
+
+def _growing_json(value: T, form: Form[T]) -> JSON:
+    later = form.later_values(value)
+    return form.first_values(value) | ({_LATER: _text(later)} if later else {})
+
+
+def _text(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def _record(value: JSON) -> FileRecord:
     for name in _TEXT_FIELDS:
         if value[name] is not None:
             value[name] = orjson.loads(value[name])
+    for nested in (value, *value["parts"], value["error"], value["lease"]):
+        _expand(nested)
     return record_from_json(value)
+
+
+def _tombstone(value: JSON) -> Tombstone:
+    for nested in (value, *value["parts"]):
+        _expand(nested)
+    return tombstone_from_json(value)
+
+
+def _expand(value: JSON | None) -> None:
+    """Put the later fields where they are in the canonical form."""
+    if value is not None and _LATER in value:
+        value.update(orjson.loads(value.pop(_LATER)))
 
 
 def _index(record: FileRecord) -> JSON:

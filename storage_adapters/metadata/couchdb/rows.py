@@ -10,8 +10,9 @@ from typing import Any
 
 import orjson
 
+from storage_adapters.codec import RECORD_FORM, build_record
 from storage_adapters.query import ListQuery, field_value
-from storage_adapters.records import Access, FileRecord, FileStatus, Part
+from storage_adapters.records import FileRecord, Part
 
 LONGEST_TEXT = 200
 _LONG_FIELDS = ("description", "website")
@@ -55,16 +56,17 @@ def row_of(record: FileRecord) -> str:
 
 
 def parse_row(file_id: str, text: str) -> FileRecord:
-    """Read a row: a record that answers queries as the whole one does, but for texts that were too long."""
+    """Read a row: a record that answers queries as the whole one does, but for texts that were too long.
+
+    Raises UnreadableRecord.
+    """
     known: dict[str, Any] = {
         name: value for name, value in zip(_FIELDS, orjson.loads(text), strict=False) if value is not None
     }
     known["meta"] = {name: value for name in _LONG_FIELDS if (value := known.pop(name, None)) is not None}
     known["parts"] = (_PART,) * known["parts"]
-    known["status"] = FileStatus(known["status"])
-    known["access"] = Access(known["access"])
     known["tags"] = tuple(known.get("tags", ()))
-    return FileRecord(file_id=file_id, **known)
+    return build_record({"file_id": file_id, **known}, {}, RECORD_FORM)
 
 
 def is_cut(row: FileRecord) -> bool:

@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import orjson
 
+from storage_adapters.codec import form_of
 from storage_adapters.errors import StorageUnavailable, UploadConflict
 from storage_adapters.metadata.couchdb.database import Database, new_write_id
 from storage_adapters.metadata.couchdb.keys import hex_of, owner_digest, place_of
 from storage_adapters.ports.uploads import Chunk, Upload, UploadStatus
 from storage_adapters.records import JSON
 
+UPLOAD_FORM = form_of(Upload)
 _BATCH = 500
 _LAST_OFFSET = 2**63
 
@@ -46,7 +48,7 @@ def arrival_document(arrival: Arrival) -> JSON:
     """The document of an upload. The state is text, in which every server keeps every number."""
     upload = arrival.upload
     latest = [[each.offset, each.size, each.object_id, each.token] for each in arrival.latest]
-    state = {"upload": asdict(upload), "end": arrival.end, "latest": latest}
+    state = {"upload": UPLOAD_FORM.values(upload), "end": arrival.end, "latest": latest}
     document: JSON = {
         "_id": upload_document_id(upload.upload_id),
         "write_id": new_write_id(),
@@ -65,7 +67,7 @@ def parse_arrival(document: JSON) -> Arrival:
     state = orjson.loads(document["state"])
     fields = state["upload"]
     return Arrival(
-        upload=Upload(**{**fields, "status": UploadStatus(fields["status"])}),
+        upload=UPLOAD_FORM.from_json({**fields, "status": UploadStatus(fields["status"])}),
         run=document["run"],
         end=state["end"],
         latest=tuple(_chunk(*each) for each in state["latest"]),

@@ -5,7 +5,8 @@
 2. ``r:<file_id>`` is a string: the revision, a line feed, and the record; with ``x`` before the revision, its
    tombstone. An id is never used again, so both share a key.
 3. A record is a JSON list of its values in the order of ``documents.RECORD_FIELDS``, null for a default and without
-   the nulls at the end: names would take as much room as values. New fields are added at the end.
+   the nulls at the end: names would take as much room as values. Fields that came after version 0.1 (see ``codec``)
+   stand by name in an object: then the record is a list of two, that list and this object. So is a part.
 4. ``i<field><scope>`` is an index: a file's place in the order of one field within one scope. Places sort by their
    bytes (all scores are 0), because 100 000 files may share one value and a page must still begin behind any of them
    at the price of a look-up; as scores, integers would be exact to 2^53 only.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from storage_adapters.errors import UnreadableRecord
 from storage_adapters.metadata.redis.keys import CHUNK, MISSING, TEXT_FIELDS, Keys, bounds_of, place
 from storage_adapters.metadata.redis.records import record_of
 from storage_adapters.metadata.redis.server import Server
@@ -21,17 +22,18 @@ def find_page(server: Server, keys: Keys, query: ListQuery) -> Page:
     """Read one page."""
     position = query.after
     found: list[FileRecord] = []
-    for looked_at, record in enumerate(_records(server, keys, query)):
+    unreadable: list[str] = []
+    for looked_at, record in enumerate(_records(server, keys, query, unreadable)):
         if len(found) == query.limit or looked_at == query.scan_limit:
-            return Page(records=tuple(found), next_position=position)
+            return Page(records=tuple(found), next_position=position, unreadable=tuple(unreadable))
         position = position_of(record, query.order_by)
-        if matches(record, query):
+        if record.file_id not in unreadable and matches(record, query):
             found.append(record)
-    return Page(records=tuple(found), next_position=None)
+    return Page(records=tuple(found), next_position=None, unreadable=tuple(unreadable))
 
 
-def _records(server: Server, keys: Keys, query: ListQuery) -> Iterator[FileRecord]:
-    """Read on from the query's position."""
+def _records(server: Server, keys: Keys, query: ListQuery, unreadable: list[str]) -> Iterator[FileRecord]:
+    """Read on from the query's position; of a record that cannot be read, yield the rest and add its id to the list."""
     index = _smallest_index(server, keys, query)
     kind = "t" if query.order_by in TEXT_FIELDS else "n"
     batch = min(query.limit, query.scan_limit, LARGEST_BATCH - 1) + 1
@@ -41,7 +43,11 @@ def _records(server: Server, keys: Keys, query: ListQuery) -> Iterator[FileRecor
             arguments = [int(query.descending), *bounds, batch, kind, keys.record_prefix, -1]
             answer = server.run("page", [index], arguments)
             for file_id, value in zip(answer[::2], answer[1::2], strict=True):
-                record = record_of(file_id.decode(errors="replace"), value)
+                try:
+                    record = record_of(file_id.decode(errors="replace"), value)
+                except UnreadableRecord as error:
+                    record = error.rest
+                    unreadable.append(record.file_id)
                 yield record
             if len(answer) < 2 * batch:
                 break

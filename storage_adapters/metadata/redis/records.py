@@ -8,13 +8,22 @@ from typing import Any
 
 import orjson
 
+from storage_adapters.codec import (
+    FAILURE_FORM,
+    LEASE_FORM,
+    PART_FORM,
+    RECORD_FORM,
+    TOMBSTONE_FORM,
+    build_record,
+    nested_values,
+)
 from storage_adapters.errors import StorageUnavailable
-from storage_adapters.records import Access, Failure, FileRecord, FileStatus, Lease, Part, Tombstone
+from storage_adapters.records import JSON, FileRecord, Part, Tombstone
 
 HEADER_BYTES = 24  # no revision is longer
 
-# Stored: names are only ever added, at the end. What is often missing stands there, where it takes no room. A default
-# of FileRecord is stored as null and thereby a part of the layout.
+# Stored, so never changed: later fields stand by name in a second list, see rule 3 of ``keys``. What is often missing
+# stands at the end, where it takes no room. A default of FileRecord is stored as null and thereby a part of the layout.
 PART_FIELDS = (
     "part_id",
     "type",
@@ -53,6 +62,7 @@ RECORD_FIELDS = (
     "lease",
     "post_action",
 )
+_PARTS, _ERROR, _LEASE = (RECORD_FIELDS.index(name) for name in ("parts", "error", "lease"))
 TOMBSTONE_FIELDS = ("owner", "deleted_at", "clean_after", "parts")
 
 _EMPTY = {
@@ -64,18 +74,24 @@ _EMPTY = {
 def record_to_value(record: FileRecord) -> bytes:
     """Write a record."""
     values = [None if (value := getattr(record, name)) == _EMPTY[name] else value for name in RECORD_FIELDS]
-    values[RECORD_FIELDS.index("parts")] = _parts(record.parts)
-    return b"%d\n%b" % (record.revision, orjson.dumps(_shortened(values)))
+    values[_PARTS] = _parts(record.parts)
+    if record.error is not None or record.lease is not None:
+        nested = nested_values(record)
+        values[_ERROR], values[_LEASE] = nested["error"], nested["lease"]
+    return b"%d\n%b" % (
+        record.revision,
+        orjson.dumps(_with_later(_shortened(values), RECORD_FORM.later_values(record))),
+    )
 
 
 def tombstone_to_value(tombstone: Tombstone) -> bytes:
     """Write a tombstone."""
     values = [tombstone.owner, tombstone.deleted_at, tombstone.clean_after, _parts(tombstone.parts)]
-    return b"x%d\n%b" % (tombstone.revision, orjson.dumps(values))
+    return b"x%d\n%b" % (tombstone.revision, orjson.dumps(_with_later(values, TOMBSTONE_FORM.later_values(tombstone))))
 
 
 def parse_value(file_id: str, value: bytes) -> FileRecord | Tombstone:
-    """Read a record or a tombstone. Raises StorageUnavailable for what is neither."""
+    """Read a record or a tombstone. Raises UnreadableRecord, and StorageUnavailable for what is neither."""
     try:
         return _tombstone(file_id, value) if is_tombstone(value) else _record(file_id, value)
     except (TypeError, ValueError) as error:
@@ -100,21 +116,21 @@ def is_tombstone(value: bytes) -> bool:
 
 def _tombstone(file_id: str, value: bytes) -> Tombstone:
     header, _, document = value.partition(b"\n")
-    known = _named(TOMBSTONE_FIELDS, orjson.loads(document))
-    return Tombstone(file_id=file_id, revision=int(header[1:]), **known)
+    known, later = _named(TOMBSTONE_FIELDS, orjson.loads(document))
+    return TOMBSTONE_FORM.build({"file_id": file_id, "revision": int(header[1:]), **known}, later)
 
 
 def _record(file_id: str, value: bytes) -> FileRecord:
     header, _, document = value.partition(b"\n")
-    known = _named(RECORD_FIELDS, orjson.loads(document))
-    for name, kind in (("status", FileStatus), ("access", Access), ("tags", tuple), ("grantees", tuple)):
+    known, later = _named(RECORD_FIELDS, orjson.loads(document))
+    for name in ("tags", "grantees"):
         if name in known:
-            known[name] = kind(known[name])
+            known[name] = tuple(known[name])
     if "error" in known:
-        known["error"] = Failure(**known["error"])
+        known["error"] = FAILURE_FORM.from_json(known["error"])
     if "lease" in known:
-        known["lease"] = Lease(**known["lease"])
-    return FileRecord(file_id=file_id, revision=int(header), **known)
+        known["lease"] = LEASE_FORM.from_json(known["lease"])
+    return build_record({"file_id": file_id, "revision": int(header), **known}, later, RECORD_FORM)
 
 
 def revision_of(file_id: str, value: bytes) -> int:
@@ -130,7 +146,10 @@ def _foreign(file_id: str) -> StorageUnavailable:
 
 
 def _parts(parts: Iterable[Part]) -> list[list[Any]]:
-    return [_shortened([getattr(part, name) for name in PART_FIELDS]) for part in parts]
+    return [
+        _with_later(_shortened([getattr(part, name) for name in PART_FIELDS]), PART_FORM.later_values(part))
+        for part in parts
+    ]
 
 
 def _shortened(values: list[Any]) -> list[Any]:
@@ -139,8 +158,17 @@ def _shortened(values: list[Any]) -> list[Any]:
     return values
 
 
-def _named(names: tuple[str, ...], values: list[Any]) -> dict[str, Any]:
+def _with_later(values: list[Any], later: JSON) -> list[Any]:
+    """Put later fields beside the others: a version that knows no later fields fails to read that, and loses none."""
+    return [values, orjson.Fragment(orjson.dumps(later, option=orjson.OPT_SORT_KEYS))] if later else values
+
+
+def _named(names: tuple[str, ...], values: list[Any]) -> tuple[JSON, JSON]:
+    """Return the stored values by name, and the later fields."""
+    later: JSON = {}
+    if isinstance(values[0], list):
+        values, later = values
     known = {name: value for name, value in zip(names, values, strict=False) if value is not None}
     if "parts" in known:
-        known["parts"] = tuple([Part(**dict(zip(PART_FIELDS, part, strict=False))) for part in known["parts"]])
-    return known
+        known["parts"] = tuple([PART_FORM.build(*_named(PART_FIELDS, part)) for part in known["parts"]])
+    return known, later

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from storage_adapters.codec import record_from_document
+from storage_adapters.errors import UnreadableRecord
 from storage_adapters.metadata.sqlite.indexes import scope_text
 from storage_adapters.metadata.sqlite.schema import FIELD_NUMBERS
 from storage_adapters.query import ListQuery, Page, Position, candidate_scopes, matches
@@ -40,15 +41,20 @@ def find_page(connection: sqlite3.Connection, query: ListQuery) -> Page:
     """Read one page; the connection's statements must all see one state."""
     position = query.after
     found: list[FileRecord] = []
+    unreadable: list[str] = []
     rows = _rows(connection, query, _rarest_scope(connection, query))
     for looked_at, (place, document) in enumerate(rows):
         if len(found) == query.limit or looked_at == query.scan_limit:
-            return Page(records=tuple(found), next_position=position)
+            return Page(records=tuple(found), next_position=position, unreadable=tuple(unreadable))
         position = place
-        record = record_from_document(document)
+        try:
+            record = record_from_document(document)
+        except UnreadableRecord:
+            unreadable.append(place.file_id)
+            continue
         if matches(record, query):
             found.append(record)
-    return Page(records=tuple(found), next_position=None)
+    return Page(records=tuple(found), next_position=None, unreadable=tuple(unreadable))
 
 
 def _rows(connection: sqlite3.Connection, query: ListQuery, scope: str) -> Iterator[tuple[Position, bytes]]:
