@@ -76,7 +76,6 @@ from storage_adapters.query import (
     Page,
     Position,
     SortValue,
-    fold,
     position_of,
 )
 from storage_adapters.ranges import Ranges
@@ -105,6 +104,7 @@ from storage_adapters.registry import (
     open_metadata_store,
     open_store_of_any_schema,
 )
+from storage_adapters.unicode_text import UNICODE_VERSION, ascii_form, category_of, fold, tag_form
 
 __all__ = [
     "BLOB_STORES",
@@ -115,6 +115,7 @@ __all__ = [
     "NOTIFICATION_QUEUES",
     "OPERATORS",
     "SORT_FIELDS",
+    "UNICODE_VERSION",
     "Access",
     "BlobExists",
     "BlobInfo",
@@ -192,7 +193,9 @@ __all__ = [
     "Usage",
     "VerifiesSignedUrls",
     "Warmer",
+    "ascii_form",
     "capabilities",
+    "category_of",
     "digest_bucket",
     "digest_halves",
     "field_names",
@@ -209,4 +212,5 @@ __all__ = [
     "record_to_json",
     "set_up_notifications",
     "sync_name",
+    "tag_form",
 ]

@@ -206,8 +206,8 @@ def build_record(first: JSON, later: JSON, form: Form[R]) -> R:
 
 
 def _unreadable(first: JSON, later: JSON, form: Form[R]) -> UnreadableRecord:
-    known: dict[str, set[str]] = {"status": set(FileStatus), "access": set(Access)}
-    strange = {name: first.pop(name) for name in known if first.get(name) not in (None, *known[name])}
+    known: dict[str, list[Any]] = {"status": list(FileStatus), "access": list(Access)}
+    strange = {name: first.pop(name) for name in known if name in first and first[name] not in known[name]}
     field, value = next(iter(strange.items()))
     return UnreadableRecord(build_record(first, later, form), field, value)
 

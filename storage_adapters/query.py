@@ -4,20 +4,20 @@ A store may answer from any index it likes as long as the answer is what these f
 
 1. The order is by ``sort_value``; files without one come last in both directions; ties break by ``file_id`` in the
    direction of the order.
-2. Text sorts by the code points of its folded form (NFKC, case-folded), which is also the order of its UTF-8 bytes.
+2. Text sorts by the code points of its folded form (``unicode_text.fold``), which is also the order of its UTF-8 bytes.
 3. ``eq ne in gt gte lt lte`` compare exact values; ``prefix``, ``contains`` and the search compare folded text.
 4. A missing value matches ``exists: false`` and ``empty: true`` and nothing else.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from storage_adapters.records import Access, FileRecord, FileStatus
+from storage_adapters.unicode_text import fold
 
 
 class Kind(StrEnum):
@@ -115,11 +115,6 @@ class Page:
     records: tuple[FileRecord, ...]
     next_position: Position | None
     unreadable: tuple[str, ...] = ()
-
-
-def fold(text: str) -> str:
-    """Make the form in which text is compared and sorted without regard to case or compatibility variants."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def field_value(record: FileRecord, field: str) -> Any:

@@ -10,9 +10,9 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from files_service.api.action import file_id_field
 from files_service.api.text import line, text
-from files_service.domain.editing import MAX_META_BYTES, MAX_TAGS, normalise_tag
+from files_service.domain.editing import MAX_META_BYTES, MAX_TAGS
 from files_service.domain.uploads import FILE_ID
-from storage_adapters import Access
+from storage_adapters import Access, tag_form
 
 MAX_INTEGER = 2**53 - 1
 MAX_TAG = 40
@@ -52,7 +52,7 @@ def check_tag(tag: str) -> None:
     """Refuse what is no tag. Raises ValidationError."""
     line(1, 5 * MAX_TAG)(tag)
     # The form in which it is kept must be a tag too: lower case can be longer.
-    line(1, MAX_TAG)(normalise_tag(tag))
+    line(1, MAX_TAG)(tag_form(tag))
     if "," in tag:
         raise ValidationError("Must not contain a comma.")
 

@@ -13,11 +13,10 @@ from files_service.api.action import Params, ParamsSchema, action, file_id_field
 from files_service.api.parameters import access_field, check_tag, cursor_field, file_ids_field, tags_field
 from files_service.api.wire import to_wire
 from files_service.core import Core
-from files_service.domain.editing import normalise_tag
 from files_service.domain.listing import decode_cursor, encode_cursor
 from files_service.services import editing
 from files_service.services.files import require_acts_for
-from storage_adapters import JSON, FileRecord, ListQuery
+from storage_adapters import JSON, FileRecord, ListQuery, tag_form
 
 BATCH = 100
 
@@ -87,7 +86,7 @@ def _holders(params: Params) -> ListQuery:
     # Oldest first by creation: an order that setting the access does not change.
     query = ListQuery(
         owner=params["owner"],
-        tags=(normalise_tag(params["tag"]),),
+        tags=(tag_form(params["tag"]),),
         order_by="created_at",
         descending=False,
         limit=BATCH,

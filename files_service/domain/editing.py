@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from storage_adapters import FileRecord, FileStatus, record_to_document
+from storage_adapters import FileRecord, FileStatus, record_to_document, tag_form
 
 MAX_TAGS = 20
 MAX_META_BYTES = 64 * 1024
 
 
-def normalise_tag(tag: str) -> str:
-    """The form in which a tag is kept and looked for: NFC, lower case, without spaces around it."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", tag).strip().lower())
-
-
 def normalise_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Normalise each, drop repeats, keep the order."""
-    return tuple(dict.fromkeys(normalise_tag(tag) for tag in tags))
+    return tuple(dict.fromkeys(tag_form(tag) for tag in tags))
 
 
 def edit(record: FileRecord, changes: Mapping[str, Any]) -> FileRecord:

@@ -11,8 +11,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from files_service.domain.editing import normalise_tag
-from storage_adapters import FIELDS, OPERATORS, SORT_FIELDS, Condition, Kind, ListQuery, Position
+from storage_adapters import FIELDS, OPERATORS, SORT_FIELDS, Condition, Kind, ListQuery, Position, tag_form
 
 MAX_INTEGER = 2**53 - 1
 MAX_CONDITIONS = 20
@@ -61,7 +60,7 @@ def _condition(field: str, op: str, value: Any) -> Condition:
     else:
         _require(path, value, _PYTHON_TYPES[kind])
     if kind is Kind.TAGS and op == "contains":
-        value = normalise_tag(value)
+        value = tag_form(value)
     return Condition(field=field, op=op, value=value)
 
 

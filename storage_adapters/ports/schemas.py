@@ -10,24 +10,33 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from storage_adapters.errors import OrderUnavailable
 from storage_adapters.ports.digest import DigestBucket
 from storage_adapters.records import FileRecord, Tombstone, Usage
+from storage_adapters.unicode_text import UNICODE_VERSION
+
+UNICODE_OF_0_1 = "14.0"
+_UNICODE = "unicode"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
     """The mark under which the data lie, "" when there is none, and the one that this code knows.
 
-    ``empty`` says that the store holds nothing yet: whoever opens it first installs the schema.
+    ``empty`` says that the store holds nothing yet: whoever opens it first installs the schema. ``unicode`` is the
+    version of Unicode by which names are sorted.
     """
 
     found: str
     known: str
     empty: bool = False
+    unicode: str = ""
 
 
 class SupportsMigrations(ABC):
     """Can be changed while it lives: opens whatever its schema is, keeps a journal, and hands out all records."""
+
+    _names_are_sorted = False
 
     @classmethod
     @abstractmethod
@@ -57,6 +66,31 @@ class SupportsMigrations(ABC):
     @abstractmethod
     def write_journal(self, name: str, *, expected: bytes | None, document: bytes) -> bool:
         """Replace the document ``expected`` (None = there is none), durably; False when it is another."""
+
+    def unicode_version(self) -> str:
+        """Return the version of Unicode by which names are sorted; without a mark that of version 0.1."""
+        return (self.read_journal(_UNICODE) or b"").decode() or UNICODE_OF_0_1
+
+    def mark_unicode(self, version: str) -> None:
+        """Note by which version of Unicode names are sorted."""
+        while version != self.unicode_version():
+            self.write_journal(_UNICODE, expected=self.read_journal(_UNICODE), document=version.encode())
+
+    def mark_new(self) -> None:
+        """Note the version of Unicode in a store that was made just now."""
+        if UNICODE_VERSION != UNICODE_OF_0_1:
+            self.mark_unicode(UNICODE_VERSION)
+
+    def require_order(self, field: str) -> None:
+        """Return if the order of this field is the one that this code means. Raises OrderUnavailable.
+
+        Looked at once: the mark is moved while no process of the service runs.
+        """
+        if field == "name" and not self._names_are_sorted:
+            found = self.unicode_version()
+            if found != UNICODE_VERSION:
+                raise OrderUnavailable(found=found, known=UNICODE_VERSION)
+            self._names_are_sorted = True
 
     @abstractmethod
     def scan(self, *, after: str, limit: int) -> tuple[list[FileRecord], str]:
@@ -161,6 +195,15 @@ class SupportsDesigns(SupportsMigrations):
     @abstractmethod
     def mark_designs(self, *, built: bool) -> None:
         """Note that all are built, so that a process that starts need not look; or that this is no longer known."""
+
+    @abstractmethod
+    def sort_names(self, *, after: str, limit: int, write: bool) -> tuple[int, str]:
+        """Compare the place by name of up to ``limit`` files behind a position with what this version makes of it.
+
+        With ``write`` those that differ are put right, without an entry in the feed; one that is written meanwhile is
+        left to that write. Returns how many differed, and the position to go on from, "" at the end; "" is the
+        beginning.
+        """
 
     @abstractmethod
     def drop_designs(self, names: Sequence[str]) -> None:

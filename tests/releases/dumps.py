@@ -70,6 +70,7 @@ def load_couchdb(url: str, kept: dict[str, list[JSON]]) -> None:
 
 def _dump_key(client: Any, key: bytes) -> list[Any]:
     kind = client.type(key).decode()
+    content: Any
     match kind:
         case "string":
             content = _text(client.get(key))
@@ -111,14 +112,14 @@ def _renamed(content: Any, before: bytes, after: bytes) -> Any:
 def _moved(document: JSON, sequences: dict[str, list[tuple[int, Any]]]) -> JSON:
     """Return a document of the state with the places that it names in other databases."""
     if document["_id"].startswith(("checkpoint-", "feed-trimmed")):
-        names, moves = ("sequence", "place"), sequences["_feed"]
+        moves = sequences["_feed"]
     elif document["_id"] == "feed-place":
-        names, moves = ("sequence",), sequences[""]
+        moves = sequences[""]
     else:
         return document
     places = {
         name: str(next((new for old, new in reversed(moves) if old <= int(document[name])), ""))
-        for name in names
+        for name in ("sequence", "place")
         if document.get(name)
     }
     return document | places

@@ -34,15 +34,16 @@ from storage_adapters import (
 
 NOW = 1_750_000_000_000
 OWNERS = ("ann", "bob", "3:bob", "Ünal")
-# The last ones are of Unicode 15.0 and 16.0: two letters with case, and a mark that moves before others.
+# The newer ones are of Unicode 15.0 and 16.0: two letters with case, and a mark that moves before others.
 TEXTS = ("Film", "film 2", "straße", "STRASSE", "ﬁlm", "Ａ", "İ", "a\0b", "\U0001f3a5", "e\u0301", "\uffff", "ὈΔΥΣΣΕΎΣ")
-TEXTS += ("\U00010d50x", "\U00010d70X", "a\u0323\u0897\u0301b", "\ua7da", "\U0001e4ec\u0323")
+NEWER = ("\U00010d50x", "\U00010d70X", "a\u0323\u0897\u0301b", "\ua7da", "\U0001e4ec\u0323")
 UPLOADS = ("open", "sealed", "gaps", "unknown-size", "expired")
 
 
 def record_of(number: int) -> FileRecord:
     """Make a record; every field is now set, now missing, now odd."""
-    text = TEXTS[number % len(TEXTS)]
+    texts = TEXTS + NEWER
+    text = texts[number % len(texts)]
     status = list(FileStatus)[number % 5]
     received = NOW + number if status is not FileStatus.PENDING else None
     parts = tuple(

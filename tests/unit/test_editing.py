@@ -14,10 +14,9 @@ from files_service.domain.editing import (
     is_same,
     keeps_the_seal,
     merge_meta,
-    normalise_tag,
     normalise_tags,
 )
-from storage_adapters import Access, FileStatus
+from storage_adapters import Access, FileStatus, tag_form
 from tests.unit.records import STATUSES, in_status, record
 
 JSON_VALUES = st.recursive(
@@ -30,7 +29,7 @@ METAS = st.dictionaries(st.text(max_size=5), JSON_VALUES, max_size=5)
 
 @given(st.text())
 def test_a_normalised_tag_stays_as_it_is(tag: str) -> None:
-    assert normalise_tag(normalise_tag(tag)) == normalise_tag(tag)
+    assert tag_form(tag_form(tag)) == tag_form(tag)
 
 
 @given(st.lists(st.text()))
@@ -42,7 +41,7 @@ def test_normalised_tags_stay_as_they_are_and_do_not_repeat(tags: list[str]) -> 
 
 @pytest.mark.parametrize("tag", ["caf\u00e9", "cafe\u0301", " Caf\u00e9 ", "CAFE\u0301"])
 def test_one_tag_has_one_form_however_it_is_typed(tag: str) -> None:
-    assert normalise_tag(tag) == "caf\u00e9"
+    assert tag_form(tag) == "caf\u00e9"
 
 
 def test_tags_keep_their_order() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-import unicodedata
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from files_service.gateway.state import gateway_of
+from storage_adapters import category_of
 
 # Scripts are known by a word that is made for each answer: what people have sent has an address of ours, too.
 POLICY = (
@@ -60,7 +60,7 @@ def preview_of(content_type: str) -> str:
 
 def shown_name(name: str) -> str:
     """The name with a mark where it has controls: those of direction would make it look like another."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c)[0] == "C" else c for c in name)
+    return "".join("\N{REPLACEMENT CHARACTER}" if category_of(c)[0] == "C" else c for c in name)
 
 
 def shown_size(size: int) -> str:

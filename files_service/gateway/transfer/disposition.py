@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 from urllib.parse import quote
+
+from storage_adapters import ascii_form, category_of
 
 # What no file system takes, what ends a quoted string, and what browsers unescape in one.
 _UNSAFE = frozenset('"%/\\:*?<>|')
@@ -13,7 +14,7 @@ _FALLBACK = "file"
 def content_disposition(kind: str, name: str) -> str:
     """Make the header: an ASCII name for old clients, the real one for all others."""
     real = safe_name(name)
-    plain = unicodedata.normalize("NFKD", real).encode("ascii", "ignore").decode()
+    plain = ascii_form(real)
     plain = "".join("_" if c in _UNSAFE else c for c in plain).strip()
     header = f'{kind}; filename="{plain or _FALLBACK}"'
     return header if plain == real else f"{header}; filename*=UTF-8''{quote(real, safe='')}"
@@ -21,5 +22,5 @@ def content_disposition(kind: str, name: str) -> str:
 
 def safe_name(name: str) -> str:
     """The name without control and direction characters and path separators: it must not pretend to be another."""
-    kept = ("_" if c in "/\\" else c for c in name if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
+    kept = ("_" if c in "/\\" else c for c in name if category_of(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
     return "".join(kept).strip(" .") or _FALLBACK

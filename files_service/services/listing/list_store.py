@@ -15,6 +15,7 @@ from files_service.services.listing.sync_progress import SyncProgress
 from storage_adapters import (
     ListQuery,
     MetadataStore,
+    OrderUnavailable,
     RecordDeleted,
     RecordNotFound,
     StorageUnavailable,
@@ -99,6 +100,9 @@ class ListStore:
             answer = self._callers.begin(partial(self._answer, question, min_change)).result(self._timeout_seconds)
         except NotUsable:
             raise
+        except OrderUnavailable as error:
+            # Of this order alone: every other one is answered.
+            raise NotUsable("unsorted") from error
         except TimeoutError as error:
             self._fail(error)
             raise NotUsable("slow") from error

@@ -6,7 +6,6 @@ mapped at all is an oddity with ``fatal``.
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 
 import orjson
@@ -15,7 +14,7 @@ from migrations.importers.ms_files import model
 from migrations.importers.ms_files.fields import Fields, Source, Unmappable, number
 from migrations.importers.ms_files.oddities import Oddity
 from migrations.importers.ms_files.parts import map_parts
-from storage_adapters import JSON, Access, Failure, FileRecord, FileStatus
+from storage_adapters import JSON, Access, Failure, FileRecord, FileStatus, tag_form
 
 MAX_TAGS, MAX_TAG, MAX_OWNER, MAX_META_BYTES = 20, 40, 78, 64 * 1024
 KEPT = "ms_files"  # the key of meta under which stands what has no place of its own
@@ -147,7 +146,7 @@ def _tags(fields: Fields) -> tuple[str, ...]:
         found = []
     tags: list[str] = []
     for tag in found:
-        kept = unicodedata.normalize("NFC", unicodedata.normalize("NFC", tag).strip().lower())
+        kept = tag_form(tag)
         if not 1 <= len(kept) <= MAX_TAG or "," in kept:
             fields.note("not_a_tag", f"tag {tag!r} is left out")
         elif kept not in tags:
@@ -197,5 +196,5 @@ def _post_action(source: Source, fields: Fields) -> JSON | None:
         return None
     changes: JSON = {name: update.pop(name) for name in ("name", "alias", "tags") if name in update}
     if isinstance(changes.get("tags"), list):
-        changes["tags"] = [str(tag).strip().lower() for tag in changes["tags"]]
+        changes["tags"] = [tag_form(str(tag)) for tag in changes["tags"]]
     return {"update": {**changes, **({"meta": update} if update else {})}}

@@ -13,7 +13,8 @@ import functools
 import hashlib
 import re
 
-from storage_adapters.query import SortValue, fold
+from storage_adapters.query import SortValue
+from storage_adapters.unicode_text import fold
 
 NAME_KINDS = ("request_id", "alias")
 

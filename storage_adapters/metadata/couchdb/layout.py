@@ -15,8 +15,11 @@ _DOCUMENT = "layout"
 REVISIONS = 20
 
 
-def prepare(files: Database, locks: Database, state: State, feed: Feed, uploads: Database) -> None:
-    """Bring the databases to where a store can use them; waits until their views are built."""
+def prepare(files: Database, locks: Database, state: State, feed: Feed, uploads: Database) -> bool:
+    """Bring the databases to where a store can use them, and return whether they are new.
+
+    Waits until their views are built.
+    """
     found = state.get(_DOCUMENT) if locks.exists() else None
     new = False
     if found is None:
@@ -43,3 +46,4 @@ def prepare(files: Database, locks: Database, state: State, feed: Feed, uploads:
             while not build(files, design):
                 continue
         state.change(_DOCUMENT, lambda value: {**(value or {}), "built": wanted})
+    return new

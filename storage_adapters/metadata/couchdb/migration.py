@@ -11,12 +11,13 @@ from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.feed import Feed
 from storage_adapters.metadata.couchdb.keys import document_id_of, hex_of
 from storage_adapters.metadata.couchdb.layout import LAYOUT, prepare
-from storage_adapters.metadata.couchdb.records import parse_document
+from storage_adapters.metadata.couchdb.records import parse_document, sort_by_name
 from storage_adapters.metadata.couchdb.server import Server
 from storage_adapters.metadata.couchdb.state import State
 from storage_adapters.metadata.couchdb.views import DESIGNS, build, design_status, install_designs
 from storage_adapters.ports.schemas import Schema, SupportsDesigns
 from storage_adapters.records import JSON, FileRecord, Tombstone
+from storage_adapters.unicode_text import UNICODE_VERSION
 
 _LAYOUT = "layout"
 _JOURNAL = "journal-"
@@ -35,7 +36,12 @@ class CouchMigrations(SupportsDesigns):
     def schema(self) -> Schema:
         """See ``SupportsMigrations``."""
         found = self._kept(_LAYOUT)
-        return Schema(found="" if found is None else str(found["layout"]), known=LAYOUT, empty=found is None)
+        return Schema(
+            found="" if found is None else str(found["layout"]),
+            known=LAYOUT,
+            empty=found is None,
+            unicode=UNICODE_VERSION if found is None else self.unicode_version(),
+        )
 
     def change_schema(self, mark: str) -> None:
         """See ``SupportsMigrations``."""
@@ -68,15 +74,19 @@ class CouchMigrations(SupportsDesigns):
 
     def scan(self, *, after: str, limit: int) -> tuple[list[FileRecord], str]:
         """See ``SupportsMigrations``: by document id."""
+        documents, position = self._documents(after, limit)
+        parsed = [parse_document(each) for each in documents]
+        return [each.record for each in parsed if each.record is not None and each.tombstone is None], position
+
+    def _documents(self, after: str, limit: int) -> tuple[list[JSON], str]:
+        """Read up to so many documents behind an id, without those of designs; and the id to go on from."""
         params = {"include_docs": "true", "limit": str(limit + 1)}
         if after:
             params["startkey"] = orjson.dumps(after).decode()
         rows = self._server.request("GET", self._files.name, "_all_docs", params=params)[1]["rows"]
         behind = [row for row in rows if row["id"] != after][:limit]
-        parsed = [parse_document(row["doc"]) for row in behind if not row["id"].startswith("_")]
-        more = len(rows) > limit
-        living = [each.record for each in parsed if each.record is not None and each.tombstone is None]
-        return living, behind[-1]["id"] if more else ""
+        documents = [row["doc"] for row in behind if not row["id"].startswith("_")]
+        return documents, behind[-1]["id"] if len(rows) > limit else ""
 
     def stored(self, file_ids: Sequence[str]) -> list[FileRecord | Tombstone | None]:
         """See ``SupportsMigrations``."""
@@ -107,6 +117,15 @@ class CouchMigrations(SupportsDesigns):
             return None if found is None or found.get("built") == names else {**found, "built": names}
 
         self._state.change(_LAYOUT, decide)
+
+    def sort_names(self, *, after: str, limit: int, write: bool) -> tuple[int, str]:
+        """See ``SupportsDesigns``."""
+        documents, position = self._documents(after, limit)
+        moved = [each for each in documents if "index" in each and sort_by_name(each)]
+        if write and moved:
+            # One that is refused was written meanwhile, by a process that sorts as this one does.
+            self._files.bulk(moved)
+        return len(moved), position
 
     def drop_designs(self, names: Sequence[str]) -> None:
         """See ``SupportsDesigns``."""

@@ -157,6 +157,17 @@ def parse_document(document: JSON) -> Stored:
     )
 
 
+def sort_by_name(document: JSON) -> bool:
+    """Put the place by name of a file's document right; return whether it was another."""
+    places = document["index"]["places"]
+    missing, place = place_of(document["record"]["name"])
+    if places["name"] == [missing, place]:
+        return False
+    places["name"] = [missing, place]
+    document["write_id"] = new_write_id()
+    return True
+
+
 def names_of(record: FileRecord | None) -> dict[str, tuple[str, str]]:
     """The names that a record bears: kind and name by digest, in the order in which they are claimed."""
     if record is None:

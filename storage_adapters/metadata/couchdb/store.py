@@ -72,8 +72,8 @@ class CouchMetadataStore(
         self._writer = Writer(self._files, self._locks, self._feed)
         self._replica = Replica(self._files, self._feed)
         try:
-            if not any_schema:
-                prepare(self._files, self._locks, self._state, self._feed, self._uploads)
+            if not any_schema and prepare(self._files, self._locks, self._state, self._feed, self._uploads):
+                self.mark_new()
         except BaseException:
             self.close()
             raise
@@ -130,6 +130,7 @@ class CouchMetadataStore(
 
     def find(self, query: ListQuery) -> Page:
         """See ``MetadataStore``."""
+        self.require_order(query.order_by)
         return find_page(self._files, query)
 
     def usage(self, owner: str | None) -> Usage:

@@ -20,6 +20,7 @@ from storage_adapters.ports.digest import DigestBucket
 from storage_adapters.ports.schemas import Counted, Schema, SupportsRebuilding
 from storage_adapters.query import scopes, sort_value
 from storage_adapters.records import FileRecord, Tally, Tombstone, Usage
+from storage_adapters.unicode_text import UNICODE_VERSION
 
 _MOST_RECORDS = 500
 _KEYS_PER_SCAN = 20
@@ -40,7 +41,8 @@ class RedisMigrations(SupportsRebuilding):
         """See ``SupportsMigrations``."""
         found = self._server.call("GET", self._keys.layout)
         empty = found is None and not self._server.call("EXISTS", self._keys.feed, self._keys.digest)
-        return Schema(found=(found or b"").decode(), known=LAYOUT.decode(), empty=empty)
+        unicode = UNICODE_VERSION if empty else self.unicode_version()
+        return Schema(found=(found or b"").decode(), known=LAYOUT.decode(), empty=empty, unicode=unicode)
 
     def change_schema(self, mark: str) -> None:
         """See ``SupportsMigrations``."""

@@ -116,14 +116,19 @@ class Server:
         if policy.startswith("allkeys"):
             raise StorageUnavailable(f"maxmemory-policy {policy} would throw records away: set it to noeviction")
 
-    def check_layout(self, layout_key: bytes, *others: bytes) -> None:
-        """Refuse data of another layout, or without a mark; mark a store that has none of ``others`` as well."""
+    def check_layout(self, layout_key: bytes, *others: bytes) -> bool:
+        """Refuse data of another layout, or without a mark; mark a store that has none of ``others`` as well.
+
+        Returns whether the store was marked just now.
+        """
         found = self.call("GET", layout_key)
+        is_new = False
         if found is None and not self.call("EXISTS", *others):
-            self.call("SET", layout_key, LAYOUT, "NX")
+            is_new = self.call("SET", layout_key, LAYOUT, "NX") is not None
             found = self.call("GET", layout_key)
         if found != LAYOUT:
             raise SchemaMismatch("redis", found=(found or b"").decode(errors="replace"), known=LAYOUT.decode())
+        return is_new
 
     def close(self) -> None:
         """Close the connections that are idle; one in use ends with its call."""

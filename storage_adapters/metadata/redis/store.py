@@ -69,8 +69,8 @@ class RedisMetadataStore(
         self._server = Server(location)
         try:
             self._server.check()
-            if not any_schema:
-                self._server.check_layout(self._keys.layout, self._keys.feed, self._keys.digest)
+            if not any_schema and self._server.check_layout(self._keys.layout, self._keys.feed, self._keys.digest):
+                self.mark_new()
         except BaseException:
             self.close()
             raise
@@ -142,6 +142,7 @@ class RedisMetadataStore(
 
     def find(self, query: ListQuery) -> Page:
         """See ``MetadataStore``."""
+        self.require_order(query.order_by)
         return find_page(self._server, self._keys, query)
 
     def usage(self, owner: str | None) -> Usage:

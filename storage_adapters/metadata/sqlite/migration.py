@@ -19,6 +19,7 @@ from storage_adapters.metadata.sqlite.usage import add_usage, read_usage
 from storage_adapters.ports.digest import DigestBucket
 from storage_adapters.ports.schemas import Counted, Schema, SupportsRebuilding
 from storage_adapters.records import FileRecord, Tombstone, Usage
+from storage_adapters.unicode_text import UNICODE_VERSION
 
 _JOURNAL = (
     "CREATE TABLE IF NOT EXISTS journal (name TEXT NOT NULL PRIMARY KEY, document BLOB NOT NULL) STRICT, WITHOUT ROWID"
@@ -36,10 +37,16 @@ class SqliteMigrations(SupportsRebuilding):
     def schema(self) -> Schema:
         """See ``SupportsMigrations``."""
         if not self._connections.exists:
-            return Schema(found="", known=str(schema.VERSION), empty=True)
+            return Schema(found="", known=str(schema.VERSION), empty=True, unicode=UNICODE_VERSION)
         with self._connections.snapshot() as connection:
             found, tables = schema.found_version(connection), schema.found_tables(connection)
-        return Schema(found=str(found or ""), known=str(schema.VERSION), empty=not found and not tables)
+        empty = not found and not tables
+        return Schema(
+            found=str(found or ""),
+            known=str(schema.VERSION),
+            empty=empty,
+            unicode=UNICODE_VERSION if empty else self.unicode_version(),
+        )
 
     def change_schema(self, mark: str) -> None:
         """See ``SupportsMigrations``."""

@@ -164,21 +164,23 @@ DROP TABLE condemned_chunks;
 }
 
 
-def prepare(connection: sqlite3.Connection) -> None:
-    """Give an empty file its tables; of several processes one does it and the others wait.
+def prepare(connection: sqlite3.Connection) -> bool:
+    """Give an empty file its tables and return whether it was empty; of several processes one does it, others wait.
 
     Raises SchemaMismatch when the data have another schema, StorageUnavailable when another program made the file.
     """
     if found_version(connection) == VERSION:
-        return
+        return False
     connection.execute("BEGIN IMMEDIATE")
     found, tables = found_version(connection), found_tables(connection)
     _refuse_others(tables)
-    if found == 0 and not tables:
+    is_empty = found == 0 and not tables
+    if is_empty:
         change(connection, VERSION)
     elif found != VERSION:
         raise SchemaMismatch("sqlite", found=str(found or ""), known=str(VERSION))
     connection.execute("COMMIT")
+    return is_empty
 
 
 def change(connection: sqlite3.Connection, version: int) -> None:

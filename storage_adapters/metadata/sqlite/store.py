@@ -58,8 +58,9 @@ class SqliteMetadataStore(
         try:
             self._connections.make()
             with self._connections.reading() as connection:
-                if not any_schema:
-                    prepare(connection)
+                is_new = not any_schema and prepare(connection)
+            if is_new:
+                self.mark_new()
         except BaseException:
             self.close()
             raise
@@ -128,6 +129,7 @@ class SqliteMetadataStore(
 
     def find(self, query: ListQuery) -> Page:
         """See ``MetadataStore``."""
+        self.require_order(query.order_by)
         with self._connections.snapshot() as connection:
             return find_page(connection, query)
 

@@ -1,0 +1,77 @@
+"""Forms of text in which it is compared, sorted and shown, by one version of Unicode whatever the interpreter knows.
+
+1. ``UNICODE_VERSION`` is pinned; interpreters know it or a later one. To text of code points that are assigned in a
+   version, normalisation and case folding of normalised text do the same in every later one: Unicode promises both
+   (https://www.unicode.org/policies/stability_policy.html). So text is cut at code points that the pinned version
+   leaves unassigned, which stand for themselves there, and what lies between is left to the interpreter.
+2. Nobody promises that of ``lower``. A test compares all code points with what Python 3.11 made of them.
+3. Only this module imports ``unicodedata``.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+from storage_adapters.unassigned import RANGES, VERSION
+
+UNICODE_VERSION = VERSION
+_LAST_OF_BMP = 0xFFFF
+_IS_PINNED = unicodedata.unidata_version.removesuffix(".0") == VERSION
+
+
+def fold(text: str) -> str:
+    """Return the form in which text is compared and sorted without regard to case or compatibility variants."""
+    return text.lower() if text.isascii() else _mapped(_fold, text)
+
+
+def tag_form(tag: str) -> str:
+    """Return the form in which a tag is kept and looked for: NFC, lower case, without spaces around it."""
+    return tag.strip().lower() if tag.isascii() else _mapped(_compose, _mapped(_lower, _mapped(_compose, tag).strip()))
+
+
+def ascii_form(text: str) -> str:
+    """Return the text without accents and compatibility variants, and without whatever is not ASCII then."""
+    return _mapped(_decompose, text).encode("ascii", "ignore").decode()
+
+
+def category_of(character: str) -> str:
+    """Return the general category of a character, such as Lu."""
+    return "Cn" if _UNASSIGNED.match(character) else unicodedata.category(character)
+
+
+def _mapped(change: Callable[[str], str], text: str) -> str:
+    """Change the stretches between unassigned code points, to which nothing joins and before which nothing moves."""
+    if _IS_PINNED or not _UNASSIGNED.search(text):
+        return change(text)
+    return "".join(stretch if number % 2 else change(stretch) for number, stretch in enumerate(_UNASSIGNED.split(text)))
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def _compose(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def _decompose(text: str) -> str:
+    return unicodedata.normalize("NFKD", text)
+
+
+def _lower(text: str) -> str:
+    return text.lower()
+
+
+def _unassigned() -> re.Pattern[str]:
+    """Compile a pattern of the unassigned code points; a look ahead spares most text the ranges of the other planes."""
+    low: list[str] = []
+    high: list[str] = []
+    for pair in RANGES.split():
+        first, last = (int(each, 16) for each in pair.split("-"))
+        (low if last <= _LAST_OF_BMP else high).append(f"\\U{first:08x}-\\U{last:08x}")
+    return re.compile(rf"([{''.join(low)}]|(?=[\U00010000-\U0010ffff])[{''.join(high)}])")
+
+
+_UNASSIGNED = _unassigned()

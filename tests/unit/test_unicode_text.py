@@ -1,0 +1,129 @@
+"""Text is compared by one version of Unicode, under every interpreter."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from storage_adapters import UNICODE_VERSION, ascii_form, category_of, fold, tag_form, unicode_text
+from storage_adapters.unassigned import RANGES
+
+ROOT = Path(__file__).parent.parent.parent
+SURROGATES = range(0xD800, 0xE000)
+# Made by Python 3.11, whose Unicode version is the pinned one.
+DIGESTS = {
+    "fold": "8bed231ab8337fa4b8569f61d1fb301d",
+    "tag_form": "26a39df2aea26323fa8f40d2b1b520fe",
+    "ascii_form": "35f5aa436da48434344476a1e711a902",
+    "category_of": "667363c917714893077d2fee12d5276c",
+    "mixed": "8feed0829eb6c5eecdaf0d38938ebf3b",
+}
+FORMS: dict[str, Callable[[str], str]] = {
+    "fold": fold,
+    "tag_form": tag_form,
+    "ascii_form": ascii_form,
+    "category_of": category_of,
+}
+
+
+def code_points() -> Iterator[str]:
+    return (chr(point) for point in range(sys.maxunicode + 1) if point not in SURROGATES)
+
+
+def in_context(form: Callable[[str], str]) -> Iterator[str]:
+    """Every code point alone, where a sigma looks at it, and among marks that move and join."""
+    for character in code_points():
+        yield form(character)
+        if form is not category_of:
+            yield form(f"aΣ{character}Σa {character}Σ\u0301e{character}\u0323\u0301")
+
+
+def mixtures() -> Iterator[str]:
+    """Random text, half of it of code points that are assigned in no version, or in a later one alone."""
+    chosen = random.Random(1)
+    unassigned = [chr(point) for point in range(sys.maxunicode + 1) if is_in_table(point)]
+    marks = "\u0301\u0323\u0345\u093c\u1100\u1161\u11a8ΣσAİſﬁß"
+    for _ in range(200_000):
+        length = chosen.randrange(1, 8)
+        text = "".join(
+            chosen.choice(unassigned)
+            if chosen.random() < 0.4
+            else chosen.choice(marks)
+            if chosen.random() < 0.5
+            else chr(chosen.choice([0x41, 0x3A3, 0x1F80, 0x10400, 0x1E900]) + chosen.randrange(64))
+            for _ in range(length)
+        )
+        yield fold(text)
+        yield tag_form(text)
+
+
+def digest_of(texts: Iterator[str]) -> str:
+    summed = hashlib.blake2b(digest_size=16)
+    for text in texts:
+        summed.update(text.encode() + b"\0")
+    return summed.hexdigest()
+
+
+TABLE = [tuple(int(each, 16) for each in pair.split("-")) for pair in RANGES.split()]
+UNASSIGNED = {point for first, last in TABLE for point in range(first, last + 1)}
+
+
+def is_in_table(point: int) -> bool:
+    return point in UNASSIGNED
+
+
+@pytest.fixture(params=["as the interpreter is", "as a newer one is"])
+def _interpreter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "as a newer one is":
+        monkeypatch.setattr(unicode_text, "_IS_PINNED", False)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("_interpreter")
+@pytest.mark.parametrize("name", FORMS)
+def test_every_code_point_has_the_form_that_it_has_in_the_pinned_version(name: str) -> None:
+    assert digest_of(in_context(FORMS[name])) == DIGESTS[name]
+
+
+@pytest.mark.usefixtures("_interpreter")
+def test_text_with_code_points_of_later_versions_has_the_form_that_it_has_in_the_pinned_version() -> None:
+    assert digest_of(mixtures()) == DIGESTS["mixed"]
+
+
+def test_the_table_has_what_the_pinned_version_leaves_unassigned() -> None:
+    if unicodedata.unidata_version == f"{UNICODE_VERSION}.0":
+        made = subprocess.run([sys.executable, ".ci/unicode_tables"], cwd=ROOT, capture_output=True, check=True)
+        assert made.stdout == (ROOT / "storage_adapters" / "unassigned.py").read_bytes()
+    else:
+        # A later version assigns more, and takes none back.
+        assert {ord(c) for c in code_points() if unicodedata.category(c) == "Cn"} < UNASSIGNED
+
+
+def test_a_letter_of_a_later_version_stands_for_itself() -> None:
+    assert fold("\U00010d50") == "\U00010d50"  # GARAY CAPITAL LETTER A, of Unicode 16.0
+    assert category_of("\U00010d50") == "Cn"
+
+
+@pytest.mark.parametrize("form", [fold, tag_form])
+def test_a_form_is_its_own_form(form: Callable[[str], str]) -> None:
+    for character in code_points():
+        once = form(f"a{character}\u0301")
+        assert form(once) == once
+
+
+def test_one_module_alone_knows_unicode() -> None:
+    packages = ("files_service", "migrations", "storage_adapters", "syncer")
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for package in packages
+        for path in (ROOT / package).rglob("*.py")
+        if "unicodedata" in path.read_text() or ".casefold(" in path.read_text()
+    ]
+    assert found == ["storage_adapters/unicode_text.py"]
