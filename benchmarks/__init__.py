@@ -1,1 +1,1 @@
-"""Measurements beside a peer or a physical limit in the same run; ``python -m benchmarks`` runs them all."""
+"""Benchmarks, each beside a peer or a physical limit in the same run; ``python -m benchmarks`` runs all."""

@@ -1,6 +1,6 @@
 """``python -m benchmarks [NAME …]``: run, print, and write a page per benchmark into docs/benchmarks/.
 
-A page is written by a run of the benchmark at its full sizes; lists of some stores only have a page of their own.
+Only a run at full size writes a page; lists of some stores have pages of their own.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
 
 
 def main() -> None:
-    """Run the named benchmarks, all by default."""
+    """Run the named benchmarks, by default all."""
     parser = _parser()
     options = parser.parse_args()
     if unknown := set(options.names) - set(BENCHMARKS):
-        parser.error(f"no benchmark {', '.join(sorted(unknown))}")
+        parser.error(f"unknown benchmark: {', '.join(sorted(unknown))}")
     for name in options.names or BENCHMARKS:
         tables = []
         for table in BENCHMARKS[name](options):
@@ -70,10 +70,10 @@ def _couchdb() -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; all by default")
-    parser.add_argument("--sizes", type=_sizes, help="list: how many files, as in 10k,100k,1M; no page is written")
+    parser.add_argument("--sizes", type=_sizes, help="list: numbers of files, as in 10k,100k,1M; no page is written")
     parser.add_argument("--stores", type=_stores, help=f"list: of {','.join(listing.STORES)}")
-    parser.add_argument("--rounds", type=int, help="list: how often everything is measured")
-    parser.add_argument("--folder", type=Path, help="list: keep the filled stores there, and use them again")
+    parser.add_argument("--rounds", type=int, help="list: number of rounds")
+    parser.add_argument("--folder", type=Path, help="list: folder of the filled stores, kept and reused")
     return parser
 
 
@@ -85,7 +85,7 @@ def _sizes(text: str) -> list[int]:
 def _stores(text: str) -> list[str]:
     stores = text.split(",")
     if unknown := set(stores) - set(listing.STORES):
-        raise argparse.ArgumentTypeError(f"no store {', '.join(sorted(unknown))}")
+        raise argparse.ArgumentTypeError(f"unknown store: {', '.join(sorted(unknown))}")
     return stores
 
 

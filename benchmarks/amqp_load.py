@@ -1,7 +1,7 @@
-"""A nameko caller reduced to frames on a socket, so that the server and not the load is what is measured.
+"""A nameko caller on the level of AMQP frames, so that the server is measured and not the load generator.
 
-py-amqp opens the connection and declares the reply queue; after that requests and replies are handled as bytes
-(AMQP 0-9-1, sections 2.3.5 and 4.2). Requests are persistent and carry what a nameko proxy sends.
+py-amqp opens the connection and declares the reply queue; requests and replies are then handled as bytes (AMQP 0-9-1,
+sections 2.3.5 and 4.2). Requests are persistent and carry what a nameko proxy sends.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class RpcLoad:
         self._buffer = bytearray()
 
     def run(self, routing_key: str, kwargs: dict[str, Any], *, in_flight: int, seconds: float) -> Result:
-        """Call for so many seconds with so many calls in flight, then let those in flight finish."""
+        """Call for ``seconds`` with a number of calls in flight, then wait for those in flight."""
         body = json.dumps({"args": [], "kwargs": kwargs}).encode()
         sent: dict[bytes, float] = {}
         latencies: list[float] = []
@@ -90,7 +90,7 @@ class RpcLoad:
         )
 
     def answers(self, routing_key: str, kwargs: dict[str, Any], *, seconds: float) -> bool:
-        """Whether one call is answered within so many seconds. A late answer to it is passed over later."""
+        """Return True when one call is answered within the time. Later replies to it are ignored."""
         self._socket.settimeout(seconds)
         try:
             self.run(routing_key, kwargs, in_flight=1, seconds=0)
@@ -102,7 +102,7 @@ class RpcLoad:
             self._socket.settimeout(None)
 
     def close(self) -> None:
-        """Drop the connection; the broker removes the reply queue."""
+        """Close the connection; the broker deletes the reply queue."""
         self._socket.close()
 
     def _call(self, routing_key: str, body: bytes, number: int, sent: dict[bytes, float]) -> None:
@@ -119,7 +119,7 @@ class RpcLoad:
         return struct.pack(">BHI", kind, self._channel_id, len(payload)) + payload + b"\xce"
 
     def _replies(self) -> list[tuple[bytes, bytes]]:
-        """Read once from the socket and return the whole replies among what has come so far."""
+        """Read once from the socket and return the complete replies received so far."""
         data = self._socket.recv(1 << 18)
         if not data:
             raise ConnectionError("the broker closed the connection")
@@ -154,6 +154,6 @@ def _short(text: str) -> bytes:
 
 
 def _correlation_id(header: bytes) -> bytes:
-    """Find the 36 digits of ours among the properties; nothing else in a header looks like them."""
+    """Find the 36 characters of our correlation id among the properties; no other header value looks like one."""
     place = header.find(b"\x24" + b"0" * 20)
     return header[place + 1 : place + 37]

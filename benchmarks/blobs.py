@@ -26,7 +26,7 @@ Runs = dict[str, Callable[[], None]]
 
 
 def measure(*, size: int = SIZE, rounds: int = ROUNDS) -> list[Table]:
-    """Alternate gateway and raw socket, so that both meet the same machine."""
+    """Alternate gateway and raw socket, so that both run under the same conditions."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / "source"
@@ -70,7 +70,7 @@ def _speed(port: int, raw_in: int, raw_out: int, source: Path, rounds: int) -> T
         url = _rpc(port, "files.download", {"file_id": record["file_id"]})["urls"][0]
         blob = f"data/blobs/blobs/{part['key']}.blob/content"
         gets: Runs = {"get": partial(_get, url, size), "raw get": partial(_raw_get, raw_out, size, blob)}
-        # Once without a clock, so that both find the file in the page cache.
+        # One untimed run, so that both find the file in the page cache.
         gets["raw get"]()
         _time_both(gets, runs, size, swapped=number % 2 == 1)
     table = Table(
@@ -89,7 +89,7 @@ def _speed(port: int, raw_in: int, raw_out: int, source: Path, rounds: int) -> T
 
 
 def _time_both(pair: Runs, runs: dict[str, list[float]], size: int, *, swapped: bool) -> None:
-    """Run gateway and peer right after one another, in turns of who comes first; then let the disk come to rest."""
+    """Time gateway and peer one after the other, in alternating order; then let the disk become idle."""
     for name in sorted(pair, reverse=swapped):
         runs[name].append(_rate(size, pair[name]))
     os.sync()

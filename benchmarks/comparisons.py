@@ -1,4 +1,4 @@
-"""How long the syncer's ``verify`` takes where both stores hold the same, at ever more files."""
+"""Duration of the syncer's ``verify`` for equal stores, by number of files."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from syncer.verification import verify
 from tests.servers.couchdb import throw_away
 
 SIZES = (10_000, 100_000, 1_000_000)
-# A server that adds up all rows whenever it is asked for a sum.
+# A server that adds up all rows for every sum.
 MOST_IN_STAND_IN = 100_000
-# Of a million files at once, no request would wait for the index.
+# Written in pieces: after a million files at once, every request for the index would time out.
 INDEXED_AT_ONCE = 50_000
 COMPARISONS = 9
 

@@ -1,6 +1,6 @@
-"""The senders of the door benchmarks: as little work as can be, so that the servers are what is measured.
+"""Senders of the door benchmarks, with minimal overhead, so that the servers are measured.
 
-All send the same: blocks of 4 MiB, random at their beginning, so that no two chunks are the same.
+All send the same: blocks of 4 MiB with a random beginning, so that no two chunks are equal.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ TUS = {"Tus-Resumable": "1.0.0"}
 
 
 class Blocks:
-    """An endless source of blocks; ``same`` sends one and the same content each time."""
+    """An endless source of blocks; ``same`` repeats the same content each time."""
 
     def __init__(self, *, same: bool = False) -> None:
         self._block = bytearray(os.urandom(BLOCK))
         self._same = same
 
     def of(self, size: int) -> Iterator[memoryview]:
-        """Blocks of so many bytes in all."""
+        """Return blocks with this total size."""
         for number in range(0, size, BLOCK):
             mark = number.to_bytes(16, "big") if self._same else os.urandom(16)
             self._block[:16] = mark
@@ -44,7 +44,7 @@ def send_raw(port: int, blocks: Blocks, size: int) -> None:
 
 
 def send_tus(port: int, token: str, blocks: Blocks, size: int, path: str = "/tus/") -> str:
-    """Send by tus in one PATCH; returns the id of the file."""
+    """Send by tus in one PATCH; return the id of the file."""
     with_token = {**TUS, **({"Authorization": f"Bearer {token}"} if token else {})}
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.request("POST", path, None, {**with_token, "Upload-Length": str(size)})
@@ -56,14 +56,14 @@ def send_tus(port: int, token: str, blocks: Blocks, size: int, path: str = "/tus
 
 
 def send_rest(port: int, token: str, blocks: Blocks, size: int) -> str:
-    """Send by REST; returns the id of the file."""
+    """Send by REST; return the id of the file."""
     body = _send(port, "POST", "/api/files/upload?name=one.bin", {"Authorization": f"Bearer {token}"}, blocks, size)
     file_id: str = json.loads(body)["file_id"]
     return file_id
 
 
 def send_websocket(port: int, token: str, blocks: Blocks, size: int) -> str:
-    """Send by WebSocket, a slice a frame; returns the id of the file. The frames are masked with zeros."""
+    """Send by WebSocket, one slice per frame; return the id of the file. The frames are masked with zeros."""
     key = base64.b64encode(os.urandom(16)).decode()
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(
@@ -102,7 +102,7 @@ def send_websocket(port: int, token: str, blocks: Blocks, size: int) -> str:
 
 
 def receive(port: int, head: bytes, size: int) -> None:
-    """Send a request and throw away what comes until the server closes."""
+    """Send a request and discard the response until the server closes the connection."""
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(head)
         buffer, total = bytearray(1 << 20), 0

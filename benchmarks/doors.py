@@ -1,6 +1,6 @@
 """Uploads by every door beside @tus/server and a raw loop, downloads of chunks, and memory, in one run.
 
-``python -m benchmarks doors``; the machine should have nothing else to do.
+``python -m benchmarks doors``; run it on an idle machine.
 """
 
 from __future__ import annotations
@@ -104,10 +104,10 @@ def _eight(sends: dict[str, Send], size: int, rounds: int) -> Table:
 
 
 def _again(port: int, token: str, size: int) -> Table:
-    """The same content a second time: nothing is written, and what bounds it is the hash of each chunk."""
+    """Upload the same content again: nothing is written, and the limit is the hash of each chunk."""
     blocks = Blocks(same=True)
     first = _rate(size, lambda: send_tus(port, token, blocks, size))
-    # What others have yet to write is not counted.
+    # Pending writes of other processes are not counted.
     os.sync()
     before = _written()
     second = _rate(size, lambda: send_tus(port, token, blocks, size))
@@ -165,7 +165,7 @@ def _sustained(port: int, token: str, size: int) -> Table:
 
 
 def _rates(sends: dict[str, Send], size: int, rounds: int) -> dict[str, list[float]]:
-    """Let all run in turns, each round beginning with another one."""
+    """Run all in turns, each round starting with another one."""
     rates: dict[str, list[float]] = {name: [] for name in sends}
     names = list(sends)
     for number in range(rounds):
@@ -195,7 +195,7 @@ def _in_turns(send: Send) -> None:
 
 
 def _written() -> int:
-    """Bytes written to all disks of this machine so far."""
+    """Return the bytes written to all disks of this machine so far."""
     sectors = 0
     for path in Path("/sys/block").glob("*/stat"):
         sectors += int(path.read_text().split()[6])

@@ -1,4 +1,4 @@
-"""Processes that do one part of a benchmark: a line of JSON asks, a line of JSON answers."""
+"""Child processes for one part of a benchmark, with one line of JSON per request and answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Driver:
         return self.receive()
 
     def send(self, **request: Any) -> None:
-        """Send a request whose answer is received later."""
+        """Send a request; its answer is received later."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
@@ -33,14 +33,14 @@ class Driver:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("a driver has ended")
+            raise RuntimeError("a driver has exited")
         answer: JSON = json.loads(line)
         return answer
 
 
 @contextmanager
 def driving(command: Sequence[str], **environ: str) -> Iterator[Driver]:
-    """Run a driver; it ends with its input."""
+    """Run a driver; it exits at the end of its input."""
     process = subprocess.Popen(
         command, env=environ or None, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )

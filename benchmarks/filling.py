@@ -1,4 +1,4 @@
-"""Fills a store with files as a busy service would have them: many owners, one of them large, tags, a few types.
+"""Filling of a store with realistic files: many owners, a large one among them, tags, a few content types.
 
 ``python -m benchmarks.filling URL START END STRIPE STRIPES`` is one of several processes that fill a store together.
 """
@@ -26,7 +26,7 @@ from storage_adapters import (
 BIG_OWNER = "owner-big"
 OWNERS = 200
 TAGS = tuple(f"tag{number:02d}" for number in range(40))
-TAG_WEIGHTS = [1 / rank for rank in range(1, len(TAGS) + 1)]  # a few tags are on many files
+TAG_WEIGHTS = [1 / rank for rank in range(1, len(TAGS) + 1)]  # a few tags are common
 CONTENT_TYPES = ("image/jpeg", "video/mp4", "image/png", "application/pdf")
 CONTENT_TYPE_WEIGHTS = (4, 3, 2, 1)
 ACCESS_WEIGHTS = {Access.PRIVATE: 9, Access.PUBLIC: 9, Access.SHARED: 1, Access.UNLISTED: 1}
@@ -37,12 +37,12 @@ _STRIPE = 50
 
 
 def records(start: int, end: int) -> Iterator[FileRecord]:
-    """Make records ``start`` to ``end``, always the same ones, in the order of their upload."""
+    """Make records ``start`` to ``end``, reproducibly, in the order of their upload."""
     return (_record(number) for number in range(start, end))
 
 
 def fill(store: MetadataStore, copies: Iterable[FileRecord]) -> None:
-    """Bring records into a store as a syncer does: its change feed stays empty."""
+    """Write records into a store as a syncer does: its change feed stays empty."""
     assert isinstance(store, SupportsReplication)
     made = iter(copies)
     while batch := list(islice(made, _BATCH)):
@@ -87,7 +87,7 @@ def _record(number: int) -> FileRecord:
 
 
 def main(url: str, start: int, end: int, stripe: int, stripes: int) -> None:
-    """Fill in every ``stripes``-th stripe: together the processes write nearly in the order of time, as uploads do."""
+    """Fill every ``stripes``-th stripe: together the processes write nearly in the order of time, as uploads do."""
     store = open_metadata_store(url)
     fill(store, _striped(start, end, stripe, stripes))
     store.close()

@@ -1,4 +1,4 @@
-"""files.info on a Redis on which lists run at full speed, ours and the peer's.
+"""files.info on a Redis while lists run at full speed, ours and the peer's.
 
 ``python -m benchmarks.list_load URL`` is the driver of our load.
 """
@@ -36,7 +36,7 @@ _IDLE, _OURS, _ELSEWHERE, _PEER = "none", "files.list", "files.list on another R
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Load:
-    """A driver and the lists that it is to read."""
+    """A driver and the lists that it reads."""
 
     driver: Driver
     lists: list[JSON]
@@ -44,7 +44,7 @@ class _Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """What came of one run: milliseconds of each files.info, and how long Redis served one command of a list."""
+    """Result of one run: milliseconds of each files.info, and of each list command in Redis."""
 
     lists_per_second: float
     taken: list[float]
@@ -54,7 +54,7 @@ class _Run:
 def measure(
     redis: Sequence[Filled], asked: dict[tuple[str, int], dict[str, JSON]], *, rounds: int, seconds: float = SECONDS
 ) -> Table:
-    """Alternate between an idle Redis and each load, so that all meet the same machine."""
+    """Alternate between an idle Redis and each load, so that all run under the same conditions."""
     table = Table(
         "files.info on Redis while lists run at full speed",
         ["files", "load", "lists/s", "Redis held, ms: p50 / p99.9", "files.info p50 ms", "p99 ms", "p99 to idle"],
@@ -132,7 +132,7 @@ def _run(core: Core, client: Redis, file_ids: Sequence[str], load: _Load | None,
 
 
 def main(url: str) -> None:
-    """Read lists in turn whenever asked to."""
+    """Read lists in turn on request."""
     with tempfile.TemporaryDirectory() as folder, opened_core(url, Path(folder)) as core:
         for line in sys.stdin:
             request = json.loads(line)

@@ -1,4 +1,4 @@
-"""The lists that are measured, each as files.list takes it and as the peer does."""
+"""The measured lists, as parameters of files.list and of the peer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOTHING = "nothing has this"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One list; ``found`` is how many files its page has at every size."""
+    """One list; ``found`` is the number of files on its page at every size."""
 
     params: JSON
     peer: JSON
@@ -47,7 +47,7 @@ QUESTIONS: dict[str, Question] = {
 
 
 def questions_of(core: Core, files: int) -> dict[str, JSON]:
-    """The parameters of each question to a store of so many files; the deep page is walked to, by cursor."""
+    """Return the parameters of each question for a store of this size; cursors lead to the deep page."""
     skipped, cursor = _deep_offset(files), None
     while skipped:
         limit = min(100, skipped)
@@ -63,12 +63,12 @@ def questions_of(core: Core, files: int) -> dict[str, JSON]:
 
 
 def peer_questions_of(files: int) -> dict[str, JSON]:
-    """The same for the peer, which pages by offset."""
+    """Return the questions for the peer, which pages by offset."""
     questions = {name: question.peer for name, question in QUESTIONS.items()}
     questions[DEEP] = {**questions[DEEP], "offset": _deep_offset(files)}
     return questions
 
 
 def _deep_offset(files: int) -> int:
-    """How many files stand before the deep page, which is the last one where there are not so many."""
+    """Return the number of files before the deep page, or before the last page of a smaller list."""
     return (min(DEEP_PAGE, files // PAGE) - 1) * PAGE

@@ -1,6 +1,6 @@
-"""The stores of the list benchmark, one for each size, started for it and filled.
+"""Stores of the list benchmark, one for each size, started and filled for it.
 
-In a folder that is kept, a store that was filled before is used again; of CouchDB, its databases.
+A folder that is kept allows a filled store to be reused; for CouchDB, its databases.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from tests.servers.couchdb import SUFFIXES, CouchServer, server_url
 from tests.servers.couchdb import raw as raw_couchdb
 from tests.servers.redis import RedisServer
 
-SMALL = 100_000  # as many files as SQLite and pouchdb-server are filled with at most
+SMALL = 100_000  # maximum number of files in SQLite and pouchdb-server
 _FILLERS = 2
 _VIEWS = (list_key("uploaded_at"), "names")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """A core over a store that holds so many files; ``bytes_per_file`` where the store tells."""
+    """A core over a store of a known size; ``bytes_per_file`` where the store reports it."""
 
     store: str
     files: int
@@ -56,7 +56,7 @@ class Filled:
 
 @contextmanager
 def filled_stores(folder: Path, stores: Sequence[str], sizes: Sequence[int], *, keep: bool) -> Iterator[list[Filled]]:
-    """Start and fill each store at each size it can do."""
+    """Start and fill each store at each size that it supports."""
     opened: list[Filled] = []
     with ExitStack() as stack:
         for store in stores:
@@ -76,7 +76,7 @@ def filled_stores(folder: Path, stores: Sequence[str], sizes: Sequence[int], *, 
 
 @contextmanager
 def opened_core(url: str, folder: Path) -> Iterator[Core]:
-    """A core over a metadata store, with blobs in a folder."""
+    """Open a core over a metadata store, with blobs in a folder."""
     environ = {"FILES_METADATA_URL": url, "FILES_DATA_DIR": str(folder)}
     core = open_core(load_settings(read_config(environ=environ)))
     try:
@@ -87,10 +87,10 @@ def opened_core(url: str, folder: Path) -> Iterator[Core]:
 
 @contextmanager
 def _redis_filled(folder: Path, files: int) -> Iterator[Filled]:
-    """A Redis of its own. It keeps no log: what a list costs does not depend on how writes are made durable."""
+    """Start a Redis and fill it. It keeps no log: durability does not affect the cost of a list."""
     place = folder / f"redis-{files}"
-    filled = place / "filled"  # how many bytes it took; the server reads its snapshot when it starts
-    # The peer's scripts run for longer than Redis lets one run before it refuses everybody else.
+    filled = place / "filled"  # size of the data; the server reads its snapshot at start
+    # The peer's scripts run longer than the time after which Redis rejects other commands.
     config = {"appendonly": "no", "busy_reply_threshold": "600000"}
     with RedisServer(place, **config) as server, _client(server.port) as client:
         url = f"{server.url}?timeout=600"
@@ -106,7 +106,7 @@ def _redis_filled(folder: Path, files: int) -> Iterator[Filled]:
 
 
 def _client(port: int) -> Redis:
-    """A client that waits for a snapshot of a million files to be written."""
+    """Return a client that waits until a snapshot of a million files is written."""
     return Redis(port=port, socket_timeout=600)
 
 
@@ -124,7 +124,7 @@ def _sqlite_filled(folder: Path, files: int) -> Iterator[Filled]:
 
 @contextmanager
 def _couchdb(folder: Path) -> Iterator[tuple[str, int]]:
-    """The server of COUCHDB_URL, or a private pouchdb-server; and how many files it is filled with at most."""
+    """Use the server of COUCHDB_URL or a private pouchdb-server; yield its URL and maximum number of files."""
     given = os.environ.get("COUCHDB_URL")
     if given:
         yield server_url(given), sys.maxsize
@@ -161,7 +161,7 @@ def _keep_views(ask: Any, name: str) -> None:
 
 
 def _build(url: str) -> None:
-    """Have the views built and wait for them."""
+    """Start the builds of the views and wait for them."""
     location = location_of(url)
     server = Server(location)
     try:
@@ -177,4 +177,4 @@ def _fill_together(url: str, files: int) -> None:
     processes = [subprocess.Popen([*command, str(stripe), str(_FILLERS)]) for stripe in range(_FILLERS)]
     failed = [process.wait() for process in processes]
     if any(failed):
-        raise RuntimeError(f"{url.partition(':')[0]} could not be filled")
+        raise RuntimeError(f"cannot fill {url.partition(':')[0]}")

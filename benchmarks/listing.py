@@ -1,4 +1,4 @@
-"""files.list on each store at several sizes, beside redis-filtered-sort on the same Redis; what lists cost others."""
+"""files.list on each store at several sizes, beside redis-filtered-sort on the same Redis, and the load by lists."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIZES = (10_000, 100_000, 1_000_000)
 STORES = ("redis", "couchdb", "sqlite")
 ROUNDS = 5
 CALLS = 200
-PEER_SECONDS = 3.0  # of one list in one round, if one call has ended by then
+PEER_SECONDS = 3.0  # limit for one list in one round, once one call has finished
 PEER_CALLS = 10
 
 # The parameters of each list, for each store and number of files.
@@ -39,7 +39,7 @@ def measure(
     rounds: int = ROUNDS,
     folder: Path | None = None,
 ) -> list[Table]:
-    """Fill all stores, in a folder that is kept if one is named; ask all the same in turns, on the same machine."""
+    """Fill all stores, in a folder that is kept if one is named; query all in turns on the same machine."""
     with (
         tempfile.TemporaryDirectory() as throw_away,
         filled_stores(folder or Path(throw_away), stores, sizes, keep=folder is not None) as filled,
@@ -48,7 +48,7 @@ def measure(
 
 
 def tables_of(filled: Sequence[Filled], rounds: int) -> list[Table]:
-    """Measure stores that are filled."""
+    """Measure filled stores."""
     asked = {(each.store, each.files): questions_of(each.core, each.files) for each in filled}
     times = _times(filled, asked, rounds)
     tables = [_table(filled, times, rounds)]
@@ -63,7 +63,7 @@ def tables_of(filled: Sequence[Filled], rounds: int) -> list[Table]:
 
 
 def _times(filled: Sequence[Filled], asked: Asked, rounds: int) -> Times:
-    """Ask one call of each store in turn."""
+    """Query each store once, in turn."""
     times: Times = {}
     for _ in range(rounds):
         for name in QUESTIONS:

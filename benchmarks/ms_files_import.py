@@ -1,4 +1,4 @@
-"""How fast files are imported from ms-files, what it costs both sides, and how much memory the import takes."""
+"""Speed of imports from ms-files, their cost for both sides, and their memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILES = int(os.environ.get("FILES_BENCH_IMPORT", "20000"))
 
 
 def measure() -> Table:
-    """Import a generated keyspace into Redis, then again when nothing has changed."""
+    """Import a generated keyspace into Redis, then again without changes."""
     table = Table(
         title="Import from ms-files",
         columns=(
@@ -70,7 +70,7 @@ def _import(url: str, folder: Path) -> tuple[str, ...]:
 
 
 def _script_p99(url: str) -> float:
-    """Milliseconds that 99 in 100 scripts do not reach."""
+    """Return the 99th percentile of a script's duration in milliseconds."""
     with raw(url) as client:
         found = client.info("latencystats")["latency_percentiles_usec_evalsha"]
         return float(found["p99"]) / 1_000

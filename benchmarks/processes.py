@@ -1,4 +1,4 @@
-"""Starts what is measured as processes of its own and waits until it answers."""
+"""Measured processes, started and awaited."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECRETS = {
 
 
 def free_port() -> int:
-    """Find a port that is free now."""
+    """Find a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -51,7 +51,7 @@ def running(*arguments: str, log: Path, **environ: str) -> Iterator[subprocess.P
 
 
 def wait_for_port(port: int, seconds: float = 30) -> None:
-    """Return when something listens on the port."""
+    """Return when the port accepts connections."""
     end = time.monotonic() + seconds
     while True:
         try:
@@ -65,7 +65,7 @@ def wait_for_port(port: int, seconds: float = 30) -> None:
 
 
 def peak_memory_mib(pid: int) -> float:
-    """The greatest resident memory that the process had so far, in MiB."""
+    """Return the peak resident memory of the process in MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024

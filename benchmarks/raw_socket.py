@@ -1,8 +1,9 @@
-"""The peers of the byte benchmarks: a socket-to-file loop with SHA-256, and sendfile(2), with no HTTP between.
+"""Peers of the byte benchmarks: a socket-to-file loop with SHA-256, and sendfile(2), without HTTP.
 
-``python -m benchmarks.raw_socket receive|send PORT FOLDER``: one connection after another. ``receive`` reads to the end
-of the stream, hashes and writes 1 MiB at a time in one thread, syncs, and answers one byte; each time into a new file,
-as a blob store does. ``send`` sends the file whose path, below the folder, is the first line it is told.
+``python -m benchmarks.raw_socket receive|send PORT FOLDER`` serves one connection after another. ``receive`` reads to
+the end of the stream, hashes and writes 1 MiB at a time in one thread, syncs, and answers one byte; each time into a
+new file, as a blob store does. ``send`` sends the file whose path, below the folder, is the first line that it
+receives.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 
 def receive(connection: socket.socket, folder: Path) -> None:
-    """Hash and write what comes, sync, answer."""
+    """Hash and write the input, sync, answer."""
     buffer = bytearray(1 << 20)
     view = memoryview(buffer)
     digest = hashlib.sha256()
@@ -45,7 +46,7 @@ def main() -> None:
     with socket.create_server(("127.0.0.1", port)) as server:
         while True:
             connection, _ = server.accept()
-            # A client may go away at any time; whoever only looks whether the port is open does.
+            # A client may disconnect at any time, and a port check does.
             with connection, suppress(ConnectionError):
                 handle(connection, folder)
 

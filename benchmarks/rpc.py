@@ -20,7 +20,7 @@ SECONDS = 3.0
 
 
 def measure(*, rounds: int = ROUNDS, seconds: float = SECONDS) -> list[Table]:
-    """Alternate between the two services, so that both meet the same machine."""
+    """Alternate between the two services, so that both run under the same conditions."""
     with tempfile.TemporaryDirectory() as name, RabbitMQ(Path(name) / "broker") as broker:
         folder = Path(name)
         data_dir = folder / "data"
@@ -59,7 +59,7 @@ def _table(runs: dict[tuple[int, str], list[Result]], rounds: int, seconds: floa
     )
     for in_flight in IN_FLIGHT:
         ours, stock = runs[in_flight, "files.info"], runs[in_flight, "stock.empty"]
-        assert not any(result.errors for result in ours + stock), "a call was answered with an error"
+        assert not any(result.errors for result in ours + stock), "a call returned an error"
         ratios = [a.calls_per_second / b.calls_per_second for a, b in zip(ours, stock, strict=True)]
         for name, results, ratio in (("files.info", ours, spread(ratios, 2)), ("stock, empty", stock, "1")):
             table.rows.append(
@@ -84,7 +84,7 @@ def _make_file(data_dir: Path) -> str:
 
 
 def _wait(load: RpcLoad, key: str, kwargs: dict[str, str]) -> None:
-    """Return when the service answers. A call sent before its queue exists is dropped, so each try is a new one."""
+    """Return when the service answers. A call sent before its queue exists is dropped, so each attempt is a new call."""
     end = time.monotonic() + 60
     while not load.answers(key, kwargs, seconds=0.5):
         if time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""What it costs to sign download URLs: HMAC key, service account key, and Google's library as the peer."""
+"""Cost of signing download URLs: HMAC key, service account key, and Google's library as the peer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EMAIL = "files@demo.iam.gserviceaccount.com"
 
 
 def measure() -> list[Table]:
-    """Sign a hundred URLs, and answer for a page of a hundred private files."""
+    """Sign a hundred URLs, then sign the downloads of a page of a hundred private files."""
     with tempfile.TemporaryDirectory() as folder:
         key_file = Path(folder) / "key.json"
         key_file.write_text(json.dumps(_key_file()))
@@ -46,12 +46,12 @@ def measure() -> list[Table]:
         signing = Table(
             "Signing download URLs",
             ("by", "100 URLs, ms", "the same 100 again, ms"),
-            note="One thread, time of the processor. Again: within a window, where what is dear to sign is remembered.",
+            note="One thread, processor time. Again: within a window, in which results of expensive signers are cached.",
         )
         page = Table(
             "A page of private files",
             ("by", "files.list of 100, ms", "files.download of each, ms", "both again, ms"),
-            note="Metadata in memory, called in-process; time of the processor.",
+            note="Metadata in memory, called in-process; processor time.",
         )
         core = _core(Path(folder))
         for name, (url, chosen) in options.items():
@@ -64,7 +64,7 @@ def measure() -> list[Table]:
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
-    """Time of the processor, which another program beside this one does not lengthen."""
+    """Return the processor time in milliseconds, which other programs do not affect."""
     began = time.thread_time()
     work()
     return (time.thread_time() - began) * 1000

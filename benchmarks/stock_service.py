@@ -1,4 +1,4 @@
-"""The peer of the RPC benchmark: a stock nameko service whose method does nothing."""
+"""The peer of the RPC benchmark: a stock nameko service with an empty method."""
 
 from nameko.rpc import rpc
 

@@ -1,4 +1,4 @@
-"""The syncer from Redis to CouchDB: how fast it copies beside a bare loop of ``_bulk_docs``, and how far it is behind.
+"""The syncer from Redis to CouchDB: copying beside a bare loop of ``_bulk_docs``, and its lag under writes.
 
 ``python -m benchmarks.syncer URL`` is the writer of the second measurement.
 """
@@ -44,7 +44,7 @@ _PATIENCE_SECONDS = 120.0
 
 
 def measure(*, files: int = FILES, rounds: int = ROUNDS, rate: int = RATE, seconds: float = SECONDS) -> Iterator[Table]:
-    """Measure rates beside the bare loop, then the lag under a steady load, then comparisons of ever more files."""
+    """Measure rates beside the bare loop, then the lag under a steady load, then comparisons by number of files."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         redis = stack.enter_context(RedisServer(folder / "redis", appendfsync="everysec"))
@@ -73,7 +73,7 @@ def _rates(redis: str, couchdb: str, *, files: int, rounds: int) -> Table:
             source: Any = pair.source
             made = list(records(0, files))
             fill(source, made)
-            # Without a change there is no place in the feed from which to go on.
+            # Without a change the feed has no position to continue from.
             _change(source, made[:1])
             syncer = Syncer(pair, Metrics())
             backfill = _until_caught_up(syncer)
@@ -120,7 +120,7 @@ def _until_caught_up(syncer: Syncer) -> float:
 
 
 def _documents(url: str) -> list[dict[str, Any]]:
-    """All documents of files in a database, as they were written."""
+    """Return all documents of files in a database, as they were written."""
     with closing(_Bare(url)) as bare:
         rows = bare.ask("GET", "/_all_docs?include_docs=true")["rows"]
     return [
@@ -131,13 +131,13 @@ def _documents(url: str) -> list[dict[str, Any]]:
 
 
 def _bare(url: str) -> _Bare:
-    """A new database as the store makes it, without the store."""
+    """Create a database as the store does, without the store."""
     open_metadata_store(url).close()
     return _Bare(url)
 
 
 class _Bare:
-    """One connection to one database, without any store."""
+    """One connection to one database, without a store."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -148,12 +148,12 @@ class _Bare:
         self._path = parts.path
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> Any:
-        """Send a request; returns the answer."""
+        """Send a request; return the answer."""
         self._connection.request(method, self._path + path, body, self._headers)
         return json.loads(self._connection.getresponse().read())
 
     def load(self, documents: Sequence[dict[str, Any]], revs: dict[str, str]) -> tuple[dict[str, str], float]:
-        """Send all documents; returns their revisions, and how long it took."""
+        """Send all documents; return their revisions and the duration."""
         wanted = [{**each, "_rev": revs[each["_id"]]} if each["_id"] in revs else each for each in documents]
         batches = [wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH)]
         bodies = [json.dumps({"docs": batch}).encode() for batch in batches]
@@ -210,14 +210,14 @@ def _lag(redis: str, couchdb: str, folder: Path, *, rate: int, seconds: float) -
 def _watch(
     source: Any, consumer: str, url: str, *, rate: int, seconds: float
 ) -> tuple[list[float], list[tuple[int, float]]]:
-    """Have the writer write and look at the checkpoint meanwhile, until it has passed the last write."""
+    """Run the writer and sample the checkpoint until it has passed the last write."""
     seen: list[tuple[int, float]] = []
     with driving([sys.executable, "-m", "benchmarks.syncer", url]) as writer, ThreadPoolExecutor(1) as pool:
         answer = pool.submit(writer.ask, rate=rate, seconds=seconds)
         end = time.monotonic() + seconds + _PATIENCE_SECONDS
         while not (answer.done() and seen and seen[-1][0] > len(answer.result()["at"])):
             if time.monotonic() > end:
-                raise SystemExit(f"the syncer is behind by more than {_PATIENCE_SECONDS:g} s")
+                raise SystemExit(f"the syncer lags by more than {_PATIENCE_SECONDS:g} s")
             time.sleep(_SAMPLE_SECONDS)
             place = int(source.checkpoint(consumer))
             if not seen or place > seen[-1][0]:
@@ -226,7 +226,7 @@ def _watch(
 
 
 def _write(store: MetadataStore, *, rate: int, seconds: float) -> list[float]:
-    """Make and change files at a rate; returns when each write was acknowledged."""
+    """Make and change files at a rate; return when each write was acknowledged."""
     made, at = list(records(1, 1 + rate)), []
     saved: dict[int, FileRecord] = {}
     started = time.perf_counter()
@@ -245,7 +245,7 @@ def _write(store: MetadataStore, *, rate: int, seconds: float) -> list[float]:
 
 
 def main() -> None:
-    """Answer requests to write, one a line."""
+    """Answer write requests, one per line."""
     with closing(open_metadata_store(sys.argv[1])) as store:
         for line in sys.stdin:
             print(json.dumps({"at": _write(store, **json.loads(line))}), flush=True)

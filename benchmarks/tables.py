@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A titled table of text cells; ``note`` says what was measured and how."""
+    """A titled table of text cells; ``note`` describes the measurement."""
 
     title: str
     columns: Sequence[str]
@@ -32,20 +32,20 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def spread(values: Sequence[float], digits: int = 0) -> str:
-    """The median, and the least and greatest in brackets."""
+    """Format the median, with least and greatest in brackets."""
     if len(values) == 1:
         return f"{values[0]:,.{digits}f}"
     return f"{statistics.median(values):,.{digits}f} ({min(values):,.{digits}f}-{max(values):,.{digits}f})"
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that so great a share of all values does not exceed."""
+    """Return the value that this share of all values does not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 def machine() -> str:
-    """Describe the machine in one line, without naming it."""
+    """Describe the machine in one line, without its name."""
     pages, page_size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     memory = round(pages * page_size / 2**30)
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"

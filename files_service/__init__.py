@@ -1,1 +1,1 @@
-"""The Files service: the rules and the API."""
+"""The Files service: rules and API."""

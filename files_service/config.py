@@ -1,6 +1,6 @@
-"""The settings: one YAML file with ``${ENV:default}``, checked at start; a typo stops the start and is named.
+"""Settings: one YAML file with ``${ENV:default}``, validated at start.
 
-Nothing is read at import time, and ``os.environ`` is read here alone.
+Only this module reads ``os.environ``, and nothing is read at import time.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):(?P<port>[0-9]{1,5})")
 
 
 class BadSettings(Exception):
-    """The settings cannot be used; the message names key and fault."""
+    """Invalid settings; the message names the key and the fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Ours of the effective settings; docs/settings.md describes each. Secrets are not shown."""
+    """The effective settings; docs/settings.md describes each. Secrets are left out of ``repr``."""
 
     amqp_uri: str = field(repr=False)
     data_dir: Path
@@ -105,57 +105,59 @@ class SettingsSchema(Schema):
     """The keys under ``FILES``, with their defaults."""
 
     class Meta:
-        """An unknown key is an error."""
+        """Schema options: unknown keys are an error."""
 
         unknown = RAISE
 
     data_dir = _text("Folder of the embedded stores and of generated secrets.", "./data")
     metadata_url = _text("Metadata store; empty: `sqlite:///<data_dir>/files.db`.")
     list_url = _text("Second metadata store, which answers lists; empty: none.")
-    list_reads = _flag("Whether lists are answered by it; if not, by the metadata store.", default=True)
-    list_writes = _flag("Whether `files up` runs the syncer that fills it.", default=True)
+    list_reads = _flag("Read lists from the second metadata store; if false, from the primary.", default=True)
+    list_writes = _flag("Run the syncer, which fills the second metadata store, in `files up`.", default=True)
     list_timeout_ms = _number(
-        "Milliseconds after which it is too slow, and the metadata store answers.", 2_000, 10, 60_000
+        "Milliseconds after which a list falls back from the second metadata store to the primary.", 2_000, 10, 60_000
     )
     blobs_url = _text("Blob store; empty: `file://<data_dir>/blobs`.")
     http = _text(
-        "Address the gateway listens on, `host:port`.",
+        "Address on which the gateway listens, `host:port`.",
         "127.0.0.1:8080",
         validate=lambda value: _host_and_port(value),
     )
     public_url = _text(
-        "Base of the URLs handed out; empty: `http://<http>`.",
+        "Base of the URLs that the service hands out; empty: `http://<http>`.",
         validate=validate.Regexp(r"(https?://[^\s/?#]+[^\s?#]*)?\Z", error="Must begin with http:// or https://."),
     )
-    rpc_token = _text("Secret of callers of `/rpc`; empty: generated into the data folder.")
+    rpc_token = _text("Bearer token for `/rpc`; empty: generated into the data folder.")
     jwt_secret = _text("Secret that signs the tokens of end users; empty: generated into the data folder.")
     signing_key = _text("Secret that signs local blob URLs; empty: generated into the data folder.")
-    gcs_hmac_access_id = _text("Access id of the HMAC key that signs URLs of Cloud Storage; empty: others sign.")
+    gcs_hmac_access_id = _text(
+        "Access id of the HMAC key that signs Cloud Storage URLs; empty: another signer is used."
+    )
     gcs_hmac_secret = _text("Secret of that HMAC key.")
-    storage_emulator_host = _text("Emulator to talk to instead of Cloud Storage, `http://host:port`.")
-    webhook_email = _text("Service account whose signed tokens Pub/Sub pushes with; empty: none is taken.")
-    webhook_audience = _text("Audience of those tokens; empty: `<public_url>/webhooks/gcs/pubsub`.")
-    webhook_token = _text("Secret that a push may bear instead; empty: none is taken.")
-    webhook_channel_token = _text("Secret of object change notifications, the older kind; empty: none are taken.")
+    storage_emulator_host = _text("Cloud Storage emulator, `http://host:port`; empty: Google's API.")
+    webhook_email = _text("Service account that signs Pub/Sub push requests; empty: signed pushes are rejected.")
+    webhook_audience = _text("Audience of the push tokens; empty: `<public_url>/webhooks/gcs/pubsub`.")
+    webhook_token = _text("Secret that a push may carry instead of a signed token; empty: rejected.")
+    webhook_channel_token = _text("Secret of object change notifications, the older kind; empty: rejected.")
     webhook_certs_url = _text(
-        "Where the keys are that verify signed tokens.",
+        "URL of the keys that verify signed push tokens.",
         "https://www.googleapis.com/oauth2/v3/certs",
         validate=validate.Regexp(r"https?://\S+\Z", error="Must begin with http:// or https://."),
     )
-    notifications_url = _text("Queue that the worker pulls notifications from; empty: none.")
+    notifications_url = _text("Queue from which the worker pulls notifications; empty: none.")
     gcs_project = _text("Google Cloud project of topic and subscriptions; empty: that of `notifications_url`.")
     pubsub_topic = _text(
-        "Topic that `files gcs setup` has the bucket publish to.",
+        "Topic to which the bucket publishes; used by `files gcs setup`.",
         "files",
         validate=validate.Regexp(r"[A-Za-z][A-Za-z0-9._~+%-]{2,200}\Z", error="Not the name of a topic."),
     )
-    pubsub_emulator_host = _text("Pub/Sub emulator to talk to instead of Google's, `host:port`.")
+    pubsub_emulator_host = _text("Pub/Sub emulator, `host:port`; empty: Google's API.")
     metrics_http = _text(
-        "Address at which `files worker` and `files rpc` serve `/metrics`, `host:port`; empty: nowhere.",
+        "Address on which `files worker` and `files rpc` serve `/metrics`, `host:port`; empty: none.",
         validate=lambda value: _host_and_port(value) if value else None,
     )
     log_level = _text(
-        "Least level that is logged.", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR"))
+        "Minimum level of log messages.", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR"))
     )
     log_format = _text(
         "Form of the log: `json`, `text`, or `auto`, which is text on a terminal and JSON elsewhere.",
@@ -164,40 +166,38 @@ class SettingsSchema(Schema):
     )
     upload_ttl_seconds = _number("Seconds after which an unfinished upload expires.", 86_400, 1, 31_536_000)
     max_part_bytes = _number("Largest part that may be declared.", 5 * 2**40, 1, 2**53 - 1)
-    max_file_bytes = _number("Largest sum of the parts of a file.", 5 * 2**40, 1, 2**53 - 1)
+    max_file_bytes = _number("Largest total size of the parts of a file.", 5 * 2**40, 1, 2**53 - 1)
     allowed_content_types = fields.List(
         fields.String(),
         load_default=(),
-        metadata={"description": "Content types taken, `image/*` for a family; empty: all."},
+        metadata={"description": "Accepted content types, `image/*` for a family; empty: all."},
     )
-    chunk_bytes = _number("Length at which uploads are cut into chunks.", 4 * 2**20, 1_024, 64 * 2**20)
-    chunk_quarantine_seconds = _number(
-        "Seconds that a chunk which no file and no upload names any more is kept.", 3_600, 1, 31_536_000
-    )
+    chunk_bytes = _number("Size of the chunks into which uploads are cut.", 4 * 2**20, 1_024, 64 * 2**20)
+    chunk_quarantine_seconds = _number("Seconds that an unreferenced chunk is kept.", 3_600, 1, 31_536_000)
     form_upload_bytes = _number("Largest body of `POST /api/files/upload`.", 32 * 2**20, 1, 2 * 2**30)
     owner_quota_bytes = _number(
-        "Bytes that the files and uploads of an owner may have; 0: any number.", 0, 0, 2**53 - 1
+        "Upload quota of an owner in bytes, over files and uploads; 0: unlimited.", 0, 0, 2**53 - 1
     )
-    owner_uploads = _number("Unfinished uploads in chunks that an owner may have.", 100, 1, 100_000)
+    owner_uploads = _number("Maximum number of unfinished chunked uploads of an owner.", 100, 1, 100_000)
     free_disk_bytes = _number(
-        "No upload is begun that would leave less free space than this, where the blob store knows it.",
+        "Minimum free space: an upload that would leave less is rejected, if the blob store reports free space.",
         256 * 2**20,
         0,
         2**53 - 1,
     )
-    max_attempts = _number("Failed attempts after which processing is not tried again by itself.", 5, 1, 1_000)
-    lease_seconds = _number("Seconds a worker that does not answer keeps a file.", 60, 1, 86_400)
+    max_attempts = _number("Failed attempts after which processing is no longer retried automatically.", 5, 1, 1_000)
+    lease_seconds = _number("Seconds after which the lease of a worker that does not respond expires.", 60, 1, 86_400)
     sweep_interval_seconds = _number("Seconds between two runs of the sweeper.", 60, 1, 86_400)
     inventory_interval_seconds = _number(
-        "Seconds between two searches of the blob store for what no record names; 0: never.", 86_400, 0, 31_536_000
+        "Seconds between two orphan scans of the blob store; 0: never.", 86_400, 0, 31_536_000
     )
-    orphan_seconds = _number("Seconds that a blob which no record names is kept.", 604_800, 0, 31_536_000)
-    rpc_timeout_seconds = _number("Seconds a client waits for an answer.", 30, 1, 3_600)
-    stop_timeout_seconds = _number("Seconds a stopping process lets requests in flight finish.", 30, 0, 3_600)
+    orphan_seconds = _number("Seconds that a blob without a record is kept.", 604_800, 0, 31_536_000)
+    rpc_timeout_seconds = _number("Seconds that a client waits for an answer.", 30, 1, 3_600)
+    stop_timeout_seconds = _number("Seconds that a stopping process waits for requests in flight.", 30, 0, 3_600)
 
 
 def read_config(path: str | Path | None = None, environ: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Read the YAML (the packaged one by default) and fill in the environment. Raises BadSettings."""
+    """Read the YAML file (by default the packaged one) and substitute environment variables. Raises BadSettings."""
     try:
         text = Path(path).read_text() if path else (files("files_service") / "config.yaml").read_text()
         document = yaml.safe_load(text)
@@ -224,17 +224,17 @@ def _fill_in(value: Any, environ: Mapping[str, str], *, ours: bool = False) -> A
         return environ.get(name, default or "")
 
     filled = _VARIABLE.sub(replace, value)
-    # A whole value that became a number is one: nameko does not take max_workers as text. Our schema knows by itself.
+    # nameko does not accept max_workers as text; our own schema converts numbers itself.
     return int(filled) if not ours and _VARIABLE.fullmatch(value) and filled.isdecimal() else filled
 
 
 def child_environment(additions: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a child process: ours and what is added."""
+    """Return the environment of a child process: ours plus the additions."""
     return {**os.environ, **additions}
 
 
 def load_settings(config: Mapping[str, Any]) -> Settings:
-    """Check the settings and complete them; makes the data folder and the secrets that are not set.
+    """Validate the settings and complete them; create the data folder and missing secrets.
 
     Raises BadSettings that names the key at fault.
     """
@@ -252,24 +252,24 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     ours["public_url"] = (ours["public_url"] or f"http://{host}:{port}").rstrip("/")
     ours["allowed_content_types"] = tuple(ours["allowed_content_types"])
     if ours["list_url"] and sync_name(ours["list_url"]) == sync_name(ours["metadata_url"]):
-        raise BadSettings("FILES.list_url: is the metadata store itself; leave it empty")
+        raise BadSettings("FILES.list_url: must not be the metadata store itself; leave it empty")
     for name in ("rpc_token", "jwt_secret", "signing_key"):
         ours[name] = ours[name] or _generated_secret(data_dir, name)
         if len(ours[name]) < 32:
-            raise BadSettings(f"FILES.{name}: at least 32 characters, for example from: openssl rand -hex 32")
+            raise BadSettings(f"FILES.{name}: must have at least 32 characters; create one with: openssl rand -hex 32")
     for name in ("webhook_token", "webhook_channel_token"):
         if ours[name] and len(ours[name]) < 32:
-            raise BadSettings(f"FILES.{name}: at least 32 characters, for example from: openssl rand -hex 32")
+            raise BadSettings(f"FILES.{name}: must have at least 32 characters; create one with: openssl rand -hex 32")
     return Settings(amqp_uri=config.get("AMQP_URI") or "", **ours)
 
 
 def _given(section: Any) -> Any:
-    """The keys with a value: nameko's own reader of the YAML makes null of an empty one."""
+    """Drop keys without a value: nameko's own YAML reader turns an empty value into null."""
     return {key: value for key, value in section.items() if value is not None} if isinstance(section, dict) else section
 
 
 def _generated_secret(data_dir: Path, name: str) -> str:
-    """Read the secret of this name from the data folder; the first process that needs it makes it."""
+    """Read the secret from the data folder; the first process that needs it creates it."""
     path = data_dir / "secrets" / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -280,7 +280,7 @@ def _generated_secret(data_dir: Path, name: str) -> str:
                 file.write(secrets.token_urlsafe(32))
                 file.flush()
                 os.fsync(file.fileno())
-            # Linking fails where another process was faster; then its secret is the one.
+            # Linking fails when another process was faster; its secret is used.
             try:
                 os.link(draft, path)
             except FileExistsError:
@@ -289,4 +289,4 @@ def _generated_secret(data_dir: Path, name: str) -> str:
                 draft.unlink()
         return path.read_text().strip()
     except OSError as error:
-        raise BadSettings(f"FILES.data_dir: cannot keep {name} in {path.parent}: {error.strerror}") from error
+        raise BadSettings(f"FILES.data_dir: cannot store {name} in {path.parent}: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""What every action works with: the stores, the limits, the clock. Opened once per process, shared by all threads."""
+"""The context of every action: stores, settings and clock. Opened once per process, shared by all threads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def new_file_id() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Core:
-    """The stores and everything that an action may need besides its parameters."""
+    """The stores and everything else that an action needs besides its parameters."""
 
     metadata: MetadataStore
     blobs: BlobStore
@@ -35,7 +35,7 @@ class Core:
     hooks: tuple[ProcessingHook, ...] = ()
     clock: Callable[[], int] = now_ms
     new_id: Callable[[], str] = new_file_id
-    # Between two tries of a lost race; an event so that a stopping process does not wait.
+    # Interrupts the back-off after a lost race when the process stops.
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def back_off(self, attempt: int) -> None:

@@ -1,4 +1,4 @@
-"""What nameko injects into the services: the core, and the way to call an action on it off the hub."""
+"""Dependencies that nameko injects: the core, and a dispatcher that runs actions off the hub."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ANSWERED_BY_REQUEST_ID = "files.upload"
 
 
 class CoreProvider(DependencyProvider):
-    """Opens the core that the settings describe; a worker gets a dispatcher for its call."""
+    """Provider of the configured core; a worker gets a dispatcher for its call."""
 
     def __init__(self) -> None:
         self._shared: SharedCore | None = None
@@ -32,13 +32,13 @@ class CoreProvider(DependencyProvider):
         self._shared = open_shared(load_settings(self.container.config))
 
     def stop(self) -> None:
-        """Let the core go."""
+        """Release the core."""
         shared, self._shared = self._shared, None
         if shared is not None:
             close_shared(shared)
 
     def kill(self) -> None:
-        """Let the core go."""
+        """Release the core."""
         self.stop()
 
     def get_dependency(self, worker_ctx: Any) -> Dispatcher:
@@ -48,7 +48,7 @@ class CoreProvider(DependencyProvider):
 
 
 class Dispatcher:
-    """Calls one action in a native thread, where it may block."""
+    """Runner of one action in a native thread, where it may block."""
 
     __slots__ = ("_context", "_core", "_metrics", "_threads")
 
@@ -74,13 +74,13 @@ class Dispatcher:
             logger.info("call failed", extra={"method": method, "code": error.code})
             raise
         except Exception as error:
-            logger.exception("call failed by our own fault", extra={"method": method})
+            logger.exception("call failed with an internal error", extra={"method": method})
             raise InternalError("internal error", {"request_id": request_id}) from error
         finally:
             logs.request_id.reset(token)
 
     def _with_request_id(self, params: dict[str, Any]) -> dict[str, Any]:
-        """An upload that does not name itself is named after its message: delivered again, it finds its own file."""
+        """Derive the request id of an upload from its message, so that a redelivered one finds its own file."""
         reply_to, correlation_id = self._context.get(CALL_NAME, (None, None))
         if correlation_id is None or params.get("request_id") is not None:
             return params

@@ -1,4 +1,4 @@
-"""What a caller may be told: one class per code, the same over AMQP, HTTP and the command line.
+"""Errors that callers see: one class per code, the same over AMQP, HTTP and the command line.
 
 FilesError
 ├── BadRequest           400  bad_request
@@ -22,7 +22,7 @@ FilesError
 ├── ServiceUnavailable   503  service_unavailable
 └── InsufficientStorage  507  insufficient_storage
 
-Class names and this module's path are wire contract: a nameko caller finds the class by them.
+Class names and this module's path are part of the wire contract: a nameko caller finds the class by them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ import storage_adapters as storage
 class FilesError(Exception):
     """Base of all errors that callers see: ``message`` for people, ``code`` and ``details`` for programs.
 
-    Both constructor arguments are in ``args``, because that is what crosses AMQP.
+    Both constructor arguments are in ``args``, because AMQP carries those.
     """
 
     code: ClassVar[str] = "files_error"
@@ -52,152 +52,152 @@ class FilesError(Exception):
         return self.message or self.code
 
     def to_wire(self) -> dict[str, Any]:
-        """The body of an error answer: code, message and details."""
+        """Return the body of an error response: code, message and details."""
         return {"code": self.code, "message": str(self), "details": self.details}
 
 
 class BadRequest(FilesError):
-    """A parameter is missing, unknown, or not what it must be; ``details["fields"]`` names each."""
+    """A parameter is missing, unknown or invalid; ``details["fields"]`` lists each."""
 
     code = "bad_request"
     http_status = 400
 
 
 class Unauthorized(FilesError):
-    """The caller did not prove who it is."""
+    """The caller did not authenticate."""
 
     code = "unauthorized"
     http_status = 401
 
 
 class Forbidden(FilesError):
-    """The actor may not do this to this file."""
+    """The actor does not have the permission."""
 
     code = "forbidden"
     http_status = 403
 
 
 class NotFound(FilesError):
-    """There is no such file, or none that the actor may know of."""
+    """The file does not exist, or the actor may not know of it."""
 
     code = "not_found"
     http_status = 404
 
 
 class MethodNotAllowed(FilesError):
-    """The address does not take this HTTP method."""
+    """The URL does not support this HTTP method."""
 
     code = "method_not_allowed"
     http_status = 405
 
 
 class AliasTaken(FilesError):
-    """Another file of this owner bears the alias; ``details["file_id"]`` is its id."""
+    """Another file of this owner has the alias; ``details["file_id"]`` is its id."""
 
     code = "alias_taken"
     http_status = 409
 
 
 class Busy(FilesError):
-    """Another worker is at the file; try again later."""
+    """Another worker is processing the file; try again later."""
 
     code = "busy"
     http_status = 409
 
 
 class Conflict(FilesError):
-    """Somebody else was faster or came first; ``details`` tells the revision or the file that stands in the way."""
+    """The state has changed or a name is in use; ``details`` has the revision or the file in conflict."""
 
     code = "conflict"
     http_status = 409
 
 
 class Immutable(FilesError):
-    """The file was sealed; only who may read it may change."""
+    """The file is immutable; only its access may change."""
 
     code = "immutable"
     http_status = 409
 
 
 class PartMismatch(FilesError):
-    """The bytes in the store are not the ones that were declared; ``details`` names field, declared and actual."""
+    """The stored bytes differ from the declaration; ``details`` has field, declared and actual."""
 
     code = "part_mismatch"
     http_status = 409
 
 
 class Gone(FilesError):
-    """The upload or file existed and was removed or has expired."""
+    """The upload or file existed and was deleted or has expired."""
 
     code = "gone"
     http_status = 410
 
 
 class WrongStatus(FilesError):
-    """The file's status does not allow this; ``details["status"]`` is its status."""
+    """The file's status does not allow the call; ``details["status"]`` is its status."""
 
     code = "wrong_status"
     http_status = 412
 
 
 class TooLarge(FilesError):
-    """A limit on size is exceeded; ``details["limit"]`` is the limit."""
+    """A size limit is exceeded; ``details["limit"]`` is the limit."""
 
     code = "too_large"
     http_status = 413
 
 
 class UnsupportedType(FilesError):
-    """The content type is not taken here."""
+    """The content type is not accepted."""
 
     code = "unsupported_type"
     http_status = 415
 
 
 class TooManyAttempts(FilesError):
-    """Processing failed as often as it may; ``force`` tries once more."""
+    """Processing failed too often; ``force`` tries once more."""
 
     code = "too_many_attempts"
     http_status = 422
 
 
 class InternalError(FilesError):
-    """Our own failure; the log has the particulars under the request id."""
+    """A fault of the service; the log has the details under the request id."""
 
     code = "internal_error"
     http_status = 500
 
 
 class NotSupported(FilesError):
-    """The configured store lacks a capability that this needs."""
+    """The configured store lacks a required capability."""
 
     code = "not_supported"
     http_status = 501
 
 
 class StorageUnavailable(FilesError):
-    """A store did not answer; the call may be repeated."""
+    """A store did not respond; the call may be repeated."""
 
     code = "storage_unavailable"
     http_status = 503
 
 
 class ServiceUnavailable(FilesError):
-    """The service did not answer in time or is stopping; the call may be repeated."""
+    """The service did not respond in time or is stopping; the call may be repeated."""
 
     code = "service_unavailable"
     http_status = 503
 
 
 class InsufficientStorage(FilesError):
-    """There is no room for these bytes: the owner's quota, the disk, or the owner's number of unfinished uploads."""
+    """No space left: the owner's quota, the disk, or the owner's number of unfinished uploads."""
 
     code = "insufficient_storage"
     http_status = 507
 
 
 def error_classes() -> dict[str, type[FilesError]]:
-    """All classes by code, the base included."""
+    """Return all classes by code, including the base class."""
     classes: list[type[FilesError]] = [FilesError, *FilesError.__subclasses__()]
     return {cls.code: cls for cls in classes}
 
@@ -221,19 +221,19 @@ def _name_taken(error: Exception) -> FilesError:
     return kind(str(error), {"field": error.kind, "file_id": error.file_id})
 
 
-# The most specific class stands first; the bridge takes the first that fits.
+# The most specific class comes first; the first match wins.
 STORAGE_ERRORS: dict[type[storage.StorageError], Callable[[Exception], FilesError]] = {
     storage.RecordDeleted: lambda _: NotFound("the file was removed"),
     storage.RecordNotFound: lambda _: NotFound("no such file"),
-    storage.RevisionConflict: lambda _: Conflict("the file was changed meanwhile"),
+    storage.RevisionConflict: lambda _: Conflict("the file has changed"),
     storage.NameTaken: _name_taken,
     storage.CheckpointConflict: lambda _: Conflict("another process consumes the feed"),
     storage.UploadNotFound: lambda _: NotFound("no such upload"),
     storage.UploadConflict: lambda error: Conflict(str(error)),
-    storage.ChunkGone: lambda _: Conflict("the chunk was cleared away meanwhile; send it again"),
+    storage.ChunkGone: lambda _: Conflict("the chunk was deleted before it was used; send it again"),
     storage.BlobNotFound: lambda _: NotFound("the bytes are not in the store"),
-    storage.BlobExists: lambda _: Conflict("the bytes are in the store already"),
-    storage.InvalidKey: lambda _: BadRequest("not a key of this store", {"fields": {"key": ["Not a key."]}}),
+    storage.BlobExists: lambda _: Conflict("the bytes are already in the store"),
+    storage.InvalidKey: lambda _: BadRequest("not a valid key", {"fields": {"key": ["Not a valid key."]}}),
     storage.InvalidSignature: lambda error: Forbidden(str(error)),
     storage.ChecksumMismatch: _checksum_mismatch,
     storage.SchemaMismatch: lambda error: StorageUnavailable(str(error)),
@@ -244,7 +244,7 @@ STORAGE_ERRORS: dict[type[storage.StorageError], Callable[[Exception], FilesErro
 
 @contextmanager
 def storage_errors_as_files_errors() -> Iterator[None]:
-    """Turn what a store raises into what a caller may see; the only bridge between the two trees."""
+    """Turn errors of a store into errors for callers; the only bridge between the two trees."""
     try:
         yield
     except storage.StorageError as error:
@@ -252,17 +252,17 @@ def storage_errors_as_files_errors() -> Iterator[None]:
         raise make(error) from error
 
 
-# Of a name that a caller made up and an error repeats.
+# Limit on names from the caller that an error repeats.
 _MOST_REPEATED = 300
 
 
 def repeatable(value: object) -> str:
-    """Make what a caller sent fit to be repeated in an error: nothing unprintable, and not long."""
+    """Make text of the caller safe to repeat in an error: printable and short."""
     start = str(value)[:_MOST_REPEATED]
     return start if start.isprintable() else "".join(c if c.isprintable() else "?" for c in start)
 
 
 def bad_request(field: str, message: str) -> BadRequest:
-    """Make the error that names one wrong field; both may repeat what the caller sent."""
+    """Make an error for one invalid field; both arguments may contain text of the caller."""
     field, message = repeatable(field), repeatable(message)
     return BadRequest(f"{field}: {message}", {"fields": {field: [message]}})

@@ -1,6 +1,6 @@
 """The API over AMQP: nameko's services ``files`` and ``files.tag``, one method per call.
 
-Parameters have names; what they are, and what each call answers and raises, is in docs/rpc.md.
+All parameters are keyword arguments; docs/rpc.md describes parameters, results and errors.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 from files_service.messaging.rpc.threads import keep_threads_native
 
-# Before the modules below make locks.
+# Before the imports below create locks.
 keep_threads_native()
 
 from files_service.dependencies import CoreProvider, Dispatcher  # noqa: E402
@@ -21,24 +21,24 @@ action = rpc_action(expected_exceptions=FilesError)
 
 
 class Files:
-    """Everything about files but their tags."""
+    """All methods except those of tags."""
 
     name = "files"
     call: Dispatcher = CoreProvider()
 
     @action
     def upload(self, /, **params: Any) -> JSON:
-        """Declare a file and get an address for the bytes of each part."""
+        """Declare a file and get an upload URL for each part."""
         return self.call("files.upload", params)
 
     @action
     def finish(self, /, **params: Any) -> JSON:
-        """Mark a part as received; with the last one the file is uploaded."""
+        """Mark a part as received; the last part completes the upload."""
         return self.call("files.finish", params)
 
     @action
     def process(self, /, **params: Any) -> JSON:
-        """Process an uploaded or failed file now; a processed one is returned as it is."""
+        """Process an uploaded or failed file now; return a processed file as it is."""
         return self.call("files.process", params)
 
     @action
@@ -48,22 +48,22 @@ class Files:
 
     @action
     def data(self, /, **params: Any) -> JSON:
-        """Return chosen fields of a file."""
+        """Return selected fields of a file."""
         return self.call("files.data", params)
 
     @action
     def head(self, /, **params: Any) -> JSON:
-        """Return the id behind each alias, or null, in order."""
+        """Return the file id of each alias, or null, in order."""
         return self.call("files.head", params)
 
     @action
     def download(self, /, **params: Any) -> JSON:
-        """Return an address for each part, in order: direct for a public file, signed otherwise."""
+        """Return a URL for each part, in order: a direct one for a public file, a signed one otherwise."""
         return self.call("files.download", params)
 
     @action
     def list(self, /, **params: Any) -> JSON:
-        """Return one page of files, in order, and a cursor to the next."""
+        """Return one page of files, in order, and a cursor to the next page."""
         return self.call("files.list", params)
 
     @action
@@ -83,27 +83,27 @@ class Files:
 
     @action
     def access(self, /, **params: Any) -> JSON:
-        """Set the access of files; each is changed wholly or not at all, and answered for by itself."""
+        """Set the access of files; each file succeeds or fails on its own."""
         return self.call("files.access", params)
 
     @action
     def remove(self, /, **params: Any) -> JSON:
-        """Remove a file; repeating it is the same answer."""
+        """Delete a file; repeating the call returns the same result."""
         return self.call("files.remove", params)
 
     @action
     def clone(self, /, **params: Any) -> JSON:
-        """Make a private file of the same bytes for an owner; they are copied inside the blob store."""
+        """Make a private copy of a file for an owner; the blob store copies the bytes."""
         return self.call("files.clone", params)
 
     @action
     def sync(self, /, **params: Any) -> JSON:
-        """Finish, expire, requeue and clean what was left behind, looking at up to 100 files a call."""
+        """Finish, expire, requeue and clean up leftover files, up to 100 files per call."""
         return self.call("files.sync", params)
 
     @action
     def manifest(self, /, **params: Any) -> JSON:
-        """Return the manifest of a file: the chunks that have arrived, in order; ``object_id`` is a chunk's SHA-256."""
+        """Return the manifest of a file: the received chunks, in order; ``object_id`` is a chunk's SHA-256."""
         return self.call("files.manifest", params)
 
 
@@ -115,20 +115,20 @@ class FilesTag:
 
     @action
     def add(self, /, **params: Any) -> JSON:
-        """Add tags to a file; those it has already stay."""
+        """Add tags to a file; tags that it already has stay."""
         return self.call("files.tag.add", params)
 
     @action
     def remove(self, /, **params: Any) -> JSON:
-        """Remove tags from a file; those it does not have are no error."""
+        """Remove tags from a file; tags that it does not have are ignored."""
         return self.call("files.tag.remove", params)
 
     @action
     def sync(self, /, **params: Any) -> JSON:
-        """Give a file exactly these tags."""
+        """Replace the tags of a file."""
         return self.call("files.tag.sync", params)
 
     @action
     def access(self, /, **params: Any) -> JSON:
-        """Set the access of the owner's files that bear the tag, up to 100 a call; a cursor leads to the rest."""
+        """Set the access of an owner's files with this tag, up to 100 per call; a cursor continues."""
         return self.call("files.tag.access", params)

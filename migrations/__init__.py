@@ -1,1 +1,1 @@
-"""Changes a live store: numbered steps up and down, with a journal, a lock and checkpoints in the store itself."""
+"""Live migrations of a store: numbered steps up and down, with journal, lease and checkpoints in the store itself."""

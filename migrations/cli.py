@@ -47,26 +47,26 @@ _STORE = click.option(
     envvar="FILES_METADATA_URL",
     required=True,
     metavar="URL",
-    help="The metadata store; by default that of FILES_METADATA_URL.",
+    help="The metadata store; default: FILES_METADATA_URL.",
 )
 _BATCH = click.option("--batch", type=click.IntRange(1, 10_000), default=DEFAULT_BATCH, help="Files per batch.")
-_RATE = click.option("--rate", type=click.FloatRange(0, min_open=True), help="At most so many files a second.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and no progress.")
-_TO = click.option("--to", type=click.IntRange(0), metavar="STEP", help="The last step that is to be applied.")
-_DRY = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-_OFFLINE = click.option("--offline", is_flag=True, help="All processes of the service are stopped.")
+_RATE = click.option("--rate", type=click.FloatRange(0, min_open=True), help="Maximum number of files per second.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and no progress.")
+_TO = click.option("--to", type=click.IntRange(0), metavar="STEP", help="The last step to apply.")
+_DRY = click.option("--dry-run", is_flag=True, help="Report what would be done without doing it.")
+_OFFLINE = click.option("--offline", is_flag=True, help="Confirm that all processes of the service are stopped.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Change a live store from one schema to the next, and bring files from elsewhere."""
+    """Migrate a live store from one schema to the next, and import files from other services."""
 
 
 @cli.command()
 @_STORE
 @_JSON
 def status(store: str, *, as_json: bool) -> None:
-    """Show the schema, the steps, and what is under way."""
+    """Show the schema, the steps, and the running step."""
     with _runner(store, as_json=as_json) as runner:
         found = runner.status()
         print_json(found) if as_json else show_status(found)
@@ -77,7 +77,7 @@ def status(store: str, *, as_json: bool) -> None:
 @_TO
 @_JSON
 def plan(store: str, to: int | None, *, as_json: bool) -> None:
-    """Show which steps lead to a step, by default to the newest."""
+    """Show the steps to a target, by default the newest step."""
     with _runner(store, as_json=as_json) as runner:
         show_tasks(runner.plan(to=to), as_json=as_json)
 
@@ -91,7 +91,7 @@ def plan(store: str, to: int | None, *, as_json: bool) -> None:
 @_RATE
 @_JSON
 def up(store: str, to: int | None, *, dry_run: bool, offline: bool, as_json: bool, **limits: Any) -> None:
-    """Carry out the steps that were not yet."""
+    """Apply pending steps."""
     with _runner(store, as_json=as_json, **limits) as runner:
         if dry_run:
             show_tasks(runner.plan(to=to, direction="up"), as_json=as_json)
@@ -108,7 +108,7 @@ def up(store: str, to: int | None, *, dry_run: bool, offline: bool, as_json: boo
 @_RATE
 @_JSON
 def down(store: str, to: int | None, *, dry_run: bool, offline: bool, as_json: bool, **limits: Any) -> None:
-    """Take back the newest step, or all behind one."""
+    """Revert the newest step, or all steps after a target."""
     with _runner(store, as_json=as_json, **limits) as runner:
         if dry_run:
             show_tasks(runner.plan(to=to, direction="down"), as_json=as_json)
@@ -122,26 +122,26 @@ def down(store: str, to: int | None, *, dry_run: bool, offline: bool, as_json: b
 @_RATE
 @_JSON
 def verify(store: str, *, as_json: bool, **limits: Any) -> None:
-    """Compare the store with what the applied steps promise; changes nothing."""
+    """Compare the store with its applied steps; change nothing."""
     with _runner(store, as_json=as_json, **limits) as runner:
         results = runner.verify()
         if as_json:
             print_json({"steps": results})
         elif results:
             numbers = ", ".join(str(result["step"]) for result in results)
-            click.echo(f"as it should be: step {numbers}")
+            click.echo(f"verified: step {numbers}")
         else:
-            click.echo("nothing to verify: there are no data, or no step is applied (`up` does that)")
+            click.echo("nothing to verify: the store is empty, or no step is applied (`up` applies them)")
 
 
 @cli.command()
 @_STORE
-@click.option("--step", "numbers", type=int, multiple=True, help="Only this step; may be repeated.")
+@click.option("--step", "numbers", type=int, multiple=True, help="Only this step; repeatable.")
 @_BATCH
 @_RATE
 @_JSON
 def repair(store: str, numbers: tuple[int, ...], *, as_json: bool, **limits: Any) -> None:
-    """Carry out again the steps that put right what `verify` finds: indexes, counters, digest."""
+    """Repair what `verify` finds, by repeating steps: indexes, counters, digest."""
     with _runner(store, as_json=as_json, **limits) as runner:
         show_results(runner.repair(numbers), as_json=as_json)
 
@@ -150,26 +150,26 @@ def repair(store: str, numbers: tuple[int, ...], *, as_json: bool, **limits: Any
 @_STORE
 @_JSON
 def steps(store: str, *, as_json: bool) -> None:
-    """List all steps and what they declare."""
+    """List all steps and their properties."""
     with _runner(store, as_json=as_json) as runner:
         print_json({"steps": runner.described()}) if as_json else show_steps(runner.described())
 
 
 @cli.command("import-ms-files")
 @_STORE
-@click.option("--source", metavar="URL", help="The Redis that has the ms-files keys; by default that of --store.")
-@click.option("--rehearse", "--dry-run", is_flag=True, help="Read, compare and report; write nothing.")
-@click.option("--overwrite", is_flag=True, help="Where a file was changed on both sides, take that of the source.")
+@click.option("--source", metavar="URL", help="The Redis with the ms-files keys; default: the server of --store.")
+@click.option("--rehearse", "--dry-run", is_flag=True, help="Read, compare and report without writing.")
+@click.option("--overwrite", is_flag=True, help="Let the source win where a file was changed on both sides.")
 @click.option("--remove-missing", is_flag=True, help="Remove imported files that the source no longer has.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), default=Path("ms-files-report.jsonl"))
 @_BATCH
 @_RATE
 @_JSON
 def import_ms_files(store: str, source: str | None, report: Path, *, as_json: bool, **options: Any) -> None:
-    """Bring the files of an ms-files service here.
+    """Import the files of an ms-files service.
 
-    May run again at any time, also while both services work: it picks up what has changed. Every field without an
-    equivalent, and whatever is wrong in the source, is a line of the report.
+    The import can run again at any time, also while both services work: it imports what has changed. The report has a
+    line for every field without an equivalent and every fault in the source.
     """
     batch, rate = options.pop("batch"), options.pop("rate")
     with failures(as_json=as_json):
@@ -195,10 +195,10 @@ def import_ms_files(store: str, source: str | None, report: Path, *, as_json: bo
 
 
 def _target(url: str, *, rehearse: bool) -> TargetStore:
-    """Open the store that files come into; for a rehearsal without giving it a schema."""
+    """Open the target store of an import; a rehearsal does not install a schema."""
     target: object = open_store_of_any_schema(url) if rehearse else open_metadata_store(url)
     if not is_target(target):
-        raise BadRequest(f"{_STORE_NAME}: {url.partition(':')[0]}:// takes no imports")
+        raise BadRequest(f"{_STORE_NAME}: {url.partition(':')[0]}:// does not support imports")
     schema = target.schema()
     if rehearse and not schema.empty and schema.found != schema.known:
         raise SchemaMismatch(url.partition(":")[0], found=schema.found, known=schema.known)
@@ -218,11 +218,11 @@ def _opened(source: str | None, store: str) -> Iterator[Keyspace]:
 
 @contextmanager
 def _named(option: str) -> Iterator[None]:
-    """Say which option it is that leads nowhere."""
+    """Name the option with the faulty URL in errors."""
     try:
         yield
     except SchemaMismatch:
-        raise  # it says what to run
+        raise  # its message names the command to run
     except (UnknownStore, StorageUnavailable) as error:
         raise type(error)(f"{option}: {error}") from error
 
@@ -231,7 +231,7 @@ def _store_of(url: str) -> MigratedStore:
     with _named(_STORE_NAME):
         store = open_store_of_any_schema(url)
     if not is_migrated(store):
-        raise BadRequest(f"{_STORE_NAME}: {url.partition(':')[0]}:// cannot be migrated")
+        raise BadRequest(f"{_STORE_NAME}: {url.partition(':')[0]}:// does not support migrations")
     return store
 
 
@@ -239,14 +239,14 @@ def _store_of(url: str) -> MigratedStore:
 def _runner(url: str, *, as_json: bool, batch: int = DEFAULT_BATCH, rate: float | None = None) -> Iterator[Runner]:
     with failures(as_json=as_json):
         store = _store_of(url)
-        # Some connect when they are first asked.
+        # Some stores connect on the first request.
         with closing(store), _named(_STORE_NAME), shown(as_json=as_json) as bars, interruptible(rate) as pace:
             yield Runner(store=store, batch=batch, pace=pace, show=bars)
 
 
 @contextmanager
 def failures(*, as_json: bool) -> Iterator[None]:
-    """End the process with the status of what went wrong."""
+    """Exit with the status of the error."""
     try:
         yield
     except (MigrationError, StorageError, UnknownStore) as error:
@@ -261,10 +261,10 @@ def failures(*, as_json: bool) -> Iterator[None]:
 
 @contextmanager
 def interruptible(rate: float | None) -> Iterator[Pace]:
-    """Let a signal end the run at its next checkpoint, and a second one at once, which is as harmless as a kill."""
+    """Stop the run at its next checkpoint on a signal, and at once on a second signal, which is as safe as a kill."""
 
     def stop(number: int, _: object) -> None:
-        # First, so that a second signal ends it whatever the first one met.
+        # First, so that a second signal always ends the process.
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_DFL)
         pace.stop()

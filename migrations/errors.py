@@ -1,43 +1,43 @@
-"""Why a run ends early; each has the exit status that scripts see."""
+"""Errors that end a run; each has an exit status for scripts."""
 
 from __future__ import annotations
 
 
 class MigrationError(Exception):
-    """Something expected is in the way; the message says what to do."""
+    """An expected obstacle; the message says what to do."""
 
     exit_status = 1
 
 
 class StepFailed(MigrationError):
-    """A step raised, or what it did does not pass its own verification. Running again goes on from its checkpoint."""
+    """A step failed or did not pass its own verification. Running it again continues from its checkpoint."""
 
 
 class BadRequest(MigrationError):
-    """There is no such step, or it does not apply here."""
+    """The step does not exist, or does not apply to this store."""
 
     exit_status = 2
 
 
 class Locked(MigrationError):
-    """Another runner works on this store."""
+    """Another runner holds the lease of this store."""
 
     exit_status = 3
 
 
 class Differences(MigrationError):
-    """The verification found something."""
+    """The verification found differences."""
 
     exit_status = 4
 
 
 class Stopped(MigrationError):
-    """A signal came, or the right to work was lost. What was done is kept; running again goes on."""
+    """A signal arrived, or the lease was lost. Finished work is kept; running again continues."""
 
     exit_status = 6
 
 
 class NeedsOffline(MigrationError):
-    """A step must not run beside the service, and nobody said that it is stopped."""
+    """The step cannot run beside the service, and nobody confirmed that it is stopped."""
 
     exit_status = 7

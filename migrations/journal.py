@@ -1,7 +1,7 @@
-"""The journal: what was done to a store, and where the run under way stands. One document, kept in the store itself.
+"""The journal of a store: finished steps, and the position of the running one. One document, kept in the store.
 
-Every write names the document that it replaces. A runner that lost its right without noticing therefore fails at its
-next checkpoint: the one that came after it has written its own name first.
+Every write names the document that it replaces. So a runner that lost its lease unnoticed fails at its next checkpoint:
+its successor has written its own name first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HISTORY = 100
 
 
 class Journal:
-    """One document of the journal as last read or written by this process."""
+    """One journal document as last read or written by this process."""
 
     def __init__(self, store: SupportsMigrations, name: str = NAME) -> None:
         self._store, self._name = store, name
@@ -27,12 +27,12 @@ class Journal:
         self.read()
 
     def read(self) -> None:
-        """Take what the store has."""
+        """Read the document from the store."""
         self._stored = self._store.read_journal(self._name)
         self.content = {} if self._stored is None else orjson.loads(self._stored)
 
     def write(self) -> None:
-        """Put down what was changed. Raises Stopped when somebody else has written."""
+        """Write the changed document. Raises Stopped when another runner has written it."""
         document = orjson.dumps(self.content)
         if document == self._stored:
             return
@@ -46,32 +46,32 @@ class StepJournal(Journal):
 
     @property
     def applied(self) -> dict[int, JSON]:
-        """The steps that were done, by number."""
+        """The applied steps, by number."""
         return {int(number): entry for number, entry in self.content.get("applied", {}).items()}
 
     @property
     def running(self) -> JSON | None:
-        """The step that was begun and not ended, with its checkpoint."""
+        """The step in progress, with its checkpoint."""
         found: JSON | None = self.content.get("running")
         return found
 
     @property
     def history(self) -> list[JSON]:
-        """What was ended, the newest last."""
+        """The finished runs, newest last."""
         return list(self.content.get("history", ()))
 
     def sign(self, runner: str) -> None:
-        """Write the runner's name, so that every other one fails at its next checkpoint."""
+        """Write the runner's name, so that every other runner fails at its next checkpoint."""
         self.content["runner"] = runner
         self.write()
 
     def begin(self, number: int, direction: str, *, now: int) -> JSON:
-        """Begin a step, or go on with it when it is the one that was begun. Returns its entry."""
+        """Start a step, or continue it. Return its entry."""
         running = self.running
         if running is None or (running["step"], running["direction"]) != (number, direction):
             notes = self.notes(number, direction)
             if running is not None and str(running["step"]) in self.content.get("applied", {}):
-                # Another step goes first; the way back of the one that was begun leads to where it came from.
+                # Another step runs first; reverting the interrupted one leads back to its origin.
                 self.content["applied"][str(running["step"])]["notes"] = running["notes"]
             running = {"step": number, "direction": direction, "begun_at": now, "checkpoint": {}, "notes": notes}
             running["starts"] = 0
@@ -81,16 +81,16 @@ class StepJournal(Journal):
         return running
 
     def notes(self, number: int, direction: str) -> JSON:
-        """What a step finds noted when it begins in this direction."""
+        """Return the notes for a step that starts in this direction."""
         running = self.running
         if running is not None and running["step"] == number:
-            found: JSON = running["notes"]  # turned round half way: what was there before still counts
+            found: JSON = running["notes"]  # reversed halfway: the notes of the origin still apply
             return found
-        # One that goes up once more leads on from where it is by now, and its way back leads there.
+        # A step that is applied again starts from the current state, and reverting leads back to it.
         return {} if direction == "up" else self.applied.get(number, {}).get("notes", {})
 
     def end(self, *, now: int) -> None:
-        """Note that the running step is done."""
+        """Record that the running step has finished."""
         running: dict[str, Any] = self.content["running"]
         applied = self.content.setdefault("applied", {})
         if running["direction"] == "up":

@@ -1,4 +1,4 @@
-"""The right to change a store: a lease that a thread of its own keeps alive."""
+"""The lease to change a store, kept alive by a thread of its own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def now_ms() -> int:
 
 
 class Lock:
-    """Held while the block runs. ``check`` raises as soon as it may have been lost."""
+    """Lease for the duration of the block. ``check`` raises as soon as it may have been lost."""
 
     def __init__(
         self,
@@ -41,9 +41,7 @@ class Lock:
 
     def __enter__(self) -> Self:
         if not self._prolong():
-            raise Locked(
-                "another runner works on this store: wait for it; if it was killed, its lease runs out in 30 s"
-            )
+            raise Locked("another runner works on this store: wait for it; if it was killed, its lease expires in 30 s")
         self._thread.start()
         return self
 
@@ -56,15 +54,15 @@ class Lock:
             try:
                 self._store.release_lease(self._name, holder=self._holder)
             except StorageError:
-                return  # it runs out by itself
+                return  # it expires by itself
 
     def check(self) -> None:
-        """Raise Stopped unless the right is certain at this moment."""
+        """Raise Stopped unless the lease is certainly held."""
         if self._clock() >= self._held_until:
-            raise Stopped("the lock was lost: the store did not answer for too long; run again to go on")
+            raise Stopped("the lease was lost: the store did not respond for too long; run again to continue")
 
     def _prolong(self) -> bool:
-        # Counted from before the call, so that we think it over no later than the store does.
+        # Measured from before the call, so that our expiry is never later than the store's.
         until = self._clock() + self._lease_ms
         if not self._store.acquire_lease(self._name, holder=self._holder, now=self._clock(), until=until):
             self._held_until = 0
@@ -78,4 +76,4 @@ class Lock:
                 if not self._prolong():
                     return
             except StorageError:
-                continue  # as long as the lease lasts, the next beat may get through
+                continue  # until the lease expires, the next renewal may succeed

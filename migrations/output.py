@@ -1,4 +1,4 @@
-"""What the command line shows: progress on standard error, results on standard output."""
+"""Output of the command line: progress on standard error, results on standard output."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
 
 
 class Shown:
-    """Bars, one for each stage of each step; nothing where there is no progress."""
+    """Progress bars, one per stage of each step; none when there is no progress to show."""
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._tasks: dict[tuple[int, str], Any] = {}
 
     def __call__(self, step: Step | None, progress: Progress) -> None:
-        """Show how far a stage has come."""
+        """Show the progress of a stage."""
         self._bars.start()
         key = (step.number if step else 0, progress.stage)
         if key not in self._tasks:
@@ -47,7 +47,7 @@ class Shown:
 
 @contextmanager
 def shown(*, as_json: bool) -> Iterator[Shown]:
-    """Give what shows the progress: bars, nothing beside JSON."""
+    """Provide the display of progress: bars, or nothing with JSON output."""
     found = Shown(Bars(*_COLUMNS, console=Console(stderr=True), disable=as_json))
     try:
         yield found
@@ -56,31 +56,31 @@ def shown(*, as_json: bool) -> Iterator[Shown]:
 
 
 def show_status(found: JSON) -> None:
-    """Show the schema, the steps, and what is under way."""
+    """Show the schema, the steps, and the running step."""
     if found["empty"]:
-        click.echo(f"no data yet: whoever opens the store first, or `up`, gives it schema {found['known']}")
+        click.echo(f"no data yet: the first process to open the store, or `up`, installs schema {found['known']}")
     else:
         ready = "the service opens it" if found["ready"] else "the service refuses it"
-        click.echo(f"schema {found['schema'] or 'without a mark'}, known is {found['known']}: {ready}")
+        click.echo(f"schema {found['schema'] or 'without a mark'}, this version knows {found['known']}: {ready}")
     for step in found["steps"]:
-        click.echo(f"{_when(step):<21}{_line(step)}{', to be done again' if step['due'] else ''}")
+        click.echo(f"{_when(step):<21}{_line(step)}{', must be applied again' if step['due'] else ''}")
     if found["unknown_steps"]:
         click.echo(f"steps of a newer version: {', '.join(map(str, found['unknown_steps']))}")
     if found["running"]:
         running = found["running"]
         place = running["checkpoint"].get("stage", "its start")
-        click.echo(f"begun and not ended: {running['direction']} of step {running['step']}, at {place}")
-        click.echo(f"by {found['runner']}; when it is at work no longer, run again to go on")
+        click.echo(f"unfinished: {running['direction']} of step {running['step']}, at {place}")
+        click.echo(f"by {found['runner']}; if it is no longer running, run again to continue")
 
 
 def show_steps(found: list[JSON]) -> None:
-    """List what the steps declare."""
+    """List the properties of the steps."""
     for step in found:
         click.echo(_line(step))
 
 
 def show_tasks(tasks: list[Task], *, as_json: bool) -> None:
-    """Show what would be done, and whether the service may run meanwhile."""
+    """Show the planned tasks, and whether the service may run meanwhile."""
     if as_json:
         named = [{"step": task.step.number, "name": task.step.name, "direction": task.direction} for task in tasks]
         print_json({"plan": [{**line, "online": task.online} for line, task in zip(named, tasks, strict=True)]})
@@ -92,7 +92,7 @@ def show_tasks(tasks: list[Task], *, as_json: bool) -> None:
 
 
 def show_results(results: list[JSON], *, as_json: bool) -> None:
-    """Show what was done."""
+    """Show the finished tasks."""
     if as_json:
         print_json({"done": results})
         return
@@ -103,19 +103,19 @@ def show_results(results: list[JSON], *, as_json: bool) -> None:
 
 
 def show_import(totals: JSON, source: str, *, rehearsed: bool) -> None:
-    """Show what became of the files, and what was odd."""
+    """Show the outcomes and the oddities of an import."""
     if not totals["outcomes"]:
-        click.echo(f"there is no file at {source} (host/database/prefix)")
+        click.echo(f"no file exists at {source} (host/database/prefix)")
     for title in ("outcomes", "oddities"):
         for name, count in sorted(totals[title].items()):
             click.echo(f"{name.replace('_', ' '):<32}{count:>12,}")
-    click.echo(f"every oddity: {totals['report']}")
+    click.echo(f"all oddities: {totals['report']}")
     if rehearsed:
         click.echo("a rehearsal: nothing was written")
 
 
 def say_stopping() -> None:
-    """Answer a signal. Past the bars, which it may have caught in the middle, and with the cursor that they hide."""
+    """Acknowledge a signal. Bypasses the bars, which may be drawing, and shows the cursor that they hide."""
     with suppress(OSError):
         os.write(2, _SHOW_CURSOR if os.isatty(2) else b"")
         os.write(2, b"stopping at the next checkpoint; a second signal ends the run at once\n")

@@ -1,4 +1,4 @@
-"""What a step is given: the store, the batch size, and a place to write down how far it has come."""
+"""The context of a step: store, batch size, and checkpoints."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ DEFAULT_BATCH = 500
 
 
 class Pace:
-    """Keeps work at a number of files a second, and ends it when somebody says so: once a process.
+    """Rate limit in files per second, and the stop flag of the process.
 
-    ``stop`` may be called by a handler of signals. That runs between any two steps of the main thread, so nothing here
-    has a lock, which that thread might hold.
+    A signal handler may call ``stop``. It runs between any two steps of the main thread, so nothing here takes a lock
+    that this thread might hold.
     """
 
     def __init__(self, rate: float | None = None) -> None:
@@ -28,33 +28,33 @@ class Pace:
         self._due = time.monotonic()
 
     def stop(self) -> None:
-        """Ask for the end; the next checkpoint is the last."""
+        """Request a stop; the next checkpoint is the last."""
         self._stopped = True
         if self._pipe:
             os.write(self._pipe[1], b"!")
 
     @property
     def stopped(self) -> bool:
-        """Whether somebody asked for the end."""
+        """True after a stop request."""
         return self._stopped
 
     def close(self) -> None:
-        """Give back what waiting takes. Closing twice is harmless."""
+        """Release resources. Safe to call twice."""
         pipe, self._pipe = self._pipe, None
         for each in pipe or ():
             os.close(each)
 
     def after(self, files: int) -> None:
-        """Wait as long as these files are to take, or until the end is asked for."""
+        """Wait for the time that these files may take, or until a stop request."""
         if self._rate and self._pipe:
-            # What was slower than the rate is not made up for by a burst.
+            # Time lost by slow batches is not made up by a burst.
             self._due = max(self._due + files / self._rate, time.monotonic() - 1)
             select.select([self._pipe[0]], [], [], max(0.0, self._due - time.monotonic()))
 
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """What a bar shows: how much of a stage is done, and of how much (None = unknown)."""
+    """Progress of a stage: done, and total (None = unknown)."""
 
     stage: str
     done: int
@@ -63,7 +63,7 @@ class Progress:
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """One step under way. ``checkpoint`` survives a kill, ``notes`` survive the step, for the way back."""
+    """One running step. ``checkpoint`` survives a kill; ``notes`` survive the step, for its reversal."""
 
     store: SupportsMigrations
     batch: int = DEFAULT_BATCH
@@ -76,9 +76,9 @@ class Run:
     total: int | None = None
 
     def save(self, stage: str, place: object, *, files: int = 0) -> None:
-        """Write down that a stage has come to a place; raises Stopped when this run is to end here.
+        """Write a checkpoint of a stage; raise Stopped when the run is to stop here.
 
-        The right to work is checked before and the journal written after: of two runners one fails here.
+        The lease is checked before and the journal written after: of two runners one fails here.
         """
         done = int(self.checkpoint.get("done", 0)) if self.checkpoint.get("stage") == stage else 0
         self.checkpoint.clear()
@@ -87,21 +87,21 @@ class Run:
         self.write()
         self.show(Progress(stage=stage, done=done + files, total=self.total))
         if self.pace.stopped:
-            raise Stopped("stopped at a checkpoint; run again to go on")
+            raise Stopped("stopped at a checkpoint; run again to continue")
         self.pace.after(files)
 
     def note(self, name: str, value: object) -> None:
-        """Keep how something was, for the way back; to be called before it is changed. What was noted first stays."""
+        """Keep the state before a change, for its reversal; call this first. The first note stays."""
         if name not in self.notes:
             self.notes[name] = value
             self.check()
             self.write()
 
     def place(self, stage: str) -> object:
-        """Where the stage was left, None when it was not begun."""
+        """Return the position of an interrupted stage, None when it has not begun."""
         return self.checkpoint.get("place") if self.checkpoint.get("stage") == stage else None
 
     def is_past(self, stage: str, stages: tuple[str, ...]) -> bool:
-        """Whether a later stage was begun, so that this one is done."""
+        """Return True when a later stage has begun, so that this one is finished."""
         found = self.checkpoint.get("stage")
         return found in stages and stages.index(found) > stages.index(stage)

@@ -1,4 +1,4 @@
-"""Runs steps under the lock, with the journal. Every decision is made from the journal as read under the lock."""
+"""The runner of steps. It holds the lease, and every decision uses the journal as read under the lease."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from storage_adapters import JSON, StorageError
 
 
 def runner_name() -> str:
-    """A name that no other runner has."""
+    """Return a unique name."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
@@ -34,7 +34,7 @@ class Task:
 
 @dataclass(kw_only=True)
 class Runner:
-    """Works on one store; opens nothing and closes nothing."""
+    """Runner of steps on one store; the caller opens and closes the store."""
 
     store: MigratedStore
     steps: Sequence[Step] = field(default_factory=load_steps)
@@ -46,7 +46,7 @@ class Runner:
     lease_ms: int = LEASE_MS
 
     def status(self) -> JSON:
-        """What is there: the schema, the steps, and a run under way."""
+        """Return the schema, the steps, and the running step."""
         schema, journal = self.store.schema(), StepJournal(self.store)
         applied = journal.applied
         return {
@@ -69,20 +69,20 @@ class Runner:
         }
 
     def described(self) -> list[JSON]:
-        """What the steps are."""
+        """Return the properties of the steps."""
         return [self._described(step) for step in self.steps]
 
     def plan(self, *, to: int | None = None, direction: str | None = None) -> list[Task]:
-        """What ``up`` or ``down`` would do, or whichever of them leads to a step."""
+        """Return the tasks of ``up`` or ``down``, or of the direction that leads to a step."""
         journal = StepJournal(self.store)
         self._refuse_unknown(journal)
         applied = journal.applied
         count = max(step.number for step in self.steps)
         if to is not None and not 0 <= to <= count:
-            raise BadRequest(f"there is no step {to}: the steps are 1 to {count}, and 0 is before them")
+            raise BadRequest(f"no step {to}: the steps are 1 to {count}, and 0 is before them")
         mine = [step for step in self.steps if step.applies(self.store)]
         begun = (journal.running or {}).get("step")
-        # A step that was begun and not ended is half there: it goes up as well, or is taken back as well.
+        # An interrupted step is half applied: both directions include it.
         there = applied.keys() | ({begun} if begun else set())
         newest = max(there, default=0)
         if direction is None:
@@ -100,17 +100,17 @@ class Runner:
         return [self._task(step, direction, journal) for step in chosen]
 
     def up(self, *, to: int | None = None, offline: bool = False) -> list[JSON]:
-        """Carry out the steps up to this one that were not yet."""
+        """Apply the pending steps up to this one."""
         return self._carry_out(partial(self.plan, to=to, direction="up"), offline=offline)
 
     def down(self, *, to: int | None = None, offline: bool = False) -> list[JSON]:
-        """Take back the steps behind this one; by default the newest."""
+        """Revert the steps after this one; by default the newest."""
         if self.store.schema().empty:
             return []
         return self._carry_out(partial(self.plan, to=to, direction="down"), offline=offline)
 
     def repair(self, numbers: Sequence[int] = ()) -> list[JSON]:
-        """Carry out again the steps that put right what they find wrong."""
+        """Repeat the steps that repair what they verify."""
 
         def tasks() -> list[Task]:
             applied = StepJournal(self.store).applied
@@ -125,10 +125,10 @@ class Runner:
         return [] if self.store.schema().empty else self._carry_out(tasks, offline=True)
 
     def verify(self) -> list[JSON]:
-        """Compare the store with what the applied steps promise. Raises Differences with all that was found.
+        """Compare the store with its applied steps. Raises Differences with all findings.
 
-        A store that bears the mark of this version and was never migrated, or came back from a backup without its
-        journal, is to be as if all steps were applied.
+        A store that has this version's mark but no journal, because it was never migrated or was restored from a
+        backup, is compared with all steps.
         """
         schema, journal = self.store.schema(), StepJournal(self.store)
         self._refuse_unknown(journal)
@@ -145,7 +145,7 @@ class Runner:
         return results
 
     def examine(self, step: Step, *, applied: bool = True, lock: Lock | None = None) -> list[str]:
-        """What one step finds not to be as it should."""
+        """Return the findings of one step."""
         run = self._run(step, {}, StepJournal(self.store).applied.get(step.number, {}).get("notes", {}))
         if lock is not None:
             run.check = lock.check
@@ -153,7 +153,7 @@ class Runner:
 
     def _carry_out(self, tasks: Callable[[], list[Task]], *, offline: bool) -> list[JSON]:
         if self.store.schema().empty:
-            # There is nothing to protect, and nothing yet to hold a lock; of several, all do the same.
+            # An empty store needs no protection and cannot hold a lease yet; concurrent runners do the same work.
             self.store.change_schema(self.store.schema().known)
         with self._lock() as lock:
             journal = StepJournal(self.store)
@@ -198,10 +198,10 @@ class Runner:
         try:
             return self.store.usage(None).total.files
         except StorageError:
-            return None  # only the bar would have shown it
+            return None  # otherwise only the bar would show it
 
     def _is_new(self) -> bool:
-        """Whether there is no file that a process of the service could be at work on."""
+        """Return True when the store has no files that a process of the service could be working on."""
         return not self.store.scan(after="", limit=1)[0]
 
     def _task(self, step: Step, direction: str, journal: StepJournal) -> Task:
@@ -215,7 +215,7 @@ class Runner:
         unknown = journal.applied.keys() - {step.number for step in self.steps}
         if unknown:
             numbers = ", ".join(map(str, sorted(unknown)))
-            raise BadRequest(f"step {numbers} is of a newer version: use that one, or go down with it first")
+            raise BadRequest(f"step {numbers} belongs to a newer version: use that version, or go down with it first")
 
     def _described(self, step: Step) -> JSON:
         return {

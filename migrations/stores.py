@@ -1,4 +1,4 @@
-"""What kinds of store the steps work on, by what they can do."""
+"""Kinds of stores that steps work on, by capability."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from storage_adapters import (
 
 
 class MigratedStore(MetadataStore, SupportsLeases, SupportsMigrations):
-    """A store that can be changed while it lives."""
+    """A store with live migrations."""
 
 
 class RebuiltStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsRebuilding):
-    """One that keeps indexes and sums which can be compared with its records."""
+    """A store with indexes and sums that can be compared with its records."""
 
 
 class TargetStore(MetadataStore, SupportsLeases, SupportsReplication, SupportsMigrations):
-    """One that files can be imported into."""
+    """A store that files can be imported into."""
 
 
 def is_rebuilt(store: object) -> TypeGuard[RebuiltStore]:
-    """Whether indexes and sums are kept here; elsewhere the database derives them."""
+    """Return True when the store maintains indexes and sums itself, rather than its database."""
     return all(isinstance(store, kind) for kind in RebuiltStore.__bases__)
 
 
 def is_migrated(store: object) -> TypeGuard[MigratedStore]:
-    """Whether a runner can work here."""
+    """Return True when the store supports a runner."""
     return all(isinstance(store, kind) for kind in MigratedStore.__bases__)
 
 
 def is_target(store: object) -> TypeGuard[TargetStore]:
-    """Whether files can be imported into this store."""
+    """Return True when files can be imported into this store."""
     return all(isinstance(store, kind) for kind in TargetStore.__bases__)

@@ -1,23 +1,23 @@
-"""What a store may raise; foreign exceptions never leave an adapter.
+"""Errors of stores; exceptions of client libraries never leave an adapter.
 
 StorageError
 ├── RecordNotFound            no such file
-│   └── RecordDeleted         there was one: carries its tombstone
-├── RevisionConflict          somebody saved first, or the file exists or was deleted
+│   └── RecordDeleted         the file was deleted: carries its tombstone
+├── RevisionConflict          another writer was faster, or the file exists or was deleted
 ├── NameTaken                 the owner's alias or request id belongs to another file: carries its id
 ├── CheckpointConflict        another consumer moved the checkpoint
 ├── UploadNotFound            no such upload
-├── UploadConflict            the upload is not as the caller took it to be
-├── ChunkGone                 the stored copy of a chunk was cleared away before it was named
+├── UploadConflict            the upload is not in the state that the caller expects
+├── ChunkGone                 the stored copy of a chunk was deleted before it was used
 ├── BlobNotFound              no such blob
-├── BlobExists                blobs are written once: carries what is there
-├── InvalidKey                not a key that this store would ever make
-├── InvalidSignature          altered, expired, or signed for something else
-├── ChecksumMismatch          the bytes are not the ones that were announced
-└── StorageUnavailable        the store cannot be reached or cannot write now; trying again later may work
-    ├── SchemaMismatch        its data have another schema than this version knows: says which command to run
-    ├── OrderUnavailable      its order of names is of another version of Unicode: says which command to run
-    └── UnreadableRecord      a record has a value that this version does not know: names the file and the field
+├── BlobExists                blobs are written once: carries the existing blob
+├── InvalidKey                not a valid key
+├── InvalidSignature          altered, expired, or signed for another request
+├── ChecksumMismatch          the bytes differ from the declaration
+└── StorageUnavailable        the store does not respond or cannot write now; a retry may succeed
+    ├── SchemaMismatch        the schema differs from this version's: names the command to run
+    ├── OrderUnavailable      names are sorted by another version of Unicode: names the command to run
+    └── UnreadableRecord      a record has a value that this version does not know: names file and field
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class StorageError(Exception):
-    """Anything that a store reports."""
+    """Base of all errors of stores."""
 
 
 class RecordNotFound(StorageError):
@@ -49,7 +49,7 @@ class RevisionConflict(StorageError):
 
 
 class NameTaken(StorageError):
-    """The alias or request id is held by another file of the same owner."""
+    """Another file of the same owner has the alias or request id."""
 
     def __init__(self, kind: str, name: str, file_id: str) -> None:
         super().__init__(f"{kind} is taken by file {file_id}")
@@ -59,7 +59,7 @@ class NameTaken(StorageError):
 
 
 class CheckpointConflict(StorageError):
-    """The checkpoint is not where its consumer left it; another process consumes the same feed."""
+    """Another process consumes the same feed and has moved the checkpoint."""
 
 
 class UploadNotFound(StorageError):
@@ -67,11 +67,11 @@ class UploadNotFound(StorageError):
 
 
 class UploadConflict(StorageError):
-    """The upload is sealed, or of another size, or bytes are missing, or other bytes stand at the place."""
+    """The upload is sealed, has another size, lacks bytes, or has other bytes at this offset."""
 
 
 class ChunkGone(StorageError):
-    """The stored copy was cleared away before it was named: reserve a place again, and store the bytes there."""
+    """The stored copy was deleted before it was used: reserve a chunk again, and store the bytes there."""
 
 
 class BlobNotFound(StorageError):
@@ -79,7 +79,7 @@ class BlobNotFound(StorageError):
 
 
 class BlobExists(StorageError):
-    """The key is taken; the stored blob is left as it is."""
+    """The key is taken; the stored blob is unchanged."""
 
     def __init__(self, info: BlobInfo) -> None:
         super().__init__(f"blob {info.key} exists")
@@ -87,7 +87,7 @@ class BlobExists(StorageError):
 
 
 class InvalidKey(StorageError):
-    """The key is not made of the segments that a key is made of; nothing was touched."""
+    """The key is not valid; nothing was changed."""
 
 
 class InvalidSignature(StorageError):
@@ -95,7 +95,7 @@ class InvalidSignature(StorageError):
 
 
 class ChecksumMismatch(StorageError):
-    """Size or checksum of the bytes differ from what was announced; nothing was stored."""
+    """Size or checksum of the bytes differ from the declaration; nothing was stored."""
 
     def __init__(self, field: str, declared: object, actual: object) -> None:
         super().__init__(f"{field} is {actual}, declared {declared}")
@@ -105,21 +105,21 @@ class ChecksumMismatch(StorageError):
 
 
 class StorageUnavailable(StorageError):
-    """The store did not answer, or refused to write; whether the write took effect is unknown."""
+    """The store did not respond, or refused to write; the effect of the write is unknown."""
 
 
 class SchemaMismatch(StorageUnavailable):
-    """The data have another schema than this version knows; nothing was read or written."""
+    """The data have a different schema than this version; nothing was read or written."""
 
     def __init__(self, store: str, *, found: str, known: str) -> None:
         if found.isdigit() and known.isdigit() and int(found) > int(known):
-            what = f"the data have schema {found} and this version knows {known}: they are of a newer version"
-            todo = "install that one, or go back with its `files migrate down`"
+            what = f"the data have schema {found}, this version knows {known}: a newer version wrote them"
+            todo = "install that version, or go back with its `files migrate down`"
         elif not found:
-            what = "the data bear no mark of a schema"
+            what = "the data have no schema mark"
             todo = "run `files migrate up`"
         else:
-            what = f"the data have schema {found} and this version knows {known}"
+            what = f"the data have schema {found}, this version knows {known}"
             todo = "run `files migrate up`"
         super().__init__(f"{store}: {what}; {todo}, and see `files migrate status`")
         self.found = found
@@ -156,4 +156,4 @@ class UnreadableRecord(StorageUnavailable):
 
 
 class UnknownStore(ValueError):
-    """No adapter answers to the URL's scheme, or the URL is not one that the adapter takes."""
+    """No adapter supports the URL's scheme, or the adapter rejects the URL."""

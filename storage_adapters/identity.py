@@ -1,4 +1,4 @@
-"""Names a metadata store apart from who asks: the same store has the same name for every user and with any option."""
+"""Identity of a metadata store: the same store has the same name for every user and with any option."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _DEFAULT_PREFIX = "files"
 
 
 def sync_name(url: str) -> str:
-    """The store of a URL by scheme, hosts, path and prefix, without user, password and other options.
+    """Return the identity of a URL's store: scheme, hosts, path and prefix, without user, password and other options.
 
-    A syncer's checkpoint is named ``sync:`` and this; it is stored and never changes for a store that stays where it
-    is. What two ways to write one URL have in common is worked out without asking the store.
+    A syncer's checkpoint is named ``sync:`` plus this name; it is stored and never changes for a store that stays in
+    place. Equivalent spellings of a URL are recognised without asking the store.
     """
     parts = urlsplit(url)
     scheme = parts.scheme
@@ -31,7 +31,7 @@ def sync_name(url: str) -> str:
     places = ",".join(sorted(_with_port(host, port) for host in hosts.split(",")))
     segments = [unquote(segment) for segment in parts.path.split("/") if segment]
     if scheme.startswith("redis"):
-        # The database 0 may be left out.
+        # The database 0 may be omitted.
         least = 2 if scheme.endswith("+sentinel") else 1
         segments += ["0"] * (least - len(segments))
     prefix = dict(parse_qsl(parts.query)).get("prefix", _DEFAULT_PREFIX)

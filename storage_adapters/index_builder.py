@@ -1,4 +1,4 @@
-"""Brings indexes up to date that a database derives when they are read, one after the other, with pauses between."""
+"""Index builds for a database that updates indexes when they are read: one after the other, with pauses."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from storage_adapters.ports.schemas import SupportsDesigns
 SHORTEST_PAUSE_SECONDS = 6.0
 LONGEST_PAUSE_SECONDS = 60.0
 STILL_BUILDING_SECONDS = 1.0
-# Of the time, at most one part in so many goes into building: the rest is for writes and for lists.
+# Building takes at most one part in this many of the time; the rest is for writes and lists.
 SHARE = 6
 
 
 class Warmer:
-    """Has one index after the other built, so that no list waits for more than about a minute of changes.
+    """Builder of one index after the other, so that no list waits for more than about a minute of changes.
 
-    A database that builds all of them at once, when it thinks fit, takes the machine from those who write.
+    A database that builds all of them at once on its own schedule slows down writers.
     """
 
     def __init__(self, store: SupportsDesigns) -> None:
@@ -25,10 +25,10 @@ class Warmer:
         self._taken = 0.0
 
     def step(self) -> float:
-        """Bring the next index up to date; returns how many seconds to leave the database alone.
+        """Build the next index; return the seconds to pause.
 
-        Takes as long as one request may. An index that takes longer is waited for in the next steps: the database
-        goes on building it. Raises StorageUnavailable.
+        Takes at most one request timeout. A longer build is awaited in the next steps while the database goes on
+        building. Raises StorageUnavailable.
         """
         if not self._waiting:
             self._waiting = self._store.designs()[1]

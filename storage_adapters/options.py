@@ -1,4 +1,4 @@
-"""What a store is told beside its URL: secrets and addresses, which stand in no URL."""
+"""Options of a store besides its URL: secrets and addresses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobOptions:
-    """What a blob store needs beyond its URL: what it signs with, the base of the URLs it hands out, an emulator."""
+    """Options of a blob store: signing keys, the base of its URLs, an emulator."""
 
     signing_key: bytes = field(default=b"", repr=False)
     public_url: str = ""

@@ -1,4 +1,4 @@
-"""Sets of byte ranges: sorted, disjoint, neighbours merged. Pure."""
+"""Sets of byte ranges: sorted, disjoint, adjacent ranges merged. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bisect import bisect_right
 
 
 class Ranges:
-    """What has arrived of something; ranges are (start, end) with the end excluded."""
+    """Received ranges of an upload, as (start, end) with the end excluded."""
 
     def __init__(self, ranges: list[tuple[int, int]] | None = None) -> None:
         self._starts: list[int] = []
@@ -15,24 +15,24 @@ class Ranges:
             self.add(start, end)
 
     def as_list(self) -> list[tuple[int, int]]:
-        """The ranges in order."""
+        """Return the ranges in order."""
         return list(zip(self._starts, self._ends, strict=True))
 
     @property
     def contiguous(self) -> int:
-        """How many bytes lie at the beginning without a gap."""
+        """Number of bytes from the beginning to the first gap."""
         return self._ends[0] if self._starts and self._starts[0] == 0 else 0
 
     def overlaps(self, start: int, end: int) -> bool:
-        """Whether any byte of a range is there."""
-        # The last range that begins before the end is the only one that could reach in.
+        """Return True when any byte of a range is present."""
+        # Only the last range that begins before the end can overlap.
         last = bisect_right(self._starts, end - 1) - 1
         return last >= 0 and start < end and self._ends[last] > start
 
     def add(self, start: int, end: int) -> None:
-        """Put a range in. Raises ValueError when some of it is there."""
+        """Add a range. Raises ValueError when it overlaps."""
         if self.overlaps(start, end):
-            raise ValueError(f"some of {start}-{end} is there")
+            raise ValueError(f"{start}-{end} overlaps a range")
         if start >= end:
             return
         index = bisect_right(self._starts, start)
@@ -47,7 +47,7 @@ class Ranges:
             self._starts.pop(index + 1)
 
     def gaps(self, start: int, end: int) -> list[tuple[int, int]]:
-        """What is missing of a range."""
+        """Return the missing parts of a range."""
         missing, place = [], start
         for index in range(max(0, bisect_right(self._starts, start) - 1), len(self._starts)):
             if self._starts[index] >= end or place >= end:

@@ -1,4 +1,4 @@
-"""Opens stores by URL. Adapters are imported when first asked for, so that nobody pays for a client library unused."""
+"""Opening of stores by URL. Adapters are imported on demand, so that unused client libraries are not needed."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ BLOB_STORES = {
 def open_metadata_store(url: str) -> MetadataStore:
     """Open the metadata store of a URL: ``sqlite:///data/files.db``, ``redis://localhost``, ``memory://``.
 
-    Raises UnknownStore for a URL that no adapter takes and StorageUnavailable when the store does not answer.
+    Raises UnknownStore for an unsupported URL and StorageUnavailable when the store does not respond.
     """
     return cast(MetadataStore, _adapter(url, METADATA_STORES).from_url(url))
 
 
 def open_store_of_any_schema(url: str) -> SupportsMigrations:
-    """Open the metadata store of a URL whatever its schema is. Raises UnknownStore when it has nothing to migrate."""
+    """Open the metadata store of a URL with any schema. Raises UnknownStore when it does not support migrations."""
     adapter = _adapter(url, METADATA_STORES)
     if not issubclass(adapter, SupportsMigrations):
-        raise UnknownStore(f"{urlsplit(url).scheme}:// has nothing to migrate")
+        raise UnknownStore(f"{urlsplit(url).scheme}:// does not support migrations")
     return cast(SupportsMigrations, adapter.from_url_of_any_schema(url))
 
 
 def open_keyspace(url: str) -> Keyspace:
-    """Open what another program keeps in a Redis, for reading; ``?prefix=`` is what its keys have in braces."""
+    """Open another program's data in Redis for reading; ``?prefix=`` is the hash tag of its keys."""
     if METADATA_STORES.get(urlsplit(url).scheme) != METADATA_STORES["redis"]:
-        raise UnknownStore("files are imported from redis:// or redis+sentinel://, or rediss… for TLS")
+        raise UnknownStore("files can be imported from redis:// or redis+sentinel://, or rediss… for TLS")
     return cast(Keyspace, import_module("storage_adapters.metadata.redis.keyspace").RedisKeyspace.from_url(url))
 
 
@@ -63,7 +63,7 @@ def _adapter(url: str, stores: dict[str, str]) -> Any:
     scheme = urlsplit(url).scheme
     if scheme not in stores:
         near = difflib.get_close_matches(scheme, stores, n=1)
-        hint = f"did you mean {near[0]}://?" if near else f"known are {', '.join(f'{s}://' for s in stores)}"
+        hint = f"did you mean {near[0]}://?" if near else f"known schemes: {', '.join(f'{s}://' for s in stores)}"
         raise UnknownStore(f"no store for {scheme or 'a URL without a scheme'}: {hint}")
     module, _, name = stores[scheme].partition(":")
     return getattr(import_module(module), name)

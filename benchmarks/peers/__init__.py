@@ -1,1 +1,1 @@
-"""What users have today, driven as they use it."""
+"""Peers that users have today, run as their users run them."""

@@ -1,6 +1,6 @@
 """The peer of the list benchmark: the npm package redis-filtered-sort on the same Redis, with the same files.
 
-Files lie as its users keep them: a hash per file, a set of ids per index. The driver is ``fsort.cjs``.
+Files are stored as its users store them: a hash per file, a set of ids per index. The driver is ``fsort.cjs``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BATCH = 1_000
 
 
 def of_owner(owner: str) -> str:
-    """The index of an owner's files."""
+    """Return the index of an owner's files."""
     return f"{ALL}:{owner}"
 
 
@@ -44,13 +44,13 @@ def driver(port: int) -> AbstractContextManager[Driver]:
 
 
 def times(peer: Driver, wanted: JSON, *, calls: int, fresh: bool) -> list[float]:
-    """Read a page so many times and return what each took, in milliseconds."""
+    """Read a page ``calls`` times and return the durations in milliseconds."""
     taken: list[float] = peer.ask(list=wanted, calls=calls, fresh=fresh)["times"]
     return taken
 
 
 def fill(port: int, files: Iterable[FileRecord]) -> float:
-    """Bring files into the Redis of a port; return how many bytes of its memory each took."""
+    """Write files into the Redis of a port; return its memory per file in bytes."""
     made, number = iter(files), 0
     with Redis(port=port) as client:
         before = used_memory(client)
@@ -66,7 +66,7 @@ def fill(port: int, files: Iterable[FileRecord]) -> float:
 
 
 def used_memory(client: Redis) -> int:
-    """What the data of a Redis takes now."""
+    """Return the memory of Redis' data."""
     return int(client.info("memory")["used_memory"])
 
 
@@ -106,7 +106,7 @@ def _install() -> Path:
         return modules
     npm = shutil.which("npm")
     if npm is None:
-        raise RuntimeError("node and npm are needed for the peer")
+        raise RuntimeError("the peer needs node and npm")
     cache.mkdir(parents=True, exist_ok=True)
     (cache / "package.json").write_text('{"private": true}')
     options = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")

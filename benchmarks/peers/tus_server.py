@@ -1,4 +1,4 @@
-"""Starts @tus/server, an npm package, which is installed into a cache folder when it is first asked for."""
+"""A running @tus/server, an npm package that is installed into a cache folder on first use."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ PACKAGES = {"@tus/server": "2.4.5", "@tus/file-store": "2.1.1"}
 
 @contextlib.contextmanager
 def serving(port: int, folder: Path) -> Iterator[None]:
-    """Run the server for as long as the block runs."""
+    """Run the server for the duration of the block."""
     node = shutil.which("node")
     if node is None:
-        raise RuntimeError("node is needed to run @tus/server")
+        raise RuntimeError("@tus/server needs node")
     folder.mkdir()
     script = Path(__file__).with_suffix(".mjs")
     log = folder.with_suffix(".log")

@@ -23,7 +23,7 @@ class AccessParams(ParamsSchema):
 
 @action("files.access", AccessParams)
 def set_access(params: Params, core: Core) -> JSON:
-    """Set the access of files; each is changed wholly or not at all, and answered for by itself."""
+    """Set the access of files; each file succeeds or fails on its own."""
     return {"files": [access_result(core, each, params["access"], params["actor"]) for each in params["file_ids"]]}
 
 
@@ -33,7 +33,7 @@ def access_result(core: Core, file_id: str, access: Access, actor: str | None) -
 
 
 def result_of(file_id: str, act: Callable[[], FileRecord], *, shown: str) -> JSON:
-    """Return the result for one file of several: the changed field, or the error, which stops no other file."""
+    """Return the result for one file of several: the changed field, or the error of this file alone."""
     try:
         with storage_errors_as_files_errors():
             record = act()

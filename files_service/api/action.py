@@ -1,4 +1,4 @@
-"""What all actions share: the decorator, the validation of parameters, and the way a record is changed."""
+"""The base of all actions: the decorator and the validation of parameters."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ MAX_FAULTS = 50
 
 
 class ParamsSchema(Schema):
-    """Base of all parameters: unknown ones are an error, and every action takes an ``actor``."""
+    """Base of all parameter schemas: rejects unknown parameters and adds ``actor``."""
 
     class Meta:
-        """An unknown parameter is an error."""
+        """Schema options: unknown parameters are an error."""
 
         unknown = RAISE
 
@@ -37,15 +37,15 @@ class ParamsSchema(Schema):
         load_default=None,
         allow_none=True,
         validate=line(1, 78),
-        metadata={"description": "Who asks; absent or null: the trusted system."},
+        metadata={"description": "User on whose behalf the call is made; absent or null: the trusted system."},
     )
 
 
 def file_id_field(**arguments: Any) -> fields.String:
-    """Make the field of a file's id: a ULID, or the UUID of an imported file."""
+    """Make the field of a file id: a ULID, or the UUID of an imported file."""
     arguments.setdefault("required", True)
     check = validate.Regexp(FILE_ID + r"\Z", error="Not a file id.")
-    return fields.String(validate=check, metadata={"description": "The id of the file."}, **arguments)
+    return fields.String(validate=check, metadata={"description": "Id of the file."}, **arguments)
 
 
 def owner_field(**arguments: Any) -> fields.String:
@@ -80,7 +80,7 @@ class Action:
             raise bad_request(error.field, str(error)) from error
 
     def load(self, params: Mapping[str, Any]) -> Params:
-        """Check the parameters. Raises BadRequest that names each wrong field."""
+        """Check the parameters. Raises BadRequest with a message for each wrong field."""
         try:
             loaded: Params = self.schema.load(params)
         except ValidationError as error:
@@ -91,7 +91,7 @@ class Action:
 
 
 def action(name: str, schema: type[Schema]) -> Callable[[ActionFunction], Action]:
-    """Make an action of a function ``(params, core) -> result``."""
+    """Turn a function ``(params, core) -> result`` into an action."""
 
     def make(function: ActionFunction) -> Action:
         return Action(name, schema(), function)
@@ -100,7 +100,7 @@ def action(name: str, schema: type[Schema]) -> Callable[[ActionFunction], Action
 
 
 def flatten(messages: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, list[str]]]:
-    """Bring marshmallow's nested messages to ``("parts.0.size", ["…"])`` pairs."""
+    """Flatten marshmallow's nested messages into ``("parts.0.size", ["…"])`` pairs."""
     for key, value in messages.items():
         name = repeatable(key) if not path else path if key == "_schema" else f"{path}.{repeatable(key)}"
         if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Begin uploads at a door, with the same checks of what a sender says as ``files.upload``."""
+"""Starting uploads at a door, with the parameter checks of ``files.upload``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from storage_adapters import Upload
 
 
 def begin(core: Core, beginning: Beginning) -> Upload:
-    """Begin an upload. Raises BadRequest that names the field, and what ``session.begin`` raises."""
+    """Start an upload. Raises BadRequest that names the field, and what ``session.begin`` raises."""
     upload.load(beginning.as_params())
     return session.begin(core, beginning)
 
 
 def begin_joined(core: Core, beginning: Beginning, upload_ids: Sequence[str], actor: str | None) -> Upload:
-    """Begin an upload that is made of partial ones. Raises as ``begin`` and ``concatenate.begin_joined``."""
+    """Start an upload that concatenates partial ones. Raises as ``begin`` and ``concatenate.begin_joined``."""
     upload.load(beginning.as_params())
     return concatenate.begin_joined(core, beginning, upload_ids, actor)

@@ -16,16 +16,19 @@ class CloneParams(ParamsSchema):
     """Parameters of files.clone."""
 
     file_id = file_id_field()
-    owner = owner_field(description="Who will own the new file.")
+    owner = owner_field(description="Owner of the new file.")
     changes = fields.Nested(
-        Changes, load_default=None, allow_none=True, metadata={"description": "What is to differ, as in files.update."}
+        Changes,
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Changes to the copy, as in files.update."},
     )
-    request_id = request_id_field("Absent: the same file, owner and changes give the same clone.")
+    request_id = request_id_field("Idempotency key. Absent: the same file, owner and changes return the same clone.")
 
 
 @action("files.clone", CloneParams)
 def clone(params: Params, core: Core) -> JSON:
-    """Make a private file of the same bytes for an owner; they are copied inside the blob store."""
+    """Make a private copy of a file for an owner; the blob store copies the bytes."""
     return to_wire(
         cloning.clone(
             core,

@@ -18,19 +18,19 @@ FIELD_NAMES = frozenset(field_names(FileRecord)) - SECRET | {"change_token"}
 
 
 def field_names_field(**arguments: Any) -> fields.List[str]:
-    """Make the field of the names of fields to return."""
+    """Make the field that selects record fields."""
     return fields.List(
         fields.String(validate=[line(1, 200), _known]),
         data_key="fields",
         validate=validate.Length(1, 50),
-        metadata={"description": "Names of fields of the record; meta.x is one key of meta."},
+        metadata={"description": "Names of record fields; meta.x selects one key of meta."},
         **arguments,
     )
 
 
 def _known(name: str) -> None:
     if name not in FIELD_NAMES and not (name.startswith(_META) and name != _META):
-        raise ValidationError("No record has this field.")
+        raise ValidationError("Not a field of the record.")
 
 
 class DataParams(ParamsSchema):
@@ -42,13 +42,13 @@ class DataParams(ParamsSchema):
 
 @action("files.data", DataParams)
 def data(params: Params, core: Core) -> JSON:
-    """Return chosen fields of a file."""
+    """Return selected fields of a file."""
     record = to_wire(readable(core, params["file_id"], params["actor"]), params["actor"])
     return project(record, params["chosen"])
 
 
 def project(record: JSON, names: list[str]) -> JSON:
-    """Keep the id and the named fields; those that the actor is not shown are left out."""
+    """Keep the id and the named fields, without those that the actor may not see."""
     chosen = {name: record[name] for name in ("file_id", *names) if name in record}
     keys = [name.removeprefix(_META) for name in names if name.startswith(_META)]
     if keys and "meta" not in chosen:

@@ -1,4 +1,4 @@
-"""files.download: addresses of the bytes."""
+"""files.download: URLs of the bytes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class DownloadParams(ParamsSchema):
 
     file_id = file_id_field()
     parts = part_ids_field()
-    attachment = flag("The browser saves the file under its name instead of showing it.")
+    attachment = flag("Make the browser save the file under its name instead of showing it.")
     expires_seconds = expires_field(10_800)
 
 
 @action("files.download", DownloadParams)
 def download(params: Params, core: Core) -> JSON:
-    """Return an address for each part, in order: direct for a public file, signed otherwise."""
+    """Return a URL for each part, in order: a direct one for a public file, a signed one otherwise."""
     found = download_addresses(
         core,
         params["file_id"],

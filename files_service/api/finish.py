@@ -1,4 +1,4 @@
-"""files.finish: a part's bytes are in the store; with the last part the file is uploaded."""
+"""files.finish: mark a part as received; the last part completes the upload."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ class FinishParams(ParamsSchema):
         load_default=None,
         allow_none=True,
         validate=line(1, 40),
-        metadata={"description": "As the notification has it."},
+        metadata={"description": "Generation that the notification reports."},
     )
     size = fields.Integer(
         strict=True,
         load_default=None,
         allow_none=True,
         validate=validate.Range(0, MAX_INTEGER),
-        metadata={"description": "As the notification has it."},
+        metadata={"description": "Size that the notification reports."},
     )
     md5 = checksum_field(32)
     crc32c = checksum_field(8)
-    skip_processing = flag("The system vouches for the bytes: processed without a look at them.")
-    wait = flag("Answer after the file was processed.")
+    skip_processing = flag("Skip verification: the trusted system vouches for the bytes.")
+    wait = flag("Respond after the file has been processed.")
 
     @validates_schema
     def one_address(self, data: dict[str, Any], **kwargs: Any) -> None:
-        """Ask for key and bucket, or for file_id and part_id."""
+        """Require key and bucket, or file_id and part_id."""
         given = {name for name in _ADDRESS if name in data}
         if given not in ({"key", "bucket"}, {"file_id", "part_id"}):
             raise ValidationError("Give key and bucket, or file_id and part_id.", "key")
@@ -52,7 +52,7 @@ class FinishParams(ParamsSchema):
 
 @action("files.finish", FinishParams)
 def finish(params: Params, core: Core) -> JSON:
-    """Mark a part as received; with the last one the file is uploaded."""
+    """Mark a part as received; the last part completes the upload."""
     address = PartAddress(**{name: params[name] for name in _ADDRESS if name in params})
     finished = finish_part(
         core,

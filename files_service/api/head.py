@@ -1,4 +1,4 @@
-"""files.head: which files bear these aliases."""
+"""files.head: file ids by alias."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ class HeadParams(ParamsSchema):
 
 @action("files.head", HeadParams)
 def head(params: Params, core: Core) -> JSON:
-    """Return the id behind each alias, or null, in order."""
+    """Return the file id of each alias, or null, in order."""
     require_acts_for(params["owner"], params["actor"])
     return {"file_ids": core.metadata.resolve(params["owner"], "alias", params["aliases"])}

@@ -1,4 +1,4 @@
-"""files.info: all that is known of one file."""
+"""files.info: the record of one file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class InfoParams(ParamsSchema):
 
     @validates_schema
     def one_address(self, data: dict[str, Any], **kwargs: Any) -> None:
-        """Ask for file_id, or for owner and alias."""
+        """Require file_id, or owner and alias."""
         given = {name for name in ("file_id", "owner", "alias") if name in data}
         if given not in ({"file_id"}, {"owner", "alias"}):
             raise ValidationError("Give file_id, or owner and alias.", "file_id")
@@ -42,9 +42,9 @@ def info(params: Params, core: Core) -> JSON:
 
 
 def _of_alias(owner: str, alias: str, actor: str | None, core: Core) -> FileRecord:
-    """Load the file of this alias. To who may not read it there is none: aliases can be guessed, ids cannot."""
+    """Load a file by alias. An unreadable file is "not found": aliases can be guessed, ids cannot."""
     [file_id] = core.metadata.resolve(owner, "alias", [alias])
     record = core.metadata.get(file_id) if file_id else None
     if record is None or not may_read(record, actor):
-        raise NotFound("the owner has no file of this alias", {"alias": alias})
+        raise NotFound("the owner has no file with this alias", {"alias": alias})
     return record

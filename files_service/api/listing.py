@@ -29,13 +29,17 @@ from storage_adapters import JSON, SORT_FIELDS, ListQuery, MetadataStore, Page
 class ListParams(ParamsSchema):
     """Parameters of files.list."""
 
-    owner = owner_field(required=False, load_default=None, allow_none=True, description="Whose files; absent: all.")
+    owner = owner_field(
+        required=False, load_default=None, allow_none=True, description="Owner of the files; absent: all owners."
+    )
     access = access_field(load_default=None, allow_none=True)
     tags = tags_field(load_default=())
     filter = fields.Dict(
         keys=fields.String(),
         load_default=dict,
-        metadata={"description": "{field: {op: value}}; a bare value means eq. docs/rpc.md has fields and operators."},
+        metadata={
+            "description": "{field: {op: value}}; a bare value means eq. docs/rpc.md lists fields and operators."
+        },
     )
     search = fields.String(
         load_default=None,
@@ -54,16 +58,16 @@ class ListParams(ParamsSchema):
     limit = fields.Integer(
         strict=True, load_default=20, validate=validate.Range(1, 100), metadata={"description": "Files per page."}
     )
-    cursor = cursor_field("next_cursor of the page before, with all other parameters the same.")
+    cursor = cursor_field("next_cursor of the previous page; all other parameters must be the same.")
     chosen = field_names_field(load_default=None, allow_none=True)
-    with_total = flag("Count the files too; null where a filter makes that more than a look-up.")
+    with_total = flag("Also return the total; null if a filter makes that more than a lookup.")
     min_change = min_change_field()
     consistency = consistency_field()
 
 
 @action("files.list", ListParams)
 def list_files(params: Params, core: Core) -> JSON:
-    """Return one page of files, in order, and a cursor to the next."""
+    """Return one page of files, in order, and a cursor to the next page."""
     query = _query(params)
     answered = core.lists.ask(
         partial(_page, query, with_total=params["with_total"]),
@@ -101,12 +105,12 @@ def _query(params: Params) -> ListQuery:
 
 
 def _page(query: ListQuery, store: MetadataStore, *, with_total: bool) -> tuple[Page, int | None]:
-    """A page and the total, both from one store."""
+    """Return a page and the total, both from the same store."""
     return store.find(query), _total(query, store) if with_total else None
 
 
 def _total(query: ListQuery, store: MetadataStore) -> int | None:
-    """The number of files in the whole list where a counter knows it, else None."""
+    """Return the total number of files if a counter has it, else None."""
     if query.public_only or query.tags or query.conditions or query.search:
         return None
     usage = store.usage(query.owner)

@@ -1,4 +1,4 @@
-"""files.manifest: the chunks that a file's content is made of."""
+"""files.manifest: the chunks of a file's content."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ class ManifestParams(ParamsSchema):
 
 @action("files.manifest", ManifestParams)
 def manifest(params: Params, core: Core) -> JSON:
-    """Return the manifest of a file: the chunks that have arrived, in order; ``object_id`` is a chunk's SHA-256."""
+    """Return the manifest of a file: the received chunks, in order; ``object_id`` is a chunk's SHA-256."""
     return manifest_of_record(core, readable(core, params["file_id"], params["actor"]))

@@ -1,4 +1,4 @@
-"""Parameters that several actions take: parts, tags, meta, the changes of an edit. Shape only; rules are in domain."""
+"""Parameters shared by several actions: parts, tags, meta, changes. Checks shape only; rules are in ``domain``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_TAG = 40
 MAX_EXPIRES_SECONDS = 604_800
 MAX_BATCH = 100
 _CONTENT_TYPE = r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}(; ?charset=[a-z0-9_.-]{1,40})?\Z"
-# Of a write (a file's id and revision), or of a list (a place in the change feed).
+# The token of a write (file id and revision) or of a list (position in the change feed).
 _NAMED_CHANGE = rf"({FILE_ID}:[0-9]{{1,16}}|@[ -~]{{0,200}})\Z"
 
 
@@ -29,7 +29,7 @@ def access_field(**arguments: Any) -> fields.Enum[Access]:
 
 
 def file_ids_field(**arguments: Any) -> fields.List[str]:
-    """Make the field of several files."""
+    """Make the field of several file ids."""
     return fields.List(
         file_id_field(required=False),
         validate=validate.Length(1, MAX_BATCH),
@@ -43,23 +43,23 @@ def tags_field(*, least: int = 0, **arguments: Any) -> fields.List[str]:
     return fields.List(
         fields.String(validate=check_tag),
         validate=validate.Length(least, MAX_TAGS),
-        metadata={"description": f"At most {MAX_TAGS} tags of 1 to {MAX_TAG} characters; kept in lower case."},
+        metadata={"description": f"At most {MAX_TAGS} tags of 1 to {MAX_TAG} characters; stored in lower case."},
         **arguments,
     )
 
 
 def check_tag(tag: str) -> None:
-    """Refuse what is no tag. Raises ValidationError."""
+    """Reject an invalid tag. Raises ValidationError."""
     line(1, 5 * MAX_TAG)(tag)
-    # The form in which it is kept must be a tag too: lower case can be longer.
+    # The stored form must be a valid tag too: lower-casing can make text longer.
     line(1, MAX_TAG)(tag_form(tag))
     if "," in tag:
         raise ValidationError("Must not contain a comma.")
 
 
 def name_field(**arguments: Any) -> fields.String:
-    """Make the field of a file's name: for people, never a path."""
-    return fields.String(validate=line(1, 255), metadata={"description": "The name that people see."}, **arguments)
+    """Make the field of a file's display name, which is never a path."""
+    return fields.String(validate=line(1, 255), metadata={"description": "Display name."}, **arguments)
 
 
 def alias_field(**arguments: Any) -> fields.String:
@@ -67,32 +67,32 @@ def alias_field(**arguments: Any) -> fields.String:
     return fields.String(
         allow_none=True,
         validate=line(1, 100),
-        metadata={"description": "A name that is unique among the owner's files."},
+        metadata={"description": "Name that is unique among the owner's files."},
         **arguments,
     )
 
 
 def min_change_field() -> fields.String:
-    """Make the field of a change that the answer must include."""
+    """Make the field of a change token that the answer must include."""
     return fields.String(
         load_default=None,
         allow_none=True,
         validate=validate.Regexp(_NAMED_CHANGE, error="Not a change token."),
-        metadata={"description": "change_token of a write, or of a list, that the answer must include."},
+        metadata={"description": "change_token of a write or a list; the answer includes that change."},
     )
 
 
 def consistency_field() -> fields.String:
-    """Make the field of how new the answer must be."""
+    """Make the field of the consistency level."""
     return fields.String(
         load_default="eventual",
         validate=validate.OneOf(("eventual", "strong")),
-        metadata={"description": "strong: ask the primary store."},
+        metadata={"description": "strong: read from the primary store."},
     )
 
 
 def expires_field(default: int) -> fields.Integer:
-    """Make the field of a signed URL's life."""
+    """Make the field of a signed URL's lifetime."""
     return fields.Integer(
         strict=True,
         load_default=default,
@@ -102,12 +102,12 @@ def expires_field(default: int) -> fields.Integer:
 
 
 def flag(description: str, *, default: bool = False) -> fields.Boolean:
-    """Make a field that is true or false and nothing that looks like it."""
+    """Make a field that accepts only true and false."""
     return StrictBoolean(load_default=default, metadata={"description": description})
 
 
 class StrictBoolean(fields.Boolean):
-    """A boolean; "yes", 1 and their kin are errors."""
+    """A boolean that rejects "yes", 1 and similar values."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
@@ -116,7 +116,7 @@ class StrictBoolean(fields.Boolean):
 
 
 class MetaField(fields.Dict):
-    """A JSON object of limited size, whose ``description`` and ``website`` are text."""
+    """A JSON object of limited size, with text in ``description`` and ``website``."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
         meta: dict[str, Any] = super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]
@@ -134,7 +134,7 @@ def _encode(meta: dict[str, Any]) -> bytes:
         encoded = orjson.dumps(meta)
     except orjson.JSONEncodeError:
         raise ValidationError("Must be JSON: text keys, Unicode text, numbers of at most 64 bits.") from None
-    # What does not come back as it went in was no JSON: infinity and "not a number" become null, for one.
+    # Values that do not survive a round trip are not JSON: orjson turns infinity and NaN into null.
     if orjson.loads(encoded) != meta:
         raise ValidationError("Must be JSON with finite numbers.")
     return encoded
@@ -152,7 +152,7 @@ def _website(value: str) -> None:
 
 
 def web_address(value: str) -> None:
-    """Refuse what is no http or https URL. Raises ValidationError."""
+    """Reject text that is not an http or https URL. Raises ValidationError."""
     line(1, 2_000)(value)
     try:
         parts = urlsplit(value)
@@ -168,7 +168,7 @@ def meta_field(**arguments: Any) -> MetaField:
 
 
 class LowerCase(fields.String):
-    """Text that is compared in lower case: checksums, media types."""
+    """Text that is stored and compared in lower case: checksums, media types."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         given: str = super()._deserialize(value, attr, data, **kwargs)
@@ -176,7 +176,7 @@ class LowerCase(fields.String):
 
 
 def request_id_field(description: str) -> fields.String:
-    """Make the field by which a repeated call that makes a file is recognised."""
+    """Make the field of the idempotency key of calls that create a file."""
     return fields.String(
         load_default=None, allow_none=True, validate=line(1, 100), metadata={"description": description}
     )
@@ -190,18 +190,18 @@ def cursor_field(description: str) -> fields.String:
 
 
 def part_ids_field() -> fields.List[str]:
-    """Make the field of a choice of parts."""
+    """Make the field that selects parts."""
     return fields.List(
         fields.String(validate=line(1, 40)),
         load_default=None,
         allow_none=True,
         validate=validate.Length(1, 100),
-        metadata={"description": "Ids of the parts wanted; absent: all."},
+        metadata={"description": "Ids of the parts; absent: all."},
     )
 
 
 def checksum_field(length: int) -> LowerCase:
-    """Make the field of a checksum of so many hex digits."""
+    """Make the field of a checksum with ``length`` hex digits."""
     check = validate.Regexp(rf"[0-9a-f]{{{length}}}\Z", error=f"Must be {length} hexadecimal digits.")
     return LowerCase(load_default=None, allow_none=True, validate=check, metadata={"description": "Checksum, hex."})
 
@@ -213,17 +213,17 @@ def content_type_field(description: str, **arguments: Any) -> LowerCase:
 
 
 class PartParams(Schema):
-    """What a caller declares of one part."""
+    """Declaration of one part."""
 
     class Meta:
-        """An unknown key is an error."""
+        """Schema options: unknown keys are an error."""
 
         unknown = RAISE
 
     type = fields.String(
         load_default="file",
         validate=validate.Regexp(r"[A-Za-z0-9._-]{1,40}\Z", error="Must be 1 to 40 of A-Z a-z 0-9 . _ -"),
-        metadata={"description": "What the part is to the file: file, preview, texture, …"},
+        metadata={"description": "Role of the part: file, preview, texture, …"},
     )
     content_type = content_type_field("Media type (RFC 9110, section 8.3.1).", load_default="application/octet-stream")
     size = fields.Integer(
@@ -236,14 +236,14 @@ class PartParams(Schema):
 
 def _only_true(value: bool) -> None:  # noqa: FBT001 - marshmallow calls validators so
     if not value:
-        raise ValidationError("Can be set, never unset.")
+        raise ValidationError("Can be set to true; cannot be unset.")
 
 
 class Changes(Schema):
-    """The changes of an edit. Null unsets; meta is merged key by key."""
+    """Changes of an edit. Null unsets a field; meta is merged key by key."""
 
     class Meta:
-        """An unknown key is an error."""
+        """Schema options: unknown keys are an error."""
 
         unknown = RAISE
 
@@ -256,26 +256,28 @@ class Changes(Schema):
         fields.String(validate=line(1, 78)),
         allow_none=True,
         validate=validate.Length(0, 100),
-        metadata={"description": "Who else may read the file while its access is shared; at most 100."},
+        metadata={
+            "description": "Users other than the owner who may read the file while its access is shared; at most 100."
+        },
     )
     immutable = StrictBoolean(
         validate=_only_true,
-        metadata={"description": "True seals the file: only its access may change afterwards."},
+        metadata={"description": "True makes the file immutable: only its access may change afterwards."},
     )
 
     @validates_schema
     def not_empty(self, data: dict[str, Any], **kwargs: Any) -> None:
-        """Refuse an edit that changes nothing."""
+        """Reject an edit without changes."""
         if not data:
             raise ValidationError("Name at least one change.")
 
 
 class PostAction(Schema):
-    """What happens by itself once the file is processed."""
+    """Changes to apply when the file is processed."""
 
     class Meta:
-        """An unknown key is an error."""
+        """Schema options: unknown keys are an error."""
 
         unknown = RAISE
 
-    update = fields.Nested(Changes, required=True, metadata={"description": "Changes as of files.update."})
+    update = fields.Nested(Changes, required=True, metadata={"description": "Changes as in files.update."})

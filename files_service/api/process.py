@@ -1,4 +1,4 @@
-"""files.process: verify an uploaded file and let the hooks look at it."""
+"""files.process: verify an uploaded file and run the hooks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class ProcessParams(ParamsSchema):
     """Parameters of files.process."""
 
     file_id = file_id_field()
-    force = flag("Process again what is processed, or what failed too often.")
+    force = flag("Also process a file that is processed or has failed too often.")
 
 
 @action("files.process", ProcessParams)
 def process(params: Params, core: Core) -> JSON:
-    """Process an uploaded or failed file now; a processed one is returned as it is."""
+    """Process an uploaded or failed file now; return a processed file as it is."""
     record = core.metadata.get(params["file_id"])
     require_change(record, params["actor"])
     return to_wire(run_processing(core, record, force=params["force"]))

@@ -1,4 +1,4 @@
-"""files.remove: a file goes, and its bytes with it."""
+"""files.remove: delete a file and its bytes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class RemoveParams(ParamsSchema):
     """Parameters of files.remove."""
 
     file_id = file_id_field()
-    soft = flag("Keep the bytes in the blob store; only the record goes.")
+    soft = flag("Delete only the record; keep the bytes in the blob store.")
 
 
 @action("files.remove", RemoveParams)
 def remove(params: Params, core: Core) -> JSON:
-    """Remove a file; repeating it is the same answer."""
+    """Delete a file; repeating the call returns the same result."""
     tombstone = files.remove(core, params["file_id"], params["actor"], keep_blobs=params["soft"])
     return {
         "file_id": tombstone.file_id,

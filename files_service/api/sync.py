@@ -1,4 +1,4 @@
-"""files.sync: bring records and blobs together again."""
+"""files.sync: reconcile records with the blob store."""
 
 from __future__ import annotations
 
@@ -21,33 +21,37 @@ from storage_adapters import JSON, Position
 class SyncParams(ParamsSchema):
     """Parameters of files.sync."""
 
-    owner = owner_field(required=False, load_default=None, allow_none=True, description="Whose files; absent: all.")
+    owner = owner_field(
+        required=False, load_default=None, allow_none=True, description="Owner of the files; absent: all owners."
+    )
     older_than_seconds = fields.Integer(
         strict=True,
         load_default=60,
         validate=validate.Range(0, 31_536_000),
-        metadata={"description": "Leave uploads alone that began less long ago."},
+        metadata={"description": "Skip uploads that are younger than this."},
     )
-    dry_run = flag("Say what would be done, and do nothing.")
-    deep = flag("Compare all blobs with all records as well: what nothing names, what has no bytes.")
+    dry_run = flag("Report what would be done without doing it.")
+    deep = flag("Also compare all blobs with all records: find orphans and missing bytes.")
     looked_at = fields.Integer(
         strict=True,
         load_default=None,
         allow_none=True,
         validate=validate.Range(0, MAX_INTEGER),
-        metadata={"description": "When uploads were last looked at: old ones are then seldom asked for; absent: all."},
+        metadata={
+            "description": "Time of the previous check of uploads; old ones are checked less often. Absent: check all."
+        },
     )
     cursor = fields.String(
         load_default=None,
         allow_none=True,
         validate=validate.Length(1, 1_000),
-        metadata={"description": "Go on where the last call ended."},
+        metadata={"description": "Cursor of the previous call."},
     )
 
 
 @action("files.sync", SyncParams)
 def sync(params: Params, core: Core) -> JSON:
-    """Finish, expire, requeue and clean what was left behind, looking at up to 100 files a call."""
+    """Finish, expire, requeue and clean up leftover files, up to 100 files per call."""
     owner, actor = params["owner"], params["actor"]
     if actor is not None and (owner is None or not may_act_for(owner, actor)):
         raise Forbidden("the actor may reconcile only its own files", {"owner": owner})
@@ -67,13 +71,13 @@ def sync(params: Params, core: Core) -> JSON:
 
 
 def cursor_of(place: Place) -> str:
-    """Say a place so that another call can begin there."""
+    """Encode a position as a cursor for the next call."""
     after = place.after and [place.after.value, place.after.file_id]
     return base64.urlsafe_b64encode(json.dumps([place.stage, after]).encode()).decode()
 
 
 def _decode(cursor: str) -> Place:
-    """Read a cursor back. Raises BadQuery when it is none."""
+    """Decode a cursor. Raises BadQuery when it is invalid."""
     try:
         name, after = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
         stage = Stage(name)

@@ -30,7 +30,7 @@ class TagParams(ParamsSchema):
 
     @validates_schema
     def one_or_many(self, data: dict[str, Any], **kwargs: Any) -> None:
-        """Ask for file_id, or for file_ids."""
+        """Require either file_id or file_ids."""
         if ("file_id" in data) is ("file_ids" in data):
             raise ValidationError("Give file_id, or file_ids.", "file_id")
 
@@ -41,24 +41,24 @@ class TagAccessParams(ParamsSchema):
     owner = owner_field()
     tag = fields.String(required=True, validate=check_tag, metadata={"description": "The tag."})
     access = access_field(required=True)
-    cursor = cursor_field("next_cursor of the call before.")
+    cursor = cursor_field("next_cursor of the previous call.")
 
 
 @action("files.tag.add", TagParams)
 def add_tags(params: Params, core: Core) -> JSON:
-    """Add tags to a file; those it has already stay."""
+    """Add tags to a file; tags that it already has stay."""
     return _set_tags(params, core, lambda old, given: (*old, *given))
 
 
 @action("files.tag.remove", TagParams)
 def remove_tags(params: Params, core: Core) -> JSON:
-    """Remove tags from a file; those it does not have are no error."""
+    """Remove tags from a file; tags that it does not have are ignored."""
     return _set_tags(params, core, lambda old, given: [tag for tag in old if tag not in given])
 
 
 @action("files.tag.sync", TagParams)
 def sync_tags(params: Params, core: Core) -> JSON:
-    """Give a file exactly these tags."""
+    """Replace the tags of a file."""
     return _set_tags(params, core, lambda _, given: given)
 
 
@@ -73,7 +73,7 @@ def _set_tags(params: Params, core: Core, combine: editing.CombineTags) -> JSON:
 
 @action("files.tag.access", TagAccessParams)
 def access_by_tag(params: Params, core: Core) -> JSON:
-    """Set the access of the owner's files that bear the tag, up to 100 a call; a cursor leads to the rest."""
+    """Set the access of an owner's files with this tag, up to 100 per call; a cursor continues."""
     require_acts_for(params["owner"], params["actor"])
     query = _holders(params)
     page = core.metadata.find(query)
@@ -83,7 +83,7 @@ def access_by_tag(params: Params, core: Core) -> JSON:
 
 
 def _holders(params: Params) -> ListQuery:
-    # Oldest first by creation: an order that setting the access does not change.
+    # Order by creation, oldest first: setting the access does not change this order.
     query = ListQuery(
         owner=params["owner"],
         tags=(tag_form(params["tag"]),),

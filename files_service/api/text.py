@@ -1,4 +1,4 @@
-"""Validators of text: what is taken can be encoded, stored, logged and put into a header without surprises."""
+"""Validators of text: accepted text can be encoded, stored, logged and put into a header."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 from marshmallow import ValidationError
 
-# Lone surrogates cannot be encoded; C0 and C1 controls forge log lines, headers and terminals.
+# Lone surrogates cannot be encoded; C0 and C1 controls can forge log lines, headers and terminal output.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _BREAKS = re.compile(r"[\t\n\r\u2028\u2029]")
 
 
 def text(low: int, high: int) -> Callable[[str], None]:
-    """Make a validator of text: length in characters, valid Unicode, no controls but tab and line breaks."""
+    """Make a validator of text: length in characters, valid Unicode, no controls except tab and line breaks."""
 
     def check(value: str) -> None:
         if not low <= len(value) <= high:
@@ -25,7 +25,7 @@ def text(low: int, high: int) -> Callable[[str], None]:
 
 
 def line(low: int, high: int) -> Callable[[str], None]:
-    """Make a validator of text in one line, without tabs, that is more than spaces."""
+    """Make a validator of single-line text without tabs that is not blank."""
     check_text = text(low, high)
 
     def check(value: str) -> None:

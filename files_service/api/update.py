@@ -1,4 +1,4 @@
-"""files.update: edit what people gave the file."""
+"""files.update: edit name, alias, tags, meta, content type or grantees."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class UpdateParams(ParamsSchema):
     """Parameters of files.update."""
 
     file_id = file_id_field()
-    changes = fields.Nested(Changes, required=True, metadata={"description": "What to set; null unsets."})
+    changes = fields.Nested(Changes, required=True, metadata={"description": "Fields to set; null unsets."})
     expected_revision = fields.Integer(
         strict=True,
         load_default=None,
         allow_none=True,
         validate=validate.Range(1),
-        metadata={"description": "Refuse unless the file is at this revision."},
+        metadata={"description": "Reject the edit unless the file is at this revision."},
     )
 
 

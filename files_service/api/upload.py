@@ -1,4 +1,4 @@
-"""files.upload: declare a file, get an address for each part."""
+"""files.upload: declare a file and get an upload URL for each part."""
 
 from __future__ import annotations
 
@@ -40,30 +40,33 @@ class UploadParams(ParamsSchema):
         fields.Nested(PartParams),
         required=True,
         validate=validate.Length(1, 100),
-        metadata={"description": "1 to 100 parts, in their order."},
+        metadata={"description": "1 to 100 parts, in order."},
     )
     access = access_field(load_default=Access.PRIVATE)
     tags = tags_field(load_default=())
     meta = meta_field(load_default=dict)
     alias = alias_field(load_default=None)
-    temporary = flag("Remove the file when ttl_seconds are over.")
+    temporary = flag("Delete the file after ttl_seconds.")
     ttl_seconds = fields.Integer(
         strict=True,
         load_default=86_400,
         validate=validate.Range(1, 31_536_000),
-        metadata={"description": "Life of a temporary file, from this call on."},
+        metadata={"description": "Lifetime of a temporary file, from this call on."},
     )
-    resumable = flag("Prefer a resumable protocol where the blob store has one.", default=True)
+    resumable = flag("Prefer a resumable protocol if the blob store supports one.", default=True)
     expires_seconds = expires_field(900)
     origin = fields.String(
         load_default=None,
         allow_none=True,
         validate=web_address,
-        metadata={"description": "Origin of the web page that will send the bytes, for stores that ask for it."},
+        metadata={"description": "Origin of the web page that sends the bytes, for stores that require it."},
     )
-    request_id = request_id_field("The caller's name for this call: repeating it gives the same file.")
+    request_id = request_id_field("Idempotency key: repeating the call with it returns the same file.")
     post_action = fields.Nested(
-        PostAction, load_default=None, allow_none=True, metadata={"description": "What to do once it is processed."}
+        PostAction,
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Changes to apply when the file is processed."},
     )
 
 
@@ -72,7 +75,7 @@ _DECLARED = tuple(field.name for field in dataclass_fields(Declaration))
 
 @action("files.upload", UploadParams)
 def upload(params: Params, core: Core) -> JSON:
-    """Declare a file and get an address for the bytes of each part."""
+    """Declare a file and get an upload URL for each part."""
     require_acts_for(params["owner"], params["actor"])
     require(core.blobs, SupportsSignedUrls)
     record = declare(core, Declaration(**{name: params[name] for name in _DECLARED}))

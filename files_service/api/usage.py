@@ -1,4 +1,4 @@
-"""files.count and files.report: how much an owner holds."""
+"""files.count and files.report: files and bytes of an owner."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from storage_adapters import JSON, Access, Tally, Usage
 class UsageParams(ParamsSchema):
     """Parameters of files.count and files.report."""
 
-    owner = owner_field(required=False, load_default=None, allow_none=True, description="Whose files; absent: all.")
+    owner = owner_field(
+        required=False, load_default=None, allow_none=True, description="Owner of the files; absent: all owners."
+    )
     min_change = min_change_field()
     consistency = consistency_field()
 
@@ -57,7 +59,7 @@ def report(params: Params, core: Core) -> JSON:
 
 def _usage(params: Params, core: Core) -> Answered[Usage]:
     if params["owner"] is None and params["actor"] is not None:
-        raise Forbidden("only the system may count everybody's files")
+        raise Forbidden("only the trusted system may count the files of all owners")
     if params["owner"] is not None:
         require_acts_for(params["owner"], params["actor"])
     return core.lists.ask(

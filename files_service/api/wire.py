@@ -1,4 +1,4 @@
-"""The form of a record that callers see."""
+"""The wire form of a record."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from storage_adapters import (
     record_to_json,
 )
 
-# Shown to nobody: what a caller may not read back.
+# Fields that no caller may read back.
 SECRET = frozenset({"request_id", "post_action"})
 
 
 def to_wire(record: FileRecord, actor: str | None = None) -> JSON:
-    """The record as callers see it: without secrets, and for a stranger without the owner's affairs."""
+    """Return the record as callers see it: without secrets, and without the owner's fields for other readers."""
     value = record_to_json(record)
     for name in SECRET:
         del value[name]

@@ -1,4 +1,4 @@
-"""The ``files`` command. Each command is a module; what it needs is imported when it runs."""
+"""The ``files`` command. Each command is a module; its dependencies are imported when it runs."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from files_service.cli.up import up
     "--config",
     type=click.Path(dir_okay=False),
     metavar="PATH",
-    help="Settings file; without it the packaged one, which takes everything from the environment.",
+    help="Settings file. Default: the packaged file, which reads the environment.",
 )
 @click.version_option(package_name="files-service", prog_name="files")
 @click.pass_context
 def cli(context: click.Context, config: str | None) -> None:
-    """Keep media files: run the service, call it, and see whether it is well."""
+    """Store media files: run the service, call it, and check it."""
     context.obj = Session(config)
 
 

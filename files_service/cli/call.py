@@ -23,12 +23,13 @@ from files_service.gateway.openapi import parameters_of
 @click.command()
 @click.argument("method")
 @click.argument("params", nargs=-1, metavar="[NAME=VALUE | NAME=@FILE | @FILE]...")
-@click.option("--amqp", is_flag=True, help="Call by AMQP_URI instead of over HTTP.")
+@click.option("--amqp", is_flag=True, help="Call over AMQP (AMQP_URI) instead of HTTP.")
 @click.pass_obj
 def call(session: Session, method: str, params: tuple[str, ...], *, amqp: bool) -> None:
-    r"""Call a METHOD of the running service, and print what it returns.
+    r"""Call a METHOD of the running service and print its result.
 
-    A value is JSON where it is JSON, else text; NAME=@FILE reads the value from a JSON file, and @FILE all of them.
+    A value is parsed as JSON if it is valid JSON, else taken as text. NAME=@FILE reads the value from a JSON file, and
+    @FILE reads all parameters from one.
 
     \b
         files call files.upload owner=ann name=clip.mp4 parts='[{"size": 1000}]'
@@ -37,7 +38,7 @@ def call(session: Session, method: str, params: tuple[str, ...], *, amqp: bool) 
     """
     if method not in METHODS:
         near = difflib.get_close_matches(method, METHODS, n=1)
-        hint = f"did you mean {near[0]}?" if near else "there are " + ", ".join(METHODS)
+        hint = f"did you mean {near[0]}?" if near else "known methods: " + ", ".join(METHODS)
         raise click.UsageError(f"no method {method}: {hint}")
     values = parse_params(method, params)
     try:
@@ -49,7 +50,7 @@ def call(session: Session, method: str, params: tuple[str, ...], *, amqp: bool) 
 
 def _by_amqp(settings: Settings, method: str, params: dict[str, Any]) -> Any:
     if not settings.amqp_uri:
-        raise Failed("AMQP_URI is not set", "Set it to the broker at which `files rpc` serves.")
+        raise Failed("AMQP_URI is not set", "Set it to the broker that `files rpc` uses.")
     from files_service.client import FilesClient
 
     with FilesClient(settings.amqp_uri, timeout=settings.rpc_timeout_seconds, pool_size=1) as client:
@@ -57,7 +58,7 @@ def _by_amqp(settings: Settings, method: str, params: dict[str, Any]) -> Any:
 
 
 def parse_params(method: str, texts: tuple[str, ...]) -> dict[str, Any]:
-    """Make the keyword arguments of the command line's texts. Raises UsageError."""
+    """Parse the command line's NAME=VALUE texts into parameters. Raises UsageError."""
     values: dict[str, Any] = {}
     for each in texts:
         name, equals, text = each.partition("=")
@@ -80,7 +81,7 @@ def _value(method: str, name: str, text: str) -> Any:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
-    # An owner may be called 42 and an alias true: where text is wanted, only text in quotes and null are JSON.
+    # An owner may be named 42 and an alias true: for text parameters, only quoted text and null are JSON.
     if _is_text(method, name) and not isinstance(value, str) and value is not None:
         return text
     return value
@@ -101,7 +102,7 @@ def _read_json(path: str) -> Any:
 
 
 def show(result: Any) -> None:
-    """Print a result: for people when they look, else in one line."""
+    """Print a result: formatted in a terminal, as one line otherwise."""
     if sys.stdout.isatty():
         from rich.console import Console
 

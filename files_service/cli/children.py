@@ -1,4 +1,4 @@
-"""Child processes of ``files up``: started again when they end, and ended with it."""
+"""Child processes of ``files up``: restarted when they exit, and ended with their parent."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
-# One that ran for so long is started again as if for the first time.
+# A child that ran for this long is restarted without back-off.
 GOOD_RUN_SECONDS = 60.0
 KILL_SECONDS = 5
 
 
 class ChildProcess:
-    """A Python module as a child process, ``module`` with its arguments; ``environ`` is what it gets beside ours."""
+    """A Python module as a child process: ``module`` with its arguments; ``environ`` extends the environment."""
 
     def __init__(self, name: str, *module: str, environ: Mapping[str, str] | None = None) -> None:
         self.name = name
@@ -31,7 +31,7 @@ class ChildProcess:
         self._environ = child_environment(environ or {})
         self._stopping = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
-        # The kernel ends the child together with the thread that started it.
+        # The kernel ends the child when the thread that started it ends.
         self._thread = threading.Thread(target=self._supervise, name=f"{name}-process")
 
     def start(self) -> None:
@@ -41,16 +41,16 @@ class ChildProcess:
     def check(self) -> None:
         """Return while the child runs. Raises NotReady."""
         if self._child is None or self._child.poll() is not None:
-            raise NotReady("the process ended; it is started again")
+            raise NotReady("the process exited and is being restarted")
 
     def begin_to_stop(self) -> None:
-        """Ask the child to finish what it is at, and to end."""
+        """Ask the child to finish its work and exit."""
         self._stopping.set()
         if self._child is not None:
             self._child.terminate()
 
     def stop(self, timeout_seconds: float) -> None:
-        """End the child: politely, then by force."""
+        """Stop the child: terminate it, then kill it."""
         if not self._stopping.is_set():
             self.begin_to_stop()
         if not self._thread.is_alive():
@@ -64,7 +64,7 @@ class ChildProcess:
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
             started = time.monotonic()
-            # In a session of its own, where a terminal's interrupt does not come: it stops when we say so.
+            # In its own session, so that the terminal's interrupt does not reach it: the parent stops it.
             self._child = subprocess.Popen(  # noqa: S603 - our own command
                 self._command, env=self._environ, start_new_session=True
             )
@@ -73,7 +73,7 @@ class ChildProcess:
             status = self._child.wait()
             if not self._stopping.is_set():
                 fields = {"child": self.name, "exit_status": status}
-                logger.error("a child process ended; it is started again", extra=fields)
+                logger.error("child process exited; restarting", extra=fields)
                 if time.monotonic() - started > GOOD_RUN_SECONDS:
                     pause = FIRST_PAUSE_SECONDS
                 self._stopping.wait(pause)

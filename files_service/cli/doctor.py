@@ -1,4 +1,4 @@
-"""``files doctor``: one line for each configured part, and what to do about it."""
+"""``files doctor``: one line per configured part, with advice if it does not work."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from storage_adapters import (
 LEAST_FREE_BYTES = 2**30
 PATIENCE_SECONDS = 5
 LONGEST_LAG_SECONDS = 60
-START_SYNCER = "Start the syncer: `files up` runs one while FILES_LIST_WRITES is on, or: python -m syncer run."
+START_SYNCER = "Start the syncer: `files up` runs one while FILES_LIST_WRITES is on; or run: python -m syncer run."
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found; where something is wrong, ``advice`` says what to do."""
+    """The result of one check; ``advice`` says how to fix a failure."""
 
     part: str
     text: str
@@ -47,17 +47,17 @@ class Finding:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """True when the check passed."""
         return not self.advice
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.pass_obj
 def doctor(session: Session, *, as_json: bool) -> None:
-    """Check each configured part, and say what to do.
+    """Check each configured part and say how to fix failures.
 
-    The exit status is 1 when something does not work.
+    The exit status is 1 when a part does not work.
     """
     from rich.console import Console
 
@@ -77,7 +77,7 @@ def doctor(session: Session, *, as_json: bool) -> None:
 
 
 def findings(session: Session) -> list[Finding]:
-    """Run all checks; without settings there is nothing else to check."""
+    """Run all checks; without valid settings, only the settings."""
     try:
         settings = session.settings
     except Failed as error:
@@ -99,7 +99,7 @@ def findings(session: Session) -> list[Finding]:
 
 
 def _settings(settings: Settings) -> Finding:
-    return Finding("settings", f"data folder {settings.data_dir}, URLs begin with {settings.public_url}")
+    return Finding("settings", f"data folder {settings.data_dir}; URLs begin with {settings.public_url}")
 
 
 def _folder(settings: Settings) -> Finding:
@@ -108,28 +108,28 @@ def _folder(settings: Settings) -> Finding:
         with tempfile.TemporaryFile(dir=settings.data_dir):
             pass
     except OSError as error:
-        text = f"{settings.data_dir} cannot be written: {error.strerror}"
-        return Finding("folder", text, "Give it to the user of the service, or set FILES_DATA_DIR.")
-    return Finding("folder", f"{settings.data_dir} can be written")
+        text = f"cannot write to {settings.data_dir}: {error.strerror}"
+        return Finding("folder", text, "Give the folder to the user that runs the service, or set FILES_DATA_DIR.")
+    return Finding("folder", f"{settings.data_dir} is writable")
 
 
 def _secrets(settings: Settings) -> Finding:
     folder = settings.data_dir / "secrets"
     if not folder.exists():
-        return Finding("secrets", "all are set by the environment")
+        return Finding("secrets", "all secrets come from the environment")
     private = stat.S_IRWXG | stat.S_IRWXO
     open_to_others = [path for path in (folder, *folder.iterdir()) if path.stat().st_mode & private]
     if open_to_others:
         names = " ".join(map(str, open_to_others))
-        return Finding("secrets", f"others may read {names}", f"chmod go= {names}")
-    return Finding("secrets", f"{folder} is readable by its owner alone")
+        return Finding("secrets", f"other users can read {names}", f"chmod go= {names}")
+    return Finding("secrets", f"only the owner can read {folder}")
 
 
 def _space(settings: Settings) -> Finding:
     free = shutil.disk_usage(settings.data_dir).free
-    text = f"{free / 2**30:.1f} GiB are free in {settings.data_dir}"
+    text = f"{free / 2**30:.1f} GiB free in {settings.data_dir}"
     if free < LEAST_FREE_BYTES:
-        return Finding("space", text, "Make room: uploads fail with storage_unavailable when the disk is full.")
+        return Finding("space", text, "Free some space: uploads fail with storage_unavailable when the disk is full.")
     return Finding("space", text)
 
 
@@ -139,28 +139,30 @@ def _metadata(settings: Settings) -> Finding:
             store.ping()
             return Finding("metadata", f"{type(store).__name__}: {', '.join(capabilities(store))}")
     except (UnknownStore, StorageError) as error:
-        return Finding("metadata", str(error), "Correct FILES_METADATA_URL, or start the server it names.")
+        return Finding("metadata", str(error), "Correct FILES_METADATA_URL, or start the server that it names.")
 
 
 def _lists(settings: Settings) -> Finding:
     if not settings.list_url:
-        return Finding("lists", "the metadata store answers them (FILES_LIST_URL)")
+        return Finding("lists", "answered by the metadata store (FILES_LIST_URL is empty)")
     try:
         with closing(open_metadata_store(settings.list_url)) as store:
             store.find(ListQuery(limit=1))
             name = type(store).__name__
     except (UnknownStore, StorageError) as error:
-        advice = "Correct FILES_LIST_URL, or start the server it names; the metadata store answers lists meanwhile."
+        advice = (
+            "Correct FILES_LIST_URL, or start the server that it names; until then the metadata store answers lists."
+        )
         return Finding("lists", str(error), advice)
     try:
         with closing(open_metadata_store(settings.metadata_url)) as primary:
             lag = lag_of(primary, settings.list_url) if isinstance(primary, SupportsChanges) else None
     except (UnknownStore, StorageError) as error:
-        return Finding("lists", f"{name} answers; what it lacks is not known: {error}", "See metadata.")
+        return Finding("lists", f"{name} answers; its lag is unknown: {error}", "See metadata.")
     if lag is None:
-        return Finding("lists", f"{name} was never filled", f"{START_SYNCER} It copies everything first.")
+        return Finding("lists", f"{name} has never been filled", f"{START_SYNCER} It copies everything first.")
     if not lag.changes:
-        return Finding("lists", f"{name} has every change")
+        return Finding("lists", f"{name} is up to date")
     seconds = max(0, now_ms() - lag.oldest_at) / 1000
     count = f"{lag.changes} or more" if lag.changes == MOST_COUNTED else f"{lag.changes}"
     text = f"{name} lacks {count} changes, the oldest {seconds:.0f} s old"
@@ -175,11 +177,11 @@ def _blobs(settings: Settings) -> Finding:
                 _try_signature(store)
             return Finding("blobs", f"{type(store).__name__}: {', '.join(capabilities(store))}")
     except (UnknownStore, StorageError) as error:
-        return Finding("blobs", str(error), "Correct FILES_BLOBS_URL or what it is signed with, or make room.")
+        return Finding("blobs", str(error), "Correct FILES_BLOBS_URL or its signing key, or free some space.")
 
 
 def _try_signature(store: SupportsSignedUrls) -> None:
-    """Sign a URL and, where the gateway does so for a download, verify it. Raises what either raises."""
+    """Sign a URL and, if the gateway serves the bytes, verify it. Raises the errors of either."""
     signed = store.sign("GET", "doctor", expires_at=2)
     if isinstance(store, VerifiesSignedUrls):
         params = dict(pair.split("=", 1) for pair in urlsplit(signed.url).query.split("&"))
@@ -187,12 +189,12 @@ def _try_signature(store: SupportsSignedUrls) -> None:
 
 
 def _notifications(settings: Settings) -> Finding:
-    """Whether the bucket tells of completed uploads; a store of our own needs nobody who does."""
+    """Check that the bucket reports completed uploads; a store behind the gateway needs no notifications."""
     part = "webhook"
     if not settings.blobs_url.startswith("gs:"):
-        return Finding(part, "not needed: the blob store is served by the gateway")
+        return Finding(part, "not needed: the gateway serves the blob store")
     try:
-        # Whose pages may use the bucket is a matter of taste; that some may, and how, is not.
+        # The allowed origins are the operator's choice; only the presence of a CORS rule is checked.
         wanted = wanted_of(settings, ())
     except Failed as error:
         text, _, advice = error.message.partition("\n")
@@ -201,16 +203,18 @@ def _notifications(settings: Settings) -> Finding:
     broken = [step for step in found if step.state == "failed"]
     if broken:
         text = "; ".join(f"{step.name}: {step.text}" for step in broken)
-        return Finding(part, f"cannot be checked: {text}", "Give the service's account the rights to look.")
+        return Finding(
+            part, f"cannot check: {text}", "Grant the service account the permission to read the configuration."
+        )
     missing = [step.name for step in found if step.state == "due"]
     if missing:
-        return Finding(part, f"not as it should be: {', '.join(missing)}", "Run: files gcs setup")
-    return Finding(part, f"gs://{wanted.bucket} tells of uploads by {wanted.topic_name}")
+        return Finding(part, f"missing or different: {', '.join(missing)}", "Run: files gcs setup")
+    return Finding(part, f"gs://{wanted.bucket} reports uploads to {wanted.topic_name}")
 
 
 def _broker(settings: Settings) -> Finding:
     if not settings.amqp_uri:
-        return Finding("broker", "none is configured: events go to the log (AMQP_URI)")
+        return Finding("broker", "no broker is configured; events go to the log (AMQP_URI is empty)")
     from kombu.connection import Connection
 
     with Connection(  # type: ignore[no-untyped-call]
@@ -228,7 +232,7 @@ def _broker(settings: Settings) -> Finding:
 def _gateway(settings: Settings) -> Finding:
     parts = urlsplit(settings.public_url)
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    start = "Start one: files up"
+    start = "Start a gateway: files up"
     try:
         with closing(connect(parts.hostname or "", parts.port, timeout=PATIENCE_SECONDS)) as connection:
             connection.request("GET", f"{parts.path}/readyz")
@@ -237,9 +241,13 @@ def _gateway(settings: Settings) -> Finding:
             failing = [name for name, part in answer["parts"].items() if not part["ok"]]
             if response.status == 200 and answer["ready"]:
                 without = f", without {', '.join(failing)}" if failing else ""
-                return Finding("gateway", f"{settings.public_url} is ready{without}", "See its log." if failing else "")
-            return Finding("gateway", f"{settings.public_url} is not ready: {', '.join(failing)}", "See its log.")
+                return Finding(
+                    "gateway", f"{settings.public_url} is ready{without}", "See the gateway's log." if failing else ""
+                )
+            return Finding(
+                "gateway", f"{settings.public_url} is not ready: {', '.join(failing)}", "See the gateway's log."
+            )
     except (OSError, http.client.HTTPException) as error:
         return Finding("gateway", f"{settings.public_url} does not answer: {error}", start)
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-        return Finding("gateway", f"what answers at {settings.public_url} is another service", "Set FILES_HTTP.")
+        return Finding("gateway", f"another service answers at {settings.public_url}", "Set FILES_HTTP.")

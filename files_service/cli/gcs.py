@@ -1,4 +1,4 @@
-"""``files gcs``: what a bucket of Google Cloud Storage needs, so that it tells of completed uploads."""
+"""``files gcs``: setting up a Google Cloud Storage bucket for upload notifications."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ _SIGNS = {"ok": "✓", "done": "+", "due": "…", "failed": "✗"}
 
 @click.group()
 def gcs() -> None:
-    """Google Cloud Storage: set the bucket up, and check it."""
+    """Set up a Google Cloud Storage bucket and check it."""
 
 
 @gcs.command()
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--origin", "origins", multiple=True, metavar="URL", help="Whose pages may use signed URLs; repeatable.")
+@click.option("--dry-run", is_flag=True, help="Report what would be done without doing it.")
+@click.option(
+    "--origin", "origins", multiple=True, metavar="URL", help="Web origin that may use signed URLs; repeatable."
+)
 @click.pass_obj
 def setup(session: Session, *, dry_run: bool, origins: tuple[str, ...]) -> None:
     """Set up bucket, topic, notification and subscriptions.
 
-    Doing it again changes nothing. The bucket itself must exist. The exit status is 1 when a step failed.
+    Running it again changes nothing. The bucket must exist. The exit status is 1 when a step fails.
     """
     wanted = wanted_of(session.settings, origins or ("*",))
     failed = False
@@ -39,7 +41,7 @@ def setup(session: Session, *, dry_run: bool, origins: tuple[str, ...]) -> None:
 
 
 def steps(settings: Settings, wanted: SetupWanted, *, dry_run: bool) -> Iterator[SetupStep]:
-    """Take the steps, where the settings say that Google's APIs are."""
+    """Run the steps against the API endpoints of the settings."""
     return set_up_notifications(
         wanted,
         dry_run=dry_run,
@@ -49,18 +51,18 @@ def steps(settings: Settings, wanted: SetupWanted, *, dry_run: bool) -> Iterator
 
 
 def wanted_of(settings: Settings, origins: tuple[str, ...]) -> SetupWanted:
-    """What the settings call for. Raises Failed when they do not say enough."""
+    """Return the desired configuration. Raises Failed when the settings are incomplete."""
     blobs, queue = urlsplit(settings.blobs_url), urlsplit(settings.notifications_url)
     if blobs.scheme != "gs":
-        raise Failed("the blob store is no bucket of Cloud Storage", "Set FILES_BLOBS_URL=gs://bucket/prefix.")
+        raise Failed("the blob store is not a Cloud Storage bucket", "Set FILES_BLOBS_URL=gs://bucket/prefix.")
     project = settings.gcs_project or queue.netloc
     if not project:
-        raise Failed("no project is set", "Set FILES_GCS_PROJECT to the project of the topic and the bucket.")
+        raise Failed("no project is configured", "Set FILES_GCS_PROJECT to the project of the topic and the bucket.")
     pushes = bool(settings.webhook_email or settings.webhook_token)
     if not pushes and not settings.notifications_url:
         raise Failed(
-            "nobody would take the notifications",
-            "Set FILES_WEBHOOK_EMAIL to have them pushed, or FILES_NOTIFICATIONS_URL to have the worker pull them.",
+            "no receiver of notifications is configured",
+            "Set FILES_WEBHOOK_EMAIL for push delivery, or FILES_NOTIFICATIONS_URL to let the worker pull.",
         )
     address = f"{settings.public_url}{PUSH_PATH}"
     return SetupWanted(

@@ -1,4 +1,4 @@
-"""``files migrate``: the migrations of the store that the settings name, as ``python -m migrations`` runs them."""
+"""``files migrate``: ``python -m migrations`` for the configured metadata store."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from files_service.config import child_environment
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="COMMAND [OPTIONS]")
 @click.pass_obj
 def migrate(session: Session, arguments: tuple[str, ...]) -> None:
-    """Change the metadata store: status, plan, up, down, verify, repair, steps, import-ms-files.
+    """Migrate the metadata store: status, plan, up, down, verify, repair, steps, import-ms-files.
 
-    `files migrate --help` shows them all; docs/migrations.md describes them.
+    `files migrate --help` lists all options; docs/migrations.md describes them.
     """
-    # By the environment, since everybody may read a command line, and the URL may hold a password.
+    # Pass the URL in the environment: it may hold a password, and other users can read a command line.
     environment = child_environment({"FILES_METADATA_URL": session.settings.metadata_url})
-    # This process becomes the other, so that signals and the exit status are its own.
+    # Replace this process, so that signals and the exit status are those of the migration.
     os.execve(sys.executable, [sys.executable, "-m", "migrations", *arguments], environment)  # noqa: S606 - our own

@@ -1,4 +1,4 @@
-"""``files gateway``, ``files worker``, ``files rpc``: one kind of process each."""
+"""``files gateway``, ``files worker``, ``files rpc``: one process type each."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def gateway(session: Session) -> None:
 @click.command()
 @click.pass_obj
 def worker(session: Session) -> None:
-    """Run the worker: announce changes, process files, clean up."""
+    """Run the worker: publish events, process files, clean up."""
     from files_service.worker.metrics import WorkerCollector
     from files_service.worker.run import Worker
 
@@ -64,7 +64,7 @@ def worker(session: Session) -> None:
 @click.command()
 @click.pass_obj
 def rpc(session: Session) -> None:
-    """Serve calls over AMQP; needs AMQP_URI.
+    """Serve calls over AMQP; requires AMQP_URI.
 
     Runs the nameko services `files` and `files.tag`.
     """
@@ -72,10 +72,10 @@ def rpc(session: Session) -> None:
     if not settings.amqp_uri:
         raise Failed(
             "AMQP_URI is not set",
-            "Set it, for example to amqp://guest:guest@127.0.0.1:5672//, or use `files up`, which needs no broker.",
+            "Set it, for example amqp://guest:guest@127.0.0.1:5672//, or use `files up`, which needs no broker.",
         )
     configure_logging(settings.log_level, settings.log_format)
-    # eventlet comes with it, which no other process is to have.
+    # Imported here because it loads eventlet, which no other process may load.
     from files_service.messaging.rpc.server import run_services
     from files_service.messaging.rpc.shared_core import open_shared
     from files_service.service import Files, FilesTag
@@ -94,9 +94,9 @@ def serve_http(
     metrics: Metrics | None = None,
     parts: Sequence[Part] = (),
 ) -> None:
-    """Run the gateway in this thread until a signal; ``on_ready`` is told its URL.
+    """Run the gateway in this thread until a signal arrives; call ``on_ready`` with its URL.
 
-    ``parts`` are what readiness depends on beside the stores.
+    ``parts`` are checked for readiness in addition to the stores.
     """
     from files_service.gateway.memory import give_buffers_back
     from files_service.gateway.server import serve
@@ -119,7 +119,8 @@ def serve_http(
         address = f"{settings.http_host}:{settings.http_port}"
         if error.errno == errno.EADDRINUSE:
             raise Failed(
-                f"{address} is taken by another process", "Stop it, or choose another: FILES_HTTP=127.0.0.1:8081"
+                f"{address} is in use by another process",
+                "Stop that process, or choose another address: FILES_HTTP=127.0.0.1:8081",
             ) from error
         if error.errno in (errno.EADDRNOTAVAIL, errno.EACCES) or error.errno is None or error.errno < 0:
             raise Failed(f"cannot listen on {address}: {error.strerror}", "Correct FILES_HTTP, host:port.") from error
@@ -133,7 +134,7 @@ def _tell(on_ready: Callable[[str], None], url: str) -> None:
 
 
 def serve_metrics(metrics: Metrics, settings: Settings) -> None:
-    """Serve the metrics of a process that has no gateway, where the settings ask for it."""
+    """Serve the metrics of a process without a gateway, if configured."""
     if not settings.metrics_http:
         return
     host, _, port = settings.metrics_http.rpartition(":")
@@ -142,18 +143,18 @@ def serve_metrics(metrics: Metrics, settings: Settings) -> None:
     except OSError as error:
         raise Failed(
             f"cannot serve metrics at {settings.metrics_http}: {error.strerror}",
-            "Choose another address for each process: FILES_METRICS_HTTP=127.0.0.1:9101",
+            "Choose a different address for each process: FILES_METRICS_HTTP=127.0.0.1:9101",
         ) from error
 
 
 def url_of(settings: Settings, port: int) -> str:
-    """The URL at which this machine reaches the gateway."""
+    """Return the URL at which this machine reaches the gateway."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.http_host, settings.http_host)  # noqa: S104 - compared
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def open_publisher(settings: Settings) -> EventPublisher:
-    """Where events go: to the broker when there is one, else to the log."""
+    """Open the event publisher: the broker if one is configured, else the log."""
     if not settings.amqp_uri:
         return LogPublisher()
     from files_service.messaging.publisher import AmqpPublisher
@@ -162,7 +163,7 @@ def open_publisher(settings: Settings) -> EventPublisher:
 
 
 def describe_stores(core: Core) -> None:
-    """Log which stores are used and what they can do."""
+    """Log the configured stores and their capabilities."""
     for name, store in (("metadata", core.metadata), ("blobs", core.blobs)):
         logger.info("store", extra={"part": name, "store": type(store).__name__, "can": capabilities(store)})
     if core.lists.second is not None:
@@ -171,7 +172,7 @@ def describe_stores(core: Core) -> None:
 
 
 def allow_many_descriptors() -> None:
-    """Each connection, and each file that is read or written, takes one; the usual 1024 are too few."""
+    """Raise the limit of open files: each connection and each open file takes a descriptor, and 1024 are too few."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
     if soft < wanted:

@@ -1,4 +1,4 @@
-"""``files put``: a local file into the service in one go."""
+"""``files put``: upload of a local file."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _WAITED_FOR = (FileStatus.UPLOADED, FileStatus.PROCESSING)
 
 @click.command()
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--owner", default="me", show_default=True, help="Whose file it is.")
-@click.option("--name", help="Its name; without it the name on disk.")
-@click.option("--content-type", help="Its media type; without it guessed by the name.")
+@click.option("--owner", default="me", show_default=True, help="Owner of the file.")
+@click.option("--name", help="Name of the file. Default: the name on disk.")
+@click.option("--content-type", help="Media type. Default: guessed from the name.")
 @click.option(
-    "--wait-seconds", type=click.IntRange(0), default=600, show_default=True, help="How long to wait for processing."
+    "--wait-seconds", type=click.IntRange(0), default=600, show_default=True, help="Seconds to wait for processing."
 )
 @click.pass_obj
 def put(
     session: Session, path: Path, owner: str, name: str | None, content_type: str | None, wait_seconds: int
 ) -> None:
-    """Upload a local file, and wait for it.
+    """Upload a local file and wait until it is processed.
 
-    Prints the record once it is processed, or has failed.
+    Prints the record once the file is processed or has failed.
     """
     remote = Remote(session.settings)
     guessed = content_type or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
@@ -70,7 +70,7 @@ def _send(remote: Remote, upload: JSON, file: BinaryIO, size: int) -> None:
 
 
 def _processed(remote: Remote, file_id: str, seconds: float) -> JSON:
-    """The record, once the worker is done with it."""
+    """Return the record once the worker has processed the file."""
     end = time.monotonic() + seconds
     asked = threading.Event()
     while True:
@@ -79,7 +79,7 @@ def _processed(remote: Remote, file_id: str, seconds: float) -> JSON:
             return record
         if time.monotonic() > end:
             raise Failed(
-                f"file {file_id} was uploaded, and is still {record['status']} after {seconds:g} s",
-                "Is a worker running? `files worker`, or `files up` for everything.",
+                f"file {file_id} was uploaded but is still {record['status']} after {seconds:g} s",
+                "Is a worker running? Start `files worker`, or `files up` for everything.",
             )
         asked.wait(ASK_SECONDS)

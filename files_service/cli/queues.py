@@ -1,4 +1,4 @@
-"""The queue that the settings name."""
+"""The configured notification queue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from storage_adapters import NotificationQueue, QueueOptions, UnknownStore, open
 
 
 def open_queue(settings: Settings) -> NotificationQueue | None:
-    """Open the queue that notifications are pulled from, where the settings name one."""
+    """Open the notification queue, if one is configured."""
     if not settings.notifications_url:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Talks to a running gateway: calls by ``/rpc``, and bytes by signed URL."""
+"""A client of a running gateway: calls through ``/rpc``, bytes through signed URLs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from files_service.errors import FilesError, error_from_wire
 
 
 class Remote:
-    """The gateway at the address of the settings. Raises FilesError for what it answers, Failed when it does not."""
+    """The gateway at ``public_url``. Raises FilesError for its error responses, Failed when it does not respond."""
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.public_url
@@ -41,7 +41,7 @@ class Remote:
         connection = connect(parts.hostname, parts.port, timeout=self._timeout)
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
         try:
-            # A server that refuses before it has all closes the connection; its answer may have arrived.
+            # A server that rejects the body early closes the connection; its response may still have arrived.
             with suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(method, target, body, headers)
             response = connection.getresponse()
@@ -56,11 +56,11 @@ class Remote:
         if isinstance(error, TimeoutError):
             return Failed(
                 f"the gateway at {self._url} did not answer within {self._timeout} s",
-                "It is busy or stuck: see its log. The call may have taken effect; it can be repeated.",
+                "It is busy or stuck: see its log. The call may have taken effect; repeating it is safe.",
             )
         return Failed(
             f"no gateway answers at {self._url}: {error}",
-            "Start one with `files up`, in the same folder and with the same settings, or correct FILES_HTTP.",
+            "Start one with `files up` in the same folder and with the same settings, or correct FILES_HTTP.",
         )
 
     def _result(self, status: int, content: bytes) -> Any:
@@ -69,14 +69,12 @@ class Remote:
             if status >= 400:
                 raise error_from_wire(answer["error"])
         except (orjson.JSONDecodeError, KeyError, TypeError):
-            raise Failed(
-                f"what answers at {self._url} is not the files service (status {status})", "Correct FILES_HTTP."
-            ) from None
+            raise Failed(f"another service answers at {self._url} (status {status})", "Correct FILES_HTTP.") from None
         return answer
 
 
 def failure_of(error: FilesError) -> Failed:
-    """Show an error with its code and the fields that it names."""
+    """Format an error with its code and field messages."""
     lines = [f"{error.code}: {error}"]
     details = dict(error.details)
     fields = details.pop("fields", None)

@@ -1,4 +1,4 @@
-"""What all commands share: the settings, read once, and failures that say what to do."""
+"""The context of all commands: settings and user-facing failures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from storage_adapters import StorageUnavailable, UnknownStore
 
 
 class Failed(click.ClickException):
-    """Something expected went wrong: one line says what, another what to do. Exit status 1."""
+    """An expected failure: one line with the cause, one with advice. Exit status 1."""
 
     def __init__(self, message: str, advice: str = "") -> None:
         super().__init__(f"{message}\n{advice}" if advice else message)
@@ -30,7 +30,7 @@ class Session:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """All settings as they are in the file, with the environment filled in."""
+        """The full configuration file, with environment variables substituted."""
         try:
             return read_config(self.config_path)
         except BadSettings as error:
@@ -38,15 +38,15 @@ class Session:
 
     @cached_property
     def settings(self) -> Settings:
-        """Ours of the settings, checked."""
+        """The validated settings of the service."""
         try:
             return load_settings(self.config)
         except BadSettings as error:
-            raise Failed(f"the settings cannot be used: {error}", "docs/settings.md describes every key.") from error
+            raise Failed(f"invalid settings: {error}", "docs/settings.md describes every key.") from error
 
     @contextmanager
     def core(self) -> Iterator[Core]:
-        """Open the stores for as long as the block runs."""
+        """Open the stores for the duration of the block."""
         with opening_stores():
             core = open_core(self.settings)
         try:
@@ -57,10 +57,10 @@ class Session:
 
 @contextmanager
 def opening_stores() -> Iterator[None]:
-    """Say what is wrong with a store that the block cannot open, and what to do."""
+    """Turn errors of opening a store into failures with advice."""
     try:
         yield
     except UnknownStore as error:
         raise Failed(str(error), "Correct FILES_METADATA_URL, FILES_LIST_URL or FILES_BLOBS_URL.") from error
     except StorageUnavailable as error:
-        raise Failed(f"a store cannot be opened: {error}", "`files doctor` checks each part.") from error
+        raise Failed(f"cannot open a store: {error}", "Run `files doctor` to check each part.") from error

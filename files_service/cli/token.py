@@ -14,13 +14,13 @@ from files_service.cli.session import Failed, Session
     type=click.IntRange(1, 31_536_000),
     default=86_400,
     show_default=True,
-    help="Life of the token.",
+    help="Lifetime of the token.",
 )
 @click.pass_obj
 def token(session: Session, owner: str, ttl_seconds: int) -> None:
     """Print a token for an end user.
 
-    By it OWNER may call methods over HTTP: `Authorization: Bearer TOKEN`.
+    OWNER uses it to call methods over HTTP: `Authorization: Bearer TOKEN`.
     """
     from files_service.gateway.auth.bearer import make_token
 

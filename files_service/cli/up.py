@@ -1,4 +1,4 @@
-"""``files up``: everything in one command."""
+"""``files up``: all processes in one command."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ LEAST_STOP_SECONDS = 2.0
 @click.command()
 @click.pass_obj
 def up(session: Session) -> None:
-    """Run everything in one go.
+    """Run everything in one command.
 
-    Gateway and worker; the nameko service too when AMQP_URI is set, and the syncer when FILES_LIST_URL is. The
-    default needs no server: SQLite and a folder.
+    Starts the gateway and the worker, the nameko service if AMQP_URI is set, and the syncer if FILES_LIST_URL is set.
+    The default needs no server: SQLite and a folder.
     """
     from files_service.runtime.metrics import Metrics
     from files_service.worker.metrics import WorkerCollector
@@ -47,7 +47,7 @@ def up(session: Session) -> None:
         children = _children(session)
 
         def on_ready(url: str) -> None:
-            # Only now: whoever finds the address taken must not have begun anything.
+            # Start the parts only now: if the address is taken, nothing must have begun.
             worker.start()
             for child in children:
                 child.start()
@@ -58,7 +58,7 @@ def up(session: Session) -> None:
 
         def on_stopping() -> None:
             nonlocal deadline
-            # All parts stop at the same time: together they have what one of them would have.
+            # All parts stop at the same time and share one deadline.
             deadline = time.monotonic() + settings.stop_timeout_seconds
             for child in children:
                 child.begin_to_stop()
@@ -79,7 +79,7 @@ def _children(session: Session) -> list[ChildProcess]:
         options = ["--config", session.config_path] if session.config_path else []
         children.append(ChildProcess("rpc", "files_service.cli", *options, "rpc"))
     if settings.list_url and settings.list_writes:
-        # By the environment, which others cannot read: the URLs have passwords in them.
+        # Pass URLs in the environment: they contain passwords, and other users can read a command line.
         environ = {"FILES_METADATA_URL": settings.metadata_url, "FILES_LIST_URL": settings.list_url}
         environ |= {"FILES_LOG_LEVEL": settings.log_level, "FILES_LOG_FORMAT": settings.log_format}
         children.append(ChildProcess("syncer", "syncer", "run", environ=environ))
@@ -89,15 +89,15 @@ def _children(session: Session) -> list[ChildProcess]:
 def _parts(worker: Worker, children: Sequence[ChildProcess]) -> list[Part]:
     def check_worker() -> None:
         if not worker.alive():
-            raise NotReady("a thread of the worker ended: " + ", ".join(worker.ended()))
+            raise NotReady("a worker thread has ended: " + ", ".join(worker.ended()))
 
-    # What the children do waits for them, and they are started again.
+    # The children are restarted and their work can wait, so they are not required.
     parts = [Part(name=child.name, check=child.check, required=False) for child in children]
     return [Part(name="worker", check=check_worker), *parts]
 
 
 def _left(deadline: float) -> float:
-    """The seconds until a time, at least enough for what only has to be told; few when there is no such time."""
+    """Return the seconds until the deadline, or a short minimum when there is none or little time is left."""
     return max(LEAST_STOP_SECONDS, deadline - time.monotonic()) if deadline < math.inf else LEAST_STOP_SECONDS
 
 

@@ -1,6 +1,6 @@
 """A client of the Files service, over AMQP or HTTP: ``with FilesClient(url) as files: files.info(file_id=…)``.
 
-Importing this package also lets nameko's own proxies raise the service's error classes.
+Importing this package also makes nameko's own proxies raise the service's error classes.
 """
 
 from nameko.exceptions import deserialize_to_instance

@@ -1,7 +1,7 @@
-"""Calls over AMQP, in nameko's format: a pool of connections, each with one call at a time.
+"""Calls over AMQP in nameko's format: a pool of connections, each with one call at a time.
 
-Replies come by RabbitMQ's direct reply-to, so that no reply queue is left behind. A reply that is lost with its
-connection is no harm: the call is sent again under the same correlation id, and the service knows it.
+Replies use RabbitMQ's direct reply-to, so no reply queue is left behind. When a connection breaks, the call is sent
+again with the same correlation id, and the service recognises it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BROKEN = (OSError, amqp.AMQPError)
 
 
 class AmqpTransport(Transport):
-    """A pool of connections, opened when they are needed."""
+    """A pool of connections, opened on demand."""
 
     def __init__(self, uri: str, *, pool_size: int) -> None:
         self._uri = uri
@@ -55,7 +55,7 @@ class AmqpTransport(Transport):
 
     @contextmanager
     def _wire(self, call: Call) -> Iterator[_Wire]:
-        """Lend a connection; one that was used without success is not lent again."""
+        """Lend a connection; a connection that failed is discarded."""
         if not self._free.acquire(timeout=call.remaining_seconds):
             raise call.gave_up("all connections of this client are in use")
         try:
@@ -79,7 +79,7 @@ class AmqpTransport(Transport):
 
 
 class _Wire:
-    """One connection: sends a request, waits for its reply."""
+    """One connection: sends a request and waits for its reply."""
 
     def __init__(self, uri: str, seconds: float) -> None:
         self._connection = open_connection(uri, connect_timeout=min(CONNECT_SECONDS, seconds))
@@ -94,7 +94,7 @@ class _Wire:
         self._replies: list[str | bytes] = []
 
     def exchange(self, call: Call, body: bytes, correlation_id: str, *, is_retry: bool) -> str | bytes:
-        """Send and wait. Raises ServiceUnavailable when time is over, and one of _BROKEN when the connection broke."""
+        """Send a request and wait. Raises ServiceUnavailable on timeout, one of _BROKEN when the connection breaks."""
         headers: dict[str, Any] = {
             f"{HEADER_PREFIX}{CALL_STACK}": ["files_client"],
             f"{HEADER_PREFIX}{REQUEST_ID}": call.request_id,
@@ -116,7 +116,7 @@ class _Wire:
             try:
                 self._connection.drain_events(timeout=call.remaining_seconds)
             except TimeoutError as error:
-                raise call.gave_up("the service is busy or away") from error
+                raise call.gave_up("the service is busy or not running") from error
         return self._replies[0]
 
     def _on_reply(self, message: Message) -> None:
@@ -124,7 +124,7 @@ class _Wire:
             self._replies.append(message.body)
 
     def _on_return(self, *_: object) -> None:
-        raise ServiceUnavailable("no Files service has ever run on this broker")
+        raise ServiceUnavailable("no Files service has ever connected to this broker")
 
     def abandon(self) -> None:
         self._connection.collect()

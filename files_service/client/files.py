@@ -1,4 +1,4 @@
-"""The client: one typed method per call of the API. No rules, no defaults; the service has those."""
+"""The client: one typed method per API method. Rules and defaults are the service's."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TagMethods(_Caller):
     @overload
     def add(self, **given: Unpack[params.TagManyParams]) -> results.Outcomes: ...
     def add(self, **given: Any) -> Any:
-        """Add tags to a file, or to each of many."""
+        """Add tags to one or many files."""
         return self._call("files.tag.add", given)
 
     @overload
@@ -50,7 +50,7 @@ class TagMethods(_Caller):
     @overload
     def remove(self, **given: Unpack[params.TagManyParams]) -> results.Outcomes: ...
     def remove(self, **given: Any) -> Any:
-        """Remove tags from a file, or from each of many."""
+        """Remove tags from one or many files."""
         return self._call("files.tag.remove", given)
 
     @overload
@@ -58,21 +58,21 @@ class TagMethods(_Caller):
     @overload
     def sync(self, **given: Unpack[params.TagManyParams]) -> results.Outcomes: ...
     def sync(self, **given: Any) -> Any:
-        """Give a file, or each of many, exactly these tags."""
+        """Replace the tags of one or many files."""
         return self._call("files.tag.sync", given)
 
     def access(self, **given: Unpack[params.TagAccessParams]) -> results.Outcomes:
-        """Set the access of an owner's files that bear a tag."""
+        """Set the access of an owner's files with a tag."""
         outcomes: results.Outcomes = self._call("files.tag.access", given)
         return outcomes
 
 
 class FilesClient(_Caller):
-    """Calls the service at ``amqp[s]://…`` or ``http[s]://…``; may be shared by threads.
+    """Client of the service at ``amqp[s]://…`` or ``http[s]://…``; thread-safe.
 
-    A call that finds the service or the way to it broken is repeated until ``timeout`` seconds are over; it takes
-    effect once all the same. Then ServiceUnavailable is raised; everything else that goes wrong is raised as the
-    class of ``files_service.errors`` that the service answered with.
+    A call that fails because the service is unreachable is repeated for up to ``timeout`` seconds; it still takes
+    effect only once. After that ServiceUnavailable is raised. Any other error is raised as the class of
+    ``files_service.errors`` that the service returned.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class FilesClient(_Caller):
         self.tag = TagMethods(self._transport, timeout)
 
     def with_timeout(self, seconds: float) -> FilesClient:
-        """The same client with another patience; both share the connections."""
+        """Return a client with another timeout that shares the connections."""
         other = object.__new__(FilesClient)
         _Caller.__init__(other, self._transport, seconds)
         other.tag = TagMethods(self._transport, seconds)
@@ -106,8 +106,8 @@ class FilesClient(_Caller):
         self.close()
 
     def upload(self, **given: Unpack[params.UploadParams]) -> results.File:
-        """Declare a file and get an address for the bytes of each part."""
-        # Named here, so that a repeated call finds the file of the first.
+        """Declare a file and get an upload URL for each part."""
+        # Set here, so that a repeated call finds the file of the first one.
         named = given if given.get("request_id") else {**given, "request_id": uuid.uuid4().hex}
         file: results.File = self._call("files.upload", named)
         return file
@@ -128,17 +128,17 @@ class FilesClient(_Caller):
         return file
 
     def data(self, **given: Unpack[params.DataParams]) -> dict[str, Any]:
-        """Return chosen fields of a file."""
+        """Return selected fields of a file."""
         chosen: dict[str, Any] = self._call("files.data", given)
         return chosen
 
     def head(self, **given: Unpack[params.HeadParams]) -> results.FileIds:
-        """Return the ids behind aliases."""
+        """Return file ids by alias."""
         ids: results.FileIds = self._call("files.head", given)
         return ids
 
     def download(self, **given: Unpack[params.DownloadParams]) -> results.Download:
-        """Return an address for each part."""
+        """Return a URL for each part."""
         download: results.Download = self._call("files.download", given)
         return download
 
@@ -158,7 +158,7 @@ class FilesClient(_Caller):
         return report
 
     def update(self, **given: Unpack[params.UpdateParams]) -> results.File:
-        """Change what people gave a file."""
+        """Edit name, alias, tags, meta, content type or grantees of a file."""
         file: results.File = self._call("files.update", given)
         return file
 
@@ -173,12 +173,12 @@ class FilesClient(_Caller):
         return removed
 
     def clone(self, **given: Unpack[params.CloneParams]) -> results.File:
-        """Make a new file of the same bytes."""
+        """Make a copy of a file."""
         file: results.File = self._call("files.clone", given)
         return file
 
     def sync(self, **given: Unpack[params.SyncParams]) -> dict[str, Any]:
-        """Bring records and blob store together."""
+        """Reconcile records with the blob store."""
         report: dict[str, Any] = self._call("files.sync", given)
         return report
 
@@ -194,4 +194,4 @@ def _open_transport(url: str, token: str | None, pool_size: int) -> Transport:
         return AmqpTransport(url, pool_size=pool_size)
     if scheme in ("http", "https"):
         return HttpTransport(url, token=token, pool_size=pool_size)
-    raise BadRequest("the address of the service begins with amqp://, amqps://, http:// or https://")
+    raise BadRequest("the service URL must begin with amqp://, amqps://, http:// or https://")

@@ -11,7 +11,7 @@ from requests.adapters import HTTPAdapter
 from files_service.client.transport import Call, Transport
 from files_service.errors import BadRequest, FilesError, InternalError, error_from_wire
 
-# Answers of proxies before the service, and of a service that is starting or stopping.
+# Statuses of proxies in front of the service, and of a service that is starting or stopping.
 _TRY_AGAIN = frozenset({502, 503, 504})
 _CONNECT_SECONDS = 5.0
 
@@ -71,7 +71,7 @@ def _read(response: requests.Response) -> dict[str, Any]:
 
 
 def _is_final(answer: dict[str, Any]) -> bool:
-    # The service's own failures are told to the caller, who knows whether they are worth another try.
+    # Errors of the service itself are raised: the caller decides on a retry.
     return isinstance(answer.get("error"), dict) and answer["error"].get("code") != "service_unavailable"
 
 
@@ -81,6 +81,6 @@ def _result(answer: dict[str, Any], status: int) -> Any:
     if isinstance(answer.get("error"), dict):
         raise error_from_wire(answer["error"])
     if status == 404:
-        raise BadRequest("there is no Files service at this address")
-    error: FilesError = InternalError(f"the answer, of HTTP status {status}, is none of the Files service")
+        raise BadRequest("no Files service at this address")
+    error: FilesError = InternalError(f"the response (HTTP status {status}) is not from the Files service")
     raise error

@@ -1,4 +1,4 @@
-"""The parameters of every call, for type checkers. What is left out is not sent; docs/rpc.md has the defaults."""
+"""Parameters of every call, for type checkers. Omitted parameters are not sent; docs/rpc.md lists the defaults."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Changes(TypedDict, total=False):
 
 
 class PostAction(TypedDict):
-    """What to do once a file is processed."""
+    """Changes to apply when a file is processed."""
 
     update: Changes
 
@@ -75,7 +75,7 @@ class FinishParams(_Params, total=False):
 
 
 class FileParams(_Params, total=False):
-    """files.manifest, and the part that other calls share."""
+    """files.manifest, and the parameters shared with other calls."""
 
     file_id: Required[str]
 
@@ -187,7 +187,7 @@ class TagParams(FileParams, total=False):
 
 
 class TagManyParams(_Params, total=False):
-    """files.tag.add, files.tag.remove and files.tag.sync of many files, each answered for by itself."""
+    """files.tag.add, files.tag.remove and files.tag.sync of many files, each with its own result."""
 
     file_ids: Required[list[str]]
     tags: Required[list[str]]

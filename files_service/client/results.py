@@ -1,4 +1,4 @@
-"""What calls return, for type checkers; docs/rpc.md explains each field. Times are milliseconds since the epoch."""
+"""Results of calls, for type checkers; docs/rpc.md explains each field. Times are milliseconds since the epoch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, NotRequired, TypedDict
 
 
 class Address(TypedDict):
-    """Where the bytes of a part go."""
+    """Upload address of a part."""
 
     method: str
     url: str
@@ -16,7 +16,7 @@ class Address(TypedDict):
 
 
 class Part(TypedDict):
-    """A part of a file; a stranger does not see where it is stored."""
+    """A part of a file; only the owner sees its storage location."""
 
     part_id: str
     type: str
@@ -85,7 +85,7 @@ class Download(TypedDict):
 
 
 class Page(TypedDict):
-    """files.list; a file is a whole record unless ``fields`` were chosen."""
+    """files.list; files are whole records unless ``fields`` were selected."""
 
     files: list[dict[str, Any]]
     next_cursor: str | None
@@ -106,7 +106,7 @@ class Count(TypedDict):
 
 
 class Outcome(TypedDict):
-    """How it went with one file."""
+    """Result for one file."""
 
     file_id: str
     ok: bool
@@ -118,7 +118,7 @@ class Outcome(TypedDict):
 
 
 class Outcomes(TypedDict):
-    """files.access and files.tag.* of many files; files.tag.access has a cursor to the rest."""
+    """files.access and files.tag.* of many files; files.tag.access has a cursor for the rest."""
 
     files: list[Outcome]
     next_cursor: NotRequired[str | None]

@@ -1,4 +1,4 @@
-"""How a call travels: the port of the two transports, and the patience that they share."""
+"""The port of the two transports, with the retry policy that they share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call, however often it has to be sent."""
+    """One call, sent once or several times."""
 
     method: str
     params: dict[str, Any]
@@ -26,11 +26,11 @@ class Call:
 
     @property
     def remaining_seconds(self) -> float:
-        """How long the caller still waits, at least a moment."""
+        """The remaining timeout of the caller, at least a minimal one."""
         return max(0.001, self.started + self.timeout_seconds - time.monotonic())
 
     def attempts(self) -> Iterator[int]:
-        """Count attempts from 0, with growing pauses between them, until the time is over."""
+        """Count attempts from 0, with growing pauses between them, until the timeout."""
         attempt, pause = 0, FIRST_PAUSE
         while True:
             yield attempt
@@ -41,7 +41,7 @@ class Call:
             attempt, pause = attempt + 1, min(pause * 2, LONGEST_PAUSE)
 
     def gave_up(self, reason: str) -> ServiceUnavailable:
-        """The error of a call that was not answered in time."""
+        """Return the error of a call that timed out."""
         return ServiceUnavailable(
             f"no answer within {self.timeout_seconds:g} s: {reason}",
             {"method": self.method, "request_id": self.request_id},
@@ -49,16 +49,16 @@ class Call:
 
 
 class Transport(ABC):
-    """Carries calls to the service; may be shared by threads."""
+    """Transport of calls to the service; thread-safe."""
 
     @abstractmethod
     def call(self, call: Call) -> Any:
         """Send a call and return its result.
 
-        Repeats it while the way is broken and time is left; all calls of the API may be repeated. Raises the FilesError
-        that the service answered with, or ServiceUnavailable.
+        Repeats it while the connection fails and time is left; all calls of the API are safe to repeat. Raises the
+        FilesError that the service returned, or ServiceUnavailable.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Close connections; harmless twice."""
+        """Close connections; safe to call twice."""

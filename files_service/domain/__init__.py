@@ -1,1 +1,1 @@
-"""The rules of files: pure functions over records. No I/O, no clock, no transport."""
+"""Rules of files: pure functions over records. No I/O, no clock, no transport."""

@@ -1,12 +1,12 @@
-"""Who may do what to a file. An actor of None is the trusted system; everything not allowed here is refused.
+"""Permissions. An actor of None is the trusted system; everything that is not allowed here is refused.
 
-1. The owner may do everything. Nobody else may change, remove or even count.
-2. ``shared`` adds the grantees as readers; ``unlisted`` and ``public`` add everybody who names the file.
-3. Lists show anybody but the owner the publicly listed files and nothing else. That includes grantees: a grant opens
-   a file to whoever is told its id, it does not put the file into somebody else's list. So one index per owner
-   answers every list, and no list can leak a grant.
-4. Who may read a file but not change it is not shown the owner's affairs (``OWNER_ONLY``), in no answer and by no
-   filter: a parent's id, for example, is all it takes to read an unlisted parent.
+1. The owner may do everything. Nobody else may change, delete or count files.
+2. ``shared`` adds the grantees as readers; ``unlisted`` and ``public`` add everybody who has the file's id.
+3. Lists show other actors only the public files of an owner. That includes grantees: a grant opens a file to those who
+   know its id, it does not add the file to their lists. So one index per owner answers every list, and no list can leak
+   a grant.
+4. A reader who may not change a file does not see its ``OWNER_ONLY`` fields, in any answer or through any filter: a
+   parent's id, for example, is all it takes to read an unlisted parent.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OWNER_ONLY_OF_PARTS = frozenset({"bucket", "key", "generation"})
 
 
 def may_read(record: FileRecord, actor: str | None) -> bool:
-    """Whether the actor may see the record and download the bytes."""
+    """Return True when the actor may see the record and download the bytes."""
     return (
         may_change(record, actor)
         or record.access in (Access.PUBLIC, Access.UNLISTED)
@@ -27,20 +27,20 @@ def may_read(record: FileRecord, actor: str | None) -> bool:
 
 
 def may_change(record: FileRecord, actor: str | None) -> bool:
-    """Whether the actor may change, remove or process the file."""
+    """Return True when the actor may change, delete or process the file."""
     return may_act_for(record.owner, actor)
 
 
 def may_act_for(owner: str, actor: str | None) -> bool:
-    """Whether the actor may upload for the owner and see the owner's counts."""
+    """Return True when the actor may upload for the owner and see the owner's counts."""
     return actor is None or actor == owner
 
 
 def readable_without_signature(record: FileRecord) -> bool:
-    """Whether the bytes may be served at their plain address, to anybody, for ever."""
+    """Return True when anybody may download the bytes from a permanent, unsigned URL."""
     return record.access is Access.PUBLIC and record.processed_at is not None
 
 
 def sees_only_public(owner: str | None, actor: str | None) -> bool:
-    """Whether a list of this owner's files (None = everybody's) must be cut to the public ones for the actor."""
+    """Return True when the actor may list only the public files of this owner (None = of all owners)."""
     return actor is not None and actor != owner

@@ -1,4 +1,4 @@
-"""What an edit makes of a record: names, tags, meta, grantees. Pure; values are validated before they come here."""
+"""Edits of a record: names, tags, meta, grantees. Pure; callers pass validated values."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ MAX_META_BYTES = 64 * 1024
 
 
 def normalise_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    """Normalise each, drop repeats, keep the order."""
+    """Normalise each tag, drop duplicates, keep the order."""
     return tuple(dict.fromkeys(tag_form(tag) for tag in tags))
 
 
 def edit(record: FileRecord, changes: Mapping[str, Any]) -> FileRecord:
-    """Apply the changes of ``files.update``. None unsets; ``meta`` is merged key by key, None removing a key."""
+    """Apply the changes of ``files.update``. None unsets a field; ``meta`` is merged key by key."""
     fields = {name: value for name, value in changes.items() if name != "meta"}
     if "tags" in fields:
         fields["tags"] = normalise_tags(fields["tags"] or ())
@@ -37,15 +37,15 @@ def merge_meta(meta: Mapping[str, Any], changes: Mapping[str, Any] | None) -> di
 
 
 def is_same(one: FileRecord, other: FileRecord) -> bool:
-    """Whether two records are the same to the byte: to Python's ``==``, the 1, 1.0 and true of a meta are."""
+    """Return True when two records are equal byte for byte; Python's ``==`` takes 1, 1.0 and true in meta as equal."""
     return one is other or record_to_document(one) == record_to_document(other)
 
 
 def keeps_the_seal(before: FileRecord, after: FileRecord) -> bool:
-    """Whether an edit may be made of a sealed file: it changes nothing but who may read."""
+    """Return True when an immutable file may be edited this way: only its access may change."""
     return is_same(before, replace(after, access=before.access, grantees=before.grantees))
 
 
 def is_finished(record: FileRecord) -> bool:
-    """Whether actions that need a finished file may go on."""
+    """Return True when the file is finished."""
     return record.status is FileStatus.PROCESSED

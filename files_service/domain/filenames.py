@@ -1,4 +1,4 @@
-"""The name under which somebody saves a part. A file's name is for people: here it becomes one that is safe on disk."""
+"""File names of downloads, safe on every file system. A record's name is free text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from storage_adapters import FileRecord, Part
 
 MAX_CHARACTERS = 200
 FALLBACK = "file"
-# What separates folders, streams or arguments somewhere, and controls.
+# Separators of folders, streams or arguments on some system, and control characters.
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|]')
 SUFFIXES = {
     "application/json": ".json",
@@ -34,7 +34,7 @@ SUFFIXES = {
 
 
 def save_as(record: FileRecord, part: Part) -> str:
-    """Name a part's download: the file's name; parts after the first carry their id and a suffix of their own type."""
+    """Return the name of a part's download: the file's name; later parts add their id and the suffix of their type."""
     stem, suffix = _split(_safe(record.name))
     if part is not record.parts[0]:
         stem = f"{stem}-{part.part_id}"
@@ -44,7 +44,7 @@ def save_as(record: FileRecord, part: Part) -> str:
 
 
 def _safe(name: str) -> str:
-    # Dots in front hide a file or name a folder; dots and spaces behind are lost on some systems.
+    # Leading dots hide a file or name a folder; some systems drop trailing dots and spaces.
     return _UNSAFE.sub("_", name).strip().lstrip(".").rstrip(". ") or FALLBACK
 
 

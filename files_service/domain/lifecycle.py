@@ -1,9 +1,10 @@
-"""The life of a file: everything that affects its status lives in this file.
+"""The life cycle of a file: all rules that affect its status.
 
 1. ``TRANSITIONS`` is the specification; the diagram in the documents is drawn from it.
-2. Every pair of status and event is decided: in the table, or it is an ``IllegalTransition`` and nothing changes.
-3. Status is written by ``advance`` alone.
-4. A worker that dies cannot leave a file stuck: its lease runs out, and ``ProcessingExpired`` returns the file.
+2. Every pair of status and event is decided: it is in the table, or it raises ``IllegalTransition`` and nothing
+   changes.
+3. Only ``advance`` writes the status.
+4. A worker that dies cannot leave a file stuck: its lease expires, and ``ProcessingExpired`` returns the file.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ class AllPartsReceived:
 
 @dataclass(frozen=True, slots=True)
 class ProcessingStarted:
-    """A worker took the file on, until its lease runs out."""
+    """A worker has started on the file and holds a lease."""
 
     lease: Lease
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessingSucceeded:
-    """The bytes are what was declared and every hook agreed."""
+    """The bytes match the declaration and every hook accepted them."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessingFailed:
-    """The bytes are wrong or a hook refused."""
+    """The bytes do not match, or a hook rejected them."""
 
     code: str
     message: str
@@ -41,17 +42,17 @@ class ProcessingFailed:
 
 @dataclass(frozen=True, slots=True)
 class ProcessingExpired:
-    """The worker's lease ran out."""
+    """The worker's lease expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessingReleased:
-    """The worker gave the file back untouched: it is stopping, or the blob store is away. No attempt is counted."""
+    """The worker returned the file: it is stopping, or the blob store is unavailable. Not counted as an attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessingSkipped:
-    """The caller vouches for the bytes: processed without a look at them."""
+    """The trusted system vouches for the bytes: no verification."""
 
 
 Event = (
@@ -86,7 +87,7 @@ TRANSITIONS: dict[FileStatus, dict[type[Event], FileStatus]] = {
     },
 }
 
-# What the change feed announces on arrival in a status; a start of processing is nobody's business.
+# Events announced on entering a status; the start of processing is not announced.
 ANNOUNCED: dict[FileStatus, str | None] = {
     FileStatus.PENDING: "created",
     FileStatus.UPLOADED: "uploaded",
@@ -95,20 +96,20 @@ ANNOUNCED: dict[FileStatus, str | None] = {
     FileStatus.FAILED: "failed",
 }
 
-# Failures that say nothing certain about the bytes; every other one would only repeat itself.
+# Failures that may not repeat; every other failure is about the bytes and would repeat.
 RETRIED_CODES = frozenset({"hook_failed", "internal_error"})
 
 
 class IllegalTransition(Exception):
-    """The event cannot happen in this status."""
+    """The event is not allowed in this status."""
 
     def __init__(self, status: FileStatus, event: type[Event]) -> None:
-        super().__init__(f"{event.__name__} cannot happen to a file that is {status.value}")
+        super().__init__(f"{event.__name__} is not allowed for a file that is {status.value}")
         self.status = status
 
 
 def next_status(status: FileStatus, event: type[Event]) -> FileStatus:
-    """Look the event up in the table. Raises IllegalTransition."""
+    """Look up the transition. Raises IllegalTransition."""
     try:
         return TRANSITIONS[status][event]
     except KeyError:
@@ -116,12 +117,12 @@ def next_status(status: FileStatus, event: type[Event]) -> FileStatus:
 
 
 def advance(record: FileRecord, event: Event, *, now: int) -> FileRecord:
-    """Apply an event: the new status and everything that goes with it. Raises IllegalTransition."""
+    """Apply an event: set the new status and the fields that go with it. Raises IllegalTransition."""
     status = next_status(record.status, type(event))
     changes: dict[str, Any] = {"status": status, "lease": None}
     match event:
         case AllPartsReceived():
-            # upload_expires_at stays: until then an address can bring bytes again after the file was removed.
+            # Keep upload_expires_at: until then an upload URL can bring bytes after the file is deleted.
             changes |= {"uploaded_at": now, "size": sum(p.size for p in record.parts)}
         case ProcessingStarted(lease=lease):
             changes["lease"] = lease
@@ -132,14 +133,14 @@ def advance(record: FileRecord, event: Event, *, now: int) -> FileRecord:
             changes["error"] = Failure(code=code, message=message, attempts=attempts)
         case ProcessingExpired():
             attempts = (record.error.attempts if record.error else 0) + 1
-            changes["error"] = Failure(code="lease_expired", message="the worker vanished", attempts=attempts)
+            changes["error"] = Failure(code="lease_expired", message="the worker died", attempts=attempts)
     return replace(record, **changes)
 
 
 def announcement(before: FileRecord, after: FileRecord, otherwise: str | None) -> str | None:
-    """The event of a change: the new status if that changed, else what the action calls it.
+    """Return the event of a change: the new status if it changed, else the action's event.
 
-    A file that a worker gave back is not uploaded anew, and one processed again is announced again.
+    A file that a worker returned is not announced as uploaded again; one that is processed again is announced again.
     """
     if before.status is after.status:
         return otherwise
@@ -149,25 +150,27 @@ def announcement(before: FileRecord, after: FileRecord, otherwise: str | None) -
 
 
 def attempts_left(record: FileRecord, max_attempts: int) -> bool:
-    """Whether processing may be tried again without force."""
+    """Return True when processing may be retried without force."""
     return record.error is None or record.error.attempts < max_attempts
 
 
 def is_lapsed(record: FileRecord, *, now: int) -> bool:
-    """Whether the file is being processed by nobody: its worker's lease ran out."""
+    """Return True when the lease of the file's worker has expired."""
     return record.status is FileStatus.PROCESSING and (record.lease is None or record.lease.until <= now)
 
 
 def reclaim(record: FileRecord, max_attempts: int, *, now: int) -> FileRecord:
-    """Take a lapsed file from its worker: uploaded again, or failed when this was the last attempt."""
+    """Take a file from a worker whose lease expired: uploaded again, or failed after the last attempt."""
     reclaimed = advance(record, ProcessingExpired(), now=now)
     if attempts_left(reclaimed, max_attempts):
         return reclaimed
-    return advance(record, ProcessingFailed("too_many_attempts", "worker after worker vanished"), now=now)
+    return advance(
+        record, ProcessingFailed("too_many_attempts", "several workers died while processing the file"), now=now
+    )
 
 
 def is_retried(record: FileRecord, max_attempts: int) -> bool:
-    """Whether a failed file is worth another attempt by itself: nothing certain is known against its bytes."""
+    """Return True when a failed file is retried automatically, because the failure may not repeat."""
     return (
         record.status is FileStatus.FAILED
         and record.error is not None

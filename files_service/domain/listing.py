@@ -1,6 +1,6 @@
-"""From the parameters of ``files.list`` to a query, and cursors. Pure.
+"""Parsing of ``files.list`` filters into a query, and cursors. Pure.
 
-A cursor is bound to its query: it is refused with any other filter, order or scope, and when a character of it changed.
+A cursor is bound to its query: it is rejected with any other filter, order or scope, and when it was altered.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PYTHON_TYPES = {Kind.TEXT: str, Kind.INTEGER: int, Kind.BOOLEAN: bool, Kind.TAG
 
 
 class BadQuery(ValueError):
-    """A field, operator, value or cursor is wrong; ``field`` says which, as a path: ``filter.size.gt``."""
+    """An invalid field, operator, value or cursor; ``field`` is its path: ``filter.size.gt``."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -29,14 +29,14 @@ class BadQuery(ValueError):
 
 
 def parse_filter(filters: Mapping[str, Any], *, hidden: Collection[str] = ()) -> tuple[Condition, ...]:
-    """Turn ``{field: {op: value}}`` or ``{field: value}`` into conditions, on none of the hidden fields.
+    """Parse ``{field: {op: value}}`` or ``{field: value}`` into conditions; reject the hidden fields.
 
     Raises BadQuery.
     """
     conditions: list[Condition] = []
     for field, spec in filters.items():
         if field not in FIELDS:
-            raise BadQuery(f"filter.{field}", f"Not a field to filter by; there are {', '.join(FIELDS)}.")
+            raise BadQuery(f"filter.{field}", f"Not a filterable field; known fields: {', '.join(FIELDS)}.")
         if field in hidden:
             raise BadQuery(f"filter.{field}", "Only the owner may filter by this field.")
         operations = spec if isinstance(spec, Mapping) else {"eq": spec}
@@ -49,7 +49,9 @@ def parse_filter(filters: Mapping[str, Any], *, hidden: Collection[str] = ()) ->
 def _condition(field: str, op: str, value: Any) -> Condition:
     kind, path = FIELDS[field], f"filter.{field}.{op}"
     if op not in OPERATORS[kind]:
-        raise BadQuery(path, f"Not an operator for {kind.value}; there are {', '.join(sorted(OPERATORS[kind]))}.")
+        raise BadQuery(
+            path, f"Not an operator for {kind.value}; known operators: {', '.join(sorted(OPERATORS[kind]))}."
+        )
     if op in ("exists", "empty"):
         _require(path, value, bool)
     elif op == "in":
@@ -65,7 +67,7 @@ def _condition(field: str, op: str, value: Any) -> Condition:
 
 
 def _require(path: str, value: Any, wanted: type) -> None:
-    # A boolean is an int to Python and must not pass for one.
+    # bool is a subclass of int in Python, so it needs its own check.
     if type(value) is not wanted:
         raise BadQuery(path, f"Must be a value of type {wanted.__name__}.")
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
@@ -83,7 +85,7 @@ def _encodable(text: str) -> bool:
 
 
 def _mark(query: ListQuery, value: Any, file_id: Any) -> str:
-    """Name a place in a query by everything that the place depends on."""
+    """Return a digest of everything that a position in the query depends on."""
     parts = (
         query.owner,
         query.public_only,
@@ -101,14 +103,14 @@ def _mark(query: ListQuery, value: Any, file_id: Any) -> str:
 
 
 def encode_cursor(query: ListQuery, position: Position) -> str:
-    """Make the opaque cursor that goes on behind a position."""
+    """Encode a position as an opaque cursor."""
     place = [_mark(query, position.value, position.file_id), position.value, position.file_id]
     text = json.dumps(place, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def decode_cursor(query: ListQuery, cursor: str) -> Position:
-    """Read a cursor back. Raises BadQuery when it is none, was altered, or was made for another query."""
+    """Decode a cursor. Raises BadQuery when it is invalid, altered, or from another query."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         mark, value, file_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
@@ -117,7 +119,7 @@ def decode_cursor(query: ListQuery, cursor: str) -> Position:
         raise BadQuery("cursor", "Not a cursor.") from None
     if not genuine:
         raise BadQuery("cursor", "This cursor was altered or belongs to another query.")
-    # The mark is a check and no signature: whoever computes one may make up a place, but not a value of a wrong type.
+    # The mark is a checksum, not a signature: a forged cursor can name any position, but no value of a wrong type.
     wanted = str if query.order_by == "name" else int
     if not isinstance(file_id, str) or (value is not None and type(value) is not wanted):
         raise BadQuery("cursor", "Not a cursor.")
@@ -128,4 +130,4 @@ def decode_cursor(query: ListQuery, cursor: str) -> Position:
     return Position(value=value, file_id=file_id)
 
 
-assert set(SORT_FIELDS) <= set(FIELDS), "every sort field is a filterable field"
+assert set(SORT_FIELDS) <= set(FIELDS), "every sort field must be a filterable field"

@@ -1,4 +1,4 @@
-"""From what a caller declares to a pending record, and from received bytes to a complete one. Pure."""
+"""Upload rules: from a declaration to a pending record, and from received bytes to a complete one. Pure."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ CHECKSUMS = ("md5", "crc32c", "sha256")
 _GROWTH = 1.25
 
 
-# A ULID, or the UUID of a file that was imported.
+# A ULID, or the UUID of an imported file.
 FILE_ID = r"(?:[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 
 
 def owner_segment(owner: str) -> str:
-    """The first segment of an owner's keys: a hash, because an owner may be any text."""
+    """Return the first segment of an owner's keys: a hash, because an owner may be any text."""
     return hashlib.sha256(owner.encode()).hexdigest()[:32]
 
 
 def part_key(owner: str, file_id: str, part_id: str) -> str:
-    """The key of a part's blob: ``<hash of owner>/<file_id>/<part_id>``."""
+    """Return the key of a part's blob: ``<hash of owner>/<file_id>/<part_id>``."""
     return f"{owner_segment(owner)}/{file_id}/{part_id}"
 
 
 def names_in_key(key: str) -> tuple[str, str] | None:
-    """The file id and part id that a key names, or None when it is not one of ours."""
+    """Return the file id and part id in a key, or None when the key is not one of ours."""
     segments = key.split("/")
     if len(segments) != 3 or len(segments[0]) != 32:
         return None
@@ -46,7 +46,7 @@ def declared_parts(owner: str, file_id: str, bucket: str, parts: Sequence[Mappin
 
 
 def same_declaration(one: FileRecord, other: FileRecord) -> bool:
-    """Whether two records declare the same bytes: a repeated request, not another one under the same id."""
+    """Return True when two records declare the same bytes, so that the second request is a repeat of the first."""
     same_length = len(one.parts) == len(other.parts)
     return one.parent_id == other.parent_id and same_length and all(map(_same_part, one.parts, other.parts))
 
@@ -54,30 +54,30 @@ def same_declaration(one: FileRecord, other: FileRecord) -> bool:
 def _same_part(one: Part, other: Part) -> bool:
     if (one.type, one.content_type, one.size) != (other.type, other.content_type, other.size):
         return False
-    # A checksum may have become known since; only two different ones contradict each other.
+    # A checksum may have been added since; only two different checksums conflict.
     pairs = [(getattr(one, name), getattr(other, name)) for name in CHECKSUMS]
     return all(mine is None or theirs is None or mine == theirs for mine, theirs in pairs)
 
 
 def prolong(record: FileRecord, until: int) -> FileRecord:
-    """Keep a pending upload alive at least until its newest addresses expire."""
+    """Extend a pending upload until its newest URLs expire."""
     if record.status is not FileStatus.PENDING or until <= (record.upload_expires_at or 0):
         return record
     return replace(record, upload_expires_at=until)
 
 
 def part_with_key(record: FileRecord, key: str, bucket: str) -> Part | None:
-    """The part whose blob this is. Its id need not stand in the key: an imported file's keys are of another make."""
+    """Return the part with this key. An imported file's keys do not contain the part's id."""
     return next((part for part in record.parts if (part.key, part.bucket) == (key, bucket)), None)
 
 
 def find_part(record: FileRecord, part_id: str) -> Part | None:
-    """The part of this id, None when the file has no such part."""
+    """Return the part with this id, or None."""
     return next((part for part in record.parts if part.part_id == part_id), None)
 
 
 def is_due(created_at: int, *, looked_at: int, now: int, grace: int) -> bool:
-    """Whether to look again for bytes that nobody told of: at ages that grow by a quarter each time."""
+    """Return True when it is time to check for unreported bytes: at ages that grow by a quarter each time."""
     if looked_at < created_at + grace:
         return True
 
@@ -88,9 +88,9 @@ def is_due(created_at: int, *, looked_at: int, now: int, grace: int) -> bool:
 
 
 def mismatch(part: Part, info: BlobInfo) -> tuple[str, object, object] | None:
-    """The first field in which the stored blob differs from what was declared: field, declared, actual.
+    """Return the first difference between blob and declaration: field, declared, actual.
 
-    A checksum that the store does not know is left to processing, which computes it.
+    Processing computes checksums that the store does not report.
     """
     if part.size != info.size:
         return "size", part.size, info.size
@@ -102,9 +102,9 @@ def mismatch(part: Part, info: BlobInfo) -> tuple[str, object, object] | None:
 
 
 def receive_part(record: FileRecord, part: Part, info: BlobInfo, *, now: int) -> FileRecord:
-    """Mark a part as received; with the last one the file is uploaded. A part received before changes nothing.
+    """Mark a part as received; the last part completes the upload. A part received before changes nothing.
 
-    Completion does not depend on which call comes last: a pending record without missing parts completes on any.
+    Completion does not depend on the order of calls: any call completes a pending record without missing parts.
     """
     current = find_part(record, part.part_id)
     if record.status is not FileStatus.PENDING or current is None:

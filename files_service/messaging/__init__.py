@@ -1,1 +1,1 @@
-"""Messaging."""
+"""Broker messaging: connection options, events, readiness and RPC."""

@@ -1,4 +1,4 @@
-"""A broker's URI, as py-amqp wants it."""
+"""Connections to a broker by URI."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def connection_options(uri: str, *, tls: Any = None, login_method: str | None = 
 
 
 def open_connection(uri: str, **options: Any) -> amqp.Connection:
-    """Connect with blocking sockets, which wait for the broker as long as for the connection and then raise OSError.
+    """Connect with blocking sockets; the timeout of the connection also applies to later reads, which raise OSError.
 
-    Raises OSError, an AMQPError, or ValueError for an address that is none.
+    Raises OSError, an AMQPError, or ValueError for an invalid URI.
     """
     connection = amqp.Connection(**{**connection_options(uri), **options})
     try:

@@ -1,4 +1,4 @@
-"""Where the relay hands its events. The port; the AMQP publisher is in ``files_service.messaging.rpc``."""
+"""The port of the relay for publishing events, and the publisher of a service without a broker."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ logger = logging.getLogger(__name__)
 
 
 class EventPublisher(ABC):
-    """Announces events at least once; receivers tell repeats by ``event_id``."""
+    """Publisher of events, at least once each; receivers detect repeats by ``event_id``."""
 
     @abstractmethod
     def publish(self, event: str, payload: JSON, *, event_id: str) -> None:
-        """Hand one event over and return once it cannot be lost any more.
+        """Publish one event; return once it cannot be lost.
 
-        Raises ServiceUnavailable when that is not possible now; the caller tries again later, in order.
+        Raises ServiceUnavailable when that is not possible now; the caller retries later, in order.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Release connections; harmless twice."""
+        """Release connections; safe to call twice."""
 
 
 class LogPublisher(EventPublisher):
-    """Announces events in the log alone: for a service without a broker."""
+    """A publisher that writes events to the log, for a service without a broker."""
 
     def publish(self, event: str, payload: JSON, *, event_id: str) -> None:
         """Write one line."""
         logger.info("event", extra={"file_event": event, "event_id": event_id, "file_id": payload.get("file_id")})
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Do nothing: there is nothing to release."""

@@ -1,6 +1,6 @@
-"""Publishes events to nameko's event exchange, so that ``@event_handler("files", "processed")`` receives them.
+"""Publisher on nameko's event exchange: ``@event_handler("files", "processed")`` receives the events.
 
-Plain blocking AMQP for worker threads; no eventlet.
+Uses plain blocking AMQP in worker threads; no eventlet.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ERRORS = (OSError, amqp.AMQPError)
 
 
 class AmqpPublisher(EventPublisher):
-    """Publishes with confirms, over one connection that is opened when it is needed and replaced when it broke."""
+    """A publisher with confirms, over one connection that is opened on demand and replaced when it breaks."""
 
     def __init__(
         self, uri: str, *, confirm_seconds: float = CONFIRM_SECONDS, connect_seconds: float = CONNECT_SECONDS
@@ -54,14 +54,14 @@ class AmqpPublisher(EventPublisher):
             try:
                 self._publish(event, message)
             except _ERRORS as first:
-                # A connection that broke while nobody used it is noticed only now.
+                # The break of an idle connection is noticed only now.
                 logger.info("publishing again over a new connection", extra={"error": str(first)})
                 self._disconnect()
                 try:
                     self._publish(event, message)
                 except _ERRORS as error:
                     self._disconnect()
-                    raise ServiceUnavailable("the broker does not take events now") from error
+                    raise ServiceUnavailable("the broker does not accept events now") from error
 
     def _publish(self, event: str, message: Message) -> None:
         if self._connection is None:

@@ -1,4 +1,4 @@
-"""The parts that a process needs or would like to have, and how each is asked whether it works."""
+"""Readiness checks of the parts of a process."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 from files_service.core import Core
 
-# What a broker has to do to answer is more than a ping, and it writes a line about each connection.
+# Answering is more work for a broker than a ping, and it logs each connection.
 BROKER_LIFETIME_SECONDS = 5.0
 BROKER_PATIENCE_SECONDS = 3.0
 
 
 class NotReady(Exception):
-    """A part does not work; the message may be shown to anybody."""
+    """A part does not work; the message contains no secrets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """``check`` returns when the part works. Without one that is not required, the process still does its work."""
+    """A part with ``check``, which returns when it works. The process still does its work without an optional part."""
 
     name: str
     check: Callable[[], None]
@@ -27,21 +27,21 @@ class Part:
 
 
 def parts_of(core: Core) -> list[Part]:
-    """The parts that every process of these settings has."""
+    """Return the parts of every process with these settings."""
     parts = [Part(name="metadata", check=core.metadata.ping), Part(name="blobs", check=core.blobs.ping)]
     if core.lists.second is not None:
         # Lists fall back to the primary.
         parts.append(Part(name="lists", check=core.lists.second.check, required=False))
     uri = core.settings.amqp_uri
     if uri:
-        # Calls by HTTP and processing need none, and events wait in the change feed.
+        # HTTP calls and processing need no broker, and events wait in the change feed.
         broker = Part(name="broker", check=lambda: greet(uri), required=False, lifetime_seconds=BROKER_LIFETIME_SECONDS)
         parts.append(broker)
     return parts
 
 
 def greet(amqp_uri: str) -> None:
-    """Return when the broker takes a connection."""
+    """Return when the broker accepts a connection."""
     from files_service.messaging.address import open_connection
 
     open_connection(amqp_uri, connect_timeout=BROKER_PATIENCE_SECONDS).close()

@@ -1,4 +1,4 @@
-"""Which files are left alone for a while, after tries that came to nothing. Known to this process alone."""
+"""Back-off per file after failed attempts, in the memory of this process."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ MAX_RESTING = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """How many tries came to nothing, and when the next one may be made."""
+    """Number of failed attempts, and the time of the next one."""
 
     tries: int
     until: float
 
 
 class Rests:
-    """Back-off per file: ``first_ms``, growing by ``factor`` from try to try up to ``longest_ms``, with jitter."""
+    """Back-off per file: ``first_ms``, multiplied by ``factor`` for each attempt up to ``longest_ms``, with jitter."""
 
     def __init__(self, *, first_ms: int, factor: int, longest_ms: int) -> None:
         self._first, self._factor, self._longest = first_ms, factor, longest_ms
@@ -26,31 +26,31 @@ class Rests:
         self._lock = Lock()
 
     def tries(self, file_id: str) -> int:
-        """How many tries of the file came to nothing, as far as is remembered."""
+        """Return the number of failed attempts of the file, as far as known."""
         rest = self._rests.get(file_id)
         return rest.tries if rest else 0
 
     def begin(self, file_id: str, tries: int, *, now: int) -> None:
-        """Leave the file alone after this many tries."""
+        """Delay the file after this many attempts."""
         length = min(self._longest, self._first * self._factor ** min(tries - 1, 20)) if tries else self._first
         until = now + length * random.uniform(0.75, 1)  # noqa: S311 - spreads load, hides nothing
         with self._lock:
             if len(self._rests) >= MAX_RESTING:
-                # The oldest entry goes; its file is tried a little early.
+                # Drop the oldest entry; its file is retried a little early.
                 del self._rests[next(iter(self._rests))]
             self._rests[file_id] = Rest(tries, until)
 
     def forget(self, file_id: str) -> None:
-        """Remember nothing of the file."""
+        """Remove the file's entry."""
         with self._lock:
             self._rests.pop(file_id, None)
 
     def is_over(self, file_id: str, *, now: int) -> bool:
-        """Whether the file may be tried."""
+        """Return True when the file may be tried."""
         rest = self._rests.get(file_id)
         return rest is None or rest.until <= now
 
     def due(self, *, now: int) -> list[str]:
-        """The files whose rest is over."""
+        """Return the files whose delay is over."""
         with self._lock:
             return [file_id for file_id, rest in self._rests.items() if rest.until <= now]

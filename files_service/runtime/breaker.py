@@ -1,4 +1,4 @@
-"""Keeps calls away from a part that fails, so that not every one of them pays for it."""
+"""Circuit breaker."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ LONGEST_REST_SECONDS = 30.0
 
 
 class Breaker:
-    """Closed, calls go through. A failure opens it for a time, after which one call tries whether it can be closed.
+    """A circuit that opens on a failure; after a delay, one probe call decides whether it closes.
 
-    The time doubles with each try that fails, up to a limit. Failures of calls that began before it opened count once.
+    The delay doubles with each failed probe, up to a limit. Failures of calls that began before it opened count once.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -25,16 +25,16 @@ class Breaker:
 
     @property
     def is_closed(self) -> bool:
-        """Whether calls go through."""
+        """True when calls may go through."""
         return not self._rest_seconds
 
     @property
     def is_being_tried(self) -> bool:
-        """Whether a try is under way."""
+        """True while a probe is running."""
         return self._is_tried
 
     def begin_try(self) -> bool:
-        """Whether the caller is the one to try now; it must say how that ended."""
+        """Return True when the caller is to make the probe call; it must report the result by ``end_try``."""
         with self._lock:
             if self.is_closed or self._is_tried or self._clock() < self._rests_until:
                 return False
@@ -42,13 +42,13 @@ class Breaker:
             return True
 
     def end_try(self, *, succeeded: bool) -> None:
-        """Close after a success; else wait twice as long for the next try."""
+        """Close after a successful probe; otherwise double the delay."""
         with self._lock:
             self._is_tried = False
             self._rest(0.0 if succeeded else min(2 * self._rest_seconds, LONGEST_REST_SECONDS))
 
     def fail(self) -> None:
-        """Open, after a call that went through failed."""
+        """Open after a failed call."""
         with self._lock:
             if self.is_closed:
                 self._rest(FIRST_REST_SECONDS)

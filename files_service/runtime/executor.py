@@ -1,9 +1,9 @@
-"""Calls in threads of their own, for callers who may stop waiting."""
+"""Threads that run calls for callers who may stop waiting."""
 
 from __future__ import annotations
 
 import threading
-from _queue import SimpleQueue  # the interpreter's own, which stays native in a patched process
+from _queue import SimpleQueue  # the native queue, even in a process that eventlet patched
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import Generic, TypeVar
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Call(Generic[T]):
-    """One call that was begun."""
+    """One started call."""
 
     __slots__ = ("_context", "_done", "_error", "_function", "_result")
 
@@ -24,7 +24,7 @@ class Call(Generic[T]):
         self._error: BaseException | None = None
 
     def run(self) -> None:
-        """Make the call; whatever it raises is kept."""
+        """Make the call; keep its result or exception."""
         try:
             self._result.append(self._context.run(self._function))
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
@@ -33,7 +33,7 @@ class Call(Generic[T]):
             self._done.set()
 
     def result(self, timeout_seconds: float) -> T:
-        """Return or raise what the call does. Raises TimeoutError when that takes longer; the call goes on."""
+        """Return or raise the result of the call. Raises TimeoutError when it takes longer; the call goes on."""
         if not self._done.wait(timeout_seconds):
             raise TimeoutError
         if self._error is not None:
@@ -42,7 +42,7 @@ class Call(Generic[T]):
 
 
 class Callers:
-    """Up to ``limit`` threads, started when they are needed, which end with the process whatever they are at."""
+    """Up to ``limit`` daemon threads, started on demand."""
 
     def __init__(self, name: str, limit: int) -> None:
         self._name = name
@@ -53,7 +53,7 @@ class Callers:
         self._calls: SimpleQueue[Call[object] | None] = SimpleQueue()
 
     def begin(self, function: Callable[[], T]) -> Call[T]:
-        """Begin a call, or let it wait for a thread when all are busy."""
+        """Start a call, or queue it while all threads are busy."""
         call = Call(function)
         with self._lock:
             self._unfinished += 1
@@ -66,7 +66,7 @@ class Callers:
         return call
 
     def close(self) -> None:
-        """Let the threads end once they are done."""
+        """Let the threads end after the queued calls."""
         with self._lock:
             threads, self._threads = self._threads, 0
         for _ in range(threads):
@@ -75,6 +75,6 @@ class Callers:
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
             call.run()
-            del call  # or a thread that waits would hold what the last call returned
+            del call  # otherwise an idle thread would keep the last result alive
             with self._lock:
                 self._unfinished -= 1

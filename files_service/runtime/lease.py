@@ -1,4 +1,4 @@
-"""A named lease: the right to a job that one process of several does at a time."""
+"""A named lease: one process of several does the job at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from storage_adapters import MetadataStore, SupportsLeases
 
 
 class Lease:
-    """A lease that its holder renews once half of it is over. A store without leases has one user, who holds it."""
+    """A lease, renewed by its holder after half of its length. A store without leases has a single user, its holder."""
 
     def __init__(
         self, store: MetadataStore, name: str, *, holder: str, seconds: float, clock: Callable[[], int] = now_ms
@@ -19,14 +19,14 @@ class Lease:
         self._until = 0
 
     def held(self) -> bool:
-        """Return True when the lease is held for at least half of its length; takes or renews it when it can.
+        """Return True when the lease is held for at least half of its length; take or renew it if possible.
 
         Raises StorageUnavailable.
         """
         if not isinstance(self._store, SupportsLeases):
             return True
         now = self._clock()
-        # A clock that was set back must not make the lease look longer than it ever was.
+        # A clock that was set back must not make the lease longer than its length.
         if self._length / 2 <= self._until - now <= self._length:
             return True
         until = now + self._length
@@ -36,7 +36,7 @@ class Lease:
         return self._until > 0
 
     def release(self) -> None:
-        """Release the lease, so that another holder can take it at once. Harmless when it is not held."""
+        """Release the lease, so that another holder can take it at once. Safe to call when it is not held."""
         if self._until and isinstance(self._store, SupportsLeases):
             self._until = 0
             self._store.release_lease(self._name, holder=self._holder)

@@ -1,6 +1,6 @@
 """Structured logs: JSON for machines, short lines for a terminal; both redacted by the same function.
 
-The id of the request lives in a context variable; each transport sets it from its own header and hands it on.
+The request id is a context variable; each transport reads it from its own header and passes it on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "ta
 _NOT_ON_A_TERMINAL = frozenset(("can", "event_id", "remote", "sent_bytes"))
 _COLOURS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "31"}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
-# Whatever proves a right must not be readable in a log: signatures and tokens in URLs, bearer headers, passwords.
+# Secrets that must not appear in logs: signatures and tokens in URLs, bearer headers, passwords.
 _SECRETS = re.compile(
     r"(?P<name>(?:signature|token|upload_id|password|secret)=|bearer\s+|://[^/\s:@]*:(?=[^/\s@]*@))(?P<value>[^&\s\"'@]+)",
     re.I,
@@ -36,12 +36,12 @@ _JWT = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*")
 
 
 def accepted_request_id(given: str | None) -> str:
-    """The caller's request id when it is harmless text, else a new one."""
+    """Return the caller's request id if it is safe text, else a new one."""
     return given if given and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
 def redact(text: str) -> str:
-    """Replace the values of secrets in a text, and signed tokens wherever they stand, by ``***``."""
+    """Replace secret values and JWTs in a text by ``***``."""
     return _JWT.sub("***", _SECRETS.sub(r"\g<name>***", text))
 
 
@@ -49,7 +49,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object per record, with everything given as ``extra``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Render one line."""
+        """Format one line."""
         line = {
             "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
@@ -61,7 +61,7 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         text = json.dumps({k: v for k, v in line.items() if v is not None}, default=str, ensure_ascii=False)
-        # What came in may hold bytes that are not UTF-8, and must not keep the line from being written.
+        # Input may contain bytes that are not UTF-8; they must not prevent the line from being written.
         return redact(text.encode(errors="backslashreplace").decode())
 
 

@@ -1,4 +1,4 @@
-"""What is counted, for Prometheus. Every label has few values, whatever clients send."""
+"""Prometheus metrics. Every label has a small, fixed set of values, whatever clients send."""
 
 from __future__ import annotations
 
@@ -28,37 +28,37 @@ class Metrics:
         )
         self._latency = Histogram(
             "files_http_request_seconds",
-            "Seconds from a request's headers to the end of its answer.",
+            "Seconds from the headers of a request to the end of its response.",
             ("route", "method"),
             buckets=_SECONDS,
             registry=self.registry,
         )
         self._actions = Counter(
-            "files_actions_total", "Calls of the API, by result.", ("action", "code"), registry=self.registry
+            "files_actions_total", "API calls, by result.", ("action", "code"), registry=self.registry
         )
         self._action_seconds = Histogram(
             "files_action_seconds",
-            "Seconds that a call of the API took, without its transport.",
+            "Seconds of an API call, without its transport.",
             ("action",),
             buckets=_SECONDS,
             registry=self.registry,
         )
         self._notifications = Counter(
             "files_notifications_total",
-            "Notifications, by what they meant.",
+            "Notifications, by outcome.",
             ("source", "outcome"),
             registry=self.registry,
         )
         self._delay = Histogram(
             "files_notification_delay_seconds",
-            "Seconds from an object's completion to its part's.",
+            "Seconds from the completion of an object to the completion of its part.",
             ("source",),
             buckets=_SECONDS,
             registry=self.registry,
         )
         self.uploaded_bytes = Counter("files_uploaded_bytes_total", "Bytes received.", registry=self.registry)
         self.downloaded_bytes = Counter("files_downloaded_bytes_total", "Bytes sent.", registry=self.registry)
-        self.in_flight = Gauge("files_http_requests_in_flight", "Requests being answered.", registry=self.registry)
+        self.in_flight = Gauge("files_http_requests_in_flight", "Requests in progress.", registry=self.registry)
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request; ``route`` is the pattern, never the path."""
@@ -68,7 +68,7 @@ class Metrics:
 
     @contextmanager
     def counting(self, action: str) -> Iterator[None]:
-        """Count the call that the block makes by its code, "ok" for a result, and time it."""
+        """Count the call in the block by its code, "ok" for success, and time it."""
         code, started = InternalError.code, perf_counter()
         try:
             yield
@@ -81,19 +81,19 @@ class Metrics:
             self._action_seconds.labels(action).observe(perf_counter() - started)
 
     def notification(self, source: str, outcome: str, delay_seconds: float | None = None) -> None:
-        """Count a notification, and how long after its event a part was received by it."""
+        """Count a notification, and the delay between its event and the completion of the part."""
         self._notifications.labels(source, outcome).inc()
         if delay_seconds is not None:
             self._delay.labels(source).observe(delay_seconds)
 
     def watch(self, collector: Collector) -> None:
-        """Show what the collector reads, too."""
+        """Add a collector to the registry."""
         self.registry.register(collector)
 
     def serve(self, host: str, port: int) -> None:
-        """Serve the exposition at an address of its own, in a thread. Raises OSError when it is not to be had."""
+        """Serve the metrics on a separate address, in a thread. Raises OSError when the address is unavailable."""
         start_http_server(port, host, self.registry)
 
     def exposition(self) -> bytes:
-        """Everything in Prometheus' text form."""
+        """Return all metrics in the Prometheus text format."""
         return generate_latest(self.registry)

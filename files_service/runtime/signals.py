@@ -1,4 +1,4 @@
-"""Hears the signals that end a process."""
+"""Signals that stop a process."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 
 def listen_for_signals(on_second: Callable[[], None] = lambda: None) -> int:
-    """Return a descriptor that becomes readable with the first SIGTERM or SIGINT; more of them are for ``on_second``.
+    """Return a descriptor that becomes readable on the first SIGTERM or SIGINT; later signals call ``on_second``.
 
-    The handler takes no lock: it runs between any two steps of the main thread, also within another handler. Nor does
-    it ask an event loop for something, which would be heard when the loop wakes up by itself, seconds later.
+    The handler takes no lock: it runs between any two steps of the main thread, also within another handler. It does
+    not schedule a callback on an event loop, because the loop would run it only when it wakes up, seconds later.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

@@ -1,1 +1,1 @@
-"""What happens behind the calls: announcing changes, processing, cleaning up."""
+"""Background work: publishing events, processing, cleaning up."""

@@ -1,4 +1,4 @@
-"""Keeps the indexes of the metadata store up to date, where the database derives them when they are read."""
+"""Index builds of a metadata store whose database updates indexes when they are read."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ NOT_OURS_SECONDS = 30.0
 
 
 class Warming:
-    """Brings one index after the other up to date; of several workers one does."""
+    """Builder of one index after the other; one worker of several holds the lease."""
 
     def __init__(self, core: Core, store: SupportsDesigns, *, holder: str) -> None:
         self._warmer = Warmer(store)
         self._lease = Lease(core.metadata, "warming", holder=holder, seconds=RIGHT_SECONDS, clock=core.clock)
 
     def step(self) -> float:
-        """Bring the next index up to date; returns how many seconds to wait. Raises StorageUnavailable."""
+        """Build the next index; return the seconds to wait. Raises StorageUnavailable."""
         return self._warmer.step() if self._lease.held() else NOT_OURS_SECONDS
 
     def give_up(self) -> None:
-        """Let another worker go on at once."""
+        """Release the lease, so that another worker can continue at once."""
         self._lease.release()

@@ -1,4 +1,4 @@
-"""A thread that runs one step again and again, and outlives whatever the step raises."""
+"""A thread that repeats one step and survives its errors."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ LONGEST_DELAY_SECONDS = 10.0
 
 
 class Loop:
-    """Calls ``step``, which returns how many seconds to wait until the next call.
+    """Repeated call of ``step``, which returns the seconds to wait until the next call.
 
-    A step that raises is called again after a time that doubles from failure to failure, with jitter; the first
-    failure of a series is logged, and its end. ``failures`` is how many there were in a row.
+    After an error the wait doubles with each failure in a row, with jitter; the first failure of a series and its end
+    are logged. ``failures`` is the number of failures in a row.
     """
 
     def __init__(self, name: str, step: Callable[[], float], stopping: threading.Event) -> None:
@@ -30,7 +30,7 @@ class Loop:
 
     @property
     def alive(self) -> bool:
-        """Whether the thread runs."""
+        """True while the thread runs."""
         return self._thread.is_alive()
 
     def start(self) -> None:
@@ -38,11 +38,11 @@ class Loop:
         self._thread.start()
 
     def wake(self) -> None:
-        """Have the next step now, or one more if one is running."""
+        """Run the next step now, or once more after the current one."""
         self._woken.set()
 
     def join(self, timeout_seconds: float) -> bool:
-        """Wait for the thread to end after ``stopping`` was set; whether it did."""
+        """Wait for the thread to end after ``stopping`` was set; return True when it ended."""
         self.wake()
         if self._thread.ident is not None:
             self._thread.join(max(0.0, timeout_seconds))
@@ -51,7 +51,7 @@ class Loop:
     def _run(self) -> None:
         while not self._stopping.is_set():
             if self._woken.wait(self._run_step()) and self.failures and not self._stopping.is_set():
-                # Being woken is no reason to hammer at what is broken.
+                # A wake-up does not shorten the wait after a failure.
                 self._stopping.wait(FIRST_DELAY_SECONDS)
             self._woken.clear()
 

@@ -1,4 +1,4 @@
-"""What the worker's loops say of themselves, for Prometheus; read when it is asked for."""
+"""Prometheus metrics of the worker's loops, read on request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from files_service.worker.run import Worker
 
 
 class WorkerCollector(Collector):
-    """Shows one worker. Counters begin at 0 with the process; what is leased shows at the worker that has the lease."""
+    """Metrics of one worker. Counters start at 0 with the process; leased work shows at the holder of the lease."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -24,15 +24,19 @@ class WorkerCollector(Collector):
         for loop in self._worker.loops:
             failing.add_metric([loop.name], loop.failures)
         yield failing
-        yield GaugeMetricFamily("files_relay_lag_changes", "Changes of the batch not announced.", relay.lag_changes)
-        yield GaugeMetricFamily("files_relay_lag_seconds", "Age of the oldest of them.", relay.lag_seconds)
-        yield CounterMetricFamily("files_relay_events", "Events announced.", relay.published)
-        yield GaugeMetricFamily("files_processing_in_flight", "Files queued or processed here.", processor.in_flight)
-        outcomes = CounterMetricFamily("files_processing", "Files processed, by outcome.", labels=["status"])
+        yield GaugeMetricFamily(
+            "files_relay_lag_changes", "Changes of the current batch that are not yet published.", relay.lag_changes
+        )
+        yield GaugeMetricFamily("files_relay_lag_seconds", "Age of the oldest of these changes.", relay.lag_seconds)
+        yield CounterMetricFamily("files_relay_events", "Published events.", relay.published)
+        yield GaugeMetricFamily(
+            "files_processing_in_flight", "Files queued or being processed in this worker.", processor.in_flight
+        )
+        outcomes = CounterMetricFamily("files_processing", "Processed files, by outcome.", labels=["status"])
         for status, count in sorted(processor.totals.items()):
             outcomes.add_metric([status], count)
         yield outcomes
-        swept = CounterMetricFamily("files_swept", "Files swept, by what was done.", labels=["kind"])
+        swept = CounterMetricFamily("files_swept", "Files handled by the sweeper, by action.", labels=["kind"])
         for kind, count in sorted(sweeper.totals.items()):
             swept.add_metric([kind], count)
         yield swept

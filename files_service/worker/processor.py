@@ -1,8 +1,8 @@
-"""Finds files that wait to be processed, and processes them in a few threads.
+"""Processing: finds waiting files and processes them in a few threads.
 
-What waits is read from the store's indexes again and again, so that nothing depends on a message: uploaded files, files
-whose worker vanished, and failed ones that are worth another attempt. What this process knows besides is only when to
-try a file again; forgetting it costs an attempt too early.
+Waiting files are read from the store's indexes on every step, so nothing depends on a message: uploaded files, files
+whose worker died, and failed files that are retried. This process only remembers the back-off of files; losing it
+causes an early attempt.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LONGEST_PAUSE_MS = 5_000
 
 
 class Walk:
-    """Goes through the files of one status in pages, the oldest upload first, and begins again at the end."""
+    """Endless iteration over the files of one status in pages, oldest upload first."""
 
     def __init__(self, core: Core, status: FileStatus) -> None:
         self._core = core
@@ -39,22 +39,22 @@ class Walk:
 
     @property
     def at_start(self) -> bool:
-        """Whether the next page is the first."""
+        """True when the next page is the first."""
         return self._place is None
 
     def page(self) -> tuple[FileRecord, ...]:
-        """The next page."""
+        """Return the next page."""
         page = self._core.metadata.find(replace(self._query, after=self._place))
         self._place = page.next_position
         return page.records
 
     def begin_again(self) -> None:
-        """Have the first page next."""
+        """Restart at the first page."""
         self._place = None
 
 
 class Processor:
-    """A bounded queue, filled by ``step`` and emptied by ``work``. ``totals`` counts outcomes, for the metrics."""
+    """A bounded queue that ``step`` fills and ``work`` empties. ``totals`` counts outcomes for the metrics."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Processor:
         self._capacity = 2 * threads
         self._queue: deque[str] = deque()
         self._taken: set[str] = set()
-        # After a failure of the file, and after one of a store or of ours, which says nothing of the file.
+        # Delays after a failure of the file, and after a failure of a store or of the service.
         self._retries = Rests(first_ms=10_000, factor=4, longest_ms=600_000)
         self._rests = Rests(first_ms=1_000, factor=2, longest_ms=60_000)
         self._uploaded = Walk(core, FileStatus.UPLOADED)
@@ -83,11 +83,11 @@ class Processor:
 
     @property
     def in_flight(self) -> int:
-        """How many files are queued or being processed here."""
+        """Number of files that are queued or being processed in this worker."""
         return len(self._taken)
 
     def step(self) -> float:
-        """Fill the queue; returns how many seconds to wait for the next step."""
+        """Fill the queue; return the seconds to wait until the next step."""
         now = self._core.clock()
         if now < self._paused_until:
             return (self._paused_until - now) / 1000
@@ -99,7 +99,7 @@ class Processor:
         return IDLE_SECONDS
 
     def work(self) -> bool:
-        """Process one queued file; False when there is none."""
+        """Process one queued file; return False when the queue is empty."""
         try:
             file_id = self._queue.popleft()
         except IndexError:
@@ -122,7 +122,7 @@ class Processor:
         return [each.file_id for each in self._processing.page() if is_lapsed(each, now=now) and self._free(each, now)]
 
     def _due_retries(self, now: int) -> list[str]:
-        """Failed files whose time has come. One that is seen for the first time waits as if it had failed just now."""
+        """Return failed files whose delay is over. A newly found one waits as if it had just failed."""
         if now >= self._look_at_failed_at:
             self._look_at_failed_at = now + FAILED_EVERY_MS
             for record in self._failed.page():
@@ -137,9 +137,10 @@ class Processor:
             self._retries.begin(record.file_id, record.error.attempts, now=now)
 
     def _oldest_uploaded(self, now: int) -> list[str]:
-        """The oldest files that do not rest.
+        """Return the oldest files that are not delayed.
 
-        Where all on many pages do, or the last ones failed by no fault of theirs, the next step goes on behind them.
+        When all files of many pages are delayed, or the last ones failed because of a store, the next step continues
+        behind them.
         """
         if self._found_uploaded and not self._outages:
             self._uploaded.begin_again()
@@ -162,7 +163,7 @@ class Processor:
                 return
             record = run_processing(core, record, force=False, abandoned=self._stopped)
         except (RecordNotFound, IllegalTransition, TooManyAttempts):
-            # Somebody removed it, or dealt with it.
+            # Another process removed or handled the file.
             self._rests.forget(file_id)
         except Busy:
             self._rests.begin(file_id, 0, now=core.clock())
@@ -170,10 +171,10 @@ class Processor:
             self._outages += 1
             self._paused_until = core.clock() + min(LONGEST_PAUSE_MS, 100 * 2 ** min(self._outages, 10))
             self._let_rest(file_id)
-            logger.warning("processing put off", extra={"file_id": file_id, "error": str(error)})
+            logger.warning("processing delayed", extra={"file_id": file_id, "error": str(error)})
         except Exception:
             self._let_rest(file_id)
-            logger.exception("processing broke off", extra={"file_id": file_id})
+            logger.exception("processing failed with an internal error", extra={"file_id": file_id})
         else:
             self._outages = 0
             self._rests.forget(file_id)
@@ -185,7 +186,7 @@ class Processor:
                 self._retries.begin(file_id, record.error.attempts, now=core.clock())
 
     def _is_waiting(self, record: FileRecord) -> bool:
-        """Whether there is still something to do: between a look at the index and now, others were at it."""
+        """Return True when the file still has to be processed; others may have handled it since the index was read."""
         if record.status is FileStatus.FAILED:
             return is_retried(record, self._core.settings.max_attempts)
         return record.status in (FileStatus.UPLOADED, FileStatus.PROCESSING)

@@ -1,8 +1,8 @@
-"""Takes notifications from a queue: pull, settle, acknowledge. What a webhook does, for those who cannot be called.
+"""Pull delivery of notifications: pull, handle, acknowledge; for services that webhooks cannot reach.
 
-1. A message is acknowledged once it is settled; one that could not be settled comes again by itself.
-2. Messages that take long are kept: their time is extended while they are at hand.
-3. A worker that stops gives back what it has not begun with.
+1. A handled message is acknowledged; any other message is redelivered.
+2. The deadline of messages that take long is extended while they are in this worker.
+3. A stopping worker returns the messages that it has not started.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ BATCH = 100
 THREADS = 4
 EXTEND_EVERY_SECONDS = 5.0
 EXTENSION_SECONDS = 30
-# Before a message that could not be settled is worth another try.
+# Delay before the redelivery of a message that failed.
 RETRY_SECONDS = 10
 IDLE_SECONDS = 0.25
 STOPPED_EVERY_SECONDS = 0.2
 
 
 class Puller:
-    """One step takes one batch."""
+    """A puller; one step handles one batch."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Puller:
         self._hands = ThreadPoolExecutor(THREADS, thread_name_prefix="pull")
 
     def step(self) -> float:
-        """Settle a batch; returns how many seconds to wait for the next one."""
+        """Handle a batch; return the seconds to wait for the next one."""
         pulled = self._queue.pull(BATCH)
         if not pulled:
             return IDLE_SECONDS
@@ -64,12 +64,12 @@ class Puller:
         return 0.0 if settled else IDLE_SECONDS
 
     def close(self) -> None:
-        """Give the threads and the queue up."""
+        """Release the threads and the queue."""
         self._hands.shutdown(wait=False, cancel_futures=True)
         self._queue.close()
 
     def _wait(self, running: Mapping[str, Future[bool]]) -> None:
-        """Wait for all, or when stopping for those that have begun."""
+        """Wait for all calls, or when stopping, for those that have started."""
         extended_at = time.monotonic()
         waiting = set(running.values())
         while waiting:
@@ -82,7 +82,7 @@ class Puller:
                 self._queue.extend(rest, seconds=EXTENSION_SECONDS)
 
     def _settle(self, value: Mapping[str, Any]) -> bool:
-        """Settle one message; whether it is not wanted again."""
+        """Handle one message; return True when it can be acknowledged."""
         try:
             message = message_of(value)
             request_id.set(accepted_request_id(message.message_id))
@@ -90,9 +90,9 @@ class Puller:
         except Malformed as fault:
             self._settlement.set_aside(fault)
         except FilesError as error:
-            logger.warning("a notification is put off", extra={"error": str(error), "code": error.code})
+            logger.warning("notification delayed", extra={"error": str(error), "code": error.code})
             return False
         except Exception:
-            logger.exception("a notification is put off")
+            logger.exception("notification delayed")
             return False
         return True

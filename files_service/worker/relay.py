@@ -1,8 +1,8 @@
-"""Turns the change feed into events: each change at least once, in order, under an id that never changes.
+"""The relay turns the change feed into events: each change at least once, in order, with a stable id.
 
-1. The checkpoint moves only behind changes that were published; what is published twice bears the same ``event_id``.
-2. A publisher that fails stops the relay where it stands. Nothing is skipped, nothing overtakes.
-3. One relay at a time, by a lease. If two ever overlap, the checkpoint tells the one that is behind.
+1. The checkpoint moves only past published changes; an event that is published twice has the same ``event_id``.
+2. A failing publisher stops the relay. Nothing is skipped or reordered.
+3. A lease allows one relay at a time. If two overlap, the checkpoint conflict stops the one that is behind.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ELSEWHERE_SECONDS = 1.0
 
 
 class Relay:
-    """Publishes what changed. ``lag_changes`` (of up to a batch) and ``lag_seconds`` are for the metrics."""
+    """Publisher of changes. ``lag_changes`` (within a batch) and ``lag_seconds`` feed the metrics."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Relay:
         self._idle = SHORTEST_IDLE_SECONDS
 
     def step(self) -> float:
-        """Publish the next batch; returns how many seconds to wait for the next step."""
+        """Publish the next batch; return the seconds to wait until the next step."""
         if not self._lease.held():
             self._position = None
             self.lag_changes, self.lag_seconds = 0, 0.0
@@ -67,7 +67,7 @@ class Relay:
         return BUSY_SECONDS
 
     def give_up(self) -> None:
-        """Let another worker's relay go on at once."""
+        """Release the lease, so that another worker's relay can continue at once."""
         self._position = None
         self._lease.release()
 
@@ -104,11 +104,11 @@ class Relay:
         self._untrimmed += passed
         if self._untrimmed >= TRIM_EVERY:
             self._untrimmed -= TRIM_EVERY
-            # Twice as many as came: what another consumer held back goes in time.
+            # Trim twice as many as arrived, so that a backlog held by another consumer shrinks.
             self._feed.trim_changes(limit=2 * TRIM_EVERY)
 
 
 def payload_of(change: Change) -> JSON:
-    """The event of a change: the record without secrets, and what happened to it."""
+    """Return the payload of a change's event: the record without secrets, and the change."""
     payload = to_wire(change.record)
     return payload | {"event": change.event, "event_id": change.record.change_token, "changed_at": change.changed_at}

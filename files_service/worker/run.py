@@ -1,4 +1,4 @@
-"""The worker of a process: relay, processing, sweeper, warming and the puller, each in threads of its own."""
+"""The worker of a process: relay, processor, sweeper, index builder and puller, each in its own threads."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ UNTIL_WOKEN_SECONDS = 3_600.0
 
 
 class Worker:
-    """Does what happens behind the calls. Any number of workers may run; what must not be done twice is leased.
+    """All background work. Any number of workers may run; work that must not run twice has a lease.
 
-    Core and publisher belong to the caller, who closes them after ``stop``. The queue, where there is one to pull
-    notifications from, is closed by ``stop``.
+    The caller owns core and publisher and closes them after ``stop``. ``stop`` closes the notification queue, if any.
     """
 
     def __init__(
@@ -59,19 +58,19 @@ class Worker:
 
     @property
     def loops(self) -> list[Loop]:
-        """All loops; their ``failures`` and ``alive`` are for health checks and metrics."""
+        """All loops; health checks and metrics read their ``failures`` and ``alive``."""
         return [self._relaying, self._finder, *self._hands, self._sweeping, *self._warming, *self._pulling]
 
     def alive(self) -> bool:
-        """Whether every thread runs; one that only fails for now does."""
+        """Return True while every thread runs, even if its steps fail."""
         return all(loop.alive for loop in self.loops)
 
     def ended(self) -> list[str]:
-        """The names of the loops whose thread does not run."""
+        """Return the names of the loops whose thread has ended."""
         return [loop.name for loop in self.loops if not loop.alive]
 
     def failing(self) -> list[str]:
-        """The names of the loops whose last step failed."""
+        """Return the names of the loops whose last step failed."""
         return [loop.name for loop in self.loops if loop.failures]
 
     def start(self) -> None:
@@ -80,9 +79,9 @@ class Worker:
             loop.start()
 
     def stop(self, timeout_seconds: float) -> bool:
-        """Stop: files being read are given back, others finished. Whether all threads ended in time.
+        """Stop: return files that are being read, finish others. Return True when all threads ended in time.
 
-        What a thread that did not end leaves behind is taken over by another worker when its lease runs out.
+        Another worker takes over unfinished work when the lease expires.
         """
         deadline = time.monotonic() + timeout_seconds
         self._stopping.set()
@@ -94,7 +93,7 @@ class Worker:
                 if ended[loop]:
                     give_up()
             except StorageError as error:
-                logger.warning("a lease was left to run out", extra={"loop": loop.name, "error": str(error)})
+                logger.warning("lease not released; it will expire", extra={"loop": loop.name, "error": str(error)})
         if self._puller is not None:
             self._puller.close()
         return all(ended.values())

@@ -1,4 +1,4 @@
-"""Runs files.sync from time to time, to its end; and deletes the blobs of removed files soon after."""
+"""Periodic runs of files.sync, and deletion of the blobs of removed files."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ SEARCH_PAGES = 100
 
 
 class Sweeper:
-    """Cleans up. ``totals`` counts what was done, by kind, for the metrics."""
+    """The sweeper. ``totals`` counts its actions for the metrics."""
 
     def __init__(self, core: Core, *, holder: str, stopped: Callable[[], bool] = lambda: False) -> None:
         self.totals: Counter[str] = Counter()
         self._core, self._stopped = core, stopped
         interval = core.settings.sweep_interval_seconds
-        # Kept between two sweeps, so that several workers together sweep as often as one.
+        # Kept between sweeps, so that several workers together sweep as often as one.
         self._lease = Lease(core.metadata, "sweeper", holder=holder, seconds=interval, clock=core.clock)
         self._removed: deque[str] = deque(maxlen=MAX_WAITING)
         self._cursor: str | None = None
@@ -39,11 +39,11 @@ class Sweeper:
         self._next_at: float = 0
 
     def notice_removal(self, file_id: str) -> None:
-        """Have the blobs of a file that was just removed deleted soon. Forgetting it does no harm."""
+        """Schedule the deletion of a removed file's blobs. Losing the entry does no harm."""
         self._removed.append(file_id)
 
     def step(self) -> float:
-        """Clean up after removals and, when it is time, sweep; returns how many seconds to wait."""
+        """Clean up after removals and sweep when due; return the seconds to wait."""
         while self._removed and not self._stopped():
             self._clean_early(self._removed.popleft())
         if self._core.clock() >= self._next_at:
@@ -53,19 +53,19 @@ class Sweeper:
         return max(0.0, (self._next_at - self._core.clock()) / 1000)
 
     def sweep(self) -> bool:
-        """Run files.sync until there is no more, from where the last sweep was interrupted; False if interrupted."""
+        """Run files.sync to its end, from the last interruption; return False when interrupted."""
         began_at = self._core.clock()
         while self._lease.held() and not self._stopped():
             self._cursor = self._sync(cursor=self._cursor, looked_at=self._looked_at)
             if self._cursor is None:
                 self._looked_at = began_at
                 return self._sweep_uploads() and self._search()
-        # Whether another worker has looked meanwhile is not known here.
+        # Other workers may have checked in the meantime; this worker does not know.
         self._looked_at = None
         return False
 
     def _sweep_uploads(self) -> bool:
-        """Clear away expired uploads and unused chunks until there are no more; False if interrupted."""
+        """Delete expired uploads and unused chunks; return False when interrupted."""
         while self._lease.held() and not self._stopped():
             counts = sweep_uploads(self._core)
             self.totals.update(counts)
@@ -75,7 +75,7 @@ class Sweeper:
         return False
 
     def _search(self) -> bool:
-        """Go on, or begin when it is time, to search the blob store for what no record names; False if interrupted."""
+        """Continue the orphan scan, or start it when due; return False when interrupted."""
         if self._search_cursor is None and self._may_begin_search():
             self._search_cursor = cursor_of(Place(stage=Stage.STORED))
         for _ in range(SEARCH_PAGES):
@@ -87,7 +87,7 @@ class Sweeper:
         return True
 
     def _may_begin_search(self) -> bool:
-        """Whether it is time: nobody renews this lease, so all workers together begin once in its length."""
+        """Return True when the scan is due: this lease is never renewed, so all workers start one scan per period."""
         interval, store = self._core.settings.inventory_interval_seconds, self._core.metadata
         if not interval or not isinstance(store, SupportsLeases):
             return False
@@ -95,7 +95,7 @@ class Sweeper:
         return store.acquire_lease("inventory", holder=secrets.token_hex(8), now=now, until=now + interval * 1000)
 
     def _sync(self, **params: Any) -> str | None:
-        """One call of files.sync; where the next is to go on."""
+        """Call files.sync once; return the cursor of the next call."""
         report = METHODS["files.sync"](params, self._core)
         self.totals.update(report["counts"])
         _log(report)
@@ -103,13 +103,13 @@ class Sweeper:
         return cursor
 
     def give_up(self) -> None:
-        """Let another worker's sweeper go on."""
+        """Release the lease, so that another worker's sweeper can continue."""
         self._lease.release()
 
     def _clean_early(self, file_id: str) -> None:
-        """Delete the blobs of a tombstone whatever its time is; when that is still to come they are deleted again then.
+        """Delete the blobs of a tombstone before its time; they are deleted again when it comes.
 
-        Best effort: the sweep does it for certain.
+        Best effort: the sweep deletes them reliably.
         """
         try:
             self._core.metadata.get(file_id)
@@ -126,7 +126,7 @@ class Sweeper:
             if tombstone.parts and tombstone.clean_after <= self._core.clock():
                 self._core.metadata.mark_clean(file_id)
         except StorageError as error:
-            logger.info("blobs stay for the sweep", extra={"file_id": file_id, "error": str(error)})
+            logger.info("blobs left for the sweep", extra={"file_id": file_id, "error": str(error)})
 
 
 def _log(report: JSON) -> None:

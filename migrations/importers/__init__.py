@@ -1,1 +1,1 @@
-"""Importers."""
+"""Importers of other services' data."""

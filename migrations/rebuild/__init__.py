@@ -1,1 +1,1 @@
-"""Rebuild."""
+"""Rebuilding of indexes and counters from the records."""

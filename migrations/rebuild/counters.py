@@ -1,14 +1,14 @@
-"""Counts all records anew and compares with what the store has counted, exactly, while writers write.
+"""Exact recount of all records, compared with the store's counters while writers write.
 
-1. A checkpoint of our own holds the change feed from the moment at which the scan begins.
-2. The scan counts every record. Of each it remembers what it counted, in about 30 bytes.
-3. The changes since are applied to the count, up to the very one as of which the store's own numbers were read: what
-   was counted of a changed file is taken out, and its new state put in.
-4. A difference is therefore an error of the store's numbers, whatever is written meanwhile; and as writers add and
-   subtract, adding the difference puts it right at any later time.
+1. Our own checkpoint retains the change feed from the start of the scan.
+2. The scan counts every record and remembers its contribution, in about 30 bytes.
+3. Later changes are applied to the count, up to the change at which the store's own numbers were read: the old
+   contribution of a changed file is subtracted, the new one added.
+4. So a difference is an error of the store's numbers, whatever is written meanwhile; and because writers add and
+   subtract, adding the difference corrects it at any later time.
 
-Files that are taken over by a syncer or an import are in no feed: neither may run at the same time. An import holds
-the same lock; a syncer into this store is to be stopped.
+Files written by a syncer or an import are in no feed: neither may run at the same time. An import holds the same lease;
+stop a syncer into this store.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _Class = tuple[str, str, str, str]  # owner, access, content type, status
 
 
 class _Slots:
-    """What was counted of the files of one bucket: parallel columns, one row per file."""
+    """Contributions of the files of one bucket: parallel columns, one row per file."""
 
     def __init__(self) -> None:
         self.file = array("Q")
@@ -50,24 +50,24 @@ class _Slots:
 
 
 class Census:
-    """The count as of one change."""
+    """The count at one change."""
 
     def __init__(self, sequence: str) -> None:
         self.sequence = sequence
         self._kinds: dict[_Class, int] = {}
         self._slots = [_Slots() for _ in range(DIGEST_BUCKETS)]
-        self._files: list[int] = [0]  # by kind; kind 0 is of no file
+        self._files: list[int] = [0]  # by kind; kind 0 has no file
         self._bytes: list[int] = [0]
         self._digest = [[0, 0, 0] for _ in range(DIGEST_BUCKETS)]
         self._by_owner: dict[str, list[_Class]] = defaultdict(list)
 
     @property
     def owners(self) -> list[str]:
-        """All owners that were met."""
+        """All owners with files."""
         return list(self._by_owner)
 
     def add(self, record: FileRecord) -> None:
-        """Count a file that the scan meets."""
+        """Count a file of the scan."""
         bucket = digest_bucket(record.file_id)
         slots = self._slots[bucket]
         high, low = digest_halves(record)
@@ -79,7 +79,7 @@ class Census:
         self._move(bucket, len(slots.file) - 1, 1)
 
     def replace(self, record: FileRecord, *, deleted: bool) -> None:
-        """Count a file as a later change left it."""
+        """Replace the contribution of a file by that of a later change."""
         bucket = digest_bucket(record.file_id)
         slots = self._slots[bucket]
         try:
@@ -95,7 +95,7 @@ class Census:
         self._move(bucket, row, 1)
 
     def usage(self, owner: str | None) -> Usage:
-        """The count of one owner, or of everybody."""
+        """Return the count of one owner, or of all."""
         kinds = self._kinds if owner is None else self._by_owner.get(owner, ())
         total = [0, 0]
         counted: list[dict[str, list[int]]] = [{}, {}, {}]
@@ -115,7 +115,7 @@ class Census:
         )
 
     def digest(self) -> list[DigestBucket]:
-        """The sums of all buckets."""
+        """Return the sums of all buckets."""
         return [DigestBucket(files=files, high=high, low=low) for files, high, low in self._digest]
 
     def _kind(self, record: FileRecord) -> int:
@@ -143,7 +143,7 @@ def _short(file_id: str) -> int:
 
 
 def recount(run: Run, store: RebuiltStore, *, repair: bool) -> list[str]:
-    """Compare all counters and sums with a new count; with ``repair`` put them right. Returns what differed."""
+    """Compare all counters and sums with a recount; with ``repair`` correct them. Return the differences."""
     census = _take(run, store)
     try:
         return list(_differences(run, store, census, repair=repair))
@@ -160,7 +160,7 @@ def _take(run: Run, store: RebuiltStore) -> Census:
         records, position = store.scan(after=position, limit=run.batch)
         for record in records:
             census.add(record)
-        # A count that was cut short begins anew: it is in the memory of the process alone.
+        # An interrupted count starts again: it exists only in this process's memory.
         run.save("counting", position, files=len(records))
         if not position:
             return census
@@ -193,7 +193,7 @@ def _differences(run: Run, store: RebuiltStore, census: Census, *, repair: bool)
 
 
 def _batches(store: RebuiltStore, census: Census) -> Iterator[list[str | None]]:
-    """Everybody, and each owner who has files or counters."""
+    """Yield all owners together, and each owner with files or counters."""
     yield [None]
     known = set(census.owners)
     owners = sorted(known)

@@ -1,7 +1,7 @@
-"""Brings the sorted indexes to a set of fields, and compares them with the records. Writers may write meanwhile.
+"""Rebuilding of sorted indexes, and their comparison with the records, while writers write.
 
-A record's places are added only while it is stored as it was read, and a stray is judged by the record as it is
-stored: whatever changes meanwhile is indexed by its own write.
+A record's entries are added only while the stored record is the one that was read, and a stray entry is judged by the
+stored record: a concurrent change indexes itself by its own write.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ ENTRIES_PER_FILE = 24  # six fields in four scopes: keeps a batch of entries abo
 
 
 def reindex(run: Run, store: RebuiltStore, fields: Collection[str]) -> None:
-    """Add every place that is missing, then remove every entry that belongs to no record or to another field."""
+    """Add missing entries, then remove entries without a record or of another field."""
     if not run.is_past(ADDING, STAGES):
         _add(run, store, fields)
     _remove(run, store, fields)
 
 
 def compare(run: Run, store: RebuiltStore, fields: Collection[str]) -> list[str]:
-    """Count what is missing and what is too much."""
+    """Count missing and stray entries."""
     missing = 0
     position = ""
     while True:
@@ -42,9 +42,9 @@ def compare(run: Run, store: RebuiltStore, fields: Collection[str]) -> list[str]
             break
     texts = []
     if missing:
-        texts.append(f"{missing} places or names are missing in the indexes")
+        texts.append(f"{missing} entries or names are missing in the indexes")
     if strays:
-        texts.append(f"{strays} entries of the indexes belong to no record")
+        texts.append(f"{strays} index entries belong to no record")
     return texts
 
 

@@ -1,16 +1,16 @@
 """The steps, one module each: ``step_<number>_<name>``, numbered from 1 without gaps, never renumbered.
 
-A module has ``TITLE``, ``ONLINE`` (old and new code may both run during its ``up``), ``BACK_ONLINE`` where that is not
-so of ``down``, ``REPAIRS`` (its ``up`` may be run again to put right what ``verify`` finds), and these functions, each
-of which may run again at any time:
+A module has ``TITLE``, ``ONLINE`` (old and new code may both run during ``up``), ``BACK_ONLINE`` if ``down`` differs,
+``REPAIRS`` (repeating ``up`` repairs what ``verify`` finds), and these functions, each of which can run again at any
+time:
 
-- ``applies(store)``: whether stores of this kind have anything to do;
-- ``up(run)`` and ``down(run)``: the change and the way back, in batches with ``run.save`` after each;
-- ``repair(run)``, where it is more than ``up`` once again;
-- ``is_due(store)``, of a step that follows the version: though applied, it is to go up again, for the version before
-  wanted something else;
-- ``is_idle(store, notes, direction)``, of an offline step: nothing changes here, so that it may run online;
-- ``verify(run, applied)``: what is not as it should be after ``up``, or with ``applied`` False after ``down``.
+- ``applies(store)``: True when stores of this kind need the step;
+- ``up(run)`` and ``down(run)``: the change and its reversal, in batches with ``run.save`` after each;
+- ``repair(run)``, if it differs from repeating ``up``;
+- ``is_due(store)``, of a step that follows the version: True when the applied step must go up again, because the
+  previous version needed something else;
+- ``is_idle(store, notes, direction)``, of an offline step: True when nothing changes, so that it may run online;
+- ``verify(run, applied)``: the faults after ``up``, or with ``applied`` False after ``down``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NAME = re.compile(r"step_(?P<number>\d{4})_(?P<name>[a-z0-9_]+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step, with what its module declares."""
+    """One step, with the declarations of its module."""
 
     number: int
     name: str
@@ -40,16 +40,16 @@ class Step:
     module: ModuleType
 
     def applies(self, store: SupportsMigrations) -> bool:
-        """Whether there is anything to do on stores of this kind."""
+        """Return True when stores of this kind need the step."""
         return bool(self.module.applies(store))
 
     def is_due(self, store: SupportsMigrations) -> bool:
-        """Whether it is to go up again, though it is applied."""
+        """Return True when the applied step must go up again."""
         is_due = getattr(self.module, "is_due", None)
         return is_due is not None and bool(is_due(store))
 
     def may_run_online(self, store: SupportsMigrations, direction: str, notes: JSON) -> bool:
-        """Whether processes of the service may run meanwhile."""
+        """Return True when processes of the service may run meanwhile."""
         if direction == "repair":
             return True
         is_idle = getattr(self.module, "is_idle", None)
@@ -61,20 +61,20 @@ class Step:
         self.module.up(run)
 
     def down(self, run: Run) -> None:
-        """Take the change back."""
+        """Revert the change."""
         self.module.down(run)
 
     def repair(self, run: Run) -> None:
-        """Put right what ``verify`` finds."""
+        """Repair what ``verify`` finds."""
         getattr(self.module, "repair", self.module.up)(run)
 
     def verify(self, run: Run, *, applied: bool) -> list[str]:
-        """Name what is not as it should be."""
+        """Return the faults."""
         return list(self.module.verify(run, applied))
 
 
 def load_steps() -> list[Step]:
-    """All steps in their order."""
+    """Load all steps in order."""
     steps = []
     for found in iter_modules(__path__):
         match = _NAME.fullmatch(found.name)

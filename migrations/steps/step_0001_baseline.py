@@ -1,6 +1,6 @@
-"""The schema that the first version had: new stores get it, existing ones are adopted as they are.
+"""The schema of the first version: new stores get it, existing ones are marked.
 
-Nothing lies before it: the way back takes the mark away, keeps the data, and the service refuses the store.
+Going down removes the mark and keeps the data; the service then refuses the store.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ REPAIRS = False
 
 
 def applies(store: SupportsMigrations) -> bool:
-    """Every store has a schema."""
+    """Return True: every store has a schema."""
     return True
 
 
 def up(run: Run) -> None:
-    """Install the schema in an empty store, mark one that has data."""
+    """Install the schema in an empty store, or mark a store with data."""
     if not run.store.schema().found:
         run.store.change_schema("1")
     run.save("marked", run.store.schema().found)
 
 
 def down(run: Run) -> None:
-    """Take the mark away."""
+    """Remove the mark."""
     run.store.change_schema("")
     run.save("unmarked", "")
 
 
 def verify(run: Run, applied: bool) -> list[str]:  # noqa: FBT001 - the form of all steps
-    """Look whether the mark is there, and all that it stands for."""
+    """Check the mark and the schema that it stands for."""
     found = run.store.schema().found
     if not applied:
-        return [f"the data still bear the mark {found}"] if found else []
-    return run.store.schema_faults() if found else ["the data bear no mark of a schema"]
+        return [f"the data still have the mark {found}"] if found else []
+    return run.store.schema_faults() if found else ["the data have no schema mark"]

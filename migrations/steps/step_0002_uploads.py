@@ -1,6 +1,6 @@
-"""Tables for the states of uploads that come in chunks. The way back drops them: such uploads begin anew.
+"""Tables for chunked uploads. Going down drops them: such uploads start again.
 
-Only SQLite needs tables; the version before runs on beside them and does not look at them.
+Only SQLite needs tables; the previous version ignores them.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _MARK = 2
 
 
 def applies(store: SupportsMigrations) -> bool:
-    """Only where the schema has a version of this number."""
+    """Return True when the store's schema has this number."""
     return _number(store.schema().known) >= _MARK
 
 
 def up(run: Run) -> None:
-    """Make the tables."""
+    """Create the tables."""
     if _number(run.store.schema().found) < _MARK:
         run.store.change_schema(str(_MARK))
     run.save("made", _MARK)
@@ -35,7 +35,7 @@ def down(run: Run) -> None:
 
 
 def verify(run: Run, applied: bool) -> list[str]:  # noqa: FBT001 - the form of all steps
-    """Look whether the tables are there, or gone."""
+    """Check that the tables exist, or are gone."""
     found = _number(run.store.schema().found)
     if applied != (found >= _MARK):
         return [f"the schema is {found}"]

@@ -1,8 +1,8 @@
-"""The sorted indexes have the fields by which this version sorts, no others, and every place in them is right.
+"""Sorted indexes: exactly the sort fields of this version, with correct entries.
 
-The fields before are noted, and the way back returns to them. A version that does not know a new field does not keep
-its index, so no process of it may run: the step is offline, and to be done again as soon as a version sorts by others.
-Where the fields are the same it only repairs.
+The previous fields are noted, and going down restores them. A version that does not know a new field does not maintain
+its index, so none of its processes may run: the step is offline, and due again when a version has other fields. With
+the same fields it only repairs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from migrations.run import Run
 from migrations.stores import is_rebuilt
 from storage_adapters import JSON, SORT_FIELDS, SupportsMigrations
 
-TITLE = "sorted indexes of all fields that lists sort by"
+TITLE = "sorted indexes of all sort fields"
 ONLINE = False
 REPAIRS = True
 DOCUMENT = "sort-fields"
@@ -22,44 +22,44 @@ _FIRST = ["created_at", "uploaded_at", "processed_at", "expires_at", "name", "si
 
 
 def applies(store: SupportsMigrations) -> bool:
-    """Only where the store keeps indexes itself."""
+    """Return True when the store maintains indexes itself."""
     return is_rebuilt(store)
 
 
 def is_due(store: SupportsMigrations) -> bool:
-    """Whether the indexes are of other fields."""
+    """Return True when the indexed fields differ from this version's."""
     return _indexed(store) != list(SORT_FIELDS)
 
 
 def is_idle(store: SupportsMigrations, notes: JSON, direction: str) -> bool:
-    """Whether the fields are and stay the same, so that places are only compared and put right."""
+    """Return True when the fields stay the same, so that entries are only compared and repaired."""
     wanted = list(SORT_FIELDS) if direction == "up" else notes.get("before", _FIRST)
     return _indexed(store) == list(SORT_FIELDS) == wanted
 
 
 def up(run: Run) -> None:
-    """Go to the fields of this version."""
+    """Change to the fields of this version."""
     run.note("before", _indexed(run.store))
     _change(run, list(SORT_FIELDS))
 
 
 def down(run: Run) -> None:
-    """Go back to the fields before."""
+    """Restore the previous fields."""
     _change(run, run.notes.get("before", _FIRST))
 
 
 def verify(run: Run, applied: bool) -> list[str]:  # noqa: FBT001 - the form of all steps
-    """Compare every place with its record, both ways."""
+    """Compare every entry with its record, both ways."""
     assert is_rebuilt(run.store)
     fields = _indexed(run.store)
     if applied and fields != list(SORT_FIELDS):
-        return [f"the indexes are of {', '.join(fields)}"]
+        return [f"the indexed fields are {', '.join(fields)}"]
     return compare(run, run.store, [field for field in fields if field in SORT_FIELDS])
 
 
 def _change(run: Run, fields: list[str]) -> None:
     assert is_rebuilt(run.store)
-    # Of a field that this version does not know it cannot build the index.
+    # The index of a field that this version does not know cannot be built.
     reindex(run, run.store, [field for field in fields if field in SORT_FIELDS])
     stored = run.store.read_journal(DOCUMENT)
     run.store.write_journal(DOCUMENT, expected=stored, document=orjson.dumps(fields))

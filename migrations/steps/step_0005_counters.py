@@ -1,6 +1,6 @@
-"""Usage counters and parity sums are those of the records. Run again, it is the repair after a damage.
+"""Usage counters and digest, recounted from the records. Running it again repairs them.
 
-There is nothing to take back: the numbers before were the same, or wrong.
+There is nothing to revert: the previous numbers were the same, or wrong.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from migrations.run import Run
 from migrations.stores import is_rebuilt
 from storage_adapters import SupportsMigrations
 
-TITLE = "usage counters and digest as the records say"
+TITLE = "usage counters and digest, recounted"
 ONLINE = True
 REPAIRS = True
 
 
 def applies(store: SupportsMigrations) -> bool:
-    """Only where the store keeps counters itself."""
+    """Return True when the store maintains counters itself."""
     return is_rebuilt(store)
 
 
 def up(run: Run) -> None:
-    """Count anew and put right."""
+    """Recount and correct."""
     assert is_rebuilt(run.store)
     recount(run, run.store, repair=True)
 
@@ -32,6 +32,6 @@ def down(run: Run) -> None:
 
 
 def verify(run: Run, applied: bool) -> list[str]:  # noqa: FBT001 - the form of all steps
-    """Count anew and compare."""
+    """Recount and compare."""
     assert is_rebuilt(run.store)
     return recount(run, run.store, repair=False)

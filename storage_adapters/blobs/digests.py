@@ -1,4 +1,4 @@
-"""Size and checksums of bytes that pass by. No I/O."""
+"""Size and checksums of a byte stream. No I/O."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ ALWAYS = ("crc32c", "sha256")
 
 
 class Digests:
-    """Counts and hashes; SHA-256 and CRC32C always, MD5 when asked for."""
+    """Byte count and hashes; SHA-256 and CRC32C always, MD5 on request."""
 
     def __init__(self, checksums: Iterable[str] = ()) -> None:
         self.size = 0
         wanted = {*checksums, *ALWAYS}
         unknown = wanted.difference(CHECKSUMS)
         if unknown:
-            raise ValueError(f"no such checksum: {', '.join(sorted(unknown))}")
+            raise ValueError(f"unknown checksum: {', '.join(sorted(unknown))}")
         self._crc32c = 0
         self._sha256 = hashlib.sha256()
         self._md5 = hashlib.md5(usedforsecurity=False) if "md5" in wanted else None
 
     def update(self, data: bytes | bytearray | memoryview) -> None:
-        """Take in the next bytes; the hashes let other threads run meanwhile."""
+        """Hash the next bytes; other threads can run meanwhile."""
         self._sha256.update(data)
         if self._md5 is not None:
             self._md5.update(data)
-        # The extension takes bytes alone; for bytes this makes no copy.
+        # The extension accepts only bytes; for bytes this makes no copy.
         self._crc32c = google_crc32c.extend(self._crc32c, bytes(data))
         self.size += data.nbytes if isinstance(data, memoryview) else len(data)
 
     def checksums(self) -> dict[str, str | None]:
-        """The checksums so far in lower-case hex, None for those that are not computed."""
+        """Return the checksums so far in lower-case hex, None for those that are not computed."""
         return {
             "md5": None if self._md5 is None else self._md5.hexdigest(),
             "crc32c": f"{self._crc32c:08x}",
@@ -44,9 +44,9 @@ class Digests:
         }
 
     def check(self, declared: Mapping[str, object]) -> None:
-        """Compare with what was declared (None = not declared). Raises ChecksumMismatch.
+        """Compare with the declared values (None = not declared). Raises ChecksumMismatch.
 
-        To declare what is not known or not computed is the caller's mistake: ValueError.
+        Raises ValueError for a declared value that is unknown or not computed.
         """
         actual: dict[str, object] = {"size": self.size, **self.checksums()}
         for field, value in declared.items():

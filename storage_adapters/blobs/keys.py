@@ -1,4 +1,4 @@
-"""What a key looks like. No I/O."""
+"""Syntax of keys. No I/O."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import re
 from storage_adapters.errors import InvalidKey
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}(?:/[A-Za-z0-9_-]{1,64}){0,7}")
-# What ms-files called a part: <hash of owner>/<uuid>/<uuid>, and an extension or two.
+# ms-files' keys of parts: <hash of owner>/<uuid>/<uuid>, with one or two extensions.
 _IMPORTED = re.compile(r"[0-9a-f]{32}/[0-9a-f-]{36}/[A-Za-z0-9_-]{1,64}(?:\.[A-Za-z0-9]{1,16}){1,3}")
 
 
 def check_key(key: str) -> str:
-    """Return the key when it is made of 1 to 8 segments of letters, digits, ``_`` and ``-``; else raise InvalidKey.
+    """Return the key if it has 1 to 8 segments of letters, digits, ``_`` and ``-``; else raise InvalidKey.
 
-    There is no dot in a key, so that neither ``..`` nor the names a store gives to its own files can be spelled. Only
-    an imported part's key may have extensions at its end.
+    Keys contain no dots, so they can spell neither ``..`` nor a store's own file names. Only the key of an imported
+    part may end in extensions.
     """
     if _KEY.fullmatch(key) is None and _IMPORTED.fullmatch(key) is None:
-        raise InvalidKey(f"not a key: {key[:100]!r}")
+        raise InvalidKey(f"invalid key: {key[:100]!r}")
     return key

@@ -1,6 +1,6 @@
-"""Blobs in the memory of one process, for tests: a verified fake that earns the contract of the real stores.
+"""Blobs in the memory of one process, for tests: a verified fake under the contract of the real stores.
 
-URL: ``memory://[?bucket=NAME]``. Everything is gone with the object, so by default the signing key is as well.
+URL: ``memory://[?bucket=NAME]``. All data end with the object, and so does the default signing key.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class MemoryBlobStore(
     SupportsWholeWrites,
     SupportsListing,
 ):
-    """Keeps blobs in a dictionary."""
+    """Blobs in a dictionary."""
 
     def __init__(self, *, bucket: str = "memory", signing_key: bytes = b"", public_url: str = "") -> None:
         self._bucket = bucket
@@ -50,7 +50,7 @@ class MemoryBlobStore(
 
     @classmethod
     def from_url(cls, url: str, options: BlobOptions) -> Self:
-        """Open by ``memory://[?bucket=NAME]``."""
+        """Open ``memory://[?bucket=NAME]``."""
         parts = urlsplit(url)
         query = parse_qs(parts.query, keep_blank_values=True)
         buckets = query.pop("bucket", ["memory"])
@@ -77,7 +77,7 @@ class MemoryBlobStore(
     def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """See ``BlobStore``."""
         if offset < 0 or (length is not None and length < 0):
-            raise ValueError("offset and length are not negative")
+            raise ValueError("offset and length must not be negative")
         content = self._blob(key)[1]
         end = len(content) if length is None else min(offset + length, len(content))
         return (content[place : min(place + PIECE, end)] for place in range(offset, end, PIECE))
@@ -148,7 +148,7 @@ class MemoryBlobStore(
         return self._signer.public_url(key)
 
     def keep(self, info: BlobInfo, content: bytes) -> None:
-        """Make the blob visible; BlobExists when somebody else was faster."""
+        """Make the blob visible. Raises BlobExists when another writer was faster."""
         with self._lock:
             self._require_free(info.key)
             self._blobs[info.key] = (info, content)

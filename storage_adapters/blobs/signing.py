@@ -1,13 +1,13 @@
-"""Signed URLs of the stores whose bytes our own gateway serves. No I/O, no clock.
+"""Signed URLs of stores whose bytes the gateway serves. No I/O, no clock.
 
-A signed URL is ``{public_url}/blobs/{key}?method=…&expires=…[&content_type=…&size=…][&filename=…]&signature=…``.
-The signature is the HMAC-SHA256, in lower-case hex, of the canonical text, version 1::
+A signed URL is ``{public_url}/blobs/{key}?method=…&expires=…[&content_type=…&size=…][&filename=…]&signature=…``. The
+signature is the HMAC-SHA256, in lower-case hex, of the canonical text, version 1::
 
     "files-signed-url-1" LF method LF key LF expires LF content_type LF size LF filename LF
 
-where each value stands as its length in UTF-8 bytes, a colon and the bytes, and an absent one as "-"; so no two
-requests have one text. ``expires`` is in milliseconds since the epoch, in plain decimal like ``size``. A change of the
-scheme changes the first line: no signature of one version is valid in another.
+where each value is written as its length in UTF-8 bytes, a colon and the bytes, and a missing value as "-"; so no two
+requests have the same text. ``expires`` is in milliseconds since the epoch, in plain decimal like ``size``. A new
+scheme changes the first line: a signature of one version is invalid in another.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _OPTIONAL = {"PUT": frozenset[str](), "GET": frozenset({"filename"}), "HEAD": fr
 
 
 class UrlSigner:
-    """Signs and verifies with one secret key; ``public_url`` is the base of the gateway that verifies."""
+    """Signing and verification with one secret key; ``public_url`` is the base URL of the gateway."""
 
     def __init__(self, signing_key: bytes, public_url: str) -> None:
         if len(signing_key) < MINIMAL_KEY_BYTES:
-            raise ValueError(f"the signing key has {len(signing_key)} bytes; it needs {MINIMAL_KEY_BYTES} or more")
+            raise ValueError(f"the signing key has {len(signing_key)} bytes; it needs at least {MINIMAL_KEY_BYTES}")
         self._signing_key = signing_key
         self._base = f"{public_url.rstrip('/')}/blobs/"
 
     def public_url(self, key: str) -> str:
-        """The URL of the key, without a signature."""
+        """Return the unsigned URL of the key."""
         return self._base + check_key(key)
 
     def sign(
@@ -57,7 +57,7 @@ class UrlSigner:
         size: int | None = None,
         filename: str | None = None,
     ) -> SignedUrl:
-        """Make the URL and the headers of one request. Raises InvalidKey, and ValueError for what cannot be signed."""
+        """Make the URL and headers of one request. Raises InvalidKey, and ValueError for invalid arguments."""
         check_key(key)
         if method not in _ADMITS:
             raise ValueError(f"cannot sign {method}: only {', '.join(_ADMITS)}")
@@ -65,25 +65,25 @@ class UrlSigner:
         headers = {}
         if method == "PUT":
             if content_type is None or size is None or filename is not None:
-                raise ValueError("a PUT is signed with a content type and a size, and with nothing else")
+                raise ValueError("a PUT needs a content type and a size, and accepts nothing else")
             if _CONTENT_TYPE.fullmatch(content_type) is None:
                 raise ValueError("the content type cannot be sent as a header")
             values |= {"content_type": content_type, "size": str(size)}
             headers = {"Content-Type": content_type, "Content-Length": values["size"]}
         elif content_type is not None or size is not None:
-            raise ValueError(f"a {method} has no content type and no size")
+            raise ValueError(f"a {method} accepts no content type and no size")
         elif filename is not None:
             values["filename"] = filename
         for number in ("expires", "size"):
             if number in values and _DECIMAL.fullmatch(values[number]) is None:
-                raise ValueError(f"{number} is out of bounds")
+                raise ValueError(f"{number} is out of range")
         query = "&".join([f"{name}={quote(value, safe='')}" for name, value in values.items()])
         url = f"{self._base}{key}?{query}&signature={self._signature(key, values)}"
         return SignedUrl(method=method, url=url, headers=headers, expires_at=expires_at, protocol=method.lower())
 
     def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:
-        """Return what the query parameters of a request grant at the time ``now``. Raises InvalidSignature."""
-        # A multi-dictionary yields a repeated name once per occurrence; one of them would escape the signature.
+        """Return the grant of a request's query parameters at the time ``now``. Raises InvalidSignature."""
+        # A multi-dictionary yields a repeated name once per occurrence; the signature would not cover all of them.
         names = [name for name, _ in params.items()]
         signed_method = params.get("method", "")
         required = _REQUIRED.get(signed_method)
@@ -96,9 +96,9 @@ class UrlSigner:
             expected = self._signature(key, params)
             given = params["signature"].encode()
         except (InvalidKey, UnicodeEncodeError):
-            raise InvalidSignature("the signature does not belong to this URL") from None
+            raise InvalidSignature("the signature does not match this URL") from None
         if not hmac.compare_digest(expected.encode(), given):
-            raise InvalidSignature("the signature does not belong to this URL")
+            raise InvalidSignature("the signature does not match this URL")
         if method not in _ADMITS[signed_method]:
             raise InvalidSignature(f"the URL was signed for {signed_method}")
         expires_at = int(params["expires"])

@@ -1,1 +1,1 @@
-"""Notifications."""
+"""Queues of upload notifications."""

@@ -1,8 +1,8 @@
-"""files.* over AMQP: the consumer, the publisher of events, the typed client."""
+"""files.* over AMQP: the consumer and its green connection."""
 
 from __future__ import annotations
 
 import warnings
 
-# Known and decided; who runs the service can do nothing about it.
+# A known decision; the operator cannot do anything about it.
 warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")

@@ -1,6 +1,6 @@
-"""nameko's wire format: what is in a request, and what goes into a reply. JSON by orjson, each way once.
+"""nameko's wire format of requests and replies, encoded by orjson.
 
-kombu's own JSON would turn ``{"__type__": …}`` of a caller into Python objects; here JSON stays JSON.
+kombu's own JSON would turn ``{"__type__": …}`` from a caller into Python objects; here JSON stays JSON.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ CONTENT_TYPE = "application/json"
 HEADER_PREFIX = "nameko."
 REQUEST_ID = "request_id"
 CALL_STACK = "call_id_stack"
-# What tells this call from all others; None at the end when its caller did not say.
+# Identifies this call; the correlation id is None when the caller sent none.
 CALL_NAME = "call_name"
-# Times that the consumer put a request back because its process had died over it.
+# Number of times the consumer requeued a request because its process died.
 REDELIVERIES = "files.redeliveries"
 # The request was sent before, over a connection that broke.
 RETRY = "files.retry"
-# RabbitMQ's default limit is twice as much, and a reply over the limit closes the channel.
+# Half of RabbitMQ's default limit; a larger reply would close the channel.
 MAX_REPLY_BYTES = 64 * 2**20
 
 
 class Poison(Exception):
-    """A message that nobody can execute; it belongs into the dead-letter queue."""
+    """A message that can never be executed; it goes to the dead-letter queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +48,34 @@ class Request:
 
     @property
     def is_retry(self) -> bool:
-        """Whether the caller says that it sent this call before."""
+        """True when the caller sent this call before."""
         return RETRY in self.headers
 
     @property
     def redeliveries(self) -> int:
-        """How often the call was put back already."""
+        """The number of times the call was requeued."""
         count = self.headers.get(REDELIVERIES)
         return count if isinstance(count, int) else 0
 
     @property
     def request_id(self) -> str:
-        """The id under which logs know this call."""
+        """The id of this call in logs."""
         found: str = self.context[REQUEST_ID]
         return found
 
 
 def reply_address(delivery: Delivery) -> tuple[str, str | None] | None:
-    """Where an answer goes (reply_to, correlation id), or None when it has nowhere to go."""
+    """Return (reply_to, correlation id) of a reply, or None when the message has no reply_to."""
     properties = delivery.properties or {}
     reply_to = properties.get("reply_to")
     return (reply_to, properties.get("correlation_id")) if reply_to else None
 
 
 def read_request(delivery: Delivery) -> Request:
-    """Read a call. Raises Poison, or BadRequest for a call that is well formed but has positional arguments."""
+    """Read a call. Raises Poison, or BadRequest for a well-formed call with positional arguments."""
     properties = delivery.properties
     if properties is None:
-        raise Poison("its properties cannot be read")
+        raise Poison("its properties cannot be decoded")
     if delivery.is_oversized:
         raise Poison(f"its body has {delivery.size} bytes")
     if not properties.get("reply_to"):
@@ -89,7 +89,7 @@ def read_request(delivery: Delivery) -> Request:
     if not isinstance(body, dict) or not isinstance(body.get("args"), list) or not isinstance(body.get("kwargs"), dict):
         raise Poison("its body is not {args: [...], kwargs: {...}}")
     if body["args"]:
-        message = "Parameters have names here; positional ones are not taken."
+        message = "Only keyword arguments are accepted."
         raise BadRequest(f"args: {message}", {"fields": {"args": [message]}})
     headers = properties.get("application_headers") or {}
     return Request(
@@ -105,7 +105,7 @@ def read_request(delivery: Delivery) -> Request:
 def _context(properties: Properties, headers: dict[str, Any]) -> dict[str, Any]:
     context = {key.removeprefix(HEADER_PREFIX): headers[key] for key in headers if key.startswith(HEADER_PREFIX)}
     stack = context.get(CALL_STACK)
-    # nameko joins these without a look at them.
+    # nameko joins the elements without checking their types.
     context[CALL_STACK] = [each for each in stack if isinstance(each, str)] if isinstance(stack, list) else []
     given = context.get(REQUEST_ID)
     context[REQUEST_ID] = accepted_request_id(given if isinstance(given, str) else None)
@@ -114,18 +114,18 @@ def _context(properties: Properties, headers: dict[str, Any]) -> dict[str, Any]:
 
 
 def encode_result(result: Any, request_id: str) -> bytes:
-    """The body of a reply; a result that cannot travel becomes an error."""
+    """Encode a reply; a result that cannot be encoded becomes an error."""
     try:
         body = orjson.dumps({"result": result, "error": None})
     except orjson.JSONEncodeError:
-        return encode_error(InternalError("the answer cannot be encoded", {"request_id": request_id}))
+        return encode_error(InternalError("the result cannot be encoded", {"request_id": request_id}))
     if len(body) > MAX_REPLY_BYTES:
-        return encode_error(InternalError("the answer is too large", {"request_id": request_id}))
+        return encode_error(InternalError("the result is too large", {"request_id": request_id}))
     return body
 
 
 def encode_error(error: Exception) -> bytes:
-    """The body of a reply that raises at the caller; ``exc_args`` keep their JSON types."""
+    """Encode a reply that raises at the caller; ``exc_args`` keep their JSON types."""
     if isinstance(error, FilesError):
         cls = type(error)
         wire: Mapping[str, Any] = {
@@ -141,12 +141,12 @@ def encode_error(error: Exception) -> bytes:
 
 
 def malformed(reason: str) -> Exception:
-    """The error that the sender of a poison message gets, when it can be reached."""
-    error: Exception = MalformedRequest(f"the message was refused: {reason}")
+    """Return the error for the sender of a poison message."""
+    error: Exception = MalformedRequest(f"the message was rejected: {reason}")
     return error
 
 
 def method_not_found(method: str) -> Exception:
-    """The error that stock nameko answers with."""
+    """Return the error that stock nameko sends for an unknown method."""
     error: Exception = MethodNotFound(method.rpartition(".")[2])
     return error

@@ -1,12 +1,11 @@
-"""One connection to the broker under eventlet: it is read by one greenlet, written by one, and kept alive by one.
+"""One connection to the broker under eventlet, with one greenlet each for reading, writing and heartbeats.
 
-1. Only this socket is green. Nothing else of the process is patched, so that threads, locks and clients of stores are
-   what they seem.
-2. Nothing here waits for the socket while it writes: bytes are collected, and one greenlet sends what has gathered.
-   Frames of two replies can therefore never mix, and many small ones leave together.
-3. A reply is sent, then confirmed by the broker, and only then is its request acknowledged: a request is never gone
-   before its reply is safe.
-4. A link that has failed stays closed. What was not acknowledged, the broker delivers again to the next one.
+1. Only this socket is green. Nothing else in the process is patched: threads, locks and clients of stores are native.
+2. Writers never wait for the socket: bytes are buffered, and one greenlet sends the buffer. So frames of two replies
+   never interleave, and small frames leave together.
+3. A reply is sent, then confirmed by the broker, and only then is its request acknowledged: no request is lost before
+   its reply is safe.
+4. A failed connection stays closed. The broker redelivers unacknowledged requests to the next one.
 """
 
 from __future__ import annotations
@@ -55,14 +54,14 @@ class _GreenConnection(amqp.Connection):
 
 
 class _Outbox:
-    """Stands between py-amqp's frame writer and the transport: passes on at first, collects later."""
+    """A buffer between py-amqp's frame writer and the transport: passes bytes on at first, collects them later."""
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
         self.collect: Callable[[bytes], None] | None = None
 
     def write(self, data: bytes) -> None:
-        """Send or collect."""
+        """Send or buffer the bytes."""
         if self.collect is None:
             self._transport.write(data)
         else:
@@ -70,7 +69,7 @@ class _Outbox:
 
 
 class Link:
-    """A connection with one channel, from which one queue is consumed and on which replies are published."""
+    """A connection with one channel, which consumes one queue and publishes replies."""
 
     def __init__(self, uri: str, *, heartbeat: int, tls: Any = None, login_method: str | None = None) -> None:
         self._connection, self._outbox = _connect(uri, heartbeat, tls, login_method)
@@ -89,14 +88,14 @@ class Link:
         self.is_open = True
 
     def consume(self, queue: str, *, prefetch: int) -> None:
-        """Ask for deliveries, at most ``prefetch`` without an acknowledgement; they are handed out by ``run``."""
+        """Start consuming, with at most ``prefetch`` unacknowledged deliveries; ``run`` hands them out."""
         self.channel.basic_qos(0, prefetch, a_global=False)
         self._outbox.collect = self._send
         self._consumer_tag = f"files-{id(self):x}"
         self.channel.basic_consume(queue, consumer_tag=self._consumer_tag, nowait=True, on_cancel=self._on_cancel)
 
     def run(self, on_delivery: Callable[[Delivery], None]) -> None:
-        """Read until the link is closed. Raises one of LINK_ERRORS unless we closed it ourselves."""
+        """Read until the connection is closed. Raises one of LINK_ERRORS unless we closed it."""
         reader: FrameReader = self._connection.on_inbound_frame
         reader.on_delivery = on_delivery
         reader.on_confirm = self._on_confirm
@@ -125,7 +124,7 @@ class Link:
                 raise ConnectionResetError("the broker closed the connection")
             rest = rest + data if rest else data
             if len(data) == RECEIVE_BYTES:
-                eventlet.sleep(0)  # a large body must not keep the others from the hub
+                eventlet.sleep(0)  # lets other greenlets run between the pieces of a large body
 
     def _beat(self) -> None:
         if not self._connection.heartbeat:
@@ -147,9 +146,9 @@ class Link:
         settles: int | None,
         more_to_come: bool = True,
     ) -> None:
-        """Publish, and once the broker has it, acknowledge the delivery with the tag ``settles``, if any.
+        """Publish a reply; once the broker confirms it, acknowledge the delivery with the tag ``settles``, if any.
 
-        Without ``more_to_come`` the bytes leave now, and the calling greenlet may have to wait for that.
+        Without ``more_to_come`` the bytes are sent now, and the calling greenlet may have to wait.
         """
         if self.is_open:
             self._published += 1
@@ -158,13 +157,13 @@ class Link:
             self._send(frames, now=not more_to_come)
 
     def reject(self, tag: int) -> None:
-        """Give a delivery to the dead-letter queue."""
+        """Send a delivery to the dead-letter queue."""
         if self.is_open:
             self._send(reject_frame(self._number, tag))
 
     def _on_confirm(self, confirm: Confirm) -> None:
         if not confirm.taken:
-            self._fail(ConnectionError("the broker refused a reply"))
+            self._fail(ConnectionError("the broker rejected a reply"))
             return
         acknowledged = bytearray()
         numbers = (
@@ -194,7 +193,7 @@ class Link:
             eventlet.spawn_n(self._flush)
 
     def _send_with_the_next(self, data: bytes | bytearray) -> None:
-        """Collect what need not leave by itself: the next reply takes it along, or else a timer."""
+        """Buffer bytes that can wait: the next reply or a timer sends them."""
         self._pending += data
         self._connection.bytes_sent += 1
         if not self._is_flushing and not self._is_timed:
@@ -214,23 +213,23 @@ class Link:
         except LINK_ERRORS as error:
             self._fail(error)
         except BaseException:
-            self.close()  # whoever is killed here has sent half a frame
+            self.close()  # a greenlet killed here has sent half a frame
             raise
         finally:
             self._is_flushing = False
 
     def _fail(self, error: Exception) -> None:
         if self.is_open:
-            logger.warning("the link to the broker failed", extra={"error": str(error)})
+            logger.warning("the connection to the broker failed", extra={"error": str(error)})
         self.close()
 
     def stop_consuming(self) -> None:
-        """Take no more deliveries; those that were taken can still be answered."""
+        """Stop consuming; deliveries that were received can still be answered."""
         if self.is_open:
             self.channel.basic_cancel(self._consumer_tag, nowait=True)
 
     def finish(self) -> None:
-        """Wait a short time until what was published is confirmed and sent, then say goodbye and close."""
+        """Wait briefly until published replies are confirmed and sent, then close the connection."""
         with eventlet.Timeout(CLOSE_SECONDS, False):  # noqa: FBT003 - eventlet's way to say: raise nothing
             if self.is_open and self._unconfirmed:
                 self._settled = Event()
@@ -244,12 +243,13 @@ class Link:
         self.close()
 
     def close(self) -> None:
-        """Close now; harmless twice."""
+        """Close now; safe to call twice."""
         if not self.is_open:
             return
         self.is_open = False
         if self._is_read:
-            # The greenlet that waits for the socket wakes up and closes it; a closed socket would never wake it.
+            # The greenlet that waits for the socket wakes up and closes it; closing it here would never wake that
+            # greenlet.
             with contextlib.suppress(OSError):
                 self._connection.transport.sock.shutdown(green_socket.SHUT_RDWR)
         else:

@@ -1,9 +1,9 @@
-"""Consumes the calls of one service, for ever: whatever arrives and however long the broker is away.
+"""The consumer of one service's calls, which survives any message and any outage of the broker.
 
-1. A message that cannot be a call goes to the dead-letter queue, and its sender is told if it can be reached.
-2. A message whose delivery ended in the death of a process is put back with a count and, over the limit, is a dead
-   letter too; a call that was executed here and only not acknowledged is answered again, not executed again.
-3. Nothing that goes wrong with the broker reaches the container: the link is replaced, with growing pauses.
+1. A malformed message goes to the dead-letter queue, and its sender gets an error if it can be reached.
+2. A message whose process died is requeued with a count and, above the limit, dead-lettered. A call that was executed
+   here but not acknowledged is answered again, not executed again.
+3. Broker errors never reach the container: the connection is replaced, with growing pauses.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _Waiting = tuple[Link, Delivery]
 
 
 class Consumer(rpc.RpcConsumer):
-    """nameko's RpcConsumer as far as entrypoints and container see it; everything towards the broker is our own."""
+    """nameko's RpcConsumer for entrypoints and the container; the broker side is our own."""
 
     queue_consumer = None
 
@@ -63,28 +63,28 @@ class Consumer(rpc.RpcConsumer):
         self._entrypoints: dict[str, Any] = {}
 
     def setup(self) -> None:
-        """Note the names; nothing is connected before start."""
+        """Store the names; nothing connects before start."""
         self._exchange: str = rpc.get_rpc_exchange(self.container.config).name
 
     def register_provider(self, provider: Any) -> None:
-        """Take calls for this entrypoint."""
+        """Accept calls for this entrypoint."""
         super().register_provider(provider)
         self._entrypoints[provider.method_name] = provider
 
     def start(self) -> None:
-        """Begin to consume; returns once the broker knows, or when the container stops before."""
+        """Start consuming; return once the broker has confirmed it, or when the container stops first."""
         self._loop = self.container.spawn_managed_thread(self._run, identifier="rpc consumer")
         self._ready.wait()
 
     def unregister_provider(self, provider: Any) -> None:
-        """Take no more calls: nameko stops all entrypoints together, before it waits for the workers."""
+        """Stop consuming: nameko stops all entrypoints together, before it waits for the workers."""
         self._providers.discard(provider)
         self._stop_loop()
         if self._link is not None:
             self._link.stop_consuming()
 
     def stop(self) -> None:
-        """Hand over the last replies and end the link; called when no worker is left."""
+        """Send the last replies and close the connection; called when no worker is left."""
         self._stop_loop()
         if self._link is not None:
             self._link.finish()
@@ -92,7 +92,7 @@ class Consumer(rpc.RpcConsumer):
             self._loop.kill()
 
     def kill(self) -> None:
-        """End the link at once."""
+        """Close the connection at once."""
         self._stop_loop()
         if self._link is not None:
             self._link.close()
@@ -112,9 +112,9 @@ class Consumer(rpc.RpcConsumer):
                 self._link.run(partial(self._on_delivery, self._link))
             except LINK_ERRORS as error:
                 extra = {"service": self.container.service_name, "error": str(error), "retry_seconds": round(pause, 1)}
-                logger.warning("no link to the broker", extra=extra)
+                logger.warning("no connection to the broker", extra=extra)
             except Exception:
-                logger.exception("the link to the broker failed by our own fault")
+                logger.exception("the connection to the broker failed with an internal error")
             if not self._stopping.ready():
                 with eventlet.Timeout(random.uniform(pause / 2, pause), False):  # noqa: FBT003, S311 - spreads load
                     self._stopping.wait()
@@ -180,8 +180,8 @@ class Consumer(rpc.RpcConsumer):
             except ContainerBeingKilled:
                 self._executions.abandon(execution)
 
-        # Spawning waits for a free worker. Workers of a link that broke may keep all of them busy, and whoever reads
-        # the link must not wait for that.
+        # Spawning waits for a free worker. Workers of a broken connection may keep all of them busy, and the greenlet
+        # that reads the connection must not wait for that.
         if self._executions.running > self.container.max_workers:
             self.container.spawn_managed_thread(spawn, identifier="waits for a worker")
         else:
@@ -195,7 +195,7 @@ class Consumer(rpc.RpcConsumer):
         else:
             body = encode_error(_presentable(exc_info[1], request.request_id))
         for link, delivery in self._executions.finish(execution, body):
-            # With other calls running, their replies are about to follow and leave together with this one.
+            # Other running calls will reply soon; their replies are sent together with this one.
             self._answer(link, delivery, body, request.request_id, more_to_come=self._executions.running > 0)
         return result, exc_info
 
@@ -227,7 +227,7 @@ class Consumer(rpc.RpcConsumer):
         link.reject(delivery.tag)
 
     def _put_back(self, link: Link, delivery: Delivery, request: Request) -> None:
-        """Let the call come back with a count: a process ended over its last delivery, maybe by its doing."""
+        """Requeue the call with a count: the process of its last delivery died, perhaps because of it."""
         if request.redeliveries >= MAX_REDELIVERIES:
             message = f"it was delivered {request.redeliveries + 1} times without an answer"
             self._dead_letter(link, delivery, message, ServiceUnavailable(message))
@@ -244,7 +244,7 @@ def _presentable(error: BaseException, request_id: str) -> Exception:
 
 
 class Action(rpc.Rpc):
-    """The entrypoint of one method of the API."""
+    """The entrypoint of one API method."""
 
     rpc_consumer = Consumer()
 

@@ -1,8 +1,8 @@
-"""Calls that are running and calls that were just answered, so that a message delivered again is not executed again.
+"""Running and recently answered calls, so that a redelivered message is not executed twice.
 
-A message comes again when the connection broke before its acknowledgement arrived: the broker was away, or it took us
-for dead. Then the running call, or the reply that was made, answers it. A call is known by its correlation id together
-with what it says; without a correlation id each delivery is a call of its own.
+A message is redelivered when the connection breaks before its acknowledgement arrives: the broker was down, or closed
+the connection after missed heartbeats. The running call or the stored reply then answers it. The correlation id
+together with the content identifies a call; without a correlation id each delivery is a new call.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Key = tuple[str, str, int, int]
 
 
 def call_key(correlation_id: str | None, method: str, body: bytes) -> Key | None:
-    """Name a call, or None when it has no name."""
+    """Return the identity of a call, or None when it has none."""
     return (correlation_id, method, len(body), hash(body)) if correlation_id else None
 
 
@@ -32,7 +32,7 @@ class Execution(Generic[Waiting]):
 
 
 class Executions(Generic[Waiting]):
-    """Finds the execution or the reply that a delivery belongs to."""
+    """Lookup of the execution or reply that a delivery belongs to."""
 
     def __init__(self) -> None:
         self._running: dict[Key, Execution[Waiting]] = {}
@@ -42,27 +42,26 @@ class Executions(Generic[Waiting]):
         self.running = 0
 
     def new_era(self) -> None:
-        """Note that the connection broke: from now on a known call may be a repeated one without saying so."""
+        """Record that the connection broke: from now on a known call may be an unmarked redelivery."""
         self._era += 1
 
     def join(self, key: Key | None, waiting: Waiting) -> bool:
-        """Let a delivery wait for the call that is running already; false when none is."""
+        """Attach a delivery to the running call; return False when none is running."""
         execution = self._running.get(key) if key else None
         if execution is not None:
             execution.waiting.append(waiting)
         return execution is not None
 
     def reply_to(self, key: Key | None, *, repeated: bool) -> bytes | None:
-        """The reply that was given to this call, if this is a repetition of it.
+        """Return the stored reply to this call, if the call is a repeat.
 
-        A caller that uses one correlation id for call after call is not taken for one who repeats himself, unless
-        the connection broke meanwhile.
+        A caller that reuses one correlation id is not taken as repeating, unless the connection broke in between.
         """
         era, body = self._replies.get(key, (self._era, None)) if key else (self._era, None)
         return body if repeated or era != self._era else None
 
     def start(self, key: Key | None, waiting: Waiting) -> Execution[Waiting]:
-        """Note that a call is executed from now on."""
+        """Record the start of a call."""
         execution = Execution(key, [waiting])
         if key:
             self._running[key] = execution
@@ -70,14 +69,14 @@ class Executions(Generic[Waiting]):
         return execution
 
     def finish(self, execution: Execution[Waiting], reply: bytes) -> list[Waiting]:
-        """Note the reply; returns the deliveries that it answers."""
+        """Store the reply; return the deliveries that it answers."""
         self.running -= 1
         if execution.key and self._running.pop(execution.key, None):
             self._remember(execution.key, reply)
         return execution.waiting
 
     def abandon(self, execution: Execution[Waiting]) -> None:
-        """Note that a call was not executed after all."""
+        """Record that a call was not executed."""
         self.running -= 1
         if execution.key:
             self._running.pop(execution.key, None)

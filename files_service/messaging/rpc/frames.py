@@ -1,7 +1,7 @@
-"""Frames of AMQP 0-9-1 that are read and written for every call, without py-amqp's general machinery.
+"""AMQP 0-9-1 frames of every call, read and written without py-amqp's general machinery.
 
-1. What a peer may put into a message never raises here: undecodable properties make a delivery without properties.
-2. A body over ``MAX_BODY_BYTES`` is not kept while it arrives.
+1. Content from a peer never raises here: undecodable properties make a delivery without properties.
+2. A body above ``MAX_BODY_BYTES`` is discarded while it arrives.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ack = Struct(">BHIHHQBB")
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """One message from a queue. ``properties`` is None when they could not be read."""
+    """One message from a queue. ``properties`` is None when they could not be decoded."""
 
     tag: int
     redelivered: bool
@@ -42,13 +42,13 @@ class Delivery:
 
     @property
     def is_oversized(self) -> bool:
-        """Whether the body was larger than is kept."""
+        """True when the body was above the size limit and was discarded."""
         return self.size > MAX_BODY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """The broker took, or refused, what was published up to or with this number."""
+    """The broker's confirm, positive or negative, of a publish number, or of all up to it."""
 
     number: int
     multiple: bool
@@ -56,7 +56,7 @@ class Confirm:
 
 
 class FrameReader:
-    """Puts deliveries and confirms together from frames; other methods go on to py-amqp.
+    """Assembles deliveries and confirms from frames; passes other methods on to py-amqp.
 
     Has the interface of ``amqp.method_framing.frame_handler``'s closure, one instance per connection.
     """
@@ -71,7 +71,7 @@ class FrameReader:
         self.on_confirm: Callable[[Confirm], None] = lambda _: None
 
     def __call__(self, frame: Frame) -> bool:
-        """Take one frame; true when it completed something."""
+        """Read one frame; return True when it completed something."""
         kind, channel, payload = frame
         self._connection.bytes_recv += 1
         if kind == BODY:
@@ -127,12 +127,12 @@ def _read_deliver(payload: bytes) -> Delivery:
     key_at = at + 1 + payload[at]
     exchange = payload[at + 1 : key_at]
     routing_key = payload[key_at + 1 : key_at + 1 + payload[key_at]]
-    # A name that is not text is none of ours; it must only stay a name.
+    # A name that is not UTF-8 is not one of ours, but must stay unchanged.
     return Delivery(tag, bool(redelivered), exchange.decode("utf-8", "replace"), routing_key.decode("utf-8", "replace"))
 
 
 def split_frames(buffer: bytes) -> tuple[list[Frame], bytes]:
-    """Cut complete frames off a buffer; returns them and the rest. Raises ValueError when it is no AMQP."""
+    """Cut complete frames off a buffer; return them and the rest. Raises ValueError for data that is not AMQP."""
     frames, at, end = [], 0, len(buffer)
     while end - at >= 8:
         kind, channel, size = _prefix.unpack_from(buffer, at)
@@ -140,26 +140,26 @@ def split_frames(buffer: bytes) -> tuple[list[Frame], bytes]:
         if after > end:
             break
         if buffer[after - 1] != 0xCE:
-            raise ValueError("a frame does not end where it should")
+            raise ValueError("frame without a valid end")
         frames.append((kind, channel, buffer[at + 7 : after - 1]))
         at = after
     return frames, buffer[at:]
 
 
 def ack_frame(channel: int, tag: int) -> bytes:
-    """Acknowledge one delivery."""
+    """Encode the acknowledgement of one delivery."""
     return _ack.pack(METHOD, channel, 13, 60, 80, tag, 0, 0xCE)
 
 
 def reject_frame(channel: int, tag: int) -> bytes:
-    """Refuse one delivery for good; the queue hands it to the dead-letter exchange."""
+    """Encode the rejection of one delivery, which sends it to the dead-letter exchange."""
     return _ack.pack(METHOD, channel, 13, 60, 90, tag, 0, 0xCE)
 
 
 def publish_frames(
     channel: int, exchange: str, routing_key: str, properties: bytes, body: bytes, frame_max: int
 ) -> bytes:
-    """Publish a message that needs no queue (not mandatory); ``properties`` are flags and values, encoded."""
+    """Encode a publish of a non-mandatory message; ``properties`` are encoded flags and values."""
     method = b"\x00\x3c\x00\x28\x00\x00" + short_text(exchange) + short_text(routing_key) + b"\x00"
     header = _content.pack(60, 0, len(body)) + properties
     frames = [
@@ -174,7 +174,7 @@ def publish_frames(
 
 
 def json_properties(correlation_id: str | None, headers: bytes = b"", reply_to: str | None = None) -> bytes:
-    """Properties of a persistent JSON message."""
+    """Encode the properties of a persistent JSON message."""
     flags = 0xD000 | (0x2000 if headers else 0) | (0x0400 if correlation_id else 0) | (0x0200 if reply_to else 0)
     encoded = flags.to_bytes(2, "big") + b"\x10application/json\x05utf-8" + headers + b"\x02"
     if correlation_id:
@@ -189,13 +189,13 @@ def header_table(headers: dict[str, Any]) -> bytes:
 
 
 def request_id_header(request_id: str) -> bytes:
-    """Encode the one header that replies have."""
+    """Encode the single header of a reply."""
     value = request_id.encode()
     entry = b"\x11nameko.request_idS" + len(value).to_bytes(4, "big") + value
     return len(entry).to_bytes(4, "big") + entry
 
 
 def short_text(value: str) -> bytes:
-    """Encode a short string; it must be at most 255 bytes."""
+    """Encode a short string of at most 255 bytes."""
     encoded = value.encode("utf-8", "surrogatepass")
     return bytes((len(encoded),)) + encoded

@@ -1,7 +1,7 @@
-"""Native threads that greenlets hand blocking work to. Does what ``eventlet.tpool`` does at a quarter of its price.
+"""Native threads for blocking work of greenlets; does the job of ``eventlet.tpool`` at a quarter of its cost.
 
-A result costs one append; one byte in a pipe wakes the hub for all results that have gathered. Measured with ten
-calls at a time, a hop takes about 10 us here and 60 us there, which would be as much as the work of ``files.info``.
+A result costs one append; one byte in a pipe wakes the hub for all results so far. Measured with ten calls at a time, a
+hop takes about 10 us here and 60 us there, as much as the work of ``files.info``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from _queue import SimpleQueue  # the interpreter's own, which stays native in a patched process
+from _queue import SimpleQueue  # the native queue, even in a process that eventlet patched
 from collections import deque
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class _Call:
-    """One piece of work, and the greenlet that waits for it."""
+    """One call and the greenlet that waits for it."""
 
     __slots__ = ("error", "result", "waiter", "work")
 
@@ -43,7 +43,7 @@ class _Call:
 
 
 class ThreadPool:
-    """Up to ``size`` threads, started when they are needed. Belongs to the hub of the thread that made it."""
+    """Up to ``size`` threads, started on demand. Belongs to the hub of the thread that created it."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -58,7 +58,7 @@ class ThreadPool:
         self._listener = self._hub.add(self._hub.READ, self._reader, self._resume, None, None)
 
     def execute(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call the function in a native thread; only the calling greenlet waits. Raises what the function raises."""
+        """Run the function in a native thread; only the calling greenlet waits. Raises what the function raises."""
         call = _Call(lambda: function(*args, **kwargs))
         self._unfinished += 1
         if len(self._threads) < min(self._unfinished, self._size):
@@ -72,12 +72,14 @@ class ThreadPool:
             try:
                 raise call.error
             finally:
-                call.error = None  # a frame that holds the error it raises would never be freed by counting
+                call.error = (
+                    None  # breaks the reference cycle of frame and error, so that reference counting frees both
+                )
         result: T = call.result
         return result
 
     def close(self) -> None:
-        """End the threads. Those that still work, because their caller was killed, go on until they are done."""
+        """End the threads. A thread whose caller was killed finishes its work first."""
         for _ in self._threads:
             self._calls.put(None)
         self._hub.remove(self._listener)

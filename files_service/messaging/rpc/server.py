@@ -1,4 +1,4 @@
-"""Run nameko services in one process until SIGTERM or SIGINT."""
+"""The nameko process: runs services until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ KILL_SECONDS = 5
 
 
 def run_services(services: Sequence[type], config: Mapping[str, Any], shared: SharedCore) -> None:
-    """Serve until a signal; calls in flight are then finished, for at most ``stop_timeout_seconds``.
+    """Serve until a signal; then finish calls in flight within ``stop_timeout_seconds``.
 
-    The services join the core, which was opened with the settings of this configuration and is let go at the end.
-    Nothing is monkey-patched: the broker's socket alone is green.
+    The services share the core, which is opened with these settings and released at the end. Nothing is monkey-patched;
+    only the broker's socket is green.
     """
     logging.getLogger("nameko.containers").addFilter(_is_unexpected)
     runner = ServiceRunner(dict(config))
@@ -37,7 +37,7 @@ def run_services(services: Sequence[type], config: Mapping[str, Any], shared: Sh
 
 
 def _is_unexpected(record: logging.LogRecord) -> bool:
-    # nameko writes a traceback for each error that a caller is meant to see; the dispatcher has a line for those.
+    # nameko logs a traceback for each error meant for a caller; the dispatcher logs those in one line.
     return not str(record.msg).startswith("(expected)")
 
 
@@ -45,7 +45,7 @@ def _start(runner: ServiceRunner) -> None:
     try:
         runner.start()
     except Exception:
-        logger.exception("the services cannot be started")
+        logger.exception("cannot start the services")
         logging.shutdown()
         os._exit(1)
     logger.info("ready", extra={"services": list(runner.service_names)})
@@ -58,9 +58,9 @@ def _stop(runner: ServiceRunner, seconds: int) -> None:
             runner.stop()
             return
     except eventlet.Timeout:
-        logger.warning("stopped before all calls were finished; the broker will deliver them again")
+        logger.warning("stopped before all calls were finished; the broker will redeliver them")
     with eventlet.Timeout(KILL_SECONDS, False):  # noqa: FBT003 - eventlet's way to say: raise nothing
         runner.kill()
-    # Threads in the middle of an action cannot be ended, and waiting for them is what the limit was against.
+    # Threads in the middle of an action cannot be ended, and the time limit forbids waiting for them.
     logging.shutdown()
     os._exit(1)

@@ -1,4 +1,4 @@
-"""One core per process and settings, with the threads that work on it, shared by the services of the process."""
+"""One core per process and settings, with its threads, shared by the services of the process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _cores: dict[Settings, SharedCore] = {}
 
 @dataclass(slots=True, eq=False)
 class SharedCore:
-    """An open core and what is counted of it; it closes when its last user lets it go."""
+    """An open core with its metrics; closes when the last user releases it."""
 
     core: Core
     threads: ThreadPool
@@ -30,7 +30,7 @@ class SharedCore:
 
 
 def open_shared(settings: Settings) -> SharedCore:
-    """Open the core of these settings, or join those who did. Raises what opening it raises."""
+    """Open the core of these settings, or share the one that is open. Raises the errors of opening it."""
     with _opening:
         shared = _cores.get(settings)
         if shared is None:
@@ -47,7 +47,7 @@ def open_shared(settings: Settings) -> SharedCore:
 
 
 def close_shared(shared: SharedCore) -> None:
-    """Let a core go."""
+    """Release a core."""
     with _opening:
         shared.users -= 1
         if shared.users == 0:

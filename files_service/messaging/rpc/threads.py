@@ -1,8 +1,8 @@
-"""Keeps threads real in a process that was patched by eventlet as a whole, as ``nameko run`` does.
+"""Native threads in a process that eventlet patched as a whole, as ``nameko run`` does.
 
-The core works in native threads. A green lock cannot be shared by those: a thread that waits for one held in another
-thread is never woken. So locks, events, thread-locals, files and sleep become native again, as they are under
-``files rpc``. Sockets stay green: a thread that uses one waits in a hub of its own.
+The core works in native threads. Those cannot share a green lock: a thread that waits for a lock of another thread is
+never woken. So locks, events, thread-locals, files and sleep become native again, as under ``files rpc``. Sockets stay
+green: a thread that uses one waits in its own hub.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _GREEN: dict[str, Any] = {"_thread": green_thread, "threading": green_threading,
 
 
 def keep_threads_native() -> None:
-    """Undo what eventlet did to threads, if it did."""
+    """Undo eventlet's patches of threads, if any."""
     if not patcher.is_monkey_patched("thread"):
         return
     for name, green in _GREEN.items():
@@ -31,7 +31,7 @@ def keep_threads_native() -> None:
                 setattr(sys.modules[name], attribute, getattr(original, attribute))
     native = patcher.original("threading")
     sys.modules["threading"].RLock = native.RLock  # type: ignore[attr-defined]
-    # The locks that logging made before, for itself and for each handler.
+    # Locks that logging created before, for itself and for each handler.
     logging._lock = native.RLock()  # type: ignore[attr-defined]  # noqa: SLF001
     for reference in logging._handlerList:  # type: ignore[attr-defined]  # noqa: SLF001
         handler = reference()

@@ -1,10 +1,10 @@
-"""The names on the broker: nameko's, so that any nameko caller finds us, and the dead-letter queue behind them.
+"""Names on the broker: nameko's, so that any nameko caller reaches the service, and its dead-letter queue.
 
-The request queues are classic ones. A quorum queue would bring a delivery limit, but commits every request to its log
-before the caller's publish is confirmed: measured on one broker it added half a millisecond to each call and answered
-half as many with 100 in flight. Redeliveries are bounded by the consumer instead: a call that comes again because a
-process died over it waits a moment in the queue of redelivered calls, with a count, before it returns. It must not
-return at once: the copy would be executed, and maybe end the process, before the original was acknowledged.
+The request queues are classic queues. A quorum queue would provide a delivery limit, but commits every request to its
+log before the publish is confirmed: on one broker that added half a millisecond per call and halved the throughput with
+100 calls in flight. The consumer bounds redeliveries instead: a call whose process died waits a moment in the queue of
+redelivered calls, with a count, before it returns. It must not return at once: the copy could run, and end the process
+again, before the original is acknowledged.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ DEAD_LETTER_LIMITS = {"x-max-length": 10_000, "x-max-length-bytes": 2**30}
 
 
 def queue_name(service: str) -> str:
-    """The queue of a nameko service's calls."""
+    """Return the name of the request queue of a nameko service."""
     return f"rpc-{service}"
 
 
 def declare_service(channel: amqp.Channel, service: str, exchange: str = RPC_EXCHANGE) -> str:
-    """Declare what a service consumes from, and where its dead letters go; returns the queue's name."""
+    """Declare the queues of a service and its dead letters; return the request queue's name."""
     channel.exchange_declare(DEAD_LETTER, "fanout", durable=True, auto_delete=False)
     channel.queue_declare(DEAD_LETTER, durable=True, auto_delete=False, arguments=dict[str, Any](DEAD_LETTER_LIMITS))
     channel.queue_bind(DEAD_LETTER, DEAD_LETTER)

@@ -1,1 +1,1 @@
-"""Imports the files of an ms-files service from its keys in Redis, while either service works."""
+"""Import of an ms-files service from its keys in Redis, while either service runs."""

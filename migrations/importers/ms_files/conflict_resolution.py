@@ -1,11 +1,11 @@
-"""Decides what becomes of each imported file, and writes it.
+"""Conflict resolution: decides the outcome of each imported file, and writes it.
 
-1. A file whose stamp has the same fingerprint is not touched, however often the import runs.
-2. One that has changed in the source is written again if it still has the stamped revision. If somebody has changed it
-   here, both changes are kept apart: ours stays, and the report says so; with ``overwrite`` the source wins.
-3. A file that is deleted here stays deleted.
-4. New files are taken over in bulk, where the store can do so without taking an alias from anybody; elsewhere one with
-   an alias is saved, by which it is claimed in the same atomic way. A writer that was faster keeps the alias, and the
+1. A file whose stamp has the same fingerprint is unchanged, however often the import runs.
+2. A file that changed in the source is written again if it still has the stamped revision. If it was also changed here,
+   the local version stays and the report says so; with ``overwrite`` the source wins.
+3. A file that was deleted here stays deleted.
+4. New files are imported in bulk if the store can do so without taking an alias from another file; otherwise a file
+   with an alias is saved, which claims the alias atomically. If another writer is faster, it keeps the alias, and the
    report says so.
 """
 
@@ -32,7 +32,7 @@ _Stored = FileRecord | Tombstone | None
 
 
 class Settler:
-    """The side of an import that has to do with the target. ``is_blank``: the target has no schema yet, and no file."""
+    """The target side of an import. ``is_blank``: the target has neither a schema nor files."""
 
     def __init__(
         self, target: TargetStore, report: Report, *, overwrite: bool, is_blank: bool, clock: Callable[[], int]
@@ -51,7 +51,7 @@ class Settler:
         self._savers.shutdown()
 
     def rehearse(self, records: Sequence[FileRecord]) -> None:
-        """Count what would become of these stamped records; writes nothing."""
+        """Count the outcomes of these stamped records; write nothing."""
         stored = self._stored(records)
         taken = self._taken([record for record, here in zip(records, stored, strict=True) if here is None])
         for record, here in zip(records, stored, strict=True):
@@ -64,7 +64,7 @@ class Settler:
             self._report.count(outcome)
 
     def store(self, records: Sequence[FileRecord]) -> None:
-        """Bring these stamped records here."""
+        """Import these stamped records."""
         fresh, others = [], []
         for record, here in zip(records, self._stored(records), strict=True):
             if here is None and (self._adopts or record.alias is None):
@@ -77,7 +77,7 @@ class Settler:
             if written:
                 self._report.count("imported")
             else:
-                others.append(record)  # somebody was faster, or has the alias
+                others.append(record)  # another writer was faster, or holds the alias
         for outcome, oddity in self._savers.map(self._settle, others):
             self._report.count(outcome)
             if oddity is not None:
@@ -96,7 +96,7 @@ class Settler:
         return self._target.stored([record.file_id for record in records])
 
     def _taken(self, records: Sequence[FileRecord]) -> dict[str, str]:
-        """Those whose alias somebody has here, and who."""
+        """Return the records whose alias is taken here, with its holder."""
         by_owner = defaultdict(list)
         for record in records:
             if record.alias is not None and not self._is_blank:
@@ -110,7 +110,7 @@ class Settler:
         return taken
 
     def _decide(self, here: _Stored, record: FileRecord) -> tuple[str, FileRecord | None]:
-        """What is to become of a file, and the record to write, if any."""
+        """Return the outcome for a file, and the record to write, if any."""
         if here is None:
             return "imported", record
         if isinstance(here, Tombstone):
@@ -124,7 +124,7 @@ class Settler:
         return "updated", as_revision(record, here.revision + 1)
 
     def _settle(self, record: FileRecord) -> tuple[str, Oddity | None]:
-        """Bring one file here that has an alias, or that is here already."""
+        """Import one file that has an alias or exists here."""
         oddity = None
         for _ in range(_ATTEMPTS):
             (here,) = self._target.stored([record.file_id])
@@ -141,18 +141,18 @@ class Settler:
                     raise
                 oddity = _alias_taken(record, error.file_id)
             except RevisionConflict:
-                continue  # somebody was faster: decide again
+                continue  # another writer was faster: decide again
             else:
                 return outcome if oddity is None else f"{outcome}_without_alias", oddity
-        raise BadRequest(f"file {record.file_id} is written by others without a pause; run again later")
+        raise BadRequest(f"file {record.file_id} is being changed constantly; run the import again later")
 
 
 def _conflict(here: _Stored, record: FileRecord) -> Oddity:
     revision = 0 if here is None else here.revision
-    detail = f"changed in the source and here (revision {revision}); left as it is here"
+    detail = f"changed in the source and here (revision {revision}); the local version is kept"
     return Oddity(kind="conflict", name=record.file_id, detail=detail)
 
 
 def _alias_taken(record: FileRecord, holder: str) -> Oddity:
-    detail = f"alias {record.alias!r} belongs to {holder} here; left out"
+    detail = f"alias {record.alias!r} belongs to {holder} here; omitted"
     return Oddity(kind="alias_taken", name=record.file_id, detail=detail)

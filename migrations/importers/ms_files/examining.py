@@ -1,4 +1,4 @@
-"""What lies beside the records of ms-files, compared with them: indexes, aliases, rows of parts, post actions."""
+"""Checks of ms-files keys other than records: indexes, aliases, rows of parts, post actions."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from storage_adapters import Keyspace
 
 
 def is_index(name: str) -> bool:
-    """Whether this is an index or a table of aliases, whose entries are to be examined one by one."""
+    """Return True for an index or a table of aliases, whose entries are checked one by one."""
     if name.startswith(model.REFERENCED) or name.endswith(model.CACHED_KEYS):
         return False
     return name.startswith((model.INDEX, model.ALIASES))
 
 
 def examine_keys(keyspace: Keyspace, names: Sequence[str]) -> list[Oddity]:
-    """Look at keys that are no record and no index."""
+    """Check keys that are neither records nor indexes."""
     return [
         *_parts(keyspace, [name for name in names if name.startswith(model.PART)]),
         *_post_actions(keyspace, [name for name in names if name.startswith(model.POST_ACTION)]),
@@ -32,7 +32,7 @@ def _parts(keyspace: Keyspace, names: Sequence[str]) -> Iterator[Oddity]:
     rows = keyspace.fields([model.FILE + (owner or "") for owner in owners], ["status"])
     for name, owner, (status,) in zip(names, owners, rows, strict=True):
         if status is None:
-            detail = f"of upload {owner!r}, which has no record; its bytes may lie there still"
+            detail = f"belongs to upload {owner!r}, which has no record; its bytes may still exist"
             yield Oddity(kind="stray_part", name=name.removeprefix(model.PART), detail=detail)
 
 
@@ -41,22 +41,22 @@ def _post_actions(keyspace: Keyspace, names: Sequence[str]) -> Iterator[Oddity]:
     rows = keyspace.fields([model.FILE + file_id for file_id in file_ids], ["status"])
     for file_id, (status,) in zip(file_ids, rows, strict=True):
         if status is None:
-            yield Oddity(kind="stray_post_action", name=file_id, detail="there is no record")
+            yield Oddity(kind="stray_post_action", name=file_id, detail="no record exists")
         elif status == model.PROCESSED:
-            yield Oddity(kind="post_action", name=file_id, detail="left out: the file is processed already")
+            yield Oddity(kind="post_action", name=file_id, detail="omitted: the file is already processed")
 
 
 def _others(names: Iterator[str]) -> Iterator[Oddity]:
     for name in names:
         if name.startswith(model.WATCH):
-            detail = "a watch of the bucket: `files gcs setup` has notifications of its own"
+            detail = "a watch of the bucket: `files gcs setup` creates its own notifications"
             yield Oddity(kind="without_equivalent", name=name, detail=detail)
         else:
-            yield Oddity(kind="unknown_key", name=name, detail="no key that ms-files is known to have; not looked into")
+            yield Oddity(kind="unknown_key", name=name, detail="not a known key of ms-files; ignored")
 
 
 def examine_index(keyspace: Keyspace, name: str, entries: Sequence[tuple[str, str]]) -> list[Oddity]:
-    """Compare entries of an index or of a table of aliases with the records they lead to."""
+    """Compare entries of an index or of a table of aliases with their records."""
     is_alias = name.startswith(model.ALIASES)
     file_ids = [value if is_alias else member for member, value in entries]
     wanted = _field_of(name)
@@ -65,17 +65,17 @@ def examine_index(keyspace: Keyspace, name: str, entries: Sequence[tuple[str, st
     for (member, _), file_id, (status, value) in zip(entries, file_ids, rows, strict=True):
         if status is None:
             kind = "stale_alias" if is_alias else "stale_index_entry"
-            detail = f"{name} names it as {member!r}, and there is no record" if is_alias else f"{name} has no record"
+            detail = f"{name} contains it as {member!r}, but no record exists" if is_alias else f"{name} has no record"
             oddities.append(Oddity(kind=kind, name=file_id, detail=detail))
         elif wanted and not _agrees(name, member, wanted, value):
             kind = "stale_alias" if is_alias else "index_disagrees"
-            detail = f"{name} has {member!r}" if is_alias else f"{name}, and its {wanted} is {value!r}"
+            detail = f"{name} has {member!r}" if is_alias else f"{name}, but its {wanted} is {value!r}"
             oddities.append(Oddity(kind=kind, name=file_id, detail=detail))
     return oddities
 
 
 def _field_of(name: str) -> str:
-    """The field of a record that says whether it belongs into this index."""
+    """Return the record field that decides the membership in this index."""
     if name.startswith(model.ALIASES):
         return "alias"
     if name.startswith(model.TAG_INDEX):

@@ -1,4 +1,4 @@
-"""The fields of a hash of ms-files, read as values; what cannot be read is an oddity. Pure."""
+"""Typed reading of an ms-files hash; unreadable values are reported as oddities. Pure."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import orjson
 
 from migrations.importers.ms_files.oddities import Oddity
 
-_DEEP = 100  # of what has fewer brackets every document can be written
-_LARGEST = 2**53 - 1  # what the other service could count to
+_DEEP = 100  # every document with fewer brackets can be encoded
+_LARGEST = 2**53 - 1  # largest integer that ms-files can count exactly
 _LONGEST_DETAIL = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """All that is known of a file in the source. ``alias_holder`` is whom the table of aliases names for its alias."""
+    """The source data of one file. ``alias_holder`` is the file that the table of aliases names for its alias."""
 
     file_id: str
     fields: Mapping[str, str]
     expires_at: int | None = None
     post_action: str | None = None
     alias_holder: str | None = None
-    received: Mapping[str, int] = field(default_factory=dict)  # parts that have arrived, by key: when
+    received: Mapping[str, int] = field(default_factory=dict)  # arrival times of parts, by key
 
 
 class Unmappable(Exception):
-    """There is no record that says what the source says."""
+    """The file cannot be represented as a record."""
 
 
 def number(value: object) -> int | None:
-    """A count of bytes or milliseconds, None for what is none: of text, JSON, or a float of either."""
+    """Parse a number of bytes or milliseconds from text, JSON, or a float of either; None when it is invalid."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -43,7 +43,7 @@ def number(value: object) -> int | None:
 
 
 class Fields:
-    """Reads the fields of one file, and keeps what was odd about them."""
+    """Reader of one file's fields; collects its oddities."""
 
     def __init__(self, source: Source) -> None:
         self.oddities: list[Oddity] = []
@@ -51,25 +51,25 @@ class Fields:
         self._file_id = source.file_id
 
     def note(self, kind: str, detail: str, *, fatal: bool = False) -> None:
-        """Note an oddity of this file."""
+        """Report an oddity of this file."""
         shown = detail[:_LONGEST_DETAIL]
         self.oddities.append(Oddity(kind=kind, name=self._file_id, detail=shown, fatal=fatal))
 
     def give_up(self, kind: str, detail: str) -> NoReturn:
-        """Note why this file cannot be imported, and raise Unmappable."""
+        """Report why this file cannot be imported, and raise Unmappable."""
         self.note(kind, detail, fatal=True)
         raise Unmappable
 
     def text(self, name: str) -> str:
-        """A field as it is, empty when it is missing."""
+        """Return a field as text, empty when it is missing."""
         return self.texts.get(name, "")
 
     def flag(self, name: str) -> bool:
-        """Whether a field is set."""
+        """Return True when a field is set."""
         return self.texts.get(name) in ("1", "true")
 
     def time(self, name: str) -> int | None:
-        """A time, None when it is missing or none."""
+        """Return a time, None when it is missing or invalid."""
         text = self.text(name)
         if not text:
             return None
@@ -79,7 +79,7 @@ class Fields:
         return found
 
     def plain(self, text: str, name: str) -> str:
-        """Text that is Unicode; bytes that are none are replaced."""
+        """Return text with invalid bytes replaced."""
         try:
             text.encode()
         except UnicodeEncodeError:
@@ -88,7 +88,7 @@ class Fields:
         return text
 
     def json(self, name: str, text: str, instead: Any) -> Any:
-        """A value that is kept as JSON."""
+        """Return a value that is kept as JSON."""
         try:
             found = orjson.loads(self.plain(text, name))
             if text.count("[") + text.count("{") > _DEEP:
@@ -100,7 +100,7 @@ class Fields:
 
 
 def _wrapped(value: Any) -> Any:
-    """A value as deep in lists as it may come to stand in documents of any store: not all depths can be written."""
+    """Return a value nested as deeply as documents of any store may nest it: not every depth can be encoded."""
     for _ in range(_DEEP // 10):
         value = [value]
     return value

@@ -1,6 +1,6 @@
-"""The import: a walk through the records of ms-files, one through everything else of it, and one through our own.
+"""The import: one scan of ms-files' records, one of its other keys, and one of our own files.
 
-While a batch is being written, the next one is read and mapped; a checkpoint stands behind what is written.
+While a batch is written, the next one is read and mapped; the checkpoint covers written batches only.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from storage_adapters import FileRecord, Keyspace, Tombstone
 
 FILES, OTHERS, GONE = "files", "indexes", "gone from the source"
 STAGES = (FILES, OTHERS, GONE)
-_END = "end"  # the place of a stage that is done
+_END = "end"  # position of a finished stage
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Files as they are to be imported, and what was met on the way."""
+    """Records to import, with their oddities."""
 
     records: list[FileRecord]
     oddities: list[Oddity]
@@ -38,7 +38,7 @@ class _Batch:
 
 @dataclass(kw_only=True)
 class Import:
-    """One import into one store. ``is_blank``: the store has no schema yet, and is only rehearsed with."""
+    """One import into one store. ``is_blank``: the store has no schema yet and is only rehearsed with."""
 
     source: Keyspace
     target: TargetStore
@@ -50,10 +50,10 @@ class Import:
     clock: Callable[[], int]
 
     def carry_out(self, run: Run) -> None:
-        """Import everything, or go on with an import that was cut short."""
+        """Import everything, or continue an interrupted import."""
         self._source = source_of(self.source)
         if self.remove_missing and not self._has_files(run):
-            raise BadRequest(f"there is no file at {self.source.name}: with --remove-missing all would be removed here")
+            raise BadRequest(f"no file exists at {self.source.name}: --remove-missing would remove all imported files")
         for stage, walk in ((FILES, self._walk_files), (OTHERS, self._walk_others), (GONE, self._walk_target)):
             if not run.is_past(stage, STAGES) and run.place(stage) != _END:
                 walk(run)
@@ -78,7 +78,7 @@ class Import:
         with settler, ThreadPoolExecutor(1) as writer:
             while True:
                 names, behind = self.source.scan(model.FILE, after=position, limit=run.batch)
-                # One round of a scan may return more than was asked for, and the same key twice.
+                # One page of a scan may return more keys than requested, and duplicates.
                 file_ids = list(dict.fromkeys(name.removeprefix(model.FILE) for name in names))
                 batches = [
                     self._read(file_ids[start : start + run.batch]) for start in range(0, len(file_ids), run.batch)
@@ -122,7 +122,7 @@ class Import:
                 settler.store(batch.records)
 
     def _walk_others(self, run: Run) -> None:
-        """Look for what leads nowhere: it is no file, but somebody may believe so."""
+        """Report keys that are not imported."""
         position = str(run.place(OTHERS) or "")
         while True:
             names, position = self.source.scan("", after=position, limit=run.batch)
@@ -146,7 +146,7 @@ class Import:
                 return
 
     def _walk_target(self, run: Run) -> None:
-        """Find files imported from this source that it no longer has; with ``remove_missing`` remove them here too."""
+        """Find imported files that the source no longer has; with ``remove_missing`` delete them here too."""
         if self.is_blank:
             return
         position = str(run.place(GONE) or "")
@@ -169,7 +169,7 @@ class Import:
             return "gone_from_source"
         if stamp.revision != record.revision:
             return "gone_but_changed_here"
-        # The bytes are left alone: the source removed them, or still needs them.
+        # Leave the bytes: the source has deleted them, or still needs them.
         tombstone = Tombstone(
             file_id=record.file_id,
             owner=record.owner,
@@ -181,5 +181,5 @@ class Import:
 
 
 def document_name(source: Keyspace) -> str:
-    """Under which name the journal keeps how far the import from this source has come."""
+    """Return the journal's name for the progress of this import."""
     return f"import:{source_of(source)}"

@@ -1,7 +1,7 @@
-"""From a hash of ms-files to a record of ours, and what did not fit. Pure.
+"""Mapping of an ms-files hash to a record, with its oddities. Pure.
 
-Nothing is dropped silently: a field is mapped, or kept under ``meta``, or named in an oddity; a file that cannot be
-mapped at all is an oddity with ``fatal``.
+Nothing is dropped silently: a field is mapped, kept under ``meta``, or reported as an oddity; a file that cannot be
+mapped has an oddity with ``fatal``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from migrations.importers.ms_files.parts import map_parts
 from storage_adapters import JSON, Access, Failure, FileRecord, FileStatus, tag_form
 
 MAX_TAGS, MAX_TAG, MAX_OWNER, MAX_META_BYTES = 20, 40, 78, 64 * 1024
-KEPT = "ms_files"  # the key of meta under which stands what has no place of its own
+KEPT = "ms_files"  # key of meta that holds fields without an equivalent
 
 _STATUSES = {
     model.PENDING: FileStatus.PENDING,
@@ -30,14 +30,14 @@ _STATUSES = {
 
 @dataclass(slots=True)
 class Mapped:
-    """A record, None when there can be none, and the oddities met on the way."""
+    """A record (None if impossible) and its oddities."""
 
     record: FileRecord | None
     oddities: list[Oddity]
 
 
 def map_file(source: Source) -> Mapped:
-    """Make the record. The clock is not asked: the same source gives the same record."""
+    """Make the record without reading the clock: the same source gives the same record."""
     fields = Fields(source)
     try:
         return Mapped(_record(source, fields), fields.oddities)
@@ -47,18 +47,18 @@ def map_file(source: Source) -> Mapped:
 
 def _record(source: Source, fields: Fields) -> FileRecord:
     if not source.file_id:
-        fields.give_up("not_a_record", "its id is empty")
+        fields.give_up("not_a_record", "the id is empty")
     status = _status(fields)
     owner = _owner(fields)
     created_at = fields.time("startedAt") or fields.time("uploadedAt")
     if created_at is None:
-        fields.note("missing_time", "neither startedAt nor uploadedAt; it counts as made at 0")
+        fields.note("missing_time", "neither startedAt nor uploadedAt; the creation time is set to 0")
         created_at = 0
     uploaded_at = None if status is FileStatus.PENDING else fields.time("uploadedAt") or created_at
     parts, others = map_parts(fields, received=source.received, received_at=uploaded_at)
     if status is FileStatus.PENDING and all(part.received_at is not None for part in parts):
-        # It was cut short between its last part and itself, and would have waited until it expired.
-        fields.note("finish_cut_short", "all parts have arrived: it counts as uploaded")
+        # The upload was interrupted after its last part and would have waited until it expired.
+        fields.note("finish_cut_short", "all parts have arrived: imported as uploaded")
         status, uploaded_at = FileStatus.UPLOADED, max(part.received_at or 0 for part in parts)
     temporary = fields.flag("temporary")
     if temporary and source.expires_at is None:
@@ -95,7 +95,7 @@ def _status(fields: Fields) -> FileStatus:
     if found not in _STATUSES:
         fields.give_up("unknown_status", f"status {found!r}")
     if found == model.PROCESSING:
-        fields.note("processing_elsewhere", "its worker does not come along: it is processed again")
+        fields.note("processing_elsewhere", "its worker is not imported: it is processed again")
     return _STATUSES[found]
 
 
@@ -116,12 +116,12 @@ def _name(source: Source, fields: Fields) -> str:
 def _access(fields: Fields) -> Access:
     if fields.flag("unlisted"):
         if fields.flag("public"):
-            fields.note("public_and_unlisted", "it is unlisted")
+            fields.note("public_and_unlisted", "imported as unlisted")
         return Access.UNLISTED
     if not fields.flag("public"):
         return Access.PRIVATE
     if fields.flag("direct"):
-        fields.note("direct_only", "public bytes that stood in no public list: it is unlisted")
+        fields.note("direct_only", "public bytes that are in no public list: imported as unlisted")
         return Access.UNLISTED
     return Access.PUBLIC
 
@@ -131,10 +131,10 @@ def _alias(source: Source, fields: Fields) -> str | None:
     if not alias:
         return None
     if source.alias_holder is None:
-        fields.note("alias_not_in_table", f"alias {alias!r} resolves to nobody; left out")
+        fields.note("alias_not_in_table", f"alias {alias!r} resolves to no file; omitted")
         return None
     if source.alias_holder != source.file_id:
-        fields.note("alias_of_another", f"alias {alias!r} resolves to {source.alias_holder}; left out")
+        fields.note("alias_of_another", f"alias {alias!r} resolves to {source.alias_holder}; omitted")
         return None
     return alias
 
@@ -148,16 +148,16 @@ def _tags(fields: Fields) -> tuple[str, ...]:
     for tag in found:
         kept = tag_form(tag)
         if not 1 <= len(kept) <= MAX_TAG or "," in kept:
-            fields.note("not_a_tag", f"tag {tag!r} is left out")
+            fields.note("not_a_tag", f"tag {tag!r} is omitted")
         elif kept not in tags:
             tags.append(kept)
     if len(tags) > MAX_TAGS:
-        fields.note("too_many_tags", f"left out: {', '.join(tags[MAX_TAGS:])}")
+        fields.note("too_many_tags", f"omitted: {', '.join(tags[MAX_TAGS:])}")
     return tuple(tags[:MAX_TAGS])
 
 
 def _meta(fields: Fields, others: list[JSON]) -> JSON:
-    """Everything else; ``others`` is what the parts could not keep themselves."""
+    """Return the meta with all other fields; ``others`` are fields of parts without an equivalent."""
     meta: JSON = {}
     for name, text in fields.texts.items():
         if name in model.WITHOUT_EQUIVALENT:
@@ -172,7 +172,7 @@ def _meta(fields: Fields, others: list[JSON]) -> JSON:
         meta[KEPT] = {"parts": others}
     size = len(orjson.dumps(meta))
     if size > MAX_META_BYTES:
-        fields.note("meta_too_large", f"{size} bytes are kept; an edit must make them at most {MAX_META_BYTES}")
+        fields.note("meta_too_large", f"{size} bytes are kept; an edit must reduce them to {MAX_META_BYTES}")
     return meta
 
 
@@ -192,7 +192,7 @@ def _post_action(source: Source, fields: Fields) -> JSON | None:
     found = fields.json("the post action", text, None)
     update = found.get("update") if isinstance(found, dict) else None
     if not isinstance(update, dict):
-        fields.note("post_action", f"left out: {text[:200]}")
+        fields.note("post_action", f"omitted: {text[:200]}")
         return None
     changes: JSON = {name: update.pop(name) for name in ("name", "alias", "tags") if name in update}
     if isinstance(changes.get("tags"), list):

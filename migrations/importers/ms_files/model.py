@@ -1,4 +1,4 @@
-"""The keys of ms-files, and the fields of its records. Names are without the prefix ``{ms-files}``."""
+"""Keys of ms-files, and fields of its records. Names are without the prefix ``{ms-files}``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TIME_INDEX = "files-index-uat"
 REFERENCED = "files-index-referenced:"
 CACHED_KEYS = "::fsort_temp_keys"
 WATCH = "gce:"
-# Of these, what is wrong or left over is told; the rest (caches, locks) is of no use elsewhere.
+# Report faults and leftovers of these; all others (caches, locks) have no use elsewhere.
 KNOWN = (FILE, PART, POST_ACTION, ALIASES, INDEX, "files-list:", "dlock", ":dlock")
 KNOWN_NAMES = ("version",)
 
@@ -23,7 +23,7 @@ UPLOAD_TTL_MS = 24 * 3_600 * 1_000
 
 PENDING, UPLOADED, PROCESSED, PROCESSING, FAILED = "1", "2", "3", "4", "5"
 
-# What becomes a field of ours, or of what our fields are made.
+# Fields that become record fields, or contribute to them.
 MAPPED = frozenset(
     {
         *("uploadId", "owner", "name", "name_n", "alias", "tags", "status", "files", "parts", "contentLength"),
@@ -31,17 +31,17 @@ MAPPED = frozenset(
         *("parentId", "error", "error-count"),
     }
 )
-# Kept as JSON in a field of the hash; ours keep them in meta, as values.
+# Fields stored as JSON in the hash; meta holds their values.
 JSON_META = frozenset(
     {
         *("export", "controlsData", "capabilities", "dimensions", "ar3dviewProps", "creationInfo", "playerSettings"),
         *("cycle", "nft", "references"),
     }
 )
-# What our service does not act upon, though the other did: kept in meta, and said in the report.
+# Fields without effect in our service: kept in meta and reported.
 WITHOUT_EQUIVALENT = {
-    "export": "the format of an export is kept in meta; nothing exports",
-    "nft": "kept in meta; nothing acts on it",
+    "export": "the export format is kept in meta; exports are not supported",
+    "nft": "kept in meta; it has no effect",
     "references": "kept in meta; a referenced file can be removed",
     "hasReferences": "kept in meta; references are not followed",
     "isReferenced": "kept in meta; a referenced file can be removed",
@@ -50,7 +50,7 @@ PART_FIELDS = frozenset({"type", "filename", "bucket", "contentType", "contentLe
 
 
 def owner_of_index(name: str) -> str | None:
-    """The owner whose set this is, None for one of everybody."""
+    """Return the owner of an index, None for an index of all owners."""
     rest = name.removeprefix(TIME_INDEX if name.startswith(TIME_INDEX) else INDEX)
     if not rest.startswith(":"):
         return None

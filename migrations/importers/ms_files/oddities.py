@@ -1,4 +1,4 @@
-"""What is said of a source that is not as it should be, or has no equivalent here."""
+"""Oddities: faults of a source, and values without an equivalent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Oddity:
-    """What has no equivalent, or is not as it should be in the source. ``fatal``: the file is not imported."""
+    """A fault of the source, or a value without an equivalent. ``fatal``: the file is not imported."""
 
     kind: str
     name: str

@@ -1,4 +1,4 @@
-"""The parts of a file of ms-files, which lie as JSON in one field of its hash. Pure."""
+"""Mapping of a file's parts, which ms-files stores as JSON in one field. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FIELD = "files"
 def map_parts(
     fields: Fields, *, received: Mapping[str, int], received_at: int | None
 ) -> tuple[tuple[Part, ...], list[JSON]]:
-    """Make the parts of a file; also returns, for each of them, the fields that have no place in it.
+    """Map the parts of a file; also return each part's fields without an equivalent.
 
-    Parts have arrived when ``received`` says so by their key, of a file that is uploaded at ``received_at``.
+    A part has arrived when ``received`` has its key, or when the file is uploaded, at ``received_at``.
     """
     text = fields.texts.get(FIELD)
     files = None if text is None else fields.json(FIELD, text, None)
@@ -26,7 +26,7 @@ def map_parts(
         fields.give_up("no_parts", f"{FIELD}: {(text or '')[:200]!r}")
     parts = tuple(_part(fields, place, each, received, received_at) for place, each in enumerate(files))
     if len({part.key for part in parts}) < len(parts):
-        fields.give_up("repeated_part", "two parts have one name")
+        fields.give_up("repeated_part", "two parts have the same name")
     others = [{key: value for key, value in each.items() if key not in model.PART_FIELDS} for each in files]
     return parts, others
 
@@ -36,11 +36,11 @@ def _part(fields: Fields, place: int, each: JSON, received: Mapping[str, int], r
     if not isinstance(key, str) or not key:
         fields.give_up("no_parts", f"part {place} has no filename")
     if key.startswith("cfs:"):
-        fields.note("cloudflare_stream", f"{key} is no object of a bucket: its bytes cannot be served")
+        fields.note("cloudflare_stream", f"{key} is not the name of an object: its bytes cannot be served")
     length = each.get("contentLength")
     size = number(length)
     if size is None:
-        fields.note("not_a_number", f"contentLength of {key}: {length!r}; it counts as 0")
+        fields.note("not_a_number", f"contentLength of {key}: {length!r}; set to 0")
     return Part(
         part_id=f"p{place}",
         type=str(each.get("type") or "file"),

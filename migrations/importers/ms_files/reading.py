@@ -1,4 +1,4 @@
-"""Reads files of ms-files in batches: each batch is a handful of pipelines, whatever its size."""
+"""Batch reading of ms-files' files: each batch takes a few pipelines, whatever its size."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from storage_adapters import Keyspace, Row
 
 
 def read_batch(keyspace: Keyspace, file_ids: Sequence[str]) -> tuple[list[Source], list[Oddity]]:
-    """Read these files with everything that belongs to them; what is no file is an oddity."""
+    """Read these files with all their data; report keys that are not files."""
     rows = keyspace.rows([model.FILE + file_id for file_id in file_ids])
     found: list[tuple[str, Row]] = []
     oddities: list[Oddity] = []
     for file_id, row in zip(file_ids, rows, strict=True):
         if row is None:
-            continue  # it expired or was removed since it was met
+            continue  # it expired or was removed after the scan
         if row.fields is None:
-            oddities.append(Oddity(kind="not_a_record", name=file_id, detail="the key is no hash", fatal=True))
+            oddities.append(Oddity(kind="not_a_record", name=file_id, detail="the key is not a hash", fatal=True))
         else:
             found.append((file_id, row))
     holders = _alias_holders(keyspace, found)
@@ -53,14 +53,14 @@ def _alias_holders(keyspace: Keyspace, found: Sequence[tuple[str, Row]]) -> dict
 
 
 def _post_actions(keyspace: Keyspace, found: Sequence[tuple[str, Row]]) -> dict[str, str]:
-    """What is to be done with files that are not processed yet."""
+    """Read the post actions of files that are not processed."""
     file_ids = [file_id for file_id, row in found if row.fields and row.fields.get("status") != model.PROCESSED]
     texts = keyspace.texts([model.POST_ACTION + file_id for file_id in file_ids])
     return {file_id: text for file_id, text in zip(file_ids, texts, strict=True) if text is not None}
 
 
 def _received(keyspace: Keyspace, found: Sequence[tuple[str, Row]]) -> dict[str, dict[str, int]]:
-    """Which parts of pending uploads have arrived: each part has a little record of its own."""
+    """Read the arrival records of the parts of pending uploads."""
     asked = [
         (file_id, key)
         for file_id, row in found
@@ -87,7 +87,7 @@ def _part_keys(files: str) -> list[str]:
 
 
 def _not_indexed(keyspace: Keyspace, found: Sequence[tuple[str, Row]]) -> list[Oddity]:
-    """Finished files that should stand in the list of all and do not."""
+    """Find finished files that are missing in the index of all files."""
     listed = [
         file_id
         for file_id, row in found

@@ -1,4 +1,4 @@
-"""What an import did: totals in memory, and each oddity as a line of JSON in a file, so that memory stays small."""
+"""The report: totals in memory, and each oddity as a line of JSON in a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from storage_adapters import JSON
 
 
 class Report:
-    """Counts outcomes, and writes oddities down as they are met. Going on after a kill appends."""
+    """Counts of outcomes, and oddities, written as they occur. Continuing after a kill appends."""
 
     def __init__(self, path: Path | None, counts: JSON | None = None) -> None:
         self.outcomes: Counter[str] = Counter((counts or {}).get("outcomes", {}))
@@ -38,16 +38,16 @@ class Report:
             with _named(self._path):
                 self._file.close()
         except BadRequest:
-            # What could not be written at the end can be written no more when it is closed.
+            # Lines that could not be written at the end cannot be written on close either.
             if error is None:
                 raise
 
     def count(self, outcome: str) -> None:
-        """Count what became of a file."""
+        """Count the outcome of a file."""
         self.outcomes[outcome] += 1
 
     def note(self, oddity: Oddity) -> None:
-        """Write an oddity down."""
+        """Write an oddity."""
         self.oddities[oddity.kind] += 1
         if self._file is not None:
             line = {"kind": oddity.kind, "name": _printable(oddity.name), "detail": _printable(oddity.detail)}
@@ -55,23 +55,23 @@ class Report:
                 self._file.write(orjson.dumps({**line, "fatal": oddity.fatal}) + b"\n")
 
     def flush(self) -> None:
-        """Hand the lines to the system: a killed process then leaves what its checkpoint counts."""
+        """Pass the lines to the system, so that a killed process leaves all lines that its checkpoint counts."""
         if self._file is not None:
             with _named(self._path):
                 self._file.flush()
 
     def totals(self) -> JSON:
-        """The counts, for the checkpoint and for the end."""
+        """Return the counts, for the checkpoint and the end."""
         return {"outcomes": dict(self.outcomes), "oddities": dict(self.oddities)}
 
     def shown(self) -> JSON:
-        """The counts and where the lines are."""
+        """Return the counts and the path of the report."""
         return {**self.totals(), "report": None if self._path is None else str(self._path)}
 
 
 @contextmanager
 def _named(path: Path | None) -> Iterator[None]:
-    """Say which file it is that cannot be written."""
+    """Name the report file in errors."""
     try:
         yield
     except OSError as error:

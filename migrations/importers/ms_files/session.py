@@ -1,4 +1,4 @@
-"""One run of the import: the lock, the checkpoint in the journal of the target, and the report."""
+"""One run of the import, with lease, checkpoint in the target's journal, and report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from storage_adapters import JSON, Keyspace
 
 
 def source_url(source: str | None, store: str) -> str:
-    """Where to read: the source, or the server of the store; under the prefix of ms-files unless the source has one."""
+    """Return the URL to read: the source, or the server of the store; the prefix defaults to that of ms-files."""
     parts = urlsplit(source or store)
     options = parse_qsl(parts.query)
     if source is None:
@@ -31,7 +31,7 @@ def source_url(source: str | None, store: str) -> str:
 
 @dataclass(kw_only=True)
 class ImportSession:
-    """What an import is told, whatever it imports."""
+    """Options of an import."""
 
     source: Keyspace
     target: TargetStore
@@ -46,10 +46,10 @@ class ImportSession:
     lease_ms: int = LEASE_MS
 
     def carry_out(self) -> JSON:
-        """Run to the end, or to the next checkpoint after somebody asked to stop. Returns the totals."""
+        """Run to the end, or to the next checkpoint after a stop request. Return the totals."""
         run = Run(store=self.target, batch=self.batch, pace=self.pace, show=self.show)
         if self.rehearse:
-            # Not even the lock is written; it reads beside whatever goes on.
+            # A rehearsal writes nothing, not even the lease; it reads beside running processes.
             return self._import(run)
         holder = runner_name()
         with Lock(self.target, holder, clock=self.clock, lease_ms=self.lease_ms) as lock:

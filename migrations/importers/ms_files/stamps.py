@@ -1,6 +1,6 @@
-"""What an imported file bears as its ``request_id``: where it is from, what it was made from, as which revision.
+"""Stamps of imported files, stored as ``request_id``: source, fingerprint of the source data, imported revision.
 
-By it every run tells a change in the source from one made here, on every store, without a table of its own.
+The stamp tells changes in the source from local changes, on every store, without a separate table.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ STAMP = "ms-files"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
-    """``source`` is the digest of a keyspace's name, ``fingerprint`` that of the record as it was made."""
+    """``source`` is the digest of a keyspace's name, ``fingerprint`` that of the record as imported."""
 
     source: str
     fingerprint: str
@@ -26,7 +26,7 @@ class Stamp:
 
 
 def stamp_of(record: FileRecord) -> Stamp | None:
-    """The stamp that a record bears, None when it was not imported."""
+    """Return the stamp of a record, None when it was not imported."""
     if record.request_id is None or not record.request_id.startswith(f"{STAMP}:"):
         return None
     parts = record.request_id.split(":")
@@ -36,18 +36,18 @@ def stamp_of(record: FileRecord) -> Stamp | None:
 
 
 def stamped(record: FileRecord, *, source: str) -> FileRecord:
-    """A record of revision 1 and without a request id, as it is imported where there is none yet."""
+    """Return the record to import where none exists: revision 1, with a stamp as request id."""
     fingerprint = hashlib.blake2b(record_to_document(record), digest_size=16).hexdigest()
     return replace(record, request_id=str(Stamp(source=source, fingerprint=fingerprint, revision=record.revision)))
 
 
 def as_revision(record: FileRecord, revision: int) -> FileRecord:
-    """A stamped record as it is imported over another."""
+    """Return the record to import over another one."""
     stamp = stamp_of(record)
     assert stamp is not None
     return replace(record, revision=revision, request_id=str(replace(stamp, revision=revision)))
 
 
 def source_of(keyspace: Keyspace) -> str:
-    """The digest of a keyspace's name."""
+    """Return the digest of a keyspace's name."""
     return hashlib.blake2b(keyspace.name.encode(), digest_size=8).hexdigest()

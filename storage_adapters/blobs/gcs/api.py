@@ -1,8 +1,8 @@
-"""The calls that we make to Google's library, and the only place where its exceptions become ours.
+"""Calls of Google's client library, and the only place that translates its exceptions.
 
-Every write and every delete has a precondition on the generation, so all of them may be repeated: Google's library
-does so for connection errors, 408, 429 and 5xx, within the timeout. An exception of the library is never shown, nor
-chained: its text may hold the URI of an upload session, by which anybody could write.
+Every write and delete has a precondition on the generation, so each may be repeated: Google's library retries
+connection errors, 408, 429 and 5xx within the timeout. Exceptions of the library are neither shown nor chained: their
+text may contain the URI of an upload session, which lets anybody write.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ _FOREIGN = (
 
 
 class OtherGeneration(Exception):
-    """A precondition did not hold; never leaves the package."""
+    """A failed precondition; never leaves the package."""
 
 
 @contextmanager
 def google_errors_as_ours() -> Iterator[None]:
-    """Turn what Google's library raises into BlobNotFound, OtherGeneration or StorageUnavailable."""
+    """Translate errors of Google's library into BlobNotFound, OtherGeneration or StorageUnavailable."""
     try:
         yield
     except api_errors.NotFound as error:
         if "bucket does not exist" in str(error.message):
-            raise StorageUnavailable("Cloud Storage: there is no such bucket") from None
-        raise BlobNotFound("Cloud Storage has no such object") from None
+            raise StorageUnavailable("Cloud Storage: the bucket does not exist") from None
+        raise BlobNotFound("Cloud Storage: the object does not exist") from None
     except api_errors.PreconditionFailed:
         raise OtherGeneration from None
     except _FOREIGN as error:
@@ -58,7 +58,7 @@ def google_errors_as_ours() -> Iterator[None]:
 
 
 def describe(error: BaseException) -> str:
-    """Say what happened without the URL at which it did."""
+    """Describe an error without its URL."""
     if isinstance(error, api_errors.RetryError) and error.cause is not None:
         error = error.cause
     response = getattr(error, "response", None)
@@ -69,17 +69,17 @@ def describe(error: BaseException) -> str:
 
 
 def hex_of(text: str | None) -> str | None:
-    """A checksum as we write it, from base64."""
+    """Convert a base64 checksum to hex."""
     return None if text is None else base64.b64decode(text).hex()
 
 
 def base64_of(text: str | None) -> str | None:
-    """A checksum as Google writes it, from hex."""
+    """Convert a hex checksum to base64."""
     return None if text is None else base64.b64encode(bytes.fromhex(text)).decode()
 
 
 class GcsApi:
-    """One client for all threads. ``session`` is its HTTP session, for what the library has no call for."""
+    """One client for all threads. ``session`` is its HTTP session, for requests that the library does not offer."""
 
     def __init__(self, location: Location, credentials: Any, endpoint: str) -> None:
         self.endpoint = (endpoint or ENDPOINT).rstrip("/")
@@ -91,7 +91,7 @@ class GcsApi:
         self._client = storage.Client(
             project="files", credentials=credentials, client_options={"api_endpoint": self.endpoint}, _http=self.session
         )
-        # For the sake of traces the library looks the bucket up beside the calls, which takes a right of its own.
+        # The library looks up the bucket for its traces, which needs an additional permission.
         if hasattr(self._client, "_bucket_metadata_cache"):
             self._client._bucket_metadata_cache = None  # noqa: SLF001 - there is no other way but the environment
         self._bucket = self._client.bucket(location.bucket)
@@ -102,14 +102,14 @@ class GcsApi:
         self.session.close()
 
     def find(self, name: str) -> Any:
-        """The object's description. Raises BlobNotFound."""
+        """Return the object's description. Raises BlobNotFound."""
         blob = self._bucket.blob(name)
         with google_errors_as_ours():
             blob.reload(timeout=self.timeout, retry=self._retry)
         return blob
 
     def insert(self, name: str, content: bytes, *, content_type: str, metadata: Mapping[str, str]) -> Any:
-        """Store a small object in one request. Raises OtherGeneration when there is one."""
+        """Store a small object in one request. Raises OtherGeneration when the object exists."""
         blob = self._bucket.blob(name)
         blob.metadata = dict(metadata)
         with google_errors_as_ours():
@@ -134,8 +134,8 @@ class GcsApi:
         crc32c: str | None = None,
         origin: str | None = None,
     ) -> str:
-        """Begin a resumable upload; returns its URI, a secret. Raises OtherGeneration when there is an object."""
-        # A fresh one for each session: one that was loaded would send its description again.
+        """Start a resumable upload; return its URI, a secret. Raises OtherGeneration when the object exists."""
+        # A new blob object for each session: a loaded one would send its description again.
         blob = self._bucket.blob(name)
         blob.metadata = dict(metadata)
         if md5 is not None:
@@ -155,7 +155,7 @@ class GcsApi:
         return uri
 
     def add_metadata(self, blob: Any, metadata: Mapping[str, str]) -> Any:
-        """Say more of an object that is as it was when it was loaded."""
+        """Add metadata to an object that has not changed since it was loaded."""
         blob.metadata = {**(blob.metadata or {}), **metadata}
         with google_errors_as_ours():
             blob.patch(
@@ -167,9 +167,9 @@ class GcsApi:
         return blob
 
     def read(self, name: str, offset: int, length: int | None, generation: str | None) -> requests.Response | None:
-        """Begin to read a range; None when it lies behind the end. Raises BlobNotFound."""
+        """Start reading a range; return None when it lies beyond the end. Raises BlobNotFound."""
         last = "" if length is None else str(offset + length - 1)
-        # Stored bytes as they are: an object with a Content-Encoding would otherwise be unpacked on the way.
+        # Read the stored bytes: without this header, an object with a Content-Encoding would be decompressed.
         headers = {"Range": f"bytes={offset}-{last}", "Accept-Encoding": "gzip"}
         blob = self._bucket.blob(name)
         params = {"alt": "media"} | ({"generation": generation} if generation else {})
@@ -195,19 +195,19 @@ class GcsApi:
         return answer
 
     def delete(self, name: str, generation: str) -> None:
-        """Remove this generation of an object. Raises BlobNotFound or OtherGeneration."""
+        """Delete this generation of an object. Raises BlobNotFound or OtherGeneration."""
         with google_errors_as_ours():
             self._bucket.blob(name).delete(if_generation_match=int(generation), timeout=self.timeout, retry=self._retry)
 
     def copy(self, source: Any, name: str, *, metadata: Mapping[str, str]) -> Any:
-        """Make another object of a loaded one's bytes. Raises BlobNotFound, OtherGeneration."""
+        """Copy a loaded object. Raises BlobNotFound, OtherGeneration."""
         blob = self._bucket.blob(name)
         blob.content_type = source.content_type
         blob.metadata = dict(metadata)
         token = None
         with google_errors_as_ours():
             while True:
-                # One call copies within a bucket; between places it goes on piece by piece.
+                # One call copies within a bucket; between locations it takes several.
                 token, _, _ = blob.rewrite(
                     source,
                     token=token,
@@ -220,7 +220,7 @@ class GcsApi:
                     return blob
 
     def listing(self, *, prefix: str, start: str, limit: int) -> list[Any]:
-        """Up to so many objects whose names begin so, from a name on, in the order of their names."""
+        """List up to ``limit`` objects with this prefix, starting at a name, in the order of names."""
         with google_errors_as_ours():
             found = self._client.list_blobs(
                 self._bucket,
@@ -233,9 +233,9 @@ class GcsApi:
             return list(found)
 
     def delete_many(self, generations: Mapping[str, str]) -> list[str]:
-        """Remove objects in the generations that are known, a hundred a request; those that are not there are gone.
+        """Delete objects in their known generations, a hundred per request; missing objects count as deleted.
 
-        Returns the names of those that another generation has, which stay.
+        Returns the names of objects that have another generation; these stay.
         """
         left: list[str] = []
         names = list(generations)
@@ -245,7 +245,7 @@ class GcsApi:
                 try:
                     statuses: list[int] = self._retry(self._delete_batch)({name: generations[name] for name in some})
                 except ValueError:
-                    raise StorageUnavailable("Cloud Storage: a batch was answered in part") from None
+                    raise StorageUnavailable("Cloud Storage: a batch response is incomplete") from None
             left += [name for name, status in zip(some, statuses, strict=True) if status == 412]
         return left
 
@@ -253,7 +253,7 @@ class GcsApi:
         with self._client.batch(raise_exception=False) as batch:
             for name, generation in generations.items():
                 self._bucket.blob(name).delete(if_generation_match=int(generation), timeout=self.timeout)
-        # The library has no other way to see them.
+        # The library offers no other access to them.
         statuses = [answer.status_code for answer in batch._responses]  # noqa: SLF001
         for status in statuses:
             if status not in (200, 204, 404, 412):

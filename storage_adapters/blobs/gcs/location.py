@@ -1,4 +1,4 @@
-"""What a ``gs://`` URL says. No I/O."""
+"""Parsed form of a ``gs://`` URL. No I/O."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT_TIMEOUT_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """A bucket, the prefix of our names in it, and how to get at it."""
+    """Bucket, name prefix and access options."""
 
     bucket: str
     prefix: str = ""
@@ -26,11 +26,11 @@ class Location:
     timeout: float = DEFAULT_TIMEOUT_SECONDS
 
     def name_of(self, key: str) -> str:
-        """The name of the object that holds a key."""
+        """Return the object name of a key."""
         return f"{self.prefix}/{key}" if self.prefix else key
 
     def key_of(self, name: str) -> str | None:
-        """The key that an object's name holds; None for a name outside the prefix."""
+        """Return the key of an object name; None for a name outside the prefix."""
         if not self.prefix:
             return name
         head, slash, key = name[: len(self.prefix)], name[len(self.prefix) :][:1], name[len(self.prefix) + 1 :]
@@ -38,7 +38,7 @@ class Location:
 
 
 def parse(url: str) -> Location:
-    """Read ``gs://bucket[/prefix][?options]``. Raises UnknownStore."""
+    """Parse ``gs://bucket[/prefix][?options]``. Raises UnknownStore."""
     parts = urlsplit(url)
     query = parse_qs(parts.query, keep_blank_values=True)
     prefix = parts.path.strip("/")

@@ -1,4 +1,4 @@
-"""Reads an object in pieces; goes on by another request where a connection broke."""
+"""Reading of an object in pieces, with a new request after a broken connection."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def pieces(api: GcsApi, name: str, offset: int, length: int | None) -> Iterator[
                     attempt = 0
                 if not expected:
                     return
-                trouble = "the answer was cut"
+                trouble = "the response ended early"
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 trouble = describe(error)
         attempt += 1
@@ -45,4 +45,4 @@ def pieces(api: GcsApi, name: str, offset: int, length: int | None) -> Iterator[
         try:
             answer = api.read(name, place, left, generation)
         except BlobNotFound:
-            raise StorageUnavailable("Cloud Storage: the object was removed while it was read") from None
+            raise StorageUnavailable("Cloud Storage: the object was deleted while it was read") from None

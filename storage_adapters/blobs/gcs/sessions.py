@@ -1,4 +1,4 @@
-"""Sends bytes by a resumable session: goes on where the server stands, whatever was lost on the way."""
+"""Resumable upload sessions, which continue at the server's offset after a lost response."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from storage_adapters.errors import StorageUnavailable
 
 STEP = 256 * 1024
 ATTEMPTS = 6
-# The credentials are renewed on the way, which may fail as the request itself does.
+# Renewing the credentials on the way may fail as the request itself does.
 _TROUBLE = (requests.RequestException, auth_errors.GoogleAuthError, OSError)
 _AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 _RANGE = re.compile(r"bytes=0-(\d+)")
 
 
 class UploadSession:
-    """One session; ``received`` is how many bytes the server has, as far as it has said."""
+    """One session; ``received`` is the offset that the server has confirmed."""
 
     def __init__(
         self, http: requests.Session, uri: str, timeout: float, *, sleep: Callable[[float], None] = time.sleep
@@ -32,9 +32,9 @@ class UploadSession:
         self._http, self._uri, self._timeout, self._sleep = http, uri, timeout, sleep
 
     def send(self, data: bytes, *, last: bool) -> dict[str, Any] | None:
-        """Send bytes that follow what was received before; returns the object's description with the last of them.
+        """Send the next bytes; return the object's description after the last of them.
 
-        Raises OtherGeneration when an object has come in between, StorageUnavailable when there is no getting on.
+        Raises OtherGeneration when another object was created meanwhile, StorageUnavailable when there is no progress.
         """
         start = self.received
         total = str(start + len(data)) if last else "*"
@@ -68,16 +68,16 @@ class UploadSession:
                 continue
             attempt += 1
             if attempt >= ATTEMPTS:
-                raise StorageUnavailable(f"Cloud Storage: the upload session does not get on: {trouble}")
+                raise StorageUnavailable(f"Cloud Storage: the upload session makes no progress: {trouble}")
             self._sleep(min(5.0, 0.05 * 2**attempt))
 
     def cancel(self) -> None:
-        """Tell the server to forget the upload; it would do so by itself, after a week."""
+        """Cancel the upload; the server would discard it after a week anyway."""
         with suppress(*_TROUBLE):
             self._http.delete(self._uri, headers={"Content-Length": "0"}, timeout=self._timeout)
 
     def _put(self, data: bytes, total: str) -> requests.Response:
-        """Send bytes to where the server stands; without bytes, ask where that is, or say that it is the end."""
+        """Send bytes from the server's offset on; without bytes, query that offset or finish the upload."""
         place = f"{self.received}-{self.received + len(data) - 1}" if len(data) else "*"
         return self._http.put(
             self._uri,
@@ -91,7 +91,7 @@ class UploadSession:
         match = _RANGE.fullmatch(answer.headers.get("Range", ""))
         received = int(match[1]) + 1 if match else 0
         if not start <= received <= start + length:
-            raise StorageUnavailable("Cloud Storage: the upload session has lost bytes")
+            raise StorageUnavailable("Cloud Storage: the upload session lost bytes")
         self.received = received
 
 
@@ -101,5 +101,5 @@ def _description(answer: requests.Response) -> dict[str, Any]:
     except ValueError:
         described = None
     if not isinstance(described, dict):
-        raise StorageUnavailable("Cloud Storage: the upload session gave no description")
+        raise StorageUnavailable("Cloud Storage: the upload session returned no description")
     return described

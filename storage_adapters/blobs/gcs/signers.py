@@ -1,4 +1,4 @@
-"""What makes a V4 signature: an HMAC key, the private key of a service account, or Google itself for a round trip."""
+"""Signers of V4 URLs: an HMAC key, the private key of a service account, or Google's IAM API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IAM_ENDPOINT = "https://iamcredentials.googleapis.com"
 
 
 class Signer(ABC):
-    """Signs the text of a request. ``access_id`` says who; ``is_cheap`` whether that costs less than remembering it."""
+    """Signer of requests. ``access_id`` names the key; ``is_cheap`` is True when signing costs less than a cache."""
 
     algorithm: str
     is_cheap = False
@@ -29,11 +29,11 @@ class Signer(ABC):
 
     @abstractmethod
     def sign(self, day: str, text: bytes) -> str:
-        """The signature in hex, valid in the credential scope of that day."""
+        """Return the signature in hex, valid in the credential scope of that day."""
 
 
 class HmacSigner(Signer):
-    """An HMAC key: some microseconds, as the key of a day is derived once."""
+    """An HMAC key: takes some microseconds, as the key of a day is derived once."""
 
     algorithm = "GOOG4-HMAC-SHA256"
     is_cheap = True
@@ -55,7 +55,7 @@ class HmacSigner(Signer):
 
 
 class AccountSigner(Signer):
-    """The private key of a service account: some hundred microseconds of RSA."""
+    """The private key of a service account: takes some hundred microseconds of RSA."""
 
     algorithm = "GOOG4-RSA-SHA256"
 
@@ -70,7 +70,7 @@ class AccountSigner(Signer):
 
 
 class IamSigner(Signer):
-    """IAM signs in the name of a service account, for one network call."""
+    """Signing by IAM in the name of a service account: takes one network call."""
 
     algorithm = "GOOG4-RSA-SHA256"
 
@@ -104,13 +104,13 @@ class IamSigner(Signer):
 
 
 class NoSigner(Signer):
-    """Credentials that cannot sign, as those of a user."""
+    """Credentials that cannot sign, such as those of a user."""
 
     algorithm = ""
 
     def sign(self, day: str, text: bytes) -> str:
         """See ``Signer``."""
         raise StorageUnavailable(
-            "nothing to sign with: set FILES_GCS_HMAC_ACCESS_ID and FILES_GCS_HMAC_SECRET, or name a key file"
+            "no key to sign with: set FILES_GCS_HMAC_ACCESS_ID and FILES_GCS_HMAC_SECRET, or name a key file"
             " (?credentials=FILE) or a service account (?signer=EMAIL)"
         )

@@ -1,8 +1,8 @@
-"""V4 signed URLs. No I/O beside the signer's.
+"""V4 signed URLs. No I/O except the signer's.
 
-A download URL is the same for all who ask for it within a window, so that browsers and caches can keep what they got:
-its date is rounded down to the window and its life is a window longer, which is at most an eighth of the time that was
-asked for. An upload URL ends in the second in which it was to end.
+A download URL is the same for all callers within a time window, so that browsers and caches can reuse responses: its
+date is rounded down to the window, and its life is longer by one window, at most an eighth of the requested time. An
+upload URL expires exactly at the requested time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DISPOSITION = "response-content-disposition"
 
 
 class UrlSigner:
-    """Signs requests for the objects of one bucket."""
+    """Signer of requests for the objects of one bucket."""
 
     def __init__(self, signer: Signer, *, endpoint: str, bucket: str, clock: Callable[[], float] = time.time) -> None:
         self._signer, self._clock = signer, clock
@@ -38,7 +38,7 @@ class UrlSigner:
         self._last_moment: tuple[int, str, str] = (0, "", "")
 
     def upload(self, name: str, *, content_type: str, size: int, expires_at: int) -> SignedUrl:
-        """A PUT of exactly these many bytes of this type, to where nothing is. Raises ValueError."""
+        """Sign a PUT of this size and type to an object that does not exist. Raises ValueError."""
         if _CONTENT_TYPE.fullmatch(content_type) is None or size < 0:
             raise ValueError("the content type or the size cannot be sent as a header")
         signed = {
@@ -58,12 +58,12 @@ class UrlSigner:
         return SignedUrl(method="PUT", url=url, headers=headers, expires_at=expires_at)
 
     def download(self, method: str, name: str, *, expires_at: int, disposition: str | None = None) -> SignedUrl:
-        """A GET or a HEAD."""
+        """Sign a GET or a HEAD."""
         now = min(self._clock(), expires_at / 1000 - 1)
         asked = expires_at / 1000 - now
         window = next((each for each in WINDOWS if each * 8 <= asked), 1)
         if asked + window > WEEK_SECONDS:
-            # At the far end there is no room to round: the date would have to lie in the future.
+            # At the maximum lifetime there is no room to round: the date would lie in the future.
             window = 1
         start = int(now // window) * window
         seconds = _bounded(math.ceil(asked) + window)
@@ -93,7 +93,7 @@ class UrlSigner:
         return f"{self._base}{path}?{query}&X-Goog-Signature={signature}"
 
     def _moment(self, start: int) -> tuple[str, str]:
-        """The date as it stands in URLs, and its credential scope."""
+        """Return the date as it appears in URLs, and its credential scope."""
         known, stamp, scope = self._last_moment
         if known != start or not stamp:
             stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(start))
@@ -120,7 +120,7 @@ def _bounded(seconds: int) -> int:
 
 
 def attachment(filename: str) -> str:
-    """The Content-Disposition (RFC 6266) that has a browser save the bytes under a name."""
+    """Return the Content-Disposition (RFC 6266) that makes a browser save the bytes under a name."""
     plain = "".join(each if " " <= each <= "~" and each not in '"\\%' else "_" for each in filename)
     encoded = quote(filename.encode(errors="replace"), safe="!#$&+-.^_`|~")
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"

@@ -2,9 +2,9 @@
 
 URL: ``gs://bucket[/prefix][?credentials=FILE&signer=EMAIL&public=signed|policy&timeout=SECONDS]``.
 
-A blob is one object, named by prefix and key, in one generation: every write is made on the condition that there is
-none, every deletion on the condition that it is the one that was looked at. No access control list is ever set; see
-ADR 14. What Cloud Storage does not keep (SHA-256, the time given by the caller) stands in the object's metadata.
+A blob is one object, named by prefix and key, in one generation: every write requires that the object does not exist,
+every delete that it has the generation that was read. Access control lists are never set; see ADR 14. SHA-256 and the
+caller's timestamp are stored in the object's metadata, because Cloud Storage does not keep them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _ATTEMPTS = 5
 
 
 class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, SupportsCopy, SupportsListing):
-    """Keeps blobs in a bucket; what is public is read by signed URL, as all the rest."""
+    """Blobs in a bucket; public blobs are read by signed URL, like all others."""
 
     def __init__(
         self, api: GcsApi, location: Location, signer: Signer, *, clock: Callable[[], float] = time.time
@@ -56,10 +56,10 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
 
     @classmethod
     def from_url(cls, url: str, options: BlobOptions) -> Self:
-        """Open by ``gs://bucket[/prefix]``; nothing is sent before the first call."""
+        """Open ``gs://bucket[/prefix]``; the first call sends the first request."""
         location = parse(url)
         credentials = _credentials(location, options)
-        # An emulator asks for no credentials; a key file then only signs.
+        # An emulator needs no credentials; a key file is then used only for signing.
         emulator = options.storage_emulator_host
         endpoint = f"http://{emulator}" if emulator and "://" not in emulator else emulator
         api = GcsApi(location, AnonymousCredentials() if emulator else credentials, endpoint)
@@ -89,13 +89,13 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
     def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """See ``BlobStore``."""
         if offset < 0 or (length is not None and length < 0):
-            raise ValueError("offset and length are not negative")
+            raise ValueError("offset and length must not be negative")
         name = self._name(key)
         if length == 0:
             self._api.find(name)
             return iter(())
         reading = pieces(self._api, name, offset, length)
-        # The first step sends the request: a missing blob is reported here, and not when bytes are expected.
+        # The first step sends the request: a missing blob is reported here, not when bytes are read.
         next(reading)
         return reading
 
@@ -112,10 +112,10 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
                     return
             else:
                 return
-        raise StorageUnavailable(f"Cloud Storage: {key} is written again and again while it is deleted")
+        raise StorageUnavailable(f"Cloud Storage: {key} is overwritten repeatedly while it is deleted")
 
     def delete_many(self, keys: Sequence[str], *, generations: Mapping[str, str | None] | None = None) -> None:
-        """See ``BlobStore``. A blob whose generation is not known has to be looked at by itself."""
+        """See ``BlobStore``. A blob without a known generation is looked up first."""
         names = {self._name(key): key for key in keys}
         known: dict[str, str] = {}
         for name, key in names.items():
@@ -146,10 +146,10 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
         try:
             found = self._api.find(name)
         except BlobNotFound:
-            raise StorageUnavailable(f"Cloud Storage: {source} was changed meanwhile") from None
+            raise StorageUnavailable(f"Cloud Storage: {source} was changed during the copy") from None
         if (found.metadata or {}).get(WRITER) != token:
             raise BlobExists(self._info(found))
-        # The answer to this very copy was lost, and the request was sent again.
+        # The response to this copy was lost, and the request was sent again.
         return self._info(found)
 
     def scan(self, *, prefix: str = "", after: str = "", limit: int) -> list[BlobInfo]:
@@ -181,10 +181,10 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
             raise ValueError(f"cannot sign {method}: only {', '.join(_SIGNED)}")
         if method == "PUT":
             if content_type is None or size is None or filename is not None:
-                raise ValueError("a PUT is signed with a content type and a size, and with nothing else")
+                raise ValueError("a PUT needs a content type and a size, and accepts nothing else")
             return self._urls.upload(name, content_type=content_type, size=size, expires_at=expires_at)
         if content_type is not None or size is not None:
-            raise ValueError(f"a {method} has no content type and no size")
+            raise ValueError(f"a {method} accepts no content type and no size")
         disposition = None if filename is None else attachment(filename)
         return self._urls.download(method, name, expires_at=expires_at, disposition=disposition)
 
@@ -225,7 +225,7 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
         return self._location.name_of(check_key(key))
 
     def _taken(self, key: str) -> BlobExists | StorageUnavailable:
-        """Why a precondition did not hold: the place is taken, or was for a moment."""
+        """Return the reason for a failed precondition: the object exists, or existed for a moment."""
         try:
             return BlobExists(self.head(key))
         except BlobNotFound:
@@ -248,7 +248,7 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
 
 
 class PublicGcsBlobStore(GcsBlobStore, SupportsPublicUrls):
-    """The same on a bucket whose policy lets everybody read: what is public has an address of its own."""
+    """Blobs in a bucket whose policy lets everybody read; public blobs have permanent URLs."""
 
     def public_url(self, key: str) -> str:
         """See ``SupportsPublicUrls``."""
@@ -274,7 +274,7 @@ def _credentials(location: Location, options: BlobOptions) -> Any:
 
 
 def _signer(location: Location, options: BlobOptions, credentials: Any, api: GcsApi) -> Signer:
-    """The cheapest that is configured."""
+    """Return the cheapest signer that is configured."""
     if options.gcs_hmac_access_id and options.gcs_hmac_secret:
         return HmacSigner(options.gcs_hmac_access_id, options.gcs_hmac_secret)
     email = location.signer or getattr(credentials, "service_account_email", "")
@@ -287,6 +287,6 @@ def _signer(location: Location, options: BlobOptions, credentials: Any, api: Gcs
             email, api.session, endpoint=api.endpoint if options.storage_emulator_host else "", timeout=location.timeout
         )
     if options.storage_emulator_host:
-        # Emulators look at no signature; one that does refuses this.
+        # Emulators do not check signatures; one that does rejects this.
         return HmacSigner("emulator", "emulator")
     return NoSigner("")

@@ -1,7 +1,7 @@
-"""Writes one object: small ones in one request, big ones by a session, in chunks of 4 MiB.
+"""Writer of one object: small ones in one request, large ones by a session in chunks of 4 MiB.
 
-The last chunk is kept back until ``commit`` has compared what was declared: nothing wrong is ever visible. A session
-that is not finished leaves nothing.
+The last chunk is held back until ``commit`` has checked the declaration, so wrong bytes never become visible. An
+unfinished session leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from storage_adapters.ports.blobs import BlobWriter
 from storage_adapters.records import BlobInfo
 
 CHUNK = 16 * STEP
-# What we keep with an object of ours. Nobody else can set it: an upload by signed URL sends signed headers alone.
+# Metadata that marks our objects. Nobody else can set it: an upload by signed URL sends only signed headers.
 SHA256 = "files-sha256"
 CREATED_AT = "files-created-at"
 WRITER = "files-writer"
 
 
 class GcsBlobWriter(BlobWriter):
-    """Holds at most one chunk and a piece of what the caller gives it at a time."""
+    """Writer with at most one chunk and one piece of the caller's data in memory."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class GcsBlobWriter(BlobWriter):
             with memoryview(data).cast("B") as view:
                 for start in range(0, len(view), CHUNK):
                     pending += view[start : start + CHUNK]
-                    # One byte more than a chunk: what is sent is never the end.
+                    # Send only when there is a byte more than a chunk: the last chunk is never sent here.
                     if len(pending) > CHUNK:
                         self._send_chunk(pending)
         except BaseException:
@@ -102,34 +102,34 @@ class GcsBlobWriter(BlobWriter):
             if self._session is not None:
                 self._session.send(bytes(pending[:CHUNK]), last=False)
         except OtherGeneration:
-            # Somebody else was faster, which commit reports; until then the bytes are taken in vain.
+            # Another writer was faster; commit reports it, and until then bytes are accepted and dropped.
             self._session, self._beaten = None, True
         del pending[:CHUNK]
 
     def _stored(self, sha256: str) -> BlobInfo:
-        """What is there now, if this writer wrote it - also when an answer was lost and the request was sent again."""
+        """Return the stored object if this writer wrote it, also when a response was lost and the request repeated."""
         blob = self._found()
         if SHA256 not in blob.metadata:
             try:
                 blob = self._api.add_metadata(blob, {SHA256: sha256})
             except BlobNotFound:
-                raise StorageUnavailable("Cloud Storage: the object was removed while it was written") from None
+                raise StorageUnavailable("Cloud Storage: the object was deleted while it was written") from None
             except OtherGeneration:
-                # The answer to this very change may have been the one that was lost.
+                # The lost response may have been that of this change.
                 blob = self._found()
                 if SHA256 not in blob.metadata:
                     raise StorageUnavailable("Cloud Storage: the object was changed while it was written") from None
         return self._info_of(blob)
 
     def _found(self) -> Any:
-        """The object that this writer wrote. Raises BlobExists for another's."""
+        """Return the object that this writer wrote. Raises BlobExists for another writer's."""
         try:
             blob = self._api.find(self._name)
         except BlobNotFound:
-            raise StorageUnavailable("Cloud Storage: the object was removed while it was written") from None
+            raise StorageUnavailable("Cloud Storage: the object was deleted while it was written") from None
         if (blob.metadata or {}).get(WRITER) != self._token:
             raise BlobExists(self._info_of(blob))
         if (blob.size, hex_of(blob.crc32c)) != (self._digests.size, self._digests.checksums()["crc32c"]):
             self._api.delete(self._name, str(blob.generation))
-            raise StorageUnavailable("Cloud Storage: the bytes were damaged on the way")
+            raise StorageUnavailable("Cloud Storage: the bytes were damaged in transit")
         return blob

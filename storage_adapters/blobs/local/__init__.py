@@ -1,4 +1,4 @@
-"""Blobs on the local disk: ``store`` is the adapter, ``workspace`` keeps what is unfinished, ``disk`` does the I/O."""
+"""Blobs on the local disk: ``store`` is the adapter, ``workspace`` holds unfinished blobs, ``disk`` does the I/O."""
 
 from storage_adapters.blobs.local.store import LocalBlobStore
 

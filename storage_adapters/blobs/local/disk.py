@@ -1,4 +1,4 @@
-"""What the store asks of the operating system, and the one place where its errors become ours."""
+"""Disk operations of the store, and the one place that translates operating system errors."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ COPY_BYTES = 64 * 1024 * 1024
 
 @contextmanager
 def os_errors_as_unavailable() -> Iterator[None]:
-    """Full, failing, read-only or forbidden disk: whatever the system says, the store cannot do it now."""
+    """Translate any operating system error (disk full, failing, read-only, forbidden) into StorageUnavailable."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise StorageUnavailable(f"the disk refuses: {reason}") from error
+        raise StorageUnavailable(f"disk error: {reason}") from error
 
 
 def create_file(path: Path) -> int:
-    """Create a file for writing that does not exist yet; returns its descriptor."""
+    """Create a file that does not exist and open it for writing; return its descriptor."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
 
 
 def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
-    """Write all of the data, however little each system call takes."""
+    """Write all of the data, in as many system calls as it takes."""
     rest = memoryview(data).cast("B")
     while rest:
         rest = rest[os.write(descriptor, rest) :]
 
 
 def write_file(path: Path, data: bytes | bytearray | memoryview) -> None:
-    """Create a file with this content, on stable storage."""
+    """Create a file with this content and sync it to disk."""
     descriptor = create_file(path)
     try:
         write_all(descriptor, data)
@@ -48,7 +48,7 @@ def write_file(path: Path, data: bytes | bytearray | memoryview) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Put the names in a folder on stable storage."""
+    """Sync the names in a folder to disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -57,10 +57,10 @@ def sync_folder(path: Path) -> None:
 
 
 def sync_chain(folder: Path, root: Path) -> None:
-    """Put the names in a folder and in all above it, up to the root, on stable storage.
+    """Sync the names in a folder and in all its parents up to the root.
 
-    All of them: another process may have made one a moment ago and not have got to syncing it. A folder that is gone
-    was emptied and removed by somebody who deletes.
+    All of them: another process may have created one a moment ago and not synced it yet. A missing folder was emptied
+    and removed by a concurrent delete.
     """
     while True:
         with suppress(FileNotFoundError):
@@ -71,7 +71,7 @@ def sync_chain(folder: Path, root: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it that are missing, each with its name on stable storage."""
+    """Create a folder and its missing parents, and sync each name to disk."""
     if path.is_dir():
         return
     make_folder(path.parent)
@@ -80,7 +80,7 @@ def make_folder(path: Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder of the store with all that is in it; nothing there is fine."""
+    """Remove a folder of the store with its content, if it exists."""
     with suppress(FileNotFoundError):
         for entry in list(os.scandir(path)):
             if entry.is_dir(follow_symlinks=False):
@@ -92,13 +92,13 @@ def remove_tree(path: Path) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Give the target the source's content, on stable storage: by a link, else by a copy."""
+    """Link or copy the source to the target and sync it to disk."""
     try:
         target.hardlink_to(source)
     except FileNotFoundError:
         raise
     except OSError:
-        # No links between these places, too many of them, or not to somebody else's file.
+        # Hard links are impossible here: another file system, too many links, or another owner.
         with source.open("rb", buffering=0) as reader:
             descriptor = create_file(target)
             try:

@@ -1,4 +1,4 @@
-"""Walks the folders of the blobs, in the order of the segments of their keys."""
+"""Iteration over blobs in the order of the segments of their keys."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ BLOB = ".blob"
 
 
 def walk(root: Path, prefix: str, after: str) -> Iterator[str]:
-    """Yield the keys that begin with ``prefix`` behind ``after``; folders that have none of them are not opened."""
+    """Yield the keys with ``prefix`` after ``after``; folders without such keys are not opened."""
     yield from _below(root, (), prefix, tuple(after.split("/")) if after else ())
 
 
 def _below(folder: Path, above: tuple[str, ...], prefix: str, after: tuple[str, ...]) -> Iterator[str]:
     try:
-        # A blob sorts before what lies in the folder of the same name.
+        # A blob sorts before the content of the folder with the same name.
         entries = sorted((path.name.removesuffix(BLOB), not path.name.endswith(BLOB)) for path in folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return

@@ -1,11 +1,11 @@
-"""Blobs as files of this machine.
+"""Blobs as local files.
 
 URL: ``file:///absolute/folder[?bucket=NAME]`` or ``file:folder`` relative to the working directory.
 
-``blobs/SEGMENT/…/SEGMENT.blob/`` holds one blob: its ``content`` and an ``info.json``. The folder is complete and on
-stable storage before one rename puts it there, and a folder cannot be renamed onto another that holds something: that
-is what writes a blob once. No segment of a key has a dot, so ``.blob`` keeps ``a`` and ``a/b`` apart. ``tmp/`` holds
-what is unfinished, see ``workspace``. No store of this kind may be shared by file systems without flock(2).
+``blobs/SEGMENT/…/SEGMENT.blob/`` holds one blob: its ``content`` and an ``info.json``. The folder is complete and
+synced before one rename publishes it, and a folder cannot be renamed onto a non-empty folder: so a blob is written
+once. Segments of keys have no dots, so ``.blob`` keeps ``a`` and ``a/b`` apart. ``tmp/`` holds unfinished blobs, see
+``workspace``. The file system must support flock(2).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class LocalBlobStore(
     SupportsFreeSpace,
     SupportsListing,
 ):
-    """Keeps blobs under one folder, which several threads and processes may use at once."""
+    """Blobs under one folder, which threads and processes can share."""
 
     def __init__(self, root: Path, *, signing_key: bytes, public_url: str, bucket: str = "local") -> None:
         self._bucket = bucket
@@ -77,18 +77,18 @@ class LocalBlobStore(
 
     @classmethod
     def from_url(cls, url: str, options: BlobOptions) -> Self:
-        """Open by ``file:///absolute/folder[?bucket=NAME]``; the folder is made when it is missing."""
+        """Open ``file:///absolute/folder[?bucket=NAME]``; create the folder if it is missing."""
         parts = urlsplit(url)
         query = parse_qs(parts.query, keep_blank_values=True)
         buckets = query.pop("bucket", ["local"])
         if parts.netloc not in ("", "localhost"):
-            raise UnknownStore(f"{url} names the host {parts.netloc}; write file:///absolute/folder or file:folder")
+            raise UnknownStore(f"{url} names the host {parts.netloc}; use file:///absolute/folder or file:folder")
         if parts.path in ("", "/") or "\0" in unquote(parts.path):
-            raise UnknownStore(f"{url} names no folder for blobs")
+            raise UnknownStore(f"{url} names no folder")
         if parts.fragment or query:
             raise UnknownStore(f"{url} has more than a folder and a bucket; write # and ? in names as %23 and %3F")
         if len(buckets) != 1 or _BUCKET.fullmatch(buckets[0]) is None:
-            raise UnknownStore(f"{url} names no bucket of up to 63 letters, digits, dots, - and _")
+            raise UnknownStore(f"{url} has an invalid bucket; use up to 63 letters, digits, dots, - and _")
         root = Path(unquote(parts.path)).absolute()
         return cls(root, signing_key=options.signing_key, public_url=options.public_url, bucket=buckets[0])
 
@@ -118,9 +118,9 @@ class LocalBlobStore(
     def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """See ``BlobStore``."""
         if offset < 0 or (length is not None and length < 0):
-            raise ValueError("offset and length are not negative")
+            raise ValueError("offset and length must not be negative")
         pieces = self._pieces(self._folder(key) / CONTENT, key, offset, length)
-        # The first step only opens the file: a missing blob is reported here, and not when bytes are expected.
+        # The first step opens the file: a missing blob is reported here, not when bytes are read.
         next(pieces)
         return pieces
 
@@ -129,13 +129,13 @@ class LocalBlobStore(
         folder = self._folder(key)
         rubbish = self._workspace.fresh_path()
         with disk.os_errors_as_unavailable():
-            # A blob makes room for another only by a deletion: while deleters wait for each other, what was looked at
-            # is what is removed.
+            # Only a delete frees a blob's place: the lock among deleters ensures that the blob that was checked is the
+            # one that is removed.
             with disk.locked(self._blobs), suppress(FileNotFoundError, BlobNotFound):
                 if generation not in (None, self.head(key).generation if generation else None):
                     return
                 folder.rename(rubbish)
-            # Also when nothing was there: who removed it may have died before it was on stable storage.
+            # Sync also when nothing was there: the remover may have died before it synced.
             disk.sync_chain(folder.parent, self._blobs)
             disk.remove_tree(rubbish)
             self._remove_empty(folder.parent)
@@ -182,7 +182,7 @@ class LocalBlobStore(
         found: list[BlobInfo] = []
         with disk.os_errors_as_unavailable():
             for key in walk(self._blobs, prefix, after):
-                # One that is deleted meanwhile is not there.
+                # A blob deleted in the meantime is skipped.
                 with suppress(BlobNotFound):
                     found.append(self.head(key))
                 if len(found) >= limit:
@@ -258,20 +258,20 @@ class LocalBlobStore(
     def _require_free(self, key: str) -> None:
         with suppress(BlobNotFound):
             info = self.head(key)
-            # Who made it may have died before it was on stable storage, and the caller may take it for granted.
+            # The creator may have died before it synced, and the caller relies on the blob.
             with disk.os_errors_as_unavailable():
                 disk.sync_chain(self._folder(key).parent, self._blobs)
             raise BlobExists(info)
 
     def _publish(self, folder: Path, info: BlobInfo) -> None:
-        """Rename the finished folder to its place, on stable storage. Raises BlobExists when the place is taken."""
+        """Rename the finished folder to its place and sync. Raises BlobExists when the place is taken."""
         place = self._folder(info.key)
         for _ in range(_ATTEMPTS):
             try:
                 place.parent.mkdir(mode=disk.FOLDER_MODE, parents=True, exist_ok=True)
                 folder.rename(place)
             except FileNotFoundError:
-                # A concurrent delete has just removed a folder above it as empty.
+                # A concurrent delete has just removed an empty parent folder.
                 continue
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
@@ -280,10 +280,10 @@ class LocalBlobStore(
             else:
                 disk.sync_chain(place.parent, self._blobs)
                 return
-        raise StorageUnavailable(f"no place could be made for blob {info.key}")
+        raise StorageUnavailable(f"cannot create a place for blob {info.key}")
 
     def _remove_empty(self, folder: Path) -> None:
-        """Remove the folders above a deleted blob as far as they are empty; a writer that needs one makes it again."""
+        """Remove the empty folders above a deleted blob; a writer that needs one creates it again."""
         while folder != self._blobs:
             try:
                 folder.rmdir()

@@ -1,12 +1,12 @@
-"""The place of unfinished things: blobs being written, blobs being removed. What a dead process left is swept.
+"""Folder of unfinished writes and deletes. Leftovers of dead processes are swept.
 
-Each open store has one folder of its own, ``NAME/``, and beside it a file ``NAME.lock`` that it holds locked
-(flock(2)) while it lives. Rules, by which processes never sweep each other's work:
+Each open store has its own folder ``NAME/`` and a file ``NAME.lock``, which it keeps locked (flock(2)). Rules that
+prevent processes from sweeping each other's work:
 
-1. The lock file is there, and locked, before the folder is made; it is removed after the folder.
-2. Who can lock ``NAME.lock`` may remove ``NAME/``: its owner is dead. The kernel frees the lock of a process that dies
-   in any way, also when process ids mean nothing because the processes live in different containers.
-3. Who has just locked a file looks whether it is still there under its name, else a sweeper took it for dead.
+1. The lock file exists and is locked before the folder is created; it is removed after the folder.
+2. A process that can lock ``NAME.lock`` may remove ``NAME/``: its owner is dead. The kernel releases the lock of a dead
+   process, even when process ids mean nothing because the processes live in different containers.
+3. After locking a file, a process checks that the file still has its name; otherwise a sweeper has removed it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from storage_adapters.blobs.local.disk import FILE_MODE, FOLDER_MODE, remove_tre
 
 
 class Workspace:
-    """A folder of this process's own under ``root``, on the same file system as the blobs."""
+    """A process's own folder under ``root``, on the same file system as the blobs."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -36,11 +36,11 @@ class Workspace:
         return self._folder.with_suffix(".lock")
 
     def fresh_path(self) -> Path:
-        """A path in the folder at which nothing is."""
+        """Return an unused path in the folder."""
         return self._folder / secrets.token_hex(8)
 
     def sweep(self) -> None:
-        """Remove what processes that are no more have left."""
+        """Remove the leftovers of dead processes."""
         for path in list(self._root.iterdir()):
             if path.suffix == ".lock":
                 self._sweep_one(path)
@@ -48,7 +48,7 @@ class Workspace:
                 remove_tree(path)
 
     def close(self) -> None:
-        """Remove the folder and give up the lock."""
+        """Remove the folder and release the lock."""
         if self._lock < 0:
             return
         remove_tree(self._folder)
@@ -68,7 +68,7 @@ class Workspace:
 
 
 def _lock_file(path: Path, *, create: bool) -> int:
-    """Open and lock a file; -1 when it is locked by another or is no more."""
+    """Open and lock a file; return -1 when another process holds it or it was removed."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0), FILE_MODE)
     except FileNotFoundError:

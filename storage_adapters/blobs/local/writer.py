@@ -1,4 +1,4 @@
-"""Writes one blob: content and description in a folder of their own, published by a single rename."""
+"""Writer of one blob: content and description in a temporary folder, published by a single rename."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ WRITEBACK_BYTES = 32 * 1024 * 1024
 
 
 class LocalBlobWriter(BlobWriter):
-    """Hashes and writes in the calling thread. ``publish`` moves the finished folder to its place, or says who has it.
+    """Writer that hashes and writes in the calling thread. ``publish`` moves the finished folder to its place.
 
-    The lock makes ``abort`` wait for a ``write`` in another thread: the descriptor of a file that is closed under a
-    writer may by then belong to another blob.
+    The lock makes ``abort`` wait for a ``write`` in another thread: a descriptor closed during the write may already
+    belong to another blob.
     """
 
     def __init__(
@@ -99,8 +99,8 @@ class LocalBlobWriter(BlobWriter):
             raise ValueError("the writer is closed")
 
     def _start_writeback(self) -> None:
-        # On Linux the advice starts writing the dirty pages of the range without waiting for it, and drops only clean
-        # ones: the fsync at the end finds little left to do, and a big upload does not fill the memory with dirt.
+        # On Linux this starts writing the dirty pages of the range without waiting, and drops only clean ones: the
+        # final fsync has little left to do, and a large upload does not fill the memory with dirty pages.
         size = self._digests.size
         os.posix_fadvise(self._descriptor, self._flushed, size - self._flushed, os.POSIX_FADV_DONTNEED)
         self._flushed = size
@@ -110,7 +110,7 @@ class LocalBlobWriter(BlobWriter):
         os.close(descriptor)
 
     def _discard(self) -> None:
-        # What cannot be removed now is swept when this process is no more.
+        # Leftovers are swept after this process ends.
         with suppress(OSError):
             if self._descriptor >= 0:
                 self._close()

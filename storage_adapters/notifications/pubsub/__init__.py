@@ -1,4 +1,4 @@
-"""Google Cloud by REST, where there is no blob store in it: Pub/Sub, and the setting up of buckets. No gRPC."""
+"""Google Cloud's REST APIs outside the blob store: Pub/Sub and bucket setup. No gRPC."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["SetupStep", "SetupWanted", "set_up_notifications"]
 def set_up_notifications(
     wanted: SetupWanted, *, dry_run: bool, storage_emulator_host: str = "", pubsub_emulator_host: str = ""
 ) -> Iterator[SetupStep]:
-    """Make what is missing, or with ``dry_run`` say what is; yields each step as it is done. Raises nothing."""
+    """Create missing configuration, or report it with ``dry_run``; yield each step when it is done. Raises nothing."""
     from storage_adapters.notifications.pubsub.provisioning import CloudSetup
 
     setup = CloudSetup(

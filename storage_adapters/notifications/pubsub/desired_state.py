@@ -1,4 +1,4 @@
-"""What a bucket and Pub/Sub are to look like, for uploads to be completed by notification. No I/O."""
+"""Desired configuration of bucket and Pub/Sub for upload notifications. No I/O."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ CORS_HEADERS = [
 TEMPORARY = "tmp/"
 ACK_SECONDS = 60
 RETENTION = "604800s"
-# As many as there may be: a store that is away for hours must not make dead letters of good notifications.
+# The maximum: a store outage of hours must not turn valid notifications into dead letters.
 MAX_ATTEMPTS = 100
 RETRY = {"minimumBackoff": "1s", "maximumBackoff": "300s"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupStep:
-    """One thing: ``ok`` as it is, ``done`` now, ``due`` in a dry run, or ``failed``."""
+    """One step: ``ok`` as it is, ``done`` now, ``due`` in a dry run, or ``failed``."""
 
     name: str
     state: str
@@ -45,10 +45,10 @@ class SetupStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupWanted:
-    """Names and addresses. Without ``push_url`` nothing is pushed, without ``pull_subscription`` nothing pulled.
+    """Names and URLs. Push needs ``push_url``, pull needs ``pull_subscription``.
 
-    ``push_token`` is a secret that stands in the address of the pushes. Without ``origins`` a rule for pages of
-    whatever origin will do, which is for looking and not for making one.
+    ``push_token`` is a secret in the push URL. Without ``origins`` a CORS rule for any origin passes the check, but
+    none is created.
     """
 
     bucket: str
@@ -71,20 +71,20 @@ class SetupWanted:
 
     @property
     def dead_topic_name(self) -> str:
-        """The full name of the topic of dead letters."""
+        """The full name of the dead-letter topic."""
         return f"{self.topic_name}-dead"
 
     @property
     def dead_subscription_name(self) -> str:
-        """The full name of the subscription that keeps dead letters."""
+        """The full name of the dead-letter subscription."""
         return self.subscription_name(f"{self.topic}-dead")
 
     def subscription_name(self, name: str) -> str:
-        """The full name of a subscription."""
+        """Return the full name of a subscription."""
         return f"projects/{self.project}/subscriptions/{name}"
 
     def notification(self) -> JSON:
-        """The bucket's notification configuration."""
+        """Return the bucket's notification configuration."""
         value: JSON = {
             "topic": f"//pubsub.googleapis.com/{self.topic_name}",
             "event_types": ["OBJECT_FINALIZE"],
@@ -93,7 +93,7 @@ class SetupWanted:
         return value | ({"object_name_prefix": f"{self.prefix}/"} if self.prefix else {})
 
     def cors_rule(self) -> JSON:
-        """What web pages may do with signed URLs."""
+        """Return the CORS rule that lets web pages use signed URLs."""
         return {
             "origin": list(self.origins),
             "method": CORS_METHODS,
@@ -102,7 +102,7 @@ class SetupWanted:
         }
 
     def lifecycle_rules(self) -> list[JSON]:
-        """What is deleted by itself: what nobody came back for."""
+        """Return the lifecycle rules that delete abandoned objects."""
         temporary = f"{self.prefix}/{TEMPORARY}" if self.prefix else TEMPORARY
         condition = {"age": self.temporary_days, "matchesPrefix": [temporary]}
         return [
@@ -111,7 +111,7 @@ class SetupWanted:
         ]
 
     def subscription(self, *, push: bool) -> JSON:
-        """A subscription of the topic."""
+        """Return the configuration of a subscription of the topic."""
         value: JSON = {
             "topic": self.topic_name,
             "ackDeadlineSeconds": ACK_SECONDS,
@@ -123,7 +123,7 @@ class SetupWanted:
         return value | ({"pushConfig": self._push()} if push else {})
 
     def dead_subscription(self) -> JSON:
-        """The subscription that keeps dead letters until somebody looks at them."""
+        """Return the configuration of the dead-letter subscription, which keeps messages for inspection."""
         return {
             "topic": self.dead_topic_name,
             "ackDeadlineSeconds": ACK_SECONDS,
@@ -132,7 +132,7 @@ class SetupWanted:
         }
 
     def without_secret(self, text: str) -> str:
-        """A text of one of the APIs, which may repeat the address of the pushes, as it may be shown."""
+        """Remove the token from an API's text, which may repeat the push URL."""
         return text.replace(self._query, "?token=***") if self._query else text
 
     @property
@@ -147,12 +147,12 @@ class SetupWanted:
 
 
 def differing(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """The fields that are not as wanted; what is found beyond that is the operator's affair."""
+    """Return the fields that differ from the desired ones; additional fields are the operator's."""
     return sorted(name for name, value in wanted.items() if not _covers(found.get(name), value))
 
 
 def admits(rule: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a rule of CORS lets pages do what is wanted; for how long they may remember it does not matter."""
+    """Return True when a CORS rule permits the required requests; its max age does not matter."""
     return (
         _all_of(wanted["origin"], rule.get("origin", []))
         and _all_of(wanted["method"], rule.get("method", []))
@@ -167,6 +167,6 @@ def _all_of(wanted: Sequence[str], found: Sequence[str]) -> bool:
 
 def _covers(found: Any, value: Any) -> bool:
     if isinstance(value, dict):
-        # An empty object, which the API may leave out, says something by being empty: "never", for a policy.
+        # An empty object, which the API may omit, has a meaning: "never", for a policy.
         return not differing(value, found if isinstance(found, dict) else {}) if value else not found
     return bool(found == value)

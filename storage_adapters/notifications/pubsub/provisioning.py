@@ -1,7 +1,7 @@
-"""Sets up, step by step and as often as one likes, what completion by notification needs; or only says what is missing.
+"""Idempotent setup of upload notifications, step by step; a dry run only reports what is missing.
 
-A step reads, compares, and writes what differs. What others have configured beside it is left alone. A step that fails
-for the moment is taken again as a whole: a write whose answer was lost is then found, not written twice.
+A step reads, compares, and writes the differences. Other configuration is left unchanged. A step that fails temporarily
+is repeated as a whole: a write whose response was lost is then found, not written twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PUBLISHER, SUBSCRIBER = "roles/pubsub.publisher", "roles/pubsub.subscriber"
 
 
 class CloudSetup:
-    """One bucket with its notifications. With ``dry_run`` nothing is written."""
+    """One bucket with its notifications. ``dry_run`` writes nothing."""
 
     def __init__(
         self, wanted: SetupWanted, *, dry_run: bool, storage_emulator_host: str = "", pubsub_emulator_host: str = ""
@@ -29,7 +29,7 @@ class CloudSetup:
         self._bucket: JSON = {}
 
     def steps(self) -> Iterator[SetupStep]:
-        """Take one step after the other; a step that fails does not keep the others from being tried."""
+        """Run one step after the other; a failed step does not prevent the others."""
         wanted = self._wanted
         dead, subscription = wanted.dead_topic_name, wanted.dead_subscription_name
         yield from self._try("bucket", self._read_bucket)
@@ -38,12 +38,12 @@ class CloudSetup:
         yield from self._try("bucket CORS", self._cors)
         yield from self._try("bucket lifecycle", self._lifecycle)
         yield from self._try("topic", lambda: self._topic(wanted.topic_name))
-        yield from self._try("right of the bucket to publish", self._grant_bucket)
+        yield from self._try("permission of the bucket to publish", self._grant_bucket)
         yield from self._try("notification", self._notification)
-        yield from self._try("topic of dead letters", lambda: self._topic(dead))
+        yield from self._try("dead-letter topic", lambda: self._topic(dead))
         kept = wanted.dead_subscription()
-        yield from self._try("subscription of dead letters", lambda: self._subscription(subscription, kept))
-        yield from self._try("right to forward dead letters", lambda: self._grant_forwarding(dead, PUBLISHER))
+        yield from self._try("dead-letter subscription", lambda: self._subscription(subscription, kept))
+        yield from self._try("permission to forward dead letters", lambda: self._grant_forwarding(dead, PUBLISHER))
         for push, name in ((True, wanted.push_subscription), (False, wanted.pull_subscription)):
             if not (wanted.push_url if push else name):
                 continue
@@ -52,7 +52,7 @@ class CloudSetup:
             config = wanted.subscription(push=push)
             yield from self._try(f"{kind} subscription", partial(self._subscription, full, config))
             yield from self._try(
-                f"right to take dead letters from the {kind} subscription",
+                f"permission to take dead letters from the {kind} subscription",
                 partial(self._grant_forwarding, full, SUBSCRIBER),
             )
 
@@ -84,7 +84,7 @@ class CloudSetup:
             self._look_at_bucket()
         except CloudRefusal as error:
             if error.status == 404:
-                return "failed", f"{self._wanted.bucket} does not exist: make it, then come back"
+                return "failed", f"{self._wanted.bucket} does not exist: create it first"
             raise
         uniform = self._bucket.get("iamConfiguration", {}).get("uniformBucketLevelAccess", {}).get("enabled")
         return "ok", f"{self._wanted.bucket}, {'uniform access' if uniform else 'access by object lists'}"
@@ -94,7 +94,7 @@ class CloudSetup:
         return self._bucket
 
     def _patch_bucket(self, change: JSON) -> None:
-        # Between the look and the write, somebody else may have changed the same list.
+        # Another client may change the same list between the read and the write.
         expected = {"ifMetagenerationMatch": str(self._bucket["metageneration"])}
         self._storage.call("PATCH", self._path(), change, params=expected)
 
@@ -134,20 +134,21 @@ class CloudSetup:
             return "ok", text
 
         def write() -> None:
-            # The new one first: rather twice than never. One cannot be changed, and two would tell everything twice.
+            # Create the new one first: duplicates are better than gaps. One cannot be changed, and two would send
+            # everything twice.
             if not fitting:
                 self._storage.call("POST", self._path("/notificationConfigs"), config)
             for each in rest:
                 self._storage.call("DELETE", self._path(f"/notificationConfigs/{each['id']}"))
 
-        return self._write(text + (f", instead of {len(rest)} others of this topic" if rest else ""), write)
+        return self._write(text + (f", replacing {len(rest)} others of this topic" if rest else ""), write)
 
     def _subscription(self, name: str, config: JSON) -> tuple[str, str]:
         found = self._found(name)
         if found is None:
             return self._write(name, lambda: self._pubsub.call("PUT", f"/v1/{name}", config))
         if found.get("topic") != config["topic"]:
-            return "failed", f"{name} is one of {found.get('topic')}: choose another name"
+            return "failed", f"{name} belongs to the topic {found.get('topic')}: choose another name"
         fields = differing(config, found)
         if not fields:
             return "ok", name
@@ -164,14 +165,14 @@ class CloudSetup:
             raise
 
     def _grant_bucket(self) -> tuple[str, str]:
-        # The agent is that of the project to which the bucket belongs.
+        # The service agent is that of the bucket's project.
         agent = self._storage.call("GET", f"/storage/v1/projects/{self._wanted.project}/serviceAccount")
         return self._grant(self._wanted.topic_name, PUBLISHER, f"serviceAccount:{agent['email_address']}")
 
     def _grant_forwarding(self, resource: str, role: str) -> tuple[str, str]:
         number = self._bucket.get("projectNumber")
         if not number:
-            return "ok", "not checked: the bucket does not say which project it belongs to"
+            return "ok", "not checked: the bucket does not report its project"
         agent = f"serviceAccount:service-{number}@gcp-sa-pubsub.iam.gserviceaccount.com"
         return self._grant(resource, role, agent)
 

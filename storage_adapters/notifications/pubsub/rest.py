@@ -1,4 +1,4 @@
-"""One way to each API: requests with credentials, answers as JSON, failures as ours, and when to try again."""
+"""Client of one REST API: credentials, JSON, error translation, retries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PUBSUB = "https://pubsub.googleapis.com"
 STORAGE = "https://storage.googleapis.com"
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 TIMEOUT_SECONDS = 20.0
-# No new try begins later than this after the first.
+# Start no retry later than this after the first attempt.
 REPEAT_SECONDS = 10.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 3.0
 MOST_TEXT = 300
@@ -32,7 +32,7 @@ _NO_ANSWER = (
 
 
 class CloudRefusal(StorageUnavailable):
-    """The API answered with an error; ``status`` is that of HTTP."""
+    """An error response of the API; ``status`` is the HTTP status."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(f"{text} ({status})")
@@ -40,15 +40,15 @@ class CloudRefusal(StorageUnavailable):
 
 
 class Unanswered(StorageUnavailable):
-    """No answer came; what was asked for may have been done."""
+    """No response; the request may have taken effect."""
 
 
 class Waited(Unanswered):
-    """No answer came in the time that was given to it."""
+    """No response within the timeout."""
 
 
 class Rest:
-    """An API at one address. With ``emulator`` nobody asks for credentials. One thread at a time may use it."""
+    """One REST API. ``emulator`` disables credentials. Not thread-safe."""
 
     def __init__(self, name: str, base: str, *, emulator: str = "") -> None:
         self._name = name
@@ -65,7 +65,7 @@ class Rest:
         params: Mapping[str, str] | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> dict[str, Any]:
-        """Make one request. Raises CloudRefusal for an error, Waited when time was up, Unanswered when it broke off."""
+        """Send one request. Raises CloudError for an error response, else TimedOut or NoResponse."""
         session = self._opened()
         try:
             response = session.request(
@@ -94,9 +94,9 @@ class Rest:
 
 
 def repeated(ask: Callable[[], Answer]) -> Answer:
-    """Do something until it is not refused for the moment, with growing pauses, for some seconds.
+    """Repeat an idempotent request after temporary failures, with growing pauses, for some seconds.
 
-    Only for what may be done twice: an answer that was lost is asked for again. Raises the last failure.
+    Raises the last failure.
     """
     retry = Retry(
         predicate=_may_pass, initial=FIRST_PAUSE_SECONDS, maximum=LONGEST_PAUSE_SECONDS, timeout=REPEAT_SECONDS
@@ -118,7 +118,7 @@ def _authorized() -> requests.Session:
     try:
         credentials, _ = google.auth.default(scopes=SCOPES)
     except GoogleAuthError as error:
-        raise StorageUnavailable(f"no credentials of Google Cloud: {error}") from error
+        raise StorageUnavailable(f"no Google Cloud credentials: {error}") from error
     session: requests.Session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
     return session
 
@@ -133,7 +133,7 @@ def _json(response: requests.Response) -> dict[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise StorageUnavailable("the answer is not JSON")
+        raise StorageUnavailable("the response is not JSON")
     return value
 
 

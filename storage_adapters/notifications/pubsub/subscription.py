@@ -1,4 +1,4 @@
-"""A subscription of Pub/Sub, read by REST. Streaming is not used: it needs gRPC, which does not go with eventlet.
+"""A Pub/Sub subscription over REST. Streaming needs gRPC, which is incompatible with eventlet.
 
 URL: ``pubsub://PROJECT/SUBSCRIPTION``.
 """
@@ -16,7 +16,7 @@ from storage_adapters.notifications.pubsub.desired_state import JSON
 from storage_adapters.notifications.pubsub.rest import PUBSUB, Rest, Waited, repeated
 from storage_adapters.ports.queues import NotificationQueue, Pulled, QueueOptions
 
-# The server holds an empty answer back for a while; a stopping process does not wait longer than this for it.
+# The server delays an empty response; a stopping process waits at most this long for it.
 PULL_SECONDS = 5.0
 MOST_RECEIPTS = 500
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
@@ -24,7 +24,7 @@ _PROJECT = re.compile(r"[a-z0-9.:-]{1,63}")
 
 
 class PubsubSubscription(NotificationQueue):
-    """Pulls from one subscription."""
+    """A subscription to pull from."""
 
     def __init__(self, project: str, name: str, *, emulator_host: str = "") -> None:
         self.name = f"projects/{project}/subscriptions/{name}"
@@ -32,16 +32,16 @@ class PubsubSubscription(NotificationQueue):
 
     @classmethod
     def from_url(cls, url: str, options: QueueOptions) -> Self:
-        """Open by ``pubsub://project/subscription``."""
+        """Open ``pubsub://project/subscription``."""
         parts = urlsplit(url)
         name = parts.path.removeprefix("/")
         if parts.query or parts.fragment or not _PROJECT.fullmatch(parts.netloc) or not _NAME.fullmatch(name):
-            raise UnknownStore("a queue of Pub/Sub is pubsub://PROJECT/SUBSCRIPTION")
+            raise UnknownStore("a Pub/Sub queue is pubsub://PROJECT/SUBSCRIPTION")
         return cls(parts.netloc, name, emulator_host=options.emulator_host)
 
     def pull(self, limit: int) -> list[Pulled]:
         """See ``NotificationQueue``."""
-        # Not repeated here: what a lost answer handed out is leased until it comes again, and callers pull in a loop.
+        # Not repeated here: messages of a lost response are redelivered after their lease, and callers pull in a loop.
         try:
             answer = self._rest.call(
                 "POST", f"/v1/{self.name}:pull", {"maxMessages": limit}, timeout_seconds=PULL_SECONDS
@@ -54,7 +54,7 @@ class PubsubSubscription(NotificationQueue):
                 for each in answer.get("receivedMessages", [])
             ]
         except (KeyError, TypeError, ValueError) as error:
-            raise StorageUnavailable("pubsub: the answer holds no messages") from error
+            raise StorageUnavailable("pubsub: the response contains no messages") from error
 
     def acknowledge(self, receipts: Sequence[str]) -> None:
         """See ``NotificationQueue``."""
