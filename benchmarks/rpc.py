@@ -84,7 +84,7 @@ def _make_file(data_dir: Path) -> str:
 
 
 def _wait(load: RpcLoad, key: str, kwargs: dict[str, str]) -> None:
-    """Return when the service answers. A call sent before its queue exists is dropped, so each attempt is a new call."""
+    """Return when the service answers. A call sent before its queue exists is dropped; each attempt is a new call."""
     end = time.monotonic() + 60
     while not load.answers(key, kwargs, seconds=0.5):
         if time.monotonic() > end:

@@ -46,7 +46,7 @@ def measure() -> list[Table]:
         signing = Table(
             "Signing download URLs",
             ("by", "100 URLs, ms", "the same 100 again, ms"),
-            note="One thread, processor time. Again: within a window, in which results of expensive signers are cached.",
+            note="One thread, processor time. Again: within a window, in which expensive signatures are cached.",
         )
         page = Table(
             "A page of private files",

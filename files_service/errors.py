@@ -256,7 +256,7 @@ def storage_errors_as_files_errors() -> Iterator[None]:
 _MOST_REPEATED = 300
 
 
-def repeatable(value: object) -> str:
+def printable(value: object) -> str:
     """Make text of the caller safe to repeat in an error: printable and short."""
     start = str(value)[:_MOST_REPEATED]
     return start if start.isprintable() else "".join(c if c.isprintable() else "?" for c in start)
@@ -264,5 +264,5 @@ def repeatable(value: object) -> str:
 
 def bad_request(field: str, message: str) -> BadRequest:
     """Make an error for one invalid field; both arguments may contain text of the caller."""
-    field, message = repeatable(field), repeatable(message)
+    field, message = printable(field), printable(message)
     return BadRequest(f"{field}: {message}", {"fields": {field: [message]}})

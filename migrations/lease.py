@@ -21,7 +21,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Lock:
+class Lease:
     """Lease for the duration of the block. ``check`` raises as soon as it may have been lost."""
 
     def __init__(
@@ -37,10 +37,10 @@ class Lock:
         self._lease_ms, self._clock = lease_ms, clock
         self._held_until = 0
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="migration-lock", daemon=True)
+        self._thread = threading.Thread(target=self._beat, name="migration-lease", daemon=True)
 
     def __enter__(self) -> Self:
-        if not self._prolong():
+        if not self._renew():
             raise Locked("another runner works on this store: wait for it; if it was killed, its lease expires in 30 s")
         self._thread.start()
         return self
@@ -61,7 +61,7 @@ class Lock:
         if self._clock() >= self._held_until:
             raise Stopped("the lease was lost: the store did not respond for too long; run again to continue")
 
-    def _prolong(self) -> bool:
+    def _renew(self) -> bool:
         # Measured from before the call, so that our expiry is never later than the store's.
         until = self._clock() + self._lease_ms
         if not self._store.acquire_lease(self._name, holder=self._holder, now=self._clock(), until=until):
@@ -73,7 +73,7 @@ class Lock:
     def _beat(self) -> None:
         while not self._ended.wait(self._lease_ms / BEATS / 1000):
             try:
-                if not self._prolong():
+                if not self._renew():
                     return
             except StorageError:
                 continue  # until the lease expires, the next renewal may succeed

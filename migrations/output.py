@@ -23,7 +23,7 @@ _SHOW_CURSOR = b"\x1b[?25h"
 _COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
 
-class Shown:
+class ProgressBars:
     """Progress bars, one per stage of each step; none when there is no progress to show."""
 
     def __init__(self, bars: Bars) -> None:
@@ -46,9 +46,9 @@ class Shown:
 
 
 @contextmanager
-def shown(*, as_json: bool) -> Iterator[Shown]:
+def shown(*, as_json: bool) -> Iterator[ProgressBars]:
     """Provide the display of progress: bars, or nothing with JSON output."""
-    found = Shown(Bars(*_COLUMNS, console=Console(stderr=True), disable=as_json))
+    found = ProgressBars(Bars(*_COLUMNS, console=Console(stderr=True), disable=as_json))
     try:
         yield found
     finally:

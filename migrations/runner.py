@@ -11,7 +11,7 @@ from functools import partial
 
 from migrations.errors import BadRequest, Differences, MigrationError, NeedsOffline, StepFailed
 from migrations.journal import StepJournal
-from migrations.lease import LEASE_MS, Lock, now_ms
+from migrations.lease import LEASE_MS, Lease, now_ms
 from migrations.run import DEFAULT_BATCH, Pace, Progress, Run
 from migrations.steps import Step, load_steps
 from migrations.stores import MigratedStore
@@ -135,27 +135,27 @@ class Runner:
         if schema.empty:
             return []
         all_count = not journal.applied and schema.found == schema.known
-        with self._lock() as lock:
+        with self._lease() as lease:
             mine = [step for step in self.steps if all_count or step.number in journal.applied]
             mine = [step for step in mine if step.applies(self.store)]
-            results = [{**self._described(step), "findings": self.examine(step, lock=lock)} for step in mine]
+            results = [{**self._described(step), "findings": self.examine(step, lease=lease)} for step in mine]
         found = [f"step {result['step']}: {text}" for result in results for text in result["findings"]]
         if found:
             raise Differences("\n".join(found))
         return results
 
-    def examine(self, step: Step, *, applied: bool = True, lock: Lock | None = None) -> list[str]:
+    def examine(self, step: Step, *, applied: bool = True, lease: Lease | None = None) -> list[str]:
         """Return the findings of one step."""
         run = self._run(step, {}, StepJournal(self.store).applied.get(step.number, {}).get("notes", {}))
-        if lock is not None:
-            run.check = lock.check
+        if lease is not None:
+            run.check = lease.check
         return step.verify(run, applied=applied)
 
     def _carry_out(self, tasks: Callable[[], list[Task]], *, offline: bool) -> list[JSON]:
         if self.store.schema().empty:
             # An empty store needs no protection and cannot hold a lease yet; concurrent runners do the same work.
             self.store.change_schema(self.store.schema().known)
-        with self._lock() as lock:
+        with self._lease() as lease:
             journal = StepJournal(self.store)
             journal.sign(self.name)
             chosen = tasks()
@@ -163,12 +163,12 @@ class Runner:
             if waiting and not offline and not self._is_new():
                 numbers = ", ".join(str(task.step.number) for task in waiting)
                 raise NeedsOffline(f"step {numbers} is offline: stop all processes of the service, then add --offline")
-            return [self._carry_out_one(task, journal, lock) for task in chosen]
+            return [self._carry_out_one(task, journal, lease) for task in chosen]
 
-    def _carry_out_one(self, task: Task, journal: StepJournal, lock: Lock) -> JSON:
+    def _carry_out_one(self, task: Task, journal: StepJournal, lease: Lease) -> JSON:
         entry = journal.begin(task.step.number, task.direction, now=self.clock())
         run = self._run(task.step, entry["checkpoint"], entry["notes"])
-        run.check, run.write = lock.check, journal.write
+        run.check, run.write = lease.check, journal.write
         began = self.clock()
         try:
             getattr(task.step, task.direction)(run)
@@ -176,7 +176,7 @@ class Runner:
             raise
         except Exception as error:
             raise StepFailed(f"step {task.step.number} failed: {type(error).__name__}: {error}") from error
-        lock.check()
+        lease.check()
         journal.end(now=self.clock())
         return {**self._described(task.step), "direction": task.direction, "milliseconds": self.clock() - began}
 
@@ -191,8 +191,8 @@ class Runner:
             total=self._files(),
         )
 
-    def _lock(self) -> Lock:
-        return Lock(self.store, self.name, clock=self.clock, lease_ms=self.lease_ms)
+    def _lease(self) -> Lease:
+        return Lease(self.store, self.name, clock=self.clock, lease_ms=self.lease_ms)
 
     def _files(self) -> int | None:
         try:

@@ -31,8 +31,8 @@ from storage_adapters.errors import (
     UploadNotFound,
 )
 from storage_adapters.identity import sync_name
-from storage_adapters.index_builder import Warmer
-from storage_adapters.notifications.pubsub import SetupStep, SetupWanted, set_up_notifications
+from storage_adapters.index_builder import IndexBuilder
+from storage_adapters.notifications.pubsub import DesiredState, SetupStep, set_up_notifications
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blob_capabilities import (
     SupportsCopy,
@@ -132,11 +132,13 @@ __all__ = [
     "CondemnedChunk",
     "Condition",
     "Counted",
+    "DesiredState",
     "DigestBucket",
     "Failure",
     "FileRecord",
     "FileStatus",
     "Grant",
+    "IndexBuilder",
     "InvalidKey",
     "InvalidSignature",
     "Keyspace",
@@ -160,7 +162,6 @@ __all__ = [
     "Schema",
     "SchemaMismatch",
     "SetupStep",
-    "SetupWanted",
     "SignedUrl",
     "SortValue",
     "StorageError",
@@ -192,7 +193,6 @@ __all__ = [
     "UploadStatus",
     "Usage",
     "VerifiesSignedUrls",
-    "Warmer",
     "ascii_form",
     "capabilities",
     "category_of",

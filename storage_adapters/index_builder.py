@@ -13,7 +13,7 @@ STILL_BUILDING_SECONDS = 1.0
 SHARE = 6
 
 
-class Warmer:
+class IndexBuilder:
     """Builder of one index after the other, so that no list waits for more than about a minute of changes.
 
     A database that builds all of them at once on its own schedule slows down writers.

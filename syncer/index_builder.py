@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from storage_adapters import StorageError, SupportsDesigns, Warmer
+from storage_adapters import StorageError, SupportsDesigns, IndexBuilder
 from syncer.metrics import Metrics
 from syncer.pair import Pair
 from syncer.retry import Retry
@@ -36,7 +36,7 @@ def build_in_turn(pair: Pair, metrics: Metrics, stopping: threading.Event, *, is
     target = pair.target
     if not isinstance(target, SupportsDesigns):
         return
-    builder = Warmer(target)
+    builder = IndexBuilder(target)
 
     def build() -> None:
         pause = 0.0
@@ -46,7 +46,7 @@ def build_in_turn(pair: Pair, metrics: Metrics, stopping: threading.Event, *, is
     threading.Thread(target=build, name="index builder", daemon=True).start()
 
 
-def _build_next(builder: Warmer, metrics: Metrics) -> float:
+def _build_next(builder: IndexBuilder, metrics: Metrics) -> float:
     try:
         with metrics.index.time():
             return builder.step()

@@ -14,7 +14,7 @@ from files_service.core import Core
 from files_service.domain.lifecycle import IllegalTransition
 from files_service.domain.listing import BadQuery
 from files_service.domain.uploads import FILE_ID
-from files_service.errors import BadRequest, WrongStatus, bad_request, repeatable, storage_errors_as_files_errors
+from files_service.errors import BadRequest, WrongStatus, bad_request, printable, storage_errors_as_files_errors
 from storage_adapters import (
     JSON,
 )
@@ -102,7 +102,7 @@ def action(name: str, schema: type[Schema]) -> Callable[[ActionFunction], Action
 def flatten(messages: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, list[str]]]:
     """Flatten marshmallow's nested messages into ``("parts.0.size", ["…"])`` pairs."""
     for key, value in messages.items():
-        name = repeatable(key) if not path else path if key == "_schema" else f"{path}.{repeatable(key)}"
+        name = printable(key) if not path else path if key == "_schema" else f"{path}.{printable(key)}"
         if isinstance(value, Mapping):
             yield from flatten(value, name)
         else:

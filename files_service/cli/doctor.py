@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import click
 import orjson
 
-from files_service.cli.gcs import steps, wanted_of
+from files_service.cli.gcs import desired_state_of, steps
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings
 from files_service.runtime.clock import now_ms
@@ -195,7 +195,7 @@ def _notifications(settings: Settings) -> Finding:
         return Finding(part, "not needed: the gateway serves the blob store")
     try:
         # The allowed origins are the operator's choice; only the presence of a CORS rule is checked.
-        wanted = wanted_of(settings, ())
+        wanted = desired_state_of(settings, ())
     except Failed as error:
         text, _, advice = error.message.partition("\n")
         return Finding(part, text, advice)

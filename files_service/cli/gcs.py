@@ -9,7 +9,7 @@ import click
 
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings
-from storage_adapters import SetupStep, SetupWanted, set_up_notifications
+from storage_adapters import DesiredState, SetupStep, set_up_notifications
 
 PUSH_PATH = "/webhooks/gcs/pubsub"
 _SIGNS = {"ok": "✓", "done": "+", "due": "…", "failed": "✗"}
@@ -31,7 +31,7 @@ def setup(session: Session, *, dry_run: bool, origins: tuple[str, ...]) -> None:
 
     Running it again changes nothing. The bucket must exist. The exit status is 1 when a step fails.
     """
-    wanted = wanted_of(session.settings, origins or ("*",))
+    wanted = desired_state_of(session.settings, origins or ("*",))
     failed = False
     for step in steps(session.settings, wanted, dry_run=dry_run):
         click.echo(f"{_SIGNS[step.state]} {step.name}: {step.text}")
@@ -40,7 +40,7 @@ def setup(session: Session, *, dry_run: bool, origins: tuple[str, ...]) -> None:
         raise SystemExit(1)
 
 
-def steps(settings: Settings, wanted: SetupWanted, *, dry_run: bool) -> Iterator[SetupStep]:
+def steps(settings: Settings, wanted: DesiredState, *, dry_run: bool) -> Iterator[SetupStep]:
     """Run the steps against the API endpoints of the settings."""
     return set_up_notifications(
         wanted,
@@ -50,7 +50,7 @@ def steps(settings: Settings, wanted: SetupWanted, *, dry_run: bool) -> Iterator
     )
 
 
-def wanted_of(settings: Settings, origins: tuple[str, ...]) -> SetupWanted:
+def desired_state_of(settings: Settings, origins: tuple[str, ...]) -> DesiredState:
     """Return the desired configuration. Raises Failed when the settings are incomplete."""
     blobs, queue = urlsplit(settings.blobs_url), urlsplit(settings.notifications_url)
     if blobs.scheme != "gs":
@@ -65,7 +65,7 @@ def wanted_of(settings: Settings, origins: tuple[str, ...]) -> SetupWanted:
             "Set FILES_WEBHOOK_EMAIL for push delivery, or FILES_NOTIFICATIONS_URL to let the worker pull.",
         )
     address = f"{settings.public_url}{PUSH_PATH}"
-    return SetupWanted(
+    return DesiredState(
         bucket=blobs.netloc,
         prefix=blobs.path.strip("/"),
         project=project,

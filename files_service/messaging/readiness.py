@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from files_service.core import Core
 
 # Answering is more work for a broker than a ping, and it logs each connection.
-BROKER_LIFETIME_SECONDS = 5.0
-BROKER_PATIENCE_SECONDS = 3.0
+BROKER_TTL_SECONDS = 5.0
+BROKER_TIMEOUT_SECONDS = 3.0
 
 
 class NotReady(Exception):
@@ -35,13 +35,15 @@ def parts_of(core: Core) -> list[Part]:
     uri = core.settings.amqp_uri
     if uri:
         # HTTP calls and processing need no broker, and events wait in the change feed.
-        broker = Part(name="broker", check=lambda: greet(uri), required=False, lifetime_seconds=BROKER_LIFETIME_SECONDS)
+        broker = Part(
+            name="broker", check=lambda: check_broker(uri), required=False, lifetime_seconds=BROKER_TTL_SECONDS
+        )
         parts.append(broker)
     return parts
 
 
-def greet(amqp_uri: str) -> None:
+def check_broker(amqp_uri: str) -> None:
     """Return when the broker accepts a connection."""
     from files_service.messaging.address import open_connection
 
-    open_connection(amqp_uri, connect_timeout=BROKER_PATIENCE_SECONDS).close()
+    open_connection(amqp_uri, connect_timeout=BROKER_TIMEOUT_SECONDS).close()

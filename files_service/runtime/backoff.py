@@ -6,51 +6,51 @@ import random
 from dataclasses import dataclass
 from threading import Lock
 
-MAX_RESTING = 10_000
+MAX_ENTRIES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class Delay:
     """Number of failed attempts, and the time of the next one."""
 
     tries: int
     until: float
 
 
-class Rests:
+class Backoff:
     """Back-off per file: ``first_ms``, multiplied by ``factor`` for each attempt up to ``longest_ms``, with jitter."""
 
     def __init__(self, *, first_ms: int, factor: int, longest_ms: int) -> None:
         self._first, self._factor, self._longest = first_ms, factor, longest_ms
-        self._rests: dict[str, Rest] = {}
+        self._delays: dict[str, Delay] = {}
         self._lock = Lock()
 
     def tries(self, file_id: str) -> int:
         """Return the number of failed attempts of the file, as far as known."""
-        rest = self._rests.get(file_id)
-        return rest.tries if rest else 0
+        delay = self._delays.get(file_id)
+        return delay.tries if delay else 0
 
     def begin(self, file_id: str, tries: int, *, now: int) -> None:
         """Delay the file after this many attempts."""
         length = min(self._longest, self._first * self._factor ** min(tries - 1, 20)) if tries else self._first
         until = now + length * random.uniform(0.75, 1)  # noqa: S311 - spreads load, hides nothing
         with self._lock:
-            if len(self._rests) >= MAX_RESTING:
+            if len(self._delays) >= MAX_ENTRIES:
                 # Drop the oldest entry; its file is retried a little early.
-                del self._rests[next(iter(self._rests))]
-            self._rests[file_id] = Rest(tries, until)
+                del self._delays[next(iter(self._delays))]
+            self._delays[file_id] = Delay(tries, until)
 
     def forget(self, file_id: str) -> None:
         """Remove the file's entry."""
         with self._lock:
-            self._rests.pop(file_id, None)
+            self._delays.pop(file_id, None)
 
     def is_over(self, file_id: str, *, now: int) -> bool:
         """Return True when the file may be tried."""
-        rest = self._rests.get(file_id)
-        return rest is None or rest.until <= now
+        delay = self._delays.get(file_id)
+        return delay is None or delay.until <= now
 
     def due(self, *, now: int) -> list[str]:
         """Return the files whose delay is over."""
         with self._lock:
-            return [file_id for file_id, rest in self._rests.items() if rest.until <= now]
+            return [file_id for file_id, delay in self._delays.items() if delay.until <= now]

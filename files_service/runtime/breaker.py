@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
-FIRST_REST_SECONDS = 1.0
-LONGEST_REST_SECONDS = 30.0
+FIRST_OPEN_SECONDS = 1.0
+LONGEST_OPEN_SECONDS = 30.0
 
 
 class Breaker:
@@ -19,14 +19,14 @@ class Breaker:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._rest_seconds = 0.0
-        self._rests_until = 0.0
+        self._open_seconds = 0.0
+        self._open_until = 0.0
         self._is_tried = False
 
     @property
     def is_closed(self) -> bool:
         """True when calls may go through."""
-        return not self._rest_seconds
+        return not self._open_seconds
 
     @property
     def is_being_tried(self) -> bool:
@@ -36,7 +36,7 @@ class Breaker:
     def begin_try(self) -> bool:
         """Return True when the caller is to make the probe call; it must report the result by ``end_try``."""
         with self._lock:
-            if self.is_closed or self._is_tried or self._clock() < self._rests_until:
+            if self.is_closed or self._is_tried or self._clock() < self._open_until:
                 return False
             self._is_tried = True
             return True
@@ -45,14 +45,14 @@ class Breaker:
         """Close after a successful probe; otherwise double the delay."""
         with self._lock:
             self._is_tried = False
-            self._rest(0.0 if succeeded else min(2 * self._rest_seconds, LONGEST_REST_SECONDS))
+            self._open(0.0 if succeeded else min(2 * self._open_seconds, LONGEST_OPEN_SECONDS))
 
     def fail(self) -> None:
         """Open after a failed call."""
         with self._lock:
             if self.is_closed:
-                self._rest(FIRST_REST_SECONDS)
+                self._open(FIRST_OPEN_SECONDS)
 
-    def _rest(self, seconds: float) -> None:
-        self._rest_seconds = seconds
-        self._rests_until = self._clock() + seconds
+    def _open(self, seconds: float) -> None:
+        self._open_seconds = seconds
+        self._open_until = self._clock() + seconds

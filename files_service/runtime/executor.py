@@ -41,7 +41,7 @@ class Call(Generic[T]):
         return self._result[0]
 
 
-class Callers:
+class Executor:
     """Up to ``limit`` daemon threads, started on demand."""
 
     def __init__(self, name: str, limit: int) -> None:

@@ -16,7 +16,7 @@ from threading import Lock
 from files_service.core import Core
 from files_service.domain.lifecycle import IllegalTransition, is_lapsed, is_retried
 from files_service.errors import Busy, TooManyAttempts
-from files_service.runtime.backoff import Rests
+from files_service.runtime.backoff import Backoff
 from files_service.services.processing import run_processing
 from storage_adapters import FileRecord, FileStatus, ListQuery, Position, RecordNotFound, StorageUnavailable
 
@@ -70,8 +70,8 @@ class Processor:
         self._queue: deque[str] = deque()
         self._taken: set[str] = set()
         # Delays after a failure of the file, and after a failure of a store or of the service.
-        self._retries = Rests(first_ms=10_000, factor=4, longest_ms=600_000)
-        self._rests = Rests(first_ms=1_000, factor=2, longest_ms=60_000)
+        self._retries = Backoff(first_ms=10_000, factor=4, longest_ms=600_000)
+        self._backoff = Backoff(first_ms=1_000, factor=2, longest_ms=60_000)
         self._uploaded = Walk(core, FileStatus.UPLOADED)
         self._processing = Walk(core, FileStatus.PROCESSING)
         self._failed = Walk(core, FileStatus.FAILED)
@@ -153,7 +153,7 @@ class Processor:
         return found
 
     def _free(self, record: FileRecord, now: int) -> bool:
-        return record.file_id not in self._taken and self._rests.is_over(record.file_id, now=now)
+        return record.file_id not in self._taken and self._backoff.is_over(record.file_id, now=now)
 
     def _process(self, file_id: str) -> None:
         core = self._core
@@ -164,20 +164,20 @@ class Processor:
             record = run_processing(core, record, force=False, abandoned=self._stopped)
         except (RecordNotFound, IllegalTransition, TooManyAttempts):
             # Another process removed or handled the file.
-            self._rests.forget(file_id)
+            self._backoff.forget(file_id)
         except Busy:
-            self._rests.begin(file_id, 0, now=core.clock())
+            self._backoff.begin(file_id, 0, now=core.clock())
         except StorageUnavailable as error:
             self._outages += 1
             self._paused_until = core.clock() + min(LONGEST_PAUSE_MS, 100 * 2 ** min(self._outages, 10))
-            self._let_rest(file_id)
+            self._delay(file_id)
             logger.warning("processing delayed", extra={"file_id": file_id, "error": str(error)})
         except Exception:
-            self._let_rest(file_id)
+            self._delay(file_id)
             logger.exception("processing failed with an internal error", extra={"file_id": file_id})
         else:
             self._outages = 0
-            self._rests.forget(file_id)
+            self._backoff.forget(file_id)
             with self._counting:
                 self.totals[record.status.value] += 1
             self._retries.forget(file_id)
@@ -191,5 +191,5 @@ class Processor:
             return is_retried(record, self._core.settings.max_attempts)
         return record.status in (FileStatus.UPLOADED, FileStatus.PROCESSING)
 
-    def _let_rest(self, file_id: str) -> None:
-        self._rests.begin(file_id, self._rests.tries(file_id) + 1, now=self._core.clock())
+    def _delay(self, file_id: str) -> None:
+        self._backoff.begin(file_id, self._backoff.tries(file_id) + 1, now=self._core.clock())

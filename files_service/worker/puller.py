@@ -54,7 +54,7 @@ class Puller:
         pulled = self._queue.pull(BATCH)
         if not pulled:
             return IDLE_SECONDS
-        running = {each.receipt: self._hands.submit(copy_context().run, self._settle, each.message) for each in pulled}
+        running = {each.receipt: self._hands.submit(copy_context().run, self._handle, each.message) for each in pulled}
         self._wait(running)
         settled = [receipt for receipt, future in running.items() if not future.cancelled() and future.result()]
         self._queue.acknowledge(settled)
@@ -81,7 +81,7 @@ class Puller:
                 rest = [receipt for receipt, future in running.items() if not future.done()]
                 self._queue.extend(rest, seconds=EXTENSION_SECONDS)
 
-    def _settle(self, value: Mapping[str, Any]) -> bool:
+    def _handle(self, value: Mapping[str, Any]) -> bool:
         """Handle one message; return True when it can be acknowledged."""
         try:
             message = message_of(value)

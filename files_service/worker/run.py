@@ -9,7 +9,7 @@ import time
 from files_service.core import Core
 from files_service.messaging.events import EventPublisher
 from files_service.runtime.metrics import Metrics
-from files_service.worker.index_builder import Warming
+from files_service.worker.index_builder import LeasedIndexBuilder
 from files_service.worker.loop import Loop
 from files_service.worker.processor import Processor
 from files_service.worker.puller import Puller
@@ -50,7 +50,7 @@ class Worker:
         self._leased = [(self._relaying, self.relay.give_up), (self._sweeping, self.sweeper.give_up)]
         self._warming: list[Loop] = []
         if isinstance(core.metadata, SupportsDesigns):
-            warming = Warming(core, core.metadata, holder=holder)
+            warming = LeasedIndexBuilder(core, core.metadata, holder=holder)
             self._warming = [Loop("warming", warming.step, self._stopping)]
             self._leased += [(loop, warming.give_up) for loop in self._warming]
         self._puller = Puller(core, queue, metrics or Metrics(), stopped=stopped) if queue is not None else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from storage_adapters import Warmer
+from storage_adapters import IndexBuilder
 from storage_adapters.index_builder import LONGEST_PAUSE_SECONDS, SHORTEST_PAUSE_SECONDS, STILL_BUILDING_SECONDS
 from storage_adapters.metadata.couchdb import CouchMetadataStore
 from storage_adapters.metadata.couchdb.location import location_of
@@ -48,9 +48,9 @@ def store(couchdb_url: str) -> Iterator[Watched]:
 
 
 def test_each_step_brings_one_index_up_to_date_and_all_have_their_turn(store: Watched, couchdb_url: str) -> None:
-    warmer = Warmer(store)
+    builder = IndexBuilder(store)
     for number in range(2 * len(NAMES)):
-        assert SHORTEST_PAUSE_SECONDS <= warmer.step() <= LONGEST_PAUSE_SECONDS
+        assert SHORTEST_PAUSE_SECONDS <= builder.step() <= LONGEST_PAUSE_SECONDS
         assert store.asked[number] == NAMES[number % len(NAMES)]
         assert pending(couchdb_url, NAMES[number % len(NAMES)]) in (0, None)
     assert len(store.asked) == 2 * len(NAMES)
@@ -58,8 +58,8 @@ def test_each_step_brings_one_index_up_to_date_and_all_have_their_turn(store: Wa
 
 def test_an_index_that_takes_longer_than_a_request_is_waited_for_before_the_next(store: Watched) -> None:
     store.slow = {NAMES[1]: 3}
-    warmer = Warmer(store)
-    pauses = [warmer.step() for _ in range(6)]
+    builder = IndexBuilder(store)
+    pauses = [builder.step() for _ in range(6)]
     assert store.asked == [NAMES[0], *[NAMES[1]] * 4, NAMES[2]]
     assert pauses[1:4] == [STILL_BUILDING_SECONDS] * 3
     assert min(pauses[0], pauses[4], pauses[5]) >= SHORTEST_PAUSE_SECONDS
@@ -70,8 +70,8 @@ def test_building_has_one_part_in_six_of_the_time_at_most(store: Watched, monkey
     clock = itertools.count(step=4)
     monkeypatch.setattr("storage_adapters.index_builder.time.monotonic", lambda: float(next(clock)))
     store.slow = {NAMES[1]: 1, NAMES[2]: 9}
-    warmer = Warmer(store)
-    pauses = [pause for _ in range(13) if (pause := warmer.step()) != STILL_BUILDING_SECONDS]
+    builder = IndexBuilder(store)
+    pauses = [pause for _ in range(13) if (pause := builder.step()) != STILL_BUILDING_SECONDS]
     assert pauses == [20.0, 40.0, LONGEST_PAUSE_SECONDS]
 
 

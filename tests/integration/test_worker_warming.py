@@ -10,7 +10,7 @@ import pytest
 
 from files_service.core import Core
 from files_service.services.opening import open_core
-from files_service.worker.index_builder import NOT_OURS_SECONDS, Warming
+from files_service.worker.index_builder import RETRY_SECONDS, LeasedIndexBuilder
 from files_service.worker.run import Worker
 from storage_adapters import SupportsDesigns
 from tests.cores import memory_core, settings_for
@@ -41,12 +41,12 @@ def test_one_worker_of_two_brings_all_indexes_up_to_date(couchdb_core: Core, mon
         while len(asked) < 2 * len(names) and time.monotonic() < end:
             time.sleep(0.01)
         assert asked[: 2 * len(names)] == 2 * names
-        other = Warming(couchdb_core, store, holder="other")
-        assert other.step() == NOT_OURS_SECONDS
+        other = LeasedIndexBuilder(couchdb_core, store, holder="other")
+        assert other.step() == RETRY_SECONDS
         assert worker.failing() == []
     finally:
         assert worker.stop(SECONDS)
-    assert other.step() < NOT_OURS_SECONDS, "the right was not given up"
+    assert other.step() < RETRY_SECONDS, "the right was not given up"
 
 
 def test_a_store_whose_indexes_are_written_with_the_record_needs_none_of_it(tmp_path: Path) -> None:

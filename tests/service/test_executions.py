@@ -20,7 +20,7 @@ def test_a_repeated_call_gets_its_reply_and_a_new_one_does_not() -> None:
     calls.finish(calls.start(key, "first"), b"reply")
     assert calls.reply_to(key, repeated=True) == b"reply"
     assert calls.reply_to(key, repeated=False) is None
-    calls.new_era()
+    calls.connection_lost()
     assert calls.reply_to(key, repeated=False) == b"reply"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from files_service.runtime.breaker import LONGEST_REST_SECONDS
+from files_service.runtime.breaker import LONGEST_OPEN_SECONDS
 from files_service.services.listing.list_store import ListStore
 from files_service.services.listing.router import Lists
 from files_service.services.listing.sync_progress import consumer_of
@@ -89,7 +89,7 @@ class Pair:
     def healed(self) -> bool:
         """Whether the list store answers, after as many rests as it takes."""
         if self.second.is_resting and not self.second.breaker.is_being_tried:
-            self.clock.now += LONGEST_REST_SECONDS
+            self.clock.now += LONGEST_OPEN_SECONDS
         return self.asked() == "sqlite"
 
     def asked(self, **params: Any) -> str:

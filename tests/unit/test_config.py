@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from files_service.config import BadSettings, Settings, load_settings, read_config
-from storage_adapters import BlobOptions, SetupWanted, SignedUrl
+from storage_adapters import BlobOptions, DesiredState, SignedUrl
 from tests.cores import SECRETS, settings_for
 
 
@@ -137,7 +137,7 @@ def test_settings_and_options_show_no_secret(tmp_path: Path) -> None:
     shown = [
         repr(settings),
         repr(BlobOptions(signing_key=settings.signing_key.encode(), gcs_hmac_secret=settings.gcs_hmac_secret)),
-        repr(SetupWanted(bucket="b", prefix="", project="p", push_token=settings.webhook_token)),
+        repr(DesiredState(bucket="b", prefix="", project="p", push_token=settings.webhook_token)),
         repr(SignedUrl(method="PUT", url="https://x/?upload_id=secret-of-session", headers={}, expires_at=1)),
     ]
     for text in shown:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from storage_adapters import (
+    DesiredState,
     NotificationQueue,
     QueueOptions,
     SetupStep,
-    SetupWanted,
     StorageUnavailable,
     open_notification_queue,
     set_up_notifications,
@@ -46,7 +46,7 @@ def pulled(cloud: FakeCloud, queue: NotificationQueue) -> str:
 
 
 def set_up(cloud: FakeCloud) -> list[SetupStep]:
-    wanted = SetupWanted(
+    wanted = DesiredState(
         bucket="files",
         prefix="",
         project="demo",

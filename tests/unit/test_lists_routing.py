@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from files_service.errors import StorageUnavailable as Unavailable
-from files_service.runtime.breaker import FIRST_REST_SECONDS, LONGEST_REST_SECONDS
+from files_service.runtime.breaker import FIRST_OPEN_SECONDS, LONGEST_OPEN_SECONDS
 from files_service.services.listing.router import Lists
 from storage_adapters import StorageUnavailable, UnknownStore
 from tests.cores import call, memory_core, pending_file, refusal
@@ -131,17 +131,17 @@ def test_a_failure_is_answered_by_the_primary_and_keeps_lists_away_until_a_try_s
     pair.sync()
     with monkeypatch.context() as patch:
         calls = fail(patch, pair.copy, "find")
-        rest = FIRST_REST_SECONDS
+        rest = FIRST_OPEN_SECONDS
         assert pair.asked() == "memory"
         for tries in range(2, 9):
             assert [pair.asked() for _ in range(3)] == ["memory"] * 3
             assert len(calls) == tries - 1
             pair.clock.now += rest
-            rest = min(2 * rest, LONGEST_REST_SECONDS)
+            rest = min(2 * rest, LONGEST_OPEN_SECONDS)
             # The one that is tried is answered by the primary as well.
             assert pair.asked() == "memory"
             wait_until(lambda tries=tries: len(calls) == tries and not pair.second.breaker.is_being_tried)  # type: ignore[misc]
-    assert rest == LONGEST_REST_SECONDS
+    assert rest == LONGEST_OPEN_SECONDS
     assert pair.core.lists.fallbacks() == {"unavailable": 1, "resting": 28}
     assert pair.asked() == "memory"
     pair.clock.now += rest
@@ -159,7 +159,7 @@ def test_a_store_that_hangs_costs_a_caller_its_patience_once(hurried: Pair, monk
     assert hurried.asked() == "memory"
     assert [hurried.asked() for _ in range(50)] == ["memory"] * 50
     assert hurried.core.lists.fallbacks()["slow"] == before + 1
-    hurried.clock.now += FIRST_REST_SECONDS
+    hurried.clock.now += FIRST_OPEN_SECONDS
     # One thread tries; as long as it hangs nobody else does.
     assert [hurried.asked() for _ in range(50)] == ["memory"] * 50
     assert hurried.core.lists.fallbacks()["slow"] == before + 1
@@ -192,7 +192,7 @@ def test_a_check_tries_as_well_and_says_when_the_list_store_is_left_alone(
         assert pair.asked() == "memory"
         with pytest.raises(StorageUnavailable, match="left alone"):
             pair.second.check()
-    pair.clock.now += FIRST_REST_SECONDS
+    pair.clock.now += FIRST_OPEN_SECONDS
     pair.second.check()
     assert pair.asked() == "sqlite"
 
@@ -212,7 +212,7 @@ def test_while_the_primary_is_away_lists_go_on(pair: Pair, monkeypatch: pytest.M
         assert isinstance(refusal(pair.core, "files.list", consistency="strong"), Unavailable)
         assert isinstance(refusal(pair.core, "files.list", min_change="@999"), Unavailable)
     pair.sync()
-    pair.clock.now += FIRST_REST_SECONDS
+    pair.clock.now += FIRST_OPEN_SECONDS
     assert pair.asked() == "sqlite"
     pending_file(pair.core)
     pair.sync()

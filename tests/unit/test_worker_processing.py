@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from files_service.core import Core
-from files_service.runtime.backoff import Rests
+from files_service.runtime.backoff import Backoff
 from files_service.services.files import change
 from files_service.services.hooks import ProcessingHook, ReadPart, Rejected
 from files_service.services.processing import take
@@ -299,15 +299,15 @@ def test_a_file_processed_by_call_is_no_work(core: Core) -> None:
 
 
 def test_the_memory_of_rests_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("files_service.runtime.backoff.MAX_RESTING", 3)
-    rests = Rests(first_ms=100, factor=2, longest_ms=1_000)
+    monkeypatch.setattr("files_service.runtime.backoff.MAX_ENTRIES", 3)
+    rests = Backoff(first_ms=100, factor=2, longest_ms=1_000)
     for number in range(5):
         rests.begin(f"f{number}", 1, now=0)
     assert [rests.is_over(f"f{number}", now=0) for number in range(5)] == [True, True, False, False, False]
 
 
 def test_rests_grow_up_to_a_limit() -> None:
-    rests = Rests(first_ms=100, factor=2, longest_ms=1_000)
+    rests = Backoff(first_ms=100, factor=2, longest_ms=1_000)
     for tries, length in ((0, 100), (1, 100), (2, 200), (3, 400), (5, 1_000), (1_000_000, 1_000)):
         rests.begin("f", tries, now=0)
         assert not rests.is_over("f", now=length * 3 // 4 - 1)

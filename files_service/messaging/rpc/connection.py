@@ -38,7 +38,7 @@ from files_service.messaging.rpc.frames import (
 
 logger = logging.getLogger(__name__)
 
-LINK_ERRORS = (OSError, amqp.AMQPError, ValueError, ssl.SSLError)
+CONNECTION_ERRORS = (OSError, amqp.AMQPError, ValueError, ssl.SSLError)
 CLOSE_SECONDS = 2
 ACKNOWLEDGE_SECONDS = 0.002
 RECEIVE_BYTES = 256 * 1024
@@ -68,7 +68,7 @@ class _Outbox:
             self.collect(bytes(data))
 
 
-class Link:
+class BrokerConnection:
     """A connection with one channel, which consumes one queue and publishes replies."""
 
     def __init__(self, uri: str, *, heartbeat: int, tls: Any = None, login_method: str | None = None) -> None:
@@ -95,7 +95,7 @@ class Link:
         self.channel.basic_consume(queue, consumer_tag=self._consumer_tag, nowait=True, on_cancel=self._on_cancel)
 
     def run(self, on_delivery: Callable[[Delivery], None]) -> None:
-        """Read until the connection is closed. Raises one of LINK_ERRORS unless we closed it."""
+        """Read until the connection is closed. Raises one of CONNECTION_ERRORS unless we closed it."""
         reader: FrameReader = self._connection.on_inbound_frame
         reader.on_delivery = on_delivery
         reader.on_confirm = self._on_confirm
@@ -133,7 +133,7 @@ class Link:
             eventlet.sleep(min(1, self._connection.heartbeat / 4))
             try:
                 self._connection.heartbeat_tick()
-            except LINK_ERRORS as error:
+            except CONNECTION_ERRORS as error:
                 self._fail(error)
 
     def publish(
@@ -210,7 +210,7 @@ class Link:
             while self._pending and self.is_open:
                 data, self._pending = self._pending, bytearray()
                 self._connection.transport.sock.sendall(data)
-        except LINK_ERRORS as error:
+        except CONNECTION_ERRORS as error:
             self._fail(error)
         except BaseException:
             self.close()  # a greenlet killed here has sent half a frame

@@ -32,7 +32,7 @@ from files_service.messaging.rpc.codec import (
     read_request,
     reply_address,
 )
-from files_service.messaging.rpc.connection import LINK_ERRORS, Link
+from files_service.messaging.rpc.connection import CONNECTION_ERRORS, BrokerConnection
 from files_service.messaging.rpc.executions import Execution, Executions, call_key
 from files_service.messaging.rpc.frames import Delivery, header_table, json_properties, request_id_header
 from files_service.messaging.rpc.topology import REDELIVERED, declare_service
@@ -45,7 +45,7 @@ OPEN_SECONDS = 20
 MAX_REDELIVERIES = 5
 DIRECT_REPLY = "amq.rabbitmq.reply-to"
 
-_Waiting = tuple[Link, Delivery]
+_Waiting = tuple[BrokerConnection, Delivery]
 
 
 class Consumer(rpc.RpcConsumer):
@@ -56,7 +56,7 @@ class Consumer(rpc.RpcConsumer):
     def __init__(self) -> None:
         super().__init__()
         self._executions: Executions[_Waiting] = Executions()
-        self._link: Link | None = None
+        self._link: BrokerConnection | None = None
         self._loop: Any = None
         self._ready = Event()
         self._stopping = Event()
@@ -110,7 +110,7 @@ class Consumer(rpc.RpcConsumer):
                     self._link = self._open()
                 pause = FIRST_PAUSE
                 self._link.run(partial(self._on_delivery, self._link))
-            except LINK_ERRORS as error:
+            except CONNECTION_ERRORS as error:
                 extra = {"service": self.container.service_name, "error": str(error), "retry_seconds": round(pause, 1)}
                 logger.warning("no connection to the broker", extra=extra)
             except Exception:
@@ -120,9 +120,9 @@ class Consumer(rpc.RpcConsumer):
                     self._stopping.wait()
                 pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _open(self) -> Link:
+    def _open(self) -> BrokerConnection:
         config = self.container.config
-        link = Link(
+        link = BrokerConnection(
             config[AMQP_URI_CONFIG_KEY],
             heartbeat=config.get(HEARTBEAT_CONFIG_KEY, DEFAULT_HEARTBEAT),
             tls=config.get(AMQP_SSL_CONFIG_KEY),
@@ -135,12 +135,12 @@ class Consumer(rpc.RpcConsumer):
             link.close()
             raise
         logger.info("consuming", extra={"queue": queue})
-        self._executions.new_era()
+        self._executions.connection_lost()
         if not self._ready.ready():
             self._ready.send()
         return link
 
-    def _on_delivery(self, link: Link, delivery: Delivery) -> None:
+    def _on_delivery(self, link: BrokerConnection, delivery: Delivery) -> None:
         try:
             request = read_request(delivery)
         except Poison as error:
@@ -150,7 +150,7 @@ class Consumer(rpc.RpcConsumer):
         else:
             self._dispatch(link, delivery, request)
 
-    def _dispatch(self, link: Link, delivery: Delivery, request: Request) -> None:
+    def _dispatch(self, link: BrokerConnection, delivery: Delivery, request: Request) -> None:
         service, _, name = request.method.rpartition(".")
         entrypoint = self._entrypoints.get(name) if service == self.container.service_name else None
         if entrypoint is None:
@@ -201,7 +201,7 @@ class Consumer(rpc.RpcConsumer):
 
     def _answer(
         self,
-        link: Link,
+        link: BrokerConnection,
         delivery: Delivery,
         body: bytes,
         request_id: str = "",
@@ -221,12 +221,12 @@ class Consumer(rpc.RpcConsumer):
                 more_to_come=more_to_come,
             )
 
-    def _dead_letter(self, link: Link, delivery: Delivery, reason: str, error: Exception) -> None:
+    def _dead_letter(self, link: BrokerConnection, delivery: Delivery, reason: str, error: Exception) -> None:
         logger.warning("dead letter", extra={"reason": reason, "routing_key": delivery.routing_key})
         self._answer(link, delivery, encode_error(error), settle=False)
         link.reject(delivery.tag)
 
-    def _put_back(self, link: Link, delivery: Delivery, request: Request) -> None:
+    def _put_back(self, link: BrokerConnection, delivery: Delivery, request: Request) -> None:
         """Requeue the call with a count: the process of its last delivery died, perhaps because of it."""
         if request.redeliveries >= MAX_REDELIVERIES:
             message = f"it was delivered {request.redeliveries + 1} times without an answer"

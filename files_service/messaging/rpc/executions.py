@@ -41,7 +41,7 @@ class Executions(Generic[Waiting]):
         self._era = 0
         self.running = 0
 
-    def new_era(self) -> None:
+    def connection_lost(self) -> None:
         """Record that the connection broke: from now on a known call may be an unmarked redelivery."""
         self._era += 1
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from files_service.runtime.breaker import Breaker
-from files_service.runtime.executor import Callers
+from files_service.runtime.executor import Executor
 from files_service.services.listing.sync_progress import SyncProgress
 from storage_adapters import (
     ListQuery,
@@ -61,7 +61,7 @@ class ListStore:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = url.partition(":")[0]
-        self._callers = Callers("lists", THREADS)
+        self._callers = Executor("lists", THREADS)
         self.progress = SyncProgress(primary, url, self._callers, Breaker(clock))
         self._open_store = partial(open_store, url)
         self._primary = primary

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from files_service.runtime.breaker import Breaker
-from files_service.runtime.executor import Callers
+from files_service.runtime.executor import Executor
 from storage_adapters import StorageUnavailable, SupportsChanges, sync_name
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Lag:
 class SyncProgress:
     """Reads the syncer's checkpoint; the last one read serves while the primary is away, for it only moves on."""
 
-    def __init__(self, primary: SupportsChanges, url: str, callers: Callers, breaker: Breaker) -> None:
+    def __init__(self, primary: SupportsChanges, url: str, callers: Executor, breaker: Breaker) -> None:
         self.consumer = consumer_of(url)
         self._primary = primary
         self._callers = callers

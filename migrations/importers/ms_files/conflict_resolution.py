@@ -31,7 +31,7 @@ _ATTEMPTS = 10
 _Stored = FileRecord | Tombstone | None
 
 
-class Settler:
+class ConflictResolver:
     """The target side of an import. ``is_blank``: the target has neither a schema nor files."""
 
     def __init__(
@@ -78,7 +78,7 @@ class Settler:
                 self._report.count("imported")
             else:
                 others.append(record)  # another writer was faster, or holds the alias
-        for outcome, oddity in self._savers.map(self._settle, others):
+        for outcome, oddity in self._savers.map(self._resolve, others):
             self._report.count(outcome)
             if oddity is not None:
                 self._report.note(oddity)
@@ -123,7 +123,7 @@ class Settler:
             return "conflict", None
         return "updated", as_revision(record, here.revision + 1)
 
-    def _settle(self, record: FileRecord) -> tuple[str, Oddity | None]:
+    def _resolve(self, record: FileRecord) -> tuple[str, Oddity | None]:
         """Import one file that has an alias or exists here."""
         oddity = None
         for _ in range(_ATTEMPTS):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from migrations.errors import BadRequest
 from migrations.importers.ms_files import model
-from migrations.importers.ms_files.conflict_resolution import Settler
+from migrations.importers.ms_files.conflict_resolution import ConflictResolver
 from migrations.importers.ms_files.examining import examine_index, examine_keys, is_index
 from migrations.importers.ms_files.mapping import map_file
 from migrations.importers.ms_files.oddities import Oddity
@@ -74,8 +74,10 @@ class Import:
         position = str(run.place(FILES) or "")
         writing: Future[None] | None = None
         taken = 0
-        settler = Settler(self.target, self.report, overwrite=self.overwrite, is_blank=self.is_blank, clock=self.clock)
-        with settler, ThreadPoolExecutor(1) as writer:
+        resolver = ConflictResolver(
+            self.target, self.report, overwrite=self.overwrite, is_blank=self.is_blank, clock=self.clock
+        )
+        with resolver, ThreadPoolExecutor(1) as writer:
             while True:
                 names, behind = self.source.scan(model.FILE, after=position, limit=run.batch)
                 # One page of a scan may return more keys than requested, and duplicates.
@@ -86,7 +88,7 @@ class Import:
                 if writing is not None:
                     writing.result()
                     self._save(run, FILES, position, taken)
-                writing, taken, position = writer.submit(self._write, settler, batches), len(file_ids), behind
+                writing, taken, position = writer.submit(self._write, resolver, batches), len(file_ids), behind
                 if not position:
                     writing.result()
                     self._save(run, FILES, position, taken)
@@ -110,16 +112,16 @@ class Import:
                 batch.records.append(stamped(mapped.record, source=self._source))
         return batch
 
-    def _write(self, settler: Settler, batches: Sequence[_Batch]) -> None:
+    def _write(self, resolver: ConflictResolver, batches: Sequence[_Batch]) -> None:
         for batch in batches:
             for oddity in batch.oddities:
                 self.report.note(oddity)
                 if oddity.fatal:
                     self.report.count("not_imported")
             if self.rehearse:
-                settler.rehearse(batch.records)
+                resolver.rehearse(batch.records)
             else:
-                settler.store(batch.records)
+                resolver.store(batch.records)
 
     def _walk_others(self, run: Run) -> None:
         """Report keys that are not imported."""

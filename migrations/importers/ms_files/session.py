@@ -11,7 +11,7 @@ from migrations.importers.ms_files import model
 from migrations.importers.ms_files.importing import Import, document_name
 from migrations.importers.ms_files.report import Report
 from migrations.journal import Journal
-from migrations.lease import LEASE_MS, Lock, now_ms
+from migrations.lease import LEASE_MS, Lease, now_ms
 from migrations.run import DEFAULT_BATCH, Pace, Progress, Run
 from migrations.runner import runner_name
 from migrations.stores import TargetStore
@@ -52,7 +52,7 @@ class ImportSession:
             # A rehearsal writes nothing, not even the lease; it reads beside running processes.
             return self._import(run)
         holder = runner_name()
-        with Lock(self.target, holder, clock=self.clock, lease_ms=self.lease_ms) as lock:
+        with Lease(self.target, holder, clock=self.clock, lease_ms=self.lease_ms) as lease:
             journal = Journal(self.target, document_name(self.source))
             content = journal.content
             content["runner"] = holder
@@ -60,7 +60,7 @@ class ImportSession:
                 content.update(finished_at=None, checkpoint={}, notes={})
             run.checkpoint = content.setdefault("checkpoint", {})
             run.notes = content.setdefault("notes", {})
-            run.check, run.write = lock.check, journal.write
+            run.check, run.write = lease.check, journal.write
             journal.write()
             totals = self._import(run)
             content.update(finished_at=self.clock(), totals=totals)

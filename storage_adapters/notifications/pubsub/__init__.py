@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from storage_adapters.notifications.pubsub.desired_state import SetupStep, SetupWanted
+from storage_adapters.notifications.pubsub.desired_state import DesiredState, SetupStep
 
-__all__ = ["SetupStep", "SetupWanted", "set_up_notifications"]
+__all__ = ["DesiredState", "SetupStep", "set_up_notifications"]
 
 
 def set_up_notifications(
-    wanted: SetupWanted, *, dry_run: bool, storage_emulator_host: str = "", pubsub_emulator_host: str = ""
+    wanted: DesiredState, *, dry_run: bool, storage_emulator_host: str = "", pubsub_emulator_host: str = ""
 ) -> Iterator[SetupStep]:
     """Create missing configuration, or report it with ``dry_run``; yield each step when it is done. Raises nothing."""
     from storage_adapters.notifications.pubsub.provisioning import CloudSetup

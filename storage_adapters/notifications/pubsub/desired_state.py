@@ -44,7 +44,7 @@ class SetupStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetupWanted:
+class DesiredState:
     """Names and URLs. Push needs ``push_url``, pull needs ``pull_subscription``.
 
     ``push_token`` is a secret in the push URL. Without ``origins`` a CORS rule for any origin passes the check, but

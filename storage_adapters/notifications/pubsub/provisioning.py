@@ -11,8 +11,8 @@ from functools import partial
 from urllib.parse import quote
 
 from storage_adapters.errors import StorageUnavailable
-from storage_adapters.notifications.pubsub.desired_state import JSON, SetupStep, SetupWanted, admits, differing
-from storage_adapters.notifications.pubsub.rest import PUBSUB, STORAGE, CloudRefusal, Rest, repeated
+from storage_adapters.notifications.pubsub.desired_state import JSON, DesiredState, SetupStep, admits, differing
+from storage_adapters.notifications.pubsub.rest import PUBSUB, STORAGE, CloudError, RestApi, repeated
 
 PUBLISHER, SUBSCRIBER = "roles/pubsub.publisher", "roles/pubsub.subscriber"
 
@@ -21,11 +21,11 @@ class CloudSetup:
     """One bucket with its notifications. ``dry_run`` writes nothing."""
 
     def __init__(
-        self, wanted: SetupWanted, *, dry_run: bool, storage_emulator_host: str = "", pubsub_emulator_host: str = ""
+        self, wanted: DesiredState, *, dry_run: bool, storage_emulator_host: str = "", pubsub_emulator_host: str = ""
     ) -> None:
         self._wanted, self._dry_run = wanted, dry_run
-        self._storage = Rest("storage", STORAGE, emulator=storage_emulator_host)
-        self._pubsub = Rest("pubsub", PUBSUB, emulator=pubsub_emulator_host)
+        self._storage = RestApi("storage", STORAGE, emulator=storage_emulator_host)
+        self._pubsub = RestApi("pubsub", PUBSUB, emulator=pubsub_emulator_host)
         self._bucket: JSON = {}
 
     def steps(self) -> Iterator[SetupStep]:
@@ -65,7 +65,7 @@ class CloudSetup:
         try:
             state, text = repeated(step)
         except StorageUnavailable as error:
-            missing = isinstance(error, CloudRefusal) and error.status == 404 and self._dry_run
+            missing = isinstance(error, CloudError) and error.status == 404 and self._dry_run
             text = self._wanted.without_secret(str(error))
             state, text = ("due", "does not exist") if missing else ("failed", text)
         yield SetupStep(name=name, state=state, text=text)
@@ -82,7 +82,7 @@ class CloudSetup:
     def _read_bucket(self) -> tuple[str, str]:
         try:
             self._look_at_bucket()
-        except CloudRefusal as error:
+        except CloudError as error:
             if error.status == 404:
                 return "failed", f"{self._wanted.bucket} does not exist: create it first"
             raise
@@ -159,7 +159,7 @@ class CloudSetup:
     def _found(self, name: str) -> JSON | None:
         try:
             return self._pubsub.call("GET", f"/v1/{name}")
-        except CloudRefusal as error:
+        except CloudError as error:
             if error.status == 404:
                 return None
             raise

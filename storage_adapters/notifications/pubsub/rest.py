@@ -31,7 +31,7 @@ _NO_ANSWER = (
 )
 
 
-class CloudRefusal(StorageUnavailable):
+class CloudError(StorageUnavailable):
     """An error response of the API; ``status`` is the HTTP status."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -39,15 +39,15 @@ class CloudRefusal(StorageUnavailable):
         self.status = status
 
 
-class Unanswered(StorageUnavailable):
+class NoResponse(StorageUnavailable):
     """No response; the request may have taken effect."""
 
 
-class Waited(Unanswered):
+class TimedOut(NoResponse):
     """No response within the timeout."""
 
 
-class Rest:
+class RestApi:
     """One REST API. ``emulator`` disables credentials. Not thread-safe."""
 
     def __init__(self, name: str, base: str, *, emulator: str = "") -> None:
@@ -72,13 +72,13 @@ class Rest:
                 method, f"{self._base}{path}", json=body, params=params, timeout=(TIMEOUT_SECONDS, timeout_seconds)
             )
         except requests.ReadTimeout as error:
-            raise Waited(f"{self._name}: no answer within {timeout_seconds:g} s") from error
+            raise TimedOut(f"{self._name}: no answer within {timeout_seconds:g} s") from error
         except _NO_ANSWER as error:
-            raise Unanswered(f"{self._name}: {type(error).__name__}") from error
+            raise NoResponse(f"{self._name}: {type(error).__name__}") from error
         except (requests.RequestException, GoogleAuthError) as error:
             raise StorageUnavailable(f"{self._name}: {type(error).__name__}") from error
         if response.status_code >= 300:
-            raise CloudRefusal(response.status_code, f"{self._name}: {_message(response)}")
+            raise CloudError(response.status_code, f"{self._name}: {_message(response)}")
         return _json(response)
 
     def close(self) -> None:
@@ -108,7 +108,7 @@ def repeated(ask: Callable[[], Answer]) -> Answer:
 
 
 def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, Unanswered) or (isinstance(error, CloudRefusal) and error.status in _PASSING)
+    return isinstance(error, NoResponse) or (isinstance(error, CloudError) and error.status in _PASSING)
 
 
 def _authorized() -> requests.Session:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from storage_adapters.errors import StorageUnavailable, UnknownStore
 from storage_adapters.notifications.pubsub.desired_state import JSON
-from storage_adapters.notifications.pubsub.rest import PUBSUB, Rest, Waited, repeated
+from storage_adapters.notifications.pubsub.rest import PUBSUB, RestApi, TimedOut, repeated
 from storage_adapters.ports.queues import NotificationQueue, Pulled, QueueOptions
 
 # The server delays an empty response; a stopping process waits at most this long for it.
@@ -28,7 +28,7 @@ class PubsubSubscription(NotificationQueue):
 
     def __init__(self, project: str, name: str, *, emulator_host: str = "") -> None:
         self.name = f"projects/{project}/subscriptions/{name}"
-        self._rest = Rest("pubsub", PUBSUB, emulator=emulator_host)
+        self._rest = RestApi("pubsub", PUBSUB, emulator=emulator_host)
 
     @classmethod
     def from_url(cls, url: str, options: QueueOptions) -> Self:
@@ -46,7 +46,7 @@ class PubsubSubscription(NotificationQueue):
             answer = self._rest.call(
                 "POST", f"/v1/{self.name}:pull", {"maxMessages": limit}, timeout_seconds=PULL_SECONDS
             )
-        except Waited:
+        except TimedOut:
             return []
         try:
             return [

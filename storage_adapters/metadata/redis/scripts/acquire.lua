@@ -1,4 +1,4 @@
--- Takes or prolongs a lease. KEYS: leases. ARGV: name, holder, now, until. Returns 1, or 0 while another has it.
+-- Takes or renews a lease. KEYS: leases. ARGV: name, holder, now, until. Returns 1, or 0 when another holder has it.
 local lease = redis.call('HGET', KEYS[1], ARGV[1])
 if lease then
     local over, holder = string.match(lease, '^(%-?%d+) (.*)$')

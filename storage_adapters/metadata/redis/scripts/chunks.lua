@@ -1,7 +1,7 @@
--- Sorted indexes in chunks: rule 6 of keys.py. Strings are compared by Redis alone: Lua's < follows the locale.
+-- Sorted indexes in chunks: rule 6 of keys.py. Redis compares all strings: Lua's < depends on the locale.
 local CHUNK = 128
 
--- The lower bound of the chunk that has, or would have, the member; the first chunk's is ''.
+-- Returns the lower bound of a member's chunk; that of the first chunk is ''.
 local function bound_of(index, member)
     return redis.call('ZREVRANGEBYLEX', index .. '/', '[' .. member, '-', 'LIMIT', 0, 1)[1] or ''
 end
@@ -13,8 +13,8 @@ local function chunk_key(index, bound)
     return index .. '=' .. bound
 end
 
--- Up to count members within two bounds of ZRANGEBYLEX, in order. Reads only chunks that hold some of them, and one
--- at either end.
+-- Returns up to count members between two bounds of ZRANGEBYLEX, in order. Reads only chunks that contain some of them,
+-- and one at either end.
 local function read_index(index, descending, lower, upper, count)
     local members = {}
     local first = descending and upper or lower
@@ -50,8 +50,7 @@ local function read_index(index, descending, lower, upper, count)
     return members
 end
 
--- The chunk that a member is in, or would go into: its lower bound, its key and its size. Of an index that is no index:
--- nil and the key that is none.
+-- Returns a member's chunk: lower bound, key and size. For a key that is not an index: nil and that key.
 local function find_chunk(index, member)
     local found = redis.pcall('ZREVRANGEBYLEX', index .. '/', '[' .. member, '-', 'LIMIT', 0, 1)
     if found.err then
@@ -66,7 +65,7 @@ local function find_chunk(index, member)
     return bound, chunk, size
 end
 
--- Adds members to one chunk; returns the error when it is none.
+-- Adds members to one chunk; returns the error when the key is not a chunk.
 local function add_members(chunk, members)
     local arguments = {}
     for number, member in ipairs(members) do
@@ -77,10 +76,10 @@ local function add_members(chunk, members)
     return type(added) == 'table' and added.err or nil
 end
 
--- Puts a member into its chunk, which was found just now and is cut in two when it has so many that it is full.
+-- Adds a member to its chunk, as found by find_chunk, and splits the chunk when it is full.
 local function put_member(index, member, chunk, size, full)
     if size >= full then
-        -- Times grow: behind the last member a new chunk begins, which leaves the full one full.
+        -- Times grow: a member after the last one starts a new chunk and leaves the old one full.
         local moved, bound = {}, member
         if redis.call('ZLEXCOUNT', chunk, '(' .. member, '+') > 0 then
             moved = redis.call('ZRANGE', chunk, math.floor(size / 2), -1)

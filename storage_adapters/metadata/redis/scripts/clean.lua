@@ -1,5 +1,5 @@
--- Replaces a tombstone by one that names no blobs. KEYS: record, unclean.
--- ARGV: the tombstone, new value, file id. Returns 1, or 0 when the stored value is another.
+-- Replaces a tombstone by one without blobs. KEYS: record, unclean.
+-- ARGV: the tombstone, new value, file id. Returns 1, or 0 when the stored value differs.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
     return 0
 end

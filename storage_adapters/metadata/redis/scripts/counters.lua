@@ -1,8 +1,8 @@
 -- Hashes of counters.
 local EXACT = 2 ^ 53
 
--- What HINCRBY will add the deltas to, nil when it would refuse: each sum is to fit into 64 bits, with a margin for what
--- Lua's numbers round away.
+-- Returns the values to which HINCRBY will add the deltas; nil when a sum would not fit into 64 bits, with a margin for
+-- the rounding of Lua's numbers.
 local function values_to_count(key, fields, deltas)
     local values = redis.pcall('HMGET', key, unpack(fields))
     if values.err then
@@ -18,7 +18,7 @@ local function values_to_count(key, fields, deltas)
     return values
 end
 
--- Adds deltas to the values that were found just now. Sums that Lua's numbers hold are written at once.
+-- Adds deltas to the values just read. Sums that fit into Lua's numbers are written at once.
 local function count(key, fields, deltas, values)
     local written, gone = {}, {}
     for number, field in ipairs(fields) do

@@ -1,6 +1,6 @@
--- Adds what is missing of a record's places and names, while the record is stored as it was read.
+-- Adds missing index entries and names of a record, if the stored record is the one that was read.
 -- KEYS: record; then the hashes of names; then the indexes. ARGV: stored value, file id, number of names, '1' to write,
---       the names, the places. Returns how many were missing, or -1 when the stored value is another.
+--       the names, the sort keys. Returns the number of missing ones, or -1 when the stored value differs.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
     return -1
 end

@@ -1,16 +1,16 @@
--- Stores new records of other places, with everything that follows from them; or, when one is in the way, nothing.
--- They make no entry in the feed. What belongs to one key is given together, whichever of the records it is from.
+-- Stores new records with their indexes, names and counters; or nothing when one of them conflicts.
+-- Makes no entry in the feed. The arguments for one key are grouped, whichever record they belong to.
 --
 -- KEYS: digest; the records; then the hashes of names, then those of counters.
--- ARGV: prefix of all keys; how many records; how many sort fields, and their numbers; for each record: value, file id,
---       whether it looks for full chunks ('1'), key of its bucket, its places in the order of the fields, how many
+-- ARGV: prefix of all keys; number of records; number of sort fields, and their numbers; for each record: value, file id,
+--       whether it checks for full chunks ('1'), key of its bucket, its sort keys in the order of the fields, number of
 --       scopes, and these;
---       how many hashes of names; for each: how many names, then each name and the number of its record;
---       how many hashes of counters; for each: how many lines, then each field, files, bytes;
---       how many parity buckets; for each: its number, files, high, low.
--- Returns {0}; {1, number ...}: these records are stored already, or somebody has a name of theirs;
---       {3, key}: what lies there is not ours, or a counter is full.
--- Less than a chunk may hold: it may grow while nobody looks at its size, and one that is too long takes thrice the room.
+--       number of hashes of names; for each: number of names, then each name and the number of its record;
+--       number of hashes of counters; for each: number of lines, then each field, files, bytes;
+--       number of digest buckets; for each: its number, files, high, low.
+-- Returns {0}; {1, number ...}: these records already exist, or one of their names is taken;
+--       {3, key}: the key has a wrong type, or a counter is full.
+-- Less than a full chunk: its size is not always checked, and a chunk that is too long takes three times the memory.
 local FULL = CHUNK - 24
 local next_arg = 0
 
@@ -24,12 +24,12 @@ for number = 1, tonumber(take()) do
     fields[number] = prefix .. 'i' .. take()
 end
 
--- 1. What could be in the way is looked at before anything is written: a script is not undone.
+-- 1. Check for all conflicts before the first write: a script is not rolled back.
 local in_the_way, values, file_ids = {}, {}, {}
 local chunks, by_key, undivided = {}, {}, {}
 
--- Notes that a member is to come into an index; returns the key that is no index if there is one. Of the members that
--- come into one chunk, the first that is to look at its size makes sure that it is cut in time.
+-- Registers a new member of an index; returns the key that is not an index, if any. The first member of a chunk that
+-- checks the size ensures that the chunk is split in time.
 local function note_place(index, member, looks)
     local bound = ''
     if undivided[index] == nil then
@@ -143,7 +143,7 @@ for _, line in ipairs(sums) do
     end
 end
 
--- 2. Places come first, for they can be taken back when what lies there turns out to be none of ours.
+-- 2. Index entries come first: they can be removed again when a key has a wrong type.
 local function put_one_by_one(chunk)
     for _, member in ipairs(chunk.members) do
         local bound, key, size = find_chunk(chunk.index, member)

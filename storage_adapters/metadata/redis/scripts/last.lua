@@ -1,4 +1,4 @@
--- The newest sequence ever given, also when its entry was trimmed; '' before the first. KEYS: feed.
+-- Returns the newest sequence ever assigned, also when its entry was trimmed; '' before the first. KEYS: feed.
 if redis.call('EXISTS', KEYS[1]) == 0 then
     return ''
 end

@@ -1,6 +1,6 @@
 -- Reads one batch of records in the order of an index. KEYS: index.
--- ARGV: '1' if descending, bounds as ZRANGEBYLEX takes them (lower, upper), how many, what lies before a file id in a
---       place ('n' integer, 't' text, '' nothing), prefix of the records' keys, how many bytes of a record ('-1' all).
+-- ARGV: '1' if descending, bounds for ZRANGEBYLEX (lower, upper), count, kind of the sort key before a file id
+--       ('n' integer, 't' text, '' nothing), prefix of the records' keys, number of bytes of a record ('-1' for all).
 -- Returns a flat list: file id, value, file id, value ...
 local kind, prefix, length = ARGV[5], ARGV[6], ARGV[7]
 local members = read_index(KEYS[1], ARGV[1] == '1', ARGV[2], ARGV[3], tonumber(ARGV[4]))

@@ -1,2 +1,2 @@
--- Writes nothing, but is refused like a write: where memory or disk is full, and on a replica.
+-- Writes nothing, but is refused like a write: when memory or disk is full, and on a replica.
 return 1

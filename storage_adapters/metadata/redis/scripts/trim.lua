@@ -1,5 +1,5 @@
--- Drops the oldest entries of the feed that every checkpoint has passed. KEYS: feed, checkpoints. ARGV: limit.
--- Returns how many. Ids follow each other without a gap, so the limit is a matter of subtraction.
+-- Removes the oldest entries of the feed that every checkpoint has passed. KEYS: feed, checkpoints. ARGV: limit.
+-- Returns their number. Ids are consecutive, so the limit is a subtraction.
 local passed
 for _, sequence in ipairs(redis.call('HVALS', KEYS[2])) do
     local number = string.find(sequence, '^%d+$') and tonumber(sequence) or 0

@@ -1,7 +1,7 @@
--- Removes an entry that does not belong, while the record by which that was judged is stored as it was read.
+-- Removes a stray entry, if the stored record is the one by which it was judged.
 -- KEYS: record, then the hash of names, or the chunk of an index and the set of its bounds.
--- ARGV: stored value ('' for none), member or name, file id of a name ('' for a place), lower bound of the chunk,
---       '1' to remove it. Returns 1 when it is there and does not belong.
+-- ARGV: stored value ('' for none), member or name, file id of a name ('' for an entry), lower bound of the chunk,
+--       '1' to remove it. Returns 1 when the entry exists and is stray.
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then
     return 0
 end

@@ -1,13 +1,13 @@
--- Names stored chunks in an open upload: all of them, or none.
--- KEYS: upload, its chunks, starts of ranges, ends of ranges, the owner's places, unused places, expiries.
+-- Adds stored chunks to an open upload: all of them, or none.
+-- KEYS: upload, its chunks, starts of ranges, ends of ranges, the owner's references, unused references, expiries.
 -- ARGV: upload id, owner, expiry; then for each chunk: offset, size, object id, token, in the order of the offsets.
--- Returns {1}; {0}: no such upload; {-1, why}; {-2, object id}: its token is not the one of the place.
+-- Returns {1}; {0}: no such upload; {-1, reason}; {-2, object id}: its token is not that of the reference.
 local upload = redis.call('HMGET', KEYS[1], 'status', 'size', 'owner')
 if not upload[1] or upload[1] == 'deleting' or upload[3] ~= ARGV[2] then
     return {0}
 end
 
--- 1. What is new, and whether it fits.
+-- 1. Find the new chunks and check that they fit.
 local fresh, before = {}, 0
 for first = 4, #ARGV, 4 do
     local offset, size, object_id, token = tonumber(ARGV[first]), tonumber(ARGV[first + 1]), ARGV[first + 2], ARGV[first + 3]

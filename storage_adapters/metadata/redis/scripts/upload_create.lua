@@ -1,5 +1,5 @@
 -- Stores a new upload. KEYS: upload, open uploads of the owner, expiries. ARGV: upload id, expiry, fields and values.
--- Returns 1, or 0 when there is one.
+-- Returns 1, or 0 when it exists.
 if redis.call('EXISTS', KEYS[1]) == 1 then
     return 0
 end

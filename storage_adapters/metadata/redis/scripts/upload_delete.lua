@@ -1,7 +1,7 @@
--- Deletes an upload, so many chunks at a time: until all are gone it is being deleted.
--- KEYS: upload, its chunks, starts of ranges, ends of ranges, the owner's places, unused places, expiries,
---       open uploads of the owner, uploads being deleted. ARGV: upload id, owner, time, limit, '1' for only an expired one.
--- Returns 1 when it is gone, 0 when there is more, -1 when there was none, or none that is to go.
+-- Deletes an upload, a limited number of chunks per call; it is "deleting" until all are gone.
+-- KEYS: upload, its chunks, starts of ranges, ends of ranges, the owner's references, unused references, expiries,
+--       open uploads of the owner, uploads being deleted. ARGV: upload id, owner, time, limit, '1' to delete only if expired.
+-- Returns 1 when it is deleted, 0 when chunks are left, -1 when there is nothing to delete.
 local upload = redis.call('HMGET', KEYS[1], 'owner', 'status', 'expires_at')
 if upload[1] ~= ARGV[2] then
     return -1

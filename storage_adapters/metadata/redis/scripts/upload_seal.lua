@@ -1,4 +1,4 @@
--- Makes a complete upload a manifest. KEYS: upload, open uploads of the owner, expiries.
+-- Turns a complete upload into a manifest. KEYS: upload, open uploads of the owner, expiries.
 -- ARGV: upload id, time, sha256 or '', md5 or ''. Returns 1; 0: no such upload; -1: bytes are missing.
 local upload = redis.call('HMGET', KEYS[1], 'status', 'size', 'received')
 if not upload[1] or upload[1] == 'deleting' then

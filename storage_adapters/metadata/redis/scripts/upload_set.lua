@@ -1,6 +1,6 @@
 -- Changes one field of an upload that is not being deleted. KEYS: upload, starts of ranges, ends of ranges.
 -- ARGV: 'size', the size; or 'details', the old ones, the new ones; or 'sums', sha256 or '', md5 or ''.
--- Returns 1; 0: no such upload; -1: the upload is not as the caller takes it to be.
+-- Returns 1; 0: no such upload; -1: the upload is not in the state that the caller expects.
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status or status == 'deleting' then
     return 0

@@ -1,14 +1,14 @@
--- Takes one record from its old state to a new one, with everything that follows from it; or changes nothing.
--- What follows is worked out by the caller from the old state, so the stored value must still be exactly that.
--- Without a header it is a copy of what another store has: it makes no entry, and takes names from whoever has them.
+-- Changes one record from its old state to a new one with all that depends on it; or changes nothing.
+-- The caller computes the dependent changes from the old state, so the stored value must still be exactly that.
+-- Without a header it is a copy from another store: it makes no entry in the feed, and takes names from other files.
 --
 -- KEYS: record, feed, digest, unclean, waiting; then one for each line of the lists below, in their order.
 -- ARGV: stored value ('' for none), new value ('' for none), entry's header, entry's document, file id,
---       whether it becomes an unclean tombstone ('1'), parity bucket, its deltas (files, high, low);
---       the lengths of five lists; the lists: names to give up (name), names to claim (name),
---       counters (field, files, bytes), places to leave (place), places to take (place).
--- Returns {0}; {1}: the stored value is another; {2, n, file id}: the n-th name to claim is taken;
---       {3, key}: what lies there is not ours, or a counter is full.
+--       whether it becomes an unclean tombstone ('1'), digest bucket, its deltas (files, high, low);
+--       the lengths of five lists; the lists: names to release (name), names to claim (name),
+--       counters (field, files, bytes), entries to remove (sort key), entries to add (sort key).
+-- Returns {0}; {1}: the stored value differs; {2, n, file id}: the n-th name to claim is taken;
+--       {3, key}: the key has a wrong type, or a counter is full.
 local file_id, bucket = ARGV[5], ARGV[7]
 local is_copy = ARGV[3] == ''
 local next_key, next_arg = 6, 16
@@ -38,12 +38,12 @@ local function has_type(key, wanted)
     return found == wanted or found == 'none'
 end
 
--- What the members of KEYS[5] for one name begin with: no other name's begin so.
+-- Returns the prefix of the members of KEYS[5] for one name; it is unique to that name.
 local function claim_of(key, name)
     return #key .. ':' .. key .. #name .. ':' .. name
 end
 
--- Frees a name, for the file that waits for it if there is one; or waits for it no longer.
+-- Releases a name to the first file that waits for it, or stops waiting for it.
 local function give_up(key, name)
     if redis.call('HGET', key, name) ~= file_id then
         redis.call('ZREM', KEYS[5], claim_of(key, name) .. file_id)
@@ -59,7 +59,7 @@ local function give_up(key, name)
     end
 end
 
--- 1. Everything that could go wrong is looked at before anything is written: a script is not undone.
+-- 1. Check everything that can fail before the first write: a script is not rolled back.
 for number, wanted in pairs({[1] = 'string', [2] = 'stream', [4] = 'zset', [5] = 'zset'}) do
     if not has_type(KEYS[number], wanted) then
         return {3, KEYS[number]}
@@ -101,7 +101,7 @@ for _, list in ipairs({left, taken}) do
     end
 end
 
--- 2. The feed comes first: it refuses an entry when its last id is not one of ours.
+-- 2. The feed comes first: it rejects an entry when its last id is not one of ours.
 if not is_copy then
     local entry = redis.pcall('XADD', KEYS[2], '0-*', 'h', ARGV[3], 'd', ARGV[4])
     if type(entry) == 'table' and entry.err then
@@ -138,8 +138,8 @@ if ARGV[6] == '1' then
 elseif is_copy then
     redis.call('ZREM', KEYS[4], file_id)
 end
--- Places are taken before others are left, so that a chunk that was found above is still where it was. An index has
--- at most one place of a file, so only leaving can meet a chunk that was split meanwhile.
+-- Entries are added before others are removed, so that the chunks found above are still valid. An index has at most one
+-- entry of a file, so only a removal can meet a chunk that was split meanwhile.
 for _, line in ipairs(taken) do
     put_member(line[1], line[2], line.chunk, line.size, CHUNK)
 end
