@@ -31,7 +31,7 @@ from storage_adapters import JSON
 SECONDS = 4.0
 APART_SECONDS = 0.002
 _IDS = 1_000
-_IDLE, _OURS, _ELSEWHERE, _PEER = "none", "files.list", "files.list on another Redis", "redis-filtered-sort"
+_IDLE, _OURS, _OTHER_REDIS, _PEER = "none", "files.list", "files.list on another Redis", "redis-filtered-sort"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def measure(
         for number, each in enumerate(redis):
             loads: dict[str, _Load | None] = {_IDLE: None, _OURS: ours[each.files]}
             if len(redis) > 1:
-                loads[_ELSEWHERE] = ours[redis[number - 1].files]
+                loads[_OTHER_REDIS] = ours[redis[number - 1].files]
             if each.files <= SMALL:
                 lists = list(peer_questions_of(each.files).values())
                 loads[_PEER] = _Load(driver=stack.enter_context(fsort.driver(each.port)), lists=lists)

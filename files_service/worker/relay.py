@@ -23,7 +23,7 @@ TRIM_EVERY = 500
 BUSY_SECONDS = 0.0
 SHORTEST_IDLE_SECONDS = 0.02
 LONGEST_IDLE_SECONDS = 0.1
-ELSEWHERE_SECONDS = 1.0
+RETRY_SECONDS = 1.0
 
 
 class Relay:
@@ -54,7 +54,7 @@ class Relay:
         if not self._lease.held():
             self._position = None
             self.lag_changes, self.lag_seconds = 0, 0.0
-            return ELSEWHERE_SECONDS
+            return RETRY_SECONDS
         if self._position is None:
             self._position = self._feed.checkpoint(CONSUMER)
         changes = self._feed.changes(after=self._position, limit=BATCH)

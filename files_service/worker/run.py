@@ -48,18 +48,18 @@ class Worker:
         self._sweeping = Loop("sweeper", self.sweeper.step, self._stopping)
         self._relaying = Loop("relay", self.relay.step, self._stopping)
         self._leased = [(self._relaying, self.relay.give_up), (self._sweeping, self.sweeper.give_up)]
-        self._warming: list[Loop] = []
+        self._building: list[Loop] = []
         if isinstance(core.metadata, SupportsDesigns):
-            warming = LeasedIndexBuilder(core, core.metadata, holder=holder)
-            self._warming = [Loop("warming", warming.step, self._stopping)]
-            self._leased += [(loop, warming.give_up) for loop in self._warming]
+            builder = LeasedIndexBuilder(core, core.metadata, holder=holder)
+            self._building = [Loop("warming", builder.step, self._stopping)]
+            self._leased += [(loop, builder.give_up) for loop in self._building]
         self._puller = Puller(core, queue, metrics or Metrics(), stopped=stopped) if queue is not None else None
         self._pulling = [Loop("pull", self._puller.step, self._stopping)] if self._puller is not None else []
 
     @property
     def loops(self) -> list[Loop]:
         """All loops; health checks and metrics read their ``failures`` and ``alive``."""
-        return [self._relaying, self._finder, *self._hands, self._sweeping, *self._warming, *self._pulling]
+        return [self._relaying, self._finder, *self._hands, self._sweeping, *self._building, *self._pulling]
 
     def alive(self) -> bool:
         """Return True while every thread runs, even if its steps fail."""

@@ -110,7 +110,7 @@ def test_one_relay_at_a_time(core: Core) -> None:
     uploaded_file(core)
     one, two = relay(core, publisher, "one"), relay(core, publisher, "two")
     one.step()
-    assert two.step() == relaying.ELSEWHERE_SECONDS
+    assert two.step() == relaying.RETRY_SECONDS
     uploaded_file(core)
     two.step()
     assert len(publisher.events) == 2

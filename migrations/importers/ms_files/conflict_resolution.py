@@ -39,7 +39,7 @@ class ConflictResolver:
     ) -> None:
         self._target, self._report = target, report
         self._overwrite, self._is_blank, self._clock = overwrite, is_blank, clock
-        self._adopts = isinstance(target, SupportsAdoption)
+        self._imports_in_bulk = isinstance(target, SupportsAdoption)
         self._savers = ThreadPoolExecutor(SAVERS)
 
     def __enter__(self) -> Self:
@@ -67,7 +67,7 @@ class ConflictResolver:
         """Import these stamped records."""
         fresh, others = [], []
         for record, here in zip(records, self._stored(records), strict=True):
-            if here is None and (self._adopts or record.alias is None):
+            if here is None and (self._imports_in_bulk or record.alias is None):
                 fresh.append(record)
             elif self._decide(here, record)[0] == "unchanged":
                 self._report.count("unchanged")

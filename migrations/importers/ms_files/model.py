@@ -14,7 +14,7 @@ TIME_INDEX = "files-index-uat"
 REFERENCED = "files-index-referenced:"
 CACHED_KEYS = "::fsort_temp_keys"
 WATCH = "gce:"
-# Report faults and leftovers of these; all others (caches, locks) have no use elsewhere.
+# Report faults and leftovers of these; all others (caches, locks) have no use here.
 KNOWN = (FILE, PART, POST_ACTION, ALIASES, INDEX, "files-list:", "dlock", ":dlock")
 KNOWN_NAMES = ("version",)
 
