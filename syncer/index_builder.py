@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from storage_adapters import StorageError, SupportsDesigns, IndexBuilder
+from storage_adapters import IndexBuilder, StorageError, SupportsDesigns
 from syncer.metrics import Metrics
 from syncer.pair import Pair
 from syncer.retry import Retry
