@@ -21,12 +21,11 @@ from storage_adapters import (
     open_metadata_store,
     record_to_document,
 )
-from syncer.backfill import Backfill
-from syncer.metrics import Metrics
 from syncer.pair import pair_of
 from syncer.parity import differences, is_equal
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import NOW, delete, ids, make_part, make_record, save, walk
+from tests.syncer.pairs import sync
 from tests.unit.test_growing_records import UNKNOWN, grown
 
 
@@ -77,7 +76,8 @@ def test_copies_keep_unknown_fields_of_records_and_tombstones(store: Any) -> Non
     assert raised.value.tombstone == replace(tombstone, parts=())
     if isinstance(store, SupportsAdoption):
         assert store.adopt([grown(file_id="f3")]) == [True]
-        assert store.get("f3") == grown(file_id="f3")
+        stored: Any = store
+        assert stored.get("f3") == grown(file_id="f3")
     assert_consistent(store)
 
 
@@ -85,9 +85,7 @@ def test_the_syncer_copies_and_compares_unknown_fields(store: Any, tmp_path: Pat
     source = open_metadata_store(f"sqlite:///{tmp_path / 'source.db'}")
     save(source, grown(revision=0), event="created")
     with closing(pair_of(source, store, source_name="source", name="target")) as pair:
-        backfill = Backfill(pair, Metrics(), batch=10)
-        while backfill.step() is not None:
-            continue
+        sync(pair)
         assert is_equal(pair)
         assert store.get("f1") == source.get("f1")
         pair.target.replicate([replace(source.get("f1"), _unknown=())], force=True)
@@ -124,7 +122,5 @@ def test_a_backfill_does_not_leave_out_what_it_cannot_read(tmp_path: Path) -> No
     with closing(pair_of(source, target, source_name="source", name="target")) as pair:
         save(source, make_record(), event="created")
         source.replicate([strange_record(revision=1)])  # type: ignore[attr-defined]
-        backfill = Backfill(pair, Metrics(), batch=10)
         with pytest.raises(UnreadableRecord, match="'f2'"):
-            for _ in range(10):
-                backfill.step()
+            sync(pair)
