@@ -202,7 +202,11 @@ class Runner:
 
     def _is_new(self) -> bool:
         """Return True when the store has no files that a process of the service could be working on."""
-        return not self.store.scan(after="", limit=1)[0]
+        records, position = self.store.scan(after="", limit=self.batch)
+        while position and not records:
+            # The first page may hold other keys only.
+            records, position = self.store.scan(after=position, limit=self.batch)
+        return not records
 
     def _task(self, step: Step, direction: str, journal: StepJournal) -> Task:
         notes = journal.notes(step.number, direction)

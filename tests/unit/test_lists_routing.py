@@ -12,7 +12,7 @@ import pytest
 from files_service.errors import StorageUnavailable as Unavailable
 from files_service.runtime.breaker import FIRST_OPEN_SECONDS, LONGEST_OPEN_SECONDS
 from files_service.services.listing.router import Lists
-from storage_adapters import StorageUnavailable, UnknownStore
+from storage_adapters import StorageUnavailable, SupportsMigrations, UnknownStore
 from tests.cores import call, memory_core, pending_file, refusal
 from tests.gateway.serving import wait_until
 from tests.unit.list_pairs import CONSUMER, PATIENCE_SECONDS, Pair, fail, stand_still
@@ -250,3 +250,14 @@ def test_two_stores_of_one_scheme_are_told_apart(pair: Pair) -> None:
     assert call(core, "files.list")["served_by"] == "sqlite-lists"
     assert call(core, "files.list", consistency="strong")["served_by"] == "sqlite"
     assert lists.answers() == {"sqlite": 2, "sqlite-lists": 1}
+
+
+def test_an_order_that_the_list_store_does_not_have_is_answered_by_the_primary_and_no_other(pair: Pair) -> None:
+    pending_file(pair.core)
+    pair.sync()
+    assert isinstance(pair.copy, SupportsMigrations)
+    pair.copy.mark_unicode("13.0")
+    assert pair.asked(order_by="name") == "memory"
+    assert pair.asked(order_by="size") == "sqlite"
+    assert pair.core.lists.fallbacks() == {"unsorted": 1}
+    assert not pair.second.is_resting
