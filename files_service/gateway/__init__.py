@@ -1,1 +1,1 @@
-"""The HTTP doors (aiohttp). Thin: every decision is made by an action."""
+"""HTTP gateway: one sub-application per door, over shared authentication and transfer of bytes."""

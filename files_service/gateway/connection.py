@@ -1,4 +1,4 @@
-"""One connection: what is not HTTP is answered in our envelope, and a WebSocket can be let wait."""
+"""One connection: invalid HTTP is answered in the error envelope, and reading of a WebSocket can be paused."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from files_service.runtime.logs import accepted_request_id, request_id
 logger = logging.getLogger(__name__)
 
 
-class Overheard:
-    """The parser of a WebSocket, and somebody who is told of all bytes before it."""
+class ObservedParser:
+    """The parser of a WebSocket, with a listener that gets all bytes before it."""
 
     def __init__(self, parser: Any, listener: Callable[[bytes], None]) -> None:
         self._parser, self._listener = parser, listener
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Take bytes."""
+        """Parse bytes."""
         self._listener(data)
         answer: tuple[bool, bytes] = self._parser.feed_data(data)
         return answer
 
     def feed_eof(self) -> None:
-        """There are no more."""
+        """Parse the end of the bytes."""
         self._parser.feed_eof()
 
 
 class Connection(web.RequestHandler):
-    """A connection whose protocol errors are answered in our envelope, and whose WebSocket can be listened to.
+    """A connection with protocol errors in the error envelope and a listener for the bytes of its WebSocket.
 
-    ``listener`` is to be there before the handshake is answered.
+    Set ``listener`` before the answer to the handshake.
     """
 
     listener: Callable[[bytes], None] | None = None
@@ -44,30 +44,30 @@ class Connection(web.RequestHandler):
     _waits = False
 
     def set_parser(self, parser: Any, data_received_cb: Callable[[], None] | None = None) -> None:
-        """Begin to read a WebSocket."""
+        """Start to read a WebSocket."""
         self._seems_alive = data_received_cb
-        heard: Any = parser if self.listener is None else Overheard(parser, self.listener)
+        heard: Any = parser if self.listener is None else ObservedParser(parser, self.listener)
         super().set_parser(heard, data_received_cb)
 
     @property
     def reads(self) -> bool:
-        """Whether what the peer sends is read now."""
+        """Return True while the connection is read."""
         return not self._waits and not self._reading_paused
 
     def let_wait(self) -> None:
-        """Read nothing, whoever else would, until ``go_on``."""
+        """Pause reading, also for other readers, until ``go_on``."""
         self._waits = True
         if self.transport is not None:
             self.transport.pause_reading()
 
     def go_on(self) -> None:
-        """Read, unless somebody else has stopped that."""
+        """Resume reading, unless another reader has paused it."""
         self._waits = False
         if self.transport is not None and not self._reading_paused:
             self.transport.resume_reading()
 
     def excuse(self) -> None:
-        """Expect no answer to a ping for now: nobody listens to it."""
+        """Extend the time for the answer to a ping, which cannot be read now."""
         if self._seems_alive is not None:
             self._seems_alive()
 
@@ -84,9 +84,9 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer a request that is not HTTP, or that failed where no middleware was."""
+        """Answer invalid HTTP, or an error outside of the middleware."""
         if isinstance(exc, ConnectionError) or request.writer.output_size > 0:
-            # Nobody is there any more, or half an answer is out.
+            # The peer is gone, or part of an answer is out.
             raise ConnectionResetError("the connection is of no use any more") from exc
         error: FilesError
         if status < 500:

@@ -1,10 +1,14 @@
-"""What a client may take of the gateway. Constants of the code, not settings: no installation has asked for others."""
+"""Limits on the use of the gateway by clients. Constants, not settings: no installation has asked for other values."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
-from files_service.gateway.transfer.min_rate import Pace, too_slow
+from files_service.errors import ServiceUnavailable
+from files_service.gateway.replies import HTTPError
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -12,71 +16,90 @@ MIB = 1024 * KIB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Sizes in bytes, times in seconds. Tests make smaller ones."""
+    """Sizes in bytes, times in seconds. Tests set smaller ones."""
 
-    # Of every request.
+    # Every request.
     line_bytes: int = 8 * KIB
     header_bytes: int = 8 * KIB
     headers: int = 100
     query_parameters: int = 50
     idle_connection_seconds: float = 75
-    # A peer that takes nothing for so long is gone; the kernel closes the connection.
+    # The kernel closes the connection of a peer that acknowledges nothing for this time.
     stalled_send_seconds: float = 60
 
-    # Of a call.
+    # Calls.
     call_bytes: int = 2 * MIB
     json_depth: int = 100
     call_body_seconds: float = 30
     calls: int = 512
     call_threads: int = 16
-    # Calls that read whole files may take half of the threads, so that the others always find one.
+    # Calls that read whole files may take half of the threads, so that other calls always find one.
     long_calls: int = 8
 
-    # Of the webhooks: together so many at once, each of them small.
+    # Webhooks: parallel notifications, each of them small.
     notifications: int = 512
     notification_threads: int = 16
 
-    # Of an upload: memory is about two buffers for each.
+    # Uploads: each takes about two buffers of memory.
     uploads: int = 64
     upload_idle_seconds: float = 60
-    # A sender of whom fewer bytes come within that time is as one that is silent.
+    # A sender of fewer bytes in that time counts as idle.
     upload_least_bytes: int = 16 * KIB
     upload_buffer_bytes: int = 512 * KIB
     upload_buffers_bytes: int = 16 * MIB
     read_buffer_bytes: int = 128 * KIB
     transfer_threads: int = 8
-    # From this size on a thread receives or sends by itself; after a smaller upload the connection is usable again.
+    # From this size on a thread reads or writes the socket; after such an upload the connection is closed.
     takeover_bytes: int = 1 * MIB
 
-    # Of an upload by WebSocket: how long nothing may come, and how often the client is asked whether it is there.
+    # Uploads by WebSocket: the idle timeout and the interval of pings.
     websocket_idle_seconds: float = 120
-    # Whoever has no token yet must begin within this time, and so many at once may be about to.
+    # A connection without a token must begin within this time; `strangers` limits such connections.
     websocket_first_seconds: float = 10
     strangers: int = 16
     websocket_ping_seconds: float = 20
-    # How long an answer to the end of a connection is waited for.
+    # The timeout of the closing handshake.
     websocket_close_seconds: float = 3
-    # Slices that may be under way without an acknowledgement.
+    # Slices that may be in flight without an acknowledgement.
     websocket_window: int = 4
-    # What all connections together may have sent that was not dealt with; at least two slices. Others wait.
+    # Unprocessed bytes of all connections together, at least two slices; further senders wait.
     websocket_bytes: int = 18 * MIB
-    # A message that takes longer while others wait is broken off.
+    # A message that takes longer while other senders wait ends its connection.
     websocket_message_seconds: float = 30
-    # What may be said by somebody who has shown no token.
+    # The longest message of a connection without a token.
     stranger_bytes: int = 64 * KIB
 
     downloads: int = 512
-    # So many of them in threads of their own; the loop sends the others.
+    # Downloads with a thread of their own; the event loop sends the others.
     senders: int = 32
     ping_seconds: float = 3
-    # A check costs the stores a write: it is not repeated within this time.
+    # A check costs the stores a write: its result is reused for this time.
     ping_lifetime_seconds: float = 1
 
-    def pace(self) -> Pace:
-        """How fast a body has to come."""
-        seconds = self.upload_idle_seconds
-        return Pace(seconds, self.upload_least_bytes, too_slow(seconds))
-
     def upload_buffer(self, uploads: int) -> int:
-        """The size of each of an upload's two buffers while so many run: they share the memory set aside."""
+        """Return the size of each of an upload's two buffers: parallel uploads share ``upload_buffers_bytes``."""
         return max(128 * KIB, min(self.upload_buffer_bytes, self.upload_buffers_bytes // (2 * max(1, uploads))))
+
+
+@dataclass(slots=True)
+class Limiter:
+    """A limit on parallel work of one kind, across threads."""
+
+    name: str
+    limit: int
+    taken: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def take(self) -> Iterator[None]:
+        """Count the block; raise HTTPError with 503 at the limit, because waiting clients would fill the memory."""
+        with self._lock:
+            if self.taken >= self.limit:
+                error = ServiceUnavailable(f"too many {self.name} at once", {"limit": self.limit})
+                raise HTTPError(error, headers={"Retry-After": "1"})
+            self.taken += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.taken -= 1

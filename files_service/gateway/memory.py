@@ -1,8 +1,8 @@
-"""Has the process give the memory of buffers back to the system as soon as they are freed.
+"""Return of freed buffers to the operating system.
 
-By default glibc takes long blocks from its heaps, one per thread, once it has seen a long one freed: buffers of
-megabytes then lie between short-lived small things, and the memory of a gateway creeps up to several times what it
-uses. With fixed thresholds (mallopt(3)) each buffer is a mapping of its own. Other C libraries have no such call.
+By default glibc allocates long blocks in its heaps, one per thread, once a long block was freed: buffers of megabytes
+then lie between small short-lived blocks, and the memory of a gateway grows to several times its use. With fixed
+thresholds (mallopt(3)) each buffer is a mapping of its own. Other C libraries have no such call.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _HEAPS = 2
 
 
 def give_buffers_back() -> None:
-    """Set it for this process; before its threads start, each with a heap of its own."""
+    """Set the thresholds of this process, before it starts threads with heaps of their own."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return

@@ -1,4 +1,4 @@
-"""What happens around every handler: request id, errors to envelopes, headers, counters, one line in the log."""
+"""Middleware: request ids, metrics and the access log of all doors; errors and limits of each door."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import time
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from files_service.errors import BadRequest, FilesError, InternalError, MethodNotAllowed, NotFound, ServiceUnavailable
-from files_service.gateway.doors.blobs.address import CORS, PATH
-from files_service.gateway.doors.tus import protocol as tus
-from files_service.gateway.replies import CLOSE, Refused, bad_field, error_reply
+from files_service.gateway.replies import CLOSE, HTTPError, bad_field
 from files_service.gateway.state import gateway_of
 from files_service.runtime.logs import ACCESS_LOGGER, QUIET, accepted_request_id, request_id
 
@@ -20,23 +19,26 @@ logger = logging.getLogger(__name__)
 access_logger = logging.getLogger(ACCESS_LOGGER)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ErrorForm = Callable[[web.Request, HTTPError], web.StreamResponse]
+Check = Callable[[web.Request], None]
 
 SERVER = "files"
-API = "/api/"
 REQUEST_ID = "X-Request-Id"
-# Requests that come by themselves, and by the dozen.
+# Routes that clients poll: a terminal shows their requests at DEBUG only.
 QUIET_ROUTES = frozenset(("/healthz", "/readyz", "/metrics", "/static/{name}"))
+# Headers that an error of this status carries at every door.
+_HEADERS = {401: {"WWW-Authenticate": 'Bearer realm="files"'}, 503: {"Retry-After": "1"}}
 
 
 @web.middleware
-async def exchange(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Run a handler and see to everything that all have in common."""
+async def handle_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer a request of any door under its request id; count and log it."""
     gateway = gateway_of(request)
     token = request_id.set(accepted_request_id(request.headers.get(REQUEST_ID)))
     started, status, sent = time.perf_counter(), 499, 0
     try:
         with gateway.request_in_flight(), gateway.metrics.in_flight.track_inprogress():
-            response = await _answer(request, handler)
+            response = await handler(request)
             # Sent here, not by the server: the log line and a stopping gateway wait for the last byte.
             await response.prepare(request)
             await response.write_eof()
@@ -59,35 +61,46 @@ async def exchange(request: web.Request, handler: Handler) -> web.StreamResponse
         request_id.reset(token)
 
 
-async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Run the handler; whatever it raises becomes an answer, as long as none has begun."""
-    try:
-        if len(request.query) > gateway_of(request).limits.query_parameters:
-            raise bad_field("query", "Too many parameters.")
-        return await handler(request)
-    except Refused as error:
-        refused = error
-    except FilesError as error:
-        refused = Refused(error, headers=_retry(error))
-    except (ConnectionError, asyncio.CancelledError):
-        raise
-    except web.HTTPException as error:
-        refused = Refused(_of_status(error), error.status)
-    except Exception:
-        logger.exception("request failed", extra={"method": request.method, "path": request.path[:300]})
-        refused = Refused(InternalError("the gateway failed; its log has the particulars under the request id"))
-    if request.writer.output_size > 0:
-        # Half an answer is out: only breaking off tells the client that it is not whole.
-        raise ConnectionResetError("the answer could not be completed")
-    return error_reply(refused)
+def answering_errors(error_form: ErrorForm, check: Check) -> Middleware:
+    """Make the middleware of a door: ``check`` runs before the handler, errors are answered in ``error_form``."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            check(request)
+            return await handler(request)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            answered = _as_http_error(request, error)
+        if request.writer.output_size > 0:
+            # Part of an answer is out: only a broken connection tells the client that it is incomplete.
+            raise ConnectionResetError("the answer could not be completed")
+        return error_form(request, answered)
+
+    return answer
 
 
-def _retry(error: FilesError) -> dict[str, str]:
-    return {"Retry-After": "1"} if error.http_status == 503 else {}
+def within_limits(request: web.Request) -> None:
+    """Check the limits of any request. Raises HTTPError."""
+    if len(request.query) > gateway_of(request).limits.query_parameters:
+        raise bad_field("query", "Too many parameters.")
+
+
+def _as_http_error(request: web.Request, error: Exception) -> HTTPError:
+    match error:
+        case HTTPError():
+            return error
+        case FilesError():
+            return HTTPError(error, headers=_HEADERS.get(error.http_status))
+        case web.HTTPException():
+            return HTTPError(_of_status(error), error.status)
+    logger.error("request failed", extra={"method": request.method, "path": request.path[:300]}, exc_info=error)
+    return HTTPError(InternalError("the gateway failed; its log has the particulars under the request id"))
 
 
 def _of_status(error: web.HTTPException) -> FilesError:
-    """What aiohttp itself refuses, in our words."""
+    """Return the FilesError for an error that aiohttp raised."""
     match error.status:
         case 404:
             return NotFound("there is nothing at this address")
@@ -100,25 +113,20 @@ def _of_status(error: web.HTTPException) -> FilesError:
 
 
 def route_of(request: web.Request) -> str:
-    """The pattern that the request's path matched."""
+    """Return the pattern that the request's path matched."""
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else "none"
 
 
 async def finish_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Give every answer the headers that all have; what the handler set stays."""
+    """Add the headers of every reply; headers that a handler has set stay."""
     headers = response.headers
     headers["Server"] = SERVER
     headers[REQUEST_ID] = request_id.get()
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
     headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-    if request.path.startswith(PATH) or request.path.startswith(API):
-        headers.update(CORS)
-    elif request.path.startswith(tus.PATH):
-        headers.update(tus.CORS)
-        headers["Tus-Resumable"] = tus.VERSION
-    # Behind a body that did not come nothing else can come either.
+    # No further request can follow a body that did not arrive.
     if response.status == 408 or request.get(CLOSE) or gateway_of(request).stopping:
         response.force_close()
         headers["Connection"] = "close"

@@ -1,4 +1,4 @@
-"""How answers look: JSON, and every error in one envelope, ``{"error": {code, message, details}, "request_id"}``."""
+"""JSON replies, and errors in the envelope ``{"error": {code, message, details}, "request_id"}``."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from files_service.runtime.logs import request_id
 CLOSE = web.RequestKey("close", bool)
 
 
-class Refused(Exception):
-    """A FilesError for which HTTP has a status of its own, or that needs headers."""
+class HTTPError(Exception):
+    """A FilesError with an HTTP status of its own or with headers."""
 
     def __init__(self, error: FilesError, status: int | None = None, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(str(error))
@@ -26,27 +26,27 @@ class Refused(Exception):
         self.headers = dict(headers or {})
 
 
-def bad_field(name: str, message: str, status: int = 400, headers: Mapping[str, str] | None = None) -> Refused:
-    """Make the refusal of a request of which one thing is wrong: a header, a query parameter, the body."""
-    return Refused(BadRequest(f"{name}: {message}", {"fields": {name: [message]}}), status, headers)
+def bad_field(name: str, message: str, status: int = 400, headers: Mapping[str, str] | None = None) -> HTTPError:
+    """Make the error for one invalid header, query parameter or body."""
+    return HTTPError(BadRequest(f"{name}: {message}", {"fields": {name: [message]}}), status, headers)
 
 
 def json_bytes(value: Any) -> bytes:
-    """Encode an answer; what JSON has no form for is shown as text."""
+    """Encode a JSON value; types without a JSON form become text."""
     try:
         return orjson.dumps(value, default=str)
     except orjson.JSONEncodeError:
-        # A request may be quoted in an error, with bytes that are not UTF-8 or numbers beyond 64 bits.
+        # An error may repeat a request, with bytes that are not UTF-8 or numbers beyond 64 bits.
         return json.dumps(value, default=str).encode()
 
 
 def json_reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Answer with a JSON value."""
+    """Reply with a JSON value."""
     return reply_of_bytes(json_bytes(value), status, headers)
 
 
 def reply_of_bytes(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Answer with JSON that is encoded already."""
+    """Reply with encoded JSON."""
     reply = web.Response(body=body, status=status, content_type="application/json")
     reply.headers.setdefault("Cache-Control", "no-store")
     reply.headers.update(headers or {})
@@ -54,10 +54,10 @@ def reply_of_bytes(body: bytes, status: int = 200, headers: Mapping[str, str] | 
 
 
 def error_body(error: FilesError) -> bytes:
-    """The envelope of an error."""
+    """Encode an error in the envelope."""
     return json_bytes({"error": error.to_wire(), "request_id": request_id.get()})
 
 
-def error_reply(refused: Refused) -> web.Response:
-    """Answer with an error."""
-    return reply_of_bytes(error_body(refused.error), refused.status, refused.headers)
+def error_reply(request: web.Request, error: HTTPError) -> web.StreamResponse:
+    """Reply with an error in the envelope: the error form of a door that has none of its own."""
+    return reply_of_bytes(error_body(error.error), error.status, error.headers)

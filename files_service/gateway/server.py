@@ -1,4 +1,4 @@
-"""The gateway as a running server: the listening socket, malformed HTTP, and a stop that loses nothing."""
+"""The gateway as a running server: the listening socket, and a stop that loses nothing."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from typing import Any
 from aiohttp import web
 
 from files_service.core import Core
-from files_service.gateway.app import make_app
+from files_service.gateway.app import DOORS, make_app
 from files_service.gateway.connection import Connection
 from files_service.gateway.limits import Limits
+from files_service.gateway.routes import Door
 from files_service.gateway.state import GATEWAY
 from files_service.messaging.readiness import Part
 from files_service.runtime.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
-# What a transfer that is broken off needs to throw away what it has, and to say so.
+# The time in which a cancelled transfer discards its bytes and answers.
 GIVE_UP_SECONDS = 3.0
 _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 
@@ -31,16 +32,22 @@ class GatewayServer:
     """Serves an application at one address, from ``start`` to ``stop``."""
 
     def __init__(
-        self, core: Core, *, limits: Limits | None = None, metrics: Metrics | None = None, parts: Sequence[Part] = ()
+        self,
+        core: Core,
+        *,
+        limits: Limits | None = None,
+        metrics: Metrics | None = None,
+        parts: Sequence[Part] = (),
+        doors: Sequence[Door] = DOORS,
     ) -> None:
         self._limits = limits or Limits()
         self._core = core
-        self._app = make_app(core, self._limits, metrics, parts)
+        self._app = make_app(core, self._limits, metrics, parts, doors)
         self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1)
         self._listener: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Begin to serve; returns the port, which the system chooses for 0. Raises OSError when it is not to be had."""
+        """Start to serve; return the port, which the system chooses for 0. Raises OSError for an address in use."""
         await self._runner.setup()
         loop = asyncio.get_running_loop()
         try:
@@ -66,7 +73,7 @@ class GatewayServer:
             "max_field_size": limits.header_bytes,
             "max_headers": limits.headers,
             "read_bufsize": limits.read_buffer_bytes,
-            # What was signed is the body as it is sent, and a small body must not become a large one.
+            # The signature covers the body as it is sent, and a small body must not become a large one.
             "auto_decompress": False,
             "lingering_time": 5.0,
             "access_log": None,
@@ -74,7 +81,7 @@ class GatewayServer:
         return Connection(server, loop=asyncio.get_running_loop(), **options)
 
     async def stop(self, timeout_seconds: float) -> None:
-        """Take no more connections, answer what was asked, then close. What takes longer is broken off."""
+        """Refuse connections, answer the requests in flight, then close. Requests that take longer are cancelled."""
         gateway = self._app[GATEWAY]
         gateway.begin_to_stop()
         if self._listener is not None:
@@ -96,8 +103,8 @@ async def serve(
 ) -> None:
     """Serve at the address of the settings until SIGTERM or SIGINT; a second signal ends the process at once.
 
-    ``parts`` are what readiness depends on beside the stores. ``on_ready`` is told the port; ``on_stopping`` is called
-    at the signal, before requests in flight are waited for.
+    ``parts`` add to the readiness of the stores. ``on_ready`` gets the port; ``on_stopping`` is called at the signal,
+    before the wait for requests in flight.
     """
     settings = core.settings
     loop = asyncio.get_running_loop()

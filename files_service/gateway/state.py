@@ -1,57 +1,37 @@
-"""What all handlers share while the gateway runs."""
+"""State that all doors of a running gateway share."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
-from collections.abc import Callable, Coroutine, Iterator
+import logging
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from aiohttp import web
 
+from files_service.api import METHODS
 from files_service.core import Core
-from files_service.errors import ServiceUnavailable
-from files_service.gateway.doors.websocket.messages import OFFSET_BYTES
-from files_service.gateway.limits import Limits
-from files_service.gateway.replies import Refused
-from files_service.gateway.transfer.memory_budget import Budget
-from files_service.gateway.transfer.threads import Threads
-from files_service.gateway.transfer.upload_locks import Rights
+from files_service.errors import FilesError, ServiceUnavailable, storage_errors_as_files_errors
+from files_service.gateway.limits import Limiter, Limits
+from files_service.gateway.replies import HTTPError
+from files_service.gateway.threads import Threads
 from files_service.runtime.metrics import Metrics
 from files_service.services.uploads.quota import uploads_of
-from files_service.services.uploads.writer import IN_FLIGHT, Engine
+from files_service.services.uploads.writer import Engine
+from storage_adapters import JSON
 
+logger = logging.getLogger(__name__)
 
-@dataclass(slots=True)
-class Places:
-    """A number of places of which each running thing takes one, in whatever thread."""
-
-    name: str
-    limit: int
-    taken: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @contextmanager
-    def take(self) -> Iterator[None]:
-        """Hold a place; raise Refused with 503 when all are taken: waiting clients would fill the memory."""
-        with self._lock:
-            if self.taken >= self.limit:
-                error = ServiceUnavailable(f"too many {self.name} at once", {"limit": self.limit})
-                raise Refused(error, headers={"Retry-After": "1"})
-            self.taken += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self.taken -= 1
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
 class Gateway:
-    """The core, the threads it is called in, and how busy everything is."""
+    """The core, the threads that call it, limits on parallel work, and the progress of a stop."""
 
     core: Core
     limits: Limits
@@ -60,17 +40,10 @@ class Gateway:
     transfers: Threads
     receivers: Threads
     send_threads: Threads
-    call_places: Places
-    long_calls: Places
-    uploads: Places
-    strangers: Places
-    downloads: Places
-    senders: Places
-    slices: Budget
-    strange_words: Budget
-    rights: Rights = field(default_factory=Rights)
+    uploads: Limiter
+    downloads: Limiter
+    senders: Limiter
     _engine: Engine | None = None
-    frames: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT))
     staying: set[Callable[[], None]] = field(default_factory=set)
     stopping: bool = False
     giving_up: bool = False
@@ -81,7 +54,6 @@ class Gateway:
     @classmethod
     def of(cls, core: Core, limits: Limits, metrics: Metrics) -> Gateway:
         """Make the state of a gateway over this core."""
-        slice_bytes = core.settings.chunk_bytes + OFFSET_BYTES
         return cls(
             core=core,
             limits=limits,
@@ -90,21 +62,37 @@ class Gateway:
             transfers=Threads("transfer", limits.transfer_threads),
             receivers=Threads("receive", limits.uploads),
             send_threads=Threads("send", limits.senders),
-            call_places=Places("calls", limits.calls),
-            long_calls=Places("long calls", limits.long_calls),
-            uploads=Places("uploads", limits.uploads),
-            strangers=Places("connections without a token", limits.strangers),
-            downloads=Places("downloads", limits.downloads),
-            senders=Places("large downloads", limits.senders),
-            slices=Budget(max(limits.websocket_bytes, 2 * slice_bytes), time.monotonic),
-            strange_words=Budget(limits.strangers * limits.stranger_bytes, time.monotonic),
+            uploads=Limiter("uploads", limits.uploads),
+            downloads=Limiter("downloads", limits.downloads),
+            senders=Limiter("large downloads", limits.senders),
         )
 
     def engine(self) -> Engine:
-        """The threads and the memory of uploads in chunks, made when first asked for. Raises NotSupported."""
+        """Return the threads and buffers of chunked uploads, made at the first call. Raises NotSupported."""
         if self._engine is None:
             self._engine = Engine(self.core, uploads_of(self.core))
         return self._engine
+
+    def counted(self, method: str, function: Callable[P, T]) -> Callable[P, T]:
+        """Make a service function of one that counts, times and logs each call as a call of an API method.
+
+        Every door calls the services through this, so that a call is the same in metrics and logs at each of them.
+        """
+
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                with self.metrics.counting(method), storage_errors_as_files_errors():
+                    return function(*args, **kwargs)
+            except FilesError as error:
+                logger.info("call failed", extra={"method": method, "code": error.code})
+                raise
+
+        return call
+
+    def invoke(self, method: str, params: Mapping[str, Any]) -> JSON:
+        """Call an API method in this thread. Raises FilesError."""
+        return self.counted(method, METHODS[method])(params, self.core)
 
     @contextmanager
     def request_in_flight(self) -> Iterator[None]:
@@ -119,7 +107,7 @@ class Gateway:
                 self.quiet.set()
 
     async def becomes_quiet(self, timeout_seconds: float) -> bool:
-        """Wait until no request is in flight; whether that came about in time."""
+        """Wait until no request is in flight; return False at the timeout."""
         if self.in_flight:
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_seconds):
@@ -127,32 +115,32 @@ class Gateway:
         return not self.in_flight
 
     async def unless_given_up(self, transfer: Coroutine[Any, Any, None]) -> None:
-        """Run a transfer, which may last; raise Refused with 503 when the gateway stops and cannot wait for it."""
+        """Run a long transfer; raise HTTPError with 503 when the gateway stops and cannot wait for it."""
         running = asyncio.ensure_future(transfer)
         self.breakable.add(running)
         try:
             await running
         except asyncio.CancelledError:
             if self.giving_up:
-                raise Refused(ServiceUnavailable("the gateway is stopping")) from None
+                raise HTTPError(ServiceUnavailable("the gateway is stopping")) from None
             raise
         finally:
             self.breakable.discard(running)
 
     def begin_to_stop(self) -> None:
-        """Let those know who would stay for long."""
+        """Ask long-lived connections to close."""
         self.stopping = True
         for leave in list(self.staying):
             leave()
 
     def give_up(self) -> None:
-        """Break off all transfers."""
+        """Cancel all transfers."""
         self.giving_up = True
         for running in list(self.breakable):
             running.cancel()
 
     def close(self) -> None:
-        """Give the threads up."""
+        """Close the thread pools."""
         self.calls.close()
         if self._engine is not None:
             self._engine.close()
@@ -165,5 +153,5 @@ GATEWAY = web.AppKey("gateway", Gateway)
 
 
 def gateway_of(request: web.Request) -> Gateway:
-    """The state that belongs to the request's application."""
+    """Return the state of the request's gateway."""
     return request.config_dict[GATEWAY]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from files_service.gateway.app import ROUTES
+from files_service.gateway.app import DOORS
 from files_service.gateway.limits import KIB, MIB, Limits
 from tests.docs.pages import plain, read, rows
 
@@ -14,7 +14,8 @@ def test_every_address_is_documented_with_its_methods() -> None:
         plain(row["address"]): set(row["methods"].split(", "))
         for row in rows(read("docs/http.md"), "address", "methods")
     }
-    assert documented == {re.sub(r":[^}]+", "", path): set(handlers) for path, handlers in ROUTES.items()}
+    routed = {re.sub(r":[^}]+", "", path): set(handlers) for door in DOORS for path, handlers in door.table().items()}
+    assert documented == routed
 
 
 def test_the_limits_are_those_of_the_gateway() -> None:

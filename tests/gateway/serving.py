@@ -11,17 +11,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from aiohttp import web
+
 from files_service.core import Core
+from files_service.gateway.app import DOORS
 from files_service.gateway.limits import Limits
+from files_service.gateway.routes import Door
 from files_service.gateway.server import GatewayServer
 from files_service.gateway.state import GATEWAY, Gateway
 from files_service.messaging.readiness import Part
 from tests import waiting
 from tests.cores import SECRETS
 
+T = TypeVar("T")
 RPC_TOKEN = SECRETS["FILES_RPC_TOKEN"]
 STOP_SECONDS = 10
 WAIT_SECONDS = 20
@@ -104,6 +109,11 @@ class Served:
         """What the handlers share."""
         return self.server._app[GATEWAY]
 
+    def state_of(self, key: web.AppKey[T]) -> T:
+        """What the handlers of one door share."""
+        [found] = [app[key] for app in (self.server._app, *self.server._app._subapps) if key in app]
+        return found
+
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> None:
         """Stop it as a signal would; returns when it has stopped."""
         if not self.stopped.is_set():
@@ -118,13 +128,19 @@ def head_of(method: str, path: str, headers: Mapping[str, str]) -> bytes:
 
 
 @contextmanager
-def serving(core: Core, limits: Limits | None = None, port: int = 0, parts: Sequence[Part] = ()) -> Iterator[Served]:
+def serving(
+    core: Core,
+    limits: Limits | None = None,
+    port: int = 0,
+    parts: Sequence[Part] = (),
+    doors: Sequence[Door] = DOORS,
+) -> Iterator[Served]:
     """Serve the core for as long as the block runs, and close it."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="gateway")
     thread.start()
     try:
-        server = GatewayServer(core, limits=limits, parts=parts)
+        server = GatewayServer(core, limits=limits, parts=parts, doors=doors)
         port = asyncio.run_coroutine_threadsafe(server.start("127.0.0.1", port), loop).result(30)
         served = Served(core, port, server, loop)
         try:

@@ -17,7 +17,8 @@ from schemathesis.checks import (
 )
 
 from files_service.api import METHODS
-from files_service.gateway.openapi import document, parameters_of
+from files_service.gateway.app import DOORS
+from files_service.gateway.openapi import assemble, parameters_of
 from tests.cores import memory_core, processed_file
 from tests.gateway.serving import RPC_TOKEN, Reply, Served, serving
 
@@ -29,7 +30,7 @@ FEW = settings(
     suppress_health_check=list(HealthCheck),
 )
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
-SCHEMA = schemathesis.openapi.from_dict(document())
+SCHEMA = schemathesis.openapi.from_dict(assemble(each for door in DOORS for each in door.operations()))
 SCHEMA.config.generation.allow_x00 = True
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 

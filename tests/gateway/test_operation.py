@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from files_service.gateway.app import ROUTES
+from files_service.gateway.app import DOORS
 from files_service.gateway.limits import Limits
 from files_service.messaging.readiness import NotReady, Part
 from files_service.runtime.logs import is_quiet
@@ -236,7 +236,7 @@ class TestPages:
 
 def test_every_route_is_described(gateway: Served) -> None:
     paths = gateway.request("GET", "/openapi.json").json["paths"]
-    for route, handlers in ROUTES.items():
+    for route, handlers in (row for door in DOORS for row in door.table().items()):
         plain = re.sub(r"\{(\w+):[^}]+\}", r"{\1}", route)
         described = paths.get(plain.replace("{method}", "files.info"))
         assert described is not None, route

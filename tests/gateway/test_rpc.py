@@ -12,6 +12,7 @@ import jwt
 import pytest
 
 from files_service.gateway.auth.bearer import make_token
+from files_service.gateway.doors.rpc import LONG_CALLS
 from files_service.gateway.limits import Limits
 from files_service.services.hooks import ProcessingHook, ReadPart
 from storage_adapters import FileRecord
@@ -207,7 +208,7 @@ def test_calls_that_read_whole_files_leave_threads_for_the_others(tmp_path: Path
             target=served.call, args=("files.process",), kwargs={"file_id": files[0], "force": True}
         )
         first.start()
-        wait_until(lambda: served.state.long_calls.taken == 1)
+        wait_until(lambda: served.state_of(LONG_CALLS).taken == 1)
         reply = served.call("files.process", file_id=files[1], force=True)
         assert (reply.status, reply.code) == (503, "service_unavailable")
         assert served.call("files.count").status == 200

@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from files_service.gateway.doors.websocket.state import SHARED
 from files_service.gateway.limits import Limits
 from tests.cores import sqlite_core
 from tests.gateway.owners import bearer
@@ -108,11 +109,11 @@ def test_connections_without_a_token_take_no_places_from_those_who_have_one(serv
             token = bearer("bob")["Authorization"].partition(" ")[2]
             first: Talk = strangers[0]
             assert (await first.ask(op="start", name="a", size=0, token=token))["op"] == "manifest"
-            assert (served.state.uploads.taken, served.state.strangers.taken) == (2, 2)
+            assert (served.state.uploads.taken, served.state_of(SHARED).strangers.taken) == (2, 2)
             await stack.enter_async_context(talking(served.port, None))
 
     asyncio.run(scene())
-    wait_until(lambda: served.state.uploads.taken == served.state.strangers.taken == 0)
+    wait_until(lambda: served.state.uploads.taken == served.state_of(SHARED).strangers.taken == 0)
 
 
 def test_who_shows_no_token_soon_is_let_go(tmp_path: Path) -> None:

@@ -201,11 +201,11 @@ def test_keys_that_cannot_be_had_are_our_failure(tmp_path: Path, google: FakeGcs
 def test_a_remembered_token_ends_with_its_time(
     signed: Served, google: FakeGcs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from files_service.gateway.doors.webhooks.receiver import DESK
+    from files_service.gateway.doors.webhooks.receiver import RECEIVER
 
     token = google.tokens.id_token(email=EMAIL, audience=AUDIENCE)
     assert push_as(signed, token).status == 204
-    senders = signed.server._app[DESK].senders
+    senders = signed.state_of(RECEIVER).senders
     before = google.requests("GET", "certs")
     assert push_as(signed, token).status == 204
     assert google.requests("GET", "certs") == before

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from files_service.gateway.doors.websocket.state import SHARED
 from files_service.gateway.limits import Limits
 from tests.cores import sqlite_core
 from tests.faults.gateways import GatewayProcess
@@ -80,7 +81,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
     with serving(sqlite_core(tmp_path, chunk_bytes=CHUNK), LIMITS) as served:
         yield served
         wait_until(lambda: served.state.uploads.taken == 0)
-        assert (served.state.slices.taken, served.state.strange_words.taken) == (0, 0)
+        assert (served.state_of(SHARED).slices.taken, served.state_of(SHARED).stranger_bytes.taken) == (0, 0)
 
 
 def test_who_waits_for_memory_is_neither_too_slow_nor_gone(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,10 +97,10 @@ def test_who_waits_for_memory_is_neither_too_slow_nor_gone(served: Served, monke
 
     with slow_disk(served, monkeypatch) as go_on, ThreadPoolExecutor(12) as pool:
         sending = [pool.submit(send, number) for number in range(12)]
-        wait_until(lambda: len(served.state.slices._waiting) == 12 - SLICES)
+        wait_until(lambda: len(served.state_of(SHARED).slices._waiting) == 12 - SLICES)
         end = time.monotonic() + 3 * LIMITS.websocket_idle_seconds
         while time.monotonic() < end:
-            assert served.state.slices.taken == served.state.slices.most
+            assert served.state_of(SHARED).slices.taken == served.state_of(SHARED).slices.most
             assert not any(each.done() for each in sending)
             time.sleep(0.05)
         go_on()
@@ -107,7 +108,7 @@ def test_who_waits_for_memory_is_neither_too_slow_nor_gone(served: Served, monke
 
 
 def test_who_goes_while_waiting_is_not_waited_for(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    budget = served.state.slices
+    budget = served.state_of(SHARED).slices
     with slow_disk(served, monkeypatch) as go_on, ExitStack() as clients:
         sockets = [clients.enter_context(RawSocket(served.port, f"owner {number}")) for number in range(SLICES + 3)]
         for client in sockets:
@@ -127,9 +128,9 @@ def test_who_holds_memory_for_long_while_others_wait_is_let_go(tmp_path: Path) -
         for client in slow:
             client.ask(op="start", name="a", size=CHUNK)
             client.begin_to_put(0, CHUNK, b"x" * 1_000)
-        wait_until(lambda: served.state.slices.taken == served.state.slices.most)
+        wait_until(lambda: served.state_of(SHARED).slices.taken == served.state_of(SHARED).slices.most)
         time.sleep(1)
-        assert not served.state.slices._waiting
+        assert not served.state_of(SHARED).slices._waiting
         with RawSocket(served.port) as quick:
             # Not even a short message gets past those that came before it.
             quick.say(op="start", name="a", size=CHUNK)
@@ -146,7 +147,7 @@ def test_a_slice_in_several_frames_is_taken_like_any_other(served: Served) -> No
     with RawSocket(served.port) as client:
         client.ask(op="start", name="a", size=CHUNK)
         client.send(frame_head(0x02, 8 + half), bytes(8), b"x" * half)
-        wait_until(lambda: served.state.slices.taken == CHUNK + 8)
+        wait_until(lambda: served.state_of(SHARED).slices.taken == CHUNK + 8)
         # A frame of control stands between.
         client.send(frame_head(0x89, 4), b"ping", frame_head(0x80, half), b"x" * half)
         assert client.hear()["size"] == CHUNK
@@ -162,7 +163,7 @@ def test_a_stranger_may_say_no_more_than_a_token_needs(served: Served) -> None:
     with RawSocket(served.port, None) as client:
         client.send(frame_head(0x01, most - 10), b"x" * (most - 10), frame_head(0x80, 11), b"x")
         assert client.hear()["code"] == "too_large"
-    wait_until(lambda: served.state.strangers.taken == 0)
+    wait_until(lambda: served.state_of(SHARED).strangers.taken == 0)
 
 
 def test_a_stranger_who_shows_a_token_sends_as_everybody_does(served: Served) -> None:

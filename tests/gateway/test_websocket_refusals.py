@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from files_service.gateway.transfer.upload_locks import UPLOAD_LOCKS
 from tests.cores import sqlite_core
 from tests.gateway.limits import small_limits
 from tests.gateway.owners import bearer
@@ -32,7 +33,7 @@ def token(owner: str, ttl_seconds: int = 60) -> str:
 def released(served: Served) -> None:
     """Wait until nothing of an upload is held any more."""
     wait_until(lambda: served.state.uploads.taken == 0 and served.state.in_flight == 0)
-    assert served.state.rights._held == {}
+    assert served.state_of(UPLOAD_LOCKS)._held == {}
     assert served.state.engine()._senders == 0
 
 

@@ -1,1 +1,1 @@
-"""Auth."""
+"""Authentication: bearer tokens, sessions, signed URLs and the tokens of Google."""

@@ -1,4 +1,4 @@
-"""Who calls: a trusted system by the RPC token, or an end user by a JWT whose ``sub`` is the owner. Fail closed."""
+"""Bearer tokens: the RPC token of trusted systems, and JWTs of end users, whose ``sub`` is the owner. Fail closed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import jwt
 
 from files_service.config import Settings
 from files_service.errors import Unauthorized
-from files_service.gateway.replies import Refused
 
 _ALGORITHM = "HS256"
 MAX_OWNER = 78
@@ -18,38 +17,38 @@ MAX_OWNER = 78
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The actor that a caller is bound to; None: a trusted system, which may act for anybody."""
+    """The actor that a caller is bound to; None is a trusted system, which may act for any owner."""
 
     actor: str | None
 
 
 def identify(authorization: str | None, settings: Settings) -> Caller:
-    """Find out who calls by the ``Authorization`` header. Raises Refused with 401."""
+    """Return the caller by the ``Authorization`` header. Raises Unauthorized."""
     scheme, _, token = (authorization or "").partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
-        raise _unauthorized("send Authorization: Bearer, with the RPC token or an end user's token")
+        raise unauthorized()
     if hmac.compare_digest(token.encode(errors="surrogateescape"), settings.rpc_token.encode()):
         return Caller(None)
     return Caller(owner_of_token(token, settings.jwt_secret))
 
 
 def owner_of_token(token: str, secret: str) -> str:
-    """The owner that a token was made for. Raises Refused with 401 when it is altered, expired or not a token."""
+    """Return the owner of a token. Raises Unauthorized when it is altered, expired or not a token."""
     try:
         claims = jwt.decode(token, secret, algorithms=[_ALGORITHM], options={"require": ["exp", "sub"]})
     except jwt.ExpiredSignatureError:
-        raise _unauthorized("the token has expired") from None
+        raise unauthorized("the token has expired") from None
     except (jwt.InvalidTokenError, UnicodeError, ValueError):
-        raise _unauthorized("not a valid token") from None
+        raise unauthorized("not a valid token") from None
     owner = claims["sub"]
     if not isinstance(owner, str) or not 1 <= len(owner) <= MAX_OWNER:
-        raise _unauthorized("the token names no owner")
+        raise unauthorized("the token names no owner")
     return owner
 
 
 def expiry_of_token(token: str) -> int:
-    """The second since the epoch at which a token, which was found to be valid, expires."""
+    """Return the expiry of a valid token, in seconds since the epoch."""
     claims = jwt.decode(token, options={"verify_signature": False})
     return int(claims["exp"])
 
@@ -62,6 +61,8 @@ def make_token(owner: str, secret: str, ttl_seconds: int) -> str:
     return jwt.encode({"sub": owner, "iat": now, "exp": now + ttl_seconds}, secret, algorithm=_ALGORITHM)
 
 
-def _unauthorized(message: str) -> Refused:
-    error = Unauthorized(message, {"fields": {"Authorization": [message]}})
-    return Refused(error, headers={"WWW-Authenticate": 'Bearer realm="files"'})
+def unauthorized(
+    message: str = "send Authorization: Bearer, with the RPC token or an end user's token",
+) -> Unauthorized:
+    """Make the error for missing or invalid credentials."""
+    return Unauthorized(message, {"fields": {"Authorization": [message]}})

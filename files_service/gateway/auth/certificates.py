@@ -1,9 +1,8 @@
-"""The public keys by which Google's tokens are verified: fetched when first needed, kept as long as the answer allows.
+"""Public keys that verify Google's tokens: fetched at first use, cached as long as the answer allows.
 
-1. A key that is not known has the keys fetched anew, but not more often than every ``LEAST_SECONDS``: anybody can
-   invent key ids.
-2. Keys that could not be renewed are used on for ``GRACE_SECONDS``; without any, nothing can be verified, and that is
-   our failure and not the sender's.
+1. An unknown key id fetches the keys again, at most every ``LEAST_SECONDS``: anybody can invent key ids.
+2. Keys that cannot be renewed stay valid for ``GRACE_SECONDS``. Without keys no token can be verified; that is a
+   failure of the service, not of the sender.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ class _Keys:
 
 
 class Certificates:
-    """The keys at one URL, as JSON Web Keys or as X.509 certificates by id. May be used by several threads."""
+    """The keys at one URL, as JSON Web Keys or X.509 certificates by id. Safe for use by several threads."""
 
     def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._url, self._clock = url, clock
@@ -49,12 +48,12 @@ class Certificates:
         self._fetching = threading.Lock()
 
     def key(self, key_id: str) -> Any | None:
-        """The key of this id, None when there is none. Raises ServiceUnavailable when no keys are to be had."""
+        """Return the key of this id, None when there is none. Raises ServiceUnavailable without any keys."""
         keys = self._keys
         if self._clock() < keys.fresh_until and key_id in keys.by_id:
             return keys.by_id[key_id]
         with self._fetching:
-            # Whoever waited for the lock finds what the one before has fetched.
+            # Another thread may have fetched the keys while this one waited for the lock.
             if self._is_due(key_id):
                 self._fetch()
         keys = self._keys
@@ -66,11 +65,11 @@ class Certificates:
         now = self._clock()
         if now < self._keys.fresh_until and key_id in self._keys.by_id:
             return False
-        # Without any keys every request is refused: it is tried a little more often then.
+        # Without any keys every request fails: retry more often.
         return now - self._tried_at >= (LEAST_SECONDS if self._keys.by_id else 1.0)
 
     def _fetch(self) -> None:
-        # Some megabytes, which a gateway that verifies no senders has no use for.
+        # Saves megabytes in a gateway that verifies no senders.
         import requests
 
         self._tried_at = self._clock()
@@ -88,7 +87,7 @@ class Certificates:
 
 
 def _lifetime(headers: Mapping[str, str]) -> float:
-    """For how long the answer may be used: its ``max-age`` less its ``Age``."""
+    """Return the remaining lifetime of the answer: ``max-age`` less ``Age``."""
     found = _MAX_AGE.search(headers.get("Cache-Control", ""))
     if found is None:
         return DEFAULT_LIFETIME_SECONDS
@@ -98,7 +97,7 @@ def _lifetime(headers: Mapping[str, str]) -> float:
 
 
 def _read(document: Any) -> dict[str, Any]:
-    """The keys of either form. Raises ValueError or PyJWTError when there are none."""
+    """Return the keys of either form. Raises ValueError or PyJWTError when there are none."""
     if not isinstance(document, dict):
         raise ValueError("not a set of keys")
     found: dict[str, Any] = {}

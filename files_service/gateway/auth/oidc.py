@@ -1,4 +1,4 @@
-"""Who pushes: Pub/Sub by a signed token of its service account, or the bearer of the shared token. Fail closed."""
+"""Senders of push notifications: Pub/Sub by a token that Google signed (OIDC), or a shared token. Fail closed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import jwt
 from aiohttp import web
 
 from files_service.config import Settings
-from files_service.errors import FilesError, Forbidden, Unauthorized
+from files_service.errors import Forbidden
+from files_service.gateway.auth.bearer import unauthorized
 from files_service.gateway.auth.certificates import Certificates
-from files_service.gateway.replies import Refused
 
 PUSH_PATH = "/webhooks/gcs/pubsub"
 SHARED_HEADER = "X-Files-Token"
@@ -27,7 +27,7 @@ REMEMBERED = 100
 
 
 class Senders:
-    """Knows who may push. A token that held is remembered until it expires: it comes with every push of an hour."""
+    """The senders that may push. A valid token is cached until it expires: an hour of pushes carries the same one."""
 
     def __init__(self, settings: Settings, *, now: Callable[[], float] = time.time) -> None:
         self._email = settings.webhook_email
@@ -39,36 +39,36 @@ class Senders:
         self._lock = threading.Lock()
 
     def admit_at_once(self, request: web.Request) -> bool:
-        """Whether the sender is known without more ado; else ``admit`` decides, in a thread: it may fetch keys.
+        """Return True for a sender that is known; else ``admit`` decides, in a thread, because it may fetch keys.
 
-        Raises Refused when nobody may push.
+        Raises Forbidden when no sender is configured.
         """
         if not self._email and not self._token:
             message = "no sender is configured: set FILES_WEBHOOK_EMAIL or FILES_WEBHOOK_TOKEN"
-            raise Refused(Forbidden(message, {"fields": {"sender": [message]}}))
+            raise Forbidden(message, {"fields": {"sender": [message]}})
         if self._token and self._is_shared_token(request):
             return True
         until = self._remembered.get(_bearer(request), 0.0)
         return self._now() < until
 
     def admit(self, token: str) -> None:
-        """Verify a signed token. Raises Refused with 401 or 403, ServiceUnavailable when that is not possible now."""
+        """Verify a signed token. Raises Unauthorized or Forbidden, and ServiceUnavailable without keys."""
         if not self._email or not token:
-            raise _refused(Unauthorized, "send a token")
+            raise unauthorized("send a token")
         if len(token) > MAX_TOKEN:
-            raise _refused(Unauthorized, "not a valid token")
+            raise unauthorized("not a valid token")
         claims = self._verified(token)
         if claims.get("email") != self._email or claims.get("email_verified") is not True:
-            raise _refused(Forbidden, "the token is another account's")
+            raise _forbidden("the token is another account's")
         self._remember(token, float(claims["exp"]))
 
     def token_of(self, request: web.Request) -> str:
-        """The signed token of a request, "" when there is none."""
+        """Return the signed token of a request, "" without one."""
         return _bearer(request)
 
     def _is_shared_token(self, request: web.Request) -> bool:
         given = (request.headers.get(SHARED_HEADER), request.query.get(SHARED_PARAMETER), _bearer(request))
-        # All are compared, so that the time tells nothing of which it was.
+        # All three are compared, so that the time does not tell which one matched.
         same = [hmac.compare_digest((each or "").encode(errors="surrogateescape"), self._token) for each in given]
         return any(same)
 
@@ -77,7 +77,7 @@ class Senders:
             key_id = jwt.get_unverified_header(token).get("kid")
             key = self._certificates.key(key_id) if isinstance(key_id, str) else None
             if key is None:
-                raise _refused(Unauthorized, "the token is signed with no key of Google's")
+                raise unauthorized("the token is signed with no key of Google's")
             claims: dict[str, Any] = jwt.decode(
                 token,
                 key,
@@ -88,9 +88,9 @@ class Senders:
                 options={"require": ["exp", "iat", "aud", "iss"]},
             )
         except (jwt.InvalidAudienceError, jwt.InvalidIssuerError):
-            raise _refused(Forbidden, "the token was made for another audience, or by another issuer") from None
+            raise _forbidden("the token was made for another audience, or by another issuer") from None
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
-            raise _refused(Unauthorized, "not a valid token") from None
+            raise unauthorized("not a valid token") from None
         return claims
 
     def _remember(self, token: str, until: float) -> None:
@@ -105,6 +105,5 @@ def _bearer(request: web.Request) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _refused(kind: type[FilesError], message: str) -> Refused:
-    headers = {"WWW-Authenticate": 'Bearer realm="files"'} if kind is Unauthorized else {}
-    return Refused(kind(message, {"fields": {"Authorization": [message]}}), headers=headers)
+def _forbidden(message: str) -> Forbidden:
+    return Forbidden(message, {"fields": {"Authorization": [message]}})

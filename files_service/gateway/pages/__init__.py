@@ -1,1 +1,1 @@
-"""The pages for people: files of one's own, share pages, the description of the API. HTML from here, no build step."""
+"""HTML pages for owners and for the receivers of links."""

@@ -1,4 +1,4 @@
-"""The scripts and the style of the pages: a few files of the package, read once."""
+"""The scripts and the style of the pages: files of the package, read once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file and what is said of it."""
+    """A file with its type and validators."""
 
     body: bytes
     content_type: str

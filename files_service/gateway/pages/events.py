@@ -1,17 +1,18 @@
-"""``/api/events``: what changes of an owner's files, as server-sent events."""
+"""``/api/events``: changes of an owner's files as server-sent events."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from files_service.errors import ServiceUnavailable
-from files_service.gateway.auth.owners import owner_of
+from files_service.gateway.auth.callers import owner_of
+from files_service.gateway.limits import Limiter
 from files_service.gateway.pages.feed import Feed
-from files_service.gateway.replies import Refused, json_bytes
-from files_service.gateway.state import Places, gateway_of
+from files_service.gateway.replies import HTTPError, json_bytes
+from files_service.gateway.state import gateway_of
 
 FEED = web.AppKey("feed", Feed)
-PAGES = web.AppKey("listening_pages", Places)
+PAGES = web.AppKey("listening_pages", Limiter)
 MAX_PAGES = 512
 MAX_PAGES_OF_OWNER = 20
 PING_SECONDS = 15.0
@@ -19,14 +20,14 @@ RETRY_MS = 2_000
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """Tell one page what happens, until it goes or the gateway stops."""
+    """Stream the changes to one page, until it closes or the gateway stops."""
     gateway, owner = gateway_of(request), owner_of(request)
     feed = request.config_dict[FEED]
     if gateway.stopping or feed.listeners(owner) >= MAX_PAGES_OF_OWNER:
         reason = "the gateway is stopping" if gateway.stopping else "too many open pages"
-        raise Refused(ServiceUnavailable(reason), headers={"Retry-After": "1"})
+        raise HTTPError(ServiceUnavailable(reason), headers={"Retry-After": "1"})
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
-    # A proxy must not wait until it has a buffer full of events.
+    # A proxy must not buffer events.
     response.headers["X-Accel-Buffering"] = "no"
     with request.config_dict[PAGES].take(), feed.listen(owner) as subscription:
 

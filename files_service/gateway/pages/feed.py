@@ -1,6 +1,6 @@
-"""Tells open pages what changed: one reader of the change feed for all of them, while there are any.
+"""Changes for open pages: one reader of the change feed for all of them.
 
-What is told is a hint, at most once: a page that fell behind, or was away, loads its list again.
+A change is a hint, sent at most once: a page that falls behind or reconnects loads its list again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from files_service.errors import FilesError, storage_errors_as_files_errors
+from files_service.errors import FilesError
 from files_service.gateway.state import Gateway
 from files_service.services.files import require
 from storage_adapters import JSON, Change, SupportsChanges
@@ -27,18 +27,18 @@ RELOAD: JSON = {"event": "reload"}
 
 
 class Subscription:
-    """What one page has not been told yet; None ends it."""
+    """The pending messages of one page; None ends it."""
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[JSON | None] = asyncio.Queue(QUEUE)
 
     async def next(self, timeout_seconds: float) -> JSON | None:
-        """The next thing to tell, None at the end. Raises TimeoutError."""
+        """Return the next message, None at the end. Raises TimeoutError."""
         async with asyncio.timeout(timeout_seconds):
             return await self._queue.get()
 
     def put(self, message: JSON | None) -> None:
-        """Have something told. A page that does not keep up is told to load everything instead."""
+        """Queue a message. A page that does not keep up gets a reload instead."""
         if self._queue.full():
             while not self._queue.empty():
                 self._queue.get_nowait()
@@ -47,7 +47,7 @@ class Subscription:
 
 
 class Feed:
-    """Reads the change feed while somebody listens, and tells owners of their own files."""
+    """Reads the change feed while pages listen, and sends owners the changes of their own files."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
@@ -56,7 +56,7 @@ class Feed:
 
     @contextmanager
     def listen(self, owner: str) -> Iterator[Subscription]:
-        """Be told of an owner's files for as long as the block runs. Raises NotSupported without a change feed."""
+        """Subscribe to the changes of an owner's files for the block. Raises NotSupported without a change feed."""
         feed = require(self._gateway.core.metadata, SupportsChanges)
         subscription = Subscription()
         self._listening[owner].add(subscription)
@@ -73,7 +73,7 @@ class Feed:
                 self._reading = None
 
     def listeners(self, owner: str) -> int:
-        """How many pages of an owner listen."""
+        """Return the number of listening pages of an owner."""
         return len(self._listening.get(owner, ()))
 
     async def close(self) -> None:
@@ -89,8 +89,8 @@ class Feed:
         while True:
             try:
                 if position is None:
-                    position = await self._gateway.calls.run(_last, feed)
-                    # Nobody knows what happened before.
+                    position = await self._gateway.calls.run(feed.last_sequence)
+                    # Earlier changes are unknown.
                     self._tell_all(RELOAD)
                 changes = await self._gateway.calls.run(_changes, feed, position)
             except FilesError as error:
@@ -125,11 +125,5 @@ class Feed:
                 subscription.put(message)
 
 
-def _last(feed: SupportsChanges) -> str:
-    with storage_errors_as_files_errors():
-        return feed.last_sequence()
-
-
 def _changes(feed: SupportsChanges, position: str) -> list[Change]:
-    with storage_errors_as_files_errors():
-        return feed.changes(after=position, limit=BATCH)
+    return feed.changes(after=position, limit=BATCH)

@@ -1,4 +1,4 @@
-"""``/``: an owner's files, and where new ones are dropped; for strangers, how to sign in."""
+"""``/``: the files and the drop zone of an owner; for strangers, the way to sign in."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from files_service.errors import BadRequest
-from files_service.gateway.doors.rpc import invoke
 from files_service.gateway.pages.rendering import render
 from files_service.gateway.pages.session import viewer_of
 from files_service.gateway.state import gateway_of
 
 PER_PAGE = 50
-# An image that is shown small is sent whole: above this it is not.
+# Thumbnails are whole images: larger images have none.
 MAX_THUMBNAIL_BYTES = 2_000_000
 ORDERS = {
     "newest": ("Newest first", "created_at", "desc"),
@@ -33,7 +32,7 @@ ACCESSES = {
 
 
 async def index(request: web.Request) -> web.StreamResponse:
-    """Show the files of whoever is signed in."""
+    """Show the files of the viewer."""
     viewer = viewer_of(request)
     if viewer is None:
         return render(request, "welcome.html")
@@ -48,12 +47,12 @@ async def index(request: web.Request) -> web.StreamResponse:
         params["search"] = search
     try:
         found = await gateway.calls.run(
-            invoke, gateway, "files.list", params | ({"cursor": request.query["cursor"]} if _begun(request) else {})
+            gateway.invoke, "files.list", params | ({"cursor": request.query["cursor"]} if _begun(request) else {})
         )
     except BadRequest:
-        # An old cursor, or words that cannot be searched for: the beginning of the list says more than an error.
+        # An old cursor, or a search that is not possible: the start of the list helps more than an error.
         params.pop("search", None)
-        found = await gateway.calls.run(invoke, gateway, "files.list", params)
+        found = await gateway.calls.run(gateway.invoke, "files.list", params)
     chosen = {"search": search, "sort": order if order != "newest" else ""}
     query = {name: value for name, value in chosen.items() if value}
     following = urlencode({**query, "cursor": found["next_cursor"]}) if found["next_cursor"] else ""

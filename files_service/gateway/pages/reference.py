@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from typing import Any
 
 from aiohttp import web
 
-from files_service.gateway.openapi import document
+from files_service.gateway.openapi import document_of
 from files_service.gateway.pages.rendering import render
 from files_service.gateway.pages.session import viewer_of
 
 
 async def docs(request: web.Request) -> web.StreamResponse:
     """Show the description of the API."""
-    return render(
-        request, "reference.html", viewer=viewer_of(request), info=document()["info"], operations=_operations()
-    )
-
-
-@cache
-def _operations() -> list[dict[str, Any]]:
-    return [
+    document = document_of(request)
+    operations = [
         _operation(method.upper(), path, operation)
-        for path, operations in document()["paths"].items()
+        for path, operations in document["paths"].items()
         for method, operation in operations.items()
     ]
+    return render(request, "reference.html", viewer=viewer_of(request), info=document["info"], operations=operations)
 
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:

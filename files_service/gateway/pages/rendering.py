@@ -1,4 +1,4 @@
-"""Templates to answers. What comes from a user is escaped; no page runs a script that is not a file of ours."""
+"""Pages from templates. Values are escaped; a page runs only scripts of the package."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from files_service.gateway.state import gateway_of
 from storage_adapters import category_of
 
-# Scripts are known by a word that is made for each answer: what people have sent has an address of ours, too.
+# Scripts carry a nonce of the reply, because files of users have addresses of this origin, too.
 POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self'; media-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-# What a browser shows without running anything of it. An SVG is a document: it is not in here.
+# Types that a browser shows without running scripts. SVG is not one of them.
 _SHOWN = {
     "image": frozenset({"image/avif", "image/bmp", "image/gif", "image/jpeg", "image/png", "image/webp"}),
     "video": frozenset({"video/mp4", "video/ogg", "video/quicktime", "video/webm"}),
@@ -29,7 +29,7 @@ _SHOWN = {
 
 
 def render(request: web.Request, name: str, *, status: int = 200, **values: Any) -> web.Response:
-    """Answer with a page."""
+    """Reply with a page."""
     nonce = secrets.token_urlsafe(16)
     values = {"base": base_of(request), "viewer": None, "nonce": nonce, **values}
     response = web.Response(text=_environment().get_template(name).render(values), status=status)
@@ -43,28 +43,28 @@ def render(request: web.Request, name: str, *, status: int = 200, **values: Any)
 
 
 def redirect(request: web.Request, path: str) -> web.Response:
-    """Answer with another address of ours, which is to be read."""
+    """Redirect to another address of the gateway, to be read."""
     return web.Response(status=303, headers={"Location": base_of(request) + path, "Cache-Control": "no-store"})
 
 
 def base_of(request: web.Request) -> str:
-    """What stands before all paths where the public address has a path."""
+    """Return the path of the public address, which precedes all paths."""
     return urlsplit(gateway_of(request).core.settings.public_url).path.rstrip("/")
 
 
 def preview_of(content_type: str) -> str:
-    """Which element shows the type: ``image``, ``video``, ``audio``, or "" for none."""
+    """Return the element that shows the type: ``image``, ``video``, ``audio``, or "" for none."""
     plain = content_type.partition(";")[0].strip().lower()
     return next((kind for kind, types in _SHOWN.items() if plain in types), "")
 
 
 def shown_name(name: str) -> str:
-    """The name with a mark where it has controls: those of direction would make it look like another."""
+    """Return the name with a mark for each control character: those of direction could disguise it."""
     return "".join("\N{REPLACEMENT CHARACTER}" if category_of(c)[0] == "C" else c for c in name)
 
 
 def shown_size(size: int) -> str:
-    """A size as people say it."""
+    """Return a size for people."""
     value, unit = float(size), 0
     while value >= 999.5 and unit < len(_UNITS) - 1:
         value, unit = value / 1000, unit + 1
@@ -72,12 +72,12 @@ def shown_size(size: int) -> str:
 
 
 def shown_time(at: int) -> str:
-    """A time in UTC; the page says it in the reader's zone."""
+    """Return a time in UTC; the page converts it to the reader's zone."""
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at / 1000))
 
 
 def machine_time(at: int) -> str:
-    """A time as the attribute of an element has it."""
+    """Return a time in the form of an attribute."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at / 1000))
 
 

@@ -1,4 +1,4 @@
-"""``/download/{file_id}``: what a link shows to whoever was given it, and with ``raw=1`` the bytes."""
+"""``/download/{file_id}``: the page of a shared link, and with ``raw=1`` the bytes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from files_service.core import Core
 from files_service.domain.access import may_change
 from files_service.domain.editing import is_finished
 from files_service.domain.filenames import save_as
-from files_service.domain.uploads import find_part
-from files_service.errors import FilesError, NotFound, storage_errors_as_files_errors
-from files_service.gateway.auth.owners import NOBODY
-from files_service.gateway.doors.blobs.download import Found, found_part, part_headers, send_part
-from files_service.gateway.doors.rest.reading import flag
+from files_service.errors import FilesError
+from files_service.gateway.auth.callers import NOBODY
 from files_service.gateway.pages.listing import ACCESSES
 from files_service.gateway.pages.rendering import preview_of, render
 from files_service.gateway.pages.session import viewer_of
-from files_service.gateway.replies import Refused
+from files_service.gateway.query import flag
+from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.disposition import content_disposition
-from files_service.services.files import readable, require_finished
+from files_service.gateway.transfer.parts import Found, part_headers, part_of, send_part
+from files_service.services.files import readable
 from storage_adapters import FileRecord
 
 _TITLES = {401: "Sign in first", 403: "This file is not shared with you", 404: "There is no such file"}
@@ -35,7 +34,7 @@ async def share(request: web.Request) -> web.StreamResponse:
     """Show a file, or send its bytes."""
     try:
         return await (_raw(request) if flag(request, "raw") else _show(request))
-    except Refused as refused:
+    except HTTPError as refused:
         if refused.status == 416:
             raise
         return _refusal(request, refused.error, refused.status)
@@ -45,7 +44,8 @@ async def share(request: web.Request) -> web.StreamResponse:
 
 async def _show(request: web.Request) -> web.StreamResponse:
     gateway, viewer = gateway_of(request), viewer_of(request)
-    record = await gateway.calls.run(_load, gateway.core, request.match_info["file_id"], viewer)
+    load = gateway.counted("files.info", _load)
+    record = await gateway.calls.run(load, gateway.core, request.match_info["file_id"], viewer)
     return render(
         request,
         "share.html",
@@ -63,10 +63,11 @@ async def _raw(request: web.Request) -> web.StreamResponse:
     gateway = gateway_of(request)
     inline = flag(request, "inline")
     with gateway.downloads.take():
+        find = gateway.counted("files.download", _find)
         found = await gateway.calls.run(
-            _find, gateway.core, request.match_info["file_id"], request.query.get("part"), viewer_of(request)
+            find, gateway.core, request.match_info["file_id"], request.query.get("part"), viewer_of(request)
         )
-        # Asked again each time, because access can be taken back; the tag saves the bytes.
+        # Revalidated each time, because access can be revoked; the tag saves the bytes.
         name = save_as(found.record, found.part)
         headers = part_headers(found, "attachment", name, "private, no-cache")
         if inline and preview_of(headers["Content-Type"]):
@@ -76,17 +77,11 @@ async def _raw(request: web.Request) -> web.StreamResponse:
 
 
 def _load(core: Core, file_id: str, viewer: str | None) -> FileRecord:
-    with storage_errors_as_files_errors():
-        return readable(core, file_id, viewer if viewer is not None else NOBODY)
+    return readable(core, file_id, viewer if viewer is not None else NOBODY)
 
 
 def _find(core: Core, file_id: str, part_id: str | None, viewer: str | None) -> Found:
-    record = _load(core, file_id, viewer)
-    require_finished(record)
-    part = find_part(record, part_id) if part_id is not None else record.parts[0]
-    if part is None:
-        raise NotFound("the file has no such part", {"file_id": file_id})
-    return found_part(core, record, part)
+    return part_of(_load(core, file_id, viewer), part_id, core)
 
 
 def _refusal(request: web.Request, error: FilesError, status: int) -> web.StreamResponse:

@@ -1,1 +1,1 @@
-"""Transfer."""
+"""Transfer of bytes between sockets and the core, for all doors."""

@@ -1,4 +1,4 @@
-"""Reads request bodies: whole and small for calls; permission to send is given only when the bytes are wanted."""
+"""Small request bodies, read whole; and the permission to send a body, given only when it is wanted."""
 
 from __future__ import annotations
 
@@ -11,49 +11,45 @@ from aiohttp.http_exceptions import PayloadEncodingError
 
 from files_service.errors import TooLarge, UnsupportedType
 from files_service.gateway.limits import Limits
-from files_service.gateway.replies import Refused, bad_field
+from files_service.gateway.replies import HTTPError, bad_field
 
-# How a body that breaks off or is not HTTP shows itself.
+# Raised for a body that is incomplete or is not HTTP.
 BODY_ERRORS = (web.RequestPayloadError, web.PayloadAccessError, PayloadEncodingError, ConnectionError)
 
 
-async def keep_waiting(request: web.Request) -> None:
-    """Answer nothing to ``Expect: 100-continue`` yet: whether the body is wanted is decided by the handler."""
-
-
 async def let_send(request: web.Request) -> None:
-    """Tell a client that waits for it to send the body. Raises Refused with 417 for other expectations."""
+    """Answer ``Expect: 100-continue``, so that the client sends the body. Raises HTTPError with 417 for others."""
     expectation = request.headers.get("Expect")
     if expectation is None or request.version < (1, 1):
         return
     if expectation.lower() != "100-continue":
         raise bad_field("Expect", "Only 100-continue is known.", 417)
     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    # The answer proper has not begun.
+    # The final response has not begun.
     request.writer.output_size = 0
 
 
 def require_plain(request: web.Request) -> None:
-    """Refuse compressed bodies: they are neither what was signed nor of a size that is known before."""
+    """Raise HTTPError with 415 for a compressed body: its size is unknown, and other bytes were signed."""
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding != "identity":
         message = "Send the body uncompressed."
-        raise Refused(UnsupportedType(message, {"fields": {"Content-Encoding": [message]}}))
+        raise HTTPError(UnsupportedType(message, {"fields": {"Content-Encoding": [message]}}))
 
 
 def require_json(request: web.Request) -> None:
-    """Raise Refused with 415 unless the body is announced as JSON."""
+    """Raise HTTPError with 415 unless the content type is JSON."""
     if request.content_type != "application/json" or request.charset not in (None, "utf-8", "UTF-8"):
         message = "Send application/json in UTF-8."
-        raise Refused(UnsupportedType(message, {"fields": {"Content-Type": [message]}}))
+        raise HTTPError(UnsupportedType(message, {"fields": {"Content-Type": [message]}}))
     require_plain(request)
 
 
 async def read_small(request: web.Request, limits: Limits) -> bytes:
-    """Read the whole body. Raises Refused when it is too large, too slow or broken."""
+    """Read the whole body. Raises HTTPError when it is too large, too slow or broken."""
     too_large = TooLarge("the body is too large", {"field": "body", "limit": limits.call_bytes})
     if (request.content_length or 0) > limits.call_bytes:
-        raise Refused(too_large)
+        raise HTTPError(too_large)
     await let_send(request)
     body = bytearray()
     try:
@@ -61,7 +57,7 @@ async def read_small(request: web.Request, limits: Limits) -> bytes:
             while piece := await request.content.readany():
                 body += piece
                 if len(body) > limits.call_bytes:
-                    raise Refused(too_large)
+                    raise HTTPError(too_large)
     except TimeoutError:
         raise bad_field("body", "Arrived too slowly.", 408) from None
     except BODY_ERRORS:
@@ -70,14 +66,14 @@ async def read_small(request: web.Request, limits: Limits) -> bytes:
 
 
 def parse_object(body: bytes, limits: Limits) -> dict[str, Any]:
-    """Parse a JSON object. Raises Refused that names ``body``."""
+    """Parse a JSON object. Raises HTTPError that names ``body``."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise bad_field("body", f"Not JSON: {error.msg} at character {error.pos}.") from None
     if not isinstance(value, dict):
         raise bad_field("body", "Must be a JSON object.")
-    # No value can be nested deeper than it has opening brackets.
+    # A value is nested at most as deep as it has opening brackets.
     if body.count(b"[") + body.count(b"{") > limits.json_depth and _depth(value) > limits.json_depth:
         raise bad_field("body", f"Nested deeper than {limits.json_depth} levels.")
     return value

@@ -1,7 +1,7 @@
 """Conditional requests and ranges (RFC 9110, sections 13 and 14). Pure.
 
-A stored blob never changes, so its validators are strong: an entity tag made of its checksum, and the time it came.
-Several ranges in one request are answered with the whole, as RFC 9110 allows.
+A stored blob never changes, so its validators are strong: an entity tag of its checksum, and the time of its receipt.
+A request for several ranges is answered with the whole, as RFC 9110 allows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MAX_DIGITS = 18
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Representation:
-    """What would be sent: its size, opaque tag (without quotes) and the second it was stored."""
+    """The size, opaque tag (without quotes) and modification time (in seconds) of a representation."""
 
     size: int
     tag: str
@@ -26,18 +26,18 @@ class Representation:
 
     @property
     def etag(self) -> str:
-        """The entity tag as a header has it."""
+        """The entity tag in the form of a header."""
         return f'"{self.tag}"'
 
     @property
     def last_modified(self) -> str:
-        """The time as a header has it."""
+        """The modification time in the form of a header."""
         return formatdate(self.modified, usegmt=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to send: the status, and which bytes."""
+    """The status of the answer, and the range of bytes to send."""
 
     status: int
     start: int = 0
@@ -55,7 +55,7 @@ def evaluate(method: str, headers: Mapping[str, str], found: Representation) -> 
 
 
 def _precondition(headers: Mapping[str, str], found: Representation) -> int | None:
-    """The status that ends the request early, in the order of RFC 9110, section 13.2.2."""
+    """Return the status of a failed condition, by the order of RFC 9110, section 13.2.2."""
     if "If-Match" in headers:
         if not _names(headers["If-Match"], found.tag, weak=False):
             return 412
@@ -70,14 +70,14 @@ def _precondition(headers: Mapping[str, str], found: Representation) -> int | No
 
 
 def _names(value: str, tag: str, *, weak: bool) -> bool:
-    """Whether a list of entity tags holds ours; a weak tag counts only in a weak comparison."""
+    """Return True if a list of entity tags has this one; a weak tag counts only in a weak comparison."""
     if value.strip() == "*":
         return True
     return any(opaque == tag and (weak or not prefix) for prefix, opaque in _ETAG.findall(value))
 
 
 def _range_applies(headers: Mapping[str, str], found: Representation) -> bool:
-    """Whether If-Range, if there is one, names exactly what we have."""
+    """Return True unless If-Range names another representation."""
     condition = headers.get("If-Range")
     if condition is None:
         return True
@@ -94,7 +94,7 @@ def _slice(value: str, size: int) -> Answer:
     if first is None:
         if last is None:
             return Answer(200, 0, size)
-        # The last so many bytes.
+        # A suffix range.
         first, last = max(0, size - last), size - 1
     elif last is None:
         last = size - 1
@@ -112,7 +112,7 @@ def _number(digits: str) -> int | None:
 
 
 def _seconds(value: str | None) -> int | None:
-    """A date as seconds since the epoch; None when there is none or it is not a date."""
+    """Return a date in seconds since the epoch; None without a valid date."""
     if value is None:
         return None
     try:

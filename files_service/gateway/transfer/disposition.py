@@ -1,4 +1,4 @@
-"""``Content-Disposition`` (RFC 6266, RFC 8187) for names that may be any Unicode. Pure."""
+"""``Content-Disposition`` (RFC 6266, RFC 8187) for Unicode names. Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from urllib.parse import quote
 
 from storage_adapters import ascii_form, category_of
 
-# What no file system takes, what ends a quoted string, and what browsers unescape in one.
+# Refused by file systems, the end of a quoted string, or unescaped by browsers.
 _UNSAFE = frozenset('"%/\\:*?<>|')
 _FALLBACK = "file"
 
 
 def content_disposition(kind: str, name: str) -> str:
-    """Make the header: an ASCII name for old clients, the real one for all others."""
+    """Return the header: an ASCII name for old clients, the real one for all others."""
     real = safe_name(name)
     plain = ascii_form(real)
     plain = "".join("_" if c in _UNSAFE else c for c in plain).strip()
@@ -21,6 +21,6 @@ def content_disposition(kind: str, name: str) -> str:
 
 
 def safe_name(name: str) -> str:
-    """The name without control and direction characters and path separators: it must not pretend to be another."""
+    """Return the name without control and direction characters and path separators, which could disguise it."""
     kept = ("_" if c in "/\\" else c for c in name if category_of(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
     return "".join(kept).strip(" .") or _FALLBACK

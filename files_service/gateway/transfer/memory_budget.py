@@ -1,4 +1,4 @@
-"""A bound on the bytes of many senders together: who would go beyond it waits. Used by the loop's thread alone."""
+"""A memory budget that senders share; one that exceeds it waits. For use in the event loop's thread."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from dataclasses import dataclass
 
 
 class Holder(ABC):
-    """Who takes from a budget."""
+    """A user of a budget."""
 
     @abstractmethod
     def go_on(self, share: Share) -> None:
-        """A share that had to wait need not wait any more."""
+        """Continue: a share that waited has its bytes."""
 
     @abstractmethod
     def hurry(self, share: Share) -> None:
-        """Others wait, and this share has been held for long."""
+        """Release this share soon: it has been held for long, and others wait."""
 
 
 @dataclass(slots=True, eq=False)
 class Share:
-    """Bytes of a budget; ``since`` is when they were had, None while they are waited for."""
+    """Bytes of a budget; ``since`` is the time at which they were granted, None while the share waits."""
 
-    budget: Budget
+    budget: MemoryBudget
     size: int
     holder: Holder
     since: float | None = None
 
 
-class Budget:
-    """So many bytes, first come, first served: nobody who needs little gets past somebody who needs much."""
+class MemoryBudget:
+    """A number of bytes, granted first come, first served: a small share never overtakes a large one."""
 
     def __init__(self, most: int, clock: Callable[[], float]) -> None:
         self.most = most
@@ -41,7 +41,7 @@ class Budget:
         self._waiting: deque[Share] = deque()
 
     def take(self, size: int, holder: Holder) -> Share:
-        """Take bytes, at most all there are; where they are not free, the share waits for them."""
+        """Take bytes, at most the whole budget; the share waits while they are not free."""
         share = Share(self, min(size, self.most), holder)
         self._waiting.append(share)
         if len(self._waiting) == 1 and self._fits(share):
@@ -50,7 +50,7 @@ class Budget:
         return share
 
     def give_back(self, share: Share) -> None:
-        """The share is not needed any more, or was not worth waiting for. Doing it again is harmless."""
+        """Release a share, granted or waiting. Idempotent."""
         if share in self._held:
             del self._held[share]
             self.taken -= share.size
@@ -63,7 +63,7 @@ class Budget:
             head.holder.go_on(head)
 
     def hurry(self, before: float) -> None:
-        """Tell the holders of all shares that have been held since before that time, while others wait."""
+        """Call ``hurry`` of the holders whose shares were granted before that time, while others wait."""
         for share in list(self._held):
             if self._waiting and share.since is not None and share.since < before:
                 share.holder.hurry(share)

@@ -1,4 +1,4 @@
-"""Waits for a sender that must be fast enough: one that dribbles holds a place as long as one that sends nothing."""
+"""The minimum rate of senders: one that trickles holds resources as long as one that is idle."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sized
 from typing import TypeVar
 
-from files_service.gateway.replies import Refused, bad_field
+from files_service.gateway.limits import Limits
+from files_service.gateway.replies import bad_field
 
 T = TypeVar("T")
 
 
 def size_of(came: Sized) -> int:
-    """How much has come, of what is nothing but bytes."""
+    """Return the number of bytes received."""
     return len(came)
 
 
-class Pace:
-    """Within each span of waiting at least so many bytes must come; time in which nobody waits does not count.
+class MinRate:
+    """At least ``least_bytes`` in each ``seconds`` of waiting; time in which nobody waits does not count.
 
-    ``error`` is what a sender gets that is too slow. A task waits by ``wait``; a thread does as it does, with ``left``
-    and ``came``.
+    ``error`` is raised for a sender that is slower. Tasks wait with ``wait``; threads use ``left`` and ``came``.
     """
 
     def __init__(self, seconds: float, least_bytes: int, error: Exception) -> None:
@@ -33,18 +33,18 @@ class Pace:
 
     @property
     def left(self) -> float:
-        """How long to wait for the next bytes: more than nothing, because what has come is to be looked at."""
+        """Seconds to wait for the next bytes: above zero, because bytes that have arrived still count."""
         return max(0.001, self._left)
 
     def came(self, count: int, waited: float) -> None:
-        """Note bytes and how long they were waited for."""
+        """Count received bytes and the seconds spent waiting for them."""
         self._left -= waited
         self._missing -= count
         if self._missing <= 0:
             self._left, self._missing = self._seconds, self._least
 
     async def wait(self, coming: Awaitable[T], size: Callable[[T], int]) -> T:
-        """Wait for what comes next, and note how much that is. Raises ``error`` when it comes too slowly."""
+        """Wait for the next bytes and count them. Raises ``error`` when they are too slow."""
         try:
             async with asyncio.timeout(None) as self._timeout:
                 self._start()
@@ -60,19 +60,19 @@ class Pace:
         return came
 
     def hold(self) -> None:
-        """From now on it is we who let the sender wait."""
+        """Stop the time: the sender waits for us."""
         if not self._held:
             self._held = True
             self._stop()
 
     def go_on(self) -> None:
-        """The sender is waited for again."""
+        """Let the time run again: we wait for the sender."""
         if self._held:
             self._held = False
             self._start()
 
     def give_up(self, error: Exception) -> None:
-        """Wait no more: who waits, or will, gets this error."""
+        """Stop waiting: raise this error in the current wait and in later ones."""
         self.error, self._held = error, False
         self._left = self._seconds = 0
         self._start()
@@ -91,6 +91,8 @@ class Pace:
             self._timeout.reschedule(None)
 
 
-def too_slow(seconds: float) -> Refused:
-    """Make the refusal of a body that has stopped coming, or all but stopped."""
-    return bad_field("body", f"Next to nothing came for {seconds:g} seconds.", 408)
+def body_rate(limits: Limits) -> MinRate:
+    """Make the minimum rate of one request body; a slower sender gets 408."""
+    seconds = limits.upload_idle_seconds
+    error = bad_field("body", f"Next to nothing came for {seconds:g} seconds.", 408)
+    return MinRate(seconds, limits.upload_least_bytes, error)

@@ -1,4 +1,4 @@
-"""Takes the bytes of an upload through the loop: while a thread hashes and writes one buffer, the next one is read."""
+"""Request bodies, received through the loop: a thread hashes and writes one buffer while the next one is read."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from contextlib import suppress
 from aiohttp import StreamReader
 
 from files_service.errors import Conflict
-from files_service.gateway.replies import Refused, bad_field
+from files_service.gateway.replies import HTTPError, bad_field
+from files_service.gateway.threads import Threads
 from files_service.gateway.transfer.body import BODY_ERRORS
-from files_service.gateway.transfer.min_rate import Pace
-from files_service.gateway.transfer.threads import Threads
+from files_service.gateway.transfer.min_rate import MinRate
 from storage_adapters import BlobInfo, BlobWriter, Part
 
 
 class Sink(ABC):
-    """Where the bytes go. Called in threads, one call at a time."""
+    """The destination of a body. Called in threads, one call at a time."""
 
     @abstractmethod
     def write(self, data: bytes) -> None:
-        """Take bytes."""
+        """Write bytes."""
 
     def room(self, most: int) -> memoryview | None:
-        """Where up to so many bytes may be put instead of being given to ``write``; None: nowhere."""
+        """Return memory for up to so many bytes instead of ``write``; None without such memory."""
         return None
 
     def advance(self, count: int) -> None:
-        """So many bytes were put into the room."""
+        """Accept so many bytes in the memory of ``room``."""
         raise NotImplementedError
 
     @abstractmethod
     def complete(self) -> BlobInfo:
-        """All bytes are in: return the blob that they are."""
+        """Return the blob of all bytes."""
 
     @abstractmethod
     def abort(self) -> None:
-        """Forget everything; harmless after ``complete``."""
+        """Discard all bytes; harmless after ``complete``."""
 
 
-class Storing(Sink):
-    """Stores the bytes, if they are what was declared."""
+class BlobSink(Sink):
+    """Stores the bytes if they are as declared."""
 
     def __init__(self, writer: BlobWriter, part: Part) -> None:
         self._writer = writer
@@ -64,8 +64,8 @@ class Storing(Sink):
         self._writer.abort()
 
 
-class Comparing(Sink):
-    """Compares the bytes with a blob that is stored already: an upload whose answer was lost is repeated like this."""
+class VerifySink(Sink):
+    """Compares the bytes with a stored blob: a client repeats an upload whose answer it did not get."""
 
     def __init__(self, info: BlobInfo) -> None:
         self._info = info
@@ -76,7 +76,7 @@ class Comparing(Sink):
         self._sha256.update(data)
 
     def complete(self) -> BlobInfo:
-        """See ``Sink``; raises Conflict when they are other bytes."""
+        """See ``Sink``; raises Conflict for other bytes."""
         if self._info.sha256 is None or not hmac.compare_digest(self._info.sha256, self._sha256.hexdigest()):
             raise Conflict("other bytes were received for this part already", {"field": "sha256"})
         return self._info
@@ -91,13 +91,12 @@ async def receive(
     *,
     size: int,
     buffer_bytes: int,
-    pace: Pace,
+    pace: MinRate,
     threads: Threads,
 ) -> None:
-    """Bring ``size`` bytes from the socket into the sink; at most two buffers are held.
+    """Receive ``size`` bytes into the sink with at most two buffers.
 
-    Raises Refused when they come too slowly or break off, and what the sink raises. No thread is in the sink any more
-    when this returns or raises.
+    Raises HTTPError when they are too slow or incomplete, and what the sink raises. No thread uses the sink afterwards.
     """
     writing: asyncio.Future[None] | None = None
     pieces: list[bytes] = []
@@ -125,8 +124,8 @@ async def receive(
                 await asyncio.shield(writing)
 
 
-def broke_off(received: int, size: int) -> Refused:
-    """Make the refusal of a body that is not whole; mostly nobody is there any more to read it."""
+def broke_off(received: int, size: int) -> HTTPError:
+    """Make the error for an incomplete body; the client is mostly gone."""
     return bad_field("body", f"Broke off after {received} of {size} bytes.")
 
 

@@ -1,4 +1,4 @@
-"""Sends bytes of a file by the kernel: a large range in a thread of its own, so that no disk makes the loop wait."""
+"""File ranges, sent by the kernel: a large one in a thread of its own, so that the loop never waits for a disk."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from files_service.gateway.state import Gateway
 from files_service.gateway.transfer.socket_receive import can_take_over, own_socket
 from storage_adapters import StorageError
 
-# The system sends at most this much in one call anyway.
+# The most that the system sends in one call.
 _MOST = 0x7FFF_F000
 
 
-# An open file, and which range of it is to be sent. Who sends it closes it.
+# An open file, and the start and length of the range to send. The sender closes it.
 Slice = tuple[BinaryIO, int, int]
 
 
 async def send_files(request: web.Request, gateway: Gateway, slices: Iterator[Slice], length: int) -> None:
-    """Send ranges of files behind the headers, which are out; ``length`` is that of all of them.
+    """Send ranges of files after the headers; ``length`` is the length of all ranges.
 
-    The iterator may touch the disk. Raises ConnectionError when the client went away.
+    The iterator may read the disk. Raises ConnectionError when the client went away.
     """
     transport = request.transport
     if transport is None:
@@ -57,12 +57,12 @@ def _send_all(connection: socket.socket, slices: Iterator[Slice], stalled_second
             with file:
                 _send(connection, file, start, length, stalled_seconds)
     except StorageError as error:
-        # The headers are out: only breaking off tells that something is missing.
+        # The headers are out: only a broken connection tells the client that bytes are missing.
         raise ConnectionResetError("the bytes are not there any more") from error
 
 
 def _send(connection: socket.socket, file: BinaryIO, start: int, length: int, stalled_seconds: float) -> None:
-    """Send in the calling thread. The connection does not block, because its other half is the loop's."""
+    """Send in the calling thread. The connection does not block, because the loop uses it, too."""
     writable = select.poll()
     writable.register(connection, select.POLLOUT)
     place, end = start, start + length

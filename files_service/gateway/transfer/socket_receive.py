@@ -1,8 +1,8 @@
-"""Takes the bytes of a large upload straight from the socket, in a thread of its own.
+"""Large request bodies, received from the socket in a thread of their own.
 
-A byte that goes through the event loop is copied twice more on its way, and all uploads share one core with everything
-else. So for a large body the loop stops reading the connection, and a thread does what a plain loop would do: receive,
-hash, write. The connection is closed after the answer, because the HTTP parser has not seen the end of the body.
+The event loop copies each byte twice more and runs all uploads on one core. For a large body the loop therefore stops
+reading the connection, and a thread receives, hashes and writes. The connection is closed after the answer, because
+the HTTP parser has not seen the end of the body.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from aiohttp import web
 
 from files_service.gateway.replies import CLOSE
 from files_service.gateway.state import Gateway
+from files_service.gateway.threads import Threads
 from files_service.gateway.transfer.body import BODY_ERRORS
-from files_service.gateway.transfer.min_rate import Pace
+from files_service.gateway.transfer.min_rate import MinRate, body_rate
 from files_service.gateway.transfer.receive import Sink, broke_off, receive
-from files_service.gateway.transfer.threads import Threads
 
 
 def can_take_over(request: web.Request) -> bool:
-    """Whether the bytes of this connection are read from a plain socket."""
+    """Return True if the connection is a plain socket."""
     transport = request.transport
     return (
         transport is not None
@@ -35,14 +35,14 @@ def can_take_over(request: web.Request) -> bool:
 
 
 def own_socket(transport: asyncio.Transport) -> socket.socket:
-    """The connection, by a descriptor that stays ours when the loop closes its own. It does not block."""
+    """Return the connection by a descriptor of its own, which the loop does not close. It does not block."""
     return socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
 
 
 async def receive_from_socket(
-    request: web.Request, sink: Sink, *, size: int, piece_bytes: int, pace: Pace, threads: Threads
+    request: web.Request, sink: Sink, *, size: int, piece_bytes: int, pace: MinRate, threads: Threads
 ) -> None:
-    """Bring the body into the sink. Raises as ``receiving.receive``, and like it leaves no thread in the sink."""
+    """Receive the body into the sink. Raises as ``receive.receive``; no thread uses the sink afterwards."""
     transport = request.transport
     if transport is None:
         raise broke_off(0, size)
@@ -62,7 +62,7 @@ async def receive_from_socket(
             await asyncio.shield(receiving)
         raise
     except BaseException:
-        # The server throws away for a while what the client still sends, so that it gets to read the answer.
+        # The server discards what the client still sends for a while, so that the client can read the answer.
         if not transport.is_closing():
             transport.resume_reading()
         raise
@@ -70,7 +70,7 @@ async def receive_from_socket(
 
 
 def _read_already(request: web.Request) -> bytes:
-    """What the loop has read of the body before it was stopped."""
+    """Return the bytes that the loop has read of the body."""
     pieces = []
     while piece := request.content.read_nowait():
         pieces.append(piece)
@@ -78,21 +78,21 @@ def _read_already(request: web.Request) -> bytes:
 
 
 class _Body:
-    """A body that is read in a thread."""
+    """A body that a thread reads."""
 
-    def __init__(self, connection: socket.socket, size: int, piece_bytes: int, pace: Pace) -> None:
+    def __init__(self, connection: socket.socket, size: int, piece_bytes: int, pace: MinRate) -> None:
         self._connection = connection
         self._size = size
         self._piece_bytes = piece_bytes
         self._pace = pace
 
     def give_up(self) -> None:
-        """Let the thread see the end of the body now."""
+        """Make the thread see the end of the body."""
         with suppress(OSError):
             self._connection.shutdown(socket.SHUT_RD)
 
     def receive(self, first: bytes, sink: Sink) -> None:
-        """Read to the end. The connection does not block, because its other half is the loop's."""
+        """Read to the end. The connection does not block, because the loop uses it, too."""
         received, pace = len(first), self._pace
         with self._connection as connection:
             if first:
@@ -126,7 +126,7 @@ class _Body:
 
 
 async def receive_body(request: web.Request, gateway: Gateway, sink: Sink, size: int) -> None:
-    """Bring a body of known size into the sink: a large one from the socket itself, others through the loop."""
+    """Receive a body of known size into the sink: a large one from the socket, others through the loop."""
     limits = gateway.limits
     if size >= limits.takeover_bytes and can_take_over(request):
         await receive_from_socket(
@@ -134,7 +134,7 @@ async def receive_body(request: web.Request, gateway: Gateway, sink: Sink, size:
             sink,
             size=size,
             piece_bytes=limits.upload_buffer(gateway.uploads.taken),
-            pace=limits.pace(),
+            pace=body_rate(limits),
             threads=gateway.receivers,
         )
     else:
@@ -143,6 +143,6 @@ async def receive_body(request: web.Request, gateway: Gateway, sink: Sink, size:
             sink,
             size=size,
             buffer_bytes=limits.upload_buffer(gateway.uploads.taken),
-            pace=limits.pace(),
+            pace=body_rate(limits),
             threads=gateway.transfers,
         )

@@ -1,4 +1,4 @@
-"""Brings the bytes of a request into an upload, whichever door it came to, and ends an upload that has all of them."""
+"""Request bodies of uploads, for every door, and the completion of uploads that have all bytes."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Any
 
 from aiohttp import web
 
-from files_service.errors import FilesError, storage_errors_as_files_errors
-from files_service.gateway.replies import Refused
+from files_service.errors import FilesError
+from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import Gateway
 from files_service.gateway.transfer.body import BODY_ERRORS, let_send
-from files_service.gateway.transfer.min_rate import size_of
+from files_service.gateway.transfer.min_rate import body_rate, size_of
 from files_service.gateway.transfer.receive import Sink, broke_off
 from files_service.gateway.transfer.socket_receive import receive_body
-from files_service.gateway.transfer.upload_locks import Right
+from files_service.gateway.transfer.upload_locks import UploadLock
 from files_service.services.parts import FinishedPart
 from files_service.services.uploads.concatenate import join, waiting_for
 from files_service.services.uploads.finish import complete
 from files_service.services.uploads.quota import is_partial
-from files_service.services.uploads.writer import Engine, Stream
+from files_service.services.uploads.writer import Stream
 from storage_adapters import BlobInfo, Upload
 
-# So many bytes a body of unknown size may have, and what is raised of a longer one.
+# The most bytes of a body of unknown size, and the error for a longer one.
 Most = tuple[int, FilesError]
 
 
-class Pouring(Sink):
+class StreamSink(Sink):
     """The stream of an upload as a sink."""
 
     def __init__(self, stream: Stream) -> None:
@@ -34,21 +34,18 @@ class Pouring(Sink):
 
     def write(self, data: bytes) -> None:
         """See ``Sink``."""
-        with storage_errors_as_files_errors():
-            self._stream.write(data)
+        self._stream.write(data)
 
     def room(self, most: int) -> memoryview:
-        """Where the next bytes go, so that they need not be copied."""
-        with storage_errors_as_files_errors():
-            return self._stream.room(most)
+        """See ``Sink``."""
+        return self._stream.room(most)
 
     def advance(self, count: int) -> None:
-        """So many bytes were put there."""
-        with storage_errors_as_files_errors():
-            self._stream.advance(count)
+        """See ``Sink``."""
+        self._stream.advance(count)
 
     def complete(self) -> BlobInfo:
-        """Not asked for: an upload is more than this request."""
+        """Not supported: an upload is more than this request."""
         raise NotImplementedError
 
     def abort(self) -> None:
@@ -63,44 +60,39 @@ async def take_in(
     offset: int,
     *,
     size: int | None,
-    right: Right,
+    lock: UploadLock,
     most: Most,
     check: Any = None,
 ) -> Stream:
-    """Bring the body, which may be of unknown size, into the upload from an offset on; the caller finishes the stream.
+    """Receive the body, of known or unknown size, into the upload from an offset on; the caller finishes the stream.
 
-    Raises Refused when it comes too slowly, breaks off or is longer than ``most``, with the error that comes with that,
-    and what storing raises. What came before that stays, except with ``check``.
+    Raises HTTPError for a body that is too slow, incomplete or longer than ``most``, and what storing raises. The bytes
+    received before that stay, except with ``check``.
     """
     engine = gateway.engine()
-    stream = await gateway.calls.run(_open, engine, upload, offset, check)
+    stream = await gateway.calls.run(Stream, engine, upload, offset, check=check)
 
     async def pour() -> None:
-        await gateway.unless_given_up(_pour(request, gateway, Pouring(stream), size, most))
+        await gateway.unless_given_up(_pour(request, gateway, StreamSink(stream), size, most))
 
     try:
         await let_send(request)
-        await right.run(pour())
+        await lock.run(pour())
     except BaseException:
         await asyncio.shield(gateway.transfers.run(stream.abort))
         raise
     return stream
 
 
-def _open(engine: Engine, upload: Upload, offset: int, check: Any) -> Stream:
-    with storage_errors_as_files_errors():
-        return Stream(engine, upload, offset, check=check)
-
-
-async def _pour(request: web.Request, gateway: Gateway, sink: Pouring, size: int | None, most: Most) -> None:
+async def _pour(request: web.Request, gateway: Gateway, sink: StreamSink, size: int | None, most: Most) -> None:
     if size is None:
         await _pour_unknown(request, gateway, sink, most)
     else:
         await receive_body(request, gateway, sink, size)
 
 
-async def _pour_unknown(request: web.Request, gateway: Gateway, sink: Pouring, most: Most) -> None:
-    received, pace = 0, gateway.limits.pace()
+async def _pour_unknown(request: web.Request, gateway: Gateway, sink: StreamSink, most: Most) -> None:
+    received, pace = 0, body_rate(gateway.limits)
     limit, error = most
     try:
         while True:
@@ -109,24 +101,19 @@ async def _pour_unknown(request: web.Request, gateway: Gateway, sink: Pouring, m
                 return
             received += len(piece)
             if received > limit:
-                raise Refused(error)
+                raise HTTPError(error)
             await asyncio.shield(gateway.transfers.run(sink.write, piece))
     except BODY_ERRORS:
         raise broke_off(received, received) from None
 
 
 async def finish_stream(gateway: Gateway, stream: Stream) -> Upload:
-    """Return the upload once all that came is on stable storage."""
-    return await gateway.transfers.run(_finish, stream)
-
-
-def _finish(stream: Stream) -> Upload:
-    with storage_errors_as_files_errors():
-        return stream.finish()
+    """Return the upload once all received bytes are on stable storage."""
+    return await gateway.transfers.run(stream.finish)
 
 
 def complete_if_all_there(gateway: Gateway, upload: Upload, sha256: str | None = None) -> FinishedPart | None:
-    """Finish an upload whose last bytes have come, and those that are joined from it; runs in a thread."""
+    """Finish an upload that has all bytes, and the uploads that are joined from it; runs in a thread."""
     core, engine = gateway.core, gateway.engine()
     upload = join(core, upload)
     if not upload.complete:
@@ -135,6 +122,6 @@ def complete_if_all_there(gateway: Gateway, upload: Upload, sha256: str | None =
         for joined in waiting_for(core, upload):
             complete_if_all_there(gateway, joined)
         return None
-    result = complete(core, upload, engine.hash_of(upload), sha256=sha256)
+    result = gateway.counted("files.finish", complete)(core, upload, engine.hash_of(upload), sha256=sha256)
     engine.forget_hash(upload)
     return result

@@ -1,4 +1,4 @@
-"""Who sends to which upload: one sender at a time, the newest, because an old connection may hang for long."""
+"""Upload locks: one sender per upload, the newest, because an old connection may hang for long."""
 
 from __future__ import annotations
 
@@ -7,36 +7,38 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from aiohttp import web
+
 from files_service.errors import Busy
 
 _HAND_OVER_SECONDS = 15.0
 
 
-class Rights:
-    """Who of this process sends to which upload. A sender that comes back while its old connection hangs is let in."""
+class UploadLocks:
+    """The locks of this process, by upload. A sender that reconnects takes the lock from its old connection."""
 
     def __init__(self) -> None:
-        self._held: dict[str, Right] = {}
+        self._held: dict[str, UploadLock] = {}
 
     @asynccontextmanager
-    async def hold(self, upload_id: str) -> AsyncIterator[Right]:
-        """Have the right to send; whoever has it is made to stop. Raises Busy when that takes too long."""
+    async def hold(self, upload_id: str) -> AsyncIterator[UploadLock]:
+        """Hold the lock of an upload; its holder is made to stop. Raises Busy when that takes too long."""
         try:
             async with asyncio.timeout(_HAND_OVER_SECONDS):
                 while upload_id in self._held:
                     await self._held[upload_id].take_away()
         except TimeoutError:
             raise Busy("another request is still bringing this upload", {"upload_id": upload_id}) from None
-        right = self._held[upload_id] = Right()
+        lock = self._held[upload_id] = UploadLock()
         try:
-            yield right
+            yield lock
         finally:
             del self._held[upload_id]
-            right.given_up.set()
+            lock.given_up.set()
 
 
-class Right:
-    """The right to send to one upload, until somebody newer takes it away."""
+class UploadLock:
+    """The lock of one upload, until a newer sender takes it."""
 
     def __init__(self) -> None:
         self.given_up = asyncio.Event()
@@ -44,14 +46,14 @@ class Right:
         self._running: asyncio.Future[Any] | None = None
 
     async def take_away(self) -> None:
-        """Make the holder stop; returns when it has."""
+        """Make the holder stop; return when it has."""
         self.lost = True
         if self._running is not None:
             self._running.cancel()
         await self.given_up.wait()
 
     async def run(self, transfer: Coroutine[Any, Any, None]) -> None:
-        """Run a transfer that ends when the right is taken away, with Busy."""
+        """Run a transfer; raise Busy when the lock is taken away."""
         self._running = asyncio.ensure_future(transfer)
         try:
             if self.lost:
@@ -64,3 +66,11 @@ class Right:
             raise
         finally:
             self._running = None
+
+
+UPLOAD_LOCKS = web.AppKey("upload_locks", UploadLocks)
+
+
+def upload_locks_of(request: web.Request) -> UploadLocks:
+    """Return the locks of the request's gateway."""
+    return request.config_dict[UPLOAD_LOCKS]

@@ -1,1 +1,1 @@
-"""Blobs."""
+"""The door of blobs: bytes by signed URL."""

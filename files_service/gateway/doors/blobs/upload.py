@@ -1,17 +1,17 @@
-"""``PUT /blobs/{key}``: the bytes of one part, by a signed URL. Answered once they are on stable storage."""
+"""``PUT /blobs/{key}``: the bytes of one part by a signed URL, answered once they are on stable storage."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from files_service.core import Core
-from files_service.errors import Busy, Gone, NotFound, storage_errors_as_files_errors
-from files_service.gateway.doors.blobs.address import Address, address_of, granted, load_part
-from files_service.gateway.doors.rpc import invoke
+from files_service.errors import Busy, Gone, NotFound
+from files_service.gateway.auth.signed_urls import grant_of
+from files_service.gateway.doors.blobs.address import Address, address_of, load_part
 from files_service.gateway.replies import bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import let_send, require_plain
-from files_service.gateway.transfer.receive import Comparing, Sink, Storing
+from files_service.gateway.transfer.receive import BlobSink, Sink, VerifySink
 from files_service.gateway.transfer.socket_receive import receive_body
 from files_service.services import content
 from files_service.services.uploads.quota import require_space
@@ -22,10 +22,10 @@ async def put_blob(request: web.Request) -> web.StreamResponse:
     """Receive a part."""
     gateway = gateway_of(request)
     address = address_of(request)
-    grant = granted(request, address, gateway.core)
+    grant = grant_of(request, address.key)
     size = announced_size(request, grant)
     with gateway.uploads.take():
-        # Before a byte is taken, and before a client that asks is told to send.
+        # Before any byte is received, and before ``100 Continue``.
         sink = await gateway.calls.run(open_sink, gateway.core, address)
         try:
             await let_send(request)
@@ -37,12 +37,12 @@ async def put_blob(request: web.Request) -> web.StreamResponse:
     gateway.metrics.uploaded_bytes.inc(size)
     result = await gateway.calls.run(finish, gateway, info)
     return json_reply(
-        result, 201 if isinstance(sink, Storing) else 200, {"ETag": f'"{info.sha256 or info.generation}"'}
+        result, 201 if isinstance(sink, BlobSink) else 200, {"ETag": f'"{info.sha256 or info.generation}"'}
     )
 
 
 def announced_size(request: web.Request, grant: Grant) -> int:
-    """The request's Content-Length, when that and the Content-Type are what was signed. Raises Refused."""
+    """Return the Content-Length; it and the Content-Type must be as signed. Raises HTTPError."""
     require_plain(request)
     if request.content_length is None or "Transfer-Encoding" in request.headers:
         raise bad_field("Content-Length", "Send the length of the body, which must not be chunked.", 411)
@@ -56,46 +56,42 @@ def announced_size(request: web.Request, grant: Grant) -> int:
 
 
 def open_sink(core: Core, address: Address) -> Sink:
-    """Decide what is to be done with the bytes.
+    """Open the destination of the bytes.
 
-    Raises Gone or NotFound when nobody waits for them, InsufficientStorage when the disk has filled since they were
-    declared.
+    Raises Gone or NotFound for bytes of no file, InsufficientStorage when the disk has filled since they were declared.
     """
     record, part = load_part(core, address)
-    with storage_errors_as_files_errors():
-        if record.status is not FileStatus.PENDING or part.received_at is not None:
-            return Comparing(content.head(core, part))
-        declared = [name for name in ("md5", "crc32c", "sha256") if getattr(part, name)]
-        try:
-            writer = core.blobs.writer(part.key, content_type=part.content_type, now=core.clock(), checksums=declared)
-        except BlobExists as error:
-            # Stored by a request that came to no answer.
-            return Comparing(error.info)
-        try:
-            require_space(core, part.size)
-        except BaseException:
-            writer.abort()
-            raise
-        return Storing(writer, part)
+    if record.status is not FileStatus.PENDING or part.received_at is not None:
+        return VerifySink(content.head(core, part))
+    declared = [name for name in ("md5", "crc32c", "sha256") if getattr(part, name)]
+    try:
+        writer = core.blobs.writer(part.key, content_type=part.content_type, now=core.clock(), checksums=declared)
+    except BlobExists as error:
+        # Stored by a request that got no answer.
+        return VerifySink(error.info)
+    try:
+        require_space(core, part.size)
+    except BaseException:
+        writer.abort()
+        raise
+    return BlobSink(writer, part)
 
 
 def complete(sink: Sink) -> BlobInfo:
-    """Store what the sink took. Raises PartMismatch when it is not what was declared."""
-    with storage_errors_as_files_errors():
-        try:
-            return sink.complete()
-        except BlobExists as error:
-            message = "another request has just brought this part; repeat this one to have the bytes compared"
-            raise Busy(message, {"field": "key"}) from error
+    """Store the received bytes. Raises PartMismatch when they are not as declared."""
+    try:
+        return sink.complete()
+    except BlobExists as error:
+        message = "another request has just brought this part; repeat this one to have the bytes compared"
+        raise Busy(message, {"field": "key"}) from error
 
 
 def finish(gateway: Gateway, info: BlobInfo) -> JSON:
-    """Send ourselves the notification that a foreign store would send."""
+    """Finish the part as the notification of a foreign store would."""
     params = {"key": info.key, "bucket": info.bucket, "generation": info.generation, "size": info.size}
     try:
-        return invoke(gateway, "files.finish", params)
+        return gateway.invoke("files.finish", params)
     except (Gone, NotFound):
-        # The file was removed while its bytes came in.
-        with storage_errors_as_files_errors():
-            gateway.core.blobs.delete(info.key, generation=info.generation)
+        # The file was removed while its bytes arrived.
+        gateway.core.blobs.delete(info.key, generation=info.generation)
         raise

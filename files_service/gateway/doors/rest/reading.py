@@ -1,4 +1,4 @@
-"""``/api/files``: lists, one file, its bytes, its manifest, its access, its removal."""
+"""``/api/files``: lists, records, bytes, manifests, access and removal of files."""
 
 from __future__ import annotations
 
@@ -10,72 +10,54 @@ from aiohttp import web
 from files_service.api.wire import to_wire
 from files_service.core import Core
 from files_service.domain.filenames import save_as
-from files_service.domain.uploads import find_part
-from files_service.errors import Forbidden, NotFound, Unauthorized, error_from_wire, storage_errors_as_files_errors
-from files_service.gateway.auth.bearer import identify
-from files_service.gateway.auth.owners import NOBODY, actor_of
-from files_service.gateway.doors.blobs.download import Found, found_part, part_headers, send_part
-from files_service.gateway.doors.rpc import invoke
-from files_service.gateway.replies import Refused, bad_field, json_reply
+from files_service.errors import Forbidden, NotFound, error_from_wire
+from files_service.gateway.auth.bearer import unauthorized
+from files_service.gateway.auth.callers import NOBODY, actor_of, caller_of
+from files_service.gateway.query import flag, texts
+from files_service.gateway.replies import bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import parse_object, read_small, require_json
-from files_service.services.files import readable, require_finished
+from files_service.gateway.transfer.parts import Found, part_headers, part_of, send_part
+from files_service.services.files import readable
 from files_service.services.uploads.manifests import manifest_of_record
-from storage_adapters import JSON, Access, FileRecord
+from storage_adapters import JSON, Access, FileRecord, RecordNotFound
 
 _TEXTS = ("owner", "access", "search", "order_by", "order", "cursor", "min_change", "consistency")
 _QUERY = {*_TEXTS, "limit", "with_total", "tags", "filter", "fields"}
-_FLAGS = {"1": True, "true": True, "0": False, "false": False}
-
-
-async def preflight(request: web.Request) -> web.StreamResponse:
-    """Tell a browser what a page of another origin may do here."""
-    return web.Response(
-        status=204,
-        headers={
-            "Access-Control-Allow-Methods": "DELETE, GET, HEAD, POST, PUT",
-            "Access-Control-Allow-Headers": (
-                "Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, "
-                "If-Unmodified-Since, Range, X-Request-Id"
-            ),
-            "Access-Control-Max-Age": "86400",
-            "Allow": "DELETE, GET, HEAD, OPTIONS, POST, PUT",
-        },
-    )
 
 
 async def list_files(request: web.Request) -> web.StreamResponse:
-    """Answer with a page of files: the parameters are those of files.list, the owner is whose token it is."""
+    """Reply with a page of files: the parameters are those of files.list, the owner defaults to the caller."""
     gateway = gateway_of(request)
-    caller = identify(request.headers.get("Authorization"), gateway.core.settings)
+    caller = caller_of(request)
     params = _list_params(request)
     if caller.actor is not None:
         params |= {"actor": caller.actor, "owner": params.get("owner", caller.actor)}
-    return json_reply(await gateway.calls.run(invoke, gateway, "files.list", params))
+    return json_reply(await gateway.calls.run(gateway.invoke, "files.list", params))
 
 
 async def info(request: web.Request) -> web.StreamResponse:
-    """Answer with the record."""
+    """Reply with the record."""
     gateway, actor = gateway_of(request), actor_of(request)
-    record = await gateway.calls.run(_readable, gateway.core, request.match_info["file_id"], actor)
-    return json_reply(to_wire(record, actor))
+    read = gateway.counted("files.info", _info)
+    return json_reply(await gateway.calls.run(read, gateway.core, request.match_info["file_id"], actor))
 
 
 async def manifest(request: web.Request) -> web.StreamResponse:
-    """Answer with the manifest."""
-    gateway = gateway_of(request)
-    return json_reply(
-        await gateway.calls.run(_manifest, gateway.core, request.match_info["file_id"], actor_of(request))
-    )
+    """Reply with the manifest."""
+    gateway, actor = gateway_of(request), actor_of(request)
+    read = gateway.counted("files.manifest", _manifest)
+    return json_reply(await gateway.calls.run(read, gateway.core, request.match_info["file_id"], actor))
 
 
 async def download(request: web.Request) -> web.StreamResponse:
-    """Send the bytes of a part, by default the first: as an attachment, or with ``inline=1`` to be shown."""
+    """Send the bytes of a part, by default the first: as an attachment, or with ``inline=1`` for display."""
     gateway = gateway_of(request)
     inline = flag(request, "inline")
     with gateway.downloads.take():
+        actor, find = actor_of(request), gateway.counted("files.download", _find)
         found = await gateway.calls.run(
-            _find, gateway.core, request.match_info["file_id"], request.query.get("part"), actor_of(request)
+            find, gateway.core, request.match_info["file_id"], request.query.get("part"), actor
         )
         public = found.record.access is Access.PUBLIC
         headers = part_headers(
@@ -90,9 +72,9 @@ async def download(request: web.Request) -> web.StreamResponse:
 
 
 async def set_access(request: web.Request) -> web.StreamResponse:
-    """Set who may read: ``{"access": …}``."""
+    """Set the access of the file: ``{"access": …}``."""
     gateway = gateway_of(request)
-    caller = identify(request.headers.get("Authorization"), gateway.core.settings)
+    caller = caller_of(request)
     require_json(request)
     body = parse_object(await read_small(request, gateway.limits), gateway.limits)
     params = {"file_ids": [request.match_info["file_id"]], "actor": caller.actor, **body}
@@ -104,22 +86,9 @@ async def set_access(request: web.Request) -> web.StreamResponse:
 async def remove(request: web.Request) -> web.StreamResponse:
     """Remove the file."""
     gateway = gateway_of(request)
-    caller = identify(request.headers.get("Authorization"), gateway.core.settings)
+    caller = caller_of(request)
     params = {"file_id": request.match_info["file_id"], "actor": caller.actor}
-    return json_reply(await gateway.calls.run(invoke, gateway, "files.remove", params))
-
-
-def flag(request: web.Request, name: str) -> bool:
-    """A query parameter that is yes or no. Raises Refused."""
-    value = request.query.get(name, "0").lower()
-    if value not in _FLAGS:
-        raise bad_field(name, "Must be 1 or 0.")
-    return _FLAGS[value]
-
-
-def texts(request: web.Request, name: str) -> list[str]:
-    """A query parameter that may be repeated, or hold several values with commas between."""
-    return [each.strip() for value in request.query.getall(name, []) for each in value.split(",") if each.strip()]
+    return json_reply(await gateway.calls.run(gateway.invoke, "files.remove", params))
 
 
 def _list_params(request: web.Request) -> dict[str, Any]:
@@ -144,38 +113,30 @@ def _list_params(request: web.Request) -> dict[str, Any]:
 
 
 def _readable(core: Core, file_id: str, actor: str | None) -> FileRecord:
-    """Load a file. Without a token, one that needs a token and one that is not there are the same."""
+    """Load a file. Without a token, a missing file and one that needs a token are the same error."""
     try:
-        with storage_errors_as_files_errors():
-            return readable(core, file_id, actor)
-    except (Forbidden, NotFound):
+        return readable(core, file_id, actor)
+    except (Forbidden, NotFound, RecordNotFound):
         if actor != NOBODY:
             raise
-    message = "send Authorization: Bearer, with an end user's token"
-    raise Refused(
-        Unauthorized(message, {"fields": {"Authorization": [message]}}),
-        headers={"WWW-Authenticate": 'Bearer realm="files"'},
-    )
+    raise unauthorized("send Authorization: Bearer, with an end user's token")
+
+
+def _info(core: Core, file_id: str, actor: str | None) -> JSON:
+    return to_wire(_readable(core, file_id, actor), actor)
 
 
 def _manifest(core: Core, file_id: str, actor: str | None) -> JSON:
-    record = _readable(core, file_id, actor)
-    with storage_errors_as_files_errors():
-        return manifest_of_record(core, record)
+    return manifest_of_record(core, _readable(core, file_id, actor))
 
 
 def _find(core: Core, file_id: str, part_id: str | None, actor: str | None) -> Found:
-    record = _readable(core, file_id, actor)
-    require_finished(record)
-    part = find_part(record, part_id) if part_id is not None else record.parts[0]
-    if part is None:
-        raise NotFound("the file has no such part", {"file_id": file_id})
-    return found_part(core, record, part)
+    return part_of(_readable(core, file_id, actor), part_id, core)
 
 
 def _set_access(gateway: Gateway, params: dict[str, Any]) -> JSON:
-    """Set the access of one file; its own error is the answer's."""
-    answer = invoke(gateway, "files.access", params)
+    """Set the access of one file; an error of the file becomes the error of the request."""
+    answer = gateway.invoke("files.access", params)
     [result] = answer["files"]
     if not result["ok"]:
         raise error_from_wire(result["error"])

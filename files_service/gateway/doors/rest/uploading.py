@@ -1,4 +1,4 @@
-"""``POST /api/files/upload``: a whole file in one request, for what needs no second try."""
+"""``POST /api/files/upload``: a whole file in one request."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from aiohttp import BodyPartReader, web
 from files_service.api.begin import begin
 from files_service.api.wire import to_wire
 from files_service.core import Core
-from files_service.errors import TooLarge, storage_errors_as_files_errors
-from files_service.gateway.auth.owners import owner_of
-from files_service.gateway.doors.rest.reading import texts
-from files_service.gateway.replies import Refused, bad_field, json_reply
+from files_service.errors import TooLarge
+from files_service.gateway.auth.callers import owner_of
+from files_service.gateway.query import texts
+from files_service.gateway.replies import HTTPError, bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import BODY_ERRORS, let_send, require_plain
-from files_service.gateway.transfer.min_rate import Pace, size_of
+from files_service.gateway.transfer.min_rate import MinRate, body_rate, size_of
 from files_service.gateway.transfer.receive import broke_off
-from files_service.gateway.transfer.upload_body import Most, Pouring, complete_if_all_there, finish_stream, take_in
+from files_service.gateway.transfer.upload_body import Most, complete_if_all_there, finish_stream, take_in
+from files_service.gateway.transfer.upload_locks import upload_locks_of
 from files_service.services.uploads.quota import require_place, require_room, room_for_more
 from files_service.services.uploads.session import Beginning, declare_size
 from files_service.services.uploads.terminate import abandon
@@ -52,10 +53,10 @@ async def upload(request: web.Request) -> web.StreamResponse:
     return json_reply(result, 201, {"Location": f"/api/files/{result['file_id']}"})
 
 
-def too_large(limit: int) -> Refused:
-    """Make the refusal of what is for the resumable doors."""
+def too_large(limit: int) -> HTTPError:
+    """Make the error for a file that is left to the resumable doors."""
     message = f"at most {limit} bytes are taken in one request; send larger files by tus at /tus/ or by /ws/upload"
-    return Refused(TooLarge(message, {"limit": limit, "doors": ["/tus/", "/ws/upload"]}))
+    return HTTPError(TooLarge(message, {"limit": limit, "doors": ["/tus/", "/ws/upload"]}))
 
 
 async def _take_body(request: web.Request, gateway: Gateway, owner: str, said: Any, limit: int) -> JSON:
@@ -64,12 +65,12 @@ async def _take_body(request: web.Request, gateway: Gateway, owner: str, said: A
     size = request.content_length if "Transfer-Encoding" not in request.headers else None
     content_type = request.headers.get("Content-Type")
     beginning = _beginning(owner, said, size=size, content_type=content_type)
-    begun = await gateway.calls.run(begin, gateway.core, beginning)
+    begun = await gateway.calls.run(gateway.counted("files.upload", begin), gateway.core, beginning)
     try:
         if size != 0:
             most = await gateway.calls.run(_most, gateway.core, begun, limit)
-            async with gateway.rights.hold(begun.upload_id) as right:
-                stream = await take_in(request, gateway, begun, 0, size=size, right=right, most=most)
+            async with upload_locks_of(request).hold(begun.upload_id) as lock:
+                stream = await take_in(request, gateway, begun, 0, size=size, lock=lock, most=most)
                 begun = await finish_stream(gateway, stream)
         return await gateway.transfers.run(_complete, gateway, begun)
     except BaseException:
@@ -81,11 +82,11 @@ async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: A
     await gateway.calls.run(_require_room, gateway.core, owner, request.content_length or 0)
     await let_send(request)
     begun: Upload | None = None
-    pace = gateway.limits.pace()
+    pace = body_rate(gateway.limits)
     try:
         reader = await request.multipart()
         for _ in range(MAX_FIELDS):
-            # What stands between two fields is not counted.
+            # The bytes between two fields are not counted.
             field = await pace.wait(reader.next(), lambda _: 0)
             if field is None:
                 break
@@ -94,7 +95,7 @@ async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: A
             if field.name == "file":
                 named = {"name": field.filename, **said}
                 beginning = _beginning(owner, named, size=None, content_type=field.headers.get("Content-Type"))
-                begun = await gateway.calls.run(begin, gateway.core, beginning)
+                begun = await gateway.calls.run(gateway.counted("files.upload", begin), gateway.core, beginning)
                 begun = await _pour(field, gateway, begun, limit, pace)
             else:
                 await _note(field, said, pace)
@@ -106,29 +107,29 @@ async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: A
             await _forget(gateway, begun, owner)
         if isinstance(error, BODY_ERRORS):
             raise broke_off(0, request.content_length or 0) from None
-        if isinstance(error, ValueError | AssertionError) and not isinstance(error, Refused):
+        if isinstance(error, ValueError | AssertionError) and not isinstance(error, HTTPError):
             raise bad_field("body", "Not a form.") from error
         raise
 
 
-async def _pour(field: BodyPartReader, gateway: Gateway, begun: Upload, limit: int, pace: Pace) -> Upload:
+async def _pour(field: BodyPartReader, gateway: Gateway, begun: Upload, limit: int, pace: MinRate) -> Upload:
     received = 0
     most, error = await gateway.calls.run(_most, gateway.core, begun, limit)
-    stream = await gateway.calls.run(_open, gateway, begun)
+    stream = await gateway.calls.run(Stream, gateway.engine(), begun, 0)
     try:
         while piece := await pace.wait(field.read_chunk(PIECE), size_of):
             received += len(piece)
             if received > most:
-                raise Refused(error)
-            await asyncio.shield(gateway.transfers.run(Pouring(stream).write, bytes(piece)))
+                raise HTTPError(error)
+            await asyncio.shield(gateway.transfers.run(stream.write, bytes(piece)))
         return await finish_stream(gateway, stream)
     except BaseException:
         await asyncio.shield(gateway.transfers.run(stream.abort))
         raise
 
 
-async def _note(field: BodyPartReader, said: dict[str, Any], pace: Pace) -> None:
-    """Take a field of the form that says something about the file."""
+async def _note(field: BodyPartReader, said: dict[str, Any], pace: MinRate) -> None:
+    """Read a field of the form that describes the file."""
     value = bytearray()
     while piece := await pace.wait(field.read_chunk(MAX_FIELD_BYTES), size_of):
         value += piece
@@ -165,23 +166,16 @@ def _complete(gateway: Gateway, begun: Upload) -> JSON:
 
 
 def _most(core: Core, begun: Upload, limit: int) -> Most:
-    """How long a body may be whose size nobody told, and what is said of a longer one."""
-    with storage_errors_as_files_errors():
-        room, error = room_for_more(core, begun)
+    """Return the most bytes of a body of unknown size, and the error for a longer one."""
+    room, error = room_for_more(core, begun)
     return (limit, too_large(limit).error) if limit <= room else (room, error)
 
 
 def _require_room(core: Core, owner: str, size: int) -> None:
-    with storage_errors_as_files_errors():
-        require_place(core, owner)
-        require_room(core, owner, size)
-
-
-def _open(gateway: Gateway, begun: Upload) -> Stream:
-    with storage_errors_as_files_errors():
-        return Stream(gateway.engine(), begun, 0)
+    require_place(core, owner)
+    require_room(core, owner, size)
 
 
 async def _forget(gateway: Gateway, begun: Upload, owner: str) -> None:
-    """Nobody was told the upload's id, so nobody will go on with it."""
+    """Abandon an upload whose id the client does not know."""
     await asyncio.shield(gateway.calls.run(abandon, gateway.core, begun, owner))

@@ -1,4 +1,4 @@
-"""Answers tus clients: ``/tus/`` makes uploads, ``/tus/{upload_id}`` goes on with one."""
+"""Requests of tus clients: ``/tus/`` creates uploads, ``/tus/{upload_id}`` continues one."""
 
 from __future__ import annotations
 
@@ -12,21 +12,16 @@ from aiohttp import web
 from files_service.api.begin import begin, begin_joined
 from files_service.core import Core
 from files_service.domain.chunking import fits
-from files_service.errors import (
-    Conflict,
-    Forbidden,
-    InsufficientStorage,
-    MethodNotAllowed,
-    TooLarge,
-    storage_errors_as_files_errors,
-)
-from files_service.gateway.auth.owners import owner_of
+from files_service.errors import Conflict, Forbidden, InsufficientStorage, MethodNotAllowed, TooLarge
+from files_service.gateway.auth.callers import owner_of
 from files_service.gateway.doors.tus import protocol
 from files_service.gateway.doors.tus.protocol import Checksum
-from files_service.gateway.replies import Refused, bad_field
+from files_service.gateway.replies import HTTPError, bad_field
+from files_service.gateway.routes import DOOR
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import require_plain
 from files_service.gateway.transfer.upload_body import Most, complete_if_all_there, finish_stream, take_in
+from files_service.gateway.transfer.upload_locks import upload_locks_of
 from files_service.services.uploads.concatenate import is_joined, join, length_of_joined
 from files_service.services.uploads.finish import complete
 from files_service.services.uploads.quota import is_partial, require_room_for_more, uploads_of
@@ -36,24 +31,26 @@ from storage_adapters import Upload
 
 _METADATA = "tus_metadata"
 _JOINED = "tus_concat"
+_METHODS = ("DELETE", "HEAD", "OPTIONS", "PATCH", "POST")
 
 
 async def options(request: web.Request) -> web.StreamResponse:
-    """Say what this server can do, and let pages of any origin ask."""
-    settings = gateway_of(request).core.settings
+    """Reply with the capabilities of the server, and to preflight requests."""
+    settings, cors = gateway_of(request).core.settings, request.config_dict[DOOR].cors
+    assert cors is not None
     headers = {
         "Tus-Version": protocol.VERSION,
         "Tus-Extension": protocol.EXTENSIONS,
         "Tus-Checksum-Algorithm": ",".join(protocol.ALGORITHMS),
         "Tus-Max-Size": str(min(settings.max_part_bytes, settings.max_file_bytes)),
-        "Allow": protocol.METHODS,
-        **protocol.PREFLIGHT,
     }
-    return web.Response(status=204, headers=headers)
+    response = cors.preflight(request, _METHODS)
+    response.headers.update(headers)
+    return response
 
 
 async def create(request: web.Request) -> web.StreamResponse:
-    """Make an upload; bytes may come with it."""
+    """Create an upload; the request may carry bytes."""
     gateway = gateway_of(request)
     owner = owner_of(request)
     protocol.require_version(request.headers)
@@ -61,27 +58,27 @@ async def create(request: web.Request) -> web.StreamResponse:
     beginning = _beginning(request, owner, joining)
     if joining is not None and not joining.partial:
         if request.can_read_body and request.content_length != 0:
-            raise Refused(Forbidden("a final upload takes no bytes", {"field": "body"}))
+            raise HTTPError(Forbidden("a final upload takes no bytes", {"field": "body"}))
         upload = await gateway.calls.run(_begin_joined, gateway, beginning, joining.upload_ids, owner)
         return _created(gateway, upload)
     body = _body_of(request)
     if body is not None:
         protocol.require_content_type(request.headers)
         if beginning.size is not None and (body.size or 0) > beginning.size:
-            raise Refused(TooLarge("more bytes than the upload has", {"field": "body", "limit": beginning.size}))
-    upload = await gateway.calls.run(begin, gateway.core, beginning)
+            raise HTTPError(TooLarge("more bytes than the upload has", {"field": "body", "limit": beginning.size}))
+    upload = await gateway.calls.run(gateway.counted("files.upload", begin), gateway.core, beginning)
     if body is not None or upload.size == 0:
         try:
             upload = await _receive(request, gateway, upload, 0, body)
         except BaseException:
-            # Nobody was told the upload's address, so nobody will go on with it.
+            # The client does not know the upload's address and cannot continue it.
             await asyncio.shield(gateway.calls.run(abandon, gateway.core, upload, owner))
             raise
     return _created(gateway, upload)
 
 
 async def act(request: web.Request) -> web.StreamResponse:
-    """Take a POST for what ``X-HTTP-Method-Override`` says it is, from clients that can only send that."""
+    """Handle a POST as the method in ``X-HTTP-Method-Override``, for clients that cannot send others."""
     match request.headers.get("X-HTTP-Method-Override", "").upper():
         case "PATCH":
             return await patch(request)
@@ -89,11 +86,11 @@ async def act(request: web.Request) -> web.StreamResponse:
             return await delete(request)
         case "HEAD":
             return await head(request)
-    raise Refused(MethodNotAllowed("POST goes to /tus/", {"allowed": ["DELETE", "HEAD", "PATCH"]}))
+    raise HTTPError(MethodNotAllowed("POST goes to /tus/", {"allowed": ["DELETE", "HEAD", "PATCH"]}))
 
 
 async def head(request: web.Request) -> web.StreamResponse:
-    """Say how much has arrived."""
+    """Reply with the offset of the upload."""
     gateway = gateway_of(request)
     protocol.require_version(request.headers)
     upload = await gateway.calls.run(_look, gateway, request.match_info["upload_id"], owner_of(request))
@@ -117,7 +114,7 @@ async def head(request: web.Request) -> web.StreamResponse:
 
 
 async def patch(request: web.Request) -> web.StreamResponse:
-    """Take bytes from where the last ones ended."""
+    """Append bytes at the offset of the upload."""
     gateway = gateway_of(request)
     owner = owner_of(request)
     protocol.require_version(request.headers)
@@ -127,7 +124,7 @@ async def patch(request: web.Request) -> web.StreamResponse:
         raise bad_field("Upload-Offset", "Send it.")
     upload = await gateway.calls.run(find_upload, gateway.core, request.match_info["upload_id"], owner)
     if is_joined(upload):
-        raise Refused(Forbidden("a final upload takes no bytes", {"upload_id": upload.upload_id}))
+        raise HTTPError(Forbidden("a final upload takes no bytes", {"upload_id": upload.upload_id}))
     body = _body_of(request)
     length = protocol.number(request.headers, "Upload-Length")
     if length is not None:
@@ -137,31 +134,31 @@ async def patch(request: web.Request) -> web.StreamResponse:
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
-    """Forget the upload, and its file when it is not complete."""
+    """Terminate the upload, with its file unless that is complete."""
     gateway = gateway_of(request)
     protocol.require_version(request.headers)
     owner = owner_of(request)
     upload = await gateway.calls.run(find_upload, gateway.core, request.match_info["upload_id"], owner)
-    async with gateway.rights.hold(upload.upload_id):
-        await gateway.calls.run(terminate, gateway.core, upload, owner)
+    async with upload_locks_of(request).hold(upload.upload_id):
+        await gateway.calls.run(gateway.counted("files.remove", terminate), gateway.core, upload, owner)
     return web.Response(status=204)
 
 
 def path_prefix(core: Core) -> str:
-    """What stands before all paths where the public address has a path."""
+    """Return the path of the public address, which precedes all paths."""
     return urlsplit(core.settings.public_url).path.rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """What comes with a request: how many bytes, None where nobody said, and what their checksum is to be."""
+    """The body of a request: its size, None when it is unknown, and its declared checksum."""
 
     size: int | None
     check: Checksum | None
 
 
 def _body_of(request: web.Request) -> _Body | None:
-    """Read what is said of the body. Raises Refused when that is not right, so that nothing is begun for it."""
+    """Return the declared body of a request. Raises HTTPError before anything is begun for an invalid one."""
     require_plain(request)
     size = request.content_length if "Transfer-Encoding" not in request.headers else None
     check = Checksum(request.headers["Upload-Checksum"]) if "Upload-Checksum" in request.headers else None
@@ -171,15 +168,15 @@ def _body_of(request: web.Request) -> _Body | None:
 async def _receive(request: web.Request, gateway: Gateway, upload: Upload, offset: int, body: _Body | None) -> Upload:
     size = body.size if body is not None else 0
     if not fits(upload, offset, size or 0):
-        raise Refused(TooLarge(f"the upload ends at {upload.size}", {"field": "Upload-Offset", "limit": upload.size}))
+        raise HTTPError(TooLarge(f"the upload ends at {upload.size}", {"field": "Upload-Offset", "limit": upload.size}))
     with gateway.uploads.take():
-        async with gateway.rights.hold(upload.upload_id) as right:
-            # Only now nobody else moves the offset here.
+        async with upload_locks_of(request).hold(upload.upload_id) as lock:
+            # Under the lock no other request moves the offset.
             upload, most = await gateway.calls.run(_current, gateway.core, upload, offset, size or 0)
             if body is not None and upload.size != offset:
                 check = body.check
                 stream = await take_in(
-                    request, gateway, upload, offset, size=size, right=right, check=check and check.hash, most=most
+                    request, gateway, upload, offset, size=size, lock=lock, check=check and check.hash, most=most
                 )
                 upload = await _conclude(gateway, stream, check)
                 gateway.metrics.uploaded_bytes.inc(max(0, upload.contiguous - offset))
@@ -193,44 +190,43 @@ async def _conclude(gateway: Gateway, stream: Any, check: Checksum | None) -> Up
         return await finish_stream(gateway, stream)
 
     def compare() -> Upload:
-        with storage_errors_as_files_errors():
-            try:
-                stream.flush()
-                check.compare()
-                finished: Upload = stream.finish()
-            finally:
-                stream.abort()
+        try:
+            stream.flush()
+            check.compare()
+            finished: Upload = stream.finish()
+        finally:
+            stream.abort()
         return finished
 
     return await gateway.transfers.run(compare)
 
 
 def _current(core: Core, upload: Upload, offset: int, size: int) -> tuple[Upload, Most]:
-    """The upload as it is now, and how many bytes it takes from there on."""
-    with storage_errors_as_files_errors():
-        upload = uploads_of(core).get_upload(upload.upload_id)
-        if offset != upload.contiguous:
-            details = {"field": "Upload-Offset", "offset": upload.contiguous}
-            raise Conflict(f"the upload is at {upload.contiguous}", details)
-        room, error = require_room_for_more(core, upload, size, end=offset + size)
+    """Return the current upload, and the most bytes that it takes from there on."""
+    upload = uploads_of(core).get_upload(upload.upload_id)
+    if offset != upload.contiguous:
+        details = {"field": "Upload-Offset", "offset": upload.contiguous}
+        raise Conflict(f"the upload is at {upload.contiguous}", details)
+    room, error = require_room_for_more(core, upload, size, end=offset + size)
     if upload.size is not None and not isinstance(error, InsufficientStorage):
-        # What comes again is left out: it may be more than what is missing.
+        # More bytes may follow than are missing: those are ignored.
         room = upload.size - offset
     return upload, (room, error)
 
 
 def _look(gateway: Gateway, upload_id: str, owner: str) -> Upload:
-    """Find the upload; one whose end nobody lived to see is ended now."""
+    """Find the upload; complete one whose finisher died."""
     upload = join(gateway.core, find_upload(gateway.core, upload_id, owner))
     if upload.complete and upload.sealed_at is None and not is_partial(upload):
-        complete(gateway.core, upload)
+        gateway.counted("files.finish", complete)(gateway.core, upload)
     return upload
 
 
 def _begin_joined(gateway: Gateway, beginning: Beginning, upload_ids: tuple[str, ...], owner: str) -> Upload:
-    upload = join(gateway.core, begin_joined(gateway.core, beginning, upload_ids, owner))
+    begun = gateway.counted("files.upload", begin_joined)(gateway.core, beginning, upload_ids, owner)
+    upload = join(gateway.core, begun)
     if upload.complete:
-        complete(gateway.core, upload)
+        gateway.counted("files.finish", complete)(gateway.core, upload)
     return upload
 
 
@@ -263,5 +259,5 @@ def _created(gateway: Gateway, upload: Upload) -> web.Response:
 
 
 def _state(upload: Upload) -> dict[str, str]:
-    """What every answer says of an upload: until when it waits."""
+    """Return the headers of every reply about an upload: its expiry."""
     return {} if upload.sealed_at is not None else {"Upload-Expires": protocol.expires(upload.expires_at)}

@@ -1,4 +1,4 @@
-"""The headers of tus 1.0.0, both ways. Pure but for the refusals it raises."""
+"""The headers of tus 1.0.0 in requests and replies. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from files_service.errors import PartMismatch, UnsupportedType
-from files_service.gateway.replies import Refused, bad_field
+from files_service.gateway.replies import HTTPError, bad_field
 
 VERSION = "1.0.0"
 EXTENSIONS = (
@@ -24,22 +24,6 @@ EXTENSIONS = (
 ALGORITHMS = ("sha1", "md5", "sha256", "sha512")
 CONTENT_TYPE = "application/offset+octet-stream"
 PATH = "/tus/"
-METHODS = "DELETE, HEAD, OPTIONS, PATCH, POST"
-CORS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": (
-        "Location, Tus-Checksum-Algorithm, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Concat, "
-        "Upload-Defer-Length, Upload-Expires, Upload-Length, Upload-Metadata, Upload-Offset, X-Request-Id, Retry-After"
-    ),
-}
-PREFLIGHT = {
-    "Access-Control-Allow-Methods": METHODS,
-    "Access-Control-Allow-Headers": (
-        "Authorization, Content-Type, Tus-Resumable, Upload-Checksum, Upload-Concat, Upload-Defer-Length, "
-        "Upload-Length, Upload-Metadata, Upload-Offset, X-HTTP-Method-Override, X-Request-Id, X-Requested-With"
-    ),
-    "Access-Control-Max-Age": "86400",
-}
 CHECKSUM_MISMATCH = 460
 MAX_PARTIALS = 1_000
 _MAX = 2**53 - 1
@@ -49,27 +33,27 @@ _KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]+")
 
 @dataclass(frozen=True, slots=True)
 class Concatenation:
-    """What ``Upload-Concat`` asks for: a partial upload, or a final one of the uploads of these ids."""
+    """The value of ``Upload-Concat``: a partial upload, or a final one of the uploads with these ids."""
 
     partial: bool
     upload_ids: tuple[str, ...] = ()
 
 
 def require_version(headers: Mapping[str, str]) -> None:
-    """Raise Refused with 412 unless the client speaks our version."""
+    """Raise HTTPError with 412 for a client of another version."""
     if headers.get("Tus-Resumable") != VERSION:
         raise bad_field("Tus-Resumable", f"Send {VERSION}.", 412, {"Tus-Version": VERSION})
 
 
 def require_content_type(headers: Mapping[str, str]) -> None:
-    """Raise Refused with 415 unless a body is announced as bytes at an offset."""
+    """Raise HTTPError with 415 for a body of another content type."""
     if headers.get("Content-Type", "").strip().lower() != CONTENT_TYPE:
         message = f"Send {CONTENT_TYPE}."
-        raise Refused(UnsupportedType(message, {"fields": {"Content-Type": [message]}}))
+        raise HTTPError(UnsupportedType(message, {"fields": {"Content-Type": [message]}}))
 
 
 def number(headers: Mapping[str, str], name: str) -> int | None:
-    """A header that is a number of bytes, None when it is not there."""
+    """Return a header that is a number of bytes, None when it is absent. Raises HTTPError."""
     value = headers.get(name)
     if value is None:
         return None
@@ -79,7 +63,7 @@ def number(headers: Mapping[str, str], name: str) -> int | None:
 
 
 def length_of(headers: Mapping[str, str]) -> int | None:
-    """The length of a new upload, None when it is deferred."""
+    """Return the length of a new upload, None when it is deferred. Raises HTTPError."""
     length, deferred = number(headers, "Upload-Length"), headers.get("Upload-Defer-Length")
     if deferred is not None and (deferred != "1" or length is not None):
         raise bad_field("Upload-Defer-Length", "Must be 1, without Upload-Length.")
@@ -89,7 +73,7 @@ def length_of(headers: Mapping[str, str]) -> int | None:
 
 
 def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
-    """Read ``Upload-Metadata``: keys, and their values where they are text."""
+    """Return the pairs of ``Upload-Metadata``. Raises HTTPError."""
     found: dict[str, str] = {}
     for pair in headers.get("Upload-Metadata", "").split(","):
         key, _, value = pair.strip().partition(" ")
@@ -105,7 +89,7 @@ def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def concatenation_of(headers: Mapping[str, str], prefix: str) -> Concatenation | None:
-    """Read ``Upload-Concat``: the addresses of the partial uploads must be ours."""
+    """Return the value of ``Upload-Concat``. Raises HTTPError, also for addresses of other servers."""
     value = headers.get("Upload-Concat")
     if value is None:
         return None
@@ -126,7 +110,7 @@ def concatenation_of(headers: Mapping[str, str], prefix: str) -> Concatenation |
 
 
 class Checksum:
-    """What ``Upload-Checksum`` says of a body, and the hash that is fed with it."""
+    """The value of ``Upload-Checksum``, and the hash of the body to compare with it."""
 
     def __init__(self, value: str) -> None:
         name, _, encoded = value.strip().partition(" ")
@@ -142,13 +126,13 @@ class Checksum:
         self._name = name
 
     def compare(self) -> None:
-        """Raise Refused with 460 when the bytes are others."""
+        """Raise HTTPError with 460 for bytes of another checksum."""
         actual = self.hash.digest()
         if not hmac.compare_digest(actual, self._wanted):
             details = {"field": self._name, "declared": self._wanted.hex(), "actual": actual.hex()}
-            raise Refused(PartMismatch("the bytes have another checksum", details), CHECKSUM_MISMATCH)
+            raise HTTPError(PartMismatch("the bytes have another checksum", details), CHECKSUM_MISMATCH)
 
 
 def expires(at: int) -> str:
-    """A time as ``Upload-Expires`` has it."""
+    """Return a time in the form of ``Upload-Expires``."""
     return formatdate(at / 1000, usegmt=True)

@@ -1,1 +1,1 @@
-"""Notifications of a blob store about direct uploads: thin doors to ``services.notifications``."""
+"""The door of webhooks: notifications of a blob store about direct uploads."""

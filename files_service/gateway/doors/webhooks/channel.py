@@ -1,4 +1,4 @@
-"""``POST /webhooks/gcs/channel``: object change notifications, the older way. Closed unless a token is set for it."""
+"""``POST /webhooks/gcs/channel``: object change notifications (legacy). Closed without a configured token."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hmac
 from aiohttp import web
 
 from files_service.errors import Forbidden, NotFound
-from files_service.gateway.doors.webhooks.receiver import desk_of
+from files_service.gateway.doors.webhooks.receiver import receiver_of
 from files_service.gateway.state import gateway_of
 from files_service.services.notifications.messages import Finalized, Ignored, resource_of_channel
 
@@ -19,17 +19,17 @@ MESSAGE_NUMBER = "X-Goog-Message-Number"
 
 
 async def channel(request: web.Request) -> web.StreamResponse:
-    """Settle one notification."""
+    """Receive one notification."""
     expected = gateway_of(request).core.settings.webhook_channel_token
     if not expected:
         raise NotFound("there is nothing at this address: no channel is configured")
     given = request.headers.get(PROOF, "")
-    desk = desk_of(request)
+    receiver = receiver_of(request)
     if not hmac.compare_digest(given.encode(errors="surrogateescape"), expected.encode()):
-        desk.refuse(SOURCE)
+        receiver.refuse(SOURCE)
         message = "not the token of the channel"
         raise Forbidden(message, {"fields": {PROOF: [message]}})
-    return await desk.take(request, SOURCE, _read)
+    return await receiver.take(request, SOURCE, _read)
 
 
 def _read(request: web.Request, body: bytes) -> tuple[str, Finalized | Ignored]:

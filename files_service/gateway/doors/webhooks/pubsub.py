@@ -1,26 +1,26 @@
-"""``POST /webhooks/gcs/pubsub``: notifications that Pub/Sub pushes, wrapped in its envelope or not."""
+"""``POST /webhooks/gcs/pubsub``: push notifications of Pub/Sub, with or without its envelope."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from files_service.gateway.doors.webhooks.receiver import desk_of
-from files_service.gateway.replies import Refused
+from files_service.errors import Forbidden, Unauthorized
+from files_service.gateway.doors.webhooks.receiver import receiver_of
 from files_service.services.notifications.messages import Finalized, Ignored, meaning, read_push
 
 SOURCE = "push"
 
 
 async def pubsub(request: web.Request) -> web.StreamResponse:
-    """Settle one notification."""
-    desk = desk_of(request)
+    """Receive one notification."""
+    receiver = receiver_of(request)
     try:
-        if not desk.senders.admit_at_once(request):
-            await desk.threads.run(desk.senders.admit, desk.senders.token_of(request))
-    except Refused:
-        desk.refuse(SOURCE)
+        if not receiver.senders.admit_at_once(request):
+            await receiver.threads.run(receiver.senders.admit, receiver.senders.token_of(request))
+    except (Unauthorized, Forbidden):
+        receiver.refuse(SOURCE)
         raise
-    return await desk.take(request, SOURCE, _read)
+    return await receiver.take(request, SOURCE, _read)
 
 
 def _read(request: web.Request, body: bytes) -> tuple[str, Finalized | Ignored]:

@@ -1,8 +1,8 @@
-"""What the webhooks share: who may push, threads and places of their own, and the answer to a notification.
+"""The receiver of notifications, with senders, threads and a limit of its own.
 
-1. 204 means: do not send it again. It is the answer to all that is settled, and to what cannot be read.
-2. What could not be settled now is answered 5xx, and is delivered again.
-3. A sender that is not known is refused before its body is read.
+1. 204 acknowledges a notification: one that was applied, and one that is malformed.
+2. A notification that cannot be applied now is answered 5xx, and is delivered again.
+3. An unknown sender is refused before its body is read.
 """
 
 from __future__ import annotations
@@ -14,42 +14,42 @@ from aiohttp import web
 from files_service.core import Core
 from files_service.errors import TooLarge
 from files_service.gateway.auth.oidc import Senders
-from files_service.gateway.limits import Limits
-from files_service.gateway.replies import CLOSE, Refused
-from files_service.gateway.state import Places, gateway_of
+from files_service.gateway.limits import Limiter, Limits
+from files_service.gateway.replies import CLOSE, HTTPError
+from files_service.gateway.state import gateway_of
+from files_service.gateway.threads import Threads
 from files_service.gateway.transfer.body import read_small
-from files_service.gateway.transfer.threads import Threads
 from files_service.runtime.logs import accepted_request_id, request_id
 from files_service.runtime.metrics import Metrics
 from files_service.services.notifications.messages import Finalized, Ignored, Malformed
 from files_service.services.notifications.outcomes import Settlement
 
-# Of a request: the id under which its log lines stand, and what it says.
+# Reads a request: the id of its log lines, and the notification.
 Read = Callable[[web.Request, bytes], tuple[str, Finalized | Ignored]]
 
 
-class Desk:
-    """Takes notifications in. A storm of them leaves the threads of the calls alone."""
+class Receiver:
+    """Receives notifications in threads of its own, so that many of them do not delay calls."""
 
     def __init__(self, core: Core, limits: Limits, metrics: Metrics) -> None:
         self.senders = Senders(core.settings)
         self.threads = Threads("notification", limits.notification_threads)
-        self._places = Places("notifications", limits.notifications)
+        self._limiter = Limiter("notifications", limits.notifications)
         self._metrics = metrics
         self._settlements = {source: Settlement(core, metrics, source) for source in ("push", "channel")}
 
     def refuse(self, source: str) -> None:
-        """Count a request whose sender is not known."""
+        """Count a request of an unknown sender."""
         self._metrics.notification(source, "refused")
 
     def close(self) -> None:
-        """Give the threads up."""
+        """Close the threads."""
         self.threads.close()
 
     async def take(self, request: web.Request, source: str, read: Read) -> web.StreamResponse:
-        """Read a notification and settle it. Raises FilesError when it is to be delivered again."""
+        """Read and apply a notification. Raises FilesError for one to deliver again."""
         settlement = self._settlements[source]
-        with self._places.take():
+        with self._limiter.take():
             try:
                 news_id, news = read(request, await _body(request))
             except Malformed as fault:
@@ -64,17 +64,17 @@ class Desk:
 async def _body(request: web.Request) -> bytes:
     try:
         return await read_small(request, gateway_of(request).limits)
-    except Refused as refused:
+    except HTTPError as refused:
         if not isinstance(refused.error, TooLarge):
             raise
-        # It will not get smaller by being sent again.
+        # A repetition would be as large.
         request[CLOSE] = True
         raise Malformed("the body is too large") from None
 
 
-DESK = web.AppKey("desk", Desk)
+RECEIVER = web.AppKey("receiver", Receiver)
 
 
-def desk_of(request: web.Request) -> Desk:
-    """The desk of the request's application."""
-    return request.app[DESK]
+def receiver_of(request: web.Request) -> Receiver:
+    """Return the receiver of the request's gateway."""
+    return request.config_dict[RECEIVER]

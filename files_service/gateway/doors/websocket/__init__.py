@@ -1,1 +1,1 @@
-"""The WebSocket door, subprotocol ``files-upload.v1``."""
+"""The WebSocket door: uploads in slices, with the subprotocol ``files-upload.v1``."""

@@ -1,4 +1,4 @@
-"""``/ws/upload``: one connection, one upload after another."""
+"""One connection of ``/ws/upload``: one upload after another."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from files_service.api.begin import begin
 from files_service.errors import Busy, FilesError, Forbidden, InternalError, ServiceUnavailable, Unauthorized
 from files_service.gateway.auth.bearer import identify
+from files_service.gateway.auth.sessions import authorization_of
 from files_service.gateway.connection import Connection
-from files_service.gateway.doors.websocket.flow_control import Inflow
+from files_service.gateway.doors.websocket.flow_control import FlowControl
 from files_service.gateway.doors.websocket.messages import (
-    OFFSET_BYTES,
     PROTOCOL,
     Finish,
     Start,
@@ -26,10 +26,12 @@ from files_service.gateway.doors.websocket.messages import (
     wrong,
 )
 from files_service.gateway.doors.websocket.session import Session
-from files_service.gateway.replies import Refused, bad_field, json_bytes
-from files_service.gateway.state import Gateway, gateway_of
+from files_service.gateway.doors.websocket.state import SHARED
+from files_service.gateway.replies import HTTPError, bad_field, json_bytes
+from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.memory_budget import Share
-from files_service.gateway.transfer.min_rate import Pace
+from files_service.gateway.transfer.min_rate import MinRate
+from files_service.gateway.transfer.upload_locks import upload_locks_of
 from files_service.services.uploads.concatenate import is_joined
 from files_service.services.uploads.session import find_upload
 from storage_adapters import JSON, Upload
@@ -40,29 +42,29 @@ _DATA = (WSMsgType.TEXT, WSMsgType.BINARY)
 
 
 async def websocket(request: web.Request) -> web.StreamResponse:
-    """Take uploads by WebSocket."""
-    gateway = gateway_of(request)
+    """Receive uploads by WebSocket."""
+    gateway, shared = gateway_of(request), request.config_dict[SHARED]
     if PROTOCOL not in [each.strip() for each in request.headers.get("Sec-WebSocket-Protocol", "").split(",")]:
         raise bad_field("Sec-WebSocket-Protocol", f"Send {PROTOCOL}.")
     if gateway.stopping:
-        raise Refused(ServiceUnavailable("the gateway is stopping"))
+        raise HTTPError(ServiceUnavailable("the gateway is stopping"))
     connection = web.WebSocketResponse(
         protocols=(PROTOCOL,),
         heartbeat=gateway.limits.websocket_ping_seconds,
         timeout=gateway.limits.websocket_close_seconds,
-        # The first size that is refused.
-        max_msg_size=gateway.core.settings.chunk_bytes + OFFSET_BYTES + 1,
+        # aiohttp refuses messages of this size and above.
+        max_msg_size=shared.longest_message + 1,
         compress=False,
     )
     if not connection.can_prepare(request).ok:
         raise bad_field("Upgrade", "Must be a WebSocket handshake.")
     with ExitStack() as place:
-        # Who has shown no token yet takes no place from those who have.
-        known = "Authorization" in request.headers
-        if known:
-            identify(request.headers["Authorization"], gateway.core.settings)
-        place.enter_context((gateway.uploads if known else gateway.strangers).take())
-        conversation = Conversation(request, gateway, connection, place)
+        # A connection without a token takes no place from those with one.
+        authorization = authorization_of(request)
+        if authorization is not None:
+            identify(authorization, gateway.core.settings)
+        place.enter_context((shared.strangers if authorization is None else gateway.uploads).take())
+        conversation = Conversation(request, connection, place, authorization)
         try:
             await connection.prepare(request)
             gateway.staying.add(conversation.leave)
@@ -82,39 +84,42 @@ class Slice:
 
 
 class Conversation:
-    """What is said on one connection."""
+    """The messages of one connection."""
 
     def __init__(
-        self, request: web.Request, gateway: Gateway, connection: web.WebSocketResponse, place: ExitStack
+        self,
+        request: web.Request,
+        connection: web.WebSocketResponse,
+        place: ExitStack,
+        authorization: str | None,
     ) -> None:
-        self._request, self._gateway, self._connection = request, gateway, connection
+        self._request, self._connection = request, connection
+        self._gateway, self._shared = gateway_of(request), request.config_dict[SHARED]
         self._place = place
-        self._authorization = request.headers.get("Authorization")
-        self._known = self._authorization is not None
+        self._authorization, self._known = authorization, authorization is not None
         self._pace = self._new_pace()
-        self._longest = gateway.core.settings.chunk_bytes + OFFSET_BYTES
-        self._inflow = self._new_inflow()
+        self._flow = self._new_flow()
         self._leaving: asyncio.Task[bool] | None = None
 
     def close(self) -> None:
-        """The connection ends: nothing of it is waited for or counted any more."""
-        self._inflow.close()
+        """End the conversation: release its memory."""
+        self._flow.close()
 
     def leave(self) -> None:
-        """The gateway stops: what came is stored and acknowledged, then the client may go elsewhere."""
+        """Close the connection of a stopping gateway, after received slices are stored and acknowledged."""
         if self._leaving is None:
             self._leaving = asyncio.ensure_future(self._connection.close(code=WSCloseCode.GOING_AWAY))
 
     async def run(self) -> None:
-        """Take one upload after another until the client goes."""
+        """Receive one upload after another until the client closes the connection."""
         try:
             while (start := await self._next_start()) is not None:
                 upload = await self._find_or_begin(start)
-                async with self._gateway.rights.hold(upload.upload_id) as right:
-                    await right.run(self._take_unless_given_up(upload))
+                async with upload_locks_of(self._request).hold(upload.upload_id) as lock:
+                    await lock.run(self._take_unless_given_up(upload))
         except FilesError as error:
             await self._end(error)
-        except Refused as refused:
+        except HTTPError as refused:
             await self._end(refused.error)
         except (ConnectionError, asyncio.CancelledError):
             raise
@@ -142,20 +147,21 @@ class Conversation:
             self._place.enter_context(self._gateway.uploads.take())
             self._known = True
         self._pace = self._new_pace()
-        self._inflow.admit(self._pace, self._gateway.slices, most=self._longest)
+        self._flow.admit(self._pace, self._shared.slices, most=self._shared.longest_message)
         core = self._gateway.core
         if start.upload_id is not None:
             upload = await self._gateway.calls.run(find_upload, core, start.upload_id, caller.actor)
             if is_joined(upload):
                 raise Forbidden("this upload is put together from others", {"upload_id": upload.upload_id})
             return upload
-        return await self._gateway.calls.run(begin, core, start.beginning(caller.actor))
+        begin_upload = self._gateway.counted("files.upload", begin)
+        return await self._gateway.calls.run(begin_upload, core, start.beginning(caller.actor))
 
     async def _take_unless_given_up(self, upload: Upload) -> None:
         await self._gateway.unless_given_up(self._take(upload))
 
     async def _take(self, upload: Upload) -> None:
-        async with Session(self._gateway, upload, self._send) as session:
+        async with Session(self._gateway, upload, self._send, self._shared.frames) as session:
             await session.show_manifest()
             while True:
                 receiving = asyncio.ensure_future(self._receive())
@@ -168,7 +174,7 @@ class Conversation:
                 if message is None:
                     return
                 if isinstance(message, Slice):
-                    await session.take(*split(message.frame), partial(self._inflow.free, message.share))
+                    await session.take(*split(message.frame), partial(self._flow.free, message.share))
                     del message, receiving
                     continue
                 parsed = parse(message)
@@ -177,34 +183,34 @@ class Conversation:
                 if await session.finish(parsed.sha256):
                     return
 
-    def _new_inflow(self) -> Inflow:
-        gateway, known = self._gateway, self._known
+    def _new_flow(self) -> FlowControl:
+        shared, limits, known = self._shared, self._gateway.limits, self._known
         connection = self._request.protocol
         assert isinstance(connection, Connection)
-        return Inflow(
+        return FlowControl(
             connection,
             self._pace,
-            gateway.slices if known else gateway.strange_words,
-            gateway.limits,
-            most=self._longest if known else gateway.limits.stranger_bytes,
+            shared.slices if known else shared.stranger_bytes,
+            limits,
+            most=shared.longest_message if known else limits.stranger_bytes,
             refuse=not known,
         )
 
-    def _new_pace(self) -> Pace:
+    def _new_pace(self) -> MinRate:
         limits = self._gateway.limits
         seconds = limits.websocket_idle_seconds if self._known else limits.websocket_first_seconds
         error = Busy("next to nothing came for too long: come back when there is more")
-        return Pace(seconds, limits.upload_least_bytes, error)
+        return MinRate(seconds, limits.upload_least_bytes, error)
 
     async def _receive(self) -> str | Slice | None:
-        """The next message; None when the client went. Raises Busy where next to nothing comes for too long."""
+        """Return the next message, None at the end of the connection. Raises Busy for a client that is too slow."""
         message = await self._pace.wait(self._connection.receive(), _size_of_message)
         if message.type not in _DATA:
             return None
-        share = self._inflow.receive()
+        share = self._flow.receive()
         if message.type is WSMsgType.BINARY:
             return Slice(message.data, share)
-        self._inflow.free(share)
+        self._flow.free(share)
         text: str = message.data
         return text
 

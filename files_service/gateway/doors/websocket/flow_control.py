@@ -1,7 +1,7 @@
-"""What comes on one WebSocket, counted message by message: from its first byte until it was dealt with.
+"""Flow control of one WebSocket: each message counts from its first byte until it is processed.
 
-So all messages of all connections together fit into the budget. One for which there is no room is not read on: at most
-what the socket gave at once is held of it, and the rest waits where it is, with the sender.
+All messages of all connections together fit into the budget. Without room for a message the connection is not read: at
+most one read of the socket is held of the message, and the rest waits with the sender.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from files_service.errors import Busy, TooLarge
 from files_service.gateway.connection import Connection
 from files_service.gateway.doors.websocket.frames import Frames
 from files_service.gateway.limits import Limits
-from files_service.gateway.transfer.memory_budget import Budget, Holder, Share
-from files_service.gateway.transfer.min_rate import Pace
+from files_service.gateway.transfer.memory_budget import Holder, MemoryBudget, Share
+from files_service.gateway.transfer.min_rate import MinRate
 
 
-class Inflow(Holder):
-    """The messages of a connection that are under way or waiting. ``most`` is the length of the longest one."""
+class FlowControl(Holder):
+    """The unprocessed messages of a connection. ``most`` is the length of the longest message."""
 
     def __init__(
-        self, connection: Connection, pace: Pace, budget: Budget, limits: Limits, *, most: int, refuse: bool
+        self, connection: Connection, pace: MinRate, budget: MemoryBudget, limits: Limits, *, most: int, refuse: bool
     ) -> None:
         self._connection, self._pace, self._budget = connection, pace, budget
         self._most, self._refuse = most, refuse
@@ -35,26 +35,26 @@ class Inflow(Holder):
         self._timer: asyncio.TimerHandle | None = None
         connection.listener = self._frames.feed
 
-    def admit(self, pace: Pace, budget: Budget, *, most: int) -> None:
-        """From now on the sender is known, and the parser alone decides what is too long."""
+    def admit(self, pace: MinRate, budget: MemoryBudget, *, most: int) -> None:
+        """Admit a sender with a token: the parser alone refuses long messages from now on."""
         self._pace, self._budget, self._most, self._refuse = pace, budget, most, False
         self._let_pace_run()
 
     def receive(self) -> Share:
-        """The share of the next message, which was received; it is given back when that was dealt with."""
+        """Return the share of the next received message, to be freed after processing."""
         share = self._coming.popleft()
         self._received.add(share)
         self._let_pace_run()
         return share
 
     def free(self, share: Share) -> None:
-        """A message was dealt with."""
+        """Release the share of a processed message."""
         self._received.discard(share)
         share.budget.give_back(share)
         self._let_pace_run()
 
     def close(self) -> None:
-        """The conversation is over: what still comes is not counted."""
+        """Release all shares; later bytes are not counted."""
         self._closed = True
         for share in (*self._received, *self._coming):
             share.budget.give_back(share)
@@ -73,7 +73,7 @@ class Inflow(Holder):
             self._connection.go_on()
 
     def hurry(self, share: Share) -> None:
-        """See ``Holder``: whoever is slow with the message that is coming is let go, like one who sends nothing."""
+        """See ``Holder``: a sender that is slow with its current message is disconnected, like an idle one."""
         if self._connection.reads and self._frames.unfinished and share is self._coming[-1]:
             self._pace.give_up(Busy("others wait while this message comes too slowly: send shorter ones"))
 
@@ -86,7 +86,7 @@ class Inflow(Holder):
             message = "show a token before you send so much at once"
             self._pace.give_up(TooLarge(message, {"field": "message", "limit": self._most}))
         if begins:
-            # How long a message of several frames becomes is not known: it has room for the longest, or waits.
+            # The length of a message of several frames is unknown: it needs room for the longest message.
             share = self._budget.take(min(size, self._most) if ends else self._most, self)
             self._coming.append(share)
             if share.since is None:
@@ -100,7 +100,7 @@ class Inflow(Holder):
         self._let_pace_run()
 
     def _let_pace_run(self) -> None:
-        """Time counts while the sender is waited for: not while it waits for room or for what becomes of a slice."""
+        """Count only the time in which we wait for the sender, not the time in which it waits for us."""
         if self._refused or not (self._waiting or self._received):
             self._pace.go_on()
         else:

@@ -1,4 +1,4 @@
-"""Finds the messages in the bytes of a WebSocket (RFC 6455) as they come, before anybody has put one together. Pure."""
+"""The boundaries of messages in the bytes of a WebSocket (RFC 6455), before the parser has read them. Pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _MASK_BYTES = 4
 
 
 class OnFrame(Protocol):
-    """Who is told of frames."""
+    """A listener for frames."""
 
     def __call__(self, size: int, /, *, begins: bool, ends: bool) -> None:
         """See ``Frames``."""
 
 
 class Frames:
-    """Reads the heads of frames and skips what is in them; what is wrong with one is for the real parser to say.
+    """Reads the heads of frames and skips their payload; the real parser reports invalid frames.
 
     ``on_frame`` is called at the head of each frame of a message, with the length of the message up to the end of this
     frame, and whether it is the first and the last one.
@@ -34,11 +34,11 @@ class Frames:
 
     @property
     def unfinished(self) -> bool:
-        """Whether a message has begun and not ended."""
+        """Return True while a message is incomplete."""
         return self._message is not None
 
     def feed(self, data: bytes) -> None:
-        """Note what came."""
+        """Read received bytes."""
         place = 0
         while place < len(data):
             if self._left:

@@ -1,6 +1,6 @@
 """The messages of ``files-upload.v1``. Pure.
 
-Text frames are JSON objects with an ``op``; a binary frame is an offset of 8 bytes, big end first, and then bytes.
+Text frames are JSON objects with an ``op``; a binary frame is an offset of 8 bytes (big-endian) before the bytes.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _FINISH = {"op", "sha256"}
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Begin an upload, or go on with one."""
+    """Begin or continue an upload."""
 
     token: str | None
     upload_id: str | None
     said: JSON
 
     def beginning(self, owner: str) -> Beginning:
-        """What is to be begun; its values are checked where it is."""
+        """Return the upload to begin; the service checks its values."""
         said = self.said
         if said.get("size") is None and "size" in said:
             raise wrong("size", "Leave it out where it is not known.")
@@ -49,7 +49,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """All bytes were sent; maybe with what their SHA-256 is."""
+    """The end of the bytes, with their SHA-256 if the client knows it."""
 
     sha256: str | None
 
@@ -90,7 +90,7 @@ def split(frame: bytes) -> tuple[int, memoryview]:
 
 
 def error_message(error: FilesError) -> JSON:
-    """What the client is told of an error."""
+    """Return the message about an error."""
     return {"op": "error", **error.to_wire()}
 
 

@@ -1,4 +1,4 @@
-"""One upload on one connection: slices in any order, several on their way to the disk at once, each acknowledged."""
+"""One upload on one connection: slices in any order, written in parallel and acknowledged one by one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any, Self
 
 from files_service.api.finish import finish_result
 from files_service.domain.chunking import fits, names_in_upload_id
-from files_service.errors import Conflict, TooLarge, storage_errors_as_files_errors
+from files_service.errors import Conflict, TooLarge
 from files_service.gateway.doors.websocket.messages import error_message
 from files_service.gateway.state import Gateway
+from files_service.gateway.threads import submit
 from files_service.gateway.transfer.upload_body import complete_if_all_there
 from files_service.services.uploads.manifests import manifest_of_upload
 from files_service.services.uploads.quota import require_room_for_more, uploads_of
@@ -19,15 +20,17 @@ from storage_adapters import JSON, Upload
 
 
 class Session:
-    """Takes slices while there is room in the window; not reading on is what slows the client down."""
+    """Receives slices while the window has room; a full window stops reading, which slows the client down."""
 
-    def __init__(self, gateway: Gateway, upload: Upload, send: Callable[[JSON], Awaitable[None]]) -> None:
-        self._gateway, self._upload, self._send = gateway, upload, send
+    def __init__(
+        self, gateway: Gateway, upload: Upload, send: Callable[[JSON], Awaitable[None]], frames: asyncio.Semaphore
+    ) -> None:
+        self._gateway, self._upload, self._send, self._frames = gateway, upload, send, frames
         self._engine = gateway.engine()
         self._whole = self._engine.hash_of(upload)
         self._window = asyncio.Semaphore(gateway.limits.websocket_window)
         self._tasks: set[asyncio.Task[None]] = set()
-        # Done as soon as something went wrong, so that nobody waits for a client who has nothing more to say.
+        # Done at the first error, which ends the wait for the next message.
         self.failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
 
     async def __aenter__(self) -> Self:
@@ -36,20 +39,21 @@ class Session:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        """What came is stored to the end, also when nobody is there any more to be told."""
+        """Wait until all received slices are stored, even if the client is gone."""
         await asyncio.shield(self._settle())
         self._engine.leave()
 
     async def show_manifest(self) -> None:
-        """Tell the client what is there already."""
+        """Send the manifest of the upload."""
         gateway, upload = self._gateway, self._upload
-        manifest = await gateway.calls.run(_manifest, gateway, upload)
+        read = gateway.counted("files.manifest", _manifest)
+        manifest = await gateway.calls.run(read, gateway, upload)
         await self._send({"op": "manifest", **manifest})
 
     async def take(self, offset: int, data: memoryview, dealt_with: Callable[[], None]) -> None:
-        """Take a slice; returns when there is room for another one. Raises what went wrong with one before.
+        """Receive a slice; return when the window has room for another one. Raises the error of an earlier slice.
 
-        ``dealt_with`` is called once it was stored, or could not be.
+        ``dealt_with`` is called when the slice is stored or has failed.
         """
         self.raise_error()
         if not fits(self._upload, offset, len(data)) or offset + len(data) > 2**53:
@@ -57,20 +61,20 @@ class Session:
         if len(data) > self._upload.chunk_size:
             raise TooLarge("a slice is at most one chunk", {"field": "frame", "limit": self._upload.chunk_size})
         await self._window.acquire()
-        await self._gateway.frames.acquire()
+        await self._frames.acquire()
         hashing = self._whole.feed(offset, data, self._engine.hashers)
         task = asyncio.ensure_future(self._store(offset, data, asyncio.wrap_future(hashing), dealt_with))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def finish(self, sha256: str | None) -> bool:
-        """End the upload, if all is there; whether it was. Raises what went wrong."""
+        """Finish the upload; return False when bytes are missing. Raises the error of an earlier slice."""
         await self._settle()
         self.raise_error()
         try:
             result = await self._gateway.transfers.run(self._complete, sha256)
         except Conflict as error:
-            # Something is missing: the client may send it.
+            # The client may send the missing bytes.
             await self._send(error_message(error))
             return False
         await self._send({"op": "done", **result})
@@ -79,14 +83,13 @@ class Session:
     def _complete(self, sha256: str | None) -> JSON:
         core = self._gateway.core
         uploads = uploads_of(core)
-        with storage_errors_as_files_errors():
-            upload = uploads.get_upload(self._upload.upload_id)
-            if upload.size is None:
-                ranges = uploads.ranges(upload.upload_id)
-                upload = declare_size(core, upload, ranges[-1][1] if ranges else 0)
-            if not upload.complete:
-                missing = self._engine.chunks.arrived(upload).gaps(0, upload.size or 0)
-                raise Conflict("bytes are missing", {"field": "size", "missing": missing[:100]})
+        upload = uploads.get_upload(self._upload.upload_id)
+        if upload.size is None:
+            ranges = uploads.ranges(upload.upload_id)
+            upload = declare_size(core, upload, ranges[-1][1] if ranges else 0)
+        if not upload.complete:
+            missing = self._engine.chunks.arrived(upload).gaps(0, upload.size or 0)
+            raise Conflict("bytes are missing", {"field": "size", "missing": missing[:100]})
         finished = complete_if_all_there(self._gateway, upload, sha256)
         result = {"file_id": upload.upload_id.partition("-")[0], "upload_id": upload.upload_id}
         return {**result, **finish_result(finished)} if finished is not None else result
@@ -95,9 +98,7 @@ class Session:
         self, offset: int, data: memoryview, hashing: asyncio.Future[None], dealt_with: Callable[[], None]
     ) -> None:
         try:
-            object_id, received = await asyncio.get_running_loop().run_in_executor(
-                self._engine.pool, self._store_now, offset, data
-            )
+            object_id, received = await submit(self._engine.pool, self._store_now, offset, data)
             size = len(data)
             await hashing
             del data
@@ -112,18 +113,17 @@ class Session:
                         "upload_size": received,
                     }
                 )
-        except Exception as error:  # noqa: BLE001 - whatever it is, the conversation has to hear of it
+        except Exception as error:  # noqa: BLE001 - the conversation ends with any error
             self._fail(error)
         finally:
             dealt_with()
-            self._gateway.frames.release()
+            self._frames.release()
             self._window.release()
 
     def _store_now(self, offset: int, data: memoryview) -> tuple[str, int]:
-        with storage_errors_as_files_errors():
-            require_room_for_more(self._gateway.core, self._upload, len(data), end=offset + len(data))
-            object_id, upload = self._engine.chunks.take(self._upload, offset, data)
-            self._upload = upload
+        require_room_for_more(self._gateway.core, self._upload, len(data), end=offset + len(data))
+        object_id, upload = self._engine.chunks.take(self._upload, offset, data)
+        self._upload = upload
         return object_id, upload.received
 
     def _fail(self, error: BaseException) -> None:
@@ -132,7 +132,7 @@ class Session:
             self._whole.spoil()
 
     def raise_error(self) -> None:
-        """Raise what went wrong, if anything did."""
+        """Raise the error of a slice, if there is one."""
         if self.failure.done():
             raise self.failure.result()
 
@@ -142,9 +142,8 @@ class Session:
 
 
 def _manifest(gateway: Gateway, upload: Upload) -> dict[str, Any]:
-    with storage_errors_as_files_errors():
-        shown = manifest_of_upload(gateway.core, upload)
-        ranges = uploads_of(gateway.core).ranges(upload.upload_id)
+    shown = manifest_of_upload(gateway.core, upload)
+    ranges = uploads_of(gateway.core).ranges(upload.upload_id)
     names = names_in_upload_id(upload.upload_id)
     return {
         **shown,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from files_service.gateway.transfer.min_rate import Pace, size_of
+from files_service.gateway.transfer.min_rate import MinRate, size_of
 
 
 class TooSlow(Exception):
@@ -26,7 +26,7 @@ async def after(seconds: float, data: bytes) -> bytes:
 
 def test_who_sends_too_little_is_too_slow_however_often_it_sends() -> None:
     async def scene() -> None:
-        pace, sent = Pace(0.3, 10, TooSlow()), 0
+        pace, sent = MinRate(0.3, 10, TooSlow()), 0
 
         async def send() -> None:
             nonlocal sent
@@ -42,7 +42,7 @@ def test_who_sends_too_little_is_too_slow_however_often_it_sends() -> None:
 
 def test_who_sends_enough_has_the_whole_time_again() -> None:
     async def scene() -> None:
-        pace = Pace(0.3, 10, TooSlow())
+        pace = MinRate(0.3, 10, TooSlow())
         for _ in range(5):
             assert await pace.wait(after(0.1, b"x" * 10), size_of) == b"x" * 10
         assert pace.left > 0.2
@@ -52,7 +52,7 @@ def test_who_sends_enough_has_the_whole_time_again() -> None:
 
 def test_time_in_which_nobody_waits_does_not_count() -> None:
     async def scene() -> None:
-        pace = Pace(0.3, 10, TooSlow())
+        pace = MinRate(0.3, 10, TooSlow())
         await pace.wait(after(0.1, b"x"), size_of)
         await asyncio.sleep(0.4)
         await pace.wait(after(0.1, b"x"), size_of)
@@ -63,7 +63,7 @@ def test_time_in_which_nobody_waits_does_not_count() -> None:
 @pytest.mark.parametrize("before", [False, True])
 def test_time_in_which_the_sender_waits_for_us_does_not_count(before: bool) -> None:
     async def scene() -> None:
-        pace, loop = Pace(0.3, 10, TooSlow()), asyncio.get_running_loop()
+        pace, loop = MinRate(0.3, 10, TooSlow()), asyncio.get_running_loop()
         if before:
             pace.hold()
         else:
@@ -78,7 +78,7 @@ def test_time_in_which_the_sender_waits_for_us_does_not_count(before: bool) -> N
 
 def test_going_on_twice_gives_no_more_time() -> None:
     async def scene() -> None:
-        pace, loop = Pace(0.3, 10, TooSlow()), asyncio.get_running_loop()
+        pace, loop = MinRate(0.3, 10, TooSlow()), asyncio.get_running_loop()
         for tenth in range(1, 8):
             loop.call_later(tenth / 10, pace.go_on)
         with pytest.raises(TooSlow):
@@ -90,7 +90,7 @@ def test_going_on_twice_gives_no_more_time() -> None:
 @pytest.mark.parametrize("held", [False, True])
 def test_who_is_given_up_is_waited_for_no_more(held: bool) -> None:
     async def scene() -> None:
-        pace, loop = Pace(10, 10, TooSlow()), asyncio.get_running_loop()
+        pace, loop = MinRate(10, 10, TooSlow()), asyncio.get_running_loop()
         if held:
             pace.hold()
         loop.call_later(0.1, pace.give_up, ValueError("others wait"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from files_service.gateway.transfer.memory_budget import Budget, Holder, Share
+from files_service.gateway.transfer.memory_budget import Holder, MemoryBudget, Share
 
 
 class Noting(Holder):
@@ -27,7 +27,7 @@ def had(share: Share) -> bool:
 
 
 def test_who_came_first_is_served_first_whatever_the_others_need() -> None:
-    budget, holder = Budget(10, lambda: 1.0), Noting()
+    budget, holder = MemoryBudget(10, lambda: 1.0), Noting()
     first, large, small = (budget.take(size, holder) for size in (6, 6, 1))
     assert [had(each) for each in (first, large, small)] == [True, False, False]
     budget.give_back(first)
@@ -36,7 +36,7 @@ def test_who_came_first_is_served_first_whatever_the_others_need() -> None:
 
 
 def test_who_gives_up_waiting_makes_way() -> None:
-    budget, holder = Budget(10, lambda: 1.0), Noting()
+    budget, holder = MemoryBudget(10, lambda: 1.0), Noting()
     budget.take(6, holder)
     large, small = budget.take(6, holder), budget.take(4, holder)
     budget.give_back(large)
@@ -46,14 +46,14 @@ def test_who_gives_up_waiting_makes_way() -> None:
 
 
 def test_nobody_needs_more_than_there_is() -> None:
-    budget = Budget(10, lambda: 1.0)
+    budget = MemoryBudget(10, lambda: 1.0)
     assert had(budget.take(11, Noting()))
     assert budget.taken == 10
 
 
 def test_only_those_are_hurried_who_have_had_it_for_long_while_others_wait() -> None:
     now = [1.0]
-    budget, holder = Budget(10, lambda: now[0]), Noting()
+    budget, holder = MemoryBudget(10, lambda: now[0]), Noting()
     old = budget.take(4, holder)
     now[0] = 5.0
     budget.take(4, holder)
@@ -66,7 +66,7 @@ def test_only_those_are_hurried_who_have_had_it_for_long_while_others_wait() -> 
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 9)), max_size=40))
 def test_it_is_never_overdrawn_and_everybody_gets_a_turn(deeds: list[tuple[int, int]]) -> None:
-    budget, holder = Budget(10, lambda: 1.0), Noting()
+    budget, holder = MemoryBudget(10, lambda: 1.0), Noting()
     shares: list[Share] = []
     for size, which in deeds:
         shares.append(budget.take(size, holder))

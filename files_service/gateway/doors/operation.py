@@ -1,4 +1,4 @@
-"""``/healthz``: the process lives. ``/readyz``: what it needs works. ``/metrics``: what it has counted."""
+"""The door of operations: ``/healthz``, ``/readyz``, ``/metrics`` and ``/openapi.json``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import time
 
 from aiohttp import web
 
+from files_service.gateway.middleware import Handler
+from files_service.gateway.openapi import JSON_TYPE, TEXT, Operation, reply, serve_document
 from files_service.gateway.replies import json_reply
+from files_service.gateway.routes import Door, Route, at
 from files_service.gateway.state import gateway_of
-from files_service.gateway.transfer.threads import Threads
+from files_service.gateway.threads import Threads
 from files_service.messaging.readiness import NotReady, Part
 from files_service.runtime.metrics import CONTENT_TYPE
 from storage_adapters import JSON
@@ -19,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Check:
-    """Asks one part whether it can answer: one question at a time, in a thread of its own, and the answer is kept."""
+    """The readiness check of one part: one at a time, in a thread of its own, with a cached result."""
 
     def __init__(self, part: Part, *, least_lifetime_seconds: float) -> None:
         self.part = part
@@ -29,7 +32,7 @@ class Check:
         self._asked_at = 0.0
 
     async def result(self, timeout_seconds: float) -> JSON:
-        """``{"ok": true, "ms": …}``, or what is wrong. A part that hangs is asked once, and is not ok."""
+        """Return ``{"ok": true, "ms": …}``, or the error. A part that hangs is checked once, and is not ok."""
         now = time.monotonic()
         if self._asked is None or (self._asked.done() and now - self._asked_at > self._lifetime):
             self._asked, self._asked_at = self._thread.submit(self._measure), now
@@ -37,7 +40,7 @@ class Check:
         return self._asked.result() if done else {"ok": False, "error": f"no answer within {timeout_seconds:g} s"}
 
     def close(self) -> None:
-        """Give the thread up."""
+        """Close the thread."""
         self._thread.close()
 
     def _measure(self) -> JSON:
@@ -46,8 +49,8 @@ class Check:
             self.part.check()
         except NotReady as error:
             return {"ok": False, "error": str(error)}
-        except Exception as error:  # noqa: BLE001 - whatever it is, the part cannot be used
-            # What it says may name hosts and stays in the log.
+        except Exception as error:  # noqa: BLE001 - with any error the part cannot be used
+            # The message may name hosts and stays in the log.
             logger.warning("a part does not answer", extra={"part": self.part.name, "error": str(error)})
             return {"ok": False, "error": "does not answer"}
         return {"ok": True, "ms": round((time.perf_counter() - started) * 1000, 1)}
@@ -57,14 +60,14 @@ CHECKS = web.AppKey("checks", tuple[Check, ...])
 
 
 async def healthz(request: web.Request) -> web.StreamResponse:
-    """Say that the process lives."""
+    """Reply that the process lives."""
     return json_reply({"ok": True})
 
 
 async def readyz(request: web.Request) -> web.StreamResponse:
-    """Say whether requests can be served now, part by part."""
+    """Reply with the readiness of each part."""
     gateway = gateway_of(request)
-    checks = request.app[CHECKS]
+    checks = request.config_dict[CHECKS]
     results = await asyncio.gather(*(check.result(gateway.limits.ping_seconds) for check in checks))
     parts = {check.part.name: result for check, result in zip(checks, results, strict=True)}
     for check in checks:
@@ -76,5 +79,24 @@ async def readyz(request: web.Request) -> web.StreamResponse:
 
 
 async def metrics(request: web.Request) -> web.StreamResponse:
-    """Expose the counters."""
+    """Reply with the metrics."""
     return web.Response(body=gateway_of(request).metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _route(path: str, handler: Handler, name: str, summary: str, media: str = JSON_TYPE, *, also: int = 200) -> Route:
+    described = reply(summary, TEXT if media != JSON_TYPE else None, media)
+    replies = dict.fromkeys((200, also), described)
+    operation = Operation(name=name, summary=summary, tag="operation", replies=replies, errors=(400, 500))
+    return Route("GET", path, handler, operation)
+
+
+DOOR = Door(
+    name="operation",
+    match=at("/healthz", "/readyz", "/metrics", "/openapi.json"),
+    routes=(
+        _route("/healthz", healthz, "healthz", "Whether the process lives."),
+        _route("/readyz", readyz, "readyz", "Whether the stores answer, part by part.", also=503),
+        _route("/metrics", metrics, "metrics", "Counters, in the text form of Prometheus.", "text/plain"),
+        _route("/openapi.json", serve_document, "openapi", "This description."),
+    ),
+)

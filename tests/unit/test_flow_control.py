@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from files_service.gateway.doors.websocket.flow_control import Inflow
+from files_service.gateway.doors.websocket.flow_control import FlowControl
 from files_service.gateway.limits import Limits
-from files_service.gateway.transfer.memory_budget import Budget
-from files_service.gateway.transfer.min_rate import Pace
+from files_service.gateway.transfer.memory_budget import MemoryBudget
+from files_service.gateway.transfer.min_rate import MinRate
 from tests.gateway.raw_websocket import BINARY, frame_head
 
 MOST = 100
 
 
 class Line:
-    """What an inflow needs of a connection."""
+    """What an flow needs of a connection."""
 
     def __init__(self) -> None:
         self.listener: Callable[[bytes], None] = lambda data: None
@@ -32,9 +32,9 @@ class Line:
         pass
 
 
-def opened(budget: Budget) -> tuple[Any, Inflow]:
+def opened(budget: MemoryBudget) -> tuple[Any, FlowControl]:
     line: Any = Line()
-    return line, Inflow(line, Pace(9, 1, TimeoutError()), budget, Limits(), most=MOST, refuse=False)
+    return line, FlowControl(line, MinRate(9, 1, TimeoutError()), budget, Limits(), most=MOST, refuse=False)
 
 
 def long(size: int) -> bytes:
@@ -42,22 +42,22 @@ def long(size: int) -> bytes:
 
 
 def test_a_message_counts_from_its_first_bytes_until_it_was_dealt_with() -> None:
-    budget = Budget(2 * MOST, lambda: 1.0)
-    line, inflow = opened(budget)
+    budget = MemoryBudget(2 * MOST, lambda: 1.0)
+    line, flow = opened(budget)
     line.listener(long(90)[:20])
     assert budget.taken == 90
     line.listener(long(90)[20:] + long(30))
     assert budget.taken == 120
-    first, second = inflow.receive(), inflow.receive()
-    inflow.free(second)
+    first, second = flow.receive(), flow.receive()
+    flow.free(second)
     assert budget.taken == 90
-    inflow.free(first)
+    flow.free(first)
     assert budget.taken == 0
 
 
 def test_a_connection_is_not_read_while_there_is_no_room_for_its_message() -> None:
     async def scene() -> None:
-        budget = Budget(2 * MOST, lambda: 1.0)
+        budget = MemoryBudget(2 * MOST, lambda: 1.0)
         (one, first), (other, second) = opened(budget), opened(budget)
         one.listener(long(90) + long(90))
         other.listener(long(30)[:10])
@@ -74,13 +74,13 @@ def test_a_connection_is_not_read_while_there_is_no_room_for_its_message() -> No
 
 def test_what_comes_after_the_end_of_a_conversation_does_not_count() -> None:
     async def scene() -> None:
-        budget = Budget(2 * MOST, lambda: 1.0)
+        budget = MemoryBudget(2 * MOST, lambda: 1.0)
         (one, first), (other, second) = opened(budget), opened(budget)
         one.listener(long(90) + long(90) + long(90)[:20])
         other.listener(long(90)[:20])
         first.receive()
-        for inflow in (first, second):
-            inflow.close()
+        for flow in (first, second):
+            flow.close()
         for line in (one, other):
             line.listener(long(90))
         assert budget.taken == 0
@@ -90,7 +90,7 @@ def test_what_comes_after_the_end_of_a_conversation_does_not_count() -> None:
 
 
 def test_a_message_longer_than_the_longest_is_left_to_the_parser() -> None:
-    budget = Budget(2 * MOST, lambda: 1.0)
+    budget = MemoryBudget(2 * MOST, lambda: 1.0)
     line, _ = opened(budget)
     line.listener(frame_head(BINARY, 2**40))
     assert budget.taken == MOST

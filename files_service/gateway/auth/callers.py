@@ -1,0 +1,62 @@
+"""The caller of a request, found by the authentication of its door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from files_service.errors import Forbidden
+from files_service.gateway.auth.bearer import Caller, identify, unauthorized
+from files_service.gateway.auth.sessions import authorization_of
+from files_service.gateway.state import gateway_of
+
+# Return the caller, None for a request without credentials; raise FilesError for invalid credentials.
+Authenticate = Callable[[web.Request], Caller | None]
+AUTHENTICATE: web.AppKey[Authenticate] = web.AppKey("authenticate")
+
+# Owns nothing and is granted nothing: an owner's name has at least one character.
+NOBODY = ""
+
+
+def by_bearer(request: web.Request) -> Caller | None:
+    """Authenticate by the ``Authorization`` header."""
+    return _identified(request, request.headers.get("Authorization"))
+
+
+def by_bearer_or_session(request: web.Request) -> Caller | None:
+    """Authenticate by the ``Authorization`` header, or by the session of the pages."""
+    return _identified(request, authorization_of(request))
+
+
+def nobody(request: web.Request) -> Caller | None:
+    """Take every caller for a stranger: for doors without callers, or with an authentication per message."""
+    return None
+
+
+def caller_of(request: web.Request) -> Caller:
+    """Return the caller, which may be a trusted system. Raises Unauthorized."""
+    caller = request.config_dict[AUTHENTICATE](request)
+    if caller is None:
+        raise unauthorized()
+    return caller
+
+
+def owner_of(request: web.Request) -> str:
+    """Return the owner that calls. Raises Unauthorized, and Forbidden for a trusted system, which owns nothing."""
+    caller = caller_of(request)
+    if caller.actor is None:
+        raise Forbidden("send the token of an owner: uploads belong to somebody")
+    return caller.actor
+
+
+def actor_of(request: web.Request) -> str | None:
+    """Return the actor: None for a trusted system, ``NOBODY`` without credentials. Raises Unauthorized."""
+    caller = request.config_dict[AUTHENTICATE](request)
+    return NOBODY if caller is None else caller.actor
+
+
+def _identified(request: web.Request, authorization: str | None) -> Caller | None:
+    if authorization is None:
+        return None
+    return identify(authorization, gateway_of(request).core.settings)

@@ -1,0 +1,135 @@
+"""The bytes of a part as a reply, with conditions and ranges, for every door that sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from aiohttp import web
+
+from files_service.core import Core
+from files_service.domain.chunking import manifest_of
+from files_service.domain.uploads import find_part
+from files_service.errors import Conflict, NotFound
+from files_service.gateway.replies import HTTPError, bad_field
+from files_service.gateway.state import Gateway
+from files_service.gateway.transfer.conditions import Answer, Representation, evaluate
+from files_service.gateway.transfer.disposition import content_disposition
+from files_service.gateway.transfer.send import Slice, send_files
+from files_service.services import content
+from files_service.services.files import require_finished
+from storage_adapters import FileRecord, Part, SupportsLocalFiles
+
+# User content never runs in our origin: a page opens in an origin of its own, without scripts and without a network.
+ISOLATION = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'"
+UNKNOWN_TYPE = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A part that a request may read."""
+
+    record: FileRecord
+    part: Part
+    representation: Representation
+
+
+def part_of(record: FileRecord, part_id: str | None, core: Core) -> Found:
+    """Find a part of a finished file, by default the first. Raises NotFound, and WrongStatus before it is finished."""
+    require_finished(record)
+    part = find_part(record, part_id) if part_id is not None else record.parts[0]
+    if part is None:
+        raise NotFound("the file has no such part", {"file_id": record.file_id})
+    return found_part(core, record, part)
+
+
+def found_part(core: Core, record: FileRecord, part: Part) -> Found:
+    """Prepare a part for sending. Raises NotFound when its bytes are missing."""
+    if part.received_at is None:
+        raise NotFound("the bytes have not arrived", {"file_id": record.file_id})
+    if manifest_of(part) is None and isinstance(core.blobs, SupportsLocalFiles):
+        # A missing blob is reported before an answer begins.
+        core.blobs.local_path(part.key)
+    info = None if part.sha256 or part.generation else core.blobs.head(part.key)
+    tag = part.sha256 or part.generation or (info.generation if info else "")
+    representation = Representation(size=part.size, tag=tag, modified=part.received_at // 1000)
+    return Found(record, part, representation)
+
+
+def part_headers(found: Found, kind: str, name: str, cache_control: str) -> dict[str, str]:
+    """Return the headers of a reply with bytes."""
+    record, part = found.record, found.part
+    whole = part is record.parts[0] and part.content_type == UNKNOWN_TYPE
+    return {
+        "Content-Type": record.content_type if whole else part.content_type,
+        "ETag": found.representation.etag,
+        "Last-Modified": found.representation.last_modified,
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": content_disposition(kind, name),
+        "Cache-Control": cache_control,
+        "Content-Security-Policy": ISOLATION,
+    }
+
+
+async def send_part(
+    request: web.Request, gateway: Gateway, found: Found, headers: dict[str, str]
+) -> web.StreamResponse:
+    """Reply with a part, a range of it, or the status that its conditions call for."""
+    answer = evaluate(request.method, request.headers, found.representation)
+    if answer.status == 412:
+        raise HTTPError(Conflict("the precondition does not hold", {"fields": {"If-Match": ["Another."]}}), 412)
+    if answer.status == 416:
+        size = found.representation.size
+        raise bad_field("Range", f"There are {size} bytes.", 416, {"Content-Range": f"bytes */{size}"})
+    response = web.StreamResponse(status=answer.status, headers=headers)
+    if answer.status == 304:
+        del response.headers["Content-Type"]
+        return response
+    response.content_length = answer.length
+    if answer.status == 206:
+        last = answer.start + answer.length - 1
+        response.headers["Content-Range"] = f"bytes {answer.start}-{last}/{found.representation.size}"
+    if request.method == "HEAD" or not answer.length:
+        return response
+    await gateway.unless_given_up(_send(request, response, gateway, found, answer))
+    gateway.metrics.downloaded_bytes.inc(answer.length)
+    return response
+
+
+async def _send(
+    request: web.Request, response: web.StreamResponse, gateway: Gateway, found: Found, answer: Answer
+) -> None:
+    """Send the bytes: by the kernel if they are in files."""
+    core, part = gateway.core, found.part
+    files = content.files(core, part, offset=answer.start, length=answer.length)
+    if files is None:
+        pieces = await gateway.transfers.run(content.read, core, part, offset=answer.start, length=answer.length)
+        first = await gateway.transfers.run(_next, pieces)
+        await response.prepare(request)
+        await response.write(first)
+        while piece := await gateway.transfers.run(_next, pieces):
+            await response.write(piece)
+    else:
+        first_file = await gateway.calls.run(_open, files)
+        await response.prepare(request)
+        await send_files(request, gateway, chain([first_file], map(_opened, files)), answer.length)
+    await response.write_eof()
+
+
+def _next(pieces: Iterator[bytes]) -> bytes:
+    return next(pieces, b"")
+
+
+def _open(files: Iterator[tuple[Path, int, int]]) -> Slice:
+    """Open the first file: a missing one is reported before an answer begins."""
+    try:
+        return _opened(next(files))
+    except FileNotFoundError:
+        raise NotFound("the bytes were just removed") from None
+
+
+def _opened(piece: tuple[Path, int, int]) -> Slice:
+    path, start, length = piece
+    return path.open("rb", buffering=0), start, length
