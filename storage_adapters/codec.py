@@ -247,7 +247,21 @@ def digest_bucket(file_id: str) -> int:
 
 def digest_halves(record: FileRecord) -> tuple[int, int]:
     """Return the 64-bit hash of a record as two 32-bit halves, which sum exactly in every database's numbers."""
-    digest = hashlib.blake2b(record_to_document(record), digest_size=8).digest()
+    return _halves(record_to_document(record))
+
+
+def digest_deltas(old: bytes | None, new: bytes | None) -> tuple[int, int, int]:
+    """Return what a change of a document adds to the files and to both sums of its parity bucket."""
+    (had, *before), (has, *after) = _counted(old), _counted(new)
+    return has - had, after[0] - before[0], after[1] - before[1]
+
+
+def _counted(document: bytes | None) -> tuple[int, int, int]:
+    return (0, 0, 0) if document is None else (1, *_halves(document))
+
+
+def _halves(document: bytes) -> tuple[int, int]:
+    digest = hashlib.blake2b(document, digest_size=8).digest()
     return int.from_bytes(digest[:4], "big"), int.from_bytes(digest[4:], "big")
 
 

@@ -154,6 +154,18 @@ class Tombstone(Growing):
     clean_after: int
     parts: tuple[Part, ...] = ()
 
+    @classmethod
+    def of(cls, last: FileRecord, *, deleted_at: int, clean_after: int | None) -> Tombstone:
+        """Return what is left of a record, which has the revision of its deletion; see ``MetadataStore.delete``."""
+        return cls(
+            file_id=last.file_id,
+            owner=last.owner,
+            revision=last.revision,
+            deleted_at=deleted_at,
+            clean_after=deleted_at if clean_after is None else clean_after,
+            parts=() if clean_after is None else last.parts,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:

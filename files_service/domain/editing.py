@@ -38,7 +38,7 @@ def merge_meta(meta: Mapping[str, Any], changes: Mapping[str, Any] | None) -> di
 
 def is_same(one: FileRecord, other: FileRecord) -> bool:
     """Return True when two records are equal byte for byte; Python's ``==`` takes 1, 1.0 and true in meta as equal."""
-    return one is other or record_to_document(one) == record_to_document(other)
+    return one is other or (one == other and record_to_document(one) == record_to_document(other))
 
 
 def keeps_the_seal(before: FileRecord, after: FileRecord) -> bool:

@@ -95,6 +95,7 @@ def change(
                 expected_revision=before.revision,
                 changed_at=core.clock(),
                 event=announcement(before, after, event),
+                before=before,
             )
         except RevisionConflict:
             core.back_off(attempt)
@@ -138,5 +139,10 @@ def write_tombstone(core: Core, record: FileRecord, *, event: str, keep_blobs: b
     late = core.blobs.upload_seconds * 1000 if isinstance(core.blobs, SupportsResumableUpload) else 0
     clean_after = None if keep_blobs else max(now, (record.upload_expires_at or 0) + late)
     return core.metadata.delete(
-        record.file_id, expected_revision=record.revision, deleted_at=now, event=event, clean_after=clean_after
+        record.file_id,
+        expected_revision=record.revision,
+        deleted_at=now,
+        event=event,
+        clean_after=clean_after,
+        before=record,
     )

@@ -28,11 +28,23 @@ class MetadataStore(ABC):
         """
 
     @abstractmethod
-    def save(self, record: FileRecord, *, expected_revision: int, changed_at: int, event: str | None) -> FileRecord:
+    def save(
+        self,
+        record: FileRecord,
+        *,
+        expected_revision: int,
+        changed_at: int,
+        event: str | None,
+        before: FileRecord | None = None,
+    ) -> FileRecord:
         """Write the record if the stored revision is ``expected_revision`` (0 = there is none) and return it as stored.
 
         The stored revision is ``expected_revision`` + 1, whatever ``record.revision`` says. ``event`` and
         ``changed_at`` go into the change feed. Of several concurrent saves of one revision exactly one wins.
+
+        ``before`` is the record of the expected revision as this store returned it to the caller, so that it need not
+        be read again. It is a hint: a store compares it with what is stored, and where that is anything else, reads and
+        goes by what is stored. A wrong ``before`` costs time and changes nothing.
 
         Raises RevisionConflict when the stored revision is another, the file does not exist (and the expected revision
         is not 0), or the file was deleted: an id is never used again. Raises NameTaken (kind "alias" or "request_id")
@@ -42,12 +54,20 @@ class MetadataStore(ABC):
 
     @abstractmethod
     def delete(
-        self, file_id: str, *, expected_revision: int, deleted_at: int, event: str | None, clean_after: int | None
+        self,
+        file_id: str,
+        *,
+        expected_revision: int,
+        deleted_at: int,
+        event: str | None,
+        clean_after: int | None,
+        before: FileRecord | None = None,
     ) -> Tombstone:
         """Remove the record and all its index entries, leave a tombstone, free its alias and request id.
 
         The tombstone's revision is ``expected_revision`` + 1. It keeps the parts, so that their blobs can be deleted
         from ``clean_after`` on; with ``clean_after`` None the blobs are to be kept and the tombstone has no parts.
+        ``before`` is what it is for ``save``.
 
         Raises RevisionConflict when the stored revision is another or there is no such file.
         """

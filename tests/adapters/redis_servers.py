@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,3 +54,21 @@ def assert_intact(url: str) -> list[FileRecord]:
         assert found == sorted(places)
     assert sorted_sets == {}, "indexes of files that do not exist"
     return records
+
+
+@contextmanager
+def commands_of(url: str) -> Iterator[list[str]]:
+    """The commands that clients send about the keys of this store's prefix, as MONITOR shows them, when the block ends.
+
+    What a script does inside is no command of a client.
+    """
+    prefix, commands, end = url.partition("prefix=")[2], list[str](), uuid.uuid4().hex
+    with raw(url) as watching, raw(url) as client, watching.monitor() as monitor:
+        yield commands
+        # The server shows commands in its order: when it shows this one, it has shown all before it.
+        client.echo(end)
+        for shown in monitor.listen():
+            if end in shown["command"]:
+                return
+            if prefix in shown["command"] and shown["client_type"] != "lua":
+                commands.append(shown["command"])

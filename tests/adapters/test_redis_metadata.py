@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
+from files_service.services.editing import set_tags
+from files_service.services.files import remove
 from storage_adapters import StorageUnavailable, digest_bucket
 from storage_adapters.codec import digest_halves
 from storage_adapters.metadata.redis import RedisMetadataStore
 from storage_adapters.metadata.redis.inserts import LOOKING
-from tests.adapters.redis_servers import assert_intact, opened
+from tests.adapters.redis_servers import assert_intact, commands_of, opened
 from tests.contract.adoption import AdoptionContract
 from tests.contract.changes import ChangesContract
 from tests.contract.digest import DigestContract
 from tests.contract.leases import LeasesContract
 from tests.contract.metadata import MetadataStoreContract
-from tests.contract.metadata_scenes import add, delete, make_record, save, various_records
+from tests.contract.metadata_scenes import NOW, add, delete, make_record, save, various_records
 from tests.contract.replication import ReplicationContract
 from tests.contract.uploads import UploadsContract
+from tests.cores import memory_core
 from tests.servers.redis import raw
 
 
@@ -177,3 +184,51 @@ def test_data_of_another_layout_is_refused(redis_url: str) -> None:
         client.set(f"{{{redis_url.partition('prefix=')[2]}}}layout", "99")
     with pytest.raises(StorageUnavailable, match=r"schema 99 .* newer version"):
         RedisMetadataStore.from_url(redis_url)
+
+
+def test_adding_a_tag_takes_two_round_trips_and_five_encodings(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(redis_url) as store:
+        core = replace(memory_core(tmp_path), metadata=store)
+        add(store, make_record("f1", tags=("red",), alias="film", meta={"a": [1, 2]}))
+        # The server has both scripts from now on.
+        delete(store, save(store, make_record("f0")))
+        encoded = counted_calls(monkeypatch, orjson, "dumps")
+        decoded = counted_calls(monkeypatch, orjson, "loads")
+        with commands_of(redis_url) as commands:
+            record = set_tags(core, "f1", ["blue"], lambda old, given: (*old, *given), actor=None)
+        assert record.tags == ("red", "blue")
+        assert [command.split()[0] for command in commands] == ["GET", "EVALSHA"]
+        # The value and the document of both records, and the header of the entry; the value that was read.
+        assert (len(encoded), len(decoded)) == (5, 1)
+        with commands_of(redis_url) as commands:
+            remove(core, "f1")
+        assert [command.split()[0] for command in commands] == ["GET", "EVALSHA"]
+    assert_intact(redis_url)
+
+
+def test_a_record_in_the_bytes_of_another_version_is_read_once_more(redis_url: str) -> None:
+    with opened(redis_url) as store, raw(redis_url) as client:
+        record = save(store, make_record("f1", alias="film"))
+        key = f"{{{redis_url.partition('prefix=')[2]}}}r:f1"
+        client.set(key, client.get(key).replace(b",", b", "))
+        loaded = store.get("f1")
+        assert loaded == record
+        renamed = replace(record, alias="movie")
+        with commands_of(redis_url) as commands:
+            store.save(renamed, expected_revision=1, changed_at=NOW, event=None, before=loaded)
+        assert [command.split()[0] for command in commands] == ["EVALSHA", "GET", "EVALSHA"]
+    assert_intact(redis_url)
+
+
+def counted_calls(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[str]:
+    """Count the calls of a function, which is still what is called."""
+    real, calls = getattr(module, name), []
+
+    def count(*args: Any, **kwargs: Any) -> Any:
+        calls.append(name)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(module, name, count)
+    return calls

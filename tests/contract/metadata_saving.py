@@ -119,6 +119,49 @@ class SavingContract:
         assert assert_consistent(store) == []
         assert store.usage(None) == Usage()
 
+    def test_a_save_and_a_deletion_go_by_the_record_that_the_caller_has(self, store: MetadataStore) -> None:
+        records = add(store, *various_records())
+        for record in records[::2]:
+            changed = replace(record, name="renamed", alias=f"new {record.file_id}", tags=("blue",), size=5)
+            loaded = store.get(record.file_id)
+            saved = store.save(changed, expected_revision=1, changed_at=NOW, event=None, before=loaded)
+            assert saved == replace(changed, revision=2)
+            assert store.get(record.file_id) == saved
+        assert_consistent(store)
+        for record in records[::3]:
+            loaded = store.get(record.file_id)
+            tombstone = store.delete(
+                record.file_id,
+                expected_revision=loaded.revision,
+                deleted_at=NOW,
+                event=None,
+                clean_after=NOW,
+                before=loaded,
+            )
+            assert (tombstone.owner, tombstone.parts) == (loaded.owner, loaded.parts)
+        assert len(assert_consistent(store)) == 26
+
+    @pytest.mark.parametrize("revision", [0, 1, 2, 3])
+    def test_a_record_that_is_not_the_stored_one_misleads_nobody(self, store: MetadataStore, revision: int) -> None:
+        first = save(store, make_record(alias="film", tags=("red",), meta={"a": 1}))
+        saved = save(store, first, alias="movie", tags=("green",), size=7)
+        add(store, make_record("f2", alias="other"))
+        wrong = replace(first, owner="bob", alias="other", tags=("blue",), parts=(), revision=revision)
+        for before in (wrong, replace(wrong, file_id="f2"), first, replace(first, revision=revision)):
+            with pytest.raises(RevisionConflict):
+                store.save(first, expected_revision=1, changed_at=NOW, event=None, before=before)
+            changed = replace(saved, name=f"{saved.name}+", alias="film")
+            saved = store.save(changed, expected_revision=saved.revision, changed_at=NOW, event=None, before=before)
+            assert store.get("f1") == saved
+            assert store.resolve("ann", "alias", ["film", "movie", "other"]) == ["f1", None, "f2"]
+            assert_consistent(store)
+        wrong = replace(wrong, revision=saved.revision)
+        tombstone = store.delete(
+            "f1", expected_revision=saved.revision, deleted_at=NOW, event=None, clean_after=NOW, before=wrong
+        )
+        assert (tombstone.owner, tombstone.parts) == (saved.owner, saved.parts)
+        assert len(assert_consistent(store)) == 1
+
     def test_of_concurrent_saves_of_one_revision_exactly_one_wins(self, store: MetadataStore) -> None:
         record = save(store, make_record())
         for round_number in range(10):

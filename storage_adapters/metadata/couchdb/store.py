@@ -98,14 +98,29 @@ class CouchMetadataStore(
         assert stored.record is not None
         return stored.record
 
-    def save(self, record: FileRecord, *, expected_revision: int, changed_at: int, event: str | None) -> FileRecord:
+    def save(
+        self,
+        record: FileRecord,
+        *,
+        expected_revision: int,
+        changed_at: int,
+        event: str | None,
+        before: FileRecord | None = None,
+    ) -> FileRecord:
         """See ``MetadataStore``."""
         new = replace(record, revision=expected_revision + 1)
         self._writer.save(new, Event(changed_at=changed_at, event=event, deleted=False))
         return new
 
     def delete(
-        self, file_id: str, *, expected_revision: int, deleted_at: int, event: str | None, clean_after: int | None
+        self,
+        file_id: str,
+        *,
+        expected_revision: int,
+        deleted_at: int,
+        event: str | None,
+        clean_after: int | None,
+        before: FileRecord | None = None,
     ) -> Tombstone:
         """See ``MetadataStore``."""
         tombstones: list[Tombstone] = []
@@ -113,14 +128,7 @@ class CouchMetadataStore(
         def decide(old: Stored) -> JSON:
             assert old.record is not None
             last = replace(old.record, revision=expected_revision + 1)
-            tombstone = Tombstone(
-                file_id=file_id,
-                owner=last.owner,
-                revision=last.revision,
-                deleted_at=deleted_at,
-                clean_after=deleted_at if clean_after is None else clean_after,
-                parts=() if clean_after is None else last.parts,
-            )
+            tombstone = Tombstone.of(last, deleted_at=deleted_at, clean_after=clean_after)
             tombstones.append(tombstone)
             change = Event(changed_at=deleted_at, event=event, deleted=True)
             return tombstone_document(tombstone, rev=old.rev, change=change, last=last)

@@ -76,7 +76,15 @@ class MemoryMetadataStore(
                 raise RecordDeleted(self._tombstones[file_id])
         raise RecordNotFound(f"no file {file_id}")
 
-    def save(self, record: FileRecord, *, expected_revision: int, changed_at: int, event: str | None) -> FileRecord:
+    def save(
+        self,
+        record: FileRecord,
+        *,
+        expected_revision: int,
+        changed_at: int,
+        event: str | None,
+        before: FileRecord | None = None,
+    ) -> FileRecord:
         """See ``MetadataStore``."""
         stored = replace(record, revision=expected_revision + 1)
         kept = _copy(stored)
@@ -92,7 +100,14 @@ class MemoryMetadataStore(
         return stored
 
     def delete(
-        self, file_id: str, *, expected_revision: int, deleted_at: int, event: str | None, clean_after: int | None
+        self,
+        file_id: str,
+        *,
+        expected_revision: int,
+        deleted_at: int,
+        event: str | None,
+        clean_after: int | None,
+        before: FileRecord | None = None,
     ) -> Tombstone:
         """See ``MetadataStore``."""
         with self._lock:
@@ -100,14 +115,7 @@ class MemoryMetadataStore(
                 raise RevisionConflict(f"there is no file {file_id}")
             self._expect(file_id, expected_revision)
             record = replace(self._records.pop(file_id), revision=expected_revision + 1)
-            tombstone = Tombstone(
-                file_id=file_id,
-                owner=record.owner,
-                revision=record.revision,
-                deleted_at=deleted_at,
-                clean_after=deleted_at if clean_after is None else clean_after,
-                parts=() if clean_after is None else record.parts,
-            )
+            tombstone = Tombstone.of(record, deleted_at=deleted_at, clean_after=clean_after)
             self._tombstones[file_id] = tombstone
             self._append(record, changed_at=deleted_at, event=event, deleted=True)
             return tombstone

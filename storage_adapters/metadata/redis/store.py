@@ -8,8 +8,9 @@ stable storage, with ``everysec`` a crash of the machine may lose the last secon
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 from storage_adapters.codec import record_to_document
@@ -94,51 +95,63 @@ class RedisMetadataStore(
             raise RecordDeleted(found)
         return found
 
-    def save(self, record: FileRecord, *, expected_revision: int, changed_at: int, event: str | None) -> FileRecord:
+    def save(
+        self,
+        record: FileRecord,
+        *,
+        expected_revision: int,
+        changed_at: int,
+        event: str | None,
+        before: FileRecord | None = None,
+    ) -> FileRecord:
         """See ``MetadataStore``."""
         new = replace(record, revision=expected_revision + 1)
-        value, old = (None, None) if expected_revision == 0 else self._expect(record.file_id, expected_revision)
-        move = plan_move(
+        plan = partial(
+            plan_move,
             self._keys,
             new.file_id,
-            old,
-            new,
-            stored=value,
+            new=new,
             value=record_to_value(new),
             header=feed.entry_header(changed_at=changed_at, event=event, deleted=False),
             document=record_to_document(new),
             unclean=False,
         )
-        self._write("save", record.file_id, move)
+        self._write("save", new.file_id, expected_revision, before, plan)
         return new
 
     def delete(
-        self, file_id: str, *, expected_revision: int, deleted_at: int, event: str | None, clean_after: int | None
+        self,
+        file_id: str,
+        *,
+        expected_revision: int,
+        deleted_at: int,
+        event: str | None,
+        clean_after: int | None,
+        before: FileRecord | None = None,
     ) -> Tombstone:
         """See ``MetadataStore``."""
-        value, old = self._expect(file_id, expected_revision)
-        last = replace(old, revision=expected_revision + 1)
-        tombstone = Tombstone(
-            file_id=file_id,
-            owner=old.owner,
-            revision=last.revision,
-            deleted_at=deleted_at,
-            clean_after=deleted_at if clean_after is None else clean_after,
-            parts=() if clean_after is None else old.parts,
-        )
-        move = plan_move(
-            self._keys,
-            file_id,
-            old,
-            None,
-            stored=value,
-            value=tombstone_to_value(tombstone),
-            header=feed.entry_header(changed_at=deleted_at, event=event, deleted=True),
-            document=record_to_document(last),
-            unclean=bool(tombstone.parts),
-        )
-        self._write("delete", file_id, move)
-        return tombstone
+        tombstones: list[Tombstone] = []
+
+        def plan(old: FileRecord | None, *, stored: bytes | None) -> Move:
+            if old is None:
+                raise RevisionConflict(f"there is no file {file_id}")
+            last = replace(old, revision=expected_revision + 1)
+            tombstone = Tombstone.of(last, deleted_at=deleted_at, clean_after=clean_after)
+            tombstones.append(tombstone)
+            return plan_move(
+                self._keys,
+                file_id,
+                old,
+                None,
+                stored=stored,
+                value=tombstone_to_value(tombstone),
+                header=feed.entry_header(changed_at=deleted_at, event=event, deleted=True),
+                document=record_to_document(last),
+                unclean=bool(tombstone.parts),
+            )
+
+        self._write("delete", file_id, expected_revision, before, plan)
+        return tombstones[-1]
 
     def find(self, query: ListQuery) -> Page:
         """See ``MetadataStore``."""
@@ -278,8 +291,10 @@ class RedisMetadataStore(
         value = self._server.call("GET", self._keys.record(file_id))
         return value, None if value is None else parse_value(file_id, value)
 
-    def _expect(self, file_id: str, revision: int) -> tuple[bytes, FileRecord]:
+    def _expect(self, file_id: str, revision: int) -> tuple[bytes | None, FileRecord | None]:
         """Read the record that is about to change; the script makes sure that it is still the same."""
+        if revision == 0:
+            return None, None
         value, found = self._load(file_id)
         if value is None or found is None:
             raise RevisionConflict(f"there is no file {file_id}")
@@ -289,13 +304,30 @@ class RedisMetadataStore(
             raise RevisionConflict(f"file {file_id} is at revision {found.revision}, not {revision}")
         return value, found
 
-    def _write(self, script: str, file_id: str, move: Move) -> None:
+    def _write(
+        self, script: str, file_id: str, revision: int, before: FileRecord | None, plan: Callable[..., Move]
+    ) -> None:
+        """Carry out what is planned of ``before``, else of what is found stored at the revision.
+
+        The script compares whole values, so that nothing follows from a ``before`` that is not what is stored. What an
+        earlier version stored may be other bytes for the same record; that is read once more.
+        """
+        if before is not None and (before.file_id, before.revision) == (file_id, revision):
+            move = plan(before, stored=record_to_value(before))
+            if self._run(script, move):
+                return
+        stored, old = self._expect(file_id, revision)
+        if not self._run(script, plan(old, stored=stored)):
+            raise RevisionConflict(f"file {file_id} was changed, made or deleted by somebody else")
+
+    def _run(self, script: str, move: Move) -> bool:
+        """Carry out a move; return False if what is stored is not what it was planned of. Raises NameTaken."""
         answer: list[Any] = self._server.run(script, move.keys, move.arguments)
         match answer:
             case [0]:
-                return
+                return True
             case [1]:
-                raise RevisionConflict(f"file {file_id} was changed, made or deleted by somebody else")
+                return False
             case [2, number, holder]:
                 _, kind, name = move.claims[number - 1]
                 raise NameTaken(kind, name, holder.decode())

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from storage_adapters.codec import digest_bucket, digest_halves
+from storage_adapters.codec import digest_bucket, digest_deltas, record_to_document
 from storage_adapters.metadata.redis.keys import FIELD_NUMBERS, NAME_KINDS, Keys, place
 from storage_adapters.metadata.redis.records import record_to_value, tombstone_to_value
 from storage_adapters.query import scopes, sort_value
@@ -41,7 +41,7 @@ def plan_move(
     document: bytes,
     unclean: bool,
 ) -> Move:
-    """Work out everything that follows from the change of a record."""
+    """Work out everything that follows from the change of a record; ``document`` is that of the entry in the feed."""
     names_before, names_after = _names(old), _names(new)
     given_up = names_before - names_after
     # In the order of NAME_KINDS: a repeated request is told so, not that its own first call took the alias.
@@ -69,7 +69,7 @@ def plan_move(
             file_id,
             int(unclean),
             bucket,
-            *_digest_deltas(old, new),
+            *digest_deltas(_document(old), None if new is None else document or _document(new)),
             len(given_up),
             len(claims),
             len(counters),
@@ -129,10 +129,5 @@ def counters_of(keys: Keys, record: FileRecord) -> Iterator[_Entry]:
         yield key, b"s" + record.status.value.encode()
 
 
-def _digest_deltas(old: FileRecord | None, new: FileRecord | None) -> tuple[int, int, int]:
-    files = high = low = 0
-    for record, sign in ((old, -1), (new, 1)):
-        if record is not None:
-            halves = digest_halves(record)
-            files, high, low = files + sign, high + sign * halves[0], low + sign * halves[1]
-    return files, high, low
+def _document(record: FileRecord | None) -> bytes | None:
+    return None if record is None else record_to_document(record)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 
-from storage_adapters.codec import record_from_document, record_to_document
+from storage_adapters.codec import record_from_document
 from storage_adapters.errors import CheckpointConflict
-from storage_adapters.records import Change, FileRecord
+from storage_adapters.metadata.sqlite.indexes import Encoded
+from storage_adapters.records import Change
 
 
 def append_change(
-    connection: sqlite3.Connection, record: FileRecord, *, changed_at: int, event: str | None, deleted: bool
+    connection: sqlite3.Connection, written: Encoded, *, changed_at: int, event: str | None, deleted: bool
 ) -> None:
     """Add the entry of the write that is under way."""
+    record, document = written
     connection.execute(
         "INSERT INTO changes (file_id, revision, deleted, event, changed_at, document) VALUES (?, ?, ?, ?, ?, ?)",
-        (record.file_id, record.revision, deleted, event, changed_at, record_to_document(record)),
+        (record.file_id, record.revision, deleted, event, changed_at, document),
     )
 
 

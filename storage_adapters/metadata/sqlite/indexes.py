@@ -9,8 +9,9 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from storage_adapters.codec import digest_bucket, digest_halves
+from storage_adapters.codec import digest_bucket, digest_deltas, record_to_document
 from storage_adapters.errors import NameTaken
 from storage_adapters.metadata.sqlite.schema import FIELD_NUMBERS
 from storage_adapters.query import SORT_FIELDS, scopes, sort_value
@@ -22,6 +23,29 @@ _SCOPE_LETTERS = {"all": "a", "owner": "o", "owner-tag": "t", "public": "p", "pu
 
 ListingRow = tuple[str, int, bool, int | str, str]
 _UsageKey = tuple[str, str, str]
+
+
+class Encoded(NamedTuple):
+    """A record and its document, so that neither is made of the other twice."""
+
+    record: FileRecord
+    document: bytes
+
+    @classmethod
+    def of(cls, record: FileRecord) -> Encoded:
+        """Encode a record."""
+        return cls(record, record_to_document(record))
+
+
+def move_indexes(
+    connection: sqlite3.Connection, old: Encoded | None, new: Encoded | None, *, take_over: bool = False
+) -> None:
+    """Move everything that follows from a record; see ``move_names`` for ``take_over``."""
+    before, after = old and old.record, new and new.record
+    move_names(connection, before, after, take_over=take_over)
+    move_listing(connection, before, after)
+    move_usage(connection, before, after)
+    move_digest(connection, old, new)
 
 
 def scope_text(scope: tuple[str, ...]) -> str:
@@ -117,20 +141,16 @@ def move_usage(connection: sqlite3.Connection, old: FileRecord | None, new: File
     connection.executemany("DELETE FROM usage WHERE scope = ? AND dimension = ? AND key = ? AND files = 0", emptied)
 
 
-def move_digest(connection: sqlite3.Connection, old: FileRecord | None, new: FileRecord | None) -> None:
+def move_digest(connection: sqlite3.Connection, old: Encoded | None, new: Encoded | None) -> None:
     """Take the old record out of its parity bucket and put the new one in."""
-    files = high = low = 0
-    for record, sign in ((old, -1), (new, 1)):
-        if record is not None:
-            halves = digest_halves(record)
-            files, high, low = files + sign, high + sign * halves[0], low + sign * halves[1]
+    files, high, low = digest_deltas(old and old.document, new and new.document)
     some = old or new
     if some is not None:
         connection.execute(
             "INSERT INTO digest (bucket, files, high, low) VALUES (?, ?, ?, ?)"
             " ON CONFLICT DO UPDATE SET files = files + excluded.files, high = high + excluded.high,"
             " low = low + excluded.low",
-            (digest_bucket(some.file_id), files, high, low),
+            (digest_bucket(some.record.file_id), files, high, low),
         )
 
 

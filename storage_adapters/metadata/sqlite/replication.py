@@ -7,17 +7,10 @@ import sqlite3
 from storage_adapters.codec import (
     digest_bucket,
     record_from_document,
-    record_to_document,
     tombstone_from_document,
     tombstone_to_document,
 )
-from storage_adapters.metadata.sqlite.indexes import (
-    is_named,
-    move_digest,
-    move_listing,
-    move_names,
-    move_usage,
-)
+from storage_adapters.metadata.sqlite.indexes import Encoded, is_named, move_indexes
 from storage_adapters.records import FileRecord, Tombstone
 
 _SAVE_RECORD = (
@@ -35,11 +28,11 @@ def store_copy(connection: sqlite3.Connection, copy: FileRecord | Tombstone, *, 
     stored = _find(connection, copy.file_id)
     if stored is not None and (stored == copy if force else stored.revision >= copy.revision):
         return False
-    old = stored if isinstance(stored, FileRecord) else None
+    old = Encoded.of(stored) if isinstance(stored, FileRecord) else None
     if isinstance(copy, FileRecord):
-        document = record_to_document(copy)
-        connection.execute(_SAVE_RECORD, (copy.file_id, copy.revision, digest_bucket(copy.file_id), document))
-        _move_indexes(connection, old, copy)
+        new = Encoded.of(copy)
+        connection.execute(_SAVE_RECORD, (copy.file_id, copy.revision, digest_bucket(copy.file_id), new.document))
+        move_indexes(connection, old, new, take_over=True)
         if isinstance(stored, Tombstone):
             connection.execute("DELETE FROM tombstones WHERE file_id = ?", (copy.file_id,))
         return True
@@ -61,7 +54,7 @@ def remove_file(connection: sqlite3.Connection, file_id: str) -> bool:
     """Remove a record or a tombstone; say whether there was one."""
     stored = _find(connection, file_id)
     if isinstance(stored, FileRecord):
-        _remove_record(connection, stored)
+        _remove_record(connection, Encoded.of(stored))
     elif stored is not None:
         connection.execute("DELETE FROM tombstones WHERE file_id = ?", (file_id,))
     return stored is not None
@@ -75,13 +68,6 @@ def _find(connection: sqlite3.Connection, file_id: str) -> FileRecord | Tombston
     return None if row is None else tombstone_from_document(row[0])
 
 
-def _remove_record(connection: sqlite3.Connection, record: FileRecord) -> None:
-    _move_indexes(connection, record, None)
-    connection.execute("DELETE FROM files WHERE file_id = ?", (record.file_id,))
-
-
-def _move_indexes(connection: sqlite3.Connection, old: FileRecord | None, new: FileRecord | None) -> None:
-    move_names(connection, old, new, take_over=True)
-    move_listing(connection, old, new)
-    move_usage(connection, old, new)
-    move_digest(connection, old, new)
+def _remove_record(connection: sqlite3.Connection, old: Encoded) -> None:
+    move_indexes(connection, old, None, take_over=True)
+    connection.execute("DELETE FROM files WHERE file_id = ?", (old.record.file_id,))

@@ -24,7 +24,7 @@ from storage_adapters.codec import (
 from storage_adapters.errors import RecordDeleted, RecordNotFound, RevisionConflict
 from storage_adapters.metadata.sqlite import feed
 from storage_adapters.metadata.sqlite.connections import Connections
-from storage_adapters.metadata.sqlite.indexes import move_digest, move_listing, move_names, move_usage
+from storage_adapters.metadata.sqlite.indexes import Encoded, move_indexes
 from storage_adapters.metadata.sqlite.listing import find_page
 from storage_adapters.metadata.sqlite.location import path_of
 from storage_adapters.metadata.sqlite.migration import SqliteMigrations, read_digest
@@ -86,45 +86,52 @@ class SqliteMetadataStore(
                 raise RecordNotFound(f"no file {file_id}")
         return record_from_document(row[0])
 
-    def save(self, record: FileRecord, *, expected_revision: int, changed_at: int, event: str | None) -> FileRecord:
+    def save(
+        self,
+        record: FileRecord,
+        *,
+        expected_revision: int,
+        changed_at: int,
+        event: str | None,
+        before: FileRecord | None = None,
+    ) -> FileRecord:
         """See ``MetadataStore``."""
-        new = replace(record, revision=expected_revision + 1)
-        document = record_to_document(new)
+        new = Encoded.of(replace(record, revision=expected_revision + 1))
         with self._connections.writing() as connection:
-            old = _load(connection, record.file_id, expected_revision)
+            old = _load(connection, record.file_id, expected_revision, before)
             connection.execute(
                 "INSERT INTO files (file_id, revision, bucket, document) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET revision = excluded.revision, document = excluded.document",
-                (new.file_id, new.revision, digest_bucket(new.file_id), document),
+                (record.file_id, new.record.revision, digest_bucket(record.file_id), new.document),
             )
-            _move_indexes(connection, old, new)
+            move_indexes(connection, old, new)
             feed.append_change(connection, new, changed_at=changed_at, event=event, deleted=False)
-        return new
+        return new.record
 
     def delete(
-        self, file_id: str, *, expected_revision: int, deleted_at: int, event: str | None, clean_after: int | None
+        self,
+        file_id: str,
+        *,
+        expected_revision: int,
+        deleted_at: int,
+        event: str | None,
+        clean_after: int | None,
+        before: FileRecord | None = None,
     ) -> Tombstone:
         """See ``MetadataStore``."""
         with self._connections.writing() as connection:
-            old = _load(connection, file_id, expected_revision)
+            old = _load(connection, file_id, expected_revision, before)
             if old is None:
                 raise RevisionConflict(f"there is no file {file_id}")
-            tombstone = Tombstone(
-                file_id=file_id,
-                owner=old.owner,
-                revision=expected_revision + 1,
-                deleted_at=deleted_at,
-                clean_after=deleted_at if clean_after is None else clean_after,
-                parts=() if clean_after is None else old.parts,
-            )
-            _move_indexes(connection, old, None)
+            last = replace(old.record, revision=expected_revision + 1)
+            tombstone = Tombstone.of(last, deleted_at=deleted_at, clean_after=clean_after)
+            move_indexes(connection, old, None)
             connection.execute("DELETE FROM files WHERE file_id = ?", (file_id,))
             connection.execute(
                 "INSERT INTO tombstones (file_id, unclean, clean_after, document) VALUES (?, ?, ?, ?)",
                 (file_id, bool(tombstone.parts), tombstone.clean_after, tombstone_to_document(tombstone)),
             )
-            last = replace(old, revision=tombstone.revision)
-            feed.append_change(connection, last, changed_at=deleted_at, event=event, deleted=True)
+            feed.append_change(connection, Encoded.of(last), changed_at=deleted_at, event=event, deleted=True)
         return tombstone
 
     def find(self, query: ListQuery) -> Page:
@@ -261,19 +268,17 @@ class SqliteMetadataStore(
             connection.execute("DELETE FROM leases WHERE name = ? AND holder = ?", (name, holder))
 
 
-def _load(connection: sqlite3.Connection, file_id: str, expected_revision: int) -> FileRecord | None:
-    """Read the record that is about to change, None before the first save."""
+def _load(
+    connection: sqlite3.Connection, file_id: str, expected_revision: int, before: FileRecord | None
+) -> Encoded | None:
+    """Read the record that is about to change, None before the first save; ``before`` saves decoding it."""
     row = connection.execute("SELECT revision, document FROM files WHERE file_id = ?", (file_id,)).fetchone()
     if row is None and connection.execute("SELECT 1 FROM tombstones WHERE file_id = ?", (file_id,)).fetchone():
         raise RevisionConflict(f"file {file_id} was deleted")
     stored = row[0] if row else 0
     if stored != expected_revision:
         raise RevisionConflict(f"file {file_id} is at revision {stored}, not {expected_revision}")
-    return record_from_document(row[1]) if row else None
-
-
-def _move_indexes(connection: sqlite3.Connection, old: FileRecord | None, new: FileRecord | None) -> None:
-    move_names(connection, old, new)
-    move_listing(connection, old, new)
-    move_usage(connection, old, new)
-    move_digest(connection, old, new)
+    if row is None:
+        return None
+    is_known = before is not None and record_to_document(before) == row[1]
+    return Encoded(before if before is not None and is_known else record_from_document(row[1]), row[1])
