@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from files_service.domain.uploads import FILE_ID, names_in_key, owner_segment
-from storage_adapters import Part, Ranges, Upload
+from storage_adapters import Chunk, Part, Ranges, Upload
 
 _UPLOAD_ID = re.compile(rf"(?P<file>{FILE_ID})-(?P<part>p[0-9]{{1,3}}|x[0-9]{{1,3}})")
 # Key segment of chunks; no file has this id.
@@ -52,7 +52,16 @@ def manifest_of(part: Part) -> str | None:
 
 def chunk_key(owner: str, object_id: str, token: str) -> str:
     """Return the key of a stored chunk. It has four segments, so it never equals a part's key."""
-    return f"{owner_segment(owner)}/{CHUNKS}/{object_id[:2]}/{object_id[2:_SHOWN]}-{token}"
+    return _chunk_key(owner_segment(owner), object_id, token)
+
+
+def chunk_key_beside(part_key: str, chunk: Chunk) -> str:
+    """Return the key of a chunk of a part; an owner's chunks and parts have the same first segment."""
+    return _chunk_key(part_key.partition("/")[0], chunk.object_id, chunk.token)
+
+
+def _chunk_key(segment: str, object_id: str, token: str) -> str:
+    return f"{segment}/{CHUNKS}/{object_id[:2]}/{object_id[2:_SHOWN]}-{token}"
 
 
 def room_until(offset: int, chunk_size: int) -> int:

@@ -8,7 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from files_service.core import Core
-from files_service.domain.chunking import chunk_key, manifest_generation, manifest_of, upload_id_of_part
+from files_service.domain.chunking import (
+    chunk_key,
+    chunk_key_beside,
+    manifest_generation,
+    manifest_of,
+    upload_id_of_part,
+)
 from storage_adapters import (
     BlobExists,
     BlobInfo,
@@ -40,6 +46,11 @@ def head(core: Core, part: Part) -> BlobInfo:
     upload = sealed_upload(core, part)
     if upload is None:
         raise BlobNotFound(f"no content {part.key}")
+    return manifest_info(part, upload)
+
+
+def manifest_info(part: Part, upload: Upload) -> BlobInfo:
+    """Describe a part whose content is this manifest, as a blob store would."""
     assert upload.size is not None
     return BlobInfo(
         bucket=part.bucket,
@@ -105,16 +116,14 @@ def chunk_slices(core: Core, part: Part, offset: int, end: int) -> Iterator[tupl
     """The keys of the chunks that hold a range, with start and length. Raises BlobNotFound where one is missing."""
     upload_id = manifest_of(part)
     assert upload_id is not None
-    owner, place = None, offset
+    place = offset
     for chunk in chunks_of(core, upload_id, offset=offset):
-        if owner is None:
-            owner = _uploads(core).get_upload(upload_id).owner
         if place >= end:
             return
         if chunk.offset > place:
             break
         length = min(chunk.end, end) - place
-        yield chunk_key(owner, chunk.object_id, chunk.token), place - chunk.offset, length
+        yield chunk_key_beside(part.key, chunk), place - chunk.offset, length
         place += length
     if place < end:
         raise BlobNotFound(f"the chunk at {place} of {part.key} is missing")

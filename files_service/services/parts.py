@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from files_service.core import Core
 from files_service.domain.lifecycle import ProcessingSkipped, advance
@@ -66,15 +67,23 @@ def finish_part(
     if skip_processing and actor is not None:
         raise Forbidden("only the system may vouch for bytes: leave skip_processing out", {"field": "skip_processing"})
     record, part = _addressed_part(core, address, actor)
-    info = content.head(core, part)
-    _verify(core, part, info, announced or {})
-    receive = Receive(part, info, core)
-    record = change(core, record.file_id, receive, loaded=record)
+    finished = receive(core, record, part, content.head(core, part), announced or {})
+    record = finished.record
     if skip_processing:
         record = change(core, record.file_id, lambda found: _skip_processing(found, core.clock()), loaded=record)
     if wait:
         record = _wait(record, core)
-    return FinishedPart(record, receive.duplicate)
+    return FinishedPart(record, finished.duplicate)
+
+
+def receive(
+    core: Core, record: FileRecord, part: Part, info: BlobInfo, announced: Mapping[str, object] = MappingProxyType({})
+) -> FinishedPart:
+    """Verify the stored bytes of a part and mark it as received. Raises PartMismatch."""
+    _verify(core, part, info, announced)
+    decide = Receive(part, info, core)
+    record = change(core, record.file_id, decide, loaded=record)
+    return FinishedPart(record, decide.duplicate)
 
 
 def _addressed_part(core: Core, address: PartAddress, actor: str | None) -> tuple[FileRecord, Part]:

@@ -35,31 +35,42 @@ logger = logging.getLogger(__name__)
 
 
 def run_processing(
-    core: Core, record: FileRecord, *, force: bool, abandoned: Callable[[], bool] = lambda: False
+    core: Core,
+    record: FileRecord,
+    *,
+    force: bool,
+    abandoned: Callable[[], bool] = lambda: False,
+    check: Callable[[FileRecord], None] = lambda record: None,
 ) -> FileRecord:
-    """Take the file, inspect it, and write down the outcome; a failed file is an outcome, not an error.
+    """Take the file, verify it, and record the outcome; a failed file is an outcome, not an error.
 
-    As soon as ``abandoned`` says so the file is given back as it was, and returned. Raises Busy when another worker
-    has it, TooManyAttempts, IllegalTransition, and StorageUnavailable, in which case the file was given back too.
+    ``record`` may be out of date. ``check`` sees the record that is taken, and may raise. As soon as ``abandoned`` says
+    so the file is given back as it was, and returned. Raises Busy when another worker has it, TooManyAttempts,
+    IllegalTransition, and StorageUnavailable, in which case the file was given back too.
     """
     worker = core.new_id()
-    record = change(core, record.file_id, lambda found: take(found, worker, core, force=force))
+
+    def start(found: FileRecord) -> FileRecord:
+        check(found)
+        return take(found, worker, core, force=force)
+
+    record = change(core, record.file_id, start, loaded=record)
     if record.lease is None or record.lease.worker != worker:
         return record
     try:
         outcome = inspect(core, record, Keepalive(core, record, worker, abandoned))
     except Abandoned:
-        return _give_back(core, record.file_id, worker)
+        return _release(core, record.file_id, worker)
     except StorageUnavailable:
-        _give_back(core, record.file_id, worker)
+        _release(core, record.file_id, worker)
         raise
     except (FilesError, StorageError):
-        # The lease was lost or the file removed: it is not ours any more.
+        # The lease was lost or the file removed.
         raise
     except Exception as error:
         logger.exception("processing broke", extra={"file_id": record.file_id})
         outcome = ProcessingFailed("internal_error", type(error).__name__)
-    return settle(core, record.file_id, worker, outcome)
+    return record_outcome(core, record, worker, outcome)
 
 
 def take(record: FileRecord, worker: str, core: Core, *, force: bool) -> FileRecord:
@@ -83,15 +94,17 @@ def take(record: FileRecord, worker: str, core: Core, *, force: bool) -> FileRec
     return advance(started, ProcessingFailed("too_many_attempts", "processing was given up"), now=now)
 
 
-def _give_back(core: Core, file_id: str, worker: str) -> FileRecord:
-    return change(core, file_id, lambda found: advance(mine(found, worker), ProcessingReleased(), now=core.clock()))
+def _release(core: Core, file_id: str, worker: str) -> FileRecord:
+    return change(
+        core, file_id, lambda found: advance(require_lease(found, worker), ProcessingReleased(), now=core.clock())
+    )
 
 
-def settle(core: Core, file_id: str, worker: str, outcome: Findings | ProcessingFailed) -> FileRecord:
-    """Write down the outcome, and the changes that were to follow a success, in one write."""
+def record_outcome(core: Core, taken: FileRecord, worker: str, outcome: Findings | ProcessingFailed) -> FileRecord:
+    """Save the outcome, and the changes that were to follow a success, in one write; ``taken`` may be out of date."""
 
     def decide(found: FileRecord, *, follow_up: bool) -> FileRecord:
-        record = mine(found, worker)
+        record = require_lease(found, worker)
         if isinstance(outcome, ProcessingFailed):
             return advance(record, outcome, now=core.clock())
         done = advance(outcome.apply(record), ProcessingSucceeded(), now=core.clock())
@@ -103,20 +116,20 @@ def settle(core: Core, file_id: str, worker: str, outcome: Findings | Processing
         return replace(edit(done, done.post_action["update"]), post_action=None)
 
     try:
-        return change(core, file_id, lambda found: decide(found, follow_up=True))
+        return change(core, taken.file_id, lambda found: decide(found, follow_up=True), loaded=taken)
     except NameTaken:
-        return change(core, file_id, lambda found: decide(found, follow_up=False))
+        return change(core, taken.file_id, lambda found: decide(found, follow_up=False))
 
 
-def mine(record: FileRecord, worker: str) -> FileRecord:
-    """The record, if this worker still has it. Raises Busy when the lease went to somebody else."""
+def require_lease(record: FileRecord, worker: str) -> FileRecord:
+    """Return the record. Raises Busy when the lease of this worker ran out and another one took the file."""
     if record.lease is None or record.lease.worker != worker:
         raise Busy("the lease ran out and the file was given to another worker", {"file_id": record.file_id})
     return record
 
 
 class Keepalive:
-    """Renews the lease once half of it is over; called often, writes seldom."""
+    """Renewal of the lease once half of it is over; called often, writes seldom."""
 
     def __init__(self, core: Core, record: FileRecord, worker: str, abandoned: Callable[[], bool]) -> None:
         self._core, self._file_id, self._worker, self._abandoned = core, record.file_id, worker, abandoned
@@ -130,7 +143,7 @@ class Keepalive:
         if now < self._renew_at:
             return
         lease = Lease(worker=self._worker, until=now + _lease_ms(self._core))
-        change(self._core, self._file_id, lambda found: replace(mine(found, self._worker), lease=lease))
+        change(self._core, self._file_id, lambda found: replace(require_lease(found, self._worker), lease=lease))
         self._renew_at = now + _lease_ms(self._core) // 2
 
 

@@ -24,7 +24,7 @@ from files_service.services.files import change, write_tombstone
 from files_service.services.orphan_scan import Inventory
 from files_service.services.parts import discard
 from files_service.services.reconcile_report import Report
-from files_service.services.uploads.sweep import settle
+from files_service.services.uploads.sweep import finalize
 from storage_adapters import (
     BlobInfo,
     BlobNotFound,
@@ -182,7 +182,7 @@ class Reconciliation:
         """What is stored of a part, if it is what was declared; other bytes stand in the way of the right ones."""
         self._require_bucket(part)
         if not self._dry_run:
-            settle(self._core, part)
+            finalize(self._core, part)
         try:
             info = content.head(self._core, part)
         except BlobNotFound:

@@ -29,6 +29,13 @@ FAILED_EVERY_MS = 1_000
 LONGEST_PAUSE_MS = 5_000
 
 
+_Found = tuple[str, FileRecord | None]
+
+
+class _NotWaiting(Exception):
+    """The file is not to be processed any more."""
+
+
 class Walk:
     """Endless iteration over the files of one status in pages, oldest upload first."""
 
@@ -67,7 +74,7 @@ class Processor:
         self.totals: Counter[str] = Counter()
         self._core, self._stopped, self._on_work = core, stopped, on_work
         self._capacity = 2 * threads
-        self._queue: deque[str] = deque()
+        self._queue: deque[_Found] = deque()
         self._taken: set[str] = set()
         # Delays after a failure of the file, and after a failure of a store or of the service.
         self._retries = Backoff(first_ms=10_000, factor=4, longest_ms=600_000)
@@ -94,40 +101,41 @@ class Processor:
         for find in (self._lapsed, self._due_retries, self._oldest_uploaded):
             if len(self._taken) >= self._capacity:
                 break
-            for file_id in find(now):
-                self._queue_up(file_id)
+            for file_id, record in find(now):
+                self._queue_up(file_id, record)
         return IDLE_SECONDS
 
     def work(self) -> bool:
         """Process one queued file; return False when the queue is empty."""
         try:
-            file_id = self._queue.popleft()
+            file_id, record = self._queue.popleft()
         except IndexError:
             return False
         try:
             if not self._stopped():
-                self._process(file_id)
+                self._process(file_id, record)
         finally:
             self._taken.discard(file_id)
         return True
 
-    def _queue_up(self, file_id: str) -> None:
+    def _queue_up(self, file_id: str, record: FileRecord | None) -> None:
         if file_id not in self._taken and len(self._taken) < self._capacity:
             self._retries.forget(file_id)
             self._taken.add(file_id)
-            self._queue.append(file_id)
+            self._queue.append((file_id, record))
             self._on_work()
 
-    def _lapsed(self, now: int) -> list[str]:
-        return [each.file_id for each in self._processing.page() if is_lapsed(each, now=now) and self._free(each, now)]
+    def _lapsed(self, now: int) -> list[_Found]:
+        page = self._processing.page()
+        return [(each.file_id, each) for each in page if is_lapsed(each, now=now) and self._free(each, now)]
 
-    def _due_retries(self, now: int) -> list[str]:
-        """Return failed files whose delay is over. A newly found one waits as if it had just failed."""
+    def _due_retries(self, now: int) -> list[_Found]:
+        """Failed files whose time has come. One that is seen for the first time waits as if it had failed just now."""
         if now >= self._look_at_failed_at:
             self._look_at_failed_at = now + FAILED_EVERY_MS
             for record in self._failed.page():
                 self._plan_retry(record, now)
-        return self._retries.due(now=now)
+        return [(file_id, None) for file_id in self._retries.due(now=now)]
 
     def _plan_retry(self, record: FileRecord, now: int) -> None:
         if not is_retried(record, self._core.settings.max_attempts) or record.file_id in self._taken:
@@ -136,17 +144,17 @@ class Processor:
         if self._retries.tries(record.file_id) != record.error.attempts:
             self._retries.begin(record.file_id, record.error.attempts, now=now)
 
-    def _oldest_uploaded(self, now: int) -> list[str]:
-        """Return the oldest files that are not delayed.
+    def _oldest_uploaded(self, now: int) -> list[_Found]:
+        """The oldest files that do not rest.
 
         When all files of many pages are delayed, or the last ones failed because of a store, the next step continues
         behind them.
         """
         if self._found_uploaded and not self._outages:
             self._uploaded.begin_again()
-        found: list[str] = []
+        found: list[_Found] = []
         for _ in range(MAX_PAGES):
-            found += [record.file_id for record in self._uploaded.page() if self._free(record, now)]
+            found += [(each.file_id, each) for each in self._uploaded.page() if self._free(each, now)]
             if found or self._uploaded.at_start:
                 break
         self._found_uploaded = bool(found)
@@ -155,13 +163,14 @@ class Processor:
     def _free(self, record: FileRecord, now: int) -> bool:
         return record.file_id not in self._taken and self._backoff.is_over(record.file_id, now=now)
 
-    def _process(self, file_id: str) -> None:
+    def _process(self, file_id: str, found: FileRecord | None) -> None:
         core = self._core
         try:
-            record = core.metadata.get(file_id)
-            if not self._is_waiting(record):
-                return
-            record = run_processing(core, record, force=False, abandoned=self._stopped)
+            found = found or core.metadata.get(file_id)
+            check = self._require_waiting
+            record = run_processing(core, found, force=False, abandoned=self._stopped, check=check)
+        except _NotWaiting:
+            return
         except (RecordNotFound, IllegalTransition, TooManyAttempts):
             # Another process removed or handled the file.
             self._backoff.forget(file_id)
@@ -185,11 +194,11 @@ class Processor:
                 assert record.error is not None
                 self._retries.begin(file_id, record.error.attempts, now=core.clock())
 
-    def _is_waiting(self, record: FileRecord) -> bool:
-        """Return True when the file still has to be processed; others may have handled it since the index was read."""
-        if record.status is FileStatus.FAILED:
-            return is_retried(record, self._core.settings.max_attempts)
-        return record.status in (FileStatus.UPLOADED, FileStatus.PROCESSING)
+    def _require_waiting(self, record: FileRecord) -> None:
+        """Raise unless there is still something to do: others may have changed the file since it was found."""
+        waiting = record.status in (FileStatus.UPLOADED, FileStatus.PROCESSING)
+        if not waiting and not is_retried(record, self._core.settings.max_attempts):
+            raise _NotWaiting
 
     def _delay(self, file_id: str) -> None:
         self._backoff.begin(file_id, self._backoff.tries(file_id) + 1, now=self._core.clock())

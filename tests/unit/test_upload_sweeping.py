@@ -18,7 +18,7 @@ from files_service.services import content
 from files_service.services.uploads.chunk_store import ChunkStore
 from files_service.services.uploads.finish import complete
 from files_service.services.uploads.quota import uploads_of
-from files_service.services.uploads.session import Beginning, begin, find_upload
+from files_service.services.uploads.session import Beginning, UploadSession, begin, find_session, find_upload
 from files_service.services.uploads.sweep import sweep_uploads
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import BlobNotFound, Chunk, RecordDeleted, Upload
@@ -49,13 +49,13 @@ def begun(core: Core, size: int | None = len(CONTENT)) -> Upload:
 
 
 def store(core: Core, upload: Upload, data: bytes = CONTENT, offset: int = 0) -> list[Chunk]:
-    return ChunkStore(core, uploads_of(core)).store(upload, offset, memoryview(data))
+    return ChunkStore(core, uploads_of(core)).store(upload, offset, memoryview(data)).chunks
 
 
 def uploaded(core: Core) -> str:
     upload = begun(core)
     store(core, upload)
-    result = complete(core, uploads_of(core).get_upload(upload.upload_id))
+    result = complete(core, UploadSession(uploads_of(core).get_upload(upload.upload_id)))
     assert result is not None
     return str(result.record.file_id)
 
@@ -98,7 +98,7 @@ def test_chunks_keep_a_file_alive_whose_addresses_have_expired(core: Core, clock
     clock.pass_seconds(TTL - 20)
     Sweeper(core, holder="one").sweep()
     store(core, find_upload(core, upload.upload_id, "ann"), CONTENT[500:], 500)
-    complete(core, uploads_of(core).get_upload(upload.upload_id))
+    complete(core, UploadSession(uploads_of(core).get_upload(upload.upload_id)))
     assert announced(core) == ["created", "uploaded"]
 
 
@@ -126,7 +126,7 @@ def test_a_file_whose_sender_goes_on_while_it_is_given_up_stays(
     assert stored, "it was not looked at so often"
     monkeypatch.undo()
     assert find_upload(core, upload.upload_id, "ann").received == len(CONTENT)
-    complete(core, find_upload(core, upload.upload_id, "ann"))
+    complete(core, find_session(core, upload.upload_id, "ann"))
     assert announced(core) == ["created", "uploaded"]
 
 
@@ -184,7 +184,7 @@ def test_of_many_that_complete_an_upload_one_announces_it(core: Core) -> None:
     upload = begun(core)
     store(core, upload)
     current = uploads_of(core).get_upload(upload.upload_id)
-    answers = at_once(6, lambda _: complete(core, current))
+    answers = at_once(6, lambda _: complete(core, UploadSession(current)))
     assert all(answer is not None and answer.record.status == "uploaded" for answer in answers)
     assert announced(core).count("uploaded") == 1
 
@@ -243,7 +243,7 @@ def test_an_upload_whose_size_was_said_and_whose_file_was_not_made_yet_is_comple
     """One request is between saying the size and making the file when another sees that all is there."""
     upload = begun(core, size=None)
     store(core, upload)
-    result = complete(core, uploads_of(core).set_size(upload.upload_id, len(CONTENT)))
+    result = complete(core, UploadSession(uploads_of(core).set_size(upload.upload_id, len(CONTENT))))
     assert result is not None
     assert bytes_of(core, result.record.file_id) == CONTENT
     assert announced(core) == ["created", "uploaded"]
@@ -255,5 +255,5 @@ def test_an_upload_whose_file_was_removed_goes_with_it(core: Core) -> None:
     complete_upload = uploads_of(core).get_upload(upload.upload_id)
     call(core, "files.remove", file_id=upload.upload_id.partition("-")[0])
     with pytest.raises(FilesError):
-        complete(core, complete_upload)
+        complete(core, UploadSession(complete_upload))
     assert uploads_of(core).open_uploads("ann", limit=9) == []

@@ -19,8 +19,9 @@ from files_service.services.parts import FinishedPart
 from files_service.services.uploads.concatenate import join, waiting_for
 from files_service.services.uploads.finish import complete
 from files_service.services.uploads.quota import is_partial
+from files_service.services.uploads.session import UploadSession
 from files_service.services.uploads.writer import Stream
-from storage_adapters import BlobInfo, Upload
+from storage_adapters import BlobInfo, FileRecord, Upload
 
 # The most bytes of a body of unknown size, and the error for a longer one.
 Most = tuple[int, FilesError]
@@ -112,7 +113,9 @@ async def finish_stream(gateway: Gateway, stream: Stream) -> Upload:
     return await gateway.transfers.run(stream.finish)
 
 
-def complete_if_all_there(gateway: Gateway, upload: Upload, sha256: str | None = None) -> FinishedPart | None:
+def complete_if_all_there(
+    gateway: Gateway, upload: Upload, sha256: str | None = None, *, record: FileRecord | None = None
+) -> FinishedPart | None:
     """Finish an upload that has all bytes, and the uploads that are joined from it; runs in a thread."""
     core, engine = gateway.core, gateway.engine()
     upload = join(core, upload)
@@ -122,6 +125,6 @@ def complete_if_all_there(gateway: Gateway, upload: Upload, sha256: str | None =
         for joined in waiting_for(core, upload):
             complete_if_all_there(gateway, joined)
         return None
-    result = gateway.counted("files.finish", complete)(core, upload, engine.hash_of(upload), sha256=sha256)
+    result = gateway.counted("files.finish", complete)(core, UploadSession(upload, record), engine.hash_of(upload), sha256=sha256)
     engine.forget_hash(upload)
     return result

@@ -25,11 +25,13 @@ class UploadLocks:
         """Hold the lock of an upload; its holder is made to stop. Raises Busy when that takes too long."""
         try:
             async with asyncio.timeout(_HAND_OVER_SECONDS):
+                displaced = False
                 while upload_id in self._held:
+                    displaced = True
                     await self._held[upload_id].take_away()
         except TimeoutError:
             raise Busy("another request is still bringing this upload", {"upload_id": upload_id}) from None
-        lock = self._held[upload_id] = UploadLock()
+        lock = self._held[upload_id] = UploadLock(displaced=displaced)
         try:
             yield lock
         finally:
@@ -38,9 +40,10 @@ class UploadLocks:
 
 
 class UploadLock:
-    """The lock of one upload, until a newer sender takes it."""
+    """The lock of one upload, until a newer sender takes it; ``displaced`` when it was taken from an older one."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, displaced: bool) -> None:
+        self.displaced = displaced
         self.given_up = asyncio.Event()
         self.lost = False
         self._running: asyncio.Future[Any] | None = None

@@ -1,10 +1,11 @@
-"""Brings chunks to stable storage: hash, reserve a place, write the bytes, name them. Each once, whoever else tries."""
+"""Bring chunks to stable storage: hash, reserve a place, write the bytes, name them. Each once, however many try."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 
 from files_service.core import Core
 from files_service.domain.chunking import chunk_key, wanted
@@ -23,6 +24,14 @@ CHUNK_TYPE = "application/octet-stream"
 _ATTEMPTS = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The chunks that were new, and the upload after the last of them."""
+
+    chunks: list[Chunk]
+    upload: Upload
+
+
 class ChunkStore:
     """Stores slices of uploads. May be called from several threads and processes at once."""
 
@@ -39,18 +48,15 @@ class ChunkStore:
             self._write(chunk_key(upload.owner, object_id, place.token), data, object_id, now)
         return Chunk(offset=offset, size=len(data), object_id=object_id, token=place.token)
 
-    def store(self, upload: Upload, offset: int, data: memoryview, arrived: Ranges | None = None) -> list[Chunk]:
-        """Store bytes and name them; returns the chunks that were new. What has arrived before stays as it is.
+    def store(self, upload: Upload, offset: int, data: memoryview, arrived: Ranges | None = None) -> Stored:
+        """Store bytes and name them. What has arrived before stays as it is.
 
         ``arrived`` is what the caller knows to be there. Raises UploadConflict when the upload takes no such bytes.
         """
-        stored = []
-        for start, end in _cut(upload, arrived, offset, offset + len(data)):
-            stored += self._store(upload, start, data[start - offset : end - offset])
-        return stored
+        return self._store_all(upload, offset, data, _cut(upload, arrived, offset, offset + len(data)))
 
     def take(self, upload: Upload, offset: int, data: memoryview) -> tuple[str, Upload]:
-        """Store bytes that come in any order, maybe for the second time; returns their hash and the upload since.
+        """Store bytes that come in any order, maybe for the second time; return their hash and the upload since.
 
         Raises UploadConflict when other bytes stand at exactly this place, or the upload takes none.
         """
@@ -60,10 +66,10 @@ class ChunkStore:
             [found] = there
             if (found.offset, found.size) == (offset, len(data)) and found.object_id != object_id:
                 raise UploadConflict(f"other bytes stand at {offset}")
-            self.store(upload, offset, data, self.arrived(upload))
+            stored = self.store(upload, offset, data, self.arrived(upload))
         else:
-            self.store(upload, offset, data)
-        return object_id, self.uploads.get_upload(upload.upload_id)
+            stored = self.store(upload, offset, data)
+        return object_id, stored.upload
 
     def name(self, upload: Upload, chunks: list[Chunk]) -> Upload:
         """Name chunks that were kept."""
@@ -77,27 +83,34 @@ class ChunkStore:
         """What of an upload is stored."""
         return Ranges(self.uploads.ranges(upload.upload_id))
 
-    def _store(self, upload: Upload, offset: int, data: memoryview) -> list[Chunk]:
+    def _store_all(self, upload: Upload, offset: int, data: memoryview, cuts: Iterable[tuple[int, int]]) -> Stored:
+        chunks: list[Chunk] = []
+        after = None
+        for start, end in cuts:
+            stored = self._store(upload, start, data[start - offset : end - offset])
+            chunks += stored.chunks
+            after = stored.upload
+        return Stored(chunks, after or self.uploads.get_upload(upload.upload_id))
+
+    def _store(self, upload: Upload, offset: int, data: memoryview) -> Stored:
         for _ in range(_ATTEMPTS):
             chunk = self.keep(upload, offset, data)
             try:
-                self.name(upload, [chunk])
+                after = self.name(upload, [chunk])
             except ChunkGone:
                 # Cleared away between the two: as slow as that was, it was not lost.
                 continue
             except UploadConflict:
                 return self._fill_gaps(upload, offset, data)
-            return [chunk]
+            return Stored([chunk], after)
         raise UploadConflict("chunks are cleared away faster than they can be named")
 
-    def _fill_gaps(self, upload: Upload, offset: int, data: memoryview) -> list[Chunk]:
+    def _fill_gaps(self, upload: Upload, offset: int, data: memoryview) -> Stored:
         """Another sender was faster with some of it. Raises UploadConflict when that is not the reason."""
         gaps = wanted(upload, self.arrived(upload), offset, offset + len(data))
         if gaps == [(offset, offset + len(data))]:
             raise UploadConflict("the upload takes no such bytes")
-        return [
-            chunk for start, end in gaps for chunk in self._store(upload, start, data[start - offset : end - offset])
-        ]
+        return self._store_all(upload, offset, data, gaps)
 
     def _write(self, key: str, data: memoryview, object_id: str, now: int) -> None:
         blobs = self._core.blobs

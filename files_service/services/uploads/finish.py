@@ -1,4 +1,4 @@
-"""Ends uploads: a complete one becomes a manifest, and its part is received as if its bytes had come any other way."""
+"""Finish uploads: seal a complete one as a manifest, and receive its part as if its bytes had come any other way."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from files_service.core import Core
 from files_service.domain.chunking import chunk_key, names_in_upload_id
 from files_service.domain.uploads import find_part
 from files_service.errors import FilesError, Gone, NotFound, PartMismatch, storage_errors_as_files_errors
+from files_service.services import content
 from files_service.services.content import chunks_of
-from files_service.services.parts import FinishedPart, PartAddress, finish_part
+from files_service.services.parts import FinishedPart, PartAddress, finish_part, receive
 from files_service.services.uploads.hashing import WholeHash, hash_again
 from files_service.services.uploads.quota import is_partial, uploads_of
-from files_service.services.uploads.session import declare_file
-from storage_adapters import BlobNotFound, RecordDeleted, RecordNotFound, Upload, UploadStatus
+from files_service.services.uploads.session import UploadSession, declare_file
+from storage_adapters import BlobNotFound, FileRecord, RecordDeleted, RecordNotFound, Upload, UploadStatus
 
 # An upload that is not larger is read again at once where a checksum was declared and is not known; a larger one's is
 # compared by processing, because no sender should wait so long for an answer.
@@ -21,33 +22,42 @@ READ_AGAIN_BYTES = 64 * 1024 * 1024
 
 
 def complete(
-    core: Core, upload: Upload, whole: WholeHash | None = None, *, sha256: str | None = None
+    core: Core, session: UploadSession, whole: WholeHash | None = None, *, sha256: str | None = None
 ) -> FinishedPart | None:
-    """Finish an upload all of whose bytes have arrived; None when there is nothing to finish: a partial one.
+    """Finish an upload all of whose bytes have arrived; return None for a partial upload, which has no file.
 
     ``sha256`` is what the sender says it is. Raises PartMismatch when it, or what was declared, is not what has come:
     the bytes are thrown away and the upload begins anew. May be called again, by anybody, until the file is uploaded.
     """
+    upload = session.upload
     names = names_in_upload_id(upload.upload_id)
     if is_partial(upload) or names is None:
         return None
     with storage_errors_as_files_errors():
+        sealed = None
         if upload.status is UploadStatus.OPEN:
-            _seal(core, upload, names, whole, sha256)
+            sealed = _seal(core, session, names, whole, sha256)
         elif sha256 is not None and upload.sha256 not in (None, sha256):
             raise _mismatch("sha256", sha256, upload.sha256)
         try:
+            if sealed is not None:
+                record, manifest = sealed
+                part = find_part(record, names[1])
+                if part is not None and part.received_at is None:
+                    return receive(core, record, part, content.manifest_info(part, manifest))
             return finish_part(core, PartAddress(file_id=names[0], part_id=names[1]))
         except (Gone, NotFound, RecordNotFound, BlobNotFound):
             uploads_of(core).delete_upload(upload.upload_id, now=core.clock())
             raise
 
 
-def _seal(core: Core, upload: Upload, names: tuple[str, str], whole: WholeHash | None, sha256: str | None) -> None:
-    uploads = uploads_of(core)
+def _seal(
+    core: Core, session: UploadSession, names: tuple[str, str], whole: WholeHash | None, sha256: str | None
+) -> tuple[FileRecord, Upload]:
+    uploads, upload = uploads_of(core), session.upload
     assert upload.size is not None
     try:
-        record = declare_file(core, upload)
+        record = session.record or declare_file(core, upload)
     except RecordDeleted:
         uploads.delete_upload(upload.upload_id, now=core.clock())
         raise
@@ -63,7 +73,7 @@ def _seal(core: Core, upload: Upload, names: tuple[str, str], whole: WholeHash |
             uploads.delete_upload(upload.upload_id, now=core.clock())
             raise _mismatch(name, declared[name], actual)
     found = known or (None, None)
-    uploads.seal_upload(upload.upload_id, sealed_at=core.clock(), sha256=found[0], md5=found[1])
+    return record, uploads.seal_upload(upload.upload_id, sealed_at=core.clock(), sha256=found[0], md5=found[1])
 
 
 def _pieces(core: Core, upload: Upload) -> Iterator[bytes]:

@@ -38,12 +38,24 @@ from storage_adapters import (
 DECLARED = "declared"
 
 
+@dataclass(frozen=True, slots=True)
+class UploadSession:
+    """An upload and the record of its file, None where there is none yet, as one request has read or written them.
+
+    Nothing is read twice in a request. Either may be out of date: each write is checked by the store, and decided again
+    on what is stored.
+    """
+
+    upload: Upload
+    record: FileRecord | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
-    """What a sender says at the beginning. ``size`` is None when it is not known yet.
+    """The declaration of a sender at the beginning of an upload. ``size`` is None when it is not known yet.
 
-    A partial upload becomes no file: others are put together from it. ``details`` is what the door wants to be
-    reminded of.
+    A partial upload becomes no file of its own: it is concatenated with others. ``details`` are kept with the upload
+    for the door.
     """
 
     owner: str
@@ -126,7 +138,12 @@ def _declaration(said: Mapping[str, Any], size: int) -> Declaration:
 
 
 def find_upload(core: Core, upload_id: str, actor: str | None) -> Upload:
-    """Find an upload to go on with, or one that is complete; also that of a part which was declared by files.upload.
+    """Find an upload; see ``find_session``."""
+    return find_session(core, upload_id, actor).upload
+
+
+def find_session(core: Core, upload_id: str, actor: str | None) -> UploadSession:
+    """Find an upload that is open or complete, also that of a part which was declared by files.upload, and its file.
 
     Raises NotFound, also for an upload of somebody else, and Gone when it has expired or its file was removed.
     """
@@ -146,8 +163,8 @@ def find_upload(core: Core, upload_id: str, actor: str | None) -> Upload:
         if has_expired(upload, now=core.clock()):
             raise Gone("the upload has expired", {"upload_id": upload_id})
         if record is None and upload.size is not None and not is_partial(upload) and upload.sealed_at is None:
-            declare_file(core, upload)
-        return upload
+            record = declare_file(core, upload)
+        return UploadSession(upload, record)
 
 
 def declare_file(core: Core, upload: Upload) -> FileRecord:

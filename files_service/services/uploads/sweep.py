@@ -1,4 +1,4 @@
-"""Clears away what uploads leave behind: those whose time is over, and chunks that nothing names any more."""
+"""Sweep up after uploads: delete expired ones, and chunks that nothing names any more."""
 
 from __future__ import annotations
 
@@ -9,38 +9,39 @@ from files_service.domain.chunking import chunk_key
 from files_service.errors import FilesError
 from files_service.services.content import open_upload
 from files_service.services.uploads.finish import complete
+from files_service.services.uploads.session import UploadSession
 from storage_adapters import Part, SupportsUploads
 
 BATCH = 100
 
 
-def settle(core: Core, part: Part) -> None:
-    """Finish an upload all of whose bytes have come and whose end nobody lived to see. One that cannot be waits."""
+def finalize(core: Core, part: Part) -> None:
+    """Complete an upload whose finisher died after the last byte. One that cannot be completed yet is left open."""
     upload = open_upload(core, part)
     if upload is not None and upload.complete:
         try:
-            complete(core, upload)
+            complete(core, UploadSession(upload))
         except FilesError:
             # Other bytes than declared were thrown away, and a lost race is decided by the next run.
             return
 
 
 def sweep_uploads(core: Core) -> Counter[str]:
-    """Delete a bounded number of expired uploads and unused chunks; returns how many of each."""
+    """Delete a bounded number of expired uploads and unused chunks; return how many of each."""
     counts: Counter[str] = Counter()
     uploads = core.metadata
     if not isinstance(uploads, SupportsUploads):
         return counts
     now = core.clock()
     for upload in uploads.expired_uploads(now=now, limit=BATCH):
-        # Its sender may have gone on since the list was read.
+        # Its sender may have prolonged it since the list was read.
         if uploads.delete_upload(upload.upload_id, now=now, only_expired=True):
             counts["expired_uploads"] += 1
     unused_before = now - core.settings.chunk_quarantine_seconds * 1000
-    condemned = uploads.condemn_chunks(unused_before=unused_before, limit=BATCH)
-    for each in condemned:
+    garbage = uploads.condemn_chunks(unused_before=unused_before, limit=BATCH)
+    for each in garbage:
         core.blobs.delete(chunk_key(each.owner, each.object_id, each.token))
-    if condemned:
-        uploads.forget_condemned(condemned)
-    counts["chunks"] = len(condemned)
+    if garbage:
+        uploads.forget_condemned(garbage)
+    counts["chunks"] = len(garbage)
     return counts

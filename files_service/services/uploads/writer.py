@@ -9,10 +9,10 @@ from typing import Any
 
 from files_service.core import Core
 from files_service.domain.chunking import room_until
-from files_service.services.uploads.chunk_store import ChunkStore
+from files_service.services.uploads.chunk_store import ChunkStore, Stored
 from files_service.services.uploads.hashing import Hashes, WholeHash
 from files_service.services.uploads.quota import require_room_for_more
-from storage_adapters import Chunk, SupportsUploads, Upload
+from storage_adapters import Chunk, Ranges, SupportsUploads, Upload
 
 KIB = 1024
 # So many chunks are on their way to the disk at once, of all senders and of one: memory is this, and one for each
@@ -86,6 +86,13 @@ class Engine:
         self.hashers.shutdown(wait=False, cancel_futures=True)
 
 
+def _arrived(chunks: ChunkStore, upload: Upload) -> Ranges:
+    """Return what of an upload is stored, which is read only where there are gaps."""
+    if upload.received == upload.contiguous:
+        return Ranges([(0, upload.contiguous)] if upload.contiguous else [])
+    return chunks.arrived(upload)
+
+
 def _name_of(upload: Upload) -> str:
     # Under an id whose bytes were thrown away others may come.
     return f"{upload.upload_id}:{upload.created_at}"
@@ -124,10 +131,11 @@ class Stream:
         self._whole = engine.hash_of(upload)
         if offset == upload.contiguous:
             self._whole.begin(offset)
-        self._arrived = engine.chunks.arrived(upload)
+        self._arrived = _arrived(engine.chunks, upload)
+        self._latest: Upload | None = None
         self._buffer: bytearray | None = None
         self._room = self._filled = 0
-        self._running: deque[tuple[Future[list[Chunk]], Future[None]]] = deque()
+        self._running: deque[tuple[Future[Stored], Future[None]]] = deque()
         self._kept: list[Chunk] = []
         self._ended = False
         engine.enter()
@@ -166,8 +174,8 @@ class Stream:
             if self._check is not None:
                 self._require_room(self.place, sum(chunk.size for chunk in self._kept))
                 for start in range(0, len(self._kept), _NAMED_AT_ONCE):
-                    self._engine.chunks.name(self._upload, self._kept[start : start + _NAMED_AT_ONCE])
-            return self._engine.chunks.uploads.get_upload(self._upload.upload_id)
+                    self._latest = self._engine.chunks.name(self._upload, self._kept[start : start + _NAMED_AT_ONCE])
+            return self._latest or self._engine.chunks.uploads.get_upload(self._upload.upload_id)
         except BaseException:
             self._whole.spoil()
             raise
@@ -218,12 +226,12 @@ class Stream:
             future.add_done_callback(load.let_go)
         self._running.append((storing, hashing))
 
-    def _store(self, offset: int, data: memoryview) -> list[Chunk]:
+    def _store(self, offset: int, data: memoryview) -> Stored:
         if self._check is not None:
-            return [self._engine.chunks.keep(self._upload, offset, data)]
+            return Stored([self._engine.chunks.keep(self._upload, offset, data)], self._upload)
         self._require_room(offset + len(data), len(data))
         stored = self._engine.chunks.store(self._upload, offset, data, self._arrived)
-        if sum(chunk.size for chunk in stored) != len(data):
+        if sum(chunk.size for chunk in stored.chunks) != len(data):
             # Something stood there already, and what came now was not compared with it.
             self._whole.spoil()
         return stored
@@ -240,7 +248,10 @@ class Stream:
         finally:
             hashing.result()
         if self._check is not None:
-            self._kept += stored
+            self._kept += stored.chunks
+        elif self._latest is None or stored.upload.received >= self._latest.received:
+            # Chunks are named in any order; what has most is the newest.
+            self._latest = stored.upload
 
     def _settle(self) -> None:
         """Wait for all; raise the first that went wrong."""

@@ -21,11 +21,11 @@ from files_service.gateway.routes import DOOR
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import require_plain
 from files_service.gateway.transfer.upload_body import Most, complete_if_all_there, finish_stream, take_in
-from files_service.gateway.transfer.upload_locks import upload_locks_of
+from files_service.gateway.transfer.upload_locks import UploadLock, upload_locks_of
 from files_service.services.uploads.concatenate import is_joined, join, length_of_joined
 from files_service.services.uploads.finish import complete
 from files_service.services.uploads.quota import is_partial, require_room_for_more, uploads_of
-from files_service.services.uploads.session import Beginning, declare_size, find_upload
+from files_service.services.uploads.session import Beginning, UploadSession, declare_size, find_session, find_upload
 from files_service.services.uploads.terminate import abandon, terminate
 from storage_adapters import Upload
 
@@ -69,7 +69,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     upload = await gateway.calls.run(gateway.counted("files.upload", begin), gateway.core, beginning)
     if body is not None or upload.size == 0:
         try:
-            upload = await _receive(request, gateway, upload, 0, body)
+            upload = await _receive(request, gateway, UploadSession(upload), 0, body)
         except BaseException:
             # The client does not know the upload's address and cannot continue it.
             await asyncio.shield(gateway.calls.run(abandon, gateway.core, upload, owner))
@@ -122,14 +122,15 @@ async def patch(request: web.Request) -> web.StreamResponse:
     offset = protocol.number(request.headers, "Upload-Offset")
     if offset is None:
         raise bad_field("Upload-Offset", "Send it.")
-    upload = await gateway.calls.run(find_upload, gateway.core, request.match_info["upload_id"], owner)
+    session = await gateway.calls.run(find_session, gateway.core, request.match_info["upload_id"], owner)
+    upload = session.upload
     if is_joined(upload):
         raise HTTPError(Forbidden("a final upload takes no bytes", {"upload_id": upload.upload_id}))
     body = _body_of(request)
     length = protocol.number(request.headers, "Upload-Length")
     if length is not None:
         upload = await gateway.calls.run(declare_size, gateway.core, upload, length)
-    upload = await _receive(request, gateway, upload, offset, body)
+    upload = await _receive(request, gateway, UploadSession(upload, session.record), offset, body)
     return web.Response(status=204, headers=_state(upload) | {"Upload-Offset": str(upload.contiguous)})
 
 
@@ -165,14 +166,16 @@ def _body_of(request: web.Request) -> _Body | None:
     return _Body(size, check) if request.can_read_body and size != 0 else None
 
 
-async def _receive(request: web.Request, gateway: Gateway, upload: Upload, offset: int, body: _Body | None) -> Upload:
-    size = body.size if body is not None else 0
+async def _receive(
+    request: web.Request, gateway: Gateway, session: UploadSession, offset: int, body: _Body | None
+) -> Upload:
+    upload, size = session.upload, body.size if body is not None else 0
     if not fits(upload, offset, size or 0):
         raise HTTPError(TooLarge(f"the upload ends at {upload.size}", {"field": "Upload-Offset", "limit": upload.size}))
     with gateway.uploads.take():
         async with upload_locks_of(request).hold(upload.upload_id) as lock:
             # Under the lock no other request moves the offset.
-            upload, most = await gateway.calls.run(_current, gateway.core, upload, offset, size or 0)
+            upload, most = await gateway.calls.run(_current, gateway.core, upload, offset, size or 0, lock)
             if body is not None and upload.size != offset:
                 check = body.check
                 stream = await take_in(
@@ -181,7 +184,7 @@ async def _receive(request: web.Request, gateway: Gateway, upload: Upload, offse
                 upload = await _conclude(gateway, stream, check)
                 gateway.metrics.uploaded_bytes.inc(max(0, upload.contiguous - offset))
             if upload.complete:
-                await gateway.transfers.run(complete_if_all_there, gateway, upload)
+                await gateway.transfers.run(complete_if_all_there, gateway, upload, record=session.record)
     return upload
 
 
@@ -201,9 +204,10 @@ async def _conclude(gateway: Gateway, stream: Any, check: Checksum | None) -> Up
     return await gateway.transfers.run(compare)
 
 
-def _current(core: Core, upload: Upload, offset: int, size: int) -> tuple[Upload, Most]:
-    """Return the current upload, and the most bytes that it takes from there on."""
-    upload = uploads_of(core).get_upload(upload.upload_id)
+def _current(core: Core, upload: Upload, offset: int, size: int, lock: UploadLock) -> tuple[Upload, Most]:
+    """Return the upload, read again where it may have moved, and the most bytes that it takes from there on."""
+    if lock.displaced or offset != upload.contiguous:
+        upload = uploads_of(core).get_upload(upload.upload_id)
     if offset != upload.contiguous:
         details = {"field": "Upload-Offset", "offset": upload.contiguous}
         raise Conflict(f"the upload is at {upload.contiguous}", details)
@@ -218,7 +222,7 @@ def _look(gateway: Gateway, upload_id: str, owner: str) -> Upload:
     """Find the upload; complete one whose finisher died."""
     upload = join(gateway.core, find_upload(gateway.core, upload_id, owner))
     if upload.complete and upload.sealed_at is None and not is_partial(upload):
-        gateway.counted("files.finish", complete)(gateway.core, upload)
+        gateway.counted("files.finish", complete)(gateway.core, UploadSession(upload))
     return upload
 
 
@@ -226,7 +230,7 @@ def _begin_joined(gateway: Gateway, beginning: Beginning, upload_ids: tuple[str,
     begun = gateway.counted("files.upload", begin_joined)(gateway.core, beginning, upload_ids, owner)
     upload = join(gateway.core, begun)
     if upload.complete:
-        gateway.counted("files.finish", complete)(gateway.core, upload)
+        gateway.counted("files.finish", complete)(gateway.core, UploadSession(upload))
     return upload
 
 
