@@ -1,4 +1,4 @@
-"""Starting uploads at a door, with the parameter checks of ``files.upload``."""
+"""Start uploads at a door, or store them whole, with the parameter checks of ``files.upload``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from files_service.api.upload import upload
 from files_service.core import Core
-from files_service.services.uploads import concatenate, session
+from files_service.services.parts import FinishedPart
+from files_service.services.uploads import concatenate, session, whole
 from files_service.services.uploads.session import Beginning
 from storage_adapters import Upload
 
@@ -15,6 +16,12 @@ def begin(core: Core, beginning: Beginning) -> Upload:
     """Start an upload. Raises BadRequest that names the field, and what ``session.begin`` raises."""
     upload.load(beginning.as_params())
     return session.begin(core, beginning)
+
+
+def store_whole(core: Core, beginning: Beginning, data: bytes) -> FinishedPart:
+    """Make a file of a small body. Raises as ``begin`` and ``whole.store_whole``."""
+    upload.load(beginning.as_params())
+    return whole.store_whole(core, beginning, data)
 
 
 def begin_joined(core: Core, beginning: Beginning, upload_ids: Sequence[str], actor: str | None) -> Upload:

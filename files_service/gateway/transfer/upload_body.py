@@ -92,6 +92,25 @@ async def _pour(request: web.Request, gateway: Gateway, sink: StreamSink, size: 
         await receive_body(request, gateway, sink, size)
 
 
+async def read_whole(request: web.Request, gateway: Gateway, size: int) -> bytes:
+    """Read a small body of known size into memory. Raises HTTPError when it comes too slowly or breaks off."""
+    body, pace = bytearray(), body_rate(gateway.limits)
+
+    async def read() -> None:
+        while len(body) < size:
+            piece = await pace.wait(request.content.readany(), size_of)
+            if not piece:
+                raise broke_off(len(body), size)
+            body.extend(piece)
+
+    await let_send(request)
+    try:
+        await gateway.unless_given_up(read())
+    except BODY_ERRORS:
+        raise broke_off(len(body), size) from None
+    return bytes(body)
+
+
 async def _pour_unknown(request: web.Request, gateway: Gateway, sink: StreamSink, most: Most) -> None:
     received, pace = 0, body_rate(gateway.limits)
     limit, error = most

@@ -85,7 +85,7 @@ class Beginning:
 def begin(core: Core, beginning: Beginning) -> Upload:
     """Begin an upload. Raises FilesError when what is said is not right, or there is no room for it."""
     with storage_errors_as_files_errors():
-        declaration = _declaration(beginning.as_params(), beginning.size or 0)
+        declaration = declaration_of(beginning.as_params(), beginning.size or 0)
         check_limits(declaration, core)
         require_place(core, beginning.owner)
         file_id, owner, uploads = core.new_id(), beginning.owner, uploads_of(core)
@@ -111,7 +111,7 @@ def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] 
     with storage_errors_as_files_errors():
         uploads = uploads_of(core)
         if upload.size is None:
-            declaration = _declaration(upload.details[DECLARED], size)
+            declaration = declaration_of(upload.details[DECLARED], size)
             check_limits(declaration, core)
             more = 0 if of else max(0, size - upload.received)
             counted = {upload.upload_id, *(each.upload_id for each in of)}
@@ -124,8 +124,8 @@ def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] 
         return uploads.set_size(upload.upload_id, size)
 
 
-def _declaration(said: Mapping[str, Any], size: int) -> Declaration:
-    """Make the declaration of what a sender said, which is kept with the upload, and the size that is known now."""
+def declaration_of(said: Mapping[str, Any], size: int) -> Declaration:
+    """Make the declaration of what a sender said, which is kept with the upload, and of the size that is known now."""
     part = {"type": "file", "content_type": "application/octet-stream", "md5": None, "crc32c": None, "sha256": None}
     part |= {name: value.lower() for name, value in said["parts"][0].items() if name != "size"}
     return Declaration(
@@ -180,7 +180,7 @@ def declare_file(core: Core, upload: Upload) -> FileRecord:
     except RecordDeleted:
         raise
     except RecordNotFound:
-        return _declare(core, _declaration(upload.details[DECLARED], upload.size), names[0])
+        return _declare(core, declaration_of(upload.details[DECLARED], upload.size), names[0])
 
 
 def _declare(core: Core, declaration: Declaration, file_id: str) -> FileRecord:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import BodyPartReader, web
 
-from files_service.api.begin import begin
+from files_service.api.begin import begin, store_whole
 from files_service.api.wire import to_wire
 from files_service.core import Core
 from files_service.errors import TooLarge
@@ -18,11 +18,12 @@ from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import BODY_ERRORS, let_send, require_plain
 from files_service.gateway.transfer.min_rate import MinRate, body_rate, size_of
 from files_service.gateway.transfer.receive import broke_off
-from files_service.gateway.transfer.upload_body import Most, complete_if_all_there, finish_stream, take_in
+from files_service.gateway.transfer.upload_body import Most, complete_if_all_there, finish_stream, read_whole, take_in
 from files_service.gateway.transfer.upload_locks import upload_locks_of
 from files_service.services.uploads.quota import require_place, require_room, room_for_more
 from files_service.services.uploads.session import Beginning, declare_size
 from files_service.services.uploads.terminate import abandon
+from files_service.services.uploads.whole import WHOLE_BYTES
 from files_service.services.uploads.writer import Stream
 from storage_adapters import JSON, Upload
 
@@ -65,6 +66,11 @@ async def _take_body(request: web.Request, gateway: Gateway, owner: str, said: A
     size = request.content_length if "Transfer-Encoding" not in request.headers else None
     content_type = request.headers.get("Content-Type")
     beginning = _beginning(owner, said, size=size, content_type=content_type)
+    if size is not None and size <= WHOLE_BYTES:
+        body = await read_whole(request, gateway, size)
+        store = gateway.counted("files.upload", store_whole)
+        finished = await gateway.transfers.run(store, gateway.core, beginning, body)
+        return to_wire(finished.record)
     begun = await gateway.calls.run(gateway.counted("files.upload", begin), gateway.core, beginning)
     try:
         if size != 0:

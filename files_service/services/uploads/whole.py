@@ -1,0 +1,47 @@
+"""Small files that come whole: declared, stored as one blob and received, without the state of an upload in chunks.
+
+A crash leaves what ``files.upload`` and a signed PUT leave: a pending file, with its blob or without, that any door may
+go on with and the sweeper finishes or expires.
+"""
+
+from __future__ import annotations
+
+from files_service.core import Core
+from files_service.errors import storage_errors_as_files_errors
+from files_service.services.files import remove
+from files_service.services.parts import FinishedPart, receive
+from files_service.services.uploads.creation import save_if_room
+from files_service.services.uploads.declare import check_limits, pending_record
+from files_service.services.uploads.quota import require_place
+from files_service.services.uploads.session import Beginning, declaration_of
+from storage_adapters import RecordNotFound
+
+WHOLE_BYTES = 64 * 1024
+
+
+def store_whole(core: Core, beginning: Beginning, data: bytes) -> FinishedPart:
+    """Make a file of bytes that are all here. Raises FilesError; then no file is left.
+
+    The bytes are durable under the key of the part before the record says that they were received.
+    """
+    with storage_errors_as_files_errors():
+        declaration = declaration_of(beginning.as_params(), len(data))
+        check_limits(declaration, core)
+        require_place(core, beginning.owner)
+        record = save_if_room(pending_record(declaration, core, core.clock()), core)
+        [part] = record.parts
+        declared = {"md5": part.md5, "sha256": part.sha256}
+        try:
+            info = core.blobs.put(part.key, [data], content_type=part.content_type, now=core.clock(), declared=declared)
+            return receive(core, record, part, info)
+        except BaseException:
+            _forget(core, record.file_id, beginning.owner)
+            raise
+
+
+def _forget(core: Core, file_id: str, owner: str) -> None:
+    """Remove the file, whose id nobody was told; the sweeper deletes the blob."""
+    try:
+        remove(core, file_id, owner)
+    except RecordNotFound:
+        return
