@@ -144,6 +144,8 @@ def complete_if_all_there(
         for joined in waiting_for(core, upload):
             complete_if_all_there(gateway, joined)
         return None
-    result = gateway.counted("files.finish", complete)(core, UploadSession(upload, record), engine.hash_of(upload), sha256=sha256)
+    result = gateway.counted("files.finish", complete)(
+        core, UploadSession(upload, record), engine.hash_of(upload), sha256=sha256
+    )
     engine.forget_hash(upload)
     return result

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from functools import cache, partial
 from pathlib import Path
 
 from storage_adapters.errors import StorageUnavailable
@@ -13,6 +15,16 @@ from storage_adapters.errors import StorageUnavailable
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 COPY_BYTES = 64 * 1024 * 1024
+SYNCS_AT_ONCE = 8
+
+
+@cache
+def _syncing() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(SYNCS_AT_ONCE, thread_name_prefix="sync")
+
+
+# A forked child has none of its parent's threads.
+os.register_at_fork(after_in_child=_syncing.cache_clear)
 
 
 @contextmanager
@@ -30,30 +42,79 @@ def create_file(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
 
 
-def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
-    """Write all of the data, in as many system calls as it takes."""
-    rest = memoryview(data).cast("B")
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+class NewFile:
+    """A file that is being written; ``sync`` puts it on stable storage and closes it."""
+
+    def __init__(self, path: Path) -> None:
+        self.descriptor = create_file(path)
+
+    @property
+    def is_open(self) -> bool:
+        """True until the file is closed."""
+        return self.descriptor >= 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Write all of the data, however little each system call takes."""
+        rest = memoryview(data).cast("B")
+        while rest:
+            rest = rest[os.write(self.descriptor, rest) :]
+
+    def sync(self) -> None:
+        """Sync and close."""
+        try:
+            os.fsync(self.descriptor)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close; closing twice is harmless."""
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def write_file(path: Path, data: bytes | bytearray | memoryview) -> None:
     """Create a file with this content and sync it to disk."""
-    descriptor = create_file(path)
+    file = NewFile(path)
     try:
-        write_all(descriptor, data)
-        os.fsync(descriptor)
+        file.write(data)
+        file.sync()
     finally:
-        os.close(descriptor)
+        file.close()
+
+
+def sync_with_description(content: NewFile, description: Path, document: bytes) -> None:
+    """Write the description beside a content, and put both and their names on stable storage; closes the content."""
+    file = NewFile(description)
+    try:
+        file.write(document)
+        sync_together(content.sync, file.sync, partial(sync_folder, description.parent))
+    finally:
+        file.close()
 
 
 def sync_folder(path: Path) -> None:
-    """Sync the names in a folder to disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Sync the names in a folder to disk; does nothing for a folder that was removed."""
+    with suppress(FileNotFoundError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def sync_together(*syncs: Callable[[], None]) -> None:
+    """Run syncs at the same time, so that the file system writes them in one commit. Raises what the first raises.
+
+    All have ended when this returns or raises.
+    """
+    rest = [_syncing().submit(sync) for sync in syncs[1:]]
     try:
-        os.fsync(descriptor)
+        syncs[0]()
     finally:
-        os.close(descriptor)
+        wait(rest)
+    for each in rest:
+        each.result()
 
 
 def sync_chain(folder: Path, root: Path) -> None:
@@ -62,12 +123,8 @@ def sync_chain(folder: Path, root: Path) -> None:
     All of them: another process may have created one a moment ago and not synced it yet. A missing folder was emptied
     and removed by a concurrent delete.
     """
-    while True:
-        with suppress(FileNotFoundError):
-            sync_folder(folder)
-        if folder == root:
-            return
-        folder = folder.parent
+    chain = [folder, *folder.parents]
+    sync_together(*(partial(sync_folder, each) for each in chain[: chain.index(root) + 1]))
 
 
 def make_folder(path: Path) -> None:

@@ -215,9 +215,12 @@ class LocalBlobStore(
         with disk.os_errors_as_unavailable():
             try:
                 folder.mkdir(mode=disk.FOLDER_MODE)
-                disk.write_file(folder / CONTENT, data)
-                disk.write_file(folder / INFO, blob_info_to_document(info))
-                disk.sync_folder(folder)
+                content = disk.NewFile(folder / CONTENT)
+                try:
+                    content.write(data)
+                    disk.sync_with_description(content, folder / INFO, blob_info_to_document(info))
+                finally:
+                    content.close()
                 self._publish(folder, info)
             except BaseException:
                 disk.remove_tree(folder)

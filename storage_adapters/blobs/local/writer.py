@@ -47,10 +47,10 @@ class LocalBlobWriter(BlobWriter):
         self._digests = digests
         self._lock = Lock()
         self._flushed = 0
-        self._descriptor = -1
+        self._file: disk.NewFile | None = None
         with self._discarding_on_error(), disk.os_errors_as_unavailable():
             folder.mkdir(mode=disk.FOLDER_MODE)
-            self._descriptor = disk.create_file(folder / CONTENT)
+            self._file = disk.NewFile(folder / CONTENT)
 
     def __del__(self) -> None:
         self.abort()
@@ -58,17 +58,17 @@ class LocalBlobWriter(BlobWriter):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """See ``BlobWriter``."""
         with self._lock:
-            self._require_open()
+            file = self._require_open()
             with self._discarding_on_error(), disk.os_errors_as_unavailable():
-                disk.write_all(self._descriptor, data)
+                file.write(data)
                 self._digests.update(data)
                 if self._digests.size - self._flushed >= WRITEBACK_BYTES:
-                    self._start_writeback()
+                    self._start_writeback(file)
 
     def commit(self, *, declared: Mapping[str, object]) -> BlobInfo:
         """See ``BlobWriter``."""
         with self._lock:
-            self._require_open()
+            file = self._require_open()
             with self._discarding_on_error():
                 self._digests.check(declared)
                 info = BlobInfo(
@@ -81,39 +81,33 @@ class LocalBlobWriter(BlobWriter):
                     **self._digests.checksums(),
                 )
                 with disk.os_errors_as_unavailable():
-                    os.fsync(self._descriptor)
-                    self._close()
-                    disk.write_file(self._folder / INFO, blob_info_to_document(info))
-                    disk.sync_folder(self._folder)
+                    disk.sync_with_description(file, self._folder / INFO, blob_info_to_document(info))
                     self._publish(self._folder, info)
             return info
 
     def abort(self) -> None:
         """See ``BlobWriter``."""
         with self._lock:
-            if self._descriptor >= 0:
+            if self._file is not None and self._file.is_open:
                 self._discard()
 
-    def _require_open(self) -> None:
-        if self._descriptor < 0:
+    def _require_open(self) -> disk.NewFile:
+        if self._file is None or not self._file.is_open:
             raise ValueError("the writer is closed")
+        return self._file
 
-    def _start_writeback(self) -> None:
+    def _start_writeback(self, file: disk.NewFile) -> None:
         # On Linux this starts writing the dirty pages of the range without waiting, and drops only clean ones: the
         # final fsync has little left to do, and a large upload does not fill the memory with dirty pages.
         size = self._digests.size
-        os.posix_fadvise(self._descriptor, self._flushed, size - self._flushed, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(file.descriptor, self._flushed, size - self._flushed, os.POSIX_FADV_DONTNEED)
         self._flushed = size
-
-    def _close(self) -> None:
-        descriptor, self._descriptor = self._descriptor, -1
-        os.close(descriptor)
 
     def _discard(self) -> None:
         # Leftovers are swept after this process ends.
         with suppress(OSError):
-            if self._descriptor >= 0:
-                self._close()
+            if self._file is not None:
+                self._file.close()
         with suppress(OSError):
             disk.remove_tree(self._folder)
 
