@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from ulid import ULID
 
 from files_service.config import Settings
+from files_service.runtime.backoff import delay_after
 from files_service.runtime.clock import now_ms
 from storage_adapters import BlobStore, MetadataStore
 
@@ -40,7 +40,7 @@ class Core:
 
     def back_off(self, attempt: int) -> None:
         """Wait a random time that grows with the attempt, at most 0.2 s."""
-        self.stopping.wait(random.uniform(0, min(0.2, 0.005 * 2**attempt)))  # noqa: S311 - spreads load, hides nothing
+        self.stopping.wait(delay_after(attempt, first=0.005, longest=0.2, spread=1))
 
     def close(self) -> None:
         """Close all stores."""

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from files_service.runtime.clock import now_ms
 from migrations.errors import BadRequest, Differences, MigrationError, NeedsOffline, StepFailed
 from migrations.journal import StepJournal
-from migrations.lease import LEASE_MS, Lease, now_ms
+from migrations.lease import LEASE_MS, MigrationLease
 from migrations.run import DEFAULT_BATCH, Pace, Progress, Run
 from migrations.steps import Step, load_steps
 from migrations.stores import MigratedStore
@@ -144,7 +145,7 @@ class Runner:
             raise Differences("\n".join(found))
         return results
 
-    def examine(self, step: Step, *, applied: bool = True, lease: Lease | None = None) -> list[str]:
+    def examine(self, step: Step, *, applied: bool = True, lease: MigrationLease | None = None) -> list[str]:
         """Return the findings of one step."""
         run = self._run(step, {}, StepJournal(self.store).applied.get(step.number, {}).get("notes", {}))
         if lease is not None:
@@ -165,7 +166,7 @@ class Runner:
                 raise NeedsOffline(f"step {numbers} is offline: stop all processes of the service, then add --offline")
             return [self._carry_out_one(task, journal, lease) for task in chosen]
 
-    def _carry_out_one(self, task: Task, journal: StepJournal, lease: Lease) -> JSON:
+    def _carry_out_one(self, task: Task, journal: StepJournal, lease: MigrationLease) -> JSON:
         entry = journal.begin(task.step.number, task.direction, now=self.clock())
         run = self._run(task.step, entry["checkpoint"], entry["notes"])
         run.check, run.write = lease.check, journal.write
@@ -191,8 +192,8 @@ class Runner:
             total=self._files(),
         )
 
-    def _lease(self) -> Lease:
-        return Lease(self.store, self.name, clock=self.clock, lease_ms=self.lease_ms)
+    def _lease(self) -> MigrationLease:
+        return MigrationLease(self.store, self.name, clock=self.clock, lease_ms=self.lease_ms)
 
     def _files(self) -> int | None:
         try:

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 import orjson
 
+from files_service.runtime.clock import now_ms
 from storage_adapters import JSON, ListQuery, Position
 from syncer.feed import copies_of
-from syncer.lease import now_ms
 from syncer.metrics import Metrics
 from syncer.pair import Pair
 from syncer.pipeline import FILES, Batch, Source

@@ -18,7 +18,7 @@ from storage_adapters import CheckpointConflict, StorageUnavailable, UnknownStor
 from syncer import report, syncer
 from syncer.feed import waiting_changes
 from syncer.index_builder import build_all
-from syncer.lease import LEASE_SECONDS, Lease, lease_names
+from syncer.lease import LEASE_SECONDS, lease_names, syncer_lease
 from syncer.metrics import Metrics
 from syncer.pair import Pair, Unsuitable, consumers_of, open_pair, open_source, replica
 from syncer.parity import is_equal
@@ -249,7 +249,7 @@ def forget(options: Options) -> int:
     """Give the copy up: remove its checkpoints, so that nothing is held for it. The target is not even looked at."""
     configure_logging(options.log_level, options.log_format)
     source, name = open_source(options.source), sync_name(options.target)
-    leases = [Lease(source, each, seconds=LEASE_SECONDS) for each in lease_names(name)]
+    leases = [syncer_lease(source, each, seconds=LEASE_SECONDS) for each in lease_names(name)]
     forgotten = False
     try:
         if not all(lease.held() for lease in leases):
@@ -260,7 +260,7 @@ def forget(options: Options) -> int:
                 forgotten = True
     finally:
         for lease in leases:
-            lease.give_up()
+            lease.release()
     text = "forgotten: {target}" if forgotten else "nothing was held for {target}"
     report.say(options.as_json, {"target": name, "forgotten": forgotten}, text)
     source.close()

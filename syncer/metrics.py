@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, start_http_server
 
-from syncer.lease import now_ms
+from files_service.runtime.clock import now_ms
 
 _BATCHES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from files_service.runtime.backoff import delay_after
 from storage_adapters import StorageUnavailable
 
 logger = logging.getLogger(__name__)
@@ -63,8 +63,7 @@ class Retry:
         waited = time.monotonic() - self._since
         if self._patience_seconds is not None and waited >= self._patience_seconds:
             raise error
-        longest = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(self._failures, 20))
-        self.stopping.wait(random.uniform(longest / 2, longest))  # noqa: S311 - spreads load, hides nothing
+        self.stopping.wait(delay_after(self._failures, first=FIRST_DELAY_SECONDS, longest=LONGEST_DELAY_SECONDS))
 
     def _succeed(self) -> None:
         if self._failures:

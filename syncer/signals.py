@@ -5,25 +5,24 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from types import FrameType
+
+from files_service.runtime.signals import listen_for_signals
 
 
 def stop_by_signal() -> threading.Event:
-    """Return an event that SIGTERM and SIGINT set."""
+    """Return an event that SIGTERM and SIGINT set; a second signal ends the process as if nobody listened."""
     stopping = threading.Event()
-    heard, said = os.pipe()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        # A handler runs between any two steps of the main thread, which may hold the lock of the event just then: so
-        # another thread sets it. Another signal may come while this one is being dealt with.
-        signal.signal(number, signal.SIG_DFL)
-        os.write(said, b"!")
+    reader = listen_for_signals(on_second=_end)
 
     def wait() -> None:
-        os.read(heard, 1)
+        # A thread sets the event: the main thread may hold its lock at the moment of the signal.
+        os.read(reader, 1)
         stopping.set()
 
     threading.Thread(target=wait, name="signals", daemon=True).start()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
     return stopping
+
+
+def _end() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)

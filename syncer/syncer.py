@@ -11,7 +11,7 @@ from storage_adapters import CheckpointConflict, StorageUnavailable
 from syncer.backfill import Backfill, Walk
 from syncer.feed import Feed
 from syncer.index_builder import build_in_turn
-from syncer.lease import LEASE_SECONDS, Lease, lease_names
+from syncer.lease import LEASE_SECONDS, lease_names, syncer_lease
 from syncer.metrics import Metrics
 from syncer.pair import Pair
 from syncer.pipeline import Pipeline
@@ -53,7 +53,7 @@ class Syncer:
         self._backfill = Pipeline(pair, Backfill(pair, metrics, batch=most), metrics)
         self._feed = Pipeline(pair, Feed(pair, metrics, batch=batch), metrics)
         self._lease, self._backfill_lease = (
-            Lease(pair.source, name, seconds=lease_seconds) for name in lease_names(pair.name)
+            syncer_lease(pair.source, name, seconds=lease_seconds) for name in lease_names(pair.name)
         )
         self._rate, self._batch = rate, batch
         self._idle = BUSY_SECONDS
@@ -99,7 +99,7 @@ class Syncer:
             return IDLE_SECONDS
         if self._backfill.position == "":
             self._backfill.drop()
-            self._backfill_lease.give_up()
+            self._backfill_lease.release()
             self.is_caught_up = True
             return 0.0
         return max(0.0, copied / self._rate - (time.monotonic() - started)) if self._rate else 0.0
@@ -114,7 +114,7 @@ class Syncer:
         self._backfill.drop()
         self._feed.drop()
         for lease in (self._lease, self._backfill_lease):
-            lease.give_up()
+            lease.release()
 
     def _follow(self) -> float:
         position, count = self._feed.position, self._feed.step()
@@ -134,7 +134,7 @@ class Syncer:
             # It may have been moved since it was read: then its backfill is alive.
             with contextlib.suppress(CheckpointConflict):
                 self.pair.source.move_checkpoint(self.pair.backfill_consumer, expected=place, sequence="")
-            self._backfill_lease.give_up()
+            self._backfill_lease.release()
 
 
 def run(syncer: Syncer, metrics: Metrics, retry: Retry) -> None:

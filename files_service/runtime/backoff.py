@@ -1,4 +1,4 @@
-"""Back-off per file after failed attempts, in the memory of this process."""
+"""Back-off: delays that grow with the number of failures, and their memory per file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from threading import Lock
 
 MAX_ENTRIES = 10_000
+
+
+def delay_after(failures: int, *, first: float, longest: float, factor: int = 2, spread: float = 0.5) -> float:
+    """Return a random delay: of ``first * factor ** failures``, at most ``longest``, up to a share ``spread`` less."""
+    length = min(longest, first * factor ** min(failures, 20))
+    return random.uniform(length * (1 - spread), length)  # noqa: S311 - spreads load, hides nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +38,8 @@ class Backoff:
 
     def begin(self, file_id: str, tries: int, *, now: int) -> None:
         """Delay the file after this many attempts."""
-        length = min(self._longest, self._first * self._factor ** min(tries - 1, 20)) if tries else self._first
-        until = now + length * random.uniform(0.75, 1)  # noqa: S311 - spreads load, hides nothing
+        failures = max(0, tries - 1)
+        until = now + delay_after(failures, first=self._first, longest=self._longest, factor=self._factor, spread=0.25)
         with self._lock:
             if len(self._delays) >= MAX_ENTRIES:
                 # Drop the oldest entry; its file is retried a little early.

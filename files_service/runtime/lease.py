@@ -1,42 +1,102 @@
-"""A named lease: one process of several does the job at a time."""
+"""Named leases: the right to a job that one process of several does at a time."""
 
 from __future__ import annotations
 
+import os
+import secrets
+import socket
+import threading
 from collections.abc import Callable
+from types import TracebackType
+from typing import Self
 
 from files_service.runtime.clock import now_ms
-from storage_adapters import MetadataStore, SupportsLeases
+from storage_adapters import StorageError, SupportsLeases
+
+BEATS = 4
+
+
+def make_holder() -> str:
+    """Return a name for this process as the holder of leases, which no other process uses."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 class Lease:
-    """A lease, renewed by its holder after half of its length. A store without leases has a single user, its holder."""
+    """A lease that its holder renews once half of it is over. A store without leases has one user, who holds it."""
 
     def __init__(
-        self, store: MetadataStore, name: str, *, holder: str, seconds: float, clock: Callable[[], int] = now_ms
+        self, store: object, name: str, *, holder: str, seconds: float, clock: Callable[[], int] = now_ms
     ) -> None:
         self._store, self._name, self._holder, self._clock = store, name, holder, clock
         self._length = int(seconds * 1000)
         self._until = 0
 
     def held(self) -> bool:
-        """Return True when the lease is held for at least half of its length; take or renew it if possible.
+        """Return True when the lease is held for at least half of its length; take or renew it where needed.
 
         Raises StorageUnavailable.
         """
+        # A clock that was set back must not make the lease look longer than it ever was.
+        return self._length / 2 <= self._until - self._clock() <= self._length or self.renew()
+
+    def renew(self) -> bool:
+        """Take or renew the lease; return False when another holder has it. Raises StorageUnavailable."""
         if not isinstance(self._store, SupportsLeases):
             return True
+        # Measured from before the call, so that our expiry is never later than the store's.
         now = self._clock()
-        # A clock that was set back must not make the lease longer than its length.
-        if self._length / 2 <= self._until - now <= self._length:
-            return True
         until = now + self._length
-        self._until = 0
-        if self._store.acquire_lease(self._name, holder=self._holder, now=now, until=until):
-            self._until = until
-        return self._until > 0
+        taken = self._store.acquire_lease(self._name, holder=self._holder, now=now, until=until)
+        self._until = until if taken else 0
+        return taken
+
+    def is_certain(self) -> bool:
+        """Return True when no other holder can have the lease now."""
+        return not isinstance(self._store, SupportsLeases) or self._clock() < self._until
 
     def release(self) -> None:
-        """Release the lease, so that another holder can take it at once. Safe to call when it is not held."""
+        """Release the lease, so that another holder can take it at once. Harmless when it is not held."""
         if self._until and isinstance(self._store, SupportsLeases):
             self._until = 0
             self._store.release_lease(self._name, holder=self._holder)
+
+
+class LeaseTaken(Exception):
+    """Another holder has the lease."""
+
+
+class KeptLease:
+    """A lease for the duration of the block, renewed by a thread. Raises LeaseTaken on entering."""
+
+    def __init__(self, lease: Lease, *, seconds: float) -> None:
+        self._lease, self._seconds = lease, seconds
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+
+    def __enter__(self) -> Self:
+        if not self._lease.renew():
+            raise LeaseTaken
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        try:
+            self._lease.release()
+        except StorageError:
+            return  # it expires by itself
+
+    def is_certain(self) -> bool:
+        """Return True when no other holder can have the lease now."""
+        return self._lease.is_certain()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(self._seconds / BEATS):
+            try:
+                if not self._lease.renew():
+                    return
+            except StorageError:
+                continue  # until the lease expires, the next renewal may succeed

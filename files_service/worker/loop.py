@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 from collections.abc import Callable
+
+from files_service.runtime.backoff import delay_after
 
 logger = logging.getLogger(__name__)
 
@@ -64,13 +65,8 @@ class Loop:
                 logger.warning("loop fails", exc_info=True, extra={"loop": self.name})
             else:
                 logger.debug("loop fails again", extra={"loop": self.name, "error": str(error)})
-            return _delay(self.failures)
+            return delay_after(self.failures, first=FIRST_DELAY_SECONDS, longest=LONGEST_DELAY_SECONDS)
         if self.failures:
             logger.info("loop works again", extra={"loop": self.name, "failures": self.failures})
             self.failures = 0
         return delay
-
-
-def _delay(failures: int) -> float:
-    longest = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(failures, 20))
-    return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, hides nothing

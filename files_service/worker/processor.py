@@ -145,7 +145,7 @@ class Processor:
             self._retries.begin(record.file_id, record.error.attempts, now=now)
 
     def _oldest_uploaded(self, now: int) -> list[_Found]:
-        """The oldest files that do not rest.
+        """Return the oldest files that are not delayed.
 
         When all files of many pages are delayed, or the last ones failed because of a store, the next step continues
         behind them.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from migrations.lease import now_ms
+from files_service.runtime.clock import now_ms
 from migrations.run import Run
 from migrations.runner import Runner
 from migrations.stores import is_migrated

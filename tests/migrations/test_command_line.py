@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from migrations.lease import NAME, now_ms
+from files_service.runtime.clock import now_ms
+from migrations.lease import NAME
 from storage_adapters import SupportsLeases, open_metadata_store
 from tests.contract.metadata_scenes import make_record, save
 from tests.migrations.stores import fill

@@ -20,7 +20,7 @@ from files_service.runtime.logs import JsonFormatter, redact
 from storage_adapters import record_to_document, sync_name
 from syncer import cli as module
 from syncer.cli import Exit, cli
-from syncer.lease import Lease
+from syncer.lease import syncer_lease
 from syncer.pair import Pair
 from tests.contract.metadata_scenes import add, save
 from tests.syncer.pairs import assert_equal, numbered, open_pair_of, sync
@@ -139,10 +139,10 @@ def test_a_backfill_copies_again_and_the_status_tells_the_lag(pair: Pair, run: A
 def test_one_that_is_at_it_keeps_others_away(pair: Pair, run: Any) -> None:
     add(pair.source, *numbered(3))
     for name, command in ((f"syncer:{pair.name}", "once"), (f"syncer-backfill:{pair.name}", "backfill")):
-        lease = Lease(pair.source, name, seconds=60)
+        lease = syncer_lease(pair.source, name, seconds=60)
         assert lease.held()
         assert run(command).exit_code == Exit.LEASE_HELD
-        lease.give_up()
+        lease.release()
         assert run(command).exit_code == Exit.DONE
 
 
@@ -150,10 +150,10 @@ def test_a_copy_that_is_given_up_holds_nothing_and_can_be_begun_anew(pair: Pair,
     add(pair.source, *numbered(5))
     sync(pair)
     add(pair.source, *numbered(5, start=5))
-    lease = Lease(pair.source, f"syncer:{pair.name}", seconds=60)
+    lease = syncer_lease(pair.source, f"syncer:{pair.name}", seconds=60)
     assert lease.held()
     assert run("forget").exit_code == Exit.LEASE_HELD
-    lease.give_up()
+    lease.release()
     assert run("forget").exit_code == Exit.DONE
     assert pair.source.checkpoint(pair.consumer) == ""
     pair.source.move_checkpoint("relay", expected="", sequence=pair.source.last_sequence())

@@ -9,7 +9,7 @@ import pytest
 
 from storage_adapters import SupportsDesigns
 from syncer.index_builder import build_all
-from syncer.lease import LEASE_SECONDS, Lease, lease_names
+from syncer.lease import LEASE_SECONDS, lease_names, syncer_lease
 from syncer.metrics import Metrics
 from syncer.pair import Pair
 from syncer.retry import Retry, Stopped
@@ -71,7 +71,7 @@ def test_a_syncer_that_runs_brings_all_indexes_up_to_date_again_and_again(pair: 
 
 def test_a_syncer_that_waits_for_another_one_builds_nothing(pair: Pair, asked: list[str]) -> None:
     add(pair.source, *numbered(20))
-    other = Lease(pair.source, lease_names(pair.name)[0], seconds=LEASE_SECONDS)
+    other = syncer_lease(pair.source, lease_names(pair.name)[0], seconds=LEASE_SECONDS)
     assert other.held()
     syncer, stopping = make_syncer(pair), threading.Event()
     syncer.step()

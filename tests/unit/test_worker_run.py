@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from files_service.core import Core
+from files_service.runtime.backoff import delay_after
 from files_service.services.hooks import ProcessingHook, ReadPart
 from files_service.worker import loop as looping
 from files_service.worker.loop import Loop
@@ -161,7 +162,7 @@ def test_a_worker_stops_though_the_store_is_away(
 
     monkeypatch.setattr(core.metadata, "release_lease", away)
     assert worker.stop(DEADLINE)
-    assert "a lease was left to run out" in caplog.text
+    assert "lease not released" in caplog.text
 
 
 def test_two_workers_share_the_work(core: Core) -> None:
@@ -179,7 +180,8 @@ def test_two_workers_share_the_work(core: Core) -> None:
 
 
 def test_a_loop_waits_longer_from_failure_to_failure_up_to_a_limit() -> None:
-    waits = [looping._delay(failures) for failures in range(1, 40)]
+    first, longest = looping.FIRST_DELAY_SECONDS, looping.LONGEST_DELAY_SECONDS
+    waits = [delay_after(failures, first=first, longest=longest) for failures in range(1, 40)]
     assert all(0 < wait <= looping.LONGEST_DELAY_SECONDS for wait in waits)
     assert waits[0] <= 2 * looping.FIRST_DELAY_SECONDS
     assert waits[-1] >= looping.LONGEST_DELAY_SECONDS / 2

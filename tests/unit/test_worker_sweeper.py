@@ -192,6 +192,6 @@ def test_a_store_without_leases_has_one_process_which_may_do_everything(core: Co
     class Bare:
         """Has no capability at all."""
 
-    lease = Lease(Bare(), "job", holder="one", seconds=10, clock=core.clock)  # type: ignore[arg-type]
+    lease = Lease(Bare(), "job", holder="one", seconds=10, clock=core.clock)
     assert lease.held()
     lease.release()

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from files_service.runtime.clock import now_ms
 from migrations.importers.ms_files import model
 from migrations.importers.ms_files.importing import Import, document_name
 from migrations.importers.ms_files.report import Report
 from migrations.journal import Journal
-from migrations.lease import LEASE_MS, Lease, now_ms
+from migrations.lease import LEASE_MS, MigrationLease
 from migrations.run import DEFAULT_BATCH, Pace, Progress, Run
 from migrations.runner import runner_name
 from migrations.stores import TargetStore
@@ -52,7 +53,7 @@ class ImportSession:
             # A rehearsal writes nothing, not even the lease; it reads beside running processes.
             return self._import(run)
         holder = runner_name()
-        with Lease(self.target, holder, clock=self.clock, lease_ms=self.lease_ms) as lease:
+        with MigrationLease(self.target, holder, clock=self.clock, lease_ms=self.lease_ms) as lease:
             journal = Journal(self.target, document_name(self.source))
             content = journal.content
             content["runner"] = holder
