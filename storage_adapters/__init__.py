@@ -15,6 +15,8 @@ from storage_adapters.errors import (
     CheckpointConflict,
     ChecksumMismatch,
     ChunkGone,
+    DocumentNotFound,
+    InvalidDocument,
     InvalidKey,
     InvalidSignature,
     NameTaken,
@@ -48,6 +50,18 @@ from storage_adapters.ports.blob_capabilities import (
 from storage_adapters.ports.blobs import BlobStore, BlobWriter
 from storage_adapters.ports.capabilities import capabilities
 from storage_adapters.ports.digest import DigestBucket, SupportsDigest
+from storage_adapters.ports.documents import (
+    Document,
+    DocumentChange,
+    DocumentKey,
+    DocumentPage,
+    DocumentPosition,
+    DocumentQuery,
+    SupportsDocuments,
+    document_bucket,
+    document_halves,
+    document_to_text,
+)
 from storage_adapters.ports.keyspace import Keyspace, Row
 from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.ports.queues import (
@@ -134,11 +148,19 @@ __all__ = [
     "Counted",
     "DesiredState",
     "DigestBucket",
+    "Document",
+    "DocumentChange",
+    "DocumentKey",
+    "DocumentNotFound",
+    "DocumentPage",
+    "DocumentPosition",
+    "DocumentQuery",
     "Failure",
     "FileRecord",
     "FileStatus",
     "Grant",
     "IndexBuilder",
+    "InvalidDocument",
     "InvalidKey",
     "InvalidSignature",
     "Keyspace",
@@ -171,6 +193,7 @@ __all__ = [
     "SupportsCopy",
     "SupportsDesigns",
     "SupportsDigest",
+    "SupportsDocuments",
     "SupportsFreeSpace",
     "SupportsLeases",
     "SupportsListing",
@@ -199,6 +222,9 @@ __all__ = [
     "digest_bucket",
     "digest_halves",
     "field_names",
+    "document_bucket",
+    "document_halves",
+    "document_to_text",
     "fold",
     "open_blob_store",
     "open_keyspace",

@@ -4,7 +4,9 @@ StorageError
 ├── RecordNotFound            no such file
 │   └── RecordDeleted         the file was deleted: carries its tombstone
 ├── RevisionConflict          another writer was faster, or the file exists or was deleted
-├── NameTaken                 the owner's alias or request id belongs to another file: carries its id
+├── NameTaken                 the alias, request id or name belongs to another file or document: carries its id
+├── DocumentNotFound          no such document, or it has expired
+├── InvalidDocument           an id, name, order key or body beyond its limits
 ├── CheckpointConflict        another consumer moved the checkpoint
 ├── UploadNotFound            no such upload
 ├── UploadConflict            the upload is not in the state that the caller expects
@@ -49,13 +51,24 @@ class RevisionConflict(StorageError):
 
 
 class NameTaken(StorageError):
-    """Another file of the same owner has the alias or request id."""
+    """Another file of the same owner has the alias or request id, or another document has the name.
+
+    ``kind`` is "alias", "request_id", or "name" of a document, whose id then is ``file_id``.
+    """
 
     def __init__(self, kind: str, name: str, file_id: str) -> None:
-        super().__init__(f"{kind} is taken by file {file_id}")
+        super().__init__(f"{kind} is taken by {'document' if kind == 'name' else 'file'} {file_id}")
         self.kind = kind
         self.name = name
         self.file_id = file_id
+
+
+class DocumentNotFound(StorageError):
+    """No document has this id or name, or it is deleted or has expired."""
+
+
+class InvalidDocument(StorageError):
+    """The collection, id, name, order key or body of a document exceeds its limits; nothing was stored."""
 
 
 class CheckpointConflict(StorageError):

@@ -3,8 +3,8 @@
 1. First the place in the feed is noted, then the newest file; then the files are walked from the oldest to that one.
    What is written meanwhile is in the feed behind that place, and the source keeps it: the checkpoint holds the walk,
    which is no sequence, so nothing is trimmed.
-2. Then tombstones that still name blobs are copied, and files that the target has from before and the source does not
-   are removed.
+2. Then documents and tombstones that still name blobs are copied, and what the target has from before and the source
+   does not is removed.
 3. In the end the syncer's checkpoint appears at the noted place, and the feed is followed from there.
 """
 
@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import orjson
 
 from files_service.runtime.clock import now_ms
-from storage_adapters import JSON, ListQuery, Position
-from syncer.feed import copies_of
+from storage_adapters import DIGEST_BUCKETS, JSON, ListQuery, Position
+from syncer.feed import copies_by_kind
 from syncer.metrics import Metrics
-from syncer.pair import Pair
+from syncer.pair import Pair, SourceStore
 from syncer.pipeline import FILES, Batch, Source
 from syncer.repair import repair
 
@@ -82,7 +83,7 @@ class Backfill(Source):
             logger.info("the backfill goes on", extra={"target": self._pair.name, "copied": walk.copied})
         else:
             sequence = source.last_sequence()
-            if not sequence and not source.usage(None).total.files:
+            if not sequence and not source.usage(None).total.files and not _has_documents(source):
                 return ""
             walk = Walk(sequence=sequence, started_at=now_ms())
             source.move_checkpoint(self.consumer, expected="", sequence=walk.to_text())
@@ -136,7 +137,8 @@ class Backfill(Source):
             logger.info("the backfill is done", extra=facts)
 
     def _complete(self, walk: Walk) -> Batch:
-        """Copy tombstones and prune."""
+        """Copy documents and tombstones, and prune."""
+        copy_documents(self._pair, self._batch)
         after, now = "", now_ms() + _FAR_FUTURE_MS
         while tombstones := self._pair.source.unclean(now=now, limit=self._batch, after=after):
             self._pair.target.replicate(tombstones)
@@ -152,7 +154,8 @@ class Backfill(Source):
             changes = source.changes(after="", limit=self._batch)
             if not changes:
                 return None
-            self._metrics.count("feed", self._pair.target.replicate(copies_of(self._pair, changes)))
+            for kind, copies in copies_by_kind(self._pair, changes).items():
+                self._metrics.count("feed", kind.write(self._pair.target, copies))
             sequence = changes[-1].sequence
         if not source.checkpoint(self._pair.consumer):
             source.move_checkpoint(self._pair.consumer, expected="", sequence=sequence)
@@ -170,6 +173,23 @@ def prune(pair: Pair) -> int:
         extra = present.keys() - pair.source.bucket_revisions(bucket).keys()
         removed += sum(repair(file_id, leader=pair.source, follower=pair.target) for file_id in extra)
     return removed
+
+
+def copy_documents(pair: Pair, batch: int) -> None:
+    """Copy all documents, and remove those that the target has and the source does not."""
+    for bucket in range(DIGEST_BUCKETS):
+        # The target first: what is copied between the two looks is in the source by then.
+        extra = {document.key for document in pair.target.bucket_documents(bucket)}
+        documents = pair.source.bucket_documents(bucket)
+        while copies := list(islice(documents, batch)):
+            pair.target.replicate_documents(copies)
+            extra -= {copy.key for copy in copies}
+        for key in extra:
+            repair(key, leader=pair.source, follower=pair.target)
+
+
+def _has_documents(source: SourceStore) -> bool:
+    return any(bucket.files for bucket in source.document_digest())
 
 
 def _order(position: Position) -> tuple[int, str]:

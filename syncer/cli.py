@@ -20,7 +20,7 @@ from syncer.feed import waiting_changes
 from syncer.index_builder import build_all
 from syncer.lease import LEASE_SECONDS, lease_names, syncer_lease
 from syncer.metrics import Metrics
-from syncer.pair import Pair, Unsuitable, consumers_of, open_pair, open_source, replica
+from syncer.pair import Pair, SourceStore, TargetStore, Unsuitable, consumers_of, open_pair, open_source, replica
 from syncer.parity import is_equal
 from syncer.repair import mender
 from syncer.retry import Retry, Stopped
@@ -237,10 +237,16 @@ def status(options: Options) -> int:
             "backfill": report.progress_of(place) if place else None,
             "source_files": pair.source.usage(None).total.files,
             "target_files": pair.target.usage(None).total.files,
+            "source_documents": _documents(pair.source),
+            "target_documents": _documents(pair.target),
             "equal": is_equal(pair),
         }
         report.say(options.as_json, facts, "\n".join(f"{name}: {{{name}}}" for name in facts))
     return Exit.DONE
+
+
+def _documents(store: SourceStore | TargetStore) -> int:
+    return sum(bucket.files for bucket in store.document_digest())
 
 
 @cli.command()

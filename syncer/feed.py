@@ -1,14 +1,15 @@
-"""The change feed as a source of batches: each file once a batch, in the order of the files' last changes."""
+"""The change feed as a source of batches: each file and document once a batch, in the order of their last changes."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from storage_adapters import Change, FileRecord, SupportsChanges, Tombstone
+from storage_adapters import Change, Document, DocumentChange, DocumentKey, FileRecord, SupportsChanges, Tombstone
 from syncer.metrics import Metrics
 from syncer.pair import Pair, state_of
-from syncer.pipeline import FILES, Batch, Source
+from syncer.pipeline import DOCUMENTS, FILES, Batch, Kind, Source
 
 MEASURE_EVERY_SECONDS = 1.0
 MOST_COUNTED = 10_000
@@ -37,7 +38,7 @@ class Feed(Source):
         return Batch(
             position=changes[-1].sequence,
             size=len(changes),
-            copies={FILES: copies_of(self._pair, changes)},
+            copies=copies_by_kind(self._pair, changes),
             oldest_at=changes[0].changed_at,
             is_last=len(changes) < self._batch,
         )
@@ -57,15 +58,32 @@ class Feed(Source):
         self._metrics.oldest_waiting_at = None
 
 
-def copies_of(pair: Pair, changes: Sequence[Change]) -> list[FileRecord | Tombstone]:
+def copies_by_kind(pair: Pair, changes: Sequence[Change | DocumentChange]) -> Mapping[Kind, Sequence[Any]]:
+    """Return what the changes made of files and of documents; a kind that did not change is not there."""
+    copies: dict[Kind, Sequence[Any]] = {FILES: copies_of(pair, changes), DOCUMENTS: documents_of(changes)}
+    return {kind: each for kind, each in copies.items() if each}
+
+
+def documents_of(changes: Sequence[Change | DocumentChange]) -> list[Document]:
+    """Return what the changes made of each document, in the order of their last changes."""
+    latest: dict[DocumentKey, Document] = {}
+    for change in changes:
+        if isinstance(change, DocumentChange):
+            latest.pop(change.document.key, None)
+            latest[change.document.key] = change.document
+    return list(latest.values())
+
+
+def copies_of(pair: Pair, changes: Sequence[Change | DocumentChange]) -> list[FileRecord | Tombstone]:
     """Return what the changes made of each file, in the order of the files' last changes."""
     latest: dict[str, Change] = {}
     for change in changes:
-        latest.pop(change.file_id, None)
-        latest[change.file_id] = change
+        if isinstance(change, Change):
+            latest.pop(change.file_id, None)
+            latest[change.file_id] = change
     # The feed has the last record of a deleted file, not what the deletion left of it.
     states = (state_of(pair.source, each.file_id) if each.deleted else each.record for each in latest.values())
-    return [state for state in states if state is not None]
+    return [state for state in states if isinstance(state, (FileRecord, Tombstone))]
 
 
 def waiting_changes(source: SupportsChanges, position: str) -> int:

@@ -6,30 +6,34 @@ from dataclasses import dataclass
 from typing import cast
 
 from storage_adapters import (
+    Document,
+    DocumentKey,
     FileRecord,
     MetadataStore,
     RecordDeleted,
     RecordNotFound,
     SupportsChanges,
     SupportsDigest,
+    SupportsDocuments,
     SupportsReplication,
     Tombstone,
     open_metadata_store,
     sync_name,
 )
 
-State = FileRecord | Tombstone | None
+Key = str | DocumentKey
+State = FileRecord | Tombstone | Document | None
 
 
 class Unsuitable(ValueError):
     """The two URLs cannot be a pair: a capability is missing, or both name one store."""
 
 
-class SourceStore(MetadataStore, SupportsChanges, SupportsDigest):
+class SourceStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsDocuments):
     """What a source can do at least."""
 
 
-class TargetStore(MetadataStore, SupportsReplication, SupportsDigest):
+class TargetStore(MetadataStore, SupportsReplication, SupportsDigest, SupportsDocuments):
     """What a target can do at least."""
 
 
@@ -84,12 +88,12 @@ def open_pair(source_url: str, target_url: str) -> Pair:
 
 def pair_of(source: MetadataStore, target: MetadataStore, *, source_name: str, name: str) -> Pair:
     """Make a pair of two open stores. Raises Unsuitable."""
-    _require("target", target, SupportsReplication, SupportsDigest)
+    _require("target", target, SupportsReplication, SupportsDigest, SupportsDocuments)
     return Pair(source=_as_source(source), target=cast(TargetStore, target), source_name=source_name, name=name)
 
 
 def _as_source(store: MetadataStore) -> SourceStore:
-    _require("source", store, SupportsChanges, SupportsDigest)
+    _require("source", store, SupportsChanges, SupportsDigest, SupportsDocuments)
     return cast(SourceStore, store)
 
 
@@ -99,10 +103,13 @@ def _require(role: str, store: MetadataStore, *capabilities: type) -> None:
             raise Unsuitable(f"{type(store).__name__} cannot be a {role}: it lacks {capability.__name__}")
 
 
-def state_of(store: MetadataStore, file_id: str) -> State:
-    """Return the record or tombstone of a file, None where there never was one."""
+def state_of(store: MetadataStore, key: Key) -> State:
+    """Return the record, document or tombstone under a file id or key, None where there never was one."""
+    if isinstance(key, DocumentKey):
+        assert isinstance(store, SupportsDocuments)
+        return store.stored_documents([key])[0]
     try:
-        return store.get(file_id)
+        return store.get(key)
     except RecordDeleted as error:
         return error.tombstone
     except RecordNotFound:
@@ -110,8 +117,15 @@ def state_of(store: MetadataStore, file_id: str) -> State:
 
 
 def alike(one: State, other: State) -> bool:
-    """Return whether two states are the same record, or both none: tombstones tell nothing that a list would show."""
-    return (one if isinstance(one, FileRecord) else None) == (other if isinstance(other, FileRecord) else None)
+    """Return whether two states are the same, or neither is there: tombstones tell nothing that a list would show."""
+    return living(one) == living(other)
+
+
+def living(state: State) -> FileRecord | Document | None:
+    """Return the state of what is there, None for a tombstone."""
+    if isinstance(state, FileRecord):
+        return state
+    return state if isinstance(state, Document) and not state.deleted else None
 
 
 def replica(store: MetadataStore) -> SupportsReplication:

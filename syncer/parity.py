@@ -14,17 +14,21 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
+from typing import TypeVar
 
 from storage_adapters import (
     DIGEST_BUCKETS,
     DigestBucket,
+    DocumentKey,
     FileRecord,
     SupportsDigest,
     digest_halves,
     record_to_document,
 )
-from syncer.pair import Pair, State, alike, state_of
+from syncer.pair import Key, Pair, SourceStore, State, TargetStore, alike, living, state_of
+
+K = TypeVar("K")
 
 SETTLE_SECONDS = 0.05
 _CONFIRM_AT_ONCE = 1_000
@@ -34,13 +38,22 @@ _ROUNDS_WITHOUT_GAIN = 3
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A file that differs; ``kind`` is the target's: missing, extra, older, newer or different."""
+    """A file that differs; ``kind`` is the target's: missing, extra, older, newer or different.
+
+    With a ``collection`` it is a document, and ``file_id`` its id.
+    """
 
     file_id: str
     kind: str
     source_revision: int
     target_revision: int
     lagging: bool = False
+    collection: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """What the stores have it under."""
+        return self.file_id if self.collection is None else DocumentKey(self.collection, self.file_id)
 
 
 def differences(
@@ -51,27 +64,35 @@ def differences(
     full: bool = False,
     wrong_sums: Callable[[str, int], object] = lambda role, bucket: None,
 ) -> Iterator[Difference]:
-    """Yield every file that differs, each once; with ``full`` whatever the sums say.
+    """Yield every file and document that differs, each once; with ``full`` whatever the sums say.
 
     ``wrong_sums`` is told of each bucket whose records were all read, and in which store they do not make its sums.
     """
     deadline = time.monotonic() + wait_seconds
-    buckets = set(range(DIGEST_BUCKETS)) if full else _buckets(pair, wait)
-    suspects = _suspects(pair, buckets, full=full, wrong_sums=wrong_sums)
+    every = set(range(DIGEST_BUCKETS))
+    files = every if full else _buckets(pair, wait, lambda store: store.digest())
+    documents = every if full else _buckets(pair, wait, lambda store: store.document_digest())
+    suspects: Iterator[Key] = chain(
+        _suspects(pair, files, full=full, wrong_sums=wrong_sums), _suspect_documents(pair, documents)
+    )
     while batch := list(islice(suspects, _CONFIRM_AT_ONCE)):
         yield from _confirmed(pair, batch, deadline, wait)
 
 
 def is_equal(pair: Pair) -> bool:
     """Return whether both stores have the same sums now; costs the same however many files there are."""
-    return pair.source.digest() == pair.target.digest()
+    return (
+        pair.source.digest() == pair.target.digest() and pair.source.document_digest() == pair.target.document_digest()
+    )
 
 
-def _buckets(pair: Pair, wait: Callable[[float], object]) -> set[int]:
+def _buckets(
+    pair: Pair, wait: Callable[[float], object], digest_of: Callable[[SourceStore | TargetStore], list[DigestBucket]]
+) -> set[int]:
     """Return buckets that were never seen equal, looking a few times while copies are on their way."""
     open_buckets, without_gain = set(range(DIGEST_BUCKETS)), 0
     while open_buckets:
-        here, there = pair.source.digest(), pair.target.digest()
+        here, there = digest_of(pair.source), digest_of(pair.target)
         left = {bucket for bucket in open_buckets if here[bucket] != there[bucket]}
         without_gain = without_gain + 1 if left == open_buckets else 0
         open_buckets = left
@@ -107,8 +128,17 @@ def _suspects(
         yield from sorted(unlike)
 
 
-def _unlike(here: Mapping[str, object], there: Mapping[str, object]) -> set[str]:
-    return {file_id for file_id in here.keys() | there.keys() if here.get(file_id) != there.get(file_id)}
+def _suspect_documents(pair: Pair, buckets: Iterable[int]) -> Iterator[DocumentKey]:
+    for bucket in sorted(buckets):
+        here, there = (
+            {document.key: document for document in store.bucket_documents(bucket)}
+            for store in (pair.source, pair.target)
+        )
+        yield from sorted(_unlike(here, there))
+
+
+def _unlike(here: Mapping[K, object], there: Mapping[K, object]) -> set[K]:
+    return {key for key in here.keys() | there.keys() if here.get(key) != there.get(key)}
 
 
 def _has_wrong_sums(store: SupportsDigest, bucket: int) -> bool:
@@ -145,27 +175,25 @@ def _unlike_documents(pair: Pair, bucket: int) -> set[str]:
     return _unlike(here, there)
 
 
-def _confirmed(
-    pair: Pair, file_ids: list[str], deadline: float, wait: Callable[[float], object]
-) -> Iterator[Difference]:
-    """Look again at files until each is alike, surely different, or too late to tell."""
-    while file_ids:
-        before = [state_of(pair.source, file_id) for file_id in file_ids]
+def _confirmed(pair: Pair, keys: list[Key], deadline: float, wait: Callable[[float], object]) -> Iterator[Difference]:
+    """Look again at files and documents until each is alike, surely different, or too late to tell."""
+    while keys:
+        before = [state_of(pair.source, key) for key in keys]
         passed = _wait_until_copied(pair, deadline, wait)
         undecided = []
-        for file_id, was in zip(file_ids, before, strict=True):
-            there, here = state_of(pair.target, file_id), state_of(pair.source, file_id)
+        for key, was in zip(keys, before, strict=True):
+            there, here = state_of(pair.target, key), state_of(pair.source, key)
             if alike(there, was) or alike(there, here) or _revision(was) < _revision(there) < _revision(here):
                 continue
             if not passed:
-                yield _difference(file_id, here, there, lagging=True)
+                yield _difference(key, here, there, lagging=True)
             elif here == was or _revision(there) < _revision(was) or _revision(there) >= _revision(here):
-                yield _difference(file_id, here, there)
+                yield _difference(key, here, there)
             elif time.monotonic() > deadline:
-                yield _difference(file_id, here, there, lagging=True)
+                yield _difference(key, here, there, lagging=True)
             else:
-                undecided.append(file_id)
-        file_ids = undecided
+                undecided.append(key)
+        keys = undecided
 
 
 def _wait_until_copied(pair: Pair, deadline: float, wait: Callable[[float], object]) -> bool:
@@ -178,17 +206,18 @@ def _wait_until_copied(pair: Pair, deadline: float, wait: Callable[[float], obje
     return True
 
 
-def _difference(file_id: str, here: State, there: State, *, lagging: bool = False) -> Difference:
+def _difference(key: Key, here: State, there: State, *, lagging: bool = False) -> Difference:
     revisions = _revision(here), _revision(there)
-    if not isinstance(there, FileRecord):
+    if living(there) is None:
         kind = "missing"
-    elif not isinstance(here, FileRecord):
+    elif living(here) is None:
         kind = "extra"
     elif revisions[0] == revisions[1]:
         kind = "different"
     else:
         kind = "older" if revisions[1] < revisions[0] else "newer"
-    return Difference(file_id, kind, *revisions, lagging=lagging)
+    collection, name = key if isinstance(key, DocumentKey) else (None, key)
+    return Difference(name, kind, *revisions, lagging=lagging, collection=collection)
 
 
 def _revision(state: State) -> int:

@@ -2,7 +2,7 @@
 
 1. Two batches are written at a time, and a few more are read meanwhile, so that the target never waits for a copy to
    be made. They may arrive in any order: a copy is stored only when its revision is higher. Two batches with a copy of
-   the same file follow each other all the same; written together, one would be refused and sent again.
+   the same file or document follow each other all the same; written together, one would be refused and sent again.
 2. The checkpoint moves in the order of reading, each time when the batch is in the target. What was written ahead and
    not passed, because something failed or another syncer was faster, is written again: harmless.
 3. The feed is never trimmed here: the relay does that, behind every checkpoint. Where nothing has a checkpoint yet,
@@ -39,6 +39,7 @@ class Kind:
 
 
 FILES = Kind(write=lambda target, copies: target.replicate(copies), key=attrgetter("file_id"))
+DOCUMENTS = Kind(write=lambda target, copies: target.replicate_documents(copies), key=attrgetter("key"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

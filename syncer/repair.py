@@ -1,11 +1,11 @@
-"""Repair of a file: one store is brought to the other's state, also where copying would never do that."""
+"""Repair of a file or document: one store is brought to the other's state, also where copying would never do that."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from storage_adapters import MetadataStore
-from syncer.pair import Pair, State, alike, replica, state_of
+from storage_adapters import Document, DocumentKey, FileRecord, MetadataStore, SupportsDocuments, Tombstone
+from syncer.pair import Key, Pair, State, alike, replica, state_of
 from syncer.parity import Difference
 
 _MOST_ROUNDS = 100
@@ -13,17 +13,17 @@ _MOST_ROUNDS = 100
 Mend = Callable[[Difference], bool]
 
 
-def repair(file_id: str, *, leader: MetadataStore, follower: MetadataStore) -> bool:
-    """Bring the follower's state of a file to the leader's; return whether that is so in the end.
+def repair(key: Key, *, leader: MetadataStore, follower: MetadataStore) -> bool:
+    """Bring the follower's state of a file or document to the leader's; return whether that is so in the end.
 
-    A syncer may copy the file at the same time: a state that was read before its copy must not replace it for good,
+    A syncer may copy it at the same time: a state that was read before its copy must not replace it for good,
     so the leader is read again until it stays.
     """
     for _ in range(_MOST_ROUNDS):
-        state = state_of(leader, file_id)
-        _bring(file_id, state, follower)
-        if alike(state_of(leader, file_id), state):
-            return alike(state_of(follower, file_id), state)
+        state = state_of(leader, key)
+        _bring(key, state, follower)
+        if alike(state_of(leader, key), state):
+            return alike(state_of(follower, key), state)
     return False
 
 
@@ -33,19 +33,28 @@ def mender(pair: Pair, *, to_source: bool) -> Mend:
     From a target that was never filled the source loses nothing: what is missing there was never there.
     """
     if not to_source:
-        return lambda difference: repair(difference.file_id, leader=pair.source, follower=pair.target)
+        return lambda difference: repair(difference.key, leader=pair.source, follower=pair.target)
     was_filled = bool(pair.source.checkpoint(pair.consumer))
 
     def mend(difference: Difference) -> bool:
         is_unknown = difference.target_revision == 0
-        return (was_filled or not is_unknown) and repair(difference.file_id, leader=pair.target, follower=pair.source)
+        return (was_filled or not is_unknown) and repair(difference.key, leader=pair.target, follower=pair.source)
 
     return mend
 
 
-def _bring(file_id: str, state: State, follower: MetadataStore) -> None:
-    copies = replica(follower)
-    if state is None:
-        copies.discard([file_id])
-    elif not copies.replicate([state])[0] and not alike(state_of(follower, file_id), state):
-        copies.replicate([state], force=True)
+def _bring(key: Key, state: State, follower: MetadataStore) -> None:
+    assert isinstance(follower, SupportsDocuments)
+    if state is None and isinstance(key, DocumentKey):
+        follower.discard_documents([key])
+    elif state is None:
+        replica(follower).discard([str(key)])
+    elif not _copy(state, follower, force=False) and not alike(state_of(follower, key), state):
+        _copy(state, follower, force=True)
+
+
+def _copy(state: FileRecord | Tombstone | Document, follower: MetadataStore, *, force: bool) -> bool:
+    if isinstance(state, Document):
+        assert isinstance(follower, SupportsDocuments)
+        return follower.replicate_documents([state], force=force)[0]
+    return replica(follower).replicate([state], force=force)[0]

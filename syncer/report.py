@@ -47,8 +47,9 @@ class Printer:
         self._as_json = as_json
 
     def difference(self, difference: Difference) -> None:
-        """Print one file."""
-        text = "{kind} {file_id} source {source_revision} target {target_revision}"
+        """Print one file or document."""
+        name = "{file_id}" if difference.collection is None else "{collection}/{file_id}"
+        text = "{kind} " + name + " source {source_revision} target {target_revision}"
         say(self._as_json, asdict(difference), text + (" (on its way)" if difference.lagging else ""))
 
     def verdict(self, verdict: Verdict) -> None:

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 
+from files_service.runtime.clock import now_ms
 from storage_adapters import CheckpointConflict, StorageUnavailable
 from syncer.backfill import Backfill, Walk
 from syncer.feed import Feed
@@ -26,6 +27,8 @@ BUSY_SECONDS = 0.01
 GATHER_SECONDS = 0.03
 IDLE_SECONDS = 0.25
 STANDBY_SECONDS = 1.0
+# Tombstones of documents are kept in a copy as long as where they were made, and no sweeper runs there.
+FORGET_EVERY_SECONDS = 60.0
 
 
 class LeaseHeld(Exception):
@@ -57,6 +60,7 @@ class Syncer:
         )
         self._rate, self._batch = rate, batch
         self._idle = BUSY_SECONDS
+        self._forget_at = 0.0
 
     @property
     def walk(self) -> Walk | None:
@@ -124,6 +128,9 @@ class Syncer:
         if not self.is_caught_up:
             self._idle = BUSY_SECONDS
             return GATHER_SECONDS if (count or 0) < self._batch // 4 else 0.0
+        if time.monotonic() >= self._forget_at:
+            self._forget_at = time.monotonic() + FORGET_EVERY_SECONDS
+            self.pair.target.forget_documents(now=now_ms(), limit=self._batch)
         delay, self._idle = self._idle, min(IDLE_SECONDS, 1.5 * self._idle)
         return delay
 

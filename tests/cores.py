@@ -27,6 +27,7 @@ from storage_adapters import (
     MetadataStore,
     SupportsChanges,
 )
+from tests.feeds import file_changes
 
 T = TypeVar("T")
 
@@ -110,14 +111,14 @@ def attempt(core: Core, method: str, **params: Any) -> JSON | FilesError:
 def announced(core: Core, file_id: str | None = None) -> list[str]:
     """The events of the change feed in their order, of one file or of all."""
     assert isinstance(core.metadata, SupportsChanges)
-    changes = core.metadata.changes(after="", limit=100_000)
+    changes = file_changes(core.metadata, after="", limit=100_000)
     return [each.event for each in changes if each.event is not None and file_id in (None, each.file_id)]
 
 
 def writes(core: Core) -> int:
     """How many writes the metadata store has seen."""
     assert isinstance(core.metadata, SupportsChanges)
-    return len(core.metadata.changes(after="", limit=100_000))
+    return len(file_changes(core.metadata, after="", limit=100_000))
 
 
 def at_once(threads: int, job: Callable[[int], T]) -> list[T]:

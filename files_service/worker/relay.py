@@ -2,7 +2,8 @@
 
 1. The checkpoint moves only past published changes; an event that is published twice has the same ``event_id``.
 2. A failing publisher stops the relay. Nothing is skipped or reordered.
-3. A lease allows one relay at a time. If two overlap, the checkpoint conflict stops the one that is behind.
+3. Changes of documents announce nothing: the checkpoint passes them.
+4. A lease allows one relay at a time. If two overlap, the checkpoint conflict stops the one that is behind.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from files_service.core import Core
 from files_service.messaging.events import EventPublisher
 from files_service.runtime.lease import Lease
 from files_service.services.files import require
-from storage_adapters import JSON, Change, CheckpointConflict, SupportsChanges
+from storage_adapters import JSON, Change, CheckpointConflict, DocumentChange, SupportsChanges
 
 CONSUMER = "relay"
 LEASE_SECONDS = 5
@@ -71,13 +72,16 @@ class Relay:
         self._position = None
         self._lease.release()
 
-    def _publish(self, changes: list[Change]) -> None:
+    def _publish(self, changes: list[Change | DocumentChange]) -> None:
         done = 0
         try:
             for change in changes:
                 self._measure(changes, done)
                 if self._stopped() or not self._lease.held():
                     break
+                if isinstance(change, DocumentChange):
+                    done += 1
+                    continue
                 if change.event is not None:
                     self._publisher.publish(change.event, payload_of(change), event_id=change.record.change_token)
                     self.published += 1
@@ -88,7 +92,7 @@ class Relay:
             if done:
                 self._move_to(changes[done - 1].sequence, passed=done)
 
-    def _measure(self, changes: list[Change], done: int) -> None:
+    def _measure(self, changes: list[Change | DocumentChange], done: int) -> None:
         self.lag_changes = len(changes) - done
         waiting = changes[done:]
         self.lag_seconds = max(0.0, (self._core.clock() - waiting[0].changed_at) / 1000) if waiting else 0.0

@@ -15,12 +15,13 @@ from files_service.runtime.lease import Lease
 from files_service.services import content
 from files_service.services.reconcile import Place, Stage
 from files_service.services.uploads.sweep import sweep_uploads
-from storage_adapters import JSON, RecordDeleted, RecordNotFound, StorageError, SupportsLeases
+from storage_adapters import JSON, RecordDeleted, RecordNotFound, StorageError, SupportsDocuments, SupportsLeases
 
 logger = logging.getLogger(__name__)
 
 MAX_WAITING = 10_000
 SEARCH_PAGES = 100
+DOCUMENT_BATCH = 100
 
 
 class Sweeper:
@@ -59,7 +60,7 @@ class Sweeper:
             self._cursor = self._sync(cursor=self._cursor, looked_at=self._looked_at)
             if self._cursor is None:
                 self._looked_at = began_at
-                return self._sweep_uploads() and self._search()
+                return self._sweep_uploads() and self._sweep_documents() and self._search()
         # Other workers may have checked in the meantime; this worker does not know.
         self._looked_at = None
         return False
@@ -72,6 +73,20 @@ class Sweeper:
             if not counts.total():
                 return True
             logger.info("uploads swept", extra={"counts": dict(counts)})
+        return False
+
+    def _sweep_documents(self) -> bool:
+        """Delete expired documents and old tombstones until none are left; return False when interrupted."""
+        documents = self._core.metadata
+        while self._lease.held() and not self._stopped():
+            if not isinstance(documents, SupportsDocuments):
+                return True
+            now = self._core.clock()
+            expired = documents.expire_documents(now=now, limit=DOCUMENT_BATCH)
+            forgotten = documents.forget_documents(now=now, limit=DOCUMENT_BATCH)
+            if not expired + forgotten:
+                return True
+            self.totals.update(expired_documents=expired, forgotten_documents=forgotten)
         return False
 
     def _search(self) -> bool:

@@ -22,6 +22,7 @@ from migrations.run import Run
 from migrations.stores import RebuiltStore
 from storage_adapters import (
     DIGEST_BUCKETS,
+    Change,
     DigestBucket,
     FileRecord,
     Tally,
@@ -213,7 +214,8 @@ def _advance(store: RebuiltStore, census: Census, sequence: str) -> None:
     """Apply the changes up to this one."""
     while not store.has_passed(sequence, census.sequence):
         for change in store.changes(after=census.sequence, limit=CHANGES):
-            census.replace(change.record, deleted=change.deleted)
+            if isinstance(change, Change):
+                census.replace(change.record, deleted=change.deleted)
             census.sequence = change.sequence
             if change.sequence == sequence:
                 break

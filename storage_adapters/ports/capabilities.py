@@ -13,10 +13,18 @@ from storage_adapters.ports.blob_capabilities import (
     SupportsWholeWrites,
 )
 from storage_adapters.ports.digest import SupportsDigest
+from storage_adapters.ports.documents import SupportsDocuments
 from storage_adapters.ports.metadata import SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.ports.uploads import SupportsUploads
 
-METADATA_CAPABILITIES = (SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication, SupportsUploads)
+METADATA_CAPABILITIES = (
+    SupportsChanges,
+    SupportsDigest,
+    SupportsDocuments,
+    SupportsLeases,
+    SupportsReplication,
+    SupportsUploads,
+)
 
 
 BLOB_CAPABILITIES = (

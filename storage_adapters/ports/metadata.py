@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from storage_adapters.ports.documents import DocumentChange
 from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import Change, FileRecord, Tombstone, Usage
 
@@ -117,8 +118,8 @@ class SupportsChanges(ABC):
     """
 
     @abstractmethod
-    def changes(self, *, after: str, limit: int) -> list[Change]:
-        """Return up to ``limit`` changes behind the sequence ``after``, oldest first."""
+    def changes(self, *, after: str, limit: int) -> list[Change | DocumentChange]:
+        """Return up to ``limit`` changes behind the sequence ``after``, oldest first: of files and of documents."""
 
     @abstractmethod
     def last_sequence(self) -> str:

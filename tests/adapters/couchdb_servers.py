@@ -12,6 +12,7 @@ from storage_adapters import FileRecord
 from storage_adapters.metadata.couchdb import CouchMetadataStore
 from storage_adapters.metadata.couchdb.server import Server
 from tests.contract.consistency import assert_consistent
+from tests.feeds import file_changes
 
 
 class Killed(BaseException):
@@ -31,7 +32,7 @@ def assert_intact(url: str) -> list[FileRecord]:
     """Every answer follows from the records, and the feed tells of each as it is. No writer may run meanwhile."""
     with opened(url) as store:
         records = assert_consistent(store)
-        told = {change.file_id: change.revision for change in store.changes(after="", limit=1_000_000)}
+        told = {change.file_id: change.revision for change in file_changes(store, after="", limit=1_000_000)}
     for record in records:
         assert told.get(record.file_id) == record.revision, "a durable write is not in the feed"
     return records

@@ -15,6 +15,7 @@ from storage_adapters import CheckpointConflict, NameTaken, RecordNotFound, Stor
 from storage_adapters.metadata.couchdb import CouchMetadataStore, names
 from tests.adapters.couchdb_servers import assert_intact, killed_before, opened
 from tests.contract.metadata_scenes import delete, make_record, save
+from tests.feeds import file_changes
 
 # The server that tests can install is not a fast one.
 pytestmark = pytest.mark.timeout(600)
@@ -129,11 +130,11 @@ def test_a_reader_of_the_feed_that_dies_anywhere_loses_and_repeats_nothing(
             # The record is written, its entry is not: for a reader to do.
             record = save(store, make_record(f"f{point}"))
             killed_before(monkeypatch, 2, lambda: save(store, record))  # noqa: B023 - called at once
-            survived = not killed_before(monkeypatch, point, lambda: store.changes(after="", limit=1_000))
+            survived = not killed_before(monkeypatch, point, lambda: file_changes(store, after="", limit=1_000))
         if survived:
             break
     with opened(couchdb_url) as store:
-        told = [(change.file_id, change.revision) for change in store.changes(after="", limit=1_000)]
+        told = [(change.file_id, change.revision) for change in file_changes(store, after="", limit=1_000)]
     assert sorted(told) == sorted((f"f{n}", revision) for n in range(1, point + 1) for revision in (1, 2))
     assert_intact(couchdb_url)
 
@@ -142,16 +143,16 @@ def test_trimming_that_dies_anywhere_is_finished_by_the_next(couchdb_url: str, m
     with opened(couchdb_url) as store:
         for number in range(12):
             save(store, make_record(f"f{number}"))
-        sequences = [change.sequence for change in store.changes(after="", limit=100)]
+        sequences = [change.sequence for change in file_changes(store, after="", limit=100)]
         store.move_checkpoint("relay", expected="", sequence=sequences[7])
     for point in itertools.count(1):
         with opened(couchdb_url) as store:
             if not killed_before(monkeypatch, point, lambda: store.trim_changes(limit=100)):
                 break
-            assert [change.sequence for change in store.changes(after=sequences[7], limit=100)] == sequences[8:]
+            assert [change.sequence for change in file_changes(store, after=sequences[7], limit=100)] == sequences[8:]
             assert store.last_sequence() == sequences[-1]
     with opened(couchdb_url) as store:
-        assert [change.sequence for change in store.changes(after="", limit=100)] == sequences[8:]
+        assert [change.sequence for change in file_changes(store, after="", limit=100)] == sequences[8:]
         assert store.trim_changes(limit=100) == 0
 
 
@@ -180,6 +181,6 @@ def test_copies_that_are_cut_off_come_whole_the_next_time(couchdb_url: str, monk
             if not survived:
                 store.replicate(newer)
             assert [store.get(each.file_id) for each in copies] == newer
-            assert store.changes(after="", limit=10) == []
+            assert file_changes(store, after="", limit=10) == []
         if survived:
             break

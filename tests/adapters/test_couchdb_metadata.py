@@ -26,6 +26,7 @@ from tests.contract.metadata import MetadataStoreContract
 from tests.contract.metadata_scenes import add, delete, make_record, save, various_records, walk
 from tests.contract.replication import ReplicationContract
 from tests.contract.uploads import UploadsContract
+from tests.feeds import file_changes
 from tests.servers.couchdb import raw
 
 # The server that tests can install is not a fast one.
@@ -47,10 +48,10 @@ def test_a_reopened_store_shows_everything(couchdb_url: str) -> None:
         delete(store, records[0])
         store.move_checkpoint("relay", expected="", sequence="7")
         store.acquire_lease("sweeper", holder="a", now=0, until=10)
-        digest, changes = store.digest(), store.changes(after="", limit=100)
+        digest, changes = store.digest(), file_changes(store, after="", limit=100)
     with opened(couchdb_url) as store:
         assert store.digest() == digest
-        assert store.changes(after="", limit=100) == changes
+        assert file_changes(store, after="", limit=100) == changes
         assert store.checkpoint("relay") == "7"
         assert not store.acquire_lease("sweeper", holder="b", now=0, until=10)
     assert assert_intact(couchdb_url) == sorted(records[1:], key=lambda r: (r.created_at, r.file_id))
@@ -111,7 +112,7 @@ def test_numbers_and_texts_come_back_exactly(couchdb_url: str) -> None:
     with opened(couchdb_url) as store:
         saved = save(store, record, event="created")
         delete(store, save(store, saved, expires_at=-(2**53) - 1), clean_after=2**60 + 1)
-        changes = store.changes(after="", limit=10)
+        changes = file_changes(store, after="", limit=10)
         assert record_to_document(changes[0].record) == record_to_document(saved)
         assert changes[2].record.expires_at == -(2**53) - 1
         assert store.unclean(now=2**60, limit=10) == []

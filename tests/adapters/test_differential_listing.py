@@ -31,6 +31,7 @@ from storage_adapters import (
 from tests.contract.consistency import assert_consistent, assert_digest, recomputed_usage
 from tests.contract.metadata_scenes import NOW, expected, ids, make_record, pages
 from tests.contract.strategies import Write, queries, writes
+from tests.feeds import file_changes
 from tests.servers.couchdb import throw_away as throw_away_databases
 from tests.servers.redis import throw_away
 
@@ -162,7 +163,7 @@ def assert_rest(stores: dict[str, MetadataStore], records: list[FileRecord]) -> 
         if isinstance(store, SupportsDigest):
             assert_digest(store, records)
         if isinstance(store, SupportsChanges):
-            changes = store.changes(after="", limit=1_000)
+            changes = file_changes(store, after="", limit=1_000)
             feeds.append([(c.record, c.deleted, c.event, c.changed_at) for c in changes])
     assert all(feed == feeds[0] for feed in feeds)
     for scheme, store in stores.items():

@@ -23,6 +23,7 @@ from tests.contract.metadata import MetadataStoreContract
 from tests.contract.metadata_scenes import add, delete, make_record, save, various_records
 from tests.contract.replication import ReplicationContract
 from tests.contract.uploads import UploadsContract
+from tests.feeds import file_changes
 
 
 class TestSqliteMetadataStore(
@@ -84,11 +85,11 @@ def test_a_reopened_store_shows_everything(path: Path) -> None:
         delete(store, records[0])
         store.move_checkpoint("relay", expected="", sequence="7")
         store.acquire_lease("sweeper", holder="a", now=0, until=10)
-        digest, changes = store.digest(), store.changes(after="", limit=100)
+        digest, changes = store.digest(), file_changes(store, after="", limit=100)
     with opened(path) as store:
         assert assert_consistent(store) != []
         assert store.digest() == digest
-        assert store.changes(after="", limit=100) == changes
+        assert file_changes(store, after="", limit=100) == changes
         assert store.checkpoint("relay") == "7"
         assert not store.acquire_lease("sweeper", holder="b", now=0, until=10)
         assert len(store.unclean(now=10**15, limit=10)) == 0
@@ -110,7 +111,7 @@ def test_two_stores_on_one_file_see_each_other_at_once(path: Path) -> None:
         assert one.get("f1") == record
         delete(one, record)
         assert other.resolve("ann", "alias", ["film"]) == [None]
-        assert [change.revision for change in other.changes(after="", limit=10)] == [1, 2, 3]
+        assert [change.revision for change in file_changes(other, after="", limit=10)] == [1, 2, 3]
 
 
 def test_a_new_file_is_made_once_when_many_open_it_at_the_same_moment(path: Path) -> None:

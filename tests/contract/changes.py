@@ -12,6 +12,7 @@ from storage_adapters import Change, CheckpointConflict, NameTaken, RevisionConf
 from tests.contract.blob_scenes import in_threads
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import NOW, FeedStore, add, delete, make_record, save
+from tests.feeds import file_changes
 
 WRITERS = 4
 WRITES = 25
@@ -20,7 +21,7 @@ WRITES = 25
 def read_on(store: FeedStore, after: str, limit: int = 7) -> list[Change]:
     """Read in batches until there is no more."""
     changes: list[Change] = []
-    while batch := store.changes(after=changes[-1].sequence if changes else after, limit=limit):
+    while batch := file_changes(store, after=changes[-1].sequence if changes else after, limit=limit):
         assert len(batch) <= limit
         changes += batch
     return changes
@@ -30,14 +31,14 @@ class FeedContract:
     """One entry per write, in order."""
 
     def test_a_new_feed_is_empty(self, store: FeedStore) -> None:
-        assert store.changes(after="", limit=10) == []
+        assert file_changes(store, after="", limit=10) == []
         assert store.last_sequence() == ""
 
     def test_every_write_appears_with_what_it_did(self, store: FeedStore) -> None:
         first = store.save(make_record(), expected_revision=0, changed_at=NOW + 1, event="created")
         second = store.save(replace(first, name="x"), expected_revision=1, changed_at=NOW + 2, event=None)
         store.delete("f1", expected_revision=2, deleted_at=NOW + 3, event="removed", clean_after=None)
-        changes = store.changes(after="", limit=10)
+        changes = file_changes(store, after="", limit=10)
         assert [(c.file_id, c.revision, c.deleted, c.event, c.changed_at, c.record) for c in changes] == [
             ("f1", 1, False, "created", NOW + 1, first),
             ("f1", 2, False, None, NOW + 2, second),
@@ -48,16 +49,16 @@ class FeedContract:
 
     def test_reading_goes_on_behind_any_entry(self, store: FeedStore) -> None:
         add(store, *(make_record(f"f{number}") for number in range(10)))
-        changes = store.changes(after="", limit=100)
+        changes = file_changes(store, after="", limit=100)
         assert [change.file_id for change in changes] == [f"f{number}" for number in range(10)]
         for index, change in enumerate(changes):
-            assert store.changes(after=change.sequence, limit=100) == changes[index + 1 :]
-            assert store.changes(after=change.sequence, limit=2) == changes[index + 1 : index + 3]
+            assert file_changes(store, after=change.sequence, limit=100) == changes[index + 1 :]
+            assert file_changes(store, after=change.sequence, limit=2) == changes[index + 1 : index + 3]
         assert read_on(store, "", limit=3) == changes
 
     def test_a_checkpoint_has_passed_what_lies_before_it_and_nothing_else(self, store: FeedStore) -> None:
         add(store, *(make_record(f"f{number:02}") for number in range(12)))
-        sequences = ["", *(change.sequence for change in store.changes(after="", limit=100))]
+        sequences = ["", *(change.sequence for change in file_changes(store, after="", limit=100))]
         for place, checkpoint in enumerate(sequences):
             passed = [store.has_passed(sequence, checkpoint) for sequence in sequences]
             assert passed == [index <= place for index in range(len(sequences))]
@@ -79,7 +80,7 @@ class FeedContract:
             delete(store, make_record("f3"))
         store.mark_clean("f1")
         assert store.last_sequence() == sequence
-        assert [change.record for change in store.changes(after="", limit=10)] == [saved]
+        assert [change.record for change in file_changes(store, after="", limit=10)] == [saved]
 
     def test_concurrent_writers_and_a_reader_lose_and_reorder_nothing(self, store: FeedStore) -> None:
         finished = Event()
@@ -111,7 +112,7 @@ class FeedContract:
             return read()
 
         results = in_threads(3, all_work)
-        stored = store.changes(after="", limit=100_000)
+        stored = file_changes(store, after="", limit=100_000)
         assert results == [None, stored, stored]
         seen: dict[str, list[int]] = defaultdict(list)
         for change in stored:
@@ -125,7 +126,7 @@ class CheckpointContract:
 
     def test_a_checkpoint_moves_from_where_it_is_expected(self, store: FeedStore) -> None:
         add(store, make_record("f1"), make_record("f2"))
-        first, second = (change.sequence for change in store.changes(after="", limit=2))
+        first, second = (change.sequence for change in file_changes(store, after="", limit=2))
         assert store.checkpoint("relay") == ""
         store.move_checkpoint("relay", expected="", sequence=first)
         assert store.checkpoint("relay") == first
@@ -135,7 +136,7 @@ class CheckpointContract:
 
     def test_a_checkpoint_that_somebody_moved_is_a_conflict(self, store: FeedStore) -> None:
         add(store, make_record("f1"), make_record("f2"))
-        first, second = (change.sequence for change in store.changes(after="", limit=2))
+        first, second = (change.sequence for change in file_changes(store, after="", limit=2))
         with pytest.raises(CheckpointConflict):
             store.move_checkpoint("relay", expected=first, sequence=second)
         store.move_checkpoint("relay", expected="", sequence=first)
@@ -152,7 +153,7 @@ class CheckpointContract:
 
     def test_a_checkpoint_that_was_removed_holds_nothing_back(self, store: FeedStore) -> None:
         add(store, *(make_record(f"f{number}") for number in range(4)))
-        sequences = [change.sequence for change in store.changes(after="", limit=10)]
+        sequences = [change.sequence for change in file_changes(store, after="", limit=10)]
         store.move_checkpoint("slow", expected="", sequence=sequences[0])
         store.move_checkpoint("fast", expected="", sequence=sequences[2])
         with pytest.raises(CheckpointConflict):
@@ -180,22 +181,22 @@ class CheckpointContract:
     def test_without_checkpoints_nothing_is_trimmed(self, store: FeedStore) -> None:
         add(store, make_record())
         assert store.trim_changes(limit=10) == 0
-        assert len(store.changes(after="", limit=10)) == 1
+        assert len(file_changes(store, after="", limit=10)) == 1
 
     def test_trimming_never_passes_the_slowest_checkpoint(self, store: FeedStore) -> None:
         add(store, *(make_record(f"f{number:02}") for number in range(12)))
-        changes = store.changes(after="", limit=100)
+        changes = file_changes(store, after="", limit=100)
         store.move_checkpoint("fast", expected="", sequence=changes[10].sequence)
         store.move_checkpoint("slow", expected="", sequence=changes[5].sequence)
         assert store.trim_changes(limit=4) == 4
         assert store.trim_changes(limit=100) == 2
         assert store.trim_changes(limit=100) == 0
-        assert store.changes(after="", limit=100) == changes[6:]
-        assert store.changes(after=changes[2].sequence, limit=100) == changes[6:]
-        assert store.changes(after=changes[5].sequence, limit=100) == changes[6:]
+        assert file_changes(store, after="", limit=100) == changes[6:]
+        assert file_changes(store, after=changes[2].sequence, limit=100) == changes[6:]
+        assert file_changes(store, after=changes[5].sequence, limit=100) == changes[6:]
         store.move_checkpoint("slow", expected=changes[5].sequence, sequence=changes[11].sequence)
         assert store.trim_changes(limit=100) == 5
-        assert store.changes(after="", limit=100) == changes[11:]
+        assert file_changes(store, after="", limit=100) == changes[11:]
 
     def test_a_trimmed_feed_goes_on_behind_its_last_sequence(self, store: FeedStore) -> None:
         add(store, make_record("f1"), make_record("f2"))
@@ -203,9 +204,9 @@ class CheckpointContract:
         store.move_checkpoint("relay", expected="", sequence=last)
         assert store.trim_changes(limit=10) == 2
         assert store.last_sequence() == last
-        assert store.changes(after="", limit=10) == []
+        assert file_changes(store, after="", limit=10) == []
         add(store, make_record("f3"))
-        assert [change.file_id for change in store.changes(after=last, limit=10)] == ["f3"]
+        assert [change.file_id for change in file_changes(store, after=last, limit=10)] == ["f3"]
         assert store.last_sequence() != last
 
     def test_a_consumer_misses_nothing_while_the_feed_is_trimmed(self, store: FeedStore) -> None:
@@ -224,7 +225,7 @@ class CheckpointContract:
             seen: list[str] = []
             while not (finished.is_set() and store.checkpoint("relay") == store.last_sequence()):
                 place = store.checkpoint("relay")
-                batch = store.changes(after=place, limit=5)
+                batch = file_changes(store, after=place, limit=5)
                 if batch:
                     seen += [change.file_id for change in batch]
                     store.move_checkpoint("relay", expected=place, sequence=batch[-1].sequence)

@@ -22,6 +22,7 @@ from storage_adapters import (
     digest_halves,
 )
 from tests.contract.metadata_scenes import expected, ids, walk
+from tests.feeds import file_changes
 
 
 def assert_consistent(store: MetadataStore) -> list[FileRecord]:
@@ -116,7 +117,7 @@ def _assert_names(store: MetadataStore, records: list[FileRecord]) -> None:
                 held[record.owner][name] = record.file_id
         once_held: dict[str, set[str]] = defaultdict(set)
         if isinstance(store, SupportsChanges):
-            for change in store.changes(after="", limit=1_000_000):
+            for change in file_changes(store, after="", limit=1_000_000):
                 once_held[change.record.owner].add(getattr(change.record, kind) or "never held")
         for owner in held.keys() | once_held.keys():
             names = sorted(held[owner].keys() | once_held[owner])
@@ -126,7 +127,7 @@ def _assert_names(store: MetadataStore, records: list[FileRecord]) -> None:
 def _assert_feed(store: SupportsChanges, records: dict[str, FileRecord]) -> None:
     """Each file's changes are its revisions in order, and the last one tells what the file is now."""
     assert isinstance(store, MetadataStore)
-    changes = store.changes(after="", limit=1_000_000)
+    changes = file_changes(store, after="", limit=1_000_000)
     assert len({change.sequence for change in changes}) == len(changes)
     if changes:
         assert changes[-1].sequence == store.last_sequence()

@@ -11,6 +11,7 @@ from tests.contract.blob_scenes import in_threads
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import NOW, ReplicaStore, delete, make_record, save, various_records
 from tests.contract.replication_scenes import copy_of, make_tombstone, tombstone_of
+from tests.feeds import file_changes
 
 
 class CopyingContract:
@@ -30,7 +31,7 @@ class CopyingContract:
         sequence = store.last_sequence()
         assert store.replicate([copy_of("f2", 4), make_tombstone("f3"), replace(saved, revision=2)]) == [True] * 3
         assert store.last_sequence() == sequence
-        assert [change.file_id for change in store.changes(after="", limit=10)] == ["f1"]
+        assert [change.file_id for change in file_changes(store, after="", limit=10)] == ["f1"]
         store.discard(["f1", "f3"])
         assert store.last_sequence() == sequence
 
@@ -89,7 +90,7 @@ class CopyingContract:
         record = save(store, store.get("f1"), status=FileStatus.UPLOADED)
         assert record.revision == 8
         assert delete(store, record).revision == 9
-        assert [change.revision for change in store.changes(after="", limit=10)] == [8, 9]
+        assert [change.revision for change in file_changes(store, after="", limit=10)] == [8, 9]
         assert_consistent(store)
 
     def test_of_concurrent_copies_the_highest_revision_stays(self, store: ReplicaStore) -> None:

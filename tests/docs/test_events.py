@@ -10,6 +10,7 @@ from files_service.worker.relay import payload_of
 from storage_adapters import SupportsChanges
 from tests.cores import memory_core, processed_file
 from tests.docs.pages import ROOT, plain, read, rows, section
+from tests.feeds import file_changes
 
 EVENTS = section(read("docs/rpc.md"), "Events")
 
@@ -26,7 +27,7 @@ def test_the_payload_is_the_record_and_the_fields_of_the_table(tmp_path: Path) -
     core = memory_core(tmp_path)
     record = processed_file(core)
     assert isinstance(core.metadata, SupportsChanges)
-    change = core.metadata.changes(after="", limit=100)[-1]
+    change = file_changes(core.metadata, after="", limit=100)[-1]
     payload = payload_of(change)
     more = {plain(row["field"]) for row in rows(EVENTS, "field", "meaning")}
     assert set(payload) == set(record) | more

@@ -28,6 +28,7 @@ from files_service.services.uploads.sweep import sweep_uploads
 from storage_adapters import Ranges, SupportsChanges, SupportsUploads
 from tests.cores import at, call, settings_for
 from tests.faults.gateways import GatewayProcess
+from tests.feeds import file_changes
 from tests.gateway.owners import bearer
 from tests.gateway.slices import talking
 
@@ -195,7 +196,7 @@ def core(data_dir: Path) -> Iterator[Core]:
 
 def uploaded_events(core: Core, file_id: str) -> int:
     assert isinstance(core.metadata, SupportsChanges)
-    changes = core.metadata.changes(after="", limit=1_000_000)
+    changes = file_changes(core.metadata, after="", limit=1_000_000)
     return sum(change.file_id == file_id and change.event == "uploaded" for change in changes)
 
 

@@ -24,6 +24,7 @@ from files_service.worker.run import Worker
 from storage_adapters import JSON, BlobNotFound, FileRecord, SupportsChanges
 from tests.cores import call, pending_file, processed_file, put_parts, sqlite_core, uploaded_file
 from tests.faults.world import FilePublisher
+from tests.feeds import file_changes
 from tests.publishers import Collector
 from tests.waiting import wait_until
 
@@ -89,7 +90,7 @@ def kill(child: int) -> None:
 
 def expected_ids(core: Core) -> list[str]:
     assert isinstance(core.metadata, SupportsChanges)
-    changes = core.metadata.changes(after="", limit=1_000_000)
+    changes = file_changes(core.metadata, after="", limit=1_000_000)
     return [f"{change.file_id}:{change.revision}" for change in changes if change.event is not None]
 
 

@@ -35,6 +35,7 @@ from storage_adapters import (
 from tests.clocks import Clock, Patience
 from tests.contract.consistency import assert_consistent
 from tests.cores import settings_for
+from tests.feeds import file_changes
 
 DAY = 86_400_000
 ROUNDS = 200
@@ -89,7 +90,7 @@ class World:
 
     def feed(self) -> list[Change]:
         assert isinstance(self.core.metadata, SupportsChanges)
-        return self.core.metadata.changes(after="", limit=1_000_000)
+        return file_changes(self.core.metadata, after="", limit=1_000_000)
 
     def stored_keys(self) -> set[str]:
         root = self.folder / "blobs" / "blobs"

@@ -17,6 +17,7 @@ from files_service.config import load_settings
 from files_service.errors import ServiceUnavailable
 from files_service.services.opening import open_core
 from storage_adapters import SupportsChanges
+from tests.feeds import file_changes
 from tests.integration.callers import NamekoCaller, RawCaller, purge_calls
 from tests.servers.processes import ServiceProcess
 from tests.servers.rabbitmq import RabbitMQ
@@ -111,7 +112,7 @@ def assert_each_took_effect_once(service: ServiceProcess, answered: set[str]) ->
     core = open_core(load_settings(service.config))
     assert isinstance(core.metadata, SupportsChanges)
     effects, after = Counter[str](), ""
-    while changes := core.metadata.changes(after=after, limit=500):
+    while changes := file_changes(core.metadata, after=after, limit=500):
         effects.update(
             change.record.name for change in changes if change.record.name != "target" and not change.record.tags
         )

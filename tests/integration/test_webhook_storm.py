@@ -30,6 +30,7 @@ from tests.cores import call, pending_file, settings_for
 from tests.fakes.gcs.server import FakeGcs
 from tests.fakes.gcs.tokens import KEY_ID, pem
 from tests.fakes.pubsub.notices import description, message, wrapped
+from tests.feeds import file_changes
 from tests.servers.ports import free_ports
 from tests.servers.processes import ServiceProcess
 from tests.servers.rabbitmq import RabbitMQ
@@ -254,7 +255,7 @@ def changes_of(core: Core, after: str) -> Counter[tuple[str, str]]:
     """How often each event of each file stands in the change feed."""
     assert isinstance(core.metadata, SupportsChanges)
     found: Counter[tuple[str, str]] = Counter()
-    while changes := core.metadata.changes(after=after, limit=1_000):
+    while changes := file_changes(core.metadata, after=after, limit=1_000):
         found.update((each.event, each.file_id) for each in changes if each.event is not None)
         after = changes[-1].sequence
     return found

@@ -26,7 +26,7 @@ from tests.servers.ports import free_ports
 from tests.servers.private import PrivateServer
 
 START_SECONDS = 60
-SUFFIXES = ("", "_feed", "_state", "_uploads")
+SUFFIXES = ("", "_feed", "_state", "_uploads", "_documents")
 USER = "admin:admin"
 
 

@@ -12,6 +12,7 @@ from syncer.pipeline import Pipeline
 from syncer.syncer import GATHER_SECONDS
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import add, delete, make_record, save, various_records
+from tests.feeds import file_changes
 from tests.syncer.conftest import PAIRS
 from tests.syncer.pairs import assert_equal, catch_up, make_syncer, numbered, sync
 
@@ -62,13 +63,13 @@ def test_a_batch_has_each_file_once_in_the_order_of_their_last_changes(pair: Pai
     one = save(pair.source, one, name="new")
     three = save(pair.source, make_record("f3"))
     tombstone = delete(pair.source, two)
-    copies = copies_of(pair, pair.source.changes(after="", limit=100))
+    copies = copies_of(pair, file_changes(pair.source, after="", limit=100))
     assert copies == [one, three, tombstone]
 
 
 def test_a_deleted_file_that_left_no_trace_is_no_copy(pair: Pair) -> None:
     delete(pair.source, save(pair.source, make_record("f1")))
-    changes = pair.source.changes(after="", limit=100)
+    changes = file_changes(pair.source, after="", limit=100)
     memory = open_metadata_store("memory://")
     other = Pair(source=memory, target=pair.target, source_name="", name="")  # type: ignore[arg-type]
     assert copies_of(other, changes) == []
@@ -79,7 +80,7 @@ def test_batches_that_come_twice_or_late_do_no_harm(pair: Pair) -> None:
     records = [save(pair.source, record, name="second") for record in records]
     for record in records[:10]:
         delete(pair.source, record)
-    changes = pair.source.changes(after="", limit=100)
+    changes = file_changes(pair.source, after="", limit=100)
     batches = [copies_of(pair, changes[start : start + 7]) for start in range(0, len(changes), 7)]
     sync(pair)
     for batch in [*batches, *reversed(batches)]:

@@ -19,6 +19,7 @@ from syncer.syncer import Syncer
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import NOW, add, delete, make_record, save
 from tests.faults.killing import Fuse, run_and_kill
+from tests.feeds import file_changes
 from tests.servers import couchdb, redis
 from tests.syncer.pairs import assert_equal, catch_up, open_pair_of
 
@@ -133,7 +134,7 @@ def test_a_syncer_killed_at_any_point_is_made_good_by_the_next(new_urls: Callabl
             urls = (str(source_url), str(target_url))
             pair = open_pair_of(*urls)
             records = prepare(pair)
-            early: list[FileRecord | Tombstone] = copies_of(pair, pair.source.changes(after="", limit=5))
+            early: list[FileRecord | Tombstone] = copies_of(pair, file_changes(pair.source, after="", limit=5))
             killed = run_and_kill(work_on(urls), before=point).killed
             go_on_writing(pair, records)
             pair.target.replicate(early)

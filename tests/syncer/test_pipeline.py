@@ -14,6 +14,7 @@ from syncer.pair import Pair
 from syncer.pipeline import FILES, Batch, Pipeline, Source
 from syncer.syncer import Syncer
 from tests.contract.metadata_scenes import add, make_record
+from tests.feeds import file_changes
 from tests.syncer.pairs import catch_up, numbered, open_pair_of
 
 WAIT_SECONDS = 20
@@ -196,8 +197,8 @@ def test_a_checkpoint_never_passes_a_batch_that_failed(tmp_path: Any) -> None:
 
     with pytest.raises(StorageUnavailable):
         step_on()
-    copied = [change.file_id for change in pair.source.changes(after="", limit=100)]
-    passed = [change.file_id for change in pair.source.changes(after=places[-1], limit=100)]
+    copied = [change.file_id for change in file_changes(pair.source, after="", limit=100)]
+    passed = [change.file_id for change in file_changes(pair.source, after=places[-1], limit=100)]
     assert all(pair.target.get(file_id) for file_id in copied[: len(copied) - len(passed)])
     assert pair.source.checkpoint(pair.consumer) == places[-1]
     catch_up(syncer)

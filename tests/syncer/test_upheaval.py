@@ -27,6 +27,7 @@ from syncer.feed import copies_of
 from syncer.pair import state_of
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import delete, make_record, save
+from tests.feeds import file_changes
 from tests.servers.redis import RedisServer
 from tests.syncer.pairs import assert_equal, open_pair_of
 from tests.syncer.processes import SyncerProcess, run_syncer
@@ -155,7 +156,7 @@ def test_whatever_happens_meanwhile_both_stores_end_up_the_same(
         for _ in range(ROUNDS):
             threading.Event().wait(0.3)
             if own_redis_answers(pair.source):
-                old.append(copies_of(pair, pair.source.changes(after="", limit=50)))
+                old.append(copies_of(pair, file_changes(pair.source, after="", limit=50)))
                 chosen.shuffle(old)
             make_upheaval(chosen, syncers, servers, pair.target, old)
         for writer in writers:

@@ -24,6 +24,7 @@ from storage_adapters import (
 )
 from tests.contract.metadata_scenes import revision_of
 from tests.cores import call, memory_core
+from tests.feeds import file_changes
 
 URL = "sqlite:///lists.db"
 CONSUMER = consumer_of(URL)
@@ -65,7 +66,7 @@ class Pair:
     def sync(self) -> None:
         """Bring the copy up to date, then move the checkpoint, as the syncer does."""
         reached = self.feed.last_sequence()
-        for change in self.feed.changes(after=self.feed.checkpoint(CONSUMER), limit=10_000):
+        for change in file_changes(self.feed, after=self.feed.checkpoint(CONSUMER), limit=10_000):
             self._take_over(change.file_id)
         self.feed.move_checkpoint(CONSUMER, expected=self.feed.checkpoint(CONSUMER), sequence=reached)
 

@@ -10,9 +10,11 @@ from files_service.core import Core
 from files_service.errors import NotSupported, ServiceUnavailable
 from files_service.worker import relay as relaying
 from files_service.worker.relay import Relay
-from storage_adapters import Change, MetadataStore, SupportsChanges
+from storage_adapters import Change, MetadataStore, SupportsChanges, SupportsDocuments
 from tests.clocks import Clock
+from tests.contract.document_scenes import delete, make_document
 from tests.cores import call, processed_file, uploaded_file
+from tests.feeds import file_changes
 from tests.publishers import Collector
 
 
@@ -22,7 +24,7 @@ def feed(core: Core) -> SupportsChanges:
 
 
 def expected_ids(core: Core) -> list[str]:
-    changes = feed(core).changes(after="", limit=10_000)
+    changes = file_changes(feed(core), after="", limit=10_000)
     return [f"{change.file_id}:{change.revision}" for change in changes if change.event is not None]
 
 
@@ -57,8 +59,24 @@ def test_a_change_that_is_nobodys_business_is_passed_over(core: Core) -> None:
     processed_file(core)
     relay(core, publisher).step()
     assert len(publisher.events) == 3
-    assert len(feed(core).changes(after="", limit=100)) == 4
+    assert len(file_changes(feed(core), after="", limit=100)) == 4
     assert feed(core).checkpoint("relay") == feed(core).last_sequence()
+
+
+def test_changes_of_documents_announce_nothing_and_are_passed(core: Core) -> None:
+    publisher = Collector()
+    noticed: list[str] = []
+    documents = core.metadata
+    assert isinstance(documents, SupportsDocuments)
+    first = documents.put_document(make_document(), expected_revision=0)
+    uploaded_file(core)
+    delete(documents, first)
+    relaying_one = Relay(core, publisher, holder="one", on_change=lambda change: noticed.append(change.file_id))
+    relaying_one.step()
+    assert publisher.names == ["created", "uploaded"]
+    assert len(noticed) == 2
+    assert feed(core).checkpoint("relay") == feed(core).last_sequence()
+    assert feed(core).trim_changes(limit=9) == 4
 
 
 def test_the_next_relay_goes_on_where_the_last_one_ended(core: Core) -> None:
@@ -177,7 +195,7 @@ def test_a_relay_that_is_told_to_stop_ends_in_the_middle_of_a_batch(core: Core) 
         uploaded_file(core)
     Relay(core, publisher, holder="one", stopped=lambda: len(publisher.events) == 2).step()
     assert len(publisher.events) == 2
-    assert feed(core).checkpoint("relay") == feed(core).changes(after="", limit=2)[-1].sequence
+    assert feed(core).checkpoint("relay") == file_changes(feed(core), after="", limit=2)[-1].sequence
 
 
 def test_the_feed_is_trimmed_behind_the_relay(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +206,7 @@ def test_the_feed_is_trimmed_behind_the_relay(core: Core, monkeypatch: pytest.Mo
         uploaded_file(core)
         one.step()
     assert publisher.names == ["created", "uploaded"] * 6
-    assert len(feed(core).changes(after="", limit=100)) < 4
+    assert len(file_changes(feed(core), after="", limit=100)) < 4
 
 
 def test_the_lag_says_how_much_is_waiting_and_how_long(core: Core) -> None:

@@ -11,8 +11,11 @@ import pytest
 from files_service.core import Core
 from files_service.runtime.lease import Lease
 from files_service.services import reconcile as reconciliation
+from files_service.services.files import require
+from files_service.worker import sweeper as sweeper_module
 from files_service.worker.sweeper import Sweeper
-from storage_adapters import JSON, BlobNotFound, StorageUnavailable, SupportsLeases
+from storage_adapters import JSON, BlobNotFound, Document, StorageUnavailable, SupportsDocuments, SupportsLeases
+from storage_adapters.ports.documents import TOMBSTONE_MS
 from tests.clocks import Clock
 from tests.cores import call, memory_core, pending_file, processed_file, put_parts
 
@@ -50,6 +53,31 @@ def is_stored(core: Core, record: JSON) -> bool:
     except BlobNotFound:
         return False
     return True
+
+
+def test_a_sweep_removes_documents_whose_time_is_over_and_later_their_tombstones(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeper_module, "DOCUMENT_BATCH", 2)
+    documents = require(core.metadata, SupportsDocuments)
+    now = clock()
+    stored = [
+        documents.put_document(
+            Document(collection="sessions", document_id=f"s{number}", updated_at=now, expires_at=expires_at),
+            expected_revision=0,
+        )
+        for number, expires_at in enumerate([now + 1, now + 1, now + 1, now + 1, now + 1, now + 10**12, None])
+    ]
+    clock.pass_seconds(INTERVAL)
+    sweeper = Sweeper(core, holder="one")
+    assert sweeper.step() == INTERVAL
+    assert sweeper.totals["expired_documents"] == 5
+    found = documents.stored_documents([document.key for document in stored])
+    assert [document is not None and document.deleted for document in found] == [True] * 5 + [False] * 2
+    clock.pass_seconds(TOMBSTONE_MS / 1000)
+    sweeper.step()
+    assert sweeper.totals["forgotten_documents"] == 5
+    assert documents.stored_documents([document.key for document in stored]) == [None] * 5 + stored[5:]
 
 
 def test_a_sweep_goes_on_until_there_is_no_more(core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

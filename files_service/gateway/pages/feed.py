@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from files_service.errors import FilesError
 from files_service.gateway.state import Gateway
 from files_service.services.files import require
-from storage_adapters import JSON, Change, SupportsChanges
+from storage_adapters import JSON, Change, DocumentChange, SupportsChanges
 
 logger = logging.getLogger(__name__)
 
@@ -106,8 +106,8 @@ class Feed:
                 await asyncio.sleep(wait)
                 wait = min(LONGEST_SECONDS, wait * 1.5)
 
-    def _tell(self, change: Change) -> None:
-        if change.event is None:
+    def _tell(self, change: Change | DocumentChange) -> None:
+        if isinstance(change, DocumentChange) or change.event is None:
             return
         message = {
             "event": change.event,
@@ -125,5 +125,5 @@ class Feed:
                 subscription.put(message)
 
 
-def _changes(feed: SupportsChanges, position: str) -> list[Change]:
+def _changes(feed: SupportsChanges, position: str) -> list[Change | DocumentChange]:
     return feed.changes(after=position, limit=BATCH)

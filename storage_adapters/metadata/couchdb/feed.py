@@ -1,11 +1,11 @@
 """The change feed: a database beside the files', with one document per write, whose own changes are the sequence.
 
-1. An entry's id is the file's and the revision, its CouchDB revision a digest of its content: writing it twice, by
-   whomever, is writing it once, also after it was trimmed.
+1. An entry's id is the file's and the revision (of a document, also the name of the write), its CouchDB revision a
+   digest of its content: writing it twice, by whomever, is writing it once, also after it was trimmed.
 2. A writer puts the file's document first, which holds what the entry will say, then the entry. Before it writes over
    a document it makes sure that the entry of the revision before is there: a file's entries come in order.
 3. Entries of writers that died in between are written by whoever reads the feed: it follows the changes of the files'
-   database, and keeps its place there.
+   database and of that of documents, and keeps its place in each.
 4. Nothing else is in this database, and it has one shard, so that its changes have one order.
 """
 
@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import orjson
 
@@ -20,37 +22,58 @@ from storage_adapters.errors import StorageUnavailable
 from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.records import Stored, encode, entry_document, parse_document, parse_entry
 from storage_adapters.metadata.couchdb.state import State
-from storage_adapters.records import Change
+from storage_adapters.ports.documents import DocumentChange, document_from_text
+from storage_adapters.records import JSON, Change
 
 _BATCH = 100
 _LARGE_BATCH = 2_000
 _MOST_BATCHES = 20
 _PLACE = "feed-place"
+_PLACE_IN_DOCUMENTS = "feed-place-documents"
 _TRIMMED = "feed-trimmed"
 
 
-class Feed:
-    """The feed of a store, and its place in the changes of the files."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of the feed as it is stored."""
 
-    def __init__(self, files: Database, entries: Database, state: State) -> None:
-        self._files = files
+    entry_id: str
+    content: bytes
+
+
+@dataclass(slots=True)
+class _Followed:
+    """A database whose changes are followed, and the place that was reached."""
+
+    database: Database
+    name: str
+    entry_in: Callable[[JSON], Entry | None]
+    place: str | None = None
+    count: int = 0
+
+
+class Feed:
+    """The feed of a store, and its places in the changes of files and of documents."""
+
+    def __init__(self, files: Database, documents: Database, entries: Database, state: State) -> None:
         self._entries = entries
         self._state = state
         self._lock = threading.Lock()
-        self._place: str | None = None
-        self._kept_place = ""
-        self._followed = 0
+        self._followed = (
+            _Followed(files, _PLACE, lambda document: _entry_of(parse_document(document))),
+            _Followed(documents, _PLACE_IN_DOCUMENTS, document_entry),
+        )
 
     def create(self) -> None:
         """Begin a feed: of what is in the database already it tells nothing."""
         self._entries.create(q="1")
-        if self._state.get(_PLACE) is None:
-            self._state.put(_PLACE, {"sequence": self._files.update_seq()}, over=None)
+        for each in self._followed:
+            if self._state.get(each.name) is None and each.database.exists():
+                self._state.put(each.name, {"sequence": each.database.update_seq()}, over=None)
 
     def ensure(self, stored: Stored) -> None:
         """Make sure that the entry of a file's latest change is there."""
-        if stored.change is not None:
-            self._add_missing([stored])
+        self.add_missing([_entry_of(stored)])
 
     def has(self, document_id: str, revision: int) -> bool:
         """Whether the entry of a change is there, or was."""
@@ -58,18 +81,18 @@ class Feed:
 
     def append(self, written: bytes, rev: str) -> None:
         """Add the entry of the document that was just written."""
-        document = orjson.loads(written)
-        self._write([parse_document(document | {"_rev": rev})])
+        self.write([_entry_of(parse_document(orjson.loads(written) | {"_rev": rev}))])
 
-    def read(self, after: str, limit: int) -> list[Change]:
+    def read(self, after: str, limit: int) -> list[Change | DocumentChange]:
         """Return changes behind a sequence."""
-        self._follow()
+        for each in self._followed:
+            self._follow(each)
         after = after or self._beginning()
-        found: list[Change] = []
+        found: list[Change | DocumentChange] = []
         while len(found) < limit:
             wanted = min(limit - len(found), _BATCH)
             rows, after = self._entries.changes(after, wanted, include_docs="true")
-            found += [parse_entry(row["doc"], str(row["seq"])) for row in rows if not row.get("deleted")]
+            found += [_parsed(row["doc"], str(row["seq"])) for row in rows if not row.get("deleted")]
             if len(rows) < wanted:
                 break
         return found
@@ -119,40 +142,54 @@ class Feed:
         trimmed = self._state.get(_TRIMMED)
         return "" if trimmed is None else str(trimmed["place"])
 
-    def _follow(self) -> None:
+    def withdraw(self, prefix: str) -> int:
+        """Remove the entries whose ids begin with a prefix; return how many."""
+        found = self._entries.with_prefix(prefix)
+        removed = [{"_id": each["_id"], "_rev": each["_rev"], "_deleted": True} for each in found]
+        return sum("error" not in row for row in self._entries.bulk(removed)) if removed else 0
+
+    def _follow(self, followed: _Followed) -> None:
         """Write the entries that writers did not come to write; of very many changes, some now and some later."""
         with self._lock:
-            if self._place is None:
-                kept = self._state.get(_PLACE)
-                self._place = "" if kept is None else str(kept["sequence"])
+            if followed.place is None:
+                kept = self._state.get(followed.name)
+                followed.place = "" if kept is None else str(kept["sequence"])
             for _ in range(_MOST_BATCHES):
-                rows, place = self._files.changes(self._place, _BATCH, include_docs="true")
-                stored = [parse_document(row["doc"]) for row in rows if _is_file(row)]
-                self._add_missing([each for each in stored if each.change is not None])
-                self._place = place
-                self._followed += len(rows)
-                if self._followed >= _BATCH:
-                    self._followed = 0
-                    self._state.replace(_PLACE, {"sequence": place})
+                rows, place = followed.database.changes(followed.place, _BATCH, include_docs="true")
+                self.add_missing([followed.entry_in(row["doc"]) for row in rows if _is_kept(row)])
+                followed.place = place
+                followed.count += len(rows)
+                if followed.count >= _BATCH:
+                    followed.count = 0
+                    self._state.replace(followed.name, {"sequence": place})
                 if len(rows) < _BATCH:
                     return
 
-    def _add_missing(self, files: list[Stored]) -> None:
-        rows = self._entries.all(map(entry_id, files))
-        self._write([each for each, row in zip(files, rows, strict=True) if "error" in row])
+    def add_missing(self, entries: Iterable[Entry | None]) -> None:
+        """Write the entries that are not there, and never were."""
+        wanted = [entry for entry in entries if entry is not None]
+        rows = self._entries.all(entry.entry_id for entry in wanted)
+        self.write([entry for entry, row in zip(wanted, rows, strict=True) if "error" in row])
 
-    def _write(self, files: list[Stored]) -> None:
-        if not files:
-            return
+    def write(self, entries: Iterable[Entry | None]) -> None:
+        """Write entries; again is as good as once."""
         documents = []
-        for each in files:
-            content = encode(entry_document(each))
-            digest = hashlib.blake2b(content, digest_size=16).hexdigest()
-            identity = orjson.dumps({"_id": entry_id(each), "_rev": f"1-{digest}"})
-            documents.append(orjson.Fragment(identity[:-1] + b"," + content[1:]))
-        for row in self._entries.bulk(documents, new_edits=False):
+        for entry in entries:
+            if entry is not None:
+                digest = hashlib.blake2b(entry.content, digest_size=16).hexdigest()
+                identity = orjson.dumps({"_id": entry.entry_id, "_rev": f"1-{digest}"})
+                documents.append(orjson.Fragment(identity[:-1] + b"," + entry.content[1:]))
+        for row in self._entries.bulk(documents, new_edits=False) if documents else ():
             if "error" in row:
                 raise StorageUnavailable(f"couchdb: an entry of the feed was refused: {row}")
+
+
+def document_entry(document: JSON) -> Entry | None:
+    """Make the entry of a document's latest change, None when it has none to tell: a copy, or a fence."""
+    if not document.get("announced"):
+        return None
+    content = orjson.dumps({"document": document["document"]})
+    return Entry(f"{document['_id']}:{document['revision']}:{document['announced']}", content)
 
 
 def number_of(sequence: str) -> int:
@@ -169,14 +206,21 @@ def has_passed(sequence: str, checkpoint: str) -> bool:
     return sequence == "" or 0 < number_of(sequence) <= number_of(checkpoint)
 
 
-def entry_id(stored: Stored) -> str:
-    """The id of the entry of a file's latest change."""
-    return _id_of(stored.document_id, stored.revision)
+def _entry_of(stored: Stored) -> Entry | None:
+    if stored.change is None:
+        return None
+    return Entry(_id_of(stored.document_id, stored.revision), encode(entry_document(stored)))
+
+
+def _parsed(entry: JSON, sequence: str) -> Change | DocumentChange:
+    if "document" in entry:
+        return DocumentChange(sequence=sequence, document=document_from_text(entry["document"]))
+    return parse_entry(entry, sequence)
 
 
 def _id_of(document_id: str, revision: int) -> str:
     return f"{document_id}:{revision}"
 
 
-def _is_file(row: dict[str, object]) -> bool:
+def _is_kept(row: dict[str, object]) -> bool:
     return not row.get("deleted") and not str(row["id"]).startswith("_")

@@ -4,7 +4,8 @@
    emits as a key is anybody's text: owners, tags and names are digests in hex, and what must sort is the hex of its
    UTF-8, whose order is that of its code points everywhere.
 2. A number that must sort, or that may be greater than 2^53, is written as 16 hex digits of itself + 2^63.
-3. A document's id is the file's id when that is of letters, digits, _ and -; else ``=`` and its UTF-8 in hex.
+3. A document's id is the file's id when that is of letters, digits, _ and -; else ``=`` and its UTF-8 in hex. That of
+   one that is no file's is ``~``, the collection, ``:`` and the UTF-8 of its own id in hex.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from storage_adapters.query import SortValue
 from storage_adapters.unicode_text import fold
 
 NAME_KINDS = ("request_id", "alias")
+KEPT = "~"
 
 _PLAIN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,127}")
 _OFFSET = 2**63
@@ -33,6 +35,17 @@ def document_id_of(file_id: str) -> str:
 def file_id_of(document_id: str) -> str:
     """The id of the file whose document this is."""
     return text_of(document_id[1:]) if document_id.startswith("=") else document_id
+
+
+def kept_id_of(key: tuple[str, str]) -> str:
+    """The id of the CouchDB document that keeps a document of ours."""
+    return f"{KEPT}{key[0]}:{hex_of(key[1])}"
+
+
+def bearer_id_of(document_id: str) -> str:
+    """The id of the file or document that the CouchDB document keeps."""
+    kept = document_id.startswith(KEPT)
+    return text_of(document_id.partition(":")[2]) if kept else file_id_of(document_id)
 
 
 def hex_of(text: str) -> str:

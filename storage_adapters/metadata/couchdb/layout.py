@@ -6,16 +6,17 @@ from storage_adapters.errors import SchemaMismatch
 from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.feed import Feed
 from storage_adapters.metadata.couchdb.state import State
-from storage_adapters.metadata.couchdb.views import DESIGNS, UPLOADS, build, install_designs
+from storage_adapters.metadata.couchdb.views import DESIGNS, DOCUMENTS, UPLOADS, build, install_designs
 
 LAYOUT = "1"
 _DOCUMENT = "layout"
+_DOCUMENTS = [design.name for design in DOCUMENTS]
 # Nobody asks for former revisions: every write names the one it is over. A replica of CouchDB's own that is this many
 # writes of one file behind would show a conflict.
 REVISIONS = 20
 
 
-def prepare(files: Database, locks: Database, state: State, feed: Feed, uploads: Database) -> bool:
+def prepare(files: Database, locks: Database, state: State, feed: Feed, uploads: Database, documents: Database) -> bool:
     """Bring the databases to where a store can use them, and return whether they are new.
 
     Waits until their views are built.
@@ -38,6 +39,8 @@ def prepare(files: Database, locks: Database, state: State, feed: Feed, uploads:
         uploads.create()
         uploads.add([{"_id": f"_design/{UPLOADS.name}", **UPLOADS.document}])
         state.change(_DOCUMENT, lambda value: {**(value or {}), "uploads": UPLOADS.name})
+    if found is None or found.get("documents") != _DOCUMENTS:
+        prepare_documents(documents, state)
     wanted = sorted(design.name for design in DESIGNS.values())
     if found is None or found.get("built") != wanted:
         install_designs(files)
@@ -47,3 +50,11 @@ def prepare(files: Database, locks: Database, state: State, feed: Feed, uploads:
                 continue
         state.change(_DOCUMENT, lambda value: {**(value or {}), "built": wanted})
     return new
+
+
+def prepare_documents(documents: Database, state: State) -> None:
+    """Create the database of documents, or what it lacks."""
+    if documents.create():
+        documents.keep_revisions(REVISIONS)
+    install_designs(documents, DOCUMENTS)
+    state.change(_DOCUMENT, lambda value: None if value is None else {**value, "documents": _DOCUMENTS})

@@ -32,6 +32,7 @@ class CouchMigrations(SupportsDesigns):
     _state: State
     _feed: Feed
     _uploads: Database
+    _documents: Database
 
     def schema(self) -> Schema:
         """See ``SupportsMigrations``."""
@@ -52,7 +53,7 @@ class CouchMigrations(SupportsDesigns):
         if found is not None:
             self._state.change(_LAYOUT, lambda value: {**(value or {}), "layout": mark})
         elif mark:
-            prepare(self._files, self._locks, self._state, self._feed, self._uploads)
+            prepare(self._files, self._locks, self._state, self._feed, self._uploads, self._documents)
 
     def schema_faults(self) -> list[str]:
         """See ``SupportsMigrations``."""
@@ -74,11 +75,11 @@ class CouchMigrations(SupportsDesigns):
 
     def scan(self, *, after: str, limit: int) -> tuple[list[FileRecord], str]:
         """See ``SupportsMigrations``: by document id."""
-        documents, position = self._documents(after, limit)
+        documents, position = self._read_page(after, limit)
         parsed = [parse_document(each) for each in documents]
         return [each.record for each in parsed if each.record is not None and each.tombstone is None], position
 
-    def _documents(self, after: str, limit: int) -> tuple[list[JSON], str]:
+    def _read_page(self, after: str, limit: int) -> tuple[list[JSON], str]:
         """Read up to so many documents behind an id, without those of designs; and the id to go on from."""
         params = {"include_docs": "true", "limit": str(limit + 1)}
         if after:
@@ -120,7 +121,7 @@ class CouchMigrations(SupportsDesigns):
 
     def sort_names(self, *, after: str, limit: int, write: bool) -> tuple[int, str]:
         """See ``SupportsDesigns``."""
-        documents, position = self._documents(after, limit)
+        documents, position = self._read_page(after, limit)
         moved = [each for each in documents if "index" in each and sort_by_name(each)]
         if write and moved:
             # One that is refused was written meanwhile, by a process that sorts as this one does.

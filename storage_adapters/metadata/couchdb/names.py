@@ -15,11 +15,11 @@ behind the former one had taken place, and saw it, or never would.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from storage_adapters.errors import NameTaken, StorageUnavailable
 from storage_adapters.metadata.couchdb.database import Database, new_write_id
-from storage_adapters.metadata.couchdb.keys import document_id_of, file_id_of
+from storage_adapters.metadata.couchdb.keys import bearer_id_of, document_id_of
 from storage_adapters.metadata.couchdb.records import names_of
 from storage_adapters.metadata.couchdb.views import DESIGNS
 from storage_adapters.records import JSON, FileRecord
@@ -34,16 +34,20 @@ _Name = tuple[str, str]  # kind, name
 def claim(files: Database, state: Database, record: FileRecord, *, base: str | None, borne: Collection[str]) -> None:
     """Get hold of the names of the record that its file does not bear yet; raises NameTaken."""
     wanted = {digest: name for digest, name in names_of(record).items() if digest not in borne}
+    claim_all(files, state, wanted, holder=document_id_of(record.file_id), base=base)
+
+
+def claim_all(files: Database, state: Database, wanted: Mapping[str, _Name], *, holder: str, base: str | None) -> None:
+    """Get hold of names, by their digests, for the document ``holder`` of a database; raises NameTaken."""
     if not wanted:
         return
-    document_id = document_id_of(record.file_id)
     for digest, name in wanted.items():
-        _reserve(files, state, digest, name, holder=document_id, base=base)
+        _reserve(files, state, digest, name, holder=holder, base=base)
     bearers = bearers_of(files, list(wanted))
     for digest, (kind, text) in wanted.items():
-        others = [bearer for bearer in bearers[digest] if bearer != document_id]
+        others = [bearer for bearer in bearers[digest] if bearer != holder]
         if others:
-            raise NameTaken(kind, text, file_id_of(others[0]))
+            raise NameTaken(kind, text, bearer_id_of(others[0]))
 
 
 def bearers_of(files: Database, digests: list[str]) -> dict[str, list[str]]:
@@ -66,7 +70,7 @@ def _reserve(files: Database, state: Database, digest: str, name: _Name, *, hold
                 break
             document = files.get(found["holder"])
             if document is not None and digest in (document.get("index") or {}).get("names", ()):
-                raise NameTaken(*name, file_id_of(found["holder"]))
+                raise NameTaken(*name, bearer_id_of(found["holder"]))
             if (document or {}).get("_rev") != found["base"]:
                 break
             if found["_rev"] != seen:

@@ -1,8 +1,8 @@
 """Metadata in CouchDB 3 by python-couchdb: one document per file, written by its revision.
 
 *URL*: see ``location.FORMS``. *Databases*: the files' own, which is named in the URL; ``<name>_feed`` (see ``feed``)
-``<name>_state`` for reservations of names, checkpoints, leases (see ``names``, ``state``), and ``<name>_uploads`` (see
-``uploads``).
+``<name>_state`` for reservations of names, checkpoints, leases (see ``names``, ``state``), ``<name>_uploads`` (see
+``uploads``), and ``<name>_documents`` (see ``kept_documents``).
 
 *Durability* is that of the server: CouchDB 3 acknowledges a write when it is on stable storage.
 """
@@ -13,13 +13,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Self
 
-from storage_adapters.codec import DIGEST_BUCKETS
 from storage_adapters.errors import (
     CheckpointConflict,
     RecordDeleted,
     RecordNotFound,
 )
 from storage_adapters.metadata.couchdb.database import Database
+from storage_adapters.metadata.couchdb.documents import CouchDocuments
 from storage_adapters.metadata.couchdb.feed import Feed, has_passed
 from storage_adapters.metadata.couchdb.keys import (
     document_id_of,
@@ -38,11 +38,13 @@ from storage_adapters.metadata.couchdb.records import Event, Stored, parse_docum
 from storage_adapters.metadata.couchdb.replication import Copy, Replica
 from storage_adapters.metadata.couchdb.server import Server
 from storage_adapters.metadata.couchdb.state import State
+from storage_adapters.metadata.couchdb.sums import bucket_of, digest_of
 from storage_adapters.metadata.couchdb.uploads import CouchUploads
 from storage_adapters.metadata.couchdb.usage import usage_of
 from storage_adapters.metadata.couchdb.views import DESIGNS
 from storage_adapters.metadata.couchdb.writes import Writer
 from storage_adapters.ports.digest import DigestBucket, SupportsDigest
+from storage_adapters.ports.documents import DocumentChange
 from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import JSON, Change, FileRecord, Tombstone, Usage
@@ -54,6 +56,7 @@ _LAST: JSON = {}
 class CouchMetadataStore(
     CouchMigrations,
     CouchUploads,
+    CouchDocuments,
     MetadataStore,
     SupportsChanges,
     SupportsDigest,
@@ -67,12 +70,15 @@ class CouchMetadataStore(
         self._files = Database(self._server, location.database)
         self._locks = Database(self._server, location.database + "_state")
         self._uploads = Database(self._server, location.database + "_uploads")
+        self._documents = Database(self._server, location.database + "_documents")
         self._state = State(self._locks)
-        self._feed = Feed(self._files, Database(self._server, location.database + "_feed"), self._state)
+        entries = Database(self._server, location.database + "_feed")
+        self._feed = Feed(self._files, self._documents, entries, self._state)
         self._writer = Writer(self._files, self._locks, self._feed)
         self._replica = Replica(self._files, self._feed)
         try:
-            if not any_schema and prepare(self._files, self._locks, self._state, self._feed, self._uploads):
+            databases = (self._files, self._locks, self._state, self._feed, self._uploads, self._documents)
+            if not any_schema and prepare(*databases):
                 self.mark_new()
         except BaseException:
             self.close()
@@ -188,7 +194,7 @@ class CouchMetadataStore(
         """See ``MetadataStore``."""
         self._server.close()
 
-    def changes(self, *, after: str, limit: int) -> list[Change]:
+    def changes(self, *, after: str, limit: int) -> list[Change | DocumentChange]:
         """See ``SupportsChanges``."""
         return self._feed.read(after, limit)
 
@@ -215,14 +221,12 @@ class CouchMetadataStore(
 
     def digest(self) -> list[DigestBucket]:
         """See ``SupportsDigest``."""
-        rows = self._files.view(DESIGNS["digest"].name, group=True)
-        buckets = {row["key"]: _bucket_of(row) for row in rows}
-        return [buckets.get(number, DigestBucket()) for number in range(DIGEST_BUCKETS)]
+        return digest_of(self._files)
 
     def bucket_digest(self, bucket: int) -> DigestBucket:
         """See ``SupportsDigest``."""
         rows = self._files.view(DESIGNS["digest"].name, key=bucket)
-        return _bucket_of(rows[0]) if rows else DigestBucket()
+        return bucket_of(rows[0]) if rows else DigestBucket()
 
     def bucket_revisions(self, bucket: int) -> dict[str, int]:
         """See ``SupportsDigest``."""
@@ -259,9 +263,3 @@ class CouchMetadataStore(
     def release_lease(self, name: str, *, holder: str) -> None:
         """See ``SupportsLeases``."""
         self._state.release(name, holder=holder)
-
-
-def _bucket_of(row: JSON) -> DigestBucket:
-    """Make sense of a row of sums."""
-    files, high, low, _ = row["value"]
-    return DigestBucket(files=int(files), high=int(high), low=int(low))

@@ -76,6 +76,18 @@ UPLOADS = _design(
 )
 
 
+# Of the database of documents, which is small: its names and sums are found as those of files are.
+DOCUMENTS = (
+    DESIGNS["names"],
+    DESIGNS["digest"],
+    _design(
+        "documents",
+        (files("storage_adapters.metadata.couchdb") / "designs" / "documents.js").read_text(encoding="utf-8"),
+        warmed=False,
+    ),
+)
+
+
 def design_status(database: Database) -> DesignStatus:
     """Compare a database with what this version needs."""
     found = set(database.design_names())

@@ -10,6 +10,7 @@ from _thread import RLock  # the interpreter's own lock: also excludes native th
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Self
 
 from storage_adapters.codec import (
@@ -27,8 +28,10 @@ from storage_adapters.errors import (
     RevisionConflict,
     UnknownStore,
 )
+from storage_adapters.metadata.memory.documents import MemoryDocuments, copy_document
 from storage_adapters.metadata.memory.uploads import MemoryUploads
 from storage_adapters.ports.digest import DigestBucket, SupportsDigest
+from storage_adapters.ports.documents import Document, DocumentChange
 from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.query import (
     ListQuery,
@@ -46,7 +49,13 @@ from storage_adapters.records import Change, FileRecord, Lease, Tally, Tombstone
 
 
 class MemoryMetadataStore(
-    MemoryUploads, MetadataStore, SupportsChanges, SupportsDigest, SupportsLeases, SupportsReplication
+    MemoryUploads,
+    MemoryDocuments,
+    MetadataStore,
+    SupportsChanges,
+    SupportsDigest,
+    SupportsLeases,
+    SupportsReplication,
 ):
     """A dict of records behind one lock; nothing survives the process."""
 
@@ -55,7 +64,7 @@ class MemoryMetadataStore(
         self._lock = RLock()
         self._records: dict[str, FileRecord] = {}
         self._tombstones: dict[str, Tombstone] = {}
-        self._changes: dict[int, Change] = {}
+        self._changes: dict[int, Change | DocumentChange] = {}
         self._last_sequence = 0
         self._checkpoints: dict[str, str] = {}
         self._leases: dict[str, Lease] = {}
@@ -174,13 +183,26 @@ class MemoryMetadataStore(
     def close(self) -> None:
         """See ``MetadataStore``."""
 
-    def changes(self, *, after: str, limit: int) -> list[Change]:
+    def changes(self, *, after: str, limit: int) -> list[Change | DocumentChange]:
         """See ``SupportsChanges``."""
         with self._lock:
             start = max(int(after or 0) + 1, min(self._changes, default=self._last_sequence + 1))
-            wanted = range(start, min(start + limit, self._last_sequence + 1))
-            found = [self._changes[sequence] for sequence in wanted]
-        return [replace(change, record=_copy(change.record)) for change in found]
+            wanted = (number for number in range(start, self._last_sequence + 1) if number in self._changes)
+            found = [self._changes[number] for number in islice(wanted, limit)]
+        return [
+            replace(change, record=_copy(change.record))
+            if isinstance(change, Change)
+            else replace(change, document=copy_document(change.document))
+            for change in found
+        ]
+
+    def withdraw_document_changes(self) -> int:
+        """See ``SupportsDocuments``."""
+        with self._lock:
+            withdrawn = [number for number, change in self._changes.items() if isinstance(change, DocumentChange)]
+            for number in withdrawn:
+                del self._changes[number]
+        return len(withdrawn)
 
     def last_sequence(self) -> str:
         """See ``SupportsChanges``."""
@@ -290,6 +312,10 @@ class MemoryMetadataStore(
     def _holder(self, owner: str, kind: str, name: str | None) -> str | None:
         holders = (i for i, r in self._records.items() if r.owner == owner and getattr(r, kind) == name)
         return None if name is None else next(holders, None)
+
+    def _append_document(self, document: Document) -> None:
+        self._last_sequence += 1
+        self._changes[self._last_sequence] = DocumentChange(sequence=str(self._last_sequence), document=document)
 
     def _append(self, record: FileRecord, *, changed_at: int, event: str | None, deleted: bool) -> None:
         self._last_sequence += 1

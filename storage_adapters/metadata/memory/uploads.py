@@ -40,6 +40,7 @@ class MemoryUploads(SupportsUploads):
     """Dicts behind one lock."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._uploads_lock = RLock()
         self._uploads: dict[str, _Arrival] = {}
         self._places: dict[tuple[str, str], _Place] = {}

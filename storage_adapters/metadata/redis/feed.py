@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from storage_adapters.codec import record_from_document
+from storage_adapters.ports.documents import DocumentChange, document_from_text
 from storage_adapters.records import Change
 
 
@@ -20,12 +21,20 @@ def entry_id(sequence: str) -> str:
     return f"0-{int(sequence)}"
 
 
-def parse_entry(entry_id: bytes, fields: dict[bytes, Any]) -> Change:
+def is_of_document(fields: dict[bytes, Any]) -> bool:
+    """Return whether an entry tells of a document."""
+    return b"k" in fields
+
+
+def parse_entry(entry_id: bytes, fields: dict[bytes, Any]) -> Change | DocumentChange:
     """Read an entry."""
+    sequence = entry_id.decode().partition("-")[2]
+    if is_of_document(fields):
+        return DocumentChange(sequence=sequence, document=document_from_text(fields[b"k"]))
     changed_at, event, deleted = orjson.loads(fields[b"h"])
     record = record_from_document(fields[b"d"])
     return Change(
-        sequence=entry_id.decode().partition("-")[2],
+        sequence=sequence,
         file_id=record.file_id,
         revision=record.revision,
         deleted=deleted,

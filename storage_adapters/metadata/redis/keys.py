@@ -33,7 +33,12 @@
 11. ``P:<owner>`` is a hash from object ids to places: ``<token> <how many chunks name it> <stored> <unused since>``.
    ``Pu`` is the sorted set by that time of the places that nothing names, members ``<object_id><owner>``; ``Px`` is the
    hash from condemned tokens to such members.
-12. Nothing has a time to live: Redis must not evict.
+12. ``D<collection>:<document_id>`` is a document or its tombstone as canonical JSON. ``DO:<collection>`` is the sorted
+   set of places by order key, as in rule 5 but in one piece, ``DN:<collection>`` that of names, members
+   ``<length of the name>:<name><document_id>``. ``DB<bucket>`` is the sorted set of the documents in a parity bucket,
+   ``DS`` the hash of its sums; ``DX`` has documents by the time they expire, ``DT`` tombstones by the time they are
+   forgotten. Members of these are keys from ``<collection>`` on. In the feed a document is an entry with ``k`` alone.
+13. Nothing has a time to live: Redis must not evict.
 """
 
 from __future__ import annotations
@@ -76,6 +81,10 @@ class Keys:
         self.condemned = tag + b"Px"
         self.layout = tag + b"layout"
         self.journal = tag + b"journal"
+        self.document_prefix = tag + b"D"
+        self.document_sums = tag + b"DS"
+        self.expiring_documents = tag + b"DX"
+        self.buried_documents = tag + b"DT"
         self.tag = tag
 
     def record(self, file_id: str) -> bytes:
@@ -97,6 +106,22 @@ class Keys:
     def usage(self, owner: str | None) -> bytes:
         """The counters of one owner, or of everybody."""
         return self.tag + b"u" if owner is None else self.tag + b"u:" + owner.encode()
+
+    def document(self, key: tuple[str, str]) -> bytes:
+        """A document or its tombstone; no collection has a colon in its name."""
+        return self.document_prefix + ":".join(key).encode()
+
+    def document_bucket(self, number: int) -> bytes:
+        """The documents in a parity bucket."""
+        return self.tag + b"DB%d" % number
+
+    def document_order(self, collection: str) -> bytes:
+        """A collection in its order."""
+        return self.tag + b"DO:" + collection.encode()
+
+    def document_names(self, collection: str) -> bytes:
+        """The names of a collection."""
+        return self.tag + b"DN:" + collection.encode()
 
     def upload(self, upload_id: str) -> bytes:
         """The state of an upload."""

@@ -40,6 +40,8 @@ _SCRIPTS = {
     "unindex": ("allow-oom", ("unindex",)),
     "counted": ("no-writes", ("counted",)),
     "correct": ("allow-oom", ("correct",)),
+    "put_document": ("", ("counters", "document")),
+    "remove_document": ("allow-oom", ("counters", "document")),
     "upload_create": ("", ("upload_create",)),
     "upload_set": ("", ("upload_set",)),
     "upload_append": ("", ("upload_append",)),

@@ -23,6 +23,7 @@ from storage_adapters.errors import (
     StorageUnavailable,
 )
 from storage_adapters.metadata.redis import feed
+from storage_adapters.metadata.redis.documents import RedisDocuments
 from storage_adapters.metadata.redis.inserts import store_new
 from storage_adapters.metadata.redis.keys import Keys
 from storage_adapters.metadata.redis.listing import find_page
@@ -44,6 +45,7 @@ from storage_adapters.metadata.redis.uploads import RedisUploads
 from storage_adapters.metadata.redis.usage import usage_of
 from storage_adapters.metadata.redis.writes import Move, plan_move
 from storage_adapters.ports.digest import DigestBucket, SupportsDigest
+from storage_adapters.ports.documents import DocumentChange
 from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.ports.schemas import SupportsAdoption
 from storage_adapters.query import ListQuery, Page
@@ -56,6 +58,7 @@ _RECORD_BATCH = 100
 class RedisMetadataStore(
     RedisUploads,
     RedisMigrations,
+    RedisDocuments,
     MetadataStore,
     SupportsAdoption,
     SupportsChanges,
@@ -203,7 +206,7 @@ class RedisMetadataStore(
         """See ``MetadataStore``."""
         self._server.close()
 
-    def changes(self, *, after: str, limit: int) -> list[Change]:
+    def changes(self, *, after: str, limit: int) -> list[Change | DocumentChange]:
         """See ``SupportsChanges``."""
         start = f"({feed.entry_id(after)}" if after else "-"
         entries = self._server.call("XRANGE", self._keys.feed, start, "+", "COUNT", limit)

@@ -1,4 +1,7 @@
-"""The change feed and its checkpoints: one row per write, numbered in the order of the commits."""
+"""The change feed and its checkpoints: one row per write, numbered in the order of the commits.
+
+In the row of a document ``deleted`` is 2, and ``document`` is the whole document or tombstone.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ import sqlite3
 from storage_adapters.codec import record_from_document
 from storage_adapters.errors import CheckpointConflict
 from storage_adapters.metadata.sqlite.indexes import Encoded
+from storage_adapters.ports.documents import Document, DocumentChange, document_from_text
 from storage_adapters.records import Change
+
+_DOCUMENT = 2
 
 
 def append_change(
@@ -21,7 +27,20 @@ def append_change(
     )
 
 
-def read_changes(connection: sqlite3.Connection, *, after: str, limit: int) -> list[Change]:
+def append_document(connection: sqlite3.Connection, document: Document, text: bytes) -> None:
+    """Add the entry of the write of a document that is under way."""
+    connection.execute(
+        "INSERT INTO changes (file_id, revision, deleted, changed_at, document) VALUES ('', ?, ?, ?, ?)",
+        (document.revision, _DOCUMENT, document.updated_at, text),
+    )
+
+
+def withdraw_document_changes(connection: sqlite3.Connection) -> int:
+    """Remove the entries of documents; return how many there were."""
+    return connection.execute("DELETE FROM changes WHERE deleted = ?", (_DOCUMENT,)).rowcount
+
+
+def read_changes(connection: sqlite3.Connection, *, after: str, limit: int) -> list[Change | DocumentChange]:
     """Read entries behind a sequence."""
     rows = connection.execute(
         "SELECT sequence, file_id, revision, deleted, event, changed_at, document FROM changes"
@@ -29,7 +48,9 @@ def read_changes(connection: sqlite3.Connection, *, after: str, limit: int) -> l
         (int(after or 0), limit),
     ).fetchall()
     return [
-        Change(
+        DocumentChange(sequence=str(sequence), document=document_from_text(document))
+        if deleted == _DOCUMENT
+        else Change(
             sequence=str(sequence),
             file_id=file_id,
             revision=revision,

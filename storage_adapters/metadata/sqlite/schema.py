@@ -9,7 +9,10 @@
    uploads that name them. A condemned one is no more in ``chunks``.
 4. A change of tables is a new ``VERSION``, with the statements that lead to it from the one before and back, and a
    step of ``migrations`` that has them carried out. Only an empty file is given its tables when it is opened.
-5. ``journal`` belongs to no version: a migration makes it when it first writes into it.
+5. ``journal`` belongs to no version: a migration makes it when it first writes into it. Nor do ``documents`` and
+   ``document_names``: they are added when they are missing, and a version that does not know them does not look at
+   them. ``sort`` is the order key of a document, ``due`` its ``expires_at``; a name has several rows only while copies
+   are on their way.
 """
 
 from __future__ import annotations
@@ -149,6 +152,31 @@ CREATE TABLE condemned_chunks (
 ) STRICT, WITHOUT ROWID;
 """
 
+_DOCUMENTS = """
+CREATE TABLE documents (
+    collection TEXT NOT NULL,
+    document_id TEXT NOT NULL,
+    sort TEXT NOT NULL,
+    deleted INTEGER NOT NULL,
+    due INTEGER,
+    bucket INTEGER NOT NULL,
+    high INTEGER NOT NULL,
+    low INTEGER NOT NULL,
+    document BLOB NOT NULL,
+    PRIMARY KEY (collection, document_id)
+) STRICT;
+CREATE INDEX documents_by_order ON documents (collection, sort, document_id) WHERE NOT deleted;
+CREATE INDEX documents_by_bucket ON documents (bucket, high, low) WHERE NOT deleted;
+CREATE INDEX documents_due ON documents (deleted, due) WHERE due IS NOT NULL;
+CREATE TABLE document_names (
+    collection TEXT NOT NULL,
+    name TEXT NOT NULL,
+    document_id TEXT NOT NULL,
+    PRIMARY KEY (collection, name, document_id)
+) STRICT, WITHOUT ROWID;
+"""
+_OF_NO_VERSION = {"journal", "documents", "document_names"}
+
 STEPS = (_VERSION_1, _VERSION_2)
 VERSION = len(STEPS)
 
@@ -165,11 +193,12 @@ DROP TABLE condemned_chunks;
 
 
 def prepare(connection: sqlite3.Connection) -> bool:
-    """Give an empty file its tables and return whether it was empty; of several processes one does it, others wait.
+    """Give an empty file its tables, and any file those of documents; return True when the file was empty.
 
+    Of several processes one does it, and the others wait.
     Raises SchemaMismatch when the data have another schema, StorageUnavailable when another program made the file.
     """
-    if found_version(connection) == VERSION:
+    if found_version(connection) == VERSION and _has_document_tables(connection):
         return False
     connection.execute("BEGIN IMMEDIATE")
     found, tables = found_version(connection), found_tables(connection)
@@ -179,6 +208,7 @@ def prepare(connection: sqlite3.Connection) -> bool:
         change(connection, VERSION)
     elif found != VERSION:
         raise SchemaMismatch("sqlite", found=str(found or ""), known=str(VERSION))
+    add_document_tables(connection)
     connection.execute("COMMIT")
     return is_empty
 
@@ -198,10 +228,29 @@ def change(connection: sqlite3.Connection, version: int) -> None:
     connection.execute(f"PRAGMA user_version = {version}")
 
 
+def add_document_tables(connection: sqlite3.Connection) -> None:
+    """Add the tables and indexes of documents that are missing, in the transaction under way."""
+    _run(connection, [_DOCUMENTS.replace("TABLE", "TABLE IF NOT EXISTS").replace("INDEX", "INDEX IF NOT EXISTS")])
+
+
+def _has_document_tables(connection: sqlite3.Connection) -> bool:
+    sql = "SELECT count(*) FROM sqlite_schema WHERE name IN ('documents', 'document_names')"
+    return bool(connection.execute(sql).fetchone()[0] == 2)
+
+
+def document_faults(connection: sqlite3.Connection) -> list[str]:
+    """Name what differs from the tables and indexes of documents."""
+    return _differences(connection, [_DOCUMENTS])
+
+
 def faults(connection: sqlite3.Connection) -> list[str]:
     """What differs from a new database of the version that is there."""
+    return _differences(connection, STEPS[: found_version(connection)])
+
+
+def _differences(connection: sqlite3.Connection, steps: Sequence[str]) -> list[str]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
-        _run(model, STEPS[: found_version(connection)])
+        _run(model, steps)
         wanted, there = _definitions(model), _definitions(connection)
     missing = [f"{kind} {name} is missing" for kind, name in sorted(wanted.keys() - there.keys())]
     return missing + [
@@ -223,8 +272,8 @@ def found_version(connection: sqlite3.Connection) -> int:
 
 
 def found_tables(connection: sqlite3.Connection) -> set[str]:
-    """The tables of the file, the journal apart."""
-    return {name for kind, name in _definitions(connection) if kind == "table"} - {"journal"}
+    """The tables of the file that belong to a version."""
+    return {name for kind, name in _definitions(connection) if kind == "table"} - _OF_NO_VERSION
 
 
 def _definitions(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:

@@ -24,6 +24,7 @@ from storage_adapters.codec import (
 from storage_adapters.errors import RecordDeleted, RecordNotFound, RevisionConflict
 from storage_adapters.metadata.sqlite import feed
 from storage_adapters.metadata.sqlite.connections import Connections
+from storage_adapters.metadata.sqlite.documents import SqliteDocuments
 from storage_adapters.metadata.sqlite.indexes import Encoded, move_indexes
 from storage_adapters.metadata.sqlite.listing import find_page
 from storage_adapters.metadata.sqlite.location import path_of
@@ -33,6 +34,7 @@ from storage_adapters.metadata.sqlite.schema import prepare
 from storage_adapters.metadata.sqlite.uploads import SqliteUploads
 from storage_adapters.metadata.sqlite.usage import read_usage
 from storage_adapters.ports.digest import DigestBucket, SupportsDigest
+from storage_adapters.ports.documents import DocumentChange
 from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.ports.schemas import SupportsAdoption
 from storage_adapters.query import ListQuery, Page
@@ -42,6 +44,7 @@ from storage_adapters.records import Change, FileRecord, Tombstone, Usage, is_nu
 class SqliteMetadataStore(
     SqliteMigrations,
     SqliteUploads,
+    SqliteDocuments,
     MetadataStore,
     SupportsAdoption,
     SupportsChanges,
@@ -183,7 +186,7 @@ class SqliteMetadataStore(
         """See ``MetadataStore``."""
         self._connections.close()
 
-    def changes(self, *, after: str, limit: int) -> list[Change]:
+    def changes(self, *, after: str, limit: int) -> list[Change | DocumentChange]:
         """See ``SupportsChanges``."""
         with self._connections.reading() as connection:
             return feed.read_changes(connection, after=after, limit=limit)
