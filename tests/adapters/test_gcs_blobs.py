@@ -119,7 +119,7 @@ def test_a_server_that_keeps_refusing_is_unavailable(fake: FakeGcs) -> None:
 def test_a_bucket_that_is_not_there_is_no_missing_blob(fake: FakeGcs) -> None:
     store = open_store("gs://elsewhere", fake.url)
     for call in (lambda: store.head(KEY), store.ping, lambda: store.get(KEY), lambda: put(store)):
-        with pytest.raises(StorageUnavailable, match="no such bucket"):
+        with pytest.raises(StorageUnavailable, match="bucket does not exist"):
             call()
     store.close()
 

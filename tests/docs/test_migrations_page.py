@@ -66,7 +66,7 @@ def test_every_step_is_described_as_it_declares_itself() -> None:
 
 
 def test_every_oddity_is_described() -> None:
-    code = "".join(path.read_text() for path in Path("migrations/ms_files").glob("*.py"))
+    code = "".join(path.read_text() for path in Path("migrations/importers/ms_files").glob("*.py"))
     described = {plain(kind) for row in rows(PAGE, "kind", "what it is") for kind in row["kind"].split(", ")}
     assert {kind for kind in described if f'"{kind}"' not in code} == set()
     noted = set(re.findall(r'(?:kind=|_note\(|_give_up\()"([a-z_0-9]+)"', code))

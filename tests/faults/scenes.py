@@ -127,7 +127,7 @@ def leave_behind(world: World) -> JSON:
     """One of everything that the sweeper is for."""
     lost = stored_upload(world, name="lost notification")
     upload(world, b"abc", name="never sent", request_id="never")
-    vanished = finished(world, b"abc", name="worker vanished")
+    vanished = finished(world, b"abc", name="worker died")
     change(world.core, vanished, lambda record: take(record, "gone", world.core, force=False))
     temporary = processed_file(world.core, name="temporary", temporary=True, ttl_seconds=60)
     removed_file(world)

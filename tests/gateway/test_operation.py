@@ -91,13 +91,13 @@ def test_a_part_that_is_not_needed_may_fail(tmp_path: Path) -> None:
     settings = replace(core.settings, amqp_uri="amqp://guest:verysecret@127.0.0.1:9//")
 
     def ended() -> None:
-        raise NotReady("the process ended")
+        raise NotReady("the process exited")
 
     parts = [Part(name="syncer", check=ended, required=False)]
     with serving(replace(core, settings=settings), parts=parts) as served:
         reply = served.request("GET", "/readyz")
     assert (reply.status, reply.json["ready"]) == (200, True)
-    assert reply.json["parts"]["syncer"] == {"ok": False, "error": "the process ended", "required": False}
+    assert reply.json["parts"]["syncer"] == {"ok": False, "error": "the process exited", "required": False}
     assert reply.json["parts"]["broker"] == {"ok": False, "error": "does not answer", "required": False}
     assert "required" not in reply.json["parts"]["metadata"]
 

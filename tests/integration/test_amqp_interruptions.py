@@ -84,7 +84,7 @@ def test_a_long_call_neither_stops_heartbeats_nor_other_calls(
     assert not raw.has_reply()
     answered, body = raw.reply()
     assert (answered, body["result"]["status"]) == (correlation_id, "processed")
-    assert "no link" not in service.log()
+    assert "no connection" not in service.log()
     assert deeds.count(file_id) == 1
 
 
@@ -97,7 +97,7 @@ def test_a_frozen_process_executes_its_call_once_though_it_is_delivered_again(
     assert (answered, body["error"]) == (correlation_id, None)
     with FilesClient(amqp_uri) as files:
         assert files.info(file_id=file_id)["status"] == "processed"
-    assert "no link" in service.log(), "the broker did not take the process for dead; the test shows nothing"
+    assert "no connection" in service.log(), "the broker did not take the process for dead; the test shows nothing"
     assert deeds.count(file_id) == 1
 
 

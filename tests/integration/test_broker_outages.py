@@ -138,19 +138,19 @@ def test_service_and_client_wait_for_a_broker_that_is_not_there_and_the_service_
     service = ServiceProcess(tmp_path, broker.uri)
     service.launch()
     try:
-        service.wait_for_log("no link to the broker")
+        service.wait_for_log("no connection to the broker")
         with FilesClient(broker.uri, timeout=0.3) as files, pytest.raises(ServiceUnavailable) as caught:
             files.count()
         assert caught.value.details["method"] == "files.count"
         assert service.stop() == 0
         service.launch()
-        service.wait_for_log("no link to the broker")
+        service.wait_for_log("no connection to the broker")
         broker.start()
         service.wait_for_log('"event": "ready"')
         with FilesClient(broker.uri) as files:
             files.count()
         broker.kill()
-        service.wait_for_log("no link to the broker")
+        service.wait_for_log("no connection to the broker")
         assert service.stop() == 0
     finally:
         service.kill()

@@ -114,4 +114,4 @@ def test_nothing_is_started_for_a_process_that_is_gone() -> None:
     command = [sys.executable, "-m", "files_service.runtime.child", "-1", "this"]
     done = run_command(command, seconds=WAIT_SECONDS)
     assert done.returncode == 1
-    assert done.stderr.startswith("the process that started this one is gone")
+    assert done.stderr.startswith("the parent process has exited")

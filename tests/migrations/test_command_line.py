@@ -117,7 +117,7 @@ def test_a_signal_ends_a_run_at_its_next_checkpoint(store: str, number: int) -> 
         errors = working.communicate(timeout=SECONDS)[1]
     assert working.returncode == 6, errors
     assert "stopping at the next checkpoint" in errors
-    assert "run again to go on" in errors
+    assert "run again to continue" in errors
     assert run("up", "--store", store, "--offline")[0] == 0
     assert run("verify", "--store", store)[0] == 0
 

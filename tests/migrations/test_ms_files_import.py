@@ -178,7 +178,7 @@ def test_files_of_another_source_are_not_taken_for_gone(old: Old, redis_server_u
     truth = old.generate(20).truth
     import_files(old.url, target)
     with throw_away(redis_server_url) as url, raw(url) as client:
-        with pytest.raises(BadRequest, match="there is no file at"):
+        with pytest.raises(BadRequest, match="no file exists at"):
             import_files(url, target, remove_missing=True)
         client.hset(f"{{{Old(client, url).prefix}}}files-data:none", "status", "9")
         totals = import_files(url, target, remove_missing=True)

@@ -130,7 +130,7 @@ def test_a_port_in_use_is_named(served: Served, environ: dict[str, str]) -> None
     for command in ("gateway", "up"):
         result = run(at(served, {**environ, "FILES_DATA_DIR": environ["FILES_DATA_DIR"] + "/other"}), command)
         assert (result.exit_code, isinstance(result.exception, SystemExit)) == (1, True)
-        assert f"127.0.0.1:{served.port} is taken" in result.output
+        assert f"127.0.0.1:{served.port} is in use" in result.output
 
 
 def test_a_call_prints_the_result_as_json(served: Served, environ: dict[str, str]) -> None:
@@ -216,12 +216,12 @@ class TestDoctor:
         def line() -> Any:
             return self.lines(run({**environ, "FILES_LIST_URL": url}, "doctor", "--json"))["lists"]
 
-        assert "never filled" in line()["text"]
+        assert "never been filled" in line()["text"]
         assert "python -m syncer run" in line()["advice"]
         sequence = core.metadata.last_sequence()
         core.metadata.move_checkpoint(consumer_of(url), expected="", sequence=sequence)
         assert line()["ok"]
-        assert "every change" in line()["text"]
+        assert "up to date" in line()["text"]
         pending_file(at_time(core, core.clock() - 3_600_000))
         assert "lacks 1 changes, the oldest 36" in line()["text"]
         assert "python -m syncer run" in line()["advice"]

@@ -228,9 +228,9 @@ def test_a_bucket_that_does_not_exist_is_the_operators_to_make(environ: dict[str
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"FILES_BLOBS_URL": ""}, "no bucket of Cloud Storage"),
+        ({"FILES_BLOBS_URL": ""}, "not a Cloud Storage bucket"),
         ({"FILES_GCS_PROJECT": "", "FILES_NOTIFICATIONS_URL": ""}, "no project"),
-        ({"FILES_WEBHOOK_EMAIL": "", "FILES_NOTIFICATIONS_URL": ""}, "nobody would take"),
+        ({"FILES_WEBHOOK_EMAIL": "", "FILES_NOTIFICATIONS_URL": ""}, "no receiver of notifications"),
     ],
 )
 def test_settings_that_do_not_say_enough_are_named(environ: dict[str, str], changes: dict[str, str], text: str) -> None:
@@ -255,7 +255,7 @@ def test_the_doctor_opens_the_bucket_as_the_service_does(environ: dict[str, str]
     assert finding["ok"], finding
     assert "signed urls" in finding["text"]
     missing = doctor({**environ, "FILES_BLOBS_URL": "gs://missing"}, "blobs")
-    assert "no such bucket" in missing["text"]
+    assert "bucket does not exist" in missing["text"]
     # An account that IAM does not know signs nothing, which nobody would notice before the first download.
     unsigned = doctor({**environ, "FILES_BLOBS_URL": f"gs://files?signer={EMAIL}"}, "blobs")
     assert "IAM does not sign" in unsigned["text"]

@@ -102,14 +102,14 @@ def test_a_step_that_keeps_failing_is_given_up(cloud: FakeCloud, monkeypatch: py
     monkeypatch.setattr(rest, "REPEAT_SECONDS", 0.1)
     cloud.faults.fail(503, times=1_000, method="PUT", part_of_path="/topics/files-dead")
     failed = {step.name: step.text for step in set_up(cloud) if step.state == "failed"}
-    assert "(503)" in failed["topic of dead letters"]
+    assert "(503)" in failed["dead-letter topic"]
     assert 1 < cloud.requests("PUT", "/topics/files-dead") < 100
 
 
 def test_a_refusal_is_not_asked_for_again(cloud: FakeCloud) -> None:
     cloud.faults.fail(403, method="PUT", part_of_path="/topics/files-dead")
     failed = {step.name: step.text for step in set_up(cloud) if step.state == "failed"}
-    assert "(403)" in failed["topic of dead letters"]
+    assert "(403)" in failed["dead-letter topic"]
     assert cloud.requests("PUT", "/topics/files-dead") == 1
 
 

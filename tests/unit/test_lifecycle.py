@@ -126,7 +126,7 @@ def test_success_clears_the_error_and_keeps_the_first_time() -> None:
 def test_failures_and_vanished_workers_are_counted() -> None:
     current = in_status(FileStatus.PROCESSING)
     current = advance(current, ProcessingExpired(), now=1)
-    assert current.error == Failure(code="lease_expired", message="the worker vanished", attempts=1)
+    assert current.error == Failure(code="lease_expired", message="the worker died", attempts=1)
     current = advance(advance(current, ProcessingStarted(LEASE), now=2), ProcessingFailed("bad", "worse"), now=3)
     assert current.error == Failure(code="bad", message="worse", attempts=2)
 

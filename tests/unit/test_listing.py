@@ -80,7 +80,7 @@ def test_a_bare_value_means_equal(field: str) -> None:
 
 @pytest.mark.parametrize("field", ["", "nonsense", "meta", "request_id", "post_action", "revision", "\ud800"])
 def test_an_unknown_field_is_refused(field: str) -> None:
-    with pytest.raises(BadQuery, match="Not a field") as caught:
+    with pytest.raises(BadQuery, match="Not a filterable field") as caught:
         parse_filter({field: "x"})
     assert caught.value.field == f"filter.{field}"
 

@@ -278,7 +278,7 @@ def test_our_own_failure_is_logged_and_the_file_tried_later(
         patch.setattr(processing, "run_processing", lambda *args, **kwargs: 1 / 0)
         work(processor)
         work(processor)
-    assert [each.message for each in caplog.records] == ["processing broke off"]
+    assert [each.message for each in caplog.records] == ["processing failed with an internal error"]
     clock.pass_seconds(1)
     work(processor)
     assert status(core, record) == "processed"

@@ -106,7 +106,7 @@ def test_what_could_not_be_settled_comes_again(
         patch.setattr(core.metadata, "get", away)
         puller.step()
     assert waiting(google) == 1
-    assert "put off" in caplog.text
+    assert "delayed" in caplog.text
     puller.step()
     assert (waiting(google), status(core, record)) == (0, "uploaded")
 
