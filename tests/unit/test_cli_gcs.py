@@ -203,7 +203,7 @@ def test_a_step_that_fails_is_named_and_the_others_are_taken(environ: dict[str, 
     cloud.hidden.add(f"/v1/{TOPIC}:getIamPolicy")
     result = setup(environ)
     assert result.exit_code == 1
-    assert "✗ right of the bucket to publish: pubsub: Permission denied on resource. (403)" in result.output
+    assert "✗ permission of the bucket to publish: pubsub: Permission denied on resource. (403)" in result.output
     assert PUSH in cloud.pubsub.subscriptions
     finding = doctor(environ)
     assert not finding["ok"]
