@@ -22,18 +22,18 @@ def test_the_limits_are_those_of_the_gateway() -> None:
     page = " ".join(read("docs/http.md").split())
     limits = Limits()
     assert (
-        f"The body came too slowly: {limits.call_body_seconds} s for a call, or less than"
+        f"The body arrived too slowly: more than {limits.call_body_seconds} s for a call, or less than"
         f" {limits.upload_least_bytes // KIB} KiB in {limits.upload_idle_seconds} s of an upload."
     ) in page
-    assert f"were completed in {limits.websocket_idle_seconds} s" in page
+    assert f"completes messages of less than 16 KiB in {limits.websocket_idle_seconds} s" in page
     assert (
         f"within {limits.websocket_first_seconds} s and {limits.stranger_bytes // KIB} KiB,"
         f" and a gateway lets {limits.strangers} connections"
     ) in page
-    assert f"may have {limits.websocket_bytes // MIB} MiB under way" in page
-    assert f"come within {limits.websocket_message_seconds} s of having its room" in page
-    assert f"Too many calls ({limits.calls}), uploads ({limits.uploads}), downloads ({limits.downloads})" in page
-    assert f"or notifications ({limits.notifications}) at once" in page
+    assert f"may have {limits.websocket_bytes // MIB} MiB that are not stored yet" in page
+    assert f"arrive within {limits.websocket_message_seconds} s of getting its memory" in page
+    assert f"Too many concurrent calls ({limits.calls}), uploads ({limits.uploads}), downloads ({limits.downloads})" in page
+    assert f"or notifications ({limits.notifications}), or calls" in page
     assert f"at most {limits.call_bytes // MIB} MiB" in page
     assert f"within {limits.ping_seconds} s" in page
-    assert f"After a body of {limits.takeover_bytes // MIB} MiB and more the connection is closed" in page
+    assert f"After a body of {limits.takeover_bytes // MIB} MiB or more the connection is closed" in page
