@@ -130,9 +130,7 @@ class SettingsSchema(Schema):
     rpc_token = _text("Bearer token for `/rpc`; empty: generated into the data folder.")
     jwt_secret = _text("Secret that signs the tokens of end users; empty: generated into the data folder.")
     signing_key = _text("Secret that signs local blob URLs; empty: generated into the data folder.")
-    gcs_hmac_access_id = _text(
-        "Access id of the HMAC key that signs Cloud Storage URLs; empty: another signer is used."
-    )
+    gcs_hmac_access_id = _text("Access id of the HMAC key that signs Cloud Storage URLs; empty: another signer.")
     gcs_hmac_secret = _text("Secret of that HMAC key.")
     storage_emulator_host = _text("Cloud Storage emulator, `http://host:port`; empty: Google's API.")
     webhook_email = _text("Service account that signs Pub/Sub push requests; empty: signed pushes are rejected.")

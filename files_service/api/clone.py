@@ -18,10 +18,7 @@ class CloneParams(ParamsSchema):
     file_id = file_id_field()
     owner = owner_field(description="Owner of the new file.")
     changes = fields.Nested(
-        Changes,
-        load_default=None,
-        allow_none=True,
-        metadata={"description": "Changes to the copy, as in files.update."},
+        Changes, load_default=None, allow_none=True, metadata={"description": "Changes, as in files.update."}
     )
     request_id = request_id_field("Idempotency key. Absent: the same file, owner and changes return the same clone.")
 

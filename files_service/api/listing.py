@@ -29,17 +29,13 @@ from storage_adapters import JSON, SORT_FIELDS, ListQuery, MetadataStore, Page
 class ListParams(ParamsSchema):
     """Parameters of files.list."""
 
-    owner = owner_field(
-        required=False, load_default=None, allow_none=True, description="Owner of the files; absent: all owners."
-    )
+    owner = owner_field(required=False, load_default=None, allow_none=True, description="Owner; absent: all owners.")
     access = access_field(load_default=None, allow_none=True)
     tags = tags_field(load_default=())
     filter = fields.Dict(
         keys=fields.String(),
         load_default=dict,
-        metadata={
-            "description": "{field: {op: value}}; a bare value means eq. docs/rpc.md lists fields and operators."
-        },
+        metadata={"description": "{field: {op: value}}; a bare value means eq. Fields and operators: docs/rpc.md."},
     )
     search = fields.String(
         load_default=None,

@@ -256,9 +256,7 @@ class Changes(Schema):
         fields.String(validate=line(1, 78)),
         allow_none=True,
         validate=validate.Length(0, 100),
-        metadata={
-            "description": "Users other than the owner who may read the file while its access is shared; at most 100."
-        },
+        metadata={"description": "Other users who may read the file while its access is shared; at most 100."},
     )
     immutable = StrictBoolean(
         validate=_only_true,

@@ -21,9 +21,7 @@ from storage_adapters import JSON, Position
 class SyncParams(ParamsSchema):
     """Parameters of files.sync."""
 
-    owner = owner_field(
-        required=False, load_default=None, allow_none=True, description="Owner of the files; absent: all owners."
-    )
+    owner = owner_field(required=False, load_default=None, allow_none=True, description="Owner; absent: all owners.")
     older_than_seconds = fields.Integer(
         strict=True,
         load_default=60,
@@ -37,9 +35,7 @@ class SyncParams(ParamsSchema):
         load_default=None,
         allow_none=True,
         validate=validate.Range(0, MAX_INTEGER),
-        metadata={
-            "description": "Time of the previous check of uploads; old ones are checked less often. Absent: check all."
-        },
+        metadata={"description": "Time of the previous check; old uploads are checked less often. Absent: check all."},
     )
     cursor = fields.String(
         load_default=None,

@@ -63,10 +63,7 @@ class UploadParams(ParamsSchema):
     )
     request_id = request_id_field("Idempotency key: repeating the call with it returns the same file.")
     post_action = fields.Nested(
-        PostAction,
-        load_default=None,
-        allow_none=True,
-        metadata={"description": "Changes to apply when the file is processed."},
+        PostAction, load_default=None, allow_none=True, metadata={"description": "Changes after processing."}
     )
 
 

@@ -16,9 +16,7 @@ from storage_adapters import JSON, Access, Tally, Usage
 class UsageParams(ParamsSchema):
     """Parameters of files.count and files.report."""
 
-    owner = owner_field(
-        required=False, load_default=None, allow_none=True, description="Owner of the files; absent: all owners."
-    )
+    owner = owner_field(required=False, load_default=None, allow_none=True, description="Owner; absent: all owners.")
     min_change = min_change_field()
     consistency = consistency_field()
 

@@ -28,8 +28,7 @@ from files_service.gateway.openapi import parameters_of
 def call(session: Session, method: str, params: tuple[str, ...], *, amqp: bool) -> None:
     r"""Call a METHOD of the running service and print its result.
 
-    A value is parsed as JSON if it is valid JSON, else taken as text. NAME=@FILE reads the value from a JSON file, and
-    @FILE reads all parameters from one.
+    A value is JSON if it is valid JSON, else text. NAME=@FILE reads it from a JSON file, @FILE all parameters.
 
     \b
         files call files.upload owner=ann name=clip.mp4 parts='[{"size": 1000}]'

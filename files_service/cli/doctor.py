@@ -150,9 +150,7 @@ def _lists(settings: Settings) -> Finding:
             store.find(ListQuery(limit=1))
             name = type(store).__name__
     except (UnknownStore, StorageError) as error:
-        advice = (
-            "Correct FILES_LIST_URL, or start the server that it names; until then the metadata store answers lists."
-        )
+        advice = "Correct FILES_LIST_URL, or start its server; until then the metadata store answers lists."
         return Finding("lists", str(error), advice)
     try:
         with closing(open_metadata_store(settings.metadata_url)) as primary:
@@ -203,9 +201,7 @@ def _notifications(settings: Settings) -> Finding:
     broken = [step for step in found if step.state == "failed"]
     if broken:
         text = "; ".join(f"{step.name}: {step.text}" for step in broken)
-        return Finding(
-            part, f"cannot check: {text}", "Grant the service account the permission to read the configuration."
-        )
+        return Finding(part, f"cannot check: {text}", "Let the service account read the configuration.")
     missing = [step.name for step in found if step.state == "due"]
     if missing:
         return Finding(part, f"missing or different: {', '.join(missing)}", "Run: files gcs setup")
@@ -241,12 +237,8 @@ def _gateway(settings: Settings) -> Finding:
             failing = [name for name, part in answer["parts"].items() if not part["ok"]]
             if response.status == 200 and answer["ready"]:
                 without = f", without {', '.join(failing)}" if failing else ""
-                return Finding(
-                    "gateway", f"{settings.public_url} is ready{without}", "See the gateway's log." if failing else ""
-                )
-            return Finding(
-                "gateway", f"{settings.public_url} is not ready: {', '.join(failing)}", "See the gateway's log."
-            )
+                return Finding("gateway", f"{settings.public_url} is ready{without}", "See its log." if failing else "")
+            return Finding("gateway", f"{settings.public_url} is not ready: {', '.join(failing)}", "See its log.")
     except (OSError, http.client.HTTPException) as error:
         return Finding("gateway", f"{settings.public_url} does not answer: {error}", start)
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):

@@ -22,9 +22,7 @@ def gcs() -> None:
 
 @gcs.command()
 @click.option("--dry-run", is_flag=True, help="Report what would be done without doing it.")
-@click.option(
-    "--origin", "origins", multiple=True, metavar="URL", help="Web origin that may use signed URLs; repeatable."
-)
+@click.option("--origin", "origins", multiple=True, metavar="URL", help="Origin that may use signed URLs; repeatable.")
 @click.pass_obj
 def setup(session: Session, *, dry_run: bool, origins: tuple[str, ...]) -> None:
     """Set up bucket, topic, notification and subscriptions.

@@ -1,8 +1,7 @@
 """The life cycle of a file: all rules that affect its status.
 
 1. ``TRANSITIONS`` is the specification; the diagram in the documents is drawn from it.
-2. Every pair of status and event is decided: it is in the table, or it raises ``IllegalTransition`` and nothing
-   changes.
+2. Every pair of status and event is in the table, or raises ``IllegalTransition`` and changes nothing.
 3. Only ``advance`` writes the status.
 4. A worker that dies cannot leave a file stuck: its lease expires, and ``ProcessingExpired`` returns the file.
 """
@@ -164,9 +163,7 @@ def reclaim(record: FileRecord, max_attempts: int, *, now: int) -> FileRecord:
     reclaimed = advance(record, ProcessingExpired(), now=now)
     if attempts_left(reclaimed, max_attempts):
         return reclaimed
-    return advance(
-        record, ProcessingFailed("too_many_attempts", "several workers died while processing the file"), now=now
-    )
+    return advance(record, ProcessingFailed("too_many_attempts", "several workers died"), now=now)
 
 
 def is_retried(record: FileRecord, max_attempts: int) -> bool:

@@ -49,9 +49,7 @@ def parse_filter(filters: Mapping[str, Any], *, hidden: Collection[str] = ()) ->
 def _condition(field: str, op: str, value: Any) -> Condition:
     kind, path = FIELDS[field], f"filter.{field}.{op}"
     if op not in OPERATORS[kind]:
-        raise BadQuery(
-            path, f"Not an operator for {kind.value}; known operators: {', '.join(sorted(OPERATORS[kind]))}."
-        )
+        raise BadQuery(path, f"Not an operator for {kind.value}; known: {', '.join(sorted(OPERATORS[kind]))}.")
     if op in ("exists", "empty"):
         _require(path, value, bool)
     elif op == "in":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from files_service.core import Core
 
 # Answering is more work for a broker than a ping, and it logs each connection.
-BROKER_TTL_SECONDS = 5.0
+TTL_SECONDS = 5.0
 BROKER_TIMEOUT_SECONDS = 3.0
 
 
@@ -35,9 +35,7 @@ def parts_of(core: Core) -> list[Part]:
     uri = core.settings.amqp_uri
     if uri:
         # HTTP calls and processing need no broker, and events wait in the change feed.
-        broker = Part(
-            name="broker", check=lambda: check_broker(uri), required=False, lifetime_seconds=BROKER_TTL_SECONDS
-        )
+        broker = Part(name="broker", check=lambda: check_broker(uri), required=False, lifetime_seconds=TTL_SECONDS)
         parts.append(broker)
     return parts
 

@@ -24,14 +24,10 @@ class WorkerCollector(Collector):
         for loop in self._worker.loops:
             failing.add_metric([loop.name], loop.failures)
         yield failing
-        yield GaugeMetricFamily(
-            "files_relay_lag_changes", "Changes of the current batch that are not yet published.", relay.lag_changes
-        )
+        yield GaugeMetricFamily("files_relay_lag_changes", "Unpublished changes of the batch.", relay.lag_changes)
         yield GaugeMetricFamily("files_relay_lag_seconds", "Age of the oldest of these changes.", relay.lag_seconds)
         yield CounterMetricFamily("files_relay_events", "Published events.", relay.published)
-        yield GaugeMetricFamily(
-            "files_processing_in_flight", "Files queued or being processed in this worker.", processor.in_flight
-        )
+        yield GaugeMetricFamily("files_processing_in_flight", "Files queued or in progress.", processor.in_flight)
         outcomes = CounterMetricFamily("files_processing", "Processed files, by outcome.", labels=["status"])
         for status, count in sorted(processor.totals.items()):
             outcomes.add_metric([status], count)

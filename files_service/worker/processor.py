@@ -147,8 +147,7 @@ class Processor:
     def _oldest_uploaded(self, now: int) -> list[_Found]:
         """Return the oldest files that are not delayed.
 
-        When all files of many pages are delayed, or the last ones failed because of a store, the next step continues
-        behind them.
+        When many pages are delayed, or their last files failed because of a store, the next step continues there.
         """
         if self._found_uploaded and not self._outages:
             self._uploaded.begin_again()

@@ -32,7 +32,10 @@ def test_the_limits_are_those_of_the_gateway() -> None:
     ) in page
     assert f"may have {limits.websocket_bytes // MIB} MiB that are not stored yet" in page
     assert f"arrive within {limits.websocket_message_seconds} s of getting its memory" in page
-    assert f"Too many concurrent calls ({limits.calls}), uploads ({limits.uploads}), downloads ({limits.downloads})" in page
+    assert (
+        f"Too many concurrent calls ({limits.calls}), uploads ({limits.uploads}), downloads ({limits.downloads})"
+        in page
+    )
     assert f"or notifications ({limits.notifications}), or calls" in page
     assert f"at most {limits.call_bytes // MIB} MiB" in page
     assert f"within {limits.ping_seconds} s" in page

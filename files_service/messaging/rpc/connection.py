@@ -248,8 +248,7 @@ class BrokerConnection:
             return
         self.is_open = False
         if self._is_read:
-            # The greenlet that waits for the socket wakes up and closes it; closing it here would never wake that
-            # greenlet.
+            # The greenlet that waits for the socket wakes up and closes it; closing it here would not wake it.
             with contextlib.suppress(OSError):
                 self._connection.transport.sock.shutdown(green_socket.SHUT_RDWR)
         else:

@@ -72,9 +72,7 @@ class ThreadPool:
             try:
                 raise call.error
             finally:
-                call.error = (
-                    None  # breaks the reference cycle of frame and error, so that reference counting frees both
-                )
+                call.error = None  # breaks the reference cycle of frame and error
         result: T = call.result
         return result
 

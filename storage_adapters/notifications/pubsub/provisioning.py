@@ -134,8 +134,7 @@ class CloudSetup:
             return "ok", text
 
         def write() -> None:
-            # Create the new one first: duplicates are better than gaps. One cannot be changed, and two would send
-            # everything twice.
+            # Create the new one first: duplicates are better than gaps. One cannot be changed; two send all twice.
             if not fitting:
                 self._storage.call("POST", self._path("/notificationConfigs"), config)
             for each in rest:
