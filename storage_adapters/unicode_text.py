@@ -10,14 +10,15 @@
 
 from __future__ import annotations
 
-import re
+import sys
 import unicodedata
 from collections.abc import Callable
+from functools import cache
+from itertools import groupby
 
 from storage_adapters.unassigned import RANGES, VERSION
 
 UNICODE_VERSION = VERSION
-_LAST_OF_BMP = 0xFFFF
 _IS_PINNED = unicodedata.unidata_version.removesuffix(".0") == VERSION
 
 
@@ -38,14 +39,18 @@ def ascii_form(text: str) -> str:
 
 def category_of(character: str) -> str:
     """Return the general category of a character, such as Lu."""
-    return "Cn" if _UNASSIGNED.match(character) else unicodedata.category(character)
+    return unicodedata.category(character) if _IS_PINNED or not _unassigned()[ord(character)] else "Cn"
 
 
 def _mapped(change: Callable[[str], str], text: str) -> str:
     """Change the stretches between unassigned code points, to which nothing joins and before which nothing moves."""
-    if _IS_PINNED or not _UNASSIGNED.search(text):
+    if _IS_PINNED:
         return change(text)
-    return "".join(stretch if number % 2 else change(stretch) for number, stretch in enumerate(_UNASSIGNED.split(text)))
+    unassigned = _unassigned()
+    if not any(map(unassigned.__getitem__, map(ord, text))):
+        return change(text)
+    stretches = groupby(text, lambda character: unassigned[ord(character)])
+    return "".join("".join(stretch) if is_kept else change("".join(stretch)) for is_kept, stretch in stretches)
 
 
 def _fold(text: str) -> str:
@@ -64,14 +69,11 @@ def _lower(text: str) -> str:
     return text.lower()
 
 
-def _unassigned() -> re.Pattern[str]:
-    """Compile a pattern of the unassigned code points; a look ahead spares most text the ranges of the other planes."""
-    low: list[str] = []
-    high: list[str] = []
+@cache
+def _unassigned() -> bytes:
+    """Return a table with 1 for each code point that is unassigned; an interpreter of the pinned version needs none."""
+    table = bytearray(sys.maxunicode + 1)
     for pair in RANGES.split():
         first, last = (int(each, 16) for each in pair.split("-"))
-        (low if last <= _LAST_OF_BMP else high).append(f"\\U{first:08x}-\\U{last:08x}")
-    return re.compile(rf"([{''.join(low)}]|(?=[\U00010000-\U0010ffff])[{''.join(high)}])")
-
-
-_UNASSIGNED = _unassigned()
+        table[first : last + 1] = b"\1" * (last + 1 - first)
+    return bytes(table)
