@@ -51,9 +51,9 @@ def make_app(
     metrics = metrics or Metrics()
     metrics.watch(ListsCollector(core.lists))
     app = web.Application(middlewares=[handle_request])
-    app[GATEWAY] = gateway = Gateway.of(core, limits, metrics)
+    app[GATEWAY] = gateway = Gateway(core, limits, metrics)
     app[UPLOAD_LOCKS] = UploadLocks()
-    app[DOCUMENT] = Description(each for door in doors for each in door.operations())
+    app[DOCUMENT] = Description(doors)
     app[operation.CHECKS] = tuple(
         operation.Check(part, least_lifetime_seconds=limits.ping_lifetime_seconds) for part in (*parts_of(core), *parts)
     )

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from files_service.errors import BadRequest, FilesError, InternalError, MethodNotAllowed, NotFound, ServiceUnavailable
+from files_service.errors import BadRequest, FilesError, InternalError
 from files_service.gateway.replies import CLOSE, HTTPError, bad_field
 from files_service.gateway.state import gateway_of
 from files_service.runtime.logs import ACCESS_LOGGER, QUIET, accepted_request_id, request_id
@@ -94,22 +94,9 @@ def _as_http_error(request: web.Request, error: Exception) -> HTTPError:
         case FilesError():
             return HTTPError(error, headers=_HEADERS.get(error.http_status))
         case web.HTTPException():
-            return HTTPError(_of_status(error), error.status)
+            return HTTPError(BadRequest(error.reason), error.status)
     logger.error("request failed", extra={"method": request.method, "path": request.path[:300]}, exc_info=error)
     return HTTPError(InternalError("the gateway failed; its log has the particulars under the request id"))
-
-
-def _of_status(error: web.HTTPException) -> FilesError:
-    """Return the FilesError for an error that aiohttp raised."""
-    match error.status:
-        case 404:
-            return NotFound("there is nothing at this address")
-        case 405:
-            return MethodNotAllowed("the address does not take this method")
-        case 503:
-            return ServiceUnavailable(error.reason)
-        case _:
-            return BadRequest(error.reason)
 
 
 def route_of(request: web.Request) -> str:

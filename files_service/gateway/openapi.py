@@ -1,10 +1,9 @@
-"""The OpenAPI 3.1 description, assembled from the operations on the doors' routes and the schemas of the methods."""
+"""The OpenAPI 3.1 description, assembled from the routes of the doors and the schemas of the methods."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -15,7 +14,10 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 
 from files_service.api import METHODS
 from files_service.errors import error_classes
+from files_service.gateway.auth.callers import nobody
+from files_service.gateway.cors import preflight
 from files_service.gateway.replies import json_reply
+from files_service.gateway.routes import Door, Route
 from storage_adapters import JSON
 
 JSON_TYPE = "application/json"
@@ -32,34 +34,16 @@ READ_REPLIES: Mapping[int, JSON] = {
 _ERROR = {"$ref": "#/components/schemas/Error"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """The description of a route. Parameters in the path that are not named here are text."""
-
-    name: str
-    summary: str
-    tag: str
-    replies: Mapping[int, JSON] = field(default_factory=dict)
-    errors: Sequence[int] = ()
-    parameters: Sequence[JSON] = ()
-    body: JSON | None = None
-    secured: bool = False
-
-
-# The method and the address of a route, and its operation.
-Described = tuple[str, str, Operation]
-
-
 class Description:
-    """The description of these operations, assembled when it is first read."""
+    """The description of these doors, assembled when it is first read."""
 
-    def __init__(self, operations: Iterable[Described]) -> None:
-        self._operations = operations
+    def __init__(self, doors: Sequence[Door]) -> None:
+        self._doors = doors
 
     @cached_property
     def document(self) -> JSON:
         """The OpenAPI document."""
-        return assemble(self._operations)
+        return assemble(self._doors)
 
 
 DOCUMENT = web.AppKey("document", Description)
@@ -114,7 +98,14 @@ def parameters_of(method: str) -> JSON:
     return properties
 
 
-def assemble(operations: Iterable[Described]) -> JSON:
+def preflight_route(path: str, name: str, *parameters: JSON) -> Route:
+    """Make the row of an address that answers preflight requests."""
+    summary = "Ask what a page of another origin may do."
+    replies = {204: {"description": "Methods and headers that are allowed."}}
+    return Route("OPTIONS", path, preflight, name, summary, replies, parameters)
+
+
+def assemble(doors: Iterable[Door]) -> JSON:
     """Return the whole description."""
     spec = APISpec(
         title="Files service",
@@ -123,8 +114,10 @@ def assemble(operations: Iterable[Described]) -> JSON:
         info={"description": "Methods are called by POST /rpc/{method}; bytes go to and come from signed URLs."},
     )
     _components(spec)
-    for method, path, operation in operations:
-        spec.path(path, operations={method.lower(): _operation(method, path, operation)})
+    for door in doors:
+        for route in door.described() if door.described is not None else door.routes:
+            path = re.sub(r":[^}]+", "", route.path)
+            spec.path(path, operations={route.method.lower(): _operation(door, route, path)})
     described: JSON = spec.to_dict()
     return described
 
@@ -134,19 +127,21 @@ def _inline(_schema: object) -> Any:
     return False
 
 
-def _operation(method: str, path: str, operation: Operation) -> JSON:
-    named = {each["name"] for each in operation.parameters}
+def _operation(door: Door, route: Route, path: str) -> JSON:
+    named = {each["name"] for each in route.parameters}
     in_path = [parameter(name, "path") for name in re.findall(r"\{(\w+)\}", path) if name not in named]
-    replies = {str(status): each for status, each in operation.replies.items()} | _errors(operation.errors)
-    if method == "HEAD":
+    errors = _errors(door.errors if route.errors is None else route.errors)
+    replies = {str(status): each for status, each in route.replies.items()} | errors
+    if route.method == "HEAD":
         replies = {status: {"description": each["description"]} for status, each in replies.items()}
+    is_secured = door.authenticate is not nobody and route.method != "OPTIONS"
     return {
-        "operationId": operation.name,
-        "summary": operation.summary,
-        "tags": [operation.tag],
-        **({"security": [{"bearer": []}]} if operation.secured else {}),
-        "parameters": [*in_path, *operation.parameters],
-        **({"requestBody": operation.body} if operation.body is not None else {}),
+        "operationId": route.name,
+        "summary": route.summary,
+        "tags": [route.tag or door.tag],
+        **({"security": [{"bearer": []}]} if is_secured else {}),
+        "parameters": [*in_path, *route.parameters],
+        **({"requestBody": route.body} if route.body is not None else {}),
         "responses": replies,
     }
 

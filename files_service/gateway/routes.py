@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from aiohttp import web
 from aiohttp.web_urldispatcher import AbstractRuleMatching, MatchedSubAppResource
@@ -13,9 +13,8 @@ from aiohttp.web_urldispatcher import AbstractRuleMatching, MatchedSubAppResourc
 from files_service.errors import MethodNotAllowed, NotFound
 from files_service.gateway.auth.callers import AUTHENTICATE, Authenticate, nobody
 from files_service.gateway.auth.sessions import vary_by_cookie
-from files_service.gateway.cors import Cors
+from files_service.gateway.cors import CORS, METHODS, Cors
 from files_service.gateway.middleware import Check, ErrorForm, Handler, answering_errors, within_limits
-from files_service.gateway.openapi import Described, Operation
 from files_service.gateway.replies import HTTPError, error_reply
 from files_service.gateway.state import Gateway
 from storage_adapters import JSON
@@ -23,31 +22,34 @@ from storage_adapters import JSON
 Match = Callable[[web.Request], bool]
 
 
-async def keep_waiting(request: web.Request) -> None:
-    """Leave ``Expect: 100-continue`` to the handler, which decides whether it wants the body."""
-
-
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A row of a door's table: a method of an address, its handler and its description.
+    """A row of a door's table: a method of an address, its handler, and its description in OpenAPI.
 
-    A row for GET answers HEAD, too. ``operations`` describes an address that stands for several.
+    A row for GET answers HEAD, too. Parameters of the path that are not described are text; ``errors`` and ``tag``
+    default to those of the door.
     """
 
     method: str
     path: str
     handler: Handler
-    operation: Operation | None = None
-    operations: Callable[[], Sequence[Described]] | None = None
+    name: str
+    summary: str
+    replies: Mapping[int, JSON]
+    parameters: Sequence[JSON] = ()
+    body: JSON | None = None
+    errors: Sequence[int] | None = None
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """A sub-application of the gateway: the requests of a kind, with their own authentication, CORS and errors.
+    """A sub-application of the gateway: requests of one kind, with their own authentication, CORS and errors.
 
     The first door whose ``match`` accepts a request answers it, unknown addresses included. ``limits`` checks a
-    request before its handler runs, ``error_form`` answers what a handler raises, ``headers`` are on every reply,
-    ``setup`` adds state to the application before it starts. A door with ``sessions`` accepts those of the pages.
+    request before its handler runs, ``error_form`` answers what a handler raises, ``headers`` are on every reply. A
+    door with ``sessions`` accepts those of the pages. ``state`` is made for each application and closed by ``close``.
+    ``tag`` and ``errors`` describe the routes; ``described`` are the rows to describe instead of ``routes``.
     """
 
     name: str
@@ -58,8 +60,12 @@ class Door:
     error_form: ErrorForm = error_reply
     limits: Check = within_limits
     headers: Mapping[str, str] = field(default_factory=dict)
-    setup: Callable[[web.Application, Gateway], None] | None = None
     sessions: bool = False
+    state: Mapping[web.AppKey[Any], Callable[[Gateway], Any]] = field(default_factory=dict)
+    close: Callable[[web.Application], Awaitable[None]] | None = None
+    tag: str = ""
+    errors: Sequence[int] = ()
+    described: Callable[[], Sequence[Route]] | None = None
 
     def table(self) -> dict[str, dict[str, Handler]]:
         """Return the handlers by address and method."""
@@ -68,22 +74,6 @@ class Door:
             table.setdefault(route.path, {})[route.method] = route.handler
         return table
 
-    def methods(self) -> set[str]:
-        """Return the methods that any of the addresses takes, but OPTIONS."""
-        methods = {route.method for route in self.routes} - {"OPTIONS"}
-        return methods | ({"HEAD"} if "GET" in methods else set())
-
-    def operations(self) -> Iterator[Described]:
-        """Yield the descriptions of all routes."""
-        for route in self.routes:
-            if route.operations is not None:
-                yield from route.operations()
-            if route.operation is not None:
-                yield route.method, re.sub(r":[^}]+", "", route.path), route.operation
-
-
-DOOR = web.AppKey("door", Door)
-
 
 def at(*addresses: str) -> Match:
     """Match these addresses, and all below those that end with a slash."""
@@ -91,35 +81,29 @@ def at(*addresses: str) -> Match:
     return lambda request: request.path in exact or request.path.startswith(above)
 
 
-def preflight_route(
-    path: str, name: str, tag: str, *, errors: Sequence[int] = (), parameters: Sequence[JSON] = ()
-) -> Route:
-    """Make the row of an address that answers preflight requests by the CORS table of its door."""
-    replies = {204: {"description": "Methods and headers that are allowed."}}
-    summary = "Ask what a page of another origin may do."
-    operation = Operation(name=name, summary=summary, tag=tag, replies=replies, errors=errors, parameters=parameters)
-    return Route("OPTIONS", path, _preflight, operation)
-
-
 def mount(root: web.Application, door: Door, gateway: Gateway) -> None:
     """Add a door to the gateway's application, behind those that were added before."""
-    app = web.Application(middlewares=[answering_errors(door.error_form, door.limits)])
-    app[DOOR], app[AUTHENTICATE] = door, door.authenticate
-    for path, handlers in door.table().items():
+    app, table = web.Application(middlewares=[answering_errors(door.error_form, door.limits)]), door.table()
+    app[AUTHENTICATE] = door.authenticate
+    headers = dict(door.headers)
+    if door.cors is not None:
+        app[CORS], app[METHODS] = door.cors, {method for row in table.values() for method in _with_head(row)}
+        headers |= door.cors.headers()
+    for key, make in door.state.items():
+        app[key] = make(gateway)
+    for path, handlers in table.items():
         # One route for all methods: the door answers those that are not allowed in its own error form.
-        app.router.add_route("*", path, _by_method(handlers), expect_handler=keep_waiting)
-    app.router.add_route("*", "/{path:.*}", _not_found, expect_handler=keep_waiting)
-    headers = {**(door.cors.headers() if door.cors is not None else {}), **door.headers}
-    if headers:
+        app.router.add_route("*", path, _by_method(_with_head(handlers)), expect_handler=_keep_waiting)
+    app.router.add_route("*", "/{path:.*}", _not_found, expect_handler=_keep_waiting)
 
-        async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-            response.headers.update(headers)
+    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(headers)
 
-        app.on_response_prepare.append(add_headers)
+    app.on_response_prepare.append(add_headers)
     if door.sessions:
         app.on_response_prepare.append(vary_by_cookie)
-    if door.setup is not None:
-        door.setup(app, gateway)
+    if door.close is not None:
+        app.on_cleanup.append(door.close)
     # aiohttp has public calls for prefixes and host names alone.
     root._add_subapp(partial(MatchedSubAppResource, _Rule(door), app), app)  # noqa: SLF001
 
@@ -131,22 +115,21 @@ class _Rule(AbstractRuleMatching):
         self._door = door
 
     async def match(self, request: web.Request) -> bool:
-        """See ``AbstractRuleMatching``."""
         return self._door.match(request)
 
-    def get_info(self) -> dict[str, str]:  # type: ignore[override]
-        """See ``AbstractRuleMatching``."""
+    def get_info(self) -> Any:
         return {"door": self._door.name}
 
     @property
     def canonical(self) -> str:
-        """See ``AbstractRuleMatching``."""
         return self._door.name
 
 
+def _with_head(handlers: Mapping[str, Handler]) -> dict[str, Handler]:
+    return {"HEAD": handlers["GET"], **handlers} if "GET" in handlers else dict(handlers)
+
+
 def _by_method(handlers: Mapping[str, Handler]) -> Handler:
-    if "GET" in handlers:
-        handlers = {"HEAD": handlers["GET"], **handlers}
     allowed = sorted(handlers)
 
     async def dispatch(request: web.Request) -> web.StreamResponse:
@@ -159,11 +142,9 @@ def _by_method(handlers: Mapping[str, Handler]) -> Handler:
     return dispatch
 
 
-async def _preflight(request: web.Request) -> web.StreamResponse:
-    door = request.config_dict[DOOR]
-    assert door.cors is not None, "an address with a preflight row belongs to a door with a CORS table"
-    return door.cors.preflight(request, door.methods())
-
-
 async def _not_found(request: web.Request) -> web.StreamResponse:
     raise NotFound("there is nothing at this address", {"path": request.path[:300]})
+
+
+async def _keep_waiting(request: web.Request) -> None:
+    """Leave ``Expect: 100-continue`` to the handler, which decides whether it wants the body."""

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -29,43 +28,24 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
 class Gateway:
     """The core, the threads that call it, limits on parallel work, and the progress of a stop."""
 
-    core: Core
-    limits: Limits
-    metrics: Metrics
-    calls: Threads
-    transfers: Threads
-    receivers: Threads
-    send_threads: Threads
-    uploads: Limiter
-    downloads: Limiter
-    senders: Limiter
-    _engine: Engine | None = None
-    staying: set[Callable[[], None]] = field(default_factory=set)
-    stopping: bool = False
-    giving_up: bool = False
-    breakable: set[asyncio.Future[Any]] = field(default_factory=set)
-    in_flight: int = 0
-    quiet: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @classmethod
-    def of(cls, core: Core, limits: Limits, metrics: Metrics) -> Gateway:
-        """Make the state of a gateway over this core."""
-        return cls(
-            core=core,
-            limits=limits,
-            metrics=metrics,
-            calls=Threads("call", limits.call_threads),
-            transfers=Threads("transfer", limits.transfer_threads),
-            receivers=Threads("receive", limits.uploads),
-            send_threads=Threads("send", limits.senders),
-            uploads=Limiter("uploads", limits.uploads),
-            downloads=Limiter("downloads", limits.downloads),
-            senders=Limiter("large downloads", limits.senders),
-        )
+    def __init__(self, core: Core, limits: Limits, metrics: Metrics) -> None:
+        self.core, self.limits, self.metrics = core, limits, metrics
+        self.calls = Threads("call", limits.call_threads)
+        self.transfers = Threads("transfer", limits.transfer_threads)
+        self.receivers = Threads("receive", limits.uploads)
+        self.send_threads = Threads("send", limits.senders)
+        self.uploads = Limiter("uploads", limits.uploads)
+        self.downloads = Limiter("downloads", limits.downloads)
+        self.senders = Limiter("large downloads", limits.senders)
+        self.stopping = self.giving_up = False
+        self.in_flight = 0
+        self.quiet = asyncio.Event()
+        self.staying: set[Callable[[], None]] = set()
+        self.breakable: set[asyncio.Future[Any]] = set()
+        self._engine: Engine | None = None
 
     def engine(self) -> Engine:
         """Return the threads and buffers of chunked uploads, made at the first call. Raises NotSupported."""

@@ -8,8 +8,7 @@ import time
 
 from aiohttp import web
 
-from files_service.gateway.middleware import Handler
-from files_service.gateway.openapi import JSON_TYPE, TEXT, Operation, reply, serve_document
+from files_service.gateway.openapi import TEXT, reply, serve_document
 from files_service.gateway.replies import json_reply
 from files_service.gateway.routes import Door, Route, at
 from files_service.gateway.state import gateway_of
@@ -83,20 +82,20 @@ async def metrics(request: web.Request) -> web.StreamResponse:
     return web.Response(body=gateway_of(request).metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
 
 
-def _route(path: str, handler: Handler, name: str, summary: str, media: str = JSON_TYPE, *, also: int = 200) -> Route:
-    described = reply(summary, TEXT if media != JSON_TYPE else None, media)
-    replies = dict.fromkeys((200, also), described)
-    operation = Operation(name=name, summary=summary, tag="operation", replies=replies, errors=(400, 500))
-    return Route("GET", path, handler, operation)
-
+_LIVENESS = reply("Whether the process lives.")
+_READINESS = reply("Whether the stores answer, part by part.")
+_COUNTERS = reply("Counters, in the text form of Prometheus.", TEXT, "text/plain")
+_OPENAPI = reply("This description.")
 
 DOOR = Door(
     name="operation",
     match=at("/healthz", "/readyz", "/metrics", "/openapi.json"),
     routes=(
-        _route("/healthz", healthz, "healthz", "Whether the process lives."),
-        _route("/readyz", readyz, "readyz", "Whether the stores answer, part by part.", also=503),
-        _route("/metrics", metrics, "metrics", "Counters, in the text form of Prometheus.", "text/plain"),
-        _route("/openapi.json", serve_document, "openapi", "This description."),
+        Route("GET", "/healthz", healthz, "healthz", _LIVENESS["description"], {200: _LIVENESS}),
+        Route("GET", "/readyz", readyz, "readyz", _READINESS["description"], {200: _READINESS, 503: _READINESS}),
+        Route("GET", "/metrics", metrics, "metrics", _COUNTERS["description"], {200: _COUNTERS}),
+        Route("GET", "/openapi.json", serve_document, "openapi", _OPENAPI["description"], {200: _OPENAPI}),
     ),
+    tag="operation",
+    errors=(400, 500),
 )

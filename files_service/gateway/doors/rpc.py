@@ -12,7 +12,7 @@ from files_service.errors import Forbidden, NotFound
 from files_service.gateway.auth.bearer import Caller
 from files_service.gateway.auth.callers import by_bearer, caller_of
 from files_service.gateway.limits import Limiter, Limits
-from files_service.gateway.openapi import Described, Operation, json_body, reply, schema_of
+from files_service.gateway.openapi import json_body, reply, schema_of
 from files_service.gateway.replies import json_bytes, reply_of_bytes
 from files_service.gateway.routes import Door, Route, at
 from files_service.gateway.state import Gateway, gateway_of
@@ -20,7 +20,6 @@ from files_service.gateway.transfer.body import parse_object, read_small, requir
 
 CALLS = web.AppKey("calls", Limiter)
 LONG_CALLS = web.AppKey("long_calls", Limiter)
-_ERRORS = (400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 417, 422, 500, 501, 503)
 
 
 async def call(request: web.Request) -> web.StreamResponse:
@@ -60,36 +59,26 @@ def params_of(body: bytes, caller: Caller, limits: Limits) -> dict[str, Any]:
     return params
 
 
-def describe_methods() -> list[Described]:
-    """Describe the address of each method."""
+def _described() -> list[Route]:
+    """Return a row for each method."""
     result = {"type": "object", "required": ["result"], "properties": {"result": {"type": "object"}}}
+    replies = {200: reply("What the method returns.", result)}
     return [
-        (
-            "POST",
-            f"/rpc/{name}",
-            Operation(
-                name=name,
-                summary=method.summary,
-                tag="methods",
-                secured=True,
-                body=json_body(schema_of(name)),
-                replies={200: reply("What the method returns.", result)},
-                errors=_ERRORS,
-            ),
-        )
+        Route("POST", f"/rpc/{name}", call, name, method.summary, replies, body=json_body(schema_of(name)))
         for name, method in METHODS.items()
     ]
-
-
-def _set_up(app: web.Application, gateway: Gateway) -> None:
-    app[CALLS] = Limiter("calls", gateway.limits.calls)
-    app[LONG_CALLS] = Limiter("long calls", gateway.limits.long_calls)
 
 
 DOOR = Door(
     name="rpc",
     match=at("/rpc/"),
-    routes=(Route("POST", "/rpc/{method}", call, operations=describe_methods),),
+    routes=(Route("POST", "/rpc/{method}", call, "call", "Call a method.", {}),),
+    described=_described,
     authenticate=by_bearer,
-    setup=_set_up,
+    state={
+        CALLS: lambda gateway: Limiter("calls", gateway.limits.calls),
+        LONG_CALLS: lambda gateway: Limiter("long calls", gateway.limits.long_calls),
+    },
+    tag="methods",
+    errors=(400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 417, 422, 500, 501, 503),
 )

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 from abc import ABC, abstractmethod
 from contextlib import suppress
+from typing import Protocol
 
 from aiohttp import StreamReader
 
@@ -18,19 +19,32 @@ from files_service.gateway.transfer.min_rate import MinRate
 from storage_adapters import BlobInfo, BlobWriter, Part
 
 
-class Sink(ABC):
-    """The destination of a body. Called in threads, one call at a time."""
+class Sink(Protocol):
+    """The destination of a body. Called in threads, one call at a time. The stream of an upload is one."""
+
+    def write(self, data: bytes, /) -> None:
+        """Write bytes."""
+
+    def room(self, most: int, /) -> memoryview | None:
+        """Return memory for up to so many bytes instead of ``write``; None without such memory."""
+
+    def advance(self, count: int, /) -> None:
+        """Accept so many bytes in the memory of ``room``."""
+
+
+class PartSink(ABC):
+    """A sink for all bytes of a part."""
 
     @abstractmethod
     def write(self, data: bytes) -> None:
-        """Write bytes."""
+        """See ``Sink``."""
 
     def room(self, most: int) -> memoryview | None:
-        """Return memory for up to so many bytes instead of ``write``; None without such memory."""
+        """See ``Sink``; bytes go through ``write``."""
         return None
 
     def advance(self, count: int) -> None:
-        """Accept so many bytes in the memory of ``room``."""
+        """See ``Sink``; there is no room."""
         raise NotImplementedError
 
     @abstractmethod
@@ -42,7 +56,7 @@ class Sink(ABC):
         """Discard all bytes; harmless after ``complete``."""
 
 
-class BlobSink(Sink):
+class BlobSink(PartSink):
     """Stores the bytes if they are as declared."""
 
     def __init__(self, writer: BlobWriter, part: Part) -> None:
@@ -50,21 +64,21 @@ class BlobSink(Sink):
         self._part = part
 
     def write(self, data: bytes) -> None:
-        """See ``Sink``."""
+        """See ``PartSink``."""
         self._writer.write(data)
 
     def complete(self) -> BlobInfo:
-        """See ``Sink``; raises what ``BlobWriter.commit`` raises."""
+        """See ``PartSink``; raises what ``BlobWriter.commit`` raises."""
         part = self._part
         declared = {"size": part.size, "md5": part.md5, "crc32c": part.crc32c, "sha256": part.sha256}
         return self._writer.commit(declared=declared)
 
     def abort(self) -> None:
-        """See ``Sink``."""
+        """See ``PartSink``."""
         self._writer.abort()
 
 
-class VerifySink(Sink):
+class VerifySink(PartSink):
     """Compares the bytes with a stored blob: a client repeats an upload whose answer it did not get."""
 
     def __init__(self, info: BlobInfo) -> None:
@@ -72,17 +86,17 @@ class VerifySink(Sink):
         self._sha256 = hashlib.sha256()
 
     def write(self, data: bytes) -> None:
-        """See ``Sink``."""
+        """See ``PartSink``."""
         self._sha256.update(data)
 
     def complete(self) -> BlobInfo:
-        """See ``Sink``; raises Conflict for other bytes."""
+        """See ``PartSink``; raises Conflict for other bytes."""
         if self._info.sha256 is None or not hmac.compare_digest(self._info.sha256, self._sha256.hexdigest()):
             raise Conflict("other bytes were received for this part already", {"field": "sha256"})
         return self._info
 
     def abort(self) -> None:
-        """See ``Sink``."""
+        """See ``PartSink``."""
 
 
 async def receive(

@@ -12,7 +12,7 @@ from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import Gateway
 from files_service.gateway.transfer.body import BODY_ERRORS, let_send
 from files_service.gateway.transfer.min_rate import body_rate, size_of
-from files_service.gateway.transfer.receive import Sink, broke_off
+from files_service.gateway.transfer.receive import broke_off
 from files_service.gateway.transfer.socket_receive import receive_body
 from files_service.gateway.transfer.upload_locks import UploadLock
 from files_service.services.parts import FinishedPart
@@ -21,37 +21,10 @@ from files_service.services.uploads.finish import complete
 from files_service.services.uploads.quota import is_partial
 from files_service.services.uploads.session import UploadSession
 from files_service.services.uploads.writer import Stream
-from storage_adapters import BlobInfo, FileRecord, Upload
+from storage_adapters import FileRecord, Upload
 
 # The most bytes of a body of unknown size, and the error for a longer one.
 Most = tuple[int, FilesError]
-
-
-class StreamSink(Sink):
-    """The stream of an upload as a sink."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-
-    def write(self, data: bytes) -> None:
-        """See ``Sink``."""
-        self._stream.write(data)
-
-    def room(self, most: int) -> memoryview:
-        """See ``Sink``."""
-        return self._stream.room(most)
-
-    def advance(self, count: int) -> None:
-        """See ``Sink``."""
-        self._stream.advance(count)
-
-    def complete(self) -> BlobInfo:
-        """Not supported: an upload is more than this request."""
-        raise NotImplementedError
-
-    def abort(self) -> None:
-        """See ``Sink``."""
-        self._stream.abort()
 
 
 async def take_in(
@@ -70,11 +43,11 @@ async def take_in(
     Raises HTTPError for a body that is too slow, incomplete or longer than ``most``, and what storing raises. The bytes
     received before that stay, except with ``check``.
     """
-    engine = gateway.engine()
-    stream = await gateway.calls.run(Stream, engine, upload, offset, check=check)
+    stream = await gateway.calls.run(Stream, gateway.engine(), upload, offset, check=check)
 
     async def pour() -> None:
-        await gateway.unless_given_up(_pour(request, gateway, StreamSink(stream), size, most))
+        body = _pour(request, gateway, stream, most) if size is None else receive_body(request, gateway, stream, size)
+        await gateway.unless_given_up(body)
 
     try:
         await let_send(request)
@@ -83,13 +56,6 @@ async def take_in(
         await asyncio.shield(gateway.transfers.run(stream.abort))
         raise
     return stream
-
-
-async def _pour(request: web.Request, gateway: Gateway, sink: StreamSink, size: int | None, most: Most) -> None:
-    if size is None:
-        await _pour_unknown(request, gateway, sink, most)
-    else:
-        await receive_body(request, gateway, sink, size)
 
 
 async def read_whole(request: web.Request, gateway: Gateway, size: int) -> bytes:
@@ -111,7 +77,7 @@ async def read_whole(request: web.Request, gateway: Gateway, size: int) -> bytes
     return bytes(body)
 
 
-async def _pour_unknown(request: web.Request, gateway: Gateway, sink: StreamSink, most: Most) -> None:
+async def _pour(request: web.Request, gateway: Gateway, stream: Stream, most: Most) -> None:
     received, pace = 0, body_rate(gateway.limits)
     limit, error = most
     try:
@@ -122,7 +88,7 @@ async def _pour_unknown(request: web.Request, gateway: Gateway, sink: StreamSink
             received += len(piece)
             if received > limit:
                 raise HTTPError(error)
-            await asyncio.shield(gateway.transfers.run(sink.write, piece))
+            await asyncio.shield(gateway.transfers.run(stream.write, piece))
     except BODY_ERRORS:
         raise broke_off(received, received) from None
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from files_service.domain.uploads import FILE_ID
 from files_service.gateway.cors import READ_EXPOSED, READ_HEADERS, Cors
 from files_service.gateway.doors.blobs.address import PATH
 from files_service.gateway.doors.blobs.download import get_blob
 from files_service.gateway.doors.blobs.upload import put_blob
-from files_service.gateway.openapi import BINARY, READ_REPLIES, Operation, parameter, reply
-from files_service.gateway.routes import Door, Route, at, preflight_route
+from files_service.gateway.openapi import BINARY, READ_REPLIES, parameter, preflight_route, reply
+from files_service.gateway.routes import Door, Route, at
 
-_ADDRESS = f"{PATH}{{key:.+}}"
-_KEY = parameter(
-    "key",
-    "path",
-    {"type": "string", "pattern": rf"^[0-9a-f]{{32}}/{FILE_ID}/[A-Za-z0-9_-]{{1,64}}(\.[A-Za-z0-9]{{1,16}}){{0,3}}$"},
-)
+_BLOB = f"{PATH}{{key:.+}}"
+_PATTERN = rf"^[0-9a-f]{{32}}/{FILE_ID}/[A-Za-z0-9_-]{{1,64}}(\.[A-Za-z0-9]{{1,16}}){{0,3}}$"
+_KEY = parameter("key", "path", {"type": "string", "pattern": _PATTERN})
 _SIGNED = [
     _KEY,
     parameter("method", "query", description="The method that was signed."),
@@ -30,33 +25,20 @@ _SIGNED = [
 _RANGES = [parameter(name, "header") for name in ("Range", "If-None-Match", "If-Range")]
 _FINISHED = {"type": "object", "required": ["file_id", "status", "parts_received", "parts_total", "duplicate"]}
 _STORED = {200: reply("The same bytes were stored before.", _FINISHED), 201: reply("Stored.", _FINISHED)}
-_read = partial(Operation, tag="bytes", replies=READ_REPLIES, errors=(400, 403, 404, 410, 412, 416, 500, 501, 503))
-_PUT = Operation(
-    name="put_blob",
-    summary="Send the bytes of a part, by a signed URL.",
-    tag="bytes",
-    parameters=_SIGNED,
-    body={"required": True, "content": {"application/octet-stream": BINARY}},
-    replies=_STORED,
-    errors=(400, 403, 404, 408, 409, 410, 411, 413, 415, 417, 500, 501, 503),
-)
-_GET = _read(name="get_blob", summary="Read the bytes of a part.", parameters=[*_SIGNED, *_RANGES])
-_HEAD = _read(name="head_blob", summary="Ask what a GET would answer.", parameters=_SIGNED)
+_BODY = {"required": True, "content": {"application/octet-stream": BINARY}}
+_GET, _HEAD, _PUT = "Read the bytes of a part.", "Ask what a GET would answer.", "Send the bytes of a part."
 
 DOOR = Door(
     name="blobs",
     match=at(PATH),
     routes=(
-        Route("GET", _ADDRESS, get_blob, _GET),
-        Route("HEAD", _ADDRESS, get_blob, _HEAD),
-        Route("PUT", _ADDRESS, put_blob, _PUT),
-        preflight_route(_ADDRESS, "blob_options", "bytes", errors=(400, 404, 500), parameters=[_KEY]),
+        Route("GET", _BLOB, get_blob, "get_blob", _GET, READ_REPLIES, [*_SIGNED, *_RANGES]),
+        Route("HEAD", _BLOB, get_blob, "head_blob", _HEAD, READ_REPLIES, _SIGNED),
+        Route("PUT", _BLOB, put_blob, "put_blob", _PUT, _STORED, _SIGNED, _BODY),
+        preflight_route(_BLOB, "blob_options", _KEY),
     ),
     # A signed URL is a capability, not a cookie: any page that has it may use it.
-    cors=Cors(
-        request_headers=("Content-Type", *READ_HEADERS, "X-Request-Id"),
-        exposed_headers=READ_EXPOSED,
-        embeddable=True,
-        longest_request=1_000,
-    ),
+    cors=Cors(f"Content-Type, {READ_HEADERS}, X-Request-Id", READ_EXPOSED, embeddable=True, longest_request=1_000),
+    tag="bytes",
+    errors=(400, 403, 404, 408, 409, 410, 411, 412, 413, 415, 416, 417, 500, 501, 503),
 )

@@ -11,7 +11,7 @@ from files_service.gateway.doors.blobs.address import Address, address_of, load_
 from files_service.gateway.replies import bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import let_send, require_plain
-from files_service.gateway.transfer.receive import BlobSink, Sink, VerifySink
+from files_service.gateway.transfer.receive import BlobSink, PartSink, VerifySink
 from files_service.gateway.transfer.socket_receive import receive_body
 from files_service.services import content
 from files_service.services.uploads.quota import require_space
@@ -55,7 +55,7 @@ def announced_size(request: web.Request, grant: Grant) -> int:
     return request.content_length
 
 
-def open_sink(core: Core, address: Address) -> Sink:
+def open_sink(core: Core, address: Address) -> PartSink:
     """Open the destination of the bytes.
 
     Raises Gone or NotFound for bytes of no file, InsufficientStorage when the disk has filled since they were declared.
@@ -77,7 +77,7 @@ def open_sink(core: Core, address: Address) -> Sink:
     return BlobSink(writer, part)
 
 
-def complete(sink: Sink) -> BlobInfo:
+def complete(sink: PartSink) -> BlobInfo:
     """Store the received bytes. Raises PartMismatch when they are not as declared."""
     try:
         return sink.complete()

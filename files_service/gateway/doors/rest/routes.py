@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.cors import READ_EXPOSED, READ_HEADERS, Cors
 from files_service.gateway.doors.rest import reading, uploading
-from files_service.gateway.openapi import (
-    BINARY,
-    FLAG,
-    READ_REPLIES,
-    TEXT,
-    Operation,
-    json_body,
-    query,
-    reply,
-)
-from files_service.gateway.routes import Door, Route, at, preflight_route
+from files_service.gateway.openapi import BINARY, FLAG, READ_REPLIES, TEXT, json_body, preflight_route, query, reply
+from files_service.gateway.routes import Door, Route, at
 from storage_adapters import JSON, SORT_FIELDS, Access
 
-_ERRORS = (400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 416, 417, 422, 500, 501, 503, 507)
+_FILES, _UPLOAD, _FILE = "/api/files", "/api/files/upload", "/api/files/{file_id}"
+_WHOLE, _BYTES = "Take a whole file in one request.", "The bytes of a part, by default the first."
+_GRANT = "Set who may read the file."
 _ACCESS: JSON = {"type": "string", "enum": [each.value for each in Access]}
 _TAGS: JSON = {**TEXT, "description": "Several with commas between, or repeated."}
 _LIST_QUERY = query(
@@ -38,72 +29,38 @@ _LIST_QUERY = query(
     min_change=TEXT,
     consistency={"type": "string", "enum": ["eventual", "strong"]},
 )
-_UPLOAD_QUERY = query(
-    name={**TEXT, "description": "The name of the file; needed with a raw body."},
-    access=_ACCESS,
-    tags=_TAGS,
-    sha256=TEXT,
-    md5=TEXT,
-)
+_NAME = {**TEXT, "description": "The name of the file; needed with a raw body."}
+_UPLOAD_QUERY = query(name=_NAME, access=_ACCESS, tags=_TAGS, sha256=TEXT, md5=TEXT)
 _FORM = {"schema": {"type": "object", "properties": {"file": BINARY["schema"]}}}
-_ACCESS_BODY: JSON = {
-    "type": "object",
-    "required": ["access"],
-    "properties": {"access": _ACCESS},
-    "additionalProperties": False,
-}
-
-_operation = partial(Operation, tag="files", secured=True, errors=_ERRORS)
-_UPLOAD = _operation(
-    name="upload_file",
-    summary="Take a whole file in one request.",
-    parameters=_UPLOAD_QUERY,
-    body={"content": {"application/octet-stream": BINARY, "multipart/form-data": _FORM}},
-    replies={201: reply("Made.")},
+_FILE_BODY: JSON = {"content": {"application/octet-stream": BINARY, "multipart/form-data": _FORM}}
+_ACCESS_BODY = json_body(
+    {"type": "object", "required": ["access"], "properties": {"access": _ACCESS}, "additionalProperties": False}
 )
-_LIST = _operation(
-    name="list_files", summary="One page of files.", parameters=_LIST_QUERY, replies={200: reply("The page.")}
-)
-_INFO = _operation(name="file", summary="The record of a file.", replies={200: reply("The record.")})
-_REMOVE = _operation(name="remove_file", summary="Remove the file.", replies={200: reply("It is removed.")})
-_DOWNLOAD = _operation(
-    name="download_file",
-    summary="The bytes of a part, by default the first.",
-    parameters=query(part=TEXT, inline=FLAG),
-    replies=READ_REPLIES,
-)
-_MANIFEST = _operation(name="file_manifest", summary="The chunks of a file.", replies={200: reply("The manifest.")})
-_SET_ACCESS = _operation(
-    name="set_file_access",
-    summary="Set who may read the file.",
-    body=json_body(_ACCESS_BODY),
-    replies={200: reply("What it is now.")},
-)
-_preflight = partial(preflight_route, tag="files", errors=_ERRORS)
+_CREATED, _PAGE, _RECORD = {201: reply("Made.")}, {200: reply("The page.")}, {200: reply("The record.")}
+_REMOVED, _MANIFEST, _SET = {200: reply("It is removed.")}, {200: reply("The manifest.")}, {200: reply("What it is.")}
+_PART = query(part=TEXT, inline=FLAG)
 
 DOOR = Door(
     name="rest",
     match=at("/api/"),
     routes=(
-        Route("POST", "/api/files/upload", uploading.upload, _UPLOAD),
-        _preflight("/api/files/upload", "upload_options"),
-        Route("GET", "/api/files", reading.list_files, _LIST),
-        _preflight("/api/files", "files_options"),
-        Route("GET", "/api/files/{file_id}", reading.info, _INFO),
-        Route("DELETE", "/api/files/{file_id}", reading.remove, _REMOVE),
-        _preflight("/api/files/{file_id}", "file_options"),
-        Route("GET", "/api/files/{file_id}/download", reading.download, _DOWNLOAD),
-        _preflight("/api/files/{file_id}/download", "download_options"),
-        Route("GET", "/api/files/{file_id}/manifest", reading.manifest, _MANIFEST),
-        _preflight("/api/files/{file_id}/manifest", "manifest_options"),
-        Route("PUT", "/api/files/{file_id}/access", reading.set_access, _SET_ACCESS),
-        _preflight("/api/files/{file_id}/access", "access_options"),
+        Route("POST", _UPLOAD, uploading.upload, "upload_file", _WHOLE, _CREATED, _UPLOAD_QUERY, _FILE_BODY),
+        preflight_route(_UPLOAD, "upload_options"),
+        Route("GET", _FILES, reading.list_files, "list_files", "One page of files.", _PAGE, _LIST_QUERY),
+        preflight_route(_FILES, "files_options"),
+        Route("GET", _FILE, reading.info, "file", "The record of a file.", _RECORD),
+        Route("DELETE", _FILE, reading.remove, "remove_file", "Remove the file.", _REMOVED),
+        preflight_route(_FILE, "file_options"),
+        Route("GET", f"{_FILE}/download", reading.download, "download_file", _BYTES, READ_REPLIES, _PART),
+        preflight_route(f"{_FILE}/download", "download_options"),
+        Route("GET", f"{_FILE}/manifest", reading.manifest, "file_manifest", "The chunks of a file.", _MANIFEST),
+        preflight_route(f"{_FILE}/manifest", "manifest_options"),
+        Route("PUT", f"{_FILE}/access", reading.set_access, "set_file_access", _GRANT, _SET, body=_ACCESS_BODY),
+        preflight_route(f"{_FILE}/access", "access_options"),
     ),
     authenticate=by_bearer_or_session,
-    cors=Cors(
-        request_headers=("Authorization", "Content-Type", *READ_HEADERS, "X-Request-Id"),
-        exposed_headers=READ_EXPOSED,
-        embeddable=True,
-    ),
+    cors=Cors(f"Authorization, Content-Type, {READ_HEADERS}, X-Request-Id", READ_EXPOSED, embeddable=True),
     sessions=True,
+    tag="files",
+    errors=(400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 416, 417, 422, 500, 501, 503, 507),
 )

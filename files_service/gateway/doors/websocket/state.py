@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -15,27 +14,17 @@ from files_service.gateway.transfer.memory_budget import MemoryBudget
 from files_service.services.uploads.writer import IN_FLIGHT
 
 
-@dataclass(frozen=True, slots=True)
 class Shared:
     """Memory for slices, and the limits of connections without a token."""
 
-    longest_message: int
-    slices: MemoryBudget
-    strangers: Limiter
-    stranger_bytes: MemoryBudget
-    # Slices on their way to the disk.
-    frames: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT))
-
-    @classmethod
-    def of(cls, gateway: Gateway) -> Shared:
-        """Make the state of a gateway's door."""
-        limits, longest = gateway.limits, gateway.core.settings.chunk_bytes + OFFSET_BYTES
-        return cls(
-            longest_message=longest,
-            slices=MemoryBudget(max(limits.websocket_bytes, 2 * longest), time.monotonic),
-            strangers=Limiter("connections without a token", limits.strangers),
-            stranger_bytes=MemoryBudget(limits.strangers * limits.stranger_bytes, time.monotonic),
-        )
+    def __init__(self, gateway: Gateway) -> None:
+        limits = gateway.limits
+        self.longest_message = gateway.core.settings.chunk_bytes + OFFSET_BYTES
+        self.slices = MemoryBudget(max(limits.websocket_bytes, 2 * self.longest_message), time.monotonic)
+        self.strangers = Limiter("connections without a token", limits.strangers)
+        self.stranger_bytes = MemoryBudget(limits.strangers * limits.stranger_bytes, time.monotonic)
+        # Slices on their way to the disk.
+        self.frames = asyncio.Semaphore(IN_FLIGHT)
 
 
 SHARED = web.AppKey("websocket", Shared)
