@@ -98,7 +98,7 @@ def test_an_owner_has_so_many_pages_and_gets_the_place_of_one_that_went(
             reply = memory_gateway.request("GET", "/api/events", headers=bearer("ann"))
             assert (reply.status, reply.code, reply.headers["Retry-After"]) == (503, "service_unavailable", "1")
         # The gateway finds out that nobody is there when it has something to say.
-        told = memory_gateway.server._app[events.FEED]
+        told = memory_gateway.state_of(events.FEED)
         wait_until(lambda: told.listeners("ann") == 1)
     wait_until(lambda: told.listeners("ann") + told.listeners("bob") == 0)
     assert told._reading is None
