@@ -16,6 +16,7 @@ from pathlib import Path
 from weakref import WeakSet
 
 from storage_adapters.errors import StorageUnavailable
+from storage_adapters.metadata.sqlite.group_commit import Writers
 
 BUSY_MS = 10_000
 IDLE_CONNECTIONS = 8
@@ -45,7 +46,7 @@ class Connections:
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
         self._opening = RLock()
-        self._writing = RLock()
+        self._writers = Writers(self._take, self._give_back)
         _pools.add(self)
 
     @contextlib.contextmanager
@@ -71,13 +72,10 @@ class Connections:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection in a transaction that is committed at the end, or undone when anything is raised.
 
-        Writers of this process queue at a lock, which is fair and quick; SQLite's own waiting is for other processes.
+        Writers of this process take turns, see ``group_commit``; SQLite's own waiting is for other processes.
         """
-        with self._writing, self.reading() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            with _undone_when_raised(connection):
-                yield connection
-                connection.execute("COMMIT")
+        with sqlite_errors_as_storage_errors(), self._writers.writing() as connection:
+            yield connection
 
     @property
     def exists(self) -> bool:
@@ -156,7 +154,8 @@ class Connections:
         """After a fork, in the child: the threads that could release the locks do not exist here."""
         _inherited.extend(self._open)  # closing them would disturb the parent's locks
         self._open, self._idle = set(), []
-        self._opening, self._writing = RLock(), RLock()
+        self._opening = RLock()
+        self._writers.start_over()
 
 
 def make_folder(folder: Path) -> None:

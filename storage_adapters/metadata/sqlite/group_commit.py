@@ -1,0 +1,147 @@
+"""Group commit: writers of one process that wait for each other share a transaction, and with it one sync of the disk.
+
+1. Writers run one after another, each in its turn. One that sees another waiting leaves the transaction open for it;
+   the last one, or the one that makes the group full, commits for all.
+2. Nobody returns before the commit: what a writer answers is on stable storage, and nobody reads what is not.
+3. A writer that fails takes back its own changes alone, by a savepoint. When the transaction itself fails, so do all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from _thread import RLock, allocate_lock  # the interpreter's own locks: see ``connections``
+from collections.abc import Callable, Iterator
+
+from storage_adapters.errors import StorageUnavailable
+
+MOST_WRITERS = 16
+
+
+class Group:
+    """A transaction and the number of its writers so far."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.writers = 0
+        self._error: sqlite3.Error | None = None
+        self._ended = allocate_lock()
+        self._ended.acquire()
+
+    @contextlib.contextmanager
+    def changes(self) -> Iterator[None]:
+        """Undo what a writer changes in this block when it raises."""
+        self.writers += 1
+        is_first, connection = self.writers == 1, self.connection
+        try:
+            if not is_first:
+                connection.execute("SAVEPOINT writer")
+            yield
+            if not is_first:
+                connection.execute("RELEASE writer")
+        except BaseException:
+            try:
+                connection.execute("ROLLBACK" if is_first else "ROLLBACK TO writer")
+            except sqlite3.Error:
+                # When even this fails, the connection is closed, which undoes it too.
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+            raise
+
+    def commit(self) -> None:
+        """Commit, if the transaction is not undone already, and let all writers know how it ended."""
+        self._error = sqlite3.OperationalError("another writer's failure has undone the transaction")
+        try:
+            if self.connection.in_transaction:
+                self.connection.execute("COMMIT")
+                self._error = None
+            elif self.writers == 1:
+                self._error = None
+        except sqlite3.Error as error:
+            self._error = error
+        finally:
+            if self.connection.in_transaction:
+                with contextlib.suppress(sqlite3.Error):
+                    self.connection.execute("ROLLBACK")
+            self._ended.release()
+
+    def wait(self) -> None:
+        """Return once the transaction has ended. Raises StorageUnavailable when it failed."""
+        with self._ended:
+            error = self._error
+        if error is not None:
+            name = getattr(error, "sqlite_errorname", type(error).__name__)
+            raise StorageUnavailable(f"sqlite: {error} ({name})") from error
+
+
+class Writers:
+    """The turns of the writers of a process; ``take`` lends a connection, ``give_back`` gets it back."""
+
+    def __init__(self, take: Callable[[], sqlite3.Connection], give_back: Callable[[sqlite3.Connection], None]) -> None:
+        self._take, self._give_back = take, give_back
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Forget everything, in a forked child: the threads that could release the locks do not exist there."""
+        self._lock, self._counting = RLock(), allocate_lock()
+        self._waiting = 0
+        self._group: Group | None = None
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection for the changes of one writer; they are durable when this returns, or undone."""
+        group = None
+        try:
+            with self._turn():
+                group = self._group or self._begin()
+                try:
+                    with group.changes():
+                        yield group.connection
+                finally:
+                    self._commit_unless_awaited(group)
+        finally:
+            # A failure, too, may be due to changes of the group that come to nothing.
+            if group is not None:
+                group.wait()
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        with self._counting:
+            self._waiting += 1
+        try:
+            self._lock.acquire()
+        except BaseException:
+            self._leave_queue()
+            with self._lock:
+                # The transaction may have been left open for this very writer.
+                if self._group is not None:
+                    self._commit_unless_awaited(self._group)
+            raise
+        self._leave_queue()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _leave_queue(self) -> None:
+        with self._counting:
+            self._waiting -= 1
+
+    def _begin(self) -> Group:
+        connection = self._take()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._give_back(connection)
+            raise
+        self._group = Group(connection)
+        return self._group
+
+    def _commit_unless_awaited(self, group: Group) -> None:
+        if self._waiting and group.writers < MOST_WRITERS and group.connection.in_transaction:
+            return
+        self._group = None
+        try:
+            group.commit()
+        finally:
+            self._give_back(group.connection)
