@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, NoReturn
 
 KILLED = 137
@@ -42,16 +43,19 @@ class Fuse:
         self.operations = 0
         self._armed = False
         self._last = last
+        # Some operations are done by several threads at the same time.
+        self._lock = Lock()
 
     def arm(self) -> None:
         self._armed = True
 
     def burn(self) -> None:
         if self._armed:
-            self.operations += 1
-            if self.operations == self._last:
-                # As SIGKILL does: no handler runs, no buffer is written.
-                os._exit(KILLED)
+            with self._lock:
+                self.operations += 1
+                if self.operations == self._last:
+                    # As SIGKILL does: no handler runs, no buffer is written.
+                    os._exit(KILLED)
 
     def install(self) -> None:
         """Stand before everything that touches files. For a forked child: nothing is put back."""

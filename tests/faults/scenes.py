@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from files_service.errors import Busy, FilesError
+from files_service.services.content import read
 from files_service.services.files import change
 from files_service.services.processing import take
+from files_service.services.uploads.session import Beginning
+from files_service.services.uploads.whole import store_whole
 from files_service.worker.processor import Processor
 from files_service.worker.sweeper import Sweeper
-from storage_adapters import JSON, BlobExists
+from storage_adapters import JSON, BlobExists, FileStatus, ListQuery, record_to_json
 from tests.cores import call, processed_file, put_parts
 from tests.faults.world import World
 
@@ -68,6 +71,21 @@ def deliver_and_finish(world: World, record: JSON) -> Any:
     deliver(world, record, [b"abc", b"defgh"])
     answers = [call(world.core, "files.finish", file_id=record["file_id"], part_id=p) for p in ("p0", "p1")]
     return chosen(answers[-1], "file_id", "parts_total")
+
+
+def send_whole(world: World, known: Any) -> Any:
+    """Send a small file whole; after a crash go on with what is left of it, as the holder of a signed address does."""
+    core = world.core
+    found = [record for record in core.metadata.find(ListQuery(owner="ann")).records if record.name == "small"]
+    if not found:
+        record = store_whole(core, Beginning(owner="ann", size=3, name="small"), b"abc").record
+        return [record.name, record.size]
+    [record] = found
+    if record.status is FileStatus.PENDING:
+        deliver(world, record_to_json(record), [b"abc"])
+        call(core, "files.finish", file_id=record.file_id, part_id="p0")
+    assert b"".join(read(core, core.metadata.get(record.file_id).parts[0])) == b"abc"
+    return [record.name, record.size]
 
 
 def finish_by(world: World, record: JSON, **params: Any) -> Any:
@@ -181,6 +199,7 @@ LATER = 90_000.0
 SCENES = [
     Scene("upload", lambda world: None, declare),
     Scene("finish", lambda world: upload(world, b"abc", b"defgh"), deliver_and_finish),
+    Scene("whole", lambda world: None, send_whole),
     Scene("finish_skipping", stored_upload, lambda w, r: chosen(finish_by(w, r, skip_processing=True), "file_id")),
     Scene("finish_waiting", stored_upload, lambda world, record: finish_by(world, record, wait=True)),
     Scene("finish_refused", wrongly_stored_upload, refused),
