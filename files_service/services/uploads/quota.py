@@ -1,19 +1,19 @@
-"""Whether there is room for more bytes: an owner's quota and number of uploads, and the free space of the disk.
+"""Upload quota and free space: the bytes and uploads that an owner may still bring, and the room on the disk.
 
 1. What has a size counts with it from its declaration on: the file of an upload that said one, and every file of
    ``files.upload`` and ``files.clone``, where each part has one. The others are counted here: uploads whose size nobody
    has said by what has arrived, partial ones by their size. A partial upload that has become part of a file is spent:
-   its bytes are the file's, and it is only kept for a client that did not hear the answer.
-2. A declaration is looked at before it is written and once more after that, and taken back when that makes too much.
-   So those that were let in are never more than the quota, however many come at once; of several that fit only one by
-   one, all may be refused. This needs counters that show every write before them, which all stores have.
-3. Bytes of an upload whose size nobody has said are looked at chunk by chunk before each is stored, those that wait
-   for a checksum together before they count.
-4. So the quota can be exceeded by what looks at it at the same moment as another and is not looked at again: by fewer
-   chunks than a gateway stores at once (``streams.IN_FLIGHT``) in each process; by a body with a checksum of an
-   upload without a size; and by what an upload grows when its size is said later than its beginning.
-5. The number of uploads and the free space are looked at before only: what begins at the same moment is not seen, and
-   nothing is set aside on the disk for bytes that are declared and have not come.
+   its bytes are the file's, and it is only kept for a client that lost the answer.
+2. A declaration is checked before it is written and again after that, and removed when it exceeds the quota. So the
+   declarations that stay never exceed the quota, however many come at once; of several that fit only one by one, all
+   may be refused. This needs counters that show every earlier write, which all stores have.
+3. Bytes of an upload without a declared size are checked chunk by chunk before each is stored, those that wait for a
+   checksum together before they count.
+4. So the quota can be exceeded by concurrent checks that are not repeated: by fewer chunks than a gateway stores at
+   once (``writer.IN_FLIGHT``) in each process; by a body with a checksum of an upload without a size; and by the growth
+   of an upload whose size is declared after its beginning.
+5. The number of uploads and the free space are checked before only: uploads that begin at the same moment are not seen,
+   and nothing is reserved on the disk for bytes that are declared and have not arrived.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ _ENDED_AT_ONCE = 8
 
 
 def uploads_of(core: Core) -> SupportsUploads:
-    """The store of uploads. Raises NotSupported."""
+    """Return the store of uploads. Raises NotSupported."""
     return require(core.metadata, SupportsUploads)
 
 
 def is_partial(upload: Upload) -> bool:
-    """Whether the upload becomes no file of its own."""
+    """Return True for an upload that becomes no file of its own."""
     return bool(upload.details.get(PARTIAL))
 
 
 def require_place(core: Core, owner: str) -> None:
-    """Raise InsufficientStorage when the owner may begin no other upload. Ends spent ones where they are many."""
+    """Raise InsufficientStorage when the owner may begin no other upload. Deletes old spent ones."""
     limit = core.settings.owner_uploads
     uploads = _open_uploads(core, owner)
     spent = [each for each in uploads if _is_spent(each)]
@@ -64,7 +64,7 @@ def require_room(core: Core, owner: str, size: int, *, more: int | None = None, 
 
 
 def require_still_room(core: Core, owner: str, take_back: Callable[[], object]) -> None:
-    """Raise InsufficientStorage when what was just declared is too much for the owner, and take it back: rule 2."""
+    """Raise InsufficientStorage when the declaration just written exceeds the quota, and take it back: rule 2."""
     try:
         _require_quota(core, owner, 0, ())
     except InsufficientStorage:
@@ -79,7 +79,7 @@ def require_space(core: Core, size: int) -> None:
 
 
 def room_for_more(core: Core, upload: Upload) -> tuple[int, FilesError]:
-    """How many more bytes the upload may take, and the error that a longer body gets."""
+    """Return the number of bytes that the upload may still take, and the error for a longer body."""
     settings = core.settings
     if upload.size is not None:
         found: list[tuple[int, FilesError]] = [(upload.size - upload.received, _too_large("size", upload.size))]
@@ -103,7 +103,7 @@ def require_room_for_more(core: Core, upload: Upload, size: int, *, end: int = 0
     if upload.size is None and end > limit:
         raise _too_large("offset", limit)
     room, error = room_for_more(core, upload)
-    # Bytes that come again fill no room: where the size is known, only the disk can be too small.
+    # Repeated bytes take no room: where the size is known, only the disk can be too small.
     if size > room and not (upload.size is not None and isinstance(error, TooLarge)):
         raise error
     return room, error

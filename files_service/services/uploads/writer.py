@@ -1,4 +1,4 @@
-"""Takes the bytes of one sender in their order: while threads hash and write what came, the next bytes are read."""
+"""Writer of an upload: threads hash and store the bytes of one sender in order while the next bytes are read."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NAMED_AT_ONCE = 200
 
 
 class Engine:
-    """The threads and the memory that all senders of a process share."""
+    """Threads and memory that all senders of a process share."""
 
     def __init__(self, core: Core, uploads: SupportsUploads) -> None:
         self.core = core
@@ -42,18 +42,18 @@ class Engine:
         self._lock = Lock()
 
     def cut_size(self, chunk_size: int) -> int:
-        """How long a chunk may be while so many send."""
+        """Return the length at which chunks are cut while so many senders share the memory."""
         size = chunk_size
         while size > LEAST_CHUNK and size % 2 == 0 and size * self._senders > SHARED_BYTES:
             size //= 2
         return size
 
     def hash_of(self, upload: Upload) -> WholeHash:
-        """The checksums of the whole upload, as far as they are known here."""
+        """Return the checksums of the whole upload, as far as they are known here."""
         return self.hashes.of(_name_of(upload), with_md5=bool(upload.details.get("md5")))
 
     def forget_hash(self, upload: Upload) -> None:
-        """The upload is complete, and its checksums are with it."""
+        """Forget the checksums of a complete upload."""
         self.hashes.forget(_name_of(upload))
 
     def enter(self) -> None:
@@ -62,12 +62,12 @@ class Engine:
             self._senders += 1
 
     def leave(self) -> None:
-        """A sender is done."""
+        """Stop counting a sender."""
         with self._lock:
             self._senders -= 1
 
     def take_buffer(self, size: int) -> bytearray:
-        """Memory for a chunk; what was used before is warm."""
+        """Return a buffer for a chunk; a used one is already mapped."""
         with self._lock:
             for index, spare in enumerate(self._spare):
                 if len(spare) == size:
@@ -81,7 +81,7 @@ class Engine:
                 self._spare.append(buffer)
 
     def close(self) -> None:
-        """Let what runs come to its end."""
+        """Drop queued work and let running work end."""
         self.pool.shutdown(wait=False, cancel_futures=True)
         self.hashers.shutdown(wait=False, cancel_futures=True)
 
@@ -99,14 +99,14 @@ def _name_of(upload: Upload) -> str:
 
 
 class _Load:
-    """A buffer that two threads work on: with the second one that is done, it and its place are free again."""
+    """A buffer that two threads use; the second one that is done frees it and its place."""
 
     def __init__(self, engine: Engine, buffer: bytearray) -> None:
         self._engine, self._users, self._lock = engine, 2, Lock()
         self._buffer: bytearray | None = buffer
 
     def let_go(self, _: Future[Any]) -> None:
-        """One of them is done."""
+        """Release the buffer after the last of its users."""
         with self._lock:
             self._users -= 1
             if self._users:
@@ -119,7 +119,7 @@ class _Load:
 
 
 class Stream:
-    """The bytes of an upload from an offset on. Used by one thread at a time; ``finish`` or ``abort`` ends it.
+    """A writer of an upload from an offset on. Used by one thread at a time; ``finish`` or ``abort`` ends it.
 
     With ``check``, a hash object, nothing is named in the upload before ``finish``: until the checksum was compared the
     bytes do not count.
@@ -141,14 +141,14 @@ class Stream:
         engine.enter()
 
     def room(self, most: int) -> memoryview:
-        """Where the next bytes go, at least one. Raises what went wrong with those before."""
+        """Return the buffer for the next bytes, at least one. Raises the error of earlier bytes."""
         if self._buffer is None:
             self._make_room()
         assert self._buffer is not None
         return memoryview(self._buffer)[self._filled : min(self._room, self._filled + most)]
 
     def advance(self, count: int) -> None:
-        """So many bytes were put into the room."""
+        """Take the bytes that were put into the buffer."""
         self._filled += count
         if self._filled == self._room:
             self._hand_over()
@@ -163,12 +163,12 @@ class Stream:
             self.advance(len(room))
 
     def flush(self) -> None:
-        """Have all that came on stable storage, and in the checksum. Raises what went wrong."""
+        """Return once all bytes are on stable storage and in the checksum. Raises the first error."""
         self._hand_over()
-        self._settle()
+        self._drain()
 
     def finish(self) -> Upload:
-        """All bytes are in: return the upload once they are on stable storage."""
+        """Return the upload once all bytes are on stable storage."""
         try:
             self.flush()
             if self._check is not None:
@@ -183,14 +183,14 @@ class Stream:
             self._end()
 
     def abort(self) -> None:
-        """The sender broke off: what came stays, unless it waits for its checksum. Harmless after ``finish``."""
+        """End a broken upload; stored bytes stay unless they wait for a checksum. Harmless after ``finish``."""
         if self._ended:
             return
         try:
             if self._check is None and self._filled >= LEAST_REST:
                 self._hand_over()
-            self._settle()
-        except Exception:  # noqa: BLE001 - the sender is gone; whoever comes next is told
+            self._drain()
+        except Exception:  # noqa: BLE001 - the sender is gone; the next one gets the error
             self._whole.spoil()
         finally:
             self._end()
@@ -202,11 +202,11 @@ class Stream:
         self._filled = 0
 
     def _hand_over(self) -> None:
-        """Let threads store what is in the buffer, and wait while too much is on its way."""
+        """Let threads store the buffer, and wait while too many chunks are in flight."""
         if self._buffer is None or not self._filled:
             return
         while len(self._running) >= IN_FLIGHT_OF_ONE:
-            self._settle_one()
+            self._await_one()
         buffer, data = self._buffer, memoryview(self._buffer)[: self._filled]
         self._buffer = None
         if self._check is not None:
@@ -237,11 +237,11 @@ class Stream:
         return stored
 
     def _require_room(self, end: int, size: int) -> None:
-        """Nobody could look before at what has no size; what has one was looked at when it was said."""
+        """Check the quota of an upload without a size; a declared size was checked when it was declared."""
         if self._upload.size is None:
             require_room_for_more(self._engine.core, self._upload, size, end=end)
 
-    def _settle_one(self) -> None:
+    def _await_one(self) -> None:
         storing, hashing = self._running.popleft()
         try:
             stored = storing.result()
@@ -253,12 +253,12 @@ class Stream:
             # Chunks are named in any order; what has most is the newest.
             self._latest = stored.upload
 
-    def _settle(self) -> None:
-        """Wait for all; raise the first that went wrong."""
+    def _drain(self) -> None:
+        """Wait for all chunks in flight; raise the first error."""
         error: BaseException | None = None
         while self._running:
             try:
-                self._settle_one()
+                self._await_one()
             except Exception as raised:  # noqa: BLE001 - raised below
                 error = error or raised
         if error is not None:

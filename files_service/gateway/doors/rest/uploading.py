@@ -73,11 +73,10 @@ async def _take_body(request: web.Request, gateway: Gateway, owner: str, said: A
         return to_wire(finished.record)
     begun = await gateway.calls.run(gateway.counted("files.upload", begin), gateway.core, beginning)
     try:
-        if size != 0:
-            most = await gateway.calls.run(_most, gateway.core, begun, limit)
-            async with upload_locks_of(request).hold(begun.upload_id) as lock:
-                stream = await take_in(request, gateway, begun, 0, size=size, lock=lock, most=most)
-                begun = await finish_stream(gateway, stream)
+        most = await gateway.calls.run(_most, gateway.core, begun, limit)
+        async with upload_locks_of(request).hold(begun.upload_id) as lock:
+            stream = await take_in(request, gateway, begun, 0, size=size, lock=lock, most=most)
+            begun = await finish_stream(gateway, stream)
         return await gateway.transfers.run(_complete, gateway, begun)
     except BaseException:
         await _forget(gateway, begun, owner)
