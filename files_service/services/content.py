@@ -1,4 +1,4 @@
-"""The bytes of a part, whether they are one blob or a manifest of chunks: all that reads or deletes asks here."""
+"""Read, copy and delete the bytes of a part, be they one blob or a manifest of chunks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ATTEMPTS = 20
 
 
 def head(core: Core, part: Part) -> BlobInfo:
-    """What is stored of a part. Raises BlobNotFound."""
+    """Return the description of the stored bytes of a part. Raises BlobNotFound."""
     if manifest_of(part) is None:
         try:
             return core.blobs.head(part.key)
@@ -65,7 +65,7 @@ def manifest_info(part: Part, upload: Upload) -> BlobInfo:
 
 
 def sealed_upload(core: Core, part: Part) -> Upload | None:
-    """The manifest of a part, None when there is none or it is not complete."""
+    """Return the manifest of a part, None when there is none or it is not complete."""
     upload_id = manifest_of(part) or upload_id_of_part(part)
     if upload_id is None or not isinstance(core.metadata, SupportsUploads):
         return None
@@ -77,7 +77,7 @@ def sealed_upload(core: Core, part: Part) -> Upload | None:
 
 
 def open_upload(core: Core, part: Part) -> Upload | None:
-    """The upload that is bringing a part, None when there is none."""
+    """Return the open upload of a part, None when there is none."""
     upload_id = upload_id_of_part(part)
     if upload_id is None or not isinstance(core.metadata, SupportsUploads):
         return None
@@ -102,7 +102,7 @@ def _read_chunks(core: Core, part: Part, offset: int, end: int) -> Iterator[byte
 
 
 def files(core: Core, part: Part, *, offset: int, length: int) -> Iterator[tuple[Path, int, int]] | None:
-    """The files of this machine that hold a range, each with start and length; None when the store has no files."""
+    """Return the local files that hold a range, each with start and length; None when the store has no files."""
     blobs = core.blobs
     if not isinstance(blobs, SupportsLocalFiles):
         return None
@@ -113,7 +113,7 @@ def files(core: Core, part: Part, *, offset: int, length: int) -> Iterator[tuple
 
 
 def chunk_slices(core: Core, part: Part, offset: int, end: int) -> Iterator[tuple[str, int, int]]:
-    """The keys of the chunks that hold a range, with start and length. Raises BlobNotFound where one is missing."""
+    """Yield the keys of the chunks that hold a range, with start and length. Raises BlobNotFound for a missing one."""
     upload_id = manifest_of(part)
     assert upload_id is not None
     place = offset
@@ -130,7 +130,7 @@ def chunk_slices(core: Core, part: Part, offset: int, end: int) -> Iterator[tupl
 
 
 def chunks_of(core: Core, upload_id: str, *, offset: int = 0) -> Iterator[Chunk]:
-    """All chunks of an upload from an offset on, a page at a time."""
+    """Yield all chunks of an upload from an offset on, a page at a time."""
     uploads = _uploads(core)
     while page := uploads.list_chunks(upload_id, offset=offset, limit=_PAGE):
         yield from page
@@ -151,7 +151,7 @@ def forget_chunks(core: Core, part: Part) -> None:
 
 
 def forget_abandoned(core: Core, part: Part, *, now: int) -> bool:
-    """Remove the upload that was bringing a part, if it has expired; whether nothing brings the part any more."""
+    """Remove the open upload of a part if it has expired; return True when no upload of the part is left."""
     upload = open_upload(core, part)
     if upload is None:
         return True

@@ -11,7 +11,7 @@ from files_service.errors import UnsupportedType
 
 
 def content_type_allowed(content_type: str, allowed: tuple[str, ...]) -> bool:
-    """Whether the type is in the list, by itself or by its family (``image/*``); an empty list allows all."""
+    """Return True if the type is in the list, by itself or by its family (``image/*``); an empty list allows all."""
     plain = content_type.partition(";")[0].strip()
     return not allowed or plain in allowed or re.sub("/.*", "/*", plain) in allowed
 

@@ -1,4 +1,4 @@
-"""Load, decide, save: how a record is read for an actor and changed."""
+"""Load, decide, save: the one way to read a record for an actor and to change it."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def write_tombstone(core: Core, record: FileRecord, *, event: str, keep_blobs: b
     Raises RevisionConflict.
     """
     now = core.clock()
-    # An address that the store made may be good for longer than the upload, and nobody can call it back.
+    # An address that the store made may be good for longer than the upload, and it cannot be revoked.
     late = core.blobs.upload_seconds * 1000 if isinstance(core.blobs, SupportsResumableUpload) else 0
     clean_after = None if keep_blobs else max(now, (record.upload_expires_at or 0) + late)
     return core.metadata.delete(

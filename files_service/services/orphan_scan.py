@@ -70,7 +70,7 @@ class Inventory:
             self._report.orphans.append(info.key)
 
     def _is_wanted(self, info: BlobInfo, file_id: str) -> bool | None:
-        """Whether somebody names the blob, None when that cannot be told."""
+        """Return True if a record names the blob, None when that cannot be told."""
         try:
             record = self._core.metadata.get(file_id)
         except RecordDeleted as error:

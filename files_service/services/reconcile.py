@@ -42,7 +42,7 @@ MAX_PAGES = 10
 
 
 class Stage(StrEnum):
-    """What is looked at, in this order; the last two only when they are asked for."""
+    """Stages in their order; the last two only on request."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -133,7 +133,7 @@ class Reconciliation:
         return len(page.records), page.next_position
 
     def _is_beyond(self, stage: Stage, record: FileRecord) -> bool:
-        """Whether this file, and so all behind it in the stage's order, need no look yet."""
+        """Return True if this file, and so all behind it in the stage's order, are not due yet."""
         match stage:
             case Stage.PENDING:
                 return record.created_at > self._settled_before
@@ -156,13 +156,13 @@ class Reconciliation:
             self._expire(record.file_id, self._give_up)
 
     def _is_due(self, record: FileRecord) -> bool:
-        """Whether to ask the blob store, where each question has its price."""
+        """Return True if the blob store is to be asked, where each request costs."""
         if self._looked_at is None or not record.missing_parts or self._is_over(record):
             return True
         return is_due(record.created_at, looked_at=self._looked_at, now=self._now, grace=self._grace)
 
     def _is_over(self, record: FileRecord) -> bool:
-        """Whether no bytes can come any more: neither by an address that was handed out nor in chunks."""
+        """Return True when no bytes can arrive any more: neither by a signed address nor in chunks."""
         if record.upload_expires_at is None or record.upload_expires_at > self._now:
             return False
         uploads = [open_upload(self._core, part) for part in record.missing_parts]
@@ -179,7 +179,7 @@ class Reconciliation:
         return all(content.forget_abandoned(self._core, part, now=self._now) for part in current.missing_parts)
 
     def _stored(self, record: FileRecord, part: Part) -> BlobInfo | None:
-        """What is stored of a part, if it is what was declared; other bytes stand in the way of the right ones."""
+        """Return the description of the stored bytes of a part, if they are the declared ones; delete others."""
         self._require_bucket(part)
         if not self._dry_run:
             finalize(self._core, part)
@@ -213,7 +213,7 @@ class Reconciliation:
             self.report.failed.append(record.file_id)
 
     def _treat_temporary(self, record: FileRecord) -> None:
-        """Remove a file whose life is over, whatever its status."""
+        """Remove an expired file, whatever its status."""
         self._expire(record.file_id, lambda current: current.expires_at == record.expires_at)
 
     def _expire(self, file_id: str, still_due: Callable[[FileRecord], bool]) -> None:

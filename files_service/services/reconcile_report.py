@@ -1,4 +1,4 @@
-"""What a reconciliation tells of itself."""
+"""Report of a reconciliation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What processing does with the bytes: verify every part, find out the content type, run the hooks."""
+"""Verify the bytes of a file: compare every part, detect the content type, run the hooks."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ MAX_MESSAGE = 500
 
 
 class Abandoned(Exception):
-    """The worker is to stop, and leaves the file as it was."""
+    """The worker stops and leaves the file as it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What an inspection adds to the record."""
+    """Changes to the record that follow from the verification."""
 
     parts: tuple[Part, ...]
     content_type: str
@@ -91,7 +91,7 @@ def failed(code: str, message: str) -> ProcessingFailed:
 
 
 def _run_hook(hook: ProcessingHook, record: FileRecord, read: ReadPart) -> dict[str, Any] | ProcessingFailed:
-    """Run foreign code: its failure is the file's, but what ``read`` raised is ours, whatever the hook made of it."""
+    """Run a hook: its failure fails the file, but an error that ``read`` raised is raised again."""
     interrupted: list[Exception] = []
 
     def guarded_read(part: Part) -> Iterator[bytes]:

@@ -80,7 +80,7 @@ class ChunkStore:
         return self._core.clock() + self._core.settings.upload_ttl_seconds * 1000
 
     def arrived(self, upload: Upload) -> Ranges:
-        """What of an upload is stored."""
+        """Return the stored ranges of an upload."""
         return Ranges(self.uploads.ranges(upload.upload_id))
 
     def _store_all(self, upload: Upload, offset: int, data: memoryview, cuts: Iterable[tuple[int, int]]) -> Stored:

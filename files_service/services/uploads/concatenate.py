@@ -1,4 +1,4 @@
-"""Puts uploads together from partial ones: the chunks stay where they are, and are named once more."""
+"""Concatenate partial uploads: the chunks stay where they are, and are named once more."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def begin_joined(core: Core, beginning: Beginning, upload_ids: Sequence[str], ac
 
 
 def is_joined(upload: Upload) -> bool:
-    """Whether the upload takes its bytes from partial ones."""
+    """Return True if the upload takes its bytes from partial ones."""
     return JOINED_FROM in upload.details
 
 
@@ -75,7 +75,7 @@ def join(core: Core, upload: Upload) -> Upload:
 
 
 def length_of_joined(core: Core, upload: Upload) -> int | None:
-    """How long an upload will be that is put together from others; None while one of these does not know it."""
+    """Return the length of a concatenated upload, None while that of a partial one is not known."""
     sizes = []
     with suppress(NotFound, Gone):
         sizes = [find_upload(core, upload_id, None).size for upload_id in upload.details[JOINED_FROM]]
@@ -83,14 +83,14 @@ def length_of_joined(core: Core, upload: Upload) -> int | None:
 
 
 def _prolong(core: Core, upload: Upload, partials: Sequence[Upload]) -> Upload:
-    """It waits for as long as the bytes that it is made of."""
+    """Prolong an upload for as long as its partial ones."""
     with storage_errors_as_files_errors():
         expires_at = max(each.expires_at for each in partials)
         return uploads_of(core).append_chunks(upload.upload_id, [], expires_at=expires_at)
 
 
 def waiting_for(core: Core, partial: Upload) -> list[Upload]:
-    """The uploads that are made of a partial one and are not complete yet."""
+    """Return the uploads that are made of a partial one and are not complete yet."""
     found = []
     for upload_id in partial.details.get(JOINED_INTO, ()):
         with suppress(FilesError):

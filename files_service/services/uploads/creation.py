@@ -1,4 +1,4 @@
-"""How a new file comes into being once, however often the call that makes it is repeated."""
+"""Create a file exactly once, however often the call is repeated."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class _State:
 
 @dataclass(slots=True)
 class WholeHash:
-    """The checksums of one upload so far. ``feed`` takes what comes next, in the order of the calls."""
+    """Checksums of one upload so far. ``feed`` takes the next bytes, in the order of the calls."""
 
     with_md5: bool
     _state: _State | None = None
@@ -40,7 +40,7 @@ class WholeHash:
     _lock: Lock = field(default_factory=Lock)
 
     def begin(self, offset: int) -> None:
-        """Go on from an offset that everything is stored up to, if that is a cut; else the whole is read at the end."""
+        """Continue at an offset up to which all is stored, if that is a cut; else the whole is read at the end."""
         with self._lock:
             cuts = [*self._cuts, *([self._state] if self._state else [])]
             found = next((state for state in reversed(cuts) if state.place == offset), None)
@@ -52,7 +52,7 @@ class WholeHash:
                 self._cuts.append(found.copy())
 
     def spoil(self) -> None:
-        """What was hashed is not what is stored."""
+        """Forget the hash: the hashed bytes are not the stored ones."""
         with self._lock:
             self._state = None
             self._cuts.clear()
@@ -68,7 +68,7 @@ class WholeHash:
         return done
 
     def result(self, size: int) -> tuple[str, str | None] | None:
-        """SHA-256 and MD5 of the whole, if all of it has passed by."""
+        """Return SHA-256 and MD5 of the whole, None unless all of it was fed."""
         with self._lock:
             state = self._state
             if state is None or state.place != size:
@@ -96,14 +96,14 @@ class WholeHash:
 
 
 class Hashes:
-    """The hashes of the uploads that this process has seen last."""
+    """Hashes of the uploads that this process has seen last."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, WholeHash] = OrderedDict()
         self._lock = Lock()
 
     def of(self, upload_id: str, *, with_md5: bool) -> WholeHash:
-        """The hash of an upload."""
+        """Return the hash of an upload."""
         with self._lock:
             found = self._known.setdefault(upload_id, WholeHash(with_md5))
             self._known.move_to_end(upload_id)
@@ -112,13 +112,13 @@ class Hashes:
             return found
 
     def forget(self, upload_id: str) -> None:
-        """Let an upload go that is finished."""
+        """Forget a finished upload."""
         with self._lock:
             self._known.pop(upload_id, None)
 
 
 def hash_again(pieces: Any, *, with_md5: bool, keepalive: Callable[[], None] = lambda: None) -> tuple[str, str | None]:
-    """Hash what is stored: the second read."""
+    """Hash the stored bytes in a second read."""
     sha256 = hashlib.sha256()
     md5 = hashlib.md5(usedforsecurity=False) if with_md5 else None
     for piece in pieces:

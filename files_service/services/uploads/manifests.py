@@ -1,4 +1,4 @@
-"""Manifests as they are shown: what of a file or an upload has arrived, chunk by chunk."""
+"""Manifests for callers: the chunks of a file or an upload that have arrived."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from storage_adapters import JSON, Chunk, FileRecord, Part, Upload
 
 
 def manifest_of_record(core: Core, record: FileRecord) -> JSON:
-    """The manifest of a file: the chunks of all its parts; a part that is one blob is one chunk."""
+    """Return the manifest of a file: the chunks of all its parts; a part that is one blob is one chunk."""
     chunks: list[JSON] = []
     start = 0
     for part in record.parts:
@@ -32,7 +32,7 @@ def manifest_of_record(core: Core, record: FileRecord) -> JSON:
 
 
 def manifest_of_upload(core: Core, upload: Upload) -> JSON:
-    """The manifest of an upload, which may be about one part of a file, or of no file yet."""
+    """Return the manifest of an upload, which may be about one part of a file, or of no file yet."""
     name, mime_type = _said_of(core, upload)
     return {
         "_id": upload.upload_id.partition("-")[0],
@@ -47,7 +47,7 @@ def manifest_of_upload(core: Core, upload: Upload) -> JSON:
 
 
 def _said_of(core: Core, upload: Upload) -> tuple[str | None, str | None]:
-    """Name and type, from where the upload was begun: at a door, or by files.upload for a part of a file."""
+    """Return name and type as declared at the beginning: at a door, or by files.upload for a part of a file."""
     said = upload.details.get(DECLARED)
     if said is not None:
         return said["name"], said["parts"][0].get("content_type")

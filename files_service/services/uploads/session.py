@@ -1,4 +1,4 @@
-"""Begins uploads and finds them again, at whichever door: what an owner may begin, what an upload still takes."""
+"""Begin uploads and find them again, at any door."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def begin(core: Core, beginning: Beginning) -> Upload:
 
 
 def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] = ()) -> Upload:
-    """Say how large an upload is that was begun without a size; from then on its file exists.
+    """Declare the size of an upload that was begun without one; from then on its file exists.
 
     ``of`` are the partial uploads whose chunks it takes over: their bytes are there, and are counted already.
     """
@@ -168,7 +168,7 @@ def find_session(core: Core, upload_id: str, actor: str | None) -> UploadSession
 
 
 def declare_file(core: Core, upload: Upload) -> FileRecord:
-    """Find the file of an upload whose size is known; make it where whoever said the size has not got to it yet.
+    """Find the file of an upload whose size is known; create it if the request that declared the size died before.
 
     Raises RecordDeleted.
     """
@@ -215,7 +215,7 @@ def _of_declared_part(core: Core, record: FileRecord | None, part: Part | None, 
     if record.status is not FileStatus.PENDING or part.received_at is not None:
         raise Gone("the bytes have arrived by another way", {"file_id": record.file_id})
     require_room_for_more(core, _draft(core, record.owner, "", "", part.size, {}), part.size)
-    # The file first: whoever finds that its time is over sees no upload of it yet.
+    # The file first: a sweep that finds it expired must not see an upload of it yet.
     until = core.clock() + core.settings.upload_ttl_seconds * 1000
     change(core, record.file_id, partial(prolong, until=until), loaded=record)
     details = {"md5": part.md5 is not None}

@@ -1,4 +1,4 @@
-"""Ends uploads that are not wanted any more."""
+"""Terminate uploads that are not wanted any more."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from storage_adapters import FileRecord, FileStatus, RecordNotFound, Upload
 
 
 def terminate(core: Core, upload: Upload, actor: str | None) -> None:
-    """Forget an upload, and with it the file that it is or would become.
+    """Delete an upload, and with it the file that it is or would become.
 
     Raises Conflict when it has brought one of several parts: that part is the file's, which would be broken without it.
     """
@@ -25,7 +25,7 @@ def terminate(core: Core, upload: Upload, actor: str | None) -> None:
 
 
 def abandon(core: Core, upload: Upload, actor: str | None) -> None:
-    """Forget an upload whose id nobody was told, unless its file has been completed after all."""
+    """Delete an upload whose id was never returned, unless its file has been completed after all."""
     record = _record_of(core, upload)
     if record is None or record.status is FileStatus.PENDING:
         _forget(core, upload, record, actor)

@@ -1,7 +1,7 @@
-"""Small files that come whole: declared, stored as one blob and received, without the state of an upload in chunks.
+"""Store small files whole: declare, store one blob and receive it, without the state of an upload in chunks.
 
-A crash leaves what ``files.upload`` and a signed PUT leave: a pending file, with its blob or without, that any door may
-go on with and the sweeper finishes or expires.
+A crash leaves the same as one in a signed PUT: a pending file, with its blob or without, which any door can complete
+and the sweeper finishes or expires.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def store_whole(core: Core, beginning: Beginning, data: bytes) -> FinishedPart:
 
 
 def _forget(core: Core, file_id: str, owner: str) -> None:
-    """Remove the file, whose id nobody was told; the sweeper deletes the blob."""
+    """Remove the file, whose id was never returned; the sweeper deletes the blob."""
     try:
         remove(core, file_id, owner)
     except RecordNotFound:
