@@ -83,7 +83,7 @@ def wanted(upload: Upload, arrived: Ranges, start: int, end: int) -> list[tuple[
 
 
 def fits(upload: Upload, offset: int, length: int) -> bool:
-    """Return True when the byte range lies within the upload."""
+    """Return True when the byte range can belong to the upload, whose size may be unknown."""
     return offset >= 0 and length >= 0 and (upload.size is None or offset + length <= upload.size)
 
 

@@ -91,6 +91,8 @@ def test_names_comments_and_texts_do_without_retired_words() -> None:
 
 
 def test_comments_of_scripts_do_without_retired_words() -> None:
+    # Not the views in couchdb/designs: a design document is named after its source, comments included, so that a
+    # changed comment would have every database build the view again.
     scripts = sorted((ROOT / "storage_adapters").rglob("*.lua"))
     faults = [
         Fault(shown(path, ROOT), line, f"{word!r} in a comment; write {WORDS[word]}")
