@@ -6,9 +6,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 GOOGLE := $(filter gs:%,$(FILES_BLOBS_URL))$(FILES_NOTIFICATIONS_URL)$(FILES_WEBHOOK_EMAIL)
+# Processes of the tests: they often wait, so one more than the cores of a small machine.
+WORKERS ?= 3
+PYTEST := $(BIN)/pytest -n $(WORKERS)
+# Tests start hundreds of processes of ours, which would all be compiled again.
+export PYTHONDONTWRITEBYTECODE :=
 NPM := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/files-service
 
-.PHONY: help install servers run test check lint types imports contract bench coverage picture clean
+.PHONY: help install servers run quick test nightly check lint types imports contract bench coverage picture clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -40,8 +45,14 @@ servers: ## Install what the tests start beside Python (Debian; needs root)
 run: $(VENV)/.runtime $(if $(GOOGLE),$(VENV)/.gcs) ## Run the service on its embedded default: no server needed
 	@exec $(BIN)/files up
 
+quick: install ## Run the tests that need no server, in a minute
+	FILES_TESTS=quick $(PYTEST) -m quick tests/unit tests/adapters tests/docs
+
 test: install servers ## Run all tests; starts what they need by itself
-	$(BIN)/pytest
+	$(PYTEST)
+
+nightly: install servers ## Run all tests at every point, and the long ones: hours
+	FILES_TESTS=nightly $(PYTEST)
 
 check: install lint types imports test ## All that CI checks
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import hypothesis
+from typing import Any
+
 import pytest
 
-from tests.secrets_in_logs import WATCH, LogWatch
+from tests.folders import disk_path, tmp_path, use_memory  # noqa: F401 - fixtures
+from tests.scale import NIGHTLY, load_profile
+from tests.secrets_in_logs import WATCH, WatchedRun
+from tests.selection import is_quick, rank
 from tests.servers.fixtures import (  # noqa: F401 - fixtures
     amqp_uri,
     couchdb_server_url,
@@ -22,27 +26,30 @@ from tests.servers.fixtures import (  # noqa: F401 - fixtures
 # Failures outside of test modules show their values only when these are rewritten like test modules.
 pytest.register_assert_rewrite("tests.contract", "tests.unit.sync.scenes")
 
-# How long an example takes says nothing where other processes compute as well.
-hypothesis.settings.register_profile("files", deadline=None)
-hypothesis.settings.load_profile("files")
+load_profile()
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Watch the logs from the beginning."""
+    use_memory()
     WATCH.start()
+    config.pluginmanager.register(WatchedRun(WATCH))
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Watch what children write where the tests themselves do."""
-    WATCH.look_at_report(report)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what is quick, leave out what is for the night, and let what takes long begin first."""
+    for item in items:
+        if is_quick(item):
+            item.add_marker("quick")
+    kept = [item for item in items if NIGHTLY or item.get_closest_marker("nightly") is None]
+    if len(kept) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = sorted(kept, key=rank)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let what looks back on the whole run come last."""
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Distribute the tests by what they share."""
+    from tests.scheduling import Scheduling
 
-
-@pytest.fixture(scope="session")
-def log_watch() -> LogWatch:
-    """What was found in the logs of this process, and in what children wrote to it."""
-    return WATCH
+    return Scheduling(config, log)

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,7 @@ PROOFS = re.compile(
     re.I,
 )
 MOST_FOUND = 20
+KEY = "secrets_in_logs"
 AROUND = 80
 
 
@@ -71,6 +73,43 @@ class LogWatch(logging.Handler):
 
 
 WATCH = LogWatch()
+
+
+class WatchedRun:
+    """Fails a run whose logs hold a secret, whichever of its processes wrote them."""
+
+    def __init__(self, watch: LogWatch) -> None:
+        self._watch = watch
+        self._found: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Watch what children write where the tests themselves do. A worker has looked at its reports itself."""
+        if not hasattr(report, "node"):
+            self._watch.look_at_report(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Look at what was found, and at the logs of all processes of the run before they are removed."""
+        output = getattr(session.config, "workeroutput", None)
+        if output is not None:
+            output[KEY] = self._watch.found
+            return
+        factory: pytest.TempPathFactory = session.config._tmp_path_factory  # type: ignore[attr-defined]
+        self._found += self._watch.found + proofs_in_files(factory.getbasetemp())
+        if self._found:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take what a worker found."""
+        self._found += getattr(node, "workeroutput", {}).get(KEY, [])
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Show what was found."""
+        if self._found:
+            terminalreporter.section("secrets in logs", red=True)
+            for each in self._found:
+                terminalreporter.line(each)
 
 
 def without_sign_in_link(text: str) -> str:

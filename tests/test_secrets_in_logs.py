@@ -1,8 +1,9 @@
-"""Runs last: no log of the whole suite has a session URI, a signature or a token."""
+"""A run whose logs have a session URI, a signature or a token fails."""
 
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 import tempfile
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.secrets_in_logs import LogWatch, proofs_in, proofs_in_files
+from tests.folders import ROOT
+from tests.secrets_in_logs import WATCH, LogWatch, proofs_in, proofs_in_files
 from tests.servers.commands import run_command
 
 
@@ -85,11 +87,49 @@ def test_whatever_else_reads_the_output_of_a_process_is_known() -> None:
     }
 
 
-@pytest.mark.last
-def test_no_log_of_the_whole_suite_has_a_secret(
-    log_watch: LogWatch, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> None:
+def test_the_watch_sees_what_this_process_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WATCH, "found", [])
     logging.getLogger("files_service").info("looked at", extra={"url": "http://x/?signature=abc"})
-    assert log_watch.seen
-    assert log_watch.found == []
-    assert proofs_in_files(tmp_path_factory.getbasetemp()) == []
+    assert WATCH.found == []
+    logging.getLogger("files_service").info("before channel-token-for-tests")
+    assert len(WATCH.found) == 1
+
+
+LEAKS = """
+import logging
+
+def test_a_record():
+    logging.getLogger("syncer").warning("channel-token-for-tests recorded")
+
+def test_a_folder_of_the_run(tmp_path_factory):
+    (tmp_path_factory.mktemp("service") / "log").write_text("channel-token-for-tests shared")
+
+def test_a_folder_of_a_test(tmp_path):
+    (tmp_path / "log").write_text("channel-token-for-tests alone")
+"""
+NO_LEAK = "def test_nothing(tmp_path): (tmp_path / 'log').write_text('Bearer ***')"
+
+
+def run_in_processes(processes: str, tests: str) -> tuple[int, set[str]]:
+    """Run these tests as the suite is run; returns the exit status, and which secrets were shown."""
+    with tempfile.TemporaryDirectory() as outside:
+        folder = Path(outside)
+        (folder / "pytest.ini").write_text("[pytest]")
+        (folder / "conftest.py").write_text("from tests.conftest import pytest_configure, tmp_path")
+        (folder / "test_leaks.py").write_text(tests)
+        environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), ROOT: outside}
+        options = ["-p", "no:pytest_nameko", "-p", "no:schemathesis", "-n", processes, "test_leaks.py"]
+        done = run_command([sys.executable, "-m", "pytest", *options], answers=True, environ=environ, folder=folder)
+    return done.returncode, set(re.findall(r"channel-token-for-tests (\w+)", done.stdout))
+
+
+@pytest.mark.parametrize("processes", ["0", "1"])
+def test_a_run_fails_when_one_of_its_processes_leaks_a_secret(processes: str) -> None:
+    status, shown = run_in_processes(processes, LEAKS)
+    assert status == pytest.ExitCode.TESTS_FAILED
+    assert shown >= {"recorded", "shared"}
+
+
+def test_a_test_that_leaks_a_secret_fails_and_others_do_not() -> None:
+    status, shown = run_in_processes("1", NO_LEAK)
+    assert (status, shown) == (pytest.ExitCode.OK, set())

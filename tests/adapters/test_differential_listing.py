@@ -1,7 +1,7 @@
 """All metadata stores do the same: random writes and queries, compared with each other and with an oracle.
 
-The oracle is a dict of records, filtered and sorted. ``FILES_EXAMPLES`` sets the number of examples; without it, there
-are fewer of those in which CouchDB takes part, as it takes ten times as long as the others together.
+The oracle is a dict of records, filtered and sorted. There are fewer examples in which CouchDB takes part, as it takes
+ten times as long as the others together; a nightly run has as many.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from tests.contract.consistency import assert_consistent, assert_digest, recompu
 from tests.contract.metadata_scenes import NOW, expected, ids, make_record, pages
 from tests.contract.strategies import Write, queries, writes
 from tests.feeds import file_changes
+from tests.folders import ROOT
+from tests.scale import at_scale
 from tests.servers.couchdb import throw_away as throw_away_databases
 from tests.servers.redis import throw_away
 
-EXAMPLES = int(os.environ.get("FILES_EXAMPLES", "500"))
-EXAMPLES_OF_ALL = int(os.environ.get("FILES_EXAMPLES", "50"))
+EXAMPLES = at_scale(quick=50, default=200, nightly=2_000)
+EXAMPLES_OF_ALL = at_scale(quick=5, default=20, nightly=2_000)
 URLS: dict[str, Callable[[Path, str, str], str]] = {
     "memory": lambda _, __, ___: "memory://",
     "sqlite": lambda folder, _, __: f"sqlite:///{folder}/files.db",
     "redis": lambda _, redis, __: redis,
     "couchdb": lambda _, __, couchdb: couchdb,
 }
-# Durability is tested elsewhere: here the disk would only take time.
-FAST_FOLDER = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 class Oracle:
@@ -124,7 +124,7 @@ def compare(redis_url: str, couchdb_url: str | None, actions: list[Write | ListQ
     """Do the same to all stores, and ask them the same."""
     oracle = Oracle()
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=FAST_FOLDER)))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=os.environ.get(ROOT))))
         stores = {
             scheme: stack.enter_context(closing(open_metadata_store(url(folder, redis_url, couchdb_url or ""))))
             for scheme, url in URLS.items()

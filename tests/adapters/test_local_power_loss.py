@@ -66,8 +66,8 @@ class StableStorage:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "new/blobs"
+def root(disk_path: Path) -> Path:
+    return disk_path / "new/blobs"
 
 
 @pytest.fixture

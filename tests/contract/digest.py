@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from storage_adapters import DIGEST_BUCKETS, DigestBucket, RevisionConflict, digest_bucket
 from tests.contract.consistency import assert_digest
 from tests.contract.metadata_scenes import DigestStore, add, delete, make_record, save, various_records
+from tests.scale import at_scale
 
 _NEW_IDS = itertools.count()  # one store serves all examples, and no id is used twice
 _Writes = list[tuple[int, str, str]]
@@ -69,7 +70,7 @@ class DigestContract:
         assert "f1" not in store.bucket_revisions(bucket)
         assert sorted(r.file_id for r in store.bucket_records(bucket)) == sorted(r.file_id for r in same)
 
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=at_scale(quick=10, default=15, nightly=300), suppress_health_check=list(HealthCheck))
     @given(writes=_WRITES)
     def test_the_digest_is_the_sum_after_any_writes(
         self, store: DigestStore, writes: list[tuple[int, str, str]]

@@ -1,19 +1,13 @@
-"""A folder in memory: a killed process loses nothing that it wrote, so the disk's speed need not be paid for."""
+"""A folder for what is killed."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-MEMORY = Path("/dev/shm")
-
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    fast = MEMORY if os.access(MEMORY, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="files-faults-", dir=fast) as name:
-        yield Path(name)
+def folder(tmp_path: Path) -> Path:
+    """A killed process loses nothing that it wrote, so the folder may be in memory."""
+    return tmp_path

@@ -2,7 +2,8 @@
 
 The operations of a run are counted in a forked child, so that n = 1, 2, 3, … up to the run that survives are all the
 points at which a process can die, as seen from Python. What lies inside one of them is one system call or, for a
-statement, SQLite's own promise of atomicity.
+statement, SQLite's own promise of atomicity. A nightly run takes all of them; others take the first and the last
+operation of each kind: each system call, and each verb of SQL on each table.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sqlite3
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, NoReturn
+
+from tests.scale import NIGHTLY
 
 KILLED = 137
 BROKEN = 3
@@ -33,14 +37,22 @@ class Run:
 
     killed: bool
     operations: int = 0
+    kinds: Sequence[str] = ()
     answer: Any = None
+
+    def points(self) -> Iterator[int]:
+        """Return the operations before which to kill, by number; the last is the answer."""
+        ends = {*{kind: number for number, kind in enumerate(self.kinds, 1)}.values()}
+        starts = {self.kinds.index(kind) + 1 for kind in self.kinds}
+        every = range(1, self.operations + 1)
+        return iter(every if NIGHTLY else sorted(starts | ends))
 
 
 class Fuse:
     """Counts operations once it is armed, and ends the process before the n-th."""
 
     def __init__(self, last: int | None) -> None:
-        self.operations = 0
+        self.kinds: list[str] = []
         self._armed = False
         self._last = last
         # Some operations are done by several threads at the same time.
@@ -49,10 +61,14 @@ class Fuse:
     def arm(self) -> None:
         self._armed = True
 
-    def burn(self) -> None:
+    @property
+    def operations(self) -> int:
+        return len(self.kinds)
+
+    def burn(self, kind: str = "answer") -> None:
         if self._armed:
             with self._lock:
-                self.operations += 1
+                self.kinds.append(kind)
                 if self.operations == self._last:
                     # As SIGKILL does: no handler runs, no buffer is written.
                     os._exit(KILLED)
@@ -65,20 +81,26 @@ class Fuse:
             def __init__(self, *args: Any, **kwargs: Any) -> None:
                 super().__init__(*args, **kwargs)
                 # Called before each statement, also of those that ``executemany`` repeats.
-                self.set_trace_callback(lambda sql: fuse.burn())
+                self.set_trace_callback(lambda sql: fuse.burn(kind_of(sql)))
 
         connect: Callable[..., Any] = sqlite3.connect
         sqlite3.connect = lambda *args, **kwargs: connect(*args, factory=Connection, **kwargs)
         for name in _OS_CALLS:
-            setattr(os, name, self._counted(getattr(os, name)))
-        io.open = self._counted(io.open)
+            setattr(os, name, self._counted(name, getattr(os, name)))
+        io.open = self._counted("io.open", io.open)
 
-    def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
+    def _counted(self, kind: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*args: Any, **kwargs: Any) -> Any:
-            self.burn()
+            self.burn(kind)
             return call(*args, **kwargs)
 
         return counted
+
+
+def kind_of(sql: str) -> str:
+    """Return the verb of a statement and the first table that it names."""
+    table = re.search(r"(?:INTO|FROM|UPDATE|TABLE|INDEX)\s+(?:IF NOT EXISTS\s+)?(\w+)", sql, re.I)
+    return f"{sql.split(maxsplit=1)[0]} {table[1] if table else ''}".upper()
 
 
 def run_and_kill(work: Callable[[Fuse], Any], *, before: int | None) -> Run:
@@ -107,7 +129,7 @@ def _run_child(work: Callable[[Fuse], Any], fuse: Fuse, writer: int) -> NoReturn
         fuse.install()
         answer = work(fuse)
         fuse.burn()
-        write(writer, json.dumps({"operations": fuse.operations, "answer": answer}).encode())
+        write(writer, json.dumps({"operations": fuse.operations, "kinds": fuse.kinds, "answer": answer}).encode())
         os._exit(0)
     except BaseException:
         write(writer, traceback.format_exc().encode())

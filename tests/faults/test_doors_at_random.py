@@ -1,6 +1,6 @@
 """Uploads that change doors, come in any order, twice, in pieces, over connections that break and servers that die.
 
-``FILES_RANDOM_RUNS`` sets how many there are. After each: the file is what was sent, it was completed once, and what
+A nightly run has more of them. After each: the file is what was sent, it was completed once, and what
 had been acknowledged was never asked for again. After all: every chunk that is named is there, and no other.
 """
 
@@ -31,8 +31,9 @@ from tests.faults.gateways import GatewayProcess
 from tests.feeds import file_changes
 from tests.gateway.owners import bearer
 from tests.gateway.slices import talking
+from tests.scale import at_scale
 
-RUNS = int(os.environ.get("FILES_RANDOM_RUNS", "12"))
+RUNS = at_scale(quick=4, default=12, nightly=300)
 CHUNK = 32 * 1024
 CONFIG = (Path(__file__).parents[2] / "config.yaml").read_text() + f"  chunk_bytes: {CHUNK}\n"
 TUS = {"Tus-Resumable": "1.0.0", **bearer("ann")}

@@ -21,11 +21,12 @@ from files_service.gateway.app import DOORS
 from files_service.gateway.openapi import assemble, parameters_of
 from tests.cores import memory_core, processed_file
 from tests.gateway.serving import RPC_TOKEN, Reply, Served, serving
+from tests.scale import NIGHTLY, at_scale
 
 FEW = settings(
-    max_examples=40,
+    max_examples=at_scale(quick=10, default=40, nightly=500),
     deadline=None,
-    derandomize=True,
+    derandomize=not NIGHTLY,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
@@ -58,7 +59,7 @@ def is_well_answered(reply: Reply) -> None:
 
 
 @SCHEMA.parametrize()
-@settings(FEW, max_examples=15)
+@settings(FEW, max_examples=at_scale(quick=5, default=15, nightly=100))
 def test_the_description_is_true(fuzzed: Served, case: schemathesis.Case[Any]) -> None:
     case.headers["Authorization"] = f"Bearer {RPC_TOKEN}"
     response = case.call(base_url=f"http://127.0.0.1:{fuzzed.port}", timeout=30)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import Counter
@@ -23,8 +22,7 @@ from tests.servers.processes import ServiceProcess
 from tests.servers.rabbitmq import RabbitMQ
 
 OUR_CALLERS, NAMEKO_CALLERS, CALLS_EACH = 7, 3, 100
-# The outage of a minute is for those who have the time: FILES_LONG_TESTS=1.
-OUTAGES = (1, 10, 60) if os.environ.get("FILES_LONG_TESTS") else (1, 10)
+OUTAGES = (1, *(pytest.param(seconds, marks=pytest.mark.nightly) for seconds in (10, 60)))
 
 Call = Callable[[str, dict[str, Any]], bool]
 

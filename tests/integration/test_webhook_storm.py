@@ -31,12 +31,13 @@ from tests.fakes.gcs.server import FakeGcs
 from tests.fakes.gcs.tokens import KEY_ID, pem
 from tests.fakes.pubsub.notices import description, message, wrapped
 from tests.feeds import file_changes
+from tests.scale import NIGHTLY
 from tests.servers.ports import free_ports
 from tests.servers.processes import ServiceProcess
 from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.redis import RedisServer
 
-NOTIFICATIONS = 20_000 if os.environ.get("FILES_LONG_TESTS") else 2_000
+NOTIFICATIONS = 20_000 if NIGHTLY else 2_000
 DUPLICATES, UNKNOWN, MALFORMED, FORGED = 0.30, 0.05, 0.01, 0.01
 EMAIL = "pusher@demo.iam.gserviceaccount.com"
 AUDIENCE = "https://files.example.org/webhooks/gcs/pubsub"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
@@ -30,10 +29,10 @@ from tests.contract.metadata_scenes import delete, make_record, save
 from tests.migrations.importing import all_records, assert_as_in, import_files, reported
 from tests.migrations.ms_files_keyspace import Generator
 from tests.migrations.stores import in_child_killed_once, later, runner_on
+from tests.scale import NIGHTLY
 from tests.servers.redis import raw, throw_away
 
-LONG = os.environ.get("FILES_LONG_TESTS") == "1"
-FILES = 200_000 if LONG else 1_200
+FILES = 200_000 if NIGHTLY else 1_200
 
 
 class Old:
@@ -94,7 +93,7 @@ def write_beside(url: str, stopping: Event) -> None:
                         continue
 
 
-@pytest.mark.timeout(4 * 3_600 if LONG else 600)
+@pytest.mark.timeout(4 * 3_600 if NIGHTLY else 600)
 def test_everything_is_imported_beside_a_writer_and_every_oddity_is_reported(
     old: Old, redis_url: str, report: Path
 ) -> None:
@@ -113,7 +112,7 @@ def test_everything_is_imported_beside_a_writer_and_every_oddity_is_reported(
     again = import_files(old.url, redis_url, report)
     assert again["outcomes"] == {"unchanged": len(truth.files), "not_imported": len(truth.lost)}
     assert_as_in(truth, redis_url, ignoring={"new"})
-    if not LONG:
+    if not NIGHTLY:
         with closing(open_metadata_store(redis_url)) as store:
             assert_consistent(store)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import re
 import signal
@@ -16,12 +15,12 @@ from playwright.sync_api import Page, Route, expect
 from files_service.gateway.limits import Limits
 from tests.pages.gated_proxy import GatedProxy, gated
 from tests.pages.visits import WAIT_MS, Visits
+from tests.scale import NIGHTLY
 from tests.servers.ports import free_ports
 from tests.servers.processes import ServiceProcess
 
-LONG = os.environ.get("FILES_LONG_TESTS") == "1"
-SIZE = 200_000_000 if LONG else 12_000_000
-CHUNK = 4 * 2**20 if LONG else 2**18
+SIZE = 200_000_000 if NIGHTLY else 12_000_000
+CHUNK = 4 * 2**20 if NIGHTLY else 2**18
 WINDOW = Limits().websocket_window
 # Frames, handshakes and the little that is said beside the bytes.
 OVERHEAD = 100_000
@@ -124,7 +123,7 @@ def test_a_line_on_which_a_chunk_takes_longer_than_the_page_waits_is_good_enough
     visits: Visits, service_of_large_chunks: ServiceProcess, tmp_path: Path
 ) -> None:
     # At a tenth of the time, the page waits a tenth as long.
-    hurry = 1 if LONG else 10
+    hurry = 1 if NIGHTLY else 10
     path = file_of(tmp_path, "slow.bin", 3_000_000)
     with gated(int(service_of_large_chunks.config["FILES"]["http"].rpartition(":")[2])) as network:
         network.rate, network.limit = 40_000 * hurry, 10_000_000

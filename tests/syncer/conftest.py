@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from syncer.pair import Pair
+from tests.scale import NIGHTLY
 from tests.servers.couchdb import throw_away
 from tests.syncer.pairs import open_pair_of
 
@@ -18,7 +18,7 @@ PAIRS = [*LOCAL_PAIRS, "redis couchdb", "sqlite couchdb", "couchdb redis"]
 
 
 # A long test has the sums of 200 000 files made, which takes a CouchDB-protocol server in JavaScript minutes.
-COUCHDB_SECONDS = 600 if os.environ.get("FILES_LONG_TESTS") == "1" else 60
+COUCHDB_SECONDS = 600 if NIGHTLY else 60
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +17,12 @@ from syncer.pair import Pair
 from syncer.syncer import Syncer
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import NOW, add, delete, make_record, save
-from tests.faults.killing import Fuse, run_and_kill
+from tests.faults.killing import Fuse, Run, run_and_kill
 from tests.feeds import file_changes
+from tests.scale import NIGHTLY
 from tests.servers import couchdb, redis
 from tests.syncer.pairs import assert_equal, catch_up, open_pair_of
 
-LONG = os.environ.get("FILES_LONG_TESTS") == "1"
 MOST_POINTS = 1_000
 # A syncer that was killed has its lease until it runs out; here that is soon.
 LEASE_SECONDS = 0.002
@@ -45,7 +44,7 @@ def work_on(urls: tuple[str, str]) -> Callable[[Fuse], None]:
         pair = open_pair_of(*urls)
         for store in (pair.source, pair.target):
             for name in CALLS:
-                setattr(store, name, counted(fuse, getattr(store, name)))
+                setattr(store, name, counted(fuse, name, getattr(store, name)))
         replicate = pair.target.replicate
 
         def in_parts(copies: Sequence[FileRecord | Tombstone]) -> list[bool]:
@@ -57,13 +56,14 @@ def work_on(urls: tuple[str, str]) -> Callable[[Fuse], None]:
         catch_up(syncer)
         syncer.give_up()
         fuse.burn()
+        given.kinds = fuse.kinds
 
     return work
 
 
-def counted(fuse: Fuse, call: Callable[..., Any]) -> Callable[..., Any]:
+def counted(fuse: Fuse, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        fuse.burn()
+        fuse.burn(name)
         return call(*args, **kwargs)
 
     return wrapper
@@ -120,30 +120,30 @@ class _Url(str):
             path.unlink()
 
 
-def points() -> Iterator[int]:
-    yield from range(1, MOST_POINTS)
-    raise AssertionError("no run survives")
-
-
-@pytest.mark.timeout(7_200 if LONG else 600)
-@pytest.mark.parametrize("new_urls", ["redis sqlite", *(["redis couchdb"] if LONG else [])], indirect=True)
+@pytest.mark.timeout(7_200 if NIGHTLY else 600)
+@pytest.mark.parametrize("new_urls", ["redis sqlite", *(["redis couchdb"] if NIGHTLY else [])], indirect=True)
 def test_a_syncer_killed_at_any_point_is_made_good_by_the_next(new_urls: Callable[[], Any]) -> None:
-    for point in points():
-        source, target = new_urls()
-        with source as source_url, target as target_url:
-            urls = (str(source_url), str(target_url))
-            pair = open_pair_of(*urls)
-            records = prepare(pair)
-            early: list[FileRecord | Tombstone] = copies_of(pair, file_changes(pair.source, after="", limit=5))
-            killed = run_and_kill(work_on(urls), before=point).killed
-            go_on_writing(pair, records)
-            pair.target.replicate(early)
-            assert not run_and_kill(work_on(urls), before=None).killed
-            assert len(assert_equal(pair)) == 14
-            assert_consistent(pair.target)
-            assert pair.target.resolve("ann", "alias", ["n0", "n1", "n2", "n3"]) == ["a1", "a0", "c0", "a3"]
-            assert pair.source.checkpoint(pair.consumer) == pair.source.last_sequence()
-            assert pair.source.checkpoint(pair.backfill_consumer) == ""
-            pair.close()
-        if not killed:
-            return
+    whole = sync_and_kill(new_urls, before=None)
+    for point in whole.points():
+        assert sync_and_kill(new_urls, before=point).killed
+
+
+def sync_and_kill(new_urls: Callable[[], Any], *, before: int | None) -> Run:
+    """Kill a syncer before one of its calls, let the next go on, and compare the stores."""
+    source, target = new_urls()
+    with source as source_url, target as target_url:
+        urls = (str(source_url), str(target_url))
+        pair = open_pair_of(*urls)
+        records = prepare(pair)
+        early: list[FileRecord | Tombstone] = copies_of(pair, file_changes(pair.source, after="", limit=5))
+        run = run_and_kill(work_on(urls), before=before)
+        go_on_writing(pair, records)
+        pair.target.replicate(early)
+        assert not run_and_kill(work_on(urls), before=None).killed
+        assert len(assert_equal(pair)) == 14
+        assert_consistent(pair.target)
+        assert pair.target.resolve("ann", "alias", ["n0", "n1", "n2", "n3"]) == ["a1", "a0", "c0", "a3"]
+        assert pair.source.checkpoint(pair.consumer) == pair.source.last_sequence()
+        assert pair.source.checkpoint(pair.backfill_consumer) == ""
+        pair.close()
+    return run

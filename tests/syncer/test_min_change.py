@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import threading
@@ -18,11 +17,11 @@ from files_service.core import Core
 from files_service.services.opening import open_core
 from storage_adapters import SupportsChanges, sync_name
 from tests.cores import at_once, call, settings_for
+from tests.scale import NIGHTLY
 from tests.servers.redis import RedisServer
 from tests.syncer.processes import SyncerProcess
 
-LONG = os.environ.get("FILES_LONG_TESTS") == "1"
-CHECKS = 100_000 if LONG else 300
+CHECKS = 100_000 if NIGHTLY else 300
 CALLERS = 3
 COPIED_SECONDS = 60
 
@@ -100,7 +99,7 @@ def wait_until_copied(core: Core, name: str, finished: threading.Event) -> None:
         assert time.monotonic() < deadline
 
 
-@pytest.mark.timeout(7_200 if LONG else 300)
+@pytest.mark.timeout(7_200 if NIGHTLY else 300)
 def test_a_list_never_misses_the_write_it_was_told_of(
     core: Core, own_redis: RedisServer, list_url: str, tmp_path: Path
 ) -> None:

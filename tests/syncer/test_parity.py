@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
@@ -18,14 +17,14 @@ from syncer.pair import Pair, replica
 from syncer.parity import Difference, differences, is_equal
 from syncer.repair import repair
 from tests.contract.metadata_scenes import NOW, add, delete, make_record, save
+from tests.scale import NIGHTLY
 from tests.syncer.conftest import LOCAL_PAIRS, PAIRS
 from tests.syncer.damage import damage
 from tests.syncer.pairs import assert_equal, assert_sums, found, make_syncer, numbered, sync
 
 every_pair = pytest.mark.parametrize("urls", PAIRS, indirect=True)
 local_pairs = pytest.mark.parametrize("urls", LOCAL_PAIRS, indirect=True)
-LONG = os.environ.get("FILES_LONG_TESTS") == "1"
-FILES, DAMAGED = (200_000, 1_000) if LONG else (3_000, 150)
+FILES, DAMAGED = (200_000, 1_000) if NIGHTLY else (3_000, 150)
 BATCH = 500
 INDEXED_AT_ONCE = 20_000
 INDEX_SECONDS = 1_800.0
@@ -77,10 +76,10 @@ def test_each_kind_of_difference_is_told(pair: Pair) -> None:
 
 
 @every_pair
-@pytest.mark.timeout(7_200 if LONG else 120)
+@pytest.mark.timeout(7_200 if NIGHTLY else 120)
 def test_exactly_the_files_that_were_damaged_are_found_and_repaired(pair: Pair, urls: tuple[str, str]) -> None:
     # A CouchDB-protocol server in JavaScript takes its time.
-    slow = any(url.startswith("couchdb") for url in urls) and not LONG
+    slow = any(url.startswith("couchdb") for url in urls) and not NIGHTLY
     files, count = (400, 40) if slow else (FILES, DAMAGED)
     for start in range(0, files, BATCH):
         copies = [replace(record, revision=3) for record in numbered(min(BATCH, files - start), start=start)]

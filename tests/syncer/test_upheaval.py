@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import threading
@@ -28,12 +27,12 @@ from syncer.pair import state_of
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import delete, make_record, save
 from tests.feeds import file_changes
+from tests.scale import NIGHTLY
 from tests.servers.redis import RedisServer
 from tests.syncer.pairs import assert_equal, open_pair_of
 from tests.syncer.processes import SyncerProcess, run_syncer
 
-LONG = os.environ.get("FILES_LONG_TESTS") == "1"
-ROUNDS = 60 if LONG else 10
+ROUNDS = 60 if NIGHTLY else 10
 WRITERS = 3
 
 
@@ -139,7 +138,7 @@ def make_upheaval(
                     continue
 
 
-@pytest.mark.timeout(1_800 if LONG else 300)
+@pytest.mark.timeout(1_800 if NIGHTLY else 300)
 @pytest.mark.parametrize("kind", ["sqlite", "couchdb"])
 def test_whatever_happens_meanwhile_both_stores_end_up_the_same(
     kind: str, own_redis: RedisServer, tmp_path: Path, request: pytest.FixtureRequest

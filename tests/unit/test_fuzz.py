@@ -17,9 +17,14 @@ from files_service.domain.uploads import part_key
 from files_service.errors import BadRequest, FilesError
 from storage_adapters import FIELDS, OPERATORS, SORT_FIELDS
 from tests.cores import attempt, pending_file, processed_file, sqlite_core, uploaded_file
+from tests.scale import at_scale
 
 # Deep enough to find every unguarded look into a value; the stores of all examples are one, so that they meet.
-FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(
+    max_examples=at_scale(quick=15, default=60, nightly=1_000),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 ANY_TEXT = st.text(st.characters(), max_size=12) | st.sampled_from(
     [
