@@ -46,7 +46,7 @@ run: $(VENV)/.runtime $(if $(GOOGLE),$(VENV)/.gcs) ## Run the service on its emb
 	@exec $(BIN)/files up
 
 quick: install ## Run the tests that need no server, in a minute
-	FILES_TESTS=quick $(PYTEST) -m quick tests/unit tests/adapters tests/docs
+	FILES_TESTS=quick $(BIN)/pytest -n auto -p no:schemathesis -m quick tests/unit tests/adapters tests/docs
 
 test: install servers ## Run all tests; starts what they need by itself
 	$(PYTEST)

@@ -1,6 +1,7 @@
 """Distribution of the tests over the processes of pytest-xdist.
 
 A module stays together, because its tests share what it started. One whose tests share nothing and take long is split.
+The modules that need RabbitMQ stay together, so that one process starts it: it takes longer than any other server.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ SPLIT = (
     *("tests/faults/test_killed_actions.py", "tests/adapters/test_differential_listing.py"),
     *("tests/migrations/test_ms_files_import.py", "tests/migrations/test_steps.py", "tests/syncer/test_parity.py"),
 )
+BROKER = (
+    *("tests/integration/test_amqp_", "tests/integration/test_broker_", "tests/integration/test_rpc_process.py"),
+    *("tests/integration/test_up.py", "tests/integration/test_webhook_storm.py", "tests/gateway/test_operation.py"),
+)
 
 
 class Scheduling(LoadScopeScheduling):
@@ -25,4 +30,6 @@ class Scheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
+        if module.startswith(BROKER):
+            return "broker"
         return nodeid if module in SPLIT else module

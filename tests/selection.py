@@ -12,7 +12,10 @@ QUICK = (
 # What starts processes, or takes every point at which one can die.
 NOT_QUICK = (
     *("tests/docs/test_readme.py", "tests/docs/test_migrations_page.py"),
-    *(f"tests/adapters/test_{name}.py" for name in ("sqlite_processes", "local_processes", "local_crashes")),
+    *(
+        f"tests/adapters/test_{name}.py"
+        for name in ("sqlite_processes", "sqlite_work", "local_processes", "local_crashes")
+    ),
 )
 SERVERS = {"redis_server_url", "couchdb_server_url", "amqp_uri", "own_redis", "own_couchdb", "second_broker"}
 
