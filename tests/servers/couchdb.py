@@ -28,6 +28,7 @@ from tests.servers.private import PrivateServer
 START_SECONDS = 60
 SUFFIXES = ("", "_feed", "_state", "_uploads", "_documents")
 USER = "admin:admin"
+PRELOADED = Path(__file__).with_name("pouchdb_preload.js")
 
 
 def installed_server() -> Path:
@@ -53,10 +54,11 @@ class CouchServer(PrivateServer):
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / "config.json").write_text(json.dumps({"admins": dict([USER.split(":")])}))
         where = ["--dir", str(self._folder)] if self._on_disk else ["--in-memory"]
+        address = ["--host", "127.0.0.1", "--port", str(self.port)]
         output = (self._folder / "output").open("ab")
         with output:
             self._process = subprocess.Popen(
-                [node, str(script), "--host", "127.0.0.1", "--port", str(self.port), "--no-stdout-logs", *where],
+                [node, "--require", str(PRELOADED), str(script), "--no-stdout-logs", *address, *where],
                 cwd=self._folder,
                 # Else an anonymous write, or a filter that it does not know, would end it.
                 env={**os.environ, "NODE_OPTIONS": "--unhandled-rejections=warn"},
