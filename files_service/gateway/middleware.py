@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from files_service.errors import BadRequest, FilesError, InternalError
+from files_service.errors import BadRequest, FilesError, InternalError, NotFound
 from files_service.gateway.replies import CLOSE, HTTPError, bad_field
 from files_service.gateway.state import gateway_of
 from files_service.runtime.logs import ACCESS_LOGGER, QUIET, accepted_request_id, request_id
@@ -93,6 +93,9 @@ def _as_http_error(request: web.Request, error: Exception) -> HTTPError:
             return error
         case FilesError():
             return HTTPError(error, headers=_HEADERS.get(error.http_status))
+        case web.HTTPNotFound():
+            # aiohttp matches no pattern against a line feed.
+            return HTTPError(NotFound("there is nothing at this address"))
         case web.HTTPException():
             return HTTPError(BadRequest(error.reason), error.status)
     logger.error("request failed", extra={"method": request.method, "path": request.path[:300]}, exc_info=error)

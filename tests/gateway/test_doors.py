@@ -127,6 +127,7 @@ def test_a_door_answers_by_its_own_authentication(beside: Served) -> None:
     ("method", "path", "status", "code"),
     [
         ("GET", "/toy/nothing/here", 404, "not_found"),
+        ("GET", "/toy/%0A", 404, "not_found"),
         ("DELETE", "/toy/objects", 405, "method_not_allowed"),
         ("GET", "/toy/objects?a=1&b=2", 400, "bad_request"),
         ("POST", "/toy/objects", 500, "internal_error"),

@@ -31,6 +31,7 @@ from tests.gateway.serving import Served, serving, wait_until
         ("GET", "/nope", 404, "not_found"),
         ("POST", "/nope", 404, "not_found"),
         ("GET", "/%00", 404, "not_found"),
+        ("PUT", "/blobs/%0A", 404, "not_found"),
         ("GET", "/%ff%fe", 404, "not_found"),
         ("GET", "/healthz/", 404, "not_found"),
         ("GET", "/healthz?" + "&".join("a=1" for _ in range(51)), 400, "bad_request"),
