@@ -76,9 +76,9 @@ class TestLocalBlobStore(
         ("file:///a#b", "%23"),
         ("file:///a?buckets=b", "more than a folder and a bucket"),
         ("file:///a?b", "more than a folder and a bucket"),
-        ("file:///a?bucket=", "no bucket"),
-        ("file:///a?bucket=a%2Fb", "no bucket"),
-        ("file:///a?bucket=a&bucket=b", "no bucket"),
+        ("file:///a?bucket=", "invalid bucket"),
+        ("file:///a?bucket=a%2Fb", "invalid bucket"),
+        ("file:///a?bucket=a&bucket=b", "invalid bucket"),
     ],
 )
 def test_a_url_that_is_not_clear_is_refused_and_says_why(url: str, fault: str) -> None:
