@@ -33,10 +33,10 @@ from storage_adapters import MetadataStore, SupportsUploads
 from storage_adapters.metadata.sqlite.group_commit import Group
 
 SIZE = 10 * 1024
-ROUNDS = 6
-UPLOADS = 200
+ROUNDS = 4
+UPLOADS = 120
 SENDERS = 8
-SAMPLES = 200
+SAMPLES = 100
 _CALLS = [name for port in (MetadataStore, SupportsUploads) for name in vars(port) if name[0] != "_"]
 
 Send = Callable[[int], None]

@@ -6,6 +6,8 @@ and the sweeper finishes or expires.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from files_service.core import Core
 from files_service.errors import storage_errors_as_files_errors
 from files_service.services.files import remove
@@ -14,7 +16,7 @@ from files_service.services.uploads.creation import save_if_room
 from files_service.services.uploads.declare import check_limits, pending_record
 from files_service.services.uploads.quota import require_place
 from files_service.services.uploads.session import Beginning, declaration_of
-from storage_adapters import RecordNotFound
+from storage_adapters import FileStatus, RecordNotFound
 
 WHOLE_BYTES = 64 * 1024
 
@@ -40,8 +42,7 @@ def store_whole(core: Core, beginning: Beginning, data: bytes) -> FinishedPart:
 
 
 def _forget(core: Core, file_id: str, owner: str) -> None:
-    """Remove the file, whose id was never returned; the sweeper deletes the blob."""
-    try:
-        remove(core, file_id, owner)
-    except RecordNotFound:
-        return
+    """Remove the file, whose id was never returned, unless it is complete after all; the sweeper deletes the blob."""
+    with suppress(RecordNotFound):
+        if core.metadata.get(file_id).status is FileStatus.PENDING:
+            remove(core, file_id, owner)

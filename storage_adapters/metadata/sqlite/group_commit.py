@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from _thread import RLock, allocate_lock  # the interpreter's own locks: see ``connections``
+from _queue import SimpleQueue  # the interpreter's own, as the lock: see ``connections``
+from _thread import RLock
 from collections.abc import Callable, Iterator
 
 from storage_adapters.errors import StorageUnavailable
@@ -24,9 +25,7 @@ class Group:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.writers = 0
-        self._error: sqlite3.Error | None = None
-        self._ended = allocate_lock()
-        self._ended.acquire()
+        self._ended: SimpleQueue[sqlite3.Error | None] = SimpleQueue()
 
     @contextlib.contextmanager
     def changes(self) -> Iterator[None]:
@@ -50,25 +49,25 @@ class Group:
 
     def commit(self) -> None:
         """Commit, if the transaction is not undone already, and let all writers know how it ended."""
-        self._error = sqlite3.OperationalError("another writer's failure has undone the transaction")
+        failure: sqlite3.Error | None = sqlite3.OperationalError("another writer's failure has undone the transaction")
         try:
             if self.connection.in_transaction:
                 self.connection.execute("COMMIT")
-                self._error = None
+                failure = None
             elif self.writers == 1:
-                self._error = None
+                failure = None
         except sqlite3.Error as error:
-            self._error = error
+            failure = error
         finally:
             if self.connection.in_transaction:
                 with contextlib.suppress(sqlite3.Error):
                     self.connection.execute("ROLLBACK")
-            self._ended.release()
+            for _ in range(self.writers):
+                self._ended.put(failure)
 
     def wait(self) -> None:
-        """Return once the transaction has ended. Raises StorageUnavailable when it failed."""
-        with self._ended:
-            error = self._error
+        """Return once the transaction has ended; each writer calls it once. Raises StorageUnavailable if it failed."""
+        error = self._ended.get()
         if error is not None:
             name = getattr(error, "sqlite_errorname", type(error).__name__)
             raise StorageUnavailable(f"sqlite: {error} ({name})") from error
@@ -83,7 +82,7 @@ class Writers:
 
     def start_over(self) -> None:
         """Forget everything, in a forked child: the threads that could release the locks do not exist there."""
-        self._lock, self._counting = RLock(), allocate_lock()
+        self._lock, self._counting = RLock(), RLock()
         self._waiting = 0
         self._group: Group | None = None
 
