@@ -236,7 +236,11 @@ STORAGE_ERRORS: dict[type[storage.StorageError], Callable[[Exception], FilesErro
     storage.InvalidKey: lambda _: BadRequest("not a valid key", {"fields": {"key": ["Not a valid key."]}}),
     storage.InvalidSignature: lambda error: Forbidden(str(error)),
     storage.ChecksumMismatch: _checksum_mismatch,
+    storage.DocumentNotFound: lambda _: NotFound("no such document"),
+    storage.InvalidDocument: lambda error: BadRequest(str(error), {"fields": {"document": [str(error)]}}),
     storage.SchemaMismatch: lambda error: StorageUnavailable(str(error)),
+    storage.OrderUnavailable: lambda error: StorageUnavailable(str(error)),
+    storage.UnreadableRecord: lambda error: StorageUnavailable(str(error)),
     storage.StorageUnavailable: lambda error: StorageUnavailable(str(error)),
     storage.StorageError: lambda _: InternalError("the store failed"),
 }

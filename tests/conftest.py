@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -45,6 +47,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if len(kept) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = sorted(kept, key=rank)
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """Take back what a test sets up: a handler of one test would write into what another one captures."""
+    root = logging.getLogger()
+    level = root.level
+    before = list(root.handlers)
+    yield
+    root.setLevel(level)
+    # What pytest itself adds during a test it also removes.
+    for handler in [
+        each for each in root.handlers if each not in before and type(each).__module__.startswith("files_service")
+    ]:
+        root.removeHandler(handler)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -21,6 +21,7 @@ from files_service.errors import (
     error_from_wire,
     storage_errors_as_files_errors,
 )
+from tests.contract.metadata_scenes import make_record
 
 CLASSES = list(error_classes().values())
 BLOB = storage.BlobInfo(bucket="b", key="k", size=1, content_type="c", created_at=1, generation="g")
@@ -41,6 +42,13 @@ RAISED: dict[type[storage.StorageError], tuple[storage.StorageError, type[FilesE
     storage.InvalidSignature: (storage.InvalidSignature("expired"), errors.Forbidden),
     storage.ChecksumMismatch: (storage.ChecksumMismatch("md5", "a", "b"), errors.PartMismatch),
     storage.SchemaMismatch: (storage.SchemaMismatch("redis", found="2", known="1"), errors.StorageUnavailable),
+    storage.OrderUnavailable: (storage.OrderUnavailable(found="13.0", known="14.0"), errors.StorageUnavailable),
+    storage.UnreadableRecord: (
+        storage.UnreadableRecord(make_record(), "status", "archived"),
+        errors.StorageUnavailable,
+    ),
+    storage.DocumentNotFound: (storage.DocumentNotFound("accounts/ann"), errors.NotFound),
+    storage.InvalidDocument: (storage.InvalidDocument("the id is too long"), errors.BadRequest),
     storage.StorageUnavailable: (storage.StorageUnavailable("locked"), errors.StorageUnavailable),
 }
 
