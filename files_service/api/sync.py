@@ -14,7 +14,7 @@ from files_service.core import Core
 from files_service.domain.access import may_act_for
 from files_service.domain.listing import MAX_INTEGER, BadQuery
 from files_service.errors import Forbidden
-from files_service.services.reconcile import START, Place, Reconciliation, Stage
+from files_service.services.reconcile import START, Cursor, Reconciliation, Stage
 from storage_adapters import JSON, Position
 
 
@@ -59,26 +59,26 @@ def sync(params: Params, core: Core) -> JSON:
         deep=params["deep"],
         looked_at=params["looked_at"],
     )
-    place = run.run(_decode(params["cursor"]) if params["cursor"] else START)
+    following = run.run(_decode(params["cursor"]) if params["cursor"] else START)
     report = asdict(run.report)
     counts = {name: len(entries) for name, entries in report.items()}
-    cursor = cursor_of(place) if place else None
+    cursor = encode_cursor(following) if following else None
     return {**report, "counts": counts, "dry_run": params["dry_run"], "next_cursor": cursor}
 
 
-def cursor_of(place: Place) -> str:
-    """Encode a position as a cursor for the next call."""
-    after = place.after and [place.after.value, place.after.file_id]
-    return base64.urlsafe_b64encode(json.dumps([place.stage, after]).encode()).decode()
+def encode_cursor(cursor: Cursor) -> str:
+    """Encode a cursor for the next call."""
+    after = cursor.after and [cursor.after.value, cursor.after.file_id]
+    return base64.urlsafe_b64encode(json.dumps([cursor.stage, after]).encode()).decode()
 
 
-def _decode(cursor: str) -> Place:
+def _decode(cursor: str) -> Cursor:
     """Decode a cursor. Raises BadQuery when it is invalid."""
     try:
         name, after = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
         stage = Stage(name)
         if after is None:
-            return Place(stage=stage)
+            return Cursor(stage=stage)
         value, file_id = after
     except (ValueError, TypeError, RecursionError):
         raise BadQuery("cursor", "Not a cursor.") from None
@@ -86,4 +86,4 @@ def _decode(cursor: str) -> Place:
         raise BadQuery("cursor", "Not a cursor.")
     if value is not None and abs(value) > MAX_INTEGER:
         raise BadQuery("cursor", "Not a cursor.")
-    return Place(stage=stage, after=Position(value=value, file_id=file_id))
+    return Cursor(stage=stage, after=Position(value=value, file_id=file_id))

@@ -167,7 +167,7 @@ def describe_stores(core: Core) -> None:
     for name, store in (("metadata", core.metadata), ("blobs", core.blobs)):
         logger.info("store", extra={"part": name, "store": type(store).__name__, "can": capabilities(store)})
     if core.lists.second is not None:
-        is_open = not core.lists.second.is_resting
+        is_open = not core.lists.second.circuit_is_open
         logger.info("store", extra={"part": "lists", "scheme": core.lists.second.name, "open": is_open})
 
 

@@ -51,7 +51,7 @@ class Connection(web.RequestHandler):
 
     @property
     def reads(self) -> bool:
-        """Return True while the connection is read."""
+        """State of reading: True while the connection is read."""
         return not self._waits and not self._reading_paused
 
     def let_wait(self) -> None:

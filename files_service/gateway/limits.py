@@ -50,7 +50,7 @@ class Limits:
     read_buffer_bytes: int = 128 * KIB
     transfer_threads: int = 8
     # From this size on a thread reads or writes the socket; after such an upload the connection is closed.
-    takeover_bytes: int = 1 * MIB
+    socket_thread_bytes: int = 1 * MIB
 
     # Uploads by WebSocket: the idle timeout and the interval of pings.
     websocket_idle_seconds: float = 120

@@ -10,7 +10,7 @@ _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
 def flag(request: web.Request, name: str) -> bool:
-    """Return a boolean parameter, False when it is absent. Raises HTTPError."""
+    """Return True when the boolean parameter is set, False when it is absent. Raises HTTPError."""
     value = request.query.get(name, "0").lower()
     if value not in _FLAGS:
         raise bad_field(name, "Must be 1 or 0.")

@@ -29,7 +29,7 @@ _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
 class GatewayServer:
-    """Serves an application at one address, from ``start`` to ``stop``."""
+    """Server of an application at one address, from ``start`` to ``stop``."""
 
     def __init__(
         self,

@@ -107,7 +107,7 @@ class StandardError(logging.Handler):
 
 
 def is_quiet(record: logging.LogRecord) -> bool:
-    """Return whether a terminal shows the record at DEBUG only."""
+    """Return True when a terminal shows the record at DEBUG only."""
     return getattr(record, "quiet", False)
 
 

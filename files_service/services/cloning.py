@@ -1,4 +1,4 @@
-"""Clone files: a new file of the same bytes, copied inside the blob store."""
+"""Clones of files, whose bytes are copied inside the blob store."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def clone(
 
 
 def _draft(core: Core, source: FileRecord, owner: str, request_id: str) -> FileRecord:
-    """Make the clone before its bytes are there: pending, so that the sweeper clears what a crash leaves."""
+    """Make the clone as a pending file, which the sweeper deletes after a crash."""
     now, file_id = core.clock(), core.new_id()
     parts = tuple(
         replace(part, key=part_key(owner, file_id, part.part_id), received_at=None, generation=None)
@@ -74,7 +74,7 @@ def _draft(core: Core, source: FileRecord, owner: str, request_id: str) -> FileR
 
 
 def _request_id(file_id: str, owner: str, changes: Mapping[str, Any] | None) -> str:
-    """Name the call by its arguments, so that a repeated one finds the clone of the first."""
+    """Derive a request id from the arguments, so that a repeated call finds the first clone."""
     said = json.dumps([file_id, owner, changes], sort_keys=True)
     return f"clone:{hashlib.sha256(said.encode()).hexdigest()}"
 

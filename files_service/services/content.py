@@ -1,4 +1,4 @@
-"""Read, copy and delete the bytes of a part, be they one blob or a manifest of chunks."""
+"""Content of parts: read, copy and delete one blob or a manifest of chunks."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def manifest_info(part: Part, upload: Upload) -> BlobInfo:
 
 
 def sealed_upload(core: Core, part: Part) -> Upload | None:
-    """Return the manifest of a part, None when there is none or it is not complete."""
+    """Return the manifest of a part, None without a complete one."""
     upload_id = manifest_of(part) or upload_id_of_part(part)
     if upload_id is None or not isinstance(core.metadata, SupportsUploads):
         return None
@@ -77,7 +77,7 @@ def sealed_upload(core: Core, part: Part) -> Upload | None:
 
 
 def open_upload(core: Core, part: Part) -> Upload | None:
-    """Return the open upload of a part, None when there is none."""
+    """Return the open upload of a part, None without one."""
     upload_id = upload_id_of_part(part)
     if upload_id is None or not isinstance(core.metadata, SupportsUploads):
         return None
@@ -102,7 +102,7 @@ def _read_chunks(core: Core, part: Part, offset: int, end: int) -> Iterator[byte
 
 
 def files(core: Core, part: Part, *, offset: int, length: int) -> Iterator[tuple[Path, int, int]] | None:
-    """Return the local files that hold a range, each with start and length; None when the store has no files."""
+    """Return the local files of a range, each with start and length; None for a store without local files."""
     blobs = core.blobs
     if not isinstance(blobs, SupportsLocalFiles):
         return None
@@ -113,7 +113,7 @@ def files(core: Core, part: Part, *, offset: int, length: int) -> Iterator[tuple
 
 
 def chunk_slices(core: Core, part: Part, offset: int, end: int) -> Iterator[tuple[str, int, int]]:
-    """Yield the keys of the chunks that hold a range, with start and length. Raises BlobNotFound for a missing one."""
+    """Yield the keys of the chunks of a range, with start and length. Raises BlobNotFound for a missing chunk."""
     upload_id = manifest_of(part)
     assert upload_id is not None
     place = offset
@@ -138,20 +138,20 @@ def chunks_of(core: Core, upload_id: str, *, offset: int = 0) -> Iterator[Chunk]
 
 
 def delete(core: Core, part: Part) -> None:
-    """Remove what is stored of a part, in either form, finished or not. Chunks are left to the sweep."""
+    """Delete the blob and the upload of a part, finished or not; the sweep deletes the chunks."""
     core.blobs.delete(part.key)
     forget_chunks(core, part)
 
 
 def forget_chunks(core: Core, part: Part) -> None:
-    """Remove the upload of chunks that brings or brought a part."""
+    """Delete the upload of a part, open or complete."""
     upload_id = upload_id_of_part(part)
     if upload_id is not None and isinstance(core.metadata, SupportsUploads):
         core.metadata.delete_upload(upload_id, now=core.clock())
 
 
 def forget_abandoned(core: Core, part: Part, *, now: int) -> bool:
-    """Remove the open upload of a part if it has expired; return True when no upload of the part is left."""
+    """Delete the open upload of a part if it has expired; return True when no open one is left, else False."""
     upload = open_upload(core, part)
     if upload is None:
         return True
@@ -161,7 +161,7 @@ def forget_abandoned(core: Core, part: Part, *, now: int) -> bool:
 
 
 def delete_generation(core: Core, part: Part, generation: str) -> None:
-    """Remove these very bytes of a part; others that have taken their place meanwhile stay."""
+    """Delete one generation of the bytes of a part, and no other one."""
     if manifest_of(replace(part, generation=generation)) is None:
         core.blobs.delete(part.key, generation=generation)
         return
@@ -171,7 +171,7 @@ def delete_generation(core: Core, part: Part, generation: str) -> None:
 
 
 def copy(core: Core, source: Part, target: Part, *, owner: str) -> BlobInfo:
-    """Make the target a part of the same content for an owner. Doing it again goes on where it was interrupted."""
+    """Copy the content of a part to another part; continue after an interruption."""
     blobs = core.blobs
     assert isinstance(blobs, SupportsCopy)
     upload_id = manifest_of(source)
@@ -200,7 +200,7 @@ def copy(core: Core, source: Part, target: Part, *, owner: str) -> BlobInfo:
 
 
 def _copy_chunk(core: Core, source_owner: str, chunk: Chunk, target_id: str, owner: str, expires_at: int) -> None:
-    """Name a chunk in another upload; an owner who does not have it yet gets a copy."""
+    """Append a chunk to another upload; copy its blob for an owner who does not have it."""
     uploads, blobs = _uploads(core), core.blobs
     assert isinstance(blobs, SupportsCopy)
     for _ in range(_ATTEMPTS):
@@ -213,7 +213,7 @@ def _copy_chunk(core: Core, source_owner: str, chunk: Chunk, target_id: str, own
         with suppress(ChunkGone):
             uploads.append_chunks(target_id, [named], expires_at=expires_at)
             return
-    raise UploadConflict("chunks are cleared away faster than they can be named")
+    raise UploadConflict("the sweep deleted the chunk at every attempt")
 
 
 def _uploads(core: Core) -> SupportsUploads:

@@ -17,7 +17,7 @@ from storage_adapters import FileRecord, Part, SupportsPublicUrls, SupportsSigne
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """A file, the parts asked for, and a URL for each in the same order; ``expires_at`` None for public ones."""
+    """A file, the requested parts, and their URLs in the same order; ``expires_at`` is None for public URLs."""
 
     record: FileRecord
     parts: list[Part]
@@ -51,7 +51,7 @@ def download_addresses(
 
 
 def _require_addresses(core: Core, record: FileRecord, parts: list[Part]) -> None:
-    """Refuse what has no address of its own: chunks in a store whose addresses are not served by our gateway."""
+    """Raise NotSupported for chunks in a store whose URLs the gateway does not serve."""
     if not isinstance(core.blobs, VerifiesSignedUrls) and any(manifest_of(part) for part in parts):
         address = f"{core.settings.public_url}/api/files/{record.file_id}/download"
         raise NotSupported(

@@ -1,4 +1,4 @@
-"""Edits of what people give a file: its name, alias, tags, meta and access."""
+"""Edits of the name, alias, tags, meta and access of files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def update(
 
 
 def require_fitting_meta(record: FileRecord) -> FileRecord:
-    """Return the record. Raises BadRequest when edits, each of them small enough, made its meta too large."""
+    """Return the record. Raises BadRequest when edits have made its meta too large."""
     size = len(orjson.dumps(record.meta))
     if size > MAX_META_BYTES:
         raise bad_request("changes.meta", f"Would make meta {size} bytes of JSON; at most {MAX_META_BYTES}.")
@@ -47,7 +47,7 @@ def require_fitting_meta(record: FileRecord) -> FileRecord:
 
 
 def set_access(core: Core, file_id: str, access: Access, *, actor: str | None) -> FileRecord:
-    """Set who may read a file."""
+    """Set the access of a file."""
 
     def decide(record: FileRecord) -> FileRecord:
         require_change(record, actor)
@@ -57,7 +57,7 @@ def set_access(core: Core, file_id: str, access: Access, *, actor: str | None) -
 
 
 def set_tags(core: Core, file_id: str, tags: Iterable[str], combine: CombineTags, *, actor: str | None) -> FileRecord:
-    """Give a file the tags that ``combine`` makes of those it has and ``tags``. Raises BadRequest for too many."""
+    """Set the tags that ``combine`` makes of the present ones and ``tags``. Raises BadRequest for too many."""
     given = normalise_tags(tags)
 
     def decide(record: FileRecord) -> FileRecord:

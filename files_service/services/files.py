@@ -1,4 +1,4 @@
-"""Load, decide, save: the one way to read a record for an actor and to change it."""
+"""Access to records: load for an actor, change by load, decide and save, remove."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def require_change(record: FileRecord, actor: str | None) -> None:
 
 
 def require_mutable(record: FileRecord) -> None:
-    """Raise Immutable when the file was sealed."""
+    """Raise Immutable when the file is immutable."""
     if record.immutable:
         raise Immutable("the file is immutable", {"file_id": record.file_id})
 
@@ -63,7 +63,7 @@ def require_finished(record: FileRecord) -> None:
 
 
 def load_or_tombstone(core: Core, file_id: str) -> FileRecord | Tombstone:
-    """Load a file, or what is left of it, where being deleted is an answer."""
+    """Load a file, or the tombstone of a deleted one."""
     try:
         return core.metadata.get(file_id)
     except RecordDeleted as error:
@@ -78,11 +78,10 @@ def change(
     event: str | None = None,
     loaded: FileRecord | None = None,
 ) -> FileRecord:
-    """Load, decide, save; a lost race is decided again on what won. A decision that changes nothing is not saved.
+    """Load, decide, save; after a lost race decide again on the winner. An unchanged record is not saved.
 
-    ``decide`` is pure; its first try is on ``loaded`` where the caller has just loaded the record. The change is
-    announced as ``event``, or by the status it arrives in. Raises Conflict when the race was lost ``MAX_RACES`` times,
-    and what ``decide`` raises.
+    ``decide`` is pure; it first gets ``loaded`` if the caller has just loaded the record. The change is announced as
+    ``event``, or by its new status. Raises Conflict after ``MAX_RACES`` lost races, and the errors of ``decide``.
     """
     for attempt in range(MAX_RACES):
         before = loaded if loaded is not None and not attempt else core.metadata.get(file_id)
@@ -103,19 +102,19 @@ def change(
 
 
 def _too_many_races(file_id: str) -> Conflict:
-    return Conflict("the file is being changed by too many at once", {"file_id": file_id})
+    return Conflict("too many concurrent changes of the file", {"file_id": file_id})
 
 
 def require(store: object, capability: type[T]) -> T:
-    """Return the store as one that has the capability. Raises NotSupported."""
+    """Return the store as one with the capability. Raises NotSupported."""
     if not isinstance(store, capability):
         name = capability.__name__.removeprefix("Supports")
-        raise NotSupported(f"the configured store cannot do this: {name}", {"capability": name})
+        raise NotSupported(f"the configured store does not support {name}", {"capability": name})
     return store
 
 
 def remove(core: Core, file_id: str, actor: str | None = None, *, keep_blobs: bool = False) -> Tombstone:
-    """Remove a file, or return the tombstone that an earlier call left. Raises Forbidden, Immutable, Conflict."""
+    """Remove a file, or return the tombstone of an earlier call. Raises Forbidden, Immutable, Conflict."""
     for attempt in range(MAX_RACES):
         record = load_or_tombstone(core, file_id)
         require_acts_for(record.owner, actor)
@@ -130,12 +129,12 @@ def remove(core: Core, file_id: str, actor: str | None = None, *, keep_blobs: bo
 
 
 def write_tombstone(core: Core, record: FileRecord, *, event: str, keep_blobs: bool) -> Tombstone:
-    """Delete the record as it was read; its blobs may go once none of its upload addresses can bring bytes.
+    """Delete the record at its revision; its blobs are deleted once its upload addresses have expired.
 
     Raises RevisionConflict.
     """
     now = core.clock()
-    # An address that the store made may be good for longer than the upload, and it cannot be revoked.
+    # An address of the store may be valid for longer than the upload, and cannot be revoked.
     late = core.blobs.upload_seconds * 1000 if isinstance(core.blobs, SupportsResumableUpload) else 0
     clean_after = None if keep_blobs else max(now, (record.upload_expires_at or 0) + late)
     return core.metadata.delete(

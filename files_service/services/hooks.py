@@ -1,6 +1,6 @@
-"""Every place where code of others joins in. A hook is found by an entry point of the group ``files_service.hooks``.
+"""Hooks for code of others, loaded from entry points of the group ``files_service.hooks``.
 
-The entry point names a class; it is built once per process without arguments, in the order of the entry points' names.
+An entry point names a class, which is built once per process without arguments, in the order of the names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ReadPart = Callable[[Part], Iterator[bytes]]
 
 
 class Rejected(Exception):
-    """A hook refuses the file: processing fails with this code and message."""
+    """A hook rejects the file: processing fails with this code and message."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -26,11 +26,11 @@ class Rejected(Exception):
 
 
 class ProcessingHook(ABC):
-    """Joins in the processing of each file, after its bytes were verified."""
+    """Hook that processes each file after the verification of its bytes."""
 
     @abstractmethod
     def process(self, record: FileRecord, read: ReadPart) -> Mapping[str, Any]:
-        """Look at the file and return what to add to its ``meta``, maybe nothing.
+        """Process the file and return what to add to its ``meta``, maybe nothing.
 
         ``read(part)`` yields the bytes of a part and keeps the lease alive. May run twice for one file. Raise
         ``Rejected`` to fail the file; any other exception fails it with the code ``hook_failed``.

@@ -1,4 +1,4 @@
-"""Open the stores that the settings name."""
+"""Opening of the stores that the settings name."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def open_core(settings: Settings) -> Core:
 
 
 def open_blobs(settings: Settings) -> BlobStore:
-    """Open the blob store with everything that the settings say of it. Raises UnknownStore, StorageUnavailable."""
+    """Open the blob store with the options of the settings. Raises UnknownStore, StorageUnavailable."""
     options = BlobOptions(
         signing_key=settings.signing_key.encode(),
         public_url=settings.public_url,
@@ -51,7 +51,7 @@ def open_lists(settings: Settings, primary: MetadataStore) -> Lists:
     second = None
     if settings.list_url and settings.list_reads:
         if not isinstance(primary, SupportsChanges):
-            raise UnknownStore("the metadata store has no change feed, by which a list store could be filled")
+            raise UnknownStore("a list store needs a metadata store with a change feed")
         second = ListStore(settings.list_url, primary, timeout_seconds=settings.list_timeout_ms / 1000)
         second.connect()
     return Lists(primary, settings.metadata_url.partition(":")[0], second)

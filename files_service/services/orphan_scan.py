@@ -1,7 +1,7 @@
-"""Compares what is in the blob store with what the records name, both ways. Dear: it looks at every blob and record.
+"""Comparison of blobs with records, in both directions. Expensive: it reads every blob and record.
 
-A blob is deleted only when its key is one that this service makes for a part, no record or tombstone can want it, and
-it has been so for as long as the settings say, never less than an upload lives. Everything else is only reported.
+A blob is deleted only when its key is one that this service makes for a part, no record or tombstone names it, and it
+is older than ``orphan_seconds`` and the lifetime of an upload. Everything else is only reported.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _FILE_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _PART_ID = re.compile(r"p[0-9]{1,3}")
 
 
-class Inventory:
-    """One bounded look at the blobs, or the records, of an owner or of everybody."""
+class OrphanScan:
+    """A bounded scan of the blobs or records of one owner or of all owners."""
 
     def __init__(self, core: Core, report: Report, *, owner: str | None, dry_run: bool) -> None:
         self._core, self._report, self._dry_run = core, report, dry_run
@@ -29,8 +29,8 @@ class Inventory:
         kept = max(core.settings.orphan_seconds, core.settings.upload_ttl_seconds)
         self._kept_since = core.clock() - kept * 1000
 
-    def look_at_blobs(self, after: str, limit: int) -> tuple[int, str | None]:
-        """Look for blobs that nothing names, behind a key; how many were looked at, and the key to go on from."""
+    def scan_blobs(self, after: str, limit: int) -> tuple[int, str | None]:
+        """Scan blobs after a key for orphans; return the number scanned and the key to continue from."""
         blobs = self._core.blobs
         if not isinstance(blobs, SupportsListing):
             return 0, None
@@ -41,8 +41,8 @@ class Inventory:
                 self._treat(info)
         return len(found), found[-1].key if len(found) == limit else None
 
-    def look_for_bytes(self, record: FileRecord) -> None:
-        """Report the file when bytes are missing that it once had, or others are in their place."""
+    def check_bytes(self, record: FileRecord) -> None:
+        """Report the file when bytes of a received part are missing or differ."""
         received = [part for part in record.parts if part.received_at is not None]
         if any(part.bucket == self._core.blobs.bucket and not self._has_bytes(part) for part in received):
             self._report.lost.append(record.file_id)
@@ -56,29 +56,29 @@ class Inventory:
     def _treat(self, info: BlobInfo) -> None:
         names = names_in_key(info.key)
         if names is None or _FILE_ID.fullmatch(names[0]) is None or _PART_ID.fullmatch(names[1]) is None:
-            # Chunks are counted by those who name them, and the keys of imported files are of another make.
+            # Chunks have reference counts, and imported files have keys of another form.
             is_chunk = info.key.split("/")[1:2] == [CHUNKS]
-            if not is_chunk and (names is None or not self._is_wanted(info, names[0])):
+            if not is_chunk and (names is None or not self._is_named(info, names[0])):
                 self._report.unnamed.append(info.key)
             return
-        wanted = self._is_wanted(info, names[0])
-        if wanted is None:
+        named = self._is_named(info, names[0])
+        if named is None:
             self._report.unnamed.append(info.key)
-        elif not wanted and info.created_at <= self._kept_since:
+        elif not named and info.created_at <= self._kept_since:
             if not self._dry_run:
                 self._core.blobs.delete(info.key, generation=info.generation)
             self._report.orphans.append(info.key)
 
-    def _is_wanted(self, info: BlobInfo, file_id: str) -> bool | None:
-        """Return True if a record names the blob, None when that cannot be told."""
+    def _is_named(self, info: BlobInfo, file_id: str) -> bool | None:
+        """Return True when a record or tombstone names the blob, None when that is unknown."""
         try:
             record = self._core.metadata.get(file_id)
         except RecordDeleted as error:
             tombstone = error.tombstone
             if tombstone.parts:
-                # The sweep deletes them when their time has come.
+                # The sweep deletes them once they are due.
                 return True
-            # Without parts it is clean, and the bytes have come late - or they were to be kept.
+            # The tombstone is clean and the bytes arrived late, or the file was removed with ``keep_blobs``.
             return False if tombstone.clean_after > tombstone.deleted_at else None
         except RecordNotFound:
             return False

@@ -1,4 +1,4 @@
-"""Receive parts: compare stored bytes with the declaration, and complete the file with its last part."""
+"""Receipt of parts: compare stored bytes with the declaration, and complete the file with its last part."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ANNOUNCED = ("generation", "size", "md5", "crc32c")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartAddress:
-    """A part, named by bucket and key, or by file and part id."""
+    """Address of a part: bucket and key, or file and part id."""
 
     file_id: str | None = None
     part_id: str | None = None
@@ -31,14 +31,14 @@ class PartAddress:
 
 @dataclass(frozen=True, slots=True)
 class FinishedPart:
-    """The file as it is after a part was received; ``duplicate`` when the part had been received before."""
+    """The file after the receipt of a part; ``duplicate`` when the part was received before."""
 
     record: FileRecord
     duplicate: bool
 
 
 class Receive:
-    """Decide to mark a part as received; ``duplicate`` tells of the last decision that it was already."""
+    """Decision to mark a part as received; ``duplicate`` is True when the part was received before."""
 
     def __init__(self, part: Part, info: BlobInfo, core: Core) -> None:
         self._part, self._info, self._now = part, info, core.clock()
@@ -61,11 +61,11 @@ def finish_part(
 ) -> FinishedPart:
     """Mark a part as received; with the last one the file is uploaded.
 
-    ``announced`` has what a notification says of the blob. Raises Forbidden, Gone, NotFound, BlobNotFound, and
-    PartMismatch when the bytes are not what was declared or announced.
+    ``announced`` are the attributes of the blob in a notification. Raises Forbidden, Gone, NotFound, BlobNotFound, and
+    PartMismatch when the bytes differ from the declared or announced ones.
     """
     if skip_processing and actor is not None:
-        raise Forbidden("only the system may vouch for bytes: leave skip_processing out", {"field": "skip_processing"})
+        raise Forbidden("only a trusted system may set skip_processing", {"field": "skip_processing"})
     record, part = _addressed_part(core, address, actor)
     finished = receive(core, record, part, content.head(core, part), announced or {})
     record = finished.record
@@ -104,9 +104,9 @@ def _addressed_part(core: Core, address: PartAddress, actor: str | None) -> tupl
 
 
 def _verify(core: Core, part: Part, info: BlobInfo, announced: Mapping[str, object]) -> None:
-    """Compare declaration, store and notification; delete bytes that are not the declared ones.
+    """Compare declaration, store and notification; delete bytes that differ from the declaration.
 
-    They must go, because a blob is written once: the right bytes could never take their place.
+    A blob is written once, so the declared bytes can be stored only after that.
     """
     fault = mismatch(part, info)
     for name in _ANNOUNCED:
@@ -121,7 +121,7 @@ def _verify(core: Core, part: Part, info: BlobInfo, announced: Mapping[str, obje
 
 
 def discard(part: Part, info: BlobInfo, core: Core) -> None:
-    """Delete exactly the bytes that were looked at: others may have taken their place since."""
+    """Delete the described generation of the bytes, because others may have replaced it."""
     content.delete_generation(core, part, info.generation)
 
 
@@ -134,7 +134,7 @@ def _skip_processing(record: FileRecord, now: int) -> FileRecord:
 
 
 def _wait(record: FileRecord, core: Core) -> FileRecord:
-    """Process the file, or wait for the worker that does, while an answer can still reach the caller in time."""
+    """Process the file, or wait for the worker that does, for up to half of the timeout of the call."""
     deadline = core.clock() + core.settings.rpc_timeout_seconds * 1000 // 2
     while record.status in (FileStatus.UPLOADED, FileStatus.PROCESSING) and core.clock() < deadline:
         try:

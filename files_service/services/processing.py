@@ -1,4 +1,4 @@
-"""Process a file under a lease: take it, verify it, record the outcome."""
+"""Processing of files under a lease: take the file, verify it, record the outcome."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from files_service.domain.lifecycle import (
 )
 from files_service.errors import Busy, FilesError, TooManyAttempts
 from files_service.services.files import change
-from files_service.services.verification import Abandoned, Findings, inspect
+from files_service.services.verification import Abandoned, Findings, verify
 from storage_adapters import (
     Failure,
     FileRecord,
@@ -44,9 +44,9 @@ def run_processing(
 ) -> FileRecord:
     """Take the file, verify it, and record the outcome; a failed file is an outcome, not an error.
 
-    ``record`` may be out of date. ``check`` sees the record that is taken, and may raise. As soon as ``abandoned`` says
-    so the file is given back as it was, and returned. Raises Busy when another worker has it, TooManyAttempts,
-    IllegalTransition, and StorageUnavailable, in which case the file was given back too.
+    ``record`` may be out of date. ``check`` gets the record that is taken and may raise. When ``abandoned`` returns
+    True, the file is released unchanged and returned. Raises Busy while another worker processes the file,
+    TooManyAttempts, IllegalTransition, and StorageUnavailable, after which the file is released too.
     """
     worker = core.new_id()
 
@@ -58,7 +58,7 @@ def run_processing(
     if record.lease is None or record.lease.worker != worker:
         return record
     try:
-        outcome = inspect(core, record, Keepalive(core, record, worker, abandoned))
+        outcome = verify(core, record, Keepalive(core, record, worker, abandoned))
     except Abandoned:
         return _release(core, record.file_id, worker)
     except StorageUnavailable:
@@ -68,13 +68,13 @@ def run_processing(
         # The lease was lost or the file removed.
         raise
     except Exception as error:
-        logger.exception("processing broke", extra={"file_id": record.file_id})
+        logger.exception("processing failed", extra={"file_id": record.file_id})
         outcome = ProcessingFailed("internal_error", type(error).__name__)
     return record_outcome(core, record, worker, outcome)
 
 
 def take(record: FileRecord, worker: str, core: Core, *, force: bool) -> FileRecord:
-    """Decide whether this worker may process the file, and start: pure but for the clock."""
+    """Return the record as taken by this worker, if it may process the file; reads the clock but no store."""
     now = core.clock()
     if record.status is FileStatus.PROCESSED and not force:
         return record
@@ -101,7 +101,7 @@ def _release(core: Core, file_id: str, worker: str) -> FileRecord:
 
 
 def record_outcome(core: Core, taken: FileRecord, worker: str, outcome: Findings | ProcessingFailed) -> FileRecord:
-    """Save the outcome, and the changes that were to follow a success, in one write; ``taken`` may be out of date."""
+    """Save the outcome, and after a success the post action, in one write; ``taken`` may be out of date."""
 
     def decide(found: FileRecord, *, follow_up: bool) -> FileRecord:
         record = require_lease(found, worker)
@@ -129,14 +129,14 @@ def require_lease(record: FileRecord, worker: str) -> FileRecord:
 
 
 class Keepalive:
-    """Renewal of the lease once half of it is over; called often, writes seldom."""
+    """Renewal of the lease after half of its time; called often, it rarely writes."""
 
     def __init__(self, core: Core, record: FileRecord, worker: str, abandoned: Callable[[], bool]) -> None:
         self._core, self._file_id, self._worker, self._abandoned = core, record.file_id, worker, abandoned
         self._renew_at = core.clock() + _lease_ms(core) // 2
 
     def __call__(self) -> None:
-        """Renew if it is time. Raises Busy when the lease was lost, Abandoned when the worker is to stop."""
+        """Renew the lease when due. Raises Busy after the loss of the lease, Abandoned when the worker must stop."""
         if self._abandoned():
             raise Abandoned
         now = self._core.clock()

@@ -1,7 +1,7 @@
-"""Brings records and blobs together again: what a lost notification, a dead worker or a failed deletion left behind.
+"""Reconciliation of records and blobs after lost notifications, dead workers and failed deletions.
 
-Work goes through the stages in order, each in the order of an index, a bounded number of files a call; a ``Place``
-says where to go on. Nothing here is needed when all goes well, and everything here may run twice, or in two places.
+A run goes through the stages in order, each in the order of an index, with a bounded number of files per call; a
+``Cursor`` says where to continue. Every step is idempotent and may run in several processes at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from files_service.errors import (
 from files_service.services import content
 from files_service.services.content import open_upload
 from files_service.services.files import change, write_tombstone
-from files_service.services.orphan_scan import Inventory
+from files_service.services.orphan_scan import OrphanScan
 from files_service.services.parts import discard
 from files_service.services.reconcile_report import Report
 from files_service.services.uploads.sweep import finalize
@@ -53,18 +53,18 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a reconciliation stands: in a stage, behind a file of its order."""
+class Cursor:
+    """Position of a reconciliation: a stage, and the last file in its order."""
 
     stage: Stage
     after: Position | None = None
 
 
-START = Place(stage=Stage.PENDING)
+START = Cursor(stage=Stage.PENDING)
 _NEXT = dict(zip(Stage, list(Stage)[1:], strict=False))
-# Where a run ends that is not to compare everything with everything.
+# A run that is not deep ends at these.
 _LAST = (Stage.DELETED, Stage.STORED)
-# The order of each stage's index. Only these are lists of records; tombstones have an order of their own.
+# The query of each stage that lists records; tombstones and blobs have orders of their own.
 _QUERIES = {
     Stage.PENDING: ListQuery(status=FileStatus.PENDING, order_by="created_at", descending=False),
     Stage.PROCESSING: ListQuery(status=FileStatus.PROCESSING, order_by="created_at", descending=False),
@@ -74,7 +74,7 @@ _QUERIES = {
 
 
 class Reconciliation:
-    """One bounded run over the files of an owner, or of everybody."""
+    """A bounded run over the files of one owner or of all owners."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Reconciliation:
         self.report = Report()
         self._core, self._owner, self._dry_run = core, owner, dry_run
         self._deep, self._looked_at = deep, looked_at
-        self._inventory = Inventory(core, self.report, owner=owner, dry_run=dry_run)
+        self._orphan_scan = OrphanScan(core, self.report, owner=owner, dry_run=dry_run)
         self._now = core.clock()
         self._grace = older_than_seconds * 1000
         self._settled_before = self._now - self._grace
@@ -97,43 +97,43 @@ class Reconciliation:
             Stage.PENDING: self._treat_pending,
             Stage.PROCESSING: self._treat_processing,
             Stage.TEMPORARY: self._treat_temporary,
-            Stage.NAMED: self._inventory.look_for_bytes,
+            Stage.NAMED: self._orphan_scan.check_bytes,
         }
 
-    def run(self, place: Place) -> Place | None:
-        """Look at up to ``BATCH`` files from a place on; None when that was the rest of them."""
+    def run(self, cursor: Cursor) -> Cursor | None:
+        """Reconcile up to ``BATCH`` files from a cursor on; return the next cursor, None at the end."""
         limit = BATCH
         for _ in range(MAX_PAGES):
-            if place.stage is Stage.DELETED:
-                looked_at, after = self._clean_page(place.after, limit)
-            elif place.stage is Stage.STORED:
-                looked_at, key = self._inventory.look_at_blobs(place.after.file_id if place.after else "", limit)
+            if cursor.stage is Stage.DELETED:
+                looked_at, after = self._clean_page(cursor.after, limit)
+            elif cursor.stage is Stage.STORED:
+                looked_at, key = self._orphan_scan.scan_blobs(cursor.after.file_id if cursor.after else "", limit)
                 after = None if key is None else Position(value=None, file_id=key)
             else:
-                looked_at, after = self._treat_page(place, limit)
+                looked_at, after = self._treat_page(cursor, limit)
             limit -= looked_at
             if after is not None:
-                place = replace(place, after=after)
-            elif place.stage in _NEXT and (self._deep or place.stage not in _LAST):
-                place = Place(stage=_NEXT[place.stage])
+                cursor = replace(cursor, after=after)
+            elif cursor.stage in _NEXT and (self._deep or cursor.stage not in _LAST):
+                cursor = Cursor(stage=_NEXT[cursor.stage])
             else:
                 return None
             if limit <= 0:
                 break
-        return place
+        return cursor
 
-    def _treat_page(self, place: Place, limit: int) -> tuple[int, Position | None]:
-        query = replace(_QUERIES[place.stage], owner=self._owner, limit=limit, after=place.after)
+    def _treat_page(self, cursor: Cursor, limit: int) -> tuple[int, Position | None]:
+        query = replace(_QUERIES[cursor.stage], owner=self._owner, limit=limit, after=cursor.after)
         page = self._core.metadata.find(query)
         for looked_at, record in enumerate(page.records):
-            if self._is_beyond(place.stage, record):
+            if self._is_beyond(cursor.stage, record):
                 return looked_at, None
             with self.report.noting_errors(record.file_id):
-                self._treat[place.stage](record)
+                self._treat[cursor.stage](record)
         return len(page.records), page.next_position
 
     def _is_beyond(self, stage: Stage, record: FileRecord) -> bool:
-        """Return True if this file, and so all behind it in the stage's order, are not due yet."""
+        """Return True when this file, and so every later one in the stage's order, is not due yet."""
         match stage:
             case Stage.PENDING:
                 return record.created_at > self._settled_before
@@ -143,7 +143,7 @@ class Reconciliation:
                 return False
 
     def _treat_pending(self, record: FileRecord) -> None:
-        """Finish the parts whose notification was lost; give up an upload whose time is over."""
+        """Finish parts whose notification was lost, and delete a file whose upload has expired."""
         if not self._is_due(record):
             return
         found = [(part, info) for part in record.missing_parts if (info := self._stored(record, part)) is not None]
@@ -156,30 +156,30 @@ class Reconciliation:
             self._expire(record.file_id, self._give_up)
 
     def _is_due(self, record: FileRecord) -> bool:
-        """Return True if the blob store is to be asked, where each request costs."""
+        """Return True when the blob store should be asked; each request costs money and time."""
         if self._looked_at is None or not record.missing_parts or self._is_over(record):
             return True
         return is_due(record.created_at, looked_at=self._looked_at, now=self._now, grace=self._grace)
 
     def _is_over(self, record: FileRecord) -> bool:
-        """Return True when no bytes can arrive any more: neither by a signed address nor in chunks."""
+        """Return True when no bytes can arrive any more, by a signed address or in chunks."""
         if record.upload_expires_at is None or record.upload_expires_at > self._now:
             return False
         uploads = [open_upload(self._core, part) for part in record.missing_parts]
         return all(upload is None or upload.expires_at <= self._now for upload in uploads)
 
     def _give_up(self, current: FileRecord) -> bool:
-        """Forget the expired uploads of a pending file; False when its sender has gone on meanwhile.
+        """Delete the expired uploads of a pending file; return False when its sender has continued, else True.
 
-        They go before the file, which is then deleted at the revision that was read before: who begins an upload anew
-        prolongs the file first.
+        They are deleted before the file, which is then deleted at the revision that was read before: a new upload
+        prolongs the file first, so that the deletion conflicts.
         """
         if current.status is not FileStatus.PENDING or (current.upload_expires_at or 0) > self._now:
             return False
         return all(content.forget_abandoned(self._core, part, now=self._now) for part in current.missing_parts)
 
     def _stored(self, record: FileRecord, part: Part) -> BlobInfo | None:
-        """Return the description of the stored bytes of a part, if they are the declared ones; delete others."""
+        """Return the description of a part's stored bytes; delete bytes that differ from the declaration."""
         self._require_bucket(part)
         if not self._dry_run:
             finalize(self._core, part)
@@ -199,7 +199,7 @@ class Reconciliation:
         return None
 
     def _treat_processing(self, record: FileRecord) -> None:
-        """Take files back from workers that vanished."""
+        """Reclaim files from dead workers."""
         max_attempts = self._core.settings.max_attempts
 
         def decide(current: FileRecord) -> FileRecord:
@@ -213,7 +213,7 @@ class Reconciliation:
             self.report.failed.append(record.file_id)
 
     def _treat_temporary(self, record: FileRecord) -> None:
-        """Remove an expired file, whatever its status."""
+        """Delete an expired file in any status."""
         self._expire(record.file_id, lambda current: current.expires_at == record.expires_at)
 
     def _expire(self, file_id: str, still_due: Callable[[FileRecord], bool]) -> None:
@@ -226,7 +226,7 @@ class Reconciliation:
         self.report.expired.append(file_id)
 
     def _clean_page(self, after: Position | None, limit: int) -> tuple[int, Position | None]:
-        """Delete the blobs of deleted files; a blob that cannot be deleted now stays on its tombstone."""
+        """Delete the blobs of deleted files; a blob that cannot be deleted stays on its tombstone."""
         tombstones = self._core.metadata.unclean(now=self._now, limit=limit, after=after.file_id if after else "")
         due = [tombstone for tombstone in tombstones if self._owner in (None, tombstone.owner)]
         deleted = self._delete_blobs(due)
@@ -237,7 +237,7 @@ class Reconciliation:
         return len(tombstones), Position(value=None, file_id=tombstones[-1].file_id) if more else None
 
     def _delete_blobs(self, tombstones: list[Tombstone]) -> bool:
-        """Delete all their blobs at once; where that fails they are deleted one by one, to see which it is."""
+        """Delete all blobs in one request; return True when all are deleted, False to delete them one by one."""
         parts = [part for tombstone in tombstones for part in tombstone.parts]
         if self._dry_run or not all(part.bucket == self._core.blobs.bucket for part in parts):
             return False

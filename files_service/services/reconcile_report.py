@@ -12,9 +12,9 @@ from storage_adapters import JSON
 
 @dataclass(slots=True, kw_only=True)
 class Report:
-    """What was done, or with a dry run would be done, and what went wrong.
+    """Results and errors of a reconciliation; a dry run reports what it would do.
 
-    All are ids of files, but those that no file names are keys of blobs: ``orphans`` and ``unnamed``.
+    Entries are ids of files; those of ``orphans`` and ``unnamed`` are keys of blobs.
     """
 
     finished: list[str] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Report:
 
     @contextmanager
     def noting_errors(self, file_id: str) -> Iterator[None]:
-        """Write down what fails for one file, so that the others are looked at. Lost races are for the next run."""
+        """Record the error of one file and continue with the others; a lost race is left to the next run."""
         try:
             with storage_errors_as_files_errors():
                 yield
@@ -39,5 +39,5 @@ class Report:
             self.note(file_id, error)
 
     def note(self, file_id: str, error: FilesError) -> None:
-        """Write down what is wrong with a file."""
+        """Record an error of a file."""
         self.errors.append({"file_id": file_id, **error.to_wire()})

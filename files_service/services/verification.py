@@ -1,4 +1,4 @@
-"""Verify the bytes of a file: compare every part, detect the content type, run the hooks."""
+"""Verification of files: compare every part, detect the content type, run the hooks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_MESSAGE = 500
 
 
 class Abandoned(Exception):
-    """The worker stops and leaves the file as it was."""
+    """The worker stops and releases the file unchanged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,15 +39,15 @@ class Findings:
     meta: dict[str, Any]
 
     def apply(self, record: FileRecord) -> FileRecord:
-        """Put the findings into a record, which may have been edited meanwhile: what people say of it stands."""
+        """Apply the findings to a record; edits that users made meanwhile take precedence."""
         content_type = self.content_type if record.content_type == UNKNOWN_TYPE else record.content_type
         return replace(record, parts=self.parts, content_type=content_type, meta=merge_meta(record.meta, self.meta))
 
 
-def inspect(core: Core, record: FileRecord, keepalive: Callable[[], None]) -> Findings | ProcessingFailed:
-    """Verify, sniff and run the hooks; ``keepalive`` is called at least once per MiB read.
+def verify(core: Core, record: FileRecord, keepalive: Callable[[], None]) -> Findings | ProcessingFailed:
+    """Verify every part, detect the content type and run the hooks; call ``keepalive`` at least once per MiB read.
 
-    Raises StorageUnavailable when a store went away, which says nothing about the file, and what ``keepalive`` raises.
+    Raises the errors of ``keepalive``, and StorageUnavailable, which is no finding about the file.
     """
 
     def read(part: Part) -> Iterator[bytes]:
@@ -59,7 +59,7 @@ def inspect(core: Core, record: FileRecord, keepalive: Callable[[], None]) -> Fi
     try:
         for part in record.parts:
             keepalive()
-            checked = _verify(core, part, read)
+            checked = _verify_part(core, part, read)
             if isinstance(checked, ProcessingFailed):
                 return checked
             verified.append(checked)
@@ -68,11 +68,11 @@ def inspect(core: Core, record: FileRecord, keepalive: Callable[[], None]) -> Fi
         return failed("part_missing", f"bytes are gone: {error}")
     if not content_type_allowed(content_type, core.settings.allowed_content_types):
         return failed("unsupported_type", f"the bytes are {content_type}, which is not taken here")
-    inspected = replace(record, parts=tuple(verified), content_type=content_type)
+    verified_record = replace(record, parts=tuple(verified), content_type=content_type)
     meta: dict[str, Any] = {}
     for hook in core.hooks:
         keepalive()
-        added = _run_hook(hook, inspected, read)
+        added = _run_hook(hook, verified_record, read)
         if isinstance(added, ProcessingFailed):
             return added
         meta |= added
@@ -82,7 +82,7 @@ def inspect(core: Core, record: FileRecord, keepalive: Callable[[], None]) -> Fi
 
 
 def failed(code: str, message: str) -> ProcessingFailed:
-    """Make the failure; its texts may come from anywhere and must fit into a record."""
+    """Return a failure with texts of any origin that are cut and cleaned for a record."""
 
     def storable(text: str) -> str:
         return text.encode(errors="replace").decode()[:MAX_MESSAGE]
@@ -91,7 +91,7 @@ def failed(code: str, message: str) -> ProcessingFailed:
 
 
 def _run_hook(hook: ProcessingHook, record: FileRecord, read: ReadPart) -> dict[str, Any] | ProcessingFailed:
-    """Run a hook: its failure fails the file, but an error that ``read`` raised is raised again."""
+    """Run a hook; its failure fails the file, but an error of ``read`` is raised again."""
     interrupted: list[Exception] = []
 
     def guarded_read(part: Part) -> Iterator[bytes]:
@@ -102,7 +102,7 @@ def _run_hook(hook: ProcessingHook, record: FileRecord, read: ReadPart) -> dict[
             raise
 
     try:
-        # Through JSON, so that the record holds what a store will give back.
+        # Through JSON, so that the record has the values that a store returns.
         added: dict[str, Any] = orjson.loads(orjson.dumps(dict(hook.process(record, guarded_read))))
     except Rejected as error:
         outcome: dict[str, Any] | ProcessingFailed = failed(error.code, error.message)
@@ -117,12 +117,12 @@ def _run_hook(hook: ProcessingHook, record: FileRecord, read: ReadPart) -> dict[
     return outcome
 
 
-def _verify(core: Core, part: Part, read: Callable[[Part], Iterator[bytes]]) -> Part | ProcessingFailed:
-    """Compare a part with its blob; checksums that the store does not know are computed from the bytes."""
+def _verify_part(core: Core, part: Part, read: Callable[[Part], Iterator[bytes]]) -> Part | ProcessingFailed:
+    """Compare a part with its blob; compute the checksums that the store does not have."""
     info = content.head(core, part)
     unknown = [name for name in CHECKSUMS if getattr(part, name) and not getattr(info, name)]
     if manifest_of(part) and not info.sha256:
-        # Chunks that came out of order, or by several processes: this is the second read that they need.
+        # Chunks that arrived out of order or in several processes were not hashed as a whole.
         unknown = list({*unknown, "sha256"})
     if unknown:
         info = replace(info, **_checksums(read(part), unknown))
@@ -150,11 +150,11 @@ def _checksums(pieces: Iterator[bytes], names: list[str]) -> dict[str, Any]:
 
 
 def _content_type(core: Core, record: FileRecord) -> str:
-    """The declared type; where none was declared, what the first bytes say."""
+    """Return the declared type, or the type of the first bytes when none was declared."""
     if record.content_type != UNKNOWN_TYPE or record.size == 0:
         return record.content_type
     head = b"".join(content.read(core, record.parts[0], offset=0, length=SNIFFED_BYTES))
     try:
         return puremagic.from_string(head, mime=True) or UNKNOWN_TYPE
-    except Exception:  # noqa: BLE001 - it parses what strangers send, and fails in many ways
+    except Exception:  # noqa: BLE001 - it parses untrusted bytes and raises errors of many types
         return UNKNOWN_TYPE

@@ -19,7 +19,7 @@ from files_service.errors import FilesError
 from files_service.runtime.logs import accepted_request_id, request_id
 from files_service.runtime.metrics import Metrics
 from files_service.services.notifications.messages import Malformed, meaning, message_of
-from files_service.services.notifications.outcomes import Settlement
+from files_service.services.notifications.outcomes import MeteredHandler
 from storage_adapters import NotificationQueue
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Puller:
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._queue, self._stopped = queue, stopped
-        self._settlement = Settlement(core, metrics, "pull")
+        self._handler = MeteredHandler(core, metrics, "pull")
         self._hands = ThreadPoolExecutor(THREADS, thread_name_prefix="pull")
 
     def step(self) -> float:
@@ -56,12 +56,12 @@ class Puller:
             return IDLE_SECONDS
         running = {each.receipt: self._hands.submit(copy_context().run, self._handle, each.message) for each in pulled}
         self._wait(running)
-        settled = [receipt for receipt, future in running.items() if not future.cancelled() and future.result()]
-        self._queue.acknowledge(settled)
-        unsettled = [receipt for receipt in running if receipt not in set(settled)]
-        if unsettled:
-            self._queue.extend(unsettled, seconds=0 if self._stopped() else RETRY_SECONDS)
-        return 0.0 if settled else IDLE_SECONDS
+        handled = [receipt for receipt, future in running.items() if not future.cancelled() and future.result()]
+        self._queue.acknowledge(handled)
+        unhandled = [receipt for receipt in running if receipt not in set(handled)]
+        if unhandled:
+            self._queue.extend(unhandled, seconds=0 if self._stopped() else RETRY_SECONDS)
+        return 0.0 if handled else IDLE_SECONDS
 
     def close(self) -> None:
         """Release the threads and the queue."""
@@ -86,9 +86,9 @@ class Puller:
         try:
             message = message_of(value)
             request_id.set(accepted_request_id(message.message_id))
-            self._settlement.settle(meaning(message))
+            self._handler.handle(meaning(message))
         except Malformed as fault:
-            self._settlement.set_aside(fault)
+            self._handler.set_aside(fault)
         except FilesError as error:
             logger.warning("notification delayed", extra={"error": str(error), "code": error.code})
             return False

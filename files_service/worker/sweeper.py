@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from files_service.api import METHODS
-from files_service.api.sync import cursor_of
+from files_service.api.sync import encode_cursor
 from files_service.core import Core
 from files_service.runtime.lease import Lease
 from files_service.services import content
-from files_service.services.reconcile import Place, Stage
+from files_service.services.reconcile import Cursor, Stage
 from files_service.services.uploads.sweep import sweep_uploads
 from storage_adapters import JSON, RecordDeleted, RecordNotFound, StorageError, SupportsDocuments, SupportsLeases
 
@@ -92,7 +92,7 @@ class Sweeper:
     def _search(self) -> bool:
         """Continue the orphan scan, or start it when due; return False when interrupted."""
         if self._search_cursor is None and self._may_begin_search():
-            self._search_cursor = cursor_of(Place(stage=Stage.STORED))
+            self._search_cursor = encode_cursor(Cursor(stage=Stage.STORED))
         for _ in range(SEARCH_PAGES):
             if self._search_cursor is None:
                 break

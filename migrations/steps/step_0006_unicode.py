@@ -1,9 +1,9 @@
-"""Names sorted by the version of Unicode that this version has pinned, and the mark that says so.
+"""Sort keys of names by the pinned version of Unicode, and the mark of that version.
 
-A store without a mark is version 0.1's, which folded names as its interpreter did: by 14.0 under Python 3.11. Every
-place by name is compared and put right where it differs, then the mark is set. Between two versions that fold names in
-different ways the step is offline, and due as soon as a version has pinned another one. The way back cannot sort as
-another version did: it takes the mark back where both are the same, and else leaves it to the step of that version.
+A store without a mark was written by version 0.1, which folded names by the Unicode of its interpreter: 14.0 under
+Python 3.11. The step compares every sort key of names, corrects it where it differs, then sets the mark. It is offline,
+and due as soon as a version pins another Unicode. The way down keeps the keys and the mark: only the other version can
+fold names in its way, and its own step is then due.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ _SORTING, _COMPARING = "names sorted", "comparing names"
 
 
 def applies(store: SupportsMigrations) -> bool:
-    """Every store sorts names."""
+    """Return True when the store sorts names, as every store does."""
     return is_rebuilt(store) or isinstance(store, SupportsDesigns)
 
 
 def is_due(store: SupportsMigrations) -> bool:
-    """Whether names are sorted by another version."""
+    """Return True when names are sorted by another version."""
     return store.unicode_version() != UNICODE_VERSION
 
 
 def is_idle(store: SupportsMigrations, notes: JSON, direction: str) -> bool:
-    """Whether the version is and stays the same, so that places are only compared and put right."""
+    """Return True when the version is the same before and after, so that sort keys are only corrected."""
     return not is_due(store)
 
 
 def up(run: Run) -> None:
-    """Put the places by name right, then set the mark."""
+    """Correct the sort keys of names, then set the mark."""
     run.note("before", run.store.unicode_version())
     if is_rebuilt(run.store):
         reindex(run, run.store, SORT_FIELDS)
@@ -45,12 +45,12 @@ def up(run: Run) -> None:
 
 
 def down(run: Run) -> None:
-    """Leave places and mark, which agree."""
+    """Keep sort keys and mark, which agree."""
     run.save("kept", run.store.unicode_version())
 
 
 def verify(run: Run, applied: bool) -> list[str]:  # noqa: FBT001 - the form of all steps
-    """Compare the mark and every place by name."""
+    """Compare the mark and every sort key of names."""
     if is_due(run.store):
         return [f"names are sorted by Unicode {run.store.unicode_version()}"] if applied else []
     wrong = _count(run) if is_rebuilt(run.store) else _sort(run, _COMPARING, write=False)

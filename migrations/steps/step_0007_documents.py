@@ -1,7 +1,7 @@
 """Add tables (SQLite) or a database (CouchDB) for documents, beside what is there.
 
-A version that knows documents adds it when it opens the store, so the step makes sure of it and says so. A version that
-does not know them cannot read their changes: the way back takes these out of the feed, and leaves the documents.
+A version with documents adds them when it opens the store, so the step only makes sure of it and records it. A version
+without documents cannot read their changes: the way down removes these from the feed and keeps the documents.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _BATCH = 500
 
 
 def applies(store: SupportsMigrations) -> bool:
-    """Every store that keeps documents."""
+    """Return True when the store keeps documents."""
     return isinstance(store, SupportsDocuments)
 
 
 def is_due(store: SupportsMigrations) -> bool:
-    """Return whether something is missing that this version needs."""
+    """Return True when something is missing that this version needs."""
     return isinstance(store, SupportsDocuments) and bool(store.document_faults())
 
 

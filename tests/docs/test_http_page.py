@@ -39,4 +39,4 @@ def test_the_limits_are_those_of_the_gateway() -> None:
     assert f"or notifications ({limits.notifications}), or calls" in page
     assert f"at most {limits.call_bytes // MIB} MiB" in page
     assert f"within {limits.ping_seconds} s" in page
-    assert f"After a body of {limits.takeover_bytes // MIB} MiB or more the connection is closed" in page
+    assert f"After a body of {limits.socket_thread_bytes // MIB} MiB or more the connection is closed" in page

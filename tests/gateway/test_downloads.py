@@ -46,10 +46,10 @@ def test_head_says_what_get_would_and_sends_nothing(served: Served, url: str) ->
         assert asked.headers[name] == got.headers[name]
 
 
-@pytest.mark.parametrize("takeover_bytes", [2**40, 1], ids=["by-loop", "by-thread"])
-def test_a_large_file_comes_back_identical(tmp_path: Path, takeover_bytes: int) -> None:
+@pytest.mark.parametrize("socket_thread_bytes", [2**40, 1], ids=["by-loop", "by-thread"])
+def test_a_large_file_comes_back_identical(tmp_path: Path, socket_thread_bytes: int) -> None:
     content = os.urandom(9_000_001)
-    with serving(sqlite_core(tmp_path), Limits(takeover_bytes=takeover_bytes)) as served:
+    with serving(sqlite_core(tmp_path), Limits(socket_thread_bytes=socket_thread_bytes)) as served:
         url = url_of(served, processed_file(served.core, content))
         assert served.request("GET", url).body == content
         reply = served.request("GET", url, headers={"Range": "bytes=4000000-8999999"})

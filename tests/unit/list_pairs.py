@@ -89,7 +89,7 @@ class Pair:
 
     def healed(self) -> bool:
         """Whether the list store answers, after as many rests as it takes."""
-        if self.second.is_resting and not self.second.breaker.is_being_tried:
+        if self.second.circuit_is_open and not self.second.breaker.is_being_tried:
             self.clock.now += LONGEST_OPEN_SECONDS
         return self.asked() == "sqlite"
 

@@ -7,7 +7,7 @@ The points of "what a better implementation should fix":
 2  one place maintains the indexes                      here; ``contract/consistency.py``
 3  completion is atomic and re-entrant                  here; every write killed: ``faults/test_killed_actions.py``
 4  a dead worker leaves nothing stuck                   here; ``unit/test_process.py``, ``faults/test_worker_faults.py``
-5  size and checksum are verified on finish             here; of the bytes: ``unit/test_inspection.py``
+5  size and checksum are verified on finish             here; of the bytes: ``unit/test_verification.py``
 6  no blob is orphaned                                  here: a removal remembers its blobs; the deletion: the sweeper
 7  lists are fresh                                      here
 8  repeated calls are recognised                        here

@@ -14,7 +14,7 @@ from migrations.importers.ms_files.fields import Source
 from migrations.importers.ms_files.mapping import map_file
 from storage_adapters import FileRecord
 from tests.cores import call, sqlite_core
-from tests.unit.test_inventory import deep
+from tests.unit.test_orphan_scan import deep
 
 FILE_ID = "5f3d1c52-9d3b-4f8e-9d55-1f2a3b4c5d6e"
 KEY = f"{hashlib.md5(b'ann', usedforsecurity=False).hexdigest()}/{FILE_ID}/0a1b2c3d-0000-4000-8000-000000000000.bin.gz"

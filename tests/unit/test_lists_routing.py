@@ -146,7 +146,7 @@ def test_a_failure_is_answered_by_the_primary_and_keeps_lists_away_until_a_try_s
     assert pair.asked() == "memory"
     pair.clock.now += rest
     assert pair.asked() == "memory"
-    wait_until(lambda: not pair.second.is_resting)
+    wait_until(lambda: not pair.second.circuit_is_open)
     assert pair.asked() == "sqlite"
 
 
@@ -260,4 +260,4 @@ def test_an_order_that_the_list_store_does_not_have_is_answered_by_the_primary_a
     assert pair.asked(order_by="name") == "memory"
     assert pair.asked(order_by="size") == "sqlite"
     assert pair.core.lists.fallbacks() == {"unsorted": 1}
-    assert not pair.second.is_resting
+    assert not pair.second.circuit_is_open

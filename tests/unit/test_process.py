@@ -198,7 +198,7 @@ def test_a_break_down_of_ours_is_a_failure_that_can_be_tried_again(
         patch.setattr(core.blobs, "head", lambda key: 1 / 0)
         after = process(core, record)
     assert (after["status"], after["error"]["code"]) == ("failed", "internal_error")
-    assert "processing broke" in caplog.text
+    assert "processing failed" in caplog.text
     assert process(core, record)["status"] == "processed"
 
 

@@ -47,7 +47,7 @@ class Subscription:
 
 
 class Feed:
-    """Reads the change feed while pages listen, and sends owners the changes of their own files."""
+    """Reader of the change feed while pages listen; owners get the changes of their own files."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway

@@ -57,7 +57,7 @@ class PartSink(ABC):
 
 
 class BlobSink(PartSink):
-    """Stores the bytes if they are as declared."""
+    """Sink that stores the bytes if they are as declared."""
 
     def __init__(self, writer: BlobWriter, part: Part) -> None:
         self._writer = writer
@@ -79,7 +79,7 @@ class BlobSink(PartSink):
 
 
 class VerifySink(PartSink):
-    """Compares the bytes with a stored blob: a client repeats an upload whose answer it did not get."""
+    """Sink that compares the bytes with a stored blob, for a client that repeats an upload without an answer."""
 
     def __init__(self, info: BlobInfo) -> None:
         self._info = info

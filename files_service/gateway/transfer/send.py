@@ -33,7 +33,7 @@ async def send_files(request: web.Request, gateway: Gateway, slices: Iterator[Sl
     if transport is None:
         raise ConnectionResetError("the client went away")
     senders, limits = gateway.senders, gateway.limits
-    alone = length >= limits.takeover_bytes and can_take_over(request) and not transport.get_write_buffer_size()
+    alone = length >= limits.socket_thread_bytes and can_take_over(request) and not transport.get_write_buffer_size()
     if not alone or senders.taken >= senders.limit:
         while (piece := await gateway.calls.run(next, slices, None)) is not None:
             with piece[0]:

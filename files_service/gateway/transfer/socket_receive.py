@@ -25,7 +25,7 @@ from files_service.gateway.transfer.receive import Sink, broke_off, receive
 
 
 def can_take_over(request: web.Request) -> bool:
-    """Return True if the connection is a plain socket."""
+    """Return True when the connection is a plain socket."""
     transport = request.transport
     return (
         transport is not None
@@ -128,7 +128,7 @@ class _Body:
 async def receive_body(request: web.Request, gateway: Gateway, sink: Sink, size: int) -> None:
     """Receive a body of known size into the sink: a large one from the socket, others through the loop."""
     limits = gateway.limits
-    if size >= limits.takeover_bytes and can_take_over(request):
+    if size >= limits.socket_thread_bytes and can_take_over(request):
         await receive_from_socket(
             request,
             sink,

@@ -1,1 +1,1 @@
-"""Listing."""
+"""Lists, counts and reports."""

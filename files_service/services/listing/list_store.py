@@ -1,4 +1,4 @@
-"""The second store, which answers lists: filled by a syncer, opened once it is there, left alone while it fails."""
+"""The list store: a second store that a syncer fills, behind a circuit breaker."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Question = Callable[[MetadataStore], T]
 
-# Enough for every thread that calls; one that finds them all busy is answered by the primary.
+# Enough for every calling thread; when all are busy, the primary answers.
 THREADS = 32
 
 
@@ -41,14 +41,13 @@ class NotUsable(Exception):
 
 
 class ListStore:
-    """Answers questions when it surely can, and in time. Never makes a caller wait for it more than once in a row.
+    """Access to the list store with a timeout and a circuit breaker.
 
-    1. It answers only when the syncer has a checkpoint in the primary: before the end of its first backfill there is
-       none.
-    2. A token of a write is included when the file, or its tombstone, has that revision here or a later one; a token
-       of a list when the syncer's checkpoint has passed it.
-    3. What fails or takes longer than the limit is left alone for a time. Then one question is asked again, by a
-       thread that nobody waits for.
+    1. The store answers only while the syncer has a checkpoint in the primary; there is none before the end of the
+       first backfill.
+    2. An answer includes the token of a write when the store has the file, or its tombstone, at that revision or a
+       later one; it includes the token of a list when the syncer's checkpoint has passed it.
+    3. An error or a timeout opens the circuit. After a delay, a background thread tries one question.
     """
 
     def __init__(
@@ -73,24 +72,24 @@ class ListStore:
         self._is_closed = False
 
     @property
-    def is_resting(self) -> bool:
-        """Whether it failed and is left alone."""
+    def circuit_is_open(self) -> bool:
+        """State of the circuit: True after a failure, until a try succeeds."""
         return not self.breaker.is_closed
 
     def connect(self) -> None:
-        """Open the store, or leave that for later when it does not answer. Raises UnknownStore for a wrong URL."""
+        """Open the store; when it does not answer, open it later. Raises UnknownStore for a wrong URL."""
         try:
             self._callers.begin(self._opened).result(self._timeout_seconds)
         except (StorageUnavailable, TimeoutError) as error:
             self._fail(error)
 
     def ask(self, question: Question[T], min_change: str | None = None) -> tuple[T, str]:
-        """Return the answer, and a token of what it includes at least. Raises NotUsable."""
-        if self.is_resting:
+        """Return the answer and a token of the changes that it includes. Raises NotUsable."""
+        if self.circuit_is_open:
             if self.breaker.begin_try():
                 self._callers.begin(partial(self._try, question))
             raise NotUsable("resting")
-        # Read before the page is: the page includes at least what came before this place.
+        # Read before the page, so that the page includes all changes up to this checkpoint.
         checkpoint = self._checkpoint()
         if min_change is not None and min_change.startswith("@"):
             if not self._primary.has_passed(min_change[1:], checkpoint):
@@ -101,7 +100,7 @@ class ListStore:
         except NotUsable:
             raise
         except OrderUnavailable as error:
-            # Of this order alone: every other one is answered.
+            # The store still answers lists in other orders.
             raise NotUsable("unsorted") from error
         except TimeoutError as error:
             self._fail(error)
@@ -112,14 +111,14 @@ class ListStore:
         return answer, f"@{checkpoint}"
 
     def check(self) -> None:
-        """Return when it can answer, and is not left alone any more. Raises StorageUnavailable."""
-        if not self.is_resting:
+        """Check that the store answers, and close an open circuit. Raises StorageUnavailable."""
+        if not self.circuit_is_open:
             _first_page(self._opened())
         elif not (self.breaker.begin_try() and self._try(_first_page)):
-            raise StorageUnavailable("the list store is left alone for a while after a failure")
+            raise StorageUnavailable("the circuit of the list store is open after a failure")
 
     def close(self) -> None:
-        """Close the store; an answer under way is not waited for."""
+        """Close the store without waiting for running questions."""
         self._is_closed = True
         self._callers.close()
         if self._store is not None:
@@ -146,7 +145,7 @@ class ListStore:
     def _answer(self, question: Question[T], min_change: str | None) -> T:
         store = self._store
         if store is None:
-            # Opening is left to a try: else all who ask would stand in line before a server that hangs.
+            # Only a try opens the store; otherwise all callers would wait for a server that hangs.
             raise StorageUnavailable("the list store is not open")
         if min_change is not None and not _includes(store, min_change):
             raise NotUsable("behind")
@@ -160,14 +159,14 @@ class ListStore:
             succeeded = self._clock() - started <= self._timeout_seconds
             if succeeded:
                 logger.info("the list store answers again", extra={"store": self.name})
-        except Exception as error:  # noqa: BLE001 - whatever it is, the store cannot be used yet
+        except Exception as error:  # noqa: BLE001 - after any error the circuit stays open
             logger.info("the list store still fails", extra={"store": self.name, "error": str(error)})
         finally:
             self.breaker.end_try(succeeded=succeeded)
         return succeeded
 
     def _fail(self, error: Exception) -> None:
-        if not self.is_resting:
+        if not self.circuit_is_open:
             text = str(error) or f"no answer within {self._timeout_seconds:g} s"
             is_ours = not isinstance(error, (StorageUnavailable, TimeoutError))
             fields = {"store": self.name, "error": text}
@@ -182,7 +181,7 @@ def _first_page(store: MetadataStore) -> object:
 
 
 def _includes(store: MetadataStore, token: str) -> bool:
-    """Whether the store has a file at least as the write that the token names left it."""
+    """Return True when the store has the file at the revision of the token or a later one."""
     file_id, _, revision = token.partition(":")
     try:
         stored = store.get(file_id).revision

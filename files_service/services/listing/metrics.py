@@ -11,7 +11,7 @@ from files_service.services.listing.router import Lists
 
 
 class ListsCollector(Collector):
-    """Shows which store answers lists, and why it is not the list store."""
+    """Collector of list answers by store, and of fallbacks to the primary by reason."""
 
     def __init__(self, lists: Lists) -> None:
         self._lists = lists
@@ -27,5 +27,5 @@ class ListsCollector(Collector):
             fallbacks.add_metric([reason], count)
         yield fallbacks
         second = self._lists.second
-        resting = float(second is not None and second.is_resting)
-        yield GaugeMetricFamily("files_list_store_resting", "1 while the list store is left alone.", resting)
+        is_open = float(second is not None and second.circuit_is_open)
+        yield GaugeMetricFamily("files_list_store_resting", "1 while its circuit is open.", is_open)

@@ -1,4 +1,4 @@
-"""Which store answers a list: the list store when it can, else the primary. Writes and point reads do not come here."""
+"""Router of lists, counts and reports: the list store answers when it can, else the primary."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Answered(Generic[T]):
 
 
 class Lists:
-    """Routes lists, counts and reports. May be used by several threads."""
+    """Router of lists, counts and reports. Thread-safe."""
 
     def __init__(self, primary: MetadataStore, primary_name: str, second: ListStore | None = None) -> None:
         self.second = second
         self._primary = primary
         self._primary_name = primary_name
-        # Two stores of one scheme must not look like one.
+        # Two stores of one scheme need different names in metrics and answers.
         self._second_name = "" if second is None else second.name + "-lists" * (second.name == primary_name)
         self._lock = threading.Lock()
         self._answers: Counter[str] = Counter()
@@ -39,9 +39,9 @@ class Lists:
     def ask(
         self, question: Callable[[MetadataStore], T], *, min_change: str | None = None, strong: bool = False
     ) -> Answered[T]:
-        """Answer from the list store, or from the primary: also when the answer must include what only that has.
+        """Answer from the list store if it includes ``min_change``, else, or when ``strong``, from the primary.
 
-        Raises what the question raises there.
+        Raises the errors of the question.
         """
         if self.second is not None and not strong:
             try:
@@ -51,24 +51,24 @@ class Lists:
             else:
                 self._count(self._answers, self._second_name)
                 return Answered(answer=answer, served_by=self._second_name, change_token=token)
-        # Asked before the page is read: the page includes at least what came before this change.
+        # Read before the page, so that the page includes all changes up to this one.
         last = f"@{self._primary.last_sequence()}" if isinstance(self._primary, SupportsChanges) else None
         answer = question(self._primary)
         self._count(self._answers, self._primary_name)
         return Answered(answer=answer, served_by=self._primary_name, change_token=last)
 
     def answers(self) -> dict[str, int]:
-        """How many answers each store gave."""
+        """Return the number of answers by store."""
         with self._lock:
             return dict(self._answers)
 
     def fallbacks(self) -> dict[str, int]:
-        """How often the primary had to answer, by reason."""
+        """Return the number of fallbacks to the primary by reason."""
         with self._lock:
             return dict(self._fallbacks)
 
     def close(self) -> None:
-        """Close the list store; the primary is its owner's to close."""
+        """Close the list store, but not the primary, which this router does not own."""
         if self.second is not None:
             self.second.close()
 

@@ -1,4 +1,4 @@
-"""How far the syncer has brought the list store, as the primary knows it."""
+"""Progress of the syncer that fills the list store, as stored in the primary."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_COUNTED = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lag:
-    """What the list store does not have yet: ``changes``, of which no more than ``MOST_COUNTED`` are counted.
+    """Lag of the list store: ``changes`` that it does not have yet, counted up to ``MOST_COUNTED``.
 
     ``oldest_at`` is the time of the oldest of them, 0 without any.
     """
@@ -26,7 +26,10 @@ class Lag:
 
 
 class SyncProgress:
-    """Reads the syncer's checkpoint; the last one read serves while the primary is away, for it only moves on."""
+    """Reader of the syncer's checkpoint.
+
+    While the primary is unavailable, the last checkpoint is used: checkpoints only advance.
+    """
 
     def __init__(self, primary: SupportsChanges, url: str, callers: Executor, breaker: Breaker) -> None:
         self.consumer = consumer_of(url)
@@ -58,12 +61,12 @@ class SyncProgress:
 
 
 def consumer_of(url: str) -> str:
-    """The name of the checkpoint of the syncer that fills the store of this URL."""
+    """Return the checkpoint name of the syncer that fills the store of this URL."""
     return f"sync:{sync_name(url)}"
 
 
 def lag_of(primary: SupportsChanges, url: str) -> Lag | None:
-    """Ask the primary what the store of this URL does not have yet; None before its first backfill has ended."""
+    """Return the lag of the store of this URL, None before the end of its first backfill."""
     checkpoint = primary.checkpoint(consumer_of(url))
     if not checkpoint:
         return None

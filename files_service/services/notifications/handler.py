@@ -1,9 +1,10 @@
-"""What a notification of the blob store means for a file: files.finish, unless there is nothing to finish.
+"""Handler of the blob store's notifications: an uploaded object finishes its part, as files.finish does.
 
-1. Every outcome is settled: the notification is not wanted again. Only an error is a reason to deliver it once more.
-2. A notification that describes the declared bytes completes the part without asking the store, which said it already;
-   processing looks at the bytes in any case. Whatever else it says is decided by files.finish on what is stored.
-3. A part is received once. The same generation again is a duplicate, an older one is late, a newer one is foreign.
+1. Every outcome is final. Only after an error must the notification be delivered again.
+2. A notification that describes the declared bytes finishes the part without a request to the store, because processing
+   verifies the bytes anyway. For any other description, files.finish decides by the stored bytes.
+3. A part is received once. A notification of the same generation is a duplicate, of an older one stale, of a newer one
+   a report of overwritten bytes.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from storage_adapters import BlobInfo, FileRecord, FileStatus, Part, RecordNotFo
 
 
 class Outcome(StrEnum):
-    """How a notification was settled."""
+    """Outcome of a notification."""
 
     COMPLETED = "completed"
     RECEIVED = "received"
@@ -41,47 +42,47 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """An outcome and what to say of it in the log."""
+class Handled:
+    """An outcome and its details for the log."""
 
     outcome: Outcome
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Completion:
-    """Settles notifications of one bucket. May be called from several threads at once."""
+class NotificationHandler:
+    """Handler of the notifications of one bucket. Thread-safe."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self._bucket = core.blobs.bucket
         self._prefix = prefix_of(core.settings.blobs_url)
 
-    def settle(self, news: Finalized | Ignored) -> Settled:
-        """Do what the notification calls for. Raises FilesError when that is not possible now."""
+    def handle(self, news: Finalized | Ignored) -> Handled:
+        """Apply a notification. Raises FilesError when that is not possible now."""
         if isinstance(news, Ignored):
-            return Settled(Outcome.OTHER_EVENT, {"file_event": news.event})
+            return Handled(Outcome.OTHER_EVENT, {"file_event": news.event})
         key = self._key_of(news)
         names = names_in_key(key) if key is not None else None
         about = {"bucket": news.bucket, "object": news.name, "generation": news.generation}
         if key is None or names is None or names[0] == CHUNKS:
-            return Settled(Outcome.FOREIGN, about)
+            return Handled(Outcome.FOREIGN, about)
         about["file_id"], about["part_id"] = names
         with storage_errors_as_files_errors():
-            outcome, more = self._settle_part(names, key, news)
-        return Settled(outcome, about | more)
+            outcome, more = self._handle_part(names, key, news)
+        return Handled(outcome, about | more)
 
     def _key_of(self, news: Finalized) -> str | None:
         if news.bucket != self._bucket or not news.name.startswith(self._prefix):
             return None
         return news.name.removeprefix(self._prefix)
 
-    def _settle_part(self, names: tuple[str, str], key: str, news: Finalized) -> tuple[Outcome, dict[str, Any]]:
+    def _handle_part(self, names: tuple[str, str], key: str, news: Finalized) -> tuple[Outcome, dict[str, Any]]:
         try:
             record = load_or_tombstone(self._core, names[0])
         except RecordNotFound:
             return Outcome.UNKNOWN, {}
         if isinstance(record, Tombstone):
-            return self._bury_late_object(record, key, news), {}
+            return self._delete_late_object(record, key, news), {}
         part = part_with_key(record, key, news.bucket)
         if part is None:
             return Outcome.UNKNOWN, {}
@@ -98,7 +99,7 @@ class Completion:
         return _outcome(record.status.value, duplicate=received.duplicate), {}
 
     def _finish(self, key: str, news: Finalized) -> tuple[Outcome, dict[str, Any]]:
-        """Have the store asked: the notification does not say enough, or what it says is not what was declared."""
+        """Finish the part by the stored bytes: the notification is incomplete or differs from the declaration."""
         announced = {
             "generation": str(news.generation),
             "size": news.size,
@@ -109,7 +110,7 @@ class Completion:
             with storage_errors_as_files_errors():
                 finished = finish_part(self._core, PartAddress(bucket=news.bucket, key=key), announced=announced)
         except NotFound:
-            # The object went again since, or never was one of ours.
+            # The object was deleted meanwhile, or is not an object of this service.
             return Outcome.UNKNOWN, {}
         except Gone:
             return Outcome.GONE, {}
@@ -118,10 +119,10 @@ class Completion:
             return (Outcome.STALE if stale else Outcome.MISMATCH), {"reason": str(error)}
         return _outcome(finished.record.status.value, duplicate=finished.duplicate), {}
 
-    def _bury_late_object(self, tombstone: Tombstone, key: str, news: Finalized) -> Outcome:
-        """Delete an object whose file is gone, if its tombstone says that it is to go. Else the sweep deals with it.
+    def _delete_late_object(self, tombstone: Tombstone, key: str, news: Finalized) -> Outcome:
+        """Delete an object of a deleted file if the tombstone names it; otherwise leave it to the sweep.
 
-        A tombstone without parts may be that of a file whose bytes were to be kept.
+        A tombstone without parts may belong to a file that was removed with ``keep_blobs``.
         """
         part = next((part for part in tombstone.parts if (part.key, part.bucket) == (key, news.bucket)), None)
         if part is not None:
@@ -130,7 +131,7 @@ class Completion:
 
 
 def prefix_of(blobs_url: str) -> str:
-    """What stands before every key in the names of the bucket's objects: the path of a ``gs://`` URL."""
+    """Return the prefix of keys in object names: the path of a ``gs://`` URL."""
     parts = urlsplit(blobs_url)
     path = unquote(parts.path).strip("/") if parts.scheme == "gs" else ""
     return f"{path}/" if path else ""
@@ -138,14 +139,14 @@ def prefix_of(blobs_url: str) -> str:
 
 def _seen_before(part: Part, news: Finalized) -> Outcome:
     stored = part.generation or ""
-    # A store whose generations are no numbers has one for each key.
+    # A store with generations that are not numbers has one generation for each key.
     if not (stored.isascii() and stored.isdigit()) or int(stored) == news.generation:
         return Outcome.DUPLICATE
     return Outcome.STALE if news.generation < int(stored) else Outcome.OVERWRITTEN
 
 
 def _described(news: Finalized, key: str) -> BlobInfo | None:
-    """The object as its notification describes it, if that is enough to judge it by."""
+    """Return the object as the notification describes it, None without a size and a checksum."""
     if news.size is None or (news.md5 is None and news.crc32c is None):
         return None
     return _blob(news, key, size=news.size)

@@ -1,8 +1,8 @@
-"""What a notification of Google Cloud Storage says, whichever way it came. No I/O, no clock, no stores.
+"""Messages of Google Cloud Storage, pushed, pulled or from a channel. Pure functions.
 
 1. Only the end of an upload (``OBJECT_FINALIZE``) is a ``Finalized``; every other event is ``Ignored``.
-2. Generations are numbers and are compared as such; they come as text.
-3. What cannot be read is ``Malformed``: it would be no better the next time, so nobody asks for it again.
+2. Generations arrive as text and are compared as numbers.
+3. An unreadable message is ``Malformed`` and is not requested again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 FINALIZED = "OBJECT_FINALIZE"
-# Header names of an unwrapped push are those of the attributes, in any case.
+# An unwrapped push has the attributes as headers, in any case.
 ATTRIBUTES = (
     "bucketId",
     "objectId",
@@ -37,7 +37,7 @@ _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 class Malformed(Exception):
-    """Not a notification: the text says why, and repeats nothing of what came."""
+    """Not a notification; the text has the reason and nothing of the content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finalized:
-    """An object is complete in one generation; None = the notification does not say."""
+    """A complete object in one generation; None stands for what the notification leaves out."""
 
     bucket: str
     name: str
@@ -65,13 +65,13 @@ class Finalized:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Something else happened, which is nothing to a file."""
+    """Another event, without a meaning for files."""
 
     event: str
 
 
 def read_push(body: bytes, headers: Mapping[str, str]) -> Message:
-    """Read the body of a push, wrapped or not. ``headers`` knows names in any case. Raises Malformed."""
+    """Read the body of a push, wrapped or not. ``headers`` ignores the case of names. Raises Malformed."""
     try:
         envelope = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -85,7 +85,7 @@ def read_push(body: bytes, headers: Mapping[str, str]) -> Message:
 
 
 def message_of(value: Mapping[str, Any]) -> Message:
-    """Read a message as Pub/Sub has it in JSON, pushed or pulled. Raises Malformed."""
+    """Read the JSON of a pushed or pulled message of Pub/Sub. Raises Malformed."""
     attributes = value.get("attributes") or {}
     if not isinstance(attributes, dict) or not all(isinstance(each, str) for each in attributes.values()):
         raise Malformed("the attributes are not text")
@@ -101,7 +101,7 @@ def message_of(value: Mapping[str, Any]) -> Message:
 
 
 def meaning(message: Message) -> Finalized | Ignored:
-    """Tell what happened. Raises Malformed."""
+    """Return the event of a message. Raises Malformed."""
     attributes = message.attributes
     event = attributes.get("eventType")
     if not event:
@@ -118,7 +118,7 @@ def meaning(message: Message) -> Finalized | Ignored:
 
 
 def resource_of_channel(body: bytes, state: str, event_at: int | None = None) -> Finalized | Ignored:
-    """Tell what an object change notification says: ``state`` is that of its headers. Raises Malformed."""
+    """Return the event of an object change notification with the ``state`` of its headers. Raises Malformed."""
     if state != "exists":
         return Ignored(state[:40])
     resource = _resource(body)
@@ -132,7 +132,7 @@ def resource_of_channel(body: bytes, state: str, event_at: int | None = None) ->
 
 
 def _with_resource(finalized: Finalized, data: bytes) -> Finalized:
-    """Add what the object's own description says; one of another object makes no sense of either."""
+    """Add the object's description. Raises Malformed for the description of another object."""
     resource = _resource(data)
     named = (resource.get("bucket"), resource.get("name"), _number(resource.get("generation"), "generation"))
     if named != (finalized.bucket, finalized.name, finalized.generation):
@@ -162,7 +162,7 @@ def _resource(data: bytes) -> dict[str, Any]:
 
 def _text(source: Mapping[str, Any], name: str, longest: int) -> str:
     value = source.get(name)
-    # A header may hold bytes that are no text, which no store could look for.
+    # A header may contain bytes that are not text, which stores cannot look up.
     if not isinstance(value, str) or not 1 <= len(value) <= longest or _NO_TEXT.search(value):
         raise Malformed(f"{name} is missing or no name")
     return value
@@ -176,7 +176,7 @@ def _number(value: Any, name: str) -> int:
 
 
 def _time(value: Any) -> int | None:
-    """Milliseconds since the epoch of a time as RFC 3339 has it; None when it is none, for it serves statistics."""
+    """Return an RFC 3339 time as epoch milliseconds, None for anything else: it only serves statistics."""
     try:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Bring chunks to stable storage: hash, reserve a place, write the bytes, name them. Each once, however many try."""
+"""Storage of chunks: hash, reserve, write, append to the upload. Concurrent writers store each chunk once."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _ATTEMPTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The chunks that were new, and the upload after the last of them."""
+    """New chunks, and the upload after the last of them."""
 
     chunks: list[Chunk]
     upload: Upload
 
 
 class ChunkStore:
-    """Stores slices of uploads. May be called from several threads and processes at once."""
+    """Store of the slices of uploads. Safe for several threads and processes."""
 
     def __init__(self, core: Core, uploads: SupportsUploads) -> None:
         self._core = core
         self.uploads = uploads
 
     def keep(self, upload: Upload, offset: int, data: memoryview) -> Chunk:
-        """Store bytes, without naming them in the upload yet."""
+        """Store bytes without appending them to the upload."""
         object_id = hashlib.sha256(data).hexdigest()
         now = self._core.clock()
         [place] = self.uploads.reserve_chunks(upload.owner, [object_id], now=now)
@@ -49,16 +49,16 @@ class ChunkStore:
         return Chunk(offset=offset, size=len(data), object_id=object_id, token=place.token)
 
     def store(self, upload: Upload, offset: int, data: memoryview, arrived: Ranges | None = None) -> Stored:
-        """Store bytes and name them. What has arrived before stays as it is.
+        """Store bytes and append them to the upload; stored ranges stay as they are.
 
-        ``arrived`` is what the caller knows to be there. Raises UploadConflict when the upload takes no such bytes.
+        ``arrived`` are the stored ranges that the caller knows. Raises UploadConflict when the upload rejects bytes.
         """
         return self._store_all(upload, offset, data, _cut(upload, arrived, offset, offset + len(data)))
 
     def take(self, upload: Upload, offset: int, data: memoryview) -> tuple[str, Upload]:
-        """Store bytes that come in any order, maybe for the second time; return their hash and the upload since.
+        """Store bytes in any order, new or repeated; return their hash and the upload after them.
 
-        Raises UploadConflict when other bytes stand at exactly this place, or the upload takes none.
+        Raises UploadConflict when other bytes are stored at exactly this range, or the upload rejects the bytes.
         """
         object_id = hashlib.sha256(data).hexdigest()
         there = self.uploads.list_chunks(upload.upload_id, offset=offset, limit=1)
@@ -72,11 +72,11 @@ class ChunkStore:
         return object_id, stored.upload
 
     def name(self, upload: Upload, chunks: list[Chunk]) -> Upload:
-        """Name chunks that were kept."""
+        """Append stored chunks to the upload."""
         return self.uploads.append_chunks(upload.upload_id, chunks, expires_at=self.expires_at())
 
     def expires_at(self) -> int:
-        """When an upload expires to which nothing is added from now on."""
+        """Return the time at which an upload expires if nothing more is added."""
         return self._core.clock() + self._core.settings.upload_ttl_seconds * 1000
 
     def arrived(self, upload: Upload) -> Ranges:
@@ -98,23 +98,23 @@ class ChunkStore:
             try:
                 after = self.name(upload, [chunk])
             except ChunkGone:
-                # Cleared away between the two: as slow as that was, it was not lost.
+                # The sweep deleted the chunk in between; store it again.
                 continue
             except UploadConflict:
                 return self._fill_gaps(upload, offset, data)
             return Stored([chunk], after)
-        raise UploadConflict("chunks are cleared away faster than they can be named")
+        raise UploadConflict("the sweep deleted the chunk at every attempt")
 
     def _fill_gaps(self, upload: Upload, offset: int, data: memoryview) -> Stored:
-        """Another sender was faster with some of it. Raises UploadConflict when that is not the reason."""
+        """Store the ranges that another sender has not stored. Raises UploadConflict when it has stored none."""
         gaps = wanted(upload, self.arrived(upload), offset, offset + len(data))
         if gaps == [(offset, offset + len(data))]:
-            raise UploadConflict("the upload takes no such bytes")
+            raise UploadConflict("the upload rejects these bytes")
         return self._store_all(upload, offset, data, gaps)
 
     def _write(self, key: str, data: memoryview, object_id: str, now: int) -> None:
         blobs = self._core.blobs
-        # A blob is written once, whole: who finds it there has nothing to do.
+        # A blob is written once and whole, so one that exists is complete.
         with suppress(BlobExists):
             if isinstance(blobs, SupportsWholeWrites):
                 blobs.write_whole(key, data, sha256=object_id, content_type=CHUNK_TYPE, now=now)

@@ -1,4 +1,4 @@
-"""Concatenate partial uploads: the chunks stay where they are, and are named once more."""
+"""Concatenation of partial uploads: the new upload refers to the same chunks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAMED_AT_ONCE = 200
 
 
 def begin_joined(core: Core, beginning: Beginning, upload_ids: Sequence[str], actor: str | None) -> Upload:
-    """Begin an upload that is made of partial ones, complete or not. Raises BadRequest, NotFound, TooLarge."""
+    """Begin an upload that joins partial ones, complete or not. Raises BadRequest, NotFound, TooLarge."""
     partials = [find_upload(core, upload_id, actor) for upload_id in upload_ids]
     if not all(is_partial(each) and each.owner == beginning.owner for each in partials):
         raise BadRequest("only partial uploads of the same owner can be joined", {"field": "Upload-Concat"})
@@ -37,14 +37,14 @@ def begin_joined(core: Core, beginning: Beginning, upload_ids: Sequence[str], ac
 
 
 def is_joined(upload: Upload) -> bool:
-    """Return True if the upload takes its bytes from partial ones."""
+    """Return True when the upload joins partial ones."""
     return JOINED_FROM in upload.details
 
 
 def join(core: Core, upload: Upload) -> Upload:
-    """Name the chunks of the partial uploads, if these are complete; goes on where it was interrupted.
+    """Append the chunks of the partial uploads once these are complete; continue after an interruption.
 
-    Returns the upload as it is then; the caller completes it. Raises Gone when a partial upload has expired.
+    Returns the upload after that; the caller completes it. Raises Gone when a partial upload has expired.
     """
     uploads = uploads_of(core)
     if upload.complete or not is_joined(upload):
@@ -75,7 +75,7 @@ def join(core: Core, upload: Upload) -> Upload:
 
 
 def length_of_joined(core: Core, upload: Upload) -> int | None:
-    """Return the length of a concatenated upload, None while that of a partial one is not known."""
+    """Return the length of a concatenated upload, None while that of a partial one is unknown."""
     sizes = []
     with suppress(NotFound, Gone):
         sizes = [find_upload(core, upload_id, None).size for upload_id in upload.details[JOINED_FROM]]
@@ -90,7 +90,7 @@ def _prolong(core: Core, upload: Upload, partials: Sequence[Upload]) -> Upload:
 
 
 def waiting_for(core: Core, partial: Upload) -> list[Upload]:
-    """Return the uploads that are made of a partial one and are not complete yet."""
+    """Return the incomplete uploads that join a partial one."""
     found = []
     for upload_id in partial.details.get(JOINED_INTO, ()):
         with suppress(FilesError):

@@ -1,4 +1,4 @@
-"""Create a file exactly once, however often the call is repeated."""
+"""Idempotent creation of files by request id."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from storage_adapters import FileRecord, NameTaken, Tombstone
 
 
 def save_once(draft: FileRecord, core: Core) -> FileRecord:
-    """Save a new file, or find the one that an earlier call of the same request id made.
+    """Save a new file, or return the file that an earlier call with the same request id created.
 
-    Raises Conflict when that one was declared otherwise, and AliasTaken.
+    Raises AliasTaken, and Conflict when the earlier call declared another file.
     """
     return _made_earlier(draft, core) or _save(draft, core)
 
 
 def save_if_room(draft: FileRecord, core: Core) -> FileRecord:
-    """Do as ``save_once``, for a new file only when the owner and the disk have room for it.
+    """Check quota and free space, then do as ``save_once``; the file of an earlier call needs no check.
 
-    Raises InsufficientStorage; an earlier call's file is there already, and needs no more room.
+    Raises InsufficientStorage.
     """
     earlier = _made_earlier(draft, core)
     if earlier is not None:
@@ -37,7 +37,7 @@ def _save(draft: FileRecord, core: Core) -> FileRecord:
     try:
         return core.metadata.save(draft, expected_revision=0, changed_at=draft.created_at, event="created")
     except NameTaken:
-        # The same call may be answered elsewhere and was faster: then the alias, too, was taken by its file.
+        # A concurrent repetition of this call may have won; then its file has taken the alias, too.
         earlier = _made_earlier(draft, core)
         if earlier is None:
             raise

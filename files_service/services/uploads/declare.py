@@ -1,4 +1,4 @@
-"""Declare a file, and address the bytes of its parts."""
+"""Declarations of files, and upload addresses of their parts."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from storage_adapters import (
     SupportsSignedUrls,
 )
 
-# Each is a round trip to the store.
+# Each start is a round trip to the store.
 _STARTED_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """A file as its sender declares it, with valid values. Each part has type, content_type, size and checksums."""
+    """Declaration of a file, with valid values. Each part has type, content_type, size and checksums."""
 
     owner: str
     name: str
@@ -49,7 +49,7 @@ class Declaration:
 
 
 def declare(core: Core, declaration: Declaration) -> FileRecord:
-    """Save a pending file, or find the one that an earlier call of the same request id made.
+    """Save a pending file, or return the file that an earlier call with the same request id created.
 
     Raises TooLarge, UnsupportedType, InsufficientStorage, AliasTaken, Conflict.
     """
@@ -59,13 +59,13 @@ def declare(core: Core, declaration: Declaration) -> FileRecord:
     until = now + declaration.expires_seconds * 1000
     if prolong(record, until) is record:
         return record
-    # A repeated call, near the end of the upload's life. No address may outlive the upload: bytes that came later
-    # would belong to nobody.
+    # A repeated call shortly before the upload expires. No address may outlive the upload, because later bytes would
+    # belong to no file.
     return change(core, record.file_id, partial(prolong, until=until), loaded=record)
 
 
 def pending_record(declaration: Declaration, core: Core, now: int, *, file_id: str | None = None) -> FileRecord:
-    """Make the record of a declaration; it is not saved yet."""
+    """Make the record of a declaration without saving it."""
     file_id = file_id or core.new_id()
     parts = declared_parts(declaration.owner, file_id, core.blobs.bucket, declaration.parts)
     life = max(core.settings.upload_ttl_seconds, declaration.expires_seconds)
@@ -90,7 +90,7 @@ def pending_record(declaration: Declaration, core: Core, now: int, *, file_id: s
 
 
 def check_limits(declaration: Declaration, core: Core) -> None:
-    """Raise TooLarge or UnsupportedType when the settings do not take the declared parts."""
+    """Raise TooLarge or UnsupportedType when the settings do not allow the declared parts."""
     settings = core.settings
     for index, part in enumerate(declaration.parts):
         if part["size"] > settings.max_part_bytes:
@@ -106,7 +106,7 @@ def check_limits(declaration: Declaration, core: Core) -> None:
 def upload_addresses(
     core: Core, record: FileRecord, *, resumable: bool, origin: str | None, expires_seconds: int
 ) -> dict[str, SignedUrl]:
-    """Return an upload address by part id, for each part whose bytes are still missing. Raises NotSupported."""
+    """Return upload addresses by part id for the missing parts. Raises NotSupported."""
     blobs = require(core.blobs, SupportsSignedUrls)
     missing = record.missing_parts if record.status is FileStatus.PENDING else ()
     if resumable and isinstance(blobs, SupportsResumableUpload):
@@ -125,7 +125,7 @@ def _signed(part: Part, blobs: SupportsSignedUrls, until: int) -> SignedUrl:
 def _started(
     record: FileRecord, blobs: SupportsResumableUpload, part: Part, *, origin: str | None, now: int
 ) -> SignedUrl | None:
-    """Start an upload in pieces, which ends with the record's upload; None when the bytes are there."""
+    """Start a resumable upload that expires with the record's upload; return None when the bytes exist."""
     checksums = {"md5": part.md5, "crc32c": part.crc32c}
     try:
         started = blobs.start_upload(

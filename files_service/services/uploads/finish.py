@@ -1,4 +1,4 @@
-"""Finish uploads: seal a complete one as a manifest, and receive its part as if its bytes had come any other way."""
+"""Completion of uploads: seal the chunks as a manifest, and receive the part."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from files_service.services.uploads.quota import is_partial, uploads_of
 from files_service.services.uploads.session import UploadSession, declare_file
 from storage_adapters import BlobNotFound, FileRecord, RecordDeleted, RecordNotFound, Upload, UploadStatus
 
-# An upload that is not larger is read again at once where a checksum was declared and is not known; a larger one's is
-# compared by processing, because no sender should wait so long for an answer.
+# Up to this size, an upload with a declared but not computed checksum is read again at once. Processing verifies larger
+# ones, because the sender would wait too long for an answer.
 READ_AGAIN_BYTES = 64 * 1024 * 1024
 
 
 def complete(
     core: Core, session: UploadSession, whole: WholeHash | None = None, *, sha256: str | None = None
 ) -> FinishedPart | None:
-    """Finish an upload all of whose bytes have arrived; return None for a partial upload, which has no file.
+    """Finish an upload that has all bytes; return None for a partial upload, which has no file.
 
-    ``sha256`` is what the sender says it is. Raises PartMismatch when it, or what was declared, is not what has come:
-    the bytes are thrown away and the upload begins anew. May be called again, by anybody, until the file is uploaded.
+    ``sha256`` is the checksum that the sender expects. Raises PartMismatch when the bytes differ from it or from the
+    declaration; the bytes are then deleted and the upload starts again at 0. Idempotent.
     """
     upload = session.upload
     names = names_in_upload_id(upload.upload_id)

@@ -1,7 +1,7 @@
-"""Checksums of whole uploads, computed while the bytes pass by: a second read is only for what came out of order.
+"""Checksums of whole uploads, computed while the bytes arrive; only bytes out of order need a second read.
 
-A process remembers how far it has hashed each upload. What it has hashed counts only as far as it was stored: a sender
-that breaks off goes on from what is stored, and so does the hash, which keeps a copy of itself at each cut.
+A process keeps the state of the hash of each upload. Hashed bytes count only once they are stored: a sender resumes at
+the stored offset, and so does the hash, which keeps a copy of its state at each chunk border.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _State:
 
 @dataclass(slots=True)
 class WholeHash:
-    """Checksums of one upload so far. ``feed`` takes the next bytes, in the order of the calls."""
+    """Checksums of the first bytes of one upload. ``feed`` takes the next bytes, in the order of the calls."""
 
     with_md5: bool
     _state: _State | None = None
@@ -40,7 +40,7 @@ class WholeHash:
     _lock: Lock = field(default_factory=Lock)
 
     def begin(self, offset: int) -> None:
-        """Continue at an offset up to which all is stored, if that is a cut; else the whole is read at the end."""
+        """Continue at a stored offset if it is a chunk border; otherwise the whole is read at the end."""
         with self._lock:
             cuts = [*self._cuts, *([self._state] if self._state else [])]
             found = next((state for state in reversed(cuts) if state.place == offset), None)
@@ -58,7 +58,7 @@ class WholeHash:
             self._cuts.clear()
 
     def feed(self, offset: int, data: memoryview, pool: Executor) -> Future[None]:
-        """Hash bytes in the pool, after those fed before; the result is done when the data are not needed any more."""
+        """Hash bytes in the pool, after those fed before; the future is done when the data can be reused."""
         done: Future[None] = Future()
         with self._lock:
             self._waiting.append((offset, data, done))
@@ -68,7 +68,7 @@ class WholeHash:
         return done
 
     def result(self, size: int) -> tuple[str, str | None] | None:
-        """Return SHA-256 and MD5 of the whole, None unless all of it was fed."""
+        """Return SHA-256 and MD5 of the whole, None unless all bytes were fed."""
         with self._lock:
             state = self._state
             if state is None or state.place != size:
@@ -96,7 +96,7 @@ class WholeHash:
 
 
 class Hashes:
-    """Hashes of the uploads that this process has seen last."""
+    """Hashes of the uploads that this process used last."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, WholeHash] = OrderedDict()

@@ -1,4 +1,4 @@
-"""Manifests for callers: the chunks of a file or an upload that have arrived."""
+"""Manifests for callers: the stored chunks of a file or an upload."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def manifest_of_record(core: Core, record: FileRecord) -> JSON:
 
 
 def manifest_of_upload(core: Core, upload: Upload) -> JSON:
-    """Return the manifest of an upload, which may be about one part of a file, or of no file yet."""
+    """Return the manifest of an upload, with or without a file."""
     name, mime_type = _said_of(core, upload)
     return {
         "_id": upload.upload_id.partition("-")[0],
@@ -47,7 +47,7 @@ def manifest_of_upload(core: Core, upload: Upload) -> JSON:
 
 
 def _said_of(core: Core, upload: Upload) -> tuple[str | None, str | None]:
-    """Return name and type as declared at the beginning: at a door, or by files.upload for a part of a file."""
+    """Return name and type as declared with the upload, or by files.upload for a part of a file."""
     said = upload.details.get(DECLARED)
     if said is not None:
         return said["name"], said["parts"][0].get("content_type")

@@ -1,19 +1,18 @@
-"""Upload quota and free space: the bytes and uploads that an owner may still bring, and the room on the disk.
+"""Upload quota and free space.
 
-1. What has a size counts with it from its declaration on: the file of an upload that said one, and every file of
-   ``files.upload`` and ``files.clone``, where each part has one. The others are counted here: uploads whose size nobody
-   has said by what has arrived, partial ones by their size. A partial upload that has become part of a file is spent:
-   its bytes are the file's, and it is only kept for a client that lost the answer.
-2. A declaration is checked before it is written and again after that, and removed when it exceeds the quota. So the
-   declarations that stay never exceed the quota, however many come at once; of several that fit only one by one, all
-   may be refused. This needs counters that show every earlier write, which all stores have.
-3. Bytes of an upload without a declared size are checked chunk by chunk before each is stored, those that wait for a
-   checksum together before they count.
-4. So the quota can be exceeded by concurrent checks that are not repeated: by fewer chunks than a gateway stores at
-   once (``writer.IN_FLIGHT``) in each process; by a body with a checksum of an upload without a size; and by the growth
-   of an upload whose size is declared after its beginning.
-5. The number of uploads and the free space are checked before only: uploads that begin at the same moment are not seen,
-   and nothing is reserved on the disk for bytes that are declared and have not arrived.
+1. A file counts with its declared size from its declaration on. Uploads without a file are counted here: those without
+   a declared size by their stored bytes, partial ones by their size. A partial upload that was joined into a file is
+   spent: its bytes count with the file, and it is kept only for a client that lost the answer.
+2. A declaration is checked before and after it is written, and removed when it exceeds the quota. So concurrent
+   declarations never exceed the quota; when only some of them fit, all may be rejected. This needs counters that
+   include every earlier write, which all stores have.
+3. The bytes of an upload without a declared size are checked before each chunk is stored; bytes that wait for a
+   checksum are checked together before they count.
+4. Concurrent checks that are not repeated can exceed the quota: by fewer chunks than a gateway stores at once
+   (``writer.IN_FLIGHT``) in each process; by a body with a checksum for an upload without a size; and by the growth of
+   an upload whose size is declared after its beginning.
+5. The number of uploads and the free space are only checked before the write: concurrent uploads do not see each other,
+   and no disk space is reserved for declared bytes.
 """
 
 from __future__ import annotations
@@ -37,12 +36,12 @@ def uploads_of(core: Core) -> SupportsUploads:
 
 
 def is_partial(upload: Upload) -> bool:
-    """Return True for an upload that becomes no file of its own."""
+    """Return True for an upload that gets no file of its own."""
     return bool(upload.details.get(PARTIAL))
 
 
 def require_place(core: Core, owner: str) -> None:
-    """Raise InsufficientStorage when the owner may begin no other upload. Deletes old spent ones."""
+    """Raise InsufficientStorage when the owner has too many open uploads; delete old spent ones."""
     limit = core.settings.owner_uploads
     uploads = _open_uploads(core, owner)
     spent = [each for each in uploads if _is_spent(each)]
@@ -55,16 +54,16 @@ def require_place(core: Core, owner: str) -> None:
 
 
 def require_room(core: Core, owner: str, size: int, *, more: int | None = None, but: Collection[str] = ()) -> None:
-    """Raise InsufficientStorage when the owner, or the disk, has no room for an upload of this size.
+    """Raise InsufficientStorage when an upload of this size exceeds the owner's quota or the free space.
 
-    ``more`` of it are still to be written, by default all; ``but`` are uploads that are counted with it.
+    ``more`` bytes of it are still to be written, by default all; ``but`` are uploads whose bytes the size includes.
     """
     _require_quota(core, owner, size, but)
     require_space(core, size if more is None else more)
 
 
 def require_still_room(core: Core, owner: str, take_back: Callable[[], object]) -> None:
-    """Raise InsufficientStorage when the declaration just written exceeds the quota, and take it back: rule 2."""
+    """Undo the last declaration and raise InsufficientStorage when it exceeds the quota (rule 2)."""
     try:
         _require_quota(core, owner, 0, ())
     except InsufficientStorage:
@@ -73,7 +72,7 @@ def require_still_room(core: Core, owner: str, take_back: Callable[[], object]) 
 
 
 def require_space(core: Core, size: int) -> None:
-    """Raise InsufficientStorage when so many bytes would leave too little free space, where the store knows it."""
+    """Raise InsufficientStorage when these bytes would leave too little free space in a store that reports it."""
     if isinstance(core.blobs, SupportsFreeSpace) and core.blobs.free_bytes() - size < core.settings.free_disk_bytes:
         raise _disk_full(core)
 
@@ -95,15 +94,15 @@ def room_for_more(core: Core, upload: Upload) -> tuple[int, FilesError]:
 
 
 def require_room_for_more(core: Core, upload: Upload, size: int, *, end: int = 0) -> tuple[int, FilesError]:
-    """Raise TooLarge or InsufficientStorage when so many bytes more, up to this end, are too many for the upload.
+    """Check that the upload may take ``size`` more bytes, which end at ``end``; return the ``room_for_more``.
 
-    Returns what ``room_for_more`` says of it.
+    Raises TooLarge or InsufficientStorage.
     """
     limit = min(core.settings.max_part_bytes, core.settings.max_file_bytes)
     if upload.size is None and end > limit:
         raise _too_large("offset", limit)
     room, error = room_for_more(core, upload)
-    # Repeated bytes take no room: where the size is known, only the disk can be too small.
+    # Repeated bytes need no room: with a known size, only the disk can be too small.
     if size > room and not (upload.size is not None and isinstance(error, TooLarge)):
         raise error
     return room, error

@@ -1,4 +1,4 @@
-"""Begin uploads and find them again, at any door."""
+"""Upload sessions: begin uploads and find them again, for every door."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ DECLARED = "declared"
 
 @dataclass(frozen=True, slots=True)
 class UploadSession:
-    """An upload and the record of its file, None where there is none yet, as one request has read or written them.
+    """An upload and the record of its file, None before it exists, as one request has read or written them.
 
-    Nothing is read twice in a request. Either may be out of date: each write is checked by the store, and decided again
-    on what is stored.
+    A request reads neither twice. Both may be out of date: the store checks each write, and a lost race is decided
+    again on the stored state.
     """
 
     upload: Upload
@@ -52,10 +52,9 @@ class UploadSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
-    """The declaration of a sender at the beginning of an upload. ``size`` is None when it is not known yet.
+    """Declaration of an upload at its beginning. ``size`` is None while it is unknown.
 
-    A partial upload becomes no file of its own: it is concatenated with others. ``details`` are kept with the upload
-    for the door.
+    A partial upload gets no file of its own: it is concatenated with others. ``details`` are stored for the door.
     """
 
     owner: str
@@ -83,7 +82,7 @@ class Beginning:
 
 
 def begin(core: Core, beginning: Beginning) -> Upload:
-    """Begin an upload. Raises FilesError when what is said is not right, or there is no room for it."""
+    """Begin an upload. Raises FilesError for an invalid declaration or without room for the upload."""
     with storage_errors_as_files_errors():
         declaration = declaration_of(beginning.as_params(), beginning.size or 0)
         check_limits(declaration, core)
@@ -104,9 +103,9 @@ def begin(core: Core, beginning: Beginning) -> Upload:
 
 
 def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] = ()) -> Upload:
-    """Declare the size of an upload that was begun without one; from then on its file exists.
+    """Declare the size of an upload that was begun without one, and create its file.
 
-    ``of`` are the partial uploads whose chunks it takes over: their bytes are there, and are counted already.
+    ``of`` are the partial uploads that it joins: their bytes are stored and counted already.
     """
     with storage_errors_as_files_errors():
         uploads = uploads_of(core)
@@ -125,7 +124,7 @@ def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] 
 
 
 def declaration_of(said: Mapping[str, Any], size: int) -> Declaration:
-    """Make the declaration of what a sender said, which is kept with the upload, and of the size that is known now."""
+    """Make the declaration from the parameters that are stored with the upload, and the size."""
     part = {"type": "file", "content_type": "application/octet-stream", "md5": None, "crc32c": None, "sha256": None}
     part |= {name: value.lower() for name, value in said["parts"][0].items() if name != "size"}
     return Declaration(
@@ -143,9 +142,9 @@ def find_upload(core: Core, upload_id: str, actor: str | None) -> Upload:
 
 
 def find_session(core: Core, upload_id: str, actor: str | None) -> UploadSession:
-    """Find an upload that is open or complete, also that of a part which was declared by files.upload, and its file.
+    """Find an upload, open or complete, and its file; begin the upload of a part that files.upload declared.
 
-    Raises NotFound, also for an upload of somebody else, and Gone when it has expired or its file was removed.
+    Raises NotFound, also for an upload of another owner, and Gone when it has expired or its file was removed.
     """
     names = names_in_upload_id(upload_id)
     if names is None:
@@ -168,7 +167,7 @@ def find_session(core: Core, upload_id: str, actor: str | None) -> UploadSession
 
 
 def declare_file(core: Core, upload: Upload) -> FileRecord:
-    """Find the file of an upload whose size is known; create it if the request that declared the size died before.
+    """Return the file of an upload of known size; create it if the request that declared the size died before.
 
     Raises RecordDeleted.
     """

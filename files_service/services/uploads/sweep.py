@@ -1,4 +1,4 @@
-"""Sweep up after uploads: delete expired ones, and chunks that nothing names any more."""
+"""Sweep of uploads: delete expired ones, and chunks without references."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ BATCH = 100
 
 
 def finalize(core: Core, part: Part) -> None:
-    """Complete an upload whose finisher died after the last byte. One that cannot be completed yet is left open."""
+    """Complete an upload whose finisher died after the last byte; leave it open when that fails."""
     upload = open_upload(core, part)
     if upload is not None and upload.complete:
         try:
             complete(core, UploadSession(upload))
         except FilesError:
-            # Other bytes than declared were thrown away, and a lost race is decided by the next run.
+            # Bytes that differ from the declaration are deleted; a lost race is left to the next run.
             return
 
 
 def sweep_uploads(core: Core) -> Counter[str]:
-    """Delete a bounded number of expired uploads and unused chunks; return how many of each."""
+    """Delete a bounded number of expired uploads and unused chunks; return the number of each."""
     counts: Counter[str] = Counter()
     uploads = core.metadata
     if not isinstance(uploads, SupportsUploads):
         return counts
     now = core.clock()
     for upload in uploads.expired_uploads(now=now, limit=BATCH):
-        # Its sender may have prolonged it since the list was read.
+        # The sender may have prolonged it since the list was read.
         if uploads.delete_upload(upload.upload_id, now=now, only_expired=True):
             counts["expired_uploads"] += 1
     unused_before = now - core.settings.chunk_quarantine_seconds * 1000

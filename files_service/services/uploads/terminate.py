@@ -1,4 +1,4 @@
-"""Terminate uploads that are not wanted any more."""
+"""Termination of uploads at the request of a client, or of a door."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from storage_adapters import FileRecord, FileStatus, RecordNotFound, Upload
 
 
 def terminate(core: Core, upload: Upload, actor: str | None) -> None:
-    """Delete an upload, and with it the file that it is or would become.
+    """Delete an upload and its file.
 
-    Raises Conflict when it has brought one of several parts: that part is the file's, which would be broken without it.
+    Raises Conflict when it is one of several received parts, without which the file would be broken.
     """
     record = _record_of(core, upload)
     if record is not None and len(record.parts) > 1 and upload.complete:
@@ -25,7 +25,7 @@ def terminate(core: Core, upload: Upload, actor: str | None) -> None:
 
 
 def abandon(core: Core, upload: Upload, actor: str | None) -> None:
-    """Delete an upload whose id was never returned, unless its file has been completed after all."""
+    """Delete an upload whose id was never returned, unless its file is complete."""
     record = _record_of(core, upload)
     if record is None or record.status is FileStatus.PENDING:
         _forget(core, upload, record, actor)
@@ -42,7 +42,7 @@ def _record_of(core: Core, upload: Upload) -> FileRecord | None:
 
 
 def _forget(core: Core, upload: Upload, record: FileRecord | None, actor: str | None) -> None:
-    # The file first: no record may name chunks that are given up.
+    # The file first: no record may refer to deleted chunks.
     with storage_errors_as_files_errors():
         if record is not None and len(record.parts) == 1:
             with suppress(RecordNotFound):

@@ -1,7 +1,7 @@
-"""Store small files whole: declare, store one blob and receive it, without the state of an upload in chunks.
+"""Upload of small files as one blob, without an upload session.
 
-A crash leaves the same as one in a signed PUT: a pending file, with its blob or without, which any door can complete
-and the sweeper finishes or expires.
+A crash leaves a pending file with or without its blob, as during a signed PUT: any door can complete it, and the
+sweeper finishes or expires it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WHOLE_BYTES = 64 * 1024
 
 
 def store_whole(core: Core, beginning: Beginning, data: bytes) -> FinishedPart:
-    """Make a file of bytes that are all here. Raises FilesError; then no file is left.
+    """Make a file of these bytes. Raises FilesError; then no file is left.
 
     The bytes are durable under the key of the part before the record says that they were received.
     """
@@ -42,7 +42,7 @@ def store_whole(core: Core, beginning: Beginning, data: bytes) -> FinishedPart:
 
 
 def _forget(core: Core, file_id: str, owner: str) -> None:
-    """Remove the file, whose id was never returned, unless it is complete after all; the sweeper deletes the blob."""
+    """Remove the file, whose id was never returned, unless it is complete; the sweeper deletes the blob."""
     with suppress(RecordNotFound):
         if core.metadata.get(file_id).status is FileStatus.PENDING:
             remove(core, file_id, owner)

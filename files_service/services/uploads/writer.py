@@ -15,13 +15,13 @@ from files_service.services.uploads.quota import require_room_for_more
 from storage_adapters import Chunk, Ranges, SupportsUploads, Upload
 
 KIB = 1024
-# So many chunks are on their way to the disk at once, of all senders and of one: memory is this, and one for each
-# sender that is being filled. Many senders share it by shorter chunks.
+# Chunks that are written at once, of all senders and of one sender. They limit the memory, together with the buffer
+# that each sender fills. With many senders, chunks are shorter.
 IN_FLIGHT = 4
 IN_FLIGHT_OF_ONE = 3
 SHARED_BYTES = 32 * KIB * KIB
 LEAST_CHUNK = 256 * KIB
-# What a broken connection leaves is worth a chunk of its own from this size on.
+# From this size on, the rest of a broken connection is stored as a chunk of its own.
 LEAST_REST = 16 * KIB
 _SPARE = 2
 _NAMED_AT_ONCE = 200
@@ -42,14 +42,14 @@ class Engine:
         self._lock = Lock()
 
     def cut_size(self, chunk_size: int) -> int:
-        """Return the length at which chunks are cut while so many senders share the memory."""
+        """Return the length of chunks while the current number of senders shares the memory."""
         size = chunk_size
         while size > LEAST_CHUNK and size % 2 == 0 and size * self._senders > SHARED_BYTES:
             size //= 2
         return size
 
     def hash_of(self, upload: Upload) -> WholeHash:
-        """Return the checksums of the whole upload, as far as they are known here."""
+        """Return the checksums of the whole upload, as far as this process has them."""
         return self.hashes.of(_name_of(upload), with_md5=bool(upload.details.get("md5")))
 
     def forget_hash(self, upload: Upload) -> None:
@@ -67,7 +67,7 @@ class Engine:
             self._senders -= 1
 
     def take_buffer(self, size: int) -> bytearray:
-        """Return a buffer for a chunk; a used one is already mapped."""
+        """Return a buffer for a chunk, preferably a used one, whose memory is mapped already."""
         with self._lock:
             for index, spare in enumerate(self._spare):
                 if len(spare) == size:
@@ -75,7 +75,7 @@ class Engine:
         return bytearray(size)
 
     def give_back(self, buffer: bytearray) -> None:
-        """Keep some memory for the next chunk."""
+        """Keep the buffer for the next chunk, up to a limit."""
         with self._lock:
             if len(self._spare) < _SPARE:
                 self._spare.append(buffer)
@@ -87,19 +87,19 @@ class Engine:
 
 
 def _arrived(chunks: ChunkStore, upload: Upload) -> Ranges:
-    """Return what of an upload is stored, which is read only where there are gaps."""
+    """Return the stored ranges of an upload; only gaps need a request to the store."""
     if upload.received == upload.contiguous:
         return Ranges([(0, upload.contiguous)] if upload.contiguous else [])
     return chunks.arrived(upload)
 
 
 def _name_of(upload: Upload) -> str:
-    # Under an id whose bytes were thrown away others may come.
+    # After a mismatch, an upload starts again under the same id.
     return f"{upload.upload_id}:{upload.created_at}"
 
 
 class _Load:
-    """A buffer that two threads use; the second one that is done frees it and its place."""
+    """A buffer that two threads use; the last one to finish frees it and its place in the queue."""
 
     def __init__(self, engine: Engine, buffer: bytearray) -> None:
         self._engine, self._users, self._lock = engine, 2, Lock()
@@ -111,7 +111,7 @@ class _Load:
             self._users -= 1
             if self._users:
                 return
-        # The futures keep whom they called, and the stream keeps some of them for a while.
+        # Futures refer to their callbacks, and the stream keeps some futures for a while.
         buffer, self._buffer = self._buffer, None
         assert buffer is not None
         self._engine.give_back(buffer)
@@ -121,8 +121,8 @@ class _Load:
 class Stream:
     """A writer of an upload from an offset on. Used by one thread at a time; ``finish`` or ``abort`` ends it.
 
-    With ``check``, a hash object, nothing is named in the upload before ``finish``: until the checksum was compared the
-    bytes do not count.
+    With ``check``, a hash object, no chunk is appended to the upload before ``finish``, because bytes do not count
+    until their checksum is compared.
     """
 
     def __init__(self, engine: Engine, upload: Upload, offset: int, *, check: Any = None) -> None:
@@ -168,7 +168,7 @@ class Stream:
         self._drain()
 
     def finish(self) -> Upload:
-        """Return the upload once all bytes are on stable storage."""
+        """Store all bytes and return the upload."""
         try:
             self.flush()
             if self._check is not None:
@@ -190,7 +190,7 @@ class Stream:
             if self._check is None and self._filled >= LEAST_REST:
                 self._hand_over()
             self._drain()
-        except Exception:  # noqa: BLE001 - the sender is gone; the next one gets the error
+        except Exception:  # noqa: BLE001 - the client is gone; the next sender gets the error
             self._whole.spoil()
         finally:
             self._end()
@@ -232,7 +232,7 @@ class Stream:
         self._require_room(offset + len(data), len(data))
         stored = self._engine.chunks.store(self._upload, offset, data, self._arrived)
         if sum(chunk.size for chunk in stored.chunks) != len(data):
-            # Something stood there already, and what came now was not compared with it.
+            # Bytes of this range were stored already and were not compared with these.
             self._whole.spoil()
         return stored
 
@@ -250,7 +250,7 @@ class Stream:
         if self._check is not None:
             self._kept += stored.chunks
         elif self._latest is None or stored.upload.received >= self._latest.received:
-            # Chunks are named in any order; what has most is the newest.
+            # Chunks are appended in any order; the upload with the most bytes is the newest.
             self._latest = stored.upload
 
     def _drain(self) -> None:

@@ -46,5 +46,5 @@ def _unsigned() -> Forbidden:
 def _headers(found: Found, grant: Grant | None) -> dict[str, str]:
     record, part = found.record, found.part
     kind, name = ("attachment", grant.filename) if grant and grant.filename else ("inline", save_as(record, part))
-    # Short, because access can be revoked; a signed reply is for the bearer of the URL alone.
+    # Short, because access can be revoked; a signed reply is for the holder of the URL alone.
     return part_headers(found, kind, name, "private, max-age=60" if grant else "public, max-age=60")

@@ -1,4 +1,4 @@
-"""The door of blobs: ``/blobs/{key}``, for the bearers of signed URLs."""
+"""The door of blobs: ``/blobs/{key}``, for holders of signed URLs."""
 
 from __future__ import annotations
 

@@ -22,21 +22,21 @@ from files_service.gateway.transfer.body import read_small
 from files_service.runtime.logs import accepted_request_id, request_id
 from files_service.runtime.metrics import Metrics
 from files_service.services.notifications.messages import Finalized, Ignored, Malformed
-from files_service.services.notifications.outcomes import Settlement
+from files_service.services.notifications.outcomes import MeteredHandler
 
 # Reads a request: the id of its log lines, and the notification.
 Read = Callable[[web.Request, bytes], tuple[str, Finalized | Ignored]]
 
 
 class Receiver:
-    """Receives notifications in threads of its own, so that many of them do not delay calls."""
+    """Receiver of notifications, with threads of its own, so that many notifications do not delay calls."""
 
     def __init__(self, core: Core, limits: Limits, metrics: Metrics) -> None:
         self.senders = Senders(core.settings)
         self.threads = Threads("notification", limits.notification_threads)
         self._limiter = Limiter("notifications", limits.notifications)
         self._metrics = metrics
-        self._settlements = {source: Settlement(core, metrics, source) for source in ("push", "channel")}
+        self._handlers = {source: MeteredHandler(core, metrics, source) for source in ("push", "channel")}
 
     def refuse(self, source: str) -> None:
         """Count a request of an unknown sender."""
@@ -48,16 +48,16 @@ class Receiver:
 
     async def take(self, request: web.Request, source: str, read: Read) -> web.StreamResponse:
         """Read and apply a notification. Raises FilesError for one to deliver again."""
-        settlement = self._settlements[source]
+        handler = self._handlers[source]
         with self._limiter.take():
             try:
                 news_id, news = read(request, await _body(request))
             except Malformed as fault:
-                settlement.set_aside(fault)
+                handler.set_aside(fault)
             else:
                 if news_id:
                     request_id.set(accepted_request_id(news_id))
-                await self.threads.run(settlement.settle, news)
+                await self.threads.run(handler.handle, news)
         return web.Response(status=204)
 
 

@@ -11,7 +11,7 @@ from files_service.gateway.openapi import json_body
 from files_service.gateway.routes import Door, Route, at
 
 _PUBSUB, _CHANNEL = "Take a notification that Pub/Sub pushes.", "Take an object change notification."
-_SETTLED = {204: {"description": "Settled: not to be delivered again."}}
+_HANDLED = {204: {"description": "Applied: not to be delivered again."}}
 _BODY = json_body({"type": "object"})
 
 
@@ -23,8 +23,8 @@ DOOR = Door(
     name="webhooks",
     match=at("/webhooks/"),
     routes=(
-        Route("POST", "/webhooks/gcs/pubsub", pubsub, "webhook_pubsub", _PUBSUB, _SETTLED, body=_BODY),
-        Route("POST", "/webhooks/gcs/channel", channel, "webhook_channel", _CHANNEL, _SETTLED, body=_BODY),
+        Route("POST", "/webhooks/gcs/pubsub", pubsub, "webhook_pubsub", _PUBSUB, _HANDLED, body=_BODY),
+        Route("POST", "/webhooks/gcs/channel", channel, "webhook_channel", _CHANNEL, _HANDLED, body=_BODY),
     ),
     state={RECEIVER: lambda gateway: Receiver(gateway.core, gateway.limits, gateway.metrics)},
     close=_close,

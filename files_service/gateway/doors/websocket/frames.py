@@ -19,7 +19,7 @@ class OnFrame(Protocol):
 
 
 class Frames:
-    """Reads the heads of frames and skips their payload; the real parser reports invalid frames.
+    """Reader of frame heads that skips payloads; the real parser reports invalid frames.
 
     ``on_frame`` is called at the head of each frame of a message, with the length of the message up to the end of this
     frame, and whether it is the first and the last one.
@@ -34,7 +34,7 @@ class Frames:
 
     @property
     def unfinished(self) -> bool:
-        """Return True while a message is incomplete."""
+        """State of the current message: True while it is incomplete."""
         return self._message is not None
 
     def feed(self, data: bytes) -> None:

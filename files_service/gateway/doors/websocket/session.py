@@ -20,7 +20,7 @@ from storage_adapters import JSON, Upload
 
 
 class Session:
-    """Receives slices while the window has room; a full window stops reading, which slows the client down."""
+    """Receiver of slices while the window has room; a full window stops reading, which slows the client down."""
 
     def __init__(
         self, gateway: Gateway, upload: Upload, send: Callable[[JSON], Awaitable[None]], frames: asyncio.Semaphore

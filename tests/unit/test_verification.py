@@ -16,7 +16,7 @@ import pytest
 from files_service.core import Core
 from files_service.domain.lifecycle import ProcessingFailed
 from files_service.services.hooks import ReadPart, Rejected
-from files_service.services.verification import Abandoned, Findings, inspect
+from files_service.services.verification import Abandoned, Findings, verify
 from storage_adapters import JSON, BlobInfo, FileRecord, Part, StorageUnavailable
 from tests.cores import call, meanwhile, pending_file, put_parts
 from tests.unit.hooks import Look, failing, hooked
@@ -37,7 +37,7 @@ def uploaded(core: Core, content: bytes = CONTENT, **part: Any) -> FileRecord:
 
 
 def inspected(core: Core, record: FileRecord) -> Findings | ProcessingFailed:
-    return inspect(core, record, lambda: None)
+    return verify(core, record, lambda: None)
 
 
 def findings(core: Core, record: FileRecord) -> Findings:
@@ -228,7 +228,7 @@ def test_a_hook_cannot_hide_that_the_store_is_away_or_the_worker_is_to_stop(
             raise Abandoned
 
     with pytest.raises(Abandoned):
-        inspect(hooked(core, look), record, stop)
+        verify(hooked(core, look), record, stop)
 
     def away(*args: Any, **kwargs: Any) -> Iterator[bytes]:
         raise StorageUnavailable("away")
@@ -254,7 +254,7 @@ def test_the_lease_is_looked_after_for_every_piece(core: Core) -> None:
     record = uploaded(core, content, sha256=hashlib.sha256(content).hexdigest(), content_type="text/plain")
     ignorant, _ = forgetful(core, set())
     calls: list[int] = []
-    inspect(ignorant, record, lambda: calls.append(1))
+    verify(ignorant, record, lambda: calls.append(1))
     assert len(calls) >= 3
 
 
