@@ -146,7 +146,7 @@ def encode_record(record: R, form: Form[R]) -> bytes:
 
 
 def has_plain_values(record: FileRecord) -> bool:
-    """Return whether the parts, the failure and the lease of a record have no later fields."""
+    """Return True when the parts, the failure and the lease of a record have no later fields."""
     return (
         _ARE_CLOSED
         and not [part for part in record.parts if part._unknown]

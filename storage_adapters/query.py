@@ -118,7 +118,7 @@ class Page:
 
 
 def field_value(record: FileRecord, field: str) -> Any:
-    """The value of a filterable field, None when missing."""
+    """Return the value of a filterable field, None when missing."""
     match field:
         case "parts":
             return len(record.parts)
@@ -130,7 +130,7 @@ def field_value(record: FileRecord, field: str) -> Any:
 
 
 def sort_value(record: FileRecord, field: str) -> SortValue:
-    """The value by which a record sorts: an integer, folded text, or None when missing."""
+    """Return the value by which a record sorts: an integer, folded text, or None when missing."""
     value: SortValue = field_value(record, field)
     return fold(value) if isinstance(value, str) else value
 
@@ -154,7 +154,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def satisfies(record: FileRecord, condition: Condition) -> bool:
-    """Whether one condition holds for the record."""
+    """Return True when one condition holds for the record."""
     actual = field_value(record, condition.field)
     if condition.op == "exists":
         return (actual is not None) is condition.value
@@ -170,14 +170,14 @@ def satisfies(record: FileRecord, condition: Condition) -> bool:
 
 
 def found_by(record: FileRecord, search: str) -> bool:
-    """Whether every word of the search occurs in the name, alias, description or a tag."""
+    """Return True when every word of the search occurs in the name, alias, description or a tag."""
     description = field_value(record, "description") or ""
     text = fold("\n".join((record.name, record.alias or "", description, *record.tags)))
     return all(word in text for word in fold(search).split())
 
 
 def matches(record: FileRecord, query: ListQuery) -> bool:
-    """Whether the record belongs to the answer, order and position apart."""
+    """Return True when the record belongs to the answer, order and position apart."""
     return (
         (query.owner is None or record.owner == query.owner)
         and (not query.public_only or record.publicly_listed)
@@ -190,7 +190,7 @@ def matches(record: FileRecord, query: ListQuery) -> bool:
 
 
 def is_after(record: FileRecord, query: ListQuery) -> bool:
-    """Whether the record comes behind the query's position in its order."""
+    """Return True when the record comes behind the query's position in its order."""
     if query.after is None:
         return True
     mine = sort_key(sort_value(record, query.order_by), record.file_id, descending=query.descending)
@@ -199,12 +199,12 @@ def is_after(record: FileRecord, query: ListQuery) -> bool:
 
 
 def position_of(record: FileRecord, order_by: str) -> Position:
-    """The place directly behind this record."""
+    """Return the position directly behind this record."""
     return Position(value=sort_value(record, order_by), file_id=record.file_id)
 
 
 def scopes(record: FileRecord) -> Iterator[tuple[str, ...]]:
-    """The ordered sets a record stands in. A store with sorted indexes keeps one per scope and sort field.
+    """Yield the ordered sets of a record. A store with sorted indexes keeps one per scope and sort field.
 
     Unfinished files have a scope per status, so that a worker finds its work without a scan.
     """
@@ -219,7 +219,7 @@ def scopes(record: FileRecord) -> Iterator[tuple[str, ...]]:
 
 
 def candidate_scopes(query: ListQuery) -> list[tuple[str, ...]]:
-    """The scopes that each hold every answer of the query, so that a store can read the smallest of them."""
+    """Return the scopes that each hold every answer of the query, so that a store can read the smallest of them."""
     if query.status is not None and query.status is not FileStatus.PROCESSED and query.owner is None:
         return [("status", query.status.value)]
     if query.owner is not None:

@@ -38,7 +38,7 @@ def field_names(kind: type[Growing]) -> tuple[str, ...]:
 
 
 class FileStatus(StrEnum):
-    """Where a file stands in its life; only ``files_service.domain.lifecycle`` moves it."""
+    """Status of a file; only ``files_service.domain.lifecycle`` changes it."""
 
     PENDING = "pending"
     UPLOADED = "uploaded"
@@ -48,7 +48,7 @@ class FileStatus(StrEnum):
 
 
 class Access(StrEnum):
-    """Who may read a file: owner only, owner and grantees, whoever has the link, everyone."""
+    """Readers of a file: owner only, owner and grantees, holders of the link, everyone."""
 
     PRIVATE = "private"
     SHARED = "shared"
@@ -83,7 +83,7 @@ class Lease(Growing):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure(Growing):
-    """Why the last processing failed, and how many attempts have failed so far."""
+    """Reason why the last processing failed, and the number of failed attempts."""
 
     code: str
     message: str
@@ -130,18 +130,18 @@ class FileRecord(Growing):
 
     @property
     def publicly_listed(self) -> bool:
-        """Whether the file stands in public lists: public, finished once, and not temporary."""
+        """True when public lists show the file: public, finished once, and not temporary."""
         return self.access is Access.PUBLIC and self.processed_at is not None and not self.temporary
 
     @property
     def change_token(self) -> str:
-        """Names the write that made this revision; also the id of the event that announces it."""
+        """Id of the write that made this revision; also the id of the event that announces it."""
         return f"{self.file_id}:{self.revision}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tombstone(Growing):
-    """What is left of a deleted file: its last revision, and the blobs that are still to be deleted.
+    """Rest of a deleted file: its last revision, and the blobs that are still to be deleted.
 
     ``parts`` is emptied by ``MetadataStore.mark_clean``. ``clean_after`` is the time from which the blobs may be
     deleted for good: an upload URL handed out before the deletion can bring bytes until then.
@@ -185,7 +185,7 @@ class Change:
 
 
 def is_number_passed(sequence: str, checkpoint: str) -> bool:
-    """``SupportsChanges.has_passed`` of a store whose sequences are numbers."""
+    """Return True when the checkpoint has passed the change: ``SupportsChanges.has_passed`` for numeric sequences."""
     if sequence == "":
         return True
     return all(text.isascii() and text.isdecimal() for text in (sequence, checkpoint)) and int(sequence) <= int(
@@ -203,7 +203,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """How much an owner (or everybody) holds; keys without files are absent."""
+    """Files and bytes of an owner (or everybody); keys without files are absent."""
 
     total: Tally = Tally()
     by_access: Mapping[str, Tally] = field(default_factory=dict)
@@ -240,7 +240,7 @@ class SignedUrl:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What a signed URL allows: a request of ``method`` for the key, a PUT only with this content type and size."""
+    """Permission in a signed URL: a request of ``method`` for the key, a PUT only with this content type and size."""
 
     method: str
     key: str

@@ -1,1 +1,1 @@
-"""Copies the change feed of a metadata store to a second one, and proves at any time that both hold the same."""
+"""Copy of a metadata store's change feed to a second store, and the proof at any time that both hold the same."""

@@ -61,7 +61,7 @@ class Walk:
 
     @property
     def is_at_end(self) -> bool:
-        """Whether all files were walked."""
+        """True when all files were walked."""
         return self.place is not None and self.end is not None and _order(self.place) >= _order(self.end)
 
 

@@ -19,7 +19,7 @@ AFTER_FAILURE_SECONDS = 5.0
 
 
 def build_all(pair: Pair, retry: Retry, tell: Callable[[int, int], None] = lambda done, of: None) -> None:
-    """Bring all indexes of the target up to date, telling how many are. Raises Stopped, StorageUnavailable."""
+    """Build all indexes of the target and report how many are done. Raises Stopped, StorageUnavailable."""
     target = pair.target
     if not isinstance(target, SupportsDesigns):
         return

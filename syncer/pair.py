@@ -30,11 +30,11 @@ class Unsuitable(ValueError):
 
 
 class SourceStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsDocuments):
-    """What a source can do at least."""
+    """Least capabilities of a source."""
 
 
 class TargetStore(MetadataStore, SupportsReplication, SupportsDigest, SupportsDocuments):
-    """What a target can do at least."""
+    """Least capabilities of a target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ def state_of(store: MetadataStore, key: Key) -> State:
 
 
 def alike(one: State, other: State) -> bool:
-    """Return whether two states are the same, or neither is there: tombstones tell nothing that a list would show."""
+    """Return True when two states are the same, or neither exists: lists show nothing of tombstones."""
     return living(one) == living(other)
 
 

@@ -52,7 +52,7 @@ class Difference:
 
     @property
     def key(self) -> Key:
-        """What the stores have it under."""
+        """Key of the difference in the stores."""
         return self.file_id if self.collection is None else DocumentKey(self.collection, self.file_id)
 
 
@@ -80,7 +80,7 @@ def differences(
 
 
 def is_equal(pair: Pair) -> bool:
-    """Return whether both stores have the same sums now; costs the same however many files there are."""
+    """Return True when both stores have the same sums now; the cost does not depend on the number of files."""
     return (
         pair.source.digest() == pair.target.digest() and pair.source.document_digest() == pair.target.document_digest()
     )
@@ -103,7 +103,7 @@ def _buckets(
 
 
 def _is_behind(pair: Pair, sequence: str) -> bool:
-    """Return whether this change is not copied yet; False where nothing copies."""
+    """Return True when this change is not copied yet; False where nothing copies."""
     checkpoint = pair.source.checkpoint(pair.consumer)
     return bool(checkpoint) and not pair.source.has_passed(sequence, checkpoint)
 
@@ -142,13 +142,13 @@ def _unlike(here: Mapping[K, object], there: Mapping[K, object]) -> set[K]:
 
 
 def _has_wrong_sums(store: SupportsDigest, bucket: int) -> bool:
-    """Return whether the records of a bucket do not make its sums; False when it was written to meanwhile."""
+    """Return True when the sums of a bucket differ from its records; False when it was written to meanwhile."""
     told, summed = store.bucket_digest(bucket), _sum(store.bucket_records(bucket))
     return told != summed and store.bucket_digest(bucket) == told
 
 
 def _explain(pair: Pair, bucket: int, file_ids: set[str]) -> bool:
-    """Return whether these files are all that makes the sums of the bucket differ."""
+    """Return True when these files alone make the sums of the bucket differ."""
     rests = []
     for store in (pair.source, pair.target):
         total = store.bucket_digest(bucket)
@@ -197,7 +197,7 @@ def _confirmed(pair: Pair, keys: list[Key], deadline: float, wait: Callable[[flo
 
 
 def _wait_until_copied(pair: Pair, deadline: float, wait: Callable[[float], object]) -> bool:
-    """Wait until the checkpoint has passed what is in the feed now; at once where nothing follows it."""
+    """Wait until the checkpoint has passed the present feed, not at all without a follower; return False when late."""
     last = pair.source.last_sequence()
     while _is_behind(pair, last):
         if time.monotonic() > deadline:

@@ -44,7 +44,7 @@ DOCUMENTS = Kind(write=lambda target, copies: target.replicate_documents(copies)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What is written together, by kind, and where the checkpoint stands behind it.
+    """Changes written together, by kind, and the checkpoint behind them.
 
     ``size`` is how many changes or files were read, ``oldest_at`` when the first of them was made. Behind a batch that
     ``is_last`` nothing is read before it has passed.
@@ -58,7 +58,7 @@ class Batch:
 
 
 class Source(ABC):
-    """Where batches come from. ``name`` labels its metrics, ``consumer`` is its checkpoint in the source store."""
+    """Origin of batches. ``name`` labels its metrics, ``consumer`` is its checkpoint in the source store."""
 
     name: str
     consumer: str
@@ -90,7 +90,7 @@ class _Write:
 
 
 class Pipeline:
-    """Carries one source to the target; ``position`` is where its checkpoint stands, None while that is unknown."""
+    """Copy of one source to the target; ``position`` is its checkpoint, None while that is unknown."""
 
     def __init__(self, pair: Pair, source: Source, metrics: Metrics) -> None:
         self.position: str | None = None
@@ -100,7 +100,7 @@ class Pipeline:
         self._pool: ThreadPoolExecutor | None = None
 
     def step(self) -> int | None:
-        """Bring the next batch to the target and pass it; return its size, None when there is nothing to read.
+        """Write the next batch to the target and pass it; return its size, None when there is nothing to read.
 
         Returns 0 when another syncer moved the checkpoint: harmless, the next step reads on from there. Raises what
         the stores raise; the batches before a failure have passed.

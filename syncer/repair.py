@@ -14,7 +14,7 @@ Mend = Callable[[Difference], bool]
 
 
 def repair(key: Key, *, leader: MetadataStore, follower: MetadataStore) -> bool:
-    """Bring the follower's state of a file or document to the leader's; return whether that is so in the end.
+    """Give the follower the leader's state of a file or document; return True when both are the same in the end.
 
     A syncer may copy it at the same time: a state that was read before its copy must not replace it for good,
     so the leader is read again until it stays.

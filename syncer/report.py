@@ -41,7 +41,7 @@ def progress_of(place: str) -> JSON:
 
 
 class Printer:
-    """Prints differences one a line, and their sum."""
+    """Printer of differences, one a line, and of their sum."""
 
     def __init__(self, as_json: bool) -> None:  # noqa: FBT001 - the flag of the command line
         self._as_json = as_json

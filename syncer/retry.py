@@ -24,7 +24,7 @@ class Stopped(Exception):
 
 
 class Retry:
-    """Repeats a call until the store is back: for ever, or for ``patience_seconds`` from the first failure of a series.
+    """Retries of a call until the store is back: for ever, or ``patience_seconds`` from a series' first failure.
 
     The first failure of a series is logged, and its end.
     """

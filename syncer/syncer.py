@@ -36,7 +36,7 @@ class LeaseHeld(Exception):
 
 
 class Syncer:
-    """Copies one source to one target. ``step`` does a bounded piece of work; another thread may compare meanwhile."""
+    """Copy of one source to one target. ``step`` does a bounded piece of work; another thread may compare meanwhile."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Syncer:
         return self._follow()
 
     def has_copied(self, sequence: str) -> bool:
-        """Whether this change, and all before it, are in the target."""
+        """Return True when this change, and all before it, are in the target."""
         position = self._feed.position
         return bool(position) and self.pair.source.has_passed(sequence, position or "")
 

@@ -29,12 +29,12 @@ class Verdict:
 
     @property
     def equal(self) -> bool:
-        """Whether nothing differed."""
+        """True when nothing differed."""
         return not self.by_kind and not self.wrong_sums
 
     @property
     def mended(self) -> bool:
-        """Whether nothing differs any more."""
+        """True when no difference is left."""
         return self.repaired == self.by_kind.total() and not self.wrong_sums
 
 

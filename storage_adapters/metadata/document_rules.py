@@ -186,13 +186,13 @@ class DocumentRules(SupportsDocuments):
         return held
 
     def _bears_name(self, key: DocumentKey, name: str, now: int) -> bool:
-        """Return whether a document is visible and bears a name; an expired one is removed, which frees its names."""
+        """Return True when a document is visible and holds a name; an expired one is removed, which frees its names."""
         self._expire_document(key, now)
         stored = self._held_documents([key])[0].document
         return stored is not None and stored.is_visible(now) and name in stored.names
 
     def _expire_document(self, key: DocumentKey, now: int) -> bool:
-        """Turn a document whose time is over into a tombstone; say whether that was done."""
+        """Turn an expired document into a tombstone; return True when that was done."""
         held = self._held_documents([key])[0]
         if held.document is None or held.document.deleted or held.document.is_visible(now):
             return False
@@ -203,7 +203,7 @@ class DocumentRules(SupportsDocuments):
         wanted: Mapping[DocumentKey, Document | None],
         is_wanted: Callable[[Document | None, Document | None], bool],
     ) -> set[DocumentKey]:
-        """Bring documents to these states where that is wanted; returns which were written."""
+        """Write these states of documents where they are newer; return the keys of those written."""
         written: set[DocumentKey] = set()
         open_keys = list(wanted)
         for _ in range(_MOST_ROUNDS):

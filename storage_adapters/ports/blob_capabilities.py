@@ -1,4 +1,4 @@
-"""What some blob stores can do beyond their port; all semantics are in these docstrings."""
+"""Capabilities of some blob stores beyond their port; all semantics are in these docstrings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from storage_adapters.records import BlobInfo, Grant, SignedUrl
 
 
 class SupportsSignedUrls(ABC):
-    """Lets somebody without credentials make one request by a URL that expires."""
+    """URLs that expire, by which a client without credentials makes one request."""
 
     @abstractmethod
     def sign(
@@ -53,12 +53,12 @@ class SupportsPublicUrls(ABC):
 
 
 class SupportsResumableUpload(ABC):
-    """Lets somebody without credentials send one blob in pieces, and go on after a broken connection."""
+    """Addresses at which a client without credentials sends one blob in pieces, and resumes when interrupted."""
 
     @property
     @abstractmethod
     def upload_seconds(self) -> int:
-        """How long such an address stays good, counted from its making; nobody can call it back."""
+        """Lifetime of such an address from its creation; it cannot be revoked."""
 
     @abstractmethod
     def start_upload(
@@ -80,7 +80,7 @@ class SupportsResumableUpload(ABC):
 
 
 class SupportsListing(ABC):
-    """Tells which blobs there are."""
+    """List of a store's blobs."""
 
     @abstractmethod
     def scan(self, *, prefix: str = "", after: str = "", limit: int) -> list[BlobInfo]:
@@ -93,7 +93,7 @@ class SupportsListing(ABC):
 
 
 class SupportsCopy(ABC):
-    """Copies a blob without moving its bytes through the caller."""
+    """Copies of a blob without moving its bytes through the caller."""
 
     @abstractmethod
     def copy(self, source: str, target: str, *, now: int) -> BlobInfo:
@@ -101,7 +101,7 @@ class SupportsCopy(ABC):
 
 
 class SupportsLocalFiles(ABC):
-    """Keeps blobs as files of this machine, so that a server may send them with sendfile(2)."""
+    """Blobs that are files of this machine, so that a server may send them with sendfile(2)."""
 
     @abstractmethod
     def local_path(self, key: str) -> Path:
@@ -109,7 +109,7 @@ class SupportsLocalFiles(ABC):
 
 
 class SupportsWholeWrites(ABC):
-    """Writes a blob that is in memory already, and whose hash is known, in one go."""
+    """Writes in one call of a blob that is in memory and whose hash is known."""
 
     @abstractmethod
     def write_whole(

@@ -31,7 +31,7 @@ class BlobWriter(ABC):
 
 
 class BlobStore(ABC):
-    """Keeps blobs by key in one bucket. A blob is written once, whole, and never changed."""
+    """Blobs by key in one bucket. A blob is written once, whole, and never changed."""
 
     @property
     @abstractmethod

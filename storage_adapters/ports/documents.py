@@ -65,7 +65,7 @@ class Document:
         return DocumentKey(self.collection, self.document_id)
 
     def is_visible(self, now: int) -> bool:
-        """Return whether callers may see the document: neither deleted nor expired."""
+        """Return True when callers may see the document: it is neither deleted nor expired."""
         return not self.deleted and (self.expires_at is None or self.expires_at > now)
 
 
@@ -120,7 +120,7 @@ class DocumentPage:
 
 
 class SupportsDocuments(ABC):
-    """Keeps documents. Each write moves document, order, names, digest and change feed together, or nothing."""
+    """Store of documents. Each write changes document, order, names, digest and change feed together, or nothing."""
 
     @abstractmethod
     def get_document(self, collection: str, document_id: str, *, now: int) -> Document:
@@ -270,7 +270,7 @@ def next_revision(stored: Document | None, document: Document) -> Document:
 
 
 def is_key(collection: str, document_id: str) -> bool:
-    """Return whether a document may have this key."""
+    """Return True when a document may have this key."""
     try:
         _check_key(collection, document_id)
     except InvalidDocument:

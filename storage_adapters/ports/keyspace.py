@@ -1,4 +1,4 @@
-"""Reads what another program keeps in Redis, so that its files can be imported. Nothing here writes.
+"""Read access to another program's data in Redis, so that its files can be imported. Nothing here writes.
 
 Keys and texts are as they are there; bytes that are no UTF-8 are kept apart as surrogates and can be written back.
 A key of another kind than is asked for counts as one that has no such field, text or member.
@@ -25,7 +25,7 @@ class Keyspace(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """Where the keys are, without a password; the same for the same place."""
+        """Location of the keys without a password; the same for the same place."""
 
     @abstractmethod
     def scan(self, beginning: str, *, after: str, limit: int) -> tuple[list[str], str]:

@@ -15,7 +15,7 @@ from storage_adapters.records import Change, FileRecord, Tombstone, Usage
 
 
 class MetadataStore(ABC):
-    """Keeps one record per file. ``save`` and ``delete`` are atomic, durable when they return, and all or nothing.
+    """Store of one record per file. ``save`` and ``delete`` are atomic, durable when they return, and all or nothing.
 
     One write moves the record, every index, the usage counters, the parity digest and the change feed together; a
     process that dies at any moment leaves either all of it or none.
@@ -127,7 +127,7 @@ class SupportsChanges(ABC):
 
     @abstractmethod
     def has_passed(self, sequence: str, checkpoint: str) -> bool:
-        """Whether a consumer whose checkpoint stands at ``checkpoint`` has read the change ``sequence``.
+        """Return True when a consumer whose checkpoint is ``checkpoint`` has read the change ``sequence``.
 
         True also when the two are the same, and for the sequence "", which is before every change. Where the store
         cannot tell, and for a text that it never gave out as a sequence, the answer is False: "not that I know".
@@ -180,7 +180,7 @@ class SupportsLeases(ABC):
 
     @abstractmethod
     def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:
-        """Take or prolong the lease; False when another holder has it and its time is not over at ``now``."""
+        """Take or prolong the lease; return False when another holder has it and it has not expired at ``now``."""
 
     @abstractmethod
     def release_lease(self, name: str, *, holder: str) -> None:

@@ -1,4 +1,4 @@
-"""Where notifications wait until somebody takes them: the port, and how a queue is opened by its URL."""
+"""Port of queues of notifications, and the opening of a queue by its URL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOTIFICATION_QUEUES = {"pubsub": "storage_adapters.notifications.pubsub.subscrip
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueOptions:
-    """What a queue needs beyond its URL: where the emulator is, if there is one."""
+    """Options of a queue beyond its URL: the address of the emulator, if there is one."""
 
     emulator_host: str = ""
 

@@ -65,7 +65,7 @@ class SupportsMigrations(ABC):
 
     @abstractmethod
     def write_journal(self, name: str, *, expected: bytes | None, document: bytes) -> bool:
-        """Replace the document ``expected`` (None = there is none), durably; False when it is another."""
+        """Replace the document ``expected`` (None = there is none), durably; return False when it is another."""
 
     def unicode_version(self) -> str:
         """Return the version of Unicode by which names are sorted; without a mark that of version 0.1."""
@@ -107,7 +107,7 @@ class SupportsMigrations(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """What a store has counted, all as of one change: the usage of each owner asked for, and the digest."""
+    """Sums of a store, all as of one change: the usage of each owner asked for, and the digest."""
 
     sequence: str
     usages: list[Usage]
@@ -115,7 +115,7 @@ class Counted:
 
 
 class SupportsRebuilding(SupportsMigrations):
-    """Keeps indexes and sums beside the records that can be compared with them, and put right, while writers write."""
+    """Comparison and correction of indexes and sums against the records while writers write."""
 
     @abstractmethod
     def count_index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> int:
@@ -187,7 +187,7 @@ class SupportsDesigns(SupportsMigrations):
 
     @abstractmethod
     def build_design(self, name: str) -> bool:
-        """Write a definition that is missing and wait for its index as one request may; say whether it is done.
+        """Write a missing definition and wait for its index as long as one request may; return True when it is done.
 
         Building takes processors from whoever reads and writes: ask for one when the one before is built.
         """

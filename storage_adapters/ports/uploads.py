@@ -16,7 +16,7 @@ from storage_adapters.records import Growing
 
 
 class UploadStatus(StrEnum):
-    """Where an upload stands: taking chunks, complete for good, or on its way out."""
+    """Status of an upload: open to chunks, complete for good, or under deletion."""
 
     OPEN = "open"
     SEALED = "sealed"
@@ -48,7 +48,7 @@ class Upload(Growing):
 
     @property
     def complete(self) -> bool:
-        """Whether all bytes have arrived."""
+        """True when all bytes have arrived."""
         return self.size is not None and self.received == self.size
 
 
@@ -69,7 +69,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkPlace:
-    """Where the bytes of a chunk go, or are: with ``stored`` a chunk that some upload named has been there since."""
+    """Place of a chunk's bytes; with ``stored``, an upload has named them and they have been there since."""
 
     object_id: str
     token: str
@@ -86,7 +86,7 @@ class CondemnedChunk:
 
 
 class SupportsUploads(ABC):
-    """Keeps uploads and their chunks. Every method is atomic and durable; none costs more with more chunks.
+    """Store of uploads and their chunks. Every method is atomic and durable; none costs more with more chunks.
 
     The exceptions are those that walk: ``list_chunks`` and ``ranges`` by what they return, ``delete_upload`` by what
     it deletes.
@@ -153,7 +153,7 @@ class SupportsUploads(ABC):
 
     @abstractmethod
     def delete_upload(self, upload_id: str, *, now: int, only_expired: bool = False) -> bool:
-        """Forget an upload in whatever status; whether there was one.
+        """Forget an upload of any status; return True when there was one.
 
         With ``only_expired`` it is forgotten only while it is one of ``expired_uploads``: one that is prolonged or
         sealed before the deletion begins stays as it is, and the answer is False. What comes first is decided

@@ -1,4 +1,4 @@
-"""Where an owner's chunks are kept: named, or condemned and never both, without a transaction over two documents.
+"""Places of an owner's chunks: named or garbage, never both, without a transaction over two documents.
 
 1. Who names a copy writes a reference (run of the upload, token), then reads the place, and unless that is known to be
    ``named`` writes it once more; then the upload's document. A reference is a claim, the upload's document the truth.
@@ -43,7 +43,7 @@ class Places:
         self._database = database
 
     def references(self, arrival: Arrival, chunks: Iterable[Chunk]) -> list[JSON]:
-        """The documents by which an upload claims copies."""
+        """Return the documents by which an upload claims copies."""
         upload = arrival.upload
         claims = {chunk.token: place_id(upload.owner, chunk.object_id) for chunk in chunks}
         return [
@@ -180,7 +180,7 @@ class Places:
         return list(found.values())
 
     def _claimed(self, tokens: Sequence[str]) -> tuple[set[str], set[str]]:
-        """Which copies uploads claim, and which of the others are claimed by one that is being deleted."""
+        """Return the copies that uploads claim, and those that only an upload under deletion claims."""
         claimed: set[str] = set()
         unclear: set[str] = set()
         if not tokens:
@@ -232,7 +232,7 @@ class Places:
 
 
 def place_id(owner: str, object_id: str) -> str:
-    """The id of the document of a place."""
+    """Return the id of the document of a place."""
     return f"place-{owner_digest(owner)}-{object_id}"
 
 

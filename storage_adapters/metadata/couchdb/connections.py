@@ -21,7 +21,7 @@ MOST_IDLE = 64
 
 
 class Answer:
-    """What a server said, read to its end, as the client's session wants to see it."""
+    """Complete answer of a server in the form that the client's session expects."""
 
     def __init__(self, response: HTTPResponse) -> None:
         self.status = response.status
@@ -35,11 +35,11 @@ class Answer:
         self._set("Content-Length", "1" if self._body else "0")
 
     def read(self, *_: Any) -> bytes:
-        """The body, however often it is asked for."""
+        """Return the body, on every call."""
         return self._body
 
     def getheader(self, name: str, default: Any = None) -> Any:
-        """One header."""
+        """Return one header."""
         return self.msg.get(name, default)
 
     def _set(self, name: str, value: str) -> None:
@@ -58,7 +58,7 @@ def _error_body(body: bytes, status: str) -> bytes:
 
 
 class _Reading:
-    """Reads the whole answer at once."""
+    """Mixin of connections whose answers are read whole."""
 
     def getresponse(self) -> Any:
         response: HTTPResponse = super().getresponse()  # type: ignore[misc]
@@ -111,7 +111,7 @@ class Connections:
             connection.close()
 
     def abandon(self) -> bool:
-        """Close this thread's connection if it was not given back; say whether it had been used before."""
+        """Close this thread's connection if it was not given back; return True when it had been used before."""
         connection = getattr(self._mine, "connection", None)
         self._mine.connection = None
         if connection is None:
@@ -153,7 +153,7 @@ class Connections:
 
 
 def _is_quiet(connection: HTTPConnection) -> bool:
-    """Whether nothing has come in: on an idle connection that could only be its end."""
+    """Return True when nothing has come in: on an idle connection that could only be its end."""
     # Not there once eventlet has patched the module; its ``select`` takes any descriptor.
     poll = getattr(select, "poll", None)
     if poll is None:

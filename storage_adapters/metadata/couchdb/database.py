@@ -26,11 +26,11 @@ class Database:
         self._server = server
 
     def exists(self) -> bool:
-        """Whether the server has the database."""
+        """Return True when the server has the database."""
         return self._server.request("HEAD", self.name, allowed=(NOT_FOUND,))[0] != NOT_FOUND
 
     def create(self, **params: str) -> bool:
-        """Make the database unless it is there; say whether it was made."""
+        """Create the database unless it exists; return True when it was created."""
         return not self.exists() and self._server.request("PUT", self.name, params=params, allowed=(412,))[0] != 412
 
     def keep_revisions(self, count: int) -> None:
@@ -43,7 +43,7 @@ class Database:
         self._server.request("PUT", self.name, "_revs_limit", body=str(count).encode(), allowed=_NO_SUCH_SETTING)
 
     def update_seq(self) -> str:
-        """The sequence of the newest change of a document."""
+        """Return the sequence of the newest change of a document."""
         return str(self._server.request("GET", self.name)[1]["update_seq"])
 
     def get(self, document_id: str) -> JSON | None:
@@ -141,7 +141,7 @@ class Database:
                 raise StorageUnavailable(f"couchdb: {row['id']} was refused: {row['error']}")
 
     def design_names(self) -> list[str]:
-        """The names of all design documents."""
+        """Return the names of all design documents."""
         params = {"startkey": '"_design/"', "endkey": '"_design0"'}
         rows = self._server.request("GET", self.name, "_all_docs", params=params)[1]["rows"]
         return [row["id"].removeprefix("_design/") for row in rows]
@@ -154,5 +154,5 @@ class Database:
 
 
 def new_write_id() -> str:
-    """What tells one attempt to write from all others."""
+    """Return an id that tells one attempt to write from all others."""
     return os.urandom(16).hex()

@@ -119,7 +119,7 @@ class CouchDocuments(DocumentRules):
         return [DocumentKey(row["id"][1:].partition(":")[0], bearer_id_of(row["id"])) for row in rows]
 
     def _announce(self, move: Move) -> bool:
-        """Write one document with its names and its entry."""
+        """Write one document with its names and its entry; return False when another write came first."""
         assert move.new is not None
         document_id, over = kept_id_of(move.key), move.held.token or {}
         borne = move.before.names if move.before else ()

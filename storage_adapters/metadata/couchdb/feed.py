@@ -76,7 +76,7 @@ class Feed:
         self.add_missing([_entry_of(stored)])
 
     def has(self, document_id: str, revision: int) -> bool:
-        """Whether the entry of a change is there, or was."""
+        """Return True when the entry of a change exists or existed."""
         return "error" not in self._entries.all([_id_of(document_id, revision)])[0]
 
     def append(self, written: bytes, rev: str) -> None:
@@ -138,7 +138,7 @@ class Feed:
         return sum("error" not in answer for answer in answers)
 
     def _beginning(self) -> str:
-        """A sequence before which there are no entries any more."""
+        """Return a sequence before which no entries are left."""
         trimmed = self._state.get(_TRIMMED)
         return "" if trimmed is None else str(trimmed["place"])
 
@@ -193,7 +193,7 @@ def document_entry(document: JSON) -> Entry | None:
 
 
 def number_of(sequence: str) -> int:
-    """How far a sequence is; 0 when it is none.
+    """Return the number in a sequence; 0 when it has none.
 
     CouchDB's are a number and more: the number grows with each change of a database, and of one shard it says all.
     """

@@ -1,4 +1,4 @@
-"""What stands in documents to be found by: ids, digests and places. No I/O.
+"""Keys by which documents are found: ids, digests and places. No I/O.
 
 1. Servers order and compare text each in its own way (ICU calls some different texts equal). So nothing that a view
    emits as a key is anybody's text: owners, tags and names are digests in hex, and what must sort is the hex of its
@@ -28,22 +28,22 @@ Place = tuple[int, str]
 
 
 def document_id_of(file_id: str) -> str:
-    """The id of a file's document."""
+    """Return the id of a file's document."""
     return file_id if _PLAIN_ID.fullmatch(file_id) else "=" + hex_of(file_id)
 
 
 def file_id_of(document_id: str) -> str:
-    """The id of the file whose document this is."""
+    """Return the id of the file that the document describes."""
     return text_of(document_id[1:]) if document_id.startswith("=") else document_id
 
 
 def kept_id_of(key: tuple[str, str]) -> str:
-    """The id of the CouchDB document that keeps a document of ours."""
+    """Return the id of the CouchDB document that keeps a document of ours."""
     return f"{KEPT}{key[0]}:{hex_of(key[1])}"
 
 
 def bearer_id_of(document_id: str) -> str:
-    """The id of the file or document that the CouchDB document keeps."""
+    """Return the id of the file or document that the CouchDB document keeps."""
     kept = document_id.startswith(KEPT)
     return text_of(document_id.partition(":")[2]) if kept else file_id_of(document_id)
 
@@ -54,29 +54,29 @@ def hex_of(text: str) -> str:
 
 
 def text_of(digits: str) -> str:
-    """The text of such a form."""
+    """Return the text that hex digits stand for."""
     return bytes.fromhex(digits).decode()
 
 
 @functools.lru_cache(maxsize=20_000)
 def scope_digest(scope: tuple[str, ...]) -> str:
-    """A scope's name. Short, since it stands in every row; what is found is compared with the query anyway."""
+    """Return a short name of a scope, as it stands in every row; what is found is compared with the query anyway."""
     return _digest(8, *scope)
 
 
 @functools.lru_cache(maxsize=20_000)
 def owner_digest(owner: str) -> str:
-    """An owner's name in the counters."""
+    """Return an owner's name in the counters."""
     return _digest(16, owner)
 
 
 def name_digest(kind: str, owner: str, name: str) -> str:
-    """An alias or request id of an owner."""
+    """Return the digest of an owner's alias or request id."""
     return _digest(20, kind, owner, name)
 
 
 def place_of(value: SortValue) -> Place:
-    """Where a value of a sort field stands: a missing one behind all others."""
+    """Return the place of a value of a sort field; a missing value is behind all others."""
     if value is None:
         return 1, ""
     if isinstance(value, str):
@@ -85,7 +85,7 @@ def place_of(value: SortValue) -> Place:
 
 
 def value_at(place: Place, *, text: bool) -> SortValue:
-    """The value that stands at a place."""
+    """Return the value that stands at a place."""
     missing, digits = place
     if missing:
         return None

@@ -1,4 +1,4 @@
-"""Makes the databases and their design documents, and refuses those of another layout."""
+"""Creation of the databases and their design documents, and refusal of another layout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REVISIONS = 20
 
 
 def prepare(files: Database, locks: Database, state: State, feed: Feed, uploads: Database, documents: Database) -> bool:
-    """Bring the databases to where a store can use them, and return whether they are new.
+    """Make the databases ready for a store; return True when they are new.
 
     Waits until their views are built.
     """

@@ -1,4 +1,4 @@
-"""Answers list queries from the views: rows in order, each with what a filter may ask for. Writes nothing.
+"""List queries answered from the views: rows in order, with all fields that a filter may need. Writes nothing.
 
 Filters are applied by ``query.matches`` to what rows tell, and once more to the documents of those that are chosen: a
 document may have changed since its row was made, and then its file is where it now belongs.
@@ -86,7 +86,7 @@ def _filtered(database: Database, query: ListQuery, unreadable: list[str]) -> It
 
 
 def _is_plain(query: ListQuery) -> bool:
-    """Whether every file of a scope belongs to the answer, so that documents are best read with their rows."""
+    """Return True when every file of a scope belongs to the answer: then documents are best read with their rows."""
     (scope, *others) = candidate_scopes(query)
     return not (
         others
@@ -128,7 +128,7 @@ def _row(row: JSON, *, text: bool) -> _Row:
 
 
 def _ranges(scope: str, query: ListQuery) -> list[tuple[list[object], list[object]]]:
-    """What lies behind the query's position: one range upwards; two downwards, with the missing values last."""
+    """Return the ranges behind the query's position: one upwards; two downwards, with the missing values last."""
     beyond: list[object] | None = None
     if query.after is not None:
         beyond = [scope, *place_of_position(query.after), hex_of(query.after.file_id)]
@@ -141,7 +141,7 @@ def _ranges(scope: str, query: ListQuery) -> list[tuple[list[object], list[objec
 
 
 def place_of_position(position: Position) -> Place:
-    """The place of a position, whose text is folded already."""
+    """Return the place of a position, whose text is folded already."""
     if isinstance(position.value, str):
         return 0, hex_of(position.value)
     return place_of(position.value)

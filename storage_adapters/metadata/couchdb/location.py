@@ -1,4 +1,4 @@
-"""Which databases of which CouchDB a URL names. Connects to nothing."""
+"""Server and databases of CouchDB that a URL names. Connects to nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Location:
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
     def ssl_context(self) -> ssl.SSLContext | None:
-        """How to check the server's certificate."""
+        """Return the TLS context for the server, None without TLS."""
         return ssl.create_default_context(cafile=self.ca) if self.tls else None
 
 

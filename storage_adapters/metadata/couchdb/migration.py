@@ -1,4 +1,4 @@
-"""What a migration needs of the CouchDB store: the mark, the journal, a scan, and the design documents."""
+"""Migrations of the CouchDB store: the mark, the journal, a scan, and the design documents."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class CouchMigrations(SupportsDesigns):
         return [None if each is None else each.tombstone or each.record for each in parsed]
 
     def _kept(self, name: str) -> JSON | None:
-        """A value beside the files, also before there is a database for it."""
+        """Return a value kept beside the files, also before its database exists."""
         return self._state.get(name) if self._locks.exists() else None
 
     def designs(self) -> tuple[list[str], list[str], list[str]]:

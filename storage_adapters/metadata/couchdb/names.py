@@ -51,7 +51,7 @@ def claim_all(files: Database, state: Database, wanted: Mapping[str, _Name], *, 
 
 
 def bearers_of(files: Database, digests: list[str]) -> dict[str, list[str]]:
-    """The documents that bear each name, the latest first."""
+    """Return the documents that hold each name, the latest first."""
     found: dict[str, list[tuple[str, str]]] = {digest: [] for digest in digests}
     for row in files.view(DESIGNS["names"].name, keys=list(found), reduce=False):
         found[row["key"]].append((row["value"], row["id"]))

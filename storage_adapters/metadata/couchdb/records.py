@@ -55,7 +55,7 @@ _SIZE_SHIFT = 26
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What the feed tells of a write beside the record."""
+    """Data about a write that the feed has beside the record."""
 
     changed_at: int
     event: str | None
@@ -64,7 +64,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What a document of a file holds. ``record`` of a deleted file is its last one, None once that is forgotten."""
+    """Content of a file's document. ``record`` of a deleted file is its last one, None once that is forgotten."""
 
     document_id: str
     rev: str
@@ -85,7 +85,7 @@ class Stored:
 
 
 def file_document(record: FileRecord, *, rev: str | None, change: Event | None) -> JSON:
-    """The document of a file."""
+    """Return the document of a file."""
     document = _document(record.file_id, rev, change)
     document["record"] = _record_json(record)
     document["index"] = _index(record)
@@ -93,7 +93,7 @@ def file_document(record: FileRecord, *, rev: str | None, change: Event | None) 
 
 
 def tombstone_document(tombstone: Tombstone, *, rev: str | None, change: Event | None, last: FileRecord | None) -> JSON:
-    """The document of a deleted file."""
+    """Return the document of a deleted file."""
     document = _document(tombstone.file_id, rev, change)
     document["tombstone"] = _growing_json(tombstone, TOMBSTONE_FORM) | {"parts": _parts_json(tombstone.parts)}
     if change is not None and last is not None:
@@ -104,7 +104,7 @@ def tombstone_document(tombstone: Tombstone, *, rev: str | None, change: Event |
 
 
 def entry_document(stored: Stored) -> JSON:
-    """The entry of the feed for a file's latest change."""
+    """Return the entry of the feed for a file's latest change."""
     assert stored.change is not None
     assert stored.record is not None
     return {
@@ -132,7 +132,7 @@ def parse_entry(document: JSON, sequence: str) -> Change:
 
 
 def encode(document: JSON) -> bytes:
-    """The JSON of a document in which every server keeps every number."""
+    """Return a document as JSON in which every server keeps every number."""
     try:
         return orjson.dumps(document, option=orjson.OPT_STRICT_INTEGER)
     except TypeError:
@@ -158,7 +158,7 @@ def parse_document(document: JSON) -> Stored:
 
 
 def sort_by_name(document: JSON) -> bool:
-    """Put the place by name of a file's document right; return whether it was another."""
+    """Correct the place by name of a file's document; return True when it was another."""
     places = document["index"]["places"]
     missing, place = place_of(document["record"]["name"])
     if places["name"] == [missing, place]:
@@ -169,7 +169,7 @@ def sort_by_name(document: JSON) -> bool:
 
 
 def names_of(record: FileRecord | None) -> dict[str, tuple[str, str]]:
-    """The names that a record bears: kind and name by digest, in the order in which they are claimed."""
+    """Return the names that a record holds: kind and name by digest, in the order in which they are claimed."""
     if record is None:
         return {}
     return {
@@ -180,12 +180,12 @@ def names_of(record: FileRecord | None) -> dict[str, tuple[str, str]]:
 
 
 def split_size(size: int) -> tuple[int, int]:
-    """A size as two numbers whose sums stay exact."""
+    """Split a size into two numbers whose sums stay exact."""
     return size >> _SIZE_SHIFT, size & (2**_SIZE_SHIFT - 1)
 
 
 def joined_size(high: int, low: int) -> int:
-    """The size of sums of both numbers."""
+    """Return the size from the sums of both numbers."""
     return (int(high) << _SIZE_SHIFT) + int(low)
 
 

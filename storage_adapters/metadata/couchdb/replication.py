@@ -30,7 +30,7 @@ Copy = FileRecord | Tombstone
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Where a document stands: its CouchDB revision (None: there is none) and ours."""
+    """Known state of a document: its CouchDB revision (None: there is none) and ours."""
 
     rev: str | None
     revision: int
@@ -108,7 +108,7 @@ class Replica:
         raise StorageUnavailable("too many writers of the same files")
 
     def _guess(self, ids: Sequence[str], copies: Sequence[Copy]) -> dict[str, _Known]:
-        """What may be written without looking: over what was remembered, or as a new file."""
+        """Return states to write over without a read: the cached revision, or none as of a new file."""
         guesses: dict[str, _Known] = {}
         for document_id, copy in zip(ids, copies, strict=True):
             known = self._recent.get(document_id)

@@ -1,4 +1,4 @@
-"""What was seen of documents lately, so that they need not be read again to be written. May be out of date."""
+"""Cache of revisions seen lately, so that documents need not be read before a write. May be out of date."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Recent(Generic[Value]):
         self._values: OrderedDict[str, Value] = OrderedDict()
 
     def get(self, document_id: str) -> Value | None:
-        """What was seen, if it is still known."""
+        """Return the cached value, or None."""
         with self._lock:
             return self._values.get(document_id)
 

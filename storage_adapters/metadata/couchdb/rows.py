@@ -1,4 +1,4 @@
-"""What a list's row tells of a file: every field that a query may ask for, as JSON text. No I/O.
+"""Rows of lists: every field of a file that a query may ask for, as JSON text. No I/O.
 
 Text, so that no server touches its numbers. Fields at their usual value stand as null, and not at all at the end. A
 description or website that is long stands as 0: who needs it reads the document.
@@ -70,10 +70,10 @@ def parse_row(file_id: str, text: str) -> FileRecord:
 
 
 def is_cut(row: FileRecord) -> bool:
-    """Whether the row lacks a text that was too long."""
+    """Return True when the row lacks a text that was too long."""
     return 0 in row.meta.values()
 
 
 def asks_for_long_texts(query: ListQuery) -> bool:
-    """Whether what the query means depends on such a text."""
+    """Return True when the answer depends on a text that rows may lack."""
     return query.search is not None or any(condition.field in _LONG_FIELDS for condition in query.conditions)

@@ -124,7 +124,7 @@ def _said(error: Exception) -> str:
 
 
 def _refusal_of(error: HTTPError) -> tuple[int, dict[str, Any]]:
-    """The status, and what the server said: an error and a reason, but in answer to a HEAD."""
+    """Return the status and the answer: an error and a reason, or nothing to a HEAD."""
     said: Any = error.args[0] if error.args else ""
     if isinstance(error, ServerError):
         status, said = said

@@ -1,4 +1,4 @@
-"""What a store keeps beside files and feed: checkpoints, leases, places. Each is a document changed by its revision."""
+"""Data beside files and feed: checkpoints, leases, places. Each is a document changed by its revision."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class State:
         return self._database.get(name)
 
     def put(self, name: str, value: JSON, *, over: JSON | None) -> bool:
-        """Write a value over the one that was read (None: there was none); False when it is another by now."""
+        """Write a value over the one that was read (None: there was none); return False when it has changed since."""
         document = {**value, "_id": name, "write_id": new_write_id()}
         if over is not None:
             document["_rev"] = over["_rev"]
@@ -36,7 +36,7 @@ class State:
         self.change(name, lambda _: value)
 
     def change(self, name: str, decide: Callable[[JSON | None], JSON | None]) -> bool:
-        """Write what is decided from the value that there is; False when that is None, to leave it."""
+        """Write the value that ``decide`` makes of the present one; return False when that is None, to leave it."""
         for _ in range(_MOST_ATTEMPTS):
             found = self.get(name)
             value = decide(found)
@@ -47,12 +47,12 @@ class State:
         raise StorageUnavailable(f"too many writers of {name}")
 
     def checkpoint(self, consumer: str) -> str:
-        """The sequence at which a consumer is."""
+        """Return the sequence at which a consumer is."""
         found = self.get(_CHECKPOINT + hex_of(consumer))
         return "" if found is None else str(found["sequence"])
 
     def move_checkpoint(self, consumer: str, *, expected: str, sequence: str) -> bool:
-        """Move a checkpoint; False when it is elsewhere."""
+        """Move a checkpoint; return False when it is not at ``expected``."""
         name = _CHECKPOINT + hex_of(consumer)
         found = self.get(name)
         if ("" if found is None else found["sequence"]) != expected:
@@ -60,11 +60,11 @@ class State:
         return self.put(name, {"sequence": sequence}, over=found)
 
     def checkpoints(self) -> list[str]:
-        """All sequences at which consumers are."""
+        """Return the sequences of all checkpoints."""
         return [str(found["sequence"]) for found in self._database.with_prefix(_CHECKPOINT) if found["sequence"]]
 
     def acquire(self, lease: str, *, holder: str, now: int, until: int) -> bool:
-        """Take or prolong a lease."""
+        """Take or prolong a lease; return False when another holder has it."""
 
         def decide(found: JSON | None) -> JSON | None:
             if found is not None and found["holder"] not in ("", holder) and found["until"] > now:

@@ -40,12 +40,12 @@ class Arrival:
 
 
 def upload_document_id(upload_id: str) -> str:
-    """The id of an upload's document."""
+    """Return the id of an upload's document."""
     return "upload-" + hex_of(upload_id)
 
 
 def arrival_document(arrival: Arrival) -> JSON:
-    """The document of an upload. The state is text, in which every server keeps every number."""
+    """Return the document of an upload. The state is text, in which every server keeps every number."""
     upload = arrival.upload
     latest = [[each.offset, each.size, each.object_id, each.token] for each in arrival.latest]
     state = {"upload": UPLOAD_FORM.values(upload), "end": arrival.end, "latest": latest}
@@ -76,7 +76,7 @@ def parse_arrival(document: JSON) -> Arrival:
 
 
 def with_own_revision(document: JSON) -> JSON:
-    """A document that is written once, whoever writes it and however often."""
+    """Return the document with a revision of its content, so that writing it twice is writing it once."""
     content = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
     return document | {"_rev": f"1-{hashlib.blake2b(content, digest_size=16).hexdigest()}"}
 
@@ -96,7 +96,7 @@ class Manifest:
         self._database = database
 
     def documents(self, arrival: Arrival) -> list[JSON]:
-        """The documents that the latest chunks are to have before more come."""
+        """Return the documents that the latest chunks must have before more come."""
         return [
             with_own_revision(
                 {
@@ -111,7 +111,7 @@ class Manifest:
         ]
 
     def fresh(self, arrival: Arrival, chunks: Sequence[Chunk]) -> list[Chunk]:
-        """Which chunks are not there yet, in order."""
+        """Return the chunks that do not exist yet, in order."""
         ordered = sorted(chunks, key=lambda chunk: chunk.offset)
         known = {chunk.offset: chunk for chunk in arrival.latest}
         asked = [chunk.offset for chunk in ordered if chunk.offset < arrival.end and chunk.offset not in known]
@@ -140,7 +140,7 @@ class Manifest:
                     raise UploadConflict(f"other bytes stand at {start}")
 
     def extended(self, arrival: Arrival, fresh: Sequence[Chunk], *, expires_at: int) -> Arrival:
-        """The upload with chunks for which there is room. Chunks are passed once on the way to its end."""
+        """Return the upload with as many chunks as have room. Chunks are passed once on the way to its end."""
         upload = arrival.upload
         end = max([arrival.end, *(chunk.end for chunk in fresh)])
         contiguous = upload.contiguous
@@ -198,7 +198,7 @@ class Manifest:
 
 
 def deletion(document: JSON) -> JSON:
-    """What deletes a document that was read."""
+    """Return the document that deletes the one that was read."""
     return {"_id": document["_id"], "_rev": document["_rev"], "_deleted": True}
 
 

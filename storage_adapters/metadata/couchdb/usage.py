@@ -1,4 +1,4 @@
-"""Makes sense of the counters' rows. No I/O."""
+"""Usage read from the counters' rows. No I/O."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Design:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesignStatus:
-    """How far a database is: the design documents it lacks, those it has, and those that nothing needs any more."""
+    """Design documents that a database lacks, those it has, and those that nothing needs any more."""
 
     missing: tuple[str, ...]
     installed: tuple[str, ...]
@@ -62,7 +62,7 @@ def _designs() -> dict[str, Design]:
 
 
 def list_key(field: str) -> str:
-    """The key of the design document that lists by a field."""
+    """Return the key of the design document that lists by a field."""
     return f"list-{field}"
 
 
@@ -112,7 +112,7 @@ def install_designs(database: Database, designs: Iterable[Design] | None = None)
 
 
 def build(database: Database, design: Design) -> bool:
-    """Have a view built and wait for it as long as one request may take; say whether it is done.
+    """Have a view built and wait as long as one request may take; return True when it is done.
 
     A server that refuses to build it is no server that is still at it: then StorageUnavailable says why.
     """

@@ -1,4 +1,4 @@
-"""Writes a file's document over the one that a decision was made on, with all that comes before and after it."""
+"""Conditional write of a file's document over the one that was read, with all steps before and after it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_ATTEMPTS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """What is written over: a document's revisions, the names it bears, and whether the feed tells of it."""
+    """State to write over: a document's revisions, the names it holds, and the presence of its feed entry."""
 
     rev: str | None = None
     revision: int = 0

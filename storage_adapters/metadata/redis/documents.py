@@ -105,7 +105,7 @@ class RedisDocuments(DocumentRules):
         return [DocumentKey(*member.decode().split(":", 1)) for member in members]
 
     def _planned(self, move: Move) -> tuple[list[bytes], list[Any]]:
-        """The keys and arguments of the script."""
+        """Return the keys and arguments of the script."""
         keys, (collection, document_id), bucket = self._keys, move.key, document_bucket(move.key)
         before, after = (set(each.names) if each else set() for each in (move.before, move.after))
         claimed = sorted(after - before)

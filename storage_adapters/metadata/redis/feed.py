@@ -12,17 +12,17 @@ from storage_adapters.records import Change
 
 
 def entry_header(*, changed_at: int, event: str | None, deleted: bool) -> bytes:
-    """What an entry tells beside the record."""
+    """Return the header of an entry: all it has beside the record."""
     return orjson.dumps([changed_at, event, deleted])
 
 
 def entry_id(sequence: str) -> str:
-    """The id in the stream of a sequence."""
+    """Return the id of a sequence in the stream."""
     return f"0-{int(sequence)}"
 
 
 def is_of_document(fields: dict[bytes, Any]) -> bool:
-    """Return whether an entry tells of a document."""
+    """Return True when an entry is about a document."""
     return b"k" in fields
 
 

@@ -1,4 +1,4 @@
-"""Stores new records many at a time: what ``writes`` plans for one is planned for a few of them together.
+"""Bulk inserts of new records: what ``writes`` plans for one is planned for a few of them together.
 
 A script takes so few that it keeps the server from others for a few milliseconds at most.
 """
@@ -61,7 +61,7 @@ def _grouped(records: Sequence[FileRecord]) -> list[list[FileRecord]]:
 
 
 def _planned(keys: Keys, records: Sequence[FileRecord]) -> tuple[list[bytes], list[Any]]:
-    """The keys and arguments of the script."""
+    """Return the keys and arguments of the script."""
     arguments: list[Any] = [keys.tag, len(records), len(FIELD_NUMBERS), *FIELD_NUMBERS.values()]
     names: defaultdict[bytes, list[Any]] = defaultdict(list)
     counters: defaultdict[bytes, dict[bytes, list[int]]] = defaultdict(dict)

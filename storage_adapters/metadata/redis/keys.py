@@ -1,4 +1,4 @@
-"""Where everything lies in Redis, and how values become bytes that sort as they should. No I/O.
+"""Layout of the keys in Redis, and encodings of values as bytes that sort as the values do. No I/O.
 
 1. All keys begin with one hash tag, ``{files}`` unless the URL says otherwise, so that a script may touch several of
    them in a cluster too (docs/adr/0010).
@@ -88,79 +88,79 @@ class Keys:
         self.tag = tag
 
     def record(self, file_id: str) -> bytes:
-        """The record or tombstone of a file."""
+        """Return the key of a file's record or tombstone."""
         return self.record_prefix + file_id.encode()
 
     def index(self, scope: tuple[str, ...], field: str) -> bytes:
-        """The order of one field within one scope."""
+        """Return the key of the order of one field within one scope."""
         return b"%bi%d%b" % (self.tag, FIELD_NUMBERS[field], scope_key(scope))
 
     def bucket(self, number: int) -> bytes:
-        """The ids of the files in a parity bucket."""
+        """Return the key of the ids of the files in a parity bucket."""
         return self.tag + b"b%d" % number
 
     def names(self, kind: str, owner: str) -> bytes:
-        """An owner's names of one kind."""
+        """Return the key of an owner's names of one kind."""
         return self.tag + b"n" + NAME_KINDS[kind] + b":" + owner.encode()
 
     def usage(self, owner: str | None) -> bytes:
-        """The counters of one owner, or of everybody."""
+        """Return the key of the counters of one owner, or of everybody."""
         return self.tag + b"u" if owner is None else self.tag + b"u:" + owner.encode()
 
     def document(self, key: tuple[str, str]) -> bytes:
-        """A document or its tombstone; no collection has a colon in its name."""
+        """Return the key of a document or its tombstone; no collection has a colon in its name."""
         return self.document_prefix + ":".join(key).encode()
 
     def document_bucket(self, number: int) -> bytes:
-        """The documents in a parity bucket."""
+        """Return the key of the documents in a parity bucket."""
         return self.tag + b"DB%d" % number
 
     def document_order(self, collection: str) -> bytes:
-        """A collection in its order."""
+        """Return the key of a collection in its order."""
         return self.tag + b"DO:" + collection.encode()
 
     def document_names(self, collection: str) -> bytes:
-        """The names of a collection."""
+        """Return the key of the names of a collection."""
         return self.tag + b"DN:" + collection.encode()
 
     def upload(self, upload_id: str) -> bytes:
-        """The state of an upload."""
+        """Return the key of an upload's state."""
         return self.tag + b"U:" + upload_id.encode()
 
     def upload_chunks(self, upload_id: str) -> bytes:
-        """The chunks of an upload."""
+        """Return the key of an upload's chunks."""
         return self.tag + b"Uc:" + upload_id.encode()
 
     def upload_starts(self, upload_id: str) -> bytes:
-        """Where the ranges that have arrived begin."""
+        """Return the key of the starts of the received ranges."""
         return self.tag + b"Us:" + upload_id.encode()
 
     def upload_ends(self, upload_id: str) -> bytes:
-        """Where they end."""
+        """Return the key of the ends of the received ranges."""
         return self.tag + b"Ur:" + upload_id.encode()
 
     def open_uploads(self, owner: str) -> bytes:
-        """The open uploads of an owner."""
+        """Return the key of an owner's open uploads."""
         return self.tag + b"Uo:" + owner.encode()
 
     def places(self, owner: str) -> bytes:
-        """The stored chunks of an owner."""
+        """Return the key of the places of an owner's chunks."""
         return self.tag + b"P:" + owner.encode()
 
 
 def scope_key(scope: tuple[str, ...]) -> bytes:
-    """How the keys of all indexes of one scope end."""
+    """Return the end of the keys of all indexes of one scope."""
     kind, *parts = scope
     return _SCOPE_LETTERS[kind] + b"".join([b"%d:%b" % (len(part), part) for part in map(str.encode, parts)])
 
 
 def bounds_of(index: bytes) -> bytes:
-    """The lower bounds of the chunks behind the first one."""
+    """Return the key of the lower bounds of the chunks behind the first one."""
     return index + b"/"
 
 
 def place(value: SortValue, file_id: str) -> bytes:
-    """Where a file stands among all that have or miss a value of the same field."""
+    """Return the place of a file among all that have or miss a value of the same field."""
     if value is None:
         return MISSING + file_id.encode()
     if isinstance(value, str):

@@ -111,7 +111,7 @@ class RedisKeyspace(Keyspace):
         return [_decode(answer) if isinstance(answer, bytes) else None for answer in answers]
 
     def _answers(self, commands: list[tuple[Any, ...]]) -> list[Any]:
-        """The answers in order; one about a key of another kind, or a command that the server lacks, is an error."""
+        """Return the answers in order; a key of another kind, or a command that the server lacks, gives an error."""
         answers = self._server.answers(commands) if commands else []
         with redis_errors_as_storage_errors():
             for answer in answers:

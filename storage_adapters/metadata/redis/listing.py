@@ -1,4 +1,4 @@
-"""Answers list queries from the indexes: batches in index order, each with its records, by one script. Writes nothing.
+"""List queries answered from the indexes: batches in index order with their records, by one script. Writes nothing.
 
 The filter is applied by ``query.matches`` to whole records, so that Redis cannot disagree with what the query means.
 A batch is small: Redis serves nobody else while it reads one, about 0.1 ms; more batches cost the caller little.
@@ -57,7 +57,7 @@ def _records(server: Server, keys: Keys, query: ListQuery, unreadable: list[str]
 
 
 def _ranges(query: ListQuery) -> list[tuple[bytes, bytes]]:
-    """What lies behind the query's position: one range upwards; two downwards, with the missing values last."""
+    """Return the ranges behind the query's position: one upwards; two downwards, with the missing values last."""
     after = query.after
     beyond = b"" if after is None else b"(" + place(after.value, after.file_id)
     if not query.descending:

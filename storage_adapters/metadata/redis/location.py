@@ -1,4 +1,4 @@
-"""Which Redis a URL names, and the client that talks to it. Connects to nothing."""
+"""Location of Redis that a URL names, and the client for it. Connects to nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a migration needs of the Redis store: the mark, the journal, a scan, and rebuilding.
+"""Migrations of the Redis store: the mark, the journal, a scan, and rebuilding.
 
 Each call is a few short scripts and commands, so that the server is never kept from the others for long.
 """
@@ -246,7 +246,7 @@ def _counters(usage: Usage) -> Iterator[tuple[bytes, Tally]]:
 
 
 def _index_of(name: bytes) -> tuple[int, int] | None:
-    """The field number of an index's key, and how long the name of the index is in it; None for another key."""
+    """Return the field number of an index's key, and the length of the index's name in it; None for another key."""
     match = _INDEX.match(name)
     if match is None or match["letter"] not in _SCOPE_PARTS:
         return None
@@ -261,7 +261,7 @@ def _index_of(name: bytes) -> tuple[int, int] | None:
 
 
 def _file_id(member: bytes, *, text: bool) -> str:
-    """The file whose place it is; of no file that exists when it is none of ours."""
+    """Return the file id of a place; of a foreign member, an id that no file has."""
     first = member[0] if member else 0xFF
     if first == 0xFF:
         behind = 1
@@ -273,7 +273,7 @@ def _file_id(member: bytes, *, text: bool) -> str:
 
 
 def escaped(prefix: bytes) -> bytes:
-    """A prefix as a pattern that matches itself alone."""
+    """Escape a prefix to a pattern that matches only the prefix itself."""
     return re.sub(rb"([\[\]*?\\^-])", rb"\\\1", prefix)
 
 

@@ -110,7 +110,7 @@ def record_of(file_id: str, value: bytes | None) -> FileRecord:
 
 
 def is_tombstone(value: bytes) -> bool:
-    """Whether a value, or its beginning, is a tombstone's."""
+    """Return True when a value, or its beginning, is a tombstone's."""
     return value.startswith(b"x")
 
 
@@ -134,7 +134,7 @@ def _record(file_id: str, value: bytes) -> FileRecord:
 
 
 def revision_of(file_id: str, value: bytes) -> int:
-    """The revision of a record, from the beginning of its value. Raises as ``parse_value``."""
+    """Return the revision of a record, from the beginning of its value. Raises as ``parse_value``."""
     try:
         return int(value.partition(b"\n")[0])
     except ValueError as error:

@@ -53,7 +53,7 @@ def _write(
     copies: Mapping[str, _Stored],
     wanted: Callable[[_Stored, _Stored], bool],
 ) -> set[str]:
-    """Bring the files to these states where that is wanted; returns which were written."""
+    """Write these states of files where they are newer or forced; return the ids of those written."""
     written: set[str] = set()
     open_ids = list(copies)
     for _ in range(_MOST_ROUNDS):
@@ -81,12 +81,12 @@ def _write(
 
 
 def _new(server: Server, keys: Keys, copies: Mapping[str, _Stored]) -> list[FileRecord]:
-    """The records of which nothing is here: unless somebody has their names, they need no plan of their own."""
+    """Return the records of unknown files: unless their names are taken, they need no plan of their own."""
     here = server.call_all([("EXISTS", keys.record(file_id)) for file_id in copies])
     found = zip(copies.values(), here, strict=True)
     return [copy for copy, is_here in found if isinstance(copy, FileRecord) and not is_here]
 
 
 def _script(copy: _Stored) -> str:
-    """What takes a file away is let through a full memory."""
+    """Return the script for a copy: one that deletes a file may run when memory is full."""
     return "save" if isinstance(copy, FileRecord) else "delete"

@@ -189,7 +189,7 @@ def _raised(answers: list[Any]) -> list[Any]:
 
 
 def _source(flags: str, parts: tuple[str, ...]) -> tuple[str, str]:
-    """A script and the digest by which the server knows it."""
+    """Return a script and the digest by which the server knows it."""
     folder = files("storage_adapters.metadata.redis") / "scripts"
     first = f"#!lua flags={flags}" if flags else "#!lua"
     source = "\n".join([first, *((folder / f"{part}.lua").read_text(encoding="utf-8") for part in parts)])

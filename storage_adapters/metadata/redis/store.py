@@ -66,7 +66,7 @@ class RedisMetadataStore(
     SupportsLeases,
     SupportsReplication,
 ):
-    """Records are strings; indexes, names, counters, digest and feed stand beside them under the same hash tag."""
+    """Store of records as strings, with indexes, names, counters, digest and feed beside them under the same hash tag."""
 
     def __init__(self, location: Location, *, any_schema: bool = False) -> None:
         self._keys = Keys(location.prefix)

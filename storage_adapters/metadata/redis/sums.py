@@ -1,4 +1,4 @@
-"""Makes sense of the parity digest's hash: the fields `Bf`, `Bh` and `Bl` of each bucket B. No I/O."""
+"""Sums of the parity digest's hash: the fields `Bf`, `Bh` and `Bl` of each bucket B. No I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def digest_of(sums: Mapping[bytes, bytes | None]) -> list[DigestBucket]:
 
 
 def sum_fields(bucket: int) -> tuple[bytes, bytes, bytes]:
-    """The fields of that hash which are a bucket's."""
+    """Return the fields of a bucket in that hash."""
     return b"%df" % bucket, b"%dh" % bucket, b"%dl" % bucket
 
 

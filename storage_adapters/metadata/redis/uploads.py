@@ -255,6 +255,6 @@ def _chunk(member: bytes) -> Chunk:
 
 
 def _split(member: bytes) -> tuple[str, str]:
-    """An object id and the owner behind it."""
+    """Split a member into an object id and the owner behind it."""
     text = member.decode()
     return text[:_OBJECT_ID], text[_OBJECT_ID:]

@@ -1,4 +1,4 @@
-"""Reads the counters of an owner: rule 8 of ``keys``. No I/O."""
+"""Usage from the counters of an owner: rule 8 of ``keys``. No I/O."""
 
 from __future__ import annotations
 

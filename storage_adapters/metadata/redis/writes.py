@@ -1,4 +1,4 @@
-"""What a change of one record does beside it: the lists that ``scripts/write.lua`` carries out. No I/O.
+"""Effects of a record's change on other keys: the lists that ``scripts/write.lua`` carries out. No I/O.
 
 Only what differs between the old and the new record (None before the first save and after the deletion) is listed.
 """
@@ -121,7 +121,7 @@ def _counter_deltas(keys: Keys, old: FileRecord | None, new: FileRecord | None) 
 
 
 def counters_of(keys: Keys, record: FileRecord) -> Iterator[_Entry]:
-    """The hashes and fields in which a record counts."""
+    """Yield the hashes and fields in which a record counts."""
     for key in (keys.usage(None), keys.usage(record.owner)):
         yield key, b"t"
         yield key, b"a" + record.access.value.encode()

@@ -79,7 +79,7 @@ class Connections:
 
     @property
     def exists(self) -> bool:
-        """Whether there is a file."""
+        """Presence of the database file."""
         return self._path.exists()
 
     def make(self) -> None:

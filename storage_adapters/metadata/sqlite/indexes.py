@@ -1,4 +1,4 @@
-"""What a change of one record does to the tables beside ``files``. Runs inside the transaction of the change.
+"""Effects of a record's change on the tables beside ``files``. Runs inside the transaction of the change.
 
 Each function compares the rows of the old and the new record (None before the first save and after the deletion) and
 writes only those that differ.
@@ -95,7 +95,7 @@ def move_names(
 
 
 def is_named(connection: sqlite3.Connection, record: FileRecord) -> bool:
-    """Whether somebody has a name that this record bears."""
+    """Return True when another file has a name of this record."""
     wanted = "SELECT 1 FROM names WHERE owner = ? AND kind = ? AND name = ?"
     return any(connection.execute(wanted, name).fetchone() is not None for name in names_of(record))
 
@@ -155,14 +155,14 @@ def move_digest(connection: sqlite3.Connection, old: Encoded | None, new: Encode
 
 
 def names_of(record: FileRecord | None) -> set[tuple[str, str, str]]:
-    """The names that a record bears: owner, kind, name."""
+    """Return the names that a record holds: owner, kind, name."""
     if record is None:
         return set()
     return {(record.owner, kind, name) for kind in NAME_KINDS if (name := getattr(record, kind)) is not None}
 
 
 def listing_rows(record: FileRecord | None) -> set[ListingRow]:
-    """All places of a record in the sorted scopes."""
+    """Return all places of a record in the sorted scopes."""
     if record is None:
         return set()
     places: list[tuple[int, bool, int | str]] = []

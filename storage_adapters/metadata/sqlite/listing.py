@@ -1,4 +1,4 @@
-"""Answers list queries from the sorted scopes: keyset batches in index order, joined with the records. Writes nothing.
+"""List queries answered from the sorted scopes: keyset batches in index order with their records. Writes nothing.
 
 The filter is applied by ``query.matches`` to whole records, so that SQL cannot disagree with what the query means.
 """

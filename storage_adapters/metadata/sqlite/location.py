@@ -1,4 +1,4 @@
-"""Which file a ``sqlite:`` URL names."""
+"""File that a ``sqlite:`` URL names."""
 
 from __future__ import annotations
 

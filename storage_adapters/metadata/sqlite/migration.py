@@ -1,4 +1,4 @@
-"""What a migration needs of the SQLite store: the schema, the journal, a scan, and rebuilding.
+"""Migrations of the SQLite store: the schema, the journal, a scan, and rebuilding.
 
 Each call is one short transaction, so that writers wait for a batch at most.
 """

@@ -24,7 +24,7 @@ _SAVE_TOMBSTONE = (
 
 
 def store_copy(connection: sqlite3.Connection, copy: FileRecord | Tombstone, *, force: bool) -> bool:
-    """Store a copy that is newer than what is there, or with ``force`` another; say whether it was."""
+    """Store a copy that is newer than the present state, or with ``force`` differs from it; return True when stored."""
     stored = _find(connection, copy.file_id)
     if stored is not None and (stored == copy if force else stored.revision >= copy.revision):
         return False
@@ -44,14 +44,14 @@ def store_copy(connection: sqlite3.Connection, copy: FileRecord | Tombstone, *, 
 
 
 def adopt_record(connection: sqlite3.Connection, record: FileRecord) -> bool:
-    """Store a record of which nothing is here and whose names nobody has; say whether it was."""
+    """Store a record of an unknown file whose names are free; return True when it was stored."""
     if _find(connection, record.file_id) is not None or is_named(connection, record):
         return False
     return store_copy(connection, record, force=False)
 
 
 def remove_file(connection: sqlite3.Connection, file_id: str) -> bool:
-    """Remove a record or a tombstone; say whether there was one."""
+    """Remove a record or a tombstone; return True when there was one."""
     stored = _find(connection, file_id)
     if isinstance(stored, FileRecord):
         _remove_record(connection, Encoded.of(stored))

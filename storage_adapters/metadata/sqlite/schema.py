@@ -244,7 +244,7 @@ def document_faults(connection: sqlite3.Connection) -> list[str]:
 
 
 def faults(connection: sqlite3.Connection) -> list[str]:
-    """What differs from a new database of the version that is there."""
+    """Return the differences from a new database of the version found."""
     return _differences(connection, STEPS[: found_version(connection)])
 
 
@@ -266,13 +266,13 @@ def _refuse_others(tables: set[str]) -> None:
 
 
 def found_version(connection: sqlite3.Connection) -> int:
-    """The version that the file is marked with, 0 for none."""
+    """Return the version in the mark of the file, 0 for none."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return version
 
 
 def found_tables(connection: sqlite3.Connection) -> set[str]:
-    """The tables of the file that belong to a version."""
+    """Return the tables of the file that belong to a version."""
     return {name for kind, name in _definitions(connection) if kind == "table"} - _OF_NO_VERSION
 
 

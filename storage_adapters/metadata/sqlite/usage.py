@@ -15,7 +15,7 @@ _ADD = (
 
 
 def usage_scope(owner: str | None) -> str:
-    """The scope under which an owner is counted, or everybody."""
+    """Return the scope of the counters of an owner, or of everybody."""
     return scope_text(("all",) if owner is None else ("owner", owner))
 
 
