@@ -74,12 +74,12 @@ from storage_adapters.ports.queues import (
 from storage_adapters.ports.schemas import (
     Counted,
     Schema,
-    SupportsAdoption,
+    SupportsBulkImport,
     SupportsDesigns,
     SupportsMigrations,
     SupportsRebuilding,
 )
-from storage_adapters.ports.uploads import Chunk, ChunkPlace, CondemnedChunk, SupportsUploads, Upload, UploadStatus
+from storage_adapters.ports.uploads import Chunk, ChunkReservation, GarbageChunk, SupportsUploads, Upload, UploadStatus
 from storage_adapters.query import (
     FIELDS,
     OPERATORS,
@@ -142,8 +142,7 @@ __all__ = [
     "ChecksumMismatch",
     "Chunk",
     "ChunkGone",
-    "ChunkPlace",
-    "CondemnedChunk",
+    "ChunkReservation",
     "Condition",
     "Counted",
     "DesiredState",
@@ -158,6 +157,7 @@ __all__ = [
     "Failure",
     "FileRecord",
     "FileStatus",
+    "GarbageChunk",
     "Grant",
     "IndexBuilder",
     "InvalidDocument",
@@ -188,7 +188,7 @@ __all__ = [
     "SortValue",
     "StorageError",
     "StorageUnavailable",
-    "SupportsAdoption",
+    "SupportsBulkImport",
     "SupportsChanges",
     "SupportsCopy",
     "SupportsDesigns",

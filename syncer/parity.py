@@ -149,13 +149,13 @@ def _has_wrong_sums(store: SupportsDigest, bucket: int) -> bool:
 
 def _explain(pair: Pair, bucket: int, file_ids: set[str]) -> bool:
     """Return True when these files alone make the sums of the bucket differ."""
-    rests = []
+    remainders = []
     for store in (pair.source, pair.target):
         total = store.bucket_digest(bucket)
         states = (state_of(store, file_id) for file_id in file_ids)
         part = _sum(state for state in states if isinstance(state, FileRecord))
-        rests.append((total.files - part.files, total.high - part.high, total.low - part.low))
-    return rests[0] == rests[1]
+        remainders.append((total.files - part.files, total.high - part.high, total.low - part.low))
+    return remainders[0] == remainders[1]
 
 
 def _sum(records: Iterable[FileRecord]) -> DigestBucket:

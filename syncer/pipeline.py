@@ -44,7 +44,7 @@ DOCUMENTS = Kind(write=lambda target, copies: target.replicate_documents(copies)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Changes written together, by kind, and the checkpoint behind them.
+    """Batch of changes written together, by kind, and the checkpoint behind them.
 
     ``size`` is how many changes or files were read, ``oldest_at`` when the first of them was made. Behind a batch that
     ``is_last`` nothing is read before it has passed.

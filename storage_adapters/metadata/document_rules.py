@@ -75,7 +75,7 @@ class DocumentRules(SupportsDocuments):
         """Read up to ``limit`` documents of a query, whether they have expired or not."""
 
     @abstractmethod
-    def _name_bearers(self, collection: str, name: str) -> list[str]:
+    def _name_holders(self, collection: str, name: str) -> list[str]:
         """Read the ids of documents that bear a name: one, or several while copies are on their way."""
 
     @abstractmethod
@@ -93,7 +93,7 @@ class DocumentRules(SupportsDocuments):
     def resolve_document(self, collection: str, name: str, *, now: int) -> Document:
         """See ``SupportsDocuments``."""
         if is_key(collection, name[:1]):
-            keys = [DocumentKey(collection, document_id) for document_id in self._name_bearers(collection, name)]
+            keys = [DocumentKey(collection, document_id) for document_id in self._name_holders(collection, name)]
             for found in self.stored_documents(keys):
                 if found is not None and found.is_visible(now) and name in found.names:
                     return found

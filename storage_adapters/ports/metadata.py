@@ -176,7 +176,7 @@ class SupportsReplication(ABC):
 
 
 class SupportsLeases(ABC):
-    """Named rights that at most one holder has at a time, so that one process of several does a job."""
+    """Named leases that at most one holder has at a time, so that one process of several does a job."""
 
     @abstractmethod
     def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:

@@ -49,7 +49,7 @@ class SupportsMigrations(ABC):
 
     @abstractmethod
     def change_schema(self, mark: str) -> None:
-        """Bring the schema to this mark, up or down, and set it; in one atomic write where the store has such.
+        """Migrate the schema to this mark, up or down, and set it; in one atomic write where the store has such.
 
         "" only takes the mark away: the data stay, and ``from_url`` raises SchemaMismatch. Of data without a mark,
         any mark is believed. Doing it again is harmless. Raises SchemaMismatch for a mark that this code has no way to.
@@ -161,12 +161,12 @@ class SupportsRebuilding(SupportsMigrations):
         """Take away a consumer's checkpoint, so that it holds no changes any more; nothing happens without one."""
 
 
-class SupportsAdoption(ABC):
-    """Takes over many new files at once, and takes no name from anybody; by this an import writes."""
+class SupportsBulkImport(ABC):
+    """Bulk import of new files, which takes no name from other files."""
 
     @abstractmethod
-    def adopt(self, records: Sequence[FileRecord]) -> list[bool]:
-        """Store each record of which nothing is here, not even a tombstone, and whose names nobody has; say which were.
+    def import_files(self, records: Sequence[FileRecord]) -> list[bool]:
+        """Store each record whose id is new, also to tombstones, and whose names are free; return True for each one stored.
 
         There is at most one record per file; of those that bear one name, one at most is stored. As by ``replicate``,
         each stands in everything or nowhere, none enters the feed, revisions are kept, and after an error any part of

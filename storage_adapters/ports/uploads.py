@@ -68,7 +68,7 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkPlace:
+class ChunkReservation:
     """Place of a chunk's bytes; with ``stored``, an upload has named them and they have been there since."""
 
     object_id: str
@@ -77,7 +77,7 @@ class ChunkPlace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CondemnedChunk:
+class GarbageChunk:
     """A stored copy that nothing names any more and nothing ever will: its bytes are to be deleted."""
 
     owner: str
@@ -92,9 +92,9 @@ class SupportsUploads(ABC):
     it deletes.
 
     How bytes are never lost and never left behind: a place is reserved (``reserve_chunks``) before bytes are written,
-    and named (``append_chunks``) after that. What nothing has named for a while is condemned (``condemn_chunks``): from
-    then on its token can be neither found nor named, and a new place for the same bytes has a new token. So whoever
-    deletes the bytes of a condemned token, however late, cannot hit bytes that somebody relies on.
+    and named (``append_chunks``) after that. What nothing has named for a while becomes garbage (``mark_garbage``):
+    its token can then be neither found nor named, and a new place for the same bytes has a new token. So a late
+    deletion of the bytes of a garbage token cannot hit bytes that an upload or file uses.
     """
 
     @abstractmethod
@@ -168,19 +168,19 @@ class SupportsUploads(ABC):
         """Return open uploads whose ``expires_at`` is not later than ``now``, and those half deleted."""
 
     @abstractmethod
-    def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkPlace]:
-        """Return a place for each, in order: the one that exists, else a new one; none is condemned soon after."""
+    def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkReservation]:
+        """Return a place for each, in order: the one that exists, else a new one; none becomes garbage soon after."""
 
     @abstractmethod
-    def condemn_chunks(self, *, unused_before: int, limit: int) -> list[CondemnedChunk]:
-        """Condemn places that nothing has named or reserved since before ``unused_before``.
+    def mark_garbage(self, *, unused_before: int, limit: int) -> list[GarbageChunk]:
+        """Mark as garbage the places that nothing has named or reserved since before ``unused_before``.
 
-        Returns up to ``limit`` condemned places, those first that were condemned and not forgotten before.
+        Returns up to ``limit`` garbage places, those first that were marked and not forgotten before.
         """
 
     @abstractmethod
-    def forget_condemned(self, condemned: Sequence[CondemnedChunk]) -> None:
-        """Forget condemned places: their bytes are gone."""
+    def forget_garbage(self, garbage: Sequence[GarbageChunk]) -> None:
+        """Forget garbage places: their bytes are gone."""
 
 
 def new_token(random: bytes) -> str:

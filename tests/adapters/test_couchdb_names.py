@@ -133,7 +133,7 @@ def test_impatient_writers_of_a_few_names_never_bear_one_twice(couchdb_url: str)
         looks = 0
         while not finished.is_set():
             looks += 1
-            bearers = names.bearers_of(store._files, digests)
+            bearers = names.holders_of(store._files, digests)
             assert all(len(each) <= 1 for each in bearers.values()), bearers
         return looks
 

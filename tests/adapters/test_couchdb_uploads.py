@@ -36,12 +36,12 @@ def delete(store: CouchMetadataStore) -> None:
 
 def condemn(store: CouchMetadataStore) -> None:
     store.reserve_chunks("ann", ["d" * 64], now=NOW)
-    store.forget_condemned(store.condemn_chunks(unused_before=LATER, limit=9))
+    store.forget_garbage(store.mark_garbage(unused_before=LATER, limit=9))
 
 
 def condemn_and_reserve(store: CouchMetadataStore) -> None:
     store.reserve_chunks("ann", ["d" * 64], now=NOW)
-    store.condemn_chunks(unused_before=LATER, limit=9)
+    store.mark_garbage(unused_before=LATER, limit=9)
     store.reserve_chunks("ann", ["d" * 64], now=NOW)
 
 
@@ -58,8 +58,8 @@ def cleared(store: CouchMetadataStore) -> set[str]:
     for _ in range(4):
         with suppress(UploadNotFound):
             store.delete_upload("u1", now=NOW)
-        condemned = store.condemn_chunks(unused_before=LATER, limit=50)
-        store.forget_condemned(condemned)
+        condemned = store.mark_garbage(unused_before=LATER, limit=50)
+        store.forget_garbage(condemned)
         tokens.update(each.token for each in condemned)
     return tokens
 
@@ -83,7 +83,7 @@ def test_a_dead_writer_leaves_the_whole_or_nothing_and_all_of_it_can_be_cleared_
                 chunks = store.list_chunks("u1", limit=9)
                 assert status.received in (10, 30)
                 assert sum(chunk.size for chunk in chunks) == status.received == status.contiguous
-                condemned = {each.token for each in store.condemn_chunks(unused_before=LATER, limit=50)}
+                condemned = {each.token for each in store.mark_garbage(unused_before=LATER, limit=50)}
                 assert not condemned & {chunk.token for chunk in chunks}
                 if work is name_two:
                     again = [chunk for chunk in chunks if chunk.offset] or [chunk_of(store, 10), chunk_of(store, 20)]
@@ -124,13 +124,13 @@ def test_an_old_and_a_new_copy_of_the_same_bytes_are_told_apart(couchdb_url: str
     with opened(couchdb_url) as store:
         store.create_upload(make_upload())
         old = chunk_of(store, 0)
-        store.forget_condemned(store.condemn_chunks(unused_before=LATER, limit=9))
+        store.forget_garbage(store.mark_garbage(unused_before=LATER, limit=9))
         new = replace(chunk_of(store, 0), offset=10)
         for chunks in ([old, new], [replace(new, offset=0), replace(old, offset=10)]):
             with pytest.raises(ChunkGone):
                 store.append_chunks("u1", chunks, expires_at=NOW)
         assert store.append_chunks("u1", [new], expires_at=NOW).received == 10
-        assert store.condemn_chunks(unused_before=LATER, limit=9) == [], "from now on it is known to be named"
+        assert store.mark_garbage(unused_before=LATER, limit=9) == [], "from now on it is known to be named"
         store.delete_upload("u1", now=NOW)
         assert cleared(store) == {new.token}
     assert documents(couchdb_url) == []

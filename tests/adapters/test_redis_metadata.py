@@ -127,10 +127,10 @@ def test_a_key_of_another_program_is_reported_and_nothing_is_adopted(redis_url: 
         client.rpush(whole, "foreign")
         before = {each: client.dump(each) for each in client.scan_iter(match=f"{{{prefix}}}*")}
         with pytest.raises(StorageUnavailable, match="does not belong"):
-            store.adopt([record])
+            store.import_files([record])
         assert {each: client.dump(each) for each in client.scan_iter(match=f"{{{prefix}}}*")} == before
         client.delete(whole)
-        assert store.adopt([record]) == [True]
+        assert store.import_files([record]) == [True]
     assert assert_intact(redis_url) == [record]
 
 
@@ -138,7 +138,7 @@ def test_indexes_that_are_adopted_and_saved_into_by_turns_stay_in_chunks(redis_u
     with opened(redis_url) as store:
         for batch in range(12):
             records = [make_record(f"a{number * 7919 % 1200:04}", revision=1) for number in range(batch, 1200, 12)]
-            assert store.adopt(records) == [True] * 100
+            assert store.import_files(records) == [True] * 100
             add(store, *(make_record(f"s{batch}-{number}") for number in range(10)))
     assert len(assert_intact(redis_url)) == 1320
 
@@ -148,7 +148,7 @@ def test_the_files_of_one_bucket_that_are_adopted_stay_in_chunks(redis_url: str,
     ids = [file_id for number in range(100_000) if digest_bucket(file_id := f"f{number:05}") == bucket]
     records = [make_record(file_id, revision=1) for file_id in random.Random(1).sample(ids, 300)]
     with opened(redis_url) as store:
-        assert store.adopt(records) == [True] * 300
+        assert store.import_files(records) == [True] * 300
     assert len(assert_intact(redis_url)) == 300
 
 
@@ -168,7 +168,7 @@ def test_a_counter_that_is_full_is_reported_and_nothing_is_written(redis_url: st
         with pytest.raises(StorageUnavailable, match="counter"):
             save(store, make_record("f2", size=2**62))
         with pytest.raises(StorageUnavailable, match="counter"):
-            store.adopt([make_record("f2", size=2**62, revision=1)])
+            store.import_files([make_record("f2", size=2**62, revision=1)])
     assert assert_intact(redis_url) == [saved]
 
 

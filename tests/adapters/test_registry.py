@@ -15,7 +15,7 @@ from storage_adapters import (
     BlobOptions,
     BlobStore,
     MetadataStore,
-    SupportsAdoption,
+    SupportsBulkImport,
     SupportsChanges,
     SupportsCopy,
     SupportsDigest,
@@ -40,7 +40,7 @@ from tests.contract import adoption, blobs, changes, digest, leases, metadata, r
 
 CONTRACTS: dict[type, type] = {
     MetadataStore: metadata.MetadataStoreContract,
-    SupportsAdoption: adoption.AdoptionContract,
+    SupportsBulkImport: adoption.AdoptionContract,
     SupportsChanges: changes.ChangesContract,
     SupportsDigest: digest.DigestContract,
     SupportsLeases: leases.LeasesContract,

@@ -40,7 +40,7 @@ class UploadExpiryContract:
         assert not store.delete_upload("u1", now=LATER, only_expired=True)
         with pytest.raises(UploadNotFound):
             store.get_upload("u1")
-        assert len(store.condemn_chunks(unused_before=LATER + 1, limit=9)) == 1
+        assert len(store.mark_garbage(unused_before=LATER + 1, limit=9)) == 1
 
     def test_a_sealed_upload_has_no_time_that_could_be_over(self, store: SupportsUploads) -> None:
         store.create_upload(make_upload(size=10, expires_at=NOW))

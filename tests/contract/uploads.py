@@ -87,7 +87,7 @@ class UploadsContract(UploadExpiryContract):
         upload = store.append_chunks("u1", [chunk], expires_at=NOW)
         assert (upload.received, upload.chunks) == (10, 1)
         store.delete_upload("u1", now=NOW)
-        assert len(store.condemn_chunks(unused_before=LATER, limit=9)) == 1
+        assert len(store.mark_garbage(unused_before=LATER, limit=9)) == 1
 
     @pytest.mark.parametrize("place", [(0, 10), (5, 10), (-1 + 10, 2), (19, 1), (0, 30), (12, 3)])
     def test_bytes_that_are_there_are_not_replaced(self, store: SupportsUploads, place: tuple[int, int]) -> None:
@@ -166,7 +166,7 @@ class UploadsContract(UploadExpiryContract):
         assert store.list_chunks("u1", offset=2_499, limit=3) == chunks[-1:]
         assert store.delete_upload("u1", now=NOW)
         assert store.list_chunks("u1", limit=1) == []
-        condemned = store.condemn_chunks(unused_before=LATER, limit=2_000)
+        condemned = store.mark_garbage(unused_before=LATER, limit=2_000)
         assert {each.object_id for each in condemned} == set(ids)
         assert len(condemned) == 1_250
 
@@ -190,11 +190,11 @@ class UploadsContract(UploadExpiryContract):
         append(store, (0, 10), (10, 10), upload_id="u2")
         store.reserve_chunks("ann", [LATE], now=LATER)
         store.delete_upload("u2", now=NOW)
-        assert store.condemn_chunks(unused_before=NOW, limit=9) == []
-        [condemned] = store.condemn_chunks(unused_before=LATER, limit=9)
+        assert store.mark_garbage(unused_before=NOW, limit=9) == []
+        [condemned] = store.mark_garbage(unused_before=LATER, limit=9)
         assert condemned.object_id == chunk_of(store, 10).object_id
         store.delete_upload("u1", now=LATER)
-        assert {each.object_id for each in store.condemn_chunks(unused_before=LATER + 1, limit=9)} == {
+        assert {each.object_id for each in store.mark_garbage(unused_before=LATER + 1, limit=9)} == {
             condemned.object_id,
             chunk_of(store, 0).object_id,
             LATE,
@@ -203,7 +203,7 @@ class UploadsContract(UploadExpiryContract):
     def test_a_condemned_place_can_not_be_named_and_never_comes_back(self, store: SupportsUploads) -> None:
         store.create_upload(make_upload())
         chunk = chunk_of(store, 0)
-        [condemned] = store.condemn_chunks(unused_before=LATER, limit=9)
+        [condemned] = store.mark_garbage(unused_before=LATER, limit=9)
         assert condemned.token == chunk.token
         with pytest.raises(ChunkGone):
             store.append_chunks("u1", [chunk_of(store, 10), chunk], expires_at=NOW)
@@ -213,9 +213,9 @@ class UploadsContract(UploadExpiryContract):
         with pytest.raises(ChunkGone):
             store.append_chunks("u1", [chunk], expires_at=NOW)
         assert store.append_chunks("u1", [fresh], expires_at=NOW).chunks == 1
-        assert condemned in store.condemn_chunks(unused_before=NOW, limit=9), "condemned until it is forgotten"
-        store.forget_condemned([condemned])
-        assert store.condemn_chunks(unused_before=NOW, limit=9) == []
+        assert condemned in store.mark_garbage(unused_before=NOW, limit=9), "condemned until it is forgotten"
+        store.forget_garbage([condemned])
+        assert store.mark_garbage(unused_before=NOW, limit=9) == []
 
     def test_another_owners_place_can_not_be_named(self, store: SupportsUploads) -> None:
         store.create_upload(make_upload())
@@ -258,7 +258,7 @@ class UploadsContract(UploadExpiryContract):
             tokens = []
             for turn in range(20):
                 if index >= 4:
-                    tokens += [each.token for each in store.condemn_chunks(unused_before=LATER, limit=50)]
+                    tokens += [each.token for each in store.mark_garbage(unused_before=LATER, limit=50)]
                     continue
                 chunk = chunk_of(store, turn, size=1, content=f"shared {turn % 3}")
                 with suppress(ChunkGone):

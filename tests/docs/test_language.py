@@ -35,7 +35,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("files_service/worker/index_builder.py", "warming"): "The name of a lease in stores.",
     ("files_service/worker/run.py", "warming"): "The name of a loop in metrics and logs.",
     ("storage_adapters/metadata/couchdb/chunk_refs.py", "condemned"): "A field and a kind of stored documents.",
-    ("storage_adapters/metadata/couchdb/uploads.py", "condemned"): "The first element of a key in a stored view.",
+    ("storage_adapters/metadata/couchdb/documents.py", "buried"): "The first element of a key in a stored view.",
     ("storage_adapters/metadata/sqlite/schema.py", "condemned"): "The name of a table.",
     ("storage_adapters/metadata/sqlite/uploads.py", "condemned"): "The name of a table.",
 }

@@ -59,8 +59,8 @@ import sys
 from storage_adapters.metadata.couchdb import views
 real = views._design
 for key, design in list(views.DESIGNS.items()):
-    source = design.document["views"]["rows"]["map"]
-    views.DESIGNS[key] = real(key, source.replace("function (doc) {", "function (doc) { /* changed */", 1), warmed=True)
+    source = design.document["views"]["rows"]["map"].replace("function (doc) {", "function (doc) { /* changed */", 1)
+    views.DESIGNS[key] = real(key, source, autoupdate=False)
 """
 _MIGRATE = _NEW_VERSION + "from migrations.cli import cli\ncli(sys.argv[1:])\n"
 _NEW_LIST = (

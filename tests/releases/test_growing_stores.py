@@ -15,7 +15,7 @@ from storage_adapters import (
     SORT_FIELDS,
     ListQuery,
     RecordDeleted,
-    SupportsAdoption,
+    SupportsBulkImport,
     SupportsMigrations,
     Tombstone,
     UnreadableRecord,
@@ -75,8 +75,8 @@ def test_copies_keep_unknown_fields_of_records_and_tombstones(store: Any) -> Non
     with pytest.raises(RecordDeleted) as raised:
         store.get("f2")
     assert raised.value.tombstone == replace(tombstone, parts=())
-    if isinstance(store, SupportsAdoption) and isinstance(store, SupportsMigrations):
-        assert store.adopt([grown(file_id="f3")]) == [True]
+    if isinstance(store, SupportsBulkImport) and isinstance(store, SupportsMigrations):
+        assert store.import_files([grown(file_id="f3")]) == [True]
         assert store.stored(["f3"]) == [grown(file_id="f3")]
     assert_consistent(store)
 

@@ -166,7 +166,7 @@ def test_chunks_that_a_second_file_names_stay_when_the_first_is_removed(core: Co
         sweep_uploads(core)
         survivor = second if file_id == first else clone
         assert bytes_of(core, survivor) == CONTENT
-    assert uploads_of(core).condemn_chunks(unused_before=clock() + 1, limit=10) == []
+    assert uploads_of(core).mark_garbage(unused_before=clock() + 1, limit=10) == []
 
 
 def test_an_upload_whose_end_nobody_lived_to_see_is_ended(core: Core, clock: Clock) -> None:

@@ -38,10 +38,10 @@ def sweep_uploads(core: Core) -> Counter[str]:
         if uploads.delete_upload(upload.upload_id, now=now, only_expired=True):
             counts["expired_uploads"] += 1
     unused_before = now - core.settings.chunk_quarantine_seconds * 1000
-    garbage = uploads.condemn_chunks(unused_before=unused_before, limit=BATCH)
+    garbage = uploads.mark_garbage(unused_before=unused_before, limit=BATCH)
     for each in garbage:
         core.blobs.delete(chunk_key(each.owner, each.object_id, each.token))
     if garbage:
-        uploads.forget_condemned(garbage)
+        uploads.forget_garbage(garbage)
     counts["chunks"] = len(garbage)
     return counts

@@ -23,7 +23,7 @@ from migrations.importers.ms_files.oddities import Oddity
 from migrations.importers.ms_files.report import Report
 from migrations.importers.ms_files.stamps import as_revision, stamp_of
 from migrations.stores import TargetStore
-from storage_adapters import FileRecord, NameTaken, RevisionConflict, SupportsAdoption, Tombstone
+from storage_adapters import FileRecord, NameTaken, RevisionConflict, SupportsBulkImport, Tombstone
 
 SAVERS = 4
 _ATTEMPTS = 10
@@ -39,7 +39,7 @@ class ConflictResolver:
     ) -> None:
         self._target, self._report = target, report
         self._overwrite, self._is_blank, self._clock = overwrite, is_blank, clock
-        self._imports_in_bulk = isinstance(target, SupportsAdoption)
+        self._imports_in_bulk = isinstance(target, SupportsBulkImport)
         self._savers = ThreadPoolExecutor(SAVERS)
 
     def __enter__(self) -> Self:
@@ -86,8 +86,8 @@ class ConflictResolver:
     def _take_over(self, records: Sequence[FileRecord]) -> list[bool]:
         if not records:
             return []
-        if isinstance(self._target, SupportsAdoption):
-            return self._target.adopt(records)
+        if isinstance(self._target, SupportsBulkImport):
+            return self._target.import_files(records)
         return self._target.replicate(records)
 
     def _stored(self, records: Sequence[FileRecord]) -> list[_Stored]:

@@ -1,14 +1,15 @@
 """Places of an owner's chunks: named or garbage, never both, without a transaction over two documents.
 
-1. Who names a copy writes a reference (run of the upload, token), then reads the place, and unless that is known to be
-   ``named`` writes it once more; then the upload's document. A reference is a claim, the upload's document the truth.
-2. Who condemns reads a place that is not known to be named, then the references, then writes the place over the
-   revision that was read. So either that write fails, or whoever names finds the place condemned.
-3. A place is known to be named once somebody who wanted to condemn it found a reference of an upload that is there and
-   not being deleted; until then it stays among those to look at.
-4. Who deletes an upload marks it first. Then the places of all its references are no longer known to be named, then
-   the references go, and the upload's document last. A reference without its upload is of a writer that died or came
-   too late: it counts for nothing, and is deleted where it is found.
+1. To name a copy, a writer writes a reference (run of the upload, token), then reads the place, and unless that is
+   known to be ``named`` writes it once more; then the upload's document. A reference is a claim, the upload's document
+   the truth.
+2. ``mark_garbage`` reads a place that is not known to be named, then the references, then writes the place over the
+   revision that was read. So either that write fails, or the writer of a reference finds the place marked.
+3. A place is known to be named once ``mark_garbage`` has found a reference of an upload that exists and is not under
+   deletion; until then the place stays among the candidates.
+4. The deletion of an upload marks it first, then the places of its references as not known to be named; then it deletes
+   the references, and the upload's document last. A reference without its upload is of a writer that died or came too
+   late: it has no effect, and is deleted when found.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from storage_adapters.metadata.couchdb.upload_documents import (
     write_once,
 )
 from storage_adapters.metadata.couchdb.views import UPLOADS
-from storage_adapters.ports.uploads import Chunk, ChunkPlace, CondemnedChunk, new_token
+from storage_adapters.ports.uploads import Chunk, ChunkReservation, GarbageChunk, new_token
 from storage_adapters.records import JSON
 
 _BATCH = 200
@@ -36,8 +37,8 @@ _ATTEMPTS = 100
 _LAST: JSON = {}
 
 
-class Places:
-    """The places of chunks, and who names them."""
+class ChunkPlaces:
+    """Places of chunks, and the references to them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -61,7 +62,7 @@ class Places:
         ]
 
     def name(self, owner: str, chunks: Iterable[Chunk]) -> None:
-        """Make sure that claimed copies are not condemned, and can not be unless the claim is dead."""
+        """Make sure that claimed copies are not garbage, and cannot become garbage while the claim lives."""
         claims: dict[str, set[str]] = defaultdict(set)
         object_ids = {}
         for chunk in chunks:
@@ -76,18 +77,18 @@ class Places:
 
         self._change(list(claims), decide)
 
-    def reserve(self, owner: str, object_ids: Sequence[str], now: int) -> list[ChunkPlace]:
+    def reserve(self, owner: str, object_ids: Sequence[str], now: int) -> list[ChunkReservation]:
         """Return a place for each."""
         wanted = {place_id(owner, object_id): object_id for object_id in object_ids}
         since = place_of(now)[1]
-        found: dict[str, ChunkPlace] = {}
+        found: dict[str, ChunkReservation] = {}
 
         def decide(document_id: str, place: JSON | None) -> JSON | None:
             object_id, changed = wanted[document_id], None
             if place is None or place["condemned"]:
                 if place is not None:
                     # Its bytes are yet to be deleted: the place is written over, and this must outlast it.
-                    write_once(self._database, [_condemned_document(place)])
+                    write_once(self._database, [_garbage_document(place)])
                 changed = {
                     "_id": document_id,
                     **({} if place is None else {"_rev": place["_rev"]}),
@@ -102,9 +103,9 @@ class Places:
                 }
             elif place["since"] < since:
                 changed = {**place, "since": since}
-            now_there = changed or place
-            assert now_there is not None
-            found[object_id] = ChunkPlace(object_id=object_id, token=now_there["token"], stored=now_there["stored"])
+            kept = changed or place
+            assert kept is not None
+            found[object_id] = ChunkReservation(object_id=object_id, token=kept["token"], stored=kept["stored"])
             return changed
 
         self._change(list(wanted), decide)
@@ -126,9 +127,9 @@ class Places:
             self._change(list(tokens), decide)
             self._database.bulk([deletion(each) for each in batch])
 
-    def condemn(self, unused_before: int, limit: int) -> list[CondemnedChunk]:
-        """Condemn what nothing names; return what is condemned."""
-        found = self._condemned(limit)
+    def mark_garbage(self, unused_before: int, limit: int) -> list[GarbageChunk]:
+        """Mark what nothing names as garbage; return the garbage."""
+        found = self._garbage(limit)
         latest, left = place_of(unused_before - 1)[1], 0
         while len(found) < limit:
             size = min(_BATCH, limit - len(found))
@@ -149,16 +150,16 @@ class Places:
             ]
             for document_id in self._written(changed):
                 if places[document_id]["token"] not in claimed:
-                    found.append(_parse_condemned(places[document_id]))
+                    found.append(_parse_garbage(places[document_id]))
             left += sum(each["token"] in unclear for each in places.values())
             if len(rows) < size:
                 break
         return found
 
-    def forget(self, condemned: Sequence[CondemnedChunk]) -> None:
-        """Forget condemned places."""
-        for start in range(0, len(condemned), _BATCH):
-            tokens = {each.token: each for each in condemned[start : start + _BATCH]}
+    def forget(self, garbage: Sequence[GarbageChunk]) -> None:
+        """Forget garbage places."""
+        for start in range(0, len(garbage), _BATCH):
+            tokens = {each.token: each for each in garbage[start : start + _BATCH]}
             wanted = [f"condemned-{token}" for token in tokens]
             wanted += [place_id(each.owner, each.object_id) for each in tokens.values()]
             gone = [
@@ -169,11 +170,11 @@ class Places:
             if gone:
                 self._database.bulk(gone)
 
-    def _condemned(self, limit: int) -> list[CondemnedChunk]:
+    def _garbage(self, limit: int) -> list[GarbageChunk]:
         rows = self._database.view(UPLOADS.name, startkey=["condemned"], endkey=["condemned", _LAST], limit=limit)
         read = self._database.documents(row["id"] for row in rows)
         found = {
-            each["token"]: _parse_condemned(each)
+            each["token"]: _parse_garbage(each)
             for each in read
             if each is not None and (each["kind"] == "condemned" or each["condemned"])
         }
@@ -236,7 +237,7 @@ def place_id(owner: str, object_id: str) -> str:
     return f"place-{owner_digest(owner)}-{object_id}"
 
 
-def _condemned_document(place: JSON) -> JSON:
+def _garbage_document(place: JSON) -> JSON:
     return with_own_revision(
         {
             "_id": f"condemned-{place['token']}",
@@ -248,5 +249,5 @@ def _condemned_document(place: JSON) -> JSON:
     )
 
 
-def _parse_condemned(document: JSON) -> CondemnedChunk:
-    return CondemnedChunk(owner=document["owner"], object_id=document["object_id"], token=document["token"])
+def _parse_garbage(document: JSON) -> GarbageChunk:
+    return GarbageChunk(owner=document["owner"], object_id=document["object_id"], token=document["token"])

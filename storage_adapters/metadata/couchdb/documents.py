@@ -18,7 +18,7 @@ from storage_adapters.metadata.couchdb.database import Database, new_write_id
 from storage_adapters.metadata.couchdb.feed import Feed, document_entry
 from storage_adapters.metadata.couchdb.keys import KEPT, bearer_id_of, hex_of, kept_id_of, name_digest, place_of
 from storage_adapters.metadata.couchdb.layout import prepare_documents
-from storage_adapters.metadata.couchdb.names import bearers_of, claim_all
+from storage_adapters.metadata.couchdb.names import claim_all, holders_of
 from storage_adapters.metadata.couchdb.state import State
 from storage_adapters.metadata.couchdb.sums import digest_of
 from storage_adapters.metadata.couchdb.views import DESIGNS, DOCUMENTS
@@ -109,9 +109,9 @@ class CouchDocuments(DocumentRules):
         )
         return [document_from_text(row["value"]) for row in rows if row["key"] != place][:limit]
 
-    def _name_bearers(self, collection: str, name: str) -> list[str]:
+    def _name_holders(self, collection: str, name: str) -> list[str]:
         digest = _name_digest(collection, name)
-        return [bearer_id_of(bearer) for bearer in bearers_of(self._documents, [digest])[digest]]
+        return [bearer_id_of(holder) for holder in holders_of(self._documents, [digest])[digest]]
 
     def _due_documents(self, now: int, limit: int, *, deleted: bool) -> list[DocumentKey]:
         kind = "buried" if deleted else "expiring"

@@ -1,14 +1,14 @@
 """Unique names without transactions: a reservation is a lock, the records that bear a name are the truth.
 
 1. Who wants a name for a file writes the reservation: the file, and the revision of its document on which the record
-   will be written (``base``). Then it looks for other bearers, then it writes the record.
+   will be written (``base``). Then it looks for other holders, then it writes the record.
 2. A reservation of another file is dead once that file's document is no longer at ``base``: the write that it was
    made for can only fail. A dead one is written over, unless the file bears the name.
 3. One that is not dead belongs to a writer on its way, or to one that died. It is waited for; then the document of
    the file is written once more as it is (or, if there is none, a fence in its place), which kills the reservation
    and spares nobody: a writer that was only slow finds its base gone, and starts again from 1.
 
-So of two bearers the second cannot have been written: whoever took the reservation over made sure that the write
+So of two holders the second cannot have been written: whoever took the reservation over made sure that the write
 behind the former one had taken place, and saw it, or never would.
 """
 
@@ -43,19 +43,19 @@ def claim_all(files: Database, state: Database, wanted: Mapping[str, _Name], *, 
         return
     for digest, name in wanted.items():
         _reserve(files, state, digest, name, holder=holder, base=base)
-    bearers = bearers_of(files, list(wanted))
+    holders = holders_of(files, list(wanted))
     for digest, (kind, text) in wanted.items():
-        others = [bearer for bearer in bearers[digest] if bearer != holder]
+        others = [each for each in holders[digest] if each != holder]
         if others:
             raise NameTaken(kind, text, bearer_id_of(others[0]))
 
 
-def bearers_of(files: Database, digests: list[str]) -> dict[str, list[str]]:
+def holders_of(files: Database, digests: list[str]) -> dict[str, list[str]]:
     """Return the documents that hold each name, the latest first."""
     found: dict[str, list[tuple[str, str]]] = {digest: [] for digest in digests}
     for row in files.view(DESIGNS["names"].name, keys=list(found), reduce=False):
         found[row["key"]].append((row["value"], row["id"]))
-    return {digest: [bearer for _, bearer in sorted(rows, reverse=True)] for digest, rows in found.items()}
+    return {digest: [holder for _, holder in sorted(rows, reverse=True)] for digest, rows in found.items()}
 
 
 def _reserve(files: Database, state: Database, digest: str, name: _Name, *, holder: str, base: str | None) -> None:

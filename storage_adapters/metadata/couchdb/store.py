@@ -33,7 +33,7 @@ from storage_adapters.metadata.couchdb.layout import prepare
 from storage_adapters.metadata.couchdb.listing import find_page
 from storage_adapters.metadata.couchdb.location import Location, location_of
 from storage_adapters.metadata.couchdb.migration import CouchMigrations
-from storage_adapters.metadata.couchdb.names import bearers_of
+from storage_adapters.metadata.couchdb.names import holders_of
 from storage_adapters.metadata.couchdb.records import Event, Stored, parse_document, tombstone_document
 from storage_adapters.metadata.couchdb.replication import Copy, Replica
 from storage_adapters.metadata.couchdb.server import Server
@@ -158,8 +158,8 @@ class CouchMetadataStore(
         if not names:
             return []
         digests = [name_digest(kind, owner, name) for name in names]
-        bearers = bearers_of(self._files, digests)
-        return [file_id_of(bearers[digest][0]) if bearers[digest] else None for digest in digests]
+        holders = holders_of(self._files, digests)
+        return [file_id_of(holders[digest][0]) if holders[digest] else None for digest in digests]
 
     def unclean(self, *, now: int, limit: int, after: str = "") -> list[Tombstone]:
         """See ``MetadataStore``."""

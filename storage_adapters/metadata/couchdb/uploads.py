@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from storage_adapters.errors import StorageUnavailable, UploadConflict, UploadNotFound
-from storage_adapters.metadata.couchdb.chunk_refs import Places
+from storage_adapters.metadata.couchdb.chunk_refs import ChunkPlaces
 from storage_adapters.metadata.couchdb.database import Database, new_write_id
 from storage_adapters.metadata.couchdb.keys import owner_digest, place_of
 from storage_adapters.metadata.couchdb.upload_documents import (
@@ -22,7 +22,7 @@ from storage_adapters.metadata.couchdb.upload_documents import (
     write_once,
 )
 from storage_adapters.metadata.couchdb.views import UPLOADS
-from storage_adapters.ports.uploads import Chunk, ChunkPlace, CondemnedChunk, SupportsUploads, Upload, UploadStatus
+from storage_adapters.ports.uploads import Chunk, ChunkReservation, GarbageChunk, SupportsUploads, Upload, UploadStatus
 from storage_adapters.records import JSON
 
 _ATTEMPTS = 200
@@ -71,7 +71,7 @@ class CouchUploads(SupportsUploads):
 
     def append_chunks(self, upload_id: str, chunks: Sequence[Chunk], *, expires_at: int) -> Upload:
         """See ``SupportsUploads``."""
-        manifest, places = Manifest(self._uploads), Places(self._uploads)
+        manifest, places = Manifest(self._uploads), ChunkPlaces(self._uploads)
 
         def decide(arrival: Arrival) -> Arrival:
             upload = arrival.upload
@@ -157,7 +157,7 @@ class CouchUploads(SupportsUploads):
             document = self._uploads.get(upload_document_id(upload_id))
         if document is not None:
             arrival = parse_arrival(document)
-            Places(self._uploads).release(arrival, now)
+            ChunkPlaces(self._uploads).release(arrival, now)
             Manifest(self._uploads).delete(arrival)
             self._uploads.bulk([deletion(document)])
         return True
@@ -167,17 +167,17 @@ class CouchUploads(SupportsUploads):
         rows = self._uploads.view(UPLOADS.name, startkey=["due", ""], endkey=["due", place_of(now)[1]], limit=limit)
         return [each for each in self._read(rows) if each.status is UploadStatus.DELETING or _is_expired(each, now)]
 
-    def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkPlace]:
+    def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkReservation]:
         """See ``SupportsUploads``."""
-        return Places(self._uploads).reserve(owner, object_ids, now)
+        return ChunkPlaces(self._uploads).reserve(owner, object_ids, now)
 
-    def condemn_chunks(self, *, unused_before: int, limit: int) -> list[CondemnedChunk]:
+    def mark_garbage(self, *, unused_before: int, limit: int) -> list[GarbageChunk]:
         """See ``SupportsUploads``."""
-        return Places(self._uploads).condemn(unused_before, limit)
+        return ChunkPlaces(self._uploads).mark_garbage(unused_before, limit)
 
-    def forget_condemned(self, condemned: Sequence[CondemnedChunk]) -> None:
+    def forget_garbage(self, garbage: Sequence[GarbageChunk]) -> None:
         """See ``SupportsUploads``."""
-        Places(self._uploads).forget(condemned)
+        ChunkPlaces(self._uploads).forget(garbage)
 
     def _read(self, rows: Sequence[JSON]) -> list[Upload]:
         documents = self._uploads.documents(row["id"] for row in rows)

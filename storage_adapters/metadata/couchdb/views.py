@@ -41,12 +41,12 @@ class DesignStatus:
     obsolete: tuple[str, ...]
 
 
-def _design(key: str, source: str, *, warmed: bool) -> Design:
+def _design(key: str, source: str, *, autoupdate: bool) -> Design:
     view = {"map": source}
     if key in _REDUCES:
         view["reduce"] = _REDUCES[key]
     document: JSON = {"language": "javascript", "views": {"rows": view}}
-    if warmed:
+    if not autoupdate:
         document["autoupdate"] = False
     content = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
     return Design(name=f"{key}-{hashlib.sha256(content).hexdigest()[:12]}", document=document)
@@ -58,7 +58,7 @@ def _designs() -> dict[str, Design]:
     sources["unclean"] = (folder / "unclean.js").read_text(encoding="utf-8")
     template = (folder / "list.js").read_text(encoding="utf-8")
     sources |= {list_key(field): template.replace("SORT_FIELD", field) for field in SORT_FIELDS}
-    return {key: _design(key, source, warmed=True) for key, source in sources.items()}
+    return {key: _design(key, source, autoupdate=False) for key, source in sources.items()}
 
 
 def list_key(field: str) -> str:
@@ -72,7 +72,7 @@ DESIGNS = _designs()
 UPLOADS = _design(
     "uploads",
     (files("storage_adapters.metadata.couchdb") / "designs" / "uploads.js").read_text(encoding="utf-8"),
-    warmed=False,
+    autoupdate=True,
 )
 
 
@@ -83,7 +83,7 @@ DOCUMENTS = (
     _design(
         "documents",
         (files("storage_adapters.metadata.couchdb") / "designs" / "documents.js").read_text(encoding="utf-8"),
-        warmed=False,
+        autoupdate=True,
     ),
 )
 

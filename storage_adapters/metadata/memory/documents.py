@@ -73,7 +73,7 @@ class MemoryDocuments(DocumentRules):
             return True
         if move.announced:
             for name in move.new.names:
-                for bearer in self._name_bearers(move.key.collection, name):
+                for bearer in self._name_holders(move.key.collection, name):
                     if bearer != move.key.document_id:
                         raise NameTaken("name", name, bearer)
             self._append_document(copy_document(move.new))
@@ -102,7 +102,7 @@ class MemoryDocuments(DocumentRules):
             found = [each for each in found if (order(each) < after if query.descending else order(each) > after)]
         return [copy_document(document) for document in found[:limit]]
 
-    def _name_bearers(self, collection: str, name: str) -> list[str]:
+    def _name_holders(self, collection: str, name: str) -> list[str]:
         living = self._living()
         return [each.document_id for each in living if each.collection == collection and name in each.names]
 

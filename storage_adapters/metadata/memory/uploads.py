@@ -11,8 +11,8 @@ from typing import Any
 from storage_adapters.errors import ChunkGone, UploadConflict, UploadNotFound
 from storage_adapters.ports.uploads import (
     Chunk,
-    ChunkPlace,
-    CondemnedChunk,
+    ChunkReservation,
+    GarbageChunk,
     SupportsUploads,
     Upload,
     UploadStatus,
@@ -44,7 +44,7 @@ class MemoryUploads(SupportsUploads):
         self._uploads_lock = RLock()
         self._uploads: dict[str, _Arrival] = {}
         self._places: dict[tuple[str, str], _Place] = {}
-        self._condemned: dict[str, CondemnedChunk] = {}
+        self._garbage: dict[str, GarbageChunk] = {}
 
     def create_upload(self, upload: Upload) -> Upload:
         """See ``SupportsUploads``."""
@@ -164,7 +164,7 @@ class MemoryUploads(SupportsUploads):
             uploads = [arrival.upload for arrival in self._uploads.values()]
         return [each for each in uploads if _is_expired(each, now)][:limit]
 
-    def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkPlace]:
+    def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkReservation]:
         """See ``SupportsUploads``."""
         found = []
         with self._uploads_lock:
@@ -172,23 +172,23 @@ class MemoryUploads(SupportsUploads):
                 fresh = _Place(new_token(secrets.token_bytes(8)))
                 place = self._places.setdefault((owner, object_id), fresh)
                 place.unused_since = max(place.unused_since, now)
-                found.append(ChunkPlace(object_id=object_id, token=place.token, stored=place.stored))
+                found.append(ChunkReservation(object_id=object_id, token=place.token, stored=place.stored))
         return found
 
-    def condemn_chunks(self, *, unused_before: int, limit: int) -> list[CondemnedChunk]:
+    def mark_garbage(self, *, unused_before: int, limit: int) -> list[GarbageChunk]:
         """See ``SupportsUploads``."""
         with self._uploads_lock:
             due = [key for key, place in self._places.items() if not place.named and place.unused_since < unused_before]
-            for owner, object_id in due[: max(0, limit - len(self._condemned))]:
+            for owner, object_id in due[: max(0, limit - len(self._garbage))]:
                 token = self._places.pop((owner, object_id)).token
-                self._condemned[token] = CondemnedChunk(owner=owner, object_id=object_id, token=token)
-            return list(self._condemned.values())[:limit]
+                self._garbage[token] = GarbageChunk(owner=owner, object_id=object_id, token=token)
+            return list(self._garbage.values())[:limit]
 
-    def forget_condemned(self, condemned: Sequence[CondemnedChunk]) -> None:
+    def forget_garbage(self, garbage: Sequence[GarbageChunk]) -> None:
         """See ``SupportsUploads``."""
         with self._uploads_lock:
-            for each in condemned:
-                self._condemned.pop(each.token, None)
+            for each in garbage:
+                self._garbage.pop(each.token, None)
 
     def _arrival(self, upload_id: str) -> _Arrival:
         if upload_id not in self._uploads:

@@ -93,14 +93,14 @@ class RedisDocuments(DocumentRules):
         answer = self._server.run("page", [self._keys.document_order(query.collection)], arguments)
         return [document_from_text(text) for text in answer[1::2]]
 
-    def _name_bearers(self, collection: str, name: str) -> list[str]:
+    def _name_holders(self, collection: str, name: str) -> list[str]:
         claim = _claim(name)
         bounds = b"[" + claim, b"(" + claim + b"\xff"
         members = self._server.call("ZRANGEBYLEX", self._keys.document_names(collection), *bounds)
         return [member.removeprefix(claim).decode() for member in members]
 
     def _due_documents(self, now: int, limit: int, *, deleted: bool) -> list[DocumentKey]:
-        key = self._keys.buried_documents if deleted else self._keys.expiring_documents
+        key = self._keys.document_tombstones if deleted else self._keys.expiring_documents
         members = self._server.call("ZRANGEBYSCORE", key, "-inf", now, "LIMIT", 0, limit)
         return [DocumentKey(*member.decode().split(":", 1)) for member in members]
 
@@ -116,7 +116,7 @@ class RedisDocuments(DocumentRules):
             keys.feed,
             keys.document_sums,
             keys.expiring_documents,
-            keys.buried_documents,
+            keys.document_tombstones,
             keys.document_bucket(bucket),
             keys.document_order(collection),
             keys.document_names(collection),

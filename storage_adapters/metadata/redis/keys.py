@@ -32,7 +32,7 @@
    ``Ux`` the sorted set of all open ones by expiry, ``Ud`` the set of those being deleted.
 11. ``P:<owner>`` is a hash from object ids to places: ``<token> <how many chunks name it> <stored> <unused since>``.
    ``Pu`` is the sorted set by that time of the places that nothing names, members ``<object_id><owner>``; ``Px`` is the
-   hash from condemned tokens to such members.
+   hash from garbage tokens to such members.
 12. ``D<collection>:<document_id>`` is a document or its tombstone as canonical JSON. ``DO:<collection>`` is the sorted
    set of places by order key, as in rule 5 but in one piece, ``DN:<collection>`` that of names, members
    ``<length of the name>:<name><document_id>``. ``DB<bucket>`` is the sorted set of the documents in a parity bucket,
@@ -78,13 +78,13 @@ class Keys:
         self.expiries = tag + b"Ux"
         self.deleting = tag + b"Ud"
         self.unused = tag + b"Pu"
-        self.condemned = tag + b"Px"
+        self.garbage = tag + b"Px"
         self.layout = tag + b"layout"
         self.journal = tag + b"journal"
         self.document_prefix = tag + b"D"
         self.document_sums = tag + b"DS"
         self.expiring_documents = tag + b"DX"
-        self.buried_documents = tag + b"DT"
+        self.document_tombstones = tag + b"DT"
         self.tag = tag
 
     def record(self, file_id: str) -> bytes:

@@ -48,7 +48,7 @@ _SCRIPTS = {
     "upload_seal": ("allow-oom", ("upload_seal",)),
     "upload_delete": ("allow-oom", ("upload_delete",)),
     "chunk_reserve": ("", ("chunk_reserve",)),
-    "chunk_condemn": ("allow-oom", ("chunk_condemn",)),
+    "chunk_garbage": ("allow-oom", ("chunk_garbage",)),
 }
 
 
@@ -121,7 +121,7 @@ class Server:
     def check_layout(self, layout_key: bytes, *others: bytes) -> bool:
         """Refuse data of another layout, or without a mark; mark a store that has none of ``others`` as well.
 
-        Returns whether the store was marked just now.
+        Return True when the store was marked just now.
         """
         found = self.call("GET", layout_key)
         is_new = False

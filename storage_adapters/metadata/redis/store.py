@@ -47,7 +47,7 @@ from storage_adapters.metadata.redis.writes import Move, plan_move
 from storage_adapters.ports.digest import DigestBucket, SupportsDigest
 from storage_adapters.ports.documents import DocumentChange
 from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
-from storage_adapters.ports.schemas import SupportsAdoption
+from storage_adapters.ports.schemas import SupportsBulkImport
 from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import Change, FileRecord, Tombstone, Usage, is_number_passed
 
@@ -60,13 +60,13 @@ class RedisMetadataStore(
     RedisMigrations,
     RedisDocuments,
     MetadataStore,
-    SupportsAdoption,
+    SupportsBulkImport,
     SupportsChanges,
     SupportsDigest,
     SupportsLeases,
     SupportsReplication,
 ):
-    """Store of records as strings, with indexes, names, counters, digest and feed beside them under the same hash tag."""
+    """Store of records as strings; indexes, names, counters, digest and feed have the same hash tag."""
 
     def __init__(self, location: Location, *, any_schema: bool = False) -> None:
         self._keys = Keys(location.prefix)
@@ -262,8 +262,8 @@ class RedisMetadataStore(
         """See ``SupportsReplication``."""
         return remove_files(self._server, self._keys, file_ids)
 
-    def adopt(self, records: Sequence[FileRecord]) -> list[bool]:
-        """See ``SupportsAdoption``."""
+    def import_files(self, records: Sequence[FileRecord]) -> list[bool]:
+        """See ``SupportsBulkImport``."""
         stored = store_new(self._server, self._keys, records)
         return [record.file_id in stored for record in records]
 

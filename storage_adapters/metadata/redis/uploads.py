@@ -14,8 +14,8 @@ from storage_adapters.metadata.redis.keys import Keys
 from storage_adapters.metadata.redis.server import Server
 from storage_adapters.ports.uploads import (
     Chunk,
-    ChunkPlace,
-    CondemnedChunk,
+    ChunkReservation,
+    GarbageChunk,
     SupportsUploads,
     Upload,
     UploadStatus,
@@ -159,7 +159,7 @@ class RedisUploads(SupportsUploads):
         expired = self._server.call("ZRANGEBYSCORE", self._keys.expiries, "-inf", now, "LIMIT", 0, limit)
         return self._find_uploads([*deleting, *expired][:limit])
 
-    def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkPlace]:
+    def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkReservation]:
         """See ``SupportsUploads``."""
         places = []
         for start in range(0, len(object_ids), _DELETED_AT_ONCE):
@@ -168,13 +168,13 @@ class RedisUploads(SupportsUploads):
             keys = [self._keys.places(owner), self._keys.unused]
             answer = self._server.run("chunk_reserve", keys, [owner, now, *wanted])
             for object_id, token, stored in zip(batch, answer[::2], answer[1::2], strict=True):
-                places.append(ChunkPlace(object_id=object_id, token=token.decode(), stored=stored == b"1"))
+                places.append(ChunkReservation(object_id=object_id, token=token.decode(), stored=stored == b"1"))
         return places
 
-    def condemn_chunks(self, *, unused_before: int, limit: int) -> list[CondemnedChunk]:
+    def mark_garbage(self, *, unused_before: int, limit: int) -> list[GarbageChunk]:
         """See ``SupportsUploads``."""
         keys = self._keys
-        room = limit - int(self._server.call("HLEN", keys.condemned))
+        room = limit - int(self._server.call("HLEN", keys.garbage))
         if room > 0:
             due = self._server.call("ZRANGEBYSCORE", keys.unused, "-inf", f"({unused_before}", "LIMIT", 0, room)
             by_owner: dict[str, list[str]] = defaultdict(list)
@@ -182,19 +182,19 @@ class RedisUploads(SupportsUploads):
                 object_id, owner = _split(member)
                 by_owner[owner].append(object_id)
             for owner, object_ids in by_owner.items():
-                names = [keys.places(owner), keys.unused, keys.condemned]
-                self._server.run("chunk_condemn", names, [owner, unused_before, *object_ids])
-        found = self._server.call("HGETALL", keys.condemned)
-        condemned = []
+                names = [keys.places(owner), keys.unused, keys.garbage]
+                self._server.run("chunk_garbage", names, [owner, unused_before, *object_ids])
+        found = self._server.call("HGETALL", keys.garbage)
+        garbage = []
         for token, member in list(found.items())[:limit]:
             object_id, owner = _split(member)
-            condemned.append(CondemnedChunk(owner=owner, object_id=object_id, token=token.decode()))
-        return condemned
+            garbage.append(GarbageChunk(owner=owner, object_id=object_id, token=token.decode()))
+        return garbage
 
-    def forget_condemned(self, condemned: Sequence[CondemnedChunk]) -> None:
+    def forget_garbage(self, garbage: Sequence[GarbageChunk]) -> None:
         """See ``SupportsUploads``."""
-        if condemned:
-            self._server.call("HDEL", self._keys.condemned, *(each.token for each in condemned))
+        if garbage:
+            self._server.call("HDEL", self._keys.garbage, *(each.token for each in garbage))
 
     def _state(self, upload_id: str) -> list[bytes]:
         keys = self._keys

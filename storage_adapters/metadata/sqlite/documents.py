@@ -90,9 +90,9 @@ class SqliteDocuments(DocumentRules):
             ).fetchall()
         return [document_from_text(text) for (text,) in rows]
 
-    def _name_bearers(self, collection: str, name: str) -> list[str]:
+    def _name_holders(self, collection: str, name: str) -> list[str]:
         with self._connections.reading() as connection:
-            return _bearers(connection, collection, name)
+            return _holders(connection, collection, name)
 
     def _due_documents(self, now: int, limit: int, *, deleted: bool) -> list[DocumentKey]:
         with self._connections.reading() as connection:
@@ -108,7 +108,7 @@ def _text(connection: sqlite3.Connection, key: DocumentKey) -> bytes | None:
     return None if row is None else row[0]
 
 
-def _bearers(connection: sqlite3.Connection, collection: str, name: str) -> list[str]:
+def _holders(connection: sqlite3.Connection, collection: str, name: str) -> list[str]:
     rows = connection.execute(
         "SELECT document_id FROM document_names WHERE collection = ? AND name = ?", (collection, name)
     ).fetchall()
@@ -149,7 +149,7 @@ def _move_names(connection: sqlite3.Connection, move: Move) -> None:
         [(collection, name, document_id) for name in before - after],
     )
     for name in sorted(after - before):
-        others = _bearers(connection, collection, name)
+        others = _holders(connection, collection, name)
         if move.announced and others:
             raise NameTaken("name", name, others[0])
         connection.execute("INSERT INTO document_names VALUES (?, ?, ?)", (collection, name, document_id))

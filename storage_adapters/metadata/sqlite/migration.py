@@ -92,12 +92,12 @@ class SqliteMigrations(SupportsRebuilding):
         wanted = orjson.dumps(list(file_ids)).decode()
         with self._connections.snapshot() as connection:
             files = dict(connection.execute(f"SELECT file_id, document FROM files WHERE {_ONE_OF}", (wanted,)))  # noqa: S608
-            buried = dict(connection.execute(f"SELECT file_id, document FROM tombstones WHERE {_ONE_OF}", (wanted,)))  # noqa: S608
+            deleted = dict(connection.execute(f"SELECT file_id, document FROM tombstones WHERE {_ONE_OF}", (wanted,)))  # noqa: S608
         return [
             record_from_document(files[file_id])
             if file_id in files
-            else tombstone_from_document(buried[file_id])
-            if file_id in buried
+            else tombstone_from_document(deleted[file_id])
+            if file_id in deleted
             else None
             for file_id in file_ids
         ]

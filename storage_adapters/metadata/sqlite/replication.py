@@ -43,7 +43,7 @@ def store_copy(connection: sqlite3.Connection, copy: FileRecord | Tombstone, *, 
     return True
 
 
-def adopt_record(connection: sqlite3.Connection, record: FileRecord) -> bool:
+def import_record(connection: sqlite3.Connection, record: FileRecord) -> bool:
     """Store a record of an unknown file whose names are free; return True when it was stored."""
     if _find(connection, record.file_id) is not None or is_named(connection, record):
         return False

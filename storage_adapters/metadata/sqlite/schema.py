@@ -6,7 +6,7 @@
 2. The numbers of sort fields are stored: they are never changed or used again.
 3. ``uploads`` are the states of uploads, ``upload_chunks`` their manifests, ``upload_ranges`` what has arrived with
    neighbours merged. ``chunks`` are the stored copies: ``named`` counts the rows of ``upload_chunks`` of the owner's
-   uploads that name them. A condemned one is no more in ``chunks``.
+   uploads that name them. One marked as garbage is not in ``chunks`` any more.
 4. A change of tables is a new ``VERSION``, with the statements that lead to it from the one before and back, and a
    step of ``migrations`` that has them carried out. Only an empty file is given its tables when it is opened.
 5. ``journal`` belongs to no version: a migration makes it when it first writes into it. Nor do ``documents`` and
@@ -214,7 +214,7 @@ def prepare(connection: sqlite3.Connection) -> bool:
 
 
 def change(connection: sqlite3.Connection, version: int) -> None:
-    """Bring the database to a version, 0 for no mark, in the transaction under way."""
+    """Migrate the database to a version, 0 for no mark, in the transaction under way."""
     found = found_version(connection)
     if not 0 <= version <= VERSION or found > VERSION:
         raise SchemaMismatch("sqlite", found=str(max(found, version)), known=str(VERSION))

@@ -29,14 +29,14 @@ from storage_adapters.metadata.sqlite.indexes import Encoded, move_indexes
 from storage_adapters.metadata.sqlite.listing import find_page
 from storage_adapters.metadata.sqlite.location import path_of
 from storage_adapters.metadata.sqlite.migration import SqliteMigrations, read_digest
-from storage_adapters.metadata.sqlite.replication import adopt_record, remove_file, store_copy
+from storage_adapters.metadata.sqlite.replication import import_record, remove_file, store_copy
 from storage_adapters.metadata.sqlite.schema import prepare
 from storage_adapters.metadata.sqlite.uploads import SqliteUploads
 from storage_adapters.metadata.sqlite.usage import read_usage
 from storage_adapters.ports.digest import DigestBucket, SupportsDigest
 from storage_adapters.ports.documents import DocumentChange
 from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
-from storage_adapters.ports.schemas import SupportsAdoption
+from storage_adapters.ports.schemas import SupportsBulkImport
 from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import Change, FileRecord, Tombstone, Usage, is_number_passed
 
@@ -46,7 +46,7 @@ class SqliteMetadataStore(
     SqliteUploads,
     SqliteDocuments,
     MetadataStore,
-    SupportsAdoption,
+    SupportsBulkImport,
     SupportsChanges,
     SupportsDigest,
     SupportsLeases,
@@ -83,9 +83,9 @@ class SqliteMetadataStore(
         with self._connections.reading() as connection:
             row = connection.execute("SELECT document FROM files WHERE file_id = ?", (file_id,)).fetchone()
             if row is None:
-                buried = connection.execute("SELECT document FROM tombstones WHERE file_id = ?", (file_id,)).fetchone()
-                if buried is not None:
-                    raise RecordDeleted(tombstone_from_document(buried[0]))
+                row = connection.execute("SELECT document FROM tombstones WHERE file_id = ?", (file_id,)).fetchone()
+                if row is not None:
+                    raise RecordDeleted(tombstone_from_document(row[0]))
                 raise RecordNotFound(f"no file {file_id}")
         return record_from_document(row[0])
 
@@ -249,10 +249,10 @@ class SqliteMetadataStore(
         with self._connections.writing() as connection:
             return sum([remove_file(connection, file_id) for file_id in file_ids])
 
-    def adopt(self, records: Sequence[FileRecord]) -> list[bool]:
-        """See ``SupportsAdoption``."""
+    def import_files(self, records: Sequence[FileRecord]) -> list[bool]:
+        """See ``SupportsBulkImport``."""
         with self._connections.writing() as connection:
-            return [adopt_record(connection, record) for record in records]
+            return [import_record(connection, record) for record in records]
 
     def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:
         """See ``SupportsLeases``."""

@@ -13,8 +13,8 @@ from storage_adapters.errors import ChunkGone, UploadConflict, UploadNotFound
 from storage_adapters.metadata.sqlite.connections import Connections
 from storage_adapters.ports.uploads import (
     Chunk,
-    ChunkPlace,
-    CondemnedChunk,
+    ChunkReservation,
+    GarbageChunk,
     SupportsUploads,
     Upload,
     UploadStatus,
@@ -181,7 +181,7 @@ class SqliteUploads(SupportsUploads):
         with self._connections.reading() as connection:
             return [_upload(row) for row in connection.execute(sql, (now, limit)).fetchall()]
 
-    def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkPlace]:
+    def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkReservation]:
         """See ``SupportsUploads``."""
         places = []
         with self._connections.writing() as connection:
@@ -192,10 +192,10 @@ class SqliteUploads(SupportsUploads):
                     " RETURNING token, stored",
                     (owner, object_id, new_token(secrets.token_bytes(8)), now),
                 ).fetchone()
-                places.append(ChunkPlace(object_id=object_id, token=token, stored=bool(stored)))
+                places.append(ChunkReservation(object_id=object_id, token=token, stored=bool(stored)))
         return places
 
-    def condemn_chunks(self, *, unused_before: int, limit: int) -> list[CondemnedChunk]:
+    def mark_garbage(self, *, unused_before: int, limit: int) -> list[GarbageChunk]:
         """See ``SupportsUploads``."""
         with self._connections.writing() as connection:
             waiting = connection.execute("SELECT count(*) FROM condemned_chunks").fetchone()[0]
@@ -210,14 +210,12 @@ class SqliteUploads(SupportsUploads):
             found = connection.execute(
                 "SELECT owner, object_id, token FROM condemned_chunks LIMIT ?", (limit,)
             ).fetchall()
-        return [CondemnedChunk(owner=row[0], object_id=row[1], token=row[2]) for row in found]
+        return [GarbageChunk(owner=row[0], object_id=row[1], token=row[2]) for row in found]
 
-    def forget_condemned(self, condemned: Sequence[CondemnedChunk]) -> None:
+    def forget_garbage(self, garbage: Sequence[GarbageChunk]) -> None:
         """See ``SupportsUploads``."""
         with self._connections.writing() as connection:
-            connection.executemany(
-                "DELETE FROM condemned_chunks WHERE token = ?", [(each.token,) for each in condemned]
-            )
+            connection.executemany("DELETE FROM condemned_chunks WHERE token = ?", [(each.token,) for each in garbage])
 
 
 def _load(connection: sqlite3.Connection, upload_id: str) -> Upload:

@@ -1,6 +1,6 @@
 -- Takes one document from its stored value to a new one, with everything that follows from it; or changes nothing.
 --
--- KEYS: document, feed, sums, expiring, deleted, parity bucket, order of the collection, names of the collection.
+-- KEYS: document, feed, sums, expiring, tombstones, parity bucket, order of the collection, names of the collection.
 -- ARGV: stored value ('' for none), new value ('' for none), '1' to announce it, member of the sets, document id,
 --       number of the bucket, its deltas (documents, high, low), place to leave ('' for none), place to take,
 --       time to expire ('' for never), time to be forgotten ('' unless it is a tombstone), how many names to give up;
