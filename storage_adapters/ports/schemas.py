@@ -166,7 +166,7 @@ class SupportsBulkImport(ABC):
 
     @abstractmethod
     def import_files(self, records: Sequence[FileRecord]) -> list[bool]:
-        """Store each record whose id is new, also to tombstones, and whose names are free; return True for each one stored.
+        """Store each record of a new id (also to tombstones) whose names are free; return True for each one stored.
 
         There is at most one record per file; of those that bear one name, one at most is stored. As by ``replicate``,
         each stands in everything or nowhere, none enters the feed, revisions are kept, and after an error any part of
