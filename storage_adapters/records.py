@@ -172,7 +172,7 @@ class Change:
     """One entry of the change feed: what a single ``save`` or ``delete`` did.
 
     ``record`` is the record as that write left it; of a deletion, the last record with the deletion's revision.
-    ``event`` is the name to announce, or None when the change is nobody else's business (a renewed lease).
+    ``event`` is the name to announce, or None when the change concerns no other program (a renewed lease).
     """
 
     sequence: str
@@ -231,7 +231,7 @@ class SignedUrl:
     """A request that the holder may make until ``expires_at``; the headers are part of what was signed."""
 
     method: str
-    # A secret: whoever shows the object in a message or a log does not show this.
+    # A secret: messages and logs that show the object do not show it.
     url: str = field(repr=False)
     headers: Mapping[str, str]
     expires_at: int

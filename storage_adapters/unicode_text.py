@@ -4,7 +4,7 @@
    version, normalisation and case folding of normalised text do the same in every later one: Unicode promises both
    (https://www.unicode.org/policies/stability_policy.html). So text is cut at code points that the pinned version
    leaves unassigned, which stand for themselves there, and what lies between is left to the interpreter.
-2. Nobody promises that of ``lower``. A test compares all code points with what Python 3.11 made of them.
+2. Python does not promise that of ``lower``. A test compares all code points with what Python 3.11 made of them.
 3. Only this module imports ``unicodedata``.
 """
 

@@ -35,7 +35,7 @@ class Walk:
     """Progress of a backfill. ``sequence`` is where the feed stood at its beginning, ``end`` the file it ends with.
 
     ``end`` is None between holding the feed and looking at the stores. ``sequence`` is "" in a source whose files were
-    all taken over from elsewhere: then the first change is where the feed is followed from.
+    all copies of another store: then the first change is where the feed is followed from.
     """
 
     sequence: str
@@ -80,7 +80,7 @@ class Backfill(Source):
         stored = source.checkpoint(self.consumer)
         if stored:
             walk = Walk.from_text(stored)
-            logger.info("the backfill goes on", extra={"target": self._pair.name, "copied": walk.copied})
+            logger.info("the backfill continues", extra={"target": self._pair.name, "copied": walk.copied})
         else:
             sequence = source.last_sequence()
             if not sequence and not source.usage(None).total.files and not _has_documents(source):
@@ -134,7 +134,7 @@ class Backfill(Source):
         if not batch.position:
             seconds = round((now_ms() - walk.started_at) / 1000, 1)
             facts = {"target": self._pair.name, "copied": walk.copied, "seconds": seconds}
-            logger.info("the backfill is done", extra=facts)
+            logger.info("the backfill is complete", extra=facts)
 
     def _complete(self, walk: Walk) -> Batch:
         """Copy documents and tombstones, and prune."""

@@ -51,6 +51,6 @@ def _build_next(builder: IndexBuilder, metrics: Metrics) -> float:
         with metrics.index.time():
             return builder.step()
     except StorageError as error:
-        # An outage of the target is told by the copying; an index can wait.
-        logger.debug("an index was not brought up to date", extra={"error": str(error)})
+        # The pipeline reports an outage of the target; an index can wait.
+        logger.debug("an index was not built", extra={"error": str(error)})
         return AFTER_FAILURE_SECONDS

@@ -131,5 +131,5 @@ def living(state: State) -> FileRecord | Document | None:
 def replica(store: MetadataStore) -> SupportsReplication:
     """Return the store as one that takes copies. Raises Unsuitable."""
     if not isinstance(store, SupportsReplication):
-        raise Unsuitable(f"{type(store).__name__} takes no copies: it lacks SupportsReplication")
+        raise Unsuitable(f"{type(store).__name__} does not accept copies: it lacks SupportsReplication")
     return store

@@ -2,8 +2,8 @@
 
 1. Two buckets that are equal at any moment held the same then: nothing in them is lost.
 2. A file differs when the target still has another state after the checkpoint passed everything that was written
-   before the source was looked at. What waits longer than ``wait_seconds`` for that is told as lagging.
-3. Sums that differ though no file does are wrong in one of the stores: then they prove nothing, and that is told.
+   before the source was looked at. What waits longer than ``wait_seconds`` for that is reported as lagging.
+3. Sums that differ though no file does are wrong in one of the stores: then they prove nothing, and that is reported.
 4. Of a bucket that differs the revisions are read, then the hashes where these do not explain its sums, and records
    only where the hashes do not either: many files may differ, and each costs little more than one.
 """
@@ -66,7 +66,7 @@ def differences(
 ) -> Iterator[Difference]:
     """Yield every file and document that differs, each once; with ``full`` whatever the sums say.
 
-    ``wrong_sums`` is told of each bucket whose records were all read, and in which store they do not make its sums.
+    ``wrong_sums`` is called for each bucket whose records were all read, with the store in which its sums are wrong.
     """
     deadline = time.monotonic() + wait_seconds
     every = set(range(DIGEST_BUCKETS))

@@ -10,7 +10,7 @@ from files_service.runtime.signals import listen_for_signals
 
 
 def stop_by_signal() -> threading.Event:
-    """Return an event that SIGTERM and SIGINT set; a second signal ends the process as if nobody listened."""
+    """Return an event that SIGTERM and SIGINT set; a second signal ends the process by the default action."""
     stopping = threading.Event()
     reader = listen_for_signals(on_second=_end)
 

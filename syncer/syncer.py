@@ -182,4 +182,4 @@ def _repeat(syncer: Syncer, retry: Retry, step: Callable[[], float], is_done: Ca
             syncer.give_up()
         except StorageUnavailable:
             # The lease runs out by itself.
-            logger.warning("the lease could not be given up")
+            logger.warning("the lease was not released")

@@ -67,7 +67,7 @@ class DocumentRules(SupportsDocuments):
     def _move_documents(self, moves: Sequence[Move]) -> list[bool]:
         """Carry out each move whose key still has what it holds, wholly or not at all; say which were.
 
-        Announced moves come alone, enter the feed, and raise NameTaken when another document bears a name.
+        Announced moves come alone, enter the feed, and raise NameTaken when another document has a name.
         """
 
     @abstractmethod
@@ -76,7 +76,7 @@ class DocumentRules(SupportsDocuments):
 
     @abstractmethod
     def _name_holders(self, collection: str, name: str) -> list[str]:
-        """Read the ids of documents that bear a name: one, or several while copies are on their way."""
+        """Read the ids of documents that have a name: one, or several while copies are on their way."""
 
     @abstractmethod
     def _due_documents(self, now: int, limit: int, *, deleted: bool) -> list[DocumentKey]:
@@ -97,7 +97,7 @@ class DocumentRules(SupportsDocuments):
             for found in self.stored_documents(keys):
                 if found is not None and found.is_visible(now) and name in found.names:
                     return found
-        raise DocumentNotFound(f"no document of {collection} bears this name")
+        raise DocumentNotFound(f"no document of {collection} has this name")
 
     def put_document(self, document: Document, *, expected_revision: int) -> Document:
         """See ``SupportsDocuments``."""
@@ -216,7 +216,7 @@ class DocumentRules(SupportsDocuments):
             done = {move.key for move, moved in zip(moves, self._move_documents(moves), strict=True) if moved}
             written |= done
             open_keys = [move.key for move in moves if move.key not in done]
-        raise StorageUnavailable(f"{len(open_keys)} documents were written by others in every round")
+        raise StorageUnavailable(f"{len(open_keys)} documents were changed by other writers in every attempt")
 
 
 def _rest_of(query: DocumentQuery) -> DocumentQuery | None:

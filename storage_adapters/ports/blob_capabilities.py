@@ -45,7 +45,7 @@ class VerifiesSignedUrls(ABC):
 
 
 class SupportsPublicUrls(ABC):
-    """Has URLs that need no signature; whoever serves them lets through what is public."""
+    """Public URLs, which need no signature; their server lets through public blobs only."""
 
     @abstractmethod
     def public_url(self, key: str) -> str:
@@ -71,7 +71,7 @@ class SupportsResumableUpload(ABC):
         checksums: Mapping[str, str | None] | None = None,
         origin: str | None = None,
     ) -> SignedUrl:
-        """Begin an upload of exactly ``size`` bytes; the answer's URL is a secret by which anybody may send them.
+        """Begin an upload of exactly ``size`` bytes; the answer's URL is a secret by which any client may send them.
 
         Of several uploads to one key the first that is complete wins, and the others cannot be completed. Bytes of
         another size, or with another MD5 or CRC32C than ``checksums`` says, are not stored. A page may send them only
@@ -87,7 +87,7 @@ class SupportsListing(ABC):
         """Return up to ``limit`` blobs whose keys begin with ``prefix``, behind the key ``after``.
 
         The order is the store's own, and always the same: who goes on behind the last key until a page is empty has
-        met each blob once that was there all the time. A bucket may hold what no store of ours made; such an object
+        met each blob once that was there all the time. A bucket may hold objects of other programs; such an object
         is shown under its name, which need not be a key.
         """
 

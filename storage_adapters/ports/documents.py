@@ -128,7 +128,7 @@ class SupportsDocuments(ABC):
 
     @abstractmethod
     def resolve_document(self, collection: str, name: str, *, now: int) -> Document:
-        """Return the document of the collection that bears the name. Raises DocumentNotFound when none does."""
+        """Return the document of the collection that has the name. Raises DocumentNotFound when none does."""
 
     @abstractmethod
     def put_document(self, document: Document, *, expected_revision: int) -> Document:
@@ -138,7 +138,7 @@ class SupportsDocuments(ABC):
         concurrent writes over one revision exactly one wins. A failed write changes nothing.
 
         Raises InvalidDocument for what exceeds a limit, RevisionConflict when the visible revision is another,
-        NameTaken (kind "name") when another visible document of the collection bears one of the names.
+        NameTaken (kind "name") when another visible document of the collection has one of the names.
         """
 
     @abstractmethod
@@ -170,7 +170,7 @@ class SupportsDocuments(ABC):
         """Store each copy, tombstones too, whose revision is higher than the stored one; say which were.
 
         There is at most one copy per document. Copies enter no feed, keep their revisions, and are never refused
-        because of a name: while several bear one, ``resolve_document`` gives any of them. With ``force`` a copy is
+        because of a name: while several have one, ``resolve_document`` gives any of them. With ``force`` a copy is
         stored whatever stands there; the answer then says whether it differed. Doing it again is harmless.
         """
 
@@ -210,7 +210,7 @@ def check_document(document: Document) -> Document:
     """Return the document as it will be stored. Raises InvalidDocument for what exceeds a limit."""
     _check_key(document.collection, document.document_id)
     if len(document.names) > MOST_NAMES or len(set(document.names)) < len(document.names):
-        raise InvalidDocument(f"a document bears at most {MOST_NAMES} names, each once")
+        raise InvalidDocument(f"a document has at most {MOST_NAMES} names, each once")
     for name in document.names:
         _check_text("name", name, 1, TEXT_BYTES)
     _check_text("order key", document.order, 0, TEXT_BYTES)

@@ -49,7 +49,7 @@ class MetadataStore(ABC):
 
         Raises RevisionConflict when the stored revision is another, the file does not exist (and the expected revision
         is not 0), or the file was deleted: an id is never used again. Raises NameTaken (kind "alias" or "request_id")
-        when another file of the same owner bears the name; of several concurrent claims exactly one wins. A failed
+        when another file of the same owner has the name; of several concurrent claims exactly one wins. A failed
         save changes nothing.
         """
 
@@ -75,7 +75,7 @@ class MetadataStore(ABC):
 
     @abstractmethod
     def find(self, query: ListQuery) -> Page:
-        """Return one page in the query's order; what the query means is said in ``storage_adapters.query``.
+        """Return one page in the query's order; ``storage_adapters.query`` defines queries.
 
         Work is bounded by ``query.scan_limit``: no call reads many more records than that, and a page that met the
         limit ends early with a position to go on from. Walking the positions to the end returns each file that was not
@@ -88,7 +88,7 @@ class MetadataStore(ABC):
 
     @abstractmethod
     def resolve(self, owner: str, kind: str, names: Sequence[str]) -> list[str | None]:
-        """Return, in order, the ids of the owner's files that bear these names, None where nobody does.
+        """Return, in order, the ids of the owner's files that have these names, None where no file does.
 
         ``kind`` is "alias" or "request_id".
         """
@@ -142,7 +142,7 @@ class SupportsChanges(ABC):
         """Move the checkpoint from ``expected`` to ``sequence``, durably; to "" removes it.
 
         A checkpoint may also be a text that is no sequence (a consumer that prepares itself keeps its place so): then
-        nothing is trimmed. Raises CheckpointConflict when it is not at ``expected``: somebody else consumes as well.
+        nothing is trimmed. Raises CheckpointConflict when it is not at ``expected``: another consumer is active.
         """
 
     @abstractmethod
@@ -165,8 +165,8 @@ class SupportsReplication(ABC):
         any part may be. Doing it again is harmless. With ``force`` a copy is stored whatever stands there, also where
         the revision is the same or lower: the answer then says whether it differed.
 
-        Copies may come in an order in which several of them bear one name: it is never refused. While several stored
-        records bear a name, ``resolve`` gives any of them; as soon as only one does, that one, whether the others
+        Copies may come in an order in which several of them have one name: it is never refused. While several stored
+        records have a name, ``resolve`` gives any of them; as soon as only one does, that one, whether the others
         lost it by a copy, a save, a deletion or ``discard``.
         """
 

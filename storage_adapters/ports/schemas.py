@@ -1,4 +1,4 @@
-"""Capabilities for whoever changes a live store: a mark of its schema, a journal, a scan, and what can be rebuilt.
+"""Capabilities for changes of a live store: a mark of its schema, a journal, a scan, and what can be rebuilt.
 
 All semantics are in these docstrings; adapters do not repeat them. Every method may raise ``StorageUnavailable``.
 """
@@ -23,7 +23,7 @@ _UNICODE = "unicode"
 class Schema:
     """The mark under which the data lie, "" when there is none, and the one that this code knows.
 
-    ``empty`` says that the store holds nothing yet: whoever opens it first installs the schema. ``unicode`` is the
+    ``empty`` says that the store holds nothing yet: the first to open it installs the schema. ``unicode`` is the
     version of Unicode by which names are sorted.
     """
 
@@ -57,7 +57,7 @@ class SupportsMigrations(ABC):
 
     @abstractmethod
     def schema_faults(self) -> list[str]:
-        """Name what differs from a new store that bears the mark that was found."""
+        """Return the differences from a new store with the mark that was found."""
 
     @abstractmethod
     def read_journal(self, name: str) -> bytes | None:
@@ -168,7 +168,7 @@ class SupportsBulkImport(ABC):
     def import_files(self, records: Sequence[FileRecord]) -> list[bool]:
         """Store each record of a new id (also to tombstones) whose names are free; return True for each one stored.
 
-        There is at most one record per file; of those that bear one name, one at most is stored. As by ``replicate``,
+        There is at most one record per file; of those that have one name, one at most is stored. As by ``replicate``,
         each stands in everything or nowhere, none enters the feed, revisions are kept, and after an error any part of
         the sequence may be stored.
         """
@@ -189,7 +189,7 @@ class SupportsDesigns(SupportsMigrations):
     def build_design(self, name: str) -> bool:
         """Write a missing definition and wait for its index as long as one request may; return True when it is done.
 
-        Building takes processors from whoever reads and writes: ask for one when the one before is built.
+        Building takes processor time from readers and writers: ask for one when the one before is built.
         """
 
     @abstractmethod
@@ -200,7 +200,7 @@ class SupportsDesigns(SupportsMigrations):
     def sort_names(self, *, after: str, limit: int, write: bool) -> tuple[int, str]:
         """Compare the place by name of up to ``limit`` files behind a position with what this version makes of it.
 
-        With ``write`` those that differ are put right, without an entry in the feed; one that is written meanwhile is
+        With ``write`` those that differ are corrected, without an entry in the feed; one that is written meanwhile is
         left to that write. Returns how many differed, and the position to go on from, "" at the end; "" is the
         beginning.
         """

@@ -78,7 +78,7 @@ class ChunkReservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GarbageChunk:
-    """A stored copy that nothing names any more and nothing ever will: its bytes are to be deleted."""
+    """Stored copy that nothing names or can name any more: its bytes must be deleted."""
 
     owner: str
     object_id: str

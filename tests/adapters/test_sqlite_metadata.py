@@ -174,7 +174,7 @@ def test_a_file_that_is_no_database_is_reported(path: Path) -> None:
 
 def test_a_place_where_no_file_can_be_is_reported(path: Path) -> None:
     path.write_bytes(b"")
-    with pytest.raises(StorageUnavailable, match="cannot make the folder"):
+    with pytest.raises(StorageUnavailable, match="cannot create the folder"):
         SqliteMetadataStore(path / "files.db")
     (path.parent / "folder").mkdir()
     with pytest.raises(StorageUnavailable, match="unable to open"):

@@ -60,7 +60,7 @@ def test_every_command_answers_with_text_or_with_one_json_object(store: str) -> 
         (["status", "--store", "files.db"], 2, "--store, or FILES_METADATA_URL: no store for a URL without a scheme"),
         (["status", "--store", "mysql://ann:secret@there/files"], 2, "FILES_METADATA_URL: no store for mysql"),
         (["status", "--store", "memory://"], 2, "FILES_METADATA_URL: memory:// "),
-        (["up", "--store", "sqlite:////proc/none/files.db"], 5, "FILES_METADATA_URL: cannot make the folder"),
+        (["up", "--store", "sqlite:////proc/none/files.db"], 5, "FILES_METADATA_URL: cannot create the folder"),
         (["status", "--store", "redis://ann:secret@127.0.0.1:{nobody}"], 5, "127.0.0.1:{nobody}"),
         (["status", "--store", "couchdb://ann:secret@127.0.0.1:{nobody}/files"], 5, "--store, or FILES_METADATA_URL: "),
         (["plan", "--store", "{store}", "--to", "99"], 2, "no step 99"),

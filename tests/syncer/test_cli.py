@@ -210,7 +210,7 @@ def test_run_copies_until_it_is_stopped(pair: Pair, urls: tuple[str, str], tmp_p
     process = SyncerProcess(tmp_path, *urls)
     process.start()
     try:
-        process.wait_for_log("the backfill is done")
+        process.wait_for_log("the backfill is complete")
         add(pair.source, *numbered(10, start=10))
         result = run_syncer("verify", "--source", urls[0], "--target", urls[1], "--wait", "60")
         assert result.returncode == Exit.DONE, result.stdout + process.log()
@@ -220,7 +220,7 @@ def test_run_copies_until_it_is_stopped(pair: Pair, urls: tuple[str, str], tmp_p
     assert [line["event"] for line in lines_of(process.log())] == [
         "ready",
         "the backfill begins",
-        "the backfill is done",
+        "the backfill is complete",
         "stopped",
     ]
     assert len(assert_equal(pair)) == 20

@@ -111,7 +111,7 @@ def test_a_list_never_misses_the_write_it_was_told_of(
     disturbing = threading.Thread(target=disturb, args=(syncer, copied, finished))
     try:
         call(core, "files.upload", owner="x", name="x", parts=[{"type": "file", "content_type": "a/b", "size": 1}])
-        syncer.wait_for_log("the backfill is done")
+        syncer.wait_for_log("the backfill is complete")
         disturbing.start()
         at_once(CALLERS, lambda number: check_own_writes(core, number, served_by, copied))
     finally:

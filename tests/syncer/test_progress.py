@@ -24,7 +24,7 @@ from tests.syncer.pairs import numbered
 from tests.syncer.processes import lines_of, run_syncer
 
 FILES = 6_000
-EVENTS = ["the backfill begins", "the backfill is done"]
+EVENTS = ["the backfill begins", "the backfill is complete"]
 BAR = re.compile(r"backfill \S+ +(\d+)/(\d+) +([\d,]+) files/s +(\d+:\d\d:\d\d|-:--:--)")
 _ROWS, _COLUMNS = 24, 100
 _ERASE = "\x1b[2K"

@@ -95,7 +95,7 @@ def test_the_metrics_of_a_running_syncer_are_served(tmp_path: Path) -> None:
     process = SyncerProcess(tmp_path, *urls, "--metrics", f"127.0.0.1:{port}")
     process.start()
     try:
-        process.wait_for_log("the backfill is done")
+        process.wait_for_log("the backfill is complete")
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
             lines = answer.read().decode().splitlines()
     finally:

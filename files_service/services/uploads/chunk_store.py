@@ -65,7 +65,7 @@ class ChunkStore:
         if there and there[0].offset < offset + len(data):
             [found] = there
             if (found.offset, found.size) == (offset, len(data)) and found.object_id != object_id:
-                raise UploadConflict(f"other bytes stand at {offset}")
+                raise UploadConflict(f"other bytes are at offset {offset}")
             stored = self.store(upload, offset, data, self.arrived(upload))
         else:
             stored = self.store(upload, offset, data)

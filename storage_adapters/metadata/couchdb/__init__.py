@@ -3,7 +3,7 @@
 import warnings
 
 with warnings.catch_warnings():
-    # python-couchdb asks pkg_resources for its own version, and that would warn whoever starts a process of ours.
+    # python-couchdb asks pkg_resources for its own version, and that would log a warning at the start of each process.
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
     from storage_adapters.metadata.couchdb.store import CouchMetadataStore
 

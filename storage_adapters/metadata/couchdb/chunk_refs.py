@@ -219,7 +219,7 @@ class ChunkPlaces:
                 if not rest:
                     break
             else:
-                raise StorageUnavailable("couchdb: too many change the same chunks")
+                raise StorageUnavailable("couchdb: too many concurrent writers of the same chunks")
 
     def _written(self, documents: Sequence[JSON]) -> set[str]:
         """Write documents; return the ids of those that were not at another revision."""

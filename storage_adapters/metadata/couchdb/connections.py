@@ -2,7 +2,7 @@
 
 The client's own pool grows for ever, hands out connections that the server has closed, and releases one twice after
 some errors; its session stumbles over error bodies that are long, chunked or not JSON, and keeps answers by ETag.
-Answers that are read whole here, and told to be short and JSON, spare all of that.
+Answers that are read whole here, and declared as short and JSON, avoid all of that.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 1. ``document`` is the document or tombstone as canonical JSON text, for a server may make 1 of 1.0; ``revision`` is its
    revision. What the views read stands beside it: ``index`` of what is no tombstone, and ``due``.
-2. ``announced`` names the write that the feed is to tell of: whoever finds that the feed does not, writes it there. It
-   is a part of the entry's id, for a repair may take a document back to a revision that was told already.
+2. ``announced`` names the write that the feed must have: a reader that does not find it in the feed writes it there. It
+   is a part of the entry's id, for a repair may take a document back to a revision that the feed has already.
 3. A CouchDB document without ``document`` is a fence: see ``names``, by whose reservations names are unique here too.
 """
 

@@ -4,7 +4,7 @@
    digest of its content: writing it twice, by whomever, is writing it once, also after it was trimmed.
 2. A writer puts the file's document first, which holds what the entry will say, then the entry. Before it writes over
    a document it makes sure that the entry of the revision before is there: a file's entries come in order.
-3. Entries of writers that died in between are written by whoever reads the feed: it follows the changes of the files'
+3. Entries of writers that died in between are written by readers of the feed: these follow the changes of the files'
    database and of that of documents, and keeps its place in each.
 4. Nothing else is in this database, and it has one shard, so that its changes have one order.
 """

@@ -1,7 +1,7 @@
 """Keys by which documents are found: ids, digests and places. No I/O.
 
 1. Servers order and compare text each in its own way (ICU calls some different texts equal). So nothing that a view
-   emits as a key is anybody's text: owners, tags and names are digests in hex, and what must sort is the hex of its
+   emits as a key is a text of a caller: owners, tags and names are digests in hex, and what must sort is the hex of its
    UTF-8, whose order is that of its code points everywhere.
 2. A number that must sort, or that may be greater than 2^53, is written as 16 hex digits of itself + 2^63.
 3. A document's id is the file's id when that is of letters, digits, _ and -; else ``=`` and its UTF-8 in hex. That of
@@ -38,7 +38,7 @@ def file_id_of(document_id: str) -> str:
 
 
 def kept_id_of(key: tuple[str, str]) -> str:
-    """Return the id of the CouchDB document that keeps a document of ours."""
+    """Return the id of the CouchDB document that keeps a document."""
     return f"{KEPT}{key[0]}:{hex_of(key[1])}"
 
 

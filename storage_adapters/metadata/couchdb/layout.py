@@ -11,7 +11,7 @@ from storage_adapters.metadata.couchdb.views import DESIGNS, DOCUMENTS, UPLOADS,
 LAYOUT = "1"
 _DOCUMENT = "layout"
 _DOCUMENTS = [design.name for design in DOCUMENTS]
-# Nobody asks for former revisions: every write names the one it is over. A replica of CouchDB's own that is this many
+# Former revisions are not needed: every write names the one it is over. A replica of CouchDB's own that is this many
 # writes of one file behind would show a conflict.
 REVISIONS = 20
 

@@ -61,7 +61,7 @@ def _parse(url: str) -> Location:
     if not _DATABASE.fullmatch(database):
         raise ValueError("a database's name is of a-z, 0-9 and _$()+-, and begins with a letter")
     if not parts.hostname:
-        raise ValueError("it names no host")
+        raise ValueError("the URL has no host")
     credentials = None
     if parts.username is not None:
         credentials = unquote(parts.username), unquote(parts.password or "")

@@ -1,14 +1,14 @@
-"""Unique names without transactions: a reservation is a lock, the records that bear a name are the truth.
+"""Unique names without transactions: a reservation is a lock, the records that have a name are the truth.
 
 1. Who wants a name for a file writes the reservation: the file, and the revision of its document on which the record
    will be written (``base``). Then it looks for other holders, then it writes the record.
 2. A reservation of another file is dead once that file's document is no longer at ``base``: the write that it was
-   made for can only fail. A dead one is written over, unless the file bears the name.
+   made for can only fail. A dead one is written over, unless the file has the name.
 3. One that is not dead belongs to a writer on its way, or to one that died. It is waited for; then the document of
    the file is written once more as it is (or, if there is none, a fence in its place), which kills the reservation
-   and spares nobody: a writer that was only slow finds its base gone, and starts again from 1.
+   without exception: a writer that was only slow finds its base gone, and starts again from 1.
 
-So of two holders the second cannot have been written: whoever took the reservation over made sure that the write
+So of two holders the second cannot have been written: the writer that took the reservation made sure that the write
 behind the former one had taken place, and saw it, or never would.
 """
 
@@ -32,13 +32,13 @@ _Name = tuple[str, str]  # kind, name
 
 
 def claim(files: Database, state: Database, record: FileRecord, *, base: str | None, borne: Collection[str]) -> None:
-    """Get hold of the names of the record that its file does not bear yet; raises NameTaken."""
+    """Claim the names of the record that its file does not have yet; raises NameTaken."""
     wanted = {digest: name for digest, name in names_of(record).items() if digest not in borne}
     claim_all(files, state, wanted, holder=document_id_of(record.file_id), base=base)
 
 
 def claim_all(files: Database, state: Database, wanted: Mapping[str, _Name], *, holder: str, base: str | None) -> None:
-    """Get hold of names, by their digests, for the document ``holder`` of a database; raises NameTaken."""
+    """Claim names, by their digests, for the document ``holder`` of a database; raises NameTaken."""
     if not wanted:
         return
     for digest, name in wanted.items():
@@ -86,6 +86,6 @@ def _reserve(files: Database, state: Database, digest: str, name: _Name, *, hold
 
 
 def _fence(files: Database, document_id: str, document: JSON | None) -> None:
-    """Move a document on without changing it. That somebody else was faster is as good."""
+    """Give a document a new revision without a change. A faster write of another process does as well."""
     moved = {"_id": document_id} if document is None else document
     files.put(moved | {"write_id": new_write_id()})

@@ -4,7 +4,7 @@
    1.0. ``later`` has the fields that came after version 0.1 (see ``codec``); parts, tombstones and the like have their
    own.
 2. ``index`` is worked out here, so that a view only has to emit it: see ``designs``.
-3. ``change`` is what the feed must say of the latest write. It stays until the next one: whoever finds that the feed
+3. ``change`` is the feed's entry of the latest write. It stays until the next one: a reader that finds that the feed
    does not say it yet, writes it there.
 4. A deleted file's document has ``tombstone`` in place of the record, and the last record in ``change``.
 5. A document with neither record nor tombstone is a fence: see ``names``. There is no such file.
@@ -251,7 +251,7 @@ def _index(record: FileRecord) -> JSON:
         "places": {field: place_of(sort_value(record, field)) for field in SORT_FIELDS},
         "row": row_of(record),
         "names": list(names_of(record)),
-        # The later of two that bear one name is the one that a copy was made of last.
+        # The later of two that have one name is the one that a copy was made of last.
         "named_at": f"{time.time_ns():020}",
         "usage": [
             owner_digest(record.owner),

@@ -2,7 +2,7 @@
 
 That revision is remembered from the last copy of the file, or there is none because the file is new here, or it is
 read. A copy that is refused because of it is decided again from what is there. Copies carry nothing for the feed, and
-claim no names: the records that bear them are the truth.
+claim no names: the records that have them are the truth.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 1. Nothing waits without a limit: each step of a request has the URL's timeout.
 2. A request that breaks on a connection that was kept open is sent once more on a new one; nothing else is. All our
    requests may be sent twice: reads, entries with a revision of their own making, and documents with a ``write_id``,
-   by which ``database`` tells a write of its own from somebody else's.
+   by which ``database`` tells a write of its own from another writer's.
 3. The client keeps no answers and follows no redirections.
 """
 
@@ -61,7 +61,7 @@ class Server:
     ) -> tuple[int, Any, bool]:
         """Send a request; return the status, the JSON of the answer, and whether it was sent twice.
 
-        ``body`` is bytes of JSON, or what JSON is to be made of. A status that tells of an error and is not among
+        ``body`` is bytes of JSON, or a value to encode as JSON. A status of an error and is not among
         the ``allowed`` is raised; the answer of one that is allowed has ``error`` and ``reason``, but to a HEAD.
         """
         if self._closed:
@@ -112,7 +112,7 @@ class Server:
 
 
 class NoAnswerInTime(StorageUnavailable):
-    """The server took the request, as far as can be told, and may still be at it."""
+    """Error of a request that the server took, as far as is known, and may still process."""
 
 
 class _BrokenConnection(StorageUnavailable):

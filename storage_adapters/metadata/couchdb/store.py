@@ -183,7 +183,7 @@ class CouchMetadataStore(
         if stored is not None and stored.tombstone is not None and stored.tombstone.parts:
             self._feed.ensure(stored)
             clean = replace(stored.tombstone, parts=())
-            # Only a cleaner changes a tombstone: if it is another by now, somebody else has done the same.
+            # Only a cleaner changes a tombstone: if it has changed since, another cleaner has done the same.
             self._files.put(tombstone_document(clean, rev=stored.rev, change=None, last=None))
 
     def ping(self) -> None:

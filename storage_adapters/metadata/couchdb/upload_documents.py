@@ -128,7 +128,7 @@ class Manifest:
             if arrival.upload.size is not None and chunk.end > arrival.upload.size:
                 raise UploadConflict(f"the upload ends at {arrival.upload.size}")
             if pieces and chunk.offset < pieces[-1][1]:
-                raise UploadConflict(f"other bytes stand at {chunk.offset}")
+                raise UploadConflict(f"other bytes are at offset {chunk.offset}")
             if pieces and chunk.offset == pieces[-1][1]:
                 pieces[-1] = (pieces[-1][0], chunk.end)
             else:
@@ -137,7 +137,7 @@ class Manifest:
             if start < arrival.end:
                 before = [*self._last_before(arrival.run, end), *arrival.latest]
                 if any(chunk.offset < end and chunk.end > start for chunk in before):
-                    raise UploadConflict(f"other bytes stand at {start}")
+                    raise UploadConflict(f"other bytes are at offset {start}")
 
     def extended(self, arrival: Arrival, fresh: Sequence[Chunk], *, expires_at: int) -> Arrival:
         """Return the upload with as many chunks as have room. Chunks are passed once on the way to its end."""

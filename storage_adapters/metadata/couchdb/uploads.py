@@ -203,7 +203,7 @@ class CouchUploads(SupportsUploads):
                 return changed.upload
             # Another writer was faster: let those who wait try at different times.
             time.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS))  # noqa: S311
-        raise StorageUnavailable("couchdb: the upload is being changed by too many at once")
+        raise StorageUnavailable("couchdb: too many concurrent writers of the upload")
 
 
 def _deleting(upload: Upload) -> Upload:

@@ -1,7 +1,7 @@
 """The design documents: which there are, whether a database has them, and how it gets them.
 
 One view each, so that a change of one builds no other. A name ends in a digest of the content: a new version is
-another document, built beside the one in use, and the old one is removed when nobody asks for it any more.
+another document, built beside the one in use, and the old one is removed when nothing uses it any more.
 
 CouchDB is asked not to build by itself, which it does with all of them at once: see ``storage_adapters.index_builder``.
 """
@@ -119,7 +119,7 @@ def build(database: Database, design: Design) -> bool:
     try:
         database.view(design.name, limit=1, reduce=False)
     except NoAnswerInTime:
-        # The server goes on building while nobody waits. If it does not answer at all, this is raised.
+        # The server builds on while no client waits. If it does not answer at all, this is raised.
         database.update_seq()
         return False
     return True

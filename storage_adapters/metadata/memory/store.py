@@ -73,7 +73,7 @@ class MemoryMetadataStore(
     def from_url(cls, url: str) -> Self:
         """Make an empty store of ``memory://``."""
         if url != "memory://":
-            raise UnknownStore(f"{url} has more than memory://, which keeps nothing and has no address")
+            raise UnknownStore(f"{url} has more than memory://, which has no address and no options")
         return cls()
 
     def get(self, file_id: str) -> FileRecord:

@@ -94,7 +94,7 @@ class MemoryUploads(SupportsUploads):
                 if upload.size is not None and chunk.end > upload.size:
                     raise UploadConflict(f"the upload ends at {upload.size}")
                 if ranges.overlaps(chunk.offset, chunk.end):
-                    raise UploadConflict(f"other bytes stand at {chunk.offset}")
+                    raise UploadConflict(f"other bytes are at offset {chunk.offset}")
                 place = self._places.get((upload.owner, chunk.object_id))
                 if place is None or place.token != chunk.token:
                     raise ChunkGone(chunk.object_id)

@@ -48,7 +48,7 @@ def store_new(server: Server, keys: Keys, records: Sequence[FileRecord]) -> set[
 
 
 def _grouped(records: Sequence[FileRecord]) -> list[list[FileRecord]]:
-    """Cut the records into those of one script each; of several that bear one name, all but one are left out."""
+    """Cut the records into those of one script each; of several that have one name, all but one are left out."""
     claimed: set[tuple[str, str, str]] = set()
     chosen = []
     # Files of one owner come into the same chunks.

@@ -21,7 +21,7 @@
    ``<bucket>f``, ``<bucket>h``, ``<bucket>l`` for files, high and low halves.
 8. ``n<kind>:<owner>`` is a hash from names to file ids, ``u:<owner>`` (``u`` for everybody) one of counters: ``f`` or
    ``b`` for files or bytes, the letter of a dimension, the key. ``waiting`` is a sorted set of claims on names that
-   another file has: copies may come in an order in which two bear one. A claim is ``<length>:<key of the names>``,
+   another file has: copies may come in an order in which two have one. A claim is ``<length>:<key of the names>``,
    ``<length>:<name>`` and the file id.
 9. ``feed`` is a stream with ids ``0-<sequence>``, which Redis counts up from 1; ``checkpoints`` and ``leases`` are
    hashes; ``unclean`` is a sorted set of the ids of tombstones that still name blobs; ``layout`` is the number of this

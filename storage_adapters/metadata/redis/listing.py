@@ -1,7 +1,7 @@
 """List queries answered from the indexes: batches in index order with their records, by one script. Writes nothing.
 
 The filter is applied by ``query.matches`` to whole records, so that Redis cannot disagree with what the query means.
-A batch is small: Redis serves nobody else while it reads one, about 0.1 ms; more batches cost the caller little.
+A batch is small: Redis serves no other client while it reads one, about 0.1 ms; more batches cost the caller little.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _ranges(query: ListQuery) -> list[tuple[bytes, bytes]]:
 
 
 def _smallest_index(server: Server, keys: Keys, query: ListQuery) -> bytes:
-    """Choose the index of the candidate scope with the fewest files, told by the number of its chunks."""
+    """Choose the index of the candidate scope with the fewest files, estimated by the number of its chunks."""
     candidates = [keys.index(scope, query.order_by) for scope in candidate_scopes(query)]
     if len(candidates) == 1:
         return candidates[0]

@@ -98,7 +98,7 @@ def _parse(url: str) -> Location:
     path = [unquote(segment) for segment in parts.path.strip("/").split("/") if segment]
     service = path.pop(0) if by_sentinel and path else None
     if by_sentinel and not service:
-        raise ValueError("it names no service")
+        raise ValueError("the URL has no service name")
     if len(path) > 1 or not all(segment.isascii() and segment.isdigit() for segment in path):
         raise ValueError("the database is a number")
     if service is None and "," in hosts:
@@ -132,7 +132,7 @@ def _options(query: str) -> dict[str, str]:
 def _host(text: str, default_port: int) -> tuple[str, int]:
     parts = urlsplit(f"//{text}")
     if not parts.hostname:
-        raise ValueError("it names no host")
+        raise ValueError("the URL has no host")
     try:
         return parts.hostname, parts.port or default_port
     except ValueError:

@@ -208,7 +208,7 @@ class RedisMigrations(SupportsRebuilding):
             if not isinstance(record, FileRecord) or (base, member) not in self._places(record, [field]):
                 keys = [self._keys.record(file_id), key, bounds_of(base)]
                 strays.append((keys, [value or b"", member, "", rest.removeprefix(b"="), int(remove)]))
-        # Judged again where they lie: by now the record may be another, or the entry gone.
+        # Checked again in the store: the record may have changed since, or the entry be gone.
         return sum(self._server.run_all("unindex", strays))
 
     def _stray_names(self, key: bytes, fields: set[str], *, remove: bool) -> int:
@@ -286,4 +286,4 @@ def _bytes(value: Any) -> bytes:
         return value
     if isinstance(value, (str, int)):
         return str(value).encode()
-    raise StorageUnavailable(f"redis: an answer that makes no sense: {value!r}")
+    raise StorageUnavailable(f"redis: unexpected answer: {value!r}")

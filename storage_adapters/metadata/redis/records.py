@@ -103,7 +103,7 @@ def record_of(file_id: str, value: bytes | None) -> FileRecord:
     found = None if value is None else parse_value(file_id, value)
     if isinstance(found, FileRecord):
         return found
-    # No write of ours leaves it so, and a file that was lost is not passed over in silence.
+    # No write leaves it so, and a lost file is not ignored in silence.
     raise StorageUnavailable(
         f"redis: an index has file {file_id!r} and there is no record of it: `files migrate repair`"
     )

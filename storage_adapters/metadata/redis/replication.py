@@ -1,6 +1,6 @@
 """Takes over files as another store has them: reads what is stored, plans, and writes, each in one round trip a batch.
 
-A file that somebody else writes between the two is read and planned again.
+A file that another process writes between the two is read and planned again.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _write(
                     open_ids.append(file_id)
                 else:
                     raise StorageUnavailable(foreign_data(answer[1]))
-    raise StorageUnavailable(f"redis: {len(open_ids)} files were written by others in every round")
+    raise StorageUnavailable(f"redis: {len(open_ids)} files were changed by other writers in every attempt")
 
 
 def _new(server: Server, keys: Keys, copies: Mapping[str, _Stored]) -> list[FileRecord]:

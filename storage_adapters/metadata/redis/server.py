@@ -1,4 +1,4 @@
-"""Talks to the server: commands and scripts, with every exception of the client turned into one of ours."""
+"""Calls of the server: commands and scripts, with every exception of the client translated."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Server:
             raise StorageUnavailable(f"redis {version} is too old: 7.0 is needed, or Valkey")
         policy = information.get("maxmemory_policy", "noeviction")
         if policy.startswith("allkeys"):
-            raise StorageUnavailable(f"maxmemory-policy {policy} would throw records away: set it to noeviction")
+            raise StorageUnavailable(f"maxmemory-policy {policy} evicts records: set it to noeviction")
 
     def check_layout(self, layout_key: bytes, *others: bytes) -> bool:
         """Refuse data of another layout, or without a mark; mark a store that has none of ``others`` as well.
@@ -151,7 +151,7 @@ class Server:
                 connection.send_packed_command([b"".join(map(pack_command, commands))])
                 return [_answer(connection) for _ in commands]
             except BaseException:
-                # Somebody else would be given what is still to come.
+                # Another caller would receive the answers that are still to come.
                 connection.disconnect()
                 raise
             finally:

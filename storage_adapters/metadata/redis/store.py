@@ -194,7 +194,7 @@ class RedisMetadataStore(
         value, found = self._load(file_id)
         if isinstance(found, Tombstone) and found.parts:
             clean = tombstone_to_value(replace(found, parts=()))
-            # Only a cleaner changes a tombstone: if it is another by now, somebody else has done the same.
+            # Only a cleaner changes a tombstone: if it has changed since, another cleaner has done the same.
             keys = [self._keys.record(file_id), self._keys.unclean]
             self._server.run("clean", keys, [value, clean, file_id])
 
@@ -321,7 +321,7 @@ class RedisMetadataStore(
                 return
         stored, old = self._expect(file_id, revision)
         if not self._run(script, plan(old, stored=stored)):
-            raise RevisionConflict(f"file {file_id} was changed, made or deleted by somebody else")
+            raise RevisionConflict(f"file {file_id} was created, changed or deleted by another writer")
 
     def _run(self, script: str, move: Move) -> bool:
         """Carry out a move; return False if what is stored is not what it was planned of. Raises NameTaken."""

@@ -83,7 +83,7 @@ class RedisUploads(SupportsUploads):
                 return self.get_upload(upload_id)
         if old is None:
             raise UploadNotFound(f"no upload {upload_id}")
-        raise StorageUnavailable("redis: the upload is being changed by too many at once")
+        raise StorageUnavailable("redis: too many concurrent writers of the upload")
 
     def append_chunks(self, upload_id: str, chunks: Sequence[Chunk], *, expires_at: int) -> Upload:
         """See ``SupportsUploads``."""

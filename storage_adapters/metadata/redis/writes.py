@@ -44,7 +44,7 @@ def plan_move(
     """Work out everything that follows from the change of a record; ``document`` is that of the entry in the feed."""
     names_before, names_after = _names(old), _names(new)
     given_up = names_before - names_after
-    # In the order of NAME_KINDS: a repeated request is told so, not that its own first call took the alias.
+    # In the order of NAME_KINDS: a repeated request gets its own error, not that its first call took the alias.
     claims = sorted(names_after - names_before, key=lambda name: list(NAME_KINDS).index(name[1]))
     counters = _counter_deltas(keys, old, new)
     places_before, places_after = _places(keys, old), _places(keys, new)

@@ -138,7 +138,7 @@ class Connections:
                 self._close_one(self._idle.pop())
 
     def hold(self) -> None:
-        """Before a fork: let nobody open, and wait until all connections have come back and are closed."""
+        """Before a fork: block new connections, and wait until all connections have come back and are closed."""
         self._opening.acquire()
         deadline = time.monotonic() + FORK_WAIT_SECONDS
         self._close_idle()
@@ -170,7 +170,7 @@ def make_folder(folder: Path) -> None:
             finally:
                 os.close(descriptor)
     except OSError as error:
-        raise StorageUnavailable(f"cannot make the folder {folder}: {error}") from error
+        raise StorageUnavailable(f"cannot create the folder {folder}: {error}") from error
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 1. Writers run one after another, each in its turn. One that sees another waiting leaves the transaction open for it;
    the last one, or the one that makes the group full, commits for all.
-2. Nobody returns before the commit: what a writer answers is on stable storage, and nobody reads what is not.
+2. No writer returns before the commit: what it answers is on stable storage, and no reader sees what is not.
 3. A writer that fails takes back its own changes alone, by a savepoint. When the transaction itself fails, so do all.
 """
 

@@ -57,7 +57,7 @@ def scope_text(scope: tuple[str, ...]) -> str:
 def move_names(
     connection: sqlite3.Connection, old: FileRecord | None, new: FileRecord | None, *, take_over: bool = False
 ) -> None:
-    """Free the names that the record no longer bears and claim the new ones; raises NameTaken.
+    """Free the names that the record no longer has and claim the new ones; raises NameTaken.
 
     With ``take_over`` a name is taken from the file that has it: a copy, see ``SupportsReplication``. That file's claim
     then waits under a kind of its own, ``alias~<file_id>``, until the name is free or its record gives it up.
@@ -78,7 +78,7 @@ def move_names(
             )
     if new is None:
         return
-    # In the order of NAME_KINDS: a repeated request is told so, not that its own first call took the alias.
+    # In the order of NAME_KINDS: a repeated request gets its own error, not that its first call took the alias.
     for key in sorted(after - before, key=lambda key: NAME_KINDS.index(key[1])):
         holder = connection.execute(
             "SELECT file_id FROM names WHERE owner = ? AND kind = ? AND name = ?", key

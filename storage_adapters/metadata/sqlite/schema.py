@@ -262,7 +262,7 @@ def _differences(connection: sqlite3.Connection, steps: Sequence[str]) -> list[s
 
 def _refuse_others(tables: set[str]) -> None:
     if tables and "files" not in tables:
-        raise StorageUnavailable("the database holds tables of another program")
+        raise StorageUnavailable("the database contains tables of another program")
 
 
 def found_version(connection: sqlite3.Connection) -> int:

@@ -142,7 +142,7 @@ class SqliteUploads(SupportsUploads):
             )
 
     def delete_upload(self, upload_id: str, *, now: int, only_expired: bool = False) -> bool:
-        """See ``SupportsUploads``. A long manifest goes in several transactions, so that nobody waits for all of it."""
+        """See ``SupportsUploads``. A long manifest goes in several transactions, so that others wait for one only."""
         with self._connections.writing() as connection:
             marked = connection.execute(
                 "UPDATE uploads SET status = 'deleting' WHERE upload_id = ?1"
@@ -273,7 +273,7 @@ def _widen(connection: sqlite3.Connection, upload_id: str, start: int, end: int)
         (upload_id, end),
     ).fetchone()
     if before is not None and before[1] > start:
-        raise UploadConflict(f"other bytes stand at {start}")
+        raise UploadConflict(f"other bytes are at offset {start}")
     after = connection.execute(
         "DELETE FROM upload_ranges WHERE upload_id = ? AND u_start = ? RETURNING u_end", (upload_id, end)
     ).fetchone()
