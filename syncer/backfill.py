@@ -148,7 +148,7 @@ class Backfill(Source):
         return Batch(position=replace(walk, is_complete=True).to_text(), size=0, copies={}, is_last=True)
 
     def _hand_over(self, walk: Walk) -> Batch | None:
-        """Let the checkpoint of the copy appear."""
+        """Set the checkpoint of the copy."""
         source, sequence = self._pair.source, walk.sequence
         if not sequence:
             changes = source.changes(after="", limit=self._batch)

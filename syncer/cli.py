@@ -225,7 +225,7 @@ def repair(options: Options, *, direction: str, dry_run: bool, patience: float, 
 @cli.command()
 @command
 def status(options: Options) -> int:
-    """Tell how far the copy is."""
+    """Print the progress of the copy."""
     with options.open(patience=0) as (pair, _, _):
         checkpoint = pair.source.checkpoint(pair.consumer)
         place = pair.source.checkpoint(pair.backfill_consumer)

@@ -176,7 +176,7 @@ def _unlike_documents(pair: Pair, bucket: int) -> set[str]:
 
 
 def _confirmed(pair: Pair, keys: list[Key], deadline: float, wait: Callable[[float], object]) -> Iterator[Difference]:
-    """Look again at files and documents until each is alike, surely different, or too late to tell."""
+    """Compare files and documents again until each is alike, surely different, or too late to decide."""
     while keys:
         before = [state_of(pair.source, key) for key in keys]
         passed = _wait_until_copied(pair, deadline, wait)

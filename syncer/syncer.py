@@ -114,7 +114,7 @@ class Syncer:
             raise LeaseHeld
 
     def give_up(self) -> None:
-        """Let another syncer go on at once."""
+        """Release the lease, so that another syncer continues at once."""
         self._backfill.drop()
         self._feed.drop()
         for lease in (self._lease, self._backfill_lease):

@@ -109,7 +109,7 @@ class SupportsLocalFiles(ABC):
 
 
 class SupportsWholeWrites(ABC):
-    """Writes in one call of a blob that is in memory and whose hash is known."""
+    """One-call writes of a blob that is in memory and whose hash is known."""
 
     @abstractmethod
     def write_whole(

@@ -52,7 +52,7 @@ class Keyspace(ABC):
 
     @abstractmethod
     def contains(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
-        """Say of each pair of a set and a member whether it is in it."""
+        """Return, for each pair of a set and a member, True when the set has the member."""
 
     @abstractmethod
     def members(self, name: str, *, after: str, limit: int) -> tuple[list[tuple[str, str]], str]:

@@ -151,7 +151,7 @@ class SupportsChanges(ABC):
 
 
 class SupportsReplication(ABC):
-    """Takes over files as another store has them, with their revisions; by this a syncer or an import writes.
+    """Replication of another store's files with their revisions, for the writes of a syncer or an import.
 
     What is taken over stands in the record, all indexes, the names, the counters and the digest as if it had been
     saved here. It does not enter the change feed: it was announced where it was written first.

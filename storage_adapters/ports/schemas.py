@@ -131,7 +131,7 @@ class SupportsRebuilding(SupportsMigrations):
 
     @abstractmethod
     def strays(self, *, after: str, limit: int, fields: Iterable[str], remove: bool) -> tuple[int, str]:
-        """Look at about ``limit`` entries of the indexes behind a position, and remove those that do not belong.
+        """Check about ``limit`` entries of the indexes behind a position, and remove those that do not belong.
 
         An entry belongs when a record has it and its field is one of ``fields``. Returns how many do not, and the
         position to go on from, "" at the end; "" is the beginning. Without ``remove`` nothing is changed.
@@ -175,7 +175,7 @@ class SupportsBulkImport(ABC):
 
 
 class SupportsDesigns(SupportsMigrations):
-    """Has its indexes derived by the database from definitions, which are named after their content.
+    """Indexes that the database derives from definitions, which are named after their content.
 
     A changed definition is therefore another one beside that in use: a version reads those that it knows, and none is
     read before it is built. Those that no version in use knows are dropped in the end.

@@ -111,7 +111,7 @@ class SupportsUploads(ABC):
 
     @abstractmethod
     def set_size(self, upload_id: str, size: int) -> Upload:
-        """Say how large an upload is whose size was not known. Doing it again with the same size is harmless.
+        """Set the size of an upload whose size was not known. Doing it again with the same size is harmless.
 
         Raises UploadConflict when it has another size, or bytes behind that end; UploadNotFound.
         """

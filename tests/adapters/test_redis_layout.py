@@ -106,8 +106,8 @@ def test_an_address_has_hosts_options_and_credentials() -> None:
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("redis://", "names no host"),
-        ("redis:///0", "names no host"),
+        ("redis://", "the URL has no host"),
+        ("redis:///0", "the URL has no host"),
         ("redis://host/zero", "database is a number"),
         ("redis://host/0/1", "database is a number"),
         ("redis://host:port", "a port is a number"),
@@ -124,7 +124,7 @@ def test_an_address_has_hosts_options_and_credentials() -> None:
         ("redis://host#x", "is no option"),
         ("redis://host?ca=x", "ca is for rediss"),
         ("redis+sentinel://host", "names no service"),
-        ("redis+sentinel://host,/primary", "names no host"),
+        ("redis+sentinel://host,/primary", "the URL has no host"),
     ],
 )
 def test_an_address_that_is_none_is_refused_with_the_reason(url: str, problem: str) -> None:

@@ -76,7 +76,7 @@ class _TlsConnection(_Reading, HTTPSConnection):
 
 
 class Connections:
-    """Stands in for the client's ``ConnectionPool``: one connection per thread at a time."""
+    """Replacement of the client's ``ConnectionPool``: one connection per thread at a time."""
 
     def __init__(self, location: Location) -> None:
         self._location = location

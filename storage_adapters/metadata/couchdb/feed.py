@@ -1,11 +1,11 @@
 """The change feed: a database beside the files', with one document per write, whose own changes are the sequence.
 
 1. An entry's id is the file's and the revision (of a document, also the name of the write), its CouchDB revision a
-   digest of its content: writing it twice, by whomever, is writing it once, also after it was trimmed.
+   digest of its content: a second write of it changes nothing, also after it was trimmed.
 2. A writer puts the file's document first, which holds what the entry will say, then the entry. Before it writes over
    a document it makes sure that the entry of the revision before is there: a file's entries come in order.
 3. Entries of writers that died in between are written by readers of the feed: these follow the changes of the files'
-   database and of that of documents, and keeps its place in each.
+   database and of that of documents, and keep their place in each.
 4. Nothing else is in this database, and it has one shard, so that its changes have one order.
 """
 

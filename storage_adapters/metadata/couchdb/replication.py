@@ -1,4 +1,4 @@
-"""Takes over copies by `_bulk_docs`, each over the revision of the document that it is meant to replace.
+"""Replication of copies by `_bulk_docs`, each over the revision of the document that it is meant to replace.
 
 That revision is remembered from the last copy of the file, or there is none because the file is new here, or it is
 read. A copy that is refused because of it is decided again from what is there. Copies carry nothing for the feed, and

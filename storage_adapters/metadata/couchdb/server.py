@@ -1,4 +1,4 @@
-"""Talks to the server by python-couchdb, with whatever that raises turned into StorageUnavailable.
+"""Calls of the server by python-couchdb, whose exceptions become StorageUnavailable.
 
 1. Nothing waits without a limit: each step of a request has the URL's timeout.
 2. A request that breaks on a connection that was kept open is sent once more on a new one; nothing else is. All our

@@ -1,4 +1,4 @@
-"""Takes over files as another store has them: reads what is stored, plans, and writes, each in one round trip a batch.
+"""Replication of another store's files: a read of the stored state, a plan, and a write, each one round trip a batch.
 
 A file that another process writes between the two is read and planned again.
 """

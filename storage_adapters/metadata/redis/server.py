@@ -63,7 +63,7 @@ def redis_errors_as_storage_errors() -> Iterator[None]:
 
 
 def foreign_data(key: bytes) -> str:
-    """Say that a script found something that it cannot work on."""
+    """Report that a script found something that it cannot work on."""
     return f"redis: what lies under {key!r} does not belong to this store, or a counter is full"
 
 
