@@ -105,7 +105,7 @@ class ListQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Files in order, and where to go on; ``next_position`` None means that there are no more.
+    """Files in order, and the next position; ``next_position`` None means that there are no more.
 
     A page may hold fewer files than asked for, even none, and still have a next position: the scan limit was met.
     ``unreadable`` are the ids of files that were passed over because this version does not know a value of theirs: to

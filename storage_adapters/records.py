@@ -75,7 +75,7 @@ class Part(Growing):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease(Growing):
-    """The right of one worker to process the file, until a time."""
+    """Lease of one worker to process the file, until a time."""
 
     worker: str
     until: int

@@ -1,4 +1,4 @@
-"""All files there are as a source of batches, while writers go on; can die anywhere and goes on where it was.
+"""All files as a source of batches, while writers write; after a crash it resumes at its checkpoint.
 
 1. First the place in the feed is noted, then the newest file; then the files are walked from the oldest to that one.
    What is written meanwhile is in the feed behind that place, and the source keeps it: the checkpoint holds the walk,
@@ -163,7 +163,7 @@ class Backfill(Source):
 
 
 def prune(pair: Pair) -> int:
-    """Remove the files that the target has and the source does not; return how many that were."""
+    """Remove the files that the target has and the source does not; return their number."""
     removed = 0
     for bucket, (here, there) in enumerate(zip(pair.source.digest(), pair.target.digest(), strict=True)):
         if here == there:

@@ -80,7 +80,7 @@ def _address(context: click.Context, parameter: click.Parameter, value: str | No
 
 
 def command(function: Callable[..., int]) -> Callable[..., None]:
-    """Give a command the common options, and turn what it raises into an exit status."""
+    """Add the common options to a command, and turn its exceptions into an exit status."""
 
     @click.option("--source", required=True, envvar="FILES_METADATA_URL", help="URL of the store to copy.")
     @click.option("--target", required=True, envvar="FILES_LIST_URL", help="URL of the store that is the copy.")
@@ -160,7 +160,7 @@ def once(options: Options, rate: float | None, patience: float) -> int:
 @_PATIENCE
 @command
 def backfill(options: Options, rate: float | None, patience: float) -> int:
-    """Copy all files, also those that were copied before, and build the indexes; goes on where it was stopped."""
+    """Copy all files, also those that were copied before, and build the indexes; resumes where it was stopped."""
     with options.open(patience=patience) as (pair, metrics, retry):
         copying = Syncer(pair, metrics, rate=rate)
         with report.filling(copying) as tell:
@@ -252,7 +252,7 @@ def _documents(store: SourceStore | TargetStore) -> int:
 @cli.command()
 @command
 def forget(options: Options) -> int:
-    """Give the copy up: remove its checkpoints, so that nothing is held for it. The target is not even looked at."""
+    """Abandon the copy: remove its checkpoints, so that nothing is kept for it. The target is not opened."""
     configure_logging(options.log_level, options.log_format)
     source, name = open_source(options.source), sync_name(options.target)
     leases = [syncer_lease(source, each, seconds=LEASE_SECONDS) for each in lease_names(name)]

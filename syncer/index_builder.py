@@ -32,7 +32,7 @@ def build_all(pair: Pair, retry: Retry, tell: Callable[[int, int], None] = lambd
 
 
 def build_in_turn(pair: Pair, metrics: Metrics, stopping: threading.Event, *, is_active: Callable[[], bool]) -> None:
-    """Start a thread that brings one index after the other up to date, while this syncer is the active one."""
+    """Start a thread that builds one index after the other, while this syncer is the active one."""
     target = pair.target
     if not isinstance(target, SupportsDesigns):
         return

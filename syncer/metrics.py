@@ -62,5 +62,5 @@ class Metrics:
         self.last_error_at.set(time.time())
 
     def serve(self, host: str, port: int) -> None:
-        """Serve the exposition in a thread. Raises OSError when the address is not to be had."""
+        """Serve the exposition in a thread. Raises OSError when the address is not available."""
         start_http_server(port, host, self.registry)

@@ -1,4 +1,4 @@
-"""Repair of a file or document: one store is brought to the other's state, also where copying would never do that."""
+"""Repair of a file or document: one store receives the other's state, also where copying would never do that."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Stopped(Exception):
-    """The process was asked to stop before this was done."""
+    """The process must stop before the call has succeeded."""
 
 
 class Retry:

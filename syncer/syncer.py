@@ -91,7 +91,7 @@ class Syncer:
         return bool(position) and self.pair.source.has_passed(sequence, position or "")
 
     def fill(self) -> float:
-        """Carry the backfill one step further; return as ``step``."""
+        """Copy one batch of the backfill; return as ``step``."""
         self.is_standby = not self._backfill_lease.held()
         if self.is_standby:
             self._backfill.drop()
@@ -135,7 +135,7 @@ class Syncer:
         return delay
 
     def _drop_old_backfill(self) -> None:
-        """Remove what a backfill left that died between its last two steps: it would hold the feed for ever."""
+        """Remove the checkpoint of a backfill that died before its last step: it would hold the feed for ever."""
         place = self.pair.source.checkpoint(self.pair.backfill_consumer)
         if place and self._backfill_lease.held():
             # It may have been moved since it was read: then its backfill is alive.

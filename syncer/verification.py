@@ -1,4 +1,4 @@
-"""A comparison with its result and its metrics, made once or again and again."""
+"""A comparison with its result and its metrics, made once or periodically."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def verify(
     mend: Mend | None = None,
     full: bool = False,
 ) -> Verdict:
-    """Compare the two stores once, telling each difference; with ``mend`` put it right as well.
+    """Compare the two stores once and report each difference; with ``mend``, repair it as well.
 
     With ``full`` every record is read, whatever the sums say.
     """

@@ -47,12 +47,12 @@ class Move:
 
     @property
     def before(self) -> Document | None:
-        """The document that order, names and digest tell of before the move."""
+        """The document that order, names and digest describe before the move."""
         return None if self.held.document is None or self.held.document.deleted else self.held.document
 
     @property
     def after(self) -> Document | None:
-        """The document that order, names and digest tell of after the move."""
+        """The document that order, names and digest describe after the move."""
         return None if self.new is None or self.new.deleted else self.new
 
 
@@ -65,7 +65,7 @@ class DocumentRules(SupportsDocuments):
 
     @abstractmethod
     def _move_documents(self, moves: Sequence[Move]) -> list[bool]:
-        """Carry out each move whose key still has what it holds, wholly or not at all; say which were.
+        """Carry out each move whose key still has what it holds, wholly or not at all; return which were.
 
         Announced moves come alone, enter the feed, and raise NameTaken when another document has a name.
         """

@@ -31,7 +31,7 @@ class SupportsSignedUrls(ABC):
 
 
 class VerifiesSignedUrls(ABC):
-    """Signed URLs that our own gateway serves: it asks the store whether a request is one that was signed."""
+    """Signed URLs that the gateway serves: it asks the store to verify the signature of a request."""
 
     @abstractmethod
     def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:
@@ -115,14 +115,14 @@ class SupportsWholeWrites(ABC):
     def write_whole(
         self, key: str, data: bytes | bytearray | memoryview, *, sha256: str, content_type: str, now: int
     ) -> None:
-        """Put the bytes on stable storage under the key; ``sha256`` is theirs, which is taken for granted.
+        """Put the bytes on stable storage under the key; ``sha256`` is theirs, and is not verified.
 
         Raises InvalidKey; raises BlobExists, and leaves what is there, when the key is taken.
         """
 
 
 class SupportsFreeSpace(ABC):
-    """Knows how much room is left."""
+    """Free space of a store."""
 
     @abstractmethod
     def free_bytes(self) -> int:

@@ -27,7 +27,7 @@ class BlobWriter(ABC):
 
     @abstractmethod
     def abort(self) -> None:
-        """Throw away what was written. Harmless after ``commit`` or twice."""
+        """Discard what was written. Harmless after ``commit`` or twice."""
 
 
 class BlobStore(ABC):
@@ -40,7 +40,7 @@ class BlobStore(ABC):
 
     @abstractmethod
     def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] = ()) -> BlobWriter:
-        """Begin to write a blob. Which ``checksums`` the store keeps besides these is its own affair.
+        """Begin to write a blob. The store may keep other ``checksums`` besides these.
 
         Raises InvalidKey; raises BlobExists when the key is taken already.
         """

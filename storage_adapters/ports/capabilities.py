@@ -40,7 +40,7 @@ BLOB_CAPABILITIES = (
 
 
 def capabilities(store: object) -> list[str]:
-    """Name what a store can do beyond its port, computed from its class: "signed urls", "copy"."""
+    """Return the names of a store's capabilities, computed from its class: "signed urls", "copy"."""
     names = []
     for capability in METADATA_CAPABILITIES + BLOB_CAPABILITIES:
         if isinstance(store, capability):

@@ -46,7 +46,7 @@ class DocumentKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One JSON object with what it is found by. ``revision`` 0 means "never stored"."""
+    """One JSON object and the keys by which it is found. ``revision`` 0 means "never stored"."""
 
     collection: str
     document_id: str
@@ -71,7 +71,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentChange:
-    """One entry of the change feed that tells of a document, or of its tombstone. It announces no event."""
+    """One entry of the change feed about a document or its tombstone. It announces no event."""
 
     sequence: str
     document: Document
@@ -167,7 +167,7 @@ class SupportsDocuments(ABC):
 
     @abstractmethod
     def replicate_documents(self, copies: Sequence[Document], *, force: bool = False) -> list[bool]:
-        """Store each copy, tombstones too, whose revision is higher than the stored one; say which were.
+        """Store each copy, tombstones too, whose revision is higher than the stored one; return which were.
 
         There is at most one copy per document. Copies enter no feed, keep their revisions, and are never refused
         because of a name: while several have one, ``resolve_document`` gives any of them. With ``force`` a copy is
@@ -192,7 +192,7 @@ class SupportsDocuments(ABC):
 
     @abstractmethod
     def document_faults(self) -> list[str]:
-        """Name what the store lacks to keep documents, or holds wrongly."""
+        """Return what the store lacks to keep documents, or holds wrongly."""
 
     @abstractmethod
     def prepare_documents(self) -> None:

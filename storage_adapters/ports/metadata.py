@@ -184,4 +184,4 @@ class SupportsLeases(ABC):
 
     @abstractmethod
     def release_lease(self, name: str, *, holder: str) -> None:
-        """Give the lease back; does nothing when the holder does not have it."""
+        """Release the lease; do nothing when the holder does not have it."""

@@ -34,7 +34,7 @@ class Schema:
 
 
 class SupportsMigrations(ABC):
-    """Can be changed while it lives: opens whatever its schema is, keeps a journal, and hands out all records."""
+    """Migrations of a live store: it opens with any schema, keeps a journal, and lists all records."""
 
     _names_are_sorted = False
 
@@ -77,7 +77,7 @@ class SupportsMigrations(ABC):
             self.write_journal(_UNICODE, expected=self.read_journal(_UNICODE), document=version.encode())
 
     def mark_new(self) -> None:
-        """Note the version of Unicode in a store that was made just now."""
+        """Note the version of Unicode in a new store."""
         if UNICODE_VERSION != UNICODE_OF_0_1:
             self.mark_unicode(UNICODE_VERSION)
 
@@ -158,7 +158,7 @@ class SupportsRebuilding(SupportsMigrations):
 
     @abstractmethod
     def forget_checkpoint(self, consumer: str) -> None:
-        """Take away a consumer's checkpoint, so that it holds no changes any more; nothing happens without one."""
+        """Remove a consumer's checkpoint, so that it holds no changes any more; do nothing without one."""
 
 
 class SupportsBulkImport(ABC):
@@ -207,4 +207,4 @@ class SupportsDesigns(SupportsMigrations):
 
     @abstractmethod
     def drop_designs(self, names: Sequence[str]) -> None:
-        """Remove definitions and their indexes; those that are not there are passed over."""
+        """Remove definitions and their indexes; missing ones are ignored."""

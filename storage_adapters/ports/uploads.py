@@ -149,7 +149,7 @@ class SupportsUploads(ABC):
 
     @abstractmethod
     def note_checksums(self, upload_id: str, *, sha256: str | None, md5: str | None) -> None:
-        """Write down checksums of a sealed upload that were found later; None leaves what is known."""
+        """Store checksums of a sealed upload that were computed later; None leaves what is known."""
 
     @abstractmethod
     def delete_upload(self, upload_id: str, *, now: int, only_expired: bool = False) -> bool:

@@ -112,7 +112,7 @@ class ChunkPlaces:
         return [found[object_id] for object_id in object_ids]
 
     def release(self, arrival: Arrival, now: int) -> None:
-        """Take back all claims of an upload that is being deleted, a bounded number at a time."""
+        """Withdraw all claims of an upload under deletion, a bounded number at a time."""
         since = place_of(now)[1]
         while batch := self._database.between(f"ref-{arrival.run}-", f"ref-{arrival.run}-~", limit=_BATCH):
             tokens: dict[str, set[str]] = defaultdict(set)

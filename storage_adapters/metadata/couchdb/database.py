@@ -34,7 +34,7 @@ class Database:
         return not self.exists() and self._server.request("PUT", self.name, params=params, allowed=(412,))[0] != 412
 
     def keep_revisions(self, count: int) -> None:
-        """Have each document remember the ids of so many former revisions; needs an administrator of the database.
+        """Limit the former revisions whose ids each document keeps; needs an administrator of the database.
 
         CouchDB's own 1000 make every write of a document that changes often read and write all of these ids.
         Servers without that setting keep what they keep.

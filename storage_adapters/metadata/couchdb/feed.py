@@ -43,7 +43,7 @@ class Entry:
 
 @dataclass(slots=True)
 class _Followed:
-    """A database whose changes are followed, and the place that was reached."""
+    """A database whose changes are followed, and the position reached in it."""
 
     database: Database
     name: str
@@ -65,7 +65,7 @@ class Feed:
         )
 
     def create(self) -> None:
-        """Begin a feed: of what is in the database already it tells nothing."""
+        """Create a feed, without entries of what is in the database already."""
         self._entries.create(q="1")
         for each in self._followed:
             if self._state.get(each.name) is None and each.database.exists():
@@ -149,7 +149,7 @@ class Feed:
         return sum("error" not in row for row in self._entries.bulk(removed)) if removed else 0
 
     def _follow(self, followed: _Followed) -> None:
-        """Write the entries that writers did not come to write; of very many changes, some now and some later."""
+        """Write the entries that interrupted writers left out; of very many changes, some now and some later."""
         with self._lock:
             if followed.place is None:
                 kept = self._state.get(followed.name)
@@ -172,7 +172,7 @@ class Feed:
         self.write([entry for entry, row in zip(wanted, rows, strict=True) if "error" in row])
 
     def write(self, entries: Iterable[Entry | None]) -> None:
-        """Write entries; again is as good as once."""
+        """Write entries; a repetition changes nothing."""
         documents = []
         for entry in entries:
             if entry is not None:
@@ -185,7 +185,7 @@ class Feed:
 
 
 def document_entry(document: JSON) -> Entry | None:
-    """Make the entry of a document's latest change, None when it has none to tell: a copy, or a fence."""
+    """Make the entry of a document's latest change, None when it has none: a copy, or a fence."""
     if not document.get("announced"):
         return None
     content = orjson.dumps({"document": document["document"]})

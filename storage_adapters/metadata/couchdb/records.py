@@ -74,7 +74,7 @@ class Stored:
 
     @property
     def revision(self) -> int:
-        """Our revision, 0 for a fence."""
+        """Revision of the file, 0 for a fence."""
         some = self.tombstone or self.record
         return some.revision if some else 0
 

@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Value]):
-    """A bounded dict that forgets what was put in first."""
+    """A bounded dict that drops its oldest entries."""
 
     def __init__(self, most: int) -> None:
         self._most = most

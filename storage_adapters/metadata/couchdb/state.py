@@ -74,7 +74,7 @@ class State:
         return self.change(_LEASE + hex_of(lease), decide)
 
     def release(self, lease: str, *, holder: str) -> None:
-        """Give a lease back."""
+        """Release a lease."""
 
         def decide(found: JSON | None) -> JSON | None:
             return None if found is None or found["holder"] != holder else {"holder": "", "until": 0}

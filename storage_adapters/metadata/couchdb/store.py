@@ -86,7 +86,7 @@ class CouchMetadataStore(
 
     @classmethod
     def from_url(cls, url: str) -> Self:
-        """Connect to the server of a URL; make and build what its databases lack."""
+        """Connect to the server of a URL; create and build what its databases lack."""
         return cls(location_of(url))
 
     @classmethod

@@ -16,6 +16,6 @@ def digest_of(database: Database) -> list[DigestBucket]:
 
 
 def bucket_of(row: JSON) -> DigestBucket:
-    """Make sense of a row of sums."""
+    """Parse a row of sums."""
     files, high, low, _ = row["value"]
     return DigestBucket(files=int(files), high=int(high), low=int(low))

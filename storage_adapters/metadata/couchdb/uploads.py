@@ -1,4 +1,4 @@
-"""Uploads in chunks: a database of their own, see ``arrivals`` and ``places``."""
+"""Uploads in chunks: a database of their own, see ``upload_documents`` and ``chunk_refs``."""
 
 from __future__ import annotations
 

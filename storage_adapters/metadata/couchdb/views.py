@@ -1,4 +1,4 @@
-"""The design documents: which there are, whether a database has them, and how it gets them.
+"""The design documents: their definitions, their presence in a database, and their building.
 
 One view each, so that a change of one builds no other. A name ends in a digest of the content: a new version is
 another document, built beside the one in use, and the old one is removed when nothing uses it any more.

@@ -90,7 +90,7 @@ class Writer:
         return True
 
     def _announce(self, file_id: str, base: Base) -> None:
-        """Make sure that the feed tells of what is about to be written over."""
+        """Make sure that the feed has the entry of the state to be written over."""
         if not self._feed.has(document_id_of(file_id), base.revision):
             stored = self._read(file_id)
             if stored is not None and stored.rev == base.rev:

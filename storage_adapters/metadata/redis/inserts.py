@@ -25,7 +25,7 @@ LOOKING = 4
 
 
 def store_new(server: Server, keys: Keys, records: Sequence[FileRecord]) -> set[str]:
-    """Store the records of whose id, request id and alias nothing is known here; returns the ids of those.
+    """Store the records of whose id, request id and alias nothing is stored; return the ids of those.
 
     There is at most one record per file. Each is stored wholly or not at all, without an entry in the feed.
     """

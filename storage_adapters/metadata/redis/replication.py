@@ -23,7 +23,7 @@ _Stored = FileRecord | Tombstone | None
 
 
 def store_copies(server: Server, keys: Keys, copies: Sequence[FileRecord | Tombstone], *, force: bool) -> list[bool]:
-    """Store those that are newer than what is there, or with ``force`` others; say which were."""
+    """Store copies newer than the stored state, or with ``force`` others; return which were."""
 
     def wanted(copy: _Stored, stored: _Stored) -> bool:
         assert copy is not None
@@ -39,7 +39,7 @@ def store_copies(server: Server, keys: Keys, copies: Sequence[FileRecord | Tombs
 
 
 def remove_files(server: Server, keys: Keys, file_ids: Sequence[str]) -> int:
-    """Remove records and tombstones; say how many there were."""
+    """Remove records and tombstones; return how many there were."""
     removed = 0
     for start in range(0, len(file_ids), _BATCH):
         batch = dict.fromkeys(file_ids[start : start + _BATCH])

@@ -310,7 +310,7 @@ class RedisMetadataStore(
     def _write(
         self, script: str, file_id: str, revision: int, before: FileRecord | None, plan: Callable[..., Move]
     ) -> None:
-        """Carry out what is planned of ``before``, else of what is found stored at the revision.
+        """Execute the plan made from ``before``, else from the record stored at the revision.
 
         The script compares whole values, so that nothing follows from a ``before`` that is not what is stored. What an
         earlier version stored may be other bytes for the same record; that is read once more.
@@ -324,7 +324,7 @@ class RedisMetadataStore(
             raise RevisionConflict(f"file {file_id} was created, changed or deleted by another writer")
 
     def _run(self, script: str, move: Move) -> bool:
-        """Carry out a move; return False if what is stored is not what it was planned of. Raises NameTaken."""
+        """Execute a move; return False if the stored state is not the planned one. Raises NameTaken."""
         answer: list[Any] = self._server.run(script, move.keys, move.arguments)
         match answer:
             case [0]:

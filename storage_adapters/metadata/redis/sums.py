@@ -9,7 +9,7 @@ from storage_adapters.ports.digest import DigestBucket
 
 
 def digest_of(sums: Mapping[bytes, bytes | None]) -> list[DigestBucket]:
-    """Make sense of the hash of sums."""
+    """Parse the hash of sums."""
     return [bucket_of(number, sums) for number in range(DIGEST_BUCKETS)]
 
 
@@ -19,6 +19,6 @@ def sum_fields(bucket: int) -> tuple[bytes, bytes, bytes]:
 
 
 def bucket_of(bucket: int, sums: Mapping[bytes, bytes | None]) -> DigestBucket:
-    """Make sense of a bucket's fields; one that is not there is 0."""
+    """Parse a bucket's fields; a missing one is 0."""
     files, high, low = (int(sums.get(field) or 0) for field in sum_fields(bucket))
     return DigestBucket(files=files, high=high, low=low)

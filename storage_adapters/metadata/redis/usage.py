@@ -8,7 +8,7 @@ from storage_adapters.records import Tally, Usage
 
 
 def usage_of(counters: Mapping[bytes, bytes]) -> Usage:
-    """Make sense of one hash of counters."""
+    """Parse one hash of counters."""
     tallies: dict[str, dict[str, Tally]] = {"t": {}, "a": {}, "c": {}, "s": {}}
     for field, files in counters.items():
         name = field.decode()

@@ -41,7 +41,7 @@ def plan_move(
     document: bytes,
     unclean: bool,
 ) -> Move:
-    """Work out everything that follows from the change of a record; ``document`` is that of the entry in the feed."""
+    """Compute everything that follows from the change of a record; ``document`` is that of the entry in the feed."""
     names_before, names_after = _names(old), _names(new)
     given_up = names_before - names_after
     # In the order of NAME_KINDS: a repeated request gets its own error, not that its first call took the alias.
@@ -86,7 +86,7 @@ def plan_move(
 def plan_copy(
     keys: Keys, file_id: str, stored: bytes | None, old: FileRecord | None, new: FileRecord | Tombstone | None
 ) -> Move:
-    """Work out what follows from taking over a file as another store has it, None when that one never had it."""
+    """Compute the effects of storing a file as another store has it, None when that one never had it."""
     record, value, unclean = None, b"", False
     if isinstance(new, FileRecord):
         record, value = new, record_to_value(new)

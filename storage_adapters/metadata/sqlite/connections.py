@@ -83,7 +83,7 @@ class Connections:
         return self._path.exists()
 
     def make(self) -> None:
-        """Make the file, for its owner alone, when there is none; from then on do so whenever it is missing."""
+        """Create the file, for its owner alone, when there is none, now and whenever it is missing later."""
         make_folder(self._path.parent)
         # Whatever goes wrong here goes wrong again when SQLite opens the file, and is told then. What SQLite puts
         # beside the file gets the same mode.
@@ -159,7 +159,7 @@ class Connections:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder so that a power cut right after the first write does not take it away."""
+    """Create the folder durably: a power cut right after the first write does not remove it."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -194,7 +194,7 @@ def _configure(connection: sqlite3.Connection) -> None:
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """Set the journal mode, for which SQLite does not wait by itself when another process is at it."""
+    """Set the journal mode, for which SQLite itself does not wait while another process sets it."""
     deadline = time.monotonic() + BUSY_MS / 1000
     while True:
         try:

@@ -70,7 +70,7 @@ def last_sequence(connection: sqlite3.Connection) -> str:
 
 
 def read_checkpoint(connection: sqlite3.Connection, consumer: str) -> str:
-    """Read where a consumer stands."""
+    """Read the checkpoint of a consumer."""
     row = connection.execute("SELECT sequence FROM checkpoints WHERE consumer = ?", (consumer,)).fetchone()
     return row[0] if row else ""
 

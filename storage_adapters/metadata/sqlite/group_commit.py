@@ -48,7 +48,7 @@ class Group:
             raise
 
     def commit(self) -> None:
-        """Commit, if the transaction is not undone already, and let all writers know how it ended."""
+        """Commit, if the transaction is not rolled back already, and give all writers the result."""
         failure: sqlite3.Error | None = sqlite3.OperationalError("another writer's failure has undone the transaction")
         try:
             if self.connection.in_transaction:

@@ -1,4 +1,4 @@
-"""Files as another store has them, taken over one by one inside a transaction of the caller's."""
+"""Replication of another store's files, one by one inside a transaction of the caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables, and how a database comes to have them. No rules.
+"""The tables, and the migrations that create them. No rules.
 
 1. ``listing`` is the sorted index: one row per scope and sort field of every record, read in the order of its key.
    ``value`` holds integers or folded text, never both under one field; text compares by its UTF-8 bytes. A missing
@@ -239,7 +239,7 @@ def _has_document_tables(connection: sqlite3.Connection) -> bool:
 
 
 def document_faults(connection: sqlite3.Connection) -> list[str]:
-    """Name what differs from the tables and indexes of documents."""
+    """Return the differences from the tables and indexes of documents."""
     return _differences(connection, [_DOCUMENTS])
 
 

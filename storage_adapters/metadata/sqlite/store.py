@@ -70,7 +70,7 @@ class SqliteMetadataStore(
 
     @classmethod
     def from_url(cls, url: str) -> Self:
-        """Open the database of a URL, making it when it does not exist."""
+        """Open the database of a URL; create it when it does not exist."""
         return cls(path_of(url))
 
     @classmethod

@@ -36,7 +36,7 @@ def read_usage(connection: sqlite3.Connection, owner: str | None) -> Usage:
 
 
 def add_usage(connection: sqlite3.Connection, owner: str | None, difference: Usage) -> None:
-    """Add to the counters; those of no files go."""
+    """Add to the counters; those of no files are removed."""
     scope = usage_scope(owner)
     for dimension, key, tally in _counters(difference):
         connection.execute(_ADD, (scope, dimension, key, tally.files, tally.bytes))
