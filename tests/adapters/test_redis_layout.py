@@ -123,7 +123,7 @@ def test_an_address_has_hosts_options_and_credentials() -> None:
         ("redis+sentinel://host/primary?ca=x", "ca is for rediss"),
         ("redis://host#x", "is no option"),
         ("redis://host?ca=x", "ca is for rediss"),
-        ("redis+sentinel://host", "names no service"),
+        ("redis+sentinel://host", "the URL has no service name"),
         ("redis+sentinel://host,/primary", "the URL has no host"),
     ],
 )
