@@ -43,7 +43,7 @@ class Deeds:
         info.mkdir(parents=True)
         (folder / "deeds.py").write_text(_MODULE)
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: deeds\nVersion: 1\n")
-        (info / "entry_points.txt").write_text("[files_service.services.hooks]\ndeeds = deeds:Deeds\n")
+        (info / "entry_points.txt").write_text("[files_service.hooks]\ndeeds = deeds:Deeds\n")
         self._notes = folder / "notes"
         self._notes.write_text("")
         path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
