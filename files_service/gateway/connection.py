@@ -87,13 +87,13 @@ class Connection(web.RequestHandler):
         """Answer invalid HTTP, or an error outside of the middleware."""
         if isinstance(exc, ConnectionError) or request.writer.output_size > 0:
             # The peer is gone, or part of an answer is out.
-            raise ConnectionResetError("the connection is of no use any more") from exc
+            raise ConnectionResetError("the connection is not usable any more") from exc
         error: FilesError
         if status < 500:
             error = BadRequest("not a valid HTTP request", {"fields": {"request": ["Not valid HTTP, or too large."]}})
         else:
             logger.error("request failed outside of all handlers", exc_info=exc)
-            error = InternalError("the gateway failed; its log has the particulars under the request id")
+            error = InternalError("the gateway failed; its log has the details under the request id")
         token = request_id.set(accepted_request_id(None))
         try:
             headers = {"Server": SERVER, REQUEST_ID: request_id.get(), "X-Content-Type-Options": "nosniff"}

@@ -99,7 +99,7 @@ def _as_http_error(request: web.Request, error: Exception) -> HTTPError:
         case web.HTTPException():
             return HTTPError(BadRequest(error.reason), error.status)
     logger.error("request failed", extra={"method": request.method, "path": request.path[:300]}, exc_info=error)
-    return HTTPError(InternalError("the gateway failed; its log has the particulars under the request id"))
+    return HTTPError(InternalError("the gateway failed; its log has the details under the request id"))
 
 
 def route_of(request: web.Request) -> str:

@@ -87,7 +87,7 @@ class GatewayServer:
         if self._listener is not None:
             self._listener.close()
         if not await gateway.becomes_quiet(timeout_seconds):
-            logger.warning("requests are broken off", extra={"requests": gateway.in_flight})
+            logger.warning("requests are cancelled", extra={"requests": gateway.in_flight})
             gateway.give_up()
             await gateway.becomes_quiet(GIVE_UP_SECONDS)
         await self._runner.cleanup()

@@ -67,7 +67,7 @@ def verify(core: Core, record: FileRecord, keepalive: Callable[[], None]) -> Fin
     except BlobNotFound as error:
         return failed("part_missing", f"bytes are gone: {error}")
     if not content_type_allowed(content_type, core.settings.allowed_content_types):
-        return failed("unsupported_type", f"the bytes are {content_type}, which is not taken here")
+        return failed("unsupported_type", f"the bytes are {content_type}, which is not allowed")
     verified_record = replace(record, parts=tuple(verified), content_type=content_type)
     meta: dict[str, Any] = {}
     for hook in core.hooks:

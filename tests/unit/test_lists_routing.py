@@ -181,16 +181,14 @@ def test_a_list_store_that_is_down_when_the_service_opens_is_opened_later(tmp_pa
     pair.core.close()
 
 
-def test_a_check_tries_as_well_and_says_when_the_list_store_is_left_alone(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_check_tries_as_well_and_says_when_the_circuit_is_open(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     pending_file(pair.core)
     pair.sync()
     pair.second.check()
     with monkeypatch.context() as patch:
         fail(patch, pair.copy, "find", RuntimeError("a bug"))
         assert pair.asked() == "memory"
-        with pytest.raises(StorageUnavailable, match="left alone"):
+        with pytest.raises(StorageUnavailable, match="circuit .* is open"):
             pair.second.check()
     pair.clock.now += FIRST_OPEN_SECONDS
     pair.second.check()

@@ -46,7 +46,7 @@ def owner_of(request: web.Request) -> str:
     """Return the owner that calls. Raises Unauthorized, and Forbidden for a trusted system, which owns nothing."""
     caller = caller_of(request)
     if caller.actor is None:
-        raise Forbidden("send the token of an owner: uploads belong to somebody")
+        raise Forbidden("send the token of an owner: every upload has an owner")
     return caller.actor
 
 

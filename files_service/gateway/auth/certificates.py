@@ -58,7 +58,7 @@ class Certificates:
                 self._fetch()
         keys = self._keys
         if self._clock() >= keys.fresh_until + GRACE_SECONDS:
-            raise ServiceUnavailable("the keys that verify senders are not to be had")
+            raise ServiceUnavailable("the keys that verify senders are not available")
         return keys.by_id.get(key_id)
 
     def _is_due(self, key_id: str) -> bool:

@@ -94,7 +94,7 @@ class Feed:
                     self._tell_all(RELOAD)
                 changes = await self._gateway.calls.run(_changes, feed, position)
             except FilesError as error:
-                logger.warning("pages are not told of changes", extra={"error": str(error)})
+                logger.warning("pages get no changes", extra={"error": str(error)})
                 position = None
                 await asyncio.sleep(AFTER_FAILURE_SECONDS)
                 continue

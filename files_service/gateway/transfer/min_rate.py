@@ -94,5 +94,5 @@ class MinRate:
 def body_rate(limits: Limits) -> MinRate:
     """Make the minimum rate of one request body; a slower sender gets 408."""
     seconds = limits.upload_idle_seconds
-    error = bad_field("body", f"Next to nothing came for {seconds:g} seconds.", 408)
+    error = bad_field("body", f"Too few bytes arrived in {seconds:g} seconds.", 408)
     return MinRate(seconds, limits.upload_least_bytes, error)

@@ -58,7 +58,7 @@ def _send_all(connection: socket.socket, slices: Iterator[Slice], stalled_second
                 _send(connection, file, start, length, stalled_seconds)
     except StorageError as error:
         # The headers are out: only a broken connection tells the client that bytes are missing.
-        raise ConnectionResetError("the bytes are not there any more") from error
+        raise ConnectionResetError("the bytes were removed") from error
 
 
 def _send(connection: socket.socket, file: BinaryIO, start: int, length: int, stalled_seconds: float) -> None:
@@ -71,7 +71,7 @@ def _send(connection: socket.socket, file: BinaryIO, start: int, length: int, st
             sent = os.sendfile(connection.fileno(), file.fileno(), place, min(end - place, _MOST))
         except BlockingIOError:
             if not writable.poll(stalled_seconds * 1000):
-                raise ConnectionResetError("the client takes nothing any more") from None
+                raise ConnectionResetError("the client stopped reading") from None
             continue
         if not sent:
             raise ConnectionResetError("the file is shorter than it was")

@@ -30,7 +30,7 @@ class UploadLocks:
                     displaced = True
                     await self._held[upload_id].take_away()
         except TimeoutError:
-            raise Busy("another request is still bringing this upload", {"upload_id": upload_id}) from None
+            raise Busy("another request still sends this upload", {"upload_id": upload_id}) from None
         lock = self._held[upload_id] = UploadLock(displaced=displaced)
         try:
             yield lock
@@ -65,7 +65,7 @@ class UploadLock:
         except asyncio.CancelledError:
             self._running.cancel()
             if self.lost:
-                raise Busy("another request goes on with this upload") from None
+                raise Busy("another request continues this upload") from None
             raise
         finally:
             self._running = None

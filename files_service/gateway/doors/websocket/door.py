@@ -125,7 +125,7 @@ class Conversation:
             raise
         except Exception:
             logger.exception("upload failed")
-            await self._end(InternalError("the gateway failed; its log has the particulars under the request id"))
+            await self._end(InternalError("the gateway failed; its log has the details under the request id"))
 
     async def _next_start(self) -> Start | None:
         message = await self._receive()
@@ -141,7 +141,7 @@ class Conversation:
             self._authorization = f"Bearer {start.token}"
         caller = identify(self._authorization, self._gateway.core.settings)
         if caller.actor is None:
-            raise Forbidden("send the token of an owner: uploads belong to somebody")
+            raise Forbidden("send the token of an owner: every upload has an owner")
         if not self._known:
             self._place.close()
             self._place.enter_context(self._gateway.uploads.take())
@@ -152,7 +152,7 @@ class Conversation:
         if start.upload_id is not None:
             upload = await self._gateway.calls.run(find_upload, core, start.upload_id, caller.actor)
             if is_joined(upload):
-                raise Forbidden("this upload is put together from others", {"upload_id": upload.upload_id})
+                raise Forbidden("this upload is joined from others", {"upload_id": upload.upload_id})
             return upload
         begin_upload = self._gateway.counted("files.upload", begin)
         return await self._gateway.calls.run(begin_upload, core, start.beginning(caller.actor))
@@ -199,7 +199,7 @@ class Conversation:
     def _new_pace(self) -> MinRate:
         limits = self._gateway.limits
         seconds = limits.websocket_idle_seconds if self._known else limits.websocket_first_seconds
-        error = Busy("next to nothing came for too long: come back when there is more")
+        error = Busy("the connection is too slow: reconnect to send more")
         return MinRate(seconds, limits.upload_least_bytes, error)
 
     async def _receive(self) -> str | Slice | None:

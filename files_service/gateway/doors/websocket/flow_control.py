@@ -75,7 +75,7 @@ class FlowControl(Holder):
     def hurry(self, share: Share) -> None:
         """See ``Holder``: a sender that is slow with its current message is disconnected, like an idle one."""
         if self._connection.reads and self._frames.unfinished and share is self._coming[-1]:
-            self._pace.give_up(Busy("others wait while this message comes too slowly: send shorter ones"))
+            self._pace.give_up(Busy("this message is too slow while others wait: send shorter ones"))
 
     def _count(self, size: int, *, begins: bool, ends: bool) -> None:
         if self._closed:
