@@ -66,26 +66,22 @@ def manifest_info(part: Part, upload: Upload) -> BlobInfo:
 
 def sealed_upload(core: Core, part: Part) -> Upload | None:
     """Return the manifest of a part, None without a complete one."""
-    upload_id = manifest_of(part) or upload_id_of_part(part)
-    if upload_id is None or not isinstance(core.metadata, SupportsUploads):
-        return None
-    try:
-        upload = core.metadata.get_upload(upload_id)
-    except UploadNotFound:
-        return None
-    return upload if upload.status is UploadStatus.SEALED else None
+    return _upload(core, manifest_of(part) or upload_id_of_part(part), UploadStatus.SEALED)
 
 
 def open_upload(core: Core, part: Part) -> Upload | None:
     """Return the open upload of a part, None without one."""
-    upload_id = upload_id_of_part(part)
+    return _upload(core, upload_id_of_part(part), UploadStatus.OPEN)
+
+
+def _upload(core: Core, upload_id: str | None, status: UploadStatus) -> Upload | None:
     if upload_id is None or not isinstance(core.metadata, SupportsUploads):
         return None
     try:
         upload = core.metadata.get_upload(upload_id)
     except UploadNotFound:
         return None
-    return upload if upload.status is UploadStatus.OPEN else None
+    return upload if upload.status is status else None
 
 
 def read(core: Core, part: Part, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
@@ -161,7 +157,7 @@ def forget_abandoned(core: Core, part: Part, *, now: int) -> bool:
 
 
 def delete_generation(core: Core, part: Part, generation: str) -> None:
-    """Delete one generation of the bytes of a part, and no other one."""
+    """Delete exactly this generation of the bytes of a part, because others may have replaced it."""
     if manifest_of(replace(part, generation=generation)) is None:
         core.blobs.delete(part.key, generation=generation)
         return

@@ -115,14 +115,9 @@ def _verify(core: Core, part: Part, info: BlobInfo, announced: Mapping[str, obje
             raise PartMismatch(f"{name} of the notification is not that of the blob", _details(name, said, actual))
     if fault is not None:
         if part.received_at is None:
-            discard(part, info, core)
+            content.delete_generation(core, part, info.generation)
         name, declared, actual = fault
         raise PartMismatch(f"{name} of the bytes is {actual}, declared {declared}", _details(name, declared, actual))
-
-
-def discard(part: Part, info: BlobInfo, core: Core) -> None:
-    """Delete the described generation of the bytes, because others may have replaced it."""
-    content.delete_generation(core, part, info.generation)
 
 
 def _details(field: str, declared: object, actual: object) -> JSON:

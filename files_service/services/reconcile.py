@@ -19,10 +19,8 @@ from files_service.errors import (
     storage_errors_as_files_errors,
 )
 from files_service.services import content
-from files_service.services.content import open_upload
 from files_service.services.files import change, write_tombstone
 from files_service.services.orphan_scan import OrphanScan
-from files_service.services.parts import discard
 from files_service.services.reconcile_report import Report
 from files_service.services.uploads.sweep import finalize
 from storage_adapters import (
@@ -165,7 +163,7 @@ class Reconciliation:
         """Return True when no bytes can arrive any more, by a signed address or in chunks."""
         if record.upload_expires_at is None or record.upload_expires_at > self._now:
             return False
-        uploads = [open_upload(self._core, part) for part in record.missing_parts]
+        uploads = [content.open_upload(self._core, part) for part in record.missing_parts]
         return all(upload is None or upload.expires_at <= self._now for upload in uploads)
 
     def _give_up(self, current: FileRecord) -> bool:
@@ -191,7 +189,7 @@ class Reconciliation:
         if fault is None:
             return info
         if not self._dry_run:
-            discard(part, info, self._core)
+            content.delete_generation(self._core, part, info.generation)
         name, declared, actual = fault
         details = {"part_id": part.part_id, "field": name, "declared": declared, "actual": actual}
         message = f"{name} of part {part.part_id} is {actual}, declared {declared}"

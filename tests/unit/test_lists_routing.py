@@ -188,7 +188,7 @@ def test_a_check_tries_as_well_and_says_when_the_circuit_is_open(pair: Pair, mon
     with monkeypatch.context() as patch:
         fail(patch, pair.copy, "find", RuntimeError("a bug"))
         assert pair.asked() == "memory"
-        with pytest.raises(StorageUnavailable, match="circuit .* is open"):
+        with pytest.raises(StorageUnavailable, match="circuit of the list store is open"):
             pair.second.check()
     pair.clock.now += FIRST_OPEN_SECONDS
     pair.second.check()

@@ -19,9 +19,10 @@ from files_service.core import Core
 from files_service.domain.chunking import CHUNKS
 from files_service.domain.uploads import mismatch, names_in_key, part_with_key
 from files_service.errors import Gone, NotFound, PartMismatch, storage_errors_as_files_errors
+from files_service.services import content
 from files_service.services.files import change, load_or_tombstone
 from files_service.services.notifications.messages import Finalized, Ignored
-from files_service.services.parts import PartAddress, Receive, discard, finish_part
+from files_service.services.parts import PartAddress, Receive, finish_part
 from storage_adapters import BlobInfo, FileRecord, FileStatus, Part, RecordNotFound, Tombstone
 
 
@@ -126,7 +127,7 @@ class NotificationHandler:
         """
         part = next((part for part in tombstone.parts if (part.key, part.bucket) == (key, news.bucket)), None)
         if part is not None:
-            discard(part, _blob(news, key, size=news.size or 0), self._core)
+            content.delete_generation(self._core, part, str(news.generation))
         return Outcome.GONE
 
 
@@ -149,14 +150,10 @@ def _described(news: Finalized, key: str) -> BlobInfo | None:
     """Return the object as the notification describes it, None without a size and a checksum."""
     if news.size is None or (news.md5 is None and news.crc32c is None):
         return None
-    return _blob(news, key, size=news.size)
-
-
-def _blob(news: Finalized, key: str, *, size: int) -> BlobInfo:
     return BlobInfo(
         bucket=news.bucket,
         key=key,
-        size=size,
+        size=news.size,
         content_type=news.content_type or "",
         created_at=news.event_at or 0,
         generation=str(news.generation),
