@@ -18,7 +18,7 @@ LOGGERS = ("files_service", "storage_adapters", "syncer", "migrations", "aiohttp
 # What proves a right, unless it was replaced.
 PROOFS = re.compile(
     r"(?:X-Goog-Signature|upload_id|[?&](?:signature|token))=(?!\*\*\*)[^\s\"'&]"
-    r"|\bBearer (?!\*\*\*|realm)[A-Za-z0-9]"
+    r"|(?<![\w.])Bearer (?!\*\*\*|realm)[A-Za-z0-9]"
     r"|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY"
     r"|(?:webhook|channel)-token-for-tests"

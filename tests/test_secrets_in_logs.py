@@ -84,6 +84,8 @@ def test_whatever_else_reads_the_output_of_a_process_is_known() -> None:
         "syncer/test_signals.py",  # two words
         "migrations/test_command_line.py",  # what an interrupted run says, word for word
         "syncer/test_progress.py",  # has it looked at
+        "releases/keep.py",  # by hand only: a checkout of another release
+        "unit/test_unicode_text.py",  # names of functions
     }
 
 
@@ -92,7 +94,7 @@ def test_the_watch_sees_what_this_process_logs(monkeypatch: pytest.MonkeyPatch) 
     logging.getLogger("files_service").info("looked at", extra={"url": "http://x/?signature=abc"})
     assert WATCH.found == []
     logging.getLogger("files_service").info("before channel-token-for-tests")
-    assert len(WATCH.found) == 1
+    assert len(WATCH.found) == 2, "once in each form"
 
 
 LEAKS = """

@@ -75,13 +75,16 @@ def upload(params: Params, core: Core) -> JSON:
     """Declare a file and get an upload URL for each part."""
     require_acts_for(params["owner"], params["actor"])
     require(core.blobs, SupportsSignedUrls)
-    record = declare(core, Declaration(**{name: params[name] for name in _DECLARED}))
+    # One time for both: no address may outlive the upload.
+    now = core.clock()
+    record = declare(core, Declaration(**{name: params[name] for name in _DECLARED}), now=now)
     addresses = upload_addresses(
         core,
         record,
         resumable=params["resumable"],
         origin=params["origin"],
         expires_seconds=params["expires_seconds"],
+        now=now,
     )
     result = to_wire(record)
     for part in result["parts"]:

@@ -20,20 +20,20 @@ from tests.contract.documents import (
 )
 
 
-class TestInMemory(DocumentsContract):
+class TestMemoryMetadataStoreDocuments(DocumentsContract):
     @pytest.fixture
     def store(self) -> MemoryMetadataStore:
         return MemoryMetadataStore()
 
 
-class TestOnSqlite(DocumentsContract):
+class TestSqliteMetadataStoreDocuments(DocumentsContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[SqliteMetadataStore]:
         with sqlite_files.opened(tmp_path / "files.db") as store:
             yield store
 
 
-class TestOnRedis(DocumentsContract):
+class TestRedisMetadataStoreDocuments(DocumentsContract):
     @pytest.fixture
     def store(self, redis_url: str) -> Iterator[RedisMetadataStore]:
         with redis_servers.opened(redis_url) as store:
@@ -49,7 +49,7 @@ class TestOnFakeRedis(DocumentSavingContract, DocumentNamesContract):
         store.close()
 
 
-class TestOnCouchdb(DocumentsContract):
+class TestCouchMetadataStoreDocuments(DocumentsContract):
     @pytest.fixture
     def store(self, couchdb_url: str) -> Iterator[CouchMetadataStore]:
         with couchdb_servers.opened(couchdb_url) as store:

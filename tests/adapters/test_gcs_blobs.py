@@ -217,7 +217,7 @@ def test_a_download_goes_on_after_a_cut_and_never_in_another_generation(fake: Fa
     first = next(reading)
     store.delete(KEY)
     put(store, content=bytes(len(BIG)))
-    with pytest.raises(StorageUnavailable, match="removed"):
+    with pytest.raises(StorageUnavailable, match="deleted while it was read"):
         list(reading)
     assert first == BIG[5 : 5 + len(first)]
 

@@ -30,5 +30,5 @@ def test_every_store_in_memory_is_a_fresh_one() -> None:
 
 @pytest.mark.parametrize("url", ["memory://x", "memory:///x", "memory://?x=1", "memory:x"])
 def test_a_url_with_anything_else_is_refused(url: str) -> None:
-    with pytest.raises(UnknownStore, match="keeps nothing"):
+    with pytest.raises(UnknownStore, match="no address and no options"):
         open_metadata_store(url)

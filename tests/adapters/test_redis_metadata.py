@@ -182,7 +182,7 @@ def test_a_closed_store_is_unavailable(redis_url: str) -> None:
 def test_data_of_another_layout_is_refused(redis_url: str) -> None:
     with raw(redis_url) as client:
         client.set(f"{{{redis_url.partition('prefix=')[2]}}}layout", "99")
-    with pytest.raises(StorageUnavailable, match=r"schema 99 .* newer version"):
+    with pytest.raises(StorageUnavailable, match=r"schema 99, .* newer version"):
         RedisMetadataStore.from_url(redis_url)
 
 

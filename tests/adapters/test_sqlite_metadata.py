@@ -135,7 +135,7 @@ def test_a_database_of_a_newer_version_is_refused(path: Path) -> None:
         add(store, make_record())
     with raw(path) as connection:
         connection.execute(f"PRAGMA user_version = {VERSION + 1}")
-    with pytest.raises(StorageUnavailable, match=f"schema {VERSION + 1} .* newer version"):
+    with pytest.raises(StorageUnavailable, match=f"schema {VERSION + 1}, .* newer version"):
         SqliteMetadataStore(path)
     with raw(path) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)

@@ -69,7 +69,7 @@ def test_a_step_that_is_turned_round_half_way_leads_back_to_where_it_came_from(r
 
     assert in_child_killed_once({"before places added "}, forward)
     with runner_on(rebuilt_url, clock=later) as runner:
-        assert [task.step.number for task in runner.plan(direction="down")] == [6]
+        assert [task.step.number for task in runner.plan(direction="down")] == [7]
         runner.down(to=3, offline=True)
         assert is_rebuilt(runner.store)
         assert runner.store.count_index(records_of(runner), ["size"]) > 0

@@ -70,7 +70,7 @@ def test_a_step_that_is_killed_at_every_checkpoint_goes_on_and_marks_the_store_l
 
     def run() -> None:
         with runner_on(url, clock=lambda: later(hour), batch=20) as runner:
-            runner.up(offline=True)
+            runner.up(to=6, offline=True)
 
     hour = next(hours)
     while in_child_killed_once(seen, run):

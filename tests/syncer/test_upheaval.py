@@ -31,6 +31,7 @@ from tests.scale import NIGHTLY
 from tests.servers.redis import RedisServer
 from tests.syncer.pairs import assert_equal, open_pair_of
 from tests.syncer.processes import SyncerProcess, run_syncer
+from tests.waiting import wait_until
 
 ROUNDS = 60 if NIGHTLY else 10
 WRITERS = 3
@@ -161,6 +162,10 @@ def test_whatever_happens_meanwhile_both_stores_end_up_the_same(
         for writer in writers:
             writer._stopping.set()
             writer.join()
+        # Until the first backfill is over nothing says how far the copy is, and ``verify`` does not wait for it.
+        wait_until(
+            lambda: pair.source.checkpoint(pair.consumer) != "", seconds=120, otherwise="the backfill never ends"
+        )
         urls = ("--source", own_redis.url, "--target", target_url)
         result = run_syncer("verify", *urls, "--wait", "120", seconds=250)
         logs = "\n".join(syncer.log()[-3_000:] for syncer in syncers)

@@ -48,13 +48,12 @@ class Declaration:
     post_action: Mapping[str, Any] | None = None
 
 
-def declare(core: Core, declaration: Declaration) -> FileRecord:
+def declare(core: Core, declaration: Declaration, *, now: int) -> FileRecord:
     """Save a pending file, or return the file that an earlier call with the same request id created.
 
     Raises TooLarge, UnsupportedType, InsufficientStorage, AliasTaken, Conflict.
     """
     check_limits(declaration, core)
-    now = core.clock()
     record = save_if_room(pending_record(declaration, core, now), core)
     until = now + declaration.expires_seconds * 1000
     if prolong(record, until) is record:
@@ -104,17 +103,17 @@ def check_limits(declaration: Declaration, core: Core) -> None:
 
 
 def upload_addresses(
-    core: Core, record: FileRecord, *, resumable: bool, origin: str | None, expires_seconds: int
+    core: Core, record: FileRecord, *, resumable: bool, origin: str | None, expires_seconds: int, now: int
 ) -> dict[str, SignedUrl]:
     """Return upload addresses by part id for the missing parts. Raises NotSupported."""
     blobs = require(core.blobs, SupportsSignedUrls)
     missing = record.missing_parts if record.status is FileStatus.PENDING else ()
     if resumable and isinstance(blobs, SupportsResumableUpload):
-        start = partial(_started, record, blobs, origin=origin, now=core.clock())
+        start = partial(_started, record, blobs, origin=origin, now=now)
         with ThreadPoolExecutor(_STARTED_AT_ONCE) as pool:
             started = list(pool.map(start, missing))
         return {part.part_id: each for part, each in zip(missing, started, strict=True) if each is not None}
-    until = core.clock() + expires_seconds * 1000
+    until = now + expires_seconds * 1000
     return {part.part_id: _signed(part, blobs, until) for part in missing}
 
 

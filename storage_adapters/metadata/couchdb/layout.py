@@ -29,6 +29,8 @@ def prepare(files: Database, locks: Database, state: State, feed: Feed, uploads:
         for database in (files, locks):
             database.keep_revisions(REVISIONS)
         feed.create()
+        # A proxy may have answered for a database that does not exist: only the server knows its sequence.
+        files.update_seq()
         state.put(_DOCUMENT, {"layout": LAYOUT}, over=None)
         found = state.get(_DOCUMENT)
     layout = "" if found is None else str(found["layout"])
