@@ -16,6 +16,7 @@ FilesError
 ├── TooLarge             413  too_large
 ├── UnsupportedType      415  unsupported_type
 ├── TooManyAttempts      422  too_many_attempts
+├── BytesLost            500  bytes_lost
 ├── InternalError        500  internal_error
 ├── NotSupported         501  not_supported
 ├── StorageUnavailable   503  storage_unavailable
@@ -159,6 +160,13 @@ class TooManyAttempts(FilesError):
 
     code = "too_many_attempts"
     http_status = 422
+
+
+class BytesLost(FilesError):
+    """Stored bytes of the file are lost or damaged; an upload of the same bytes repairs it."""
+
+    code = "bytes_lost"
+    http_status = 500
 
 
 class InternalError(FilesError):

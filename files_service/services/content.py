@@ -49,6 +49,27 @@ def head(core: Core, part: Part) -> BlobInfo:
     return manifest_info(part, upload)
 
 
+def has_bytes(core: Core, key: str, size: int) -> bool:
+    """Return True when the store has a blob of this size under the key."""
+    try:
+        return core.blobs.head(key).size == size
+    except BlobNotFound:
+        return False
+
+
+def has_all_bytes(core: Core, part: Part) -> bool:
+    """Return True when the store has a blob of the right size for all of a part: its own, or each of its chunks."""
+    upload_id = manifest_of(part)
+    if upload_id is None:
+        return has_bytes(core, part.key, part.size)
+    place = 0
+    for chunk in chunks_of(core, upload_id):
+        if chunk.offset > place or not has_bytes(core, chunk_key_beside(part.key, chunk), chunk.size):
+            return False
+        place = max(place, chunk.end)
+    return place == part.size
+
+
 def manifest_info(part: Part, upload: Upload) -> BlobInfo:
     """Describe a part whose content is this manifest, as a blob store would."""
     assert upload.size is not None
@@ -197,19 +218,31 @@ def copy(core: Core, source: Part, target: Part, *, owner: str) -> BlobInfo:
 
 def _copy_chunk(core: Core, source_owner: str, chunk: Chunk, target_id: str, owner: str, expires_at: int) -> None:
     """Append a chunk to another upload; copy its blob for an owner who does not have it."""
-    uploads, blobs = _uploads(core), core.blobs
-    assert isinstance(blobs, SupportsCopy)
+    uploads = _uploads(core)
     for _ in range(_ATTEMPTS):
         [place] = uploads.reserve_chunks(owner, [chunk.object_id], now=core.clock())
-        if not place.stored:
-            source = chunk_key(source_owner, chunk.object_id, chunk.token)
-            with suppress(BlobExists):
-                blobs.copy(source, chunk_key(owner, chunk.object_id, place.token), now=core.clock())
+        source = chunk_key(source_owner, chunk.object_id, chunk.token)
+        target = chunk_key(owner, chunk.object_id, place.token)
+        if target != source and not (place.stored and has_bytes(core, target, chunk.size)):
+            _copy_blob(core, source, target, chunk.size)
         named = replace(chunk, token=place.token)
         with suppress(ChunkGone):
             uploads.append_chunks(target_id, [named], expires_at=expires_at)
             return
     raise UploadConflict("the sweep deleted the chunk at every attempt")
+
+
+def _copy_blob(core: Core, source: str, target: str, size: int) -> None:
+    """Copy the blob of a chunk; replace a copy that has lost bytes."""
+    blobs = core.blobs
+    assert isinstance(blobs, SupportsCopy)
+    try:
+        blobs.copy(source, target, now=core.clock())
+    except BlobExists as error:
+        if error.info.size != size and has_bytes(core, source, size):
+            blobs.delete(target, generation=error.info.generation)
+            with suppress(BlobExists):
+                blobs.copy(source, target, now=core.clock())
 
 
 def _uploads(core: Core) -> SupportsUploads:

@@ -49,7 +49,8 @@ class OrphanScan:
 
     def _has_bytes(self, part: Part) -> bool:
         try:
-            return mismatch(part, content.head(self._core, part)) is None
+            info = content.head(self._core, part)
+            return mismatch(part, info) is None and content.has_all_bytes(self._core, part)
         except BlobNotFound:
             return False
 

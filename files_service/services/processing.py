@@ -58,7 +58,7 @@ def run_processing(
     if record.lease is None or record.lease.worker != worker:
         return record
     try:
-        outcome = verify(core, record, Keepalive(core, record, worker, abandoned))
+        outcome = verify(core, record, Keepalive(core, record, worker, abandoned), thorough=force)
     except Abandoned:
         return _release(core, record.file_id, worker)
     except StorageUnavailable:

@@ -44,9 +44,12 @@ class Findings:
         return replace(record, parts=self.parts, content_type=content_type, meta=merge_meta(record.meta, self.meta))
 
 
-def verify(core: Core, record: FileRecord, keepalive: Callable[[], None]) -> Findings | ProcessingFailed:
+def verify(
+    core: Core, record: FileRecord, keepalive: Callable[[], None], *, thorough: bool = False
+) -> Findings | ProcessingFailed:
     """Verify every part, detect the content type and run the hooks; call ``keepalive`` at least once per MiB read.
 
+    ``thorough`` also asks the store for each chunk of a part, which costs a request each.
     Raises the errors of ``keepalive``, and StorageUnavailable, which is no finding about the file.
     """
 
@@ -59,6 +62,8 @@ def verify(core: Core, record: FileRecord, keepalive: Callable[[], None]) -> Fin
     try:
         for part in record.parts:
             keepalive()
+            if thorough and manifest_of(part) and not content.has_all_bytes(core, part):
+                return failed("part_missing", f"bytes of part {part.part_id} are lost")
             checked = _verify_part(core, part, read)
             if isinstance(checked, ProcessingFailed):
                 return checked

@@ -35,9 +35,7 @@ async def send_files(request: web.Request, gateway: Gateway, slices: Iterator[Sl
     senders, limits = gateway.senders, gateway.limits
     alone = length >= limits.socket_thread_bytes and can_take_over(request) and not transport.get_write_buffer_size()
     if not alone or senders.taken >= senders.limit:
-        while (piece := await gateway.calls.run(next, slices, None)) is not None:
-            with piece[0]:
-                await asyncio.get_running_loop().sendfile(transport, *piece)
+        await _send_in_loop(transport, gateway, slices)
         return
     with senders.take(), own_socket(transport) as connection:
         sending = gateway.send_threads.submit(_send_all, connection, slices, limits.stalled_send_seconds)
@@ -51,14 +49,25 @@ async def send_files(request: web.Request, gateway: Gateway, slices: Iterator[Sl
             raise
 
 
+async def _send_in_loop(transport: asyncio.WriteTransport, gateway: Gateway, slices: Iterator[Slice]) -> None:
+    try:
+        while (piece := await gateway.calls.run(next, slices, None)) is not None:
+            with piece[0]:
+                sent = await asyncio.get_running_loop().sendfile(transport, *piece)
+            if sent != piece[2]:
+                raise ConnectionResetError("the file is shorter than it was")
+    except (StorageError, FileNotFoundError) as error:
+        raise ConnectionResetError("bytes of the file are lost") from error
+
+
 def _send_all(connection: socket.socket, slices: Iterator[Slice], stalled_seconds: float) -> None:
     try:
         for file, start, length in slices:
             with file:
                 _send(connection, file, start, length, stalled_seconds)
-    except StorageError as error:
+    except (StorageError, FileNotFoundError) as error:
         # The headers are out: only a broken connection tells the client that bytes are missing.
-        raise ConnectionResetError("the bytes were removed") from error
+        raise ConnectionResetError("bytes of the file are lost") from error
 
 
 def _send(connection: socket.socket, file: BinaryIO, start: int, length: int, stalled_seconds: float) -> None:

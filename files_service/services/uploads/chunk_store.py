@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
 from files_service.core import Core
 from files_service.domain.chunking import chunk_key, wanted
+from files_service.services.content import has_bytes
 from storage_adapters import (
     BlobExists,
     Chunk,
@@ -19,6 +21,8 @@ from storage_adapters import (
     Upload,
     UploadConflict,
 )
+
+logger = logging.getLogger(__name__)
 
 CHUNK_TYPE = "application/octet-stream"
 _ATTEMPTS = 20
@@ -40,12 +44,13 @@ class ChunkStore:
         self.uploads = uploads
 
     def keep(self, upload: Upload, offset: int, data: memoryview) -> Chunk:
-        """Store bytes without appending them to the upload."""
+        """Store bytes without appending them to the upload; a stored copy that is lost or cut is written again."""
         object_id = hashlib.sha256(data).hexdigest()
         now = self._core.clock()
         [place] = self.uploads.reserve_chunks(upload.owner, [object_id], now=now)
-        if not place.stored:
-            self._write(chunk_key(upload.owner, object_id, place.token), data, object_id, now)
+        key = chunk_key(upload.owner, object_id, place.token)
+        if not place.stored or not has_bytes(self._core, key, len(data)):
+            self._write(key, data, object_id, now)
         return Chunk(offset=offset, size=len(data), object_id=object_id, token=place.token)
 
     def store(self, upload: Upload, offset: int, data: memoryview, arrived: Ranges | None = None) -> Stored:
@@ -113,13 +118,23 @@ class ChunkStore:
         return self._store_all(upload, offset, data, gaps)
 
     def _write(self, key: str, data: memoryview, object_id: str, now: int) -> None:
+        try:
+            self._put(key, data, object_id, now)
+        except BlobExists as error:
+            if error.info.size == len(data):
+                # Another writer was faster, or a former one died before it named the chunk.
+                return
+            logger.warning("a stored chunk has lost bytes; it is written again", extra={"object_id": object_id})
+            self._core.blobs.delete(key, generation=error.info.generation)
+            with suppress(BlobExists):
+                self._put(key, data, object_id, now)
+
+    def _put(self, key: str, data: memoryview, object_id: str, now: int) -> None:
         blobs = self._core.blobs
-        # A blob is written once and whole, so one that exists is complete.
-        with suppress(BlobExists):
-            if isinstance(blobs, SupportsWholeWrites):
-                blobs.write_whole(key, data, sha256=object_id, content_type=CHUNK_TYPE, now=now)
-            else:
-                blobs.put(key, [bytes(data)], content_type=CHUNK_TYPE, now=now, declared={"sha256": object_id})
+        if isinstance(blobs, SupportsWholeWrites):
+            blobs.write_whole(key, data, sha256=object_id, content_type=CHUNK_TYPE, now=now)
+        else:
+            blobs.put(key, [bytes(data)], content_type=CHUNK_TYPE, now=now, declared={"sha256": object_id})
 
 
 def _cut(upload: Upload, arrived: Ranges | None, start: int, end: int) -> Iterator[tuple[int, int]]:

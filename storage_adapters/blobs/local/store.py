@@ -112,8 +112,15 @@ class LocalBlobStore(
         )
 
     def head(self, key: str) -> BlobInfo:
-        """See ``BlobStore``."""
-        return self._read_info(self._folder(key) / INFO, key)
+        """See ``BlobStore``. The size is that of the file, which a damaged disk may have cut."""
+        folder = self._folder(key)
+        info = self._read_info(folder / INFO, key)
+        with disk.os_errors_as_unavailable():
+            try:
+                size = (folder / CONTENT).stat().st_size
+            except FileNotFoundError:
+                raise BlobNotFound(f"no blob {key}") from None
+        return info if size == info.size else replace(info, size=size)
 
     def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """See ``BlobStore``."""
@@ -280,10 +287,20 @@ class LocalBlobStore(
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
                 self._require_free(info.key)
+                self._remove_remains(place)
             else:
                 disk.sync_chain(place.parent, self._blobs)
                 return
         raise StorageUnavailable(f"cannot create a place for blob {info.key}")
+
+    def _remove_remains(self, place: Path) -> None:
+        """Remove a folder that has lost its content or description: it holds no blob and would keep the place."""
+        rubbish = self._workspace.fresh_path()
+        # Nobody else frees the place between the look and the rename: only deleters do, under this lock.
+        with disk.locked(self._blobs), suppress(FileNotFoundError):
+            if not ((place / CONTENT).exists() and (place / INFO).exists()):
+                place.rename(rubbish)
+        disk.remove_tree(rubbish)
 
     def _remove_empty(self, folder: Path) -> None:
         """Remove the empty folders above a deleted blob; a writer that needs one creates it again."""
