@@ -10,7 +10,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from files_service.api.action import file_id_field
 from files_service.api.text import line, text
-from files_service.domain.editing import MAX_META_BYTES, MAX_TAGS
+from files_service.domain.editing import MAX_META_BYTES, MAX_META_DEPTH, MAX_TAGS, depth_of
 from files_service.domain.uploads import FILE_ID
 from storage_adapters import Access, tag_form
 
@@ -121,6 +121,8 @@ class MetaField(fields.Dict):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
         meta: dict[str, Any] = super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]
         _check_size(len(_encode(meta)))
+        if depth_of(meta) > MAX_META_DEPTH:
+            raise ValidationError(f"Must be nested at most {MAX_META_DEPTH} levels deep.")
         for name, check in (("description", text(0, 20_000)), ("website", _website)):
             if meta.get(name) is not None:
                 if not isinstance(meta[name], str):
@@ -164,7 +166,7 @@ def web_address(value: str) -> None:
 
 def meta_field(**arguments: Any) -> MetaField:
     """Make the field of a file's meta."""
-    return MetaField(metadata={"description": "A JSON object of at most 64 KiB."}, **arguments)
+    return MetaField(metadata={"description": "A JSON object of at most 64 KiB and 100 levels."}, **arguments)
 
 
 class LowerCase(fields.String):

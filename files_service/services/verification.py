@@ -13,7 +13,7 @@ import puremagic
 
 from files_service.core import Core
 from files_service.domain.chunking import manifest_of
-from files_service.domain.editing import MAX_META_BYTES, merge_meta
+from files_service.domain.editing import MAX_META_BYTES, MAX_META_DEPTH, depth_of, merge_meta
 from files_service.domain.lifecycle import ProcessingFailed
 from files_service.domain.uploads import CHECKSUMS, mismatch
 from files_service.services import content
@@ -78,6 +78,8 @@ def verify(core: Core, record: FileRecord, keepalive: Callable[[], None]) -> Fin
         meta |= added
     if len(orjson.dumps(merge_meta(record.meta, meta))) > MAX_META_BYTES:
         return failed("hook_failed", f"the hooks made meta larger than {MAX_META_BYTES} bytes")
+    if depth_of(meta) > MAX_META_DEPTH:
+        return failed("hook_failed", f"the hooks nested meta deeper than {MAX_META_DEPTH} levels")
     return Findings(parts=tuple(verified), content_type=content_type, meta=meta)
 
 
