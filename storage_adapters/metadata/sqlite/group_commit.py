@@ -14,9 +14,16 @@ from _queue import SimpleQueue  # the interpreter's own, as the lock: see ``conn
 from _thread import RLock
 from collections.abc import Callable, Iterator
 
-from storage_adapters.errors import StorageUnavailable
+from storage_adapters.errors import StorageFull, StorageUnavailable
 
 MOST_WRITERS = 16
+
+
+def storage_error_of(error: Exception) -> StorageUnavailable:
+    """Make the error of the store of one of SQLite."""
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    kind = StorageFull if name == "SQLITE_FULL" else StorageUnavailable
+    return kind(f"sqlite: {error} ({name})")
 
 
 class Group:
@@ -69,8 +76,7 @@ class Group:
         """Return once the transaction has ended; each writer calls it once. Raises StorageUnavailable if it failed."""
         error = self._ended.get()
         if error is not None:
-            name = getattr(error, "sqlite_errorname", type(error).__name__)
-            raise StorageUnavailable(f"sqlite: {error} ({name})") from error
+            raise storage_error_of(error) from error
 
 
 class Writers:
