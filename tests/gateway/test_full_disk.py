@@ -1,4 +1,4 @@
-"""A disk that fills while bytes arrive: each door answers 507, keeps nothing, and stores the bytes once there is room."""
+"""A disk that fills while bytes arrive: each door answers 507 and keeps nothing, and stores the bytes afterwards."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ class BrokerConnection:
 
     def has_room_for(self, properties: bytes) -> bool:
         """Return True when these properties fit into a frame: a header, unlike a body, cannot be split."""
-        return HEADER_BYTES + len(properties) <= self._frame_max
+        return bool(HEADER_BYTES + len(properties) <= self._frame_max)
 
     def reject(self, tag: int) -> None:
         """Send a delivery to the dead-letter queue."""
