@@ -31,7 +31,12 @@ async def let_send(request: web.Request) -> None:
 
 
 def require_plain(request: web.Request) -> None:
-    """Raise HTTPError with 415 for a compressed body: its size is unknown, and other bytes were signed."""
+    """Raise HTTPError with 415 for a compressed body: its size is unknown, and other bytes were signed.
+
+    Raises HTTPError with 400 for a body that says to be the first piece of a whole: it would be taken for the whole.
+    """
+    if request.headers.get("Upload-Complete", "?1").strip() != "?1":
+        raise bad_field("Upload-Complete", "Only whole bodies are taken here: send pieces by tus or WebSocket.")
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding != "identity":
         message = "Send the body uncompressed."
