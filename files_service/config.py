@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import yaml
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
@@ -79,6 +79,11 @@ class Settings:
     orphan_seconds: int
     rpc_timeout_seconds: int
     stop_timeout_seconds: int
+
+    @property
+    def public_path(self) -> str:
+        """The path of the public address, which precedes all paths; "" without one."""
+        return urlsplit(self.public_url).path.rstrip("/")
 
 
 def _text(description: str, default: str = "", **arguments: Any) -> fields.String:

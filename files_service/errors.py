@@ -249,6 +249,7 @@ STORAGE_ERRORS: dict[type[storage.StorageError], Callable[[Exception], FilesErro
     storage.SchemaMismatch: lambda error: StorageUnavailable(str(error)),
     storage.OrderUnavailable: lambda error: StorageUnavailable(str(error)),
     storage.UnreadableRecord: lambda error: StorageUnavailable(str(error)),
+    storage.StorageFull: lambda error: InsufficientStorage(str(error), {"field": "disk"}),
     storage.StorageUnavailable: lambda error: StorageUnavailable(str(error)),
     storage.StorageError: lambda _: InternalError("the store failed"),
 }

@@ -10,7 +10,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate, valida
 
 from files_service.api.action import file_id_field
 from files_service.api.text import line, text
-from files_service.domain.editing import MAX_META_BYTES, MAX_TAGS
+from files_service.domain import media_types
+from files_service.domain.editing import MAX_META_BYTES, MAX_META_DEPTH, MAX_TAGS, depth_of
 from files_service.domain.uploads import FILE_ID
 from storage_adapters import Access, tag_form
 
@@ -18,7 +19,6 @@ MAX_INTEGER = 2**53 - 1
 MAX_TAG = 40
 MAX_EXPIRES_SECONDS = 604_800
 MAX_BATCH = 100
-_CONTENT_TYPE = r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}(; ?charset=[a-z0-9_.-]{1,40})?\Z"
 # The token of a write (file id and revision) or of a list (position in the change feed).
 _NAMED_CHANGE = rf"({FILE_ID}:[0-9]{{1,16}}|@[ -~]{{0,200}})\Z"
 
@@ -121,6 +121,8 @@ class MetaField(fields.Dict):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
         meta: dict[str, Any] = super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]
         _check_size(len(_encode(meta)))
+        if depth_of(meta) > MAX_META_DEPTH:
+            raise ValidationError(f"Must be nested at most {MAX_META_DEPTH} levels deep.")
         for name, check in (("description", text(0, 20_000)), ("website", _website)):
             if meta.get(name) is not None:
                 if not isinstance(meta[name], str):
@@ -164,15 +166,22 @@ def web_address(value: str) -> None:
 
 def meta_field(**arguments: Any) -> MetaField:
     """Make the field of a file's meta."""
-    return MetaField(metadata={"description": "A JSON object of at most 64 KiB."}, **arguments)
+    return MetaField(metadata={"description": "A JSON object of at most 64 KiB and 100 levels."}, **arguments)
 
 
 class LowerCase(fields.String):
-    """Text that is stored and compared in lower case: checksums, media types."""
+    """Text that is stored and compared in lower case: checksums."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         given: str = super()._deserialize(value, attr, data, **kwargs)
         return given.lower()
+
+
+class MediaType(fields.String):
+    """A media type in the form that is stored."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return media_types.media_type(super()._deserialize(value, attr, data, **kwargs))
 
 
 def request_id_field(description: str) -> fields.String:
@@ -206,10 +215,10 @@ def checksum_field(length: int) -> LowerCase:
     return LowerCase(load_default=None, allow_none=True, validate=check, metadata={"description": "Checksum, hex."})
 
 
-def content_type_field(description: str, **arguments: Any) -> LowerCase:
+def content_type_field(description: str, **arguments: Any) -> MediaType:
     """Make the field of a media type."""
-    check = validate.Regexp(_CONTENT_TYPE, error="Must be a media type, such as video/mp4.")
-    return LowerCase(validate=check, metadata={"description": description}, **arguments)
+    check = validate.Regexp(media_types.PATTERN, error="Must be a media type, such as video/mp4.")
+    return MediaType(validate=check, metadata={"description": description}, **arguments)
 
 
 class PartParams(Schema):

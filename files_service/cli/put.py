@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import BinaryIO
 import click
 
 from files_service.cli.call import show
+from files_service.cli.local_names import readable_name, type_of_name
 from files_service.cli.remote import Remote, failure_of
 from files_service.cli.session import Failed, Session
 from files_service.errors import FilesError
@@ -26,7 +26,7 @@ _WAITED_FOR = (FileStatus.UPLOADED, FileStatus.PROCESSING)
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--owner", default="me", show_default=True, help="Owner of the file.")
 @click.option("--name", help="Name of the file. Default: the name on disk.")
-@click.option("--content-type", help="Media type. Default: guessed from the name.")
+@click.option("--content-type", help="Media type. Default: guessed from the name, else from the bytes.")
 @click.option(
     "--wait-seconds", type=click.IntRange(0), default=600, show_default=True, help="Seconds to wait for processing."
 )
@@ -39,18 +39,18 @@ def put(
     Prints the record once the file is processed or has failed.
     """
     remote = Remote(session.settings)
-    guessed = content_type or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    part = {"content_type": content_type or type_of_name(path.name)}
     try:
         with path.open("rb") as file:
             size = path.stat().st_size
-            part = {"size": size, "content_type": guessed}
-            declared = remote.call("files.upload", {"owner": owner, "name": name or path.name, "parts": [part]})
+            said = {"owner": owner, "name": readable_name(name or path.name), "parts": [{"size": size, **part}]}
+            declared = remote.call("files.upload", said)
             _send(remote, declared["parts"][0]["upload"], file, size)
         show(_processed(remote, declared["file_id"], wait_seconds))
     except FilesError as error:
         raise failure_of(error) from error
     except OSError as error:
-        raise Failed(f"cannot read {path}: {error.strerror}") from error
+        raise Failed(f"cannot read {readable_name(str(path))}: {error.strerror}") from error
 
 
 def _send(remote: Remote, upload: JSON, file: BinaryIO, size: int) -> None:

@@ -7,9 +7,10 @@ again with the same correlation id, and the service recognises it.
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import amqp
@@ -25,6 +26,9 @@ from files_service.messaging.rpc.topology import RPC_EXCHANGE
 
 _DIRECT_REPLY = "amq.rabbitmq.reply-to"
 _TRANSIENT = 1
+# A connection that was idle for longer must answer within the other time before it is trusted with a call.
+IDLE_SECONDS = 5.0
+ANSWER_SECONDS = 2.0
 _BROKEN = (OSError, amqp.AMQPError)
 
 
@@ -59,10 +63,7 @@ class AmqpTransport(Transport):
         if not self._free.acquire(timeout=call.remaining_seconds):
             raise call.gave_up("all connections of this client are in use")
         try:
-            try:
-                wire = self._idle.pop()
-            except IndexError:
-                wire = _Wire(self._uri, call.remaining_seconds)
+            wire = self._idle_wire() or _Wire(self._uri, call.remaining_seconds)
             try:
                 yield wire
             except BaseException:
@@ -71,6 +72,21 @@ class AmqpTransport(Transport):
             self._idle.append(wire)
         finally:
             self._free.release()
+
+    def _idle_wire(self) -> _Wire | None:
+        """Return the connection that was used last, None without one that works."""
+        try:
+            wire = self._idle.pop()
+        except IndexError:
+            return None
+        if wire.works():
+            return wire
+        wire.abandon()
+        # Whatever broke it has broken those that were idle for longer.
+        while self._idle:
+            with suppress(IndexError):
+                self._idle.pop().abandon()
+        return None
 
     def close(self) -> None:
         """Close the connections that are not in use."""
@@ -90,6 +106,7 @@ class _Wire:
         except BaseException:
             self.abandon()
             raise
+        self._used_at = time.monotonic()
         self._expected = ""
         self._replies: list[str | bytes] = []
 
@@ -117,7 +134,20 @@ class _Wire:
                 self._connection.drain_events(timeout=call.remaining_seconds)
             except TimeoutError as error:
                 raise call.gave_up("the service is busy or not running") from error
+        self._used_at = time.monotonic()
         return self._replies[0]
+
+    def works(self) -> bool:
+        """Return False for a connection that was idle and does not answer any more: a NAT or proxy has forgotten it."""
+        if time.monotonic() - self._used_at < IDLE_SECONDS:
+            return True
+        try:
+            self._connection.sock.settimeout(ANSWER_SECONDS)
+            self._channel.basic_qos(0, 0, a_global=False)
+            self._connection.sock.settimeout(self._connection.connect_timeout)
+        except _BROKEN:
+            return False
+        return True
 
     def _on_reply(self, message: Message) -> None:
         if message.properties.get("correlation_id") == self._expected:

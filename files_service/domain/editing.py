@@ -10,6 +10,8 @@ from storage_adapters import FileRecord, FileStatus, record_to_document, tag_for
 
 MAX_TAGS = 20
 MAX_META_BYTES = 64 * 1024
+# Encoders of JSON give up at some depth, and a list must be able to carry each of its records.
+MAX_META_DEPTH = 100
 
 
 def normalise_tags(tags: Iterable[str]) -> tuple[str, ...]:
@@ -34,6 +36,21 @@ def merge_meta(meta: Mapping[str, Any], changes: Mapping[str, Any] | None) -> di
     if changes is None:
         return {}
     return {name: value for name, value in {**meta, **changes}.items() if value is not None}
+
+
+def depth_of(value: Any) -> int:
+    """Return the number of lists and objects that are inside each other; 1 for a plain value."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        containers = [each for each in level if isinstance(each, (dict, list))]
+        level = [
+            inner
+            for each in containers
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, (dict, list))
+        ]
+    return depth
 
 
 def is_same(one: FileRecord, other: FileRecord) -> bool:

@@ -53,7 +53,7 @@ def make_app(
     app = web.Application(middlewares=[handle_request])
     app[GATEWAY] = gateway = Gateway(core, limits, metrics)
     app[UPLOAD_LOCKS] = UploadLocks()
-    app[DOCUMENT] = Description(doors)
+    app[DOCUMENT] = Description(doors, core.settings.public_path)
     app[operation.CHECKS] = tuple(
         operation.Check(part, least_lifetime_seconds=limits.ping_lifetime_seconds) for part in (*parts_of(core), *parts)
     )

@@ -13,8 +13,9 @@ import puremagic
 
 from files_service.core import Core
 from files_service.domain.chunking import manifest_of
-from files_service.domain.editing import MAX_META_BYTES, merge_meta
+from files_service.domain.editing import MAX_META_BYTES, MAX_META_DEPTH, depth_of, merge_meta
 from files_service.domain.lifecycle import ProcessingFailed
+from files_service.domain.sniffing import type_of_bytes
 from files_service.domain.uploads import CHECKSUMS, mismatch
 from files_service.services import content
 from files_service.services.content_types import content_type_allowed
@@ -22,6 +23,7 @@ from files_service.services.hooks import ProcessingHook, ReadPart, Rejected
 from storage_adapters import BlobInfo, BlobNotFound, FileRecord, Part
 
 SNIFFED_BYTES = 4_096
+WEAK_CONFIDENCE = 0.2
 UNKNOWN_TYPE = "application/octet-stream"
 MAX_MESSAGE = 500
 
@@ -83,6 +85,8 @@ def verify(
         meta |= added
     if len(orjson.dumps(merge_meta(record.meta, meta))) > MAX_META_BYTES:
         return failed("hook_failed", f"the hooks made meta larger than {MAX_META_BYTES} bytes")
+    if depth_of(meta) > MAX_META_DEPTH:
+        return failed("hook_failed", f"the hooks nested meta deeper than {MAX_META_DEPTH} levels")
     return Findings(parts=tuple(verified), content_type=content_type, meta=meta)
 
 
@@ -159,7 +163,15 @@ def _content_type(core: Core, record: FileRecord) -> str:
     if record.content_type != UNKNOWN_TYPE or record.size == 0:
         return record.content_type
     head = b"".join(content.read(core, record.parts[0], offset=0, length=SNIFFED_BYTES))
+    found = type_of_bytes(head, whole=record.size == len(head))
+    return (_by_signature(head) if found is None else found) or UNKNOWN_TYPE
+
+
+def _by_signature(head: bytes) -> str:
+    """Return the type of the best signature, "" without a good one: one of two bytes is in random bytes, too."""
     try:
-        return puremagic.from_string(head, mime=True) or UNKNOWN_TYPE
+        matches = puremagic.magic_string(head)
     except Exception:  # noqa: BLE001 - it parses untrusted bytes and raises errors of many types
-        return UNKNOWN_TYPE
+        return ""
+    good = (each.mime_type for each in matches if each.confidence > WEAK_CONFIDENCE and each.mime_type)
+    return str(next(good, ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from storage_adapters import BlobNotFound, BlobOptions, StorageUnavailable, Unkn
 from storage_adapters.blobs.local import LocalBlobStore
 from storage_adapters.blobs.local import writer as writer_module
 from tests.adapters.local_disk import OPTIONS, assert_tidy, failing, open_local
+from tests.contract.blob_room import write_whole
 from tests.contract.blob_scenes import KEY, MIB, NOW, is_absent, put, read
 from tests.contract.blobs import (
     BlobStoreContract,
@@ -259,3 +261,37 @@ def test_a_writer_whose_disk_failed_takes_no_more(store: LocalBlobStore, monkeyp
             writer.write(b"x")
     with pytest.raises(ValueError, match="closed"):
         writer.commit(declared={})
+
+
+def test_a_folder_of_unfinished_blobs_that_was_emptied_or_removed_is_made_again(root: Path) -> None:
+    store = open_local(root)
+    for number, damage in enumerate((root / "tmp", *(root / "tmp").iterdir())):
+        if damage.is_dir():
+            shutil.rmtree(damage)
+        else:
+            damage.unlink(missing_ok=True)
+        store.ping()
+        put(store, f"a/{number}")
+        write_whole(store, b"abc", f"b/{number}")
+        store.copy(f"a/{number}", f"c/{number}", now=NOW)
+        store.delete(f"b/{number}")
+        assert read(store, f"c/{number}") == b"some bytes"
+    other = open_local(root)
+    put(store, "swept")
+    other.close()
+    store.close()
+    assert list((root / "tmp").iterdir()) == []
+
+
+def test_a_store_that_cannot_publish_blobs_is_not_ready(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_local(root)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", failing(errno.EXDEV))
+        with pytest.raises(StorageUnavailable, match=os.strerror(errno.EXDEV)):
+            store.ping()
+        with pytest.raises(StorageUnavailable, match=os.strerror(errno.EXDEV)):
+            put(store)
+    store.ping()
+    assert store.scan(limit=10) == []
+    assert_tidy(root)
+    store.close()

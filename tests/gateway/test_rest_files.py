@@ -204,3 +204,16 @@ def test_pages_of_other_origins_may_use_it(served: Served) -> None:
     reply = served.request("OPTIONS", "/api/files/upload", headers={"Origin": "https://example.com"})
     assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (204, "*")
     assert "Authorization" in reply.headers["Access-Control-Allow-Headers"]
+
+
+def test_a_file_that_is_processed_soon_asks_to_come_again(served: Served) -> None:
+    made = served.request("POST", "/api/files/upload?name=a", b"abc", bearer("ann")).json
+    path = f"/api/files/{made['file_id']}/download"
+    early = served.request("GET", path, headers=bearer("ann"))
+    assert (early.status, early.code, early.headers["Retry-After"]) == (503, "wrong_status", "1")
+    assert early.error["details"]["status"] == "uploaded"
+    served.result("files.process", file_id=made["file_id"])
+    assert served.request("GET", path, headers=bearer("ann")).body == b"abc"
+    pending = served.result("files.upload", owner="ann", name="a", parts=[{"size": 1}])
+    never = served.request("GET", f"/api/files/{pending['file_id']}/download", headers=bearer("ann"))
+    assert (never.status, never.code) == (412, "wrong_status")

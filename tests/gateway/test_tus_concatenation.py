@@ -60,3 +60,13 @@ def test_only_ones_own_partial_uploads_can_be_put_together(served: Served, addre
         "POST", "/tus/", None, {**TUS, **bearer("bob"), "Upload-Length": "1", "Upload-Concat": "partial"}
     ).headers["Location"]
     assert served.request("POST", "/tus/", None, {**TUS, "Upload-Concat": f"final;{foreign}"}).status == 404
+
+
+def test_a_length_of_a_final_upload_must_be_that_of_its_parts(served: Served) -> None:
+    urls = [made(served, size, **{"Upload-Concat": "partial"}) for size in (3, 4)]
+    said = {**TUS, "Upload-Concat": f"final;{' '.join(urls)}"}
+    for length in ("6", "8", "0"):
+        refused = served.request("POST", "/tus/", None, {**said, "Upload-Length": length})
+        assert (refused.status, refused.error["details"]["field"]) == (400, "Upload-Length")
+    assert served.request("POST", "/tus/", None, {**said, "Upload-Length": "x"}).status == 400
+    assert served.request("POST", "/tus/", None, {**said, "Upload-Length": "7"}).status == 201

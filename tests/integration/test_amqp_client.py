@@ -8,12 +8,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from files_service.client import FilesClient, request_id
+from files_service.client import FilesClient, amqp, request_id
 from files_service.errors import AliasTaken, BadRequest, InternalError, NotFound, ServiceUnavailable, Unauthorized
-from tests.cores import SECRETS
+from tests.cores import SECRETS, at_once
+from tests.servers.network import Network
 from tests.servers.ports import free_ports
 from tests.servers.processes import ServiceProcess
 
@@ -102,6 +104,35 @@ def test_threads_share_a_client(service_and_url: tuple[ServiceProcess, str]) -> 
 def test_another_patience_uses_the_same_connections(files: FilesClient) -> None:
     files.with_timeout(20).count()
     files.with_timeout(20).tag.access(owner="nobody", tag="x", access="public")
+
+
+def test_idle_connections_that_a_network_has_forgotten_cost_one_short_question(
+    amqp_uri: str, rpc_service: ServiceProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Network(amqp_uri) as network:
+        url = amqp_uri.replace(f":{urlsplit(amqp_uri).port}", f":{urlsplit(network.url).port}")
+        with FilesClient(url, timeout=60) as files:
+            barrier = threading.Barrier(4)
+
+            def call(_: int) -> None:
+                barrier.wait(30)
+                files.count()
+
+            at_once(4, call)
+            network.forget_connections()
+            monkeypatch.setattr(amqp, "IDLE_SECONDS", 0.0)
+            monkeypatch.setattr(amqp, "ANSWER_SECONDS", 0.3)
+            asked: list[bool] = []
+            works = amqp._Wire.works
+
+            def noted(wire: Any) -> bool:
+                asked.append(works(wire))
+                return asked[-1]
+
+            monkeypatch.setattr(amqp._Wire, "works", noted)
+            for _ in range(5):
+                files.count()
+    assert asked == [False, True, True, True, True]
 
 
 @pytest.mark.parametrize("scheme", ["amqp", "http"])

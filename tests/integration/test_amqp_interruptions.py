@@ -13,6 +13,7 @@ import pytest
 
 from files_service.client import FilesClient
 from files_service.config import load_settings
+from files_service.messaging.rpc import frames
 from files_service.messaging.rpc.consumer import MAX_REDELIVERIES
 from files_service.services.opening import open_core
 from storage_adapters import ListQuery
@@ -20,6 +21,7 @@ from tests.cores import put_parts
 from tests.integration.callers import RawCaller, purge_calls
 from tests.servers.deeds import Deeds
 from tests.servers.processes import ServiceProcess
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -196,3 +198,23 @@ def test_a_call_that_ends_every_process_becomes_a_dead_letter(
     assert deaths == MAX_REDELIVERIES + 1
     with FilesClient(amqp_uri) as files:
         assert files.info(file_id=file_id)["status"] == "processing"
+
+
+def test_a_redelivered_call_whose_headers_fill_a_frame_is_a_dead_letter(
+    amqp_uri: str, service: ServiceProcess, raw: RawCaller
+) -> None:
+    """Its count of deliveries has no place; the broker closes the connection of a sender whose headers are longer."""
+    raw.purge_dead_letters()
+    service.kill()
+    wait_until_nobody_consumes(raw)
+    room = raw.connection.frame_max - frames.HEADER_BYTES
+    room -= len(frames.json_properties("x" * 36, frames.header_table({"x": ""}), raw.reply_to))
+    correlation_id = raw.call("files.count", {"args": [], "kwargs": {}}, application_headers={"x": "y" * room})
+    with RawCaller(amqp_uri) as dying:
+        wait_until(lambda: dying.channel.basic_get("rpc-files") is not None, seconds=30)
+    service.start()
+    answered, body = raw.reply()
+    assert (answered, body["error"]["exc_type"]) == (correlation_id, "ServiceUnavailable")
+    assert raw.dead_letter().properties["correlation_id"] == correlation_id
+    with FilesClient(amqp_uri) as files:
+        files.count()

@@ -86,6 +86,16 @@ def test_a_cookie_that_does_not_hold_is_as_none(gateway: Served, bad: str) -> No
     assert gateway.request("GET", "/api/files", headers={"Cookie": bad}).status == 401
 
 
+@pytest.mark.parametrize("foreign", ["name=caf\xe9", 'q="\xe9\\351"', "\xe9=1", "=", ";;", "a=b; \xff"])
+def test_cookies_of_other_programs_may_have_any_bytes(gateway: Served, foreign: str) -> None:
+    own_cookie = cookie("ann")["Cookie"]
+    for said in (f"{foreign}; {own_cookie}", f"{own_cookie}; {foreign}"):
+        assert gateway.request("GET", "/api/files", headers={"Cookie": said}).status == 200
+    for alone in (foreign, "files_session=\xe9", 'files_session="\xe9'):
+        assert gateway.request("GET", "/api/files", headers={"Cookie": alone}).status == 401
+        assert gateway.request("GET", "/", headers={"Cookie": alone}).status == 200
+
+
 def test_a_cookie_reads_what_its_owner_may_read(gateway: Served) -> None:
     mine = processed_file(gateway.core, b"mine")
     theirs = processed_file(gateway.core, b"theirs", owner="bob")

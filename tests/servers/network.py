@@ -28,6 +28,7 @@ class Network:
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
+        self._dead: set[socket.socket] = set()
         self._thread = threading.Thread(target=self._accept, daemon=True, name="network")
 
     def __enter__(self) -> Self:
@@ -41,6 +42,10 @@ class Network:
         self._thread.join(30)
         self._listener.close()
         _cut(*self._open)
+
+    def forget_connections(self) -> None:
+        """Take what comes on the connections of now and pass nothing on, as a NAT that has forgotten them."""
+        self._dead |= self._open
 
     def _accept(self) -> None:
         while not self._closed.is_set():
@@ -62,6 +67,8 @@ class Network:
     def _carry(self, source: socket.socket, sink: socket.socket, may_pass: Any) -> None:
         try:
             while piece := source.recv(PIECE):
+                if source in self._dead:
+                    continue
                 if not may_pass(piece):
                     break
                 sink.sendall(piece)

@@ -49,6 +49,7 @@ RAISED: dict[type[storage.StorageError], tuple[storage.StorageError, type[FilesE
     ),
     storage.DocumentNotFound: (storage.DocumentNotFound("accounts/ann"), errors.NotFound),
     storage.InvalidDocument: (storage.InvalidDocument("the id is too long"), errors.BadRequest),
+    storage.StorageFull: (storage.StorageFull("no space left"), errors.InsufficientStorage),
     storage.StorageUnavailable: (storage.StorageUnavailable("locked"), errors.StorageUnavailable),
 }
 

@@ -116,5 +116,7 @@ def nested(depth: int) -> Any:
 
 def test_meta_may_be_nested_but_not_without_end(core: Core) -> None:
     assert call(core, "files.upload", **DECLARATION, meta=nested(100))
-    error = refusal(core, "files.upload", **DECLARATION, meta=nested(900))
-    assert set(error.details["fields"]) == {"meta"}
+    for depth in (101, 250, 900):
+        error = refusal(core, "files.upload", **DECLARATION, meta=nested(depth))
+        assert set(error.details["fields"]) == {"meta"}
+    assert call(core, "files.list", owner=DECLARATION["owner"])["files"]

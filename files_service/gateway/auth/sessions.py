@@ -52,13 +52,22 @@ async def vary_by_cookie(request: web.Request, response: web.StreamResponse) -> 
 
 
 def _read(request: web.Request) -> Session | None:
-    token = request.cookies.get(COOKIE)
+    token = _token_of(request.headers.get("Cookie", ""))
     if token is None or "Authorization" in request.headers or not _is_same_site(request):
         return None
     try:
         return Session(owner_of_token(token, gateway_of(request).core.settings.jwt_secret), token)
     except Unauthorized:
         return None
+
+
+def _token_of(cookies: str) -> str | None:
+    """Return the token in a ``Cookie`` header. Other programs on the host write the rest of it, in any encoding."""
+    for pair in cookies.split(";"):
+        name, _, value = pair.strip().partition("=")
+        if name == COOKIE:
+            return value.strip('"')
+    return None
 
 
 def _is_same_site(request: web.Request) -> bool:

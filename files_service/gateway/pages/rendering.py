@@ -6,7 +6,6 @@ import secrets
 import time
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -49,7 +48,7 @@ def redirect(request: web.Request, path: str) -> web.Response:
 
 def base_of(request: web.Request) -> str:
     """Return the path of the public address, which precedes all paths."""
-    return urlsplit(gateway_of(request).core.settings.public_url).path.rstrip("/")
+    return gateway_of(request).core.settings.public_path
 
 
 def preview_of(content_type: str) -> str:

@@ -9,6 +9,7 @@ import orjson
 from aiohttp import web
 from aiohttp.http_exceptions import PayloadEncodingError
 
+from files_service.domain.editing import depth_of
 from files_service.errors import TooLarge, UnsupportedType
 from files_service.gateway.limits import Limits
 from files_service.gateway.replies import HTTPError, bad_field
@@ -30,7 +31,12 @@ async def let_send(request: web.Request) -> None:
 
 
 def require_plain(request: web.Request) -> None:
-    """Raise HTTPError with 415 for a compressed body: its size is unknown, and other bytes were signed."""
+    """Raise HTTPError with 415 for a compressed body: its size is unknown, and other bytes were signed.
+
+    Raises HTTPError with 400 for a body that says to be the first piece of a whole: it would be taken for the whole.
+    """
+    if request.headers.get("Upload-Complete", "?1").strip() != "?1":
+        raise bad_field("Upload-Complete", "Only whole bodies are taken here: send pieces by tus or WebSocket.")
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding != "identity":
         message = "Send the body uncompressed."
@@ -74,20 +80,6 @@ def parse_object(body: bytes, limits: Limits) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise bad_field("body", "Must be a JSON object.")
     # A value is nested at most as deep as it has opening brackets.
-    if body.count(b"[") + body.count(b"{") > limits.json_depth and _depth(value) > limits.json_depth:
+    if body.count(b"[") + body.count(b"{") > limits.json_depth and depth_of(value) > limits.json_depth:
         raise bad_field("body", f"Nested deeper than {limits.json_depth} levels.")
     return value
-
-
-def _depth(value: Any) -> int:
-    depth, level = 0, [value]
-    while level:
-        depth += 1
-        containers = [each for each in level if isinstance(each, (dict, list))]
-        level = [
-            inner
-            for each in containers
-            for inner in (each.values() if isinstance(each, dict) else each)
-            if isinstance(inner, (dict, list))
-        ]
-    return depth

@@ -9,6 +9,8 @@ from storage_adapters import ascii_form, category_of
 # Refused by file systems, the end of a quoted string, or unescaped by browsers.
 _UNSAFE = frozenset('"%/\\:*?<>|')
 _FALLBACK = "file"
+# Joiners of letters and emoji, and the tags of which flags of regions are made.
+_JOINING = frozenset(("\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))))
 
 
 def content_disposition(kind: str, name: str) -> str:
@@ -16,11 +18,17 @@ def content_disposition(kind: str, name: str) -> str:
     real = safe_name(name)
     plain = ascii_form(real)
     plain = "".join("_" if c in _UNSAFE else c for c in plain).strip()
-    header = f'{kind}; filename="{plain or _FALLBACK}"'
+    # What is left of a name in another script is its suffix, which alone would be a hidden file.
+    plain = f"{_FALLBACK}{plain}" if not plain.strip(".") or plain.startswith(".") else plain
+    header = f'{kind}; filename="{plain}"'
     return header if plain == real else f"{header}; filename*=UTF-8''{quote(real, safe='')}"
 
 
 def safe_name(name: str) -> str:
-    """Return the name without control and direction characters and path separators, which could disguise it."""
-    kept = ("_" if c in "/\\" else c for c in name if category_of(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
+    """Return the name without control and direction characters and path separators, which could disguise it.
+
+    Format characters that belong to words and emoji stay.
+    """
+    dropped = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    kept = ("_" if c in "/\\" else c for c in name if c in _JOINING or category_of(c) not in dropped)
     return "".join(kept).strip(" .") or _FALLBACK

@@ -13,7 +13,7 @@ from aiohttp import web
 from files_service.core import Core
 from files_service.domain.chunking import manifest_of
 from files_service.domain.uploads import find_part
-from files_service.errors import BytesLost, Conflict, FilesError, NotFound
+from files_service.errors import BytesLost, Conflict, FilesError, NotFound, WrongStatus
 from files_service.gateway.replies import HTTPError, bad_field
 from files_service.gateway.state import Gateway
 from files_service.gateway.transfer.conditions import Answer, Representation, evaluate
@@ -21,11 +21,13 @@ from files_service.gateway.transfer.disposition import content_disposition
 from files_service.gateway.transfer.send import Slice, send_files
 from files_service.services import content
 from files_service.services.files import require_finished
-from storage_adapters import BlobNotFound, FileRecord, Part, RecordNotFound, SupportsLocalFiles
+from storage_adapters import BlobNotFound, FileRecord, FileStatus, Part, RecordNotFound, SupportsLocalFiles
 
 # User content never runs in our origin: a page opens in an origin of its own, without scripts and without a network.
 ISOLATION = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'"
 UNKNOWN_TYPE = "application/octet-stream"
+# All bytes have arrived, and nobody has looked at them yet.
+_SOON = (FileStatus.UPLOADED, FileStatus.PROCESSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,16 @@ class Found:
 
 
 def part_of(record: FileRecord, part_id: str | None, core: Core) -> Found:
-    """Find a part of a finished file, by default the first. Raises NotFound, and WrongStatus before it is finished."""
-    require_finished(record)
+    """Find a part of a finished file, by default the first. Raises NotFound, and WrongStatus before it is finished.
+
+    A file that is processed soon is an HTTPError with 503: clients try again by themselves.
+    """
+    try:
+        require_finished(record)
+    except WrongStatus as error:
+        if record.status in _SOON:
+            raise HTTPError(error, 503, {"Retry-After": "1"}) from None
+        raise
     part = find_part(record, part_id) if part_id is not None else record.parts[0]
     if part is None:
         raise NotFound("the file has no such part", {"file_id": record.file_id})

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from aiohttp import StreamReader
 
-from files_service.errors import Conflict
+from files_service.errors import Conflict, PartMismatch
 from files_service.gateway.replies import HTTPError, bad_field
 from files_service.gateway.threads import Threads
 from files_service.gateway.transfer.body import BODY_ERRORS
@@ -81,8 +81,8 @@ class BlobSink(PartSink):
 class VerifySink(PartSink):
     """Sink that compares the bytes with a stored blob, for a client that repeats an upload without an answer."""
 
-    def __init__(self, info: BlobInfo) -> None:
-        self._info = info
+    def __init__(self, info: BlobInfo, expected: str | None = None) -> None:
+        self._info, self._expected = info, expected
         self._sha256 = hashlib.sha256()
 
     def write(self, data: bytes) -> None:
@@ -90,8 +90,12 @@ class VerifySink(PartSink):
         self._sha256.update(data)
 
     def complete(self) -> BlobInfo:
-        """See ``PartSink``; raises Conflict for other bytes."""
-        if self._info.sha256 is None or not hmac.compare_digest(self._info.sha256, self._sha256.hexdigest()):
+        """See ``PartSink``; raises PartMismatch for bytes that are not as expected, Conflict for other bytes."""
+        actual = self._sha256.hexdigest()
+        if self._expected not in (None, actual):
+            details = {"field": "sha256", "declared": self._expected, "actual": actual}
+            raise PartMismatch("the bytes differ from their digest", details)
+        if self._info.sha256 is None or not hmac.compare_digest(self._info.sha256, actual):
             raise Conflict("other bytes were received for this part already", {"field": "sha256"})
         return self._info
 

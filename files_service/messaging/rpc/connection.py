@@ -27,6 +27,7 @@ from eventlet.green import ssl as green_ssl
 
 from files_service.messaging.address import connection_options
 from files_service.messaging.rpc.frames import (
+    HEADER_BYTES,
     Confirm,
     Delivery,
     FrameReader,
@@ -155,6 +156,10 @@ class BrokerConnection:
             self._unconfirmed[self._published] = settles
             frames = publish_frames(self._number, exchange, routing_key, properties, body, self._frame_max)
             self._send(frames, now=not more_to_come)
+
+    def has_room_for(self, properties: bytes) -> bool:
+        """Return True when these properties fit into a frame: a header, unlike a body, cannot be split."""
+        return bool(HEADER_BYTES + len(properties) <= self._frame_max)
 
     def reject(self, tag: int) -> None:
         """Send a delivery to the dead-letter queue."""

@@ -234,6 +234,11 @@ class Consumer(rpc.RpcConsumer):
             return
         headers = {**request.headers, REDELIVERIES: request.redeliveries + 1}
         properties = json_properties(request.correlation_id, header_table(headers), request.reply_to)
+        if not link.has_room_for(properties):
+            # The broker would close the connection, and deliver the call again to the next one.
+            message = "it was delivered before, and its headers leave no room for a count"
+            self._dead_letter(link, delivery, message, ServiceUnavailable(message))
+            return
         link.publish(REDELIVERED, request.method, properties, delivery.body, settles=delivery.tag)
 
 

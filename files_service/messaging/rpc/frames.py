@@ -16,6 +16,8 @@ from amqp.serialization import decode_properties_basic, dumps
 MAX_BODY_BYTES = 8 * 2**20
 FRAME_END = b"\xce"
 METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8
+# A header frame without its properties: prefix, class, size of the body, and end.
+HEADER_BYTES = 7 + 12 + 1
 
 Frame = tuple[int, int, bytes]
 Properties = dict[str, Any]

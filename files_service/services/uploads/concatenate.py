@@ -24,6 +24,8 @@ def begin_joined(core: Core, beginning: Beginning, upload_ids: Sequence[str], ac
     if not all(is_partial(each) and each.owner == beginning.owner for each in partials):
         raise BadRequest("only partial uploads of the same owner can be joined", {"field": "Upload-Concat"})
     known = sum(each.size or 0 for each in partials)
+    if beginning.size is not None and (None in [each.size for each in partials] or beginning.size != known):
+        raise BadRequest("the length is not that of the partial uploads together", {"field": "Upload-Length"})
     if known > min(core.settings.max_part_bytes, core.settings.max_file_bytes):
         raise TooLarge("the file is too large", {"field": "size", "limit": core.settings.max_file_bytes})
     details = {**beginning.details, JOINED_FROM: list(upload_ids)}

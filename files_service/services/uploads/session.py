@@ -9,6 +9,7 @@ from typing import Any
 
 from files_service.core import Core
 from files_service.domain.chunking import has_expired, names_in_upload_id, upload_id_of
+from files_service.domain.media_types import declared_type, media_type
 from files_service.domain.uploads import find_part, prolong
 from files_service.errors import Gone, NotFound, storage_errors_as_files_errors
 from files_service.services.files import change
@@ -70,7 +71,8 @@ class Beginning:
 
     def as_params(self) -> dict[str, Any]:
         """Return the parameters of files.upload that declare the same file; an unknown size is 0 for now."""
-        part = {"size": self.size or 0, "content_type": self.content_type, "md5": self.md5, "sha256": self.sha256}
+        content_type = declared_type(self.content_type) if isinstance(self.content_type, str) else self.content_type
+        part = {"size": self.size or 0, "content_type": content_type, "md5": self.md5, "sha256": self.sha256}
         params: dict[str, Any] = {
             "owner": self.owner,
             "name": self.name,
@@ -126,7 +128,8 @@ def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] 
 def declaration_of(said: Mapping[str, Any], size: int) -> Declaration:
     """Make the declaration from the parameters that are stored with the upload, and the size."""
     part = {"type": "file", "content_type": "application/octet-stream", "md5": None, "crc32c": None, "sha256": None}
-    part |= {name: value.lower() for name, value in said["parts"][0].items() if name != "size"}
+    given = {name: value for name, value in said["parts"][0].items() if name != "size"}
+    part |= {name: media_type(value) if name == "content_type" else value.lower() for name, value in given.items()}
     return Declaration(
         owner=said["owner"],
         name=said["name"],

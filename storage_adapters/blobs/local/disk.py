@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 
-from storage_adapters.errors import StorageUnavailable
+from storage_adapters.errors import StorageFull, StorageUnavailable
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
@@ -29,12 +30,13 @@ os.register_at_fork(after_in_child=_syncing.cache_clear)
 
 @contextmanager
 def os_errors_as_unavailable() -> Iterator[None]:
-    """Translate any operating system error (disk full, failing, read-only, forbidden) into StorageUnavailable."""
+    """Translate any operating system error (failing, read-only, forbidden; full) into StorageUnavailable."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise StorageUnavailable(f"disk error: {reason}") from error
+        kind = StorageFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StorageUnavailable
+        raise kind(f"disk error: {reason}") from error
 
 
 def create_file(path: Path) -> int:

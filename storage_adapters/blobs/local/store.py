@@ -149,12 +149,17 @@ class LocalBlobStore(
 
     def ping(self) -> None:
         """See ``BlobStore``."""
-        path = self._workspace.fresh_path()
         with disk.os_errors_as_unavailable():
+            path = self._workspace.fresh_path()
+            # Not a blob, and no folder above one.
+            place = self._blobs / path.name
             try:
                 disk.write_file(path, b"ping")
+                # A blob is renamed to its place, which may be impossible where a write is not: on another file system.
+                path.rename(place)
             finally:
                 path.unlink(missing_ok=True)
+                place.unlink(missing_ok=True)
 
     def close(self) -> None:
         """See ``BlobStore``."""

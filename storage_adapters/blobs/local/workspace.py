@@ -16,8 +16,9 @@ import os
 import secrets
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
-from storage_adapters.blobs.local.disk import FILE_MODE, FOLDER_MODE, remove_tree
+from storage_adapters.blobs.local.disk import FILE_MODE, FOLDER_MODE, make_folder, os_errors_as_unavailable, remove_tree
 
 
 class Workspace:
@@ -26,8 +27,12 @@ class Workspace:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._lock = -1
+        self._renewing = Lock()
+        self._open()
+
+    def _open(self) -> None:
         while self._lock < 0:
-            self._folder = root / secrets.token_hex(8)
+            self._folder = self._root / secrets.token_hex(8)
             self._lock = _lock_file(self._lock_path, create=True)
         self._folder.mkdir(mode=FOLDER_MODE)
 
@@ -36,8 +41,21 @@ class Workspace:
         return self._folder.with_suffix(".lock")
 
     def fresh_path(self) -> Path:
-        """Return an unused path in the folder."""
+        """Return an unused path in the folder; make another folder if programs that clean up have removed it."""
+        if self._lock >= 0 and not (self._folder.is_dir() and self._lock_path.exists()):
+            with self._renewing, os_errors_as_unavailable():
+                self._renew()
         return self._folder / secrets.token_hex(8)
+
+    def _renew(self) -> None:
+        if self._folder.is_dir() and self._lock_path.exists():
+            return
+        lock, self._lock = self._lock, -1
+        try:
+            make_folder(self._root)
+            self._open()
+        finally:
+            os.close(lock)
 
     def sweep(self) -> None:
         """Remove the leftovers of dead processes."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from weakref import WeakSet
 
 from storage_adapters.errors import StorageUnavailable
-from storage_adapters.metadata.sqlite.group_commit import Writers
+from storage_adapters.metadata.sqlite.group_commit import Writers, storage_error_of
 
 BUSY_MS = 10_000
 IDLE_CONNECTIONS = 8
@@ -28,12 +28,11 @@ _inherited: list[sqlite3.Connection] = []
 
 @contextlib.contextmanager
 def sqlite_errors_as_storage_errors() -> Iterator[None]:
-    """Raise StorageUnavailable for whatever SQLite raises."""
+    """Raise StorageUnavailable for whatever SQLite raises; StorageFull without space."""
     try:
         yield
     except (sqlite3.Error, sqlite3.Warning) as error:
-        name = getattr(error, "sqlite_errorname", type(error).__name__)
-        raise StorageUnavailable(f"sqlite: {error} ({name})") from error
+        raise storage_error_of(error) from error
 
 
 class Connections:

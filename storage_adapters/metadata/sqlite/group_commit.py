@@ -3,20 +3,32 @@
 1. Writers run one after another, each in its turn. One that sees another waiting leaves the transaction open for it;
    the last one, or the one that makes the group full, commits for all.
 2. No writer returns before the commit: what it answers is on stable storage, and no reader sees what is not.
-3. A writer that fails takes back its own changes alone, by a savepoint. When the transaction itself fails, so do all.
+3. While another process holds the lock of the database, only the first writer waits on: the others give up soon.
+4. A writer that fails takes back its own changes alone, by a savepoint. When the transaction itself fails, so do all.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from _queue import SimpleQueue  # the interpreter's own, as the lock: see ``connections``
 from _thread import RLock
 from collections.abc import Callable, Iterator
 
-from storage_adapters.errors import StorageUnavailable
+from storage_adapters.errors import StorageFull, StorageUnavailable
 
 MOST_WRITERS = 16
+# While another process keeps its lock for longer, one writer waits for it, and the threads of the others are free.
+PATIENCE_SECONDS = 2.0
+_LOOK_SECONDS = 0.1
+
+
+def storage_error_of(error: Exception) -> StorageUnavailable:
+    """Make the error of the store of one of SQLite."""
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    kind = StorageFull if name == "SQLITE_FULL" else StorageUnavailable
+    return kind(f"sqlite: {error} ({name})")
 
 
 class Group:
@@ -69,8 +81,7 @@ class Group:
         """Return once the transaction has ended; each writer calls it once. Raises StorageUnavailable if it failed."""
         error = self._ended.get()
         if error is not None:
-            name = getattr(error, "sqlite_errorname", type(error).__name__)
-            raise StorageUnavailable(f"sqlite: {error} ({name})") from error
+            raise storage_error_of(error) from error
 
 
 class Writers:
@@ -85,6 +96,7 @@ class Writers:
         self._lock, self._counting = RLock(), RLock()
         self._waiting = 0
         self._group: Group | None = None
+        self._beginning_at: float | None = None
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -108,7 +120,10 @@ class Writers:
         with self._counting:
             self._waiting += 1
         try:
-            self._lock.acquire()
+            while not self._lock.acquire(timeout=_LOOK_SECONDS):
+                self._leave_blocked_queue()
+        except StorageUnavailable:
+            raise
         except BaseException:
             self._leave_queue()
             with self._lock:
@@ -122,17 +137,34 @@ class Writers:
         finally:
             self._lock.release()
 
+    def _leave_blocked_queue(self) -> None:
+        """Leave the queue if the first writer waits for another process; it sees the queue of after that.
+
+        Raises StorageUnavailable.
+        """
+        with self._counting:
+            since = self._beginning_at
+            if since is None or time.monotonic() - since < PATIENCE_SECONDS:
+                return
+            self._waiting -= 1
+        raise StorageUnavailable("sqlite: another process holds the lock of the database")
+
     def _leave_queue(self) -> None:
         with self._counting:
             self._waiting -= 1
 
     def _begin(self) -> Group:
         connection = self._take()
+        with self._counting:
+            self._beginning_at = time.monotonic()
         try:
             connection.execute("BEGIN IMMEDIATE")
         except BaseException:
             self._give_back(connection)
             raise
+        finally:
+            with self._counting:
+                self._beginning_at = None
         self._group = Group(connection)
         return self._group
 

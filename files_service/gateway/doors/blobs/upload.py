@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import web
 
 from files_service.core import Core
-from files_service.errors import Busy, Gone, NotFound
+from files_service.errors import Busy, Gone, NotFound, PartMismatch
 from files_service.gateway.auth.signed_urls import grant_of
 from files_service.gateway.doors.blobs.address import Address, address_of, load_part
 from files_service.gateway.replies import bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import let_send, require_plain
+from files_service.gateway.transfer.digests import sha256_of
 from files_service.gateway.transfer.receive import BlobSink, PartSink, VerifySink
 from files_service.gateway.transfer.socket_receive import receive_body
 from files_service.services import content
@@ -23,10 +26,10 @@ async def put_blob(request: web.Request) -> web.StreamResponse:
     gateway = gateway_of(request)
     address = address_of(request)
     grant = grant_of(request, address.key)
-    size = announced_size(request, grant)
+    size, sha256 = announced_size(request, grant), sha256_of(request.headers)
     with gateway.uploads.take():
         # Before any byte is received, and before ``100 Continue``.
-        sink = await gateway.calls.run(open_sink, gateway.core, address)
+        sink = await gateway.calls.run(open_sink, gateway.core, address, sha256)
         try:
             await let_send(request)
             await gateway.unless_given_up(receive_body(request, gateway, sink, size))
@@ -55,20 +58,24 @@ def announced_size(request: web.Request, grant: Grant) -> int:
     return request.content_length
 
 
-def open_sink(core: Core, address: Address) -> PartSink:
-    """Open the destination of the bytes.
+def open_sink(core: Core, address: Address, sha256: str | None = None) -> PartSink:
+    """Open the destination of the bytes, which may have to have this checksum.
 
-    Raises Gone or NotFound for bytes of no file, InsufficientStorage when the disk has filled since they were declared.
+    Raises PartMismatch when another checksum was declared, Gone or NotFound for bytes of no file, InsufficientStorage
+    when the disk has filled since they were declared.
     """
     record, part = load_part(core, address)
     if record.status is not FileStatus.PENDING or part.received_at is not None:
-        return VerifySink(content.head(core, part))
+        return VerifySink(content.head(core, part), sha256)
+    if sha256 is not None and part.sha256 not in (None, sha256):
+        raise PartMismatch("the digest is not the declared one", {"field": "sha256", "declared": part.sha256})
+    part = replace(part, sha256=sha256 or part.sha256)
     declared = [name for name in ("md5", "crc32c", "sha256") if getattr(part, name)]
     try:
         writer = core.blobs.writer(part.key, content_type=part.content_type, now=core.clock(), checksums=declared)
     except BlobExists as error:
         # Stored by a request that got no answer.
-        return VerifySink(error.info)
+        return VerifySink(error.info, sha256)
     try:
         require_space(core, part.size)
     except BaseException:

@@ -16,6 +16,8 @@ from files_service.gateway.query import texts
 from files_service.gateway.replies import HTTPError, bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import BODY_ERRORS, let_send, require_plain
+from files_service.gateway.transfer.digests import FIELDS, sha256_of
+from files_service.gateway.transfer.form_fields import FormReader, names_of, next_field, no_form
 from files_service.gateway.transfer.min_rate import MinRate, body_rate, size_of
 from files_service.gateway.transfer.receive import broke_off
 from files_service.gateway.transfer.upload_body import Most, complete_if_all_there, finish_stream, read_whole, take_in
@@ -40,7 +42,7 @@ async def upload(request: web.Request) -> web.StreamResponse:
     form = request.content_type == "multipart/form-data"
     require_plain(request)
     if (request.content_length or 0) > limit + (PIECE if form else 0):
-        raise too_large(limit)
+        raise too_large(gateway.core, limit)
     for name in request.query:
         if name not in _SAID:
             raise bad_field(name[:100], "Unknown parameter.")
@@ -51,18 +53,22 @@ async def upload(request: web.Request) -> web.StreamResponse:
             result = await _take_form(request, gateway, owner, said, limit)
         else:
             result = await _take_body(request, gateway, owner, said, limit)
-    return json_reply(result, 201, {"Location": f"/api/files/{result['file_id']}"})
+    return json_reply(result, 201, {"Location": f"{gateway.core.settings.public_path}/api/files/{result['file_id']}"})
 
 
-def too_large(limit: int) -> HTTPError:
+def too_large(core: Core, limit: int) -> HTTPError:
     """Make the error for a file that is left to the resumable doors."""
-    message = f"at most {limit} bytes are taken in one request; send larger files by tus at /tus/ or by /ws/upload"
-    return HTTPError(TooLarge(message, {"limit": limit, "doors": ["/tus/", "/ws/upload"]}))
+    tus, websocket = doors = [f"{core.settings.public_path}{path}" for path in ("/tus/", "/ws/upload")]
+    message = f"at most {limit} bytes are taken in one request; send larger files by tus at {tus} or by {websocket}"
+    return HTTPError(TooLarge(message, {"limit": limit, "doors": doors}))
 
 
 async def _take_body(request: web.Request, gateway: Gateway, owner: str, said: Any, limit: int) -> JSON:
     if "name" not in said:
         raise bad_field("name", "Send the name of the file: ?name=")
+    digest = sha256_of(request.headers)
+    if digest is not None and said.setdefault("sha256", digest).lower() != digest:
+        raise bad_field("sha256", "Differs from the digest in the headers.")
     size = request.content_length if "Transfer-Encoding" not in request.headers else None
     content_type = request.headers.get("Content-Type")
     beginning = _beginning(owner, said, size=size, content_type=content_type)
@@ -85,26 +91,28 @@ async def _take_body(request: web.Request, gateway: Gateway, owner: str, said: A
 
 
 async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: Any, limit: int) -> JSON:
+    if digest := next((name for name in FIELDS if name in request.headers), None):
+        raise bad_field(digest, "A form has none: send the field sha256 of the file.")
     await gateway.calls.run(_require_room, gateway.core, owner, request.content_length or 0)
     await let_send(request)
     begun: Upload | None = None
     pace = body_rate(gateway.limits)
     try:
-        reader = await request.multipart()
+        reader = FormReader(request.headers, request.content)
         for _ in range(MAX_FIELDS):
-            # The bytes between two fields are not counted.
-            field = await pace.wait(reader.next(), lambda _: 0)
+            field = await next_field(reader, pace)
             if field is None:
                 break
-            if not isinstance(field, BodyPartReader) or begun is not None:
+            if begun is not None:
                 raise bad_field("file", "Send one file, as the last field of the form.")
-            if field.name == "file":
-                named = {"name": field.filename, **said}
+            name, file_name = names_of(field)
+            if name == "file":
+                named = {"name": file_name, **said}
                 beginning = _beginning(owner, named, size=None, content_type=field.headers.get("Content-Type"))
                 begun = await gateway.calls.run(gateway.counted("files.upload", begin), gateway.core, beginning)
                 begun = await _pour(field, gateway, begun, limit, pace)
             else:
-                await _note(field, said, pace)
+                await _note(field, name or "field", said, pace)
         if begun is None:
             raise bad_field("file", "The form has no field file.")
         return await gateway.transfers.run(_complete, gateway, begun)
@@ -114,7 +122,7 @@ async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: A
         if isinstance(error, BODY_ERRORS):
             raise broke_off(0, request.content_length or 0) from None
         if isinstance(error, ValueError | AssertionError) and not isinstance(error, HTTPError):
-            raise bad_field("body", "Not a form.") from error
+            raise no_form() from error
         raise
 
 
@@ -134,20 +142,20 @@ async def _pour(field: BodyPartReader, gateway: Gateway, begun: Upload, limit: i
         raise
 
 
-async def _note(field: BodyPartReader, said: dict[str, Any], pace: MinRate) -> None:
+async def _note(field: BodyPartReader, name: str, said: dict[str, Any], pace: MinRate) -> None:
     """Read a field of the form that describes the file."""
     value = bytearray()
     while piece := await pace.wait(field.read_chunk(MAX_FIELD_BYTES), size_of):
         value += piece
         if len(value) > MAX_FIELD_BYTES:
-            raise bad_field(field.name or "field", "Too long.")
-    if field.name not in _SAID:
-        raise bad_field((field.name or "field")[:100], "Unknown field.")
+            raise bad_field(name[:100], "Too long.")
+    if name not in _SAID:
+        raise bad_field(name[:100], "Unknown field.")
     try:
         text = value.decode()
     except UnicodeDecodeError:
-        raise bad_field(field.name, "Not UTF-8.") from None
-    said[field.name] = [each.strip() for each in text.split(",") if each.strip()] if field.name == "tags" else text
+        raise bad_field(name, "Not UTF-8.") from None
+    said[name] = [each.strip() for each in text.split(",") if each.strip()] if name == "tags" else text
 
 
 def _beginning(owner: str, said: Any, *, size: int | None, content_type: str | None) -> Beginning:
@@ -174,7 +182,7 @@ def _complete(gateway: Gateway, begun: Upload) -> JSON:
 def _most(core: Core, begun: Upload, limit: int) -> Most:
     """Return the most bytes of a body of unknown size, and the error for a longer one."""
     room, error = room_for_more(core, begun)
-    return (limit, too_large(limit).error) if limit <= room else (room, error)
+    return (limit, too_large(core, limit).error) if limit <= room else (room, error)
 
 
 def _require_room(core: Core, owner: str, size: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -53,7 +52,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     gateway = gateway_of(request)
     owner = owner_of(request)
     protocol.require_version(request.headers)
-    joining = protocol.concatenation_of(request.headers, path_prefix(gateway.core))
+    joining = protocol.concatenation_of(request.headers, gateway.core.settings.public_path)
     beginning = _beginning(request, owner, joining)
     if joining is not None and not joining.partial:
         if request.can_read_body and request.content_length != 0:
@@ -144,11 +143,6 @@ async def delete(request: web.Request) -> web.StreamResponse:
     return web.Response(status=204)
 
 
-def path_prefix(core: Core) -> str:
-    """Return the path of the public address, which precedes all paths."""
-    return urlsplit(core.settings.public_url).path.rstrip("/")
-
-
 @dataclass(frozen=True, slots=True)
 class _Body:
     """The body of a request: its size, None when it is unknown, and its declared checksum."""
@@ -161,7 +155,7 @@ def _body_of(request: web.Request) -> _Body | None:
     """Return the declared body of a request. Raises HTTPError before anything is begun for an invalid one."""
     require_plain(request)
     size = request.content_length if "Transfer-Encoding" not in request.headers else None
-    check = Checksum(request.headers["Upload-Checksum"]) if "Upload-Checksum" in request.headers else None
+    check = protocol.checksum_of(request.headers)
     return _Body(size, check) if request.can_read_body and size != 0 else None
 
 
@@ -236,7 +230,7 @@ def _begin_joined(gateway: Gateway, beginning: Beginning, upload_ids: tuple[str,
 def _beginning(request: web.Request, owner: str, joining: protocol.Concatenation | None) -> Beginning:
     said = protocol.metadata_of(request.headers)
     final = joining is not None and not joining.partial
-    size = None if final else protocol.length_of(request.headers)
+    size = protocol.number(request.headers, "Upload-Length") if final else protocol.length_of(request.headers)
     details = {_METADATA: request.headers.get("Upload-Metadata", "")}
     if final:
         details[_JOINED] = request.headers["Upload-Concat"]
@@ -255,7 +249,7 @@ def _beginning(request: web.Request, owner: str, joining: protocol.Concatenation
 
 
 def _created(gateway: Gateway, upload: Upload) -> web.Response:
-    headers = {"Location": f"{path_prefix(gateway.core)}{protocol.PATH}{upload.upload_id}", **_state(upload)}
+    headers = {"Location": f"{gateway.core.settings.public_path}{protocol.PATH}{upload.upload_id}", **_state(upload)}
     if not is_joined(upload):
         headers["Upload-Offset"] = str(upload.contiguous)
     return web.Response(status=201, headers=headers)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from files_service.errors import PartMismatch, UnsupportedType
 from files_service.gateway.replies import HTTPError, bad_field
+from files_service.gateway.transfer.digests import sha256_of
 
 VERSION = "1.0.0"
 EXTENSIONS = (
@@ -122,7 +123,9 @@ class Checksum:
             raise bad_field("Upload-Checksum", "Not base 64.") from None
         self.hash: Any = hashlib.new(name, usedforsecurity=False)
         if len(self._wanted) != self.hash.digest_size:
-            raise bad_field("Upload-Checksum", f"A {name} has {self.hash.digest_size} bytes.")
+            # No bytes have it.
+            details = {"field": name, "declared": self._wanted.hex()}
+            raise HTTPError(PartMismatch(f"a {name} has {self.hash.digest_size} bytes", details), CHECKSUM_MISMATCH)
         self._name = name
 
     def compare(self) -> None:
@@ -131,6 +134,14 @@ class Checksum:
         if not hmac.compare_digest(actual, self._wanted):
             details = {"field": self._name, "declared": self._wanted.hex(), "actual": actual.hex()}
             raise HTTPError(PartMismatch("the bytes have another checksum", details), CHECKSUM_MISMATCH)
+
+
+def checksum_of(headers: Mapping[str, str]) -> Checksum | None:
+    """Return the checksum of the body by the header of tus, or by a digest. Raises HTTPError."""
+    digest = sha256_of(headers)
+    if "Upload-Checksum" in headers:
+        return Checksum(headers["Upload-Checksum"])
+    return Checksum(f"sha256 {base64.b64encode(bytes.fromhex(digest)).decode()}") if digest else None
 
 
 def expires(at: int) -> str:

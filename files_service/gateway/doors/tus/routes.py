@@ -9,6 +9,7 @@ from files_service.gateway.openapi import BINARY, parameter
 from files_service.gateway.routes import Door, Route, at
 from storage_adapters import JSON
 
+_BARE = protocol.PATH.rstrip("/")
 _UPLOADS, _UPLOAD = protocol.PATH, f"{protocol.PATH}{{upload_id}}"
 _VERSION = [parameter("Tus-Resumable", "header", {"type": "string", "enum": [protocol.VERSION]}, required=True)]
 _CREATION = ("Upload-Length", "Upload-Defer-Length", "Upload-Metadata", "Upload-Concat")
@@ -26,10 +27,12 @@ _OPTIONS = "What of tus this server can do."
 
 DOOR = Door(
     name="tus",
-    match=at(protocol.PATH),
+    match=at(protocol.PATH, _BARE),
     routes=(
         Route("POST", _UPLOADS, door.create, "tus_create", "Begin an upload by tus.", {201: _DONE}, _CREATE),
         Route("OPTIONS", _UPLOADS, door.options, "tus_options", _OPTIONS, {204: _DONE}),
+        Route("POST", _BARE, door.create, "tus_create_bare", "Begin an upload by tus.", {201: _DONE}, _CREATE),
+        Route("OPTIONS", _BARE, door.options, "tus_bare_options", _OPTIONS, {204: _DONE}),
         Route("HEAD", _UPLOAD, door.head, "tus_head", "Ask how much has arrived.", {200: _DONE}, _VERSION),
         Route("PATCH", _UPLOAD, door.patch, "tus_patch", _APPEND, {204: _DONE}, _PATCH, _BODY),
         Route("DELETE", _UPLOAD, door.delete, "tus_delete", "Give the upload up.", {204: _DONE}, _VERSION),

@@ -1,0 +1,65 @@
+"""Fields of forms (RFC 7578): the next one, its name and its file name, however they are written."""
+
+from __future__ import annotations
+
+from email.message import Message
+
+from aiohttp import BodyPartReader, MultipartReader
+from aiohttp.http_exceptions import HttpProcessingError
+
+from files_service.gateway.replies import HTTPError, bad_field
+from files_service.gateway.transfer.min_rate import MinRate
+
+# Raised by the parser for parts whose headers, boundaries or ``_charset_`` are no form.
+_NO_FORM = (ValueError, AssertionError, RuntimeError, LookupError, HttpProcessingError)
+
+
+class FormReader(MultipartReader):
+    """Reader of a form. The library reads a first field ``_charset_`` itself, but not the boundary behind it."""
+
+    _fetched = False
+
+    async def next(self) -> MultipartReader | BodyPartReader | None:
+        """See ``MultipartReader``."""
+        self._fetched = False
+        return await super().next()
+
+    async def fetch_next_part(self) -> MultipartReader | BodyPartReader:
+        """See ``MultipartReader``."""
+        if self._fetched:
+            await self._read_boundary()
+        self._fetched = True
+        return await super().fetch_next_part()
+
+
+async def next_field(reader: MultipartReader, pace: MinRate) -> BodyPartReader | None:
+    """Return the next field, None after the last one. Raises HTTPError for what is no form."""
+    try:
+        # The bytes between two fields are not counted.
+        field = await pace.wait(reader.next(), lambda _: 0)
+    except _NO_FORM:
+        raise no_form() from None
+    if field is not None and not isinstance(field, BodyPartReader):
+        raise bad_field("file", "Send one file, as the last field of the form.")
+    return field
+
+
+def names_of(field: BodyPartReader) -> tuple[str | None, str | None]:
+    """Return the name of a field and the name of its file. Raises HTTPError.
+
+    Browsers write a backslash as it is; only before a quote or a backslash it is an escape. A long file name may be cut
+    into ``filename*0``, ``filename*1`` and so on (RFC 2231).
+    """
+    header = Message()
+    try:
+        said = field.headers.get("Content-Disposition", "").encode().decode()
+        header["Content-Disposition"] = said
+        name = header.get_param("name", header="Content-Disposition")
+        return name if isinstance(name, str) else None, header.get_filename()
+    except _NO_FORM:
+        raise no_form() from None
+
+
+def no_form() -> HTTPError:
+    """Make the error for a body that is no form."""
+    return bad_field("body", "Not a form.")
