@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from files_service.services.uploads.concatenate import MAX_JOINS
 from tests.gateway.owners import bearer
 from tests.gateway.serving import Served
 from tests.gateway.tus import CONTENT, TUS, content_of, file_id_of, made, patch
@@ -60,3 +61,13 @@ def test_only_ones_own_partial_uploads_can_be_put_together(served: Served, addre
         "POST", "/tus/", None, {**TUS, **bearer("bob"), "Upload-Length": "1", "Upload-Concat": "partial"}
     ).headers["Location"]
     assert served.request("POST", "/tus/", None, {**TUS, "Upload-Concat": f"final;{foreign}"}).status == 404
+
+
+def test_a_partial_upload_stands_for_its_bytes_only_a_few_times(served: Served) -> None:
+    url = made(served, 1_000, **{"Upload-Concat": "partial"})
+    assert patch(served, url, 0, CONTENT[:1_000]).status == 204
+    said = f"final;{' '.join([url] * 180)}"
+    assert served.request("POST", "/tus/", None, {**TUS, "Upload-Concat": said}).status == 400
+    replies = [served.request("POST", "/tus/", None, {**TUS, "Upload-Concat": f"final;{url}"}) for _ in range(10)]
+    assert [reply.status for reply in replies] == [201] * MAX_JOINS + [400] * (10 - MAX_JOINS)
+    assert content_of(served, replies[0].headers["Location"]) == CONTENT[:1_000]
