@@ -9,6 +9,12 @@ from storage_adapters import ascii_form, category_of
 # Refused by file systems, the end of a quoted string, or unescaped by browsers.
 _UNSAFE = frozenset('"%/\\:*?<>|')
 _FALLBACK = "file"
+# Types that a browser shows without running scripts. SVG is not one of them.
+_SHOWN = {
+    "image": frozenset({"image/avif", "image/bmp", "image/gif", "image/jpeg", "image/png", "image/webp"}),
+    "video": frozenset({"video/mp4", "video/ogg", "video/quicktime", "video/webm"}),
+    "audio": frozenset({"audio/aac", "audio/flac", "audio/mp4", "audio/mpeg", "audio/ogg", "audio/wav", "audio/webm"}),
+}
 
 
 def content_disposition(kind: str, name: str) -> str:
@@ -18,6 +24,12 @@ def content_disposition(kind: str, name: str) -> str:
     plain = "".join("_" if c in _UNSAFE else c for c in plain).strip()
     header = f'{kind}; filename="{plain or _FALLBACK}"'
     return header if plain == real else f"{header}; filename*=UTF-8''{quote(real, safe='')}"
+
+
+def preview_of(content_type: str) -> str:
+    """Return the element that shows the type: ``image``, ``video``, ``audio``, or "" for none."""
+    plain = content_type.partition(";")[0].strip().lower()
+    return next((kind for kind, types in _SHOWN.items() if plain in types), "")
 
 
 def safe_name(name: str) -> str:
