@@ -271,11 +271,19 @@ def _given(section: Any) -> Any:
     return {key: value for key, value in section.items() if value is not None} if isinstance(section, dict) else section
 
 
+def make_private(folder: Path) -> None:
+    """Create a folder, if it does not exist, that only its owner can enter, whatever the umask."""
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+
+
 def _generated_secret(data_dir: Path, name: str) -> str:
     """Read the secret from the data folder; the first process that needs it creates it."""
     path = data_dir / "secrets" / name
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (data_dir, path.parent):
+            make_private(folder)
         if not path.exists():
             draft = path.with_name(f".{name}.{secrets.token_hex(8)}")
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -290,6 +298,8 @@ def _generated_secret(data_dir: Path, name: str) -> str:
                 pass
             finally:
                 draft.unlink()
+        if path.stat().st_uid not in (0, os.geteuid()):
+            raise BadSettings(f"FILES.data_dir: {path} belongs to another user, who knows the secret; delete it")
         return path.read_text().strip()
     except OSError as error:
         raise BadSettings(f"FILES.data_dir: cannot store {name} in {path.parent}: {error.strerror}") from error

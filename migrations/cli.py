@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from files_service.runtime.terminal import echo
 from migrations.errors import BadRequest, MigrationError
 from migrations.importers.ms_files.session import ImportSession, source_url
 from migrations.output import (
@@ -129,9 +130,9 @@ def verify(store: str, *, as_json: bool, **limits: Any) -> None:
             print_json({"steps": results})
         elif results:
             numbers = ", ".join(str(result["step"]) for result in results)
-            click.echo(f"verified: step {numbers}")
+            echo(f"verified: step {numbers}")
         else:
-            click.echo("nothing to verify: the store is empty, or no step is applied (`up` applies them)")
+            echo("nothing to verify: the store is empty, or no step is applied (`up` applies them)")
 
 
 @cli.command()
@@ -255,7 +256,7 @@ def failures(*, as_json: bool) -> Iterator[None]:
         if as_json:
             print_json({"error": {"code": type(error).__name__, "message": str(error), "exit_status": status}})
         else:
-            click.echo(f"Error: {error}", err=True)
+            echo(f"Error: {error}", err=True)
         sys.exit(status)
 
 

@@ -8,12 +8,12 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-import click
 import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from files_service.runtime.terminal import echo
 from migrations.run import Progress
 from migrations.runner import Task
 from migrations.steps import Step
@@ -58,25 +58,25 @@ def shown(*, as_json: bool) -> Iterator[ProgressBars]:
 def show_status(found: JSON) -> None:
     """Show the schema, the steps, and the running step."""
     if found["empty"]:
-        click.echo(f"no data yet: the first process to open the store, or `up`, installs schema {found['known']}")
+        echo(f"no data yet: the first process to open the store, or `up`, installs schema {found['known']}")
     else:
         ready = "the service opens it" if found["ready"] else "the service refuses it"
-        click.echo(f"schema {found['schema'] or 'without a mark'}, this version knows {found['known']}: {ready}")
+        echo(f"schema {found['schema'] or 'without a mark'}, this version knows {found['known']}: {ready}")
     for step in found["steps"]:
-        click.echo(f"{_when(step):<21}{_line(step)}{', must be applied again' if step['due'] else ''}")
+        echo(f"{_when(step):<21}{_line(step)}{', must be applied again' if step['due'] else ''}")
     if found["unknown_steps"]:
-        click.echo(f"steps of a newer version: {', '.join(map(str, found['unknown_steps']))}")
+        echo(f"steps of a newer version: {', '.join(map(str, found['unknown_steps']))}")
     if found["running"]:
         running = found["running"]
         place = running["checkpoint"].get("stage", "its start")
-        click.echo(f"unfinished: {running['direction']} of step {running['step']}, at {place}")
-        click.echo(f"by {found['runner']}; if it is no longer running, run again to continue")
+        echo(f"unfinished: {running['direction']} of step {running['step']}, at {place}")
+        echo(f"by {found['runner']}; if it is no longer running, run again to continue")
 
 
 def show_steps(found: list[JSON]) -> None:
     """List the properties of the steps."""
     for step in found:
-        click.echo(_line(step))
+        echo(_line(step))
 
 
 def show_tasks(tasks: list[Task], *, as_json: bool) -> None:
@@ -86,9 +86,9 @@ def show_tasks(tasks: list[Task], *, as_json: bool) -> None:
         print_json({"plan": [{**line, "online": task.online} for line, task in zip(named, tasks, strict=True)]})
         return
     for task in tasks:
-        click.echo(f"{task.direction:<5}{task.step.number:>3}  {_mode(task.online):<8} {task.step.title}")
+        echo(f"{task.direction:<5}{task.step.number:>3}  {_mode(task.online):<8} {task.step.title}")
     if not tasks:
-        click.echo("nothing to do")
+        echo("nothing to do")
 
 
 def show_results(results: list[JSON], *, as_json: bool) -> None:
@@ -97,21 +97,21 @@ def show_results(results: list[JSON], *, as_json: bool) -> None:
         print_json({"done": results})
         return
     for result in results:
-        click.echo(f"{result['direction']:<5}{result['step']:>3}  {result['title']}: {result['milliseconds']} ms")
+        echo(f"{result['direction']:<5}{result['step']:>3}  {result['title']}: {result['milliseconds']} ms")
     if not results:
-        click.echo("nothing to do")
+        echo("nothing to do")
 
 
 def show_import(totals: JSON, source: str, *, rehearsed: bool) -> None:
     """Show the outcomes and the oddities of an import."""
     if not totals["outcomes"]:
-        click.echo(f"no file exists at {source} (host/database/prefix)")
+        echo(f"no file exists at {source} (host/database/prefix)")
     for title in ("outcomes", "oddities"):
         for name, count in sorted(totals[title].items()):
-            click.echo(f"{name.replace('_', ' '):<32}{count:>12,}")
-    click.echo(f"all oddities: {totals['report']}")
+            echo(f"{name.replace('_', ' '):<32}{count:>12,}")
+    echo(f"all oddities: {totals['report']}")
     if rehearsed:
-        click.echo("a rehearsal: nothing was written")
+        echo("a rehearsal: nothing was written")
 
 
 def say_stopping() -> None:
@@ -123,7 +123,7 @@ def say_stopping() -> None:
 
 def print_json(value: JSON) -> None:
     """Print one object for scripts."""
-    click.echo(orjson.dumps(value))
+    echo(orjson.dumps(value))
 
 
 def _mode(online: object) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from files_service.runtime.logs import LOG_FORMATS, configure_logging, redact
+from files_service.runtime.terminal import echo
 from storage_adapters import CheckpointConflict, StorageUnavailable, UnknownStore, sync_name
 from syncer import report, syncer
 from syncer.feed import waiting_changes
@@ -107,7 +108,7 @@ def command(function: Callable[..., int]) -> Callable[..., None]:
 
 
 def _complain(status: Exit, text: str) -> Exit:
-    click.echo(f"syncer: {redact(text)}", err=True)
+    echo(f"syncer: {redact(text)}", err=True)
     return status
 
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-import click
 import orjson
 from rich.console import Console
 from rich.progress import (
@@ -22,6 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from files_service.runtime.terminal import echo
 from storage_adapters import JSON
 from syncer.backfill import Walk
 from syncer.parity import Difference
@@ -31,7 +31,7 @@ from syncer.verification import Verdict
 
 def say(as_json: bool, facts: Mapping[str, Any], text: str) -> None:  # noqa: FBT001 - the flag of the command line
     """Print facts as JSON, or as a text made of them."""
-    click.echo(orjson.dumps(facts).decode() if as_json else text.format_map(facts))
+    echo(orjson.dumps(facts).decode() if as_json else text.format_map(facts))
 
 
 def progress_of(place: str) -> JSON:

@@ -18,6 +18,7 @@ from files_service.cli.session import Failed, Session
 from files_service.config import Settings
 from files_service.errors import FilesError
 from files_service.gateway.openapi import parameters_of
+from files_service.runtime.terminal import echo
 
 
 @click.command()
@@ -107,4 +108,4 @@ def show(result: Any) -> None:
 
         Console().print_json(json.dumps(result))
     else:
-        click.echo(json.dumps(result, ensure_ascii=False))
+        echo(json.dumps(result, ensure_ascii=False))

@@ -16,8 +16,9 @@ import orjson
 
 from files_service.cli.gcs import desired_state_of, steps
 from files_service.cli.session import Failed, Session
-from files_service.config import Settings
+from files_service.config import Settings, make_private
 from files_service.runtime.clock import now_ms
+from files_service.runtime.terminal import echo, printable
 from files_service.services.listing.sync_progress import MOST_COUNTED, lag_of
 from files_service.services.opening import open_blobs
 from storage_adapters import (
@@ -65,13 +66,13 @@ def doctor(session: Session, *, as_json: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for finding in found:
         if as_json:
-            click.echo(orjson.dumps({**asdict(finding), "ok": finding.ok}))
+            echo(orjson.dumps({**asdict(finding), "ok": finding.ok}))
         else:
             sign = "[green]✓[/green]" if finding.ok else "[red]✗[/red]"
             console.print(f"{sign} {finding.part:<9} ", end="")
-            console.print(finding.text, markup=False)
+            console.print(printable(finding.text), markup=False)
             if finding.advice:
-                console.print(f"            → {finding.advice}", markup=False)
+                console.print(f"            → {printable(finding.advice)}", markup=False)
     if not all(finding.ok for finding in found):
         raise SystemExit(1)
 
@@ -104,7 +105,7 @@ def _settings(settings: Settings) -> Finding:
 
 def _folder(settings: Settings) -> Finding:
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        make_private(settings.data_dir)
         with tempfile.TemporaryFile(dir=settings.data_dir):
             pass
     except OSError as error:

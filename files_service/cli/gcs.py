@@ -9,6 +9,7 @@ import click
 
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings
+from files_service.runtime.terminal import echo
 from storage_adapters import DesiredState, SetupStep, set_up_notifications
 
 PUSH_PATH = "/webhooks/gcs/pubsub"
@@ -32,7 +33,7 @@ def setup(session: Session, *, dry_run: bool, origins: tuple[str, ...]) -> None:
     wanted = desired_state_of(session.settings, origins or ("*",))
     failed = False
     for step in steps(session.settings, wanted, dry_run=dry_run):
-        click.echo(f"{_SIGNS[step.state]} {step.name}: {step.text}")
+        echo(f"{_SIGNS[step.state]} {step.name}: {step.text}")
         failed = failed or step.state == "failed"
     if failed:
         raise SystemExit(1)

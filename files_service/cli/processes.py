@@ -20,6 +20,7 @@ from files_service.messaging.readiness import Part
 from files_service.runtime.logs import QUIET, configure_logging
 from files_service.runtime.metrics import Metrics
 from files_service.runtime.signals import listen_for_signals
+from files_service.runtime.terminal import echo
 from storage_adapters import capabilities
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def gateway(session: Session) -> None:
     """Run the HTTP server."""
     configure_logging(session.settings.log_level, session.settings.log_format)
     with session.core() as core:
-        serve_http(core, lambda url: click.echo(f"ready {url}"))
+        serve_http(core, lambda url: echo(f"ready {url}"))
 
 
 @click.command()
@@ -55,7 +56,7 @@ def worker(session: Session) -> None:
         signalled = listen_for_signals(on_second=lambda: os._exit(130))
         running.start()
         logger.info("ready")
-        click.echo("ready")
+        echo("ready")
         os.read(signalled, 1)
         running.stop(settings.stop_timeout_seconds)
         publisher.close()

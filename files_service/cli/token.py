@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from files_service.cli.session import Failed, Session
+from files_service.runtime.terminal import echo
 
 
 @click.command()
@@ -25,6 +26,6 @@ def token(session: Session, owner: str, ttl_seconds: int) -> None:
     from files_service.gateway.auth.bearer import make_token
 
     try:
-        click.echo(make_token(owner, session.settings.jwt_secret, ttl_seconds))
+        echo(make_token(owner, session.settings.jwt_secret, ttl_seconds))
     except ValueError as error:
         raise Failed(str(error)) from error

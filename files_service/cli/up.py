@@ -16,6 +16,7 @@ from files_service.cli.session import Session
 from files_service.config import Settings
 from files_service.messaging.readiness import NotReady, Part
 from files_service.runtime.logs import configure_logging
+from files_service.runtime.terminal import echo
 
 if TYPE_CHECKING:
     from files_service.worker.run import Worker
@@ -51,8 +52,8 @@ def up(session: Session) -> None:
             worker.start()
             for child in children:
                 child.start()
-            click.echo(f"sign in {url}/sign-in?token={_token(settings)}")
-            click.echo(f"ready {url}")
+            echo(f"sign in {url}/sign-in?token={_token(settings)}")
+            echo(f"ready {url}")
 
         deadline = math.inf
 

@@ -14,6 +14,8 @@ import time
 from contextvars import ContextVar
 from typing import Any
 
+from files_service.runtime.terminal import printable
+
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 ACCESS_LOGGER = "files_service.access"
@@ -32,7 +34,9 @@ _SECRETS = re.compile(
     re.I,
 )
 
-_JWT = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*")
+# Possessive, and from the border of a word on: so each character is looked at a bounded number of times.
+_JWT = re.compile(r"(?<![\w-])(?P<first>[\w-]{11,}+)\.eyJ[\w-]{8,}+\.[\w-]*+", re.ASCII)
+_LEAST_OF_JWT = len("eyJ") + 8
 
 
 def accepted_request_id(given: str | None) -> str:
@@ -42,7 +46,13 @@ def accepted_request_id(given: str | None) -> str:
 
 def redact(text: str) -> str:
     """Replace secret values and JWTs in a text by ``***``."""
-    return _JWT.sub("***", _SECRETS.sub(r"\g<name>***", text))
+    return _JWT.sub(_hide_jwt, _SECRETS.sub(r"\g<name>***", text))
+
+
+def _hide_jwt(match: re.Match[str]) -> str:
+    before = match["first"].find("eyJ")
+    found = 0 <= before <= len(match["first"]) - _LEAST_OF_JWT
+    return match["first"][:before] + "***" if found else match[0]
 
 
 class JsonFormatter(logging.Formatter):
@@ -61,8 +71,7 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         text = json.dumps({k: v for k, v in line.items() if v is not None}, default=str, ensure_ascii=False)
-        # Input may contain bytes that are not UTF-8; they must not prevent the line from being written.
-        return redact(text.encode(errors="backslashreplace").decode())
+        return redact(printable(text))
 
 
 class TextFormatter(logging.Formatter):
@@ -86,8 +95,8 @@ class TextFormatter(logging.Formatter):
             event = f"{event} {fields.pop('file_event')}"
         if record.name == ACCESS_LOGGER:
             event = " ".join(str(fields.pop(name, "")) for name in ("method", "path", "status", "ms")) + " ms"
-        text = " ".join((_printable(event), *(f"{name}={_shown(value)}" for name, value in fields.items())))
-        text += "".join(f"\n  {_printable(line)}" for line in trace)
+        text = " ".join((printable(event), *(f"{name}={_shown(value)}" for name, value in fields.items())))
+        text += "".join(f"\n  {printable(line)}" for line in trace)
         return f"{time.strftime('%H:%M:%S', time.localtime(record.created))} {self._painted(level)} {redact(text)}"
 
     def _painted(self, level: str) -> str:
@@ -135,10 +144,5 @@ def _shown(value: Any) -> str:
     """Render a field; quote it where its end would not be seen."""
     if isinstance(value, (list, tuple, set, frozenset)):
         value = ",".join(map(str, value))
-    text = _printable(value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False))
+    text = printable(value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False))
     return json.dumps(text, ensure_ascii=False) if " " in text or not text else text
-
-
-def _printable(text: str) -> str:
-    """Escape what would move the cursor, start a new line or cannot be encoded."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -8,7 +8,7 @@ causes an early attempt.
 from __future__ import annotations
 
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock
@@ -18,6 +18,7 @@ from files_service.domain.lifecycle import IllegalTransition, is_lapsed, is_retr
 from files_service.errors import Busy, TooManyAttempts
 from files_service.runtime.backoff import Backoff
 from files_service.services.processing import run_processing
+from files_service.worker.fair_queue import FairQueue
 from storage_adapters import FileRecord, FileStatus, ListQuery, Position, RecordNotFound, StorageUnavailable
 
 logger = logging.getLogger(__name__)
@@ -27,13 +28,19 @@ MAX_PAGES = 5
 IDLE_SECONDS = 0.25
 FAILED_EVERY_MS = 1_000
 LONGEST_PAUSE_MS = 5_000
+MOST_OWNERS_AT_ONCE = 16
 
 
 _Found = tuple[str, FileRecord | None]
+_Owned = tuple[str, _Found]
 
 
 class _NotWaiting(Exception):
     """The file is not to be processed any more."""
+
+
+def _owned(record: FileRecord) -> _Owned:
+    return record.owner, (record.file_id, record)
 
 
 class Walk:
@@ -61,7 +68,10 @@ class Walk:
 
 
 class Processor:
-    """A bounded queue that ``step`` fills and ``work`` empties. ``totals`` counts outcomes for the metrics."""
+    """A bounded queue that ``step`` fills and ``work`` empties. ``totals`` counts outcomes for the metrics.
+
+    An owner has at most ``threads`` files in work, so one more thread leaves a place to the others.
+    """
 
     def __init__(
         self,
@@ -73,16 +83,17 @@ class Processor:
     ) -> None:
         self.totals: Counter[str] = Counter()
         self._core, self._stopped, self._on_work = core, stopped, on_work
-        self._capacity = 2 * threads
-        self._queue: deque[_Found] = deque()
+        self._share = 2 * threads
+        self._capacity = MOST_OWNERS_AT_ONCE * self._share
+        self._queue: FairQueue[_Found] = FairQueue(threads)
         self._taken: set[str] = set()
         # Delays after a failure of the file, and after a failure of a store or of the service.
         self._retries = Backoff(first_ms=10_000, factor=4, longest_ms=600_000)
         self._backoff = Backoff(first_ms=1_000, factor=2, longest_ms=60_000)
+        self._oldest = Walk(core, FileStatus.UPLOADED)
         self._uploaded = Walk(core, FileStatus.UPLOADED)
         self._processing = Walk(core, FileStatus.PROCESSING)
         self._failed = Walk(core, FileStatus.FAILED)
-        self._found_uploaded = False
         self._look_at_failed_at = 0
         self._outages = 0
         self._paused_until = 0
@@ -101,41 +112,51 @@ class Processor:
         for find in (self._lapsed, self._due_retries, self._oldest_uploaded):
             if len(self._taken) >= self._capacity:
                 break
-            for file_id, record in find(now):
-                self._queue_up(file_id, record)
+            for owner, found in find(now):
+                self._queue_up(owner, found)
         return IDLE_SECONDS
 
     def work(self) -> bool:
-        """Process one queued file; return False when the queue is empty."""
-        try:
-            file_id, record = self._queue.popleft()
-        except IndexError:
+        """Process one queued file; return False when there is none that may be processed now."""
+        taken = self._queue.take()
+        if taken is None:
             return False
+        owner, (file_id, record) = taken
         try:
             if not self._stopped():
                 self._process(file_id, record)
         finally:
+            self._queue.done(owner)
             self._taken.discard(file_id)
         return True
 
-    def _queue_up(self, file_id: str, record: FileRecord | None) -> None:
-        if file_id not in self._taken and len(self._taken) < self._capacity:
+    def _queue_up(self, owner: str, found: _Found) -> None:
+        file_id = found[0]
+        full = len(self._taken) >= self._capacity or self._queue.length(owner) >= self._share
+        if file_id not in self._taken and not full:
             self._retries.forget(file_id)
             self._taken.add(file_id)
-            self._queue.append((file_id, record))
+            self._queue.put(owner, found)
             self._on_work()
 
-    def _lapsed(self, now: int) -> list[_Found]:
+    def _lapsed(self, now: int) -> list[_Owned]:
         page = self._processing.page()
-        return [(each.file_id, each) for each in page if is_lapsed(each, now=now) and self._free(each, now)]
+        return [_owned(each) for each in page if is_lapsed(each, now=now) and self._free(each, now)]
 
-    def _due_retries(self, now: int) -> list[_Found]:
+    def _due_retries(self, now: int) -> list[_Owned]:
         """Failed files whose time has come. One that is seen for the first time waits as if it had failed just now."""
         if now >= self._look_at_failed_at:
             self._look_at_failed_at = now + FAILED_EVERY_MS
             for record in self._failed.page():
                 self._plan_retry(record, now)
-        return [(file_id, None) for file_id in self._retries.due(now=now)]
+        due: list[_Owned] = []
+        for file_id in self._retries.due(now=now)[: self._capacity]:
+            try:
+                # Read again when it is taken: it may wait for long.
+                due.append((self._core.metadata.get(file_id).owner, (file_id, None)))
+            except RecordNotFound:
+                self._retries.forget(file_id)
+        return due
 
     def _plan_retry(self, record: FileRecord, now: int) -> None:
         if not is_retried(record, self._core.settings.max_attempts) or record.file_id in self._taken:
@@ -144,23 +165,24 @@ class Processor:
         if self._retries.tries(record.file_id) != record.error.attempts:
             self._retries.begin(record.file_id, record.error.attempts, now=now)
 
-    def _oldest_uploaded(self, now: int) -> list[_Found]:
-        """Return the oldest files that are not delayed.
+    def _oldest_uploaded(self, now: int) -> list[_Owned]:
+        """Return the oldest files that are not delayed, and those of a page of a walk over all.
 
-        When many pages are delayed, or their last files failed because of a store, the next step continues there.
+        The walk reaches owners behind the many files of another one. It takes more pages while nothing is found.
         """
-        if self._found_uploaded and not self._outages:
-            self._uploaded.begin_again()
-        found: list[_Found] = []
+        self._oldest.begin_again()
+        found = [_owned(each) for each in self._oldest.page() if self._free(each, now)]
+        if self._oldest.at_start:
+            return found
         for _ in range(MAX_PAGES):
-            found += [(each.file_id, each) for each in self._uploaded.page() if self._free(each, now)]
+            found += [_owned(each) for each in self._uploaded.page() if self._free(each, now)]
             if found or self._uploaded.at_start:
                 break
-        self._found_uploaded = bool(found)
         return found
 
     def _free(self, record: FileRecord, now: int) -> bool:
-        return record.file_id not in self._taken and self._backoff.is_over(record.file_id, now=now)
+        has_room = self._queue.length(record.owner) < self._share
+        return has_room and record.file_id not in self._taken and self._backoff.is_over(record.file_id, now=now)
 
     def _process(self, file_id: str, found: FileRecord | None) -> None:
         core = self._core

@@ -44,7 +44,7 @@ class Worker:
         self.processor = Processor(core, threads=threads, stopped=stopped, on_work=self._wake_hands)
         self.sweeper = Sweeper(core, holder=holder, stopped=stopped)
         self._finder = Loop("processing", self.processor.step, self._stopping)
-        self._hands = [Loop(f"processing-{number}", self._work, self._stopping) for number in range(1, threads + 1)]
+        self._hands = [Loop(f"processing-{number}", self._work, self._stopping) for number in range(1, threads + 2)]
         self._sweeping = Loop("sweeper", self.sweeper.step, self._stopping)
         self._relaying = Loop("relay", self.relay.step, self._stopping)
         self._leased = [(self._relaying, self.relay.give_up), (self._sweeping, self.sweeper.give_up)]

@@ -126,4 +126,4 @@ class SupportsFreeSpace(ABC):
 
     @abstractmethod
     def free_bytes(self) -> int:
-        """Return how many bytes the store can still take."""
+        """Return how many bytes the store can still take; 0 when it can take no more blobs, of whatever size."""

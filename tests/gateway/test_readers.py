@@ -60,10 +60,11 @@ def test_a_file_shown_has_its_name_and_cannot_run_in_our_origin(served: Served) 
     call(served.core, "files.process", file_id=record["file_id"])
     reply = served.request("GET", url_of(served, record))
     assert reply.headers["Content-Type"] == "text/html"
-    assert reply.headers["Content-Disposition"] == 'inline; filename="x.html"'
+    assert reply.headers["Content-Disposition"] == 'attachment; filename="x.html"'
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in reply.headers["Content-Security-Policy"].split(";")[0]
     assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in reply.headers["Content-Security-Policy"]
 
 
 class TestWhoMayRead:

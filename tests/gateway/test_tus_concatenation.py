@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from files_service.services.uploads.concatenate import MAX_JOINS
 from tests.gateway.owners import bearer
 from tests.gateway.serving import Served
 from tests.gateway.tus import CONTENT, TUS, content_of, file_id_of, made, patch
@@ -70,3 +71,13 @@ def test_a_length_of_a_final_upload_must_be_that_of_its_parts(served: Served) ->
         assert (refused.status, refused.error["details"]["field"]) == (400, "Upload-Length")
     assert served.request("POST", "/tus/", None, {**said, "Upload-Length": "x"}).status == 400
     assert served.request("POST", "/tus/", None, {**said, "Upload-Length": "7"}).status == 201
+
+
+def test_a_partial_upload_stands_for_its_bytes_only_a_few_times(served: Served) -> None:
+    url = made(served, 1_000, **{"Upload-Concat": "partial"})
+    assert patch(served, url, 0, CONTENT[:1_000]).status == 204
+    said = f"final;{' '.join([url] * 180)}"
+    assert served.request("POST", "/tus/", None, {**TUS, "Upload-Concat": said}).status == 400
+    replies = [served.request("POST", "/tus/", None, {**TUS, "Upload-Concat": f"final;{url}"}) for _ in range(10)]
+    assert [reply.status for reply in replies] == [201] * MAX_JOINS + [400] * (10 - MAX_JOINS)
+    assert content_of(served, replies[0].headers["Location"]) == CONTENT[:1_000]

@@ -66,9 +66,10 @@ def test_parts_may_be_put_together_again_when_the_answer_was_lost(tmp_path: Path
     with serving(sqlite_core(tmp_path)) as served:
         url = made(served, 3, **{"Upload-Concat": "partial"})
         patch(served, url, 0, b"abc")
-        for said in (f"final;{url}", f"final;{url} {url}"):
+        said = f"final;{url}"
+        for _ in range(2):
             final = served.request("POST", "/tus/", None, {**TUS, "Upload-Concat": said})
-            assert content_of(served, final.headers["Location"]) == b"abc" * said.count("/tus/")
+            assert content_of(served, final.headers["Location"]) == b"abc"
 
 
 def test_a_final_upload_has_the_length_of_its_parts_as_soon_as_they_know_it(tmp_path: Path) -> None:

@@ -185,3 +185,25 @@ def test_signing_out_takes_the_cookie_but_not_at_the_request_of_another_site(gat
     assert "Max-Age=0" in reply.headers["Set-Cookie"]
     reply = gateway.request("POST", "/sign-out", headers={**cookie(), "Origin": "https://evil.example"})
     assert "Set-Cookie" not in reply.headers
+
+
+def test_a_link_of_somebody_else_asks_before_it_replaces_a_session(gateway: Served) -> None:
+    path, ann = sign_in_path("eve"), cookie("ann")
+    asked = gateway.request("GET", path, headers=ann)
+    assert (asked.status, asked.headers["Set-Cookie"]) == (200, None)
+    assert b'method="post"' in asked.body
+    body = path.partition("?")[2].encode()
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    foreign = gateway.request("POST", "/sign-in", body, {**ann, **form, "Origin": "https://evil.example"})
+    assert (foreign.status, foreign.headers["Set-Cookie"]) == (403, None)
+    stranger = gateway.request("POST", "/sign-in", body, form)
+    assert (stranger.status, stranger.headers["Set-Cookie"]) == (403, None)
+    switched = gateway.request("POST", "/sign-in", body, {**ann, **form, **own(gateway)})
+    assert switched.status == 200
+    assert "files_session=" in (switched.headers["Set-Cookie"] or "")
+    assert gateway.request("GET", sign_in_path("ann"), headers=ann).headers["Set-Cookie"]
+
+
+def test_a_preview_of_a_link_gets_no_cookie(gateway: Served) -> None:
+    reply = gateway.request("HEAD", sign_in_path("ann"))
+    assert (reply.status, reply.headers["Set-Cookie"]) == (200, None)

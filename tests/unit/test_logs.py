@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from files_service.runtime.logs import JsonFormatter, accepted_request_id, redact, request_id
+from files_service.runtime.logs import JsonFormatter, TextFormatter, accepted_request_id, redact, request_id
+from files_service.runtime.terminal import echo, printable
 
 
 @pytest.fixture
@@ -84,3 +85,36 @@ def test_a_request_id_is_harmless_text(given_id: str) -> None:
 def test_a_request_id_that_is_harmless_is_kept() -> None:
     assert accepted_request_id("abc-1.2:3_4") == "abc-1.2:3_4"
     assert accepted_request_id(None) != accepted_request_id(None)
+
+
+HOSTILE = "a\x1b[2J\x07\x9b31m\u202egpj.exe\u2066\u2028b\u2029c\x85d\ud800"
+
+
+def test_neither_logs_nor_commands_write_what_moves_the_cursor_or_turns_the_text(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    record = logging.makeLogRecord({"name": "x", "levelname": "INFO", "levelno": 20, "msg": HOSTILE, "file": HOSTILE})
+    assert JsonFormatter().format(record).isprintable()
+    assert json.loads(JsonFormatter().format(record))["file"] == HOSTILE
+    assert TextFormatter().format(record).isprintable()
+    echo({"name": HOSTILE})
+    echo(f"{HOSTILE}\nnext")
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert all(line.isprintable() for line in (first, second, third))
+    assert (second, third) == (printable(HOSTILE), "next")
+
+
+@pytest.mark.parametrize("unit", ["eyJ", "eyJabcdefgh", "://", "bearer ", "a:", "eyJabcdefgh.", "token=", "://a:"])
+def test_a_megabyte_is_redacted_in_time_that_grows_with_its_length(unit: str) -> None:
+    # What grows with the square takes hours here.
+    text = unit * (4_000_000 // len(unit))
+    assert len(redact(text)) <= len(text) + 3 * text.count("token=")
+
+
+def test_a_token_is_hidden_behind_other_letters_too() -> None:
+    token = make_token_like()
+    assert redact(f"x_{token} {token}.y") == "x_*** ***.y"
+
+
+def make_token_like() -> str:
+    return ".".join(("eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiJhbm4ifQ", "c2ln-_nature"))

@@ -15,6 +15,7 @@ from files_service.services.files import change
 from files_service.services.hooks import ProcessingHook, ReadPart, Rejected
 from files_service.services.processing import take
 from files_service.worker import processor as processing
+from files_service.worker.fair_queue import FairQueue
 from files_service.worker.processor import Processor
 from storage_adapters import FileRecord, StorageUnavailable
 from tests.clocks import Clock
@@ -85,6 +86,31 @@ def test_the_oldest_upload_comes_first_and_the_queue_is_bounded(core: Core, cloc
     for _ in range(2):
         work(processor)
     assert {status(core, record) for record in records} == {"processed"}
+
+
+def test_one_owners_many_files_leave_places_to_other_owners(core: Core, clock: Clock) -> None:
+    for _ in range(130):
+        uploaded_file(core, owner="many")
+    clock.pass_seconds(1)
+    few = uploaded_file(core, owner="few")
+    processor = Processor(core, threads=2)
+    for _ in range(4):
+        processor.step()
+    assert processor.in_flight == 5, "four of the first owner, and the file behind 130 others"
+    processor.work()
+    processor.work()
+    assert status(core, few) == "processed"
+
+
+def test_an_owner_has_no_more_in_work_than_its_share() -> None:
+    queue: FairQueue[int] = FairQueue(2)
+    for number in range(5):
+        queue.put("many", number)
+    assert [queue.take() for _ in range(3)] == [("many", 0), ("many", 1), None]
+    queue.put("few", 9)
+    assert queue.take() == ("few", 9)
+    queue.done("many")
+    assert queue.take() == ("many", 2)
 
 
 def test_a_file_that_is_queued_is_not_queued_again(core: Core) -> None:

@@ -11,6 +11,7 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from files_service.gateway.state import gateway_of
+from files_service.gateway.transfer.disposition import preview_of
 from storage_adapters import category_of
 
 # Scripts carry a nonce of the reply, because files of users have addresses of this origin, too.
@@ -19,12 +20,6 @@ POLICY = (
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-# Types that a browser shows without running scripts. SVG is not one of them.
-_SHOWN = {
-    "image": frozenset({"image/avif", "image/bmp", "image/gif", "image/jpeg", "image/png", "image/webp"}),
-    "video": frozenset({"video/mp4", "video/ogg", "video/quicktime", "video/webm"}),
-    "audio": frozenset({"audio/aac", "audio/flac", "audio/mp4", "audio/mpeg", "audio/ogg", "audio/wav", "audio/webm"}),
-}
 
 
 def render(request: web.Request, name: str, *, status: int = 200, **values: Any) -> web.Response:
@@ -49,12 +44,6 @@ def redirect(request: web.Request, path: str) -> web.Response:
 def base_of(request: web.Request) -> str:
     """Return the path of the public address, which precedes all paths."""
     return gateway_of(request).core.settings.public_path
-
-
-def preview_of(content_type: str) -> str:
-    """Return the element that shows the type: ``image``, ``video``, ``audio``, or "" for none."""
-    plain = content_type.partition(";")[0].strip().lower()
-    return next((kind for kind, types in _SHOWN.items() if plain in types), "")
 
 
 def shown_name(name: str) -> str:

@@ -35,6 +35,8 @@ _SHARE_QUERY = [
 _SIGN_IN = "Turn the token of a link into a cookie."
 _TOKEN = [parameter("token", "query", description="An end user's token.")]
 _SIGNED_IN = {200: _page("Signed in."), 401: _page("The token does not hold.")}
+_SWITCH = "Sign in as another owner; sent by the page that asks."
+_NOT_SWITCHED: dict[int, JSON] = {401: _page("The token does not hold."), 403: _page("The form is another site's.")}
 _SIGNED_OUT: dict[int, JSON] = {303: {"description": "To `/`."}}
 _SHARE, _STATIC = "What a shared link shows.", "A script or the style of the pages."
 _ASSET: dict[int, JSON] = {200: {"description": "The file.", "content": ANY_BYTES}}
@@ -50,6 +52,7 @@ DOOR = Door(
         Route("GET", "/docs", reference.docs, "docs", _REFERENCE, {200: _page(_REFERENCE)}, tag="operation"),
         Route("GET", "/download/{file_id}", share.share, "share_page", _SHARE, _SHARED, _SHARE_QUERY, errors=()),
         Route("GET", "/sign-in", session.sign_in, "sign_in", _SIGN_IN, _SIGNED_IN, _TOKEN),
+        Route("POST", "/sign-in", session.switch, "switch", _SWITCH, {200: _page("Signed in."), **_NOT_SWITCHED}),
         Route("POST", "/sign-out", session.sign_out, "sign_out", "Forget the cookie.", _SIGNED_OUT),
         Route("GET", "/static/{name}", assets.static, "static", _STATIC, _ASSET, _ASSET_NAME),
     ),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from files_service.errors import Unauthorized
+from files_service.errors import Forbidden, Unauthorized
 from files_service.gateway.auth.bearer import expiry_of_token, owner_of_token
 from files_service.gateway.auth.sessions import COOKIE, session_of
 from files_service.gateway.pages.rendering import base_of, redirect, render
+from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import gateway_of
+from files_service.gateway.transfer.body import read_small
 
 
 def viewer_of(request: web.Request) -> str | None:
@@ -20,9 +23,36 @@ def viewer_of(request: web.Request) -> str | None:
 
 
 async def sign_in(request: web.Request) -> web.StreamResponse:
-    """Turn the token of a link into a cookie, and leave the address that has it."""
-    gateway = gateway_of(request)
+    """Turn the token of a link into a cookie, and leave the address that has it.
+
+    Who is signed in as somebody else is asked first: the link may be another person's, who would get the uploads.
+    """
     token = request.query.get("token", "")
+    session = session_of(request)
+    if session is None or request.method == "HEAD":
+        return _signed_in(request, token)
+    try:
+        owner = owner_of_token(token, gateway_of(request).core.settings.jwt_secret)
+    except Unauthorized:
+        return _signed_in(request, token)
+    if owner == session.owner:
+        return _signed_in(request, token)
+    response = render(request, "switch.html", owner=owner, present=session.owner, token=token)
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+async def switch(request: web.Request) -> web.StreamResponse:
+    """Sign in as another owner than before: the form of the page that asked, which no other site can send."""
+    if session_of(request) is None:
+        raise HTTPError(Forbidden("the form is not of this site, or nobody is signed in"))
+    form = parse_qs((await read_small(request, gateway_of(request).limits)).decode(errors="replace"))
+    return _signed_in(request, form.get("token", [""])[0])
+
+
+def _signed_in(request: web.Request, token: str) -> web.StreamResponse:
+    """Set the cookie and show a page; a HEAD request, which previews of links send, sets none."""
+    gateway = gateway_of(request)
     try:
         owner = owner_of_token(token, gateway.core.settings.jwt_secret)
     except Unauthorized as error:
@@ -30,6 +60,8 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     # The page goes on by itself: behind a redirect from another site, browsers would not send the cookie.
     response = render(request, "signed_in.html", owner=owner)
     response.headers["Referrer-Policy"] = "no-referrer"
+    if request.method == "HEAD":
+        return response
     response.set_cookie(
         COOKIE,
         token,

@@ -11,12 +11,12 @@ from files_service.domain.filenames import save_as
 from files_service.errors import FilesError
 from files_service.gateway.auth.callers import NOBODY
 from files_service.gateway.pages.listing import ACCESSES
-from files_service.gateway.pages.rendering import preview_of, render
+from files_service.gateway.pages.rendering import render
 from files_service.gateway.pages.session import viewer_of
 from files_service.gateway.query import flag
 from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import gateway_of
-from files_service.gateway.transfer.disposition import content_disposition
+from files_service.gateway.transfer.disposition import preview_of
 from files_service.gateway.transfer.parts import Found, part_headers, part_of, send_part
 from files_service.services.files import readable
 from storage_adapters import FileRecord
@@ -69,9 +69,7 @@ async def _raw(request: web.Request) -> web.StreamResponse:
         )
         # Revalidated each time, because access can be revoked; the tag saves the bytes.
         name = save_as(found.record, found.part)
-        headers = part_headers(found, "attachment", name, "private, no-cache")
-        if inline and preview_of(headers["Content-Type"]):
-            headers["Content-Disposition"] = content_disposition("inline", name)
+        headers = part_headers(found, "inline" if inline else "attachment", name, "private, no-cache")
         headers["Cross-Origin-Resource-Policy"] = "same-origin"
         return await send_part(request, gateway, found, headers)
 

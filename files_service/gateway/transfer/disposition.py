@@ -11,6 +11,12 @@ _UNSAFE = frozenset('"%/\\:*?<>|')
 _FALLBACK = "file"
 # Joiners of letters and emoji, and the tags of which flags of regions are made.
 _JOINING = frozenset(("\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))))
+# Types that a browser shows without running scripts. SVG is not one of them.
+_SHOWN = {
+    "image": frozenset({"image/avif", "image/bmp", "image/gif", "image/jpeg", "image/png", "image/webp"}),
+    "video": frozenset({"video/mp4", "video/ogg", "video/quicktime", "video/webm"}),
+    "audio": frozenset({"audio/aac", "audio/flac", "audio/mp4", "audio/mpeg", "audio/ogg", "audio/wav", "audio/webm"}),
+}
 
 
 def content_disposition(kind: str, name: str) -> str:
@@ -22,6 +28,12 @@ def content_disposition(kind: str, name: str) -> str:
     plain = f"{_FALLBACK}{plain}" if not plain.strip(".") or plain.startswith(".") else plain
     header = f'{kind}; filename="{plain}"'
     return header if plain == real else f"{header}; filename*=UTF-8''{quote(real, safe='')}"
+
+
+def preview_of(content_type: str) -> str:
+    """Return the element that shows the type: ``image``, ``video``, ``audio``, or "" for none."""
+    plain = content_type.partition(";")[0].strip().lower()
+    return next((kind for kind, types in _SHOWN.items() if plain in types), "")
 
 
 def safe_name(name: str) -> str:

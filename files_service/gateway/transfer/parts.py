@@ -17,14 +17,16 @@ from files_service.errors import BytesLost, Conflict, FilesError, NotFound, Wron
 from files_service.gateway.replies import HTTPError, bad_field
 from files_service.gateway.state import Gateway
 from files_service.gateway.transfer.conditions import Answer, Representation, evaluate
-from files_service.gateway.transfer.disposition import content_disposition
+from files_service.gateway.transfer.disposition import content_disposition, preview_of
 from files_service.gateway.transfer.send import Slice, send_files
 from files_service.services import content
 from files_service.services.files import require_finished
 from storage_adapters import BlobNotFound, FileRecord, FileStatus, Part, RecordNotFound, SupportsLocalFiles
 
 # User content never runs in our origin: a page opens in an origin of its own, without scripts and without a network.
-ISOLATION = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'"
+ISOLATION = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'; frame-ancestors 'none'"
+)
 UNKNOWN_TYPE = "application/octet-stream"
 # All bytes have arrived, and nobody has looked at them yet.
 _SOON = (FileStatus.UPLOADED, FileStatus.PROCESSING)
@@ -80,11 +82,14 @@ def lost_or_removed(core: Core, record: FileRecord) -> FilesError:
 
 
 def part_headers(found: Found, kind: str, name: str, cache_control: str) -> dict[str, str]:
-    """Return the headers of a reply with bytes."""
+    """Return the headers of a reply with bytes; a type that pages do not preview is an attachment whatever ``kind``."""
     record, part = found.record, found.part
     whole = part is record.parts[0] and part.content_type == UNKNOWN_TYPE
+    content_type = record.content_type if whole else part.content_type
+    if not preview_of(content_type):
+        kind = "attachment"
     return {
-        "Content-Type": record.content_type if whole else part.content_type,
+        "Content-Type": content_type,
         "ETag": found.representation.etag,
         "Last-Modified": found.representation.last_modified,
         "Accept-Ranges": "bytes",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from files_service.core import Core
 from files_service.domain.chunking import chunk_key, wanted
 from files_service.services.content import has_bytes
+from files_service.errors import BadRequest
 from storage_adapters import (
     BlobExists,
     Chunk,
@@ -26,6 +27,10 @@ logger = logging.getLogger(__name__)
 
 CHUNK_TYPE = "application/octet-stream"
 _ATTEMPTS = 20
+# A chunk costs some files and a record, however small it is. Beyond a number of chunks for every upload, they must have
+# this size on average; smaller ones are refused then.
+AVERAGE_BYTES = 4 * 1024
+MANY_CHUNKS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,11 @@ class ChunkStore:
         self.uploads = uploads
 
     def keep(self, upload: Upload, offset: int, data: memoryview) -> Chunk:
-        """Store bytes without appending them to the upload; a stored copy that is lost or cut is written again."""
+        """Store bytes without appending them to the upload; a stored copy that is lost or cut is written again.
+
+        Raises BadRequest for one small slice too many.
+        """
+        _require_size(upload, offset, len(data))
         object_id = hashlib.sha256(data).hexdigest()
         now = self._core.clock()
         [place] = self.uploads.reserve_chunks(upload.owner, [object_id], now=now)
@@ -135,6 +144,15 @@ class ChunkStore:
             blobs.write_whole(key, data, sha256=object_id, content_type=CHUNK_TYPE, now=now)
         else:
             blobs.put(key, [bytes(data)], content_type=CHUNK_TYPE, now=now, declared={"sha256": object_id})
+
+
+def _require_size(upload: Upload, offset: int, size: int) -> None:
+    """Raise BadRequest for a small slice of an upload that has too many small ones, unless it is the last one."""
+    least = min(AVERAGE_BYTES, upload.chunk_size)
+    many = upload.chunks >= MANY_CHUNKS + upload.received // least
+    if many and size < least and offset + size != upload.size:
+        message = f"the upload has {upload.chunks} small slices: send slices of at least {least} bytes"
+        raise BadRequest(message, {"field": "size", "limit": least})
 
 
 def _cut(upload: Upload, arrived: Ranges | None, start: int, end: int) -> Iterator[tuple[int, int]]:

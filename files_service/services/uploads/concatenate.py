@@ -15,14 +15,24 @@ from storage_adapters import Chunk, Upload
 
 JOINED_FROM = "joined_from"
 JOINED_INTO = "joined_into"
+# A client that lost the answer repeats its request; more would multiply the bytes to verify without sending any.
+MAX_JOINS = 3
 _NAMED_AT_ONCE = 200
 
 
 def begin_joined(core: Core, beginning: Beginning, upload_ids: Sequence[str], actor: str | None) -> Upload:
-    """Begin an upload that joins partial ones, complete or not. Raises BadRequest, NotFound, TooLarge."""
+    """Begin an upload that joins partial ones, complete or not, each once. Raises BadRequest, NotFound, TooLarge.
+
+    A partial upload is joined into at most ``MAX_JOINS`` uploads.
+    """
+    if len(set(upload_ids)) != len(upload_ids):
+        raise BadRequest("a partial upload is named twice", {"field": "Upload-Concat"})
     partials = [find_upload(core, upload_id, actor) for upload_id in upload_ids]
     if not all(is_partial(each) and each.owner == beginning.owner for each in partials):
         raise BadRequest("only partial uploads of the same owner can be joined", {"field": "Upload-Concat"})
+    if any(len(each.details.get(JOINED_INTO, ())) >= MAX_JOINS for each in partials):
+        message = f"a partial upload can be joined {MAX_JOINS} times"
+        raise BadRequest(message, {"field": "Upload-Concat", "limit": MAX_JOINS})
     known = sum(each.size or 0 for each in partials)
     if beginning.size is not None and (None in [each.size for each in partials] or beginning.size != known):
         raise BadRequest("the length is not that of the partial uploads together", {"field": "Upload-Length"})
@@ -32,7 +42,7 @@ def begin_joined(core: Core, beginning: Beginning, upload_ids: Sequence[str], ac
     joined = begin(core, replace(beginning, size=None, details=details))
     uploads = uploads_of(core)
     with storage_errors_as_files_errors():
-        for upload_id in dict.fromkeys(upload_ids):
+        for upload_id in upload_ids:
             waiting = uploads.get_upload(upload_id).details.get(JOINED_INTO, [])
             uploads.annotate(upload_id, {JOINED_INTO: [*waiting, joined.upload_id]})
     return joined

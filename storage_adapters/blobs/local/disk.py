@@ -17,6 +17,9 @@ FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 COPY_BYTES = 64 * 1024 * 1024
 SYNCS_AT_ONCE = 8
+# Two folders and two files; some are left for other programs, such as the database.
+INODES_OF_A_BLOB = 4
+SPARE_INODES = 10_000
 
 
 @cache
@@ -37,6 +40,15 @@ def os_errors_as_unavailable() -> Iterator[None]:
         reason = error.strerror or str(error)
         kind = StorageFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else StorageUnavailable
         raise kind(f"disk error: {reason}") from error
+
+
+def free_bytes_of(found: os.statvfs_result) -> int:
+    """Return the free bytes of a file system, 0 when fewer inodes are left than a blob and its neighbours may need.
+
+    A file system without a limit of inodes reports none at all.
+    """
+    lacks_inodes = found.f_files > 0 and found.f_favail < min(SPARE_INODES, found.f_files // 100 + INODES_OF_A_BLOB)
+    return 0 if lacks_inodes else found.f_bavail * found.f_frsize
 
 
 def create_file(path: Path) -> int:

@@ -242,7 +242,7 @@ class LocalBlobStore(
         """See ``SupportsFreeSpace``."""
         with disk.os_errors_as_unavailable():
             found = os.statvfs(self._blobs)
-        return found.f_bavail * found.f_frsize
+        return disk.free_bytes_of(found)
 
     def sign(
         self,

@@ -158,10 +158,12 @@ class Connections:
 
 
 def make_folder(folder: Path) -> None:
-    """Create the folder durably: a power cut right after the first write does not remove it."""
+    """Create the folder for its owner alone, durably: a power cut right after the first write does not remove it."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if folder in missing:
+            folder.chmod(0o700)
         for path in missing:
             descriptor = os.open(path.parent, os.O_RDONLY)
             try:
