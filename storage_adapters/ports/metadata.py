@@ -178,9 +178,8 @@ class SupportsReplication(ABC):
 class SupportsLeases(ABC):
     """Named leases that at most one holder has at a time, so that one process of several does a job.
 
-    A lease never ends later than ``now`` plus its length for another holder that asks for it, whoever wrote it: a refusal
-    shortens an end that lies further ahead than ``until``, so a holder that died with its clock ahead delays others by
-    one length.
+    For another holder that asks for it, a lease never ends later than ``now`` plus its length: a refusal shortens an
+    end that lies further ahead than ``until``. So a holder that died with its clock ahead delays others by one length.
     """
 
     @abstractmethod

@@ -67,7 +67,7 @@ def test_a_process_killed_with_its_clock_ahead_delays_others_by_the_length_of_it
 ) -> None:
     leases = [Lease(store, name, holder="next", seconds=SECONDS) for name in ("relay", "sweeper")]
     leases.append(syncer_lease(store, "syncer", seconds=SECONDS))  # type: ignore[arg-type]
-    leases.append(MigrationLease(store, "next", lease_ms=SECONDS * 1000)._lease)  # noqa: SLF001
+    leases.append(MigrationLease(store, "next", lease_ms=SECONDS * 1000)._lease)
     for lease in leases:
         assert not lease.renew()
     for lease in leases:

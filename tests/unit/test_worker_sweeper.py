@@ -251,6 +251,7 @@ def test_a_sweeper_that_died_with_its_clock_ahead_delays_others_by_one_lease(cor
 def test_a_lease_is_not_certain_after_its_length_although_the_clock_was_set_back(core: Core, clock: Clock) -> None:
     timer = Clock(now=0)
     lease = Lease(core.metadata, "job", holder="one", seconds=10, clock=clock, timer=timer)
-    assert lease.renew() and lease.is_certain()
+    assert lease.renew()
+    assert lease.is_certain()
     timer.pass_seconds(11)
     assert not lease.is_certain()
