@@ -11,7 +11,7 @@ from ulid import ULID
 
 from files_service.config import Settings
 from files_service.runtime.backoff import delay_after
-from files_service.runtime.clock import now_ms
+from files_service.runtime.clock import monotonic_ms, now_ms
 from storage_adapters import BlobStore, MetadataStore
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Core:
     lists: Lists
     hooks: tuple[ProcessingHook, ...] = ()
     clock: Callable[[], int] = now_ms
+    # Schedules of the process use this one: nobody sets it.
+    timer: Callable[[], int] = monotonic_ms
     new_id: Callable[[], str] = new_file_id
     # Interrupts the back-off after a lost race when the process stops.
     stopping: threading.Event = field(default_factory=threading.Event)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from files_service.runtime.clock import now_ms
+from files_service.runtime.clock import monotonic_ms, now_ms
 from storage_adapters import StorageError, SupportsLeases
 
 BEATS = 4
@@ -22,37 +22,51 @@ def make_holder() -> str:
 
 
 class Lease:
-    """A lease that its holder renews once half of it is over. A store without leases has one user, who holds it."""
+    """A lease that its holder renews once half of it is over. A store without leases has one user, who holds it.
+
+    The holder measures the rest by both clocks, so that a wall clock that was set never makes the lease look longer.
+    """
 
     def __init__(
-        self, store: object, name: str, *, holder: str, seconds: float, clock: Callable[[], int] = now_ms
+        self,
+        store: object,
+        name: str,
+        *,
+        holder: str,
+        seconds: float,
+        clock: Callable[[], int] = now_ms,
+        timer: Callable[[], int] = monotonic_ms,
     ) -> None:
-        self._store, self._name, self._holder, self._clock = store, name, holder, clock
+        self._store, self._name, self._holder, self._clock, self._timer = store, name, holder, clock, timer
         self._length = int(seconds * 1000)
-        self._until = 0
+        self._until = self._ends_at = 0
 
     def held(self) -> bool:
         """Return True when the lease is held for at least half of its length; take or renew it where needed.
 
         Raises StorageUnavailable.
         """
-        # A clock that was set back must not make the lease look longer than it ever was.
-        return self._length / 2 <= self._until - self._clock() <= self._length or self.renew()
+        return self._length / 2 <= self._rest() or self.renew()
 
     def renew(self) -> bool:
         """Take or renew the lease; return False when another holder has it. Raises StorageUnavailable."""
         if not isinstance(self._store, SupportsLeases):
             return True
         # Measured from before the call, so that our expiry is never later than the store's.
-        now = self._clock()
+        now, began = self._clock(), self._timer()
         until = now + self._length
         taken = self._store.acquire_lease(self._name, holder=self._holder, now=now, until=until)
-        self._until = until if taken else 0
+        self._until, self._ends_at = (until, began + self._length) if taken else (0, 0)
         return taken
 
     def is_certain(self) -> bool:
         """Return True when no other holder can have the lease now."""
-        return not isinstance(self._store, SupportsLeases) or self._clock() < self._until
+        return not isinstance(self._store, SupportsLeases) or self._rest() > 0
+
+    def _rest(self) -> int:
+        """Return the milliseconds left, 0 when the wall clock was set back since the last renewal."""
+        left = self._until - self._clock()
+        return min(left, self._ends_at - self._timer()) if self._until and left <= self._length else 0
 
     def release(self) -> None:
         """Release the lease, so that another holder can take it at once. Harmless when it is not held."""

@@ -94,6 +94,23 @@ def take(record: FileRecord, worker: str, core: Core, *, force: bool) -> FileRec
     return advance(started, ProcessingFailed("too_many_attempts", "processing was given up"), now=now)
 
 
+def is_overlong(record: FileRecord, core: Core) -> bool:
+    """Return True when the lease ends later than one that starts now: a worker wrote it whose clock was ahead."""
+    return record.lease is not None and record.lease.until > core.clock() + _lease_ms(core)
+
+
+def bound_lease(core: Core, record: FileRecord) -> FileRecord:
+    """Let the lease of a file end no later than one that starts now; its worker, if it lives, renews it."""
+    return change(core, record.file_id, lambda found: with_bounded_lease(found, core), loaded=record)
+
+
+def with_bounded_lease(record: FileRecord, core: Core) -> FileRecord:
+    """Return the record with a lease that ends no later than one that starts now."""
+    if record.lease is None or not is_overlong(record, core):
+        return record
+    return replace(record, lease=replace(record.lease, until=core.clock() + _lease_ms(core)))
+
+
 def _release(core: Core, file_id: str, worker: str) -> FileRecord:
     return change(
         core, file_id, lambda found: advance(require_lease(found, worker), ProcessingReleased(), now=core.clock())
@@ -133,18 +150,18 @@ class Keepalive:
 
     def __init__(self, core: Core, record: FileRecord, worker: str, abandoned: Callable[[], bool]) -> None:
         self._core, self._file_id, self._worker, self._abandoned = core, record.file_id, worker, abandoned
-        self._renew_at = core.clock() + _lease_ms(core) // 2
+        self._renew_at = core.timer() + _lease_ms(core) // 2
 
     def __call__(self) -> None:
         """Renew the lease when due. Raises Busy after the loss of the lease, Abandoned when the worker must stop."""
         if self._abandoned():
             raise Abandoned
-        now = self._core.clock()
-        if now < self._renew_at:
+        began = self._core.timer()
+        if began < self._renew_at:
             return
-        lease = Lease(worker=self._worker, until=now + _lease_ms(self._core))
+        lease = Lease(worker=self._worker, until=self._core.clock() + _lease_ms(self._core))
         change(self._core, self._file_id, lambda found: replace(require_lease(found, self._worker), lease=lease))
-        self._renew_at = now + _lease_ms(self._core) // 2
+        self._renew_at = began + _lease_ms(self._core) // 2
 
 
 def _lease_ms(core: Core) -> int:

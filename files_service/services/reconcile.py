@@ -21,6 +21,7 @@ from files_service.errors import (
 from files_service.services import content
 from files_service.services.files import change, write_tombstone
 from files_service.services.orphan_scan import OrphanScan
+from files_service.services.processing import with_bounded_lease
 from files_service.services.reconcile_report import Report
 from files_service.services.uploads.sweep import finalize
 from storage_adapters import (
@@ -202,7 +203,9 @@ class Reconciliation:
 
         def decide(current: FileRecord) -> FileRecord:
             now = self._core.clock()
-            return reclaim(current, max_attempts, now=now) if is_lapsed(current, now=now) else current
+            if is_lapsed(current, now=now):
+                return reclaim(current, max_attempts, now=now)
+            return with_bounded_lease(current, self._core)
 
         after = decide(record) if self._dry_run else change(self._core, record.file_id, decide)
         if after.status is FileStatus.UPLOADED:

@@ -15,7 +15,9 @@ class LeasedIndexBuilder:
 
     def __init__(self, core: Core, store: SupportsDesigns, *, holder: str) -> None:
         self._builder = IndexBuilder(store)
-        self._lease = Lease(core.metadata, "warming", holder=holder, seconds=LEASE_SECONDS, clock=core.clock)
+        self._lease = Lease(
+            core.metadata, "warming", holder=holder, seconds=LEASE_SECONDS, clock=core.clock, timer=core.timer
+        )
 
     def step(self) -> float:
         """Build the next index; return the seconds to wait. Raises StorageUnavailable."""

@@ -17,7 +17,7 @@ from files_service.core import Core
 from files_service.domain.lifecycle import IllegalTransition, is_lapsed, is_retried
 from files_service.errors import Busy, TooManyAttempts
 from files_service.runtime.backoff import Backoff
-from files_service.services.processing import run_processing
+from files_service.services.processing import bound_lease, is_overlong, run_processing
 from files_service.worker.fair_queue import FairQueue
 from storage_adapters import FileRecord, FileStatus, ListQuery, Position, RecordNotFound, StorageUnavailable
 
@@ -106,7 +106,7 @@ class Processor:
 
     def step(self) -> float:
         """Fill the queue; return the seconds to wait until the next step."""
-        now = self._core.clock()
+        now = self._core.timer()
         if now < self._paused_until:
             return (self._paused_until - now) / 1000
         for find in (self._lapsed, self._due_retries, self._oldest_uploaded):
@@ -140,8 +140,14 @@ class Processor:
             self._on_work()
 
     def _lapsed(self, now: int) -> list[_Owned]:
-        page = self._processing.page()
-        return [_owned(each) for each in page if is_lapsed(each, now=now) and self._free(each, now)]
+        """Return files of dead workers; shorten leases that a clock ahead wrote."""
+        found: list[_Owned] = []
+        for record in self._processing.page():
+            if is_lapsed(record, now=self._core.clock()):
+                found += [_owned(record)] if self._free(record, now) else []
+            elif is_overlong(record, self._core):
+                bound_lease(self._core, record)
+        return found
 
     def _due_retries(self, now: int) -> list[_Owned]:
         """Failed files whose time has come. One that is seen for the first time waits as if it had failed just now."""
@@ -196,10 +202,10 @@ class Processor:
             # Another process removed or handled the file.
             self._backoff.forget(file_id)
         except Busy:
-            self._backoff.begin(file_id, 0, now=core.clock())
+            self._backoff.begin(file_id, 0, now=core.timer())
         except StorageUnavailable as error:
             self._outages += 1
-            self._paused_until = core.clock() + min(LONGEST_PAUSE_MS, 100 * 2 ** min(self._outages, 10))
+            self._paused_until = core.timer() + min(LONGEST_PAUSE_MS, 100 * 2 ** min(self._outages, 10))
             self._delay(file_id)
             logger.warning("processing delayed", extra={"file_id": file_id, "error": str(error)})
         except Exception:
@@ -213,7 +219,7 @@ class Processor:
             self._retries.forget(file_id)
             if is_retried(record, core.settings.max_attempts):
                 assert record.error is not None
-                self._retries.begin(file_id, record.error.attempts, now=core.clock())
+                self._retries.begin(file_id, record.error.attempts, now=core.timer())
 
     def _require_waiting(self, record: FileRecord) -> None:
         """Raise unless there is still something to do: others may have changed the file since it was found."""
@@ -222,4 +228,4 @@ class Processor:
             raise _NotWaiting
 
     def _delay(self, file_id: str) -> None:
-        self._backoff.begin(file_id, self._backoff.tries(file_id) + 1, now=self._core.clock())
+        self._backoff.begin(file_id, self._backoff.tries(file_id) + 1, now=self._core.timer())

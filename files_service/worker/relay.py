@@ -44,7 +44,9 @@ class Relay:
         self.published = 0
         self._core, self._publisher = core, publisher
         self._feed = require(core.metadata, SupportsChanges)
-        self._lease = Lease(core.metadata, "relay", holder=holder, seconds=LEASE_SECONDS, clock=core.clock)
+        self._lease = Lease(
+            core.metadata, "relay", holder=holder, seconds=LEASE_SECONDS, clock=core.clock, timer=core.timer
+        )
         self._stopped, self._on_change = stopped, on_change
         self._position: str | None = None
         self._untrimmed = 0

@@ -32,7 +32,9 @@ class Sweeper:
         self._core, self._stopped = core, stopped
         interval = core.settings.sweep_interval_seconds
         # Kept between sweeps, so that several workers together sweep as often as one.
-        self._lease = Lease(core.metadata, "sweeper", holder=holder, seconds=interval, clock=core.clock)
+        self._lease = Lease(
+            core.metadata, "sweeper", holder=holder, seconds=interval, clock=core.clock, timer=core.timer
+        )
         self._removed: deque[str] = deque(maxlen=MAX_WAITING)
         self._cursor: str | None = None
         self._search_cursor: str | None = None
@@ -47,11 +49,11 @@ class Sweeper:
         """Clean up after removals and sweep when due; return the seconds to wait."""
         while self._removed and not self._stopped():
             self._clean_early(self._removed.popleft())
-        if self._core.clock() >= self._next_at:
+        if self._core.timer() >= self._next_at:
             interval = self._core.settings.sweep_interval_seconds
             swept = self.sweep()
-            self._next_at = self._core.clock() + (interval if swept else interval / 4) * 1000
-        return max(0.0, (self._next_at - self._core.clock()) / 1000)
+            self._next_at = self._core.timer() + (interval if swept else interval / 4) * 1000
+        return max(0.0, (self._next_at - self._core.timer()) / 1000)
 
     def sweep(self) -> bool:
         """Run files.sync to its end, from the last interruption; return False when interrupted."""

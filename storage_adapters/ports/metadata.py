@@ -176,7 +176,11 @@ class SupportsReplication(ABC):
 
 
 class SupportsLeases(ABC):
-    """Named leases that at most one holder has at a time, so that one process of several does a job."""
+    """Named leases that at most one holder has at a time, so that one process of several does a job.
+
+    For another holder that asks for it, a lease never ends later than ``now`` plus its length: a refusal shortens an
+    end that lies further ahead than ``until``. So a holder that died with its clock ahead delays others by one length.
+    """
 
     @abstractmethod
     def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:

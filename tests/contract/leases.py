@@ -46,3 +46,17 @@ class LeasesContract:
                 ),
             )
             assert sorted(taken, key=bool) == [False] * 7 + [True]
+
+    def test_a_lease_that_was_written_by_a_clock_ahead_ends_one_length_after_the_first_refusal(
+        self, store: SupportsLeases
+    ) -> None:
+        assert store.acquire_lease("sweeper", holder="dead", now=NOW + 10**9, until=NOW + 10**9 + 10)
+        assert not store.acquire_lease("sweeper", holder="b", now=NOW, until=NOW + 10)
+        assert not store.acquire_lease("sweeper", holder="b", now=NOW + 9, until=NOW + 19)
+        assert store.acquire_lease("sweeper", holder="b", now=NOW + 10, until=NOW + 20)
+
+    def test_a_living_holder_whose_clock_is_ahead_keeps_its_lease_by_renewing_it(self, store: SupportsLeases) -> None:
+        for passed in range(0, 50, 5):
+            ahead = NOW + 10**9 + passed
+            assert store.acquire_lease("sweeper", holder="ahead", now=ahead, until=ahead + 10)
+            assert not store.acquire_lease("sweeper", holder="b", now=NOW + passed, until=NOW + passed + 10)

@@ -134,6 +134,7 @@ def opened(folder: Path, *, clock: Clock, first_id: int) -> Iterator[World]:
         settings=settings,
         lists=Lists(metadata, "sqlite"),
         clock=clock,
+        timer=clock,
         new_id=Ids(first_id),
         stopping=Patience(clock),
     )

@@ -122,6 +122,12 @@ def test_a_token_that_is_not_ours_now_is_refused(
     assert reply.headers["WWW-Authenticate"].startswith("Bearer")
 
 
+def test_a_token_of_an_issuer_whose_clock_is_a_little_ahead_is_accepted(gateway: Served) -> None:
+    now = time.time()
+    claims = {"sub": "ann", "iat": now + 45, "nbf": now + 45, "exp": now + 600}
+    assert gateway.call("files.count", token=signed(claims), owner="ann").status == 200
+
+
 def test_a_token_whose_sub_is_not_text_is_refused(gateway: Served) -> None:
     head, _, rest = signed({"sub": "1", "exp": time.time() + 60}).partition(".")
     assert rest

@@ -45,7 +45,7 @@ def core(fake: FakeGcs, clock: Clock, tmp_path: Path) -> Iterator[Core]:
         "FILES_GCS_HMAC_ACCESS_ID": ACCESS_ID,
         "FILES_GCS_HMAC_SECRET": SECRET,
     }
-    opened = replace(open_core(settings_for(tmp_path, **environ)), clock=clock)
+    opened = replace(open_core(settings_for(tmp_path, **environ)), clock=clock, timer=clock)
     yield opened
     opened.close()
 

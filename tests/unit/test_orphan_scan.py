@@ -31,7 +31,7 @@ def clock() -> Clock:
 @pytest.fixture(params=[memory_core, sqlite_core])
 def core(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Core]:
     opened = request.param(tmp_path, upload_ttl_seconds=3_600, orphan_seconds=KEPT)
-    yield replace(opened, clock=clock)
+    yield replace(opened, clock=clock, timer=clock)
     opened.close()
 
 
@@ -181,7 +181,7 @@ def test_an_interval_of_nothing_is_never(core: Core, clock: Clock) -> None:
 
 
 def test_an_old_upload_is_asked_for_seldom(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = replace(memory_core(tmp_path, sweep_interval_seconds=60), clock=clock)
+    opened = replace(memory_core(tmp_path, sweep_interval_seconds=60), clock=clock, timer=clock)
     record = pending_file(opened)
     asked = 0
     head = opened.blobs.head

@@ -43,7 +43,7 @@ def clock() -> Clock:
 @pytest.fixture
 def core(tmp_path: Path, clock: Clock) -> Iterator[Core]:
     opened = memory_core(tmp_path, lease_seconds=LEASE, max_attempts=2)
-    yield replace(opened, clock=clock)
+    yield replace(opened, clock=clock, timer=clock)
     opened.close()
 
 

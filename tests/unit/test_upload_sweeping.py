@@ -40,7 +40,7 @@ def core(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterat
     opened = request.param(
         tmp_path, chunk_bytes=1_024, chunk_quarantine_seconds=QUARANTINE, upload_ttl_seconds=TTL, free_disk_bytes=0
     )
-    yield replace(opened, clock=clock)
+    yield replace(opened, clock=clock, timer=clock)
     opened.close()
 
 

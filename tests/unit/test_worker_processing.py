@@ -43,7 +43,7 @@ def clock() -> Clock:
 @pytest.fixture
 def core(tmp_path: Path, clock: Clock) -> Iterator[Core]:
     opened = memory_core(tmp_path, max_attempts=3, lease_seconds=60)
-    yield replace(opened, clock=clock)
+    yield replace(opened, clock=clock, timer=clock)
     opened.close()
 
 
@@ -142,6 +142,41 @@ def test_a_file_whose_worker_vanished_is_taken_when_the_lease_is_over(core: Core
     work(processor)
     assert status(core, record) == "processed"
     assert announced(core, record["file_id"]).count("processed") == 1
+
+
+def test_a_file_whose_worker_died_with_its_clock_ahead_is_taken_one_lease_later(core: Core, clock: Clock) -> None:
+    record = uploaded_file(core)
+    ahead = replace(core, clock=Clock(now=clock.now + 10**10))
+    change(core, record["file_id"], lambda found: take(found, "dead", ahead, force=False))
+    processor = Processor(core)
+    work(processor)
+    clock.pass_seconds(59)
+    work(processor)
+    assert status(core, record) == "processing"
+    clock.pass_seconds(1)
+    work(processor)
+    assert status(core, record) == "processed"
+
+
+def test_files_sync_bounds_the_lease_of_a_worker_whose_clock_was_ahead(core: Core, clock: Clock) -> None:
+    record = uploaded_file(core)
+    ahead = replace(core, clock=Clock(now=clock.now + 10**10))
+    change(core, record["file_id"], lambda found: take(found, "dead", ahead, force=False))
+    assert call(core, "files.sync", older_than_seconds=0)["requeued"] == []
+    clock.pass_seconds(60)
+    assert call(core, "files.sync", older_than_seconds=0)["requeued"] == [record["file_id"]]
+
+
+def test_a_pause_ends_on_time_when_the_clock_is_set_back(core: Core, clock: Clock) -> None:
+    timer = Clock(now=0)
+    hook = Obstinate(1, StorageUnavailable("out of order"))
+    record = uploaded_file(core)
+    processor = Processor(replace(hooked(core, hook), timer=timer))
+    work(processor)
+    clock.pass_seconds(-(10**6))
+    timer.pass_seconds(120)
+    work(processor)
+    assert status(core, record) == "processed"
 
 
 def test_a_file_over_which_every_worker_vanishes_is_given_up(core: Core, clock: Clock) -> None:

@@ -139,7 +139,7 @@ def test_one_relay_at_a_time(core: Core) -> None:
 
 def test_a_relay_that_died_is_replaced_when_its_lease_is_over(core: Core) -> None:
     clock, publisher = Clock(), Collector()
-    core = replace(core, clock=clock)
+    core = replace(core, clock=clock, timer=clock)
     uploaded_file(core)
     relay(core, publisher, "dead").step()
     uploaded_file(core)
@@ -154,7 +154,7 @@ def test_a_relay_that_died_is_replaced_when_its_lease_is_over(core: Core) -> Non
 
 def test_a_relay_that_was_overtaken_starts_again_from_the_checkpoint(core: Core) -> None:
     clock, publisher = Clock(), Collector()
-    core = replace(core, clock=clock)
+    core = replace(core, clock=clock, timer=clock)
     sleeper = relay(core, publisher, "sleeper")
     uploaded_file(core)
     sleeper.step()
@@ -173,7 +173,7 @@ def test_a_relay_that_was_overtaken_starts_again_from_the_checkpoint(core: Core)
 
 def test_a_relay_whose_lease_is_lost_while_it_publishes_leaves_the_rest_to_the_other(core: Core) -> None:
     clock, publisher = Clock(), Collector()
-    core = replace(core, clock=clock)
+    core = replace(core, clock=clock, timer=clock)
     for _ in range(2):
         uploaded_file(core)
     two = relay(core, publisher, "two")
@@ -211,7 +211,7 @@ def test_the_feed_is_trimmed_behind_the_relay(core: Core, monkeypatch: pytest.Mo
 
 def test_the_lag_says_how_much_is_waiting_and_how_long(core: Core) -> None:
     clock, publisher = Clock(), Collector(broken=True)
-    core = replace(core, clock=clock)
+    core = replace(core, clock=clock, timer=clock)
     uploaded_file(core)
     clock.pass_seconds(3)
     one = relay(core, publisher)

@@ -30,7 +30,7 @@ def clock() -> Clock:
 @pytest.fixture
 def core(tmp_path: Path, clock: Clock) -> Iterator[Core]:
     opened = memory_core(tmp_path, sweep_interval_seconds=INTERVAL)
-    yield replace(opened, clock=clock)
+    yield replace(opened, clock=clock, timer=clock)
     opened.close()
 
 
@@ -199,7 +199,7 @@ def test_bytes_that_cannot_be_deleted_now_are_deleted_by_a_later_sweep(
 
 
 def test_a_lease_is_renewed_seldom_and_never_believed_too_long(core: Core, clock: Clock) -> None:
-    lease = Lease(core.metadata, "job", holder="one", seconds=10, clock=core.clock)
+    lease = Lease(core.metadata, "job", holder="one", seconds=10, clock=core.clock, timer=core.timer)
     assert lease.held()
     leases = core.metadata
     assert isinstance(leases, SupportsLeases)
@@ -213,13 +213,45 @@ def test_a_lease_is_renewed_seldom_and_never_believed_too_long(core: Core, clock
     clock.pass_seconds(10)
     assert not lease.held()
     lease.release()
-    assert not Lease(core.metadata, "job", holder="three", seconds=10, clock=core.clock).held()
+    assert not Lease(core.metadata, "job", holder="three", seconds=10, clock=core.clock, timer=core.timer).held()
 
 
 def test_a_store_without_leases_has_one_process_which_may_do_everything(core: Core) -> None:
     class Bare:
         """Has no capability at all."""
 
-    lease = Lease(Bare(), "job", holder="one", seconds=10, clock=core.clock)
+    lease = Lease(Bare(), "job", holder="one", seconds=10, clock=core.clock, timer=core.timer)
     assert lease.held()
     lease.release()
+
+
+def test_the_sweeper_keeps_its_schedule_when_the_clock_is_set_back(core: Core, clock: Clock) -> None:
+    timer = Clock(now=0)
+    sweeper = Sweeper(replace(core, timer=timer), holder="one")
+    assert sweeper.step() == INTERVAL
+    [record] = forgotten(core)
+    clock.pass_seconds(-10 * INTERVAL)
+    timer.pass_seconds(INTERVAL)
+    assert sweeper.step() == INTERVAL
+    clock.pass_seconds(11 * INTERVAL)
+    timer.pass_seconds(INTERVAL)
+    sweeper.step()
+    assert status(core, record) == "uploaded"
+
+
+def test_a_sweeper_that_died_with_its_clock_ahead_delays_others_by_one_lease(core: Core, clock: Clock) -> None:
+    dead = replace(core, clock=Clock(now=clock.now + 10**10), timer=Clock(now=clock.now + 10**10))
+    assert Lease(core.metadata, "sweeper", holder="dead", seconds=INTERVAL, clock=dead.clock, timer=dead.timer).held()
+    sweeper = Sweeper(core, holder="one")
+    assert not sweeper.sweep()
+    clock.pass_seconds(INTERVAL)
+    assert sweeper.sweep()
+
+
+def test_a_lease_is_not_certain_after_its_length_although_the_clock_was_set_back(core: Core, clock: Clock) -> None:
+    timer = Clock(now=0)
+    lease = Lease(core.metadata, "job", holder="one", seconds=10, clock=clock, timer=timer)
+    assert lease.renew()
+    assert lease.is_certain()
+    timer.pass_seconds(11)
+    assert not lease.is_certain()

@@ -7,12 +7,15 @@ import time
 from dataclasses import dataclass
 
 import jwt
+from jwt.types import Options
 
 from files_service.config import Settings
 from files_service.errors import Unauthorized
 
 _ALGORITHM = "HS256"
 MAX_OWNER = 78
+# The issuer's clock may be ahead of ours.
+CLOCK_SKEW_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,11 @@ def identify(authorization: str | None, settings: Settings) -> Caller:
 def owner_of_token(token: str, secret: str) -> str:
     """Return the owner of a token. Raises Unauthorized when it is altered, expired or not a token."""
     try:
-        claims = jwt.decode(token, secret, algorithms=[_ALGORITHM], options={"require": ["exp", "sub"]})
+        options: Options = {"require": ["exp", "sub"]}
+        claims = jwt.decode(token, secret, algorithms=[_ALGORITHM], leeway=CLOCK_SKEW_SECONDS, options=options)
+        # The leeway is for "iat" and "nbf" alone.
+        if int(claims["exp"]) <= time.time():
+            raise jwt.ExpiredSignatureError
     except jwt.ExpiredSignatureError:
         raise unauthorized("the token has expired") from None
     except (jwt.InvalidTokenError, UnicodeError, ValueError):

@@ -14,14 +14,13 @@ from aiohttp import web
 
 from files_service.config import Settings
 from files_service.errors import Forbidden
-from files_service.gateway.auth.bearer import unauthorized
+from files_service.gateway.auth.bearer import CLOCK_SKEW_SECONDS, unauthorized
 from files_service.gateway.auth.certificates import Certificates
 
 PUSH_PATH = "/webhooks/gcs/pubsub"
 SHARED_HEADER = "X-Files-Token"
 SHARED_PARAMETER = "token"
 ISSUERS = ("https://accounts.google.com", "accounts.google.com")
-CLOCK_SKEW_SECONDS = 30
 MAX_TOKEN = 4_096
 REMEMBERED = 100
 

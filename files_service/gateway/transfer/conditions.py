@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import formatdate, parsedate_to_datetime
 
 _ETAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
@@ -116,6 +117,8 @@ def _seconds(value: str | None) -> int | None:
     if value is None:
         return None
     try:
-        return int(parsedate_to_datetime(value).timestamp())
+        moment = parsedate_to_datetime(value)
+        # A date in the form of asctime names no zone: RFC 9110 reads it as UTC.
+        return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp())
     except (TypeError, ValueError, OverflowError):
         return None

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from files_service.core import Core
 from files_service.domain.chunking import chunk_key, wanted
-from files_service.services.content import has_bytes
 from files_service.errors import BadRequest
+from files_service.services.content import has_bytes
 from storage_adapters import (
     BlobExists,
     Chunk,

@@ -65,13 +65,16 @@ class State:
 
     def acquire(self, lease: str, *, holder: str, now: int, until: int) -> bool:
         """Take or prolong a lease; return False when another holder has it."""
+        is_taken = False
 
         def decide(found: JSON | None) -> JSON | None:
-            if found is not None and found["holder"] not in ("", holder) and found["until"] > now:
-                return None
-            return {"holder": holder, "until": until}
+            nonlocal is_taken
+            is_taken = found is None or found["holder"] in ("", holder) or found["until"] <= now
+            if found is None or is_taken:
+                return {"holder": holder, "until": until}
+            return {"holder": found["holder"], "until": until} if found["until"] > until else None
 
-        return self.change(_LEASE + hex_of(lease), decide)
+        return self.change(_LEASE + hex_of(lease), decide) and is_taken
 
     def release(self, lease: str, *, holder: str) -> None:
         """Release a lease."""

@@ -277,6 +277,7 @@ class MemoryMetadataStore(
         with self._lock:
             lease = self._leases.get(name)
             if lease is not None and lease.worker != holder and lease.until > now:
+                self._leases[name] = replace(lease, until=min(lease.until, until))
                 return False
             self._leases[name] = Lease(worker=holder, until=until)
             return True

@@ -257,13 +257,14 @@ class SqliteMetadataStore(
     def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:
         """See ``SupportsLeases``."""
         with self._connections.writing() as connection:
-            taken = connection.execute(
+            current = connection.execute(
                 "INSERT INTO leases (name, holder, until) VALUES (:name, :holder, :until)"
-                " ON CONFLICT DO UPDATE SET holder = excluded.holder, until = excluded.until"
-                " WHERE holder = excluded.holder OR until <= :now",
+                " ON CONFLICT DO UPDATE SET until = excluded.until, holder = iif(until > :now, holder, excluded.holder)"
+                " WHERE holder = excluded.holder OR until <= :now OR until > excluded.until"
+                " RETURNING holder",
                 {"name": name, "holder": holder, "now": now, "until": until},
-            )
-            return taken.rowcount == 1
+            ).fetchone()
+            return current == (holder,)
 
     def release_lease(self, name: str, *, holder: str) -> None:
         """See ``SupportsLeases``."""

@@ -21,5 +21,5 @@ def clock() -> Clock:
 @pytest.fixture
 def core(tmp_path: Path, clock: Clock) -> Iterator[Core]:
     opened = memory_core(tmp_path, lease_seconds=60, upload_ttl_seconds=3_600, max_attempts=2)
-    yield replace(opened, clock=clock)
+    yield replace(opened, clock=clock, timer=clock)
     opened.close()
