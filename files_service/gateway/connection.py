@@ -1,7 +1,8 @@
-"""One connection: invalid HTTP is answered in the error envelope, and reading of a WebSocket can be paused."""
+"""One connection: heads are bounded, invalid HTTP is answered in the error envelope, a WebSocket can be paused."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from aiohttp import web
 
 from files_service.errors import BadRequest, FilesError, InternalError
+from files_service.gateway.connections import Connections, peer_of
+from files_service.gateway.heads import BoundedParser
+from files_service.gateway.limits import Limits
 from files_service.gateway.middleware import REQUEST_ID, SERVER
 from files_service.gateway.replies import error_body
 from files_service.runtime.logs import accepted_request_id, request_id
@@ -42,6 +46,48 @@ class Connection(web.RequestHandler):
     listener: Callable[[bytes], None] | None = None
     _seems_alive: Callable[[], None] | None = None
     _waits = False
+    _deadline: asyncio.TimerHandle | None = None
+
+    def __init__(self, manager: web.Server, connections: Connections, limits: Limits, **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._connections, self._limits = connections, limits
+        self._head = BoundedParser(self._parser, limits.head_bytes)
+        self._parser = self._head
+
+    @property
+    def idle(self) -> bool:
+        """State of the connection: True while no request is complete and none is answered."""
+        return self._waiter is not None and not self._messages and self._payload_parser is None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Serve the connection, unless its peer has too many."""
+        if not self._connections.add(self, peer_of(transport.get_extra_info("peername"))):
+            self._manager = None
+            self._force_close = True
+            transport.close()
+            return
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Give the place back."""
+        self._connections.remove(self)
+        self._end_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read; a head must be complete soon after its first byte."""
+        super().data_received(data)
+        if not self._head.begun or self._upgraded:
+            if data:
+                self._connections.used(self)
+            self._end_deadline()
+        elif self._deadline is None and self.transport is not None:
+            self._deadline = self._loop.call_later(self._limits.head_seconds, self.force_close)
+
+    def _end_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
     def set_parser(self, parser: Any, data_received_cb: Callable[[], None] | None = None) -> None:
         """Start to read a WebSocket."""

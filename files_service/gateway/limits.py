@@ -22,6 +22,12 @@ class Limits:
     line_bytes: int = 8 * KIB
     header_bytes: int = 8 * KIB
     headers: int = 100
+    # The request line and all headers together, and the time from their first byte to the last one.
+    head_bytes: int = 32 * KIB
+    head_seconds: float = 10
+    # Fewer where the system has no descriptors for them. A proxy in front is one peer.
+    connections: int = 4096
+    connections_of_peer: int = 2048
     query_parameters: int = 50
     idle_connection_seconds: float = 75
     # The kernel closes the connection of a peer that acknowledges nothing for this time.
