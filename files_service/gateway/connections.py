@@ -64,6 +64,7 @@ class Connections:
         self._open: dict[Closable, str] = {}
         self._of_peer: Counter[str] = Counter()
         self._room = asyncio.Event()
+        self.websockets = 0
         self._said_at = float("-inf")
 
     def __len__(self) -> int:
