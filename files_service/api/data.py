@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 from files_service.api.action import Params, ParamsSchema, action, file_id_field
+from files_service.api.bounded import BoundedList
 from files_service.api.text import line
 from files_service.api.wire import SECRET, to_wire
 from files_service.core import Core
@@ -19,7 +20,7 @@ FIELD_NAMES = frozenset(field_names(FileRecord)) - SECRET | {"change_token"}
 
 def field_names_field(**arguments: Any) -> fields.List[str]:
     """Make the field that selects record fields."""
-    return fields.List(
+    return BoundedList(
         fields.String(validate=[line(1, 200), _known]),
         data_key="fields",
         validate=validate.Length(1, 50),

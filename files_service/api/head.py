@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from files_service.api.action import Params, ParamsSchema, action, owner_field
+from files_service.api.bounded import BoundedList
 from files_service.api.parameters import MAX_BATCH
 from files_service.api.text import line
 from files_service.core import Core
@@ -16,7 +17,7 @@ class HeadParams(ParamsSchema):
     """Parameters of files.head."""
 
     owner = owner_field()
-    aliases = fields.List(
+    aliases = BoundedList(
         fields.String(validate=line(1, 100)),
         required=True,
         validate=validate.Length(1, MAX_BATCH),

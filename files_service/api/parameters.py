@@ -9,6 +9,7 @@ import orjson
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from files_service.api.action import file_id_field
+from files_service.api.bounded import BoundedList
 from files_service.api.text import line, text
 from files_service.domain import media_types
 from files_service.domain.editing import MAX_META_BYTES, MAX_META_DEPTH, MAX_TAGS, depth_of
@@ -30,7 +31,7 @@ def access_field(**arguments: Any) -> fields.Enum[Access]:
 
 def file_ids_field(**arguments: Any) -> fields.List[str]:
     """Make the field of several file ids."""
-    return fields.List(
+    return BoundedList(
         file_id_field(required=False),
         validate=validate.Length(1, MAX_BATCH),
         metadata={"description": f"1 to {MAX_BATCH} ids."},
@@ -40,7 +41,7 @@ def file_ids_field(**arguments: Any) -> fields.List[str]:
 
 def tags_field(*, least: int = 0, **arguments: Any) -> fields.List[str]:
     """Make the field of a file's tags."""
-    return fields.List(
+    return BoundedList(
         fields.String(validate=check_tag),
         validate=validate.Length(least, MAX_TAGS),
         metadata={"description": f"At most {MAX_TAGS} tags of 1 to {MAX_TAG} characters; stored in lower case."},
@@ -200,7 +201,7 @@ def cursor_field(description: str) -> fields.String:
 
 def part_ids_field() -> fields.List[str]:
     """Make the field that selects parts."""
-    return fields.List(
+    return BoundedList(
         fields.String(validate=line(1, 40)),
         load_default=None,
         allow_none=True,
@@ -261,7 +262,7 @@ class Changes(Schema):
     tags = tags_field(allow_none=True)
     meta = meta_field(allow_none=True)
     content_type = content_type_field("Media type of the file.")
-    grantees = fields.List(
+    grantees = BoundedList(
         fields.String(validate=line(1, 78)),
         allow_none=True,
         validate=validate.Length(0, 100),

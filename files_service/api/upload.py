@@ -7,6 +7,7 @@ from dataclasses import fields as dataclass_fields
 from marshmallow import fields, validate
 
 from files_service.api.action import Params, ParamsSchema, action, owner_field
+from files_service.api.bounded import BoundedList
 from files_service.api.parameters import (
     PartParams,
     PostAction,
@@ -36,7 +37,7 @@ class UploadParams(ParamsSchema):
 
     owner = owner_field()
     name = name_field(required=True)
-    parts = fields.List(
+    parts = BoundedList(
         fields.Nested(PartParams),
         required=True,
         validate=validate.Length(1, 100),

@@ -1,7 +1,8 @@
-"""One connection: invalid HTTP is answered in the error envelope, and reading of a WebSocket can be paused."""
+"""One connection: heads are bounded, invalid HTTP is answered in the error envelope, a WebSocket can be paused."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from aiohttp import web
 
 from files_service.errors import BadRequest, FilesError, InternalError
+from files_service.gateway.connections import Connections, peer_of
+from files_service.gateway.heads import BoundedParser
+from files_service.gateway.limits import Limits
 from files_service.gateway.middleware import REQUEST_ID, SERVER
 from files_service.gateway.replies import error_body
 from files_service.runtime.logs import accepted_request_id, request_id
@@ -16,21 +20,56 @@ from files_service.runtime.logs import accepted_request_id, request_id
 logger = logging.getLogger(__name__)
 
 
-class ObservedParser:
-    """The parser of a WebSocket, with a listener that gets all bytes before it."""
+# Reads up to so many frames of the bytes; returns the numbers of bytes and of frames that it has read.
+Listener = Callable[[bytes, int], tuple[int, int]]
+_PAUSE_SECONDS = 0.02
 
-    def __init__(self, parser: Any, listener: Callable[[bytes], None]) -> None:
-        self._parser, self._listener = parser, listener
+
+class PacedParser:
+    """The parser of a WebSocket, with a listener that gets all bytes before it, and a bounded rate of frames.
+
+    Each frame costs the loop time, however small it is: a connection with too many is not read for a while.
+    """
+
+    def __init__(self, parser: Any, listener: Listener, connection: Connection) -> None:
+        self._parser, self._listener, self._connection = parser, listener, connection
+        self._rest = b""
+        self._waiting: asyncio.TimerHandle | None = None
+        self._allowed = connection.frames_per_second
+        self._since = asyncio.get_running_loop().time()
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Parse bytes."""
-        self._listener(data)
-        answer: tuple[bool, bytes] = self._parser.feed_data(data)
-        return answer
+        self._rest += data
+        return (False, b"") if self._waiting is not None else self._parse()
 
     def feed_eof(self) -> None:
         """Parse the end of the bytes."""
+        if self._waiting is not None:
+            self._waiting.cancel()
         self._parser.feed_eof()
+
+    def _parse(self) -> tuple[bool, bytes]:
+        loop, rate = asyncio.get_running_loop(), self._connection.frames_per_second
+        now = loop.time()
+        self._allowed = min(rate, self._allowed + (now - self._since) * rate)
+        self._since = now
+        length, frames = self._listener(self._rest, int(self._allowed))
+        self._allowed -= frames
+        piece, self._rest = self._rest[:length], self._rest[length:]
+        answer: tuple[bool, bytes] = self._parser.feed_data(piece) if piece else (False, b"")
+        if self._rest and not answer[0]:
+            self._connection.let_wait(self)
+            self._waiting = loop.call_later(_PAUSE_SECONDS, self._continue)
+        return answer
+
+    def _continue(self) -> None:
+        self._waiting = None
+        ended, _ = self._parse()
+        if ended:
+            self._connection.close()
+        elif self._waiting is None:
+            self._connection.go_on(self)
 
 
 class Connection(web.RequestHandler):
@@ -39,31 +78,83 @@ class Connection(web.RequestHandler):
     Set ``listener`` before the answer to the handshake.
     """
 
-    listener: Callable[[bytes], None] | None = None
+    listener: Listener | None = None
     _seems_alive: Callable[[], None] | None = None
-    _waits = False
+    _deadline: asyncio.TimerHandle | None = None
+
+    def __init__(self, manager: web.Server, connections: Connections, limits: Limits, **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._connections, self._limits = connections, limits
+        self._head: Any = BoundedParser(self._parser, limits.head_bytes)
+        self._parser = self._head
+        # Those that keep the connection from being read.
+        self._pauses: set[object] = set()
+
+    @property
+    def idle(self) -> bool:
+        """State of the connection: True while no request is complete and none is answered."""
+        return self._waiter is not None and not self._messages and self._payload_parser is None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Serve the connection, unless its peer has too many."""
+        if not self._connections.add(self, peer_of(transport.get_extra_info("peername"))):
+            self._manager = None
+            self._force_close = True
+            transport.close()
+            return
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Give the place back."""
+        self._connections.remove(self)
+        self._end_deadline()
+        if self._payload_parser is not None:
+            self._connections.websockets -= 1
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read; a head must be complete soon after its first byte."""
+        super().data_received(data)
+        if not self._head.begun or self._upgraded:
+            if data:
+                self._connections.used(self)
+            self._end_deadline()
+        elif self._deadline is None and self.transport is not None:
+            self._deadline = self._loop.call_later(self._limits.head_seconds, self.force_close)
+
+    def _end_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
     def set_parser(self, parser: Any, data_received_cb: Callable[[], None] | None = None) -> None:
         """Start to read a WebSocket."""
         self._seems_alive = data_received_cb
-        heard: Any = parser if self.listener is None else ObservedParser(parser, self.listener)
+        self._connections.websockets += 1
+        heard: Any = parser if self.listener is None else PacedParser(parser, self.listener, self)
         super().set_parser(heard, data_received_cb)
+
+    @property
+    def frames_per_second(self) -> float:
+        """Rate of frames that may come: all WebSockets share one."""
+        limits = self._limits
+        return min(limits.websocket_frames, max(1, limits.all_websocket_frames / max(1, self._connections.websockets)))
 
     @property
     def reads(self) -> bool:
         """State of reading: True while the connection is read."""
-        return not self._waits and not self._reading_paused
+        return not self._pauses and not self._reading_paused
 
-    def let_wait(self) -> None:
-        """Pause reading, also for other readers, until ``go_on``."""
-        self._waits = True
+    def let_wait(self, reason: object) -> None:
+        """Pause reading, also for other readers, until ``go_on`` for the same reason."""
+        self._pauses.add(reason)
         if self.transport is not None:
             self.transport.pause_reading()
 
-    def go_on(self) -> None:
-        """Resume reading, unless another reader has paused it."""
-        self._waits = False
-        if self.transport is not None and not self._reading_paused:
+    def go_on(self, reason: object) -> None:
+        """Resume reading, unless it is paused for another reason or by another reader."""
+        self._pauses.discard(reason)
+        if self.transport is not None and self.reads:
             self.transport.resume_reading()
 
     def excuse(self) -> None:
@@ -74,8 +165,8 @@ class Connection(web.RequestHandler):
     def resume_reading(self, *args: Any, **options: Any) -> None:
         """See ``RequestHandler``."""
         super().resume_reading(*args, **options)
-        if self._waits:
-            self.let_wait()
+        if self._pauses and self.transport is not None:
+            self.transport.pause_reading()
 
     def handle_error(
         self,

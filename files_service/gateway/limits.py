@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from files_service.errors import ServiceUnavailable
 from files_service.gateway.replies import HTTPError
+
+# A holder may have so many places per place that stays free: alone three quarters of all, and never the last one.
+_PER_FREE_PLACE = 3
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -22,6 +26,12 @@ class Limits:
     line_bytes: int = 8 * KIB
     header_bytes: int = 8 * KIB
     headers: int = 100
+    # The request line and all headers together, and the time from their first byte to the last one.
+    head_bytes: int = 32 * KIB
+    head_seconds: float = 10
+    # Fewer where the system has no descriptors for them. A proxy in front is one peer.
+    connections: int = 4096
+    connections_of_peer: int = 2048
     query_parameters: int = 50
     idle_connection_seconds: float = 75
     # The kernel closes the connection of a peer that acknowledges nothing for this time.
@@ -29,6 +39,10 @@ class Limits:
 
     # Calls.
     call_bytes: int = 2 * MIB
+    # The longest body of a call by an end user.
+    user_call_bytes: int = 256 * KIB
+    # Bytes before the first field of a form.
+    preamble_bytes: int = 4 * KIB
     json_depth: int = 100
     call_body_seconds: float = 30
     calls: int = 512
@@ -60,6 +74,11 @@ class Limits:
     websocket_ping_seconds: float = 20
     # The timeout of the closing handshake.
     websocket_close_seconds: float = 3
+    # Connections with a token; one takes a place of an upload only while its upload is open.
+    websockets: int = 512
+    # Frames in a second: of one connection, and of all together, which share them.
+    websocket_frames: int = 1_000
+    all_websocket_frames: int = 16_000
     # Slices that may be in flight without an acknowledgement.
     websocket_window: int = 4
     # Unprocessed bytes of all connections together, at least two slices; further senders wait.
@@ -83,23 +102,37 @@ class Limits:
 
 @dataclass(slots=True)
 class Limiter:
-    """A limit on parallel work of one kind, across threads."""
+    """A limit on parallel work of one kind, across threads, shared by its holders: owners, peers and files.
+
+    The more places are taken, the fewer may one holder have: there is always one for a holder without any.
+    """
 
     name: str
     limit: int
     taken: int = 0
+    _of: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
-    def take(self) -> Iterator[None]:
-        """Count the block; raise HTTPError with 503 at the limit, because waiting clients would fill the memory."""
+    def take(self, *holders: str) -> Iterator[None]:
+        """Count the block; raise HTTPError with 503 at the limit, because waiting clients would fill the memory.
+
+        A trusted system names no holder, and may take all places.
+        """
         with self._lock:
-            if self.taken >= self.limit:
+            if self.taken >= self.limit or not all(map(self._has_share_for, holders)):
                 error = ServiceUnavailable(f"too many {self.name} at once", {"limit": self.limit})
                 raise HTTPError(error, headers={"Retry-After": "1"})
             self.taken += 1
+            self._of.update(holders)
         try:
             yield
         finally:
             with self._lock:
                 self.taken -= 1
+                self._of.subtract(holders)
+                self._of += Counter()
+
+    def _has_share_for(self, holder: str) -> bool:
+        held, free = self._of[holder], self.limit - self.taken - 1
+        return not held or held < _PER_FREE_PLACE * free

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -23,6 +24,8 @@ ErrorForm = Callable[[web.Request, HTTPError], web.StreamResponse]
 Check = Callable[[web.Request], None]
 
 SERVER = "files"
+# Errors of a connection that are no ConnectionError: among them the end of a peer that acknowledges nothing.
+_PEER_GONE = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN)
 REQUEST_ID = "X-Request-Id"
 # Routes that clients poll: a terminal shows their requests at DEBUG only.
 QUIET_ROUTES = frozenset(("/healthz", "/readyz", "/metrics", "/static/{name}"))
@@ -71,7 +74,9 @@ def answering_errors(error_form: ErrorForm, check: Check) -> Middleware:
             return await handler(request)
         except (ConnectionError, asyncio.CancelledError):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in _PEER_GONE:
+                raise ConnectionResetError("the client went away, or stopped reading") from error
             answered = _as_http_error(request, error)
         if request.writer.output_size > 0:
             # Part of an answer is out: only a broken connection tells the client that it is incomplete.

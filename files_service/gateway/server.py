@@ -15,6 +15,7 @@ from aiohttp import web
 from files_service.core import Core
 from files_service.gateway.app import DOORS, make_app
 from files_service.gateway.connection import Connection
+from files_service.gateway.connections import Connections, accept, most_connections, raise_descriptor_limit
 from files_service.gateway.limits import Limits
 from files_service.gateway.routes import Door
 from files_service.gateway.state import GATEWAY
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 # The time in which a cancelled transfer discards its bytes and answers.
 GIVE_UP_SECONDS = 3.0
+_BACKLOG = 1024
+# Two for each connection, and those of the stores and threads.
+_DESCRIPTORS = 16_384
 _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
@@ -44,24 +48,29 @@ class GatewayServer:
         self._core = core
         self._app = make_app(core, self._limits, metrics, parts, doors)
         self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1)
-        self._listener: asyncio.Server | None = None
+        self.connections = Connections(most_connections(self._limits.connections), self._limits.connections_of_peer)
+        self._accepting: list[asyncio.Task[None]] = []
 
     async def start(self, host: str, port: int) -> int:
         """Start to serve; return the port, which the system chooses for 0. Raises OSError for an address in use."""
         await self._runner.setup()
-        loop = asyncio.get_running_loop()
         try:
-            self._listener = await loop.create_server(self._connection, host, port, backlog=1024, reuse_address=True)
+            listeners = await _listen(host, port)
         except OSError:
             await self._runner.cleanup()
             raise
-        for listening in self._listener.sockets:
+        for listener in listeners:
             if _TCP_USER_TIMEOUT is not None:
-                listening.setsockopt(
+                listener.setsockopt(
                     socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(self._limits.stalled_send_seconds * 1000)
                 )
-        taken: int = self._listener.sockets[0].getsockname()[1]
+            self._accepting.append(asyncio.ensure_future(self._accept(listener)))
+        taken: int = listeners[0].getsockname()[1]
         return taken
+
+    async def _accept(self, listener: socket.socket) -> None:
+        with listener:
+            await accept(listener, self.connections, self._connection)
 
     def _connection(self) -> Connection:
         server = self._runner.server
@@ -78,19 +87,35 @@ class GatewayServer:
             "lingering_time": 5.0,
             "access_log": None,
         }
-        return Connection(server, loop=asyncio.get_running_loop(), **options)
+        return Connection(server, self.connections, limits, loop=asyncio.get_running_loop(), **options)
 
     async def stop(self, timeout_seconds: float) -> None:
         """Refuse connections, answer the requests in flight, then close. Requests that take longer are cancelled."""
         gateway = self._app[GATEWAY]
         gateway.begin_to_stop()
-        if self._listener is not None:
-            self._listener.close()
+        for accepting in self._accepting:
+            accepting.cancel()
+        await asyncio.gather(*self._accepting, return_exceptions=True)
         if not await gateway.becomes_quiet(timeout_seconds):
             logger.warning("requests are cancelled", extra={"requests": gateway.in_flight})
             gateway.give_up()
             await gateway.becomes_quiet(GIVE_UP_SECONDS)
         await self._runner.cleanup()
+
+
+async def _listen(host: str, port: int) -> list[socket.socket]:
+    """Listen at all addresses of the host. Raises OSError for an address in use."""
+    loop = asyncio.get_running_loop()
+    # asyncio binds the sockets; the first decides the port of the others.
+    server = await loop.create_server(asyncio.Protocol, host, port, backlog=_BACKLOG, start_serving=False)
+    try:
+        listeners = [socket.socket(fileno=os.dup(each.fileno())) for each in server.sockets]
+    finally:
+        server.close()
+    for listener in listeners:
+        listener.settimeout(0)
+        listener.listen(_BACKLOG)
+    return listeners
 
 
 async def serve(
@@ -115,6 +140,7 @@ async def serve(
             os._exit(130)
         stop.set()
 
+    raise_descriptor_limit(_DESCRIPTORS)
     server = GatewayServer(core, metrics=metrics, parts=parts)
     port = await server.start(settings.http_host, settings.http_port)
     for number in (signal.SIGTERM, signal.SIGINT):

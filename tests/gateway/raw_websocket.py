@@ -37,9 +37,9 @@ def frame_head(kind: int, size: int) -> bytes:
 class RawSocket:
     """One connection to ``/ws/upload``."""
 
-    def __init__(self, port: int, owner: str | None = "ann", timeout: float = 60) -> None:
+    def __init__(self, port: int, owner: str | None = "ann", timeout: float = 60, address: str = "") -> None:
         headers: Mapping[str, str] = {**_HANDSHAKE, **(bearer(owner) if owner is not None else {})}
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=(address, 0))
         self._socket.sendall(head_of("GET", "/ws/upload", headers))
         self._read = self._socket.makefile("rb")
         while self._read.readline() != b"\r\n":

@@ -21,7 +21,7 @@ from tests.gateway.serving import Served, head_of, serving, wait_until
 from tests.gateway.slices import PROTOCOL, Talk, talking
 from tests.gateway.tus import BYTES, made
 
-LIMITS = Limits(upload_idle_seconds=0.6, upload_least_bytes=2_000, websocket_idle_seconds=0.6, strangers=3)
+LIMITS = Limits(upload_idle_seconds=0.6, upload_least_bytes=2_000, websocket_idle_seconds=0.6, strangers=4)
 FORM = "multipart/form-data; boundary=b"
 FIELD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
 
@@ -99,7 +99,9 @@ def test_a_client_that_dribbles_slices_is_let_go(served: Served) -> None:
 def test_connections_without_a_token_take_no_places_from_those_who_have_one(served: Served) -> None:
     async def scene() -> Any:
         async with AsyncExitStack() as stack:
-            strangers = [await stack.enter_async_context(talking(served.port, None)) for _ in range(LIMITS.strangers)]
+            strangers = [
+                await stack.enter_async_context(talking(served.port, None)) for _ in range(LIMITS.strangers - 1)
+            ]
             with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
                 await stack.enter_async_context(talking(served.port, None))
             assert refused.value.status == 503

@@ -40,7 +40,8 @@ def test_sixty_senders_of_long_slices_stay_within_the_memory_of_a_gateway(tmp_pa
     begun = threading.Barrier(60, timeout=60)
 
     def send(number: int) -> str:
-        with RawSocket(gateway.port, f"owner {number}") as client:
+        # A peer has a share of the places.
+        with RawSocket(gateway.port, f"owner {number}", address=f"127.0.0.{2 + number % 10}") as client:
             manifest = client.ask(op="start", name="a", size=len(contents) * size)
             assert manifest["chunk_size"] == size
             begun.wait()

@@ -35,7 +35,7 @@ def test_each_message_is_seen_at_its_first_bytes(messages: list[tuple[bytes, See
     data = b"".join(sent for sent, _ in messages)
     place = 0
     for cut in [*cuts, len(data)]:
-        frames.feed(data[place : place + cut])
+        assert frames.feed(data[place : place + cut], 1_000_000)[0] == len(data[place : place + cut])
         place += cut
     assert seen == [each for _, expected in messages for each in expected]
     assert not frames.unfinished
@@ -44,5 +44,16 @@ def test_each_message_is_seen_at_its_first_bytes(messages: list[tuple[bytes, See
 def test_a_message_is_unfinished_until_its_last_byte() -> None:
     frames = Frames(lambda size, /, *, begins, ends: None)
     for piece, unfinished in ((b"\x82", False), (b"\x84", False), (b"abcd", True), (b"123", True), (b"4", False)):
-        frames.feed(piece)
+        frames.feed(piece, 1_000)
         assert frames.unfinished is unfinished
+
+
+def test_reading_stops_after_so_many_frames() -> None:
+    seen: Seen = []
+    frames = Frames(lambda size, /, *, begins, ends: seen.append((size, begins, ends)))
+    ping, word = b"\x89\x01a", b"\x82\x02bc"
+    data = ping + word + ping + word
+    assert frames.feed(data, 2) == (7, 2)
+    assert frames.feed(data[7:], 0) == (0, 0)
+    assert frames.feed(data[7:], 9) == (7, 2)
+    assert len(seen) == 2

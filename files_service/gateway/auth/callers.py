@@ -9,6 +9,7 @@ from aiohttp import web
 from files_service.errors import Forbidden
 from files_service.gateway.auth.bearer import Caller, identify, unauthorized
 from files_service.gateway.auth.sessions import authorization_of
+from files_service.gateway.connections import peer_of
 from files_service.gateway.state import gateway_of
 
 # Return the caller, None for a request without credentials; raise FilesError for invalid credentials.
@@ -54,6 +55,20 @@ def actor_of(request: web.Request) -> str | None:
     """Return the actor: None for a trusted system, ``NOBODY`` without credentials. Raises Unauthorized."""
     caller = request.config_dict[AUTHENTICATE](request)
     return NOBODY if caller is None else caller.actor
+
+
+def holders_of(request: web.Request, actor: str | None) -> tuple[str, ...]:
+    """Return the holders of what a request takes: the peer, and the actor. A trusted system is none."""
+    if actor is None:
+        return ()
+    peer = peer_holder(request)
+    return (peer,) if actor == NOBODY else (peer, f"owner {actor}")
+
+
+def peer_holder(request: web.Request) -> str:
+    """Return the peer of a request as a holder."""
+    transport = request.transport
+    return f"peer {peer_of(transport.get_extra_info('peername') if transport is not None else None)}"
 
 
 def _identified(request: web.Request, authorization: str | None) -> Caller | None:

@@ -11,7 +11,7 @@ from aiohttp import web
 from files_service.gateway.openapi import TEXT, reply, serve_document
 from files_service.gateway.replies import json_reply
 from files_service.gateway.routes import Door, Route, at
-from files_service.gateway.state import gateway_of
+from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.threads import Threads
 from files_service.messaging.readiness import NotReady, Part
 from files_service.runtime.metrics import CONTENT_TYPE
@@ -58,6 +58,47 @@ class Check:
 CHECKS = web.AppKey("checks", tuple[Check, ...])
 
 
+class Exposition:
+    """The metrics as text: built in a thread for all who wait, and never for most of the time."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._build = gateway.metrics.exposition
+        self._thread = Threads("metrics", 1)
+        self._next: asyncio.Task[bytes] | None = None
+        self._last: asyncio.Task[bytes] | None = None
+        self._rest_until = 0.0
+
+    async def next(self) -> bytes:
+        """Return metrics that are read after this call."""
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._after(self._last))
+        return await asyncio.shield(self._next)
+
+    def close(self) -> None:
+        """Close the thread."""
+        self._thread.close()
+
+    async def _after(self, last: asyncio.Task[bytes] | None) -> bytes:
+        if last is not None:
+            await asyncio.wait((last,))
+        await asyncio.sleep(self._rest_until - time.monotonic())
+        self._last, self._next = self._next, None
+        started = time.monotonic()
+        try:
+            return await self._thread.run(self._build)
+        finally:
+            self._rest_until = time.monotonic() + _REST * (time.monotonic() - started)
+
+
+async def _close(app: web.Application) -> None:
+    app[EXPOSITION].close()
+
+
+EXPOSITION = web.AppKey("exposition", Exposition)
+# The pause after building the metrics, in times of what it took.
+_REST = 5
+
+
 async def healthz(request: web.Request) -> web.StreamResponse:
     """Reply that the process lives."""
     return json_reply({"ok": True})
@@ -79,7 +120,8 @@ async def readyz(request: web.Request) -> web.StreamResponse:
 
 async def metrics(request: web.Request) -> web.StreamResponse:
     """Reply with the metrics."""
-    return web.Response(body=gateway_of(request).metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
+    body = await request.config_dict[EXPOSITION].next()
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
 
 _LIVENESS = reply("Whether the process lives.")
@@ -96,6 +138,8 @@ DOOR = Door(
         Route("GET", "/metrics", metrics, "metrics", _COUNTERS["description"], {200: _COUNTERS}),
         Route("GET", "/openapi.json", serve_document, "openapi", _OPENAPI["description"], {200: _OPENAPI}),
     ),
+    state={EXPOSITION: Exposition},
+    close=_close,
     tag="operation",
     errors=(400, 500),
 )

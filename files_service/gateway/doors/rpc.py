@@ -10,13 +10,13 @@ from aiohttp import web
 from files_service.api import METHODS
 from files_service.errors import Forbidden, NotFound
 from files_service.gateway.auth.bearer import Caller
-from files_service.gateway.auth.callers import by_bearer, caller_of
+from files_service.gateway.auth.callers import by_bearer, caller_of, holders_of
 from files_service.gateway.limits import Limiter, Limits
 from files_service.gateway.openapi import json_body, reply, schema_of
 from files_service.gateway.replies import json_bytes, reply_of_bytes
 from files_service.gateway.routes import Door, Route, at
 from files_service.gateway.state import Gateway, gateway_of
-from files_service.gateway.transfer.body import parse_object, read_small, require_json
+from files_service.gateway.transfer.body import most_of, parse_object, read_small, require_json
 
 CALLS = web.AppKey("calls", Limiter)
 LONG_CALLS = web.AppKey("long_calls", Limiter)
@@ -30,16 +30,19 @@ async def call(request: web.Request) -> web.StreamResponse:
     if name not in METHODS:
         raise NotFound("there is no such method", {"method": name[:100]})
     require_json(request)
-    with request.config_dict[CALLS].take():
-        body = await read_small(request, gateway.limits)
+    holders = holders_of(request, caller.actor)
+    with request.config_dict[CALLS].take(*holders):
+        body = await read_small(request, gateway.limits, most=most_of(caller, gateway.limits))
         long_calls = request.config_dict[LONG_CALLS]
-        return reply_of_bytes(await gateway.calls.run(answer, gateway, long_calls, name, body, caller))
+        return reply_of_bytes(await gateway.calls.run(answer, gateway, long_calls, name, body, caller, holders))
 
 
-def answer(gateway: Gateway, long_calls: Limiter, name: str, body: bytes, caller: Caller) -> bytes:
+def answer(
+    gateway: Gateway, long_calls: Limiter, name: str, body: bytes, caller: Caller, holders: tuple[str, ...]
+) -> bytes:
     """Parse the parameters, call the method and encode its result; runs in a thread."""
     params = params_of(body, caller, gateway.limits)
-    with long_calls.take() if reads_bytes(name, params) else nullcontext():
+    with long_calls.take(*holders) if reads_bytes(name, params) else nullcontext():
         return json_bytes({"result": gateway.invoke(name, params)})
 
 

@@ -9,7 +9,7 @@ from files_service.domain.access import may_change
 from files_service.domain.editing import is_finished
 from files_service.domain.filenames import save_as
 from files_service.errors import FilesError
-from files_service.gateway.auth.callers import NOBODY
+from files_service.gateway.auth.callers import NOBODY, peer_holder
 from files_service.gateway.pages.listing import ACCESSES
 from files_service.gateway.pages.rendering import render
 from files_service.gateway.pages.session import viewer_of
@@ -62,7 +62,7 @@ async def _show(request: web.Request) -> web.StreamResponse:
 async def _raw(request: web.Request) -> web.StreamResponse:
     gateway = gateway_of(request)
     inline = flag(request, "inline")
-    with gateway.downloads.take():
+    with gateway.downloads.take(peer_holder(request), f"file {request.match_info['file_id']}"):
         find = gateway.counted("files.download", _find)
         found = await gateway.calls.run(
             find, gateway.core, request.match_info["file_id"], request.query.get("part"), viewer_of(request)

@@ -11,6 +11,7 @@ from aiohttp.http_exceptions import PayloadEncodingError
 
 from files_service.domain.editing import depth_of
 from files_service.errors import TooLarge, UnsupportedType
+from files_service.gateway.auth.bearer import Caller
 from files_service.gateway.limits import Limits
 from files_service.gateway.replies import HTTPError, bad_field
 
@@ -51,10 +52,15 @@ def require_json(request: web.Request) -> None:
     require_plain(request)
 
 
-async def read_small(request: web.Request, limits: Limits) -> bytes:
+def most_of(caller: Caller, limits: Limits) -> int:
+    """Return the most bytes of a caller's body: a trusted system may send more than an end user."""
+    return limits.call_bytes if caller.actor is None else limits.user_call_bytes
+
+
+async def read_small(request: web.Request, limits: Limits, *, most: int) -> bytes:
     """Read the whole body. Raises HTTPError when it is too large, too slow or broken."""
-    too_large = TooLarge("the body is too large", {"field": "body", "limit": limits.call_bytes})
-    if (request.content_length or 0) > limits.call_bytes:
+    too_large = TooLarge("the body is too large", {"field": "body", "limit": most})
+    if (request.content_length or 0) > most:
         raise HTTPError(too_large)
     await let_send(request)
     body = bytearray()
@@ -62,7 +68,7 @@ async def read_small(request: web.Request, limits: Limits) -> bytes:
         async with asyncio.timeout(limits.call_body_seconds):
             while piece := await request.content.readany():
                 body += piece
-                if len(body) > limits.call_bytes:
+                if len(body) > most:
                     raise HTTPError(too_large)
     except TimeoutError:
         raise bad_field("body", "Arrived too slowly.", 408) from None

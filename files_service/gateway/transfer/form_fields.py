@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from email.message import Message
 
-from aiohttp import BodyPartReader, MultipartReader
+from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from files_service.gateway.replies import HTTPError, bad_field
@@ -15,9 +15,25 @@ _NO_FORM = (ValueError, AssertionError, RuntimeError, LookupError, HttpProcessin
 
 
 class FormReader(MultipartReader):
-    """Reader of a form. The library reads a first field ``_charset_`` itself, but not the boundary behind it."""
+    """Reader of a form, with a bound on the bytes before its first field.
+
+    The library reads what stands before it line by line, however many lines there are; and it reads a first field
+    ``_charset_`` itself, but not the boundary behind it.
+    """
 
     _fetched = False
+
+    def __init__(self, request: web.Request, most_before: int) -> None:
+        super().__init__(request.headers, request.content)
+        self._left = most_before
+
+    async def _readline(self) -> bytes:
+        line = await super()._readline()
+        if self._at_bof:
+            self._left -= len(line)
+            if self._left < 0:
+                raise bad_field("body", "Too much stands before the first field of the form.")
+        return line
 
     async def next(self) -> MultipartReader | BodyPartReader | None:
         """See ``MultipartReader``."""

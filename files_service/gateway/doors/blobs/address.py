@@ -22,6 +22,11 @@ class Address:
     file_id: str
     part_id: str
 
+    @property
+    def owner(self) -> str:
+        """The hash of the owner."""
+        return self.key.partition("/")[0]
+
 
 def address_of(request: web.Request) -> Address:
     """Read the key from the path, which must be spelled exactly as the service made it. Raises NotFound."""

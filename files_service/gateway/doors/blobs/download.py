@@ -8,6 +8,7 @@ from files_service.core import Core
 from files_service.domain.access import readable_without_signature
 from files_service.domain.filenames import save_as
 from files_service.errors import Forbidden, Gone, NotFound
+from files_service.gateway.auth.callers import peer_holder
 from files_service.gateway.auth.signed_urls import grant_of
 from files_service.gateway.doors.blobs.address import Address, address_of, load_part
 from files_service.gateway.state import gateway_of
@@ -20,7 +21,7 @@ async def get_blob(request: web.Request) -> web.StreamResponse:
     gateway = gateway_of(request)
     address = address_of(request)
     grant = grant_of(request, address.key) if "signature" in request.query else None
-    with gateway.downloads.take():
+    with gateway.downloads.take(peer_holder(request), f"file {address.file_id}"):
         found = await gateway.calls.run(find, gateway.core, address, signed=grant is not None)
         return await send_part(request, gateway, found, _headers(found, grant))
 

@@ -12,11 +12,11 @@ from files_service.core import Core
 from files_service.domain.filenames import save_as
 from files_service.errors import Forbidden, NotFound, error_from_wire
 from files_service.gateway.auth.bearer import unauthorized
-from files_service.gateway.auth.callers import NOBODY, actor_of, caller_of
+from files_service.gateway.auth.callers import NOBODY, actor_of, caller_of, holders_of
 from files_service.gateway.query import flag, texts
 from files_service.gateway.replies import bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of
-from files_service.gateway.transfer.body import parse_object, read_small, require_json
+from files_service.gateway.transfer.body import most_of, parse_object, read_small, require_json
 from files_service.gateway.transfer.parts import Found, part_headers, part_of, send_part
 from files_service.services.files import readable
 from files_service.services.uploads.manifests import manifest_of_record
@@ -54,8 +54,8 @@ async def download(request: web.Request) -> web.StreamResponse:
     """Send the bytes of a part, by default the first: as an attachment, or with ``inline=1`` for display."""
     gateway = gateway_of(request)
     inline = flag(request, "inline")
-    with gateway.downloads.take():
-        actor, find = actor_of(request), gateway.counted("files.download", _find)
+    actor, find = actor_of(request), gateway.counted("files.download", _find)
+    with gateway.downloads.take(*holders_of(request, actor), f"file {request.match_info['file_id']}"):
         found = await gateway.calls.run(
             find, gateway.core, request.match_info["file_id"], request.query.get("part"), actor
         )
@@ -76,7 +76,7 @@ async def set_access(request: web.Request) -> web.StreamResponse:
     gateway = gateway_of(request)
     caller = caller_of(request)
     require_json(request)
-    body = parse_object(await read_small(request, gateway.limits), gateway.limits)
+    body = parse_object(await read_small(request, gateway.limits, most=most_of(caller, gateway.limits)), gateway.limits)
     params = {"file_ids": [request.match_info["file_id"]], "actor": caller.actor, **body}
     if set(body) != {"access"}:
         raise bad_field("body", "Must be an object with access alone.")

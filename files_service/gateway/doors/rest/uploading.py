@@ -11,7 +11,7 @@ from files_service.api.begin import begin, store_whole
 from files_service.api.wire import to_wire
 from files_service.core import Core
 from files_service.errors import TooLarge
-from files_service.gateway.auth.callers import owner_of
+from files_service.gateway.auth.callers import holders_of, owner_of
 from files_service.gateway.query import texts
 from files_service.gateway.replies import HTTPError, bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of
@@ -48,7 +48,7 @@ async def upload(request: web.Request) -> web.StreamResponse:
             raise bad_field(name[:100], "Unknown parameter.")
     said: dict[str, Any] = {name: request.query[name] for name in _SAID - {"tags"} if name in request.query}
     said["tags"] = texts(request, "tags")
-    with gateway.uploads.take():
+    with gateway.uploads.take(*holders_of(request, owner)):
         if form:
             result = await _take_form(request, gateway, owner, said, limit)
         else:
@@ -98,7 +98,7 @@ async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: A
     begun: Upload | None = None
     pace = body_rate(gateway.limits)
     try:
-        reader = FormReader(request.headers, request.content)
+        reader = FormReader(request, gateway.limits.preamble_bytes)
         for _ in range(MAX_FIELDS):
             field = await next_field(reader, pace)
             if field is None:

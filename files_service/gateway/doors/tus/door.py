@@ -12,7 +12,7 @@ from files_service.api.begin import begin, begin_joined
 from files_service.core import Core
 from files_service.domain.chunking import fits
 from files_service.errors import Conflict, Forbidden, InsufficientStorage, MethodNotAllowed, TooLarge
-from files_service.gateway.auth.callers import owner_of
+from files_service.gateway.auth.callers import holders_of, owner_of
 from files_service.gateway.cors import preflight
 from files_service.gateway.doors.tus import protocol
 from files_service.gateway.doors.tus.protocol import Checksum
@@ -165,7 +165,7 @@ async def _receive(
     upload, size = session.upload, body.size if body is not None else 0
     if not fits(upload, offset, size or 0):
         raise HTTPError(TooLarge(f"the upload ends at {upload.size}", {"field": "Upload-Offset", "limit": upload.size}))
-    with gateway.uploads.take():
+    with gateway.uploads.take(*holders_of(request, owner_of(request))):
         async with upload_locks_of(request).hold(upload.upload_id) as lock:
             # Under the lock no other request moves the offset.
             upload, most = await gateway.calls.run(_current, gateway.core, upload, offset, size or 0, lock)

@@ -63,7 +63,8 @@ class Receiver:
 
 async def _body(request: web.Request) -> bytes:
     try:
-        return await read_small(request, gateway_of(request).limits)
+        limits = gateway_of(request).limits
+        return await read_small(request, limits, most=limits.call_bytes)
     except HTTPError as refused:
         if not isinstance(refused.error, TooLarge):
             raise

@@ -13,6 +13,7 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from files_service.api.begin import begin
 from files_service.errors import Busy, FilesError, Forbidden, InternalError, ServiceUnavailable, Unauthorized
 from files_service.gateway.auth.bearer import identify
+from files_service.gateway.auth.callers import holders_of, peer_holder
 from files_service.gateway.auth.sessions import authorization_of
 from files_service.gateway.connection import Connection
 from files_service.gateway.doors.websocket.flow_control import FlowControl
@@ -61,9 +62,11 @@ async def websocket(request: web.Request) -> web.StreamResponse:
     with ExitStack() as place:
         # A connection without a token takes no place from those with one.
         authorization = authorization_of(request)
-        if authorization is not None:
-            identify(authorization, gateway.core.settings)
-        place.enter_context((shared.strangers if authorization is None else gateway.uploads).take())
+        if authorization is None:
+            place.enter_context(shared.strangers.take(peer_holder(request)))
+        else:
+            actor = identify(authorization, gateway.core.settings).actor
+            place.enter_context(shared.connections.take(*holders_of(request, actor)))
         conversation = Conversation(request, connection, place, authorization)
         try:
             await connection.prepare(request)
@@ -95,7 +98,7 @@ class Conversation:
     ) -> None:
         self._request, self._connection = request, connection
         self._gateway, self._shared = gateway_of(request), request.config_dict[SHARED]
-        self._place = place
+        self._place, self._owner = place, ""
         self._authorization, self._known = authorization, authorization is not None
         self._pace = self._new_pace()
         self._flow = self._new_flow()
@@ -114,9 +117,11 @@ class Conversation:
         """Receive one upload after another until the client closes the connection."""
         try:
             while (start := await self._next_start()) is not None:
-                upload = await self._find_or_begin(start)
-                async with upload_locks_of(self._request).hold(upload.upload_id) as lock:
-                    await lock.run(self._take_unless_given_up(upload))
+                holders = self._identify(start)
+                with self._gateway.uploads.take(*holders):
+                    upload = await self._find_or_begin(start)
+                    async with upload_locks_of(self._request).hold(upload.upload_id) as lock:
+                        await lock.run(self._take_unless_given_up(upload))
         except FilesError as error:
             await self._end(error)
         except HTTPError as refused:
@@ -136,26 +141,32 @@ class Conversation:
             raise wrong("op", "Begin with start.")
         return parsed
 
-    async def _find_or_begin(self, start: Start) -> Upload:
+    def _identify(self, start: Start) -> tuple[str, ...]:
+        """Identify the owner of the next upload; return the holders of its place."""
         if start.token is not None:
             self._authorization = f"Bearer {start.token}"
-        caller = identify(self._authorization, self._gateway.core.settings)
-        if caller.actor is None:
+        actor = identify(self._authorization, self._gateway.core.settings).actor
+        if actor is None:
             raise Forbidden("send the token of an owner: every upload has an owner")
+        holders = holders_of(self._request, actor)
         if not self._known:
             self._place.close()
-            self._place.enter_context(self._gateway.uploads.take())
+            self._place.enter_context(self._shared.connections.take(*holders))
             self._known = True
+        self._owner = actor
         self._pace = self._new_pace()
         self._flow.admit(self._pace, self._shared.slices, most=self._shared.longest_message)
+        return holders
+
+    async def _find_or_begin(self, start: Start) -> Upload:
         core = self._gateway.core
         if start.upload_id is not None:
-            upload = await self._gateway.calls.run(find_upload, core, start.upload_id, caller.actor)
+            upload = await self._gateway.calls.run(find_upload, core, start.upload_id, self._owner)
             if is_joined(upload):
                 raise Forbidden("this upload is joined from others", {"upload_id": upload.upload_id})
             return upload
         begin_upload = self._gateway.counted("files.upload", begin)
-        return await self._gateway.calls.run(begin_upload, core, start.beginning(caller.actor))
+        return await self._gateway.calls.run(begin_upload, core, start.beginning(self._owner))
 
     async def _take_unless_given_up(self, upload: Upload) -> None:
         await self._gateway.unless_given_up(self._take(upload))

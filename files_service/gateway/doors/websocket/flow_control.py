@@ -70,7 +70,7 @@ class FlowControl(Holder):
             self._timer.cancel()
         self._let_pace_run()
         if not self._refused:
-            self._connection.go_on()
+            self._connection.go_on(self)
 
     def hurry(self, share: Share) -> None:
         """See ``Holder``: a sender that is slow with its current message is disconnected, like an idle one."""
@@ -82,7 +82,7 @@ class FlowControl(Holder):
             return
         if self._refuse and size > self._most:
             self._refused = True
-            self._connection.let_wait()
+            self._connection.let_wait(self)
             message = "show a token before you send so much at once"
             self._pace.give_up(TooLarge(message, {"field": "message", "limit": self._most}))
         if begins:
@@ -93,7 +93,7 @@ class FlowControl(Holder):
                 self._let_wait(share)
 
     def _let_wait(self, share: Share) -> None:
-        self._connection.let_wait()
+        self._connection.let_wait(self)
         if not self._waiting:
             self._still_waiting()
         self._waiting.add(share)

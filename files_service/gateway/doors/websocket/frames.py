@@ -37,10 +37,10 @@ class Frames:
         """State of the current message: True while it is incomplete."""
         return self._message is not None
 
-    def feed(self, data: bytes) -> None:
-        """Read received bytes."""
-        place = 0
-        while place < len(data):
+    def feed(self, data: bytes, most: int) -> tuple[int, int]:
+        """Read up to ``most`` frames of these bytes; return the numbers of bytes and of frames that were read."""
+        place = frames = 0
+        while place < len(data) and (frames < most or self._left):
             if self._left:
                 skipped = min(self._left, len(data) - place)
                 self._left -= skipped
@@ -51,8 +51,10 @@ class Frames:
                 if len(self._head) < self._head_bytes():
                     continue
                 self._read_head()
+                frames += 1
             if not self._left and self._ends_message:
                 self._message, self._ends_message = None, False
+        return place, frames
 
     def _head_bytes(self) -> int:
         if len(self._head) < 2:

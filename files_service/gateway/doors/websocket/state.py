@@ -22,6 +22,7 @@ class Shared:
         self.longest_message = gateway.core.settings.chunk_bytes + OFFSET_BYTES
         self.slices = MemoryBudget(max(limits.websocket_bytes, 2 * self.longest_message), time.monotonic)
         self.strangers = Limiter("connections without a token", limits.strangers)
+        self.connections = Limiter("WebSockets", limits.websockets)
         self.stranger_bytes = MemoryBudget(limits.strangers * limits.stranger_bytes, time.monotonic)
         # Slices on their way to the disk.
         self.frames = asyncio.Semaphore(IN_FLIGHT)

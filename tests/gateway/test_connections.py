@@ -1,0 +1,102 @@
+"""Connections: their number, in all and by peer, and the heads of their requests, are bounded."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from files_service.gateway.connections import peer_of
+from files_service.gateway.limits import Limits
+from tests.cores import memory_core
+from tests.gateway.serving import Served, serving, wait_until
+
+HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.fixture
+def bounded(tmp_path: Path) -> Iterator[Served]:
+    limits = Limits(connections=6, connections_of_peer=4, head_seconds=0.5)
+    with serving(memory_core(tmp_path), limits) as served:
+        yield served
+
+
+def from_address(served: Served, address: str) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", served.port), timeout=30, source_address=(address, 0))
+
+
+def answered(connection: socket.socket) -> bool:
+    connection.sendall(HEAD + b"\r\n")
+    return connection.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
+def is_closed(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+def test_all_headers_together_are_bounded(memory_gateway: Served) -> None:
+    lines = b"".join(b"X-%d: %s\r\n" % (number, b"a" * 4_000) for number in range(20))
+    answer = memory_gateway.talk(HEAD + lines + b"\r\n")
+    assert b" 400 " in answer.splitlines()[0]
+    assert answer.count(b"X-Request-Id") == 1
+
+
+def test_headers_below_the_bound_are_taken_also_in_pieces(memory_gateway: Served) -> None:
+    head = HEAD + b"".join(b"X-%d: %s\r\n" % (number, b"a" * 4_000) for number in range(7))
+    with memory_gateway.connect() as connection:
+        for place in range(0, len(head), 5_000):
+            connection.sendall(head[place : place + 5_000])
+        connection.sendall(b"\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+
+
+def test_pipelined_requests_are_no_long_head(memory_gateway: Served) -> None:
+    count = 2_000
+    last = HEAD + b"Connection: close\r\n\r\n"
+    assert memory_gateway.talk((HEAD + b"\r\n") * count + last).count(b"HTTP/1.1 200") == count + 1
+
+
+def test_a_head_that_is_not_finished_ends_the_connection(bounded: Served) -> None:
+    with bounded.connect() as connection:
+        connection.sendall(HEAD)
+        assert is_closed(connection)
+    wait_until(lambda: len(bounded.server.connections) == 0)
+
+
+def test_a_peer_has_a_share_and_its_idle_connections_go_first(bounded: Served) -> None:
+    with ExitStack() as stack:
+        other = stack.enter_context(from_address(bounded, "127.0.0.2"))
+        assert answered(other)
+        many = [stack.enter_context(bounded.connect()) for _ in range(4)]
+        assert all(map(answered, many))
+        newest = stack.enter_context(bounded.connect())
+        assert answered(newest)
+        assert is_closed(many[0])
+        assert bounded.server.connections.of_peer("127.0.0.1") == 4
+        assert answered(other)
+
+
+def test_a_full_gateway_closes_the_oldest_idle_connection_and_says_so_once(
+    bounded: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ExitStack() as stack, caplog.at_level(logging.WARNING):
+        # One address per connection: no peer has too many.
+        opened = []
+        for number in range(2, 14):
+            opened.append(stack.enter_context(from_address(bounded, f"127.0.0.{number}")))
+            assert answered(opened[-1])
+        assert all(map(is_closed, opened[:5]))
+        assert len(bounded.server.connections) <= 6
+    assert sum("all its connections" in each.getMessage() for each in caplog.records) == 1
+
+
+def test_a_peer_of_ipv6_is_a_network() -> None:
+    assert peer_of(("2001:db8::1", 1, 0, 0)) == peer_of(("2001:db8::ffff", 2, 0, 0)) == "2001:db8::"
+    assert peer_of(("::ffff:10.0.0.1", 1, 0, 0)) == peer_of(("10.0.0.1", 1)) == "10.0.0.1"
