@@ -15,11 +15,11 @@ from files_service.core import Core
 from files_service.domain.chunking import manifest_of
 from files_service.domain.editing import MAX_META_BYTES, MAX_META_DEPTH, depth_of, merge_meta
 from files_service.domain.lifecycle import ProcessingFailed
-from files_service.domain.sniffing import type_of_bytes
 from files_service.domain.uploads import CHECKSUMS, mismatch
 from files_service.services import content
 from files_service.services.content_types import content_type_allowed
 from files_service.services.hooks import ProcessingHook, ReadPart, Rejected
+from files_service.services.sniffing import type_of_bytes
 from storage_adapters import BlobInfo, BlobNotFound, FileRecord, Part
 
 SNIFFED_BYTES = 4_096

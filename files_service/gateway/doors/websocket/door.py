@@ -11,7 +11,16 @@ from functools import partial
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from files_service.api.begin import begin
-from files_service.errors import Busy, FilesError, Forbidden, InternalError, ServiceUnavailable, Unauthorized
+from files_service.errors import (
+    Busy,
+    Conflict,
+    FilesError,
+    Forbidden,
+    InternalError,
+    ServiceUnavailable,
+    TooLarge,
+    Unauthorized,
+)
 from files_service.gateway.auth.bearer import identify
 from files_service.gateway.auth.callers import holders_of, peer_holder
 from files_service.gateway.auth.sessions import authorization_of
@@ -164,6 +173,8 @@ class Conversation:
             upload = await self._gateway.calls.run(find_upload, core, start.upload_id, self._owner)
             if is_joined(upload):
                 raise Forbidden("this upload is joined from others", {"upload_id": upload.upload_id})
+            if start.said.get("size") not in (None, upload.size):
+                raise Conflict("the upload has another size", {"field": "size", "size": upload.size})
             return upload
         begin_upload = self._gateway.counted("files.upload", begin)
         return await self._gateway.calls.run(begin_upload, core, start.beginning(self._owner))
@@ -191,7 +202,7 @@ class Conversation:
                 parsed = parse(message)
                 if not isinstance(parsed, Finish):
                     raise wrong("op", "An upload is under way: finish it first.")
-                if await session.finish(parsed.sha256):
+                if await session.finish(parsed.sha256, parsed.size):
                     return
 
     def _new_flow(self) -> FlowControl:
@@ -232,6 +243,8 @@ class Conversation:
         code = WSCloseCode.POLICY_VIOLATION
         if isinstance(error, InternalError | ServiceUnavailable):
             code = WSCloseCode.INTERNAL_ERROR
+        if isinstance(error, TooLarge) and error.details.get("field") == "message":
+            code = WSCloseCode.MESSAGE_TOO_BIG
         with suppress(ConnectionError, RuntimeError):
             await self._send(error_message(error))
             text = "unauthorized" if isinstance(error, Unauthorized) else error.code

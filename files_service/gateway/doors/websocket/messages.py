@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from files_service.errors import BadRequest, FilesError
+from files_service.errors import BadRequest, FilesError, TooLarge
 from files_service.services.uploads.session import Beginning
 from storage_adapters import JSON
 
@@ -18,7 +18,7 @@ PROTOCOL = "files-upload.v1"
 OFFSET_BYTES = 8
 MAX_TEXT_BYTES = 64 * 1024
 _START = {"op", "token", "upload_id", "name", "size", "mime_type", "access", "tags", "md5", "sha256"}
-_FINISH = {"op", "sha256"}
+_FINISH = {"op", "sha256", "size"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The end of the bytes, with their SHA-256 if the client knows it."""
+    """The end of the bytes, with their SHA-256 and their number if the client knows them."""
 
     sha256: str | None
+    size: int | None = None
 
 
 def wrong(field: str, message: str) -> BadRequest:
@@ -60,9 +61,11 @@ def wrong(field: str, message: str) -> BadRequest:
 
 
 def parse(text: str) -> Start | Finish:
-    """Read a text frame. Raises BadRequest."""
+    """Read a text frame. Raises BadRequest, and TooLarge for a long one."""
+    if len(text.encode()) > MAX_TEXT_BYTES:
+        raise TooLarge("the message is too long", {"field": "message", "limit": MAX_TEXT_BYTES})
     try:
-        message: Any = orjson.loads(text) if len(text) <= MAX_TEXT_BYTES else None
+        message: Any = orjson.loads(text)
     except orjson.JSONDecodeError:
         message = None
     if not isinstance(message, dict):
@@ -78,7 +81,10 @@ def parse(text: str) -> Start | Finish:
             sha256 = message.get("sha256")
             if sha256 is not None and (len(sha256) != 64 or set(sha256.lower()) - set("0123456789abcdef")):
                 raise wrong("sha256", "Must be 64 hexadecimal digits.")
-            return Finish(sha256.lower() if sha256 else None)
+            size = message.get("size")
+            if size is not None and (type(size) is not int or not 0 <= size < 2**53):
+                raise wrong("size", "Must be a number of bytes.")
+            return Finish(sha256.lower() if sha256 else None, size)
     raise wrong("op", "Must be start or finish.")
 
 

@@ -67,12 +67,12 @@ class Session:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def finish(self, sha256: str | None) -> bool:
+    async def finish(self, sha256: str | None, size: int | None = None) -> bool:
         """Finish the upload; return False when bytes are missing. Raises the error of an earlier slice."""
         await self._settle()
         self.raise_error()
         try:
-            result = await self._gateway.transfers.run(self._complete, sha256)
+            result = await self._gateway.transfers.run(self._complete, sha256, size)
         except Conflict as error:
             # The client may send the missing bytes.
             await self._send(error_message(error))
@@ -80,16 +80,22 @@ class Session:
         await self._send({"op": "done", **result})
         return True
 
-    def _complete(self, sha256: str | None) -> JSON:
+    def _complete(self, sha256: str | None, size: int | None) -> JSON:
         core = self._gateway.core
         uploads = uploads_of(core)
         upload = uploads.get_upload(self._upload.upload_id)
-        if upload.size is None:
-            ranges = uploads.ranges(upload.upload_id)
-            upload = declare_size(core, upload, ranges[-1][1] if ranges else 0)
-        if not upload.complete:
-            missing = self._engine.chunks.arrived(upload).gaps(0, upload.size or 0)
+        ranges = uploads.ranges(upload.upload_id)
+        end = upload.size if upload.size is not None else size
+        if end is None:
+            end = ranges[-1][1] if ranges else 0
+        if size not in (None, end) or (ranges and ranges[-1][1] > end):
+            raise TooLarge(f"the upload does not end at {size}", {"field": "size", "limit": end})
+        missing = self._engine.chunks.arrived(upload).gaps(0, end)
+        if missing:
+            # The size of an upload stays open until all bytes of it have come.
             raise Conflict("bytes are missing", {"field": "size", "missing": missing[:100]})
+        if upload.size is None:
+            upload = declare_size(core, upload, end)
         finished = complete_if_all_there(self._gateway, upload, sha256)
         result = {"file_id": upload.upload_id.partition("-")[0], "upload_id": upload.upload_id}
         return {**result, **finish_result(finished)} if finished is not None else result

@@ -1,4 +1,4 @@
-"""Types of files by their first bytes, where signatures alone mislead or do not suffice. Pure."""
+"""Types of files by their first bytes, where signatures alone mislead or do not suffice."""
 
 from __future__ import annotations
 
