@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks import blobs, doors, listing, ms_files_import, rpc, signing, small_uploads, syncer
+from benchmarks import attacks, blobs, doors, listing, ms_files_import, rpc, signing, small_uploads, syncer
 from benchmarks.tables import Table, machine
 from tests.servers.couchdb import raw, server_url
 
@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
         rounds=options.rounds or listing.ROUNDS,
         folder=options.folder,
     ),
+    "attacks": lambda options: attacks.measure(),
     "blobs": lambda options: blobs.measure(),
     "doors": lambda options: doors.measure(),
     "ms-files": lambda options: [ms_files_import.measure()],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -85,8 +85,9 @@ class Connection(web.RequestHandler):
     def __init__(self, manager: web.Server, connections: Connections, limits: Limits, **options: Any) -> None:
         super().__init__(manager, **options)
         self._connections, self._limits = connections, limits
-        self._head: Any = BoundedParser(self._parser, limits.head_bytes)
-        self._parser = self._head
+        self._head = BoundedParser(self._parser, limits.head_bytes)
+        # It has the same calls.
+        self._parser = cast("Any", self._head)
         # Those that keep the connection from being read.
         self._pauses: set[object] = set()
 
