@@ -95,6 +95,7 @@ class FileRecord(Growing):
     """All that is known of a file. Every change makes a new record with the next ``revision``.
 
     ``revision`` counts saves from 1; 0 means "never saved". ``request_id`` and ``alias`` are unique per owner.
+    ``access_epoch`` counts the changes that have taken the file from readers; signed URLs of an earlier one are void.
     """
 
     file_id: str
@@ -122,6 +123,7 @@ class FileRecord(Growing):
     parent_id: str | None = None
     post_action: Mapping[str, Any] | None = None
     revision: int = 0
+    access_epoch: int = 0
 
     @property
     def missing_parts(self) -> tuple[Part, ...]:
@@ -248,3 +250,4 @@ class Grant:
     content_type: str | None = None
     size: int | None = None
     filename: str | None = None
+    epoch: int = 0

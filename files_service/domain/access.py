@@ -11,8 +11,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from storage_adapters import Access, FileRecord
 
+# A reader without the owner's rights gets URLs that do not live longer: Cloud Storage honours one until it expires.
+STRANGER_URL_SECONDS = 900
+_BY_READERS = (Access.PRIVATE, Access.SHARED, Access.UNLISTED, Access.PUBLIC)
 OWNER_ONLY = frozenset({"error", "grantees", "lease", "parent_id", "upload_expires_at"})
 OWNER_ONLY_OF_PARTS = frozenset({"bucket", "key", "generation"})
 
@@ -44,3 +49,11 @@ def readable_without_signature(record: FileRecord) -> bool:
 def sees_only_public(owner: str | None, actor: str | None) -> bool:
     """Return True when the actor may list only the public files of this owner (None = of all owners)."""
     return actor is not None and actor != owner
+
+
+def with_epoch(before: FileRecord, after: FileRecord) -> FileRecord:
+    """Return the changed record, of the next access epoch when the change has taken the file from readers."""
+    narrower = _BY_READERS.index(after.access) < _BY_READERS.index(before.access)
+    if narrower or not set(before.grantees) <= set(after.grantees):
+        return replace(after, access_epoch=before.access_epoch + 1)
+    return after

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from files_service.core import Core
-from files_service.domain.access import readable_without_signature
+from files_service.domain.access import STRANGER_URL_SECONDS, may_change, readable_without_signature
 from files_service.domain.chunking import manifest_of
 from files_service.domain.filenames import save_as
 from files_service.domain.uploads import find_part
@@ -41,12 +41,15 @@ def download_addresses(
     _require_addresses(core, record, parts)
     if readable_without_signature(record) and not attachment and isinstance(core.blobs, SupportsPublicUrls):
         return Addresses(record, parts, [core.blobs.public_url(part.key) for part in parts], None)
+    if not may_change(record, actor):
+        expires_seconds = min(expires_seconds, STRANGER_URL_SECONDS)
     expires_at = core.clock() + expires_seconds * 1000
     blobs = require(core.blobs, SupportsSignedUrls)
     urls = []
     for part in parts:
         name = save_as(record, part) if attachment else None
-        urls.append(blobs.sign("GET", part.key, expires_at=expires_at, filename=name).url)
+        signed = blobs.sign("GET", part.key, expires_at=expires_at, filename=name, epoch=record.access_epoch)
+        urls.append(signed.url)
     return Addresses(record, parts, urls, expires_at)
 
 

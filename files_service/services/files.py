@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from files_service.core import Core
-from files_service.domain.access import may_act_for, may_change, may_read
+from files_service.domain.access import may_act_for, may_change, may_read, with_epoch
 from files_service.domain.editing import is_finished, is_same
 from files_service.domain.lifecycle import announcement
 from files_service.errors import (
@@ -85,7 +85,7 @@ def change(
     """
     for attempt in range(MAX_RACES):
         before = loaded if loaded is not None and not attempt else core.metadata.get(file_id)
-        after = decide(before)
+        after = with_epoch(before, decide(before))
         if is_same(after, before):
             return before
         try:

@@ -1,13 +1,15 @@
 """Signed URLs of stores whose bytes the gateway serves. No I/O, no clock.
 
-A signed URL is ``{public_url}/blobs/{key}?method=…&expires=…[&content_type=…&size=…][&filename=…]&signature=…``. The
+A signed URL is ``{public_url}/blobs/{key}?method=…&expires=…[&content_type=…&size=…][&filename=…][&epoch=…]
+&signature=…`` in one line. The
 signature is the HMAC-SHA256, in lower-case hex, of the canonical text, version 1::
 
     "files-signed-url-1" LF method LF key LF expires LF content_type LF size LF filename LF
 
 where each value is written as its length in UTF-8 bytes, a colon and the bytes, and a missing value as "-"; so no two
 requests have the same text. ``expires`` is in milliseconds since the epoch, in plain decimal like ``size``. A new
-scheme changes the first line: a signature of one version is invalid in another.
+scheme changes the first line: a signature of one version is invalid in another. Version 2 ends with LF epoch; it signs
+URLs of an epoch from 1 on, and a URL without one, of version 1, has the epoch 0.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from storage_adapters.records import Grant, SignedUrl
 
 MINIMAL_KEY_BYTES = 32
 _VERSION = b"files-signed-url-1\n"
+_VERSION_WITH_EPOCH = b"files-signed-url-2\n"
 _ADMITS = {"PUT": frozenset({"PUT"}), "GET": frozenset({"GET", "HEAD"}), "HEAD": frozenset({"HEAD"})}
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,17}")
 _CONTENT_TYPE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
@@ -31,7 +34,7 @@ _REQUIRED = {
     "GET": frozenset({"method", "expires", "signature"}),
     "HEAD": frozenset({"method", "expires", "signature"}),
 }
-_OPTIONAL = {"PUT": frozenset[str](), "GET": frozenset({"filename"}), "HEAD": frozenset({"filename"})}
+_OPTIONAL = {"PUT": frozenset[str](), "GET": frozenset({"filename", "epoch"}), "HEAD": frozenset({"filename", "epoch"})}
 
 
 class UrlSigner:
@@ -56,6 +59,7 @@ class UrlSigner:
         content_type: str | None = None,
         size: int | None = None,
         filename: str | None = None,
+        epoch: int = 0,
     ) -> SignedUrl:
         """Make the URL and headers of one request. Raises InvalidKey, and ValueError for invalid arguments."""
         check_key(key)
@@ -64,7 +68,7 @@ class UrlSigner:
         values = {"method": method, "expires": str(expires_at)}
         headers = {}
         if method == "PUT":
-            if content_type is None or size is None or filename is not None:
+            if content_type is None or size is None or filename is not None or epoch:
                 raise ValueError("a PUT needs a content type and a size, and accepts nothing else")
             if _CONTENT_TYPE.fullmatch(content_type) is None:
                 raise ValueError("the content type cannot be sent as a header")
@@ -74,7 +78,9 @@ class UrlSigner:
             raise ValueError(f"a {method} accepts no content type and no size")
         elif filename is not None:
             values["filename"] = filename
-        for number in ("expires", "size"):
+        if epoch:
+            values["epoch"] = str(epoch)
+        for number in ("expires", "size", "epoch"):
             if number in values and _DECIMAL.fullmatch(values[number]) is None:
                 raise ValueError(f"{number} is out of range")
         query = "&".join([f"{name}={quote(value, safe='')}" for name, value in values.items()])
@@ -110,19 +116,14 @@ class UrlSigner:
             content_type=params.get("content_type"),
             size=int(params["size"]) if "size" in params else None,
             filename=params.get("filename"),
+            epoch=int(params.get("epoch", "0")),
             expires_at=expires_at,
         )
 
     def _signature(self, key: str, values: Mapping[str, str]) -> str:
-        text = bytearray(_VERSION)
-        for value in (
-            values["method"],
-            key,
-            values["expires"],
-            values.get("content_type"),
-            values.get("size"),
-            values.get("filename"),
-        ):
+        signed = [values["method"], key, values["expires"], *map(values.get, ("content_type", "size", "filename"))]
+        text = bytearray(_VERSION_WITH_EPOCH if "epoch" in values else _VERSION)
+        for value in [*signed, values["epoch"]] if "epoch" in values else signed:
             encoded = None if value is None else value.encode()
             text += b"-\n" if encoded is None else b"%d:%b\n" % (len(encoded), encoded)
         return hmac.digest(self._signing_key, bytes(text), "sha256").hex()

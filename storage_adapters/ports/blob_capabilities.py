@@ -22,11 +22,14 @@ class SupportsSignedUrls(ABC):
         content_type: str | None = None,
         size: int | None = None,
         filename: str | None = None,
+        epoch: int = 0,
     ) -> SignedUrl:
         """Sign a PUT, GET or HEAD of the key.
 
         A PUT is bound to ``content_type`` and ``size``; a GET with ``filename`` is answered as an attachment of that
-        name (RFC 6266). The caller sends ``SignedUrl.headers`` as they are. Raises InvalidKey.
+        name (RFC 6266). ``epoch`` comes back in the grant of a store that verifies its URLs; others ignore it.
+
+        The caller sends ``SignedUrl.headers`` as they are. Raises InvalidKey.
         """
 
 

@@ -70,6 +70,18 @@ class SignedUrlsContract:
 class VerifiedUrlsContract:
     """``VerifiesSignedUrls``, of a store that signs."""
 
+    def test_the_epoch_of_access_comes_back_and_cannot_be_altered(self, store: VerifyingStore) -> None:
+        assert verify(store, "GET", store.sign("GET", KEY, expires_at=NOW + 1000)).epoch == 0
+        signed = store.sign("GET", KEY, expires_at=NOW + 1000, epoch=3)
+        assert verify(store, "HEAD", signed).epoch == 3
+        for altered in ("4", "0", "03", None):
+            params = parameters(signed.url)
+            del params["epoch"]
+            if altered is not None:
+                params["epoch"] = altered
+            with pytest.raises(InvalidSignature):
+                store.verify("GET", KEY, params, now=NOW)
+
     def test_an_upload_is_granted_as_it_was_signed(self, store: VerifyingStore) -> None:
         signed = store.sign("PUT", KEY, expires_at=NOW + 1000, content_type="text/plain; charset=utf-8", size=0)
         assert verify(store, "PUT", signed) == Grant(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from files_service.domain.access import STRANGER_URL_SECONDS
 from tests.cores import call, processed_file
 from tests.gateway.addresses import url_of
 from tests.gateway.serving import Reply, Served
@@ -131,3 +132,38 @@ class TestWhoMayRead:
         signed = served.core.blobs.sign("HEAD", key, expires_at=later)  # type: ignore[attr-defined]
         assert served.request("HEAD", signed.url).status == 200
         assert self.refused(served.request("GET", signed.url))
+
+
+def test_a_signed_url_ends_with_the_access_that_it_was_made_under(served: Served) -> None:
+    record = processed_file(served.core, b"secret", owner="ann", access="shared")
+    file_id = record["file_id"]
+    call(served.core, "files.update", file_id=file_id, changes={"grantees": ["bob", "eve"]})
+
+    def url_for(actor: str) -> str:
+        [url] = call(served.core, "files.download", file_id=file_id, actor=actor)["urls"]
+        return "/blobs/" + str(url).partition("/blobs/")[2]
+
+    bobs = url_for("bob")
+    call(served.core, "files.update", file_id=file_id, changes={"name": "renamed", "grantees": ["bob", "eve", "jo"]})
+    assert served.request("GET", bobs).body == b"secret", "no reader has lost access"
+    call(served.core, "files.update", file_id=file_id, changes={"grantees": ["bob", "jo"]})
+    refused = served.request("GET", bobs)
+    assert (refused.status, refused.fields) == (403, ["signature"])
+    bobs = url_for("bob")
+    assert served.request("GET", bobs).body == b"secret"
+    call(served.core, "files.access", file_ids=[file_id], access="private")
+    assert served.request("HEAD", bobs).status == 403
+    call(served.core, "files.access", file_ids=[file_id], access="public")
+    assert served.request("GET", bobs).status == 403
+    assert served.request("GET", url_for("ann")).body == b"secret"
+    assert "access_epoch" not in call(served.core, "files.info", file_id=file_id)
+
+
+def test_urls_for_strangers_are_short(served: Served) -> None:
+    file_id = processed_file(served.core, b"x", owner="ann", access="unlisted")["file_id"]
+    seconds = {}
+    for actor in ("ann", "bob"):
+        until = call(served.core, "files.download", file_id=file_id, actor=actor, expires_seconds=10_000)["expires_at"]
+        seconds[actor] = (until - served.core.clock()) / 1000
+    assert 9_000 < seconds["ann"] <= 10_000
+    assert seconds["bob"] <= STRANGER_URL_SECONDS

@@ -174,6 +174,7 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
         content_type: str | None = None,
         size: int | None = None,
         filename: str | None = None,
+        epoch: int = 0,
     ) -> SignedUrl:
         """See ``SupportsSignedUrls``."""
         name = self._name(key)

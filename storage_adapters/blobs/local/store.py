@@ -253,10 +253,11 @@ class LocalBlobStore(
         content_type: str | None = None,
         size: int | None = None,
         filename: str | None = None,
+        epoch: int = 0,
     ) -> SignedUrl:
         """See ``SupportsSignedUrls``."""
         return self._signer.sign(
-            method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename
+            method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename, epoch=epoch
         )
 
     def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:

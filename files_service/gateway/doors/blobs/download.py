@@ -22,20 +22,26 @@ async def get_blob(request: web.Request) -> web.StreamResponse:
     address = address_of(request)
     grant = grant_of(request, address.key) if "signature" in request.query else None
     with gateway.downloads.take(peer_holder(request), f"file {address.file_id}"):
-        found = await gateway.calls.run(find, gateway.core, address, signed=grant is not None)
+        found = await gateway.calls.run(find, gateway.core, address, grant)
         return await send_part(request, gateway, found, _headers(found, grant))
 
 
-def find(core: Core, address: Address, *, signed: bool) -> Found:
-    """Find the part. Without a signature, a part that is missing and one that is not public are the same error."""
+def find(core: Core, address: Address, grant: Grant | None) -> Found:
+    """Find the part. A URL that was signed before readers lost the access is void.
+
+    Without a signature, a part that is missing and one that is not public are the same error.
+    """
     try:
         record, part = load_part(core, address)
     except (Gone, NotFound, RecordNotFound):
-        if signed:
+        if grant is not None:
             raise
         raise _unsigned() from None
-    if not signed and not readable_without_signature(record):
+    if grant is None and not readable_without_signature(record):
         raise _unsigned()
+    if grant is not None and grant.epoch != record.access_epoch:
+        message = "the access to the file was restricted after this URL was signed"
+        raise Forbidden(f"signature: {message}", {"fields": {"signature": [message]}})
     return found_part(core, record, part)
 
 
