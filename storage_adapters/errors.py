@@ -17,6 +17,7 @@ StorageError
 ├── InvalidSignature          altered, expired, or signed for another request
 ├── ChecksumMismatch          the bytes differ from the declaration
 └── StorageUnavailable        the store does not respond or cannot write now; a retry may succeed
+    ├── StorageDenied         a right is missing, or a retention or hold protects the bytes
     ├── SchemaMismatch        the schema differs from this version's: names the command to run
     ├── OrderUnavailable      names are sorted by another version of Unicode: names the command to run
     └── UnreadableRecord      a record has a value that this version does not know: names file and field
@@ -119,6 +120,13 @@ class ChecksumMismatch(StorageError):
 
 class StorageUnavailable(StorageError):
     """The store did not respond, or refused to write; the effect of the write is unknown."""
+
+
+class StorageDenied(StorageUnavailable):
+    """The store refuses the request: a right is missing, or a retention or hold protects the bytes.
+
+    A retry succeeds only after somebody changed the policy.
+    """
 
 
 class SchemaMismatch(StorageUnavailable):
