@@ -19,6 +19,7 @@ FilesError
 ├── BytesLost            500  bytes_lost
 ├── InternalError        500  internal_error
 ├── NotSupported         501  not_supported
+├── StorageDenied        502  storage_denied
 ├── StorageUnavailable   503  storage_unavailable
 ├── ServiceUnavailable   503  service_unavailable
 └── InsufficientStorage  507  insufficient_storage
@@ -183,6 +184,13 @@ class NotSupported(FilesError):
     http_status = 501
 
 
+class StorageDenied(FilesError):
+    """The blob store refuses the request by its policy; only its operator can change that."""
+
+    code = "storage_denied"
+    http_status = 502
+
+
 class StorageUnavailable(FilesError):
     """A store did not respond; the call may be repeated."""
 
@@ -246,6 +254,7 @@ STORAGE_ERRORS: dict[type[storage.StorageError], Callable[[Exception], FilesErro
     storage.ChecksumMismatch: _checksum_mismatch,
     storage.DocumentNotFound: lambda _: NotFound("no such document"),
     storage.InvalidDocument: lambda error: BadRequest(str(error), {"fields": {"document": [str(error)]}}),
+    storage.StorageDenied: lambda error: StorageDenied(str(error)),
     storage.SchemaMismatch: lambda error: StorageUnavailable(str(error)),
     storage.OrderUnavailable: lambda error: StorageUnavailable(str(error)),
     storage.UnreadableRecord: lambda error: StorageUnavailable(str(error)),

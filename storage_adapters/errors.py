@@ -18,6 +18,7 @@ StorageError
 ├── ChecksumMismatch          the bytes differ from the declaration
 └── StorageUnavailable        the store does not respond or cannot write now; a retry may succeed
     ├── StorageFull           there is no space left for the bytes: nothing was stored
+    ├── StorageDenied         a right is missing, or a retention or hold protects the bytes
     ├── SchemaMismatch        the schema differs from this version's: names the command to run
     ├── OrderUnavailable      names are sorted by another version of Unicode: names the command to run
     └── UnreadableRecord      a record has a value that this version does not know: names file and field
@@ -124,6 +125,13 @@ class StorageUnavailable(StorageError):
 
 class StorageFull(StorageUnavailable):
     """The store has no space left; nothing was stored."""
+
+
+class StorageDenied(StorageUnavailable):
+    """The store refuses the request: a right is missing, or a retention or hold protects the bytes.
+
+    A retry succeeds only after somebody changed the policy.
+    """
 
 
 class SchemaMismatch(StorageUnavailable):

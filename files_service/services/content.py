@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -22,6 +23,7 @@ from storage_adapters import (
     Chunk,
     ChunkGone,
     Part,
+    StorageDenied,
     SupportsCopy,
     SupportsLocalFiles,
     SupportsUploads,
@@ -30,6 +32,8 @@ from storage_adapters import (
     UploadNotFound,
     UploadStatus,
 )
+
+logger = logging.getLogger(__name__)
 
 _PAGE = 256
 _ATTEMPTS = 20
@@ -178,9 +182,16 @@ def forget_abandoned(core: Core, part: Part, *, now: int) -> bool:
 
 
 def delete_generation(core: Core, part: Part, generation: str) -> None:
-    """Delete exactly this generation of the bytes of a part, because others may have replaced it."""
+    """Delete exactly this generation of the bytes of a part, because others may have replaced it.
+
+    Bytes that the store protects by a policy stay: the caller's decision does not depend on them, and no repetition
+    deletes them.
+    """
     if manifest_of(replace(part, generation=generation)) is None:
-        core.blobs.delete(part.key, generation=generation)
+        try:
+            core.blobs.delete(part.key, generation=generation)
+        except StorageDenied as error:
+            logger.warning("bytes not deleted", extra={"key": part.key, "error": str(error)})
         return
     with suppress(BlobNotFound):
         if head(core, part).generation == generation:

@@ -12,16 +12,19 @@ from files_service.api import METHODS
 from files_service.api.sync import encode_cursor
 from files_service.core import Core
 from files_service.runtime.lease import Lease
-from files_service.services import content
+from files_service.services.cleaning import clean_early
 from files_service.services.reconcile import Cursor, Stage
 from files_service.services.uploads.sweep import sweep_uploads
-from storage_adapters import JSON, RecordDeleted, RecordNotFound, StorageError, SupportsDocuments, SupportsLeases
+from storage_adapters import JSON, StorageUnavailable, SupportsDocuments, SupportsLeases
 
 logger = logging.getLogger(__name__)
 
 MAX_WAITING = 10_000
 SEARCH_PAGES = 100
 DOCUMENT_BATCH = 100
+CLEAN_BATCH = 100
+CLEAN_RETRY_SECONDS = 30
+EARLIER_MS = 366 * 86_400_000
 
 
 class Sweeper:
@@ -40,20 +43,22 @@ class Sweeper:
         self._search_cursor: str | None = None
         self._looked_at: int | None = None
         self._next_at: float = 0
+        # The removals before this process started: an earlier one may have died before it deleted their bytes.
+        self._earlier: str | None = ""
 
     def notice_removal(self, file_id: str) -> None:
-        """Schedule the deletion of a removed file's blobs. Losing the entry does no harm."""
+        """Schedule the early deletion of a removed file's blobs."""
         self._removed.append(file_id)
 
     def step(self) -> float:
         """Clean up after removals and sweep when due; return the seconds to wait."""
-        while self._removed and not self._stopped():
-            self._clean_early(self._removed.popleft())
+        cleaned = self._clean_removed()
         if self._core.timer() >= self._next_at:
             interval = self._core.settings.sweep_interval_seconds
             swept = self.sweep()
             self._next_at = self._core.timer() + (interval if swept else interval / 4) * 1000
-        return max(0.0, (self._next_at - self._core.timer()) / 1000)
+        wait = max(0.0, (self._next_at - self._core.timer()) / 1000)
+        return wait if cleaned else min(wait, CLEAN_RETRY_SECONDS)
 
     def sweep(self) -> bool:
         """Run files.sync to its end, from the last interruption; return False when interrupted."""
@@ -62,7 +67,7 @@ class Sweeper:
             self._cursor = self._sync(cursor=self._cursor, looked_at=self._looked_at)
             if self._cursor is None:
                 self._looked_at = began_at
-                return self._sweep_uploads() and self._sweep_documents() and self._search()
+                return self._sweep_uploads() and self._sweep_documents() and self._find_earlier() and self._search()
         # Other workers may have checked in the meantime; this worker does not know.
         self._looked_at = None
         return False
@@ -123,27 +128,31 @@ class Sweeper:
         """Release the lease, so that another worker's sweeper can continue."""
         self._lease.release()
 
-    def _clean_early(self, file_id: str) -> None:
-        """Delete the blobs of a tombstone before its time; they are deleted again when it comes.
+    def _find_earlier(self) -> bool:
+        """Schedule the early deletion for all tombstones that name blobs, once; return False when interrupted."""
+        forever = self._core.clock() + EARLIER_MS
+        while self._earlier is not None and self._lease.held() and not self._stopped():
+            found = self._core.metadata.unclean(now=forever, limit=CLEAN_BATCH, after=self._earlier)
+            self._removed.extend(tombstone.file_id for tombstone in found)
+            self._earlier = found[-1].file_id if len(found) == CLEAN_BATCH else None
+            if not self._clean_removed():
+                break
+        return self._earlier is None
 
-        Best effort: the sweep deletes them reliably.
+    def _clean_removed(self) -> bool:
+        """Delete the blobs of removed files before their time, in batches; return False to try again later.
+
+        They are deleted again when the time of the tombstone comes, since upload URLs may bring bytes until then.
         """
-        try:
-            self._core.metadata.get(file_id)
-        except RecordDeleted as error:
-            tombstone = error.tombstone
-        except RecordNotFound:
-            return
-        else:
-            return
-        try:
-            for part in tombstone.parts:
-                if part.bucket == self._core.blobs.bucket:
-                    content.delete(self._core, part)
-            if tombstone.parts and tombstone.clean_after <= self._core.clock():
-                self._core.metadata.mark_clean(file_id)
-        except StorageError as error:
-            logger.info("blobs left for the sweep", extra={"file_id": file_id, "error": str(error)})
+        while self._removed and not self._stopped():
+            batch = [self._removed.popleft() for _ in range(min(CLEAN_BATCH, len(self._removed)))]
+            try:
+                clean_early(self._core, batch)
+            except StorageUnavailable as error:
+                self._removed.extendleft(reversed(batch))
+                logger.info("blobs left for a retry", extra={"files": len(self._removed), "error": str(error)})
+                return False
+        return True
 
 
 def _log(report: JSON) -> None:

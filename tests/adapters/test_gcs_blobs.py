@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 from google.auth.exceptions import RefreshError, TransportError
 
-from storage_adapters import BlobExists, BlobNotFound, BlobStore, ChecksumMismatch, StorageUnavailable
+from storage_adapters import BlobExists, BlobNotFound, BlobStore, ChecksumMismatch, StorageDenied, StorageUnavailable
 from storage_adapters.blobs.gcs import GcsBlobStore
+from storage_adapters.blobs.gcs.sessions import STEP, UploadSession
 from storage_adapters.blobs.gcs.writer import CHUNK
 from tests.adapters.gcs_buckets import open_store, running_fake
 from tests.contract.blob_scenes import KEY, MIB, NOW, checksums, is_absent, put, read
@@ -289,3 +291,55 @@ def test_a_prefix_stands_before_each_key(fake: FakeGcs, store: GcsBlobStore) -> 
     with pytest.raises(BlobNotFound):
         store.head("a/b")
     prefixed.close()
+
+
+def test_a_missing_right_and_a_retention_are_denials_and_no_outage(fake: FakeGcs, store: GcsBlobStore) -> None:
+    put(store)
+    for method, ask in (("GET", lambda: store.head(KEY)), ("DELETE", lambda: store.delete(KEY, generation="1"))):
+        fake.faults.fail(403, method=method)
+        with pytest.raises(StorageDenied, match="403"):
+            ask()
+    assert fake.faults.left == 0
+
+
+class Resource:
+    """An answer of Cloud Storage without the field "size"."""
+
+    size, generation, name = None, 1, KEY
+    metadata: dict[str, str] | None = None
+
+
+def test_a_description_without_a_size_describes_no_bytes(store: GcsBlobStore) -> None:
+    with pytest.raises(StorageUnavailable, match="lacks"):
+        store._info(Resource())
+
+
+class Forgetful(requests.Session):
+    """A session server that leaves out the Range of one answer in the middle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ranges: list[str] = []
+        self._answers = ["bytes=0-262143", None, "bytes=0-262143", "bytes=0-524287"]
+
+    def put(self, url: str | bytes, data: Any = None, **kwargs: Any) -> requests.Response:
+        self.ranges.append(kwargs["headers"]["Content-Range"])
+        answer = requests.Response()
+        answer.status_code = 308
+        if (known := self._answers.pop(0)) is not None:
+            answer.headers["Range"] = known
+        return answer
+
+
+def test_an_answer_without_a_range_in_the_middle_of_a_session_is_asked_about(store: GcsBlobStore) -> None:
+    http = Forgetful()
+    session = UploadSession(http, "http://127.0.0.1/session", 1, sleep=lambda seconds: None)
+    for _ in range(2):
+        session.send(bytes(STEP), last=False)
+    assert http.ranges == [
+        "bytes 0-262143/*",
+        "bytes 262144-524287/*",
+        "bytes */*",
+        "bytes 262144-524287/*",
+    ]
+    assert session.received == 2 * STEP

@@ -11,7 +11,7 @@ import pytest
 
 from files_service.gateway.limits import Limits
 from files_service.services.opening import open_core
-from storage_adapters import JSON, StorageUnavailable
+from storage_adapters import JSON, StorageDenied, StorageUnavailable
 from tests.cores import announced, at_once, call, pending_file, settings_for
 from tests.fakes.pubsub.notices import description, message, unwrapped, wrapped
 from tests.gateway.notified import CONTENT, PUBSUB, TOKEN, outcomes, status, stored
@@ -135,6 +135,21 @@ def test_a_late_object_of_a_removed_file_is_settled(hooked: Served) -> None:
     record = pending_file(hooked.core)
     blob = stored(hooked, record)
     call(hooked.core, "files.remove", file_id=record["file_id"])
+    assert push(hooked, message(blob)).status == 204
+    assert outcomes(hooked) == {"gone": 1}
+
+
+def test_a_late_object_that_a_policy_protects_is_not_asked_for_again(
+    hooked: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = pending_file(hooked.core)
+    blob = stored(hooked, record)
+    call(hooked.core, "files.remove", file_id=record["file_id"])
+
+    def keep(*_args: object, **_more: object) -> None:
+        raise StorageDenied("Cloud Storage: Forbidden 403 retentionPolicyNotMet")
+
+    monkeypatch.setattr(hooked.core.blobs, "delete", keep)
     assert push(hooked, message(blob)).status == 204
     assert outcomes(hooked) == {"gone": 1}
 

@@ -41,6 +41,7 @@ RAISED: dict[type[storage.StorageError], tuple[storage.StorageError, type[FilesE
     storage.InvalidKey: (storage.InvalidKey("../x"), errors.BadRequest),
     storage.InvalidSignature: (storage.InvalidSignature("expired"), errors.Forbidden),
     storage.ChecksumMismatch: (storage.ChecksumMismatch("md5", "a", "b"), errors.PartMismatch),
+    storage.StorageDenied: (storage.StorageDenied("403"), errors.StorageDenied),
     storage.SchemaMismatch: (storage.SchemaMismatch("redis", found="2", known="1"), errors.StorageUnavailable),
     storage.OrderUnavailable: (storage.OrderUnavailable(found="13.0", known="14.0"), errors.StorageUnavailable),
     storage.UnreadableRecord: (

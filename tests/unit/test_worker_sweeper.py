@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,15 @@ from files_service.services import reconcile as reconciliation
 from files_service.services.files import require
 from files_service.worker import sweeper as sweeper_module
 from files_service.worker.sweeper import Sweeper
-from storage_adapters import JSON, BlobNotFound, Document, StorageUnavailable, SupportsDocuments, SupportsLeases
+from storage_adapters import (
+    JSON,
+    BlobNotFound,
+    Document,
+    StorageDenied,
+    StorageUnavailable,
+    SupportsDocuments,
+    SupportsLeases,
+)
 from storage_adapters.ports.documents import TOMBSTONE_MS
 from tests.clocks import Clock
 from tests.cores import call, memory_core, pending_file, processed_file, put_parts
@@ -175,6 +184,54 @@ def test_a_notice_of_a_file_that_is_there_or_never_was_changes_nothing(core: Cor
     assert is_stored(core, record)
 
 
+def test_bytes_that_could_not_be_deleted_at_once_are_deleted_within_a_minute(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [processed_file(core) for _ in range(3)]
+    sweeper = Sweeper(core, holder="one")
+    for record in records:
+        call(core, "files.remove", file_id=record["file_id"])
+        sweeper.notice_removal(record["file_id"])
+
+    def refuse(*_: object, **__: object) -> None:
+        raise StorageUnavailable("out of order")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(core.blobs, "delete_many", refuse)
+        assert sweeper.step() <= 60
+    assert [is_stored(core, record) for record in records] == [True] * 3
+    sweeper.step()
+    assert [is_stored(core, record) for record in records] == [False] * 3
+
+
+def test_a_new_sweeper_deletes_the_bytes_of_removals_that_an_earlier_one_did_not(core: Core) -> None:
+    records = [processed_file(core) for _ in range(3)]
+    for record in records:
+        call(core, "files.remove", file_id=record["file_id"])
+    assert core.metadata.unclean(now=core.clock(), limit=10) == []
+    Sweeper(core, holder="next").step()
+    assert [is_stored(core, record) for record in records] == [False] * 3
+
+
+def test_protected_bytes_do_not_keep_others_from_being_deleted(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [processed_file(core) for _ in range(3)]
+    protected = records[1]["parts"][0]["key"]
+    delete = core.blobs.delete
+    sweeper = Sweeper(core, holder="one")
+    for record in records:
+        call(core, "files.remove", file_id=record["file_id"])
+        sweeper.notice_removal(record["file_id"])
+
+    def keep(key: str, **generation: Any) -> None:
+        if key == protected:
+            raise StorageDenied("retention")
+        delete(key, **generation)
+
+    monkeypatch.setattr(core.blobs, "delete", keep)
+    assert sweeper.step() == INTERVAL
+    assert [is_stored(core, record) for record in records] == [False, True, False]
+
+
 def test_bytes_that_cannot_be_deleted_now_are_deleted_by_a_later_sweep(
     core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,7 +240,7 @@ def test_bytes_that_cannot_be_deleted_now_are_deleted_by_a_later_sweep(
     sweeper = Sweeper(core, holder="one")
     sweeper.notice_removal(record["file_id"])
 
-    def refuse(key: str) -> None:
+    def refuse(key: str, **_: Any) -> None:
         raise StorageUnavailable("read-only")
 
     with monkeypatch.context() as patch:

@@ -22,7 +22,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
 
 from storage_adapters.blobs.gcs.location import Location
-from storage_adapters.errors import BlobNotFound, StorageUnavailable
+from storage_adapters.errors import BlobNotFound, StorageDenied, StorageUnavailable
 
 ENDPOINT = "https://storage.googleapis.com"
 CONNECTIONS = 64
@@ -44,7 +44,7 @@ class OtherGeneration(Exception):
 
 @contextmanager
 def google_errors_as_ours() -> Iterator[None]:
-    """Translate errors of Google's library into BlobNotFound, OtherGeneration or StorageUnavailable."""
+    """Translate errors of Google's library into BlobNotFound, OtherGeneration, StorageDenied or StorageUnavailable."""
     try:
         yield
     except api_errors.NotFound as error:
@@ -54,6 +54,8 @@ def google_errors_as_ours() -> Iterator[None]:
     except api_errors.PreconditionFailed:
         raise OtherGeneration from None
     except _FOREIGN as error:
+        if is_denied(error):
+            raise StorageDenied(f"Cloud Storage: {describe(error)}") from None
         raise StorageUnavailable(f"Cloud Storage: {describe(error)}") from None
 
 
@@ -66,6 +68,14 @@ def describe(error: BaseException) -> str:
     reasons = [each.get("reason", "") for each in getattr(error, "errors", None) or [] if isinstance(each, Mapping)]
     words = [type(error).__name__, *([str(int(status))] if status else []), *filter(None, reasons)]
     return " ".join(words)
+
+
+def is_denied(error: BaseException) -> bool:
+    """Return True for a missing right, a retention or a hold; False for a limit on the rate, which passes."""
+    if not isinstance(error, api_errors.Forbidden):
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        return isinstance(error, InvalidResponse) and status == 403
+    return "RateLimitExceeded" not in describe(error).replace("rateLimit", "RateLimit")
 
 
 def hex_of(text: str | None) -> str | None:

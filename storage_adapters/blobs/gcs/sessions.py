@@ -12,7 +12,7 @@ import requests
 from google.auth import exceptions as auth_errors
 
 from storage_adapters.blobs.gcs.api import OtherGeneration, describe
-from storage_adapters.errors import StorageUnavailable
+from storage_adapters.errors import StorageDenied, StorageUnavailable
 
 STEP = 256 * 1024
 ATTEMPTS = 6
@@ -52,11 +52,15 @@ class UploadSession:
                 if answer.status_code == 412:
                     raise OtherGeneration
                 if answer.status_code == 308:
-                    self._note(answer, start, len(data))
+                    # Without a Range in the middle of a session the server has not said its offset: it is asked.
+                    ask_first = "Range" not in answer.headers and start > 0
+                    if not ask_first:
+                        self._note(answer, start, len(data))
                     if self.received == start + len(data) and not last:
                         return None
                     trouble = "308"
-                    ask_first = False
+                elif answer.status_code == 403:
+                    raise StorageDenied("Cloud Storage: the upload session answered 403")
                 elif answer.status_code in _AGAIN:
                     trouble = str(answer.status_code)
                 else:

@@ -233,6 +233,9 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
             return StorageUnavailable(f"Cloud Storage: {key} was changed meanwhile")
 
     def _info(self, blob: Any) -> BlobInfo:
+        if blob.size is None or blob.generation is None:
+            # Not a description that bytes may be compared with, and deleted for.
+            raise StorageUnavailable("Cloud Storage: the description of the object lacks its size or generation")
         ours = blob.metadata or {}
         created_at = ours.get(CREATED_AT, "")
         return BlobInfo(
