@@ -112,6 +112,11 @@ class Feed:
             if len(rows) < _LARGE_BATCH:
                 return newest
 
+    def has_behind(self, sequence: str) -> bool:
+        """Return True when the feed came to a sequence, and was not trimmed behind it."""
+        number = number_of(sequence)
+        return number_of(self._beginning()) <= number <= number_of(self._entries.update_seq())
+
     def trim(self, checkpoints: list[str], limit: int) -> int:
         """Delete entries that all checkpoints have passed, oldest first."""
         passed: list[tuple[str, str]] = []
