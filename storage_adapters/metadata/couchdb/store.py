@@ -29,7 +29,7 @@ from storage_adapters.metadata.couchdb.keys import (
     owner_digest,
     place_of,
 )
-from storage_adapters.metadata.couchdb.layout import prepare
+from storage_adapters.metadata.couchdb.layout import prepare, require_databases
 from storage_adapters.metadata.couchdb.listing import find_page
 from storage_adapters.metadata.couchdb.location import Location, location_of
 from storage_adapters.metadata.couchdb.migration import CouchMigrations
@@ -192,6 +192,7 @@ class CouchMetadataStore(
     def ping(self) -> None:
         """See ``MetadataStore``."""
         self._files.update_seq()
+        require_databases(self._locks, self._feed.entries, self._uploads, self._documents)
 
     def close(self) -> None:
         """See ``MetadataStore``."""
