@@ -138,13 +138,17 @@ def verify(store: str, *, as_json: bool, **limits: Any) -> None:
 @cli.command()
 @_STORE
 @click.option("--step", "numbers", type=int, multiple=True, help="Only this step; repeatable.")
+@_DRY
 @_BATCH
 @_RATE
 @_JSON
-def repair(store: str, numbers: tuple[int, ...], *, as_json: bool, **limits: Any) -> None:
+def repair(store: str, numbers: tuple[int, ...], *, dry_run: bool, as_json: bool, **limits: Any) -> None:
     """Repair what `verify` finds, by repeating steps: indexes, counters, digest."""
     with _runner(store, as_json=as_json, **limits) as runner:
-        show_results(runner.repair(numbers), as_json=as_json)
+        if dry_run:
+            show_tasks(runner.repairs(numbers), as_json=as_json)
+        else:
+            show_results(runner.repair(numbers), as_json=as_json)
 
 
 @cli.command()

@@ -112,18 +112,21 @@ class Runner:
 
     def repair(self, numbers: Sequence[int] = ()) -> list[JSON]:
         """Repeat the steps that repair what they verify."""
+        if self.store.schema().empty:
+            return []
+        return self._carry_out(partial(self.repairs, numbers), offline=True)
 
-        def tasks() -> list[Task]:
-            applied = StepJournal(self.store).applied
-            mine = [step for step in self.steps if step.repairs and step.number in applied]
-            chosen = [step for step in mine if step.applies(self.store) and (not numbers or step.number in numbers)]
-            strangers = sorted(set(numbers) - {step.number for step in chosen})
-            if strangers:
-                wrong, known = (", ".join(map(str, each)) for each in (strangers, [step.number for step in mine]))
-                raise BadRequest(f"step {wrong} is not applied or repairs nothing: --step takes {known or 'none yet'}")
-            return [Task(step, "repair") for step in chosen]
-
-        return [] if self.store.schema().empty else self._carry_out(tasks, offline=True)
+    def repairs(self, numbers: Sequence[int] = ()) -> list[Task]:
+        """Return the tasks of ``repair``: those of the steps that ``verify`` compares with."""
+        if self.store.schema().empty:
+            return []
+        mine = [step for step in self._compared(StepJournal(self.store)) if step.repairs]
+        chosen = [step for step in mine if not numbers or step.number in numbers]
+        strangers = sorted(set(numbers) - {step.number for step in chosen})
+        if strangers:
+            wrong, known = (", ".join(map(str, each)) for each in (strangers, [step.number for step in mine]))
+            raise BadRequest(f"step {wrong} is not applied or repairs nothing: --step takes {known or 'none yet'}")
+        return [Task(step, "repair") for step in chosen]
 
     def verify(self) -> list[JSON]:
         """Compare the store with its applied steps. Raises Differences with all findings.
@@ -131,19 +134,24 @@ class Runner:
         A store that has this version's mark but no journal, because it was never migrated or was restored from a
         backup, is compared with all steps.
         """
-        schema, journal = self.store.schema(), StepJournal(self.store)
+        journal = StepJournal(self.store)
         self._refuse_unknown(journal)
-        if schema.empty:
+        if self.store.schema().empty:
             return []
-        all_count = not journal.applied and schema.found == schema.known
+        mine = self._compared(journal)
         with self._lease() as lease:
-            mine = [step for step in self.steps if all_count or step.number in journal.applied]
-            mine = [step for step in mine if step.applies(self.store)]
             results = [{**self._described(step), "findings": self.examine(step, lease=lease)} for step in mine]
         found = [f"step {result['step']}: {text}" for result in results for text in result["findings"]]
         if found:
             raise Differences("\n".join(found))
         return results
+
+    def _compared(self, journal: StepJournal) -> list[Step]:
+        """Return the applied steps; all of them where the store has this version's mark and no journal."""
+        schema = self.store.schema()
+        all_count = not journal.applied and schema.found == schema.known
+        mine = [step for step in self.steps if all_count or step.number in journal.applied]
+        return [step for step in mine if step.applies(self.store)]
 
     def examine(self, step: Step, *, applied: bool = True, lease: MigrationLease | None = None) -> list[str]:
         """Return the findings of one step."""

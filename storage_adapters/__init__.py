@@ -9,6 +9,17 @@ from storage_adapters.codec import (
     record_to_document,
     record_to_json,
 )
+from storage_adapters.copies import (
+    BEHIND,
+    FOLLOWING,
+    MARK,
+    REFUSALS,
+    UNFILLED,
+    UNMARKED,
+    CopyMark,
+    copy_state,
+    waiting_changes,
+)
 from storage_adapters.errors import (
     BlobExists,
     BlobNotFound,
@@ -64,6 +75,7 @@ from storage_adapters.ports.documents import (
     document_halves,
     document_to_text,
 )
+from storage_adapters.ports.identity import SupportsIdentity
 from storage_adapters.ports.keyspace import Keyspace, Row
 from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.ports.queues import (
@@ -123,15 +135,21 @@ from storage_adapters.registry import (
 from storage_adapters.unicode_text import UNICODE_VERSION, ascii_form, category_of, fold, tag_form
 
 __all__ = [
+    "BEHIND",
     "BLOB_STORES",
     "DIGEST_BUCKETS",
     "FIELDS",
+    "FOLLOWING",
     "JSON",
+    "MARK",
     "METADATA_STORES",
     "NOTIFICATION_QUEUES",
     "OPERATORS",
+    "REFUSALS",
     "SORT_FIELDS",
+    "UNFILLED",
     "UNICODE_VERSION",
+    "UNMARKED",
     "Access",
     "BlobExists",
     "BlobInfo",
@@ -146,6 +164,7 @@ __all__ = [
     "ChunkGone",
     "ChunkReservation",
     "Condition",
+    "CopyMark",
     "Counted",
     "DesiredState",
     "DigestBucket",
@@ -199,6 +218,7 @@ __all__ = [
     "SupportsDigest",
     "SupportsDocuments",
     "SupportsFreeSpace",
+    "SupportsIdentity",
     "SupportsLeases",
     "SupportsListing",
     "SupportsLocalFiles",
@@ -223,6 +243,7 @@ __all__ = [
     "ascii_form",
     "capabilities",
     "category_of",
+    "copy_state",
     "digest_bucket",
     "digest_halves",
     "document_bucket",
@@ -243,4 +264,5 @@ __all__ = [
     "set_up_notifications",
     "sync_name",
     "tag_form",
+    "waiting_changes",
 ]

@@ -3,9 +3,11 @@
 1. First the place in the feed is noted, then the newest file; then the files are walked from the oldest to that one.
    What is written meanwhile is in the feed behind that place, and the source keeps it: the checkpoint holds the walk,
    which is no sequence, so nothing is trimmed.
-2. Then documents and tombstones that still name blobs are copied, and what the target has from before and the source
-   does not is removed.
-3. In the end the syncer's checkpoint appears at the noted place, and the feed is followed from there.
+2. Then documents and tombstones that still name blobs are copied, and what the target has from before is removed where
+   the source has a tombstone of it. What the source never had is removed only when the source was accepted as it is.
+3. The target is marked as being filled at the beginning, and as a copy in the end: a target that was exchanged
+   meanwhile is filled from the beginning.
+4. In the end the syncer's checkpoint appears at the noted place, and the feed is followed from there.
 """
 
 from __future__ import annotations
@@ -17,10 +19,10 @@ from itertools import islice
 import orjson
 
 from files_service.runtime.clock import now_ms
-from storage_adapters import DIGEST_BUCKETS, JSON, ListQuery, Position
+from storage_adapters import DIGEST_BUCKETS, JSON, MARK, CheckpointConflict, CopyMark, ListQuery, Position
 from syncer.feed import copies_by_kind
 from syncer.metrics import Metrics
-from syncer.pair import Pair, SourceStore
+from syncer.pair import Pair, SourceStore, state_of
 from syncer.pipeline import FILES, Batch, Source
 from syncer.repair import repair
 
@@ -34,7 +36,8 @@ _NOWHERE = Position(value=0, file_id="")
 class Walk:
     """Progress of a backfill. ``sequence`` is where the feed stood at its beginning, ``end`` the file it ends with.
 
-    ``end`` is None between holding the feed and looking at the stores. ``sequence`` is "" in a source whose files were
+    ``end`` is None between holding the feed and looking at the stores. ``prune`` removes from the target what the
+    source does not know. ``sequence`` is "" in a source whose files were
     all copies of another store: then the first change is where the feed is followed from.
     """
 
@@ -76,26 +79,29 @@ class Backfill(Source):
 
     def start(self) -> str:
         """Return where a walk is that was begun before, or begin one; "" in a source that never had a file."""
-        source, target = self._pair.source, self._pair.target
+        source = self._pair.source
         stored = source.checkpoint(self.consumer)
         if stored:
             walk = Walk.from_text(stored)
+            if walk.end is not None and not self._is_marked(walk):
+                logger.warning("the target is not the one that the backfill began with; it begins anew")
+                walk = hold_feed(self._pair, stored, prune=walk.prune)
             logger.info("the backfill continues", extra={"target": self._pair.name, "copied": walk.copied})
         else:
             sequence = source.last_sequence()
             if not sequence and not source.usage(None).total.files and not _has_documents(source):
                 return ""
-            walk = Walk(sequence=sequence, started_at=now_ms())
-            source.move_checkpoint(self.consumer, expected="", sequence=walk.to_text())
+            walk = hold_feed(self._pair, "", prune=False)
         if walk.end is not None:
-            return stored
+            return walk.to_text()
         newest = source.find(ListQuery(order_by="created_at", descending=True, limit=1)).records
         begun = replace(
             walk,
             end=Position(value=newest[0].created_at, file_id=newest[0].file_id) if newest else _NOWHERE,
             total=source.usage(None).total.files,
-            prune=target.usage(None).total.files > 0,
         )
+        if not source.checkpoint(self._pair.consumer):
+            set_mark(self._pair, walk.started_at)
         source.move_checkpoint(self.consumer, expected=walk.to_text(), sequence=begun.to_text())
         logger.info("the backfill begins", extra={"target": self._pair.name, "files": begun.total})
         return begun.to_text()
@@ -136,15 +142,20 @@ class Backfill(Source):
             facts = {"target": self._pair.name, "copied": walk.copied, "seconds": seconds}
             logger.info("the backfill is complete", extra=facts)
 
+    def _is_marked(self, walk: Walk) -> bool:
+        """Return True when the target is the one that the walk began with, or is a copy that is followed as well."""
+        filling = CopyMark(source=self._pair.source.identity(), fill=walk.started_at)
+        is_followed = bool(self._pair.source.checkpoint(self._pair.consumer))
+        return is_followed or CopyMark.from_text(self._pair.target.read_note(MARK)) == filling
+
     def _complete(self, walk: Walk) -> Batch:
         """Copy documents and tombstones, and prune."""
-        copy_documents(self._pair, self._batch)
+        copy_documents(self._pair, self._batch, unknown=walk.prune)
         after, now = "", now_ms() + _FAR_FUTURE_MS
         while tombstones := self._pair.source.unclean(now=now, limit=self._batch, after=after):
             self._pair.target.replicate(tombstones)
             after = tombstones[-1].file_id
-        if walk.prune:
-            prune(self._pair)
+        prune(self._pair, unknown=walk.prune)
         return Batch(position=replace(walk, is_complete=True).to_text(), size=0, copies={}, is_last=True)
 
     def _hand_over(self, walk: Walk) -> Batch | None:
@@ -158,25 +169,62 @@ class Backfill(Source):
                 self._metrics.count("feed", kind.write(self._pair.target, copies))
             sequence = changes[-1].sequence
         if not source.checkpoint(self._pair.consumer):
+            set_mark(self._pair, walk.started_at, sequence=sequence)
             source.move_checkpoint(self._pair.consumer, expected="", sequence=sequence)
         return Batch(position="", size=0, copies={}, is_last=True)
 
 
-def prune(pair: Pair) -> int:
-    """Remove the files that the target has and the source does not; return their number."""
-    removed = 0
+def hold_feed(pair: Pair, found: str, *, prune: bool) -> Walk:
+    """Begin a walk in place of the one found ("" = none): from here on the source keeps its feed."""
+    walk = Walk(sequence=pair.source.last_sequence(), started_at=now_ms(), prune=prune)
+    pair.source.move_checkpoint(pair.backfill_consumer, expected=found, sequence=walk.to_text())
+    return walk
+
+
+def set_mark(pair: Pair, fill: int, *, sequence: str | None = None) -> None:
+    """Mark the target as being filled since ``fill``; with a sequence, turn that mark into the one of a copy.
+
+    Raises CheckpointConflict when the target is not the one that was being filled.
+    """
+    filling = CopyMark(source=pair.source.identity(make=True), fill=fill)
+    if sequence is None:
+        expected, mark = pair.target.read_note(MARK), filling
+    else:
+        expected, mark = filling.to_text(), CopyMark(source=filling.source, checkpoint=sequence)
+    if not pair.target.write_note(MARK, expected=expected, text=mark.to_text()):
+        raise CheckpointConflict("the target is not the one that was being filled")
+
+
+def prune(pair: Pair, *, unknown: bool) -> int:
+    """Remove the files that the target has and the source deleted; return their number.
+
+    With ``unknown`` remove those as well that the source never had.
+    """
+    removed = left = 0
     for bucket, (here, there) in enumerate(zip(pair.source.digest(), pair.target.digest(), strict=True)):
         if here == there:
             continue
         # The target first: what is copied between the two looks is in the source by then.
         present = pair.target.bucket_revisions(bucket)
         extra = present.keys() - pair.source.bucket_revisions(bucket).keys()
-        removed += sum(repair(file_id, leader=pair.source, follower=pair.target) for file_id in extra)
+        for file_id in extra:
+            if unknown or state_of(pair.source, file_id) is not None:
+                removed += repair(file_id, leader=pair.source, follower=pair.target)
+            else:
+                left += 1
+    _tell_left(pair, left)
     return removed
 
 
-def copy_documents(pair: Pair, batch: int) -> None:
-    """Copy all documents, and remove those that the target has and the source does not."""
+def _tell_left(pair: Pair, count: int) -> None:
+    if count:
+        facts = {"target": pair.name, "count": count}
+        logger.warning("the target has what the source never had; `verify` names it, `repair` removes it", extra=facts)
+
+
+def copy_documents(pair: Pair, batch: int, *, unknown: bool) -> None:
+    """Copy all documents, and remove those that the target has and the source deleted, or all others: see ``prune``."""
+    left = 0
     for bucket in range(DIGEST_BUCKETS):
         # The target first: what is copied between the two looks is in the source by then.
         extra = {document.key for document in pair.target.bucket_documents(bucket)}
@@ -185,7 +233,11 @@ def copy_documents(pair: Pair, batch: int) -> None:
             pair.target.replicate_documents(copies)
             extra -= {copy.key for copy in copies}
         for key in extra:
-            repair(key, leader=pair.source, follower=pair.target)
+            if unknown or state_of(pair.source, key) is not None:
+                repair(key, leader=pair.source, follower=pair.target)
+            else:
+                left += 1
+    _tell_left(pair, left)
 
 
 def _has_documents(source: SourceStore) -> bool:

@@ -15,9 +15,17 @@ import click
 
 from files_service.runtime.logs import LOG_FORMATS, configure_logging, redact
 from files_service.runtime.terminal import echo
-from storage_adapters import CheckpointConflict, StorageUnavailable, UnknownStore, sync_name
+from storage_adapters import (
+    REFUSALS,
+    CheckpointConflict,
+    StorageUnavailable,
+    UnknownStore,
+    copy_state,
+    sync_name,
+    waiting_changes,
+)
 from syncer import report, syncer
-from syncer.feed import waiting_changes
+from syncer.guard import SourceRefused
 from syncer.index_builder import build_all
 from syncer.lease import LEASE_SECONDS, lease_names, syncer_lease
 from syncer.metrics import Metrics
@@ -31,6 +39,8 @@ from syncer.verification import verify, watch
 
 logger = logging.getLogger(__name__)
 
+ADVICE = "restore the right store, or fill the target anew: `python -m syncer backfill --accept-empty-source`"
+
 
 class Exit(IntEnum):
     """Exit statuses of the process."""
@@ -41,6 +51,7 @@ class Exit(IntEnum):
     UNAVAILABLE = 3
     LEASE_HELD = 4
     STOPPED = 5
+    REFUSED = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +111,8 @@ def command(function: Callable[..., int]) -> Callable[..., None]:
             status = _complain(Exit.UNAVAILABLE, str(error))
         except (LeaseHeld, CheckpointConflict):
             status = _complain(Exit.LEASE_HELD, "another syncer is at it")
+        except SourceRefused as error:
+            status = _complain(Exit.REFUSED, f"{error}; {ADVICE}")
         except Stopped:
             status = _complain(Exit.STOPPED, "stopped before the end")
         sys.exit(status)
@@ -119,6 +132,12 @@ _RATE = click.option("--rate", type=click.FloatRange(min=1), help="Files a secon
 _WAIT = click.option(
     "--wait", "wait_seconds", default=30.0, show_default=True, help="Seconds to wait for what is on its way."
 )
+_ACCEPT = click.option(
+    "--accept-empty-source",
+    "accepted",
+    is_flag=True,
+    help="Take the source as it is now, whatever the target says, and remove from the target what it does not have.",
+)
 _FULL = click.option("--full", is_flag=True, help="Compare every file, whatever the sums say.")
 
 
@@ -127,30 +146,32 @@ def cli() -> None:
     """Keep a second metadata store equal to the first.
 
     Exit status: 0 done or equal; 1 there are differences; 2 usage; 3 a store is unavailable; 4 another syncer is at
-    it; 5 stopped by a signal before the end.
+    it; 5 stopped by a signal before the end; 6 source and target contradict each other, and nothing was copied.
     """
 
 
 @cli.command("run")
 @_RATE
+@_ACCEPT
 @command
-def run_command(options: Options, rate: float | None) -> int:
+def run_command(options: Options, rate: float | None, *, accepted: bool) -> int:
     """Copy until stopped: all files first if that was never done, then every change. Outlives outages."""
     with suppress(Stopped), options.open(patience=None) as (pair, metrics, retry):
         logger.info("ready", extra={"source": pair.source_name, "target": pair.name})
-        syncer.run(Syncer(pair, metrics, rate=rate), metrics, retry)
+        syncer.run(Syncer(pair, metrics, rate=rate, accepted=accepted), metrics, retry)
         logger.info("stopped")
     return Exit.DONE
 
 
 @cli.command()
 @_RATE
+@_ACCEPT
 @_PATIENCE
 @command
-def once(options: Options, rate: float | None, patience: float) -> int:
+def once(options: Options, rate: float | None, patience: float, *, accepted: bool) -> int:
     """Copy what there is now, build the indexes of the target, and end."""
     with options.open(patience=patience) as (pair, metrics, retry):
-        syncer.once(Syncer(pair, metrics, rate=rate), retry)
+        syncer.once(Syncer(pair, metrics, rate=rate, accepted=accepted), retry)
         build_all(pair, retry)
         _say_copied(options, pair, metrics)
     return Exit.DONE
@@ -158,12 +179,13 @@ def once(options: Options, rate: float | None, patience: float) -> int:
 
 @cli.command()
 @_RATE
+@_ACCEPT
 @_PATIENCE
 @command
-def backfill(options: Options, rate: float | None, patience: float) -> int:
+def backfill(options: Options, rate: float | None, patience: float, *, accepted: bool) -> int:
     """Copy all files, also those that were copied before, and build the indexes; resumes where it was stopped."""
     with options.open(patience=patience) as (pair, metrics, retry):
-        copying = Syncer(pair, metrics, rate=rate)
+        copying = Syncer(pair, metrics, rate=rate, accepted=accepted)
         with report.filling(copying) as tell:
             syncer.fill(copying, retry, tell)
         with report.building() as tell_built:
@@ -230,10 +252,13 @@ def status(options: Options) -> int:
     with options.open(patience=0) as (pair, _, _):
         checkpoint = pair.source.checkpoint(pair.consumer)
         place = pair.source.checkpoint(pair.backfill_consumer)
+        copy = copy_state(pair.source, pair.target, pair.consumer, pair.backfill_consumer)
+        state = "following" if checkpoint else "backfill" if place else "not begun"
         facts = {
             "source": pair.source_name,
             "target": pair.name,
-            "state": "following" if checkpoint else "backfill" if place else "not begun",
+            "state": "stopped" if copy in REFUSALS else state,
+            "copy": REFUSALS.get(copy, copy),
             "lag_changes": waiting_changes(pair.source, checkpoint) if checkpoint else None,
             "backfill": report.progress_of(place) if place else None,
             "source_files": pair.source.usage(None).total.files,

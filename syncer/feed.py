@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from storage_adapters import Change, Document, DocumentChange, DocumentKey, FileRecord, SupportsChanges, Tombstone
+from storage_adapters import Change, Document, DocumentChange, DocumentKey, FileRecord, Tombstone, waiting_changes
 from syncer.metrics import Metrics
 from syncer.pair import Pair, state_of
 from syncer.pipeline import DOCUMENTS, FILES, Batch, Kind, Source
 
 MEASURE_EVERY_SECONDS = 1.0
-MOST_COUNTED = 10_000
-_COUNT_BATCH = 1_000
 
 
 class Feed(Source):
@@ -21,8 +19,9 @@ class Feed(Source):
 
     name = "feed"
 
-    def __init__(self, pair: Pair, metrics: Metrics, *, batch: int) -> None:
+    def __init__(self, pair: Pair, metrics: Metrics, *, batch: int, mark: Callable[[str], None]) -> None:
         self.consumer = pair.consumer
+        self._mark = mark
         self._pair, self._metrics, self._batch = pair, metrics, batch
         self._measured = 0.0
 
@@ -51,6 +50,10 @@ class Feed(Source):
         elif time.monotonic() - self._measured > MEASURE_EVERY_SECONDS:
             self._measured = time.monotonic()
             self._metrics.lag_changes.set(waiting_changes(self._pair.source, position))
+
+    def before_move(self, sequence: str) -> None:
+        """Move the mark of the target: it is never behind the checkpoint."""
+        self._mark(sequence)
 
     def passed(self, position: str, batch: Batch) -> None:
         """Count the batch."""
@@ -84,16 +87,3 @@ def copies_of(pair: Pair, changes: Sequence[Change | DocumentChange]) -> list[Fi
     # The feed has the last record of a deleted file, not what the deletion left of it.
     states = (state_of(pair.source, each.file_id) if each.deleted else each.record for each in latest.values())
     return [state for state in states if isinstance(state, (FileRecord, Tombstone))]
-
-
-def waiting_changes(source: SupportsChanges, position: str) -> int:
-    """Count the changes behind a position: exactly where sequences are numbers, else up to ``MOST_COUNTED``."""
-    last = source.last_sequence()
-    if last.isdecimal() and (position or "0").isdecimal():
-        # A source that lost its latest writes may be before the position.
-        return max(0, int(last) - int(position or "0"))
-    count = 0
-    while count < MOST_COUNTED and (changes := source.changes(after=position, limit=_COUNT_BATCH)):
-        count += len(changes)
-        position = changes[-1].sequence
-    return count

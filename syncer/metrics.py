@@ -20,6 +20,7 @@ class Metrics:
         self.oldest_waiting_at: int | None = None
         self.files_copied = 0
         self.active = Gauge("syncer_active", "1 while this process has the lease to copy.", registry=registry)
+        self.refused = Gauge("syncer_refused", "1 while source and target contradict each other.", registry=registry)
         self.lag_changes = Gauge("syncer_lag_changes", "Changes that are not copied yet.", registry=registry)
         self._lag_seconds = Gauge("syncer_lag_seconds", "Age of the oldest of them.", registry=registry)
         self._lag_seconds.set_function(self.lag_seconds)

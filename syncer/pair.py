@@ -15,6 +15,7 @@ from storage_adapters import (
     SupportsChanges,
     SupportsDigest,
     SupportsDocuments,
+    SupportsIdentity,
     SupportsReplication,
     Tombstone,
     open_metadata_store,
@@ -29,11 +30,11 @@ class Unsuitable(ValueError):
     """The two URLs cannot be a pair: a capability is missing, or both name one store."""
 
 
-class SourceStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsDocuments):
+class SourceStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsDocuments, SupportsIdentity):
     """Least capabilities of a source."""
 
 
-class TargetStore(MetadataStore, SupportsReplication, SupportsDigest, SupportsDocuments):
+class TargetStore(MetadataStore, SupportsReplication, SupportsDigest, SupportsDocuments, SupportsIdentity):
     """Least capabilities of a target."""
 
 
@@ -88,12 +89,12 @@ def open_pair(source_url: str, target_url: str) -> Pair:
 
 def pair_of(source: MetadataStore, target: MetadataStore, *, source_name: str, name: str) -> Pair:
     """Make a pair of two open stores. Raises Unsuitable."""
-    _require("target", target, SupportsReplication, SupportsDigest, SupportsDocuments)
+    _require("target", target, SupportsReplication, SupportsDigest, SupportsDocuments, SupportsIdentity)
     return Pair(source=_as_source(source), target=cast(TargetStore, target), source_name=source_name, name=name)
 
 
 def _as_source(store: MetadataStore) -> SourceStore:
-    _require("source", store, SupportsChanges, SupportsDigest, SupportsDocuments)
+    _require("source", store, SupportsChanges, SupportsDigest, SupportsDocuments, SupportsIdentity)
     return cast(SourceStore, store)
 
 

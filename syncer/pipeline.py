@@ -75,6 +75,10 @@ class Source(ABC):
     def measure(self, position: str, batch: Batch | None) -> None:
         """Note the batch behind the checkpoint, before it is waited for; None when nothing is left."""
 
+    def before_move(self, sequence: str) -> None:
+        """Do what must be done in the target before the checkpoint moves to a sequence. Raises CheckpointConflict."""
+        return
+
     @abstractmethod
     def passed(self, position: str, batch: Batch) -> None:
         """Note that the checkpoint moved from a position behind the batch."""
@@ -137,6 +141,7 @@ class Pipeline:
         batch = first.batch
         stored = self._write_after((), batch) if first.future is None else first.future.result()
         self._metrics.count(self._source.name, stored)
+        self._source.before_move(batch.position)
         self._pair.source.move_checkpoint(self._source.consumer, expected=position, sequence=batch.position)
         self.position = batch.position
         self._under_way.popleft()

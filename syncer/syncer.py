@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 
 from files_service.runtime.clock import now_ms
-from storage_adapters import CheckpointConflict, StorageUnavailable
+from storage_adapters import REFUSALS, CheckpointConflict, StorageUnavailable
 from syncer.backfill import Backfill, Walk
 from syncer.feed import Feed
+from syncer.guard import REFUSED_SECONDS, Guard, SourceRefused
 from syncer.index_builder import build_in_turn
 from syncer.lease import LEASE_SECONDS, lease_names, syncer_lease
 from syncer.metrics import Metrics
@@ -29,6 +30,7 @@ IDLE_SECONDS = 0.25
 STANDBY_SECONDS = 1.0
 # Tombstones of documents are kept in a copy as long as where they were made, and no sweeper runs there.
 FORGET_EVERY_SECONDS = 60.0
+COMPARE_EVERY_SECONDS = 1.0
 
 
 class LeaseHeld(Exception):
@@ -46,21 +48,23 @@ class Syncer:
         rate: float | None = None,
         batch: int = BATCH,
         lease_seconds: float = LEASE_SECONDS,
+        accepted: bool = False,
     ) -> None:
         self.pair = pair
         self.is_caught_up = False
         self.is_standby = False
         self._metrics = metrics
+        self._guard = Guard(pair, metrics, accepted=accepted)
         # A limited rate makes batches small: the pause behind one is to end before the lease does.
         most = batch if rate is None else max(1, min(batch, int(rate * lease_seconds / 4)))
         self._backfill = Pipeline(pair, Backfill(pair, metrics, batch=most), metrics)
-        self._feed = Pipeline(pair, Feed(pair, metrics, batch=batch), metrics)
+        self._feed = Pipeline(pair, Feed(pair, metrics, batch=batch, mark=self._guard.advance), metrics)
         self._lease, self._backfill_lease = (
             syncer_lease(pair.source, name, seconds=lease_seconds) for name in lease_names(pair.name)
         )
         self._rate, self._batch = rate, batch
         self._idle = BUSY_SECONDS
-        self._forget_at = 0.0
+        self._forget_at = self._compare_at = 0.0
 
     @property
     def walk(self) -> Walk | None:
@@ -78,6 +82,8 @@ class Syncer:
             self._metrics.lag_changes.set(0)
             return STANDBY_SECONDS
         if not self._feed.position:
+            if self._backfill.position is None and not self._guard.allows():
+                return self._refuse()
             # Looked at before each step of a backfill as well: another process may have brought it to its end.
             if not self._feed.look():
                 return self.fill()
@@ -96,6 +102,8 @@ class Syncer:
         if self.is_standby:
             self._backfill.drop()
             return STANDBY_SECONDS
+        if self._backfill.position is None and not self._guard.allows():
+            return self._refuse()
         started = time.monotonic()
         copied = self._backfill.step()
         if copied is None:
@@ -108,8 +116,10 @@ class Syncer:
             return 0.0
         return max(0.0, copied / self._rate - (time.monotonic() - started)) if self._rate else 0.0
 
-    def require_lease(self) -> None:
-        """Raise LeaseHeld when another syncer kept the last step from copying."""
+    def require_work(self) -> None:
+        """Raise LeaseHeld when another syncer kept the last step from copying, SourceRefused when the stores do."""
+        if self._guard.refusal:
+            raise SourceRefused(REFUSALS[self._guard.refusal])
         if self.is_standby:
             raise LeaseHeld
 
@@ -125,6 +135,12 @@ class Syncer:
         # Where nothing is left to read, the checkpoint is looked at once more: a source that lost its latest writes,
         # by a failover, lost the latest moves of it with them, and gives the same sequences to other changes.
         self.is_caught_up = count is None and self._feed.look() == position
+        if self.is_caught_up and time.monotonic() >= self._compare_at:
+            self._compare_at = time.monotonic() + COMPARE_EVERY_SECONDS
+            if not self._guard.allows():
+                return self._refuse()
+            self._guard.mark_equal()
+            self.is_caught_up = self._feed.look() == position
         if not self.is_caught_up:
             self._idle = BUSY_SECONDS
             return GATHER_SECONDS if (count or 0) < self._batch // 4 else 0.0
@@ -133,6 +149,12 @@ class Syncer:
             self.pair.target.forget_documents(now=now_ms(), limit=self._batch)
         delay, self._idle = self._idle, min(IDLE_SECONDS, 1.5 * self._idle)
         return delay
+
+    def _refuse(self) -> float:
+        """Release the leases, so that a syncer that is told to accept the source can have them."""
+        self.is_caught_up = False
+        self.give_up()
+        return REFUSED_SECONDS
 
     def _drop_old_backfill(self) -> None:
         """Remove the checkpoint of a backfill that died before its last step: it would hold the feed for ever."""
@@ -152,11 +174,11 @@ def run(syncer: Syncer, metrics: Metrics, retry: Retry) -> None:
 
 
 def once(syncer: Syncer, retry: Retry) -> None:
-    """Copy what there is now and return. Raises LeaseHeld, Stopped, StorageUnavailable."""
+    """Copy what there is now and return. Raises LeaseHeld, SourceRefused, Stopped, StorageUnavailable."""
     last = retry.call(syncer.pair.source.last_sequence)
 
     def is_done(delay: float) -> bool:
-        syncer.require_lease()
+        syncer.require_work()
         return (syncer.is_caught_up and delay > 0) or syncer.has_copied(last)
 
     _repeat(syncer, retry, syncer.step, is_done)
@@ -167,7 +189,7 @@ def fill(syncer: Syncer, retry: Retry, tell: Callable[[], None] = lambda: None) 
 
     def is_done(delay: float) -> bool:
         tell()
-        syncer.require_lease()
+        syncer.require_work()
         return syncer.is_caught_up
 
     _repeat(syncer, retry, syncer.fill, is_done)

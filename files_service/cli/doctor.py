@@ -6,10 +6,12 @@ import http.client
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from urllib.parse import urlsplit
+from pathlib import Path
+from typing import cast
+from urllib.parse import unquote, urlsplit
 
 import click
 import orjson
@@ -19,23 +21,34 @@ from files_service.cli.session import Failed, Session
 from files_service.config import Settings, make_private
 from files_service.runtime.clock import now_ms
 from files_service.runtime.terminal import echo, printable
-from files_service.services.listing.sync_progress import MOST_COUNTED, lag_of
+from files_service.services.listing.sync_progress import MOST_COUNTED, Primary, fault_of, lag_of
 from files_service.services.opening import open_blobs
 from storage_adapters import (
     ListQuery,
+    MetadataStore,
+    SchemaMismatch,
     StorageError,
-    SupportsChanges,
+    StorageUnavailable,
+    SupportsMigrations,
     SupportsSignedUrls,
     UnknownStore,
     VerifiesSignedUrls,
     capabilities,
     open_metadata_store,
+    open_store_of_any_schema,
 )
 
 LEAST_FREE_BYTES = 2**30
 PATIENCE_SECONDS = 5
 LONGEST_LAG_SECONDS = 60
 START_SYNCER = "Start the syncer: `files up` runs one while FILES_LIST_WRITES is on; or run: python -m syncer run."
+
+
+COPIES = "It copies everything first."
+FILL_ANEW = (
+    "A running syncer fills a list store that is empty or older. If its log says that it stopped: restore the right"
+    " store, or run: python -m syncer backfill --accept-empty-source"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +147,41 @@ def _space(settings: Settings) -> Finding:
     return Finding("space", text)
 
 
+@contextmanager
+def _opened(url: str) -> Iterator[tuple[MetadataStore, bool]]:
+    """Open a store without a change to it; yield it, and True when the service has not made it yet."""
+    if url.partition(":")[0] == "memory":
+        with closing(open_metadata_store(url)) as store:
+            yield store, False
+        return
+    found = open_store_of_any_schema(url)
+    with closing(cast(MetadataStore, found)) as store:
+        schema = found.schema()
+        if not schema.empty and schema.found != schema.known:
+            raise SchemaMismatch(url.partition(":")[0], found=schema.found, known=schema.known)
+        if schema.empty and url.startswith("sqlite:"):
+            _try_folder(Path(unquote(urlsplit(url).path.removeprefix("/"))))
+        yield store, schema.empty
+
+
+def _try_folder(path: Path) -> None:
+    """Return when a file can be made in the nearest folder of a path. Raises StorageUnavailable."""
+    folder = next(parent for parent in path.absolute().parents if parent.is_dir())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        raise StorageUnavailable(f"sqlite: cannot write to {folder}: {error.strerror}") from error
+
+
 def _metadata(settings: Settings) -> Finding:
     try:
-        with closing(open_metadata_store(settings.metadata_url)) as store:
+        with _opened(settings.metadata_url) as (store, is_new):
+            if is_new:
+                return Finding("metadata", f"{type(store).__name__} is empty: the service makes it when it starts")
             store.ping()
-            return Finding("metadata", f"{type(store).__name__}: {', '.join(capabilities(store))}")
+            mark = f", Unicode {store.unicode_version()}" if isinstance(store, SupportsMigrations) else ""
+            return Finding("metadata", f"{type(store).__name__}: {', '.join(capabilities(store))}{mark}")
     except (UnknownStore, StorageError) as error:
         return Finding("metadata", str(error), "Correct FILES_METADATA_URL, or start the server that it names.")
 
@@ -147,19 +190,25 @@ def _lists(settings: Settings) -> Finding:
     if not settings.list_url:
         return Finding("lists", "answered by the metadata store (FILES_LIST_URL is empty)")
     try:
-        with closing(open_metadata_store(settings.list_url)) as store:
+        with _opened(settings.list_url) as (store, is_new), _opened(settings.metadata_url) as (primary, is_lost):
+            if not is_new and is_lost and store.usage(None).total.files:
+                return Finding("lists", "the metadata store is empty, and the list store is not", FILL_ANEW)
+            if is_new or is_lost:
+                return Finding("lists", f"{type(store).__name__} has never been filled", f"{START_SYNCER} {COPIES}")
             store.find(ListQuery(limit=1))
-            name = type(store).__name__
+            return _lag(settings, store, primary)
     except (UnknownStore, StorageError) as error:
         advice = "Correct FILES_LIST_URL, or start its server; until then the metadata store answers lists."
         return Finding("lists", str(error), advice)
-    try:
-        with closing(open_metadata_store(settings.metadata_url)) as primary:
-            lag = lag_of(primary, settings.list_url) if isinstance(primary, SupportsChanges) else None
-    except (UnknownStore, StorageError) as error:
-        return Finding("lists", f"{name} answers; its lag is unknown: {error}", "See metadata.")
+
+
+def _lag(settings: Settings, store: MetadataStore, primary: MetadataStore) -> Finding:
+    name = type(store).__name__
+    if fault := fault_of(cast(Primary, primary), store, settings.list_url):
+        return Finding("lists", f"{fault}; the metadata store answers lists", FILL_ANEW)
+    lag = lag_of(cast(Primary, primary), settings.list_url)
     if lag is None:
-        return Finding("lists", f"{name} has never been filled", f"{START_SYNCER} It copies everything first.")
+        return Finding("lists", f"{name} has never been filled", f"{START_SYNCER} {COPIES}")
     if not lag.changes:
         return Finding("lists", f"{name} is up to date")
     seconds = max(0, now_ms() - lag.oldest_at) / 1000

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from files_service.core import Core
+from files_service.services.listing.list_store import ListStore, NotACopy
 
 # Answering is more work for a broker than a ping, and it logs each connection.
 TTL_SECONDS = 5.0
@@ -31,13 +33,21 @@ def parts_of(core: Core) -> list[Part]:
     parts = [Part(name="metadata", check=core.metadata.ping), Part(name="blobs", check=core.blobs.ping)]
     if core.lists.second is not None:
         # Lists fall back to the primary.
-        parts.append(Part(name="lists", check=core.lists.second.check, required=False))
+        parts.append(Part(name="lists", check=partial(check_lists, core.lists.second), required=False))
     uri = core.settings.amqp_uri
     if uri:
         # HTTP calls and processing need no broker, and events wait in the change feed.
         broker = Part(name="broker", check=lambda: check_broker(uri), required=False, lifetime_seconds=TTL_SECONDS)
         parts.append(broker)
     return parts
+
+
+def check_lists(second: ListStore) -> None:
+    """Return when the list store answers and may. Raises NotReady, StorageUnavailable."""
+    try:
+        second.check()
+    except NotACopy as error:
+        raise NotReady(str(error)) from error
 
 
 def check_broker(amqp_uri: str) -> None:

@@ -58,8 +58,9 @@ class Relay:
             self._position = None
             self.lag_changes, self.lag_seconds = 0, 0.0
             return RETRY_SECONDS
-        if self._position is None:
-            self._position = self._feed.checkpoint(CONSUMER)
+        # Looked at before each batch: a store that lost its latest writes lost the latest moves with them, and gives
+        # the same sequences to other changes.
+        self._position = self._feed.checkpoint(CONSUMER)
         changes = self._feed.changes(after=self._position, limit=BATCH)
         if not changes:
             self.lag_changes, self.lag_seconds = 0, 0.0

@@ -14,6 +14,7 @@ from storage_adapters.ports.blob_capabilities import (
 )
 from storage_adapters.ports.digest import SupportsDigest
 from storage_adapters.ports.documents import SupportsDocuments
+from storage_adapters.ports.identity import SupportsIdentity
 from storage_adapters.ports.metadata import SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.ports.uploads import SupportsUploads
 
@@ -21,6 +22,7 @@ METADATA_CAPABILITIES = (
     SupportsChanges,
     SupportsDigest,
     SupportsDocuments,
+    SupportsIdentity,
     SupportsLeases,
     SupportsReplication,
     SupportsUploads,

@@ -134,6 +134,14 @@ class SupportsChanges(ABC):
         """
 
     @abstractmethod
+    def has_changes_behind(self, sequence: str) -> bool:
+        """Return True when the feed reached this sequence and still has every change behind it.
+
+        False says that a consumer at this checkpoint misses changes: the feed was trimmed past it, or is another one
+        that never came as far. ``sequence`` is one that this store gave out, or "".
+        """
+
+    @abstractmethod
     def checkpoint(self, consumer: str) -> str:
         """Return where the consumer's checkpoint stands, "" when it has none."""
 

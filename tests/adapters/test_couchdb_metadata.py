@@ -21,6 +21,7 @@ from storage_adapters.metadata.couchdb.views import DESIGNS, DesignStatus, build
 from tests.adapters.couchdb_servers import assert_intact, opened
 from tests.contract.changes import ChangesContract
 from tests.contract.digest import DigestContract
+from tests.contract.identity import IdentityContract
 from tests.contract.leases import LeasesContract
 from tests.contract.metadata import MetadataStoreContract
 from tests.contract.metadata_scenes import add, delete, make_record, save, various_records, walk
@@ -34,7 +35,13 @@ pytestmark = pytest.mark.timeout(600)
 
 
 class TestCouchMetadataStore(
-    MetadataStoreContract, ChangesContract, DigestContract, LeasesContract, ReplicationContract, UploadsContract
+    MetadataStoreContract,
+    ChangesContract,
+    DigestContract,
+    IdentityContract,
+    LeasesContract,
+    ReplicationContract,
+    UploadsContract,
 ):
     @pytest.fixture
     def store(self, couchdb_url: str) -> Iterator[CouchMetadataStore]:

@@ -8,6 +8,7 @@ from storage_adapters import ListQuery, UnknownStore, open_metadata_store
 from storage_adapters.metadata.memory import MemoryMetadataStore
 from tests.contract.changes import ChangesContract
 from tests.contract.digest import DigestContract
+from tests.contract.identity import IdentityContract
 from tests.contract.leases import LeasesContract
 from tests.contract.metadata import MetadataStoreContract
 from tests.contract.metadata_scenes import add, make_record, walk
@@ -16,7 +17,13 @@ from tests.contract.uploads import UploadsContract
 
 
 class TestMemoryMetadataStore(
-    MetadataStoreContract, ChangesContract, DigestContract, LeasesContract, ReplicationContract, UploadsContract
+    MetadataStoreContract,
+    ChangesContract,
+    DigestContract,
+    IdentityContract,
+    LeasesContract,
+    ReplicationContract,
+    UploadsContract,
 ):
     @pytest.fixture
     def store(self) -> MemoryMetadataStore:

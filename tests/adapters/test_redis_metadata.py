@@ -21,6 +21,7 @@ from tests.adapters.redis_servers import assert_intact, commands_of, opened
 from tests.contract.adoption import AdoptionContract
 from tests.contract.changes import ChangesContract
 from tests.contract.digest import DigestContract
+from tests.contract.identity import IdentityContract
 from tests.contract.leases import LeasesContract
 from tests.contract.metadata import MetadataStoreContract
 from tests.contract.metadata_scenes import NOW, add, delete, make_record, save, various_records
@@ -35,6 +36,7 @@ class TestRedisMetadataStore(
     AdoptionContract,
     ChangesContract,
     DigestContract,
+    IdentityContract,
     LeasesContract,
     ReplicationContract,
     UploadsContract,
@@ -85,7 +87,7 @@ def test_nothing_is_left_of_deleted_files_but_their_tombstones(redis_url: str) -
         with raw(redis_url) as client:
             left = {key.decode().partition("}")[2] for key in client.scan_iter(match=f"{{{prefix}}}*")}
         tombstones = {f"r:{record.file_id}" for record in various_records()}
-        assert left - tombstones == {"feed", "d", "checkpoints", "layout"}
+        assert left - tombstones == {"feed", "d", "checkpoints", "layout", "journal"}
 
 
 def test_a_flushed_script_cache_goes_unnoticed(redis_url: str) -> None:

@@ -18,6 +18,7 @@ from tests.contract.blob_scenes import in_threads
 from tests.contract.changes import ChangesContract
 from tests.contract.consistency import assert_consistent
 from tests.contract.digest import DigestContract
+from tests.contract.identity import IdentityContract
 from tests.contract.leases import LeasesContract
 from tests.contract.metadata import MetadataStoreContract
 from tests.contract.metadata_scenes import add, delete, make_record, save, various_records
@@ -31,6 +32,7 @@ class TestSqliteMetadataStore(
     AdoptionContract,
     ChangesContract,
     DigestContract,
+    IdentityContract,
     LeasesContract,
     ReplicationContract,
     UploadsContract,

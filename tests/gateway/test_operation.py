@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from files_service.gateway.app import DOORS
 from files_service.gateway.limits import Limits
 from files_service.messaging.readiness import NotReady, Part
 from files_service.runtime.logs import is_quiet
-from storage_adapters import SupportsChanges
+from storage_adapters import MARK, CopyMark, SupportsIdentity, open_metadata_store
+from storage_adapters.metadata.memory import MemoryMetadataStore
 from tests.cores import memory_core
 from tests.gateway.serving import Served, serving, wait_until
 
@@ -117,9 +119,13 @@ def test_readiness_and_metrics_tell_of_a_list_store(tmp_path: Path) -> None:
     core = memory_core(tmp_path, list_url=f"sqlite:///{tmp_path}/lists.db")
     second = core.lists.second
     assert second is not None
-    assert isinstance(core.metadata, SupportsChanges)
+    assert isinstance(core.metadata, MemoryMetadataStore)
     with serving(core) as served:
         assert served.result("files.list")["served_by"] == "memory"
+        with closing(open_metadata_store(f"sqlite:///{tmp_path}/lists.db")) as copy:
+            assert isinstance(copy, SupportsIdentity)
+            mark = CopyMark(source=core.metadata.identity(), checkpoint="0").to_text()
+            assert copy.write_note(MARK, expected="", text=mark)
         core.metadata.move_checkpoint(second.progress.consumer, expected="", sequence="0")
         assert served.result("files.list")["served_by"] == "sqlite"
         assert served.request("GET", "/readyz").json["parts"]["lists"]["ok"]

@@ -9,15 +9,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from storage_adapters import open_metadata_store
 from tests.integration.test_up import Up, alive, children, eventually, request
 from tests.servers.commands import run_command
 from tests.servers.couchdb import CouchServer
-from tests.servers.redis import RedisServer
+from tests.servers.redis import RedisServer, raw
 
 SIZE = 8_000_000
 # A slow machine is no list store that is too slow.
@@ -159,4 +161,47 @@ def test_the_service_starts_without_the_list_store_and_finds_it_later(
     assert not parts(up)["lists"]["ok"]
     own_couchdb.start()
     eventually(lambda: listed(up, min_change=token)["served_by"] == "couchdb")
+    eventually(lambda: parts(up)["lists"]["ok"])
+
+
+def test_a_redis_that_was_emptied_leaves_the_list_store_and_is_told_everywhere(
+    up: Up, urls: dict[str, str], own_redis: RedisServer
+) -> None:
+    token = pending(up)["change_token"]
+    eventually(lambda: listed(up, min_change=token)["served_by"] == "couchdb")
+    with raw(own_redis.url) as client:
+        client.flushall()
+    eventually(lambda: "the syncer stopped" in up.log)
+    assert listed(up)["served_by"] == "redis"
+    assert not parts(up)["metadata"]["ok"]
+    eventually(lambda: "emptied" in parts(up)["lists"].get("error", ""))
+    with closing(open_metadata_store(urls["FILES_LIST_URL"])) as copy:
+        assert copy.usage(None).total.files == 1
+    done = run_command([sys.executable, "-m", "files_service.cli", "doctor", "--json"], environ=up.environ)
+    lines = {line["part"]: line for line in map(json.loads, done.stdout.splitlines())}
+    assert "--accept-empty-source" in lines["lists"]["advice"]
+
+
+def test_a_list_store_that_was_made_anew_is_filled_before_it_answers(
+    up: Up, urls: dict[str, str], own_couchdb: CouchServer
+) -> None:
+    token = pending(up)["change_token"]
+    eventually(lambda: listed(up, min_change=token)["served_by"] == "couchdb")
+    up.end(signal.SIGTERM)
+    host = own_couchdb.url.replace("couchdb://", "http://")
+    for name in ("", "_state", "_feed", "_uploads", "_documents"):
+        curl("-X", "DELETE", f"{host}/lists{name}")
+    open_metadata_store(urls["FILES_LIST_URL"]).close()
+    up.environ["FILES_LIST_WRITES"] = "false"
+    up.start()
+    page = listed(up, min_change=token)
+    assert (page["served_by"], len(page["files"])) == ("redis", 1)
+    page = listed(up)
+    assert (page["served_by"], len(page["files"])) == ("redis", 1)
+    eventually(lambda: not parts(up)["lists"]["ok"])
+    up.environ["FILES_LIST_WRITES"] = "true"
+    up.end(signal.SIGTERM)
+    up.start()
+    eventually(lambda: listed(up)["served_by"] == "couchdb")
+    assert len(listed(up)["files"]) == 1
     eventually(lambda: parts(up)["lists"]["ok"])

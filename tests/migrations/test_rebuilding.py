@@ -147,3 +147,15 @@ def test_counters_are_put_right_while_writers_write(rebuilt_url: str) -> None:
             stopping.set()
             writer.join()
     assert_sound(rebuilt_url)
+
+
+def test_a_store_that_was_never_migrated_is_repaired_as_it_is_verified(rebuilt_url: str) -> None:
+    fill(rebuilt_url)
+    with runner_on(rebuilt_url) as runner:
+        assert is_rebuilt(runner.store)
+        runner.store.correct_digest(3, DigestBucket(files=1))
+        with pytest.raises(Differences):
+            runner.verify()
+        assert [task.step.number for task in runner.repairs()] == [step["step"] for step in runner.repair()]
+        runner.verify()
+    assert_sound(rebuilt_url)

@@ -19,8 +19,8 @@ def open_pair_of(source_url: str, target_url: str) -> Pair:
     return pair_of(source, target, source_name=sync_name(source_url), name=sync_name(target_url))
 
 
-def make_syncer(pair: Pair, *, batch: int = BATCH) -> Syncer:
-    return Syncer(pair, Metrics(), batch=batch)
+def make_syncer(pair: Pair, *, batch: int = BATCH, accepted: bool = False) -> Syncer:
+    return Syncer(pair, Metrics(), batch=batch, accepted=accepted)
 
 
 def catch_up(syncer: Syncer) -> None:

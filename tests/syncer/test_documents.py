@@ -93,7 +93,7 @@ class TestOnPairsWithoutCouchdb:
     def test_a_store_of_documents_alone_is_filled_and_pruned(self, pair: Pair) -> None:
         pair.source.replicate_documents([make_document("copied", revision=3)])
         pair.target.replicate_documents([make_document("old", revision=3, names=("n1",))])
-        syncer = make_syncer(pair)
+        syncer = make_syncer(pair, accepted=True)
         catch_up(syncer)
         assert list(assert_alike(pair)) == [DocumentKey("accounts", "copied")]
         put(pair.source, make_document("d1", names=("n1",)))

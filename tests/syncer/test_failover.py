@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from syncer.feed import waiting_changes
+from storage_adapters import waiting_changes
 from syncer.pair import Pair
 from syncer.repair import repair
 from tests.contract.metadata_scenes import add, save

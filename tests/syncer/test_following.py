@@ -20,7 +20,7 @@ every_pair = pytest.mark.parametrize("urls", PAIRS, indirect=True)
 
 
 def follow(pair: Pair, metrics: Metrics, *, batch: int) -> Pipeline:
-    return Pipeline(pair, Feed(pair, metrics, batch=batch), metrics)
+    return Pipeline(pair, Feed(pair, metrics, batch=batch, mark=lambda sequence: None), metrics)
 
 
 @every_pair

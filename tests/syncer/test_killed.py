@@ -29,6 +29,7 @@ LEASE_SECONDS = 0.002
 CALLS = (
     *("get", "find", "usage", "unclean", "changes", "last_sequence", "checkpoint", "move_checkpoint"),
     *("digest", "bucket_revisions", "replicate", "discard", "acquire_lease", "release_lease"),
+    *("identity", "read_note", "write_note", "has_changes_behind"),
 )
 
 
@@ -52,7 +53,7 @@ def work_on(urls: tuple[str, str]) -> Callable[[Fuse], None]:
 
         setattr(pair.target, "replicate", in_parts)  # noqa: B010 - a method is replaced
         fuse.arm()
-        syncer = Syncer(pair, Metrics(), batch=5, lease_seconds=LEASE_SECONDS)
+        syncer = Syncer(pair, Metrics(), batch=5, lease_seconds=LEASE_SECONDS, accepted=True)
         catch_up(syncer)
         syncer.give_up()
         fuse.burn()

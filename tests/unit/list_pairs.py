@@ -5,23 +5,26 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from files_service.runtime.breaker import LONGEST_OPEN_SECONDS
 from files_service.services.listing.list_store import ListStore
 from files_service.services.listing.router import Lists
-from files_service.services.listing.sync_progress import consumer_of
+from files_service.services.listing.sync_progress import Primary, consumer_of
 from storage_adapters import (
+    MARK,
+    CopyMark,
     FileRecord,
     MetadataStore,
     RecordDeleted,
     StorageUnavailable,
-    SupportsChanges,
+    SupportsIdentity,
     Tombstone,
     open_metadata_store,
 )
+from storage_adapters.metadata.memory import MemoryMetadataStore
 from tests.contract.metadata_scenes import revision_of
 from tests.cores import call, memory_core
 from tests.feeds import file_changes
@@ -49,10 +52,10 @@ class Pair:
         self.is_down = False
         self.opened = 0
         primary = memory_core(folder)
-        assert isinstance(primary.metadata, SupportsChanges)
+        assert isinstance(primary.metadata, MemoryMetadataStore)
         self.feed = primary.metadata
         self.second = ListStore(
-            URL, self.feed, timeout_seconds=timeout_seconds, open_store=self._open, clock=self.clock
+            URL, cast(Primary, self.feed), timeout_seconds=timeout_seconds, open_store=self._open, clock=self.clock
         )
         self.core = replace(primary, lists=Lists(primary.metadata, "memory", self.second))
 
@@ -68,6 +71,9 @@ class Pair:
         reached = self.feed.last_sequence()
         for change in file_changes(self.feed, after=self.feed.checkpoint(CONSUMER), limit=10_000):
             self._take_over(change.file_id)
+        assert isinstance(self.copy, SupportsIdentity)
+        mark = CopyMark(source=self.feed.identity(), checkpoint=reached).to_text()
+        assert self.copy.write_note(MARK, expected=self.copy.read_note(MARK), text=mark)
         self.feed.move_checkpoint(CONSUMER, expected=self.feed.checkpoint(CONSUMER), sequence=reached)
 
     def copy_one(self, file_id: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
@@ -22,7 +23,7 @@ from files_service.gateway.auth.bearer import owner_of_token
 from files_service.messaging.events import LogPublisher
 from files_service.services.listing.sync_progress import consumer_of
 from files_service.worker.run import Worker
-from storage_adapters import SupportsChanges
+from storage_adapters import MARK, CopyMark, SupportsChanges, SupportsIdentity, open_metadata_store
 from tests.cores import SECRETS, pending_file, sqlite_core
 from tests.cores import at as at_time
 from tests.gateway.serving import Served, serving
@@ -219,7 +220,15 @@ class TestDoctor:
         assert "never been filled" in line()["text"]
         assert "python -m syncer run" in line()["advice"]
         sequence = core.metadata.last_sequence()
+        open_metadata_store(url).close()
+        assert "never been filled" in line()["text"]
         core.metadata.move_checkpoint(consumer_of(url), expected="", sequence=sequence)
+        assert "not known to be a copy" in line()["text"]
+        assert isinstance(core.metadata, SupportsIdentity)
+        with closing(open_metadata_store(url)) as copy:
+            assert isinstance(copy, SupportsIdentity)
+            mark = CopyMark(source=core.metadata.identity(), checkpoint=sequence).to_text()
+            assert copy.write_note(MARK, expected="", text=mark)
         assert line()["ok"]
         assert "up to date" in line()["text"]
         pending_file(at_time(core, core.clock() - 3_600_000))

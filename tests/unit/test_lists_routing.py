@@ -12,7 +12,7 @@ import pytest
 from files_service.errors import StorageUnavailable as Unavailable
 from files_service.runtime.breaker import FIRST_OPEN_SECONDS, LONGEST_OPEN_SECONDS
 from files_service.services.listing.router import Lists
-from storage_adapters import StorageUnavailable, SupportsMigrations, UnknownStore
+from storage_adapters import MARK, CopyMark, StorageUnavailable, SupportsIdentity, SupportsMigrations, UnknownStore
 from tests.cores import call, memory_core, pending_file, refusal
 from tests.gateway.serving import wait_until
 from tests.unit.list_pairs import CONSUMER, PATIENCE_SECONDS, Pair, fail, stand_still
@@ -259,3 +259,22 @@ def test_an_order_that_the_list_store_does_not_have_is_answered_by_the_primary_a
     assert pair.asked(order_by="size") == "sqlite"
     assert pair.core.lists.fallbacks() == {"unsorted": 1}
     assert not pair.second.circuit_is_open
+
+
+def test_a_list_store_that_was_emptied_or_exchanged_answers_nothing(pair: Pair) -> None:
+    pending_file(pair.core)
+    pair.sync()
+    assert pair.asked() == "sqlite"
+    assert isinstance(pair.copy, SupportsIdentity)
+    mark = pair.copy.read_note(MARK)
+    older = CopyMark(source=pair.feed.identity(), checkpoint="").to_text()
+    for other in (older, CopyMark(source="another", checkpoint="9").to_text()):
+        assert pair.copy.write_note(MARK, expected=pair.copy.read_note(MARK), text=other)
+        before = pair.core.lists.fallbacks().get("unmarked", 0)
+        assert pair.asked() == "memory"
+        assert pair.core.lists.fallbacks()["unmarked"] == before + 1
+        with pytest.raises(StorageUnavailable, match=r"store|source"):
+            pair.second.check()
+    assert pair.copy.write_note(MARK, expected=pair.copy.read_note(MARK), text=mark)
+    pair.second.check()
+    assert pair.asked() == "sqlite"

@@ -98,6 +98,9 @@ class Feed:
                 position = None
                 await asyncio.sleep(AFTER_FAILURE_SECONDS)
                 continue
+            if not changes and not await self._gateway.calls.run(feed.has_changes_behind, position):
+                # The store lost its latest writes, and gives the same sequences to other changes.
+                position = None
             for change in changes:
                 self._tell(change)
             if changes:

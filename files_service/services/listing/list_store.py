@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from files_service.runtime.breaker import Breaker
 from files_service.runtime.executor import Executor
-from files_service.services.listing.sync_progress import SyncProgress
+from files_service.services.listing.sync_progress import Primary, Progress, SyncProgress, fault_of, is_marked
 from storage_adapters import (
     ListQuery,
     MetadataStore,
@@ -19,7 +19,6 @@ from storage_adapters import (
     RecordDeleted,
     RecordNotFound,
     StorageUnavailable,
-    SupportsChanges,
     open_metadata_store,
 )
 
@@ -40,6 +39,10 @@ class NotUsable(Exception):
         self.reason = reason
 
 
+class NotACopy(StorageUnavailable):
+    """The list store answers, but is not the copy of this primary that it should be; the message has no secrets."""
+
+
 class ListStore:
     """Access to the list store with a timeout and a circuit breaker.
 
@@ -47,13 +50,15 @@ class ListStore:
        first backfill.
     2. An answer includes the token of a write when the store has the file, or its tombstone, at that revision or a
        later one; it includes the token of a list when the syncer's checkpoint has passed it.
-    3. An error or a timeout opens the circuit. After a delay, a background thread tries one question.
+    3. An answer counts only when the list store has the mark of this primary and of its checkpoint: else it was
+       emptied, exchanged, or restored from a backup.
+    4. An error or a timeout opens the circuit. After a delay, a background thread tries one question.
     """
 
     def __init__(
         self,
         url: str,
-        primary: SupportsChanges,
+        primary: Primary,
         *,
         timeout_seconds: float,
         open_store: Callable[[str], MetadataStore] = open_metadata_store,
@@ -63,6 +68,7 @@ class ListStore:
         self._callers = Executor("lists", THREADS)
         self.progress = SyncProgress(primary, url, self._callers, Breaker(clock))
         self._open_store = partial(open_store, url)
+        self._url = url
         self._primary = primary
         self._timeout_seconds = timeout_seconds
         self._clock = clock
@@ -90,13 +96,14 @@ class ListStore:
                 self._callers.begin(partial(self._try, question))
             raise NotUsable("resting")
         # Read before the page, so that the page includes all changes up to this checkpoint.
-        checkpoint = self._checkpoint()
+        progress = self._progress()
         if min_change is not None and min_change.startswith("@"):
-            if not self._primary.has_passed(min_change[1:], checkpoint):
+            if not self._primary.has_passed(min_change[1:], progress.checkpoint):
                 raise NotUsable("behind")
             min_change = None
         try:
-            answer = self._callers.begin(partial(self._answer, question, min_change)).result(self._timeout_seconds)
+            asked = self._callers.begin(partial(self._answer, question, min_change, progress))
+            answer = asked.result(self._timeout_seconds)
         except NotUsable:
             raise
         except OrderUnavailable as error:
@@ -108,12 +115,14 @@ class ListStore:
         except Exception as error:
             self._fail(error)
             raise NotUsable("unavailable") from error
-        return answer, f"@{checkpoint}"
+        return answer, f"@{progress.checkpoint}"
 
     def check(self) -> None:
-        """Check that the store answers, and close an open circuit. Raises StorageUnavailable."""
+        """Check that the store answers and may, and close an open circuit. Raises NotACopy, StorageUnavailable."""
         if not self.circuit_is_open:
             _first_page(self._opened())
+            if fault := fault_of(self._primary, self._opened(), self._url):
+                raise NotACopy(fault)
         elif not (self.breaker.begin_try() and self._try(_first_page)):
             raise StorageUnavailable("the circuit of the list store is open after a failure")
 
@@ -124,14 +133,14 @@ class ListStore:
         if self._store is not None:
             self._store.close()
 
-    def _checkpoint(self) -> str:
+    def _progress(self) -> Progress:
         try:
-            checkpoint = self.progress.read()
+            progress = self.progress.read()
         except StorageUnavailable as error:
             raise NotUsable("unsynced") from error
-        if not checkpoint:
+        if not progress.checkpoint:
             raise NotUsable("unsynced")
-        return checkpoint
+        return progress
 
     def _opened(self) -> MetadataStore:
         with self._opening:
@@ -142,14 +151,18 @@ class ListStore:
                 self._store = store
             return self._store
 
-    def _answer(self, question: Question[T], min_change: str | None) -> T:
+    def _answer(self, question: Question[T], min_change: str | None, progress: Progress) -> T:
         store = self._store
         if store is None:
             # Only a try opens the store; otherwise all callers would wait for a server that hangs.
             raise StorageUnavailable("the list store is not open")
         if min_change is not None and not _includes(store, min_change):
             raise NotUsable("behind")
-        return question(store)
+        answer = question(store)
+        # Looked at behind the answer: the store may be exchanged at any moment.
+        if not is_marked(store, self._primary, progress):
+            raise NotUsable("unmarked")
+        return answer
 
     def _try(self, question: Question[object]) -> bool:
         succeeded = False

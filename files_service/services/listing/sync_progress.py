@@ -1,4 +1,4 @@
-"""Progress of the syncer that fills the list store, as stored in the primary."""
+"""Progress of the syncer that fills the list store, as stored in the primary, and the mark in the list store."""
 
 from __future__ import annotations
 
@@ -7,7 +7,20 @@ from dataclasses import dataclass
 
 from files_service.runtime.breaker import Breaker
 from files_service.runtime.executor import Executor
-from storage_adapters import StorageUnavailable, SupportsChanges, sync_name
+from storage_adapters import (
+    BEHIND,
+    MARK,
+    REFUSALS,
+    UNMARKED,
+    CopyMark,
+    MetadataStore,
+    StorageUnavailable,
+    SupportsChanges,
+    SupportsDocuments,
+    SupportsIdentity,
+    copy_state,
+    sync_name,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -25,39 +38,73 @@ class Lag:
     oldest_at: int
 
 
+class Primary(MetadataStore, SupportsChanges, SupportsDocuments, SupportsIdentity):
+    """Least capabilities of a primary beside a list store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Identity of the primary, and the syncer's checkpoint in it."""
+
+    identity: str = ""
+    checkpoint: str = ""
+
+
 class SyncProgress:
     """Reader of the syncer's checkpoint.
 
     While the primary is unavailable, the last checkpoint is used: checkpoints only advance.
     """
 
-    def __init__(self, primary: SupportsChanges, url: str, callers: Executor, breaker: Breaker) -> None:
+    def __init__(self, primary: Primary, url: str, callers: Executor, breaker: Breaker) -> None:
         self.consumer = consumer_of(url)
         self._primary = primary
         self._callers = callers
         self._breaker = breaker
-        self._seen = ""
+        self._seen = Progress()
 
-    def read(self) -> str:
-        """Return the checkpoint, "" when there is none. Raises StorageUnavailable when none was ever read."""
+    def read(self) -> Progress:
+        """Return identity and checkpoint, "" when there is none. Raises StorageUnavailable when none was ever read."""
         if self._breaker.is_closed:
             try:
-                self._seen = self._primary.checkpoint(self.consumer)
+                self._seen = self._look()
             except StorageUnavailable:
                 self._breaker.fail()
-                if not self._seen:
+                if not self._seen.checkpoint:
                     raise
         elif self._breaker.begin_try():
             self._callers.begin(self._try)
         return self._seen
 
+    def _look(self) -> Progress:
+        return Progress(self._primary.identity(), self._primary.checkpoint(self.consumer))
+
     def _try(self) -> None:
         succeeded = False
         try:
-            self._seen = self._primary.checkpoint(self.consumer)
+            self._seen = self._look()
             succeeded = True
         finally:
             self._breaker.end_try(succeeded=succeeded)
+
+
+def is_marked(store: object, primary: Primary, progress: Progress) -> bool:
+    """Return True when the mark of a list store says that it has what the checkpoint says."""
+    mark = CopyMark.from_text(store.read_note(MARK)) if isinstance(store, SupportsIdentity) else None
+    is_ours = mark is not None and mark.source == progress.identity
+    return mark is not None and is_ours and primary.has_passed(progress.checkpoint, mark.checkpoint)
+
+
+def fault_of(primary: Primary, store: MetadataStore, url: str) -> str:
+    """Return a sentence about a list store that must not answer though it was filled, "" for any other."""
+    assert isinstance(store, SupportsIdentity)
+    assert isinstance(store, SupportsDocuments)
+    name = sync_name(url)
+    return {
+        **REFUSALS,
+        UNMARKED: "the list store is not known to be a copy of this metadata store",
+        BEHIND: "the list store is older than what was copied to it",
+    }.get(copy_state(primary, store, f"sync:{name}", f"backfill:{name}"), "")
 
 
 def consumer_of(url: str) -> str:

@@ -51,7 +51,7 @@ class Database:
 
         Any other 404, as of a database that is gone or of a proxy that knows no way to it, is no word about documents.
         """
-        status, answer, _ = self._server.request("GET", self.name, document_id, allowed=(NOT_FOUND,))
+        status, answer, _ = self._server.request("GET", self.name, *document_id.split("/"), allowed=(NOT_FOUND,))
         if status != NOT_FOUND:
             document: JSON = answer
             return document
@@ -63,7 +63,7 @@ class Database:
         """Write a document with a ``write_id`` over the revision it has in ``_rev``; None when it is at another."""
         document_id = document["_id"]
         status, answer, again = self._server.request(
-            "PUT", self.name, document_id, body=encoded or document, allowed=(CONFLICT,)
+            "PUT", self.name, *document_id.split("/"), body=encoded or document, allowed=(CONFLICT,)
         )
         if status != CONFLICT:
             rev: str = answer["rev"]

@@ -56,7 +56,7 @@ class Feed:
     """The feed of a store, and its places in the changes of files and of documents."""
 
     def __init__(self, files: Database, documents: Database, entries: Database, state: State) -> None:
-        self._entries = entries
+        self.entries = entries
         self._state = state
         self._lock = threading.Lock()
         self._followed = (
@@ -66,7 +66,7 @@ class Feed:
 
     def create(self) -> None:
         """Create a feed, without entries of what is in the database already."""
-        self._entries.create(q="1")
+        self.entries.create(q="1")
         for each in self._followed:
             if self._state.get(each.name) is None and each.database.exists():
                 self._state.put(each.name, {"sequence": each.database.update_seq()}, over=None)
@@ -77,7 +77,7 @@ class Feed:
 
     def has(self, document_id: str, revision: int) -> bool:
         """Return True when the entry of a change exists or existed."""
-        return "error" not in self._entries.all([_id_of(document_id, revision)])[0]
+        return "error" not in self.entries.all([_id_of(document_id, revision)])[0]
 
     def append(self, written: bytes, rev: str) -> None:
         """Add the entry of the document that was just written."""
@@ -91,7 +91,7 @@ class Feed:
         found: list[Change | DocumentChange] = []
         while len(found) < limit:
             wanted = min(limit - len(found), _BATCH)
-            rows, after = self._entries.changes(after, wanted, include_docs="true")
+            rows, after = self.entries.changes(after, wanted, include_docs="true")
             found += [_parsed(row["doc"], str(row["seq"])) for row in rows if not row.get("deleted")]
             if len(rows) < wanted:
                 break
@@ -99,7 +99,7 @@ class Feed:
 
     def last(self) -> str:
         """Return the sequence of the newest change, trimmed or not."""
-        rows, _ = self._entries.changes("", _BATCH, descending="true")
+        rows, _ = self.entries.changes("", _BATCH, descending="true")
         newest = next((str(row["seq"]) for row in rows if not row.get("deleted")), None)
         if newest is not None:
             return newest
@@ -107,10 +107,15 @@ class Feed:
         trimmed = self._state.get(_TRIMMED)
         newest = place = "" if trimmed is None else str(trimmed["sequence"])
         while True:
-            rows, place = self._entries.changes(place, _LARGE_BATCH)
+            rows, place = self.entries.changes(place, _LARGE_BATCH)
             newest = next((str(row["seq"]) for row in reversed(rows) if not row.get("deleted")), newest)
             if len(rows) < _LARGE_BATCH:
                 return newest
+
+    def has_behind(self, sequence: str) -> bool:
+        """Return True when the feed came to a sequence, and was not trimmed behind it."""
+        number = number_of(sequence)
+        return number_of(self._beginning()) <= number <= number_of(self.entries.update_seq())
 
     def trim(self, checkpoints: list[str], limit: int) -> int:
         """Delete entries that all checkpoints have passed, oldest first."""
@@ -118,7 +123,7 @@ class Feed:
         place = self._beginning()
         slowest = min(map(number_of, checkpoints), default=0)
         while len(passed) < limit:
-            rows, end = self._entries.changes(place, _BATCH)
+            rows, end = self.entries.changes(place, _BATCH)
             for row in rows:
                 if number_of(str(row["seq"])) > slowest or len(passed) == limit:
                     break
@@ -134,7 +139,7 @@ class Feed:
             return 0
         # Kept before they are gone: it tells the end of a feed that has no entry left, and where to begin reading.
         self._state.replace(_TRIMMED, {"sequence": self.last(), "place": place})
-        answers = self._entries.bulk([{"_id": i, "_rev": rev, "_deleted": True} for i, rev in passed])
+        answers = self.entries.bulk([{"_id": i, "_rev": rev, "_deleted": True} for i, rev in passed])
         return sum("error" not in answer for answer in answers)
 
     def _beginning(self) -> str:
@@ -144,9 +149,9 @@ class Feed:
 
     def withdraw(self, prefix: str) -> int:
         """Remove the entries whose ids begin with a prefix; return how many."""
-        found = self._entries.with_prefix(prefix)
+        found = self.entries.with_prefix(prefix)
         removed = [{"_id": each["_id"], "_rev": each["_rev"], "_deleted": True} for each in found]
-        return sum("error" not in row for row in self._entries.bulk(removed)) if removed else 0
+        return sum("error" not in row for row in self.entries.bulk(removed)) if removed else 0
 
     def _follow(self, followed: _Followed) -> None:
         """Write the entries that interrupted writers left out; of very many changes, some now and some later."""
@@ -168,7 +173,7 @@ class Feed:
     def add_missing(self, entries: Iterable[Entry | None]) -> None:
         """Write the entries that are not there, and never were."""
         wanted = [entry for entry in entries if entry is not None]
-        rows = self._entries.all(entry.entry_id for entry in wanted)
+        rows = self.entries.all(entry.entry_id for entry in wanted)
         self.write([entry for entry, row in zip(wanted, rows, strict=True) if "error" in row])
 
     def write(self, entries: Iterable[Entry | None]) -> None:
@@ -179,7 +184,7 @@ class Feed:
                 digest = hashlib.blake2b(entry.content, digest_size=16).hexdigest()
                 identity = orjson.dumps({"_id": entry.entry_id, "_rev": f"1-{digest}"})
                 documents.append(orjson.Fragment(identity[:-1] + b"," + entry.content[1:]))
-        for row in self._entries.bulk(documents, new_edits=False) if documents else ():
+        for row in self.entries.bulk(documents, new_edits=False) if documents else ():
             if "error" in row:
                 raise StorageUnavailable(f"couchdb: an entry of the feed was refused: {row}")
 

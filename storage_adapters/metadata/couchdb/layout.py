@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage_adapters.errors import SchemaMismatch
+from storage_adapters.errors import SchemaMismatch, StorageUnavailable
 from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.feed import Feed
 from storage_adapters.metadata.couchdb.state import State
@@ -33,6 +33,8 @@ def prepare(files: Database, locks: Database, state: State, feed: Feed, uploads:
         files.update_seq()
         state.put(_DOCUMENT, {"layout": LAYOUT}, over=None)
         found = state.get(_DOCUMENT)
+    else:
+        require_databases(files, feed.entries)
     layout = "" if found is None else str(found["layout"])
     if layout != LAYOUT:
         raise SchemaMismatch("couchdb", found=layout, known=LAYOUT)
@@ -52,6 +54,16 @@ def prepare(files: Database, locks: Database, state: State, feed: Feed, uploads:
                 continue
         state.change(_DOCUMENT, lambda value: {**(value or {}), "built": wanted})
     return new
+
+
+def require_databases(*databases: Database) -> None:
+    """Return when all databases exist. Raises StorageUnavailable with the remedy."""
+    missing = [database.name for database in databases if not database.exists()]
+    if missing:
+        raise StorageUnavailable(
+            f"couchdb: the database {', '.join(missing)} is missing: restore it from a backup made with the others."
+            " Where this is a list store, delete its other databases instead: the syncer fills it again"
+        )
 
 
 def prepare_documents(documents: Database, state: State) -> None:

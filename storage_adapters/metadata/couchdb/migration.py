@@ -57,7 +57,7 @@ class CouchMigrations(SupportsDesigns):
 
     def schema_faults(self) -> list[str]:
         """See ``SupportsMigrations``."""
-        databases = (self._files, self._locks, Database(self._server, self._files.name + "_feed"), self._uploads)
+        databases = (self._files, self._locks, self._feed.entries, self._uploads, self._documents)
         return [f"database {each.name} is missing" for each in databases if not each.exists()]
 
     def read_journal(self, name: str) -> bytes | None:

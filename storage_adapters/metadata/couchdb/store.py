@@ -29,7 +29,7 @@ from storage_adapters.metadata.couchdb.keys import (
     owner_digest,
     place_of,
 )
-from storage_adapters.metadata.couchdb.layout import prepare
+from storage_adapters.metadata.couchdb.layout import prepare, require_databases
 from storage_adapters.metadata.couchdb.listing import find_page
 from storage_adapters.metadata.couchdb.location import Location, location_of
 from storage_adapters.metadata.couchdb.migration import CouchMigrations
@@ -45,6 +45,7 @@ from storage_adapters.metadata.couchdb.views import DESIGNS
 from storage_adapters.metadata.couchdb.writes import Writer
 from storage_adapters.ports.digest import DigestBucket, SupportsDigest
 from storage_adapters.ports.documents import DocumentChange
+from storage_adapters.ports.identity import SupportsIdentity
 from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import JSON, Change, FileRecord, Tombstone, Usage
@@ -60,6 +61,7 @@ class CouchMetadataStore(
     MetadataStore,
     SupportsChanges,
     SupportsDigest,
+    SupportsIdentity,
     SupportsLeases,
     SupportsReplication,
 ):
@@ -80,6 +82,7 @@ class CouchMetadataStore(
             databases = (self._files, self._locks, self._state, self._feed, self._uploads, self._documents)
             if not any_schema and prepare(*databases):
                 self.mark_new()
+                self.identity(make=True)
         except BaseException:
             self.close()
             raise
@@ -189,6 +192,7 @@ class CouchMetadataStore(
     def ping(self) -> None:
         """See ``MetadataStore``."""
         self._files.update_seq()
+        require_databases(self._locks, self._feed.entries, self._uploads, self._documents)
 
     def close(self) -> None:
         """See ``MetadataStore``."""
@@ -205,6 +209,10 @@ class CouchMetadataStore(
     def has_passed(self, sequence: str, checkpoint: str) -> bool:
         """See ``SupportsChanges``."""
         return has_passed(sequence, checkpoint)
+
+    def has_changes_behind(self, sequence: str) -> bool:
+        """See ``SupportsChanges``."""
+        return self._feed.has_behind(sequence)
 
     def checkpoint(self, consumer: str) -> str:
         """See ``SupportsChanges``."""
@@ -255,6 +263,18 @@ class CouchMetadataStore(
     def discard(self, file_ids: Sequence[str]) -> int:
         """See ``SupportsReplication``."""
         return self._replica.discard(file_ids)
+
+    def read_note(self, name: str) -> str:
+        """See ``SupportsIdentity``: a local document, which no replication of CouchDB's own takes along."""
+        found = self._files.get(f"_local/{name}")
+        return "" if found is None else str(found["text"])
+
+    def write_note(self, name: str, *, expected: str, text: str) -> bool:
+        """See ``SupportsIdentity``."""
+        found = self._files.get(f"_local/{name}")
+        if expected != ("" if found is None else found["text"]):
+            return False
+        return State(self._files).put(f"_local/{name}", {"text": text}, over=found)
 
     def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:
         """See ``SupportsLeases``."""

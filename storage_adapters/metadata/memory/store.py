@@ -32,6 +32,7 @@ from storage_adapters.metadata.memory.documents import MemoryDocuments, copy_doc
 from storage_adapters.metadata.memory.uploads import MemoryUploads
 from storage_adapters.ports.digest import DigestBucket, SupportsDigest
 from storage_adapters.ports.documents import Document, DocumentChange
+from storage_adapters.ports.identity import SupportsIdentity
 from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.query import (
     ListQuery,
@@ -54,6 +55,7 @@ class MemoryMetadataStore(
     MetadataStore,
     SupportsChanges,
     SupportsDigest,
+    SupportsIdentity,
     SupportsLeases,
     SupportsReplication,
 ):
@@ -68,6 +70,8 @@ class MemoryMetadataStore(
         self._last_sequence = 0
         self._checkpoints: dict[str, str] = {}
         self._leases: dict[str, Lease] = {}
+        self._notes: dict[str, str] = {}
+        self.identity(make=True)
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -213,6 +217,14 @@ class MemoryMetadataStore(
         """See ``SupportsChanges``."""
         return is_number_passed(sequence, checkpoint)
 
+    def has_changes_behind(self, sequence: str) -> bool:
+        """See ``SupportsChanges``."""
+        number = int(sequence or 0)
+        with self._lock:
+            if number >= self._last_sequence:
+                return number == self._last_sequence
+            return min(self._changes, default=self._last_sequence + 1) <= number + 1
+
     def checkpoint(self, consumer: str) -> str:
         """See ``SupportsChanges``."""
         with self._lock:
@@ -271,6 +283,19 @@ class MemoryMetadataStore(
         """See ``SupportsReplication``."""
         with self._lock:
             return sum(self._remove(file_id) is not None for file_id in file_ids)
+
+    def read_note(self, name: str) -> str:
+        """See ``SupportsIdentity``."""
+        with self._lock:
+            return self._notes.get(name, "")
+
+    def write_note(self, name: str, *, expected: str, text: str) -> bool:
+        """See ``SupportsIdentity``."""
+        with self._lock:
+            is_expected = self._notes.get(name, "") == expected
+            if is_expected:
+                self._notes[name] = text
+            return is_expected
 
     def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:
         """See ``SupportsLeases``."""

@@ -34,6 +34,7 @@ _SCRIPTS = {
     "release": ("allow-oom", ("release",)),
     "page": ("no-writes", ("chunks", "page")),
     "last": ("no-writes", ("last",)),
+    "behind": ("no-writes", ("behind",)),
     "ping": ("", ("ping",)),
     "journal": ("allow-oom", ("journal",)),
     "index": ("", ("chunks", "index")),

@@ -46,6 +46,7 @@ from storage_adapters.metadata.redis.usage import usage_of
 from storage_adapters.metadata.redis.writes import Move, plan_move
 from storage_adapters.ports.digest import DigestBucket, SupportsDigest
 from storage_adapters.ports.documents import DocumentChange
+from storage_adapters.ports.identity import NotesInJournal
 from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.ports.schemas import SupportsBulkImport
 from storage_adapters.query import ListQuery, Page
@@ -58,6 +59,7 @@ _RECORD_BATCH = 100
 class RedisMetadataStore(
     RedisUploads,
     RedisMigrations,
+    NotesInJournal,
     RedisDocuments,
     MetadataStore,
     SupportsBulkImport,
@@ -75,6 +77,7 @@ class RedisMetadataStore(
             self._server.check()
             if not any_schema and self._server.check_layout(self._keys.layout, self._keys.feed, self._keys.digest):
                 self.mark_new()
+                self.identity(make=True)
         except BaseException:
             self.close()
             raise
@@ -200,7 +203,8 @@ class RedisMetadataStore(
 
     def ping(self) -> None:
         """See ``MetadataStore``."""
-        self._server.run("ping", [self._keys.layout], [])
+        if not self._server.run("ping", [self._keys.layout], []):
+            raise StorageUnavailable("redis: the store was emptied: restore it, or begin anew with `files migrate up`")
 
     def close(self) -> None:
         """See ``MetadataStore``."""
@@ -220,6 +224,10 @@ class RedisMetadataStore(
     def has_passed(self, sequence: str, checkpoint: str) -> bool:
         """See ``SupportsChanges``."""
         return is_number_passed(sequence, checkpoint)
+
+    def has_changes_behind(self, sequence: str) -> bool:
+        """See ``SupportsChanges``."""
+        return bool(self._server.run("behind", [self._keys.feed], [sequence or 0]))
 
     def checkpoint(self, consumer: str) -> str:
         """See ``SupportsChanges``."""

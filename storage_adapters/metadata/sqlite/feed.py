@@ -69,6 +69,15 @@ def last_sequence(connection: sqlite3.Connection) -> str:
     return str(row[0]) if row and row[0] else ""
 
 
+def has_changes_behind(connection: sqlite3.Connection, sequence: str) -> bool:
+    """Return True when the numbering came to a sequence and every entry behind it is there."""
+    number, last = int(sequence or 0), int(last_sequence(connection) or 0)
+    if number >= last:
+        return number == last
+    (oldest,) = connection.execute("SELECT min(sequence) FROM changes").fetchone()
+    return oldest is not None and oldest <= number + 1
+
+
 def read_checkpoint(connection: sqlite3.Connection, consumer: str) -> str:
     """Read the checkpoint of a consumer."""
     row = connection.execute("SELECT sequence FROM checkpoints WHERE consumer = ?", (consumer,)).fetchone()

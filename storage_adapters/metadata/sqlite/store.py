@@ -35,6 +35,7 @@ from storage_adapters.metadata.sqlite.uploads import SqliteUploads
 from storage_adapters.metadata.sqlite.usage import read_usage
 from storage_adapters.ports.digest import DigestBucket, SupportsDigest
 from storage_adapters.ports.documents import DocumentChange
+from storage_adapters.ports.identity import NotesInJournal
 from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.ports.schemas import SupportsBulkImport
 from storage_adapters.query import ListQuery, Page
@@ -43,6 +44,7 @@ from storage_adapters.records import Change, FileRecord, Tombstone, Usage, is_nu
 
 class SqliteMetadataStore(
     SqliteMigrations,
+    NotesInJournal,
     SqliteUploads,
     SqliteDocuments,
     MetadataStore,
@@ -64,6 +66,7 @@ class SqliteMetadataStore(
                 is_new = not any_schema and prepare(connection)
             if is_new:
                 self.mark_new()
+                self.identity(make=True)
         except BaseException:
             self.close()
             raise
@@ -195,6 +198,11 @@ class SqliteMetadataStore(
         """See ``SupportsChanges``."""
         with self._connections.reading() as connection:
             return feed.last_sequence(connection)
+
+    def has_changes_behind(self, sequence: str) -> bool:
+        """See ``SupportsChanges``."""
+        with self._connections.snapshot() as connection:
+            return feed.has_changes_behind(connection, sequence)
 
     def has_passed(self, sequence: str, checkpoint: str) -> bool:
         """See ``SupportsChanges``."""

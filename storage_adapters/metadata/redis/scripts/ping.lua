@@ -1,2 +1,2 @@
 -- Writes nothing, but is refused like a write: when memory or disk is full, and on a replica.
-return 1
+return redis.call('EXISTS', KEYS[1])
