@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +25,7 @@ from storage_adapters import JSON, FileStatus
 
 PIECE = 1024 * 1024
 ASK_SECONDS = 0.2
+ADVICE = "Put it again when nothing writes to it."
 _WAITED_FOR = (FileStatus.UPLOADED, FileStatus.PROCESSING)
 
 
@@ -36,21 +43,48 @@ def put(
 ) -> None:
     """Upload a local file and wait until it is processed.
 
-    Prints the record once the file is processed or has failed.
+    Prints the record once the file is processed or has failed. A pipe is copied to a temporary file first; a file that
+    changes while it is read is an error.
     """
     remote = Remote(session.settings)
-    part = {"content_type": content_type or type_of_name(path.name)}
+    part: JSON = {"content_type": content_type or type_of_name(path.name)}
     try:
-        with path.open("rb") as file:
-            size = path.stat().st_size
-            said = {"owner": owner, "name": readable_name(name or path.name), "parts": [{"size": size, **part}]}
+        with _opened(path) as file:
+            before = os.fstat(file.fileno())
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            size = file.tell()
+            file.seek(0)
+            _require_unchanged(path, file, before, size)
+            part |= {"size": size, "sha256": sha256}
+            said = {"owner": owner, "name": readable_name(name or path.name), "parts": [part]}
             declared = remote.call("files.upload", said)
             _send(remote, declared["parts"][0]["upload"], file, size)
+            _require_unchanged(path, file, before, size)
         show(_processed(remote, declared["file_id"], wait_seconds))
     except FilesError as error:
         raise failure_of(error) from error
     except OSError as error:
         raise Failed(f"cannot read {readable_name(str(path))}: {error.strerror}") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file; copy a pipe or a file without a size, as in /proc, to a temporary file first."""
+    with path.open("rb") as source:
+        state = os.fstat(source.fileno())
+        if stat.S_ISREG(state.st_mode) and state.st_size:
+            yield source
+            return
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(source, copy, PIECE)
+            copy.seek(0)
+            yield copy
+
+
+def _require_unchanged(path: Path, file: BinaryIO, before: os.stat_result, size: int) -> None:
+    now = os.fstat(file.fileno())
+    if (now.st_size, now.st_mtime_ns) != (size, before.st_mtime_ns):
+        raise Failed(f"{readable_name(str(path))} changed while it was read", ADVICE)
 
 
 def _send(remote: Remote, upload: JSON, file: BinaryIO, size: int) -> None:
@@ -62,9 +96,14 @@ def _send(remote: Remote, upload: JSON, file: BinaryIO, size: int) -> None:
         task = progress.add_task("upload", total=size)
 
         def pieces() -> Iterator[bytes]:
-            while piece := file.read(PIECE):
+            # A file that grows is cut at the declared size; the check after the upload names it.
+            left = size
+            while piece := file.read(min(PIECE, left)):
+                left -= len(piece)
                 yield piece
                 progress.advance(task, len(piece))
+            if left:
+                raise Failed("the file became shorter: it changed while it was read", ADVICE)
 
         remote.put(upload["url"], pieces(), upload["headers"])
 

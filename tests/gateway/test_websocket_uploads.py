@@ -12,6 +12,7 @@ from files_service.gateway.doors.websocket.state import SHARED
 from tests.gateway.owners import processed_bytes
 from tests.gateway.serving import Served, wait_until
 from tests.gateway.slices import Talk, talk
+from tests.gateway.tus import content_of, patch
 
 MIB = 2**20
 PIECE = 256 * 1024
@@ -160,3 +161,43 @@ def test_a_newer_connection_takes_the_upload_over(served: Served) -> None:
             return await newer.ask(op="finish", sha256=sha256(CONTENT))
 
     assert talk(served.port, scene)["op"] == "done"
+
+
+@pytest.mark.parametrize("door", ["websocket", "tus"])
+def test_other_bytes_over_stored_ones_are_refused_whatever_door_stored_them(served: Served, door: str) -> None:
+    async def begin(client: Talk) -> Any:
+        manifest = await client.ask(op="start", name="a.txt", size=10, mime_type="text/plain")
+        if door == "websocket":
+            await client.bring(b"a" * 10, 0, piece=10)
+        return manifest["upload_id"]
+
+    upload_id = talk(served.port, begin)
+    if door == "tus":
+        assert patch(served, f"/tus/{upload_id}", 0, b"a" * 9).status == 204
+
+    async def overlap(client: Talk) -> Any:
+        await client.ask(op="start", upload_id=upload_id)
+        await client.put(3, b"bbb")
+        return await client.hear()
+
+    refused = talk(served.port, overlap)
+    assert (refused["op"], refused["code"]) == ("error", "conflict")
+
+    async def repeat(client: Talk) -> Any:
+        await client.ask(op="start", upload_id=upload_id)
+        await client.bring(b"a" * 10, 3, 0, piece=10)
+        return await client.ask(op="finish", sha256=sha256(b"a" * 10))
+
+    assert talk(served.port, repeat)["op"] == "done"
+
+
+def test_tus_refuses_other_bytes_over_those_of_a_websocket(served: Served) -> None:
+    async def begin(client: Talk) -> Any:
+        manifest = await client.ask(op="start", name="a.txt", size=10, mime_type="text/plain")
+        await client.bring(b"a" * 10, 4, piece=3)
+        return manifest["upload_id"]
+
+    url = f"/tus/{talk(served.port, begin)}"
+    assert patch(served, url, 0, b"b" * 10).status == 409
+    assert patch(served, url, 0, b"a" * 10).status == 204
+    assert content_of(served, url) == b"a" * 10

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from hashlib import sha256
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
@@ -18,6 +20,7 @@ from click.testing import CliRunner, Result
 from files_service.api import METHODS
 from files_service.cli import cli
 from files_service.cli.call import parse_params
+from files_service.cli.remote import Remote
 from files_service.client import FilesClient
 from files_service.gateway.auth.bearer import owner_of_token
 from files_service.messaging.events import LogPublisher
@@ -164,6 +167,49 @@ def test_a_file_is_put_in_one_go(served: Served, environ: dict[str, str], tmp_pa
     assert (record["status"], record["name"], record["size"]) == ("processed", "b.txt", size)
     assert record["content_type"] == "text/plain"
     assert b"".join(served.core.blobs.get(record["parts"][0]["key"])) == path.read_bytes()
+
+
+def test_a_pipe_is_put_whole(served: Served, environ: dict[str, str], tmp_path: Path) -> None:
+    path, content = tmp_path / "pipe", os.urandom(300_000)
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(content,), daemon=True)
+    writer.start()
+    result = run(at(served, environ), "put", str(path))
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    assert (record["size"], record["parts"][0]["sha256"]) == (len(content), sha256(content).hexdigest())
+
+
+def test_a_file_without_a_size_is_put_whole(served: Served, environ: dict[str, str]) -> None:
+    result = run(at(served, environ), "put", "/proc/version")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["size"] == len(Path("/proc/version").read_bytes())
+
+
+@pytest.mark.parametrize("change", ["grows", "shrinks", "changes"])
+def test_a_file_that_changes_while_it_is_put_is_an_error(
+    served: Served, environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    path = tmp_path / "log.bin"
+    path.write_bytes(bytes(3_000_000))
+    call = Remote.call
+
+    def change_first(remote: Remote, method: str, params: dict[str, Any]) -> Any:
+        if method == "files.upload":
+            with path.open("r+b") as file:
+                if change == "shrinks":
+                    file.truncate(1_000_000)
+                else:
+                    file.seek(0, os.SEEK_END if change == "grows" else os.SEEK_SET)
+                    file.write(b"other")
+        return call(remote, method, params)
+
+    # The file changes at a moment that no test can hit from another process.
+    monkeypatch.setattr(Remote, "call", change_first)
+    result = run(at(served, environ), "put", str(path))
+    assert result.exit_code == 1, result.output
+    assert "Traceback" not in result.output
+    assert "changed" in result.output or "mismatch" in result.output
 
 
 def test_a_token_is_its_owners(environ: dict[str, str]) -> None:

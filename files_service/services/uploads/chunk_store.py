@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from files_service.core import Core
 from files_service.domain.chunking import chunk_key, wanted
 from files_service.errors import BadRequest
 from files_service.services.content import has_bytes
+from files_service.services.uploads.comparison import require_same_bytes
 from storage_adapters import (
     BlobExists,
     Chunk,
@@ -65,25 +66,24 @@ class ChunkStore:
     def store(self, upload: Upload, offset: int, data: memoryview, arrived: Ranges | None = None) -> Stored:
         """Store bytes and append them to the upload; stored ranges stay as they are.
 
-        ``arrived`` are the stored ranges that the caller knows. Raises UploadConflict when the upload rejects bytes.
+        ``arrived`` are the stored ranges that the caller knows. Raises UploadConflict when other bytes are stored in
+        a part of the range, or the upload rejects the bytes.
         """
-        return self._store_all(upload, offset, data, _cut(upload, arrived, offset, offset + len(data)))
+        end = offset + len(data)
+        if arrived is None or not arrived.overlaps(offset, end):
+            return self._store_all(upload, offset, data, [(offset, end)])
+        require_same_bytes(self._core, upload, offset, data)
+        return self._store_all(upload, offset, data, wanted(upload, arrived, offset, end))
 
     def take(self, upload: Upload, offset: int, data: memoryview) -> tuple[str, Upload]:
         """Store bytes in any order, new or repeated; return their hash and the upload after them.
 
-        Raises UploadConflict when other bytes are stored at exactly this range, or the upload rejects the bytes.
+        Raises UploadConflict like ``store``.
         """
-        object_id = hashlib.sha256(data).hexdigest()
         there = self.uploads.list_chunks(upload.upload_id, offset=offset, limit=1)
-        if there and there[0].offset < offset + len(data):
-            [found] = there
-            if (found.offset, found.size) == (offset, len(data)) and found.object_id != object_id:
-                raise UploadConflict(f"other bytes are at offset {offset}")
-            stored = self.store(upload, offset, data, self.arrived(upload))
-        else:
-            stored = self.store(upload, offset, data)
-        return object_id, stored.upload
+        arrived = self.arrived(upload) if there and there[0].offset < offset + len(data) else None
+        stored = self.store(upload, offset, data, arrived)
+        return hashlib.sha256(data).hexdigest(), stored.upload
 
     def name(self, upload: Upload, chunks: list[Chunk]) -> Upload:
         """Append stored chunks to the upload."""
@@ -120,10 +120,14 @@ class ChunkStore:
         raise UploadConflict("the sweep deleted the chunk at every attempt")
 
     def _fill_gaps(self, upload: Upload, offset: int, data: memoryview) -> Stored:
-        """Store the ranges that another sender has not stored. Raises UploadConflict when it has stored none."""
+        """Store the ranges that another sender has not stored.
+
+        Raises UploadConflict when it has stored none, or other bytes.
+        """
         gaps = wanted(upload, self.arrived(upload), offset, offset + len(data))
         if gaps == [(offset, offset + len(data))]:
             raise UploadConflict("the upload rejects these bytes")
+        require_same_bytes(self._core, upload, offset, data)
         return self._store_all(upload, offset, data, gaps)
 
     def _write(self, key: str, data: memoryview, object_id: str, now: int) -> None:
@@ -153,10 +157,3 @@ def _require_size(upload: Upload, offset: int, size: int) -> None:
     if many and size < least and offset + size != upload.size:
         message = f"the upload has {upload.chunks} small slices: send slices of at least {least} bytes"
         raise BadRequest(message, {"field": "size", "limit": least})
-
-
-def _cut(upload: Upload, arrived: Ranges | None, start: int, end: int) -> Iterator[tuple[int, int]]:
-    if arrived is None or not arrived.overlaps(start, end):
-        yield start, end
-    else:
-        yield from wanted(upload, arrived, start, end)
