@@ -195,16 +195,33 @@ def copy(core: Core, source: Part, target: Part, *, owner: str) -> BlobInfo:
     return head(core, target)
 
 
+def is_whole(core: Core, key: str, size: int) -> bool:
+    """Return True when the blob of a chunk is there at its full length; delete one that was cut."""
+    try:
+        info = core.blobs.head(key)
+    except BlobNotFound:
+        return False
+    if info.size != size:
+        core.blobs.delete(key, generation=info.generation)
+    return info.size == size
+
+
 def _copy_chunk(core: Core, source_owner: str, chunk: Chunk, target_id: str, owner: str, expires_at: int) -> None:
     """Append a chunk to another upload; copy its blob for an owner who does not have it."""
     uploads, blobs = _uploads(core), core.blobs
     assert isinstance(blobs, SupportsCopy)
     for _ in range(_ATTEMPTS):
         [place] = uploads.reserve_chunks(owner, [chunk.object_id], now=core.clock())
-        if not place.stored:
-            source = chunk_key(source_owner, chunk.object_id, chunk.token)
-            with suppress(BlobExists):
-                blobs.copy(source, chunk_key(owner, chunk.object_id, place.token), now=core.clock())
+        source = chunk_key(source_owner, chunk.object_id, chunk.token)
+        target = chunk_key(owner, chunk.object_id, place.token)
+        if not (place.stored and is_whole(core, target, chunk.size)):
+            # Within one owner, source and target are one blob, which a copy cannot bring back.
+            try:
+                size = blobs.copy(source, target, now=core.clock()).size
+            except BlobExists as error:
+                size = error.info.size
+            if size != chunk.size:
+                raise BlobNotFound(f"the chunk {source} was cut")
         named = replace(chunk, token=place.token)
         with suppress(ChunkGone):
             uploads.append_chunks(target_id, [named], expires_at=expires_at)

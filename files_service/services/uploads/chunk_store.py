@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 
 from files_service.core import Core
 from files_service.domain.chunking import chunk_key, wanted
+from files_service.services import content
 from storage_adapters import (
     BlobExists,
     Chunk,
     ChunkGone,
     Ranges,
+    StorageUnavailable,
     SupportsUploads,
     SupportsWholeWrites,
     Upload,
@@ -44,8 +45,9 @@ class ChunkStore:
         object_id = hashlib.sha256(data).hexdigest()
         now = self._core.clock()
         [place] = self.uploads.reserve_chunks(upload.owner, [object_id], now=now)
-        if not place.stored:
-            self._write(chunk_key(upload.owner, object_id, place.token), data, object_id, now)
+        key = chunk_key(upload.owner, object_id, place.token)
+        if not (place.stored and content.is_whole(self._core, key, len(data))):
+            self._write(key, data, object_id, now)
         return Chunk(offset=offset, size=len(data), object_id=object_id, token=place.token)
 
     def store(self, upload: Upload, offset: int, data: memoryview, arrived: Ranges | None = None) -> Stored:
@@ -114,12 +116,18 @@ class ChunkStore:
 
     def _write(self, key: str, data: memoryview, object_id: str, now: int) -> None:
         blobs = self._core.blobs
-        # A blob is written once and whole, so one that exists is complete.
-        with suppress(BlobExists):
-            if isinstance(blobs, SupportsWholeWrites):
-                blobs.write_whole(key, data, sha256=object_id, content_type=CHUNK_TYPE, now=now)
-            else:
-                blobs.put(key, [bytes(data)], content_type=CHUNK_TYPE, now=now, declared={"sha256": object_id})
+        for _ in range(_ATTEMPTS):
+            try:
+                if isinstance(blobs, SupportsWholeWrites):
+                    blobs.write_whole(key, data, sha256=object_id, content_type=CHUNK_TYPE, now=now)
+                else:
+                    blobs.put(key, [bytes(data)], content_type=CHUNK_TYPE, now=now, declared={"sha256": object_id})
+            except BlobExists:
+                # A concurrent writer stored the chunk, or it was cut since.
+                if not content.is_whole(self._core, key, len(data)):
+                    continue
+            return
+        raise StorageUnavailable(f"the chunk {key} is cut or lost at every attempt")
 
 
 def _cut(upload: Upload, arrived: Ranges | None, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -113,7 +113,14 @@ class LocalBlobStore(
 
     def head(self, key: str) -> BlobInfo:
         """See ``BlobStore``."""
-        return self._read_info(self._folder(key) / INFO, key)
+        folder = self._folder(key)
+        info = self._read_info(folder / INFO, key)
+        with disk.os_errors_as_unavailable():
+            try:
+                size = (folder / CONTENT).stat().st_size
+            except FileNotFoundError:
+                raise BlobNotFound(f"the bytes of blob {key} are gone") from None
+        return info if size == info.size else replace(info, size=size, md5=None, crc32c=None, sha256=None)
 
     def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """See ``BlobStore``."""
@@ -280,10 +287,22 @@ class LocalBlobStore(
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
                 self._require_free(info.key)
+                self._remove_remains(info.key)
             else:
                 disk.sync_chain(place.parent, self._blobs)
                 return
         raise StorageUnavailable(f"cannot create a place for blob {info.key}")
+
+    def _remove_remains(self, key: str) -> None:
+        """Clear the place of a blob whose content or description a fault of the disk took."""
+        rubbish = self._workspace.fresh_path()
+        with disk.locked(self._blobs):
+            try:
+                self.head(key)
+            except BlobNotFound:
+                with suppress(FileNotFoundError):
+                    self._folder(key).rename(rubbish)
+        disk.remove_tree(rubbish)
 
     def _remove_empty(self, folder: Path) -> None:
         """Remove the empty folders above a deleted blob; a writer that needs one creates it again."""
