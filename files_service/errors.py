@@ -168,6 +168,13 @@ class InternalError(FilesError):
     http_status = 500
 
 
+class BytesLost(FilesError):
+    """Bytes of a finished file are missing, cut or overwritten in the store; an upload of the same bytes may help."""
+
+    code = "bytes_lost"
+    http_status = 500
+
+
 class NotSupported(FilesError):
     """The configured store lacks a required capability."""
 

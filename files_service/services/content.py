@@ -84,10 +84,17 @@ def _upload(core: Core, upload_id: str | None, status: UploadStatus) -> Upload |
     return upload if upload.status is status else None
 
 
+def require_whole(core: Core, part: Part) -> None:
+    """Check that the blob of a received part is the one on record, at its full length. Raises BlobNotFound."""
+    info = core.blobs.head(part.key)
+    if info.size != part.size or part.generation not in (None, info.generation):
+        raise BlobNotFound(f"the bytes of {part.key} were cut or replaced")
+
+
 def read(core: Core, part: Part, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
     """Yield the bytes of a part in pieces of at most 1 MiB. Raises BlobNotFound."""
     if manifest_of(part) is None:
-        return core.blobs.get(part.key, offset=offset, length=length)
+        return core.blobs.get(part.key, offset=offset, length=length, generation=part.generation)
     end = part.size if length is None else min(part.size, offset + length)
     return _read_chunks(core, part, offset, end)
 
@@ -123,6 +130,20 @@ def chunk_slices(core: Core, part: Part, offset: int, end: int) -> Iterator[tupl
         place += length
     if place < end:
         raise BlobNotFound(f"the chunk at {place} of {part.key} is missing")
+
+
+def has_all_chunks(core: Core, part: Part) -> bool:
+    """Return True when every chunk of a manifest is there at its full length; True also for a part of one blob."""
+    upload_id = manifest_of(part)
+    if upload_id is None:
+        return True
+    try:
+        return all(
+            core.blobs.head(chunk_key_beside(part.key, chunk)).size == chunk.size
+            for chunk in chunks_of(core, upload_id)
+        )
+    except BlobNotFound:
+        return False
 
 
 def chunks_of(core: Core, upload_id: str, *, offset: int = 0) -> Iterator[Chunk]:

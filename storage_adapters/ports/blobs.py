@@ -54,8 +54,13 @@ class BlobStore(ABC):
         """
 
     @abstractmethod
-    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """Yield the bytes in pieces of at most 1 MiB; a range past the end is cut. Raises BlobNotFound, InvalidKey."""
+    def get(
+        self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
+    ) -> Iterator[bytes]:
+        """Yield the bytes in pieces of at most 1 MiB; a range past the end is cut. Raises BlobNotFound, InvalidKey.
+
+        With ``generation`` only that very blob is read: BlobNotFound is raised when another has taken its place.
+        """
 
     @abstractmethod
     def delete(self, key: str, *, generation: str | None = None) -> None:

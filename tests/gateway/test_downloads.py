@@ -172,12 +172,12 @@ def test_a_range_may_be_asked_of_the_very_file_that_was_seen(served: Served, url
     assert reply.status == 206
 
 
-def test_bytes_that_vanished_are_not_found(served: Served) -> None:
+def test_bytes_that_vanished_are_lost(served: Served) -> None:
     record = processed_file(served.core, CONTENT)
     url = url_of(served, record)
     served.core.blobs.delete(record["parts"][0]["key"])
     reply = served.request("GET", url)
-    assert (reply.status, reply.code) == (404, "not_found")
+    assert (reply.status, reply.code) == (500, "bytes_lost")
 
 
 def test_downloads_beyond_the_limit_are_told_to_come_again(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,7 +14,7 @@ from aiohttp import web
 from files_service.core import Core
 from files_service.domain.chunking import manifest_of
 from files_service.domain.uploads import find_part
-from files_service.errors import Conflict, NotFound
+from files_service.errors import BytesLost, Conflict, NotFound
 from files_service.gateway.replies import HTTPError, bad_field
 from files_service.gateway.state import Gateway
 from files_service.gateway.transfer.conditions import Answer, Representation, evaluate
@@ -20,7 +22,7 @@ from files_service.gateway.transfer.disposition import content_disposition
 from files_service.gateway.transfer.send import Slice, send_files
 from files_service.services import content
 from files_service.services.files import require_finished
-from storage_adapters import FileRecord, Part, SupportsLocalFiles
+from storage_adapters import BlobNotFound, FileRecord, Part, SupportsLocalFiles
 
 # User content never runs in our origin: a page opens in an origin of its own, without scripts and without a network.
 ISOLATION = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'"
@@ -46,12 +48,13 @@ def part_of(record: FileRecord, part_id: str | None, core: Core) -> Found:
 
 
 def found_part(core: Core, record: FileRecord, part: Part) -> Found:
-    """Prepare a part for sending. Raises NotFound when its bytes are missing."""
+    """Prepare a part for sending. Raises NotFound before its bytes arrive, BytesLost when a local file is not whole."""
     if part.received_at is None:
         raise NotFound("the bytes have not arrived", {"file_id": record.file_id})
     if manifest_of(part) is None and isinstance(core.blobs, SupportsLocalFiles):
-        # A missing blob is reported before an answer begins.
-        core.blobs.local_path(part.key)
+        # A blob that is missing, cut or replaced is reported before an answer begins.
+        with lost_bytes_reported(record, part):
+            content.require_whole(core, part)
     info = None if part.sha256 or part.generation else core.blobs.head(part.key)
     tag = part.sha256 or part.generation or (info.generation if info else "")
     representation = Representation(size=part.size, tag=tag, modified=part.received_at // 1000)
@@ -105,31 +108,59 @@ async def _send(
     core, part = gateway.core, found.part
     files = content.files(core, part, offset=answer.start, length=answer.length)
     if files is None:
-        pieces = await gateway.transfers.run(content.read, core, part, offset=answer.start, length=answer.length)
-        first = await gateway.transfers.run(_next, pieces)
+        first, pieces = await gateway.transfers.run(_begin, core, found, answer)
         await response.prepare(request)
         await response.write(first)
+        rest = answer.length - len(first)
         while piece := await gateway.transfers.run(_next, pieces):
             await response.write(piece)
+            rest -= len(piece)
+        if rest:
+            raise ConnectionResetError(f"the bytes of {part.key} were cut")
     else:
-        first_file = await gateway.calls.run(_open, files)
+        first_file = await gateway.calls.run(_open, found, files)
         await response.prepare(request)
         await send_files(request, gateway, chain([first_file], map(_opened, files)), answer.length)
     await response.write_eof()
+
+
+@contextmanager
+def lost_bytes_reported(record: FileRecord, part: Part) -> Iterator[None]:
+    """Turn missing bytes of a received part into BytesLost."""
+    try:
+        yield
+    except BlobNotFound as error:
+        details = {"file_id": record.file_id, "part_id": part.part_id}
+        raise BytesLost(f"bytes of part {part.part_id} are lost", details) from error
 
 
 def _next(pieces: Iterator[bytes]) -> bytes:
     return next(pieces, b"")
 
 
-def _open(files: Iterator[tuple[Path, int, int]]) -> Slice:
+def _begin(core: Core, found: Found, answer: Answer) -> tuple[bytes, Iterator[bytes]]:
+    """Read the first piece: bytes that are lost are reported before an answer begins."""
+    with lost_bytes_reported(found.record, found.part):
+        pieces = content.read(core, found.part, offset=answer.start, length=answer.length)
+        first = _next(pieces)
+        if not first:
+            raise BlobNotFound(f"the bytes of {found.part.key} were cut")
+        return first, pieces
+
+
+def _open(found: Found, files: Iterator[tuple[Path, int, int]]) -> Slice:
     """Open the first file: a missing one is reported before an answer begins."""
-    try:
+    with lost_bytes_reported(found.record, found.part):
         return _opened(next(files))
-    except FileNotFoundError:
-        raise NotFound("the bytes were just removed") from None
 
 
 def _opened(piece: tuple[Path, int, int]) -> Slice:
     path, start, length = piece
-    return path.open("rb", buffering=0), start, length
+    try:
+        file = path.open("rb", buffering=0)
+    except FileNotFoundError:
+        raise BlobNotFound(f"{path} was just removed") from None
+    if os.fstat(file.fileno()).st_size < start + length:
+        file.close()
+        raise BlobNotFound(f"{path} is shorter than its record")
+    return file, start, length

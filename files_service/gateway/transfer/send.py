@@ -37,7 +37,8 @@ async def send_files(request: web.Request, gateway: Gateway, slices: Iterator[Sl
     if not alone or senders.taken >= senders.limit:
         while (piece := await gateway.calls.run(next, slices, None)) is not None:
             with piece[0]:
-                await asyncio.get_running_loop().sendfile(transport, *piece)
+                if await asyncio.get_running_loop().sendfile(transport, *piece) != piece[2]:
+                    raise ConnectionResetError("the file is shorter than it was")
         return
     with senders.take(), own_socket(transport) as connection:
         sending = gateway.send_threads.submit(_send_all, connection, slices, limits.stalled_send_seconds)

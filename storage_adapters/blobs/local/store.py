@@ -122,10 +122,14 @@ class LocalBlobStore(
                 raise BlobNotFound(f"the bytes of blob {key} are gone") from None
         return info if size == info.size else replace(info, size=size, md5=None, crc32c=None, sha256=None)
 
-    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def get(
+        self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
+    ) -> Iterator[bytes]:
         """See ``BlobStore``."""
         if offset < 0 or (length is not None and length < 0):
             raise ValueError("offset and length must not be negative")
+        if generation is not None and self.head(key).generation != generation:
+            raise BlobNotFound(f"blob {key} was replaced")
         pieces = self._pieces(self._folder(key) / CONTENT, key, offset, length)
         # The first step opens the file: a missing blob is reported here, not when bytes are read.
         next(pieces)
