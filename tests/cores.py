@@ -51,7 +51,9 @@ class BareBlobStore(BlobStore):
         """Find nothing."""
         raise BlobNotFound(key)
 
-    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def get(
+        self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
+    ) -> Iterator[bytes]:
         """Find nothing."""
         raise BlobNotFound(key)
 

@@ -80,6 +80,8 @@ def answering_errors(error_form: ErrorForm, check: Check) -> Middleware:
             answered = _as_http_error(request, error)
         if request.writer.output_size > 0:
             # Part of an answer is out: only a broken connection tells the client that it is incomplete.
+            if request.transport is not None:
+                request.transport.abort()
             raise ConnectionResetError("the answer could not be completed")
         return error_form(request, answered)
 

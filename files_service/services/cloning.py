@@ -12,12 +12,13 @@ from typing import Any
 from files_service.core import Core
 from files_service.domain.editing import edit
 from files_service.domain.uploads import part_key, receive_part
+from files_service.errors import BytesLost
 from files_service.services import content
 from files_service.services.content_types import require_allowed_changes
 from files_service.services.editing import require_fitting_meta
 from files_service.services.files import change, readable, require, require_acts_for, require_finished
 from files_service.services.uploads.creation import save_if_room
-from storage_adapters import Access, BlobExists, BlobInfo, FileRecord, Part, SupportsCopy
+from storage_adapters import Access, BlobExists, BlobInfo, BlobNotFound, FileRecord, Part, SupportsCopy
 
 
 def clone(
@@ -84,3 +85,5 @@ def _copy(original: Part, part: Part, owner: str, core: Core) -> BlobInfo:
         return content.copy(core, original, part, owner=owner)
     except BlobExists as error:
         return error.info
+    except BlobNotFound as error:
+        raise BytesLost(f"bytes of part {original.part_id} are lost", {"part_id": original.part_id}) from error

@@ -53,27 +53,6 @@ def head(core: Core, part: Part) -> BlobInfo:
     return manifest_info(part, upload)
 
 
-def has_bytes(core: Core, key: str, size: int) -> bool:
-    """Return True when the store has a blob of this size under the key."""
-    try:
-        return core.blobs.head(key).size == size
-    except BlobNotFound:
-        return False
-
-
-def has_all_bytes(core: Core, part: Part) -> bool:
-    """Return True when the store has a blob of the right size for all of a part: its own, or each of its chunks."""
-    upload_id = manifest_of(part)
-    if upload_id is None:
-        return has_bytes(core, part.key, part.size)
-    place = 0
-    for chunk in chunks_of(core, upload_id):
-        if chunk.offset > place or not has_bytes(core, chunk_key_beside(part.key, chunk), chunk.size):
-            return False
-        place = max(place, chunk.end)
-    return place == part.size
-
-
 def manifest_info(part: Part, upload: Upload) -> BlobInfo:
     """Describe a part whose content is this manifest, as a blob store would."""
     assert upload.size is not None
@@ -109,10 +88,17 @@ def _upload(core: Core, upload_id: str | None, status: UploadStatus) -> Upload |
     return upload if upload.status is status else None
 
 
+def require_whole(core: Core, part: Part) -> None:
+    """Check that the blob of a received part is the one on record, at its full length. Raises BlobNotFound."""
+    info = core.blobs.head(part.key)
+    if info.size != part.size or part.generation not in (None, info.generation):
+        raise BlobNotFound(f"the bytes of {part.key} were cut or replaced")
+
+
 def read(core: Core, part: Part, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
     """Yield the bytes of a part in pieces of at most 1 MiB. Raises BlobNotFound."""
     if manifest_of(part) is None:
-        return core.blobs.get(part.key, offset=offset, length=length)
+        return core.blobs.get(part.key, offset=offset, length=length, generation=part.generation)
     end = part.size if length is None else min(part.size, offset + length)
     return _read_chunks(core, part, offset, end)
 
@@ -148,6 +134,20 @@ def chunk_slices(core: Core, part: Part, offset: int, end: int) -> Iterator[tupl
         place += length
     if place < end:
         raise BlobNotFound(f"the chunk at {place} of {part.key} is missing")
+
+
+def has_all_chunks(core: Core, part: Part) -> bool:
+    """Return True when every chunk of a manifest is there at its full length; True also for a part of one blob."""
+    upload_id = manifest_of(part)
+    if upload_id is None:
+        return True
+    try:
+        return all(
+            core.blobs.head(chunk_key_beside(part.key, chunk)).size == chunk.size
+            for chunk in chunks_of(core, upload_id)
+        )
+    except BlobNotFound:
+        return False
 
 
 def chunks_of(core: Core, upload_id: str, *, offset: int = 0) -> Iterator[Chunk]:
@@ -227,33 +227,38 @@ def copy(core: Core, source: Part, target: Part, *, owner: str) -> BlobInfo:
     return head(core, target)
 
 
+def is_whole(core: Core, key: str, size: int) -> bool:
+    """Return True when the blob of a chunk is there at its full length; delete one that was cut."""
+    try:
+        info = core.blobs.head(key)
+    except BlobNotFound:
+        return False
+    if info.size != size:
+        core.blobs.delete(key, generation=info.generation)
+    return info.size == size
+
+
 def _copy_chunk(core: Core, source_owner: str, chunk: Chunk, target_id: str, owner: str, expires_at: int) -> None:
     """Append a chunk to another upload; copy its blob for an owner who does not have it."""
-    uploads = _uploads(core)
+    uploads, blobs = _uploads(core), core.blobs
+    assert isinstance(blobs, SupportsCopy)
     for _ in range(_ATTEMPTS):
         [place] = uploads.reserve_chunks(owner, [chunk.object_id], now=core.clock())
         source = chunk_key(source_owner, chunk.object_id, chunk.token)
         target = chunk_key(owner, chunk.object_id, place.token)
-        if target != source and not (place.stored and has_bytes(core, target, chunk.size)):
-            _copy_blob(core, source, target, chunk.size)
+        if not (place.stored and is_whole(core, target, chunk.size)):
+            # Within one owner, source and target are one blob, which a copy cannot bring back.
+            try:
+                size = blobs.copy(source, target, now=core.clock()).size
+            except BlobExists as error:
+                size = error.info.size
+            if size != chunk.size:
+                raise BlobNotFound(f"the chunk {source} was cut")
         named = replace(chunk, token=place.token)
         with suppress(ChunkGone):
             uploads.append_chunks(target_id, [named], expires_at=expires_at)
             return
     raise UploadConflict("the sweep deleted the chunk at every attempt")
-
-
-def _copy_blob(core: Core, source: str, target: str, size: int) -> None:
-    """Copy the blob of a chunk; replace a copy that has lost bytes."""
-    blobs = core.blobs
-    assert isinstance(blobs, SupportsCopy)
-    try:
-        blobs.copy(source, target, now=core.clock())
-    except BlobExists as error:
-        if error.info.size != size and has_bytes(core, source, size):
-            blobs.delete(target, generation=error.info.generation)
-            with suppress(BlobExists):
-                blobs.copy(source, target, now=core.clock())
 
 
 def _uploads(core: Core) -> SupportsUploads:

@@ -49,10 +49,10 @@ class OrphanScan:
 
     def _has_bytes(self, part: Part) -> bool:
         try:
-            info = content.head(self._core, part)
-            return mismatch(part, info) is None and content.has_all_bytes(self._core, part)
+            same = mismatch(part, content.head(self._core, part)) is None
         except BlobNotFound:
             return False
+        return same and content.has_all_chunks(self._core, part)
 
     def _treat(self, info: BlobInfo) -> None:
         names = names_in_key(info.key)

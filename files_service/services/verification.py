@@ -64,7 +64,7 @@ def verify(
     try:
         for part in record.parts:
             keepalive()
-            if thorough and manifest_of(part) and not content.has_all_bytes(core, part):
+            if thorough and not content.has_all_chunks(core, part):
                 return failed("part_missing", f"bytes of part {part.part_id} are lost")
             checked = _verify_part(core, part, read)
             if isinstance(checked, ProcessingFailed):

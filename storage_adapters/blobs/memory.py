@@ -74,11 +74,15 @@ class MemoryBlobStore(
         """See ``BlobStore``."""
         return self._blob(key)[0]
 
-    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def get(
+        self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
+    ) -> Iterator[bytes]:
         """See ``BlobStore``."""
         if offset < 0 or (length is not None and length < 0):
             raise ValueError("offset and length must not be negative")
-        content = self._blob(key)[1]
+        info, content = self._blob(key)
+        if generation not in (None, info.generation):
+            raise BlobNotFound(f"blob {key} was replaced")
         end = len(content) if length is None else min(offset + length, len(content))
         return (content[place : min(place + PIECE, end)] for place in range(offset, end, PIECE))
 

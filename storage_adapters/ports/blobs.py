@@ -47,11 +47,20 @@ class BlobStore(ABC):
 
     @abstractmethod
     def head(self, key: str) -> BlobInfo:
-        """Return what is known of the blob. Raises BlobNotFound or InvalidKey."""
+        """Return what is known of the blob. Raises BlobNotFound, also when its bytes are gone, or InvalidKey.
+
+        ``size`` is that of the bytes that are there. When they were cut, checksums of the whole are left out, and the
+        blob can be deleted by its generation and written again.
+        """
 
     @abstractmethod
-    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """Yield the bytes in pieces of at most 1 MiB; a range past the end is cut. Raises BlobNotFound, InvalidKey."""
+    def get(
+        self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
+    ) -> Iterator[bytes]:
+        """Yield the bytes in pieces of at most 1 MiB; a range past the end is cut. Raises BlobNotFound, InvalidKey.
+
+        With ``generation`` only that very blob is read: BlobNotFound is raised when another has taken its place.
+        """
 
     @abstractmethod
     def delete(self, key: str, *, generation: str | None = None) -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -295,3 +296,25 @@ def test_a_store_that_cannot_publish_blobs_is_not_ready(root: Path, monkeypatch:
     assert store.scan(limit=10) == []
     assert_tidy(root)
     store.close()
+
+
+def test_a_blob_that_was_cut_says_so_and_can_be_written_again(store: LocalBlobStore, root: Path) -> None:
+    put(store, KEY, b"whole")
+    [content] = root.rglob("content")
+    os.truncate(content, 2)
+    found = store.head(KEY)
+    assert (found.size, found.md5, found.sha256) == (2, None, None)
+    store.delete(KEY, generation=found.generation)
+    put(store, KEY, b"whole")
+    assert read(store, KEY) == b"whole"
+
+
+@pytest.mark.parametrize("name", ["content", "info.json"])
+def test_half_a_blob_is_no_blob_and_gives_way(store: LocalBlobStore, root: Path, name: str) -> None:
+    put(store, KEY, b"whole")
+    [half] = root.rglob(name)
+    half.unlink()
+    with pytest.raises(BlobNotFound):
+        store.head(KEY)
+    store.write_whole(KEY, b"whole", sha256=sha256(b"whole").hexdigest(), content_type="a/b", now=NOW)
+    assert read(store, KEY) == b"whole"

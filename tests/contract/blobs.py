@@ -56,6 +56,16 @@ class LocalFilesStore(BlobStore, SupportsLocalFiles):
 class BlobReadingContract:
     """Blobs are read in ranges and bounded pieces, and removed for good."""
 
+    def test_a_blob_can_be_read_by_its_generation_alone(self, store: BlobStore) -> None:
+        first = put(store, KEY, b"first")
+        assert b"".join(store.get(KEY, generation=first.generation)) == b"first"
+        store.delete(KEY)
+        second = put(store, KEY, b"other")
+        assert b"".join(store.get(KEY, offset=1, generation=second.generation)) == b"ther"
+        for length in (None, 0, 2):
+            with pytest.raises(BlobNotFound):
+                store.get(KEY, length=length, generation=first.generation)
+
     @pytest.mark.parametrize(
         ("offset", "length", "expected"),
         [

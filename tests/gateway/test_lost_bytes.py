@@ -1,180 +1,178 @@
-"""Bytes that the disk has lost or cut: never sent under their checksum, and stored again when they come again."""
+"""Bytes that a fault of the disk took: repaired by the next upload of the same bytes, and never served as if whole."""
 
 from __future__ import annotations
 
-import hashlib
+import http.client
 import os
-import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from files_service.core import Core
-from files_service.domain.chunking import chunk_key
+from files_service.domain.chunking import CHUNKS
 from files_service.gateway.limits import Limits
-from storage_adapters.blobs.local import LocalBlobStore
-from tests.cores import call, processed_file, sqlite_core
-from tests.gateway.addresses import url_of
+from files_service.services.content import chunk_slices
+from tests.contract.blob_scenes import MIB
+from tests.cores import memory_core, processed_file, sqlite_core
+from tests.gateway.owners import bearer
 from tests.gateway.serving import Served, serving
-from tests.gateway.test_rest_files import ANN, processed, send
+from tests.gateway.tus import content_of, file_id_of, made, patch
 
-CHUNK = 256 * 1024
-CONTENT = random.Random(5).randbytes(3 * CHUNK + 17)
-Damage = Callable[[Path], None]
+CONTENT = os.urandom(300_000)
 
 
-def lose(content: Path) -> None:
-    content.unlink()
-
-
-def lose_all(content: Path) -> None:
-    content.unlink()
-    (content.parent / "info.json").unlink()
-    content.parent.rmdir()
-
-
-def lose_description(content: Path) -> None:
-    (content.parent / "info.json").unlink()
-
-
-def cut(content: Path) -> None:
-    os.truncate(content, content.stat().st_size - 1)
-
-
-DAMAGES = pytest.mark.parametrize("damage", [lose, lose_all, lose_description, cut])
-
-
-@pytest.fixture(params=[2**40, 1], ids=["by-loop", "by-thread"])
-def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
-    core = sqlite_core(tmp_path, chunk_bytes=CHUNK)
-    with serving(core, Limits(socket_thread_bytes=request.param)) as served:
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Served]:
+    with serving(sqlite_core(tmp_path)) as served:
         yield served
 
 
-def chunk_file(served: Served, index: int) -> Path:
-    """The file of a chunk of the content."""
-    object_id = hashlib.sha256(CONTENT[index * CHUNK : (index + 1) * CHUNK]).hexdigest()
-    uploads, blobs = served.core.metadata, served.core.blobs
-    assert isinstance(blobs, LocalBlobStore)
-    [place] = uploads.reserve_chunks("ann", [object_id], now=served.core.clock())  # type: ignore[attr-defined]
-    assert place.stored
-    path: Path = blobs.local_path(chunk_key("ann", object_id, place.token))
-    return path
+def upload(served: Served, content: bytes = CONTENT) -> str:
+    url = made(served, len(content))
+    assert patch(served, url, 0, content).status == 204
+    return url
 
 
-def found_lost(core: Core) -> list[str]:
-    """The files that a deep comparison reports as lost."""
-    lost: list[str] = []
-    report = call(core, "files.sync", deep=True, older_than_seconds=0)
-    for _ in range(20):
-        lost += report["lost"]
-        if report["next_cursor"] is None:
-            return lost
-        report = call(core, "files.sync", deep=True, older_than_seconds=0, cursor=report["next_cursor"])
-    raise AssertionError("it does not end")
+def chunk_files(root: Path) -> list[Path]:
+    return [path for path in root.rglob("content") if CHUNKS in path.parts]
 
 
-@DAMAGES
-@pytest.mark.parametrize("index", [0, 2, 3])
-def test_a_chunk_without_its_bytes_is_stored_again_by_the_next_upload_of_them(
-    served: Served, damage: Damage, index: int
+def remove_content(path: Path) -> None:
+    path.unlink()
+
+
+def cut_content(path: Path) -> None:
+    os.truncate(path, 1_000)
+
+
+def remove_description(path: Path) -> None:
+    (path.parent / "info.json").unlink()
+
+
+FAULTS = [remove_content, cut_content, remove_description]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_next_upload_of_the_same_bytes_repairs_a_chunk(
+    local: Served, tmp_path: Path, fault: Callable[[Path], None]
 ) -> None:
-    first = processed(served, CONTENT)["file_id"]
-    damage(chunk_file(served, index))
-    second = processed(served, CONTENT)["file_id"]
-    for file_id in (first, second):
-        reply = served.request("GET", f"/api/files/{file_id}/download", headers=ANN)
-        assert (reply.status, reply.body) == (200, CONTENT)
+    first = upload(local)
+    [path] = chunk_files(tmp_path)
+    fault(path)
+    second = upload(local)
+    assert content_of(local, second) == CONTENT
+    assert content_of(local, first) == CONTENT
 
 
-@pytest.mark.parametrize("damage", [lose, lose_all, cut])
-def test_a_file_whose_first_chunk_is_lost_is_answered_with_an_error_of_its_own(served: Served, damage: Damage) -> None:
-    file = processed(served, CONTENT)
-    damage(chunk_file(served, 0))
-    for url, headers in [(f"/api/files/{file['file_id']}/download", ANN), (url_of(served, file), {})]:
-        reply = served.request("GET", url, headers=headers)
+def test_a_blob_that_the_store_lost_is_stored_again(tmp_path: Path) -> None:
+    with serving(memory_core(tmp_path)) as served:
+        first = upload(served)
+        part = served.core.metadata.get(file_id_of(first)).parts[0]
+        for key, _, _ in chunk_slices(served.core, part, 0, part.size):
+            served.core.blobs.delete(key)
+        assert content_of(served, upload(served)) == CONTENT
+        assert content_of(served, first) == CONTENT
+
+
+def processed(served: Served, content: bytes = CONTENT) -> tuple[str, list[str]]:
+    """A file that came in chunks: its id and every address that reads it."""
+    url = upload(served, content)
+    assert content_of(served, url) == content
+    return file_id_of(url), read_at(served, file_id_of(url))
+
+
+def read_at(served: Served, file_id: str) -> list[str]:
+    [signed] = served.result("files.download", file_id=file_id)["urls"]
+    return [signed, f"/api/files/{file_id}/download"]
+
+
+def assert_lost(served: Served, addresses: list[str]) -> None:
+    for address in addresses:
+        reply = served.request("GET", address, headers=bearer("ann"))
         assert (reply.status, reply.code) == (500, "bytes_lost")
-        assert "ETag" not in reply.headers
 
 
-@pytest.mark.parametrize("damage", [lose, lose_all, cut])
-def test_an_answer_that_misses_a_later_chunk_ends_with_the_connection(served: Served, damage: Damage) -> None:
-    file = processed(served, CONTENT)
-    damage(chunk_file(served, 2))
-    target = f"/api/files/{file['file_id']}/download"
-    lines = [f"GET {target} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in ANN.items()), "", ""]
-    with served.connect() as connection:
-        connection.sendall("\r\n".join(lines).encode())
-        got = b""
-        try:
-            while piece := connection.recv(2**20):
-                got += piece
-        except ConnectionResetError:
-            pass
-    # Without an end of the connection the loop above ends by the time limit of the socket.
-    body = got.partition(b"\r\n\r\n")[2]
-    assert CONTENT.startswith(body)
-    assert len(body) < len(CONTENT)
+@pytest.mark.parametrize("fault", [remove_content, cut_content])
+def test_a_lost_chunk_is_an_error_of_its_own_at_every_door(
+    local: Served, tmp_path: Path, fault: Callable[[Path], None]
+) -> None:
+    _, addresses = processed(local)
+    [path] = chunk_files(tmp_path)
+    fault(path)
+    assert_lost(local, addresses)
+    upload(local)
+    for address in addresses:
+        assert local.request("GET", address, headers=bearer("ann")).body == CONTENT
 
 
-@pytest.mark.parametrize("damage", [lose, lose_all, cut])
-def test_a_blob_without_its_bytes_is_answered_with_an_error_of_its_own(served: Served, damage: Damage) -> None:
-    file = processed_file(served.core, b"twelve bytes")
-    blobs = served.core.blobs
-    assert isinstance(blobs, LocalBlobStore)
-    damage(blobs.local_path(file["parts"][0]["key"]))
-    reply = served.request("GET", url_of(served, file))
-    assert (reply.status, reply.code) == (500, "bytes_lost")
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_lost_blob_is_an_error_of_its_own_at_every_door(
+    local: Served, tmp_path: Path, fault: Callable[[Path], None]
+) -> None:
+    record = processed_file(local.core, CONTENT)
+    addresses = read_at(local, record["file_id"])
+    [path] = tmp_path.rglob("content")
+    fault(path)
+    assert_lost(local, addresses)
 
 
-def test_the_bytes_of_a_removed_file_are_not_lost(served: Served) -> None:
-    file = processed(served, CONTENT)
-    url = url_of(served, file)
-    call(served.core, "files.remove", file_id=file["file_id"])
-    reply = served.request("GET", url)
-    assert reply.status in (404, 410)
+def test_a_replaced_blob_is_not_served_under_the_old_tag(served: Served) -> None:
+    record = processed_file(served.core, CONTENT)
+    addresses = read_at(served, record["file_id"])
+    key = record["parts"][0]["key"]
+    served.core.blobs.delete(key)
+    served.core.blobs.put(key, [bytes(len(CONTENT))], content_type="a/b", now=served.core.clock())
+    assert_lost(served, addresses)
 
 
-@DAMAGES
-def test_a_clone_for_another_owner_stores_again_what_that_owner_has_lost(served: Served, damage: Damage) -> None:
-    file = processed(served, CONTENT)
-    first = call(served.core, "files.clone", file_id=file["file_id"], owner="bob")
-    object_id = hashlib.sha256(CONTENT[:CHUNK]).hexdigest()
-    blobs, uploads = served.core.blobs, served.core.metadata
-    assert isinstance(blobs, LocalBlobStore)
-    [place] = uploads.reserve_chunks("bob", [object_id], now=served.core.clock())  # type: ignore[attr-defined]
-    path = blobs.local_path(chunk_key("bob", object_id, place.token))
-    if damage is cut:
-        # A clone shares its bytes with the original on the disk.
-        path.unlink()
-        path.write_bytes(CONTENT[: CHUNK - 1])
-    else:
-        damage(path)
-    again = processed(served, CONTENT)
-    second = call(served.core, "files.clone", file_id=again["file_id"], owner="bob")
-    for each in (first, second):
-        call(served.core, "files.process", file_id=each["file_id"])
-        reply = served.request("GET", url_of(served, each))
-        assert (reply.status, reply.body) == (200, CONTENT)
+@pytest.mark.parametrize("socket_thread_bytes", [2**40, 1], ids=["by-loop", "by-thread"])
+@pytest.mark.parametrize("fault", [remove_content, cut_content])
+def test_bytes_that_run_short_break_the_connection_at_once(
+    tmp_path: Path, socket_thread_bytes: int, fault: Callable[[Path], None]
+) -> None:
+    first, second = os.urandom(4 * MIB), os.urandom(4 * MIB)
+    with serving(sqlite_core(tmp_path), Limits(socket_thread_bytes=socket_thread_bytes)) as served:
+        _, addresses = processed(served, first + second)
+        [path] = [path for path in chunk_files(tmp_path) if path.read_bytes() == second]
+        fault(path)
+        for address in addresses:
+            with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+                served.request("GET", address, headers=bearer("ann"))
 
 
-@pytest.mark.parametrize("damage", [lose, lose_all, cut])
-def test_a_deep_comparison_and_a_forced_processing_find_a_chunk_that_is_lost(served: Served, damage: Damage) -> None:
-    core = served.core
-    file_id = processed(served, CONTENT)["file_id"]
-    assert found_lost(core) == []
-    damage(chunk_file(served, 2))
-    assert found_lost(core) == [file_id]
-    file = call(core, "files.process", file_id=file_id, force=True)
-    assert (file["status"], file["error"]["code"]) == ("failed", "part_missing")
-    processed(served, CONTENT)
-    assert found_lost(core) == []
-    assert call(core, "files.process", file_id=file_id, force=True)["status"] == "processed"
+def test_a_store_without_files_breaks_the_connection_when_bytes_run_short(tmp_path: Path) -> None:
+    content = os.urandom(8 * MIB)
+    with serving(memory_core(tmp_path)) as served:
+        file_id, addresses = processed(served, content)
+        part = served.core.metadata.get(file_id).parts[0]
+        *_, (last, _, _) = chunk_slices(served.core, part, 0, part.size)
+        served.core.blobs.delete(last)
+        for address in addresses:
+            with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+                served.request("GET", address, headers=bearer("ann"))
 
 
-def test_an_upload_of_the_same_bytes_does_not_write_them_again(served: Served) -> None:
-    processed(served, CONTENT)
-    before = [chunk_file(served, index).stat().st_ino for index in range(4)]
-    assert send(served, CONTENT).status == 201
-    assert [chunk_file(served, index).stat().st_ino for index in range(4)] == before
+@pytest.mark.parametrize("fault", [remove_content, cut_content])
+def test_a_deep_comparison_reports_a_file_that_lacks_a_chunk_until_it_is_repaired(
+    local: Served, tmp_path: Path, fault: Callable[[Path], None]
+) -> None:
+    url = upload(local)
+    assert content_of(local, url) == CONTENT
+    assert lost_files(local) == []
+    [path] = chunk_files(tmp_path)
+    fault(path)
+    assert lost_files(local) == [file_id_of(url)]
+    upload(local)
+    assert lost_files(local) == []
+
+
+def lost_files(served: Served) -> list[str]:
+    """What a deep comparison reports as lost, in as many calls as it takes."""
+    lost, cursor = [], None
+    for _ in range(100):
+        report = served.result("files.sync", deep=True, cursor=cursor)
+        lost += report["lost"]
+        cursor = report["next_cursor"]
+        if cursor is None:
+            return lost
+    raise AssertionError("the comparison does not end")

@@ -12,10 +12,10 @@ from files_service.core import Core
 from files_service.errors import (
     AliasTaken,
     BadRequest,
+    BytesLost,
     Conflict,
     FilesError,
     Forbidden,
-    NotFound,
     NotSupported,
     UnsupportedType,
     WrongStatus,
@@ -189,10 +189,10 @@ def test_of_many_clones_that_claim_an_alias_one_gets_it(core: Core) -> None:
     assert all(isinstance(each, AliasTaken) for each in outcomes if isinstance(each, FilesError))
 
 
-def test_a_source_whose_bytes_are_gone_is_not_found(core: Core) -> None:
+def test_a_source_whose_bytes_are_gone_is_refused_as_lost(core: Core) -> None:
     source = processed_file(core)
     core.blobs.delete(source["parts"][0]["key"])
-    assert isinstance(refusal(core, "files.clone", file_id=source["file_id"], owner="ann"), NotFound)
+    assert isinstance(refusal(core, "files.clone", file_id=source["file_id"], owner="ann"), BytesLost)
 
 
 def test_meta_cannot_grow_beyond_its_limit_by_cloning(core: Core) -> None:

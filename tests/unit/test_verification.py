@@ -77,7 +77,9 @@ class ForgetfulBlobs:
         forgotten: dict[str, Any] = dict.fromkeys(self._forgotten)
         return replace(self._blobs.head(key), **forgotten)
 
-    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def get(
+        self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
+    ) -> Iterator[bytes]:
         for piece in self._blobs.get(key, offset=offset, length=length):
             self.read_bytes += len(piece)
             yield piece

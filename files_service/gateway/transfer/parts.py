@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -13,7 +14,7 @@ from aiohttp import web
 from files_service.core import Core
 from files_service.domain.chunking import manifest_of
 from files_service.domain.uploads import find_part
-from files_service.errors import BytesLost, Conflict, FilesError, NotFound, WrongStatus
+from files_service.errors import BytesLost, Conflict, NotFound, WrongStatus
 from files_service.gateway.replies import HTTPError, bad_field
 from files_service.gateway.state import Gateway
 from files_service.gateway.transfer.conditions import Answer, Representation, evaluate
@@ -21,7 +22,7 @@ from files_service.gateway.transfer.disposition import content_disposition, prev
 from files_service.gateway.transfer.send import Slice, send_files
 from files_service.services import content
 from files_service.services.files import require_finished
-from storage_adapters import BlobNotFound, FileRecord, FileStatus, Part, RecordNotFound, SupportsLocalFiles
+from storage_adapters import BlobNotFound, FileRecord, FileStatus, Part, SupportsLocalFiles
 
 # User content never runs in our origin: a page opens in an origin of its own, without scripts and without a network.
 ISOLATION = (
@@ -59,26 +60,17 @@ def part_of(record: FileRecord, part_id: str | None, core: Core) -> Found:
 
 
 def found_part(core: Core, record: FileRecord, part: Part) -> Found:
-    """Prepare a part for sending. Raises NotFound before its bytes have arrived, BytesLost when they are not there."""
+    """Prepare a part for sending. Raises NotFound before its bytes arrive, BytesLost when a local file is not whole."""
     if part.received_at is None:
         raise NotFound("the bytes have not arrived", {"file_id": record.file_id})
-    is_local_blob = manifest_of(part) is None and isinstance(core.blobs, SupportsLocalFiles)
-    if is_local_blob and not content.has_bytes(core, part.key, part.size):
-        # Before an answer begins.
-        raise lost_or_removed(core, record)
+    if manifest_of(part) is None and isinstance(core.blobs, SupportsLocalFiles):
+        # A blob that is missing, cut or replaced is reported before an answer begins.
+        with lost_bytes_reported(record, part):
+            content.require_whole(core, part)
     info = None if part.sha256 or part.generation else core.blobs.head(part.key)
     tag = part.sha256 or part.generation or (info.generation if info else "")
     representation = Representation(size=part.size, tag=tag, modified=part.received_at // 1000)
     return Found(record, part, representation)
-
-
-def lost_or_removed(core: Core, record: FileRecord) -> FilesError:
-    """Return the error for bytes that are not there: the file was removed meanwhile, or the store has lost them."""
-    try:
-        core.metadata.get(record.file_id)
-    except RecordNotFound:
-        return NotFound("the file was removed", {"file_id": record.file_id})
-    return BytesLost("the store has lost bytes of the file", {"file_id": record.file_id})
 
 
 def part_headers(found: Found, kind: str, name: str, cache_control: str) -> dict[str, str]:
@@ -119,13 +111,7 @@ async def send_part(
         response.headers["Content-Range"] = f"bytes {answer.start}-{last}/{found.representation.size}"
     if request.method == "HEAD" or not answer.length:
         return response
-    try:
-        await gateway.unless_given_up(_send(request, response, gateway, found, answer))
-    except ConnectionError:
-        # An answer that is cut must end the connection: the reader would wait for the rest.
-        if request.transport is not None:
-            request.transport.abort()
-        raise
+    await gateway.unless_given_up(_send(request, response, gateway, found, answer))
     gateway.metrics.downloaded_bytes.inc(answer.length)
     return response
 
@@ -137,59 +123,60 @@ async def _send(
     core, part = gateway.core, found.part
     files = content.files(core, part, offset=answer.start, length=answer.length)
     if files is None:
-        pieces = await gateway.transfers.run(_read, core, found, answer)
-        first = await gateway.transfers.run(_next, pieces)
-        if not first:
-            raise await gateway.calls.run(lost_or_removed, core, found.record)
+        first, pieces = await gateway.transfers.run(_begin, core, found, answer)
         await response.prepare(request)
-        await _write_all(response, gateway, first, pieces, answer.length)
+        await response.write(first)
+        rest = answer.length - len(first)
+        while piece := await gateway.transfers.run(_next, pieces):
+            await response.write(piece)
+            rest -= len(piece)
+        if rest:
+            raise ConnectionResetError(f"the bytes of {part.key} were cut")
     else:
-        first_file = await gateway.calls.run(_open, core, found.record, files)
+        first_file = await gateway.calls.run(_open, found, files)
         await response.prepare(request)
         await send_files(request, gateway, chain([first_file], map(_opened, files)), answer.length)
     await response.write_eof()
 
 
-async def _write_all(
-    response: web.StreamResponse, gateway: Gateway, first: bytes, pieces: Iterator[bytes], length: int
-) -> None:
-    """Write pieces until ``length`` bytes are out. Raises ConnectionResetError when bytes are missing."""
-    piece, left = first, length
-    while piece and left:
-        await response.write(piece)
-        left -= len(piece)
-        try:
-            piece = await gateway.transfers.run(_next, pieces)
-        except BlobNotFound as error:
-            raise ConnectionResetError("bytes of the file are lost") from error
-    if left:
-        raise ConnectionResetError("the stored bytes are shorter than the file")
-
-
-def _read(core: Core, found: Found, answer: Answer) -> Iterator[bytes]:
+@contextmanager
+def lost_bytes_reported(record: FileRecord, part: Part) -> Iterator[None]:
+    """Turn missing bytes of a received part into BytesLost."""
     try:
-        return content.read(core, found.part, offset=answer.start, length=answer.length)
-    except BlobNotFound:
-        raise lost_or_removed(core, found.record) from None
+        yield
+    except BlobNotFound as error:
+        details = {"file_id": record.file_id, "part_id": part.part_id}
+        raise BytesLost(f"bytes of part {part.part_id} are lost", details) from error
 
 
 def _next(pieces: Iterator[bytes]) -> bytes:
     return next(pieces, b"")
 
 
-def _open(core: Core, record: FileRecord, files: Iterator[tuple[Path, int, int]]) -> Slice:
-    """Open the first file: missing bytes are reported before an answer begins."""
-    try:
+def _begin(core: Core, found: Found, answer: Answer) -> tuple[bytes, Iterator[bytes]]:
+    """Read the first piece: bytes that are lost are reported before an answer begins."""
+    with lost_bytes_reported(found.record, found.part):
+        pieces = content.read(core, found.part, offset=answer.start, length=answer.length)
+        first = _next(pieces)
+        if not first:
+            raise BlobNotFound(f"the bytes of {found.part.key} were cut")
+        return first, pieces
+
+
+def _open(found: Found, files: Iterator[tuple[Path, int, int]]) -> Slice:
+    """Open the first file: a missing one is reported before an answer begins."""
+    with lost_bytes_reported(found.record, found.part):
         return _opened(next(files))
-    except (FileNotFoundError, BlobNotFound):
-        raise lost_or_removed(core, record) from None
 
 
 def _opened(piece: tuple[Path, int, int]) -> Slice:
     """Open the file of a range. Raises BlobNotFound when it is shorter than the range."""
     path, start, length = piece
-    file = path.open("rb", buffering=0)
+    try:
+        file = path.open("rb", buffering=0)
+    except FileNotFoundError:
+        raise BlobNotFound(f"{path} was just removed") from None
     if os.fstat(file.fileno()).st_size < start + length:
         file.close()
-        raise BlobNotFound(f"bytes of {path.parent.name} are lost")
+        raise BlobNotFound(f"{path} is shorter than its record")
     return file, start, length

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from files_service.core import Core
 from files_service.domain.chunking import chunk_key, wanted
 from files_service.errors import BadRequest
-from files_service.services.content import has_bytes
+from files_service.services import content
 from files_service.services.uploads.comparison import require_same_bytes
 from storage_adapters import (
     BlobExists,
     Chunk,
     ChunkGone,
     Ranges,
+    StorageUnavailable,
     SupportsUploads,
     SupportsWholeWrites,
     Upload,
     UploadConflict,
 )
-
-logger = logging.getLogger(__name__)
 
 CHUNK_TYPE = "application/octet-stream"
 _ATTEMPTS = 20
@@ -59,7 +56,7 @@ class ChunkStore:
         now = self._core.clock()
         [place] = self.uploads.reserve_chunks(upload.owner, [object_id], now=now)
         key = chunk_key(upload.owner, object_id, place.token)
-        if not place.stored or not has_bytes(self._core, key, len(data)):
+        if not (place.stored and content.is_whole(self._core, key, len(data))):
             self._write(key, data, object_id, now)
         return Chunk(offset=offset, size=len(data), object_id=object_id, token=place.token)
 
@@ -131,23 +128,19 @@ class ChunkStore:
         return self._store_all(upload, offset, data, gaps)
 
     def _write(self, key: str, data: memoryview, object_id: str, now: int) -> None:
-        try:
-            self._put(key, data, object_id, now)
-        except BlobExists as error:
-            if error.info.size == len(data):
-                # Another writer was faster, or a former one died before it named the chunk.
-                return
-            logger.warning("a stored chunk has lost bytes; it is written again", extra={"object_id": object_id})
-            self._core.blobs.delete(key, generation=error.info.generation)
-            with suppress(BlobExists):
-                self._put(key, data, object_id, now)
-
-    def _put(self, key: str, data: memoryview, object_id: str, now: int) -> None:
         blobs = self._core.blobs
-        if isinstance(blobs, SupportsWholeWrites):
-            blobs.write_whole(key, data, sha256=object_id, content_type=CHUNK_TYPE, now=now)
-        else:
-            blobs.put(key, [bytes(data)], content_type=CHUNK_TYPE, now=now, declared={"sha256": object_id})
+        for _ in range(_ATTEMPTS):
+            try:
+                if isinstance(blobs, SupportsWholeWrites):
+                    blobs.write_whole(key, data, sha256=object_id, content_type=CHUNK_TYPE, now=now)
+                else:
+                    blobs.put(key, [bytes(data)], content_type=CHUNK_TYPE, now=now, declared={"sha256": object_id})
+            except BlobExists:
+                # A concurrent writer stored the chunk, or it was cut since.
+                if not content.is_whole(self._core, key, len(data)):
+                    continue
+            return
+        raise StorageUnavailable(f"the chunk {key} is cut or lost at every attempt")
 
 
 def _require_size(upload: Upload, offset: int, size: int) -> None:

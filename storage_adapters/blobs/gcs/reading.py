@@ -15,13 +15,12 @@ PIECE = 1024 * 1024
 ATTEMPTS = 5
 
 
-def pieces(api: GcsApi, name: str, offset: int, length: int | None) -> Iterator[bytes]:
+def pieces(api: GcsApi, name: str, offset: int, length: int | None, generation: str | None = None) -> Iterator[bytes]:
     """Yield b"" when the request has been answered, then the bytes, all of one generation."""
     place, left = offset, length
-    answer = api.read(name, place, left, None)
+    answer = api.read(name, place, left, generation)
     yield b""
     attempt = 0
-    generation = None
     while answer is not None:
         generation = generation or answer.headers.get("x-goog-generation")
         expected = int(answer.headers["Content-Length"])

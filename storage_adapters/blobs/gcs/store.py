@@ -86,15 +86,18 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
         """See ``BlobStore``."""
         return self._info(self._api.find(self._name(key)))
 
-    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def get(
+        self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
+    ) -> Iterator[bytes]:
         """See ``BlobStore``."""
         if offset < 0 or (length is not None and length < 0):
             raise ValueError("offset and length must not be negative")
         name = self._name(key)
         if length == 0:
-            self._api.find(name)
+            if generation not in (None, str(self._api.find(name).generation)):
+                raise BlobNotFound(f"blob {key} was replaced")
             return iter(())
-        reading = pieces(self._api, name, offset, length)
+        reading = pieces(self._api, name, offset, length, generation)
         # The first step sends the request: a missing blob is reported here, not when bytes are read.
         next(reading)
         return reading

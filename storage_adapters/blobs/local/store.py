@@ -112,20 +112,24 @@ class LocalBlobStore(
         )
 
     def head(self, key: str) -> BlobInfo:
-        """See ``BlobStore``. The size is that of the file, which a damaged disk may have cut."""
+        """See ``BlobStore``."""
         folder = self._folder(key)
         info = self._read_info(folder / INFO, key)
         with disk.os_errors_as_unavailable():
             try:
                 size = (folder / CONTENT).stat().st_size
             except FileNotFoundError:
-                raise BlobNotFound(f"no blob {key}") from None
-        return info if size == info.size else replace(info, size=size)
+                raise BlobNotFound(f"the bytes of blob {key} are gone") from None
+        return info if size == info.size else replace(info, size=size, md5=None, crc32c=None, sha256=None)
 
-    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def get(
+        self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
+    ) -> Iterator[bytes]:
         """See ``BlobStore``."""
         if offset < 0 or (length is not None and length < 0):
             raise ValueError("offset and length must not be negative")
+        if generation is not None and self.head(key).generation != generation:
+            raise BlobNotFound(f"blob {key} was replaced")
         pieces = self._pieces(self._folder(key) / CONTENT, key, offset, length)
         # The first step opens the file: a missing blob is reported here, not when bytes are read.
         next(pieces)
@@ -293,19 +297,21 @@ class LocalBlobStore(
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
                 self._require_free(info.key)
-                self._remove_remains(place)
+                self._remove_remains(info.key)
             else:
                 disk.sync_chain(place.parent, self._blobs)
                 return
         raise StorageUnavailable(f"cannot create a place for blob {info.key}")
 
-    def _remove_remains(self, place: Path) -> None:
-        """Remove a folder that has lost its content or description: it holds no blob and would keep the place."""
+    def _remove_remains(self, key: str) -> None:
+        """Clear the place of a blob whose content or description a fault of the disk took."""
         rubbish = self._workspace.fresh_path()
-        # Nobody else frees the place between the look and the rename: only deleters do, under this lock.
-        with disk.locked(self._blobs), suppress(FileNotFoundError):
-            if not ((place / CONTENT).exists() and (place / INFO).exists()):
-                place.rename(rubbish)
+        with disk.locked(self._blobs):
+            try:
+                self.head(key)
+            except BlobNotFound:
+                with suppress(FileNotFoundError):
+                    self._folder(key).rename(rubbish)
         disk.remove_tree(rubbish)
 
     def _remove_empty(self, folder: Path) -> None:
