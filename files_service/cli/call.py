@@ -27,7 +27,7 @@ from files_service.runtime.terminal import echo
 @click.option("--amqp", is_flag=True, help="Call over AMQP (AMQP_URI) instead of HTTP.")
 @click.pass_obj
 def call(session: Session, method: str, params: tuple[str, ...], *, amqp: bool) -> None:
-    r"""Call a METHOD of the running service and print its result.
+    """Call a METHOD of the running service and print its result.
 
     A value is JSON if it is valid JSON, else text. NAME=@FILE reads it from a JSON file, @FILE all parameters.
 
@@ -35,7 +35,7 @@ def call(session: Session, method: str, params: tuple[str, ...], *, amqp: bool) 
         files call files.upload owner=ann name=clip.mp4 parts='[{"size": 1000}]'
         files call files.list owner=ann limit=5
         files call files.upload @upload.json
-    """
+    """  # noqa: D301 - click wants the control character itself
     if method not in METHODS:
         near = difflib.get_close_matches(method, METHODS, n=1)
         hint = f"did you mean {near[0]}?" if near else "known methods: " + ", ".join(METHODS)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -68,7 +69,7 @@ def put(
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[BufferedReader | BufferedRandom]:
     """Open a file; copy a pipe or a file without a size, as in /proc, to a temporary file first."""
     with path.open("rb") as source:
         state = os.fstat(source.fileno())

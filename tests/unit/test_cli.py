@@ -169,6 +169,10 @@ def test_a_file_is_put_in_one_go(served: Served, environ: dict[str, str], tmp_pa
     assert b"".join(served.core.blobs.get(record["parts"][0]["key"])) == path.read_bytes()
 
 
+def test_the_help_of_call_has_no_marks_of_its_layout(environ: dict[str, str]) -> None:
+    assert "\\b" not in run(environ, "call", "--help").output
+
+
 def test_a_pipe_is_put_whole(served: Served, environ: dict[str, str], tmp_path: Path) -> None:
     path, content = tmp_path / "pipe", os.urandom(300_000)
     os.mkfifo(path)
