@@ -255,7 +255,8 @@ def _notifications(settings: Settings) -> Finding:
     missing = [step.name for step in found if step.state == "due"]
     if missing:
         return Finding(part, f"missing or different: {', '.join(missing)}", "Run: files gcs setup")
-    return Finding(part, f"gs://{wanted.bucket} reports uploads to {wanted.topic_name}")
+    bucket = next(step.text for step in found if step.name == "bucket")
+    return Finding(part, f"gs://{wanted.bucket} reports uploads to {wanted.topic_name}; {bucket}")
 
 
 def _broker(settings: Settings) -> Finding:

@@ -272,7 +272,7 @@ class SqliteMetadataStore(
                 " RETURNING holder",
                 {"name": name, "holder": holder, "now": now, "until": until},
             ).fetchone()
-            return current == (holder,)
+            return current is not None and bool(current[0] == holder)
 
     def release_lease(self, name: str, *, holder: str) -> None:
         """See ``SupportsLeases``."""

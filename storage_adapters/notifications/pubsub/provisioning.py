@@ -87,7 +87,11 @@ class CloudSetup:
                 return "failed", f"{self._wanted.bucket} does not exist: create it first"
             raise
         uniform = self._bucket.get("iamConfiguration", {}).get("uniformBucketLevelAccess", {}).get("enabled")
-        return "ok", f"{self._wanted.bucket}, {'uniform access' if uniform else 'access by object lists'}"
+        access = "uniform access" if uniform else "access by object lists"
+        text = ", ".join([self._wanted.bucket, access, *policies_of(self._bucket)])
+        if self._bucket.get("billing", {}).get("requesterPays"):
+            return "failed", f"{text}: requester pays is not supported, turn it off"
+        return "ok", text
 
     def _look_at_bucket(self) -> JSON:
         self._bucket = self._storage.call("GET", self._path())
@@ -186,3 +190,16 @@ class CloudSetup:
             f"{member} gets {role}",
             lambda: self._pubsub.call("POST", f"/v1/{resource}:setIamPolicy", {"policy": changed}),
         )
+
+
+def policies_of(bucket: JSON) -> list[str]:
+    """Name the policies of a bucket that keep deleted bytes, or keep the public out."""
+    seconds = int(bucket.get("softDeletePolicy", {}).get("retentionDurationSeconds", 0))
+    retained = int(bucket.get("retentionPolicy", {}).get("retentionPeriod", 0))
+    found = {
+        f"soft delete keeps deleted bytes for {seconds // 86_400} days": seconds,
+        "versioning keeps deleted bytes": bucket.get("versioning", {}).get("enabled"),
+        f"retention refuses deletions for {retained} s": retained,
+        "public access is prevented": bucket.get("iamConfiguration", {}).get("publicAccessPrevention") == "enforced",
+    }
+    return [text for text, applies in found.items() if applies]
