@@ -44,9 +44,9 @@ def long(size: int) -> bytes:
 def test_a_message_counts_from_its_first_bytes_until_it_was_dealt_with() -> None:
     budget = MemoryBudget(2 * MOST, lambda: 1.0)
     line, flow = opened(budget)
-    line.listener(long(90)[:20])
+    line.listener(long(90)[:20], 1_000)
     assert budget.taken == 90
-    line.listener(long(90)[20:] + long(30))
+    line.listener(long(90)[20:] + long(30), 1_000)
     assert budget.taken == 120
     first, second = flow.receive(), flow.receive()
     flow.free(second)
@@ -59,8 +59,8 @@ def test_a_connection_is_not_read_while_there_is_no_room_for_its_message() -> No
     async def scene() -> None:
         budget = MemoryBudget(2 * MOST, lambda: 1.0)
         (one, first), (other, second) = opened(budget), opened(budget)
-        one.listener(long(90) + long(90))
-        other.listener(long(30)[:10])
+        one.listener(long(90) + long(90), 1_000)
+        other.listener(long(30)[:10], 1_000)
         assert (one.reads, other.reads) == (True, False)
         first.free(first.receive())
         assert other.reads
@@ -76,13 +76,13 @@ def test_what_comes_after_the_end_of_a_conversation_does_not_count() -> None:
     async def scene() -> None:
         budget = MemoryBudget(2 * MOST, lambda: 1.0)
         (one, first), (other, second) = opened(budget), opened(budget)
-        one.listener(long(90) + long(90) + long(90)[:20])
-        other.listener(long(90)[:20])
+        one.listener(long(90) + long(90) + long(90)[:20], 1_000)
+        other.listener(long(90)[:20], 1_000)
         first.receive()
         for flow in (first, second):
             flow.close()
         for line in (one, other):
-            line.listener(long(90))
+            line.listener(long(90), 1_000)
         assert budget.taken == 0
         assert not budget._waiting
 
@@ -92,5 +92,5 @@ def test_what_comes_after_the_end_of_a_conversation_does_not_count() -> None:
 def test_a_message_longer_than_the_longest_is_left_to_the_parser() -> None:
     budget = MemoryBudget(2 * MOST, lambda: 1.0)
     line, _ = opened(budget)
-    line.listener(frame_head(BINARY, 2**40))
+    line.listener(frame_head(BINARY, 2**40), 1_000)
     assert budget.taken == MOST

@@ -46,7 +46,8 @@ async def switch(request: web.Request) -> web.StreamResponse:
     """Sign in as another owner than before: the form of the page that asked, which no other site can send."""
     if session_of(request) is None:
         raise HTTPError(Forbidden("the form is not of this site, or nobody is signed in"))
-    form = parse_qs((await read_small(request, gateway_of(request).limits)).decode(errors="replace"))
+    limits = gateway_of(request).limits
+    form = parse_qs((await read_small(request, limits, most=limits.user_call_bytes)).decode(errors="replace"))
     return _signed_in(request, form.get("token", [""])[0])
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from email.message import Message
+from typing import Any
 
-from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp import BodyPartReader, MultipartReader, StreamReader
 from aiohttp.http_exceptions import HttpProcessingError
 
 from files_service.gateway.replies import HTTPError, bad_field
@@ -23,8 +25,11 @@ class FormReader(MultipartReader):
 
     _fetched = False
 
-    def __init__(self, request: web.Request, most_before: int) -> None:
-        super().__init__(request.headers, request.content)
+    def __init__(
+        self, headers: Mapping[str, str], content: StreamReader, *, most_before: int = 0, **options: Any
+    ) -> None:
+        # The library makes readers of forms within forms by the same class.
+        super().__init__(headers, content, **options)
         self._left = most_before
 
     async def _readline(self) -> bytes:

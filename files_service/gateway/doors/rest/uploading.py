@@ -98,7 +98,7 @@ async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: A
     begun: Upload | None = None
     pace = body_rate(gateway.limits)
     try:
-        reader = FormReader(request, gateway.limits.preamble_bytes)
+        reader = FormReader(request.headers, request.content, most_before=gateway.limits.preamble_bytes)
         for _ in range(MAX_FIELDS):
             field = await next_field(reader, pace)
             if field is None:
