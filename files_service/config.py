@@ -5,6 +5,7 @@ Only this module reads ``os.environ``, and nothing is read at import time.
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import secrets
@@ -229,6 +230,15 @@ def _fill_in(value: Any, environ: Mapping[str, str], *, ours: bool = False) -> A
     filled = _VARIABLE.sub(replace, value)
     # nameko does not accept max_workers as text; our own schema converts numbers itself.
     return int(filled) if not ours and _VARIABLE.fullmatch(value) and filled.isdecimal() else filled
+
+
+def misspelt_variables(path: str | Path | None, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return variables of the environment that no setting reads although they resemble one, with its name."""
+    texts = [(files("files_service") / "config.yaml").read_text(), *([Path(path).read_text()] if path else [])]
+    known = {match["name"] for text in texts for match in _VARIABLE.finditer(text)}
+    strange = {name for name in (os.environ if environ is None else environ) if name.startswith("FILES_")} - known
+    near = {name: difflib.get_close_matches(name, known, n=1, cutoff=0.8) for name in sorted(strange)}
+    return {name: found[0] for name, found in near.items() if found}
 
 
 def child_environment(additions: Mapping[str, str]) -> dict[str, str]:

@@ -166,15 +166,15 @@ def steps(store: str, *, as_json: bool) -> None:
 @click.option("--rehearse", "--dry-run", is_flag=True, help="Read, compare and report without writing.")
 @click.option("--overwrite", is_flag=True, help="Let the source win where a file was changed on both sides.")
 @click.option("--remove-missing", is_flag=True, help="Remove imported files that the source no longer has.")
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), default=Path("ms-files-report.jsonl"))
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this file.")
 @_BATCH
 @_RATE
 @_JSON
-def import_ms_files(store: str, source: str | None, report: Path, *, as_json: bool, **options: Any) -> None:
+def import_ms_files(store: str, source: str | None, report: Path | None, *, as_json: bool, **options: Any) -> None:
     """Import the files of an ms-files service.
 
     The import can run again at any time, also while both services work: it imports what has changed. The report has a
-    line for every field without an equivalent and every fault in the source.
+    line for every field without an equivalent and every fault in the source; without it, they are counted.
     """
     batch, rate = options.pop("batch"), options.pop("rate")
     with failures(as_json=as_json):

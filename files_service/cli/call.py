@@ -20,6 +20,8 @@ from files_service.errors import FilesError
 from files_service.gateway.openapi import parameters_of
 from files_service.runtime.terminal import echo
 
+_BROKER_SECONDS = 4
+
 
 @click.command()
 @click.argument("method")
@@ -51,8 +53,17 @@ def call(session: Session, method: str, params: tuple[str, ...], *, amqp: bool) 
 def _by_amqp(settings: Settings, method: str, params: dict[str, Any]) -> Any:
     if not settings.amqp_uri:
         raise Failed("AMQP_URI is not set", "Set it to the broker that `files rpc` uses.")
-    from files_service.client import FilesClient
+    import amqp
 
+    from files_service.client import FilesClient
+    from files_service.messaging.address import open_connection
+
+    # The client would try again for as long as a call may take; a person at a terminal is told at once.
+    try:
+        open_connection(settings.amqp_uri, connect_timeout=_BROKER_SECONDS).close()
+    except (OSError, amqp.AMQPError) as error:
+        reason = str(error) or type(error).__name__
+        raise Failed(f"the broker does not answer: {reason}", "Check AMQP_URI, and that the broker runs.") from error
     with FilesClient(settings.amqp_uri, timeout=settings.rpc_timeout_seconds, pool_size=1) as client:
         return attrgetter(method.removeprefix("files."))(client)(**params)
 

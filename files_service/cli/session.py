@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from files_service.config import BadSettings, Settings, load_settings, read_config
+from files_service.config import BadSettings, Settings, load_settings, misspelt_variables, read_config
 from files_service.core import Core
+from files_service.runtime.terminal import echo
 from files_service.services.opening import open_core
 from storage_adapters import StorageUnavailable, UnknownStore
 
@@ -32,9 +33,12 @@ class Session:
     def config(self) -> dict[str, Any]:
         """The full configuration file, with environment variables substituted."""
         try:
-            return read_config(self.config_path)
+            config = read_config(self.config_path)
         except BadSettings as error:
             raise Failed(str(error), "docs/settings.md describes the file and every key.") from error
+        for name, meant in misspelt_variables(self.config_path).items():
+            echo(f"{name} is no setting and has no effect: did you mean {meant}?", err=True)
+        return config
 
     @cached_property
     def settings(self) -> Settings:

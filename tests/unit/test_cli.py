@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -22,6 +23,7 @@ from files_service.cli import cli
 from files_service.cli.call import parse_params
 from files_service.cli.remote import Remote
 from files_service.client import FilesClient
+from files_service.config import misspelt_variables
 from files_service.gateway.auth.bearer import owner_of_token
 from files_service.messaging.events import LogPublisher
 from files_service.services.listing.sync_progress import consumer_of
@@ -298,3 +300,31 @@ class TestDoctor:
     def test_a_full_disk_is_named(self, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(import_module("files_service.cli.doctor"), "LEAST_FREE_BYTES", 2**62)
         assert not self.lines(run(environ, "doctor", "--json"))["space"]["ok"]
+
+
+@pytest.mark.parametrize("accepts", [False, True])
+def test_a_dead_broker_is_named_before_the_time_of_a_call_is_over(environ: dict[str, str], accepts: bool) -> None:
+    """A broker that is away, and one that takes the connection and never answers."""
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        if accepts:
+            listener.listen()
+        uri = f"amqp://127.0.0.1:{listener.getsockname()[1]}"
+        result = run({**environ, "AMQP_URI": uri}, "call", "--amqp", "files.count", "owner=ann")
+    assert result.exit_code == 1
+    assert "the broker does not answer" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_misspelt_variable_is_named(served: Served, environ: dict[str, str]) -> None:
+    known = run(at(served, environ), "call", "files.count", "owner=ann")
+    assert known.stderr == ""
+    result = run({**at(served, environ), "FILES_METADTA_URL": "redis://x"}, "call", "files.count", "owner=ann")
+    assert result.exit_code == 0
+    assert result.stderr == "FILES_METADTA_URL is no setting and has no effect: did you mean FILES_METADATA_URL?\n"
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    others = dict.fromkeys(("FILES_TESTS", "FILES_RANDOM_SEED", "PROFILES_HTTP", "FILES_HTTP"), "x")
+    assert misspelt_variables(None, others) == {}
+    assert misspelt_variables(None, {"FILES_BLOB_URL": "x"}) == {"FILES_BLOB_URL": "FILES_BLOBS_URL"}
