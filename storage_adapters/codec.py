@@ -136,13 +136,15 @@ def record_to_document(record: FileRecord) -> bytes:
 
 def encode_record(record: R, form: Form[R]) -> bytes:
     """Encode a record of a form."""
-    if form.is_closed and not record._unknown and has_plain_values(record):
-        # orjson's own form of a dataclass, which takes half the time, is the canonical one.
-        return orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
-    values = form.first_values(record) | nested_values(record)
+    later = form.later_values(record)
+    values = form.first_values(record)
+    if not has_plain_values(record):
+        values |= nested_values(record)
+    # orjson keeps the order of dataclasses; only these may hold keys in any order.
     for name in ("meta", "post_action"):
-        values[name] = _fragment(values[name])
-    return orjson.dumps(values | _sorted(form.later_values(record)))
+        if values[name]:
+            values[name] = _fragment(values[name])
+    return orjson.dumps(values | _sorted(later))
 
 
 def has_plain_values(record: FileRecord) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from storage_adapters import Access, FileRecord
 
-# A reader without the owner's permissions gets URLs that do not live longer: Cloud Storage honours one until it expires.
+# Readers without the owner's permissions get URLs that do not live longer: Cloud Storage honours one until it expires.
 STRANGER_URL_SECONDS = 900
 _BY_READERS = (Access.PRIVATE, Access.SHARED, Access.UNLISTED, Access.PUBLIC)
 OWNER_ONLY = frozenset({"error", "grantees", "lease", "parent_id", "upload_expires_at"})

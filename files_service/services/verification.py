@@ -70,7 +70,7 @@ def verify(
             if isinstance(checked, ProcessingFailed):
                 return checked
             verified.append(checked)
-        content_type = _content_type(core, record)
+        content_type = _content_type(core, replace(record, parts=tuple(verified)))
     except BlobNotFound as error:
         return failed("part_missing", f"bytes are gone: {error}")
     if not content_type_allowed(content_type, core.settings.allowed_content_types):
@@ -127,8 +127,12 @@ def _run_hook(hook: ProcessingHook, record: FileRecord, read: ReadPart) -> dict[
 
 
 def _verify_part(core: Core, part: Part, read: Callable[[Part], Iterator[bytes]]) -> Part | ProcessingFailed:
-    """Compare a part with its blob; compute the checksums that the store does not have."""
+    """Compare a part with its blob; compute the checksums that the store does not have.
+
+    The blob may be another one than on record, as after a restore from a backup: the same content is taken.
+    """
     info = content.head(core, part)
+    part = replace(part, generation=info.generation)
     unknown = [name for name in CHECKSUMS if getattr(part, name) and not getattr(info, name)]
     if manifest_of(part) and not info.sha256:
         # Chunks that arrived out of order or in several processes were not hashed as a whole.

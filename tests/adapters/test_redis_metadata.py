@@ -188,7 +188,7 @@ def test_data_of_another_layout_is_refused(redis_url: str) -> None:
         RedisMetadataStore.from_url(redis_url)
 
 
-def test_adding_a_tag_takes_two_round_trips_and_five_encodings(
+def test_adding_a_tag_takes_two_round_trips_and_seven_encodings(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened(redis_url) as store:
@@ -202,8 +202,8 @@ def test_adding_a_tag_takes_two_round_trips_and_five_encodings(
             record = set_tags(core, "f1", ["blue"], lambda old, given: (*old, *given), actor=None)
         assert record.tags == ("red", "blue")
         assert [command.split()[0] for command in commands] == ["GET", "EVALSHA"]
-        # The value and the document of both records, and the header of the entry; the value that was read.
-        assert (len(encoded), len(decoded)) == (5, 1)
+        # The value, the document and its meta of both records, and the header of the entry; the value that was read.
+        assert (len(encoded), len(decoded)) == (7, 1)
         with commands_of(redis_url) as commands:
             remove(core, "f1")
         assert [command.split()[0] for command in commands] == ["GET", "EVALSHA"]

@@ -21,6 +21,7 @@ from storage_adapters import (
     SupportsDigest,
     SupportsDocuments,
     SupportsFreeSpace,
+    SupportsIdentity,
     SupportsLeases,
     SupportsListing,
     SupportsLocalFiles,
@@ -37,7 +38,7 @@ from storage_adapters import (
     open_metadata_store,
 )
 from storage_adapters.ports.capabilities import BLOB_CAPABILITIES, METADATA_CAPABILITIES
-from tests.contract import adoption, blobs, changes, digest, documents, leases, metadata, replication, uploads
+from tests.contract import adoption, blobs, changes, digest, documents, identity, leases, metadata, replication, uploads
 
 CONTRACTS: dict[type, type] = {
     MetadataStore: metadata.MetadataStoreContract,
@@ -45,6 +46,7 @@ CONTRACTS: dict[type, type] = {
     SupportsChanges: changes.ChangesContract,
     SupportsDigest: digest.DigestContract,
     SupportsDocuments: documents.DocumentsContract,
+    SupportsIdentity: identity.IdentityContract,
     SupportsLeases: leases.LeasesContract,
     SupportsReplication: replication.ReplicationContract,
     SupportsUploads: uploads.UploadsContract,
@@ -105,6 +107,7 @@ def test_capabilities_are_named_in_words() -> None:
         "changes",
         "digest",
         "documents",
+        "identity",
         "leases",
         "replication",
         "uploads",

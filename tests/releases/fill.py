@@ -29,7 +29,7 @@ from storage_adapters import (
     RecordNotFound,
     Upload,
     open_metadata_store,
-    record_to_json,
+    record_to_document,
 )
 
 NOW = 1_750_000_000_000
@@ -184,7 +184,14 @@ def answers(store: Any) -> dict[str, Any]:
         "aliases": store.resolve("bob", "alias", ["twice", "none"]),
         "unclean": [each.file_id for each in store.unclean(now=NOW + 10**6, limit=1_000)],
         "changes": [
-            [each.file_id, each.revision, each.deleted, each.event, each.changed_at, record_to_json(each.record)]
+            [
+                each.file_id,
+                each.revision,
+                each.deleted,
+                each.event,
+                each.changed_at,
+                orjson.loads(record_to_document(each.record)),
+            ]
             for each in store.changes(after="", limit=10_000)
         ],
         "passed": store.has_passed(store.checkpoint("sync:other"), store.checkpoint("relay")),
@@ -212,7 +219,7 @@ def list_ids(store: Any, **query: Any) -> list[str]:
 def shown(store: Any, file_id: str) -> Any:
     """Return what is stored of a file, as JSON."""
     try:
-        return record_to_json(store.get(file_id))
+        return orjson.loads(record_to_document(store.get(file_id)))
     except RecordDeleted as error:
         return orjson.loads(orjson.dumps(error.tombstone))
     except RecordNotFound:

@@ -22,10 +22,10 @@ class Line:
         self.listener: Callable[[bytes], None] = lambda data: None
         self.reads = True
 
-    def let_wait(self) -> None:
+    def let_wait(self, reason: object) -> None:
         self.reads = False
 
-    def go_on(self) -> None:
+    def go_on(self, reason: object) -> None:
         self.reads = True
 
     def excuse(self) -> None:
