@@ -109,7 +109,8 @@ def show_import(totals: JSON, source: str, *, rehearsed: bool) -> None:
     for title in ("outcomes", "oddities"):
         for name, count in sorted(totals[title].items()):
             echo(f"{name.replace('_', ' '):<32}{count:>12,}")
-    echo(f"all oddities: {totals['report']}")
+    if totals["report"] is not None:
+        echo(f"all oddities: {totals['report']}")
     if rehearsed:
         echo("a rehearsal: nothing was written")
 

@@ -100,6 +100,17 @@ def test_a_report_that_cannot_be_written_is_named(redis_server_url: str, store: 
     assert "Traceback" not in errors
 
 
+def test_a_report_is_written_and_named_only_where_it_is_asked_for(
+    redis_server_url: str, store: str, tmp_path: Path
+) -> None:
+    with throw_away(redis_server_url) as old:
+        bare = run("import-ms-files", "--store", store, "--source", old)
+        place = tmp_path / "report.jsonl"
+        asked = run("import-ms-files", "--store", store, "--source", old, "--report", str(place))
+    assert (bare[0], "oddities" in bare[1]) == (0, False)
+    assert (asked[0], f"all oddities: {place}" in asked[1], place.exists()) == (0, True, True)
+
+
 def test_a_store_that_another_runner_works_on_is_left_alone(store: str) -> None:
     with closing(open_metadata_store(store)) as opened:
         assert isinstance(opened, SupportsLeases)
