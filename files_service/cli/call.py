@@ -20,8 +20,6 @@ from files_service.errors import FilesError
 from files_service.gateway.openapi import parameters_of
 from files_service.runtime.terminal import echo
 
-_BROKER_SECONDS = 4
-
 
 @click.command()
 @click.argument("method")
@@ -56,11 +54,11 @@ def _by_amqp(settings: Settings, method: str, params: dict[str, Any]) -> Any:
     import amqp
 
     from files_service.client import FilesClient
-    from files_service.messaging.address import open_connection
+    from files_service.messaging.readiness import check_broker
 
     # The client would try again for as long as a call may take; a person at a terminal is told at once.
     try:
-        open_connection(settings.amqp_uri, connect_timeout=_BROKER_SECONDS).close()
+        check_broker(settings.amqp_uri)
     except (OSError, amqp.AMQPError) as error:
         reason = str(error) or type(error).__name__
         raise Failed(f"the broker does not answer: {reason}", "Check AMQP_URI, and that the broker runs.") from error
