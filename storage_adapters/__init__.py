@@ -17,6 +17,7 @@ from storage_adapters.copies import (
     UNFILLED,
     UNMARKED,
     CopyMark,
+    consumers_of,
     copy_state,
     waiting_changes,
 )
@@ -243,6 +244,7 @@ __all__ = [
     "ascii_form",
     "capabilities",
     "category_of",
+    "consumers_of",
     "copy_state",
     "digest_bucket",
     "digest_halves",

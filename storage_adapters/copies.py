@@ -98,6 +98,11 @@ def copy_state(source: Followed, target: Marked, consumer: str, backfill_consume
     return FOLLOWING if source.has_passed(checkpoint, mark.checkpoint) else BEHIND
 
 
+def consumers_of(name: str) -> tuple[str, str]:
+    """Return the checkpoints, in the source, of the copy to a target of this name, and of its backfill."""
+    return f"sync:{name}", f"backfill:{name}"
+
+
 def waiting_changes(source: SupportsChanges, position: str) -> int:
     """Count the changes behind a position: exactly where sequences are numbers, else up to ``MOST_COUNTED``."""
     last = source.last_sequence()

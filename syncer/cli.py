@@ -20,6 +20,7 @@ from storage_adapters import (
     CheckpointConflict,
     StorageUnavailable,
     UnknownStore,
+    consumers_of,
     copy_state,
     sync_name,
     waiting_changes,
@@ -29,7 +30,7 @@ from syncer.guard import SourceRefused
 from syncer.index_builder import build_all
 from syncer.lease import LEASE_SECONDS, lease_names, syncer_lease
 from syncer.metrics import Metrics
-from syncer.pair import Pair, SourceStore, TargetStore, Unsuitable, consumers_of, open_pair, open_source, replica
+from syncer.pair import Pair, SourceStore, TargetStore, Unsuitable, open_pair, open_source, replica
 from syncer.parity import is_equal
 from syncer.repair import mender
 from syncer.retry import Retry, Stopped

@@ -18,6 +18,7 @@ from storage_adapters import (
     SupportsIdentity,
     SupportsReplication,
     Tombstone,
+    consumers_of,
     open_metadata_store,
     sync_name,
 )
@@ -61,11 +62,6 @@ class Pair:
         """Close both."""
         self.source.close()
         self.target.close()
-
-
-def consumers_of(name: str) -> tuple[str, str]:
-    """Return the checkpoints of the copy to a target of this name, and of its backfill."""
-    return f"sync:{name}", f"backfill:{name}"
 
 
 def open_source(url: str) -> SourceStore:

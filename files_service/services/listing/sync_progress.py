@@ -18,6 +18,7 @@ from storage_adapters import (
     SupportsChanges,
     SupportsDocuments,
     SupportsIdentity,
+    consumers_of,
     copy_state,
     sync_name,
 )
@@ -99,17 +100,16 @@ def fault_of(primary: Primary, store: MetadataStore, url: str) -> str:
     """Return a sentence about a list store that must not answer though it was filled, "" for any other."""
     assert isinstance(store, SupportsIdentity)
     assert isinstance(store, SupportsDocuments)
-    name = sync_name(url)
     return {
         **REFUSALS,
         UNMARKED: "the list store is not known to be a copy of this metadata store",
         BEHIND: "the list store is older than what was copied to it",
-    }.get(copy_state(primary, store, f"sync:{name}", f"backfill:{name}"), "")
+    }.get(copy_state(primary, store, *consumers_of(sync_name(url))), "")
 
 
 def consumer_of(url: str) -> str:
     """Return the checkpoint name of the syncer that fills the store of this URL."""
-    return f"sync:{sync_name(url)}"
+    return consumers_of(sync_name(url))[0]
 
 
 def lag_of(primary: SupportsChanges, url: str) -> Lag | None:
