@@ -235,7 +235,7 @@ class PartParams(Schema):
         validate=validate.Regexp(r"[A-Za-z0-9._-]{1,40}\Z", error="Must be 1 to 40 of A-Z a-z 0-9 . _ -"),
         metadata={"description": "Role of the part: file, preview, texture, …"},
     )
-    content_type = content_type_field("Media type (RFC 9110, section 8.3.1).", load_default="application/octet-stream")
+    content_type = content_type_field("Media type (RFC 9110, section 8.3.1).", load_default=media_types.UNKNOWN_TYPE)
     size = fields.Integer(
         strict=True, required=True, validate=validate.Range(0, MAX_INTEGER), metadata={"description": "Size in bytes."}
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import mimetypes
 
-UNKNOWN_TYPE = "application/octet-stream"
+from files_service.domain.media_types import UNKNOWN_TYPE
+
 _COMPRESSED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 # Video of cameras and TypeScript: processing looks at the bytes of a file without a type.
 _AMBIGUOUS = (".ts", ".mts")

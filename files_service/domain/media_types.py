@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+# The type of bytes of which nothing is known.
+UNKNOWN_TYPE = "application/octet-stream"
 MAX_CHARACTERS = 255
 _NAME = r"[A-Za-z0-9!#$&^_.+-]{1,127}"
 _TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"  # noqa: S105 - the grammar's word

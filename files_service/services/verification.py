@@ -15,6 +15,7 @@ from files_service.core import Core
 from files_service.domain.chunking import manifest_of
 from files_service.domain.editing import MAX_META_BYTES, MAX_META_DEPTH, depth_of, merge_meta
 from files_service.domain.lifecycle import ProcessingFailed
+from files_service.domain.media_types import UNKNOWN_TYPE
 from files_service.domain.uploads import CHECKSUMS, mismatch
 from files_service.services import content
 from files_service.services.content_types import content_type_allowed
@@ -24,7 +25,6 @@ from storage_adapters import BlobInfo, BlobNotFound, FileRecord, Part
 
 SNIFFED_BYTES = 4_096
 WEAK_CONFIDENCE = 0.2
-UNKNOWN_TYPE = "application/octet-stream"
 MAX_MESSAGE = 500
 
 

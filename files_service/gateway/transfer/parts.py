@@ -13,6 +13,7 @@ from aiohttp import web
 
 from files_service.core import Core
 from files_service.domain.chunking import manifest_of
+from files_service.domain.media_types import UNKNOWN_TYPE
 from files_service.domain.uploads import find_part
 from files_service.errors import BytesLost, Conflict, NotFound, WrongStatus
 from files_service.gateway.replies import HTTPError, bad_field
@@ -28,7 +29,6 @@ from storage_adapters import BlobNotFound, FileRecord, FileStatus, Part, Support
 ISOLATION = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src 'self'; frame-ancestors 'none'"
 )
-UNKNOWN_TYPE = "application/octet-stream"
 # All bytes have arrived, and nobody has looked at them yet.
 _SOON = (FileStatus.UPLOADED, FileStatus.PROCESSING)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from files_service.core import Core
 from files_service.domain.chunking import has_expired, names_in_upload_id, upload_id_of
-from files_service.domain.media_types import declared_type, media_type
+from files_service.domain.media_types import UNKNOWN_TYPE, declared_type, media_type
 from files_service.domain.uploads import find_part, prolong
 from files_service.errors import Gone, NotFound, storage_errors_as_files_errors
 from files_service.services.files import change
@@ -127,7 +127,7 @@ def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] 
 
 def declaration_of(said: Mapping[str, Any], size: int) -> Declaration:
     """Make the declaration from the parameters that are stored with the upload, and the size."""
-    part = {"type": "file", "content_type": "application/octet-stream", "md5": None, "crc32c": None, "sha256": None}
+    part = {"type": "file", "content_type": UNKNOWN_TYPE, "md5": None, "crc32c": None, "sha256": None}
     given = {name: value for name, value in said["parts"][0].items() if name != "size"}
     part |= {name: media_type(value) if name == "content_type" else value.lower() for name, value in given.items()}
     return Declaration(
