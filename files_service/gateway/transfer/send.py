@@ -56,7 +56,7 @@ async def _send_in_loop(transport: asyncio.WriteTransport, gateway: Gateway, sli
                 sent = await asyncio.get_running_loop().sendfile(transport, *piece)
             if sent != piece[2]:
                 raise ConnectionResetError("the file is shorter than it was")
-    except (StorageError, FileNotFoundError) as error:
+    except StorageError as error:
         raise ConnectionResetError("bytes of the file are lost") from error
 
 
@@ -65,7 +65,7 @@ def _send_all(connection: socket.socket, slices: Iterator[Slice], stalled_second
         for file, start, length in slices:
             with file:
                 _send(connection, file, start, length, stalled_seconds)
-    except (StorageError, FileNotFoundError) as error:
+    except StorageError as error:
         # The headers are out: only a broken connection tells the client that bytes are missing.
         raise ConnectionResetError("bytes of the file are lost") from error
 

@@ -75,7 +75,7 @@ def is_denied(error: BaseException) -> bool:
     if not isinstance(error, api_errors.Forbidden):
         status = getattr(getattr(error, "response", None), "status_code", None)
         return isinstance(error, InvalidResponse) and status == 403
-    return "RateLimitExceeded" not in describe(error).replace("rateLimit", "RateLimit")
+    return "ratelimitexceeded" not in describe(error).lower()
 
 
 def hex_of(text: str | None) -> str | None:
