@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from files_service.core import Core
 from files_service.domain.chunking import chunk_key
 from files_service.gateway.limits import Limits
 from storage_adapters.blobs.local import LocalBlobStore
 from tests.cores import call, sqlite_core
 from tests.gateway.addresses import url_of
 from tests.gateway.serving import Served, serving
+from tests.gateway.test_lost_bytes import cut_content, lost_files, remove_content, remove_description
 from tests.gateway.test_rest_files import ANN, processed, send
 
 CHUNK = 256 * 1024
 CONTENT = random.Random(5).randbytes(3 * CHUNK + 17)
 Damage = Callable[[Path], None]
-
-
-def lose(content: Path) -> None:
-    content.unlink()
 
 
 def lose_all(content: Path) -> None:
@@ -34,15 +29,7 @@ def lose_all(content: Path) -> None:
     content.parent.rmdir()
 
 
-def lose_description(content: Path) -> None:
-    (content.parent / "info.json").unlink()
-
-
-def cut(content: Path) -> None:
-    os.truncate(content, content.stat().st_size - 1)
-
-
-DAMAGES = pytest.mark.parametrize("damage", [lose, lose_all, lose_description, cut])
+DAMAGES = pytest.mark.parametrize("damage", [remove_content, lose_all, remove_description, cut_content])
 
 
 @pytest.fixture(params=[2**40, 1], ids=["by-loop", "by-thread"])
@@ -61,18 +48,6 @@ def chunk_file(served: Served, index: int) -> Path:
     assert place.stored
     path: Path = blobs.local_path(chunk_key("ann", object_id, place.token))
     return path
-
-
-def found_lost(core: Core) -> list[str]:
-    """The files that a deep comparison reports as lost."""
-    lost: list[str] = []
-    report = call(core, "files.sync", deep=True, older_than_seconds=0)
-    for _ in range(20):
-        lost += report["lost"]
-        if report["next_cursor"] is None:
-            return lost
-        report = call(core, "files.sync", deep=True, older_than_seconds=0, cursor=report["next_cursor"])
-    raise AssertionError("it does not end")
 
 
 @DAMAGES
@@ -105,7 +80,7 @@ def test_a_clone_for_another_owner_stores_again_what_that_owner_has_lost(served:
     assert isinstance(blobs, LocalBlobStore)
     [place] = uploads.reserve_chunks("bob", [object_id], now=served.core.clock())  # type: ignore[attr-defined]
     path = blobs.local_path(chunk_key("bob", object_id, place.token))
-    if damage is cut:
+    if damage is cut_content:
         # A clone shares its bytes with the original on the disk.
         path.unlink()
         path.write_bytes(CONTENT[: CHUNK - 1])
@@ -119,17 +94,17 @@ def test_a_clone_for_another_owner_stores_again_what_that_owner_has_lost(served:
         assert (reply.status, reply.body) == (200, CONTENT)
 
 
-@pytest.mark.parametrize("damage", [lose, lose_all, cut])
+@pytest.mark.parametrize("damage", [remove_content, lose_all, cut_content])
 def test_a_deep_comparison_and_a_forced_processing_find_a_chunk_that_is_lost(served: Served, damage: Damage) -> None:
     core = served.core
     file_id = processed(served, CONTENT)["file_id"]
-    assert found_lost(core) == []
+    assert lost_files(served) == []
     damage(chunk_file(served, 2))
-    assert found_lost(core) == [file_id]
+    assert lost_files(served) == [file_id]
     file = call(core, "files.process", file_id=file_id, force=True)
     assert (file["status"], file["error"]["code"]) == ("failed", "part_missing")
     processed(served, CONTENT)
-    assert found_lost(core) == []
+    assert lost_files(served) == []
     assert call(core, "files.process", file_id=file_id, force=True)["status"] == "processed"
 
 
