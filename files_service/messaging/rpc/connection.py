@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -36,8 +35,6 @@ from files_service.messaging.rpc.frames import (
     reject_frame,
     split_frames,
 )
-
-logger = logging.getLogger(__name__)
 
 CONNECTION_ERRORS = (OSError, amqp.AMQPError, ValueError, ssl.SSLError)
 CLOSE_SECONDS = 2
@@ -86,6 +83,7 @@ class BrokerConnection:
         self._is_timed = False
         self._consumer_tag = ""
         self._is_read = False
+        self._failure: Exception | None = None
         self.is_open = True
 
     def consume(self, queue: str, *, prefetch: int) -> None:
@@ -96,18 +94,24 @@ class BrokerConnection:
         self.channel.basic_consume(queue, consumer_tag=self._consumer_tag, nowait=True, on_cancel=self._on_cancel)
 
     def run(self, on_delivery: Callable[[Delivery], None]) -> None:
-        """Read until the connection is closed. Raises one of CONNECTION_ERRORS unless we closed it."""
+        """Read until the connection is closed. Raises one of CONNECTION_ERRORS unless we closed it.
+
+        A failure that sending, a confirm or a heartbeat noticed first is raised here too: one place reports them all.
+        """
         reader: FrameReader = self._connection.on_inbound_frame
         reader.on_delivery = on_delivery
         reader.on_confirm = self._on_confirm
         heart = eventlet.spawn(self._beat)
         self._is_read = True
         try:
-            self._read(reader)
+            if self.is_open:
+                self._read(reader)
         finally:
             self.is_open = self._is_read = False
             self._connection.collect()
             heart.kill()
+        if self._failure is not None:
+            raise self._failure
 
     def _read(self, reader: FrameReader) -> None:
         transport = self._connection.transport
@@ -225,7 +229,7 @@ class BrokerConnection:
 
     def _fail(self, error: Exception) -> None:
         if self.is_open:
-            logger.warning("the connection to the broker failed", extra={"error": str(error)})
+            self._failure = error
         self.close()
 
     def stop_consuming(self) -> None:
