@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -19,11 +18,13 @@ from urllib.parse import quote, urlsplit
 import yaml
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from files_service.runtime.data_folder import UnkeptSecret, kept_secret
 from files_service.runtime.logs import LOG_FORMATS
 from storage_adapters import sync_name
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z][A-Z0-9_]*)(?::(?P<default>[^}]*))?\}")
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):(?P<port>[0-9]{1,5})")
+_GENERATED = ("rpc_token", "jwt_secret", "signing_key")
 
 
 class BadSettings(Exception):
@@ -266,11 +267,12 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     ours["allowed_content_types"] = tuple(ours["allowed_content_types"])
     if ours["list_url"] and sync_name(ours["list_url"]) == sync_name(ours["metadata_url"]):
         raise BadSettings("FILES.list_url: must not be the metadata store itself; leave it empty")
-    for name in ("rpc_token", "jwt_secret", "signing_key"):
-        ours[name] = ours[name] or _generated_secret(data_dir, name)
-        if len(ours[name]) < 32:
-            raise BadSettings(f"FILES.{name}: must have at least 32 characters; create one with: openssl rand -hex 32")
-    for name in ("webhook_token", "webhook_channel_token"):
+    try:
+        generated = {name: ours[name] or kept_secret(data_dir, name) for name in _GENERATED}
+    except UnkeptSecret as error:
+        raise BadSettings(f"FILES.data_dir: {error}") from error
+    ours |= generated
+    for name in (*_GENERATED, "webhook_token", "webhook_channel_token"):
         if ours[name] and len(ours[name]) < 32:
             raise BadSettings(f"FILES.{name}: must have at least 32 characters; create one with: openssl rand -hex 32")
     return Settings(amqp_uri=config.get("AMQP_URI") or "", **ours)
@@ -279,37 +281,3 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
 def _given(section: Any) -> Any:
     """Drop keys without a value: nameko's own YAML reader turns an empty value into null."""
     return {key: value for key, value in section.items() if value is not None} if isinstance(section, dict) else section
-
-
-def make_private(folder: Path) -> None:
-    """Create a folder, if it does not exist, that only its owner can enter, whatever the umask."""
-    if not folder.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
-
-
-def _generated_secret(data_dir: Path, name: str) -> str:
-    """Read the secret from the data folder; the first process that needs it creates it."""
-    path = data_dir / "secrets" / name
-    try:
-        for folder in (data_dir, path.parent):
-            make_private(folder)
-        if not path.exists():
-            draft = path.with_name(f".{name}.{secrets.token_hex(8)}")
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(32))
-                file.flush()
-                os.fsync(file.fileno())
-            # Linking fails when another process was faster; its secret is used.
-            try:
-                os.link(draft, path)
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
-        if path.stat().st_uid not in (0, os.geteuid()):
-            raise BadSettings(f"FILES.data_dir: {path} belongs to another user, who knows the secret; delete it")
-        return path.read_text().strip()
-    except OSError as error:
-        raise BadSettings(f"FILES.data_dir: cannot store {name} in {path.parent}: {error.strerror}") from error

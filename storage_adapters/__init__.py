@@ -64,6 +64,7 @@ from storage_adapters.ports.blob_capabilities import (
 from storage_adapters.ports.blobs import BlobStore, BlobWriter
 from storage_adapters.ports.capabilities import capabilities
 from storage_adapters.ports.digest import DigestBucket, SupportsDigest
+from storage_adapters.ports.document_codec import document_bucket, document_halves, document_to_text
 from storage_adapters.ports.documents import (
     Document,
     DocumentChange,
@@ -72,9 +73,6 @@ from storage_adapters.ports.documents import (
     DocumentPosition,
     DocumentQuery,
     SupportsDocuments,
-    document_bucket,
-    document_halves,
-    document_to_text,
 )
 from storage_adapters.ports.identity import SupportsIdentity
 from storage_adapters.ports.keyspace import Keyspace, Row

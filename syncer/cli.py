@@ -3,143 +3,32 @@
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from enum import IntEnum
-from functools import partial, wraps
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import click
 
-from files_service.runtime.logs import LOG_FORMATS, configure_logging, redact
-from files_service.runtime.terminal import echo
 from storage_adapters import (
     REFUSALS,
-    CheckpointConflict,
-    StorageUnavailable,
-    UnknownStore,
     consumers_of,
     copy_state,
     sync_name,
     waiting_changes,
 )
 from syncer import report, syncer
-from syncer.guard import SourceRefused
 from syncer.index_builder import build_all
 from syncer.lease import LEASE_SECONDS, lease_names, syncer_lease
 from syncer.metrics import Metrics
-from syncer.pair import Pair, SourceStore, TargetStore, Unsuitable, open_pair, open_source, replica
+from syncer.options import ACCEPT, FULL, PATIENCE, RATE, WAIT, Exit, Options, command
+from syncer.pair import Pair, SourceStore, TargetStore, replica
 from syncer.parity import is_equal
 from syncer.repair import mender
-from syncer.retry import Retry, Stopped
-from syncer.signals import stop_by_signal
+from syncer.retry import Stopped
 from syncer.syncer import LeaseHeld, Syncer
 from syncer.verification import verify, watch
 
 logger = logging.getLogger(__name__)
-
-ADVICE = "restore the right store, or fill the target anew: `python -m syncer backfill --accept-empty-source`"
-
-
-class Exit(IntEnum):
-    """Exit statuses of the process."""
-
-    DONE = 0
-    DIFFERENT = 1
-    USAGE = 2
-    UNAVAILABLE = 3
-    LEASE_HELD = 4
-    STOPPED = 5
-    REFUSED = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """The options of every command."""
-
-    source: str
-    target: str
-    log_level: str
-    log_format: str
-    as_json: bool
-    metrics: tuple[str, int] | None
-
-    @contextmanager
-    def open(self, *, patience: float | None) -> Iterator[tuple[Pair, Metrics, Retry]]:
-        """Open the stores, waiting for them as long as the patience lasts; close them in the end."""
-        configure_logging(self.log_level, self.log_format)
-        metrics = Metrics()
-        retry = Retry(stop_by_signal(), patience_seconds=patience, on_failure=metrics.fail)
-        if self.metrics is not None:
-            try:
-                metrics.serve(*self.metrics)
-            except OSError as error:
-                raise click.UsageError(f"--metrics: {error}") from error
-        pair = retry.call(lambda: open_pair(self.source, self.target))
-        yield pair, metrics, retry
-        # Behind an error a write may still be under way: then the end of the process closes them.
-        pair.close()
-
-
-def _address(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, int] | None:
-    if not value:
-        return None
-    host, _, port = value.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65_535:
-        raise click.BadParameter("is HOST:PORT")
-    return host.strip("[]"), int(port)
-
-
-def command(function: Callable[..., int]) -> Callable[..., None]:
-    """Add the common options to a command, and turn its exceptions into an exit status."""
-
-    @click.option("--source", required=True, envvar="FILES_METADATA_URL", help="URL of the store to copy.")
-    @click.option("--target", required=True, envvar="FILES_LIST_URL", help="URL of the store that is the copy.")
-    @click.option("--log-level", default="INFO", envvar="FILES_LOG_LEVEL", show_default=True, help="Least level.")
-    @click.option("--log-format", type=click.Choice(LOG_FORMATS), default="auto", envvar="FILES_LOG_FORMAT")
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
-    @click.option("--metrics", callback=_address, help="HOST:PORT at which to serve metrics for Prometheus.")
-    @wraps(function)
-    def wrapped(**given: Any) -> None:
-        options = Options(**{name: given.pop(name) for name in Options.__slots__})
-        try:
-            status = function(options, **given)
-        except (UnknownStore, Unsuitable) as error:
-            raise click.UsageError(redact(str(error))) from error
-        except StorageUnavailable as error:
-            status = _complain(Exit.UNAVAILABLE, str(error))
-        except (LeaseHeld, CheckpointConflict):
-            status = _complain(Exit.LEASE_HELD, "another syncer is at it")
-        except SourceRefused as error:
-            status = _complain(Exit.REFUSED, f"{error}; {ADVICE}")
-        except Stopped:
-            status = _complain(Exit.STOPPED, "stopped before the end")
-        sys.exit(status)
-
-    return wrapped
-
-
-def _complain(status: Exit, text: str) -> Exit:
-    echo(f"syncer: {redact(text)}", err=True)
-    return status
-
-
-_PATIENCE = click.option(
-    "--patience", default=60.0, show_default=True, help="Seconds to wait for a store that is away."
-)
-_RATE = click.option("--rate", type=click.FloatRange(min=1), help="Files a second that a backfill copies at most.")
-_WAIT = click.option(
-    "--wait", "wait_seconds", default=30.0, show_default=True, help="Seconds to wait for what is on its way."
-)
-_ACCEPT = click.option(
-    "--accept-empty-source",
-    "accepted",
-    is_flag=True,
-    help="Take the source as it is now, whatever the target says, and remove from the target what it does not have.",
-)
-_FULL = click.option("--full", is_flag=True, help="Compare every file, whatever the sums say.")
 
 
 @click.group()
@@ -152,8 +41,8 @@ def cli() -> None:
 
 
 @cli.command("run")
-@_RATE
-@_ACCEPT
+@RATE
+@ACCEPT
 @command
 def run_command(options: Options, rate: float | None, *, accepted: bool) -> int:
     """Copy until stopped: all files first if that was never done, then every change. Outlives outages."""
@@ -165,9 +54,9 @@ def run_command(options: Options, rate: float | None, *, accepted: bool) -> int:
 
 
 @cli.command()
-@_RATE
-@_ACCEPT
-@_PATIENCE
+@RATE
+@ACCEPT
+@PATIENCE
 @command
 def once(options: Options, rate: float | None, patience: float, *, accepted: bool) -> int:
     """Copy what there is now, build the indexes of the target, and end."""
@@ -179,9 +68,9 @@ def once(options: Options, rate: float | None, patience: float, *, accepted: boo
 
 
 @cli.command()
-@_RATE
-@_ACCEPT
-@_PATIENCE
+@RATE
+@ACCEPT
+@PATIENCE
 @command
 def backfill(options: Options, rate: float | None, patience: float, *, accepted: bool) -> int:
     """Copy all files, also those that were copied before, and build the indexes; resumes where it was stopped."""
@@ -200,11 +89,11 @@ def _say_copied(options: Options, pair: Pair, metrics: Metrics) -> None:
 
 
 @cli.command("verify")
-@_WAIT
-@_FULL
+@WAIT
+@FULL
 @click.option("--watch", "again", is_flag=True, help="Compare again and again until stopped.")
 @click.option("--interval", default=60.0, show_default=True, help="Seconds between two comparisons.")
-@_PATIENCE
+@PATIENCE
 @command
 def verify_command(options: Options, *, again: bool, interval: float, patience: float, **how: Any) -> int:
     """Compare the two stores and print the files that differ."""
@@ -221,8 +110,8 @@ def verify_command(options: Options, *, again: bool, interval: float, patience: 
 
 
 @cli.command()
-@_WAIT
-@_FULL
+@WAIT
+@FULL
 @click.option(
     "--direction",
     type=click.Choice(["source-to-target", "target-to-source"]),
@@ -231,7 +120,7 @@ def verify_command(options: Options, *, again: bool, interval: float, patience: 
     help="Which store is right.",
 )
 @click.option("--dry-run", is_flag=True, help="Only print what would be repaired.")
-@_PATIENCE
+@PATIENCE
 @command
 def repair(options: Options, *, direction: str, dry_run: bool, patience: float, **how: Any) -> int:
     """Compare the two stores and make the files that differ equal."""
@@ -280,8 +169,16 @@ def _documents(store: SourceStore | TargetStore) -> int:
 @command
 def forget(options: Options) -> int:
     """Abandon the copy: remove its checkpoints, so that nothing is kept for it. The target is not opened."""
-    configure_logging(options.log_level, options.log_format)
-    source, name = open_source(options.source), sync_name(options.target)
+    name = sync_name(options.target)
+    with options.open_source() as source:
+        forgotten = _forget(source, name)
+    text = "forgotten: {target}" if forgotten else "nothing was held for {target}"
+    report.say(options.as_json, {"target": name, "forgotten": forgotten}, text)
+    return Exit.DONE
+
+
+def _forget(source: SourceStore, name: str) -> bool:
+    """Remove the checkpoints of a copy; return True when there was one. Raises LeaseHeld while a syncer runs."""
     leases = [syncer_lease(source, each, seconds=LEASE_SECONDS) for each in lease_names(name)]
     forgotten = False
     try:
@@ -294,10 +191,7 @@ def forget(options: Options) -> int:
     finally:
         for lease in leases:
             lease.release()
-    text = "forgotten: {target}" if forgotten else "nothing was held for {target}"
-    report.say(options.as_json, {"target": name, "forgotten": forgotten}, text)
-    source.close()
-    return Exit.DONE
+    return forgotten
 
 
 def main() -> None:

@@ -17,7 +17,6 @@ from files_service.cli.remote import Remote, failure_of
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings
 from files_service.errors import FilesError
-from files_service.gateway.openapi import parameters_of
 from files_service.runtime.terminal import echo
 
 
@@ -97,6 +96,8 @@ def _value(method: str, name: str, text: str) -> Any:
 
 
 def _is_text(method: str, name: str) -> bool:
+    from files_service.gateway.openapi import parameters_of
+
     kind = parameters_of(method).get(name, {}).get("type", ())
     return "string" in (kind if isinstance(kind, list) else [kind])
 

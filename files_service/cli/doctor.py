@@ -18,8 +18,9 @@ import orjson
 
 from files_service.cli.gcs import desired_state_of, steps
 from files_service.cli.session import Failed, Session
-from files_service.config import Settings, make_private
+from files_service.config import Settings
 from files_service.runtime.clock import now_ms
+from files_service.runtime.data_folder import make_private
 from files_service.runtime.terminal import echo, printable
 from files_service.services.listing.sync_progress import MOST_COUNTED, Primary, fault_of, lag_of
 from files_service.services.opening import open_blobs

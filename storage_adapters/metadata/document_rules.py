@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from storage_adapters.errors import DocumentNotFound, NameTaken, RevisionConflict, StorageUnavailable
+from storage_adapters.ports.document_codec import check_document, is_key
 from storage_adapters.ports.documents import (
     Document,
     DocumentKey,
@@ -18,8 +19,6 @@ from storage_adapters.ports.documents import (
     DocumentPosition,
     DocumentQuery,
     SupportsDocuments,
-    check_document,
-    is_key,
     next_revision,
     tombstone_of,
 )

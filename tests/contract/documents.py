@@ -15,7 +15,8 @@ from storage_adapters import (
     NameTaken,
     RevisionConflict,
 )
-from storage_adapters.ports.documents import BODY_BYTES, ID_BYTES, MOST_NAMES, TEXT_BYTES, TOMBSTONE_MS
+from storage_adapters.ports.document_codec import BODY_BYTES, ID_BYTES, MOST_NAMES, TEXT_BYTES
+from storage_adapters.ports.documents import TOMBSTONE_MS
 from tests.contract.document_feed import DocumentFeedContract
 from tests.contract.document_finding import DocumentFindingContract
 from tests.contract.document_model import DocumentModelContract

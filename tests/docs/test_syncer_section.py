@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from syncer.cli import Exit, cli
+from syncer.cli import cli
 from syncer.metrics import Metrics
+from syncer.options import Exit
 from tests.docs.pages import plain, read, rows, section
 
 PAGE = section(read("docs/operations.md"), "Two stores")

@@ -52,7 +52,9 @@ class CouchServer(PrivateServer):
         if node is None or not script.exists():
             raise RuntimeError("pouchdb-server is needed: make servers, or set COUCHDB_URL to a CouchDB")
         self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / "config.json").write_text(json.dumps({"admins": dict([USER.split(":")])}))
+        # It writes a line for each request, and reads its log again to print it.
+        config = {"admins": dict([USER.split(":")]), "log": {"level": "none"}}
+        (self._folder / "config.json").write_text(json.dumps(config))
         where = ["--dir", str(self._folder)] if self._on_disk else ["--in-memory"]
         address = ["--host", "127.0.0.1", "--port", str(self.port)]
         output = (self._folder / "output").open("ab")

@@ -18,9 +18,10 @@ from click.testing import CliRunner, Result
 
 from files_service.runtime.logs import JsonFormatter, redact
 from storage_adapters import record_to_document, sync_name
-from syncer import cli as module
-from syncer.cli import Exit, cli
+from syncer import options
+from syncer.cli import cli
 from syncer.lease import syncer_lease
+from syncer.options import Exit
 from syncer.pair import Pair
 from tests.contract.metadata_scenes import add, save
 from tests.syncer.pairs import assert_equal, numbered, open_pair_of, sync
@@ -43,8 +44,8 @@ def pair(urls: tuple[str, str]) -> Iterator[Pair]:
 def run(urls: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Any:
     # The test process keeps its own signal handlers and log.
 
-    monkeypatch.setattr(module, "stop_by_signal", threading.Event)
-    monkeypatch.setattr(module, "configure_logging", lambda level, log_format: None)
+    monkeypatch.setattr(options, "stop_by_signal", threading.Event)
+    monkeypatch.setattr(options, "configure_logging", lambda level, log_format: None)
 
     def run_command(*arguments: str) -> Result:
         environ = {"FILES_METADATA_URL": urls[0], "FILES_LIST_URL": urls[1]}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from storage_adapters import BEHIND, FOLLOWING, MARK, UNMARKED, CopyMark, copy_state, open_metadata_store, sync_name
-from syncer.cli import Exit
+from syncer.options import Exit
 from syncer.pair import Pair, pair_of, replica
 from syncer.syncer import Syncer
 from tests.contract.metadata_scenes import add, delete, save

@@ -22,8 +22,8 @@ from storage_adapters import (
     Tombstone,
     open_metadata_store,
 )
-from syncer.cli import Exit
 from syncer.feed import copies_of
+from syncer.options import Exit
 from syncer.pair import state_of
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import delete, make_record, save

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.servers.commands import run_command
 
 OF_OTHERS = ("couchdb", "google.cloud", "kombu", "nameko", "redis", "requests", "rich")
@@ -24,3 +26,20 @@ def test_a_gateway_on_the_embedded_default_loads_nothing_that_only_others_need(t
     loaded = done.stdout.split()
     assert "files_service.gateway.server" in loaded
     assert [name for name in OF_OTHERS if name in loaded] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "of_others"),
+    [
+        ("token", ("aiohttp", "apispec", "kombu", "nameko", "prometheus_client")),
+        ("worker", ("aiohttp", "apispec", "nameko", "eventlet")),
+        ("rpc", ("aiohttp", "apispec", "rich")),
+    ],
+)
+def test_a_command_loads_nothing_that_only_other_commands_need(command: str, of_others: tuple[str, ...]) -> None:
+    script = "import sys, click\nfrom files_service.cli import cli\ncli.get_command(click.Context(cli), sys.argv[1])"
+    done = run_command([sys.executable, "-c", f"{script}\nprint(*sys.modules)", command], seconds=60)
+    assert done.returncode == 0, done.stderr
+    loaded = done.stdout.split()
+    assert f"files_service.cli.{'token' if command == 'token' else 'processes'}" in loaded
+    assert [name for name in of_others if name in loaded] == []

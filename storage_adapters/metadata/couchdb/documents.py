@@ -24,15 +24,8 @@ from storage_adapters.metadata.couchdb.sums import digest_of
 from storage_adapters.metadata.couchdb.views import DESIGNS, DOCUMENTS
 from storage_adapters.metadata.document_rules import DocumentRules, Held, Move
 from storage_adapters.ports.digest import DigestBucket
-from storage_adapters.ports.documents import (
-    Document,
-    DocumentKey,
-    DocumentQuery,
-    document_bucket,
-    document_from_text,
-    document_halves,
-    document_to_text,
-)
+from storage_adapters.ports.document_codec import document_bucket, document_from_text, document_halves, document_to_text
+from storage_adapters.ports.documents import Document, DocumentKey, DocumentQuery
 from storage_adapters.records import JSON
 
 _BATCH = 200

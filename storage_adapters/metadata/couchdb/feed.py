@@ -22,7 +22,8 @@ from storage_adapters.errors import StorageUnavailable
 from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.records import Stored, encode, entry_document, parse_document, parse_entry
 from storage_adapters.metadata.couchdb.state import State
-from storage_adapters.ports.documents import DocumentChange, document_from_text
+from storage_adapters.ports.document_codec import document_from_text
+from storage_adapters.ports.documents import DocumentChange
 from storage_adapters.records import JSON, Change
 
 _BATCH = 100

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from _thread import RLock
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from storage_adapters.codec import DIGEST_BUCKETS
 from storage_adapters.errors import NameTaken
 from storage_adapters.metadata.document_rules import DocumentRules, Held, Move
+from storage_adapters.metadata.memory.sums import sum_up
 from storage_adapters.ports.digest import DigestBucket
-from storage_adapters.ports.documents import (
-    Document,
-    DocumentKey,
-    DocumentQuery,
-    document_bucket,
-    document_from_text,
-    document_halves,
-    document_to_text,
-)
+from storage_adapters.ports.document_codec import document_bucket, document_from_text, document_halves, document_to_text
+from storage_adapters.ports.documents import Document, DocumentKey, DocumentQuery
 
 
 class MemoryDocuments(DocumentRules):
@@ -37,13 +29,7 @@ class MemoryDocuments(DocumentRules):
 
     def document_digest(self) -> list[DigestBucket]:
         """See ``SupportsDocuments``."""
-        files, high, low = Counter[int](), Counter[int](), Counter[int]()
-        for document in self._living():
-            bucket, halves = document_bucket(document.key), document_halves(document_to_text(document))
-            files[bucket] += 1
-            high[bucket] += halves[0]
-            low[bucket] += halves[1]
-        return [DigestBucket(files=files[n], high=high[n], low=low[n]) for n in range(DIGEST_BUCKETS)]
+        return sum_up((document_bucket(each.key), document_halves(document_to_text(each))) for each in self._living())
 
     def bucket_documents(self, bucket: int) -> Iterator[Document]:
         """See ``SupportsDocuments``."""

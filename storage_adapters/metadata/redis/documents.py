@@ -12,15 +12,8 @@ from storage_adapters.metadata.redis.keys import Keys, place
 from storage_adapters.metadata.redis.server import Server, foreign_data
 from storage_adapters.metadata.redis.sums import digest_of
 from storage_adapters.ports.digest import DigestBucket
-from storage_adapters.ports.documents import (
-    Document,
-    DocumentKey,
-    DocumentQuery,
-    document_bucket,
-    document_from_text,
-    document_halves,
-    document_to_text,
-)
+from storage_adapters.ports.document_codec import document_bucket, document_from_text, document_halves, document_to_text
+from storage_adapters.ports.documents import Document, DocumentKey, DocumentQuery
 
 _BATCH = 200
 _KINDS = {b"DS": b"hash", b"DX": b"zset", b"DT": b"zset"}

@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 
 from storage_adapters.codec import record_from_document
-from storage_adapters.ports.documents import DocumentChange, document_from_text
+from storage_adapters.ports.document_codec import document_from_text
+from storage_adapters.ports.documents import DocumentChange
 from storage_adapters.records import Change
 
 

@@ -5,12 +5,12 @@ A file that another process writes between the two is read and planned again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from storage_adapters.errors import StorageUnavailable
 from storage_adapters.metadata.redis.inserts import store_new
 from storage_adapters.metadata.redis.keys import Keys
-from storage_adapters.metadata.redis.records import parse_value
+from storage_adapters.metadata.redis.records import is_tombstone, parse_value
 from storage_adapters.metadata.redis.server import Server, foreign_data
 from storage_adapters.metadata.redis.writes import plan_copy
 from storage_adapters.records import FileRecord, Tombstone
@@ -45,6 +45,22 @@ def remove_files(server: Server, keys: Keys, file_ids: Sequence[str]) -> int:
         batch = dict.fromkeys(file_ids[start : start + _BATCH])
         removed += len(_write(server, keys, batch, lambda _, stored: stored is not None))
     return removed
+
+
+def read_bucket(server: Server, keys: Keys, bucket: int, *, length: int = -1) -> Iterator[tuple[str, bytes]]:
+    """Read the files of a parity bucket, each from the beginning of its value (-1: all of it)."""
+    index, start = keys.bucket(bucket), b"-"
+    while True:
+        arguments = [0, start, "+", _BATCH, "", keys.record_prefix, length]
+        answer = server.run("page", [index], arguments)
+        if not answer:
+            return
+        file_ids, values = answer[::2], answer[1::2]
+        for file_id, value in zip(file_ids, values, strict=True):
+            # A record that another program removed is missing: that is for a comparison to say.
+            if value and not is_tombstone(value):
+                yield file_id.decode(), value
+        start = b"(" + file_ids[-1]
 
 
 def _write(

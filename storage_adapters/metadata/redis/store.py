@@ -8,15 +8,14 @@ stable storage, with ``everysec`` a crash of the machine may lose the last secon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Self
+from typing import Self
 
 from storage_adapters.codec import record_to_document
 from storage_adapters.errors import (
     CheckpointConflict,
-    NameTaken,
     RecordDeleted,
     RecordNotFound,
     RevisionConflict,
@@ -31,18 +30,18 @@ from storage_adapters.metadata.redis.location import Location, location_of
 from storage_adapters.metadata.redis.migration import RedisMigrations
 from storage_adapters.metadata.redis.records import (
     HEADER_BYTES,
-    is_tombstone,
     parse_value,
     record_of,
     record_to_value,
     revision_of,
     tombstone_to_value,
 )
-from storage_adapters.metadata.redis.replication import remove_files, store_copies
-from storage_adapters.metadata.redis.server import Server, foreign_data
+from storage_adapters.metadata.redis.replication import read_bucket, remove_files, store_copies
+from storage_adapters.metadata.redis.server import Server
 from storage_adapters.metadata.redis.sums import bucket_of, digest_of, sum_fields
 from storage_adapters.metadata.redis.uploads import RedisUploads
 from storage_adapters.metadata.redis.usage import usage_of
+from storage_adapters.metadata.redis.writer import Writer
 from storage_adapters.metadata.redis.writes import Move, plan_move
 from storage_adapters.ports.digest import DigestBucket, SupportsDigest
 from storage_adapters.ports.documents import DocumentChange
@@ -53,7 +52,6 @@ from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import Change, FileRecord, Tombstone, Usage, is_number_passed
 
 _BATCH = 200
-_RECORD_BATCH = 100
 
 
 class RedisMetadataStore(
@@ -73,6 +71,7 @@ class RedisMetadataStore(
     def __init__(self, location: Location, *, any_schema: bool = False) -> None:
         self._keys = Keys(location.prefix)
         self._server = Server(location)
+        self._writer = Writer(self._server, self._keys)
         try:
             self._server.check()
             if not any_schema and self._server.check_layout(self._keys.layout, self._keys.feed, self._keys.digest):
@@ -94,7 +93,7 @@ class RedisMetadataStore(
 
     def get(self, file_id: str) -> FileRecord:
         """See ``MetadataStore``."""
-        found = self._load(file_id)[1]
+        found = self._writer.load(file_id)[1]
         if found is None:
             raise RecordNotFound(f"no file {file_id}")
         if isinstance(found, Tombstone):
@@ -122,7 +121,7 @@ class RedisMetadataStore(
             document=record_to_document(new),
             unclean=False,
         )
-        self._write("save", new.file_id, expected_revision, before, plan)
+        self._writer.write("save", new.file_id, expected_revision, before, plan)
         return new
 
     def delete(
@@ -156,7 +155,7 @@ class RedisMetadataStore(
                 unclean=bool(tombstone.parts),
             )
 
-        self._write("delete", file_id, expected_revision, before, plan)
+        self._writer.write("delete", file_id, expected_revision, before, plan)
         return tombstones[-1]
 
     def find(self, query: ListQuery) -> Page:
@@ -194,7 +193,7 @@ class RedisMetadataStore(
 
     def mark_clean(self, file_id: str) -> None:
         """See ``MetadataStore``."""
-        value, found = self._load(file_id)
+        value, found = self._writer.load(file_id)
         if isinstance(found, Tombstone) and found.parts:
             clean = tombstone_to_value(replace(found, parts=()))
             # Only a cleaner changes a tombstone: if it has changed since, another cleaner has done the same.
@@ -255,11 +254,12 @@ class RedisMetadataStore(
 
     def bucket_revisions(self, bucket: int) -> dict[str, int]:
         """See ``SupportsDigest``."""
-        return {file_id: revision_of(file_id, header) for file_id, header in self._bucket(bucket, _BATCH, HEADER_BYTES)}
+        found = read_bucket(self._server, self._keys, bucket, length=HEADER_BYTES)
+        return {file_id: revision_of(file_id, header) for file_id, header in found}
 
     def bucket_records(self, bucket: int) -> Iterator[FileRecord]:
         """See ``SupportsDigest``."""
-        for file_id, value in self._bucket(bucket, _RECORD_BATCH, -1):
+        for file_id, value in read_bucket(self._server, self._keys, bucket):
             yield record_of(file_id, value)
 
     def replicate(self, copies: Sequence[FileRecord | Tombstone], *, force: bool = False) -> list[bool]:
@@ -282,65 +282,3 @@ class RedisMetadataStore(
     def release_lease(self, name: str, *, holder: str) -> None:
         """See ``SupportsLeases``."""
         self._server.run("release", [self._keys.leases], [name, holder])
-
-    def _bucket(self, bucket: int, batch: int, length: int) -> Iterator[tuple[str, bytes]]:
-        """Read the files of a parity bucket, each from the beginning of its value (-1: all of it)."""
-        index, start = self._keys.bucket(bucket), b"-"
-        while True:
-            arguments = [0, start, "+", batch, "", self._keys.record_prefix, length]
-            answer = self._server.run("page", [index], arguments)
-            if not answer:
-                return
-            file_ids, values = answer[::2], answer[1::2]
-            for file_id, value in zip(file_ids, values, strict=True):
-                # A record that another program removed is missing: that is for a comparison to say.
-                if value and not is_tombstone(value):
-                    yield file_id.decode(), value
-            start = b"(" + file_ids[-1]
-
-    def _load(self, file_id: str) -> tuple[bytes | None, FileRecord | Tombstone | None]:
-        value = self._server.call("GET", self._keys.record(file_id))
-        return value, None if value is None else parse_value(file_id, value)
-
-    def _expect(self, file_id: str, revision: int) -> tuple[bytes | None, FileRecord | None]:
-        """Read the record that is about to change; the script makes sure that it is still the same."""
-        if revision == 0:
-            return None, None
-        value, found = self._load(file_id)
-        if value is None or found is None:
-            raise RevisionConflict(f"there is no file {file_id}")
-        if isinstance(found, Tombstone):
-            raise RevisionConflict(f"file {file_id} was deleted")
-        if found.revision != revision:
-            raise RevisionConflict(f"file {file_id} is at revision {found.revision}, not {revision}")
-        return value, found
-
-    def _write(
-        self, script: str, file_id: str, revision: int, before: FileRecord | None, plan: Callable[..., Move]
-    ) -> None:
-        """Execute the plan made from ``before``, else from the record stored at the revision.
-
-        The script compares whole values, so that nothing follows from a ``before`` that is not what is stored. What an
-        earlier version stored may be other bytes for the same record; that is read once more.
-        """
-        if before is not None and (before.file_id, before.revision) == (file_id, revision):
-            move = plan(before, stored=record_to_value(before))
-            if self._run(script, move):
-                return
-        stored, old = self._expect(file_id, revision)
-        if not self._run(script, plan(old, stored=stored)):
-            raise RevisionConflict(f"file {file_id} was created, changed or deleted by another writer")
-
-    def _run(self, script: str, move: Move) -> bool:
-        """Execute a move; return False if the stored state is not the planned one. Raises NameTaken."""
-        answer: list[Any] = self._server.run(script, move.keys, move.arguments)
-        match answer:
-            case [0]:
-                return True
-            case [1]:
-                return False
-            case [2, number, holder]:
-                _, kind, name = move.claims[number - 1]
-                raise NameTaken(kind, name, holder.decode())
-            case _:
-                raise StorageUnavailable(foreign_data(answer[1]))

@@ -11,15 +11,8 @@ from storage_adapters.metadata.document_rules import DocumentRules, Held, Move
 from storage_adapters.metadata.sqlite import feed, schema
 from storage_adapters.metadata.sqlite.connections import Connections
 from storage_adapters.ports.digest import DigestBucket
-from storage_adapters.ports.documents import (
-    Document,
-    DocumentKey,
-    DocumentQuery,
-    document_bucket,
-    document_from_text,
-    document_halves,
-    document_to_text,
-)
+from storage_adapters.ports.document_codec import document_bucket, document_from_text, document_halves, document_to_text
+from storage_adapters.ports.documents import Document, DocumentKey, DocumentQuery
 
 _ONE = "collection = ? AND document_id = ?"
 

@@ -10,7 +10,8 @@ import sqlite3
 from storage_adapters.codec import record_from_document
 from storage_adapters.errors import CheckpointConflict
 from storage_adapters.metadata.sqlite.indexes import Encoded
-from storage_adapters.ports.documents import Document, DocumentChange, document_from_text
+from storage_adapters.ports.document_codec import document_from_text
+from storage_adapters.ports.documents import Document, DocumentChange
 from storage_adapters.records import Change
 
 _DOCUMENT = 2
