@@ -78,7 +78,13 @@ from storage_adapters.ports.documents import (
 )
 from storage_adapters.ports.identity import SupportsIdentity
 from storage_adapters.ports.keyspace import Keyspace, Row
-from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
+from storage_adapters.ports.metadata import (
+    BEGINNING,
+    MetadataStore,
+    SupportsChanges,
+    SupportsLeases,
+    SupportsReplication,
+)
 from storage_adapters.ports.queues import (
     NOTIFICATION_QUEUES,
     NotificationQueue,
@@ -136,6 +142,7 @@ from storage_adapters.registry import (
 from storage_adapters.unicode_text import UNICODE_VERSION, ascii_form, category_of, fold, tag_form
 
 __all__ = [
+    "BEGINNING",
     "BEHIND",
     "BLOB_STORES",
     "DIGEST_BUCKETS",
