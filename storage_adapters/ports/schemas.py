@@ -183,7 +183,17 @@ class SupportsDesigns(SupportsMigrations):
 
     @abstractmethod
     def designs(self) -> tuple[list[str], list[str], list[str]]:
-        """Return the names of the definitions that are missing, those installed, and those that this code needs not."""
+        """Return the names of the definitions that are missing, those installed, and those that this code needs not.
+
+        Missing and installed ones are in the order in which they are best built: what most lists need comes first.
+        """
+
+    @abstractmethod
+    def build_progress(self) -> dict[str, float]:
+        """Return the part that is built, 0 to 1, of each index that lacks so many changes that lists would wait for it.
+
+        By the names of the indexes that people know. Empty where the database does not tell. Builds nothing.
+        """
 
     @abstractmethod
     def build_design(self, name: str) -> bool:
