@@ -117,9 +117,9 @@ class SupportsChanges(ABC):
     """An ordered, durable feed with one entry per write, and a place for its consumers' checkpoints.
 
     Sequences are opaque; "" lies before the first change. ``BEGINNING`` does as well, and can be a checkpoint: that of
-    a consumer that has everything else while the feed is still empty, as after an import. Entries appear in the order of
-    their sequences and never behind one that a reader has already seen: a consumer that reads on from its last sequence
-    misses nothing.
+    a consumer that has everything else while the feed is still empty, as after an import. Entries appear in the order
+    of their sequences and never behind one that a reader has already seen: a consumer that reads on from its last
+    sequence misses nothing.
     """
 
     @abstractmethod
