@@ -118,8 +118,20 @@ class SupportsRebuilding(SupportsMigrations):
     """Comparison and correction of indexes and sums against the records while writers write."""
 
     @abstractmethod
-    def count_index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> int:
-        """Return how many places of these records in the order of these fields, and names, are missing."""
+    def count_index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> tuple[int, int]:
+        """Return how many places of these records in the order of these fields, and names, are missing, and are there.
+
+        A record that is not stored as it is given counts as neither.
+        """
+
+    @abstractmethod
+    def count_entries(self, *, after: str, limit: int) -> tuple[int, str]:
+        """Count about ``limit`` entries of all indexes, and names, behind a position, without reading records.
+
+        Returns the count, which is never too low, and the position to go on from, "" at the end; "" is the beginning.
+        Where no record lacks an entry and nothing is written meanwhile, a total of as many entries as the records have
+        says that there are no strays.
+        """
 
     @abstractmethod
     def index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> int:
