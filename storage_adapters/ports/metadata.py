@@ -106,7 +106,7 @@ class MetadataStore(ABC):
 
     @abstractmethod
     def ping(self) -> None:
-        """Return when the store can answer and, as far as it knows without a write, can take one."""
+        """Return when the store can answer and, as far as it knows without a write, can take one and keep it."""
 
     @abstractmethod
     def close(self) -> None:
