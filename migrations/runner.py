@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -178,7 +179,7 @@ class Runner:
         entry = journal.begin(task.step.number, task.direction, now=self.clock())
         run = self._run(task.step, entry["checkpoint"], entry["notes"])
         run.check, run.write = lease.check, journal.write
-        began = self.clock()
+        began = time.monotonic()
         try:
             getattr(task.step, task.direction)(run)
         except (MigrationError, StorageError):
@@ -187,7 +188,11 @@ class Runner:
             raise StepFailed(f"step {task.step.number} failed: {type(error).__name__}: {error}") from error
         lease.check()
         journal.end(now=self.clock())
-        return {**self._described(task.step), "direction": task.direction, "milliseconds": self.clock() - began}
+        return {
+            **self._described(task.step),
+            "direction": task.direction,
+            "milliseconds": round(1000 * (time.monotonic() - began)),
+        }
 
     def _run(self, step: Step, checkpoint: JSON, notes: JSON) -> Run:
         return Run(

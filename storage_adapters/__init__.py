@@ -32,6 +32,7 @@ from storage_adapters.errors import (
     InvalidKey,
     InvalidSignature,
     NameTaken,
+    NoAnswerInTime,
     OrderUnavailable,
     RecordDeleted,
     RecordNotFound,
@@ -76,7 +77,13 @@ from storage_adapters.ports.documents import (
 )
 from storage_adapters.ports.identity import SupportsIdentity
 from storage_adapters.ports.keyspace import Keyspace, Row
-from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
+from storage_adapters.ports.metadata import (
+    BEGINNING,
+    MetadataStore,
+    SupportsChanges,
+    SupportsLeases,
+    SupportsReplication,
+)
 from storage_adapters.ports.queues import (
     NOTIFICATION_QUEUES,
     NotificationQueue,
@@ -134,6 +141,7 @@ from storage_adapters.registry import (
 from storage_adapters.unicode_text import UNICODE_VERSION, ascii_form, category_of, fold, tag_form
 
 __all__ = [
+    "BEGINNING",
     "BEHIND",
     "BLOB_STORES",
     "DIGEST_BUCKETS",
@@ -189,6 +197,7 @@ __all__ = [
     "ListQuery",
     "MetadataStore",
     "NameTaken",
+    "NoAnswerInTime",
     "NotificationQueue",
     "OrderUnavailable",
     "Page",

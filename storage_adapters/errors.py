@@ -123,6 +123,10 @@ class StorageUnavailable(StorageError):
     """The store did not respond, or refused to write; the effect of the write is unknown."""
 
 
+class NoAnswerInTime(StorageUnavailable):
+    """The store took the request, as far as is known, and may still process it."""
+
+
 class StorageFull(StorageUnavailable):
     """The store has no space left; nothing was stored."""
 

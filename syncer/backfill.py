@@ -19,8 +19,7 @@ from itertools import islice
 import orjson
 
 from files_service.runtime.clock import now_ms
-from storage_adapters import DIGEST_BUCKETS, JSON, MARK, CheckpointConflict, CopyMark, ListQuery, Position
-from syncer.feed import copies_by_kind
+from storage_adapters import BEGINNING, DIGEST_BUCKETS, JSON, MARK, CheckpointConflict, CopyMark, ListQuery, Position
 from syncer.metrics import Metrics
 from syncer.pair import Pair, SourceStore, state_of
 from syncer.pipeline import FILES, Batch, Source
@@ -37,8 +36,7 @@ class Walk:
     """Progress of a backfill. ``sequence`` is where the feed stood at its beginning, ``end`` the file it ends with.
 
     ``end`` is None between holding the feed and looking at the stores. ``prune`` removes from the target what the
-    source does not know. ``sequence`` is "" in a source whose files were
-    all copies of another store: then the first change is where the feed is followed from.
+    source does not know. ``sequence`` is "" in a source whose files were all imported: its feed is still empty.
     """
 
     sequence: str
@@ -107,10 +105,7 @@ class Backfill(Source):
         return begun.to_text()
 
     def read(self, position: str) -> Batch | None:
-        """Return the next page; behind the last one, do what remains: all pages have passed by then.
-
-        Returns None in a source without a change: there is no place yet from which to follow its feed.
-        """
+        """Return the next page; behind the last one, do what remains: all pages have passed by then."""
         walk = Walk.from_text(position) if position else None
         if walk is None or walk.end is None:
             return None
@@ -158,16 +153,9 @@ class Backfill(Source):
         prune(self._pair, unknown=walk.prune)
         return Batch(position=replace(walk, is_complete=True).to_text(), size=0, copies={}, is_last=True)
 
-    def _hand_over(self, walk: Walk) -> Batch | None:
+    def _hand_over(self, walk: Walk) -> Batch:
         """Set the checkpoint of the copy."""
-        source, sequence = self._pair.source, walk.sequence
-        if not sequence:
-            changes = source.changes(after="", limit=self._batch)
-            if not changes:
-                return None
-            for kind, copies in copies_by_kind(self._pair, changes).items():
-                self._metrics.count("feed", kind.write(self._pair.target, copies))
-            sequence = changes[-1].sequence
+        source, sequence = self._pair.source, walk.sequence or BEGINNING
         if not source.checkpoint(self._pair.consumer):
             set_mark(self._pair, walk.started_at, sequence=sequence)
             source.move_checkpoint(self._pair.consumer, expected="", sequence=sequence)

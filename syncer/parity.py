@@ -103,9 +103,11 @@ def _buckets(
 
 
 def _is_behind(pair: Pair, sequence: str) -> bool:
-    """Return True when this change is not copied yet; False where nothing copies."""
+    """Return True when this change is not copied yet, or the first backfill is under way; False where nothing copies."""
+    # Looked at first: where it ends, the other checkpoint appears.
+    is_being_filled = bool(pair.source.checkpoint(pair.backfill_consumer))
     checkpoint = pair.source.checkpoint(pair.consumer)
-    return bool(checkpoint) and not pair.source.has_passed(sequence, checkpoint)
+    return not pair.source.has_passed(sequence, checkpoint) if checkpoint else is_being_filled
 
 
 def _suspects(

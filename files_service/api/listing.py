@@ -67,6 +67,7 @@ def list_files(params: Params, core: Core) -> JSON:
     query = _query(params)
     answered = core.lists.ask(
         partial(_page, query, with_total=params["with_total"]),
+        index=params["order_by"],
         min_change=params["min_change"],
         strong=params["consistency"] == "strong",
     )

@@ -62,6 +62,7 @@ def _usage(params: Params, core: Core) -> Answered[Usage]:
         require_acts_for(params["owner"], params["actor"])
     return core.lists.ask(
         lambda store: store.usage(params["owner"]),
+        index="usage",
         min_change=params["min_change"],
         strong=params["consistency"] == "strong",
     )

@@ -28,7 +28,8 @@ from files_service.runtime.terminal import echo
 def call(session: Session, method: str, params: tuple[str, ...], *, amqp: bool) -> None:
     """Call a METHOD of the running service and print its result.
 
-    A value is JSON if it is valid JSON, else text. NAME=@FILE reads it from a JSON file, @FILE all parameters.
+    A value is JSON if it is valid JSON, else text. NAME=@FILE reads it from a JSON file, @FILE all parameters. A
+    parameter that takes text takes it as it is, also behind an @, as change tokens begin.
 
     \b
         files call files.upload owner=ann name=clip.mp4 parts='[{"size": 1000}]'
@@ -77,7 +78,7 @@ def parse_params(method: str, texts: tuple[str, ...]) -> dict[str, Any]:
             values |= content
         elif not equals or not name:
             raise click.UsageError(f"{each!r} is neither NAME=VALUE nor @FILE")
-        elif text.startswith("@"):
+        elif text.startswith("@") and not _is_text(method, name):
             values[name] = _read_json(text[1:])
         else:
             values[name] = _value(method, name, text)

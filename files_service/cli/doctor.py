@@ -22,10 +22,10 @@ from files_service.config import Settings
 from files_service.runtime.clock import now_ms
 from files_service.runtime.data_folder import make_private
 from files_service.runtime.terminal import echo, printable
+from files_service.services.listing.list_store import being_built, read_first_page
 from files_service.services.listing.sync_progress import MOST_COUNTED, Primary, fault_of, lag_of
 from files_service.services.opening import open_blobs
 from storage_adapters import (
-    ListQuery,
     MetadataStore,
     SchemaMismatch,
     StorageError,
@@ -45,6 +45,7 @@ LONGEST_LAG_SECONDS = 60
 START_SYNCER = "Start the syncer: `files up` runs one while FILES_LIST_WRITES is on; or run: python -m syncer run."
 
 
+BUILDING = "Wait: the running syncer builds them in turn. Until then the metadata store answers what needs them."
 COPIES = "It copies everything first."
 FILL_ANEW = (
     "A running syncer fills a list store that is empty or older. If its log says that it stopped: restore the right"
@@ -196,7 +197,11 @@ def _lists(settings: Settings) -> Finding:
                 return Finding("lists", "the metadata store is empty, and the list store is not", FILL_ANEW)
             if is_new or is_lost:
                 return Finding("lists", f"{type(store).__name__} has never been filled", f"{START_SYNCER} {COPIES}")
-            store.find(ListQuery(limit=1))
+            if fault := fault_of(cast(Primary, primary), store, settings.list_url):
+                return Finding("lists", f"{fault}; the metadata store answers lists", FILL_ANEW)
+            if building := being_built(store):
+                return Finding("lists", f"{type(store).__name__}: {building}", BUILDING)
+            read_first_page(store)
             return _lag(settings, store, primary)
     except (UnknownStore, StorageError) as error:
         advice = "Correct FILES_LIST_URL, or start its server; until then the metadata store answers lists."
@@ -205,8 +210,6 @@ def _lists(settings: Settings) -> Finding:
 
 def _lag(settings: Settings, store: MetadataStore, primary: MetadataStore) -> Finding:
     name = type(store).__name__
-    if fault := fault_of(cast(Primary, primary), store, settings.list_url):
-        return Finding("lists", f"{fault}; the metadata store answers lists", FILL_ANEW)
     lag = lag_of(cast(Primary, primary), settings.list_url)
     if lag is None:
         return Finding("lists", f"{name} has never been filled", f"{START_SYNCER} {COPIES}")

@@ -47,11 +47,13 @@ class Breaker:
             self._is_tried = False
             self._open(0.0 if succeeded else min(2 * self._open_seconds, LONGEST_OPEN_SECONDS))
 
-    def fail(self) -> None:
-        """Open after a failed call."""
+    def fail(self) -> bool:
+        """Open after a failed call; return True when this call opened it."""
         with self._lock:
-            if self.is_closed:
+            was_closed = self.is_closed
+            if was_closed:
                 self._open(FIRST_OPEN_SECONDS)
+            return was_closed
 
     def _open(self, seconds: float) -> None:
         self._open_seconds = seconds

@@ -130,8 +130,8 @@ def _skip_processing(record: FileRecord, now: int) -> FileRecord:
 
 def _wait(record: FileRecord, core: Core) -> FileRecord:
     """Process the file, or wait for the worker that does, for up to half of the timeout of the call."""
-    deadline = core.clock() + core.settings.rpc_timeout_seconds * 1000 // 2
-    while record.status in (FileStatus.UPLOADED, FileStatus.PROCESSING) and core.clock() < deadline:
+    deadline = core.timer() + core.settings.rpc_timeout_seconds * 1000 // 2
+    while record.status in (FileStatus.UPLOADED, FileStatus.PROCESSING) and core.timer() < deadline:
         try:
             record = run_processing(core, record, force=False)
         except Busy:

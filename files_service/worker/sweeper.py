@@ -24,6 +24,8 @@ SEARCH_PAGES = 100
 DOCUMENT_BATCH = 100
 CLEAN_BATCH = 100
 CLEAN_RETRY_SECONDS = 30
+# A clock that is ahead by less deletes no document for ever.
+EXPIRED_FOR_MS = 86_400_000
 EARLIER_MS = 366 * 86_400_000
 
 
@@ -89,7 +91,7 @@ class Sweeper:
             if not isinstance(documents, SupportsDocuments):
                 return True
             now = self._core.clock()
-            expired = documents.expire_documents(now=now, limit=DOCUMENT_BATCH)
+            expired = documents.expire_documents(now=now - EXPIRED_FOR_MS, limit=DOCUMENT_BATCH)
             forgotten = documents.forget_documents(now=now, limit=DOCUMENT_BATCH)
             if not expired + forgotten:
                 return True

@@ -39,7 +39,8 @@ def up(run: Run) -> None:
     store = _store(run)
     missing, installed, _ = store.designs()
     run.note("before", installed)
-    for number, name in enumerate(sorted(missing + installed)):
+    # Those that were there are built, or were being built when the step was interrupted.
+    for number, name in enumerate(installed + missing):
         # Repeat while the server is still building.
         while not store.build_design(name):
             run.save("building", number)

@@ -73,7 +73,7 @@ def _count(run: Run) -> int:
     missing, position = 0, ""
     while True:
         records, position = run.store.scan(after=position, limit=run.batch)
-        missing += run.store.count_index(records, ["name"])
+        missing += run.store.count_index(records, ["name"])[0]
         run.save(_COMPARING, position, files=len(records))
         if not position:
             return missing

@@ -7,7 +7,9 @@
    when its tombstone is forgotten, and no replica goes back.
 3. A deleted document leaves a tombstone, with ``deleted`` and the next revision, for ``TOMBSTONE_MS``.
 4. A document whose ``expires_at`` has come is gone for all that ask, and its names are free. ``expire_documents``
-   turns it into a tombstone, ``forget_documents`` removes tombstones: both in bounded steps, for a sweeper.
+   turns it into a tombstone, ``forget_documents`` removes tombstones: both in bounded steps, for a sweeper. The time
+   is that of the wall clock of the process that asks: a document that is hidden from one whose clock is ahead is there
+   for the others. A tombstone is for ever, so a sweeper makes none until a document has been over for a day.
 5. Fields that a later version adds to a document are kept in ``unknown`` and written back.
 """
 

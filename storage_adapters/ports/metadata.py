@@ -13,6 +13,9 @@ from storage_adapters.ports.documents import DocumentChange
 from storage_adapters.query import ListQuery, Page
 from storage_adapters.records import Change, FileRecord, Tombstone, Usage
 
+# A sequence of every store that lies before its first change.
+BEGINNING = "0"
+
 
 class MetadataStore(ABC):
     """Store of one record per file. ``save`` and ``delete`` are atomic, durable when they return, and all or nothing.
@@ -103,7 +106,7 @@ class MetadataStore(ABC):
 
     @abstractmethod
     def ping(self) -> None:
-        """Return when the store can answer and, as far as it knows without a write, can take one."""
+        """Return when the store can answer and, as far as it knows without a write, can take one and keep it."""
 
     @abstractmethod
     def close(self) -> None:
@@ -113,8 +116,10 @@ class MetadataStore(ABC):
 class SupportsChanges(ABC):
     """An ordered, durable feed with one entry per write, and a place for its consumers' checkpoints.
 
-    Sequences are opaque; "" lies before the first change. Entries appear in the order of their sequences and never
-    behind one that a reader has already seen: a consumer that reads on from its last sequence misses nothing.
+    Sequences are opaque; "" lies before the first change. ``BEGINNING`` does as well, and can be a checkpoint: that of
+    a consumer that has everything else while the feed is still empty, as after an import. Entries appear in the order
+    of their sequences and never behind one that a reader has already seen: a consumer that reads on from its last
+    sequence misses nothing.
     """
 
     @abstractmethod
@@ -129,8 +134,9 @@ class SupportsChanges(ABC):
     def has_passed(self, sequence: str, checkpoint: str) -> bool:
         """Return True when a consumer whose checkpoint is ``checkpoint`` has read the change ``sequence``.
 
-        True also when the two are the same, and for the sequence "", which is before every change. Where the store
-        cannot tell, and for a text that it never gave out as a sequence, the answer is False: "not that I know".
+        True also when the two are the same, and for the sequences before every change, "" and ``BEGINNING``. Where
+        the store cannot tell, and for a text that it never gave out as a sequence, the answer is False: "not that I
+        know".
         """
 
     @abstractmethod

@@ -118,8 +118,20 @@ class SupportsRebuilding(SupportsMigrations):
     """Comparison and correction of indexes and sums against the records while writers write."""
 
     @abstractmethod
-    def count_index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> int:
-        """Return how many places of these records in the order of these fields, and names, are missing."""
+    def count_index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> tuple[int, int]:
+        """Return how many places of these records in the order of these fields, and names, are missing, and are there.
+
+        A record that is not stored as it is given counts as neither.
+        """
+
+    @abstractmethod
+    def count_entries(self, *, after: str, limit: int) -> tuple[int, str]:
+        """Count about ``limit`` entries of all indexes, and names, behind a position, without reading records.
+
+        Returns the count, which is never too low, and the position to go on from, "" at the end; "" is the beginning.
+        Where no record lacks an entry and nothing is written meanwhile, a total of as many entries as the records have
+        says that there are no strays.
+        """
 
     @abstractmethod
     def index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> int:
@@ -183,7 +195,17 @@ class SupportsDesigns(SupportsMigrations):
 
     @abstractmethod
     def designs(self) -> tuple[list[str], list[str], list[str]]:
-        """Return the names of the definitions that are missing, those installed, and those that this code needs not."""
+        """Return the names of the definitions that are missing, those installed, and those that this code needs not.
+
+        Missing and installed ones are in the order in which they are best built: what most lists need comes first.
+        """
+
+    @abstractmethod
+    def build_progress(self) -> dict[str, float]:
+        """Return the part that is built, 0 to 1, of each index that lacks so many changes that lists would wait for it.
+
+        By the names of the indexes that people know. Empty where the database does not tell. Builds nothing.
+        """
 
     @abstractmethod
     def build_design(self, name: str) -> bool:

@@ -136,6 +136,34 @@ def test_a_server_that_may_evict_records_is_refused(own_redis: RedisServer) -> N
         open_metadata_store(own_redis.url)
 
 
+def test_a_policy_that_evicts_records_from_now_on_stops_writes_and_readiness(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(own_redis.url) as store, raw(own_redis.url) as client:
+        saved = save(store, make_record("f1"))
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        with pytest.raises(StorageUnavailable, match="noeviction"):
+            store.ping()
+        client.config_set("maxmemory-policy", "noeviction")
+        store.ping()
+        save(store, make_record("f2"))
+        client.config_set("maxmemory-policy", "allkeys-lfu")
+        monkeypatch.setattr(store._server, "_policy_due", time.monotonic())  # the next look is due
+        for write in (
+            lambda: save(store, make_record("f3")),
+            lambda: delete(store, saved),
+            lambda: store.replicate([make_record("f4", revision=1)]),
+            lambda: store.acquire_lease("relay", holder="a", now=0, until=1),
+        ):
+            with pytest.raises(StorageUnavailable, match="noeviction"):
+                write()
+        assert store.get("f1") == saved
+        assert len(store.find(ListQuery()).records) == 2
+        client.config_set("maxmemory-policy", "volatile-lru")
+        save(store, make_record("f3"))
+    assert len(assert_intact(own_redis.url)) == 3
+
+
 def test_a_replica_refuses_writes_whole(own_redis: RedisServer, tmp_path: Path) -> None:
     with opened(own_redis.url) as store:
         saved = save(store, make_record())

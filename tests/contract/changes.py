@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 
-from storage_adapters import Change, CheckpointConflict, NameTaken, RevisionConflict
+from storage_adapters import BEGINNING, Change, CheckpointConflict, NameTaken, RevisionConflict
 from tests.contract.blob_scenes import in_threads
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import NOW, FeedStore, add, delete, make_record, save
@@ -68,6 +68,18 @@ class FeedContract:
     def test_what_was_never_a_sequence_is_not_passed(self, store: FeedStore, text: str) -> None:
         add(store, make_record())
         assert not store.has_passed(text, store.last_sequence())
+
+    def test_the_beginning_is_a_checkpoint_before_the_first_change(self, store: FeedStore) -> None:
+        store.move_checkpoint("syncer", expected="", sequence=BEGINNING)
+        assert file_changes(store, after=BEGINNING, limit=10) == []
+        assert all(store.has_passed(sequence, BEGINNING) for sequence in ("", BEGINNING))
+        add(store, make_record("f1"), make_record("f2"))
+        changes = file_changes(store, after=BEGINNING, limit=10)
+        assert [change.file_id for change in changes] == ["f1", "f2"]
+        assert not store.has_passed(changes[0].sequence, BEGINNING)
+        assert store.has_passed(BEGINNING, changes[0].sequence)
+        store.move_checkpoint("relay", expected="", sequence=changes[1].sequence)
+        assert store.trim_changes(limit=10) == 0
 
     def test_a_failed_write_is_not_announced(self, store: FeedStore) -> None:
         saved = save(store, make_record(alias="film"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage_adapters import FileRecord, MetadataStore, SupportsChanges, SupportsIdentity
+from storage_adapters import BEGINNING, FileRecord, MetadataStore, SupportsChanges, SupportsIdentity
 from tests.contract.metadata_scenes import add, make_record
 
 
@@ -34,6 +34,7 @@ class IdentityContract:
 
     def test_a_feed_has_the_changes_behind_what_is_not_trimmed(self, store: NamedStore) -> None:
         assert store.has_changes_behind("")
+        assert store.has_changes_behind(BEGINNING)
         added: list[FileRecord] = add(store, *(make_record(f"f{number}") for number in range(6)))
         sequences = [change.sequence for change in store.changes(after="", limit=10)]
         assert len(sequences) == len(added)
@@ -41,6 +42,7 @@ class IdentityContract:
         store.move_checkpoint("relay", expected="", sequence=sequences[3])
         assert store.trim_changes(limit=4) == 4
         assert [store.has_changes_behind(each) for each in ("", *sequences)] == [False] * 4 + [True] * 3
+        assert not store.has_changes_behind(BEGINNING)
         store.move_checkpoint("relay", expected=sequences[3], sequence=sequences[-1])
         assert store.trim_changes(limit=10) == 2
         assert not store.has_changes_behind(sequences[-2])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from storage_adapters import ListQuery, Tombstone
+from storage_adapters import FOLLOWING, ListQuery, Tombstone, copy_state
 from syncer.backfill import Backfill, Walk
 from syncer.metrics import Metrics
 from syncer.pair import Pair, replica
@@ -130,18 +130,19 @@ def test_an_empty_source_waits_for_its_first_change(pair: Pair) -> None:
     assert len(assert_equal(pair)) == 3
 
 
-def test_a_source_without_a_feed_is_copied_and_followed_from_its_first_change(pair: Pair) -> None:
+@every_pair
+def test_a_source_without_a_feed_is_copied_marked_and_followed_from_its_first_change(pair: Pair) -> None:
     copies = [replace(record, revision=2) for record in numbered(30)]
     replica(pair.source).replicate(copies)
     syncer = make_syncer(pair)
     catch_up(syncer)
     assert assert_equal(pair) == copies
-    assert pair.source.checkpoint(pair.consumer) == ""
+    assert copy_state(pair.source, pair.target, pair.consumer, pair.backfill_consumer) == FOLLOWING
+    assert pair.source.checkpoint(pair.backfill_consumer) == ""
     save(pair.source, copies[0], name="first change")
     pair.source.move_checkpoint("relay", expected="", sequence=pair.source.last_sequence())
     assert pair.source.trim_changes(limit=10) == 0
-    syncer.give_up()
-    sync(pair)
+    catch_up(syncer)
     assert len(assert_equal(pair)) == 30
     assert pair.source.checkpoint(pair.consumer) == pair.source.last_sequence()
     assert pair.source.trim_changes(limit=10) == 1

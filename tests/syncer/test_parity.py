@@ -159,6 +159,17 @@ def test_what_is_on_its_way_is_no_difference(pair: Pair) -> None:
     assert found_ones == [difference("f000025", "missing", 1, 0)]
 
 
+@local_pairs
+def test_a_first_backfill_that_is_under_way_is_waited_for(pair: Pair) -> None:
+    add(pair.source, *numbered(40))
+    syncer = make_syncer(pair, batch=7)
+    syncer.step()
+    told = found(pair, wait_seconds=0.05)
+    assert told
+    assert all(each.lagging for each in told)
+    assert list(differences(pair, wait=lambda seconds: syncer.step(), wait_seconds=60)) == []
+
+
 def test_what_never_arrives_is_told_as_on_its_way(pair: Pair) -> None:
     records = add(pair.source, *numbered(10))
     sync(pair)

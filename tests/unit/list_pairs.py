@@ -93,11 +93,15 @@ class Pair:
             elif isinstance(wanted, FileRecord):
                 self.copy.save(wanted, expected_revision=stored, changed_at=1, event=None)
 
-    def healed(self) -> bool:
+    def healed(self, **params: Any) -> bool:
         """Whether the list store answers, after as many rests as it takes."""
-        if self.second.circuit_is_open and not self.second.breaker.is_being_tried:
+        if not self.is_being_tried():
             self.clock.now += LONGEST_OPEN_SECONDS
-        return self.asked() == "sqlite"
+        return self.asked(**params) == "sqlite"
+
+    def is_being_tried(self) -> bool:
+        """Whether a try of the list store, or of one of its indexes, is under way."""
+        return any(each.is_being_tried for each in (self.second.breaker, *self.second.index_breakers.values()))
 
     def asked(self, **params: Any) -> str:
         """Which store answers a list."""

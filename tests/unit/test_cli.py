@@ -76,6 +76,8 @@ def at(served: Served, environ: Mapping[str, str]) -> dict[str, str]:
         (["with_total=true"], {"with_total": True}),
         (['filter={"size": {"gt": 1}}'], {"filter": {"size": {"gt": 1}}}),
         (["unknown=1"], {"unknown": 1}),
+        (["min_change=@12"], {"min_change": "@12"}),
+        (["search=@ann", "owner=@missing.json"], {"search": "@ann", "owner": "@missing.json"}),
         (["limit=1", "limit=2"], {"limit": 2}),
     ],
 )
@@ -95,7 +97,7 @@ def test_values_may_come_from_files(tmp_path: Path) -> None:
     assert parse_params("files.list", texts) == {"owner": "ann", "limit": 2, "tags": ["a"]}
 
 
-@pytest.mark.parametrize("text", ["owner", "=x", "", "@missing.json", "owner=@missing.json"])
+@pytest.mark.parametrize("text", ["owner", "=x", "", "@missing.json", "tags=@missing.json"])
 def test_what_is_no_parameter_is_a_usage_error(text: str) -> None:
     with pytest.raises(click.UsageError):
         parse_params("files.list", (text,))

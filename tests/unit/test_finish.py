@@ -179,6 +179,13 @@ def test_a_caller_that_waits_is_answered_when_the_time_is_over(tmp_path: Path) -
     assert finish(core, held_by_another(core), wait=True)["status"] == "processing"
 
 
+def test_a_caller_waits_as_long_as_it_should_while_the_clock_is_set_back(tmp_path: Path) -> None:
+    core = memory_core(tmp_path, rpc_timeout_seconds=1)
+    record, times = held_by_another(core), iter(range(core.clock(), 0, -3_600_000))
+    back = replace(core, clock=lambda: next(times))
+    assert finish(back, record, wait=True)["status"] == "processing"
+
+
 def test_a_caller_that_waits_does_not_hold_up_a_process_that_stops(core: Core) -> None:
     record = held_by_another(core)
     stopper = threading.Timer(0.1, core.stopping.set)

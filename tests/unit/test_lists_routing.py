@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -12,7 +13,16 @@ import pytest
 from files_service.errors import StorageUnavailable as Unavailable
 from files_service.runtime.breaker import FIRST_OPEN_SECONDS, LONGEST_OPEN_SECONDS
 from files_service.services.listing.router import Lists
-from storage_adapters import MARK, CopyMark, StorageUnavailable, SupportsIdentity, SupportsMigrations, UnknownStore
+from storage_adapters import (
+    MARK,
+    CopyMark,
+    ListQuery,
+    Page,
+    StorageUnavailable,
+    SupportsIdentity,
+    SupportsMigrations,
+    UnknownStore,
+)
 from tests.cores import call, memory_core, pending_file, refusal
 from tests.gateway.serving import wait_until
 from tests.unit.list_pairs import CONSUMER, PATIENCE_SECONDS, Pair, fail, stand_still
@@ -140,7 +150,7 @@ def test_a_failure_is_answered_by_the_primary_and_keeps_lists_away_until_a_try_s
             rest = min(2 * rest, LONGEST_OPEN_SECONDS)
             # The one that is tried is answered by the primary as well.
             assert pair.asked() == "memory"
-            wait_until(lambda tries=tries: len(calls) == tries and not pair.second.breaker.is_being_tried)  # type: ignore[misc]
+            wait_until(lambda tries=tries: len(calls) == tries and not pair.is_being_tried())  # type: ignore[misc]
     assert rest == LONGEST_OPEN_SECONDS
     assert pair.core.lists.fallbacks() == {"unavailable": 1, "resting": 28}
     assert pair.asked() == "memory"
@@ -166,6 +176,45 @@ def test_a_store_that_hangs_costs_a_caller_its_patience_once(hurried: Pair, monk
     go_on.set()
     wait_until(hurried.healed)
     assert hurried.asked() == "sqlite"
+
+
+def test_an_order_that_takes_too_long_takes_no_other_off_the_list_store(
+    hurried: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pending_file(hurried.core)
+    hurried.sync()
+    wait_until(hurried.healed)
+    real, go_on = hurried.copy.find, Event()
+
+    def find(query: ListQuery) -> Page:
+        if query.order_by == "size":
+            go_on.wait(30)
+        return real(query)
+
+    monkeypatch.setattr(hurried.copy, "find", find)
+    assert hurried.asked(order_by="size") == "memory"
+    for _ in range(5):
+        assert hurried.asked(order_by="size") == "memory"
+        wait_until(hurried.healed)
+    assert call(hurried.core, "files.count", owner="ann")["total"] == 1
+    assert not hurried.second.circuit_is_open
+    assert not hurried.second.index_breakers["size"].is_closed
+    go_on.set()
+    wait_until(lambda: hurried.healed(order_by="size"))
+
+
+def test_a_store_that_hangs_as_a_whole_is_noticed_at_the_first_question(
+    hurried: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pending_file(hurried.core)
+    hurried.sync()
+    wait_until(hurried.healed)
+    ways_on = [stand_still(monkeypatch, hurried.copy, method) for method in ("find", "ping")]
+    assert hurried.asked() == "memory"
+    wait_until(lambda: hurried.second.circuit_is_open)
+    for go_on in ways_on:
+        go_on.set()
+    wait_until(hurried.healed)
 
 
 def test_a_list_store_that_is_down_when_the_service_opens_is_opened_later(tmp_path: Path) -> None:

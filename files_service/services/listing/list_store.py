@@ -15,10 +15,12 @@ from files_service.services.listing.sync_progress import Primary, Progress, Sync
 from storage_adapters import (
     ListQuery,
     MetadataStore,
+    NoAnswerInTime,
     OrderUnavailable,
     RecordDeleted,
     RecordNotFound,
     StorageUnavailable,
+    SupportsDesigns,
     open_metadata_store,
 )
 
@@ -29,6 +31,9 @@ Question = Callable[[MetadataStore], T]
 
 # Enough for every calling thread; when all are busy, the primary answers.
 THREADS = 32
+# One that waits for a ping, and the ping itself, beside callers that may all be waiting.
+WATCHERS = 2
+_DEFAULT_ORDER = ListQuery().order_by
 
 
 class NotUsable(Exception):
@@ -52,7 +57,9 @@ class ListStore:
        later one; it includes the token of a list when the syncer's checkpoint has passed it.
     3. An answer counts only when the list store has the mark of this primary and of its checkpoint: else it was
        emptied, exchanged, or restored from a backup.
-    4. An error or a timeout opens the circuit. After a delay, a background thread tries one question.
+    4. An error opens the circuit. After a delay, a background thread tries one question.
+    5. A question that takes too long opens the circuit of its index alone (an order of lists, or the counters), as
+       long as the store answers a ping: an index that is still being built takes no other off the store.
     """
 
     def __init__(
@@ -73,6 +80,8 @@ class ListStore:
         self._timeout_seconds = timeout_seconds
         self._clock = clock
         self.breaker = Breaker(clock)
+        self.index_breakers: dict[str, Breaker] = {}
+        self._watchers = Executor("list store", WATCHERS)
         self._opening = threading.Lock()
         self._store: MetadataStore | None = None
         self._is_closed = False
@@ -89,11 +98,12 @@ class ListStore:
         except (StorageUnavailable, TimeoutError) as error:
             self._fail(error)
 
-    def ask(self, question: Question[T], min_change: str | None = None) -> tuple[T, str]:
-        """Return the answer and a token of the changes that it includes. Raises NotUsable."""
-        if self.circuit_is_open:
-            if self.breaker.begin_try():
-                self._callers.begin(partial(self._try, question))
+    def ask(self, question: Question[T], *, index: str, min_change: str | None = None) -> tuple[T, str]:
+        """Return the answer and a token of the changes that it includes. Raises NotUsable.
+
+        ``index`` names what the question reads: the field of an order, or "usage".
+        """
+        if self._rests(question, index):
             raise NotUsable("resting")
         # Read before the page, so that the page includes all changes up to this checkpoint.
         progress = self._progress()
@@ -109,8 +119,8 @@ class ListStore:
         except OrderUnavailable as error:
             # The store still answers lists in other orders.
             raise NotUsable("unsorted") from error
-        except TimeoutError as error:
-            self._fail(error)
+        except (NoAnswerInTime, TimeoutError) as error:
+            self._note_slow(index)
             raise NotUsable("slow") from error
         except Exception as error:
             self._fail(error)
@@ -120,16 +130,17 @@ class ListStore:
     def check(self) -> None:
         """Check that the store answers and may, and close an open circuit. Raises NotACopy, StorageUnavailable."""
         if not self.circuit_is_open:
-            _first_page(self._opened())
+            read_first_page(self._opened())
             if fault := fault_of(self._primary, self._opened(), self._url):
                 raise NotACopy(fault)
-        elif not (self.breaker.begin_try() and self._try(_first_page)):
+        elif not (self.breaker.begin_try() and self._try(_first_page, _DEFAULT_ORDER)):
             raise StorageUnavailable("the circuit of the list store is open after a failure")
 
     def close(self) -> None:
         """Close the store without waiting for running questions."""
         self._is_closed = True
         self._callers.close()
+        self._watchers.close()
         if self._store is not None:
             self._store.close()
 
@@ -164,19 +175,66 @@ class ListStore:
             raise NotUsable("unmarked")
         return answer
 
-    def _try(self, question: Question[object]) -> bool:
-        succeeded = False
-        started = self._clock()
+    def _rests(self, question: Question[object], index: str) -> bool:
+        """Return True when a circuit is open; when it is time, have the question tried."""
+        if self.circuit_is_open:
+            if self.breaker.begin_try():
+                self._callers.begin(partial(self._try, question, index))
+            return True
+        breaker = self._index_breaker(index)
+        if breaker.begin_try():
+            self._callers.begin(partial(self._try_index, question, index))
+        return not breaker.is_closed
+
+    def _index_breaker(self, index: str) -> Breaker:
+        return self.index_breakers.setdefault(index, Breaker(self._clock))
+
+    def _try(self, question: Question[object], index: str) -> bool:
+        is_alive = False
         try:
-            question(self._opened())
-            succeeded = self._clock() - started <= self._timeout_seconds
-            if succeeded:
+            answered = self._answers_in_time(question)
+            is_alive = answered or self._answers_in_time(_ping)
+            if is_alive:
                 logger.info("the list store answers again", extra={"store": self.name})
+            if not answered:
+                self._index_breaker(index).fail()
         except Exception as error:  # noqa: BLE001 - after any error the circuit stays open
             logger.info("the list store still fails", extra={"store": self.name, "error": str(error)})
         finally:
-            self.breaker.end_try(succeeded=succeeded)
-        return succeeded
+            self.breaker.end_try(succeeded=is_alive)
+        return is_alive
+
+    def _try_index(self, question: Question[object], index: str) -> None:
+        answered = False
+        try:
+            answered = self._answers_in_time(question)
+            if answered:
+                logger.info("the list store answers in time again", extra={"store": self.name, "index": index})
+        except Exception as error:  # noqa: BLE001 - as for any other question
+            self._fail(error)
+        finally:
+            self._index_breaker(index).end_try(succeeded=answered)
+
+    def _answers_in_time(self, question: Question[object]) -> bool:
+        started = self._clock()
+        try:
+            question(self._opened())
+        except NoAnswerInTime:
+            return False
+        return self._clock() - started <= self._timeout_seconds
+
+    def _note_slow(self, index: str) -> None:
+        """Open the circuit of an index, and look whether the store answers at all."""
+        if self._index_breaker(index).fail():
+            facts = {"store": self.name, "index": index}
+            logger.warning("the list store does not answer in time; the primary answers", extra=facts)
+            self._watchers.begin(self._watch)
+
+    def _watch(self) -> None:
+        try:
+            self._watchers.begin(self._opened().ping).result(self._timeout_seconds)
+        except (StorageUnavailable, TimeoutError) as error:
+            self._fail(error)
 
     def _fail(self, error: Exception) -> None:
         if not self.circuit_is_open:
@@ -189,8 +247,27 @@ class ListStore:
         self.breaker.fail()
 
 
+def read_first_page(store: MetadataStore) -> None:
+    """Read a page in the default order. Raises StorageUnavailable, which tells of indexes that are being built."""
+    try:
+        _first_page(store)
+    except NoAnswerInTime as error:
+        raise StorageUnavailable(f"{error}; {being_built(store) or 'its indexes may be being built'}") from error
+
+
+def being_built(store: MetadataStore) -> str:
+    """Return the indexes that are being built and their progress as text, "" without any."""
+    progress = store.build_progress() if isinstance(store, SupportsDesigns) else {}
+    parts = [f"{name} {part:.0%}" for name, part in progress.items()]
+    return f"indexes are being built: {', '.join(parts)}" if parts else ""
+
+
 def _first_page(store: MetadataStore) -> object:
-    return store.find(ListQuery(limit=1))
+    return store.find(ListQuery(limit=1, order_by=_DEFAULT_ORDER))
+
+
+def _ping(store: MetadataStore) -> object:
+    return store.ping()
 
 
 def _includes(store: MetadataStore, token: str) -> bool:

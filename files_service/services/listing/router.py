@@ -37,15 +37,20 @@ class Lists:
         self._fallbacks: Counter[str] = Counter()
 
     def ask(
-        self, question: Callable[[MetadataStore], T], *, min_change: str | None = None, strong: bool = False
+        self,
+        question: Callable[[MetadataStore], T],
+        *,
+        index: str,
+        min_change: str | None = None,
+        strong: bool = False,
     ) -> Answered[T]:
         """Answer from the list store if it includes ``min_change``, else, or when ``strong``, from the primary.
 
-        Raises the errors of the question.
+        ``index`` names what the question reads: the field of an order, or "usage". Raises the errors of the question.
         """
         if self.second is not None and not strong:
             try:
-                answer, token = self.second.ask(question, min_change)
+                answer, token = self.second.ask(question, index=index, min_change=min_change)
             except NotUsable as unusable:
                 self._count(self._fallbacks, unusable.reason)
             else:

@@ -111,6 +111,17 @@ class Database:
         found: list[JSON] = self._server.request("POST", *path, body=options)[1]["rows"]
         return found
 
+    def pending_changes(self, design: str) -> int:
+        """Return the number of changes that a design document's index lacks; 0 where the server does not tell."""
+        path = (self.name, "_design", design, "_info")
+        index = self._server.request("GET", *path, allowed=(NOT_FOUND,))[1].get("view_index")
+        return int(index["updates_pending"]["total"]) if isinstance(index, dict) else 0
+
+    def count(self) -> int:
+        """Return the number of documents, deleted ones included."""
+        facts = self._server.request("GET", self.name)[1]
+        return int(facts["doc_count"]) + int(facts.get("doc_del_count", 0))
+
     def with_prefix(self, prefix: str) -> list[JSON]:
         """Read the documents whose ids begin with a prefix of plain letters."""
         params = {

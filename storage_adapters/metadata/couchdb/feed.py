@@ -22,8 +22,15 @@ from storage_adapters.errors import StorageUnavailable
 from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.records import Stored, encode, entry_document, parse_document, parse_entry
 from storage_adapters.metadata.couchdb.state import State
-from storage_adapters.ports.document_codec import document_from_text
-from storage_adapters.ports.documents import DocumentChange
+from storage_adapters.ports.document_codec import (
+    document_from_text,
+)
+from storage_adapters.ports.documents import (
+    DocumentChange,
+)
+from storage_adapters.ports.metadata import (
+    BEGINNING,
+)
 from storage_adapters.records import JSON, Change
 
 _BATCH = 100
@@ -88,7 +95,7 @@ class Feed:
         """Return changes behind a sequence."""
         for each in self._followed:
             self._follow(each)
-        after = after or self._beginning()
+        after = self._beginning() if after in ("", BEGINNING) else after
         found: list[Change | DocumentChange] = []
         while len(found) < limit:
             wanted = min(limit - len(found), _BATCH)
@@ -209,7 +216,7 @@ def number_of(sequence: str) -> int:
 
 def has_passed(sequence: str, checkpoint: str) -> bool:
     """See ``SupportsChanges``."""
-    return sequence == "" or 0 < number_of(sequence) <= number_of(checkpoint)
+    return sequence in ("", BEGINNING) or 0 < number_of(sequence) <= number_of(checkpoint)
 
 
 def _entry_of(stored: Stored) -> Entry | None:

@@ -14,7 +14,7 @@ from storage_adapters.metadata.couchdb.layout import LAYOUT, prepare
 from storage_adapters.metadata.couchdb.records import parse_document, sort_by_name
 from storage_adapters.metadata.couchdb.server import Server
 from storage_adapters.metadata.couchdb.state import State
-from storage_adapters.metadata.couchdb.views import DESIGNS, build, design_status, install_designs
+from storage_adapters.metadata.couchdb.views import DESIGNS, build, build_progress, design_status, install_designs
 from storage_adapters.ports.schemas import Schema, SupportsDesigns
 from storage_adapters.records import JSON, FileRecord, Tombstone
 from storage_adapters.unicode_text import UNICODE_VERSION
@@ -103,6 +103,10 @@ class CouchMigrations(SupportsDesigns):
         """See ``SupportsDesigns``."""
         status = design_status(self._files)
         return list(status.missing), list(status.installed), list(status.obsolete)
+
+    def build_progress(self) -> dict[str, float]:
+        """See ``SupportsDesigns``."""
+        return build_progress(self._files)
 
     def build_design(self, name: str) -> bool:
         """See ``SupportsDesigns``."""

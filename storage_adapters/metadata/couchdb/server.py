@@ -25,7 +25,7 @@ from couchdb.http import (
     Unauthorized,
 )
 
-from storage_adapters.errors import StorageUnavailable
+from storage_adapters.errors import NoAnswerInTime, StorageUnavailable
 from storage_adapters.metadata.couchdb.connections import Connections
 from storage_adapters.metadata.couchdb.location import Location
 
@@ -109,10 +109,6 @@ class Server:
             raise (NoAnswerInTime if late else StorageUnavailable)(_said(error)) from error
         finally:
             self._connections.abandon()
-
-
-class NoAnswerInTime(StorageUnavailable):
-    """Error of a request that the server took, as far as is known, and may still process."""
 
 
 class _BrokenConnection(StorageUnavailable):

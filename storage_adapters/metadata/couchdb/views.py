@@ -15,12 +15,15 @@ from importlib.resources import files
 
 import orjson
 
+from storage_adapters.errors import NoAnswerInTime
 from storage_adapters.metadata.couchdb.database import Database
-from storage_adapters.metadata.couchdb.server import NoAnswerInTime
 from storage_adapters.query import SORT_FIELDS
 from storage_adapters.records import JSON
 
 DEFAULT_ORDER = "uploaded_at"
+_COUNTERS = ("usage", "digest", "names", "unclean")
+# An index that lacks more changes is not brought up to date within the time of a list.
+_MOST_PENDING = 2_000
 _REDUCES = {"usage": "_sum", "digest": "_sum", f"list-{DEFAULT_ORDER}": "_count"}
 
 
@@ -54,10 +57,12 @@ def _design(key: str, source: str, *, autoupdate: bool) -> Design:
 
 def _designs() -> dict[str, Design]:
     folder = files("storage_adapters.metadata.couchdb") / "designs"
-    sources = {name: (folder / f"{name}.js").read_text(encoding="utf-8") for name in ("names", "usage", "digest")}
-    sources["unclean"] = (folder / "unclean.js").read_text(encoding="utf-8")
     template = (folder / "list.js").read_text(encoding="utf-8")
-    sources |= {list_key(field): template.replace("SORT_FIELD", field) for field in SORT_FIELDS}
+    lists = {list_key(field): template.replace("SORT_FIELD", field) for field in SORT_FIELDS}
+    others = {name: (folder / f"{name}.js").read_text(encoding="utf-8") for name in _COUNTERS}
+    # In the order of building: most lists and all counts need the first two.
+    first = list_key(DEFAULT_ORDER)
+    sources = {first: lists.pop(first), **others, **lists}
     return {key: _design(key, source, autoupdate=False) for key, source in sources.items()}
 
 
@@ -91,13 +96,23 @@ DOCUMENTS = (
 def design_status(database: Database) -> DesignStatus:
     """Compare a database with what this version needs."""
     found = set(database.design_names())
-    wanted = {design.name for design in DESIGNS.values()}
+    wanted = [design.name for design in DESIGNS.values()]
     ours = tuple(f"{key}-" for key in DESIGNS)
     return DesignStatus(
-        missing=tuple(sorted(wanted - found)),
-        installed=tuple(sorted(wanted & found)),
-        obsolete=tuple(sorted(name for name in found - wanted if name.startswith(ours))),
+        missing=tuple(name for name in wanted if name not in found),
+        installed=tuple(name for name in wanted if name in found),
+        obsolete=tuple(sorted(name for name in found.difference(wanted) if name.startswith(ours))),
     )
+
+
+def build_progress(database: Database) -> dict[str, float]:
+    """Return the part that is built of each view that lacks many changes, by key, where the server says so."""
+    progress = {}
+    for key, design in DESIGNS.items():
+        pending = database.pending_changes(design.name)
+        if pending > _MOST_PENDING:
+            progress[key] = max(0.0, 1 - pending / max(pending, database.count()))
+    return progress
 
 
 def install_designs(database: Database, designs: Iterable[Design] | None = None) -> list[Design]:

@@ -11,24 +11,21 @@ from typing import Any
 
 from storage_adapters.codec import DIGEST_BUCKETS
 from storage_adapters.errors import SchemaMismatch, StorageUnavailable
-from storage_adapters.metadata.redis.keys import FIELD_NUMBERS, LAYOUT, NAME_KINDS, TEXT_FIELDS, Keys, bounds_of, place
+from storage_adapters.metadata.redis.keys import LAYOUT, NAME_KINDS, Keys
 from storage_adapters.metadata.redis.records import is_tombstone, parse_value, record_of, record_to_value
 from storage_adapters.metadata.redis.server import Server
+from storage_adapters.metadata.redis.strays import count_entries, stray_names, stray_places
 from storage_adapters.metadata.redis.sums import digest_of
 from storage_adapters.metadata.redis.usage import usage_of
+from storage_adapters.metadata.redis.writes import places_of
 from storage_adapters.ports.digest import DigestBucket
 from storage_adapters.ports.schemas import Counted, Schema, SupportsRebuilding
-from storage_adapters.query import scopes, sort_value
 from storage_adapters.records import FileRecord, Tally, Tombstone, Usage
 from storage_adapters.unicode_text import UNICODE_VERSION
 
 _MOST_RECORDS = 500
 _KEYS_PER_SCAN = 20
-_MEMBERS_PER_KEY = 100  # a chunk has 64 to 128
-# i<field><scope letter><parts of the scope, each with its length>, then nothing or =<lower bound>.
-_SCOPE_PARTS = {b"a": 0, b"o": 1, b"t": 2, b"p": 0, b"q": 1, b"s": 1}
-_INDEX = re.compile(rb"i(?P<field>\d+)(?P<letter>[a-z])")
-_PART = re.compile(rb"(\d+):")
+_MEMBERS_PER_KEY = 20  # a full chunk has 64 to 128, and most keys are no chunks or small ones
 
 
 class RedisMigrations(SupportsRebuilding):
@@ -111,26 +108,24 @@ class RedisMigrations(SupportsRebuilding):
         found = zip(file_ids, values, strict=True)
         return [None if value is None else parse_value(file_id, value) for file_id, value in found]
 
-    def count_index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> int:
+    def count_index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> tuple[int, int]:
         """See ``SupportsRebuilding``."""
         return self._index(records, fields, write=False)
 
+    def count_entries(self, *, after: str, limit: int) -> tuple[int, str]:
+        """See ``SupportsRebuilding``."""
+        keys, position = self._entry_keys(after, limit)
+        return count_entries(self._server, self._keys, keys), position
+
     def index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> int:
         """See ``SupportsRebuilding``."""
-        return self._index(records, fields, write=True)
+        return self._index(records, fields, write=True)[0]
 
     def strays(self, *, after: str, limit: int, fields: Iterable[str], remove: bool) -> tuple[int, str]:
         """See ``SupportsRebuilding``."""
-        kind, _, cursor = (after or "i:0").partition(":")
-        pattern = escaped(self._keys.tag) + kind.encode() + b"*"
-        count = max(_KEYS_PER_SCAN, limit // _MEMBERS_PER_KEY)
-        place, keys = self._server.call("SCAN", cursor, "MATCH", pattern, "COUNT", count)
-        look = self._stray_places if kind == "i" else self._stray_names
-        found = sum(look(key, set(fields), remove=remove) for key in keys)
-        cursor = _bytes(place).decode()
-        if cursor != "0":
-            return found, f"{kind}:{cursor}"
-        return found, "n:0" if kind == "i" else ""
+        keys, position = self._entry_keys(after, limit)
+        places = stray_places(self._server, self._keys, keys, set(fields), remove=remove)
+        return places + stray_names(self._server, self._keys, keys, remove=remove), position
 
     def counted(self, owners: Sequence[str | None]) -> Counted:
         """See ``SupportsRebuilding``."""
@@ -166,72 +161,28 @@ class RedisMigrations(SupportsRebuilding):
         """See ``SupportsRebuilding``."""
         self._server.call("HDEL", self._keys.checkpoints, consumer)
 
-    def _index(self, records: Sequence[FileRecord], fields: Iterable[str], *, write: bool) -> int:
+    def _index(self, records: Sequence[FileRecord], fields: Iterable[str], *, write: bool) -> tuple[int, int]:
         wanted = list(fields)
         calls = []
         for record in records:
             names = [(self._keys.names(kind, record.owner), name) for kind, name in _names(record)]
-            places = sorted(self._places(record, wanted))
+            places = sorted(places_of(self._keys, record, wanted))
             keys = [self._keys.record(record.file_id), *(key for key, _ in names), *(key for key, _ in places)]
             arguments = [record_to_value(record), record.file_id, len(names), int(write)]
             calls.append((keys, [*arguments, *(name for _, name in names), *(member for _, member in places)]))
-        return sum(max(0, int(answer)) for answer in self._server.run_all("index", calls))
+        answers = self._server.run_all("index", calls)
+        return sum(int(missing) for missing, _ in answers), sum(int(held) for _, held in answers)
 
-    def _places(self, record: FileRecord, fields: Iterable[str]) -> set[tuple[bytes, bytes]]:
-        members = {field: place(sort_value(record, field), record.file_id) for field in fields}
-        return {
-            (self._keys.index(scope, field), member) for scope in scopes(record) for field, member in members.items()
-        }
-
-    def _stray_places(self, key: bytes, fields: set[str], *, remove: bool) -> int:
-        index = _index_of(key.removeprefix(self._keys.tag))
-        if index is None:
-            return 0
-        number, length = index
-        base, rest = key[: len(self._keys.tag) + length], key[len(self._keys.tag) + length :]
-        field = next((name for name, each in FIELD_NUMBERS.items() if each == number and name in fields), None)
-        if field is None:
-            if _bytes(self._server.call("TYPE", key)) != b"zset":
-                return 0
-            count = 0 if rest == b"/" else int(self._server.call("ZCARD", key))
-            if remove:
-                self._server.call("UNLINK", key)
-            return count
-        if rest == b"/":
-            return 0
-        members = self._server.call("ZRANGE", key, 0, -1)
-        file_ids = [_file_id(member, text=field in TEXT_FIELDS) for member in members]
-        values = self._server.call("MGET", *map(self._keys.record, file_ids)) if file_ids else []
-        strays = []
-        for member, file_id, value in zip(members, file_ids, values, strict=True):
-            record = None if value is None else parse_value(file_id, value)
-            if not isinstance(record, FileRecord) or (base, member) not in self._places(record, [field]):
-                keys = [self._keys.record(file_id), key, bounds_of(base)]
-                strays.append((keys, [value or b"", member, "", rest.removeprefix(b"="), int(remove)]))
-        # Checked again in the store: the record may have changed since, or the entry be gone.
-        return sum(self._server.run_all("unindex", strays))
-
-    def _stray_names(self, key: bytes, fields: set[str], *, remove: bool) -> int:
-        kinds = {letter: kind for kind, letter in NAME_KINDS.items()}
-        letter, _, owner = key.removeprefix(self._keys.tag + b"n").partition(b":")
-        if letter not in kinds or not owner:
-            return 0
-        found, cursor = 0, b"0"
-        while True:
-            answer, flat = self._server.call("HSCAN", key, cursor, "COUNT", 500)
-            names = _mapping(flat)
-            file_ids = [file_id.decode() for file_id in names.values()]
-            values = self._server.call("MGET", *map(self._keys.record, file_ids)) if file_ids else []
-            strays = []
-            for name, file_id, value in zip(names, file_ids, values, strict=True):
-                record = None if value is None else parse_value(file_id, value)
-                borne = getattr(record, kinds[letter], None)
-                if borne is None or borne.encode() != name:
-                    strays.append(([self._keys.record(file_id), key], [value or b"", name, file_id, "", int(remove)]))
-            found += sum(self._server.run_all("unindex", strays))
-            cursor = _bytes(answer)
-            if cursor == b"0":
-                return int(found)
+    def _entry_keys(self, after: str, limit: int) -> tuple[list[bytes], str]:
+        """Return keys of indexes, then of names, and the position to go on from."""
+        kind, _, cursor = (after or "i:0").partition(":")
+        pattern = escaped(self._keys.tag) + kind.encode() + b"*"
+        count = max(_KEYS_PER_SCAN, limit // _MEMBERS_PER_KEY)
+        place, keys = self._server.call("SCAN", cursor, "MATCH", pattern, "COUNT", count)
+        cursor = _bytes(place).decode()
+        if cursor != "0":
+            return keys, f"{kind}:{cursor}"
+        return keys, "n:0" if kind == "i" else ""
 
 
 def _names(record: FileRecord) -> list[tuple[str, str]]:
@@ -243,33 +194,6 @@ def _counters(usage: Usage) -> Iterator[tuple[bytes, Tally]]:
     for letter, tallies in ((b"a", usage.by_access), (b"c", usage.by_content_type), (b"s", usage.by_status)):
         for key, tally in tallies.items():
             yield letter + key.encode(), tally
-
-
-def _index_of(name: bytes) -> tuple[int, int] | None:
-    """Return the field number of an index's key, and the length of the index's name in it; None for another key."""
-    match = _INDEX.match(name)
-    if match is None or match["letter"] not in _SCOPE_PARTS:
-        return None
-    end = match.end()
-    for _ in range(_SCOPE_PARTS[match["letter"]]):
-        part = _PART.match(name, end)
-        if part is None:
-            return None
-        # The length counts bytes of the text as it is written here.
-        end = part.end() + int(part[1])
-    return int(match["field"]), end
-
-
-def _file_id(member: bytes, *, text: bool) -> str:
-    """Return the file id of a place; of a foreign member, an id that no file has."""
-    first = member[0] if member else 0xFF
-    if first == 0xFF:
-        behind = 1
-    elif text:
-        behind = member.find(b"\0\0") + 2
-    else:
-        behind = 1 + abs(first - 0x80)
-    return member[behind:].decode(errors="replace")
 
 
 def escaped(prefix: bytes) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -17,6 +18,8 @@ from storage_adapters.metadata.redis.keys import LAYOUT
 from storage_adapters.metadata.redis.location import Location
 
 OLDEST_VERSION = (7, 0)
+# A policy that was changed at run time is noticed by the next write behind this time, or by a ping.
+POLICY_SECONDS = 5.0
 
 # How the client shows a sentinel that did not answer: with all its options.
 _SENTINEL_CLIENT = re.compile(r"<redis\.client\..*?\)>\)>\)> - ")
@@ -75,6 +78,7 @@ class Server:
         self._client = location.client()
         self._scripts = {name: _source(flags, parts) for name, (flags, parts) in _SCRIPTS.items()}
         self._closed = False
+        self._policy_due = 0.0
 
     def call(self, *command: Any) -> Any:
         """Send one command."""
@@ -88,6 +92,7 @@ class Server:
     def run(self, script: str, keys: Sequence[bytes], arguments: Sequence[Any]) -> Any:
         """Run a script; a server that does not know it has run nothing and is sent the whole of it."""
         source, digest = self._scripts[script]
+        self._look_at_policy(script)
         with self._answering():
             try:
                 return self._client.execute_command("EVALSHA", digest, len(keys), *keys, *arguments)
@@ -99,6 +104,7 @@ class Server:
         if not calls:
             return []
         source, digest = self._scripts[script]
+        self._look_at_policy(script)
         commands = [("EVALSHA", digest, len(keys), *keys, *arguments) for keys, arguments in calls]
         answers = self.answers(commands)
         unknown = [number for number, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
@@ -115,9 +121,23 @@ class Server:
         version = str(information.get("redis_version", "0"))
         if tuple(int(number) for number in version.split(".")[:2]) < OLDEST_VERSION:
             raise StorageUnavailable(f"redis {version} is too old: 7.0 is needed, or Valkey")
-        policy = information.get("maxmemory_policy", "noeviction")
+        self._check_policy(information)
+
+    def check_policy(self) -> None:
+        """Refuse a server that may evict records since its policy was changed."""
+        self._check_policy(self.call("INFO", "memory"))
+
+    def _check_policy(self, information: Mapping[str, Any]) -> None:
+        policy = str(information.get("maxmemory_policy", "noeviction"))
         if policy.startswith("allkeys"):
-            raise StorageUnavailable(f"maxmemory-policy {policy} evicts records: set it to noeviction")
+            self._policy_due = 0.0
+            raise StorageUnavailable(f"redis: maxmemory-policy {policy} evicts records: set it to noeviction")
+        self._policy_due = time.monotonic() + POLICY_SECONDS
+
+    def _look_at_policy(self, script: str) -> None:
+        """Refuse a script that writes, if the server may evict records; ask it now and then."""
+        if "no-writes" not in _SCRIPTS[script][0] and time.monotonic() >= self._policy_due:
+            self.check_policy()
 
     def check_layout(self, layout_key: bytes, *others: bytes) -> bool:
         """Refuse data of another layout, or without a mark; mark a store that has none of ``others`` as well.

@@ -202,6 +202,7 @@ class RedisMetadataStore(
 
     def ping(self) -> None:
         """See ``MetadataStore``."""
+        self._server.check_policy()
         if not self._server.run("ping", [self._keys.layout], []):
             raise StorageUnavailable("redis: the store was emptied: restore it, or begin anew with `files migrate up`")
 

@@ -6,7 +6,7 @@ Only what differs between the old and the new record (None before the first save
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,11 +101,16 @@ def _names(record: FileRecord | None) -> set[_Name]:
     return {(record.owner, kind, name) for kind in NAME_KINDS if (name := getattr(record, kind)) is not None}
 
 
+def places_of(keys: Keys, record: FileRecord, fields: Iterable[str]) -> set[_Entry]:
+    """Return the places of a record in the indexes of these fields: key and member."""
+    places = {field: place(sort_value(record, field), record.file_id) for field in fields}
+    return {(keys.index(scope, field), member) for scope in scopes(record) for field, member in places.items()}
+
+
 def _places(keys: Keys, record: FileRecord | None) -> set[_Entry]:
     if record is None:
         return set()
-    places = {field: place(sort_value(record, field), record.file_id) for field in FIELD_NUMBERS}
-    found = {(keys.index(scope, field), member) for scope in scopes(record) for field, member in places.items()}
+    found = places_of(keys, record, FIELD_NUMBERS)
     found.add((keys.bucket(digest_bucket(record.file_id)), record.file_id.encode()))
     return found
 

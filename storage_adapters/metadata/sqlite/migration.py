@@ -102,18 +102,26 @@ class SqliteMigrations(SupportsRebuilding):
             for file_id in file_ids
         ]
 
-    def count_index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> int:
+    def count_index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> tuple[int, int]:
         """See ``SupportsRebuilding``."""
         numbers = _numbers(fields)
-        missing = 0
+        missing = held = 0
         with self._connections.snapshot() as connection:
             for record in records:
                 if _is_stored(connection, record):
                     for row in _wanted(record, numbers):
-                        missing += not _exists(connection, "listing", _ONE_LISTING, row)
+                        is_there = _exists(connection, "listing", _ONE_LISTING, row)
+                        missing, held = missing + (not is_there), held + is_there
                     for name in names_of(record):
                         missing += not _exists(connection, "names", _ONE_NAME, name)
-        return missing
+                        held += _exists(connection, "names", f"{_ONE_NAME} AND file_id = ?", (*name, record.file_id))
+        return missing, held
+
+    def count_entries(self, *, after: str, limit: int) -> tuple[int, str]:
+        """See ``SupportsRebuilding``."""
+        with self._connections.snapshot() as connection:
+            counts = "SELECT (SELECT count(*) FROM listing) + (SELECT count(*) FROM names)"
+            return int(connection.execute(counts).fetchone()[0]), ""
 
     def index(self, records: Sequence[FileRecord], fields: Iterable[str]) -> int:
         """See ``SupportsRebuilding``."""
