@@ -10,7 +10,7 @@ from storage_adapters import (
 )
 
 # Fields that no caller may read back.
-SECRET = frozenset({"request_id", "post_action", "access_epoch"})
+SECRET = frozenset({"request_id", "post_action", "access_epoch", "urls_expire_at"})
 
 
 def to_wire(record: FileRecord, actor: str | None = None) -> JSON:

@@ -44,6 +44,7 @@ class SavingContract:
             meta={"deep": {"list": [1, 2.5, None, True, "é"]}, "": "empty key"},
             parts=(make_part(md5="0" * 32, crc32c="0" * 8, sha256="0" * 64, generation="7", received_at=NOW),),
             upload_expires_at=NOW + 1,
+            urls_expire_at=NOW + 3,
             error=Failure(code="sniffed", message="not a video", attempts=2),
             lease=Lease(worker="w1", until=NOW + 2),
             request_id="r1",

@@ -107,6 +107,22 @@ def test_bytes_that_come_after_their_file_was_removed_are_deleted(core: Core, cl
     assert core.metadata.unclean(now=clock.now, limit=10) == []
 
 
+@pytest.mark.parametrize("resumable", [True, False])
+def test_bytes_wait_for_the_addresses_that_were_handed_out_and_no_longer(
+    core: Core, clock: Clock, resumable: bool
+) -> None:
+    record = pending_file(core, resumable=resumable)
+    life = 7 * DAY if resumable else 900
+    call(core, "files.remove", file_id=record["file_id"])
+    clock.pass_seconds(life - 1)
+    assert send(record, b"content") == 200
+    clock.pass_seconds(902)
+    sweep(core)
+    assert core.metadata.unclean(now=2**53, limit=10) == []
+    with pytest.raises(BlobNotFound):
+        core.blobs.head(record["parts"][0]["key"])
+
+
 def test_a_store_that_is_down_gives_no_address_and_repeating_the_call_does(fake: FakeGcs, core: Core) -> None:
     fake.faults.fail(403, method="POST")
     with pytest.raises(Exception, match="403"):
