@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from storage_adapters import (
+    JSON,
     Access,
     Failure,
     FileRecord,
@@ -52,6 +53,17 @@ class SavingContract:
             post_action={"hook": {"url": "x"}},
         )
         assert store.get(save(store, record).file_id) == replace(record, revision=1)
+
+    def test_meta_as_deep_as_an_earlier_version_took_it_is_kept_and_found(self, store: MetadataStore) -> None:
+        meta: JSON = {}
+        for _ in range(253):
+            meta = {"a": meta}
+        saved = save(store, make_record(meta=meta))
+        saved = save(store, saved, name="again")
+        assert store.get("f1") == saved
+        assert store.find(ListQuery()).records == (saved,)
+        assert_consistent(store)
+        delete(store, saved)
 
     def test_an_unknown_file_is_not_found(self, store: MetadataStore) -> None:
         add(store, make_record("f1"))
