@@ -96,6 +96,7 @@ class FileRecord(Growing):
 
     ``revision`` counts saves from 1; 0 means "never saved". ``request_id`` and ``alias`` are unique per owner.
     ``access_epoch`` counts the changes that have taken the file from readers; signed URLs of an earlier one are void.
+    ``urls_expire_at`` is not earlier than the expiry of any upload URL handed out: 0 without one, None when unknown.
     """
 
     file_id: str
@@ -124,6 +125,7 @@ class FileRecord(Growing):
     post_action: Mapping[str, Any] | None = None
     revision: int = 0
     access_epoch: int = 0
+    urls_expire_at: int | None = None
 
     @property
     def missing_parts(self) -> tuple[Part, ...]:
@@ -146,7 +148,8 @@ class Tombstone(Growing):
     """Rest of a deleted file: its last revision, and the blobs that are still to be deleted.
 
     ``parts`` is emptied by ``MetadataStore.mark_clean``. ``clean_after`` is the time from which the blobs may be
-    deleted for good: an upload URL handed out before the deletion can bring bytes until then.
+    deleted for good: an upload URL handed out before the deletion can bring bytes until then. It equals ``deleted_at``
+    when the blobs are kept.
     """
 
     file_id: str

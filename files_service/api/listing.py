@@ -72,6 +72,7 @@ def list_files(params: Params, core: Core) -> JSON:
         strong=params["consistency"] == "strong",
     )
     page, total = answered.answer
+    core.lists.note_unreadable(page)
     shown = [to_wire(record, params["actor"]) for record in page.records]
     result: JSON = {
         "files": [project(each, params["chosen"]) for each in shown] if params["chosen"] else shown,

@@ -77,6 +77,7 @@ def access_by_tag(params: Params, core: Core) -> JSON:
     require_acts_for(params["owner"], params["actor"])
     query = _holders(params)
     page = core.metadata.find(query)
+    core.lists.note_unreadable(page)
     results = [access_result(core, record.file_id, params["access"], params["actor"]) for record in page.records]
     place = page.next_position
     return {"files": results, "next_cursor": encode_cursor(query, place) if place else None}

@@ -78,7 +78,8 @@ def upload(params: Params, core: Core) -> JSON:
     require(core.blobs, SupportsSignedUrls)
     # One time for both: no address may outlive the upload.
     now = core.clock()
-    record = declare(core, Declaration(**{name: params[name] for name in _DECLARED}), now=now)
+    declaration = Declaration(**{name: params[name] for name in _DECLARED})
+    record = declare(core, declaration, resumable=params["resumable"], now=now)
     addresses = upload_addresses(
         core,
         record,

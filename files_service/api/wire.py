@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from files_service.domain.access import OWNER_ONLY, OWNER_ONLY_OF_PARTS, may_change
+from files_service.domain.editing import MAX_META_DEPTH, cut_at, depth_of
 from storage_adapters import (
     JSON,
     FileRecord,
@@ -10,11 +13,18 @@ from storage_adapters import (
 )
 
 # Fields that no caller may read back.
-SECRET = frozenset({"request_id", "post_action", "access_epoch"})
+SECRET = frozenset({"request_id", "post_action", "access_epoch", "urls_expire_at"})
 
 
 def to_wire(record: FileRecord, actor: str | None = None) -> JSON:
-    """Return the record as callers see it: without secrets, and without the owner's fields for other readers."""
+    """Return the record as callers see it: without secrets, and without the owner's fields for other readers.
+
+    Deeper meta than may be stored today, of an earlier version, is cut: a list or event with it could not be encoded.
+    """
+    if depth_of(record.meta) > MAX_META_DEPTH:
+        record = replace(record, meta=cut_at(record.meta, MAX_META_DEPTH))
+    if record.post_action is not None:
+        record = replace(record, post_action=None)
     value = record_to_json(record)
     for name in SECRET:
         del value[name]

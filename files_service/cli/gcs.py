@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import click
 
@@ -76,4 +76,5 @@ def desired_state_of(settings: Settings, origins: tuple[str, ...]) -> DesiredSta
         push_audience=settings.webhook_audience or address,
         pull_subscription=queue.path.strip("/") if settings.notifications_url else "",
         origins=origins,
+        user_project=dict(parse_qsl(blobs.query)).get("user_project", ""),
     )

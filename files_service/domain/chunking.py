@@ -20,6 +20,10 @@ CHUNKS = "chunks"
 _MANIFEST = "manifest:"
 # The object id begins with the hash, for people who search; the token makes it unique.
 _SHOWN = 48
+_CHUNK_KEY = re.compile(
+    rf"(?P<segment>[0-9a-f]{{32}})/{CHUNKS}/(?P<first>[0-9a-f]{{2}})/(?P<rest>[0-9a-f]{{{_SHOWN - 2}}})"
+    r"-(?P<token>[0-9a-f]+)"
+)
 
 
 def upload_id_of(file_id: str, part_id: str) -> str:
@@ -62,6 +66,12 @@ def chunk_key_beside(part_key: str, chunk: Chunk) -> str:
 
 def _chunk_key(segment: str, object_id: str, token: str) -> str:
     return f"{segment}/{CHUNKS}/{object_id[:2]}/{object_id[2:_SHOWN]}-{token}"
+
+
+def names_in_chunk_key(key: str) -> tuple[str, str, str] | None:
+    """Return the first segment, the beginning of the object id and the token in a chunk's key; None for another key."""
+    match = _CHUNK_KEY.fullmatch(key)
+    return (match["segment"], match["first"] + match["rest"], match["token"]) if match else None
 
 
 def room_until(offset: int, chunk_size: int) -> int:

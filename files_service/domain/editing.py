@@ -53,6 +53,17 @@ def depth_of(value: Any) -> int:
     return depth
 
 
+def cut_at(value: Any, levels: int) -> Any:
+    """Return the value with null in the place of lists and objects that lie deeper than ``levels``."""
+    if not isinstance(value, (dict, list)):
+        return value
+    if levels == 0:
+        return None
+    if isinstance(value, dict):
+        return {name: cut_at(each, levels - 1) for name, each in value.items()}
+    return [cut_at(each, levels - 1) for each in value]
+
+
 def is_same(one: FileRecord, other: FileRecord) -> bool:
     """Return True when two records are equal byte for byte; Python's ``==`` takes 1, 1.0 and true in meta as equal."""
     return one is other or (one == other and record_to_document(one) == record_to_document(other))

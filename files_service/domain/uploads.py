@@ -13,6 +13,7 @@ from storage_adapters import BlobInfo, FileRecord, FileStatus, Part
 
 CHECKSUMS = ("md5", "crc32c", "sha256")
 _GROWTH = 1.25
+URLS_SLACK_MS = 900_000
 
 
 # A ULID, or the UUID of an imported file.
@@ -59,11 +60,34 @@ def _same_part(one: Part, other: Part) -> bool:
     return all(mine is None or theirs is None or mine == theirs for mine, theirs in pairs)
 
 
-def prolong(record: FileRecord, until: int) -> FileRecord:
-    """Extend a pending upload until its newest URLs expire."""
-    if record.status is not FileStatus.PENDING or until <= (record.upload_expires_at or 0):
+def prolong(record: FileRecord, until: int, *, urls_until: int = 0) -> FileRecord:
+    """Extend a pending upload, and the time until which URLs of the blob store can bring its bytes."""
+    if record.status is not FileStatus.PENDING:
         return record
-    return replace(record, upload_expires_at=until)
+    if until > (record.upload_expires_at or 0):
+        record = replace(record, upload_expires_at=until)
+    return with_urls(record, urls_until)
+
+
+def with_urls(record: FileRecord, until: int) -> FileRecord:
+    """Return the record with upload URLs handed out that expire then; call it before they are handed out."""
+    if record.urls_expire_at is None or until <= record.urls_expire_at:
+        return record
+    # More than asked for: a call that is repeated soon after does not write again.
+    return replace(record, urls_expire_at=until + URLS_SLACK_MS)
+
+
+def clean_after(record: FileRecord, *, now: int, session_ms: int) -> int:
+    """Return the time from which no upload URL can bring bytes of a record that is deleted at ``now``.
+
+    ``session_ms`` is the lifetime of the store's resumable uploads.
+    """
+    until = record.urls_expire_at
+    if until is None:
+        # An earlier version made the record, and no session that it started can outlive this.
+        until = (record.upload_expires_at or 0) + session_ms
+    # Later than the deletion: equal times say that the blobs are kept.
+    return max(now + 1, until)
 
 
 def part_with_key(record: FileRecord, key: str, bucket: str) -> Part | None:

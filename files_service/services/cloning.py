@@ -69,6 +69,7 @@ def _draft(core: Core, source: FileRecord, owner: str, request_id: str) -> FileR
         tags=source.tags,
         meta=source.meta,
         upload_expires_at=now + core.settings.upload_ttl_seconds * 1000,
+        urls_expire_at=0,
         request_id=request_id,
         parent_id=source.file_id,
     )

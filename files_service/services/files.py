@@ -9,6 +9,7 @@ from files_service.core import Core
 from files_service.domain.access import may_act_for, may_change, may_read, with_epoch
 from files_service.domain.editing import is_finished, is_same
 from files_service.domain.lifecycle import announcement
+from files_service.domain.uploads import clean_after
 from files_service.errors import (
     Conflict,
     Forbidden,
@@ -134,14 +135,12 @@ def write_tombstone(core: Core, record: FileRecord, *, event: str, keep_blobs: b
     Raises RevisionConflict.
     """
     now = core.clock()
-    # An address of the store may be valid for longer than the upload, and cannot be revoked.
-    late = core.blobs.upload_seconds * 1000 if isinstance(core.blobs, SupportsResumableUpload) else 0
-    clean_after = None if keep_blobs else max(now, (record.upload_expires_at or 0) + late)
+    session_ms = core.blobs.upload_seconds * 1000 if isinstance(core.blobs, SupportsResumableUpload) else 0
     return core.metadata.delete(
         record.file_id,
         expected_revision=record.revision,
         deleted_at=now,
         event=event,
-        clean_after=clean_after,
+        clean_after=None if keep_blobs else clean_after(record, now=now, session_ms=session_ms),
         before=record,
     )

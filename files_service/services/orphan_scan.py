@@ -1,7 +1,8 @@
 """Comparison of blobs with records, in both directions. Expensive: it reads every blob and record.
 
-A blob is deleted only when its key is one that this service makes for a part, no record or tombstone names it, and it
-is older than ``orphan_seconds`` and the lifetime of an upload. Everything else is only reported.
+A blob is deleted only when its key is one that this service makes for a part or a chunk, no record, tombstone or
+upload names it, and it is older than ``orphan_seconds`` and the lifetime of an upload. Everything else is only
+reported.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import re
 
 from files_service.core import Core
-from files_service.domain.chunking import CHUNKS
+from files_service.domain.chunking import manifest_of, names_in_chunk_key
+from files_service.domain.editing import MAX_META_DEPTH, depth_of
 from files_service.domain.uploads import mismatch, names_in_key, owner_segment
-from files_service.errors import storage_errors_as_files_errors
+from files_service.errors import BadRequest, storage_errors_as_files_errors
 from files_service.services import content
+from files_service.services.chunk_orphans import orphans_among, remember_owners
 from files_service.services.reconcile_report import Report
 from storage_adapters import BlobInfo, BlobNotFound, FileRecord, Part, RecordDeleted, RecordNotFound, SupportsListing
 
@@ -36,14 +39,25 @@ class OrphanScan:
             return 0, None
         with storage_errors_as_files_errors():
             found = blobs.scan(prefix=self._prefix, after=after, limit=limit)
+        chunks = [info for info in found if names_in_chunk_key(info.key) is not None]
+        if chunks:
+            with self._report.noting_errors(chunks[0].key):
+                self._treat_chunks(chunks)
         for info in found:
-            with self._report.noting_errors(info.key):
-                self._treat(info)
+            if names_in_chunk_key(info.key) is None:
+                with self._report.noting_errors(info.key):
+                    self._treat(info)
         return len(found), found[-1].key if len(found) == limit else None
 
-    def check_bytes(self, record: FileRecord) -> None:
-        """Report the file when bytes of a received part are missing or differ."""
+    def check_record(self, record: FileRecord) -> None:
+        """Report the file when bytes of a received part are missing or differ, or its meta is too deep to be shown."""
+        if depth_of(record.meta) > MAX_META_DEPTH:
+            deep = [name for name, each in record.meta.items() if depth_of(each) >= MAX_META_DEPTH]
+            message = f"meta is nested deeper than {MAX_META_DEPTH} levels: unset these keys by files.update"
+            self._report.note(record.file_id, BadRequest(message, {"field": "meta", "keys": deep}))
         received = [part for part in record.parts if part.received_at is not None]
+        if not self._dry_run and any(manifest_of(part) for part in received):
+            remember_owners(self._core, [record.owner])
         if any(part.bucket == self._core.blobs.bucket and not self._has_bytes(part) for part in received):
             self._report.lost.append(record.file_id)
 
@@ -57,18 +71,29 @@ class OrphanScan:
     def _treat(self, info: BlobInfo) -> None:
         names = names_in_key(info.key)
         if names is None or _FILE_ID.fullmatch(names[0]) is None or _PART_ID.fullmatch(names[1]) is None:
-            # Chunks have reference counts, and imported files have keys of another form.
-            is_chunk = info.key.split("/")[1:2] == [CHUNKS]
-            if not is_chunk and (names is None or not self._is_named(info, names[0])):
+            # Imported files have keys of another form.
+            if names is None or not self._is_named(info, names[0]):
                 self._report.unnamed.append(info.key)
             return
         named = self._is_named(info, names[0])
         if named is None:
             self._report.unnamed.append(info.key)
-        elif not named and info.created_at <= self._kept_since:
-            if not self._dry_run:
-                self._core.blobs.delete(info.key, generation=info.generation)
-            self._report.orphans.append(info.key)
+        elif not named:
+            self._remove(info)
+
+    def _treat_chunks(self, chunks: list[BlobInfo]) -> None:
+        orphans, unknown = orphans_among(self._core, chunks)
+        for info in orphans:
+            with self._report.noting_errors(info.key):
+                self._remove(info)
+        self._report.unnamed += [info.key for info in unknown]
+
+    def _remove(self, info: BlobInfo) -> None:
+        if info.created_at > self._kept_since:
+            return
+        if not self._dry_run:
+            self._core.blobs.delete(info.key, generation=info.generation)
+        self._report.orphans.append(info.key)
 
     def _is_named(self, info: BlobInfo, file_id: str) -> bool | None:
         """Return True when a record or tombstone names the blob, None when that is unknown."""

@@ -47,8 +47,8 @@ class Stage(StrEnum):
     PROCESSING = "processing"
     TEMPORARY = "temporary"
     DELETED = "deleted"
-    STORED = "stored"
     NAMED = "named"
+    STORED = "stored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class Cursor:
 START = Cursor(stage=Stage.PENDING)
 _NEXT = dict(zip(Stage, list(Stage)[1:], strict=False))
 # A run that is not deep ends at these.
-_LAST = (Stage.DELETED, Stage.STORED)
+_LAST = (Stage.DELETED, Stage.NAMED)
 # The query of each stage that lists records; tombstones and blobs have orders of their own.
 _QUERIES = {
     Stage.PENDING: ListQuery(status=FileStatus.PENDING, order_by="created_at", descending=False),
@@ -96,7 +96,7 @@ class Reconciliation:
             Stage.PENDING: self._treat_pending,
             Stage.PROCESSING: self._treat_processing,
             Stage.TEMPORARY: self._treat_temporary,
-            Stage.NAMED: self._orphan_scan.check_bytes,
+            Stage.NAMED: self._orphan_scan.check_record,
         }
 
     def run(self, cursor: Cursor) -> Cursor | None:
@@ -124,6 +124,7 @@ class Reconciliation:
     def _treat_page(self, cursor: Cursor, limit: int) -> tuple[int, Position | None]:
         query = replace(_QUERIES[cursor.stage], owner=self._owner, limit=limit, after=cursor.after)
         page = self._core.metadata.find(query)
+        self._core.lists.note_unreadable(page)
         for looked_at, record in enumerate(page.records):
             if self._is_beyond(cursor.stage, record):
                 return looked_at, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -12,21 +12,18 @@ from files_service.api import METHODS
 from files_service.api.sync import encode_cursor
 from files_service.core import Core
 from files_service.runtime.lease import Lease
-from files_service.services.cleaning import clean_early
 from files_service.services.reconcile import Cursor, Stage
 from files_service.services.uploads.sweep import sweep_uploads
-from storage_adapters import JSON, StorageUnavailable, SupportsDocuments, SupportsLeases
+from files_service.worker.cleaner import Cleaner
+from storage_adapters import JSON, SupportsDocuments, SupportsLeases
 
 logger = logging.getLogger(__name__)
 
-MAX_WAITING = 10_000
 SEARCH_PAGES = 100
 DOCUMENT_BATCH = 100
-CLEAN_BATCH = 100
 CLEAN_RETRY_SECONDS = 30
 # A clock that is ahead by less deletes no document for ever.
 EXPIRED_FOR_MS = 86_400_000
-EARLIER_MS = 366 * 86_400_000
 
 
 class Sweeper:
@@ -40,21 +37,19 @@ class Sweeper:
         self._lease = Lease(
             core.metadata, "sweeper", holder=holder, seconds=interval, clock=core.clock, timer=core.timer
         )
-        self._removed: deque[str] = deque(maxlen=MAX_WAITING)
+        self._cleaner = Cleaner(core)
         self._cursor: str | None = None
         self._search_cursor: str | None = None
         self._looked_at: int | None = None
         self._next_at: float = 0
-        # The removals before this process started: an earlier one may have died before it deleted their bytes.
-        self._earlier: str | None = ""
 
     def notice_removal(self, file_id: str) -> None:
         """Schedule the early deletion of a removed file's blobs."""
-        self._removed.append(file_id)
+        self._cleaner.notice(file_id)
 
     def step(self) -> float:
         """Clean up after removals and sweep when due; return the seconds to wait."""
-        cleaned = self._clean_removed()
+        cleaned = self._cleaner.clean(lambda: not self._stopped())
         if self._core.timer() >= self._next_at:
             interval = self._core.settings.sweep_interval_seconds
             swept = self.sweep()
@@ -65,18 +60,19 @@ class Sweeper:
     def sweep(self) -> bool:
         """Run files.sync to its end, from the last interruption; return False when interrupted."""
         began_at = self._core.clock()
-        while self._lease.held() and not self._stopped():
+        while self._may_go_on():
             self._cursor = self._sync(cursor=self._cursor, looked_at=self._looked_at)
             if self._cursor is None:
                 self._looked_at = began_at
-                return self._sweep_uploads() and self._sweep_documents() and self._find_earlier() and self._search()
+                self._cleaner.catch_up(self._may_go_on)
+                return self._sweep_uploads() and self._sweep_documents() and self._search()
         # Other workers may have checked in the meantime; this worker does not know.
         self._looked_at = None
         return False
 
     def _sweep_uploads(self) -> bool:
         """Delete expired uploads and unused chunks; return False when interrupted."""
-        while self._lease.held() and not self._stopped():
+        while self._may_go_on():
             counts = sweep_uploads(self._core)
             self.totals.update(counts)
             if not counts.total():
@@ -87,7 +83,7 @@ class Sweeper:
     def _sweep_documents(self) -> bool:
         """Delete expired documents and old tombstones until none are left; return False when interrupted."""
         documents = self._core.metadata
-        while self._lease.held() and not self._stopped():
+        while self._may_go_on():
             if not isinstance(documents, SupportsDocuments):
                 return True
             now = self._core.clock()
@@ -105,7 +101,7 @@ class Sweeper:
         for _ in range(SEARCH_PAGES):
             if self._search_cursor is None:
                 break
-            if not self._lease.held() or self._stopped():
+            if not self._may_go_on():
                 return False
             self._search_cursor = self._sync(cursor=self._search_cursor)
         return True
@@ -130,31 +126,8 @@ class Sweeper:
         """Release the lease, so that another worker's sweeper can continue."""
         self._lease.release()
 
-    def _find_earlier(self) -> bool:
-        """Schedule the early deletion for all tombstones that name blobs, once; return False when interrupted."""
-        forever = self._core.clock() + EARLIER_MS
-        while self._earlier is not None and self._lease.held() and not self._stopped():
-            found = self._core.metadata.unclean(now=forever, limit=CLEAN_BATCH, after=self._earlier)
-            self._removed.extend(tombstone.file_id for tombstone in found)
-            self._earlier = found[-1].file_id if len(found) == CLEAN_BATCH else None
-            if not self._clean_removed():
-                break
-        return self._earlier is None
-
-    def _clean_removed(self) -> bool:
-        """Delete the blobs of removed files before their time, in batches; return False to try again later.
-
-        They are deleted again when the time of the tombstone comes, since upload URLs may bring bytes until then.
-        """
-        while self._removed and not self._stopped():
-            batch = [self._removed.popleft() for _ in range(min(CLEAN_BATCH, len(self._removed)))]
-            try:
-                clean_early(self._core, batch)
-            except StorageUnavailable as error:
-                self._removed.extendleft(reversed(batch))
-                logger.info("blobs left for a retry", extra={"files": len(self._removed), "error": str(error)})
-                return False
-        return True
+    def _may_go_on(self) -> bool:
+        return self._lease.held() and not self._stopped()
 
 
 def _log(report: JSON) -> None:

@@ -172,6 +172,13 @@ class SupportsUploads(ABC):
         """Return a place for each, in order: the one that exists, else a new one; none becomes garbage soon after."""
 
     @abstractmethod
+    def chunk_tokens(self, owner: str, object_ids: Sequence[str]) -> list[str | None]:
+        """Return, in order, the token of the owner's place of each chunk; None without a place that can be named.
+
+        A token that a store does not return once is never returned again: bytes kept under it are of no use.
+        """
+
+    @abstractmethod
     def mark_garbage(self, *, unused_before: int, limit: int) -> list[GarbageChunk]:
         """Mark as garbage the places that nothing has named or reserved since before ``unused_before``.
 

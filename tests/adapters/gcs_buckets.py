@@ -33,3 +33,14 @@ def open_store(url: str, endpoint: str, *, hmac: bool = True) -> GcsBlobStore:
     store = open_blob_store(url, options)
     assert isinstance(store, GcsBlobStore)
     return store
+
+
+def gcs_environ(fake: FakeGcs) -> dict[str, str]:
+    """The environment of a service on the fake's bucket, with records in memory."""
+    return {
+        "FILES_METADATA_URL": "memory://",
+        "FILES_BLOBS_URL": "gs://files/media",
+        "STORAGE_EMULATOR_HOST": fake.url.removeprefix("http://"),
+        "FILES_GCS_HMAC_ACCESS_ID": ACCESS_ID,
+        "FILES_GCS_HMAC_SECRET": SECRET,
+    }

@@ -93,7 +93,7 @@ def test_a_signed_download_is_good_for_its_object_and_method_until_it_ends(fake:
     signed = store.sign("GET", KEY, expires_at=soon(fake))
     answer = send(signed)
     assert (answer.status_code, answer.content) == (200, b"content")
-    assert "Content-Disposition" not in answer.headers
+    assert answer.headers["Content-Disposition"] == "inline"
     assert requests.get(signed.url, headers={"Range": "bytes=2-4"}, timeout=TIMEOUT).content == b"nte"
     assert requests.head(store.sign("HEAD", KEY, expires_at=soon(fake)).url, timeout=TIMEOUT).status_code == 200
     assert requests.head(signed.url, timeout=TIMEOUT).status_code == 403

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from storage_adapters import (
+    JSON,
     Access,
     Failure,
     FileRecord,
@@ -44,6 +45,7 @@ class SavingContract:
             meta={"deep": {"list": [1, 2.5, None, True, "é"]}, "": "empty key"},
             parts=(make_part(md5="0" * 32, crc32c="0" * 8, sha256="0" * 64, generation="7", received_at=NOW),),
             upload_expires_at=NOW + 1,
+            urls_expire_at=NOW + 3,
             error=Failure(code="sniffed", message="not a video", attempts=2),
             lease=Lease(worker="w1", until=NOW + 2),
             request_id="r1",
@@ -51,6 +53,17 @@ class SavingContract:
             post_action={"hook": {"url": "x"}},
         )
         assert store.get(save(store, record).file_id) == replace(record, revision=1)
+
+    def test_meta_as_deep_as_an_earlier_version_took_it_is_kept_and_found(self, store: MetadataStore) -> None:
+        meta: JSON = {}
+        for _ in range(253):
+            meta = {"a": meta}
+        saved = save(store, make_record(meta=meta))
+        saved = save(store, saved, name="again")
+        assert store.get("f1") == saved
+        assert store.find(ListQuery()).records == (saved,)
+        assert_consistent(store)
+        delete(store, saved)
 
     def test_an_unknown_file_is_not_found(self, store: MetadataStore) -> None:
         add(store, make_record("f1"))

@@ -8,7 +8,7 @@ import pytest
 
 from storage_adapters import Chunk, SupportsUploads, UploadNotFound, UploadStatus
 from tests.contract.blob_scenes import in_threads
-from tests.contract.upload_scenes import LATER, NOW, append, chunk_of, make_upload
+from tests.contract.upload_scenes import AA, LATER, NOW, append, chunk_of, make_upload
 
 
 class UploadExpiryContract:
@@ -41,6 +41,19 @@ class UploadExpiryContract:
         with pytest.raises(UploadNotFound):
             store.get_upload("u1")
         assert len(store.mark_garbage(unused_before=LATER + 1, limit=9)) == 1
+
+    def test_a_chunk_has_one_token_until_it_is_garbage_and_then_another(self, store: SupportsUploads) -> None:
+        store.create_upload(make_upload(size=10, expires_at=NOW))
+        named, reserved = chunk_of(store, 0), chunk_of(store, 10)
+        store.append_chunks("u1", [named], expires_at=NOW)
+        asked = [reserved.object_id, AA, named.object_id]
+        assert store.chunk_tokens("ann", asked) == [reserved.token, None, named.token]
+        assert store.chunk_tokens("bob", asked) == [None, None, None]
+        assert store.chunk_tokens("ann", []) == []
+        garbage = store.mark_garbage(unused_before=NOW + 1, limit=9)
+        assert [each.token for each in garbage] == [reserved.token]
+        assert store.chunk_tokens("ann", asked) == [None, None, named.token]
+        assert chunk_of(store, 10).token != reserved.token
 
     def test_a_sealed_upload_has_no_time_that_could_be_over(self, store: SupportsUploads) -> None:
         store.create_upload(make_upload(size=10, expires_at=NOW))

@@ -103,7 +103,7 @@ def test_the_errors_of_a_method_exist(method: str) -> None:
 def test_every_field_of_the_record_is_documented() -> None:
     text = section(PAGE, "The record")
     names = {plain(name) for row in rows(text, "field") for name in row["field"].split(", ")}
-    hidden = {"request_id", "post_action", "access_epoch"}
+    hidden = {"request_id", "post_action", "access_epoch", "urls_expire_at"}
     assert names == set(field_names(FileRecord)) - hidden | {"change_token"}
     assert all(f"`{name}`" in text for name in hidden)
 

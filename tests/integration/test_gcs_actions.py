@@ -13,9 +13,9 @@ from files_service.core import Core
 from files_service.services.opening import open_core
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import JSON, BlobNotFound
-from tests.adapters.gcs_buckets import ACCESS_ID, SECRET, running_fake
+from tests.adapters.gcs_buckets import gcs_environ, running_fake
 from tests.clocks import Clock
-from tests.cores import call, pending_file, refusal, settings_for
+from tests.cores import call, pending_file, put_parts, refusal, settings_for
 from tests.fakes.gcs import FakeGcs
 
 DAY = 86_400
@@ -38,14 +38,7 @@ def clock(fake: FakeGcs) -> Clock:
 
 @pytest.fixture
 def core(fake: FakeGcs, clock: Clock, tmp_path: Path) -> Iterator[Core]:
-    environ = {
-        "FILES_METADATA_URL": "memory://",
-        "FILES_BLOBS_URL": "gs://files/media",
-        "STORAGE_EMULATOR_HOST": fake.url.removeprefix("http://"),
-        "FILES_GCS_HMAC_ACCESS_ID": ACCESS_ID,
-        "FILES_GCS_HMAC_SECRET": SECRET,
-    }
-    opened = replace(open_core(settings_for(tmp_path, **environ)), clock=clock, timer=clock)
+    opened = replace(open_core(settings_for(tmp_path, **gcs_environ(fake))), clock=clock, timer=clock)
     yield opened
     opened.close()
 
@@ -105,6 +98,27 @@ def test_bytes_that_come_after_their_file_was_removed_are_deleted(core: Core, cl
     with pytest.raises(BlobNotFound):
         core.blobs.head(key)
     assert core.metadata.unclean(now=clock.now, limit=10) == []
+
+
+@pytest.mark.parametrize("resumable", [True, False])
+def test_bytes_wait_for_the_addresses_that_were_handed_out_and_no_longer(
+    core: Core, clock: Clock, resumable: bool
+) -> None:
+    record = pending_file(core, resumable=resumable)
+    life = 7 * DAY if resumable else 900
+    call(core, "files.remove", file_id=record["file_id"])
+    clock.pass_seconds(life - 1)
+    if resumable:
+        assert send(record, b"content") == 200
+    else:
+        # The date of a signature is that of the machine.
+        put_parts(core, record, [b"content"])
+    sweep(core)
+    clock.pass_seconds(902)
+    sweep(core)
+    assert core.metadata.unclean(now=2**53, limit=10) == []
+    with pytest.raises(BlobNotFound):
+        core.blobs.head(record["parts"][0]["key"])
 
 
 def test_a_store_that_is_down_gives_no_address_and_repeating_the_call_does(fake: FakeGcs, core: Core) -> None:

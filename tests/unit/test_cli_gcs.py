@@ -261,3 +261,17 @@ def test_the_doctor_opens_the_bucket_as_the_service_does(environ: dict[str, str]
     assert "IAM does not sign" in unsigned["text"]
     cloud.add_service_account(EMAIL)
     assert doctor({**environ, "FILES_BLOBS_URL": f"gs://files?signer={EMAIL}"}, "blobs")["ok"]
+
+
+def test_where_requesters_pay_the_setup_needs_who_pays(environ: dict[str, str], cloud: FakeCloud) -> None:
+    cloud.objects.bucket("files").requester_pays = True
+    refused = setup(environ)
+    assert refused.exit_code == 1
+    assert signs(refused) == {"bucket": "✗"}
+    paying = {**environ, "FILES_BLOBS_URL": "gs://files/some/prefix?user_project=payer-1"}
+    done = setup(paying)
+    assert done.exit_code == 0, done.output
+    assert "payer-1 pays for requests" in done.output
+    finding = doctor(paying)
+    assert finding["ok"], finding
+    assert "payer-1 pays for requests" in finding["text"]

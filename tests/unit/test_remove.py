@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from files_service.core import Core
+from files_service.domain import uploads as domain
 from files_service.errors import Conflict, Forbidden, Immutable, NotFound
+from files_service.services.uploads.session import Beginning, begin
 from tests.cores import (
     announced,
     at,
@@ -63,19 +65,60 @@ def test_only_the_owner_is_answered_about_a_removed_file(core: Core) -> None:
     assert isinstance(refusal(core, "files.remove", file_id=file_id, actor="sam"), Forbidden)
 
 
+def clean_after(core: Core, file_id: str) -> int:
+    """The time from which the blobs of a removed file may go for good."""
+    [tombstone] = [each for each in core.metadata.unclean(now=2**53, limit=9) if each.file_id == file_id]
+    return tombstone.clean_after
+
+
 def test_the_bytes_wait_until_no_address_can_bring_them_back(core: Core) -> None:
-    file = call(at(core, 1_000), "files.upload", owner="ann", name="n", parts=[{"size": 1}])
-    call(at(core, 2_000), "files.remove", file_id=file["file_id"])
-    assert core.metadata.unclean(now=file["upload_expires_at"] - 1, limit=9) == []
-    [tombstone] = core.metadata.unclean(now=file["upload_expires_at"], limit=9)
-    assert [part.key for part in tombstone.parts] == [file["parts"][0]["key"]]
+    for seconds in (900, 604_800):
+        now = core.clock()
+        file = call(at(core, now), "files.upload", owner="ann", name="n", parts=[{"size": 1}], expires_seconds=seconds)
+        call(at(core, now + 1), "files.remove", file_id=file["file_id"])
+        last = file["parts"][0]["upload"]["expires_at"]
+        assert last == now + seconds * 1_000
+        assert last <= clean_after(core, file["file_id"]) <= last + 900_000
+
+
+def test_the_bytes_wait_for_the_last_of_several_addresses(core: Core) -> None:
+    now = core.clock()
+    asked = {"owner": "ann", "name": "n", "parts": [{"size": 1}], "request_id": "r"}
+    for seconds in (900, 86_400, 900):
+        file = call(at(core, now), "files.upload", expires_seconds=seconds, **asked)
+    call(at(core, now + 1), "files.remove", file_id=file["file_id"])
+    assert now + 86_400_000 <= clean_after(core, file["file_id"]) <= now + 87_300_000
+
+
+def test_a_repeated_call_that_prolongs_nothing_much_is_not_written(core: Core) -> None:
+    now = core.clock()
+    asked = {"owner": "ann", "name": "n", "parts": [{"size": 1}], "request_id": "r"}
+    revisions = [call(at(core, now + n * 60_000), "files.upload", **asked)["revision"] for n in range(3)]
+    assert revisions == [1, 1, 1]
+
+
+def test_bytes_without_an_address_may_go_at_once(core: Core) -> None:
+    file = processed_file(core)
+    clone = call(core, "files.clone", file_id=file["file_id"], owner="bob")
+    upload = begin(core, Beginning(owner="ann", name="n", size=7))
+    for file_id in (clone["file_id"], upload.upload_id.partition("-")[0]):
+        now = core.clock() + 1_000
+        call(at(core, now), "files.remove", file_id=file_id)
+        assert clean_after(core, file_id) == now + 1
+
+
+@pytest.mark.parametrize("lasting", [0, 604_800])
+def test_the_bytes_of_a_file_of_an_earlier_version_wait_as_long_as_any_address_of_it(core: Core, lasting: int) -> None:
+    record = core.metadata.get(pending_file(core)["file_id"])
+    old = replace(record, urls_expire_at=None)
+    assert domain.clean_after(old, now=5, session_ms=lasting) == (record.upload_expires_at or 0) + lasting
 
 
 def test_the_bytes_of_an_old_file_may_go_at_once(core: Core) -> None:
     file = processed_file(core)
     later = file["upload_expires_at"] + 1
     call(at(core, later), "files.remove", file_id=file["file_id"])
-    assert [each.file_id for each in core.metadata.unclean(now=later, limit=9)] == [file["file_id"]]
+    assert clean_after(core, file["file_id"]) == later + 1
 
 
 def test_a_soft_removal_keeps_the_bytes(core: Core) -> None:

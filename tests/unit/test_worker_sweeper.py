@@ -218,6 +218,54 @@ def test_a_new_sweeper_deletes_the_bytes_of_removals_that_an_earlier_one_did_not
     assert [is_stored(core, record) for record in records] == [False] * 3
 
 
+def test_a_removal_that_one_worker_did_not_live_to_clean_is_cleaned_by_another_within_minutes(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one has swept before, and has the lease all the time."""
+    other, dying = Sweeper(core, holder="other"), Sweeper(core, holder="dying")
+    other.step()
+    records = [processed_file(core) for _ in range(3)]
+
+    def refuse(*_: object, **__: object) -> None:
+        raise StorageUnavailable("out of order")
+
+    for record in records:
+        call(core, "files.remove", file_id=record["file_id"])
+        dying.notice_removal(record["file_id"])
+    with monkeypatch.context() as patch:
+        patch.setattr(core.blobs, "delete_many", refuse)
+        dying.step()
+        clock.pass_seconds(INTERVAL)
+        other.step()
+    assert [is_stored(core, record) for record in records] == [True] * 3
+    clock.pass_seconds(INTERVAL)
+    other.step()
+    Sweeper(core, holder="dying").step()
+    assert [is_stored(core, record) for record in records] == [False] * 3
+
+
+def test_a_removal_is_cleaned_once_and_the_feed_is_not_read_again(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweeper = Sweeper(core, holder="one")
+    sweeper.step()
+    record = processed_file(core)
+    call(core, "files.remove", file_id=record["file_id"])
+    deleted: list[list[str]] = []
+    delete_many = core.blobs.delete_many
+
+    def note(keys: list[str], **known: Any) -> None:
+        deleted.append(keys)
+        delete_many(keys, **known)
+
+    monkeypatch.setattr(core.blobs, "delete_many", note)
+    sweeper.notice_removal(record["file_id"])
+    for _ in range(3):
+        sweeper.step()
+        clock.pass_seconds(INTERVAL)
+    assert [len(keys) for keys in deleted if keys] == [1]
+
+
 def test_protected_bytes_do_not_keep_others_from_being_deleted(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     records = [processed_file(core) for _ in range(3)]
     protected = records[1]["parts"][0]["key"]

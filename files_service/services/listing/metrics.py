@@ -26,6 +26,8 @@ class ListsCollector(Collector):
         for reason, count in sorted(self._lists.fallbacks().items()):
             fallbacks.add_metric([reason], count)
         yield fallbacks
+        passed_over = "Files that lists passed over: a later version wrote a value of theirs."
+        yield CounterMetricFamily("files_unreadable_records", passed_over, self._lists.unreadable)
         second = self._lists.second
         is_open = float(second is not None and second.circuit_is_open)
         yield GaugeMetricFamily("files_list_store_resting", "1 while its circuit is open.", is_open)

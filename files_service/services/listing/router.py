@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -9,9 +10,12 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from files_service.services.listing.list_store import ListStore, NotUsable
-from storage_adapters import MetadataStore, SupportsChanges
+from storage_adapters import MetadataStore, Page, SupportsChanges
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+SHOWN_IDS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,7 @@ class Lists:
         self._lock = threading.Lock()
         self._answers: Counter[str] = Counter()
         self._fallbacks: Counter[str] = Counter()
+        self._unreadable = 0
 
     def ask(
         self,
@@ -66,6 +71,21 @@ class Lists:
         """Return the number of answers by store."""
         with self._lock:
             return dict(self._answers)
+
+    def note_unreadable(self, page: Page) -> None:
+        """Count and log the files that a page passed over; there are none but after a later version wrote."""
+        if not page.unreadable:
+            return
+        with self._lock:
+            self._unreadable += len(page.unreadable)
+        extra = {"files": len(page.unreadable), "file_ids": list(page.unreadable[:SHOWN_IDS])}
+        logger.warning("a list passed over files with values of a later version", extra=extra)
+
+    @property
+    def unreadable(self) -> int:
+        """Number of files that lists passed over."""
+        with self._lock:
+            return self._unreadable
 
     def fallbacks(self) -> dict[str, int]:
         """Return the number of fallbacks to the primary by reason."""

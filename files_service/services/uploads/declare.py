@@ -10,7 +10,7 @@ from typing import Any
 
 from files_service.core import Core
 from files_service.domain.editing import merge_meta, normalise_tags
-from files_service.domain.uploads import declared_parts, prolong
+from files_service.domain.uploads import declared_parts, prolong, with_urls
 from files_service.errors import TooLarge
 from files_service.services.content_types import require_allowed, require_allowed_changes
 from files_service.services.files import change, require
@@ -48,19 +48,20 @@ class Declaration:
     post_action: Mapping[str, Any] | None = None
 
 
-def declare(core: Core, declaration: Declaration, *, now: int) -> FileRecord:
+def declare(core: Core, declaration: Declaration, *, resumable: bool, now: int) -> FileRecord:
     """Save a pending file, or return the file that an earlier call with the same request id created.
 
     Raises TooLarge, UnsupportedType, InsufficientStorage, AliasTaken, Conflict.
     """
     check_limits(declaration, core)
-    record = save_if_room(pending_record(declaration, core, now), core)
     until = now + declaration.expires_seconds * 1000
-    if prolong(record, until) is record:
-        return record
-    # A repeated call shortly before the upload expires. No address may outlive the upload, because later bytes would
-    # belong to no file.
-    return change(core, record.file_id, partial(prolong, until=until), loaded=record)
+    urls_until = until
+    if resumable and isinstance(core.blobs, SupportsResumableUpload):
+        # A session of the store cannot be revoked, and outlives the upload.
+        urls_until = now + core.blobs.upload_seconds * 1000
+    record = save_if_room(with_urls(pending_record(declaration, core, now), urls_until), core)
+    # A repeated call. No address may outlive the upload, because later bytes would belong to no file.
+    return change(core, record.file_id, partial(prolong, until=until, urls_until=urls_until), loaded=record)
 
 
 def pending_record(declaration: Declaration, core: Core, now: int, *, file_id: str | None = None) -> FileRecord:
@@ -83,6 +84,7 @@ def pending_record(declaration: Declaration, core: Core, now: int, *, file_id: s
         temporary=declaration.temporary,
         expires_at=now + declaration.ttl_seconds * 1000 if declaration.temporary else None,
         upload_expires_at=now + life * 1000,
+        urls_expire_at=0,
         request_id=declaration.request_id,
         post_action=declaration.post_action,
     )

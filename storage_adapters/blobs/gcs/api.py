@@ -27,6 +27,8 @@ from storage_adapters.errors import BlobNotFound, StorageDenied, StorageUnavaila
 ENDPOINT = "https://storage.googleapis.com"
 CONNECTIONS = 64
 BATCH_CALLS = 100
+# An object is never changed. Caches that many share must not keep it: its access may be taken away.
+CACHE_CONTROL = "private, max-age=900, immutable"
 _FOREIGN = (
     api_errors.GoogleAPICallError,
     api_errors.RetryError,
@@ -78,6 +80,13 @@ def is_denied(error: BaseException) -> bool:
     return "ratelimitexceeded" not in describe(error).lower()
 
 
+def disposition_of(content_type: str) -> str:
+    """Return how a browser treats an object of this type at a URL that says nothing else: a script must not run."""
+    plain = content_type.partition(";")[0].strip().lower()
+    shown = plain.startswith(("image/", "video/", "audio/")) and not plain.endswith("+xml")
+    return "inline" if shown else "attachment"
+
+
 def hex_of(text: str | None) -> str | None:
     """Convert a base64 checksum to hex."""
     return None if text is None else base64.b64decode(text).hex()
@@ -104,7 +113,8 @@ class GcsApi:
         # The library looks up the bucket for its traces, which needs an additional permission.
         if hasattr(self._client, "_bucket_metadata_cache"):
             self._client._bucket_metadata_cache = None  # noqa: SLF001 - there is no other way but the environment
-        self._bucket = self._client.bucket(location.bucket)
+        self._user_project = location.user_project
+        self._bucket = self._client.bucket(location.bucket, user_project=location.user_project or None)
         self._retry = DEFAULT_RETRY.with_timeout(location.timeout)
 
     def close(self) -> None:
@@ -120,8 +130,7 @@ class GcsApi:
 
     def insert(self, name: str, content: bytes, *, content_type: str, metadata: Mapping[str, str]) -> Any:
         """Store a small object in one request. Raises OtherGeneration when the object exists."""
-        blob = self._bucket.blob(name)
-        blob.metadata = dict(metadata)
+        blob = self._new_object(name, content_type, metadata)
         with google_errors_as_ours():
             blob.upload_from_string(
                 content,
@@ -146,8 +155,7 @@ class GcsApi:
     ) -> str:
         """Start a resumable upload; return its URI, a secret. Raises OtherGeneration when the object exists."""
         # A new blob object for each session: a loaded one would send its description again.
-        blob = self._bucket.blob(name)
-        blob.metadata = dict(metadata)
+        blob = self._new_object(name, content_type, metadata)
         if md5 is not None:
             blob.md5_hash = base64_of(md5)
         if crc32c is not None:
@@ -183,6 +191,8 @@ class GcsApi:
         headers = {"Range": f"bytes={offset}-{last}", "Accept-Encoding": "gzip"}
         blob = self._bucket.blob(name)
         params = {"alt": "media"} | ({"generation": generation} if generation else {})
+        if self._user_project:
+            params["userProject"] = self._user_project
 
         def ask() -> requests.Response:
             answer = self.session.get(
@@ -211,9 +221,8 @@ class GcsApi:
 
     def copy(self, source: Any, name: str, *, metadata: Mapping[str, str]) -> Any:
         """Copy a loaded object. Raises BlobNotFound, OtherGeneration."""
-        blob = self._bucket.blob(name)
+        blob = self._new_object(name, source.content_type or "", metadata)
         blob.content_type = source.content_type
-        blob.metadata = dict(metadata)
         token = None
         with google_errors_as_ours():
             while True:
@@ -258,6 +267,13 @@ class GcsApi:
                     raise StorageUnavailable("Cloud Storage: a batch response is incomplete") from None
             left += [name for name, status in zip(some, statuses, strict=True) if status == 412]
         return left
+
+    def _new_object(self, name: str, content_type: str, metadata: Mapping[str, str]) -> Any:
+        blob = self._bucket.blob(name)
+        blob.metadata = dict(metadata)
+        blob.cache_control = CACHE_CONTROL
+        blob.content_disposition = disposition_of(content_type)
+        return blob
 
     def _delete_batch(self, generations: Mapping[str, str]) -> list[int]:
         with self._client.batch(raise_exception=False) as batch:

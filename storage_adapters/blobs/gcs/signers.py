@@ -12,8 +12,8 @@ from google.api_core import exceptions as api_errors
 from google.auth import exceptions as auth_errors
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from storage_adapters.blobs.gcs.api import describe
-from storage_adapters.errors import StorageUnavailable
+from storage_adapters.blobs.gcs.api import describe, is_denied
+from storage_adapters.errors import StorageDenied, StorageUnavailable
 
 IAM_ENDPOINT = "https://iamcredentials.googleapis.com"
 
@@ -92,7 +92,8 @@ class IamSigner(Signer):
             TypeError,
             ValueError,
         ) as error:
-            raise StorageUnavailable(f"IAM does not sign as {self.access_id}: {describe(error)}") from None
+            kind = StorageDenied if is_denied(error) else StorageUnavailable
+            raise kind(f"IAM does not sign as {self.access_id}: {describe(error)}") from None
         return signature
 
     def _ask(self, text: bytes) -> str:

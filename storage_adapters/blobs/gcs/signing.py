@@ -14,6 +14,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 from urllib.parse import quote
 
 from storage_adapters.blobs.gcs.signers import Signer
@@ -24,37 +25,87 @@ WINDOWS = (900, 300, 60)
 REMEMBERED = 10_000
 _CONTENT_TYPE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 DISPOSITION = "response-content-disposition"
+_PORT = re.compile(r":[0-9]+$")
+
+
+class Moment(NamedTuple):
+    """A date as it appears in URLs, and its credential scope."""
+
+    stamp: str
+    scope: str
+
+
+def moment_of(start: float) -> Moment:
+    """Return the moment of a time in seconds."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(start))
+    return Moment(stamp, f"{stamp[:8]}/auto/storage/goog4_request")
+
+
+def sign_url(
+    signer: Signer,
+    method: str,
+    endpoint: str,
+    path: str,
+    *,
+    moment: Moment,
+    seconds: int,
+    headers: Mapping[str, str],
+    query: Mapping[str, str],
+) -> str:
+    """Return the URL of a request to a path that is not encoded; its sender sends the headers as they are."""
+    # Google's servers leave the port out, too.
+    signed = {"host": _PORT.sub("", endpoint.partition("://")[2])}
+    signed |= {name.lower(): " ".join(value.split()) for name, value in headers.items()}
+    names = ";".join(sorted(signed))
+    values = {
+        "X-Goog-Algorithm": signer.algorithm,
+        "X-Goog-Credential": f"{signer.access_id}/{moment.scope}",
+        "X-Goog-Date": moment.stamp,
+        "X-Goog-Expires": str(seconds),
+        "X-Goog-SignedHeaders": names,
+        **query,
+    }
+    encoded = "&".join(sorted(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in values.items()))
+    path = quote(path, safe="/")
+    lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
+    payload = signed.get("x-goog-content-sha256", "UNSIGNED-PAYLOAD")
+    canonical = f"{method}\n{path}\n{encoded}\n{lines}\n{names}\n{payload}"
+    hashed = hashlib.sha256(canonical.encode()).hexdigest()
+    text = f"{signer.algorithm}\n{moment.stamp}\n{moment.scope}\n{hashed}"
+    return f"{endpoint}{path}?{encoded}&X-Goog-Signature={signer.sign(moment.stamp[:8], text.encode())}"
 
 
 class UrlSigner:
     """Signer of requests for the objects of one bucket."""
 
-    def __init__(self, signer: Signer, *, endpoint: str, bucket: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        signer: Signer,
+        *,
+        endpoint: str,
+        bucket: str,
+        user_project: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._signer, self._clock = signer, clock
-        self._base, self._path = endpoint, f"/{bucket}/"
-        self._host = endpoint.partition("://")[2]
+        self._endpoint, self._path = endpoint, f"/{bucket}/"
+        self._query = {"userProject": user_project} if user_project else {}
         self._lock = threading.Lock()
         self._remembered: OrderedDict[tuple[object, ...], str] = OrderedDict()
-        self._last_moment: tuple[int, str, str] = (0, "", "")
+        self._last_moment: tuple[int, Moment | None] = (0, None)
 
     def upload(self, name: str, *, content_type: str, size: int, expires_at: int) -> SignedUrl:
         """Sign a PUT of this size and type to an object that does not exist. Raises ValueError."""
         if _CONTENT_TYPE.fullmatch(content_type) is None or size < 0:
             raise ValueError("the content type or the size cannot be sent as a header")
-        signed = {
-            "content-type": content_type,
-            "host": self._host,
-            "x-goog-content-length-range": f"{size},{size}",
-            "x-goog-if-generation-match": "0",
-        }
         start = int(min(self._clock(), expires_at / 1000 - 1))
         seconds = _bounded(expires_at // 1000 - start)
         headers = {
             "Content-Type": content_type,
-            "x-goog-content-length-range": signed["x-goog-content-length-range"],
+            "x-goog-content-length-range": f"{size},{size}",
             "x-goog-if-generation-match": "0",
         }
-        url = self._signed("PUT", name, start, seconds, signed, "")
+        url = self._signed("PUT", name, start, seconds, headers, {})
         return SignedUrl(method="PUT", url=url, headers=headers, expires_at=expires_at)
 
     def download(self, method: str, name: str, *, expires_at: int, disposition: str | None = None) -> SignedUrl:
@@ -67,39 +118,35 @@ class UrlSigner:
             window = 1
         start = int(now // window) * window
         seconds = _bounded(math.ceil(asked) + window)
-        extra = "" if disposition is None else f"&{DISPOSITION}={quote(disposition, safe='')}"
-        key = (method, name, start, seconds, extra)
+        query = {} if disposition is None else {DISPOSITION: disposition}
+        key = (method, name, start, seconds, disposition)
         url = None if self._signer.is_cheap else self._recall(key)
         if url is None:
-            url = self._signed(method, name, start, seconds, {"host": self._host}, extra)
+            url = self._signed(method, name, start, seconds, {}, query)
             if not self._signer.is_cheap:
                 self._remember(key, url)
         return SignedUrl(method=method, url=url, headers={}, expires_at=expires_at, protocol=method.lower())
 
-    def _signed(self, method: str, name: str, start: int, seconds: int, headers: Mapping[str, str], extra: str) -> str:
-        stamp, scope = self._moment(start)
-        signer = self._signer
-        names = ";".join(headers)
-        path = self._path + name
-        query = (
-            f"X-Goog-Algorithm={signer.algorithm}"
-            f"&X-Goog-Credential={quote(f'{signer.access_id}/{scope}', safe='')}"
-            f"&X-Goog-Date={stamp}&X-Goog-Expires={seconds}&X-Goog-SignedHeaders={quote(names, safe='')}{extra}"
+    def _signed(
+        self, method: str, name: str, start: int, seconds: int, headers: Mapping[str, str], query: Mapping[str, str]
+    ) -> str:
+        return sign_url(
+            self._signer,
+            method,
+            self._endpoint,
+            self._path + name,
+            moment=self._moment(start),
+            seconds=seconds,
+            headers=headers,
+            query={**query, **self._query},
         )
-        lines = "\n".join([f"{header}:{value}" for header, value in headers.items()])
-        canonical = f"{method}\n{path}\n{query}\n{lines}\n\n{names}\nUNSIGNED-PAYLOAD"
-        hashed = hashlib.sha256(canonical.encode()).hexdigest()
-        signature = signer.sign(stamp[:8], f"{signer.algorithm}\n{stamp}\n{scope}\n{hashed}".encode())
-        return f"{self._base}{path}?{query}&X-Goog-Signature={signature}"
 
-    def _moment(self, start: int) -> tuple[str, str]:
-        """Return the date as it appears in URLs, and its credential scope."""
-        known, stamp, scope = self._last_moment
-        if known != start or not stamp:
-            stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(start))
-            scope = f"{stamp[:8]}/auto/storage/goog4_request"
-            self._last_moment = (start, stamp, scope)
-        return stamp, scope
+    def _moment(self, start: int) -> Moment:
+        known, moment = self._last_moment
+        if known != start or moment is None:
+            moment = moment_of(start)
+            self._last_moment = (start, moment)
+        return moment
 
     def _recall(self, key: tuple[object, ...]) -> str | None:
         with self._lock:

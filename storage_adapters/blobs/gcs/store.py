@@ -1,6 +1,6 @@
 """Blobs in a bucket of Google Cloud Storage.
 
-URL: ``gs://bucket[/prefix][?credentials=FILE&signer=EMAIL&public=signed|policy&timeout=SECONDS]``.
+URL: ``gs://bucket[/prefix][?credentials=FILE&signer=EMAIL&public=signed|policy&timeout=SECONDS&user_project=PROJECT]``.
 
 A blob is one object, named by prefix and key, in one generation: every write requires that the object does not exist,
 every delete that it has the generation that was read. Access control lists are never set; see ADR 14. SHA-256 and the
@@ -52,7 +52,9 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
         self, api: GcsApi, location: Location, signer: Signer, *, clock: Callable[[], float] = time.time
     ) -> None:
         self._api, self._location = api, location
-        self._urls = UrlSigner(signer, endpoint=api.endpoint, bucket=location.bucket, clock=clock)
+        self._urls = UrlSigner(
+            signer, endpoint=api.endpoint, bucket=location.bucket, user_project=location.user_project, clock=clock
+        )
 
     @classmethod
     def from_url(cls, url: str, options: BlobOptions) -> Self:

@@ -111,6 +111,11 @@ class ChunkPlaces:
         self._change(list(wanted), decide)
         return [found[object_id] for object_id in object_ids]
 
+    def tokens(self, owner: str, object_ids: Sequence[str]) -> list[str | None]:
+        """Return the token of each place that is not garbage, None without one."""
+        places = self._database.documents([place_id(owner, object_id) for object_id in object_ids])
+        return [None if place is None or place["condemned"] else place["token"] for place in places]
+
     def release(self, arrival: Arrival, now: int) -> None:
         """Withdraw all claims of an upload under deletion, a bounded number at a time."""
         since = place_of(now)[1]

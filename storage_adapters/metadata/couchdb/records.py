@@ -281,7 +281,7 @@ def _widened(value: Any) -> Any:
 
 _NUMBERS = frozenset(
     {"size", "attempts", "revision", "until", "created_at", "expires_at", "upload_expires_at", "uploaded_at"}
-    | {"processed_at", "received_at", "deleted_at", "clean_after", "changed_at"}
+    | {"processed_at", "received_at", "deleted_at", "clean_after", "changed_at", "access_epoch", "urls_expire_at"}
 )
 
 

@@ -171,6 +171,10 @@ class CouchUploads(SupportsUploads):
         """See ``SupportsUploads``."""
         return ChunkPlaces(self._uploads).reserve(owner, object_ids, now)
 
+    def chunk_tokens(self, owner: str, object_ids: Sequence[str]) -> list[str | None]:
+        """See ``SupportsUploads``."""
+        return ChunkPlaces(self._uploads).tokens(owner, object_ids)
+
     def mark_garbage(self, *, unused_before: int, limit: int) -> list[GarbageChunk]:
         """See ``SupportsUploads``."""
         return ChunkPlaces(self._uploads).mark_garbage(unused_before, limit)

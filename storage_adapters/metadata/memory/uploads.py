@@ -175,6 +175,12 @@ class MemoryUploads(SupportsUploads):
                 found.append(ChunkReservation(object_id=object_id, token=place.token, stored=place.stored))
         return found
 
+    def chunk_tokens(self, owner: str, object_ids: Sequence[str]) -> list[str | None]:
+        """See ``SupportsUploads``."""
+        with self._uploads_lock:
+            places = [self._places.get((owner, object_id)) for object_id in object_ids]
+        return [place.token if place is not None else None for place in places]
+
     def mark_garbage(self, *, unused_before: int, limit: int) -> list[GarbageChunk]:
         """See ``SupportsUploads``."""
         with self._uploads_lock:

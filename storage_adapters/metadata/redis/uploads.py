@@ -171,6 +171,11 @@ class RedisUploads(SupportsUploads):
                 places.append(ChunkReservation(object_id=object_id, token=token.decode(), stored=stored == b"1"))
         return places
 
+    def chunk_tokens(self, owner: str, object_ids: Sequence[str]) -> list[str | None]:
+        """See ``SupportsUploads``."""
+        places = self._server.call("HMGET", self._keys.places(owner), *object_ids) if object_ids else []
+        return [None if place is None else place.decode().partition(" ")[0] for place in places]
+
     def mark_garbage(self, *, unused_before: int, limit: int) -> list[GarbageChunk]:
         """See ``SupportsUploads``."""
         keys = self._keys

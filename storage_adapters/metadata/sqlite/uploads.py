@@ -195,6 +195,13 @@ class SqliteUploads(SupportsUploads):
                 places.append(ChunkReservation(object_id=object_id, token=token, stored=bool(stored)))
         return places
 
+    def chunk_tokens(self, owner: str, object_ids: Sequence[str]) -> list[str | None]:
+        """See ``SupportsUploads``."""
+        sql = "SELECT token FROM chunks WHERE owner = ? AND object_id = ?"
+        with self._connections.reading() as connection:
+            rows = [connection.execute(sql, (owner, object_id)).fetchone() for object_id in object_ids]
+        return [None if row is None else row[0] for row in rows]
+
     def mark_garbage(self, *, unused_before: int, limit: int) -> list[GarbageChunk]:
         """See ``SupportsUploads``."""
         with self._connections.writing() as connection:

@@ -48,7 +48,7 @@ class DesiredState:
     """Names and URLs. Push needs ``push_url``, pull needs ``pull_subscription``.
 
     ``push_token`` is a secret in the push URL. Without ``origins`` a CORS rule for any origin passes the check, but
-    none is created.
+    none is created. ``user_project`` pays where requesters pay.
     """
 
     bucket: str
@@ -63,6 +63,7 @@ class DesiredState:
     pull_subscription: str = ""
     origins: tuple[str, ...] = ("*",)
     temporary_days: int = 2
+    user_project: str = ""
 
     @property
     def topic_name(self) -> str:

@@ -6,7 +6,7 @@ is repeated as a whole: a write whose response was lost is then found, not writt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from urllib.parse import quote
 
@@ -76,8 +76,13 @@ class CloudSetup:
         write()
         return "done", text
 
-    def _path(self, rest: str = "") -> str:
-        return f"/storage/v1/b/{quote(self._wanted.bucket, safe='')}{rest}"
+    def _ask(
+        self, method: str, path: str = "", body: JSON | None = None, params: Mapping[str, str] | None = None
+    ) -> JSON:
+        """Send a request about the bucket."""
+        payer = {"userProject": self._wanted.user_project} if self._wanted.user_project else {}
+        url = f"/storage/v1/b/{quote(self._wanted.bucket, safe='')}{path}"
+        return self._storage.call(method, url, body, params={**(params or {}), **payer})
 
     def _read_bucket(self) -> tuple[str, str]:
         try:
@@ -90,17 +95,20 @@ class CloudSetup:
         access = "uniform access" if uniform else "access by object lists"
         text = ", ".join([self._wanted.bucket, access, *policies_of(self._bucket)])
         if self._bucket.get("billing", {}).get("requesterPays"):
-            return "failed", f"{text}: requester pays is not supported, turn it off"
+            payer = self._wanted.user_project
+            if not payer:
+                return "failed", f"{text}: requesters pay, name who does: FILES_BLOBS_URL=gs://…?user_project=PROJECT"
+            text = f"{text}, {payer} pays for requests"
         return "ok", text
 
     def _look_at_bucket(self) -> JSON:
-        self._bucket = self._storage.call("GET", self._path())
+        self._bucket = self._ask("GET")
         return self._bucket
 
     def _patch_bucket(self, change: JSON) -> None:
         # Another client may change the same list between the read and the write.
         expected = {"ifMetagenerationMatch": str(self._bucket["metageneration"])}
-        self._storage.call("PATCH", self._path(), change, params=expected)
+        self._ask("PATCH", body=change, params=expected)
 
     def _cors(self) -> tuple[str, str]:
         rule = self._wanted.cors_rule()
@@ -129,7 +137,7 @@ class CloudSetup:
 
     def _notification(self) -> tuple[str, str]:
         config = self._wanted.notification()
-        answer = self._storage.call("GET", self._path("/notificationConfigs"))
+        answer = self._ask("GET", "/notificationConfigs")
         of_topic = [each for each in answer.get("items", []) if each.get("topic") == config["topic"]]
         text = f"complete objects below {config.get('object_name_prefix', '/')}"
         fitting = [each for each in of_topic if not differing(config, each)]
@@ -140,9 +148,9 @@ class CloudSetup:
         def write() -> None:
             # Create the new one first: duplicates are better than gaps. One cannot be changed; two send all twice.
             if not fitting:
-                self._storage.call("POST", self._path("/notificationConfigs"), config)
+                self._ask("POST", "/notificationConfigs", config)
             for each in rest:
-                self._storage.call("DELETE", self._path(f"/notificationConfigs/{each['id']}"))
+                self._ask("DELETE", f"/notificationConfigs/{each['id']}")
 
         return self._write(text + (f", replacing {len(rest)} others of this topic" if rest else ""), write)
 

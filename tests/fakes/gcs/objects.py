@@ -121,6 +121,7 @@ class Bucket:
     objects: dict[str, StoredObject] = field(default_factory=dict)
     metageneration: int = 1
     public_access_prevention: str = "inherited"
+    requester_pays: bool = False
 
     @property
     def everyone_reads(self) -> bool:
@@ -144,6 +145,7 @@ class Bucket:
                 "uniformBucketLevelAccess": {"enabled": self.uniform},
                 "publicAccessPrevention": self.public_access_prevention,
             },
+            "billing": {"requesterPays": self.requester_pays},
             **({"cors": self.cors} if self.cors else {}),
             **({"lifecycle": self.lifecycle} if self.lifecycle else {}),
         }

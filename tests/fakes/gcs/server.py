@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import tempfile
@@ -151,6 +152,7 @@ class FakeGcs:
             return Answer(200, {"Access-Control-Allow-Methods": "PUT, POST, DELETE"})
         if path.startswith("/batch"):
             return handle_batch(request, self.respond)
+        self._require_payer(request)
         if path.startswith(("/storage/v1/", "/upload/storage/v1/", "/download/storage/v1/")):
             return self._json.handle(request)
         if path.startswith("/v1/projects/") and "/serviceAccounts/" not in path:
@@ -158,6 +160,15 @@ class FakeGcs:
         if path.startswith(("/v1/", "/oauth2/", "/token")):
             return self.tokens.handle(request)
         return self._xml.handle(request)
+
+    def _require_payer(self, request: Request) -> None:
+        """Refuse a request that does not say who pays where requesters do; a session has said so."""
+        match = re.match(r"(?:/(?:upload/|download/)?storage/v1/b)?/([^/]+)", request.path)
+        bucket = self.objects.buckets.get(match[1]) if match is not None else None
+        query = dict(request.query)
+        if bucket is not None and bucket.requester_pays and not {"userProject", "upload_id"} & set(query):
+            text = "Bucket is requester pays bucket but no user project provided."
+            raise Refused(400, "UserProjectMissing", text, reason="required")
 
     def _start_push(self, subscription: Subscription) -> None:
         push = PushDelivery(subscription, self.tokens)

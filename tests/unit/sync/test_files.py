@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from files_service.core import Core
+from files_service.domain.uploads import URLS_SLACK_MS
 from files_service.services.files import change
 from files_service.services.processing import take
 from storage_adapters import StorageUnavailable as StoreIsAway
 from tests.clocks import Clock
-from tests.cores import announced, call, meanwhile, processed_file
+from tests.cores import announced, call, meanwhile, pending_file, processed_file, put_parts
 from tests.unit.sync.scenes import info, is_stored, sync, vanished
 
 
@@ -42,7 +43,9 @@ def test_a_temporary_file_goes_with_its_bytes_when_its_life_is_over(core: Core, 
     clock.pass_seconds(7_199)
     assert sync(core) == {}
     clock.pass_seconds(1)
-    assert sync(core) == {"expired": [record["file_id"]], "cleaned": [record["file_id"]]}
+    assert sync(core) == {"expired": [record["file_id"]]}
+    clock.pass_seconds(1)
+    assert sync(core) == {"cleaned": [record["file_id"]]}
     assert announced(core, record["file_id"])[-1] == "expired"
     assert not is_stored(core, record)
     assert is_stored(core, lasting)
@@ -66,11 +69,13 @@ def test_a_temporary_file_whose_life_was_prolonged_just_now_stays(
 
 
 def test_the_bytes_of_removed_files_go_when_no_address_can_bring_them_back(core: Core, clock: Clock) -> None:
-    record = processed_file(core)
+    record = pending_file(core)
+    put_parts(core, record, [b"content"])
     call(core, "files.remove", file_id=record["file_id"])
-    clock.now = record["upload_expires_at"] - 1
+    last = record["parts"][0]["upload"]["expires_at"]
+    clock.now = last - 1
     assert sync(core) == {}
-    clock.now = record["upload_expires_at"]
+    clock.now = last + URLS_SLACK_MS
     assert sync(core) == {"cleaned": [record["file_id"]]}
     assert not is_stored(core, record)
     assert sync(core) == {}

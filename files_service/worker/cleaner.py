@@ -1,0 +1,95 @@
+"""Early deletion of the blobs of removed files: at once by notice, and by the change feed, which no crash forgets."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from files_service.core import Core
+from files_service.services.cleaning import clean_early
+from storage_adapters import Change, CheckpointConflict, StorageUnavailable, SupportsChanges
+
+logger = logging.getLogger(__name__)
+
+CONSUMER = "cleaner"
+MAX_WAITING = 10_000
+BATCH = 100
+READ_AT_ONCE = 500
+EARLIER_MS = 366 * 86_400_000
+
+
+class Cleaner:
+    """The cleaner of one process. Blobs are deleted again at the time of their tombstone: URLs may bring bytes."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._removed: deque[str] = deque(maxlen=MAX_WAITING)
+        # Of these the feed need not remind: their blobs are deleted.
+        self._done: deque[str] = deque(maxlen=MAX_WAITING)
+
+    def notice(self, file_id: str) -> None:
+        """Schedule the deletion of a removed file's blobs."""
+        self._removed.append(file_id)
+
+    def clean(self, go_on: Callable[[], bool]) -> bool:
+        """Delete the blobs of noticed files, in batches; return False to try again later."""
+        while self._removed and go_on():
+            batch = [self._removed.popleft() for _ in range(min(BATCH, len(self._removed)))]
+            try:
+                clean_early(self._core, batch)
+            except StorageUnavailable as error:
+                self._removed.extendleft(reversed(batch))
+                logger.info("blobs left for a retry", extra={"files": len(self._removed), "error": str(error)})
+                return False
+            self._done.extend(batch)
+        return True
+
+    def catch_up(self, go_on: Callable[[], bool]) -> bool:
+        """Delete the blobs of all removals in the feed behind the checkpoint; return False when interrupted.
+
+        The checkpoint moves when they are deleted. So what a process did not delete before it died, the next one that
+        sweeps deletes.
+        """
+        feed = self._core.metadata
+        if not isinstance(feed, SupportsChanges):
+            return self._find_earlier(go_on)
+        while go_on():
+            position = feed.checkpoint(CONSUMER)
+            if not position and (position := feed.last_sequence()):
+                # Read before the tombstones, so that these include all removals up to it.
+                if not self._find_earlier(go_on) or not self._move(feed, "", position):
+                    return False
+            changes = feed.changes(after=position, limit=READ_AT_ONCE)
+            if not changes:
+                return True
+            done = set(self._done)
+            removed = {each.file_id: None for each in changes if isinstance(each, Change) and each.deleted}
+            self._removed.extend(file_id for file_id in removed if file_id not in done)
+            if not self.clean(go_on) or self._removed:
+                return False
+            if not self._move(feed, position, changes[-1].sequence):
+                return False
+        return False
+
+    def _move(self, feed: SupportsChanges, position: str, sequence: str) -> bool:
+        try:
+            feed.move_checkpoint(CONSUMER, expected=position, sequence=sequence)
+        except CheckpointConflict:
+            # Another process sweeps, too.
+            return False
+        return True
+
+    def _find_earlier(self, go_on: Callable[[], bool]) -> bool:
+        """Delete the blobs of all tombstones that name some; return False when interrupted.
+
+        The feed may have been trimmed before its first reading.
+        """
+        after: str | None = ""
+        while after is not None and go_on():
+            found = self._core.metadata.unclean(now=self._core.clock() + EARLIER_MS, limit=BATCH, after=after)
+            self._removed.extend(tombstone.file_id for tombstone in found)
+            after = found[-1].file_id if len(found) == BATCH else None
+            if not self.clean(go_on):
+                return False
+        return after is None
