@@ -32,6 +32,8 @@ class Limits:
     # Fewer where the system has no descriptors for them. A proxy in front is one peer.
     connections: int = 4096
     connections_of_peer: int = 2048
+    # Those at the operation address, besides.
+    operation_connections: int = 64
     query_parameters: int = 50
     idle_connection_seconds: float = 75
     # The kernel closes the connection of a peer that acknowledges nothing for this time.

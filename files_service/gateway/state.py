@@ -130,8 +130,15 @@ class Gateway:
 
 
 GATEWAY = web.AppKey("gateway", Gateway)
+# Set on the application that serves the operation address.
+OPERATION = web.AppKey("operation", bool)
 
 
 def gateway_of(request: web.Request) -> Gateway:
     """Return the state of the request's gateway."""
     return request.config_dict[GATEWAY]
+
+
+def at_operation_address(request: web.Request) -> bool:
+    """Return True for a request at the address of operations, which no proxy precedes."""
+    return request.config_dict.get(OPERATION, False)
