@@ -54,6 +54,18 @@ def test_a_place_needs_a_share_of_the_owner_and_of_the_peer() -> None:
         stack.enter_context(limiter.take("peer b", "owner 7"))
 
 
+def test_who_has_no_place_gets_one_although_others_have_all_of_the_file() -> None:
+    limiter = Limiter("downloads", 64)
+    with ExitStack() as stack:
+        assert take_all(limiter, stack, "peer a", "file 1") == 48
+        for number in range(8):
+            stack.enter_context(limiter.take(f"peer {number}", "file 1"))
+        with pytest.raises(HTTPError):
+            stack.enter_context(limiter.take("peer z", "file 1"))
+        assert limiter.limit - limiter.taken == 8
+        assert take_all(limiter, stack, "peer z", "file 2") == 6
+
+
 def test_websockets_take_a_place_only_while_an_upload_is_open(memory_gateway: Served) -> None:
     async def scene() -> None:
         async with talking(memory_gateway.port) as client:
