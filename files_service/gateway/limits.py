@@ -83,6 +83,8 @@ class Limits:
     # Frames in a second: of one connection, and of all together, which share them.
     websocket_frames: int = 1_000
     all_websocket_frames: int = 16_000
+    # Frames in a second of a connection without a token.
+    stranger_frames: int = 50
     # Slices that may be in flight without an acknowledgement.
     websocket_window: int = 4
     # Unprocessed bytes of all connections together, at least two slices; further senders wait.

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable, Sequence
 
 from files_service.config import host_and_port
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 GIVE_UP_SECONDS = 3.0
 # Two for each connection, and those of the stores and threads.
 _DESCRIPTORS = 16_384
+# The time for which a thread may keep the loop waiting for the interpreter; the default of 5 ms adds up over the turns
+# of the loop that a request takes, and over the threads that want it, too.
+_SWITCH_SECONDS = 0.0005
 
 
 class GatewayServer:
@@ -102,6 +106,7 @@ async def serve(
         stop.set()
 
     raise_descriptor_limit(_DESCRIPTORS)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     server = GatewayServer(core, metrics=metrics, parts=parts)
     port = await server.start(settings.http_host, settings.http_port)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import aiohttp
@@ -17,7 +18,7 @@ from files_service.gateway.replies import HTTPError
 from tests.cores import memory_core
 from tests.gateway.owners import bearer
 from tests.gateway.raw_websocket import RawSocket, frame_head
-from tests.gateway.serving import Served, serving, wait_until
+from tests.gateway.serving import Served, head_of, serving, wait_until
 from tests.gateway.slices import talking
 
 PONG = 0x8A
@@ -92,7 +93,7 @@ def test_an_owner_with_idle_websockets_leaves_uploads_to_others(tmp_path: Path) 
 
 def test_tiny_frames_are_read_at_a_bounded_rate(tmp_path: Path) -> None:
     """Many pongs arrive at once; the gateway stops reading for a while, and answers when it has read them."""
-    limits = Limits(websocket_frames=100, websocket_first_seconds=60)
+    limits = Limits(stranger_frames=100, websocket_first_seconds=60)
     with serving(memory_core(tmp_path), limits) as served, RawSocket(served.port, owner=None) as stranger:
         stranger.send(frame_head(PONG, 0) * 300)
         stranger.say(op="start", name="a", size=0)
@@ -151,3 +152,18 @@ def test_metrics_that_many_ask_for_are_built_together(memory_gateway: Served) ->
 
     asyncio.run(scene())
     assert 1 <= len(built) < 50
+
+
+def test_a_body_that_is_refused_is_thrown_away_slowly(memory_gateway: Served) -> None:
+    """Reading it as fast as it comes would take the loop from everybody else."""
+    headers = {"Content-Type": "application/json", "Content-Length": "1000000000"}
+    with memory_gateway.connect() as peer:
+        peer.sendall(head_of("POST", "/rpc/files.count", headers))
+        assert peer.recv(12) == b"HTTP/1.1 401"
+        peer.settimeout(0.1)
+        sent, end = 0, time.monotonic() + 1
+        while time.monotonic() < end:
+            with suppress(TimeoutError):
+                sent += peer.send(bytes(1_000_000))
+    # A second has 50 reads of 256 KiB; the system buffers some megabytes.
+    assert sent < 30_000_000

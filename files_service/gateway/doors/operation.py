@@ -98,8 +98,8 @@ async def _close(app: web.Application) -> None:
 
 
 EXPOSITION = web.AppKey("exposition", Exposition)
-# The pause after building the metrics, in times of what it took.
-_REST = 5
+# The pause after building the metrics, in times of what it took: its thread takes the interpreter from the loop.
+_REST = 20
 
 
 async def healthz(request: web.Request) -> web.StreamResponse:
