@@ -3,84 +3,100 @@
 from __future__ import annotations
 
 import http.client
-import socket
+import os
+import statistics
 import tempfile
-import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.attackers import ATTACKS
 from benchmarks.processes import SECRETS, free_port, peak_memory_mib, running, wait_for_port
 from benchmarks.tables import Table, percentile
 from files_service.gateway.auth.bearer import make_token
 
-SECONDS = 12.0
-ATTACKERS = 3_000
+# Turns at rest and under attack, one after the other, so that a busy machine slows both; the rest after an attack.
+TURNS = int(os.environ.get("BENCH_ATTACK_TURNS", "5"))
+TURN_SECONDS = 4.0
+SETTLE_SECONDS = 1.0
 GOAL_TIMES, GOAL_MB, GOAL_LOG = 3, 256, 1.0
-_HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 4_000
-_HANDSHAKE = (
-    b"GET /ws/upload HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: files-upload.v1\r\n"
+_COLUMNS = [
+    "attack",
+    "p95 of /healthz at rest, ms",
+    "attacked, ms",
+    "times",
+    "p95 of an upload of 1 KiB at rest, ms",
+    "attacked, ms",
+    "times",
+    "log, MB/min",
+]
+_NOTE = (
+    "Medians of {turns} pairs of turns, at rest and attacked, with the least and the most of them. The attackers are a"
+    " process of their own on the same cores as gateway and measurement. Goals: at most {times} times the turn at rest,"
+    " {log:g} MB of log in a minute."
 )
-_PONGS = b"\x8a\x80\0\0\0\0" * 10_000
 
-Attack = Callable[[int, threading.Event, ExitStack], None]
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The p95 of both requests in a turn, in milliseconds, and the log that was written, in MB a minute."""
+
+    health: float
+    upload: float
+    log: float
 
 
 def measure() -> list[Table]:
-    """Measure the gateway at rest, and during each attack."""
+    """Measure the gateway at rest and during each attack, in turns."""
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
         log = folder / "log"
         environ = {"FILES_DATA_DIR": str(folder / "data"), "FILES_HTTP": f"127.0.0.1:{port}"}
         with running("-m", "files_service.cli", "gateway", log=log, **environ) as gateway:
             wait_for_port(port)
-            _requests(port, 1.0)
-            idle = _requests(port, SECONDS)
-            table = Table(
-                "Other owners during an attack",
-                [
-                    "attack",
-                    "p95 of /healthz, ms",
-                    "times idle",
-                    "p95 of an upload of 1 KiB, ms",
-                    "times idle",
-                    "log, MB/min",
-                ],
-                note=(
-                    "The attackers are peers of their own, on the same cores as gateway and measurement. Goals: "
-                    f"at most {GOAL_TIMES} times idle, {GOAL_LOG:g} MB of log in a minute."
-                ),
-            )
-            table.rows.append(["none", f"{idle[0]:.1f}", "1.0", f"{idle[1]:.1f}", "1.0", ""])
-            for title, attack in _ATTACKS.items():
-                table.rows.append([title, *_attacked(port, attack, idle, log)])
+            _turn(port, log)
+            note = _NOTE.format(turns=TURNS, times=GOAL_TIMES, log=GOAL_LOG)
+            table = Table("Other owners during an attack", _COLUMNS, note=note)
+            table.rows.extend(_row(title, port, log, folder) for title in ATTACKS)
             memory = Table("Memory of the gateway through all of this", ["figure", "value"])
             memory.rows.append(["peak resident memory", f"{peak_memory_mib(gateway.pid) * 2**20 / 1e6:.0f} MB"])
             memory.rows.append(["goal", f"{GOAL_MB} MB"])
     return [table, memory]
 
 
-def _attacked(port: int, attack: Attack, idle: tuple[float, float], log: Path) -> list[str]:
-    stop, logged = threading.Event(), log.stat().st_size
-    with ExitStack() as held:
-        attacker = threading.Thread(target=attack, args=(port, stop, held))
-        attacker.start()
-        health, upload = _requests(port, SECONDS)
-        rate = (log.stat().st_size - logged) / SECONDS * 60 / 1e6
-        stop.set()
-        attacker.join()
-    return [f"{health:.1f}", f"{health / idle[0]:.1f}", f"{upload:.1f}", f"{upload / idle[1]:.1f}", f"{rate:.2f}"]
+def _row(title: str, port: int, log: Path, folder: Path) -> list[str]:
+    rest, attacked = [], []
+    for _ in range(TURNS):
+        rest.append(_turn(port, log))
+        with running("-m", "benchmarks.attackers", title, str(port), log=folder / "attackers"):
+            time.sleep(SETTLE_SECONDS)
+            attacked.append(_turn(port, log))
+        time.sleep(SETTLE_SECONDS)
+    pairs = list(zip(rest, attacked, strict=True))
+    return [
+        title,
+        *_compared([(before.health, during.health) for before, during in pairs]),
+        *_compared([(before.upload, during.upload) for before, during in pairs]),
+        f"{statistics.median(turn.log for turn in attacked):.2f}",
+    ]
 
 
-def _requests(port: int, seconds: float) -> tuple[float, float]:
-    """Return the p95 of both requests in milliseconds, each on one connection."""
+def _compared(pairs: list[tuple[float, float]]) -> list[str]:
+    times = [during / before for before, during in pairs]
+    return [
+        f"{statistics.median(before for before, _ in pairs):.1f}",
+        f"{statistics.median(during for _, during in pairs):.1f}",
+        f"{statistics.median(times):.1f} ({min(times):.1f}-{max(times):.1f})",
+    ]
+
+
+def _turn(port: int, log: Path) -> Turn:
+    """Make both requests in turns, on one connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     headers = {"Authorization": f"Bearer {make_token('honest', SECRETS['FILES_JWT_SECRET'], 3_600)}"}
     times: tuple[list[float], list[float]] = ([], [])
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    logged, begun = log.stat().st_size, time.monotonic()
+    while time.monotonic() < begun + TURN_SECONDS:
         for kind, (method, path, body) in enumerate(
             (("GET", "/healthz", None), ("POST", "/api/files/upload?name=a", b"x" * 1_024))
         ):
@@ -90,81 +106,5 @@ def _requests(port: int, seconds: float) -> tuple[float, float]:
             times[kind].append((time.perf_counter() - started) * 1_000)
         time.sleep(0.02)
     connection.close()
-    return percentile(times[0], 0.95), percentile(times[1], 0.95)
-
-
-def _connect(port: int, held: ExitStack, address: str) -> socket.socket:
-    return held.enter_context(socket.create_connection(("127.0.0.1", port), 60, (address, 0)))
-
-
-def _unfinished_heads(port: int, stop: threading.Event, held: ExitStack) -> None:
-    """Open connections that never finish their headers, again and again."""
-    while not stop.is_set():
-        with ExitStack() as round_, suppress(OSError):
-            for number in range(ATTACKERS):
-                if stop.is_set():
-                    break
-                _connect(port, round_, f"127.0.0.{2 + number % 3}").sendall(_HEAD)
-            stop.wait(1)
-
-
-def _idle_websockets(port: int, stop: threading.Event, held: ExitStack) -> None:
-    """Hold WebSockets of one owner that begin no upload."""
-    token = make_token("attacker", SECRETS["FILES_JWT_SECRET"], 3_600).encode()
-    for _ in range(256):
-        _connect(port, held, "127.0.0.5").sendall(_HANDSHAKE + b"Authorization: Bearer " + token + b"\r\n\r\n")
-    stop.wait()
-
-
-def _pongs(port: int, stop: threading.Event, held: ExitStack) -> None:
-    """Send empty pongs on the WebSockets of strangers as fast as they are read."""
-    strangers: list[socket.socket] = []
-    while not stop.is_set():
-        while len(strangers) < 8:
-            strangers.append(_connect(port, held, "127.0.0.6"))
-            strangers[-1].sendall(_HANDSHAKE + b"\r\n")
-            strangers[-1].setblocking(False)
-        for each in list(strangers):
-            try:
-                each.send(_PONGS)
-            except BlockingIOError:
-                continue
-            except OSError:
-                strangers.remove(each)
-        stop.wait(0.005)
-
-
-def _preambles(port: int, stop: threading.Event, held: ExitStack) -> None:
-    """Send forms that begin with megabytes of newlines."""
-    token = make_token("attacker", SECRETS["FILES_JWT_SECRET"], 3_600).encode()
-    head = (
-        b"POST /api/files/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
-        b"Content-Length: 30000000\r\nAuthorization: Bearer " + token + b"\r\n\r\n"
-    )
-    while not stop.is_set():
-        with ExitStack() as round_, suppress(OSError):
-            connection = _connect(port, round_, "127.0.0.7")
-            connection.sendall(head)
-            while not stop.is_set():
-                connection.sendall(b"\n" * 100_000)
-
-
-def _scrapes(port: int, stop: threading.Event, held: ExitStack) -> None:
-    """Ask for the metrics on many connections."""
-    while not stop.is_set():
-        with ExitStack() as round_, suppress(OSError):
-            asked = [_connect(port, round_, "127.0.0.8") for _ in range(16)]
-            for each in asked:
-                each.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            for each in asked:
-                while each.recv(65_536):
-                    pass
-
-
-_ATTACKS: dict[str, Attack] = {
-    f"{ATTACKERS} unfinished heads": _unfinished_heads,
-    "256 idle WebSockets of one owner": _idle_websockets,
-    "empty pongs of strangers": _pongs,
-    "forms of 30 MB of newlines": _preambles,
-    "scrapes of /metrics": _scrapes,
-}
+    written = (log.stat().st_size - logged) / (time.monotonic() - begun) * 60 / 1e6
+    return Turn(percentile(times[0], 0.95), percentile(times[1], 0.95), written)

@@ -45,6 +45,7 @@ class Settings:
     blobs_url: str
     http_host: str
     http_port: int
+    operation_http: str
     public_url: str
     rpc_token: str = field(repr=False)
     jwt_secret: str = field(repr=False)
@@ -102,10 +103,16 @@ def _flag(description: str, *, default: bool) -> fields.Boolean:
     return fields.Boolean(load_default=default, metadata={"description": description})
 
 
-def _host_and_port(value: str) -> None:
+def _must_be_address(value: str) -> None:
     match = _ADDRESS.fullmatch(value)
     if match is None or int(match["port"]) > 65_535:
         raise ValidationError("Must be host:port.")
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Split a valid ``host:port``; an IPv6 address loses its brackets."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 class SettingsSchema(Schema):
@@ -128,7 +135,12 @@ class SettingsSchema(Schema):
     http = _text(
         "Address on which the gateway listens, `host:port`.",
         "127.0.0.1:8080",
-        validate=lambda value: _host_and_port(value),
+        validate=_must_be_address,
+    )
+    operation_http = _text(
+        "Address on which the gateway serves `/metrics`, `/docs`, `/openapi.json` and the details of `/readyz` to "
+        "operators alone, `host:port`; empty: at `http`, to everybody.",
+        validate=lambda value: _must_be_address(value) if value else None,
     )
     public_url = _text(
         "Base of the URLs that the service hands out; empty: `http://<http>`.",
@@ -159,7 +171,7 @@ class SettingsSchema(Schema):
     pubsub_emulator_host = _text("Pub/Sub emulator, `host:port`; empty: Google's API.")
     metrics_http = _text(
         "Address on which `files worker` and `files rpc` serve `/metrics`, `host:port`; empty: none.",
-        validate=lambda value: _host_and_port(value) if value else None,
+        validate=lambda value: _must_be_address(value) if value else None,
     )
     log_level = _text(
         "Minimum level of log messages.", "INFO", validate=validate.OneOf(("DEBUG", "INFO", "WARNING", "ERROR"))
@@ -258,12 +270,14 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
         faults = "; ".join(f"FILES.{key}: {' '.join(map(str, text))}" for key, text in error.messages_dict.items())
         raise BadSettings(faults) from error
     data_dir = Path(ours["data_dir"]).absolute()
-    host, _, port = ours.pop("http").rpartition(":")
-    ours["http_host"], ours["http_port"] = host.strip("[]"), int(port)
+    http = ours.pop("http")
+    ours["http_host"], ours["http_port"] = host_and_port(http)
+    if ours["operation_http"] == http:
+        raise BadSettings("FILES.operation_http: must be another address than FILES.http; leave it empty")
     ours["data_dir"] = data_dir
     ours["metadata_url"] = ours["metadata_url"] or f"sqlite:///{quote(str(data_dir / 'files.db'))}"
     ours["blobs_url"] = ours["blobs_url"] or f"file://{quote(str(data_dir / 'blobs'))}"
-    ours["public_url"] = (ours["public_url"] or f"http://{host}:{port}").rstrip("/")
+    ours["public_url"] = (ours["public_url"] or f"http://{http}").rstrip("/")
     ours["allowed_content_types"] = tuple(ours["allowed_content_types"])
     if ours["list_url"] and sync_name(ours["list_url"]) == sync_name(ours["metadata_url"]):
         raise BadSettings("FILES.list_url: must not be the metadata store itself; leave it empty")

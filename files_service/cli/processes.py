@@ -13,7 +13,7 @@ import click
 
 from files_service.cli.queues import open_queue
 from files_service.cli.session import Failed, Session, opening_stores
-from files_service.config import Settings
+from files_service.config import Settings, host_and_port
 from files_service.core import Core
 from files_service.messaging.events import EventPublisher, LogPublisher
 from files_service.messaging.readiness import Part
@@ -99,6 +99,8 @@ def serve_http(
 
     ``parts`` are checked for readiness in addition to the stores.
     """
+    from files_service.gateway.endpoint import AddressUnavailable
+    from files_service.gateway.event_loop import new_event_loop
     from files_service.gateway.memory import give_buffers_back
     from files_service.gateway.server import serve
 
@@ -106,26 +108,25 @@ def serve_http(
     describe_stores(core)
     allow_many_descriptors()
     settings = core.settings
+    serving = serve(
+        core,
+        on_ready=lambda port: _tell(on_ready, url_of(settings.http_host, port)),
+        on_stopping=on_stopping,
+        metrics=metrics,
+        parts=parts,
+    )
     try:
-        asyncio.run(
-            serve(
-                core,
-                on_ready=lambda port: _tell(on_ready, url_of(settings, port)),
-                on_stopping=on_stopping,
-                metrics=metrics,
-                parts=parts,
-            )
-        )
-    except OSError as error:
-        address = f"{settings.http_host}:{settings.http_port}"
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(serving)
+    except AddressUnavailable as unavailable:
+        address, error = unavailable.address, unavailable.error
+        variable = "FILES_HTTP" if address == f"{settings.http_host}:{settings.http_port}" else "FILES_OPERATION_HTTP"
         if error.errno == errno.EADDRINUSE:
             raise Failed(
                 f"{address} is in use by another process",
-                "Stop that process, or choose another address: FILES_HTTP=127.0.0.1:8081",
+                f"Stop that process, or choose another address: {variable}=127.0.0.1:8081",
             ) from error
-        if error.errno in (errno.EADDRNOTAVAIL, errno.EACCES) or error.errno is None or error.errno < 0:
-            raise Failed(f"cannot listen on {address}: {error.strerror}", "Correct FILES_HTTP, host:port.") from error
-        raise
+        raise Failed(f"cannot listen on {address}: {error.strerror}", f"Correct {variable}, host:port.") from error
 
 
 def _tell(on_ready: Callable[[str], None], url: str) -> None:
@@ -138,9 +139,8 @@ def serve_metrics(metrics: Metrics, settings: Settings) -> None:
     """Serve the metrics of a process without a gateway, if configured."""
     if not settings.metrics_http:
         return
-    host, _, port = settings.metrics_http.rpartition(":")
     try:
-        metrics.serve(host.strip("[]"), int(port))
+        metrics.serve(*host_and_port(settings.metrics_http))
     except OSError as error:
         raise Failed(
             f"cannot serve metrics at {settings.metrics_http}: {error.strerror}",
@@ -148,9 +148,9 @@ def serve_metrics(metrics: Metrics, settings: Settings) -> None:
         ) from error
 
 
-def url_of(settings: Settings, port: int) -> str:
-    """Return the URL at which this machine reaches the gateway."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.http_host, settings.http_host)  # noqa: S104 - compared
+def url_of(host: str, port: int) -> str:
+    """Return the URL at which this machine reaches a server that listens at this host."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, Unpack, overload
 
@@ -182,10 +182,20 @@ class FilesClient(_Caller):
         report: dict[str, Any] = self._call("files.sync", given)
         return report
 
-    def manifest(self, **given: Unpack[params.FileParams]) -> dict[str, Any]:
-        """Return the chunks of a file."""
+    def manifest(self, **given: Unpack[params.ManifestParams]) -> dict[str, Any]:
+        """Return a page of the chunks of a file."""
         manifest: dict[str, Any] = self._call("files.manifest", given)
         return manifest
+
+    def chunks(self, **given: Unpack[params.ManifestParams]) -> Iterator[results.ManifestChunk]:
+        """Yield all chunks of a file from ``start`` on; ``limit`` is the size of the pages that it reads."""
+        place: params.ManifestParams = {**given}
+        while True:
+            page = self.manifest(**place)
+            yield from page["chunks"]
+            if "next_start" not in page:
+                return
+            place = {**place, "start": page["next_start"]}
 
 
 def _open_transport(url: str, token: str | None, pool_size: int) -> Transport:

@@ -75,9 +75,16 @@ class FinishParams(_Params, total=False):
 
 
 class FileParams(_Params, total=False):
-    """files.manifest, and the parameters shared with other calls."""
+    """The parameters shared by calls about one file."""
 
     file_id: Required[str]
+
+
+class ManifestParams(FileParams, total=False):
+    """files.manifest."""
+
+    start: int
+    limit: int
 
 
 class ProcessParams(FileParams, total=False):

@@ -94,6 +94,14 @@ class Page(TypedDict):
     total: NotRequired[int | None]
 
 
+class ManifestChunk(TypedDict):
+    """A chunk in files.manifest."""
+
+    object_id: str | None
+    slice_start: int
+    size: int
+
+
 class Count(TypedDict):
     """files.count."""
 

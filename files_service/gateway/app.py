@@ -18,7 +18,7 @@ from files_service.gateway.middleware import finish_headers, handle_request
 from files_service.gateway.openapi import DOCUMENT, Description
 from files_service.gateway.pages import routes as pages
 from files_service.gateway.routes import Door, mount
-from files_service.gateway.state import GATEWAY, Gateway
+from files_service.gateway.state import GATEWAY, OPERATION, Gateway
 from files_service.gateway.transfer.upload_locks import UPLOAD_LOCKS, UploadLocks
 from files_service.messaging.readiness import Part, parts_of
 from files_service.runtime.metrics import Metrics
@@ -33,7 +33,14 @@ DOORS: tuple[Door, ...] = (
     websocket.DOOR,
     webhooks.DOOR,
     operation.DOOR,
+    pages.DOCS_DOOR,
+    pages.STATIC_DOOR,
     pages.DOOR,
+)
+# The doors at the operation address, and those that stay beside it.
+OPERATION_DOORS: tuple[Door, ...] = (operation.DOOR, pages.DOCS_DOOR, pages.STATIC_DOOR)
+PUBLIC_DOORS: tuple[Door, ...] = tuple(
+    operation.PUBLIC_DOOR if door is operation.DOOR else door for door in DOORS if door is not pages.DOCS_DOOR
 )
 # Answers addresses of no door.
 _UNKNOWN = Door(name="unknown", match=lambda _: True, routes=())
@@ -51,18 +58,34 @@ def make_app(
     metrics = metrics or Metrics()
     metrics.watch(ListsCollector(core.lists))
     app = web.Application(middlewares=[handle_request])
-    app[GATEWAY] = gateway = Gateway(core, limits, metrics)
+    app[GATEWAY] = Gateway(core, limits, metrics)
     app[UPLOAD_LOCKS] = UploadLocks()
     app[DOCUMENT] = Description(doors, core.settings.public_path)
     app[operation.CHECKS] = tuple(
         operation.Check(part, least_lifetime_seconds=limits.ping_lifetime_seconds) for part in (*parts_of(core), *parts)
     )
-    app.on_response_prepare.append(finish_headers)
-    for door in (*doors, _UNKNOWN):
-        mount(app, door, gateway)
+    _mount_all(app, doors)
     # After the doors, which use the threads until they are closed.
     app.on_cleanup.append(_close)
     return app
+
+
+def make_operation_app(public: web.Application) -> web.Application:
+    """Build the application of the operation address over the state of the public one, which outlives it."""
+    app = web.Application(middlewares=[handle_request])
+    app[OPERATION] = True
+    app[GATEWAY] = gateway = public[GATEWAY]
+    # Programs call the described addresses at the public one.
+    app[DOCUMENT] = Description(PUBLIC_DOORS, gateway.core.settings.public_url)
+    app[operation.CHECKS] = public[operation.CHECKS]
+    _mount_all(app, OPERATION_DOORS)
+    return app
+
+
+def _mount_all(app: web.Application, doors: Sequence[Door]) -> None:
+    app.on_response_prepare.append(finish_headers)
+    for door in (*doors, _UNKNOWN):
+        mount(app, door, app[GATEWAY])
 
 
 async def _close(app: web.Application) -> None:

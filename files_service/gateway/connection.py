@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from files_service.errors import BadRequest, FilesError, InternalError
 from files_service.gateway.connections import Connections, peer_of
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 # Reads up to so many frames of the bytes; returns the numbers of bytes and of frames that it has read.
 Listener = Callable[[bytes, int], tuple[int, int]]
 _PAUSE_SECONDS = 0.02
+# Frames in a turn of the loop.
+_FRAMES_AT_ONCE = 32
 
 
 class PacedParser:
@@ -54,7 +56,7 @@ class PacedParser:
         now = loop.time()
         self._allowed = min(rate, self._allowed + (now - self._since) * rate)
         self._since = now
-        length, frames = self._listener(self._rest, int(self._allowed))
+        length, frames = self._listener(self._rest, min(int(self._allowed), _FRAMES_AT_ONCE))
         self._allowed -= frames
         piece, self._rest = self._rest[:length], self._rest[length:]
         answer: tuple[bool, bytes] = self._parser.feed_data(piece) if piece else (False, b"")
@@ -79,8 +81,12 @@ class Connection(web.RequestHandler):
     """
 
     listener: Listener | None = None
+    # The most frames in a second, while it is unknown who sends them.
+    frames_of_stranger: int | None = None
     _seems_alive: Callable[[], None] | None = None
     _deadline: asyncio.TimerHandle | None = None
+    # The body of a request that was answered before it was read.
+    _unread: StreamReader | None = None
 
     def __init__(self, manager: web.Server, connections: Connections, limits: Limits, **options: Any) -> None:
         super().__init__(manager, **options)
@@ -116,12 +122,24 @@ class Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Read; a head must be complete soon after its first byte."""
         super().data_received(data)
+        if self._unread is not None and not self._unread.is_eof():
+            # What is thrown away must not take the loop from others.
+            self.let_wait(self._unread)
+            self._loop.call_later(_PAUSE_SECONDS, self.go_on, self._unread)
         if not self._head.begun or self._upgraded:
             if data:
                 self._connections.used(self)
             self._end_deadline()
         elif self._deadline is None and self.transport is not None:
             self._deadline = self._loop.call_later(self._limits.head_seconds, self.force_close)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Finish an answer; the rest of the body is read slowly, so that the client finds the answer behind it."""
+        answered = await super().finish_response(request, resp, start_time)
+        self._unread = None if request.content.is_eof() else request.content
+        return answered
 
     def _end_deadline(self) -> None:
         if self._deadline is not None:
@@ -139,7 +157,8 @@ class Connection(web.RequestHandler):
     def frames_per_second(self) -> float:
         """Rate of frames that may come: all WebSockets share one."""
         limits = self._limits
-        return min(limits.websocket_frames, max(1, limits.all_websocket_frames / max(1, self._connections.websockets)))
+        most = self.frames_of_stranger or limits.websocket_frames
+        return min(most, max(1, limits.all_websocket_frames / max(1, self._connections.websockets)))
 
     @property
     def reads(self) -> bool:

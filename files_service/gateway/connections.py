@@ -18,7 +18,8 @@ RESERVED = 160
 # The system has no descriptor left, or no memory for a connection.
 _PAUSE_SECONDS = 0.1
 _LOG_SECONDS = 60.0
-_AT_ONCE = 64
+# So few that a turn of the loop stays short.
+_AT_ONCE = 8
 
 
 class Closable(Protocol):

@@ -13,6 +13,8 @@ from files_service.gateway.replies import HTTPError
 
 # A holder may have so many places per place that stays free: alone three quarters of all, and never the last one.
 _PER_FREE_PLACE = 3
+# Whoever has no place gets one, whatever its file or owner has, until only one of so many is free.
+_KEPT = 8
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -32,6 +34,8 @@ class Limits:
     # Fewer where the system has no descriptors for them. A proxy in front is one peer.
     connections: int = 4096
     connections_of_peer: int = 2048
+    # Those at the operation address, besides.
+    operation_connections: int = 64
     query_parameters: int = 50
     idle_connection_seconds: float = 75
     # The kernel closes the connection of a peer that acknowledges nothing for this time.
@@ -79,6 +83,8 @@ class Limits:
     # Frames in a second: of one connection, and of all together, which share them.
     websocket_frames: int = 1_000
     all_websocket_frames: int = 16_000
+    # Frames in a second of a connection without a token.
+    stranger_frames: int = 50
     # Slices that may be in flight without an acknowledgement.
     websocket_window: int = 4
     # Unprocessed bytes of all connections together, at least two slices; further senders wait.
@@ -117,10 +123,11 @@ class Limiter:
     def take(self, *holders: str) -> Iterator[None]:
         """Count the block; raise HTTPError with 503 at the limit, because waiting clients would fill the memory.
 
-        A trusted system names no holder, and may take all places.
+        The first holder is the one that asks. A trusted system names none, and may take all places.
         """
         with self._lock:
-            if self.taken >= self.limit or not all(map(self._has_share_for, holders)):
+            has_share = all(map(self._has_share_for, holders)) or self._is_new(holders[0])
+            if self.taken >= self.limit or not has_share:
                 error = ServiceUnavailable(f"too many {self.name} at once", {"limit": self.limit})
                 raise HTTPError(error, headers={"Retry-After": "1"})
             self.taken += 1
@@ -136,3 +143,6 @@ class Limiter:
     def _has_share_for(self, holder: str) -> bool:
         held, free = self._of[holder], self.limit - self.taken - 1
         return not held or held < _PER_FREE_PLACE * free
+
+    def _is_new(self, holder: str) -> bool:
+        return not self._of[holder] and (self.limit - self.taken) * _KEPT > self.limit

@@ -14,7 +14,7 @@ from aiohttp.typedefs import Middleware
 from files_service.errors import BadRequest, FilesError, InternalError, NotFound
 from files_service.gateway.replies import CLOSE, HTTPError, bad_field
 from files_service.gateway.state import gateway_of
-from files_service.runtime.logs import ACCESS_LOGGER, QUIET, accepted_request_id, request_id
+from files_service.runtime.logs import ACCESS_LOGGER, accepted_request_id, request_id
 
 logger = logging.getLogger(__name__)
 access_logger = logging.getLogger(ACCESS_LOGGER)
@@ -27,7 +27,7 @@ SERVER = "files"
 # Errors of a connection that are no ConnectionError: among them the end of a peer that acknowledges nothing.
 _PEER_GONE = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN)
 REQUEST_ID = "X-Request-Id"
-# Routes that clients poll: a terminal shows their requests at DEBUG only.
+# Routes that clients poll: their requests are logged at DEBUG.
 QUIET_ROUTES = frozenset(("/healthz", "/readyz", "/metrics", "/static/{name}"))
 # Headers that an error of this status carries at every door.
 _HEADERS = {401: {"WWW-Authenticate": 'Bearer realm="files"'}, 503: {"Retry-After": "1"}}
@@ -49,7 +49,7 @@ async def handle_request(request: web.Request, handler: Handler) -> web.StreamRe
             return response
     finally:
         seconds = time.perf_counter() - started
-        route = route_of(request)
+        route, peer = route_of(request), request.remote or ""
         gateway.metrics.request(route, request.method, status, seconds)
         fields = {
             "method": request.method,
@@ -57,11 +57,18 @@ async def handle_request(request: web.Request, handler: Handler) -> web.StreamRe
             "status": status,
             "ms": round(seconds * 1000, 1),
             "sent_bytes": sent,
-            "remote": request.remote,
+            "remote": peer,
         }
-        quiet = QUIET if route in QUIET_ROUTES and status < 400 else {}
-        access_logger.info("request", extra={**fields, **quiet})
+        gateway.refused_requests.report()
+        level = logging.DEBUG if route in QUIET_ROUTES and status < 400 else logging.INFO
+        if not _is_refusal(status) or gateway.refused_requests.admits(peer, request.method, route, str(status)):
+            access_logger.log(level, "request", extra=fields)
         request_id.reset(token)
+
+
+def _is_refusal(status: int) -> bool:
+    """Return True for an answer that clients can cause as often as they like, unlike a failure of ours."""
+    return 400 <= status < 500 or status == 503
 
 
 def answering_errors(error_form: ErrorForm, check: Check) -> Middleware:

@@ -35,15 +35,15 @@ _ERROR = {"$ref": "#/components/schemas/Error"}
 
 
 class Description:
-    """The description of these doors, assembled when it is first read."""
+    """The description of these doors, whose addresses follow ``base``; assembled when it is first read."""
 
-    def __init__(self, doors: Sequence[Door], public_path: str = "") -> None:
-        self._doors, self._public_path = doors, public_path
+    def __init__(self, doors: Sequence[Door], base: str = "") -> None:
+        self._doors, self._base = doors, base
 
     @cached_property
     def document(self) -> JSON:
         """The OpenAPI document."""
-        return assemble(self._doors, self._public_path)
+        return assemble(self._doors, self._base)
 
 
 DOCUMENT = web.AppKey("document", Description)
@@ -105,14 +105,14 @@ def preflight_route(path: str, name: str, *parameters: JSON) -> Route:
     return Route("OPTIONS", path, preflight, name, summary, replies, parameters)
 
 
-def assemble(doors: Iterable[Door], public_path: str = "") -> JSON:
-    """Return the whole description; ``public_path`` precedes all paths."""
+def assemble(doors: Iterable[Door], base: str = "") -> JSON:
+    """Return the whole description; ``base`` precedes all paths."""
     spec = APISpec(
         title="Files service",
         version=version("files-service"),
         openapi_version="3.1.0",
         info={"description": "Methods are called by POST /rpc/{method}; bytes go to and come from signed URLs."},
-        servers=[{"url": public_path or "/"}],
+        servers=[{"url": base or "/"}],
     )
     _components(spec)
     for door in doors:

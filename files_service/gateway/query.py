@@ -6,6 +6,8 @@ from aiohttp import web
 
 from files_service.gateway.replies import bad_field
 
+# More than any number has.
+_DIGITS = 16
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -15,6 +17,14 @@ def flag(request: web.Request, name: str) -> bool:
     if value not in _FLAGS:
         raise bad_field(name, "Must be 1 or 0.")
     return _FLAGS[value]
+
+
+def number(request: web.Request, name: str, default: int, low: int, high: int) -> int:
+    """Return a parameter that is a number in this range. Raises HTTPError."""
+    value = request.query.get(name, str(default))
+    if not value.isascii() or not value.isdecimal() or len(value) > _DIGITS or not low <= int(value) <= high:
+        raise bad_field(name, f"Must be a number from {low} to {high}.")
+    return int(value)
 
 
 def texts(request: web.Request, name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The gateway as a running server: the listening socket, and a stop that loses nothing."""
+"""The gateway as a running server: its addresses, and a stop that loses nothing."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import asyncio
 import logging
 import os
 import signal
-import socket
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from aiohttp import web
-
+from files_service.config import host_and_port
 from files_service.core import Core
-from files_service.gateway.app import DOORS, make_app
-from files_service.gateway.connection import Connection
-from files_service.gateway.connections import Connections, accept, most_connections, raise_descriptor_limit
+from files_service.gateway.app import DOORS, PUBLIC_DOORS, make_app, make_operation_app
+from files_service.gateway.connections import Connections, most_connections, raise_descriptor_limit
+from files_service.gateway.endpoint import Endpoint
 from files_service.gateway.limits import Limits
 from files_service.gateway.routes import Door
 from files_service.gateway.state import GATEWAY
@@ -26,14 +24,15 @@ logger = logging.getLogger(__name__)
 
 # The time in which a cancelled transfer discards its bytes and answers.
 GIVE_UP_SECONDS = 3.0
-_BACKLOG = 1024
 # Two for each connection, and those of the stores and threads.
 _DESCRIPTORS = 16_384
-_TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
+# The time for which a thread may keep the loop waiting for the interpreter; the default of 5 ms adds up over the turns
+# of the loop that a request takes, and over the threads that want it, too.
+_SWITCH_SECONDS = 0.0005
 
 
 class GatewayServer:
-    """Server of an application at one address, from ``start`` to ``stop``."""
+    """Server of the gateway, from ``start`` to ``stop``: at its address, and at that of operations if there is one."""
 
     def __init__(
         self,
@@ -42,80 +41,46 @@ class GatewayServer:
         limits: Limits | None = None,
         metrics: Metrics | None = None,
         parts: Sequence[Part] = (),
-        doors: Sequence[Door] = DOORS,
+        doors: Sequence[Door] | None = None,
     ) -> None:
-        self._limits = limits or Limits()
-        self._core = core
-        self._app = make_app(core, self._limits, metrics, parts, doors)
-        self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1)
-        self.connections = Connections(most_connections(self._limits.connections), self._limits.connections_of_peer)
-        self._accepting: list[asyncio.Task[None]] = []
+        limits = limits or Limits()
+        self._operation_http = core.settings.operation_http
+        doors = doors or (PUBLIC_DOORS if self._operation_http else DOORS)
+        self._app = make_app(core, limits, metrics, parts, doors)
+        self.connections = Connections(most_connections(limits.connections), limits.connections_of_peer)
+        self._public = Endpoint(self._app, limits, self.connections)
+        # Connections of its own: strangers who hold all others keep no operator away.
+        most = limits.operation_connections
+        self._operation = (
+            Endpoint(make_operation_app(self._app), limits, Connections(most, most)) if self._operation_http else None
+        )
 
     async def start(self, host: str, port: int) -> int:
-        """Start to serve; return the port, which the system chooses for 0. Raises OSError for an address in use."""
-        await self._runner.setup()
+        """Start to serve; return the port, which the system chooses for 0. Raises AddressUnavailable."""
+        if self._operation is not None:
+            await self._operation.start(*host_and_port(self._operation_http))
         try:
-            listeners = await _listen(host, port)
-        except OSError:
-            await self._runner.cleanup()
+            return await self._public.start(host, port)
+        except BaseException:
+            if self._operation is not None:
+                await self._operation.close()
             raise
-        for listener in listeners:
-            if _TCP_USER_TIMEOUT is not None:
-                listener.setsockopt(
-                    socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, int(self._limits.stalled_send_seconds * 1000)
-                )
-            self._accepting.append(asyncio.ensure_future(self._accept(listener)))
-        taken: int = listeners[0].getsockname()[1]
-        return taken
-
-    async def _accept(self, listener: socket.socket) -> None:
-        with listener:
-            await accept(listener, self.connections, self._connection)
-
-    def _connection(self) -> Connection:
-        server = self._runner.server
-        assert server is not None
-        limits = self._limits
-        options: dict[str, Any] = {
-            "keepalive_timeout": limits.idle_connection_seconds,
-            "max_line_size": limits.line_bytes,
-            "max_field_size": limits.header_bytes,
-            "max_headers": limits.headers,
-            "read_bufsize": limits.read_buffer_bytes,
-            # The signature covers the body as it is sent, and a small body must not become a large one.
-            "auto_decompress": False,
-            "lingering_time": 5.0,
-            "access_log": None,
-        }
-        return Connection(server, self.connections, limits, loop=asyncio.get_running_loop(), **options)
 
     async def stop(self, timeout_seconds: float) -> None:
-        """Refuse connections, answer the requests in flight, then close. Requests that take longer are cancelled."""
+        """Refuse connections, answer the requests in flight, then close. Requests that take longer are cancelled.
+
+        The operation address answers until the end.
+        """
         gateway = self._app[GATEWAY]
         gateway.begin_to_stop()
-        for accepting in self._accepting:
-            accepting.cancel()
-        await asyncio.gather(*self._accepting, return_exceptions=True)
+        await self._public.refuse()
         if not await gateway.becomes_quiet(timeout_seconds):
             logger.warning("requests are cancelled", extra={"requests": gateway.in_flight})
             gateway.give_up()
             await gateway.becomes_quiet(GIVE_UP_SECONDS)
-        await self._runner.cleanup()
-
-
-async def _listen(host: str, port: int) -> list[socket.socket]:
-    """Listen at all addresses of the host. Raises OSError for an address in use."""
-    loop = asyncio.get_running_loop()
-    # asyncio binds the sockets; the first decides the port of the others.
-    server = await loop.create_server(asyncio.Protocol, host, port, backlog=_BACKLOG, start_serving=False)
-    try:
-        listeners = [socket.socket(fileno=os.dup(each.fileno())) for each in server.sockets]
-    finally:
-        server.close()
-    for listener in listeners:
-        listener.settimeout(0)
-        listener.listen(_BACKLOG)
-    return listeners
+        if self._operation is not None:
+            await self._operation.close()
+        await self._public.close()
 
 
 async def serve(
@@ -126,7 +91,7 @@ async def serve(
     metrics: Metrics | None = None,
     parts: Sequence[Part] = (),
 ) -> None:
-    """Serve at the address of the settings until SIGTERM or SIGINT; a second signal ends the process at once.
+    """Serve at the addresses of the settings until SIGTERM or SIGINT; a second signal ends the process at once.
 
     ``parts`` add to the readiness of the stores. ``on_ready`` gets the port; ``on_stopping`` is called at the signal,
     before the wait for requests in flight.
@@ -141,6 +106,7 @@ async def serve(
         stop.set()
 
     raise_descriptor_limit(_DESCRIPTORS)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     server = GatewayServer(core, metrics=metrics, parts=parts)
     port = await server.start(settings.http_host, settings.http_port)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
 from aiohttp import web
@@ -17,12 +17,15 @@ from files_service.errors import FilesError, ServiceUnavailable, storage_errors_
 from files_service.gateway.limits import Limiter, Limits
 from files_service.gateway.replies import HTTPError
 from files_service.gateway.threads import Threads
+from files_service.runtime.line_budget import LineBudget
+from files_service.runtime.logs import ACCESS_LOGGER
 from files_service.runtime.metrics import Metrics
 from files_service.services.uploads.quota import uploads_of
 from files_service.services.uploads.writer import Engine
 from storage_adapters import JSON
 
 logger = logging.getLogger(__name__)
+access_logger = logging.getLogger(ACCESS_LOGGER)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,12 +43,17 @@ class Gateway:
         self.uploads = Limiter("uploads", limits.uploads)
         self.downloads = Limiter("downloads", limits.downloads)
         self.senders = Limiter("large downloads", limits.senders)
+        self.refused_requests = self._budget(access_logger, "request")
+        self.failed_calls = self._budget(logger, "call failed")
         self.stopping = self.giving_up = False
         self.in_flight = 0
         self.quiet = asyncio.Event()
         self.staying: set[Callable[[], None]] = set()
         self.breakable: set[asyncio.Future[Any]] = set()
         self._engine: Engine | None = None
+
+    def _budget(self, budgeted: logging.Logger, event: str) -> LineBudget:
+        return LineBudget(budgeted, event, partial(self.metrics.line_left_out, event))
 
     def engine(self) -> Engine:
         """Return the threads and buffers of chunked uploads, made at the first call. Raises NotSupported."""
@@ -65,7 +73,8 @@ class Gateway:
                 with self.metrics.counting(method), storage_errors_as_files_errors():
                     return function(*args, **kwargs)
             except FilesError as error:
-                logger.info("call failed", extra={"method": method, "code": error.code})
+                if self.failed_calls.admits(method, error.code):
+                    logger.info("call failed", extra={"method": method, "code": error.code})
                 raise
 
         return call
@@ -120,7 +129,9 @@ class Gateway:
             running.cancel()
 
     def close(self) -> None:
-        """Close the thread pools."""
+        """Close the thread pools, and report what was not logged."""
+        for budget in (self.refused_requests, self.failed_calls):
+            budget.report(now=True)
         self.calls.close()
         if self._engine is not None:
             self._engine.close()
@@ -130,8 +141,15 @@ class Gateway:
 
 
 GATEWAY = web.AppKey("gateway", Gateway)
+# Set on the application that serves the operation address.
+OPERATION = web.AppKey("operation", bool)
 
 
 def gateway_of(request: web.Request) -> Gateway:
     """Return the state of the request's gateway."""
     return request.config_dict[GATEWAY]
+
+
+def at_operation_address(request: web.Request) -> bool:
+    """Return True for a request at the address of operations, which no proxy precedes."""
+    return request.config_dict.get(OPERATION, False)

@@ -58,6 +58,12 @@ class Metrics:
         )
         self.uploaded_bytes = Counter("files_uploaded_bytes_total", "Bytes received.", registry=self.registry)
         self.downloaded_bytes = Counter("files_downloaded_bytes_total", "Bytes sent.", registry=self.registry)
+        self._lines_left_out = Counter(
+            "files_log_lines_left_out_total",
+            "Lines about refusals beyond those that are logged in a minute.",
+            ("event",),
+            registry=self.registry,
+        )
         self.in_flight = Gauge("files_http_requests_in_flight", "Requests in progress.", registry=self.registry)
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -85,6 +91,10 @@ class Metrics:
         self._notifications.labels(source, outcome).inc()
         if delay_seconds is not None:
             self._delay.labels(source).observe(delay_seconds)
+
+    def line_left_out(self, event: str) -> None:
+        """Count a line that is not logged."""
+        self._lines_left_out.labels(event).inc()
 
     def watch(self, collector: Collector) -> None:
         """Add a collector to the registry."""

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from files_service.core import Core
-from files_service.gateway.app import DOORS
 from files_service.gateway.limits import Limits
 from files_service.gateway.routes import Door
 from files_service.gateway.server import GatewayServer
@@ -133,7 +132,7 @@ def serving(
     limits: Limits | None = None,
     port: int = 0,
     parts: Sequence[Part] = (),
-    doors: Sequence[Door] = DOORS,
+    doors: Sequence[Door] | None = None,
 ) -> Iterator[Served]:
     """Serve the core for as long as the block runs, and close it."""
     loop = asyncio.new_event_loop()

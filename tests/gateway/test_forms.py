@@ -75,3 +75,27 @@ def test_what_is_no_form_is_a_bad_request_and_leaves_nothing(served: Served, bod
 def test_the_charset_that_browsers_put_before_a_file_is_taken(served: Served, charset: bytes) -> None:
     reply = send(served, CHARSET % charset + field(b'name="file"; filename="a.txt"'))
     assert (reply.status, reply.json.get("name")) == (201, "a.txt"), reply.body
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        (b"Content-Transfer-Encoding: base64", 415),
+        (b"content-transfer-encoding: Quoted-Printable", 415),
+        (b"Content-Transfer-Encoding: x-uuencode", 415),
+        (b"Content-Encoding: gzip", 415),
+        (b"Content-Encoding: br", 415),
+        (b"Content-Transfer-Encoding: BINARY", 201),
+        (b"Content-Transfer-Encoding: 8bit", 201),
+        (b"Content-Transfer-Encoding: 7bit", 201),
+        (b"Content-Encoding: identity", 201),
+    ],
+)
+def test_an_encoded_field_is_refused_by_name(served: Served, header: bytes, status: int) -> None:
+    file = b'name="file"; filename="a.txt"'
+    reply = send(served, field(file, b"YWJj", header + b"\r\n"))
+    assert reply.status == status, reply.body
+    if status == 415:
+        assert (reply.code, reply.fields) == ("unsupported_type", ["file"])
+        reply = send(served, field(b'name="name"', b"YWJj", header + b"\r\n") + field(file))
+        assert (reply.code, reply.fields) == ("unsupported_type", ["name"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import aiohttp
@@ -17,7 +18,7 @@ from files_service.gateway.replies import HTTPError
 from tests.cores import memory_core
 from tests.gateway.owners import bearer
 from tests.gateway.raw_websocket import RawSocket, frame_head
-from tests.gateway.serving import Served, serving, wait_until
+from tests.gateway.serving import Served, head_of, serving, wait_until
 from tests.gateway.slices import talking
 
 PONG = 0x8A
@@ -54,6 +55,18 @@ def test_a_place_needs_a_share_of_the_owner_and_of_the_peer() -> None:
         stack.enter_context(limiter.take("peer b", "owner 7"))
 
 
+def test_who_has_no_place_gets_one_although_others_have_all_of_the_file() -> None:
+    limiter = Limiter("downloads", 64)
+    with ExitStack() as stack:
+        assert take_all(limiter, stack, "peer a", "file 1") == 48
+        for number in range(8):
+            stack.enter_context(limiter.take(f"peer {number}", "file 1"))
+        with pytest.raises(HTTPError):
+            stack.enter_context(limiter.take("peer z", "file 1"))
+        assert limiter.limit - limiter.taken == 8
+        assert take_all(limiter, stack, "peer z", "file 2") == 6
+
+
 def test_websockets_take_a_place_only_while_an_upload_is_open(memory_gateway: Served) -> None:
     async def scene() -> None:
         async with talking(memory_gateway.port) as client:
@@ -80,7 +93,7 @@ def test_an_owner_with_idle_websockets_leaves_uploads_to_others(tmp_path: Path) 
 
 def test_tiny_frames_are_read_at_a_bounded_rate(tmp_path: Path) -> None:
     """Many pongs arrive at once; the gateway stops reading for a while, and answers when it has read them."""
-    limits = Limits(websocket_frames=100, websocket_first_seconds=60)
+    limits = Limits(stranger_frames=100, websocket_first_seconds=60)
     with serving(memory_core(tmp_path), limits) as served, RawSocket(served.port, owner=None) as stranger:
         stranger.send(frame_head(PONG, 0) * 300)
         stranger.say(op="start", name="a", size=0)
@@ -139,3 +152,18 @@ def test_metrics_that_many_ask_for_are_built_together(memory_gateway: Served) ->
 
     asyncio.run(scene())
     assert 1 <= len(built) < 50
+
+
+def test_a_body_that_is_refused_is_thrown_away_slowly(memory_gateway: Served) -> None:
+    """Reading it as fast as it comes would take the loop from everybody else."""
+    headers = {"Content-Type": "application/json", "Content-Length": "1000000000"}
+    with memory_gateway.connect() as peer:
+        peer.sendall(head_of("POST", "/rpc/files.count", headers))
+        assert peer.recv(12) == b"HTTP/1.1 401"
+        peer.settimeout(0.1)
+        sent, end = 0, time.monotonic() + 1
+        while time.monotonic() < end:
+            with suppress(TimeoutError):
+                sent += peer.send(bytes(1_000_000))
+    # A second has 50 reads of 256 KiB; the system buffers some megabytes.
+    assert sent < 30_000_000

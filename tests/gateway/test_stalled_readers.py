@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,21 @@ def test_a_stalled_reader_is_cut_off_without_an_error(
             wait_until(lambda: served.state.downloads.taken == 1)
             wait_until(lambda: served.state.downloads.taken == 0)
     assert [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR] == []
+
+
+def test_stalled_readers_of_a_public_file_keep_nobody_else_from_it(tmp_path: Path) -> None:
+    limits = Limits(downloads=16, senders=2)
+    with serving(sqlite_core(tmp_path), limits) as served, ExitStack() as held:
+        record = processed_file(served.core, b"x" * 16 * MIB, name="a", access="public")
+        address = f"/api/files/{record['file_id']}/download"
+        heads = []
+        for _ in range(16):
+            reader = held.enter_context(socket.socket())
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            reader.settimeout(30)
+            reader.bind(("127.0.0.2", 0))
+            reader.connect(("127.0.0.1", served.port))
+            reader.sendall(head_of("GET", address, {}))
+            heads.append(reader.recv(12))
+        assert (heads.count(b"HTTP/1.1 200"), heads.count(b"HTTP/1.1 503")) == (12, 4)
+        assert served.request("GET", address, headers={"Range": "bytes=0-9"}).body == b"x" * 10

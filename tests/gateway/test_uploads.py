@@ -114,6 +114,7 @@ class TestSendingByHand:
         part = declare(own, size)
         with own.connect() as connection:
             connection.sendall(self.head(own, part) + bytes(size // 2))
+            wait_until(lambda: own.state.in_flight == 1)
         wait_until(lambda: own.state.in_flight == 0)
         assert stored_files(own) == set()
         assert put(own, part, bytes(size)).status == 201

@@ -223,3 +223,18 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def test_operators_have_an_address_of_their_own(tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    with Up(tmp_path, FILES_OPERATION_HTTP=f"127.0.0.1:{port}") as up:
+        up.start()
+        operation = f"http://127.0.0.1:{port}"
+        assert request("GET", f"{up.url}/metrics")[0] == 404
+        assert b"files_worker_alive 1.0" in request("GET", f"{operation}/metrics")[1]
+        assert json.loads(request("GET", f"{up.url}/readyz")[1]) == {"ready": True}
+        assert "worker" in json.loads(request("GET", f"{operation}/readyz")[1])["parts"]
+        command = [sys.executable, "-m", "files_service.cli", "doctor", "--json"]
+        done = run_command(command, environ=up.environ, seconds=WAIT_SECONDS)
+        lines = {line["part"]: line for line in map(json.loads, done.stdout.splitlines())}
+        assert (lines["gateway"]["ok"], lines["operation"]["ok"]) == (True, True), done.stdout

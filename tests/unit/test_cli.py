@@ -115,6 +115,8 @@ def test_what_is_no_parameter_is_a_usage_error(text: str) -> None:
         (["gateway"], {"FILES_METADATA_URL": "sqlit:///x"}, 1, "did you mean sqlite://?"),
         (["gateway"], {"FILES_METADATA_URL": "sqlite:////proc/nope/x.db"}, 1, "files doctor"),
         (["gateway"], {"FILES_HTTP": "256.256.256.256:80"}, 1, "Correct FILES_HTTP"),
+        (["gateway"], {"FILES_OPERATION_HTTP": "nonsense"}, 1, "FILES.operation_http: Must be host:port."),
+        (["gateway"], {"FILES_OPERATION_HTTP": "127.0.0.1:9"}, 1, "must be another address than FILES.http"),
         (["worker"], {"FILES_BLOBS_URL": "nope://x"}, 1, "Correct FILES_METADATA_URL, FILES_LIST_URL"),
         (["rpc"], {}, 1, "AMQP_URI is not set"),
         (["--config", "/nowhere.yaml", "up"], {}, 1, "cannot read the settings"),
@@ -139,6 +141,10 @@ def test_a_port_in_use_is_named(served: Served, environ: dict[str, str]) -> None
         result = run(at(served, {**environ, "FILES_DATA_DIR": environ["FILES_DATA_DIR"] + "/other"}), command)
         assert (result.exit_code, isinstance(result.exception, SystemExit)) == (1, True)
         assert f"127.0.0.1:{served.port} is in use" in result.output
+        taken = {"FILES_HTTP": "127.0.0.1:0", "FILES_OPERATION_HTTP": f"127.0.0.1:{served.port}"}
+        result = run({**environ, **taken, "FILES_DATA_DIR": environ["FILES_DATA_DIR"] + "/other"}, command)
+        assert f"127.0.0.1:{served.port} is in use" in result.output
+        assert "another address: FILES_OPERATION_HTTP" in result.output
 
 
 def test_a_call_prints_the_result_as_json(served: Served, environ: dict[str, str]) -> None:
@@ -239,7 +245,17 @@ class TestDoctor:
         result = run(at(served, environ), "doctor", "--json")
         assert result.exit_code == 0, result.output
         assert all(line["ok"] for line in self.lines(result).values())
-        assert len(self.lines(result)) == 10
+        assert len(self.lines(result)) == 11
+
+    def test_the_operation_address_is_checked_beside_the_public_one(
+        self, served: Served, environ: dict[str, str]
+    ) -> None:
+        result = run(at(served, {**environ, "FILES_OPERATION_HTTP": "127.0.0.1:9"}), "doctor", "--json")
+        assert result.exit_code == 1
+        lines = self.lines(result)
+        assert "to everybody" in lines["gateway"]["text"]
+        assert "Restart" in lines["gateway"]["advice"]
+        assert "does not answer" in lines["operation"]["text"]
 
     @pytest.mark.parametrize(
         ("changes", "part", "advice"),

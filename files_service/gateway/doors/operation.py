@@ -1,4 +1,7 @@
-"""The door of operations: ``/healthz``, ``/readyz``, ``/metrics`` and ``/openapi.json``."""
+"""The doors of operations: ``/healthz``, ``/readyz``, ``/metrics`` and ``/openapi.json``.
+
+With an operation address, the public one tells only that the process lives and is ready.
+"""
 
 from __future__ import annotations
 
@@ -95,8 +98,8 @@ async def _close(app: web.Application) -> None:
 
 
 EXPOSITION = web.AppKey("exposition", Exposition)
-# The pause after building the metrics, in times of what it took.
-_REST = 5
+# The pause after building the metrics, in times of what it took: its thread takes the interpreter from the loop.
+_REST = 20
 
 
 async def healthz(request: web.Request) -> web.StreamResponse:
@@ -106,6 +109,17 @@ async def healthz(request: web.Request) -> web.StreamResponse:
 
 async def readyz(request: web.Request) -> web.StreamResponse:
     """Reply with the readiness of each part."""
+    ready, parts = await _readiness(request)
+    return json_reply({"ready": ready, "parts": parts}, 200 if ready else 503)
+
+
+async def ready(request: web.Request) -> web.StreamResponse:
+    """Reply with the readiness of the whole."""
+    is_ready, _ = await _readiness(request)
+    return json_reply({"ready": is_ready}, 200 if is_ready else 503)
+
+
+async def _readiness(request: web.Request) -> tuple[bool, JSON]:
     gateway = gateway_of(request)
     checks = request.config_dict[CHECKS]
     results = await asyncio.gather(*(check.result(gateway.limits.ping_seconds) for check in checks))
@@ -114,8 +128,7 @@ async def readyz(request: web.Request) -> web.StreamResponse:
         if not check.part.required:
             parts[check.part.name] |= {"required": False}
     parts["gateway"] = {"ok": False, "error": "stopping"} if gateway.stopping else {"ok": True}
-    ready = all(part["ok"] or not part.get("required", True) for part in parts.values())
-    return json_reply({"ready": ready, "parts": parts}, 200 if ready else 503)
+    return all(part["ok"] or not part.get("required", True) for part in parts.values()), parts
 
 
 async def metrics(request: web.Request) -> web.StreamResponse:
@@ -128,18 +141,27 @@ _LIVENESS = reply("Whether the process lives.")
 _READINESS = reply("Whether the stores answer, part by part.")
 _COUNTERS = reply("Counters, in the text form of Prometheus.", TEXT, "text/plain")
 _OPENAPI = reply("This description.")
+_READY = reply("Whether the stores answer.")
+_HEALTHZ = Route("GET", "/healthz", healthz, "healthz", _LIVENESS["description"], {200: _LIVENESS})
 
 DOOR = Door(
     name="operation",
     match=at("/healthz", "/readyz", "/metrics", "/openapi.json"),
     routes=(
-        Route("GET", "/healthz", healthz, "healthz", _LIVENESS["description"], {200: _LIVENESS}),
+        _HEALTHZ,
         Route("GET", "/readyz", readyz, "readyz", _READINESS["description"], {200: _READINESS, 503: _READINESS}),
         Route("GET", "/metrics", metrics, "metrics", _COUNTERS["description"], {200: _COUNTERS}),
         Route("GET", "/openapi.json", serve_document, "openapi", _OPENAPI["description"], {200: _OPENAPI}),
     ),
     state={EXPOSITION: Exposition},
     close=_close,
+    tag="operation",
+    errors=(400, 500),
+)
+PUBLIC_DOOR = Door(
+    name="operation",
+    match=at("/healthz", "/readyz"),
+    routes=(_HEALTHZ, Route("GET", "/readyz", ready, "readyz", _READY["description"], {200: _READY, 503: _READY})),
     tag="operation",
     errors=(400, 500),
 )

@@ -34,9 +34,9 @@ ACCESSES = {
 async def index(request: web.Request) -> web.StreamResponse:
     """Show the files of the viewer."""
     viewer = viewer_of(request)
-    if viewer is None:
-        return render(request, "welcome.html")
     gateway = gateway_of(request)
+    if viewer is None:
+        return render(request, "welcome.html", described=not gateway.core.settings.operation_http)
     search = request.query.get("search", "").strip()[:200]
     order = request.query.get("sort", "newest")
     order = order if order in ORDERS else "newest"

@@ -10,6 +10,7 @@ from aiohttp import web
 from files_service.gateway.openapi import document_of
 from files_service.gateway.pages.rendering import render
 from files_service.gateway.pages.session import viewer_of
+from files_service.gateway.state import at_operation_address
 
 
 async def docs(request: web.Request) -> web.StreamResponse:
@@ -20,7 +21,9 @@ async def docs(request: web.Request) -> web.StreamResponse:
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
     ]
-    return render(request, "reference.html", viewer=viewer_of(request), info=document["info"], operations=operations)
+    # A session belongs to the public address, where its owner can end it.
+    viewer = None if at_operation_address(request) else viewer_of(request)
+    return render(request, "reference.html", viewer=viewer, info=document["info"], operations=operations)
 
 
 def _operation(method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:

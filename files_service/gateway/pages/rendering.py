@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from files_service.gateway.state import gateway_of
+from files_service.gateway.state import at_operation_address, gateway_of
 from files_service.gateway.transfer.disposition import preview_of
 from storage_adapters import category_of
 
@@ -25,7 +25,8 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 def render(request: web.Request, name: str, *, status: int = 200, **values: Any) -> web.Response:
     """Reply with a page."""
     nonce = secrets.token_urlsafe(16)
-    values = {"base": base_of(request), "viewer": None, "nonce": nonce, **values}
+    home = gateway_of(request).core.settings.public_url if at_operation_address(request) else base_of(request)
+    values = {"base": base_of(request), "home": home, "viewer": None, "nonce": nonce, **values}
     response = web.Response(text=_environment().get_template(name).render(values), status=status)
     response.content_type = "text/html"
     response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce)
@@ -42,8 +43,8 @@ def redirect(request: web.Request, path: str) -> web.Response:
 
 
 def base_of(request: web.Request) -> str:
-    """Return the path of the public address, which precedes all paths."""
-    return gateway_of(request).core.settings.public_path
+    """Return the path that precedes all paths: that of the public address."""
+    return "" if at_operation_address(request) else gateway_of(request).core.settings.public_path
 
 
 def shown_name(name: str) -> str:

@@ -46,17 +46,30 @@ _STREAM = {200: reply("Events, until the client goes.", TEXT, "text/event-stream
 
 DOOR = Door(
     name="pages",
-    match=at("/", "/docs", "/download/", "/sign-in", "/sign-out", "/static/"),
+    match=at("/", "/download/", "/sign-in", "/sign-out"),
     routes=(
         Route("GET", "/", listing.index, "index", _INDEX, {200: _page(_INDEX)}, tag="operation"),
-        Route("GET", "/docs", reference.docs, "docs", _REFERENCE, {200: _page(_REFERENCE)}, tag="operation"),
         Route("GET", "/download/{file_id}", share.share, "share_page", _SHARE, _SHARED, _SHARE_QUERY, errors=()),
         Route("GET", "/sign-in", session.sign_in, "sign_in", _SIGN_IN, _SIGNED_IN, _TOKEN),
         Route("POST", "/sign-in", session.switch, "switch", _SWITCH, {200: _page("Signed in."), **_NOT_SWITCHED}),
         Route("POST", "/sign-out", session.sign_out, "sign_out", "Forget the cookie.", _SIGNED_OUT),
-        Route("GET", "/static/{name}", assets.static, "static", _STATIC, _ASSET, _ASSET_NAME),
     ),
     sessions=True,
+    tag="pages",
+    errors=(400, 404, 500),
+)
+DOCS_DOOR = Door(
+    name="docs",
+    match=at("/docs"),
+    routes=(Route("GET", "/docs", reference.docs, "docs", _REFERENCE, {200: _page(_REFERENCE)}),),
+    sessions=True,
+    tag="operation",
+    errors=(400, 404, 500),
+)
+STATIC_DOOR = Door(
+    name="static",
+    match=at("/static/"),
+    routes=(Route("GET", "/static/{name}", assets.static, "static", _STATIC, _ASSET, _ASSET_NAME),),
     tag="pages",
     errors=(400, 404, 500),
 )

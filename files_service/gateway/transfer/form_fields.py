@@ -9,11 +9,14 @@ from typing import Any
 from aiohttp import BodyPartReader, MultipartReader, StreamReader
 from aiohttp.http_exceptions import HttpProcessingError
 
+from files_service.errors import UnsupportedType
 from files_service.gateway.replies import HTTPError, bad_field
 from files_service.gateway.transfer.min_rate import MinRate
 
 # Raised by the parser for parts whose headers, boundaries or ``_charset_`` are no form.
 _NO_FORM = (ValueError, AssertionError, RuntimeError, LookupError, HttpProcessingError)
+# Values of headers of a field that leave its bytes as they are.
+_PLAIN = {"Content-Transfer-Encoding": ("binary", "8bit", "7bit"), "Content-Encoding": ("identity",)}
 
 
 class FormReader(MultipartReader):
@@ -66,7 +69,7 @@ async def next_field(reader: MultipartReader, pace: MinRate) -> BodyPartReader |
 
 
 def names_of(field: BodyPartReader) -> tuple[str | None, str | None]:
-    """Return the name of a field and the name of its file. Raises HTTPError.
+    """Return the name of a field and the name of its file. Raises HTTPError, also for a field that is encoded.
 
     Browsers write a backslash as it is; only before a quote or a backslash it is an escape. A long file name may be cut
     into ``filename*0``, ``filename*1`` and so on (RFC 2231).
@@ -76,9 +79,19 @@ def names_of(field: BodyPartReader) -> tuple[str | None, str | None]:
         said = field.headers.get("Content-Disposition", "").encode().decode()
         header["Content-Disposition"] = said
         name = header.get_param("name", header="Content-Disposition")
-        return name if isinstance(name, str) else None, header.get_filename()
+        names = name if isinstance(name, str) else None, header.get_filename()
     except _NO_FORM:
         raise no_form() from None
+    _require_plain(field, names[0] or "field")
+    return names
+
+
+def _require_plain(field: BodyPartReader, name: str) -> None:
+    """Raise HTTPError with 415 for a field whose bytes are not as they are to be stored (RFC 7578, 4.7)."""
+    for header, plain in _PLAIN.items():
+        if field.headers.get(header, plain[0]).strip().lower() not in plain:
+            message = f"Send its bytes as they are, without {header}."
+            raise HTTPError(UnsupportedType(f"{name[:100]}: {message}", {"fields": {name[:100]: [message]}}))
 
 
 def no_form() -> HTTPError:

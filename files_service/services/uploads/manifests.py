@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from files_service.core import Core
 from files_service.domain.chunking import manifest_of, names_in_upload_id
@@ -11,28 +12,28 @@ from files_service.services.content import chunks_of, open_upload
 from files_service.services.uploads.session import DECLARED
 from storage_adapters import JSON, Chunk, FileRecord, Part, Upload
 
+# Chunks on a page: 4 GiB of content by default, and at most some 1.2 MB of text.
+PAGE_CHUNKS = 1_000
+MOST_CHUNKS = 10_000
 
-def manifest_of_record(core: Core, record: FileRecord) -> JSON:
-    """Return the manifest of a file: the chunks of all its parts; a part that is one blob is one chunk."""
-    chunks: list[JSON] = []
-    start = 0
-    for part in record.parts:
-        chunks += _chunks_of_part(core, part, start)
-        start += part.size
+
+def manifest_of_record(core: Core, record: FileRecord, *, start: int = 0, limit: int = PAGE_CHUNKS) -> JSON:
+    """Return a page of the manifest of a file: the chunks of all its parts; a part that is one blob is one chunk."""
+    sources = list(_sources(core, record.parts))
     return {
         "_id": record.file_id,
         "user_id": record.owner,
         "name": record.name,
         "size": record.size,
         "mime_type": record.content_type,
-        "upload_size": sum(chunk["size"] for chunk in chunks),
+        "upload_size": sum(source.received for source in sources),
         "upload_end": record.uploaded_at,
-        "chunks": chunks,
+        **_page(_chunks_of(core, sources, start), start, limit),
     }
 
 
-def manifest_of_upload(core: Core, upload: Upload) -> JSON:
-    """Return the manifest of an upload, with or without a file."""
+def manifest_of_upload(core: Core, upload: Upload, *, start: int = 0, limit: int = PAGE_CHUNKS) -> JSON:
+    """Return a page of the manifest of an upload, with or without a file."""
     name, mime_type = _said_of(core, upload)
     return {
         "_id": upload.upload_id.partition("-")[0],
@@ -42,8 +43,25 @@ def manifest_of_upload(core: Core, upload: Upload) -> JSON:
         "mime_type": mime_type,
         "upload_size": upload.received,
         "upload_end": upload.sealed_at,
-        "chunks": _shown(chunks_of(core, upload.upload_id), 0),
+        **_page(_shown(chunks_of(core, upload.upload_id, offset=start), 0), start, limit),
     }
+
+
+def _page(chunks: Iterable[JSON], start: int, limit: int) -> JSON:
+    """Take the chunks of a page; ``next_start`` is there when others follow.
+
+    Empty parts share their place with the next chunk, so they do not count: each is on the page that ends there.
+    """
+    shown: list[JSON] = []
+    filled = 0
+    for chunk in chunks:
+        if not chunk["size"] and start and chunk["slice_start"] <= start:
+            continue
+        if chunk["size"] and filled == limit:
+            return {"chunks": shown, "next_start": chunk["slice_start"]}
+        shown.append(chunk)
+        filled += chunk["size"] > 0
+    return {"chunks": shown}
 
 
 def _said_of(core: Core, upload: Upload) -> tuple[str | None, str | None]:
@@ -58,15 +76,36 @@ def _said_of(core: Core, upload: Upload) -> tuple[str | None, str | None]:
     return record.name, part.content_type if part is not None else None
 
 
-def _chunks_of_part(core: Core, part: Part, start: int) -> list[JSON]:
-    manifest = manifest_of(part)
-    if manifest is None and part.received_at is not None:
-        return [{"object_id": part.sha256, "slice_start": start, "size": part.size}]
-    if manifest is None:
-        upload = open_upload(core, part)
-        manifest = upload.upload_id if upload is not None else None
-    return _shown(chunks_of(core, manifest), start) if manifest is not None else []
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A part within its file: its place, its bytes so far, and the upload that has its chunks, if there is one."""
+
+    part: Part
+    start: int
+    received: int
+    upload_id: str | None = None
 
 
-def _shown(chunks: Iterable[Chunk], start: int) -> list[JSON]:
-    return [{"object_id": chunk.object_id, "slice_start": start + chunk.offset, "size": chunk.size} for chunk in chunks]
+def _sources(core: Core, parts: Iterable[Part]) -> Iterator[_Source]:
+    start = 0
+    for part in parts:
+        if part.received_at is not None:
+            yield _Source(part, start, part.size, manifest_of(part))
+        elif (upload := open_upload(core, part)) is not None:
+            yield _Source(part, start, upload.received, upload.upload_id)
+        start += part.size
+
+
+def _chunks_of(core: Core, sources: Iterable[_Source], start: int) -> Iterator[JSON]:
+    """Yield the chunks from the one on that holds ``start`` or comes next."""
+    for source in sources:
+        offset = start - source.start
+        if source.upload_id is not None:
+            yield from _shown(chunks_of(core, source.upload_id, offset=max(0, offset)), source.start)
+        elif offset <= 0 or offset < source.part.size:
+            yield {"object_id": source.part.sha256, "slice_start": source.start, "size": source.part.size}
+
+
+def _shown(chunks: Iterable[Chunk], start: int) -> Iterator[JSON]:
+    for chunk in chunks:
+        yield {"object_id": chunk.object_id, "slice_start": start + chunk.offset, "size": chunk.size}

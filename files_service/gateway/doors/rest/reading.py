@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -13,13 +14,13 @@ from files_service.domain.filenames import save_as
 from files_service.errors import Forbidden, NotFound, error_from_wire
 from files_service.gateway.auth.bearer import unauthorized
 from files_service.gateway.auth.callers import NOBODY, actor_of, caller_of, holders_of
-from files_service.gateway.query import flag, texts
+from files_service.gateway.query import flag, number, texts
 from files_service.gateway.replies import bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import most_of, parse_object, read_small, require_json
 from files_service.gateway.transfer.parts import Found, part_headers, part_of, send_part
 from files_service.services.files import readable
-from files_service.services.uploads.manifests import manifest_of_record
+from files_service.services.uploads.manifests import MOST_CHUNKS, PAGE_CHUNKS, manifest_of_record
 from storage_adapters import JSON, Access, FileRecord, RecordNotFound
 
 _TEXTS = ("owner", "access", "search", "order_by", "order", "cursor", "min_change", "consistency")
@@ -44,10 +45,14 @@ async def info(request: web.Request) -> web.StreamResponse:
 
 
 async def manifest(request: web.Request) -> web.StreamResponse:
-    """Reply with the manifest."""
+    """Reply with a page of the manifest."""
     gateway, actor = gateway_of(request), actor_of(request)
+    page = {
+        "start": number(request, "start", 0, 0, 2**53),
+        "limit": number(request, "limit", PAGE_CHUNKS, 1, MOST_CHUNKS),
+    }
     read = gateway.counted("files.manifest", _manifest)
-    return json_reply(await gateway.calls.run(read, gateway.core, request.match_info["file_id"], actor))
+    return json_reply(await gateway.calls.run(read, gateway.core, request.match_info["file_id"], actor, page))
 
 
 async def download(request: web.Request) -> web.StreamResponse:
@@ -126,8 +131,8 @@ def _info(core: Core, file_id: str, actor: str | None) -> JSON:
     return to_wire(_readable(core, file_id, actor), actor)
 
 
-def _manifest(core: Core, file_id: str, actor: str | None) -> JSON:
-    return manifest_of_record(core, _readable(core, file_id, actor))
+def _manifest(core: Core, file_id: str, actor: str | None, page: Mapping[str, int]) -> JSON:
+    return manifest_of_record(core, _readable(core, file_id, actor), **page)
 
 
 def _find(core: Core, file_id: str, part_id: str | None, actor: str | None) -> Found:

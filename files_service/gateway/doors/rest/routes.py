@@ -7,6 +7,7 @@ from files_service.gateway.cors import READ_EXPOSED, READ_HEADERS, Cors
 from files_service.gateway.doors.rest import reading, uploading
 from files_service.gateway.openapi import BINARY, FLAG, READ_REPLIES, TEXT, json_body, preflight_route, query, reply
 from files_service.gateway.routes import Door, Route, at
+from files_service.services.uploads.manifests import MOST_CHUNKS
 from storage_adapters import JSON, SORT_FIELDS, Access
 
 _FILES, _UPLOAD, _FILE = "/api/files", "/api/files/upload", "/api/files/{file_id}"
@@ -38,6 +39,8 @@ _ACCESS_BODY = json_body(
 )
 _CREATED, _PAGE, _RECORD = {201: reply("Made.")}, {200: reply("The page.")}, {200: reply("The record.")}
 _REMOVED, _MANIFEST, _SET = {200: reply("It is removed.")}, {200: reply("The manifest.")}, {200: reply("What it is.")}
+_CHUNKS = "A page of the chunks of a file."
+_PLACE = query(start={"type": "integer", "minimum": 0}, limit={"type": "integer", "minimum": 1, "maximum": MOST_CHUNKS})
 _PART = query(part=TEXT, inline=FLAG)
 
 DOOR = Door(
@@ -53,7 +56,7 @@ DOOR = Door(
         preflight_route(_FILE, "file_options"),
         Route("GET", f"{_FILE}/download", reading.download, "download_file", _BYTES, READ_REPLIES, _PART),
         preflight_route(f"{_FILE}/download", "download_options"),
-        Route("GET", f"{_FILE}/manifest", reading.manifest, "file_manifest", "The chunks of a file.", _MANIFEST),
+        Route("GET", f"{_FILE}/manifest", reading.manifest, "file_manifest", _CHUNKS, _MANIFEST, _PLACE),
         preflight_route(f"{_FILE}/manifest", "manifest_options"),
         Route("PUT", f"{_FILE}/access", reading.set_access, "set_file_access", _GRANT, _SET, body=_ACCESS_BODY),
         preflight_route(f"{_FILE}/access", "access_options"),

@@ -29,6 +29,7 @@ from files_service.gateway.doors.websocket.flow_control import FlowControl
 from files_service.gateway.doors.websocket.messages import (
     PROTOCOL,
     Finish,
+    ShowManifest,
     Start,
     error_message,
     parse,
@@ -200,6 +201,9 @@ class Conversation:
                     del message, receiving
                     continue
                 parsed = parse(message)
+                if isinstance(parsed, ShowManifest):
+                    await session.show_manifest(parsed.start)
+                    continue
                 if not isinstance(parsed, Finish):
                     raise wrong("op", "An upload is under way: finish it first.")
                 if await session.finish(parsed.sha256, parsed.size):

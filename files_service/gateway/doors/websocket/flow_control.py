@@ -34,10 +34,12 @@ class FlowControl(Holder):
         self._waiting: set[Share] = set()
         self._timer: asyncio.TimerHandle | None = None
         connection.listener = self._frames.feed
+        connection.frames_of_stranger = limits.stranger_frames if refuse else None
 
     def admit(self, pace: MinRate, budget: MemoryBudget, *, most: int) -> None:
         """Admit a sender with a token: the parser alone refuses long messages from now on."""
         self._pace, self._budget, self._most, self._refuse = pace, budget, most, False
+        self._connection.frames_of_stranger = None
         self._let_pace_run()
 
     def receive(self) -> Share:

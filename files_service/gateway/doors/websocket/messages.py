@@ -19,6 +19,7 @@ OFFSET_BYTES = 8
 MAX_TEXT_BYTES = 64 * 1024
 _START = {"op", "token", "upload_id", "name", "size", "mime_type", "access", "tags", "md5", "sha256"}
 _FINISH = {"op", "sha256", "size"}
+_SHOW = {"op", "start"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,19 @@ class Finish:
     size: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ShowManifest:
+    """A request for a further page of the manifest."""
+
+    start: int
+
+
 def wrong(field: str, message: str) -> BadRequest:
     """Make the error that names one wrong field."""
     return BadRequest(f"{field}: {message}", {"fields": {field: [message]}})
 
 
-def parse(text: str) -> Start | Finish:
+def parse(text: str) -> Start | Finish | ShowManifest:
     """Read a text frame. Raises BadRequest, and TooLarge for a long one."""
     if len(text.encode()) > MAX_TEXT_BYTES:
         raise TooLarge("the message is too long", {"field": "message", "limit": MAX_TEXT_BYTES})
@@ -81,11 +89,11 @@ def parse(text: str) -> Start | Finish:
             sha256 = message.get("sha256")
             if sha256 is not None and (len(sha256) != 64 or set(sha256.lower()) - set("0123456789abcdef")):
                 raise wrong("sha256", "Must be 64 hexadecimal digits.")
-            size = message.get("size")
-            if size is not None and (type(size) is not int or not 0 <= size < 2**53):
-                raise wrong("size", "Must be a number of bytes.")
-            return Finish(sha256.lower() if sha256 else None, size)
-    raise wrong("op", "Must be start or finish.")
+            return Finish(sha256.lower() if sha256 else None, _bytes_in(message, "size"))
+        case "manifest":
+            _require_known(message, _SHOW)
+            return ShowManifest(_bytes_in(message, "start") or 0)
+    raise wrong("op", "Must be start, manifest or finish.")
 
 
 def split(frame: bytes) -> tuple[int, memoryview]:
@@ -104,6 +112,13 @@ def _require_known(message: JSON, known: set[str]) -> None:
     for name in message:
         if name not in known:
             raise wrong(name[:100], "Unknown field.")
+
+
+def _bytes_in(message: JSON, name: str) -> int | None:
+    value = message.get(name)
+    if value is not None and (type(value) is not int or not 0 <= value < 2**53):
+        raise wrong(name, "Must be a number of bytes.")
+    return value
 
 
 def _require_text(message: JSON, *names: str) -> None:

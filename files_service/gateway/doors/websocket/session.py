@@ -18,6 +18,9 @@ from files_service.services.uploads.quota import require_room_for_more, uploads_
 from files_service.services.uploads.session import declare_size
 from storage_adapters import JSON, Upload
 
+# Further ranges are left out: bytes that are sent again are compared, and change nothing.
+_MOST_RANGES = 10_000
+
 
 class Session:
     """Receiver of slices while the window has room; a full window stops reading, which slows the client down."""
@@ -43,11 +46,11 @@ class Session:
         await asyncio.shield(self._settle())
         self._engine.leave()
 
-    async def show_manifest(self) -> None:
-        """Send the manifest of the upload."""
+    async def show_manifest(self, start: int = 0) -> None:
+        """Send a page of the manifest of the upload."""
         gateway, upload = self._gateway, self._upload
         read = gateway.counted("files.manifest", _manifest)
-        manifest = await gateway.calls.run(read, gateway, upload)
+        manifest = await gateway.calls.run(read, gateway, upload, start)
         await self._send({"op": "manifest", **manifest})
 
     async def take(self, offset: int, data: memoryview, dealt_with: Callable[[], None]) -> None:
@@ -147,9 +150,9 @@ class Session:
             await asyncio.wait(set(self._tasks))
 
 
-def _manifest(gateway: Gateway, upload: Upload) -> dict[str, Any]:
-    shown = manifest_of_upload(gateway.core, upload)
-    ranges = uploads_of(gateway.core).ranges(upload.upload_id)
+def _manifest(gateway: Gateway, upload: Upload, start: int) -> dict[str, Any]:
+    shown = manifest_of_upload(gateway.core, upload, start=start)
+    ranges = uploads_of(gateway.core).ranges(upload.upload_id)[:_MOST_RANGES]
     names = names_in_upload_id(upload.upload_id)
     return {
         **shown,
