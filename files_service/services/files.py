@@ -16,6 +16,7 @@ from files_service.errors import (
     NotSupported,
     WrongStatus,
 )
+from files_service.services.quarantine import hold_file
 from storage_adapters import (
     FileRecord,
     RecordDeleted,
@@ -118,6 +119,8 @@ def remove(core: Core, file_id: str, actor: str | None = None, *, keep_blobs: bo
     for attempt in range(MAX_RACES):
         record = load_or_tombstone(core, file_id)
         require_acts_for(record.owner, actor)
+        if keep_blobs and actor is not None:
+            raise Forbidden("only a trusted system may keep the bytes of a removed file", {"field": "soft"})
         if isinstance(record, Tombstone):
             return record
         require_mutable(record)
@@ -137,6 +140,8 @@ def write_tombstone(core: Core, record: FileRecord, *, event: str, keep_blobs: b
     # An address of the store may be valid for longer than the upload, and cannot be revoked.
     late = core.blobs.upload_seconds * 1000 if isinstance(core.blobs, SupportsResumableUpload) else 0
     clean_after = None if keep_blobs else max(now, (record.upload_expires_at or 0) + late)
+    if clean_after is not None:
+        hold_file(core, record, clean_after=clean_after)
     return core.metadata.delete(
         record.file_id,
         expected_revision=record.revision,
