@@ -48,7 +48,9 @@ class GatewayServer:
         self._core = core
         self._app = make_app(core, self._limits, metrics, parts, doors)
         self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1)
-        self.connections = Connections(most_connections(self._limits.connections), self._limits.connections_of_peer)
+        self.connections = Connections(
+            most_connections(self._limits.connections), self._limits.connections_of_peer, core.settings.trusted_proxies
+        )
         self._accepting: list[asyncio.Task[None]] = []
 
     async def start(self, host: str, port: int) -> int:

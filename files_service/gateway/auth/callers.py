@@ -9,7 +9,7 @@ from aiohttp import web
 from files_service.errors import Forbidden
 from files_service.gateway.auth.bearer import Caller, identify, unauthorized
 from files_service.gateway.auth.sessions import authorization_of
-from files_service.gateway.connections import peer_of
+from files_service.gateway.peers import owner_holder, peer_holder
 from files_service.gateway.state import gateway_of
 
 # Return the caller, None for a request without credentials; raise FilesError for invalid credentials.
@@ -62,13 +62,7 @@ def holders_of(request: web.Request, actor: str | None) -> tuple[str, ...]:
     if actor is None:
         return ()
     peer = peer_holder(request)
-    return (peer,) if actor == NOBODY else (peer, f"owner {actor}")
-
-
-def peer_holder(request: web.Request) -> str:
-    """Return the peer of a request as a holder."""
-    transport = request.transport
-    return f"peer {peer_of(transport.get_extra_info('peername') if transport is not None else None)}"
+    return (peer,) if actor == NOBODY else (peer, owner_holder(actor))
 
 
 def _identified(request: web.Request, authorization: str | None) -> Caller | None:

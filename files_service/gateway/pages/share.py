@@ -9,10 +9,11 @@ from files_service.domain.access import may_change
 from files_service.domain.editing import is_finished
 from files_service.domain.filenames import save_as
 from files_service.errors import FilesError
-from files_service.gateway.auth.callers import NOBODY, peer_holder
+from files_service.gateway.auth.callers import NOBODY
 from files_service.gateway.pages.listing import ACCESSES
 from files_service.gateway.pages.rendering import render
 from files_service.gateway.pages.session import viewer_of
+from files_service.gateway.peers import peer_holder
 from files_service.gateway.query import flag
 from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import gateway_of

@@ -22,7 +22,7 @@ from files_service.errors import (
     Unauthorized,
 )
 from files_service.gateway.auth.bearer import identify
-from files_service.gateway.auth.callers import holders_of, peer_holder
+from files_service.gateway.auth.callers import holders_of
 from files_service.gateway.auth.sessions import authorization_of
 from files_service.gateway.connection import Connection
 from files_service.gateway.doors.websocket.flow_control import FlowControl
@@ -37,6 +37,7 @@ from files_service.gateway.doors.websocket.messages import (
 )
 from files_service.gateway.doors.websocket.session import Session
 from files_service.gateway.doors.websocket.state import SHARED
+from files_service.gateway.peers import peer_holder
 from files_service.gateway.replies import HTTPError, bad_field, json_bytes
 from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.memory_budget import Share
