@@ -73,11 +73,13 @@ async def websocket(request: web.Request) -> web.StreamResponse:
         # A connection without a token takes no place from those with one.
         authorization = authorization_of(request)
         if authorization is None:
-            place.enter_context(shared.strangers.take(peer_holder(request)))
+            holders: tuple[str, ...] = (peer_holder(request),)
+            place.enter_context(shared.strangers.take(*holders))
         else:
             actor = identify(authorization, gateway.core.settings).actor
-            place.enter_context(shared.connections.take(*holders_of(request, actor)))
-        conversation = Conversation(request, connection, place, authorization)
+            holders = holders_of(request, actor)
+            place.enter_context(shared.connections.take(*holders))
+        conversation = Conversation(request, connection, place, authorization, holders)
         try:
             await connection.prepare(request)
             gateway.staying.add(conversation.leave)
@@ -105,13 +107,14 @@ class Conversation:
         connection: web.WebSocketResponse,
         place: ExitStack,
         authorization: str | None,
+        holders: tuple[str, ...],
     ) -> None:
         self._request, self._connection = request, connection
         self._gateway, self._shared = gateway_of(request), request.config_dict[SHARED]
         self._place, self._owner = place, ""
         self._authorization, self._known = authorization, authorization is not None
         self._pace = self._new_pace()
-        self._flow = self._new_flow()
+        self._flow = self._new_flow(holders)
         self._leaving: asyncio.Task[bool] | None = None
 
     def close(self) -> None:
@@ -165,7 +168,7 @@ class Conversation:
             self._known = True
         self._owner = actor
         self._pace = self._new_pace()
-        self._flow.admit(self._pace, self._shared.slices, most=self._shared.longest_message)
+        self._flow.admit(self._pace, self._shared.slices, most=self._shared.longest_message, users=holders)
         return holders
 
     async def _find_or_begin(self, start: Start) -> Upload:
@@ -206,7 +209,7 @@ class Conversation:
                 if await session.finish(parsed.sha256, parsed.size):
                     return
 
-    def _new_flow(self) -> FlowControl:
+    def _new_flow(self, users: tuple[str, ...]) -> FlowControl:
         shared, limits, known = self._shared, self._gateway.limits, self._known
         connection = self._request.protocol
         assert isinstance(connection, Connection)
@@ -217,6 +220,7 @@ class Conversation:
             limits,
             most=shared.longest_message if known else limits.stranger_bytes,
             refuse=not known,
+            users=users,
         )
 
     def _new_pace(self) -> MinRate:
