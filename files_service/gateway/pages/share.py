@@ -84,7 +84,7 @@ def _find(core: Core, file_id: str, part_id: str | None, viewer: str | None) -> 
 
 
 def _refusal(request: web.Request, error: FilesError, status: int) -> web.StreamResponse:
-    return render(
+    page = render(
         request,
         "refused.html",
         status=status,
@@ -92,3 +92,6 @@ def _refusal(request: web.Request, error: FilesError, status: int) -> web.Stream
         title=_TITLES.get(status, "This did not work"),
         message=_MESSAGES.get(status, str(error)),
     )
+    if status == 503:
+        page.headers["Retry-After"] = "1"
+    return page
