@@ -12,9 +12,10 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from files_service.errors import BadRequest, FilesError, InternalError, NotFound
-from files_service.gateway.peers import CLIENT, client_of, host_of
+from files_service.gateway.peers import CLIENT, client_of, host_of, peer_holder
 from files_service.gateway.replies import CLOSE, HTTPError, bad_field
 from files_service.gateway.state import gateway_of
+from files_service.gateway.threads import HOLDER
 from files_service.runtime.logs import ACCESS_LOGGER, QUIET, accepted_request_id, request_id
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ async def handle_request(request: web.Request, handler: Handler) -> web.StreamRe
     gateway = gateway_of(request)
     host, forwarded = host_of(request.transport), request.headers.getall("X-Forwarded-For", ())
     request[CLIENT] = client_of(host, forwarded, gateway.core.settings.trusted_proxies)
+    HOLDER.set(peer_holder(request))
     token = request_id.set(accepted_request_id(request.headers.get(REQUEST_ID)))
     started, status, sent = time.perf_counter(), 499, 0
     try:

@@ -19,6 +19,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # The address of the client of a request, as text.
 CLIENT = web.RequestKey("client", str)
 LOCAL = "local"
+# The holder of what trusted systems take.
+SYSTEM = "system"
 
 
 def host_of(transport: Any) -> str:

@@ -13,9 +13,10 @@ import pytest
 from files_service.config import BadSettings
 from files_service.gateway.limits import Limits
 from files_service.gateway.peers import client_of, peer_at
+from files_service.runtime.logs import ACCESS_LOGGER
 from tests.cores import memory_core, settings_for
 from tests.gateway.raw_websocket import RawSocket
-from tests.gateway.serving import Served, serving
+from tests.gateway.serving import Served, serving, wait_until
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("2001:db8:1::/48"))
 LIMITS = Limits(strangers=4, connections_of_peer=8)
@@ -69,9 +70,12 @@ def test_a_trusted_proxy_may_have_all_connections(behind: Served) -> None:
 
 
 def test_the_log_names_the_client(behind: Served, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger=ACCESS_LOGGER):
         behind.request("GET", "/openapi.json", headers={"X-Forwarded-For": "192.0.2.7"})
-    assert [getattr(each, "remote", None) for each in caplog.records if each.getMessage() == "request"] == ["192.0.2.7"]
+        # The line is written after the last byte.
+        wait_until(lambda: any(each.name == ACCESS_LOGGER for each in caplog.records))
+    [line] = [each for each in caplog.records if each.name == ACCESS_LOGGER]
+    assert getattr(line, "remote", None) == "192.0.2.7"
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ from files_service.gateway.doors.websocket.state import SHARED
 from files_service.gateway.peers import peer_holder
 from files_service.gateway.replies import HTTPError, bad_field, json_bytes
 from files_service.gateway.state import gateway_of
+from files_service.gateway.threads import HOLDER
 from files_service.gateway.transfer.memory_budget import Share
 from files_service.gateway.transfer.min_rate import MinRate
 from files_service.gateway.transfer.upload_locks import upload_locks_of
@@ -162,6 +163,7 @@ class Conversation:
         if actor is None:
             raise Forbidden("send the token of an owner: every upload has an owner")
         holders = holders_of(self._request, actor)
+        HOLDER.set(holders[-1])
         if not self._known:
             self._place.close()
             self._place.enter_context(self._shared.connections.take(*holders))

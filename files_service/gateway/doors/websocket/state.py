@@ -8,9 +8,9 @@ import time
 from aiohttp import web
 
 from files_service.gateway.doors.websocket.messages import OFFSET_BYTES
-from files_service.gateway.limits import Limiter
 from files_service.gateway.state import Gateway
 from files_service.gateway.transfer.memory_budget import MemoryBudget
+from files_service.runtime.limiter import Limiter
 from files_service.services.uploads.writer import IN_FLIGHT
 
 
