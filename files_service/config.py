@@ -6,6 +6,7 @@ Only this module reads ``os.environ``, and nothing is read at import time.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -25,6 +26,9 @@ from storage_adapters import sync_name
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z][A-Z0-9_]*)(?::(?P<default>[^}]*))?\}")
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):(?P<port>[0-9]{1,5})")
 _GENERATED = ("rpc_token", "jwt_secret", "signing_key")
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class BadSettings(Exception):
@@ -47,6 +51,7 @@ class Settings:
     http_port: int
     operation_http: str
     public_url: str
+    trusted_proxies: tuple[Network, ...]
     rpc_token: str = field(repr=False)
     jwt_secret: str = field(repr=False)
     signing_key: str = field(repr=False)
@@ -115,6 +120,13 @@ def host_and_port(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def _networks(value: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(each.strip()) for each in value.split(",") if each.strip())
+    except ValueError as error:
+        raise ValidationError(f"Must be addresses or networks: {error}.") from error
+
+
 class SettingsSchema(Schema):
     """The keys under ``FILES``, with their defaults."""
 
@@ -145,6 +157,10 @@ class SettingsSchema(Schema):
     public_url = _text(
         "Base of the URLs that the service hands out; empty: `http://<http>`.",
         validate=validate.Regexp(r"(https?://[^\s/?#]+[^\s?#]*)?\Z", error="Must begin with http:// or https://."),
+    )
+    trusted_proxies = _text(
+        "Addresses or networks of proxies, separated by commas, whose `X-Forwarded-For` names the client; empty: none.",
+        validate=lambda value: _networks(value),
     )
     rpc_token = _text("Bearer token for `/rpc`; empty: generated into the data folder.")
     jwt_secret = _text("Secret that signs the tokens of end users; empty: generated into the data folder.")
@@ -278,6 +294,7 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     ours["metadata_url"] = ours["metadata_url"] or f"sqlite:///{quote(str(data_dir / 'files.db'))}"
     ours["blobs_url"] = ours["blobs_url"] or f"file://{quote(str(data_dir / 'blobs'))}"
     ours["public_url"] = (ours["public_url"] or f"http://{http}").rstrip("/")
+    ours["trusted_proxies"] = _networks(ours["trusted_proxies"])
     ours["allowed_content_types"] = tuple(ours["allowed_content_types"])
     if ours["list_url"] and sync_name(ours["list_url"]) == sync_name(ours["metadata_url"]):
         raise BadSettings("FILES.list_url: must not be the metadata store itself; leave it empty")

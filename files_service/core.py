@@ -12,11 +12,16 @@ from ulid import ULID
 from files_service.config import Settings
 from files_service.runtime.backoff import delay_after
 from files_service.runtime.clock import monotonic_ms, now_ms
+from files_service.runtime.limiter import Limiter
 from storage_adapters import BlobStore, MetadataStore
 
 if TYPE_CHECKING:
     from files_service.services.hooks import ProcessingHook
     from files_service.services.listing.router import Lists
+
+
+# Half of the threads of a gateway for calls.
+LONG_CALLS = 8
 
 
 def new_file_id() -> str:
@@ -37,6 +42,8 @@ class Core:
     # Schedules of the process use this one: nobody sets it.
     timer: Callable[[], int] = monotonic_ms
     new_id: Callable[[], str] = new_file_id
+    # Calls that read whole files or wait for it: less than a process has threads, so that other calls find one.
+    long_calls: Limiter = field(default_factory=lambda: Limiter("long calls", LONG_CALLS))
     # Interrupts the back-off after a lost race when the process stops.
     stopping: threading.Event = field(default_factory=threading.Event)
 

@@ -30,6 +30,8 @@ class CoreProvider(DependencyProvider):
     def setup(self) -> None:
         """Open the core, or join the other service of this process in using it."""
         self._shared = open_shared(load_settings(self.container.config))
+        long_calls = self._shared.core.long_calls
+        long_calls.limit = min(long_calls.limit, max(1, self.container.max_workers // 2))
 
     def stop(self) -> None:
         """Release the core."""

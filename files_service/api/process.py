@@ -25,4 +25,5 @@ def process(params: Params, core: Core) -> JSON:
     """Process an uploaded or failed file now; return a processed file as it is."""
     record = core.metadata.get(params["file_id"])
     require_change(record, params["actor"])
-    return to_wire(run_processing(core, record, force=params["force"]))
+    with core.long_calls.take(record.owner):
+        return to_wire(run_processing(core, record, force=params["force"]))

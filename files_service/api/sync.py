@@ -59,7 +59,8 @@ def sync(params: Params, core: Core) -> JSON:
         deep=params["deep"],
         looked_at=params["looked_at"],
     )
-    following = run.run(_decode(params["cursor"]) if params["cursor"] else START)
+    with core.long_calls.take():
+        following = run.run(_decode(params["cursor"]) if params["cursor"] else START)
     report = asdict(run.report)
     counts = {name: len(entries) for name, entries in report.items()}
     cursor = encode_cursor(following) if following else None

@@ -17,6 +17,10 @@ from storage_adapters import Chunk, Part, Ranges, Upload
 _UPLOAD_ID = re.compile(rf"(?P<file>{FILE_ID})-(?P<part>p[0-9]{{1,3}}|x[0-9]{{1,3}})")
 # Key segment of chunks; no file has this id.
 CHUNKS = "chunks"
+# Details of partial uploads and of those that join them; a spent one is joined, and its bytes count with the file.
+JOINED_FROM = "joined_from"
+JOINED_INTO = "joined_into"
+SPENT = "spent"
 _MANIFEST = "manifest:"
 # The object id begins with the hash, for people who search; the token makes it unique.
 _SHOWN = 48

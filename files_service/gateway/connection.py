@@ -10,10 +10,11 @@ from typing import Any, cast
 from aiohttp import StreamReader, web
 
 from files_service.errors import BadRequest, FilesError, InternalError
-from files_service.gateway.connections import Connections, peer_of
+from files_service.gateway.connections import Connections
 from files_service.gateway.heads import BoundedParser
 from files_service.gateway.limits import Limits
 from files_service.gateway.middleware import REQUEST_ID, SERVER
+from files_service.gateway.peers import host_of
 from files_service.gateway.replies import error_body
 from files_service.runtime.logs import accepted_request_id, request_id
 
@@ -104,7 +105,7 @@ class Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Serve the connection, unless its peer has too many."""
-        if not self._connections.add(self, peer_of(transport.get_extra_info("peername"))):
+        if not self._connections.add(self, host_of(transport)):
             self._manager = None
             self._force_close = True
             transport.close()

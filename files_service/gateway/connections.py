@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import resource
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
+
+from files_service.config import Network
+from files_service.gateway.peers import is_trusted, peer_at
 
 logger = logging.getLogger(__name__)
 
@@ -33,16 +35,6 @@ class Closable(Protocol):
         """Close the connection."""
 
 
-def peer_of(address: Any) -> str:
-    """Return the peer at an address: an IPv4 address, or the network of 64 bits that a host of IPv6 has."""
-    host = address[0] if isinstance(address, tuple) else "local"
-    if ":" not in host:
-        return str(host)
-    number = ipaddress.IPv6Address(host.partition("%")[0])
-    mapped = number.ipv4_mapped
-    return str(mapped) if mapped else str(ipaddress.IPv6Network((number, 64), strict=False).network_address)
-
-
 def raise_descriptor_limit(wanted: int) -> None:
     """Raise the soft limit of descriptors as far as the hard one allows it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -60,8 +52,8 @@ def most_connections(wanted: int) -> int:
 class Connections:
     """The open connections. A new one beyond the limit takes the place of the one that is idle for longest."""
 
-    def __init__(self, most: int, most_of_peer: int) -> None:
-        self.most, self._most_of_peer = most, min(most, most_of_peer)
+    def __init__(self, most: int, most_of_peer: int, proxies: Sequence[Network] = ()) -> None:
+        self.most, self._most_of_peer, self._proxies = most, min(most, most_of_peer), proxies
         self._open: dict[Closable, str] = {}
         self._of_peer: Counter[str] = Counter()
         self._room = asyncio.Event()
@@ -75,10 +67,11 @@ class Connections:
         """Return the number of connections of a peer."""
         return self._of_peer[peer]
 
-    def add(self, connection: Closable, peer: str) -> bool:
-        """Count a connection; return False for one too many of its peer."""
-        if self._of_peer[peer] >= self._most_of_peer and not self._close_idle(peer):
-            self.say("a peer has too many connections; more are closed", peer=peer, limit=self._most_of_peer)
+    def add(self, connection: Closable, host: str) -> bool:
+        """Count a connection; return False for one too many of its peer. A trusted proxy may have all."""
+        peer, most = peer_at(host), self.most if is_trusted(host, self._proxies) else self._most_of_peer
+        if self._of_peer[peer] >= most and not self._close_idle(peer):
+            self.say("a peer has too many connections; more are closed", peer=peer, limit=most)
             return False
         self._open[connection] = peer
         self._of_peer[peer] += 1

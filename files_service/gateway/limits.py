@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-
-from files_service.errors import ServiceUnavailable
-from files_service.gateway.replies import HTTPError
-
-# A holder may have so many places per place that stays free: alone three quarters of all, and never the last one.
-_PER_FREE_PLACE = 3
-# Whoever has no place gets one, whatever its file or owner has, until only one of so many is free.
-_KEPT = 8
+from dataclasses import dataclass
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -51,8 +39,6 @@ class Limits:
     call_body_seconds: float = 30
     calls: int = 512
     call_threads: int = 16
-    # Calls that read whole files may take half of the threads, so that other calls always find one.
-    long_calls: int = 8
 
     # Webhooks: parallel notifications, each of them small.
     notifications: int = 512
@@ -104,45 +90,3 @@ class Limits:
     def upload_buffer(self, uploads: int) -> int:
         """Return the size of each of an upload's two buffers: parallel uploads share ``upload_buffers_bytes``."""
         return max(128 * KIB, min(self.upload_buffer_bytes, self.upload_buffers_bytes // (2 * max(1, uploads))))
-
-
-@dataclass(slots=True)
-class Limiter:
-    """A limit on parallel work of one kind, across threads, shared by its holders: owners, peers and files.
-
-    The more places are taken, the fewer may one holder have: there is always one for a holder without any.
-    """
-
-    name: str
-    limit: int
-    taken: int = 0
-    _of: Counter[str] = field(default_factory=Counter)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @contextmanager
-    def take(self, *holders: str) -> Iterator[None]:
-        """Count the block; raise HTTPError with 503 at the limit, because waiting clients would fill the memory.
-
-        The first holder is the one that asks. A trusted system names none, and may take all places.
-        """
-        with self._lock:
-            has_share = all(map(self._has_share_for, holders)) or self._is_new(holders[0])
-            if self.taken >= self.limit or not has_share:
-                error = ServiceUnavailable(f"too many {self.name} at once", {"limit": self.limit})
-                raise HTTPError(error, headers={"Retry-After": "1"})
-            self.taken += 1
-            self._of.update(holders)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self.taken -= 1
-                self._of.subtract(holders)
-                self._of += Counter()
-
-    def _has_share_for(self, holder: str) -> bool:
-        held, free = self._of[holder], self.limit - self.taken - 1
-        return not held or held < _PER_FREE_PLACE * free
-
-    def _is_new(self, holder: str) -> bool:
-        return not self._of[holder] and (self.limit - self.taken) * _KEPT > self.limit

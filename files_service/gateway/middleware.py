@@ -12,9 +12,17 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from files_service.errors import BadRequest, FilesError, InternalError, NotFound
+from files_service.gateway.peers import CLIENT, client_of, host_of, peer_holder
 from files_service.gateway.replies import CLOSE, HTTPError, bad_field
 from files_service.gateway.state import gateway_of
-from files_service.runtime.logs import ACCESS_LOGGER, accepted_request_id, request_id
+from files_service.gateway.threads import (
+    HOLDER,
+)
+from files_service.runtime.logs import (
+    ACCESS_LOGGER,
+    accepted_request_id,
+    request_id,
+)
 
 logger = logging.getLogger(__name__)
 access_logger = logging.getLogger(ACCESS_LOGGER)
@@ -37,6 +45,9 @@ _HEADERS = {401: {"WWW-Authenticate": 'Bearer realm="files"'}, 503: {"Retry-Afte
 async def handle_request(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer a request of any door under its request id; count and log it."""
     gateway = gateway_of(request)
+    host, forwarded = host_of(request.transport), request.headers.getall("X-Forwarded-For", ())
+    request[CLIENT] = client_of(host, forwarded, gateway.core.settings.trusted_proxies)
+    HOLDER.set(peer_holder(request))
     token = request_id.set(accepted_request_id(request.headers.get(REQUEST_ID)))
     started, status, sent = time.perf_counter(), 499, 0
     try:
@@ -49,7 +60,7 @@ async def handle_request(request: web.Request, handler: Handler) -> web.StreamRe
             return response
     finally:
         seconds = time.perf_counter() - started
-        route, peer = route_of(request), request.remote or ""
+        route, peer = route_of(request), request[CLIENT]
         gateway.metrics.request(route, request.method, status, seconds)
         fields = {
             "method": request.method,
@@ -57,7 +68,7 @@ async def handle_request(request: web.Request, handler: Handler) -> web.StreamRe
             "status": status,
             "ms": round(seconds * 1000, 1),
             "sent_bytes": sent,
-            "remote": peer,
+            "remote": request[CLIENT],
         }
         gateway.refused_requests.report()
         level = logging.DEBUG if route in QUIET_ROUTES and status < 400 else logging.INFO

@@ -47,7 +47,9 @@ class GatewayServer:
         self._operation_http = core.settings.operation_http
         doors = doors or (PUBLIC_DOORS if self._operation_http else DOORS)
         self._app = make_app(core, limits, metrics, parts, doors)
-        self.connections = Connections(most_connections(limits.connections), limits.connections_of_peer)
+        self.connections = Connections(
+            most_connections(limits.connections), limits.connections_of_peer, core.settings.trusted_proxies
+        )
         self._public = Endpoint(self._app, limits, self.connections)
         # Connections of its own: strangers who hold all others keep no operator away.
         most = limits.operation_connections

@@ -14,11 +14,18 @@ from aiohttp import web
 from files_service.api import METHODS
 from files_service.core import Core
 from files_service.errors import FilesError, ServiceUnavailable, storage_errors_as_files_errors
-from files_service.gateway.limits import Limiter, Limits
+from files_service.gateway.limits import Limits
 from files_service.gateway.replies import HTTPError
 from files_service.gateway.threads import Threads
-from files_service.runtime.line_budget import LineBudget
-from files_service.runtime.logs import ACCESS_LOGGER
+from files_service.runtime.limiter import (
+    Limiter,
+)
+from files_service.runtime.line_budget import (
+    LineBudget,
+)
+from files_service.runtime.logs import (
+    ACCESS_LOGGER,
+)
 from files_service.runtime.metrics import Metrics
 from files_service.services.uploads.quota import uploads_of
 from files_service.services.uploads.writer import Engine
@@ -36,8 +43,8 @@ class Gateway:
 
     def __init__(self, core: Core, limits: Limits, metrics: Metrics) -> None:
         self.core, self.limits, self.metrics = core, limits, metrics
-        self.calls = Threads("call", limits.call_threads)
-        self.transfers = Threads("transfer", limits.transfer_threads)
+        self.calls = Threads("call", limits.call_threads, most_of_one=_most_of_one(limits.call_threads))
+        self.transfers = Threads("transfer", limits.transfer_threads, most_of_one=_most_of_one(limits.transfer_threads))
         self.receivers = Threads("receive", limits.uploads)
         self.send_threads = Threads("send", limits.senders)
         self.uploads = Limiter("uploads", limits.uploads)
@@ -138,6 +145,11 @@ class Gateway:
         self.transfers.close()
         self.receivers.close()
         self.send_threads.close()
+
+
+def _most_of_one(threads: int) -> int:
+    """Return the share of one caller: all but a quarter of the threads, so that others find one."""
+    return max(1, threads - max(1, threads // 4))
 
 
 GATEWAY = web.AppKey("gateway", Gateway)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from files_service.core import Core
 from files_service.services import content
 from files_service.services.files import load_or_tombstone
+from files_service.services.quarantine import release_file
 from storage_adapters import RecordNotFound, StorageDenied, StorageError, StorageUnavailable, Tombstone
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ def _forget(core: Core, tombstone: Tombstone) -> None:
     try:
         for part in ours:
             content.forget_chunks(core, part)
+        if len(ours) == len(tombstone.parts):
+            release_file(core, tombstone.file_id, tombstone.owner)
         if ours and len(ours) == len(tombstone.parts) and tombstone.clean_after <= core.clock():
             core.metadata.mark_clean(tombstone.file_id)
     except StorageUnavailable:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from files_service.core import Core
 from files_service.domain.chunking import (
+    JOINED_FROM,
+    JOINED_INTO,
+    SPENT,
     chunk_key,
     chunk_key_beside,
     manifest_generation,
     manifest_of,
     upload_id_of_part,
 )
+from files_service.services.quarantine import hold_upload
 from storage_adapters import (
     BlobExists,
     BlobInfo,
@@ -168,7 +173,25 @@ def forget_chunks(core: Core, part: Part) -> None:
     """Delete the upload of a part, open or complete."""
     upload_id = upload_id_of_part(part)
     if upload_id is not None and isinstance(core.metadata, SupportsUploads):
+        if manifest_of(part) is not None:
+            _forget_spent(core, core.metadata, upload_id)
         core.metadata.delete_upload(upload_id, now=core.clock())
+
+
+def _forget_spent(core: Core, uploads: SupportsUploads, upload_id: str) -> None:
+    """Delete the partial uploads that were joined into this one, unless an open upload waits for them."""
+    for partial_id in _details(uploads, upload_id).get(JOINED_FROM, ()):
+        partial = _details(uploads, partial_id)
+        waiting = (_upload(core, each, UploadStatus.OPEN) for each in partial.get(JOINED_INTO, ()))
+        if partial.get(SPENT) and not any(waiting):
+            uploads.delete_upload(partial_id, now=core.clock())
+
+
+def _details(uploads: SupportsUploads, upload_id: str) -> Mapping[str, Any]:
+    try:
+        return uploads.get_upload(upload_id).details
+    except UploadNotFound:
+        return {}
 
 
 def forget_abandoned(core: Core, part: Part, *, now: int) -> bool:
@@ -177,7 +200,8 @@ def forget_abandoned(core: Core, part: Part, *, now: int) -> bool:
     if upload is None:
         return True
     assert isinstance(core.metadata, SupportsUploads)
-    core.metadata.delete_upload(upload.upload_id, now=now, only_expired=True)
+    if core.metadata.delete_upload(upload.upload_id, now=now, only_expired=True):
+        hold_upload(core, upload)
     return open_upload(core, part) is None
 
 
@@ -194,7 +218,9 @@ def delete_generation(core: Core, part: Part, generation: str) -> None:
             logger.warning("bytes not deleted", extra={"key": part.key, "error": str(error)})
         return
     with suppress(BlobNotFound):
-        if head(core, part).generation == generation:
+        upload = sealed_upload(core, part)
+        if upload is not None and head(core, part).generation == generation:
+            hold_upload(core, upload)
             delete(core, part)
 
 

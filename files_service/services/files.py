@@ -17,6 +17,7 @@ from files_service.errors import (
     NotSupported,
     WrongStatus,
 )
+from files_service.services.quarantine import hold_file
 from storage_adapters import (
     FileRecord,
     RecordDeleted,
@@ -119,6 +120,8 @@ def remove(core: Core, file_id: str, actor: str | None = None, *, keep_blobs: bo
     for attempt in range(MAX_RACES):
         record = load_or_tombstone(core, file_id)
         require_acts_for(record.owner, actor)
+        if keep_blobs and actor is not None:
+            raise Forbidden("only a trusted system may keep the bytes of a removed file", {"field": "soft"})
         if isinstance(record, Tombstone):
             return record
         require_mutable(record)
@@ -136,11 +139,14 @@ def write_tombstone(core: Core, record: FileRecord, *, event: str, keep_blobs: b
     """
     now = core.clock()
     session_ms = core.blobs.upload_seconds * 1000 if isinstance(core.blobs, SupportsResumableUpload) else 0
+    cleaned_at = None if keep_blobs else clean_after(record, now=now, session_ms=session_ms)
+    if cleaned_at is not None:
+        hold_file(core, record, clean_after=cleaned_at)
     return core.metadata.delete(
         record.file_id,
         expected_revision=record.revision,
         deleted_at=now,
         event=event,
-        clean_after=None if keep_blobs else clean_after(record, now=now, session_ms=session_ms),
+        clean_after=cleaned_at,
         before=record,
     )

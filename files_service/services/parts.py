@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from files_service.core import Core
 from files_service.domain.lifecycle import ProcessingSkipped, advance
 from files_service.domain.uploads import find_part, mismatch, names_in_key, part_with_key, receive_part
-from files_service.errors import Busy, Forbidden, Gone, NotFound, PartMismatch
+from files_service.errors import Busy, Forbidden, Gone, NotFound, PartMismatch, ServiceUnavailable
 from files_service.services import content
 from files_service.services.files import change, load_or_tombstone, require_acts_for
 from files_service.services.processing import run_processing
@@ -129,7 +130,19 @@ def _skip_processing(record: FileRecord, now: int) -> FileRecord:
 
 
 def _wait(record: FileRecord, core: Core) -> FileRecord:
-    """Process the file, or wait for the worker that does, for up to half of the timeout of the call."""
+    """Process the file, or wait for the worker that does, for up to half of the timeout of the call.
+
+    Where too many calls wait already, return at once: a worker processes the file.
+    """
+    with ExitStack() as place:
+        try:
+            place.enter_context(core.long_calls.take(record.owner))
+        except ServiceUnavailable:
+            return record
+        return _processed(record, core)
+
+
+def _processed(record: FileRecord, core: Core) -> FileRecord:
     deadline = core.timer() + core.settings.rpc_timeout_seconds * 1000 // 2
     while record.status in (FileStatus.UPLOADED, FileStatus.PROCESSING) and core.timer() < deadline:
         try:

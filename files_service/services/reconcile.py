@@ -22,6 +22,7 @@ from files_service.services import content
 from files_service.services.files import change, write_tombstone
 from files_service.services.orphan_scan import OrphanScan
 from files_service.services.processing import with_bounded_lease
+from files_service.services.quarantine import release_file
 from files_service.services.reconcile_report import Report
 from files_service.services.uploads.sweep import finalize
 from storage_adapters import (
@@ -258,6 +259,7 @@ class Reconciliation:
             forget = content.forget_chunks if deleted else content.delete
             for part in tombstone.parts:
                 forget(self._core, part)
+            release_file(self._core, tombstone.file_id, tombstone.owner)
             self._core.metadata.mark_clean(tombstone.file_id)
         self.report.cleaned.append(tombstone.file_id)
 

@@ -17,8 +17,8 @@ from files_service.core import Core
 from files_service.domain.lifecycle import IllegalTransition, is_lapsed, is_retried
 from files_service.errors import Busy, TooManyAttempts
 from files_service.runtime.backoff import Backoff
+from files_service.runtime.fair_queue import FairQueue
 from files_service.services.processing import bound_lease, is_overlong, run_processing
-from files_service.worker.fair_queue import FairQueue
 from storage_adapters import FileRecord, FileStatus, ListQuery, Position, RecordNotFound, StorageUnavailable
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Mapping
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from tests.gateway.owners import bearer
@@ -37,11 +37,19 @@ def frame_head(kind: int, size: int) -> bytes:
 class RawSocket:
     """One connection to ``/ws/upload``."""
 
-    def __init__(self, port: int, owner: str | None = "ann", timeout: float = 60, address: str = "") -> None:
-        headers: Mapping[str, str] = {**_HANDSHAKE, **(bearer(owner) if owner is not None else {})}
+    def __init__(
+        self,
+        port: int,
+        owner: str | None = "ann",
+        timeout: float = 60,
+        address: str = "",
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        headers = {**_HANDSHAKE, **(bearer(owner) if owner is not None else {}), **headers}
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=(address, 0))
         self._socket.sendall(head_of("GET", "/ws/upload", headers))
         self._read = self._socket.makefile("rb")
+        self.status = int(self._read.readline().split()[1])
         while self._read.readline() != b"\r\n":
             pass
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from files_service.gateway.connections import peer_of
 from files_service.gateway.limits import Limits
 from tests.cores import memory_core
 from tests.gateway.serving import Served, serving, wait_until
@@ -95,8 +94,3 @@ def test_a_full_gateway_closes_the_oldest_idle_connection_and_says_so_once(
         assert all(map(is_closed, opened[:5]))
         assert len(bounded.server.connections) <= 6
     assert sum("all its connections" in each.getMessage() for each in caplog.records) == 1
-
-
-def test_a_peer_of_ipv6_is_a_network() -> None:
-    assert peer_of(("2001:db8::1", 1, 0, 0)) == peer_of(("2001:db8::ffff", 2, 0, 0)) == "2001:db8::"
-    assert peer_of(("::ffff:10.0.0.1", 1, 0, 0)) == peer_of(("10.0.0.1", 1)) == "10.0.0.1"

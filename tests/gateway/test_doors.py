@@ -19,11 +19,11 @@ from files_service.gateway.app import DOORS
 from files_service.gateway.auth.bearer import Caller
 from files_service.gateway.auth.callers import nobody, owner_of
 from files_service.gateway.cors import Cors
-from files_service.gateway.limits import Limiter
 from files_service.gateway.openapi import preflight_route, reply
 from files_service.gateway.replies import HTTPError, bad_field
 from files_service.gateway.routes import Door, Match, Route, at
 from files_service.gateway.state import gateway_of
+from files_service.runtime.limiter import Limiter
 from tests.cores import memory_core, processed_file
 from tests.gateway.notified import TOKEN
 from tests.gateway.owners import bearer

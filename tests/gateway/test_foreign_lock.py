@@ -24,7 +24,7 @@ def test_readers_go_on_while_another_process_holds_the_write_lock(
     monkeypatch.setattr(connections, "BUSY_MS", 120_000)
     core = sqlite_core(tmp_path)
     [database] = tmp_path.rglob("*.db")
-    with serving(core, Limits(call_threads=THREADS, long_calls=2)) as served:
+    with serving(core, Limits(call_threads=THREADS)) as served:
         file_id = uploaded_file(core)["file_id"]
         replies: list[Reply] = []
 

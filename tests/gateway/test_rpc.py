@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import jwt
 import pytest
 
 from files_service.gateway.auth.bearer import make_token
-from files_service.gateway.doors.rpc import LONG_CALLS
 from files_service.gateway.limits import Limits
-from files_service.services.hooks import ProcessingHook, ReadPart
-from storage_adapters import FileRecord
-from tests.cores import SECRETS, memory_core, processed_file
-from tests.gateway.serving import RPC_TOKEN, Served, serving, wait_until
+from tests.cores import SECRETS, memory_core
+from tests.gateway.serving import RPC_TOKEN, Served, serving
 
 JWT_SECRET = SECRETS["FILES_JWT_SECRET"]
 GOOD = {"Authorization": f"Bearer {RPC_TOKEN}", "Content-Type": "application/json"}
@@ -203,32 +198,3 @@ def test_calls_beyond_the_limit_are_told_to_come_again(tmp_path: Path) -> None:
         assert (reply.status, reply.code, reply.headers["Retry-After"]) == (503, "service_unavailable", "1")
         waiting.sendall(b"{}")
         assert waiting.recv(65_536).startswith(b"HTTP/1.1 200 ")
-
-
-def test_calls_that_read_whole_files_leave_threads_for_the_others(tmp_path: Path) -> None:
-    core, go_on = memory_core(tmp_path), threading.Event()
-    files = [processed_file(core)["file_id"] for _ in range(2)]
-    core = replace(core, hooks=(Waiting(go_on),))
-    with serving(core, Limits(long_calls=1)) as served:
-        first = threading.Thread(
-            target=served.call, args=("files.process",), kwargs={"file_id": files[0], "force": True}
-        )
-        first.start()
-        wait_until(lambda: served.state_of(LONG_CALLS).taken == 1)
-        reply = served.call("files.process", file_id=files[1], force=True)
-        assert (reply.status, reply.code) == (503, "service_unavailable")
-        assert served.call("files.count").status == 200
-        go_on.set()
-        first.join(30)
-        assert served.call("files.process", file_id=files[1], force=True).status == 200
-
-
-class Waiting(ProcessingHook):
-    """Lets processing take as long as the test wants."""
-
-    def __init__(self, go_on: threading.Event) -> None:
-        self._go_on = go_on
-
-    def process(self, record: FileRecord, read: ReadPart) -> dict[str, object]:
-        self._go_on.wait(30)
-        return {}

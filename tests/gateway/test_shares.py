@@ -11,10 +11,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from files_service.errors import ServiceUnavailable
 from files_service.gateway.connection import Connection
 from files_service.gateway.doors.websocket.state import SHARED
-from files_service.gateway.limits import Limiter, Limits
-from files_service.gateway.replies import HTTPError
+from files_service.gateway.limits import Limits
+from files_service.runtime.limiter import Limiter
 from tests.cores import memory_core
 from tests.gateway.owners import bearer
 from tests.gateway.raw_websocket import RawSocket, frame_head
@@ -29,7 +30,7 @@ def take_all(limiter: Limiter, stack: ExitStack, *holders: str) -> int:
     for count in range(limiter.limit + 1):
         try:
             stack.enter_context(limiter.take(*holders))
-        except HTTPError:
+        except ServiceUnavailable:
             return count
     raise AssertionError("it has no limit")
 
@@ -50,7 +51,7 @@ def test_a_place_needs_a_share_of_the_owner_and_of_the_peer() -> None:
         # One peer with many owners has no more than one owner.
         for number in range(6):
             stack.enter_context(limiter.take("peer a", f"owner {number}"))
-        with pytest.raises(HTTPError):
+        with pytest.raises(ServiceUnavailable):
             stack.enter_context(limiter.take("peer a", "owner 7"))
         stack.enter_context(limiter.take("peer b", "owner 7"))
 

@@ -61,6 +61,11 @@ def test_sixty_senders_of_long_slices_stay_within_the_memory_of_a_gateway(tmp_pa
     assert peak < 128_000_000
 
 
+def somebody(served: Served, number: int) -> RawSocket:
+    """A client who is another owner and another peer than each of the others."""
+    return RawSocket(served.port, f"owner {number}", address=f"127.0.0.{number + 2}")
+
+
 @contextmanager
 def slow_disk(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """Let no chunk be written until the function is called."""
@@ -90,7 +95,7 @@ def test_who_waits_for_memory_is_neither_too_slow_nor_gone(served: Served, monke
     content = b"x" * CHUNK
 
     def send(number: int) -> str:
-        with RawSocket(served.port, f"owner {number}") as client:
+        with somebody(served, number) as client:
             client.ask(op="start", name="a", size=CHUNK)
             client.put(0, content)
             assert client.hear()["op"] == "ack"
@@ -111,7 +116,7 @@ def test_who_waits_for_memory_is_neither_too_slow_nor_gone(served: Served, monke
 def test_who_goes_while_waiting_is_not_waited_for(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     budget = served.state_of(SHARED).slices
     with slow_disk(served, monkeypatch) as go_on, ExitStack() as clients:
-        sockets = [clients.enter_context(RawSocket(served.port, f"owner {number}")) for number in range(SLICES + 3)]
+        sockets = [clients.enter_context(somebody(served, number)) for number in range(SLICES + 3)]
         for client in sockets:
             client.ask(op="start", name="a", size=CHUNK)
         for client in sockets:
@@ -125,7 +130,7 @@ def test_who_goes_while_waiting_is_not_waited_for(served: Served, monkeypatch: p
 def test_who_holds_memory_for_long_while_others_wait_is_let_go(tmp_path: Path) -> None:
     limits = Limits(websocket_bytes=SLICES * (CHUNK + 8), websocket_message_seconds=0.5)
     with serving(sqlite_core(tmp_path, chunk_bytes=CHUNK), limits) as served, ExitStack() as stack:
-        slow = [stack.enter_context(RawSocket(served.port, f"slow {number}")) for number in range(SLICES)]
+        slow = [stack.enter_context(somebody(served, number)) for number in range(SLICES)]
         for client in slow:
             client.ask(op="start", name="a", size=CHUNK)
             client.begin_to_put(0, CHUNK, b"x" * 1_000)
@@ -141,6 +146,25 @@ def test_who_holds_memory_for_long_while_others_wait_is_let_go(tmp_path: Path) -
             assert quick.hear()["op"] == "manifest"
             quick.put(0, b"x" * CHUNK)
             assert quick.hear()["op"] == "ack"
+
+
+def test_an_owner_or_peer_with_many_connections_leaves_memory_to_others(tmp_path: Path) -> None:
+    limits = Limits(websocket_bytes=4 * (CHUNK + 8))
+    with serving(sqlite_core(tmp_path, chunk_bytes=CHUNK), limits) as served, ExitStack() as stack:
+        budget = served.state_of(SHARED).slices
+        many = [("ann", "127.0.0.2")] * 2 + [("ann", "127.0.0.3")] * 2 + [("eve", "127.0.0.3")]
+        stalled = [stack.enter_context(RawSocket(served.port, owner, address=address)) for owner, address in many]
+        for client in stalled:
+            assert client.ask(op="start", name="a", size=CHUNK)["op"] == "manifest"
+        for client in stalled:
+            client.begin_to_put(0, CHUNK, b"x" * 1_000)
+        wait_until(lambda: len(budget._held) + len(budget._waiting) == len(many))
+        assert len(budget._held) == 3, "the last slice is for somebody else"
+        with RawSocket(served.port, "bob", address="127.0.0.4") as other:
+            assert other.ask(op="start", name="a", size=CHUNK)["op"] == "manifest"
+            other.put(0, b"x" * CHUNK)
+            assert other.hear()["op"] == "ack"
+            assert other.ask(op="finish")["op"] == "done"
 
 
 def test_a_slice_in_several_frames_is_taken_like_any_other(served: Served) -> None:

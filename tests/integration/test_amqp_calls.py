@@ -10,9 +10,12 @@ from files_service import errors
 from files_service.api import METHODS
 from files_service.config import load_settings
 from files_service.core import Core
+from files_service.domain.lifecycle import ProcessingReleased, advance
+from files_service.services.files import change
 from files_service.services.opening import open_core
+from files_service.services.processing import take
 from storage_adapters import JSON
-from tests.cores import put_parts
+from tests.cores import put_parts, uploaded_file
 from tests.integration.callers import NamekoCaller, RawCaller
 from tests.servers.processes import ServiceProcess
 
@@ -134,3 +137,27 @@ def test_a_caller_may_use_one_correlation_id_for_call_after_call(raw: RawCaller)
         raw.call("files.count", {"args": [], "kwargs": {"owner": "constant"}}, correlation_id="1")
         totals.append(raw.reply()[1]["result"]["total"])
     assert totals == [1, 2, 3]
+
+
+def test_finishes_that_wait_leave_workers_to_other_calls(raw: RawCaller, core: Core) -> None:
+    # One for each worker.
+    records = [uploaded_file(core, owner="patient") for _ in range(10)]
+    taken = [change(core, each["file_id"], lambda found: take(found, "w", core, force=False)) for each in records]
+    waiting = {
+        raw.call("files.finish", {"args": [], "kwargs": {"file_id": each.file_id, "part_id": "p0", "wait": True}})
+        for each in taken
+    }
+    last = raw.call("files.count", {"args": [], "kwargs": {"owner": "patient"}})
+    try:
+        while (answered := raw.reply())[0] != last:
+            waiting.remove(answered[0] or "")
+            assert answered[1]["result"]["status"] == "processing"
+        assert waiting, "an owner has some places to wait"
+    finally:
+        for each in taken:
+            change(core, each.file_id, lambda found: advance(found, ProcessingReleased(), now=core.clock()))
+    for _ in range(len(waiting)):
+        answered = raw.reply()
+        waiting.remove(answered[0] or "")
+        assert answered[1]["result"]["status"] == "processed"
+    assert not waiting

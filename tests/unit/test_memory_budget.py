@@ -77,3 +77,29 @@ def test_it_is_never_overdrawn_and_everybody_gets_a_turn(deeds: list[tuple[int, 
         budget.give_back(share)
     assert budget.taken == 0
     assert not budget._waiting
+
+
+def test_the_user_with_the_least_is_next_and_the_last_of_it_is_for_those_without_any() -> None:
+    budget, holder = MemoryBudget(10, lambda: 1.0, reserve=2), Noting()
+    many = [budget.take(2, holder, "peer a", "owner a") for _ in range(6)]
+    assert [had(each) for each in many] == [True] * 4 + [False] * 2
+    same_peer = budget.take(2, holder, "peer a", "owner b")
+    assert not had(same_peer)
+    other = budget.take(2, holder, "peer b", "owner b")
+    assert had(other)
+    late = budget.take(2, holder, "peer b", "owner b")
+    budget.give_back(many[0])
+    assert not had(late), "what is left is for those without any"
+    budget.give_back(many[1])
+    assert (had(late), had(many[4]), had(same_peer)) == (True, False, False)
+    for share in (*many[2:4], other):
+        budget.give_back(share)
+    assert all(map(had, (many[4], many[5], same_peer)))
+
+
+def test_a_user_is_counted_once_for_each_share() -> None:
+    budget = MemoryBudget(10, lambda: 1.0, reserve=2)
+    for _ in range(3):
+        budget.give_back(budget.take(8, Noting(), "peer a", "owner a"))
+    assert had(budget.take(8, Noting(), "peer a", "owner a"))
+    assert budget.taken == 8

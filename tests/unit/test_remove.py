@@ -167,3 +167,11 @@ def test_a_race_that_never_ends_is_given_up_as_a_conflict(core: Core, monkeypatc
     core.stopping.set()
     monkeypatch.setattr(core.metadata, "get", lambda file_id: replace(real_get(file_id), revision=99))
     assert isinstance(refusal(core, "files.remove", file_id=file_id), Conflict)
+
+
+def test_only_a_trusted_system_keeps_the_bytes(core: Core) -> None:
+    file = uploaded_file(core)
+    error = refusal(core, "files.remove", file_id=file["file_id"], soft=True, actor="ann")
+    assert (error.code, error.details) == ("forbidden", {"field": "soft"})
+    assert announced(core, file["file_id"])[-1] == "uploaded"
+    call(core, "files.remove", file_id=file["file_id"], actor="ann")

@@ -11,11 +11,11 @@ import pytest
 
 from files_service.core import Core
 from files_service.runtime.backoff import Backoff
+from files_service.runtime.fair_queue import FairQueue
 from files_service.services.files import change
 from files_service.services.hooks import ProcessingHook, ReadPart, Rejected
 from files_service.services.processing import take
 from files_service.worker import processor as processing
-from files_service.worker.fair_queue import FairQueue
 from files_service.worker.processor import Processor
 from storage_adapters import FileRecord, StorageUnavailable
 from tests.clocks import Clock

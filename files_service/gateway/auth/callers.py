@@ -9,8 +9,9 @@ from aiohttp import web
 from files_service.errors import Forbidden
 from files_service.gateway.auth.bearer import Caller, identify, unauthorized
 from files_service.gateway.auth.sessions import authorization_of
-from files_service.gateway.connections import peer_of
+from files_service.gateway.peers import SYSTEM, owner_holder, peer_holder
 from files_service.gateway.state import gateway_of
+from files_service.gateway.threads import HOLDER
 
 # Return the caller, None for a request without credentials; raise FilesError for invalid credentials.
 Authenticate = Callable[[web.Request], Caller | None]
@@ -58,20 +59,16 @@ def actor_of(request: web.Request) -> str | None:
 
 
 def holders_of(request: web.Request, actor: str | None) -> tuple[str, ...]:
-    """Return the holders of what a request takes: the peer, and the actor. A trusted system is none."""
+    """Return the holders of what a request takes: the peer and the actor, or all trusted systems together."""
     if actor is None:
-        return ()
+        return (SYSTEM,)
     peer = peer_holder(request)
-    return (peer,) if actor == NOBODY else (peer, f"owner {actor}")
-
-
-def peer_holder(request: web.Request) -> str:
-    """Return the peer of a request as a holder."""
-    transport = request.transport
-    return f"peer {peer_of(transport.get_extra_info('peername') if transport is not None else None)}"
+    return (peer,) if actor == NOBODY else (peer, owner_holder(actor))
 
 
 def _identified(request: web.Request, authorization: str | None) -> Caller | None:
     if authorization is None:
         return None
-    return identify(authorization, gateway_of(request).core.settings)
+    caller = identify(authorization, gateway_of(request).core.settings)
+    HOLDER.set(holders_of(request, caller.actor)[-1])
+    return caller

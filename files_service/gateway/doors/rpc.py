@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any
 
 from aiohttp import web
@@ -11,15 +10,15 @@ from files_service.api import METHODS
 from files_service.errors import Forbidden, NotFound
 from files_service.gateway.auth.bearer import Caller
 from files_service.gateway.auth.callers import by_bearer, caller_of, holders_of
-from files_service.gateway.limits import Limiter, Limits
+from files_service.gateway.limits import Limits
 from files_service.gateway.openapi import json_body, reply, schema_of
 from files_service.gateway.replies import json_bytes, reply_of_bytes
 from files_service.gateway.routes import Door, Route, at
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import most_of, parse_object, read_small, require_json
+from files_service.runtime.limiter import Limiter
 
 CALLS = web.AppKey("calls", Limiter)
-LONG_CALLS = web.AppKey("long_calls", Limiter)
 
 
 async def call(request: web.Request) -> web.StreamResponse:
@@ -30,25 +29,14 @@ async def call(request: web.Request) -> web.StreamResponse:
     if name not in METHODS:
         raise NotFound("there is no such method", {"method": name[:100]})
     require_json(request)
-    holders = holders_of(request, caller.actor)
-    with request.config_dict[CALLS].take(*holders):
+    with request.config_dict[CALLS].take(*holders_of(request, caller.actor)):
         body = await read_small(request, gateway.limits, most=most_of(caller, gateway.limits))
-        long_calls = request.config_dict[LONG_CALLS]
-        return reply_of_bytes(await gateway.calls.run(answer, gateway, long_calls, name, body, caller, holders))
+        return reply_of_bytes(await gateway.calls.run(answer, gateway, name, body, caller))
 
 
-def answer(
-    gateway: Gateway, long_calls: Limiter, name: str, body: bytes, caller: Caller, holders: tuple[str, ...]
-) -> bytes:
+def answer(gateway: Gateway, name: str, body: bytes, caller: Caller) -> bytes:
     """Parse the parameters, call the method and encode its result; runs in a thread."""
-    params = params_of(body, caller, gateway.limits)
-    with long_calls.take(*holders) if reads_bytes(name, params) else nullcontext():
-        return json_bytes({"result": gateway.invoke(name, params)})
-
-
-def reads_bytes(name: str, params: dict[str, Any]) -> bool:
-    """Return True for a call that may read whole files before it answers."""
-    return name in ("files.process", "files.sync") or (name == "files.finish" and params.get("wait") is True)
+    return json_bytes({"result": gateway.invoke(name, params_of(body, caller, gateway.limits))})
 
 
 def params_of(body: bytes, caller: Caller, limits: Limits) -> dict[str, Any]:
@@ -78,10 +66,7 @@ DOOR = Door(
     routes=(Route("POST", "/rpc/{method}", call, "call", "Call a method.", {}),),
     described=_described,
     authenticate=by_bearer,
-    state={
-        CALLS: lambda gateway: Limiter("calls", gateway.limits.calls),
-        LONG_CALLS: lambda gateway: Limiter("long calls", gateway.limits.long_calls),
-    },
+    state={CALLS: lambda gateway: Limiter("calls", gateway.limits.calls)},
     tag="methods",
     errors=(400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 417, 422, 500, 501, 503),
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from files_service.errors import ServiceUnavailable
-from files_service.gateway.auth.callers import owner_of
-from files_service.gateway.limits import Limiter
+from files_service.gateway.auth.callers import holders_of, owner_of
 from files_service.gateway.pages.feed import Feed
 from files_service.gateway.replies import HTTPError, json_bytes
 from files_service.gateway.state import gateway_of
+from files_service.runtime.limiter import Limiter
 
 FEED = web.AppKey("feed", Feed)
 PAGES = web.AppKey("listening_pages", Limiter)
@@ -29,7 +29,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     # A proxy must not buffer events.
     response.headers["X-Accel-Buffering"] = "no"
-    with request.config_dict[PAGES].take(), feed.listen(owner) as subscription:
+    with request.config_dict[PAGES].take(*holders_of(request, owner)), feed.listen(owner) as subscription:
 
         def leave() -> None:
             subscription.put(None)

@@ -6,12 +6,12 @@ from aiohttp import web
 
 from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.cors import READ_EXPOSED, Cors
-from files_service.gateway.limits import Limiter
 from files_service.gateway.openapi import ANY_BYTES, TEXT, parameter, reply
 from files_service.gateway.pages import assets, listing, reference, session, share
 from files_service.gateway.pages.events import FEED, MAX_PAGES, PAGES, events
 from files_service.gateway.pages.feed import Feed
 from files_service.gateway.routes import Door, Route, at
+from files_service.runtime.limiter import Limiter
 from storage_adapters import JSON
 
 

@@ -9,10 +9,11 @@ from files_service.domain.access import may_change
 from files_service.domain.editing import is_finished
 from files_service.domain.filenames import save_as
 from files_service.errors import FilesError
-from files_service.gateway.auth.callers import NOBODY, peer_holder
+from files_service.gateway.auth.callers import NOBODY
 from files_service.gateway.pages.listing import ACCESSES
 from files_service.gateway.pages.rendering import render
 from files_service.gateway.pages.session import viewer_of
+from files_service.gateway.peers import peer_holder
 from files_service.gateway.query import flag
 from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import gateway_of
@@ -83,7 +84,7 @@ def _find(core: Core, file_id: str, part_id: str | None, viewer: str | None) -> 
 
 
 def _refusal(request: web.Request, error: FilesError, status: int) -> web.StreamResponse:
-    return render(
+    page = render(
         request,
         "refused.html",
         status=status,
@@ -91,3 +92,6 @@ def _refusal(request: web.Request, error: FilesError, status: int) -> web.Stream
         title=_TITLES.get(status, "This did not work"),
         message=_MESSAGES.get(status, str(error)),
     )
+    if status == 503:
+        page.headers["Retry-After"] = "1"
+    return page

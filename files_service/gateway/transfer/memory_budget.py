@@ -1,9 +1,9 @@
-"""A memory budget that senders share; one that exceeds it waits. For use in the event loop's thread."""
+"""A memory budget that senders share fairly; one that exceeds it waits. For use in the event loop's thread."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,31 +22,38 @@ class Holder(ABC):
 
 @dataclass(slots=True, eq=False)
 class Share:
-    """Bytes of a budget; ``since`` is the time at which they were granted, None while the share waits."""
+    """Bytes of a budget; ``since`` is the time at which they were granted, None while the share waits.
+
+    ``users`` are the owner and the peer for whom they are.
+    """
 
     budget: MemoryBudget
     size: int
     holder: Holder
+    users: tuple[str, ...] = ()
     since: float | None = None
 
 
 class MemoryBudget:
-    """A number of bytes, granted first come, first served: a small share never overtakes a large one."""
+    """A number of bytes, shared by users: the one with the fewest is next, and of equals the first.
 
-    def __init__(self, most: int, clock: Callable[[], float]) -> None:
-        self.most = most
+    No later share of a user takes the last ``reserve`` bytes, which are for those without any. A small share never
+    overtakes a large one that is next.
+    """
+
+    def __init__(self, most: int, clock: Callable[[], float], *, reserve: int = 0) -> None:
+        self.most, self._reserve = most, reserve
         self.taken = 0
         self._clock = clock
         self._held: dict[Share, None] = {}
-        self._waiting: deque[Share] = deque()
+        self._of: Counter[str] = Counter()
+        self._waiting: list[Share] = []
 
-    def take(self, size: int, holder: Holder) -> Share:
+    def take(self, size: int, holder: Holder, *users: str) -> Share:
         """Take bytes, at most the whole budget; the share waits while they are not free."""
-        share = Share(self, min(size, self.most), holder)
+        share = Share(self, min(size, self.most), holder, users)
         self._waiting.append(share)
-        if len(self._waiting) == 1 and self._fits(share):
-            self._waiting.popleft()
-            self._have(share)
+        self._grant(share)
         return share
 
     def give_back(self, share: Share) -> None:
@@ -54,13 +61,12 @@ class MemoryBudget:
         if share in self._held:
             del self._held[share]
             self.taken -= share.size
+            self._of.subtract(dict.fromkeys(share.users, share.size))
+            self._of += Counter()
         elif share in self._waiting:
             self._waiting.remove(share)
             share.holder.go_on(share)
-        while self._waiting and self._fits(self._waiting[0]):
-            head = self._waiting.popleft()
-            self._have(head)
-            head.holder.go_on(head)
+        self._grant()
 
     def hurry(self, before: float) -> None:
         """Call ``hurry`` of the holders whose shares were granted before that time, while others wait."""
@@ -68,10 +74,23 @@ class MemoryBudget:
             if self._waiting and share.since is not None and share.since < before:
                 share.holder.hurry(share)
 
-    def _fits(self, share: Share) -> bool:
-        return self.taken + share.size <= self.most
+    def _grant(self, new: Share | None = None) -> None:
+        """Grant what fits; a new share has not waited."""
+        while self._waiting:
+            share = min(self._waiting, key=self._bytes_of_users)
+            if not self._fits(share):
+                return
+            self._waiting.remove(share)
+            share.since = self._clock()
+            self.taken += share.size
+            self._of.update(dict.fromkeys(share.users, share.size))
+            self._held[share] = None
+            if share is not new:
+                share.holder.go_on(share)
 
-    def _have(self, share: Share) -> None:
-        share.since = self._clock()
-        self.taken += share.size
-        self._held[share] = None
+    def _bytes_of_users(self, share: Share) -> int:
+        return max((self._of[user] for user in share.users), default=0)
+
+    def _fits(self, share: Share) -> bool:
+        reserve = self._reserve if self._bytes_of_users(share) else 0
+        return self.taken + share.size + reserve <= self.most

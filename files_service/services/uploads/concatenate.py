@@ -7,14 +7,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from files_service.core import Core
+from files_service.domain.chunking import JOINED_FROM, JOINED_INTO, SPENT
 from files_service.errors import BadRequest, FilesError, Gone, NotFound, TooLarge, storage_errors_as_files_errors
 from files_service.services.content import chunks_of
-from files_service.services.uploads.quota import SPENT, is_partial, uploads_of
+from files_service.services.uploads.quota import is_partial, uploads_of
 from files_service.services.uploads.session import Beginning, begin, declare_size, find_upload
 from storage_adapters import Chunk, Upload
 
-JOINED_FROM = "joined_from"
-JOINED_INTO = "joined_into"
 # A client that lost the answer repeats its request; more would multiply the bytes to verify without sending any.
 MAX_JOINS = 3
 _NAMED_AT_ONCE = 200

@@ -11,6 +11,7 @@ from files_service.errors import FilesError, Gone, NotFound, PartMismatch, stora
 from files_service.services import content
 from files_service.services.content import chunks_of
 from files_service.services.parts import FinishedPart, PartAddress, finish_part, receive
+from files_service.services.quarantine import hold_upload
 from files_service.services.uploads.hashing import WholeHash, hash_again
 from files_service.services.uploads.quota import is_partial, uploads_of
 from files_service.services.uploads.session import UploadSession, declare_file
@@ -47,7 +48,7 @@ def complete(
                     return receive(core, record, part, content.manifest_info(part, manifest))
             return finish_part(core, PartAddress(file_id=names[0], part_id=names[1]))
         except (Gone, NotFound, RecordNotFound, BlobNotFound):
-            uploads_of(core).delete_upload(upload.upload_id, now=core.clock())
+            _discard(core, upload)
             raise
 
 
@@ -59,7 +60,7 @@ def _seal(
     try:
         record = session.record or declare_file(core, upload)
     except RecordDeleted:
-        uploads.delete_upload(upload.upload_id, now=core.clock())
+        _discard(core, upload)
         raise
     part = find_part(record, names[1])
     declared = {"sha256": sha256 or (part and part.sha256), "md5": part and part.md5}
@@ -70,10 +71,16 @@ def _seal(
         known = hash_again(_pieces(core, upload), with_md5=bool(declared["md5"]))
     for name, actual in zip(("sha256", "md5"), known or (), strict=False):
         if actual is not None and declared[name] not in (None, actual):
-            uploads.delete_upload(upload.upload_id, now=core.clock())
+            _discard(core, upload)
             raise _mismatch(name, declared[name], actual)
     found = known or (None, None)
     return record, uploads.seal_upload(upload.upload_id, sealed_at=core.clock(), sha256=found[0], md5=found[1])
+
+
+def _discard(core: Core, upload: Upload) -> None:
+    """Delete an upload; its bytes count until they are gone, also for a file that can no longer count them."""
+    hold_upload(core, upload)
+    uploads_of(core).delete_upload(upload.upload_id, now=core.clock())
 
 
 def _pieces(core: Core, upload: Upload) -> Iterator[bytes]:

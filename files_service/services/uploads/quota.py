@@ -11,7 +11,8 @@
 4. Concurrent checks that are not repeated can exceed the quota: by fewer chunks than a gateway stores at once
    (``writer.IN_FLIGHT``) in each process; by a body with a checksum for an upload without a size; and by the growth of
    an upload whose size is declared after its beginning.
-5. The number of uploads and the free space are only checked before the write: concurrent uploads do not see each other,
+5. Deleted and refused bytes count until they are gone (``quarantine``).
+6. The number of uploads and the free space are only checked before the write: concurrent uploads do not see each other,
    and no disk space is reserved for declared bytes.
 """
 
@@ -21,12 +22,13 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from files_service.core import Core
+from files_service.domain.chunking import SPENT
 from files_service.errors import FilesError, InsufficientStorage, TooLarge
 from files_service.services.files import require
+from files_service.services.quarantine import held_bytes
 from storage_adapters import SupportsFreeSpace, SupportsUploads, Upload
 
 PARTIAL = "partial"
-SPENT = "spent"
 _ENDED_AT_ONCE = 8
 
 
@@ -115,11 +117,13 @@ def _require_quota(core: Core, owner: str, size: int, but: Collection[str]) -> N
 
 
 def _used(core: Core, owner: str, but: Collection[str]) -> int:
-    if not isinstance(core.metadata, SupportsUploads):
-        return core.metadata.usage(owner).total.bytes
-    loose = [each for each in _open_uploads(core, owner) if each.size is None or is_partial(each)]
-    counted = sum(each.size or each.received for each in loose if each.upload_id not in but and not _is_spent(each))
-    return core.metadata.usage(owner).total.bytes + counted
+    counted = core.metadata.usage(owner).total.bytes
+    if isinstance(core.metadata, SupportsUploads):
+        loose = [each for each in _open_uploads(core, owner) if each.size is None or is_partial(each)]
+        ours = [each for each in loose if each.upload_id not in but and not _is_spent(each)]
+        counted += sum(each.size or each.received for each in ours)
+    # Last: a deletion is counted there before it is missing here.
+    return counted + held_bytes(core, owner)
 
 
 def _open_uploads(core: Core, owner: str) -> list[Upload]:

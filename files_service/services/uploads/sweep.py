@@ -9,6 +9,7 @@ from files_service.domain.chunking import chunk_key
 from files_service.errors import FilesError
 from files_service.services.chunk_orphans import remember_owners
 from files_service.services.content import open_upload
+from files_service.services.quarantine import hold_upload
 from files_service.services.uploads.finish import complete
 from files_service.services.uploads.session import UploadSession
 from storage_adapters import Part, SupportsUploads
@@ -37,6 +38,7 @@ def sweep_uploads(core: Core) -> Counter[str]:
     for upload in uploads.expired_uploads(now=now, limit=BATCH):
         # The sender may have prolonged it since the list was read.
         if uploads.delete_upload(upload.upload_id, now=now, only_expired=True):
+            hold_upload(core, upload)
             counts["expired_uploads"] += 1
     unused_before = now - core.settings.chunk_quarantine_seconds * 1000
     garbage = uploads.mark_garbage(unused_before=unused_before, limit=BATCH)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from files_service.core import Core
 from files_service.domain.chunking import room_until
+from files_service.services.quarantine import hold_chunks
 from files_service.services.uploads.chunk_store import ChunkStore, Stored
 from files_service.services.uploads.hashing import Hashes, WholeHash
 from files_service.services.uploads.quota import require_room_for_more
-from storage_adapters import Chunk, Ranges, SupportsUploads, Upload
+from storage_adapters import Chunk, Ranges, StorageError, SupportsUploads, Upload
 
 KIB = 1024
 # Chunks that are written at once, of all senders and of one sender. They limit the memory, together with the buffer
@@ -175,9 +177,13 @@ class Stream:
                 self._require_room(self.place, sum(chunk.size for chunk in self._kept))
                 for start in range(0, len(self._kept), _NAMED_AT_ONCE):
                     self._latest = self._engine.chunks.name(self._upload, self._kept[start : start + _NAMED_AT_ONCE])
+                self._kept.clear()
             return self._latest or self._engine.chunks.uploads.get_upload(self._upload.upload_id)
         except BaseException:
             self._whole.spoil()
+            # The error of the sender is the one to tell.
+            with suppress(StorageError):
+                self._hold_kept()
             raise
         finally:
             self._end()
@@ -190,6 +196,7 @@ class Stream:
             if self._check is None and self._filled >= LEAST_REST:
                 self._hand_over()
             self._drain()
+            self._hold_kept()
         except Exception:  # noqa: BLE001 - the client is gone; the next sender gets the error
             self._whole.spoil()
         finally:
@@ -259,6 +266,11 @@ class Stream:
                 error = error or raised
         if error is not None:
             raise error
+
+    def _hold_kept(self) -> None:
+        """Count the chunks of refused bytes, which no upload names."""
+        hold_chunks(self._engine.core, self._upload.owner, sum(chunk.size for chunk in self._kept))
+        self._kept.clear()
 
     def _end(self) -> None:
         if not self._ended:

@@ -8,9 +8,9 @@ from files_service.core import Core
 from files_service.domain.access import readable_without_signature
 from files_service.domain.filenames import save_as
 from files_service.errors import Forbidden, Gone, NotFound
-from files_service.gateway.auth.callers import peer_holder
 from files_service.gateway.auth.signed_urls import grant_of
 from files_service.gateway.doors.blobs.address import Address, address_of, load_part
+from files_service.gateway.peers import peer_holder
 from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.parts import Found, found_part, part_headers, send_part
 from storage_adapters import Grant, RecordNotFound

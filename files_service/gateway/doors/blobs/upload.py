@@ -8,11 +8,12 @@ from aiohttp import web
 
 from files_service.core import Core
 from files_service.errors import Busy, Gone, NotFound, PartMismatch
-from files_service.gateway.auth.callers import peer_holder
 from files_service.gateway.auth.signed_urls import grant_of
 from files_service.gateway.doors.blobs.address import Address, address_of, load_part
+from files_service.gateway.peers import hash_holder, peer_holder
 from files_service.gateway.replies import bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of
+from files_service.gateway.threads import HOLDER
 from files_service.gateway.transfer.body import let_send, require_plain
 from files_service.gateway.transfer.digests import sha256_of
 from files_service.gateway.transfer.receive import BlobSink, PartSink, VerifySink
@@ -28,7 +29,9 @@ async def put_blob(request: web.Request) -> web.StreamResponse:
     address = address_of(request)
     grant = grant_of(request, address.key)
     size, sha256 = announced_size(request, grant), sha256_of(request.headers)
-    with gateway.uploads.take(peer_holder(request), f"owner {address.owner}"):
+    owner = hash_holder(address.owner)
+    HOLDER.set(owner)
+    with gateway.uploads.take(peer_holder(request), owner):
         # Before any byte is received, and before ``100 Continue``.
         sink = await gateway.calls.run(open_sink, gateway.core, address, sha256)
         try:

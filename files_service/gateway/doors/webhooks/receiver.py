@@ -14,11 +14,12 @@ from aiohttp import web
 from files_service.core import Core
 from files_service.errors import TooLarge
 from files_service.gateway.auth.oidc import Senders
-from files_service.gateway.limits import Limiter, Limits
+from files_service.gateway.limits import Limits
 from files_service.gateway.replies import CLOSE, HTTPError
 from files_service.gateway.state import gateway_of
 from files_service.gateway.threads import Threads
 from files_service.gateway.transfer.body import read_small
+from files_service.runtime.limiter import Limiter
 from files_service.runtime.logs import accepted_request_id, request_id
 from files_service.runtime.metrics import Metrics
 from files_service.services.notifications.messages import Finalized, Ignored, Malformed

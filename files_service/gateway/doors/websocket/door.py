@@ -22,7 +22,7 @@ from files_service.errors import (
     Unauthorized,
 )
 from files_service.gateway.auth.bearer import identify
-from files_service.gateway.auth.callers import holders_of, peer_holder
+from files_service.gateway.auth.callers import holders_of
 from files_service.gateway.auth.sessions import authorization_of
 from files_service.gateway.connection import Connection
 from files_service.gateway.doors.websocket.flow_control import FlowControl
@@ -38,8 +38,10 @@ from files_service.gateway.doors.websocket.messages import (
 )
 from files_service.gateway.doors.websocket.session import Session
 from files_service.gateway.doors.websocket.state import SHARED
+from files_service.gateway.peers import peer_holder
 from files_service.gateway.replies import HTTPError, bad_field, json_bytes
 from files_service.gateway.state import gateway_of
+from files_service.gateway.threads import HOLDER
 from files_service.gateway.transfer.memory_budget import Share
 from files_service.gateway.transfer.min_rate import MinRate
 from files_service.gateway.transfer.upload_locks import upload_locks_of
@@ -73,11 +75,13 @@ async def websocket(request: web.Request) -> web.StreamResponse:
         # A connection without a token takes no place from those with one.
         authorization = authorization_of(request)
         if authorization is None:
-            place.enter_context(shared.strangers.take(peer_holder(request)))
+            holders: tuple[str, ...] = (peer_holder(request),)
+            place.enter_context(shared.strangers.take(*holders))
         else:
             actor = identify(authorization, gateway.core.settings).actor
-            place.enter_context(shared.connections.take(*holders_of(request, actor)))
-        conversation = Conversation(request, connection, place, authorization)
+            holders = holders_of(request, actor)
+            place.enter_context(shared.connections.take(*holders))
+        conversation = Conversation(request, connection, place, authorization, holders)
         try:
             await connection.prepare(request)
             gateway.staying.add(conversation.leave)
@@ -105,13 +109,14 @@ class Conversation:
         connection: web.WebSocketResponse,
         place: ExitStack,
         authorization: str | None,
+        holders: tuple[str, ...],
     ) -> None:
         self._request, self._connection = request, connection
         self._gateway, self._shared = gateway_of(request), request.config_dict[SHARED]
         self._place, self._owner = place, ""
         self._authorization, self._known = authorization, authorization is not None
         self._pace = self._new_pace()
-        self._flow = self._new_flow()
+        self._flow = self._new_flow(holders)
         self._leaving: asyncio.Task[bool] | None = None
 
     def close(self) -> None:
@@ -159,13 +164,14 @@ class Conversation:
         if actor is None:
             raise Forbidden("send the token of an owner: every upload has an owner")
         holders = holders_of(self._request, actor)
+        HOLDER.set(holders[-1])
         if not self._known:
             self._place.close()
             self._place.enter_context(self._shared.connections.take(*holders))
             self._known = True
         self._owner = actor
         self._pace = self._new_pace()
-        self._flow.admit(self._pace, self._shared.slices, most=self._shared.longest_message)
+        self._flow.admit(self._pace, self._shared.slices, most=self._shared.longest_message, users=holders)
         return holders
 
     async def _find_or_begin(self, start: Start) -> Upload:
@@ -209,7 +215,7 @@ class Conversation:
                 if await session.finish(parsed.sha256, parsed.size):
                     return
 
-    def _new_flow(self) -> FlowControl:
+    def _new_flow(self, users: tuple[str, ...]) -> FlowControl:
         shared, limits, known = self._shared, self._gateway.limits, self._known
         connection = self._request.protocol
         assert isinstance(connection, Connection)
@@ -220,6 +226,7 @@ class Conversation:
             limits,
             most=shared.longest_message if known else limits.stranger_bytes,
             refuse=not known,
+            users=users,
         )
 
     def _new_pace(self) -> MinRate:

@@ -18,13 +18,24 @@ from files_service.gateway.transfer.min_rate import MinRate
 
 
 class FlowControl(Holder):
-    """The unprocessed messages of a connection. ``most`` is the length of the longest message."""
+    """The unprocessed messages of a connection. ``most`` is the length of the longest message.
+
+    ``users`` share the budget with others.
+    """
 
     def __init__(
-        self, connection: Connection, pace: MinRate, budget: MemoryBudget, limits: Limits, *, most: int, refuse: bool
+        self,
+        connection: Connection,
+        pace: MinRate,
+        budget: MemoryBudget,
+        limits: Limits,
+        *,
+        most: int,
+        refuse: bool,
+        users: tuple[str, ...] = (),
     ) -> None:
         self._connection, self._pace, self._budget = connection, pace, budget
-        self._most, self._refuse = most, refuse
+        self._most, self._refuse, self._users = most, refuse, users
         self._refused = self._closed = False
         self._slow_seconds = limits.websocket_message_seconds
         self._look_seconds = min(self._slow_seconds / 4, limits.websocket_ping_seconds / 2)
@@ -36,9 +47,9 @@ class FlowControl(Holder):
         connection.listener = self._frames.feed
         connection.frames_of_stranger = limits.stranger_frames if refuse else None
 
-    def admit(self, pace: MinRate, budget: MemoryBudget, *, most: int) -> None:
+    def admit(self, pace: MinRate, budget: MemoryBudget, *, most: int, users: tuple[str, ...]) -> None:
         """Admit a sender with a token: the parser alone refuses long messages from now on."""
-        self._pace, self._budget, self._most, self._refuse = pace, budget, most, False
+        self._pace, self._budget, self._most, self._refuse, self._users = pace, budget, most, False, users
         self._connection.frames_of_stranger = None
         self._let_pace_run()
 
@@ -89,7 +100,7 @@ class FlowControl(Holder):
             self._pace.give_up(TooLarge(message, {"field": "message", "limit": self._most}))
         if begins:
             # The length of a message of several frames is unknown: it needs room for the longest message.
-            share = self._budget.take(min(size, self._most) if ends else self._most, self)
+            share = self._budget.take(min(size, self._most) if ends else self._most, self, *self._users)
             self._coming.append(share)
             if share.since is None:
                 self._let_wait(share)
