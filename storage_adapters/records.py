@@ -96,6 +96,7 @@ class FileRecord(Growing):
 
     ``revision`` counts saves from 1; 0 means "never saved". ``request_id`` and ``alias`` are unique per owner.
     ``access_epoch`` counts the changes that have taken the file from readers; signed URLs of an earlier one are void.
+    ``lost_parts`` are the ids of received parts whose bytes the blob store has lost.
     """
 
     file_id: str
@@ -124,6 +125,7 @@ class FileRecord(Growing):
     post_action: Mapping[str, Any] | None = None
     revision: int = 0
     access_epoch: int = 0
+    lost_parts: tuple[str, ...] = ()
 
     @property
     def missing_parts(self) -> tuple[Part, ...]:

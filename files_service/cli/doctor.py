@@ -17,6 +17,7 @@ import click
 import orjson
 
 from files_service.cli.gcs import desired_state_of, steps
+from files_service.cli.scrub import lost_bytes
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings, make_private
 from files_service.runtime.clock import now_ms
@@ -105,6 +106,7 @@ def findings(session: Session) -> list[Finding]:
         _metadata,
         _lists,
         _blobs,
+        _bytes,
         _notifications,
         _broker,
         _gateway,
@@ -234,6 +236,14 @@ def _try_signature(store: SupportsSignedUrls) -> None:
     if isinstance(store, VerifiesSignedUrls):
         params = dict(pair.split("=", 1) for pair in urlsplit(signed.url).query.split("&"))
         store.verify("GET", "doctor", params, now=1)
+
+
+def _bytes(settings: Settings) -> Finding:
+    try:
+        with _opened(settings.metadata_url) as (store, is_new):
+            return Finding("bytes", *(("nothing was read yet", "") if is_new else lost_bytes(store, settings)))
+    except (UnknownStore, StorageError) as error:
+        return Finding("bytes", str(error), "See `metadata`.")
 
 
 def _notifications(settings: Settings) -> Finding:

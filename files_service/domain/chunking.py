@@ -17,6 +17,7 @@ from storage_adapters import Chunk, Part, Ranges, Upload
 _UPLOAD_ID = re.compile(rf"(?P<file>{FILE_ID})-(?P<part>p[0-9]{{1,3}}|x[0-9]{{1,3}})")
 # Key segment of chunks; no file has this id.
 CHUNKS = "chunks"
+_ASIDE = "rotten"
 _MANIFEST = "manifest:"
 # The object id begins with the hash, for people who search; the token makes it unique.
 _SHOWN = 48
@@ -62,6 +63,11 @@ def chunk_key_beside(part_key: str, chunk: Chunk) -> str:
 
 def _chunk_key(segment: str, object_id: str, token: str) -> str:
     return f"{segment}/{CHUNKS}/{object_id[:2]}/{object_id[2:_SHOWN]}-{token}"
+
+
+def aside_key(key: str) -> str:
+    """Return the key to which the bad bytes of a chunk are moved; nothing reads it."""
+    return key.replace(f"/{CHUNKS}/", f"/{_ASIDE}/", 1)
 
 
 def room_until(offset: int, chunk_size: int) -> int:

@@ -10,11 +10,13 @@ import re
 
 from files_service.core import Core
 from files_service.domain.chunking import CHUNKS
-from files_service.domain.uploads import mismatch, names_in_key, owner_segment
+from files_service.domain.uploads import names_in_key, owner_segment
 from files_service.errors import storage_errors_as_files_errors
-from files_service.services import content
 from files_service.services.reconcile_report import Report
-from storage_adapters import BlobInfo, BlobNotFound, FileRecord, Part, RecordDeleted, RecordNotFound, SupportsListing
+from files_service.services.scrub.examination import Loss, Reason
+from files_service.services.scrub.marks import clear_mark, find_mark, mark_lost
+from files_service.services.scrub.repair import generation_of_whole
+from storage_adapters import BlobInfo, FileRecord, Part, RecordDeleted, RecordNotFound, SupportsListing
 
 _FILE_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _PART_ID = re.compile(r"p[0-9]{1,3}")
@@ -42,17 +44,21 @@ class OrphanScan:
         return len(found), found[-1].key if len(found) == limit else None
 
     def check_bytes(self, record: FileRecord) -> None:
-        """Report the file when bytes of a received part are missing or differ."""
+        """Report the file when bytes of a received part are missing or differ; mark the part, or take its mark away."""
         received = [part for part in record.parts if part.received_at is not None]
-        if any(part.bucket == self._core.blobs.bucket and not self._has_bytes(part) for part in received):
+        if [part for part in received if part.bucket == self._core.blobs.bucket and self._is_lost(record, part)]:
             self._report.lost.append(record.file_id)
 
-    def _has_bytes(self, part: Part) -> bool:
-        try:
-            same = mismatch(part, content.head(self._core, part)) is None
-        except BlobNotFound:
-            return False
-        return same and content.has_all_chunks(self._core, part)
+    def _is_lost(self, record: FileRecord, part: Part) -> bool:
+        mark = find_mark(self._core, record.file_id, part.part_id) if part.part_id in record.lost_parts else None
+        generation = generation_of_whole(self._core, part, firm=mark.firm if mark else "")
+        if generation is None:
+            loss = Loss(reason=Reason.MISSING)
+            return self._dry_run or mark is not None or mark_lost(self._core, record, part, loss)
+        replaced = part.generation not in (None, generation)
+        if not self._dry_run and (replaced or part.part_id in record.lost_parts):
+            clear_mark(self._core, record.file_id, part.part_id, generation=generation)
+        return False
 
     def _treat(self, info: BlobInfo) -> None:
         names = names_in_key(info.key)
