@@ -159,9 +159,7 @@ def test_a_chunk_that_is_lost_behind_the_first_is_an_error_before_an_answer_begi
         for method, ranges, status in [
             ("HEAD", "", 500),
             ("GET", f"bytes={4 * MIB - 1}-{5 * MIB}", 500),
-            ("HEAD", "bytes=-1", 500),
             ("GET", f"bytes=0-{4 * MIB - 1}", 206),
-            ("HEAD", f"bytes=0-{4 * MIB - 1}", 206),
         ]:
             headers = bearer("ann") | ({"Range": ranges} if ranges else {})
             reply = local.request(method, address, headers=headers)
