@@ -85,6 +85,7 @@ class Settings:
     sweep_interval_seconds: int
     inventory_interval_seconds: int
     orphan_seconds: int
+    scrub_days: int
     rpc_timeout_seconds: int
     stop_timeout_seconds: int
 
@@ -225,6 +226,12 @@ class SettingsSchema(Schema):
         "Seconds between two orphan scans of the blob store; 0: never.", 86_400, 0, 31_536_000
     )
     orphan_seconds = _number("Seconds that a blob without a record is kept.", 604_800, 0, 31_536_000)
+    scrub_days = _number(
+        "Days within which the worker reads and hashes all stored bytes; 0: never. Cloud Storage charges for reading.",
+        14,
+        0,
+        3_650,
+    )
     rpc_timeout_seconds = _number("Seconds that a client waits for an answer.", 30, 1, 3_600)
     stop_timeout_seconds = _number("Seconds that a stopping process waits for requests in flight.", 30, 0, 3_600)
 

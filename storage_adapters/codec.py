@@ -124,7 +124,7 @@ def form_of(kind: type[T]) -> Form[T]:
 PART_FORM = form_of(Part)
 LEASE_FORM = form_of(Lease)
 FAILURE_FORM = form_of(Failure)
-RECORD_FORM = form_of(FileRecord)
+RECORD_FORM = Form(FileRecord, FIELDS_OF_0_1["FileRecord"], {"lost_parts": tuple})
 TOMBSTONE_FORM = form_of(Tombstone)
 _ARE_CLOSED = all(form.is_closed for form in (PART_FORM, FAILURE_FORM, LEASE_FORM))
 

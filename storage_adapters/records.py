@@ -97,6 +97,7 @@ class FileRecord(Growing):
     ``revision`` counts saves from 1; 0 means "never saved". ``request_id`` and ``alias`` are unique per owner.
     ``access_epoch`` counts the changes that have taken the file from readers; signed URLs of an earlier one are void.
     ``urls_expire_at`` is not earlier than the expiry of any upload URL handed out: 0 without one, None when unknown.
+    ``lost_parts`` are the ids of received parts whose bytes the blob store has lost.
     """
 
     file_id: str
@@ -126,6 +127,7 @@ class FileRecord(Growing):
     revision: int = 0
     access_epoch: int = 0
     urls_expire_at: int | None = None
+    lost_parts: tuple[str, ...] = ()
 
     @property
     def missing_parts(self) -> tuple[Part, ...]:

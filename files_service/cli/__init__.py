@@ -19,6 +19,7 @@ MODULES = {
     "put": "put",
     "token": "token",
     "doctor": "doctor",
+    "scrub": "scrub",
     "migrate": "migrate",
     "gcs": "gcs",
 }

@@ -18,6 +18,7 @@ import orjson
 from files_service.cli.finding import PATIENCE_SECONDS, Finding
 from files_service.cli.gateway_checks import check_gateway, check_operation
 from files_service.cli.gcs import desired_state_of, steps
+from files_service.cli.scrub import lost_bytes
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings
 from files_service.runtime.clock import now_ms
@@ -93,6 +94,7 @@ def findings(session: Session) -> list[Finding]:
         _metadata,
         _lists,
         _blobs,
+        _bytes,
         _notifications,
         _broker,
         check_gateway,
@@ -225,6 +227,14 @@ def _try_signature(store: SupportsSignedUrls) -> None:
     if isinstance(store, VerifiesSignedUrls):
         params = dict(pair.split("=", 1) for pair in urlsplit(signed.url).query.split("&"))
         store.verify("GET", "doctor", params, now=1)
+
+
+def _bytes(settings: Settings) -> Finding:
+    try:
+        with _opened(settings.metadata_url) as (store, is_new):
+            return Finding("bytes", *(("nothing was read yet", "") if is_new else lost_bytes(store, settings)))
+    except (UnknownStore, StorageError) as error:
+        return Finding("bytes", str(error), "See `metadata`.")
 
 
 def _notifications(settings: Settings) -> Finding:

@@ -21,6 +21,7 @@ CHUNKS = "chunks"
 JOINED_FROM = "joined_from"
 JOINED_INTO = "joined_into"
 SPENT = "spent"
+_ASIDE = "rotten"
 _MANIFEST = "manifest:"
 # The object id begins with the hash, for people who search; the token makes it unique.
 _SHOWN = 48
@@ -76,6 +77,11 @@ def names_in_chunk_key(key: str) -> tuple[str, str, str] | None:
     """Return the first segment, the beginning of the object id and the token in a chunk's key; None for another key."""
     match = _CHUNK_KEY.fullmatch(key)
     return (match["segment"], match["first"] + match["rest"], match["token"]) if match else None
+
+
+def aside_key(key: str) -> str:
+    """Return the key to which the bad bytes of a chunk are moved; nothing reads it."""
+    return key.replace(f"/{CHUNKS}/", f"/{_ASIDE}/", 1)
 
 
 def room_until(offset: int, chunk_size: int) -> int:

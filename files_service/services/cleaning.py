@@ -1,4 +1,4 @@
-"""Early deletion of the blobs of removed files, in batches."""
+"""Deletion of the blobs of removed files: early, and when the time of their tombstones has come."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from files_service.core import Core
+from files_service.errors import NotSupported
 from files_service.services import content
 from files_service.services.files import load_or_tombstone
 from files_service.services.quarantine import release_file
@@ -14,48 +15,50 @@ from storage_adapters import RecordNotFound, StorageDenied, StorageError, Storag
 logger = logging.getLogger(__name__)
 
 
+def delete_blobs(core: Core, tombstones: Sequence[Tombstone], *, singly_after: type[StorageError]) -> bool:
+    """Delete all blobs in one request; return False after this error, to delete them one by one, else True."""
+    parts = [part for each in tombstones for part in each.parts if part.bucket == core.blobs.bucket]
+    try:
+        core.blobs.delete_many([part.key for part in parts], generations={part.key: part.generation for part in parts})
+    except singly_after:
+        return False
+    return True
+
+
+def clean(core: Core, tombstone: Tombstone, *, deleted: bool) -> None:
+    """Delete the uploads of a tombstone, and its blobs unless they are ``deleted``; if it is due, its list of blobs.
+
+    Raises NotSupported for blobs of another bucket, which stay.
+    """
+    foreign = None
+    for part in tombstone.parts:
+        if part.bucket != core.blobs.bucket:
+            foreign = part.bucket
+        elif deleted:
+            content.forget_chunks(core, part)
+        else:
+            content.delete(core, part)
+    if foreign is not None:
+        raise NotSupported(f"bucket {foreign} is not the configured one", {"bucket": foreign})
+    release_file(core, tombstone.file_id, tombstone.owner)
+    if tombstone.clean_after <= core.clock():
+        core.metadata.mark_clean(tombstone.file_id)
+
+
 def clean_early(core: Core, file_ids: Sequence[str]) -> None:
     """Delete the blobs of these tombstones. Raises StorageUnavailable when a repetition may delete what is left.
 
     Bytes that the store protects by a policy, and those of other buckets, are left to the sweep of tombstones.
     """
     tombstones = [found for file_id in file_ids if (found := _tombstone(core, file_id)) is not None]
-    parts = [part for each in tombstones for part in each.parts if part.bucket == core.blobs.bucket]
-    try:
-        core.blobs.delete_many([part.key for part in parts], generations={part.key: part.generation for part in parts})
-    except StorageDenied:
-        _clean_singly(core, tombstones)
-        return
-    for tombstone in tombstones:
-        _forget(core, tombstone)
-
-
-def _clean_singly(core: Core, tombstones: Sequence[Tombstone]) -> None:
-    """Delete what the policy of the store does not protect."""
+    deleted = delete_blobs(core, tombstones, singly_after=StorageDenied)
     for tombstone in tombstones:
         try:
-            for part in tombstone.parts:
-                if part.bucket == core.blobs.bucket:
-                    core.blobs.delete(part.key)
-            _forget(core, tombstone)
-        except StorageDenied as error:
+            clean(core, tombstone, deleted=deleted)
+        except (NotSupported, StorageError) as error:
+            if isinstance(error, StorageUnavailable) and not isinstance(error, StorageDenied):
+                raise
             logger.info("blobs left for the sweep", extra={"file_id": tombstone.file_id, "error": str(error)})
-
-
-def _forget(core: Core, tombstone: Tombstone) -> None:
-    """Delete the uploads of a tombstone whose blobs are deleted, and its list of blobs if its time has come."""
-    ours = [part for part in tombstone.parts if part.bucket == core.blobs.bucket]
-    try:
-        for part in ours:
-            content.forget_chunks(core, part)
-        if len(ours) == len(tombstone.parts):
-            release_file(core, tombstone.file_id, tombstone.owner)
-        if ours and len(ours) == len(tombstone.parts) and tombstone.clean_after <= core.clock():
-            core.metadata.mark_clean(tombstone.file_id)
-    except StorageUnavailable:
-        raise
-    except StorageError as error:
-        logger.info("blobs left for the sweep", extra={"file_id": tombstone.file_id, "error": str(error)})
 
 
 def _tombstone(core: Core, file_id: str) -> Tombstone | None:

@@ -17,6 +17,7 @@ from files_service.services import content
 from files_service.services.content_types import require_allowed_changes
 from files_service.services.editing import require_fitting_meta
 from files_service.services.files import change, readable, require, require_acts_for, require_finished
+from files_service.services.scrub.marks import require_kept
 from files_service.services.uploads.creation import save_if_room
 from storage_adapters import Access, BlobExists, BlobInfo, BlobNotFound, FileRecord, Part, SupportsCopy
 
@@ -38,6 +39,8 @@ def clone(
     source = readable(core, file_id, actor)
     require_acts_for(owner, actor)
     require_finished(source)
+    for part in source.parts:
+        require_kept(source, part)
     require_allowed_changes(changes, "changes", core)
     require(core.blobs, SupportsCopy)
     draft = _draft(core, source, owner, request_id or _request_id(file_id, owner, changes))

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ from storage_adapters import (
 logger = logging.getLogger(__name__)
 
 _PAGE = 256
+# Chunks of a range that are looked at before an answer begins.
+LOOKED_AT = 1_024
 _ATTEMPTS = 20
 
 
@@ -98,6 +101,26 @@ def require_whole(core: Core, part: Part) -> None:
     info = core.blobs.head(part.key)
     if info.size != part.size or part.generation not in (None, info.generation):
         raise BlobNotFound(f"the bytes of {part.key} were cut or replaced")
+
+
+def require_range(core: Core, part: Part, *, offset: int, length: int) -> None:
+    """Check that the bytes of a range are there, as far as that is cheap. Raises BlobNotFound.
+
+    Of a store without local files, one request looks at the first object; on a local disk, ``LOOKED_AT`` chunks are
+    looked at.
+    """
+    if manifest_of(part) is None:
+        require_whole(core, part)
+        return
+    blobs = core.blobs
+    if not isinstance(blobs, SupportsLocalFiles):
+        for key, start, size in islice(chunk_slices(core, part, offset, offset + length), 1):
+            if blobs.head(key).size < start + size:
+                raise BlobNotFound(f"the chunk {key} was cut")
+        return
+    for key, start, size in islice(chunk_slices(core, part, offset, offset + length), LOOKED_AT):
+        if blobs.local_path(key).stat().st_size < start + size:
+            raise BlobNotFound(f"the chunk {key} was cut")
 
 
 def read(core: Core, part: Part, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:

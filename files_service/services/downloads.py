@@ -12,6 +12,7 @@ from files_service.domain.filenames import save_as
 from files_service.domain.uploads import find_part
 from files_service.errors import NotSupported, bad_request
 from files_service.services.files import readable, require, require_finished
+from files_service.services.scrub.marks import require_kept
 from storage_adapters import FileRecord, Part, SupportsPublicUrls, SupportsSignedUrls, VerifiesSignedUrls
 
 
@@ -34,10 +35,15 @@ def download_addresses(
     attachment: bool,
     expires_seconds: int,
 ) -> Addresses:
-    """Return addresses of the bytes of a finished file. Raises Forbidden, WrongStatus, BadRequest, NotSupported."""
+    """Return addresses of the bytes of a finished file.
+
+    Raises Forbidden, WrongStatus, BadRequest, NotSupported, and BytesLost for a part that is marked as lost.
+    """
     record = readable(core, file_id, actor)
     require_finished(record)
     parts = _chosen(record, part_ids)
+    for part in parts:
+        require_kept(record, part)
     _require_addresses(core, record, parts)
     if readable_without_signature(record) and not attachment and isinstance(core.blobs, SupportsPublicUrls):
         return Addresses(record, parts, [core.blobs.public_url(part.key) for part in parts], None)

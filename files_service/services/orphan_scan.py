@@ -12,12 +12,14 @@ import re
 from files_service.core import Core
 from files_service.domain.chunking import manifest_of, names_in_chunk_key
 from files_service.domain.editing import MAX_META_DEPTH, depth_of
-from files_service.domain.uploads import mismatch, names_in_key, owner_segment
+from files_service.domain.uploads import names_in_key, owner_segment
 from files_service.errors import BadRequest, storage_errors_as_files_errors
-from files_service.services import content
 from files_service.services.chunk_orphans import orphans_among, remember_owners
 from files_service.services.reconcile_report import Report
-from storage_adapters import BlobInfo, BlobNotFound, FileRecord, Part, RecordDeleted, RecordNotFound, SupportsListing
+from files_service.services.scrub.examination import Loss, Reason
+from files_service.services.scrub.marks import clear_mark, find_mark, mark_lost
+from files_service.services.scrub.repair import generation_of_whole
+from storage_adapters import BlobInfo, FileRecord, Part, RecordDeleted, RecordNotFound, SupportsListing
 
 _FILE_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _PART_ID = re.compile(r"p[0-9]{1,3}")
@@ -50,7 +52,10 @@ class OrphanScan:
         return len(found), found[-1].key if len(found) == limit else None
 
     def check_record(self, record: FileRecord) -> None:
-        """Report the file when bytes of a received part are missing or differ, or its meta is too deep to be shown."""
+        """Report the file when its meta is too deep to be shown, or bytes of a received part are missing or differ.
+
+        A part whose bytes are lost is marked; the mark of a part that is whole is removed.
+        """
         if depth_of(record.meta) > MAX_META_DEPTH:
             deep = [name for name, each in record.meta.items() if depth_of(each) >= MAX_META_DEPTH]
             message = f"meta is nested deeper than {MAX_META_DEPTH} levels: unset these keys by files.update"
@@ -58,15 +63,19 @@ class OrphanScan:
         received = [part for part in record.parts if part.received_at is not None]
         if not self._dry_run and any(manifest_of(part) for part in received):
             remember_owners(self._core, [record.owner])
-        if any(part.bucket == self._core.blobs.bucket and not self._has_bytes(part) for part in received):
+        if [part for part in received if part.bucket == self._core.blobs.bucket and self._is_lost(record, part)]:
             self._report.lost.append(record.file_id)
 
-    def _has_bytes(self, part: Part) -> bool:
-        try:
-            same = mismatch(part, content.head(self._core, part)) is None
-        except BlobNotFound:
-            return False
-        return same and content.has_all_chunks(self._core, part)
+    def _is_lost(self, record: FileRecord, part: Part) -> bool:
+        mark = find_mark(self._core, record.file_id, part.part_id) if part.part_id in record.lost_parts else None
+        generation = generation_of_whole(self._core, part, firm=mark.firm if mark else "")
+        if generation is None:
+            loss = Loss(reason=Reason.MISSING)
+            return self._dry_run or mark is not None or mark_lost(self._core, record, part, loss)
+        replaced = part.generation not in (None, generation)
+        if not self._dry_run and (replaced or part.part_id in record.lost_parts):
+            clear_mark(self._core, record.file_id, part.part_id, generation=generation)
+        return False
 
     def _treat(self, info: BlobInfo) -> None:
         names = names_in_key(info.key)

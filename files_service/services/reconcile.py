@@ -19,10 +19,10 @@ from files_service.errors import (
     storage_errors_as_files_errors,
 )
 from files_service.services import content
+from files_service.services.cleaning import clean, delete_blobs
 from files_service.services.files import change, write_tombstone
 from files_service.services.orphan_scan import OrphanScan
 from files_service.services.processing import with_bounded_lease
-from files_service.services.quarantine import release_file
 from files_service.services.reconcile_report import Report
 from files_service.services.uploads.sweep import finalize
 from storage_adapters import (
@@ -34,7 +34,6 @@ from storage_adapters import (
     Part,
     Position,
     StorageError,
-    Tombstone,
 )
 
 BATCH = 100
@@ -232,36 +231,17 @@ class Reconciliation:
         """Delete the blobs of deleted files; a blob that cannot be deleted stays on its tombstone."""
         tombstones = self._core.metadata.unclean(now=self._now, limit=limit, after=after.file_id if after else "")
         due = [tombstone for tombstone in tombstones if self._owner in (None, tombstone.owner)]
-        deleted = self._delete_blobs(due)
+        deleted = not self._dry_run and delete_blobs(self._core, due, singly_after=StorageError)
         for tombstone in due:
             with self.report.noting_errors(tombstone.file_id):
-                self._clean(tombstone, deleted=deleted)
+                if self._dry_run:
+                    for part in tombstone.parts:
+                        self._require_bucket(part)
+                else:
+                    clean(self._core, tombstone, deleted=deleted)
+                self.report.cleaned.append(tombstone.file_id)
         more = len(tombstones) == limit
         return len(tombstones), Position(value=None, file_id=tombstones[-1].file_id) if more else None
-
-    def _delete_blobs(self, tombstones: list[Tombstone]) -> bool:
-        """Delete all blobs in one request; return True when all are deleted, False to delete them one by one."""
-        parts = [part for tombstone in tombstones for part in tombstone.parts]
-        if self._dry_run or not all(part.bucket == self._core.blobs.bucket for part in parts):
-            return False
-        try:
-            self._core.blobs.delete_many(
-                [part.key for part in parts], generations={part.key: part.generation for part in parts}
-            )
-        except StorageError:
-            return False
-        return True
-
-    def _clean(self, tombstone: Tombstone, *, deleted: bool) -> None:
-        for part in tombstone.parts:
-            self._require_bucket(part)
-        if not self._dry_run:
-            forget = content.forget_chunks if deleted else content.delete
-            for part in tombstone.parts:
-                forget(self._core, part)
-            release_file(self._core, tombstone.file_id, tombstone.owner)
-            self._core.metadata.mark_clean(tombstone.file_id)
-        self.report.cleaned.append(tombstone.file_id)
 
     def _require_bucket(self, part: Part) -> None:
         if part.bucket != self._core.blobs.bucket:

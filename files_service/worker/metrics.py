@@ -36,3 +36,10 @@ class WorkerCollector(Collector):
         for kind, count in sorted(sweeper.totals.items()):
             swept.add_metric([kind], count)
         yield swept
+        scrubber = self._worker.scrubber
+        yield GaugeMetricFamily("files_lost_parts", "Parts whose bytes are lost, up to 10 000.", scrubber.lost)
+        yield GaugeMetricFamily(
+            "files_oldest_unverified_seconds",
+            "Age of the stored bytes that were not read for longest.",
+            scrubber.oldest_unverified_seconds,
+        )

@@ -1,4 +1,4 @@
-"""The worker of a process: relay, processor, sweeper, index builder and puller, each in its own threads."""
+"""The worker of a process: relay, processor, sweeper, scrubber, index builder and puller, each in its own threads."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from files_service.worker.loop import Loop
 from files_service.worker.processor import Processor
 from files_service.worker.puller import Puller
 from files_service.worker.relay import Relay
+from files_service.worker.scrubber import Scrubber
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import Change, NotificationQueue, StorageError, SupportsDesigns
 
@@ -43,23 +44,28 @@ class Worker:
         self.relay = Relay(core, publisher, holder=holder, stopped=stopped, on_change=self._notice)
         self.processor = Processor(core, threads=threads, stopped=stopped, on_work=self._wake_hands)
         self.sweeper = Sweeper(core, holder=holder, stopped=stopped)
+        self.scrubber = Scrubber(core, holder=holder, stopped=stopped)
         self._finder = Loop("processing", self.processor.step, self._stopping)
         self._hands = [Loop(f"processing-{number}", self._work, self._stopping) for number in range(1, threads + 2)]
         self._sweeping = Loop("sweeper", self.sweeper.step, self._stopping)
+        self._scrubbing = Loop("scrub", self.scrubber.step, self._stopping)
         self._relaying = Loop("relay", self.relay.step, self._stopping)
-        self._leased = [(self._relaying, self.relay.give_up), (self._sweeping, self.sweeper.give_up)]
-        self._building: list[Loop] = []
+        self._leased = [
+            (self._relaying, self.relay.give_up),
+            (self._sweeping, self.sweeper.give_up),
+            (self._scrubbing, self.scrubber.give_up),
+        ]
         if isinstance(core.metadata, SupportsDesigns):
             builder = LeasedIndexBuilder(core, core.metadata, holder=holder)
-            self._building = [Loop("warming", builder.step, self._stopping)]
-            self._leased += [(loop, builder.give_up) for loop in self._building]
+            self._leased.append((Loop("warming", builder.step, self._stopping), builder.give_up))
         self._puller = Puller(core, queue, metrics or Metrics(), stopped=stopped) if queue is not None else None
         self._pulling = [Loop("pull", self._puller.step, self._stopping)] if self._puller is not None else []
 
     @property
     def loops(self) -> list[Loop]:
         """All loops; health checks and metrics read their ``failures`` and ``alive``."""
-        return [self._relaying, self._finder, *self._hands, self._sweeping, *self._building, *self._pulling]
+        leased = [loop for loop, _ in self._leased]
+        return [*leased, self._finder, *self._hands, *self._pulling]
 
     def alive(self) -> bool:
         """Return True while every thread runs, even if its steps fail."""
@@ -114,3 +120,5 @@ class Worker:
             self._sweeping.wake()
         elif change.event == "uploaded":
             self._finder.wake()
+        elif self.scrubber.notice(change):
+            self._scrubbing.wake()

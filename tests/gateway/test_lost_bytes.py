@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from files_service.core import Core
 from files_service.domain.chunking import CHUNKS
 from files_service.gateway.limits import Limits
+from files_service.services import content
 from files_service.services.content import chunk_slices
+from files_service.services.scrub.examination import Loss, Reason
+from files_service.services.scrub.marks import mark_lost
 from tests.contract.blob_scenes import MIB
-from tests.cores import memory_core, processed_file, sqlite_core
+from tests.cores import call, memory_core, processed_file, sqlite_core
 from tests.gateway.owners import bearer
 from tests.gateway.serving import Served, serving
 from tests.gateway.tus import content_of, file_id_of, made, patch
@@ -128,8 +132,10 @@ def test_a_replaced_blob_is_not_served_under_the_old_tag(served: Served) -> None
 @pytest.mark.parametrize("socket_thread_bytes", [2**40, 1], ids=["by-loop", "by-thread"])
 @pytest.mark.parametrize("fault", [remove_content, cut_content])
 def test_bytes_that_run_short_break_the_connection_at_once(
-    tmp_path: Path, socket_thread_bytes: int, fault: Callable[[Path], None]
+    tmp_path: Path, socket_thread_bytes: int, fault: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As behind the chunks that are looked at before an answer begins.
+    monkeypatch.setattr(content, "LOOKED_AT", 1)
     first, second = os.urandom(4 * MIB), os.urandom(4 * MIB)
     with serving(sqlite_core(tmp_path), Limits(socket_thread_bytes=socket_thread_bytes)) as served:
         _, addresses = processed(served, first + second)
@@ -138,6 +144,59 @@ def test_bytes_that_run_short_break_the_connection_at_once(
         for address in addresses:
             with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
                 served.request("GET", address, headers=bearer("ann"))
+
+
+@pytest.mark.parametrize("fault", [remove_content, cut_content])
+def test_a_chunk_that_is_lost_behind_the_first_is_an_error_before_an_answer_begins(
+    local: Served, tmp_path: Path, fault: Callable[[Path], None]
+) -> None:
+    first, second = os.urandom(4 * MIB), os.urandom(4 * MIB)
+    _, addresses = processed(local, first + second)
+    [path] = [path for path in chunk_files(tmp_path) if path.read_bytes() == second]
+    fault(path)
+    assert_lost(local, addresses)
+    for address in addresses:
+        for method, ranges, status in [
+            ("HEAD", "", 500),
+            ("GET", f"bytes={4 * MIB - 1}-{5 * MIB}", 500),
+            ("GET", f"bytes=0-{4 * MIB - 1}", 206),
+        ]:
+            headers = bearer("ann") | ({"Range": ranges} if ranges else {})
+            reply = local.request(method, address, headers=headers)
+            assert reply.status == status
+            assert reply.body in (b"", first) or reply.code == "bytes_lost"
+
+
+def test_head_looks_at_the_first_object_of_a_store_without_files(tmp_path: Path) -> None:
+    with serving(memory_core(tmp_path)) as served:
+        file_id, addresses = processed(served)
+        part = served.core.metadata.get(file_id).parts[0]
+        [(key, _, _)] = chunk_slices(served.core, part, 0, part.size)
+        whole = processed_file(served.core, CONTENT)
+        addresses += read_at(served, whole["file_id"])
+        for address in addresses:
+            assert served.request("HEAD", address, headers=bearer("ann")).status == 200
+        served.core.blobs.delete(key)
+        served.core.blobs.delete(whole["parts"][0]["key"])
+        for address in addresses:
+            assert served.request("HEAD", address, headers=bearer("ann")).status == 500
+
+
+@pytest.mark.parametrize("make", [memory_core, sqlite_core])
+def test_a_part_that_is_marked_as_lost_is_an_error_at_every_door(tmp_path: Path, make: Callable[[Path], Core]) -> None:
+    with serving(make(tmp_path)) as served:
+        file_id, addresses = processed(served)
+        record = served.core.metadata.get(file_id)
+        addresses.append(f"/download/{file_id}?raw=1")
+        call(served.core, "files.access", file_ids=[file_id], access="public")
+        assert mark_lost(served.core, record, record.parts[0], Loss(reason=Reason.ROTTEN))
+        for address in addresses:
+            for method in ("GET", "HEAD"):
+                for headers in ({}, {"Range": "bytes=0-0"}):
+                    reply = served.request(method, address, headers=bearer("ann") | headers)
+                    assert reply.status == 500
+        assert_lost(served, addresses[:2])
+        assert served.call("files.download", file_id=file_id).code == "bytes_lost"
 
 
 def test_a_store_without_files_breaks_the_connection_when_bytes_run_short(tmp_path: Path) -> None:

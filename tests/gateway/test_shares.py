@@ -62,7 +62,7 @@ def test_who_has_no_place_gets_one_although_others_have_all_of_the_file() -> Non
         assert take_all(limiter, stack, "peer a", "file 1") == 48
         for number in range(8):
             stack.enter_context(limiter.take(f"peer {number}", "file 1"))
-        with pytest.raises(HTTPError):
+        with pytest.raises(ServiceUnavailable):
             stack.enter_context(limiter.take("peer z", "file 1"))
         assert limiter.limit - limiter.taken == 8
         assert take_all(limiter, stack, "peer z", "file 2") == 6

@@ -29,10 +29,11 @@ from files_service.messaging.events import LogPublisher
 from files_service.services.listing.sync_progress import consumer_of
 from files_service.worker.run import Worker
 from storage_adapters import MARK, CopyMark, SupportsChanges, SupportsIdentity, open_metadata_store
-from tests.cores import SECRETS, pending_file, sqlite_core
+from tests.cores import SECRETS, pending_file, processed_file, sqlite_core
 from tests.cores import at as at_time
 from tests.gateway.serving import Served, serving
 from tests.servers.ports import free_ports
+from tests.unit.lost_bytes import paths, rot
 
 
 @pytest.fixture
@@ -307,6 +308,34 @@ class TestDoctor:
         core.close()
         result = run({**environ, "FILES_LIST_URL": "sqlite:////proc/nope/x.db"}, "doctor", "--json")
         assert "FILES_LIST_URL" in self.lines(result)["lists"]["advice"]
+
+    def test_lost_parts_are_named_by_doctor_and_scrub_until_they_are_repaired(
+        self, environ: dict[str, str], tmp_path: Path
+    ) -> None:
+        with closing(sqlite_core(tmp_path)) as core:
+            record, other = processed_file(core, b"precious"), processed_file(core, b"other", owner="bob")
+            rot(paths(core, record)[0])
+        assert "no worker has read them" in self.lines(run(environ, "doctor", "--json"))["bytes"]["text"]
+        found = run(environ, "scrub")
+        assert found.exit_code == 1
+        assert f"{record['file_id']} p0 rotten 0 ann clip.bin\n" in found.stdout
+        assert "2 files read, 1 parts lost" in found.stdout
+        assert other["file_id"] not in found.stdout
+        of_bob = run(environ, "scrub", "--owner", "bob")
+        assert (of_bob.exit_code, of_bob.stdout) == (0, "1 files read, 0 parts lost\n")
+        line = self.lines(run(environ, "doctor", "--json"))["bytes"]
+        assert not line["ok"]
+        assert f"lost: {record['file_id']} p0 (rotten)" in line["text"]
+        assert "files scrub" in line["advice"]
+        with closing(sqlite_core(tmp_path)) as core:
+            rot(paths(core, record)[0])
+        assert run(environ, "scrub").exit_code == 0
+        assert self.lines(run(environ, "doctor", "--json"))["bytes"] == {
+            "part": "bytes",
+            "text": "none are known to be lost",
+            "advice": "",
+            "ok": True,
+        }
 
     def test_secrets_that_others_may_read_are_named(self, environ: dict[str, str], tmp_path: Path) -> None:
         secrets = tmp_path / "secrets"

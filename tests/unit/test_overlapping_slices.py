@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from files_service.core import Core
+from files_service.errors import BytesLost
 from files_service.services.uploads.chunk_store import ChunkStore
 from files_service.services.uploads.quota import uploads_of
 from files_service.services.uploads.session import Beginning, begin
@@ -88,3 +89,24 @@ def test_a_sender_that_knew_nothing_of_another_meets_its_bytes(core: Core) -> No
         stream.write(bytes(20))
         with pytest.raises(UploadConflict, match="other bytes"):
             stream.finish()
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize(("offset", "length"), [(PLACE, len(STORED)), (0, 20)])
+def test_a_slice_that_comes_again_over_a_lost_chunk_of_its_upload_repairs_it(
+    core: Core, upload: Upload, tmp_path: Path, offset: int, length: int, cut: bool
+) -> None:
+    [path] = tmp_path.rglob("content")
+    path.write_bytes(STORED[:3]) if cut else path.unlink()
+    ChunkStore(core, uploads_of(core)).take(upload, offset, memoryview(at(offset, length)))
+    assert path.read_bytes() == STORED
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_part_of_a_lost_chunk_is_neither_acknowledged_nor_called_other_bytes(
+    core: Core, upload: Upload, tmp_path: Path, cut: bool
+) -> None:
+    [path] = tmp_path.rglob("content")
+    path.write_bytes(STORED[:3]) if cut else path.unlink()
+    with pytest.raises(BytesLost):
+        ChunkStore(core, uploads_of(core)).take(upload, PLACE + 1, memoryview(at(PLACE + 1, 5)))

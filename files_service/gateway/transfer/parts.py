@@ -23,6 +23,7 @@ from files_service.gateway.transfer.disposition import content_disposition, prev
 from files_service.gateway.transfer.send import Slice, send_files
 from files_service.services import content
 from files_service.services.files import require_finished
+from files_service.services.scrub.marks import require_kept
 from storage_adapters import BlobNotFound, FileRecord, FileStatus, Part, SupportsLocalFiles
 
 # User content never runs in our origin: a page opens in an origin of its own, without scripts and without a network.
@@ -60,9 +61,13 @@ def part_of(record: FileRecord, part_id: str | None, core: Core) -> Found:
 
 
 def found_part(core: Core, record: FileRecord, part: Part) -> Found:
-    """Prepare a part for sending. Raises NotFound before its bytes arrive, BytesLost when a local file is not whole."""
+    """Prepare a part for sending. Raises NotFound before its bytes arrive.
+
+    Raises BytesLost for a part that is marked as lost, and for one whose local file is not whole.
+    """
     if part.received_at is None:
         raise NotFound("the bytes have not arrived", {"file_id": record.file_id})
+    require_kept(record, part)
     if manifest_of(part) is None and isinstance(core.blobs, SupportsLocalFiles):
         # A blob that is missing, cut or replaced is reported before an answer begins.
         with lost_bytes_reported(record, part):
@@ -109,7 +114,10 @@ async def send_part(
     if answer.status == 206:
         last = answer.start + answer.length - 1
         response.headers["Content-Range"] = f"bytes {answer.start}-{last}/{found.representation.size}"
-    if request.method == "HEAD" or not answer.length:
+    if not answer.length:
+        return response
+    if request.method == "HEAD":
+        await gateway.calls.run(_require_range, gateway.core, found, answer)
         return response
     await gateway.unless_given_up(_send(request, response, gateway, found, answer))
     gateway.metrics.downloaded_bytes.inc(answer.length)
@@ -133,7 +141,7 @@ async def _send(
         if rest:
             raise ConnectionResetError(f"the bytes of {part.key} were cut")
     else:
-        first_file = await gateway.calls.run(_open, found, files)
+        first_file = await gateway.calls.run(_open, core, found, answer, files)
         await response.prepare(request)
         await send_files(request, gateway, chain([first_file], map(_opened, files)), answer.length)
     await response.write_eof()
@@ -163,9 +171,16 @@ def _begin(core: Core, found: Found, answer: Answer) -> tuple[bytes, Iterator[by
         return first, pieces
 
 
-def _open(found: Found, files: Iterator[tuple[Path, int, int]]) -> Slice:
-    """Open the first file: a missing one is reported before an answer begins."""
+def _require_range(core: Core, found: Found, answer: Answer) -> None:
     with lost_bytes_reported(found.record, found.part):
+        content.require_range(core, found.part, offset=answer.start, length=answer.length)
+
+
+def _open(core: Core, found: Found, answer: Answer, files: Iterator[tuple[Path, int, int]]) -> Slice:
+    """Open the first file: bytes that are seen to be lost are reported before an answer begins."""
+    with lost_bytes_reported(found.record, found.part):
+        if manifest_of(found.part) is not None:
+            content.require_range(core, found.part, offset=answer.start, length=answer.length)
         return _opened(next(files))
 
 

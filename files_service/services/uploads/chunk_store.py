@@ -9,21 +9,17 @@ from dataclasses import dataclass
 from files_service.core import Core
 from files_service.domain.chunking import chunk_key, wanted
 from files_service.errors import BadRequest
-from files_service.services import content
+from files_service.services.uploads.chunk_bytes import keep_whole, write_chunk
 from files_service.services.uploads.comparison import require_same_bytes
 from storage_adapters import (
-    BlobExists,
     Chunk,
     ChunkGone,
     Ranges,
-    StorageUnavailable,
     SupportsUploads,
-    SupportsWholeWrites,
     Upload,
     UploadConflict,
 )
 
-CHUNK_TYPE = "application/octet-stream"
 _ATTEMPTS = 20
 # A chunk costs some files and a record, however small it is. Beyond a number of chunks for every upload, they must have
 # this size on average; smaller ones are refused then.
@@ -53,11 +49,12 @@ class ChunkStore:
         """
         _require_size(upload, offset, len(data))
         object_id = hashlib.sha256(data).hexdigest()
-        now = self._core.clock()
-        [place] = self.uploads.reserve_chunks(upload.owner, [object_id], now=now)
+        [place] = self.uploads.reserve_chunks(upload.owner, [object_id], now=self._core.clock())
         key = chunk_key(upload.owner, object_id, place.token)
-        if not (place.stored and content.is_whole(self._core, key, len(data))):
-            self._write(key, data, object_id, now)
+        if place.stored:
+            keep_whole(self._core, key, data, object_id)
+        else:
+            write_chunk(self._core, key, data, object_id)
         return Chunk(offset=offset, size=len(data), object_id=object_id, token=place.token)
 
     def store(self, upload: Upload, offset: int, data: memoryview, arrived: Ranges | None = None) -> Stored:
@@ -129,21 +126,6 @@ class ChunkStore:
             raise UploadConflict("the upload rejects these bytes")
         require_same_bytes(self._core, upload, offset, data)
         return self._store_all(upload, offset, data, gaps)
-
-    def _write(self, key: str, data: memoryview, object_id: str, now: int) -> None:
-        blobs = self._core.blobs
-        for _ in range(_ATTEMPTS):
-            try:
-                if isinstance(blobs, SupportsWholeWrites):
-                    blobs.write_whole(key, data, sha256=object_id, content_type=CHUNK_TYPE, now=now)
-                else:
-                    blobs.put(key, [bytes(data)], content_type=CHUNK_TYPE, now=now, declared={"sha256": object_id})
-            except BlobExists:
-                # A concurrent writer stored the chunk, or it was cut since.
-                if not content.is_whole(self._core, key, len(data)):
-                    continue
-            return
-        raise StorageUnavailable(f"the chunk {key} is cut or lost at every attempt")
 
 
 def _require_size(upload: Upload, offset: int, size: int) -> None:

@@ -1,0 +1,1 @@
+"""Scrub: read and hash all stored bytes, mark lost parts, repair them from the same bytes."""

@@ -1,0 +1,219 @@
+"""Examination of the stored bytes of one part, in small steps.
+
+Bytes whose hash is wrong are read once more before they are taken for bad. A rotten chunk is moved aside by its
+generation: it is missing then, which every door and upload handles, and a chunk that was stored again meanwhile stays.
+A rotten blob stays in its place, because nobody else names it; the mark of its part keeps it from being read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import google_crc32c
+
+from files_service.core import Core
+from files_service.domain.chunking import aside_key, chunk_key_beside, manifest_of
+from files_service.services.content import chunks_of
+from storage_adapters import (
+    BlobExists,
+    BlobInfo,
+    BlobNotFound,
+    Chunk,
+    Part,
+    StorageError,
+    StorageUnavailable,
+    SupportsCopy,
+    SupportsLocalFiles,
+)
+
+logger = logging.getLogger(__name__)
+
+_ATTEMPTS = 3
+_STRONGEST_FIRST = ("sha256", "md5", "crc32c")
+
+
+class Reason(StrEnum):
+    """Reasons for which bytes are lost."""
+
+    MISSING = "missing"
+    CUT = "cut"
+    ROTTEN = "rotten"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """Lost bytes of a part, from an offset on.
+
+    ``aside`` is the key to which they were moved. ``firm`` is the generation of bad bytes that are still in the place
+    of the good ones, so that their presence proves nothing.
+    """
+
+    reason: Reason
+    offset: int = 0
+    aside: str | None = None
+    firm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The bytes of the part are on record with their hash; ``generation`` is that of the blob that was read."""
+
+    generation: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A place in a part in chunks: the bytes before it are done."""
+
+    offset: int
+
+
+Step = int | Loss | Whole | Reached
+
+
+def examine(core: Core, part: Part, *, offset: int = 0) -> Iterator[Step]:
+    """Read and hash a part; yield the length of each piece, each loss, and Whole at the end when there was none.
+
+    A part in chunks is read from the chunk at ``offset`` on. Raises StorageUnavailable.
+    """
+    if manifest_of(part) is None:
+        yield from _examine_blob(core, part)
+        return
+    is_whole = True
+    for step in _examine_chunks(core, part, offset):
+        is_whole = is_whole and not isinstance(step, Loss)
+        yield step
+    if is_whole:
+        yield Whole(part.generation)
+
+
+def _examine_chunks(core: Core, part: Part, offset: int) -> Iterator[Step]:
+    upload_id = manifest_of(part)
+    assert upload_id is not None
+    place = offset
+    for chunk in chunks_of(core, upload_id, offset=offset):
+        if chunk.offset > place:
+            yield Loss(reason=Reason.MISSING, offset=place)
+        yield from _examine_chunk(core, chunk_key_beside(part.key, chunk), chunk)
+        place = chunk.end
+        yield Reached(place)
+    if place < part.size:
+        yield Loss(reason=Reason.MISSING, offset=place)
+
+
+def _examine_chunk(core: Core, key: str, chunk: Chunk) -> Iterator[int | Loss]:
+    reading = _Reading(core, key, "sha256")
+    yield from reading.pieces()
+    if reading.digest == chunk.object_id:
+        return
+    for _ in range(_ATTEMPTS):
+        # Looked at only now: a healthy chunk costs one request.
+        try:
+            info = core.blobs.head(key)
+        except BlobNotFound:
+            yield Loss(reason=Reason.MISSING, offset=chunk.offset)
+            return
+        if info.size != chunk.size:
+            yield Loss(reason=Reason.CUT, offset=chunk.offset)
+            return
+        reading = _Reading(core, key, "sha256", generation=info.generation)
+        yield from reading.pieces()
+        if reading.digest == chunk.object_id:
+            return
+        if reading.fault is not Reason.MISSING:
+            aside = _move_aside(core, info)
+            firm = "" if aside else info.generation
+            yield Loss(reason=reading.fault or Reason.ROTTEN, offset=chunk.offset, aside=aside, firm=firm)
+            return
+        # An upload stored the chunk again while it was read.
+
+
+def _examine_blob(core: Core, part: Part) -> Iterator[Step]:
+    try:
+        info = core.blobs.head(part.key)
+    except BlobNotFound:
+        yield Loss(reason=Reason.MISSING)
+        return
+    if info.size != part.size:
+        yield Loss(reason=Reason.CUT)
+        return
+    # Without a checksum on record, that of the store; another blob in the place must prove that it is the same.
+    same = part.generation in (None, info.generation)
+    name = next((name for name in _STRONGEST_FIRST if getattr(part, name) or (same and getattr(info, name))), None)
+    if name is None:
+        name = "crc32c"
+        expected = None if same else ""
+    else:
+        expected = getattr(part, name) or getattr(info, name)
+    for _ in range(2):
+        reading = _Reading(core, part.key, name, generation=info.generation)
+        yield from reading.pieces()
+        if reading.size == part.size and expected in (None, reading.digest):
+            yield Whole(info.generation)
+            return
+    yield Loss(reason=reading.fault or Reason.ROTTEN, firm=info.generation)
+
+
+class _Reading:
+    """One reading of a blob. ``digest`` is "" and ``fault`` set when it could not be read to its end."""
+
+    def __init__(self, core: Core, key: str, checksum: str, *, generation: str | None = None) -> None:
+        self.digest = ""
+        self.size = 0
+        self.fault: Reason | None = None
+        self._core, self._key, self._checksum, self._generation = core, key, checksum, generation
+
+    def pieces(self) -> Iterator[int]:
+        """Read and hash; yield the length of each piece. Raises StorageUnavailable when the store does not answer."""
+        hashed: Any = _Crc32c() if self._checksum == "crc32c" else hashlib.new(self._checksum)
+        try:
+            for piece in self._core.blobs.get(self._key, generation=self._generation):
+                hashed.update(piece)
+                self.size += len(piece)
+                yield len(piece)
+        except BlobNotFound:
+            self.fault = Reason.MISSING
+        except StorageUnavailable:
+            if not isinstance(self._core.blobs, SupportsLocalFiles):
+                raise
+            # Some sectors of a disk are gone while it works otherwise.
+            self._core.blobs.ping()
+            self.fault = Reason.UNREADABLE
+        else:
+            self.digest = hashed.hexdigest()
+
+
+class _Crc32c:
+    """CRC32C in the manner of hashlib."""
+
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: bytes) -> None:
+        """Add bytes."""
+        self._value = google_crc32c.extend(self._value, data)
+
+    def hexdigest(self) -> str:
+        """Return the checksum in hex."""
+        return f"{self._value:08x}"
+
+
+def _move_aside(core: Core, info: BlobInfo) -> str | None:
+    """Move a bad chunk to a key that nothing reads, and return it; None when it stays in its place."""
+    aside = aside_key(info.key)
+    try:
+        if isinstance(core.blobs, SupportsCopy):
+            with suppress(BlobExists, BlobNotFound):
+                core.blobs.copy(info.key, aside, now=core.clock())
+        core.blobs.delete(info.key, generation=info.generation)
+    except StorageError as error:
+        logger.warning("bad bytes stay in their place", extra={"key": info.key, "error": str(error)})
+        return None
+    return aside

@@ -1,0 +1,89 @@
+"""Walk over all files, oldest first, that examines their parts; it goes on from a position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from files_service.core import Core
+from files_service.services.scrub.examination import Loss, Reached, Whole, examine
+from files_service.services.scrub.marks import clear_mark, mark_lost
+from storage_adapters import FileRecord, ListQuery, Part, Position
+
+PAGE = 20
+# Opening and describing an object costs as much as reading this many bytes.
+PART_COST = 64 * 1024
+_ORDER = ListQuery(order_by="created_at", descending=False, limit=PAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in the walk: behind a file, and in the next one at a part and an offset; its bytes before are done."""
+
+    after: Position | None = None
+    file_id: str = ""
+    part_id: str = ""
+    offset: int = 0
+
+
+START = Cursor()
+
+
+class Walk:
+    """One walk. ``cursor`` is what it has reached; ``created_at`` is that of the file under examination.
+
+    ``on_loss`` gets every loss that is marked. After an error, ``steps`` goes on from the same place.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        *,
+        owner: str | None = None,
+        cursor: Cursor = START,
+        on_loss: Callable[[FileRecord, Part, Loss], None] = lambda record, part, loss: None,
+    ) -> None:
+        self.cursor = cursor
+        self.created_at: int | None = None
+        self.files = 0
+        self._core, self._owner, self._on_loss = core, owner, on_loss
+
+    def steps(self) -> Iterator[int]:
+        """Examine from the place on; yield the cost of each step in bytes. Raises StorageUnavailable."""
+        while True:
+            page = self._core.metadata.find(replace(_ORDER, owner=self._owner, after=self.cursor.after))
+            for record in page.records:
+                self.created_at = record.created_at
+                yield from self._examine_file(record)
+                self.cursor = Cursor(after=Position(value=record.created_at, file_id=record.file_id))
+                self.files += 1
+            if page.next_position is None:
+                return
+            self.cursor = Cursor(after=page.next_position)
+
+    def _examine_file(self, record: FileRecord) -> Iterator[int]:
+        begun = self.cursor if self.cursor.file_id == record.file_id else START
+        first = next((index for index, part in enumerate(record.parts) if part.part_id == begun.part_id), 0)
+        for part in record.parts[first:]:
+            if part.received_at is not None and part.bucket == self._core.blobs.bucket:
+                yield PART_COST
+                yield from self._examine_part(record, part, begun.offset if part.part_id == begun.part_id else 0)
+
+    def _examine_part(self, record: FileRecord, part: Part, offset: int) -> Iterator[int]:
+        for step in examine(self._core, part, offset=offset):
+            match step:
+                case Loss():
+                    if mark_lost(self._core, record, part, step):
+                        self._on_loss(record, part, step)
+                case Whole() if not offset:
+                    self._record_whole(record, part, step)
+                case Reached():
+                    inside = (record.file_id, part.part_id, step.offset)
+                    self.cursor = Cursor(self.cursor.after, *inside)
+                case int():
+                    yield step
+
+    def _record_whole(self, record: FileRecord, part: Part, whole: Whole) -> None:
+        """Take the mark from a part that is whole again, and take over a blob that was restored under another name."""
+        if part.part_id in record.lost_parts or part.generation not in (None, whole.generation):
+            clear_mark(self._core, record.file_id, part.part_id, generation=whole.generation)
