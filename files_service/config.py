@@ -54,6 +54,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...]
     rpc_token: str = field(repr=False)
     jwt_secret: str = field(repr=False)
+    token: str = field(repr=False)
     signing_key: str = field(repr=False)
     gcs_hmac_access_id: str
     gcs_hmac_secret: str = field(repr=False)
@@ -165,6 +166,7 @@ class SettingsSchema(Schema):
     )
     rpc_token = _text("Bearer token for `/rpc`; empty: generated into the data folder.")
     jwt_secret = _text("Secret that signs the tokens of end users; empty: generated into the data folder.")
+    token = _text("Token that the commands send, an end user's or the RPC token; empty: `rpc_token`.")
     signing_key = _text("Secret that signs local blob URLs; empty: generated into the data folder.")
     gcs_hmac_access_id = _text("Access id of the HMAC key that signs Cloud Storage URLs; empty: another signer.")
     gcs_hmac_secret = _text("Secret of that HMAC key.")
@@ -282,10 +284,10 @@ def child_environment(additions: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **additions}
 
 
-def load_settings(config: Mapping[str, Any]) -> Settings:
+def load_settings(config: Mapping[str, Any], *, make_secrets: bool = True) -> Settings:
     """Validate the settings and complete them; create the data folder and missing secrets.
 
-    Raises BadSettings that names the key at fault.
+    A client makes no secrets: those that are missing are "". Raises BadSettings that names the key at fault.
     """
     try:
         ours: dict[str, Any] = SettingsSchema().load(_given(config.get("FILES") or {}))
@@ -306,7 +308,7 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     if ours["list_url"] and sync_name(ours["list_url"]) == sync_name(ours["metadata_url"]):
         raise BadSettings("FILES.list_url: must not be the metadata store itself; leave it empty")
     try:
-        generated = {name: ours[name] or kept_secret(data_dir, name) for name in _GENERATED}
+        generated = {name: ours[name] or kept_secret(data_dir, name, make=make_secrets) for name in _GENERATED}
     except UnkeptSecret as error:
         raise BadSettings(f"FILES.data_dir: {error}") from error
     ours |= generated

@@ -83,12 +83,16 @@ def show_tasks(tasks: list[Task], *, as_json: bool) -> None:
     """Show the planned tasks, and whether the service may run meanwhile."""
     if as_json:
         named = [{"step": task.step.number, "name": task.step.name, "direction": task.direction} for task in tasks]
-        print_json({"plan": [{**line, "online": task.online} for line, task in zip(named, tasks, strict=True)]})
+        said = [{"online": task.online, "in_place": task.in_place} for task in tasks]
+        print_json({"plan": [line | more for line, more in zip(named, said, strict=True)]})
         return
     for task in tasks:
-        echo(f"{task.direction:<5}{task.step.number:>3}  {_mode(task.online):<8} {task.step.title}")
+        note = " (in place; not recorded)" if task.in_place else ""
+        echo(f"{task.direction:<5}{task.step.number:>3}  {_mode(task.online):<8} {task.step.title}{note}")
     if not tasks:
         echo("nothing to do")
+    elif all(task.in_place for task in tasks):
+        echo("nothing is missing: `up` compares these steps with the store and records them")
 
 
 def show_results(results: list[JSON], *, as_json: bool) -> None:

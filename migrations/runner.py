@@ -32,6 +32,7 @@ class Task:
     step: Step
     direction: str
     online: bool = True  # whether processes of the service may run meanwhile
+    in_place: bool = False  # whether ``verify`` takes it for applied, so that it compares and is recorded
 
 
 @dataclass(kw_only=True)
@@ -149,10 +150,14 @@ class Runner:
 
     def _compared(self, journal: StepJournal) -> list[Step]:
         """Return the applied steps; all of them where the store has this version's mark and no journal."""
-        schema = self.store.schema()
-        all_count = not journal.applied and schema.found == schema.known
+        all_count = self._all_count(journal)
         mine = [step for step in self.steps if all_count or step.number in journal.applied]
         return [step for step in mine if step.applies(self.store)]
+
+    def _all_count(self, journal: StepJournal) -> bool:
+        """Return True when all steps count as applied: the store has this version's mark, and no journal."""
+        schema = self.store.schema()
+        return not schema.empty and not journal.applied and schema.found == schema.known
 
     def examine(self, step: Step, *, applied: bool = True, lease: MigrationLease | None = None) -> list[str]:
         """Return the findings of one step."""
@@ -224,7 +229,8 @@ class Runner:
 
     def _task(self, step: Step, direction: str, journal: StepJournal) -> Task:
         notes = journal.notes(step.number, direction)
-        return Task(step, direction, online=step.may_run_online(self.store, direction, notes))
+        in_place = direction == "up" and self._all_count(journal) and not self._is_due(step)
+        return Task(step, direction, online=step.may_run_online(self.store, direction, notes), in_place=in_place)
 
     def _is_due(self, step: Step) -> bool:
         return step.applies(self.store) and step.is_due(self.store)

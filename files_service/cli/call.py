@@ -12,7 +12,6 @@ from typing import Any
 import click
 import orjson
 
-from files_service.api import METHODS
 from files_service.cli.remote import Remote, failure_of
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings
@@ -36,13 +35,18 @@ def call(session: Session, method: str, params: tuple[str, ...], *, amqp: bool) 
         files call files.list owner=ann limit=5
         files call files.upload @upload.json
     """  # noqa: D301 - click wants the control character itself
+    from files_service.api import METHODS
+
     if method not in METHODS:
         near = difflib.get_close_matches(method, METHODS, n=1)
         hint = f"did you mean {near[0]}?" if near else "known methods: " + ", ".join(METHODS)
         raise click.UsageError(f"no method {method}: {hint}")
     values = parse_params(method, params)
     try:
-        result = _by_amqp(session.settings, method, values) if amqp else Remote(session.settings).call(method, values)
+        if amqp:
+            result = _by_amqp(session.client_settings, method, values)
+        else:
+            result = Remote(session.client_settings).call(method, values)
     except FilesError as error:
         raise failure_of(error) from error
     show(result)

@@ -20,6 +20,7 @@ from files_service.cli.gateway_checks import check_gateway, check_operation
 from files_service.cli.gcs import desired_state_of, steps
 from files_service.cli.scrub import lost_bytes
 from files_service.cli.session import Failed, Session
+from files_service.cli.token_checks import check_tokens
 from files_service.config import Settings
 from files_service.runtime.clock import now_ms
 from files_service.runtime.data_folder import make_private
@@ -99,6 +100,7 @@ def findings(session: Session) -> list[Finding]:
         _broker,
         check_gateway,
         check_operation,
+        check_tokens,
     )
     return [check(settings) for check in checks]
 

@@ -18,10 +18,15 @@ def make_private(folder: Path) -> None:
         folder.chmod(0o700)
 
 
-def kept_secret(data_dir: Path, name: str) -> str:
-    """Read the secret from the data folder; the first process that needs it creates it. Raises UnkeptSecret."""
+def kept_secret(data_dir: Path, name: str, *, make: bool) -> str:
+    """Read the secret from the data folder; with ``make`` the first process that needs it creates it, else it is "".
+
+    Raises UnkeptSecret.
+    """
     path = data_dir / "secrets" / name
     try:
+        if not make and not path.exists():
+            return ""
         for folder in (data_dir, path.parent):
             make_private(folder)
         if not path.exists():

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
-from storage_adapters import BLOB_STORES, METADATA_STORES, BlobOptions, capabilities, open_blob_store
+from storage_adapters import BLOB_STORES, METADATA_STORES, SORT_FIELDS, BlobOptions, capabilities, open_blob_store
+from storage_adapters.metadata.couchdb.records import file_document
 from storage_adapters.metadata.sqlite.schema import STEPS
+from tests.cores import memory_core, processed_file
 from tests.docs.pages import plain, read, rows, section
 
 PAGE = read("docs/stores.md")
@@ -60,3 +64,22 @@ def test_the_local_blob_store_lays_out_its_folder_as_shown(tmp_path: Path) -> No
     assert content.with_name("info.json").exists()
     assert len(list((tmp_path / "tmp").glob("*.lock"))) == 1
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("access", "tags", "rows_per_view"),
+    [("private", [], 2), ("private", ["a"], 3), ("public", [], 3), ("public", ["a"], 5)],
+)
+def test_the_rows_and_bytes_in_couchdb_are_those_of_the_page(
+    tmp_path: Path, access: str, tags: list[str], rows_per_view: int
+) -> None:
+    with closing(memory_core(tmp_path)) as core:
+        file_id = processed_file(core, name="IMG_20240503_142211.jpg", access=access, tags=tags)["file_id"]
+        document = file_document(core.metadata.get(file_id), rev=None, change=None)
+    index = document["index"]
+    places = [index["places"][field] for field in SORT_FIELDS]
+    listed = [orjson.dumps([[scope, *at, index["id"]], index["row"]]) for scope in index["scopes"] for at in places]
+    assert (len(places), len(index["scopes"])) == (6, rows_per_view)
+    assert sum(map(len, listed)) / len(listed) == pytest.approx(250, rel=0.1)
+    assert len(orjson.dumps(document)) == pytest.approx(1_700, rel=0.1)
+    assert "Each of the six list views has 2 rows for a file and 1 more for each tag;" in " ".join(PAGE.split())

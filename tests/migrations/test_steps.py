@@ -192,3 +192,15 @@ def test_the_runner_says_what_it_would_do(rebuilt_url: str) -> None:
         assert [(task.step.number, task.direction) for task in runner.plan(to=numbers[-2])] == [(numbers[-1], "down")]
         with pytest.raises(BadRequest, match="no step"):
             runner.plan(to=99)
+
+
+def test_the_plan_and_the_comparison_of_a_store_without_a_journal_agree(url: str) -> None:
+    with runner_on(url) as runner:
+        assert not any(task.in_place for task in runner.plan())
+    fill(url)
+    with runner_on(url) as runner:
+        tasks = runner.plan()
+        assert [task.step.number for task in tasks if task.in_place] == [each["step"] for each in runner.verify()]
+        assert all(task.in_place for task in tasks)
+        runner.up(to=5, offline=True)
+        assert not any(task.in_place for task in runner.plan())

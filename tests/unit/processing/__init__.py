@@ -1,0 +1,1 @@
+"""The processor: finds what waits, in a fair order, and knows when to leave a file alone."""
