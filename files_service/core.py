@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING
 from ulid import ULID
 
 from files_service.config import Settings
+from files_service.domain.identity import Identity
 from files_service.runtime.backoff import delay_after
 from files_service.runtime.clock import monotonic_ms, now_ms
+from files_service.runtime.password_hashing import PasswordHashing
+from files_service.runtime.recent import Recent
 from storage_adapters import BlobStore, MetadataStore
 
 if TYPE_CHECKING:
     from files_service.services.hooks import ProcessingHook
     from files_service.services.listing.router import Lists
+
+# A revoked session, a disabled account: no process honours it for longer than this after the write.
+IDENTITY_MS = 400
 
 
 def new_file_id() -> str:
@@ -37,6 +43,10 @@ class Core:
     # Schedules of the process use this one: nobody sets it.
     timer: Callable[[], int] = monotonic_ms
     new_id: Callable[[], str] = new_file_id
+    passwords: PasswordHashing = field(default_factory=PasswordHashing)
+    # By the hash of a token, and by owner.
+    identities: Recent[str, Identity | None] = field(default_factory=lambda: Recent(IDENTITY_MS))
+    closed_owners: Recent[str, bool] = field(default_factory=lambda: Recent(IDENTITY_MS))
     # Interrupts the back-off after a lost race when the process stops.
     stopping: threading.Event = field(default_factory=threading.Event)
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from files_service.domain.identity import is_peoples
 from files_service.errors import Forbidden
-from files_service.gateway.auth.bearer import Caller, identify, unauthorized
+from files_service.gateway.auth.bearer import Caller, identify, token_of, unauthorized
+from files_service.gateway.auth.people import found_identity
 from files_service.gateway.auth.sessions import authorization_of
 from files_service.gateway.connections import peer_of
 from files_service.gateway.state import gateway_of
@@ -72,6 +74,13 @@ def peer_holder(request: web.Request) -> str:
 
 
 def _identified(request: web.Request, authorization: str | None) -> Caller | None:
-    if authorization is None:
-        return None
+    return None if authorization is None else caller_by(request, authorization)
+
+
+def caller_by(request: web.Request, authorization: str | None) -> Caller:
+    """Return the caller by an ``Authorization`` header, whose session or key was looked up. Raises Unauthorized."""
+    token = token_of(authorization)
+    if is_peoples(token):
+        identity = found_identity(request, token)
+        return Caller(identity.owner, identity)
     return identify(authorization, gateway_of(request).core.settings)

@@ -7,13 +7,16 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
+from files_service.domain.identity import is_peoples
 from files_service.errors import Forbidden, Unauthorized
 from files_service.gateway.auth.bearer import expiry_of_token, owner_of_token
-from files_service.gateway.auth.sessions import COOKIE, session_of
-from files_service.gateway.pages.rendering import base_of, redirect, render
+from files_service.gateway.auth.cookies import delete_cookies, set_cookie
+from files_service.gateway.auth.sessions import session_of
+from files_service.gateway.pages.rendering import redirect, render
 from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.body import read_small
+from files_service.services.accounts.sign_in import sign_out as end_session
 
 
 def viewer_of(request: web.Request) -> str | None:
@@ -63,21 +66,15 @@ def _signed_in(request: web.Request, token: str) -> web.StreamResponse:
     response.headers["Referrer-Policy"] = "no-referrer"
     if request.method == "HEAD":
         return response
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=max(0, expiry_of_token(token) - int(time.time())),
-        path=base_of(request) or "/",
-        httponly=True,
-        samesite="Strict",
-        secure=gateway.core.settings.public_url.startswith("https:"),
-    )
+    set_cookie(request, response, token, max(0, expiry_of_token(token) - int(time.time())), "Strict")
     return response
 
 
 async def sign_out(request: web.Request) -> web.StreamResponse:
-    """Delete the cookie."""
-    response = redirect(request, "/")
-    if viewer_of(request) is not None:
-        response.del_cookie(COOKIE, path=base_of(request) or "/", httponly=True, samesite="Strict")
+    """End the session and delete the cookie."""
+    response, session, gateway = redirect(request, "/"), session_of(request), gateway_of(request)
+    if session is not None:
+        if is_peoples(session.token):
+            await gateway.calls.run(end_session, gateway.core, session.token)
+        delete_cookies(request, response)
     return response
