@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from files_service.cli.account import account, tenant
 from files_service.cli.call import call
 from files_service.cli.doctor import doctor
 from files_service.cli.gcs import gcs
@@ -29,7 +30,7 @@ def cli(context: click.Context, config: str | None) -> None:
     context.obj = Session(config)
 
 
-for command in (up, rpc, gateway, worker, call, put, token, doctor, migrate, gcs):
+for command in (up, rpc, gateway, worker, call, put, token, doctor, migrate, gcs, account, tenant):
     cli.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""Calls about accounts: one typed method per API method."""
+"""Methods of accounts: one typed method per API method."""
 
 from __future__ import annotations
 

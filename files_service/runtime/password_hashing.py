@@ -53,7 +53,7 @@ class PasswordHashing:
         return self._hasher.hash(password)
 
     def verify(self, hashed: str | None, password: bytes) -> bool:
-        """Compare within a turn of the caller. Without a hash the same work is done, and the answer is False."""
+        """Return True for the right password, within a turn of the caller. Without a hash the work is the same."""
         from argon2.exceptions import InvalidHashError, VerificationError
 
         try:

@@ -8,7 +8,7 @@ from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.cors import READ_EXPOSED, Cors
 from files_service.gateway.limits import Limiter
 from files_service.gateway.openapi import ANY_BYTES, TEXT, parameter, reply
-from files_service.gateway.pages import assets, listing, reference, session, share
+from files_service.gateway.pages import assets, listing, people, reference, session, share
 from files_service.gateway.pages.events import FEED, MAX_PAGES, PAGES, events
 from files_service.gateway.pages.feed import Feed
 from files_service.gateway.routes import Door, Route, at
@@ -35,8 +35,14 @@ _SHARE_QUERY = [
 _SIGN_IN = "Turn the token of a link into a cookie."
 _TOKEN = [parameter("token", "query", description="An end user's token.")]
 _SIGNED_IN = {200: _page("Signed in."), 401: _page("The token does not hold.")}
-_SWITCH = "Sign in as another owner; sent by the page that asks."
-_NOT_SWITCHED: dict[int, JSON] = {401: _page("The token does not hold."), 403: _page("The form is another site's.")}
+_BY_FORM = "Sign in by name and password, or as another owner; sent by the pages."
+_NOT_SIGNED_IN: dict[int, JSON] = {
+    401: _page("Name, password or token do not hold."),
+    403: _page("The form is another site's."),
+    429: _page("Too many failed attempts."),
+}
+_DONE: dict[int, JSON] = {303: {"description": "Done; to another page."}, **_NOT_SIGNED_IN, 409: _page("Taken.")}
+_FORM = {200: _page("The form; opening it uses no code up.")}
 _SIGNED_OUT: dict[int, JSON] = {303: {"description": "To `/`."}}
 _SHARE, _STATIC = "What a shared link shows.", "A script or the style of the pages."
 _ASSET: dict[int, JSON] = {200: {"description": "The file.", "content": ANY_BYTES}}
@@ -46,13 +52,17 @@ _STREAM = {200: reply("Events, until the client goes.", TEXT, "text/event-stream
 
 DOOR = Door(
     name="pages",
-    match=at("/", "/docs", "/download/", "/sign-in", "/sign-out", "/static/"),
+    match=at("/", "/docs", "/download/", "/join", "/reset", "/sign-in", "/sign-out", "/static/"),
     routes=(
         Route("GET", "/", listing.index, "index", _INDEX, {200: _page(_INDEX)}, tag="operation"),
         Route("GET", "/docs", reference.docs, "docs", _REFERENCE, {200: _page(_REFERENCE)}, tag="operation"),
         Route("GET", "/download/{file_id}", share.share, "share_page", _SHARE, _SHARED, _SHARE_QUERY, errors=()),
         Route("GET", "/sign-in", session.sign_in, "sign_in", _SIGN_IN, _SIGNED_IN, _TOKEN),
-        Route("POST", "/sign-in", session.switch, "switch", _SWITCH, {200: _page("Signed in."), **_NOT_SWITCHED}),
+        Route("POST", "/sign-in", session.signed_in, "switch", _BY_FORM, {200: _page("Signed in."), **_NOT_SIGNED_IN}),
+        Route("GET", "/join", people.join, "join_page", "The form that makes an account.", _FORM),
+        Route("POST", "/join", people.joined, "join", "Make an account and sign in.", _DONE),
+        Route("GET", "/reset", people.reset, "reset_page", "The form that sets a password.", _FORM),
+        Route("POST", "/reset", people.was_reset, "reset", "Set a password by the code of a link.", _DONE),
         Route("POST", "/sign-out", session.sign_out, "sign_out", "Forget the cookie.", _SIGNED_OUT),
         Route("GET", "/static/{name}", assets.static, "static", _STATIC, _ASSET, _ASSET_NAME),
     ),

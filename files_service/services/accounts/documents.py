@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from files_service.core import Core
-from files_service.errors import Conflict
-from files_service.services.files import MAX_RACES, require
+from files_service.errors import Conflict, NotSupported
 from storage_adapters import Document, DocumentNotFound, DocumentQuery, RevisionConflict, SupportsDocuments
 
+MAX_RACES = 50
 ACCOUNTS, TENANTS, ROSTERS = "accounts", "tenants", "rosters"
 SESSIONS, KEYS, INVITES, FAILURES = "sessions", "api_keys", "invites", "sign_in_failures"
 
@@ -22,7 +22,9 @@ Decide = Callable[[Document | None], Document | None]
 
 def documents_of(core: Core) -> SupportsDocuments:
     """Return the store of documents. Raises NotSupported."""
-    return require(core.metadata, SupportsDocuments)
+    if not isinstance(core.metadata, SupportsDocuments):
+        raise NotSupported("the configured store does not support Documents", {"capability": "Documents"})
+    return core.metadata
 
 
 def find(core: Core, collection: str, document_id: str) -> Document | None:

@@ -35,7 +35,7 @@ def hash_new(core: Core, password: str, name: str) -> str:
 
 
 def is_right(core: Core, account: Account | None, password: str) -> bool:
-    """Compare within a turn of the caller; without an account the same work is done."""
+    """Return True for the right password, within a turn of the caller. Without an account the work is the same."""
     given = password_bytes(password)
     return core.passwords.verify(account.password if account else None, given[: 4 * MAX_BYTES])
 

@@ -6,21 +6,16 @@ clients get the token. A request of another site is refused, so that nobody is s
 
 from __future__ import annotations
 
-import time
-from typing import Any
-
 from aiohttp import web
 
 from files_service.domain.identity import is_peoples
 from files_service.errors import Forbidden
 from files_service.gateway.auth.bearer import token_of, unauthorized
-from files_service.gateway.auth.callers import peer_holder
-from files_service.gateway.auth.cookies import delete_cookies, set_cookie
+from files_service.gateway.auth.cookies import delete_cookies
 from files_service.gateway.auth.sessions import authorization_of, is_same_site
+from files_service.gateway.auth.sign_ins import call_for_people, client_of, set_session
 from files_service.gateway.doors.auth.bodies import body_of
 from files_service.gateway.replies import HTTPError, json_reply
-from files_service.gateway.state import gateway_of
-from storage_adapters import JSON
 
 
 async def register(request: web.Request) -> web.StreamResponse:
@@ -35,7 +30,7 @@ async def login(request: web.Request) -> web.StreamResponse:
 
 async def logout(request: web.Request) -> web.StreamResponse:
     """End the session, and delete the cookie of a browser."""
-    result = await call(request, "accounts.logout", token=session_token(request))
+    result = await call_for_people(request, "accounts.logout", token=session_token(request))
     response = json_reply(result)
     delete_cookies(request, response)
     return response
@@ -43,7 +38,7 @@ async def logout(request: web.Request) -> web.StreamResponse:
 
 async def me(request: web.Request) -> web.StreamResponse:
     """Reply with the account that is signed in."""
-    return json_reply(await call(request, "accounts.identify", token=session_token(request)))
+    return json_reply(await call_for_people(request, "accounts.identify", token=session_token(request)))
 
 
 async def set_password(request: web.Request) -> web.StreamResponse:
@@ -51,17 +46,9 @@ async def set_password(request: web.Request) -> web.StreamResponse:
     _require_own_site(request)
     body = await body_of(request)
     token = None if "reset" in body else session_token(request)
-    return json_reply(await call(request, "accounts.set_password", **body, token=token, **_client_of(request)))
-
-
-async def call(request: web.Request, method: str, **params: Any) -> JSON:
-    """Call a method as the trusted system, in the threads of sign-ins, where it may wait for its turn to hash."""
-    gateway = gateway_of(request)
-    threads = gateway.sign_ins if method in _HASHING else gateway.calls
-    return await threads.run(gateway.invoke, method, params)
-
-
-_HASHING = frozenset({"accounts.register", "accounts.login", "accounts.set_password"})
+    return json_reply(
+        await call_for_people(request, "accounts.set_password", **body, token=token, **client_of(request))
+    )
 
 
 def session_token(request: web.Request) -> str:
@@ -74,12 +61,11 @@ def session_token(request: web.Request) -> str:
 
 async def _signed_in(request: web.Request, method: str, status: int) -> web.StreamResponse:
     _require_own_site(request)
-    result = await call(request, method, **await body_of(request), **_client_of(request))
+    result = await call_for_people(request, method, **await body_of(request), **client_of(request))
     if not _is_browser(request):
         return json_reply(result, status)
-    token = result.pop("token")
-    response = json_reply(result, status)
-    set_cookie(request, response, token, max(0, result["expires_at"] // 1000 - int(time.time())), "Lax")
+    response = json_reply({name: each for name, each in result.items() if name != "token"}, status)
+    set_session(request, response, result)
     return response
 
 
@@ -90,9 +76,3 @@ def _is_browser(request: web.Request) -> bool:
 def _require_own_site(request: web.Request) -> None:
     if _is_browser(request) and not is_same_site(request):
         raise HTTPError(Forbidden("the request is not of this site"))
-
-
-def _client_of(request: web.Request) -> dict[str, str]:
-    device = request.headers.get("User-Agent", "")[:200]
-    printable = "".join(c if c.isprintable() else "?" for c in device.encode(errors="replace").decode())
-    return {"device": printable, "address": peer_holder(request).removeprefix("peer ")}
