@@ -36,12 +36,14 @@ _SIGN_IN = "Turn the token of a link into a cookie."
 _TOKEN = [parameter("token", "query", description="An end user's token.")]
 _SIGNED_IN = {200: _page("Signed in."), 401: _page("The token does not hold.")}
 _BY_FORM = "Sign in by name and password, or as another owner; sent by the pages."
-_NOT_SIGNED_IN: dict[int, JSON] = {
-    401: _page("Name, password or token do not hold."),
-    403: _page("The form is another site's."),
-    429: _page("Too many failed attempts."),
+_FAULTS = "What is wrong with the form, beside it; for a form of another site, an error."
+_EITHER: JSON = {"description": _FAULTS, "content": {**_page("")["content"], **reply("")["content"]}}
+_SENT: dict[int, JSON] = {
+    200: _page("Signed in."),
+    303: {"description": "Done; to another page."},
+    **dict.fromkeys((400, 401, 403, 409, 429, 501, 503), _EITHER),
 }
-_DONE: dict[int, JSON] = {303: {"description": "Done; to another page."}, **_NOT_SIGNED_IN, 409: _page("Taken.")}
+_SENT_ERRORS = (404, 408, 413, 417, 500)
 _FORM = {200: _page("The form; opening it uses no code up.")}
 _SIGNED_OUT: dict[int, JSON] = {303: {"description": "To `/`."}}
 _SHARE, _STATIC = "What a shared link shows.", "A script or the style of the pages."
@@ -58,11 +60,11 @@ DOOR = Door(
         Route("GET", "/docs", reference.docs, "docs", _REFERENCE, {200: _page(_REFERENCE)}, tag="operation"),
         Route("GET", "/download/{file_id}", share.share, "share_page", _SHARE, _SHARED, _SHARE_QUERY, errors=()),
         Route("GET", "/sign-in", session.sign_in, "sign_in", _SIGN_IN, _SIGNED_IN, _TOKEN),
-        Route("POST", "/sign-in", session.signed_in, "switch", _BY_FORM, {200: _page("Signed in."), **_NOT_SIGNED_IN}),
+        Route("POST", "/sign-in", session.signed_in, "switch", _BY_FORM, _SENT, errors=_SENT_ERRORS),
         Route("GET", "/join", people.join, "join_page", "The form that makes an account.", _FORM),
-        Route("POST", "/join", people.joined, "join", "Make an account and sign in.", _DONE),
+        Route("POST", "/join", people.joined, "join", "Make an account and sign in.", _SENT, errors=_SENT_ERRORS),
         Route("GET", "/reset", people.reset, "reset_page", "The form that sets a password.", _FORM),
-        Route("POST", "/reset", people.was_reset, "reset", "Set a password by the code of a link.", _DONE),
+        Route("POST", "/reset", people.was_reset, "reset", "Set a password by the code.", _SENT, errors=_SENT_ERRORS),
         Route("POST", "/sign-out", session.sign_out, "sign_out", "Forget the cookie.", _SIGNED_OUT),
         Route("GET", "/static/{name}", assets.static, "static", _STATIC, _ASSET, _ASSET_NAME),
     ),
