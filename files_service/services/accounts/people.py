@@ -52,21 +52,24 @@ def update_account(
     require_managed(authority, account)
     if role is not None:
         authority.require_grant(role)
-    disabled_at = account.disabled_at
-    if disabled is not None:
-        disabled_at = (disabled_at or core.clock()) if disabled else None
-    wanted = replace(account, role=role or account.role, disabled_at=disabled_at)
-    if (wanted.role, wanted.disabled_at is None) == (account.role, account.disabled_at is None):
-        return account.shown()
-    if wanted.role is not account.role or wanted.disabled_at is not None:
-        rosters.leave(core, account)
+    now = core.clock()
 
     def decide(before: Account) -> Account:
+        disabled_at = before.disabled_at
+        if disabled is not None:
+            disabled_at = (disabled_at or now) if disabled else None
         # Disabled and enabled again, the account has no session from before.
-        epoch = before.epoch + (wanted.disabled_at is not None)
-        return replace(before, role=wanted.role, disabled_at=wanted.disabled_at, epoch=epoch)
+        epoch = before.epoch + (disabled_at is not None and before.disabled_at is None)
+        return replace(before, role=role or before.role, disabled_at=disabled_at, epoch=epoch)
 
+    wanted = decide(account)
+    loses = wanted.role is not account.role or wanted.disabled_at is not None
+    if loses:
+        rosters.leave(core, account)
     changed = change_account(core, account.account_id, decide)
+    if loses:
+        # Another change of the account may have entered it meanwhile.
+        rosters.forget(core, account)
     rosters.enter(core, changed)
     core.closed_owners.clear()
     forget_ended(core, changed)

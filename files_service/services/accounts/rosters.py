@@ -47,6 +47,19 @@ def leave(core: Core, account: Account) -> None:
     documents.change(core, ROSTERS, _roster_of(account), decide)
 
 
+def forget(core: Core, account: Account) -> None:
+    """Remove an account that has lost its role from the list of that role. Repeating it is harmless."""
+    if account.role is Role.USER:
+        return
+
+    def decide(before: Document | None) -> Document | None:
+        if before is None:
+            return None
+        return _with(before, [each for each in before.body["members"] if each != account.account_id])
+
+    documents.change(core, ROSTERS, _roster_of(account), decide)
+
+
 def _with(document: Document, members: list[str]) -> Document:
     return replace(document, body={**document.body, "members": members})
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from files_service.core import Core
 from files_service.domain.identity import Identity
 from files_service.errors import Conflict, Forbidden, bad_request
+from files_service.services.accounts import throttling
 from files_service.services.accounts.account import Account, account_by_id, change_account
 from files_service.services.accounts.documents import hash_of
 from storage_adapters import JSON
@@ -53,9 +54,11 @@ def confirm_totp(core: Core, identity: Identity, code: str) -> JSON:
 
 
 def remove_totp(core: Core, identity: Identity, code: str) -> None:
-    """Turn the second factor off by one more code of it. Raises Forbidden."""
-    account = account_by_id(core, identity.account_id)
+    """Turn the second factor off by one more code of it. Raises Forbidden, TooManyRequests."""
+    account, subjects = account_by_id(core, identity.account_id), throttling.subjects_of(identity.owner, None)
+    throttling.require_pause(core, subjects)
     if account is None or (account.has_totp and not use_code(core, account, code)):
+        throttling.count_failure(core, subjects)
         raise Forbidden("the code of the second factor is wrong", {"field": "code"})
     change_account(core, identity.account_id, lambda before: replace(before, totp=None))
 
