@@ -58,7 +58,7 @@ def list_accounts(session: Session, tenant: str) -> None:
             page = _call(core, "accounts.list", tenant=tenant, cursor=cursor)
             for each in page["accounts"]:
                 state = "disabled" if each["disabled"] else "active" if each["has_password"] else "without password"
-                echo(f"{each['owner']}\t{each['role']}\t{state}")
+                echo(f"{each['owner']}  {each['role']}  {state}")
             cursor = page["next_cursor"]
             if cursor is None:
                 return

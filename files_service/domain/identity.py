@@ -31,9 +31,14 @@ class Identity:
         return self.scopes is None
 
     def may(self, scope: str) -> bool:
-        """Return True when the credential covers a scope, and the account may use it now."""
-        if self.scopes is not None and scope not in self.scopes:
-            return False
+        """Return True when the credential covers a scope, and of a key also the account at this moment.
+
+        What the account of a session may do, each use case decides.
+        """
+        return self.scopes is None or (scope in self.scopes and self.may_give(scope))
+
+    def may_give(self, scope: str) -> bool:
+        """Return True when the account may have keys of a scope."""
         return scope != ADMIN or self.role is not Role.USER
 
     def is_fresh(self, now: int) -> bool:

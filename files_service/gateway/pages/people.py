@@ -42,7 +42,7 @@ def sign_in_form(request: web.Request, *, name: str = "", error: FilesError | No
     totp = error is not None and "totp" in error.details
     message = "" if error is None else "Enter the code of your app." if totp else str(error).capitalize() + "."
     status = 200 if error is None else error.http_status
-    return render(request, "sign_in.html", status=status, name=name, message=message, totp=totp)
+    return render(request, "sign_in.html", status=status, account=name, message=message, totp=totp)
 
 
 async def sign_in_by_form(request: web.Request, form: Mapping[str, str]) -> web.StreamResponse:
@@ -116,5 +116,5 @@ def _code_form(
         named=title == _JOIN,
         required=title == _RESET,
         code=form.get("code", ""),
-        name=form.get("name", ""),
+        account=form.get("name", ""),
     )

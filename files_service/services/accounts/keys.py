@@ -31,7 +31,7 @@ def create_key(
     for scope in scopes:
         if scope not in SCOPES:
             raise bad_request("scopes", f"{scope}: must be one of {', '.join(SCOPES)}.")
-        if not identity.may(scope):
+        if not identity.may_give(scope):
             raise Forbidden("a key cannot have a permission that its owner does not have", {"scope": scope})
     now = core.clock()
     if expires_at is not None and expires_at <= now:

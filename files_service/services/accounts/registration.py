@@ -10,7 +10,7 @@ from files_service.services.accounts.account import Account, accounts_exist, add
 from files_service.services.accounts.authority import authority_of
 from files_service.services.accounts.passwords import hash_new, make_reset
 from files_service.services.accounts.tenants import require_tenant
-from storage_adapters import JSON
+from storage_adapters import JSON, SupportsDocuments
 
 CLOSED, BY_INVITE = "closed", "invite"
 
@@ -88,6 +88,8 @@ def require_free(core: Core, owner: str) -> None:
 
 def accounts_are_on(core: Core) -> bool:
     """Return True where people sign in: there is an account, or people may register."""
+    if not isinstance(core.metadata, SupportsDocuments):
+        return False
     return core.settings.registration != CLOSED or accounts_exist(core)
 
 
