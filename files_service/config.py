@@ -55,6 +55,7 @@ class Settings:
     rpc_token: str = field(repr=False)
     jwt_secret: str = field(repr=False)
     token: str = field(repr=False)
+    registration: str
     signing_key: str = field(repr=False)
     gcs_hmac_access_id: str
     gcs_hmac_secret: str = field(repr=False)
@@ -167,6 +168,11 @@ class SettingsSchema(Schema):
     rpc_token = _text("Bearer token for `/rpc`; empty: generated into the data folder.")
     jwt_secret = _text("Secret that signs the tokens of end users; empty: generated into the data folder.")
     token = _text("Token that the commands send, an end user's or the RPC token; empty: `rpc_token`.")
+    registration = _text(
+        "Registration of people: `closed`, `invite`, or `open`.",
+        "closed",
+        validate=validate.OneOf(("closed", "invite", "open")),
+    )
     signing_key = _text("Secret that signs local blob URLs; empty: generated into the data folder.")
     gcs_hmac_access_id = _text("Access id of the HMAC key that signs Cloud Storage URLs; empty: another signer.")
     gcs_hmac_secret = _text("Secret of that HMAC key.")

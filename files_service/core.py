@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING
 from ulid import ULID
 
 from files_service.config import Settings
+from files_service.domain.identity import Identity
 from files_service.runtime.backoff import delay_after
 from files_service.runtime.clock import monotonic_ms, now_ms
 from files_service.runtime.limiter import Limiter
+from files_service.runtime.password_hashing import PasswordHashing
+from files_service.runtime.recent import Recent
 from storage_adapters import BlobStore, MetadataStore
 
 if TYPE_CHECKING:
     from files_service.services.hooks import ProcessingHook
     from files_service.services.listing.router import Lists
+
+# A revoked session, a disabled account: no process honours it for longer than this after the write.
+IDENTITY_MS = 400
 
 
 # Half of the threads of a gateway for calls.
@@ -44,6 +50,10 @@ class Core:
     new_id: Callable[[], str] = new_file_id
     # Calls that read whole files or wait for it: less than a process has threads, so that other calls find one.
     long_calls: Limiter = field(default_factory=lambda: Limiter("long calls", LONG_CALLS))
+    passwords: PasswordHashing = field(default_factory=PasswordHashing)
+    # By the hash of a token, and by owner.
+    identities: Recent[str, Identity | None] = field(default_factory=lambda: Recent(IDENTITY_MS))
+    closed_owners: Recent[str, bool] = field(default_factory=lambda: Recent(IDENTITY_MS))
     # Interrupts the back-off after a lost race when the process stops.
     stopping: threading.Event = field(default_factory=threading.Event)
 

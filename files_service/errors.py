@@ -16,6 +16,7 @@ FilesError
 ├── TooLarge             413  too_large
 ├── UnsupportedType      415  unsupported_type
 ├── TooManyAttempts      422  too_many_attempts
+├── TooManyRequests      429  too_many_requests
 ├── BytesLost            500  bytes_lost
 ├── InternalError        500  internal_error
 ├── NotSupported         501  not_supported
@@ -161,6 +162,13 @@ class TooManyAttempts(FilesError):
 
     code = "too_many_attempts"
     http_status = 422
+
+
+class TooManyRequests(FilesError):
+    """Too many failed sign-ins; ``details["retry_after_seconds"]`` is the pause until the next attempt."""
+
+    code = "too_many_requests"
+    http_status = 429
 
 
 class BytesLost(FilesError):

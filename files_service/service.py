@@ -1,4 +1,4 @@
-"""The API over AMQP: nameko's services ``files`` and ``files.tag``, one method per call.
+"""The API over AMQP: nameko's services ``files``, ``files.tag`` and ``accounts``, one method per call.
 
 All parameters are keyword arguments; docs/rpc.md describes parameters, results and errors.
 """
@@ -132,3 +132,130 @@ class FilesTag:
     def access(self, /, **params: Any) -> JSON:
         """Set the access of an owner's files with this tag, up to 100 per call; a cursor continues."""
         return self.call("files.tag.access", params)
+
+
+class Accounts:
+    """Accounts of people, and what they sign in with."""
+
+    name = "accounts"
+    call: Dispatcher = CoreProvider()
+
+    @action
+    def register(self, /, **params: Any) -> JSON:
+        """Make an account, as the settings allow it, and sign in."""
+        return self.call("accounts.register", params)
+
+    @action
+    def login(self, /, **params: Any) -> JSON:
+        """Sign in by name and password; returns the token of the new session."""
+        return self.call("accounts.login", params)
+
+    @action
+    def logout(self, /, **params: Any) -> JSON:
+        """End the session of a token; repeating the call is harmless."""
+        return self.call("accounts.logout", params)
+
+    @action
+    def identify(self, /, **params: Any) -> JSON:
+        """Return the account that a session's token or an API key proves."""
+        return self.call("accounts.identify", params)
+
+    @action
+    def set_password(self, /, **params: Any) -> JSON:
+        """Change one's password by the current one, or set it by the code of a reset link; other sessions end."""
+        return self.call("accounts.set_password", params)
+
+    @action
+    def list_sessions(self, /, **params: Any) -> JSON:
+        """Return one's own sessions, oldest first."""
+        return self.call("accounts.list_sessions", params)
+
+    @action
+    def end_session(self, /, **params: Any) -> JSON:
+        """End one of one's own sessions."""
+        return self.call("accounts.end_session", params)
+
+    @action
+    def end_sessions(self, /, **params: Any) -> JSON:
+        """End all of one's own sessions, this one too."""
+        return self.call("accounts.end_sessions", params)
+
+    @action
+    def create_key(self, /, **params: Any) -> JSON:
+        """Create an API key; the answer alone has the key itself."""
+        return self.call("accounts.create_key", params)
+
+    @action
+    def list_keys(self, /, **params: Any) -> JSON:
+        """Return one's own API keys without the keys themselves."""
+        return self.call("accounts.list_keys", params)
+
+    @action
+    def revoke_key(self, /, **params: Any) -> JSON:
+        """End one of one's own API keys."""
+        return self.call("accounts.revoke_key", params)
+
+    @action
+    def begin_totp(self, /, **params: Any) -> JSON:
+        """Make the secret of a second factor, which counts once it is confirmed."""
+        return self.call("accounts.begin_totp", params)
+
+    @action
+    def confirm_totp(self, /, **params: Any) -> JSON:
+        """Turn the second factor on by a code of the app; the answer alone has the recovery codes."""
+        return self.call("accounts.confirm_totp", params)
+
+    @action
+    def remove_totp(self, /, **params: Any) -> JSON:
+        """Turn the second factor off by a code of it."""
+        return self.call("accounts.remove_totp", params)
+
+    @action
+    def create_invite(self, /, **params: Any) -> JSON:
+        """Make an invite; the answer alone has its code."""
+        return self.call("accounts.create_invite", params)
+
+    @action
+    def list_invites(self, /, **params: Any) -> JSON:
+        """Return the invites of a tenant without their codes."""
+        return self.call("accounts.list_invites", params)
+
+    @action
+    def revoke_invite(self, /, **params: Any) -> JSON:
+        """End an invite; accounts that were made by it stay."""
+        return self.call("accounts.revoke_invite", params)
+
+    @action
+    def create(self, /, **params: Any) -> JSON:
+        """Make an account without a password; ``reset`` of the answer lets its person set one."""
+        return self.call("accounts.create", params)
+
+    @action
+    def list(self, /, **params: Any) -> JSON:
+        """Return one page of a tenant's accounts, by name."""
+        return self.call("accounts.list", params)
+
+    @action
+    def info(self, /, **params: Any) -> JSON:
+        """Return an account, one's own or one that the actor manages."""
+        return self.call("accounts.info", params)
+
+    @action
+    def update(self, /, **params: Any) -> JSON:
+        """Change the role of an account, or disable or enable it."""
+        return self.call("accounts.update", params)
+
+    @action
+    def reset(self, /, **params: Any) -> JSON:
+        """Make the code by which a person sets a new password, once and within an hour."""
+        return self.call("accounts.reset", params)
+
+    @action
+    def create_tenant(self, /, **params: Any) -> JSON:
+        """Create a tenant."""
+        return self.call("accounts.create_tenant", params)
+
+    @action
+    def list_tenants(self, /, **params: Any) -> JSON:
+        """Return all tenants but the default one."""
+        return self.call("accounts.list_tenants", params)

@@ -26,6 +26,8 @@ from tests.servers.commands import run_command
         "/blobs/a/b/c?expires=1&signature=abc",
         "the token eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwcyJ9.c2lnbmF0dXJl",
         "webhook-token-for-tests-0123456789abcdef",
+        f"the session fs_{'a' * 43}",
+        "$argon2id$v=19$m=65536",
         "-----BEGIN PRIVATE KEY-----",
     ],
 )

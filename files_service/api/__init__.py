@@ -1,6 +1,7 @@
 """The method table: every action by its wire name. All transports call the API through ``METHODS``."""
 
 from files_service.api.access import set_access
+from files_service.api.accounts import credentials, people, signing
 from files_service.api.action import Action
 from files_service.api.clone import clone
 from files_service.api.data import data
@@ -41,6 +42,30 @@ METHODS: dict[str, Action] = {
         remove_tags,
         sync_tags,
         access_by_tag,
+        signing.register,
+        signing.login,
+        signing.logout,
+        signing.identify,
+        signing.set_password,
+        credentials.list_sessions,
+        credentials.end_session,
+        credentials.end_sessions,
+        credentials.create_key,
+        credentials.list_keys,
+        credentials.revoke_key,
+        credentials.begin_totp,
+        credentials.confirm_totp,
+        credentials.remove_totp,
+        people.create_invite,
+        people.list_invites,
+        people.revoke_invite,
+        people.create,
+        people.list_accounts,
+        people.info,
+        people.update,
+        people.reset,
+        people.create_tenant,
+        people.list_tenants,
     )
 }
 

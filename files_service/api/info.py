@@ -10,9 +10,8 @@ from files_service.api.action import Params, ParamsSchema, action, file_id_field
 from files_service.api.text import line
 from files_service.api.wire import to_wire
 from files_service.core import Core
-from files_service.domain.access import may_read
 from files_service.errors import NotFound
-from files_service.services.files import readable
+from files_service.services.files import is_readable, readable
 from storage_adapters import JSON, FileRecord
 
 
@@ -45,6 +44,6 @@ def _of_alias(owner: str, alias: str, actor: str | None, core: Core) -> FileReco
     """Load a file by alias. An unreadable file is "not found": aliases can be guessed, ids cannot."""
     [file_id] = core.metadata.resolve(owner, "alias", [alias])
     record = core.metadata.get(file_id) if file_id else None
-    if record is None or not may_read(record, actor):
+    if record is None or not is_readable(core, record, actor):
         raise NotFound("the owner has no file with this alias", {"alias": alias})
     return record

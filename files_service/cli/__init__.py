@@ -21,6 +21,8 @@ MODULES = {
     "get": "get",
     "rm": "rm",
     "token": "token",
+    "account": "account",
+    "tenant": "account",
     "doctor": "doctor",
     "scrub": "scrub",
     "migrate": "migrate",

@@ -67,7 +67,7 @@ def worker(session: Session) -> None:
 def rpc(session: Session) -> None:
     """Serve calls over AMQP; requires AMQP_URI.
 
-    Runs the nameko services `files` and `files.tag`.
+    Runs the nameko services `files`, `files.tag` and `accounts`.
     """
     settings = session.settings
     if not settings.amqp_uri:
@@ -79,13 +79,13 @@ def rpc(session: Session) -> None:
     # Imported here because it loads eventlet, which no other process may load.
     from files_service.messaging.rpc.server import run_services
     from files_service.messaging.rpc.shared_core import open_shared
-    from files_service.service import Files, FilesTag
+    from files_service.service import Accounts, Files, FilesTag
 
     with opening_stores():
         shared = open_shared(settings)
     describe_stores(shared.core)
     serve_metrics(shared.metrics, settings)
-    run_services((Files, FilesTag), session.config, shared)
+    run_services((Files, FilesTag, Accounts), session.config, shared)
 
 
 def serve_http(

@@ -14,7 +14,7 @@ from files_service.cli.processes import open_publisher, serve_http
 from files_service.cli.queues import open_queue
 from files_service.cli.session import Session
 from files_service.cli.token import sign_in_link
-from files_service.config import Settings
+from files_service.core import Core
 from files_service.messaging.readiness import NotReady, Part
 from files_service.runtime.logs import configure_logging
 from files_service.runtime.terminal import echo
@@ -53,7 +53,7 @@ def up(session: Session) -> None:
             worker.start()
             for child in children:
                 child.start()
-            echo(f"sign in {sign_in_link(url, _token(settings))}")
+            echo(_way_in(core, url))
             echo(f"ready {url}")
 
         deadline = math.inf
@@ -103,7 +103,13 @@ def _left(deadline: float) -> float:
     return max(LEAST_STOP_SECONDS, deadline - time.monotonic()) if deadline < math.inf else LEAST_STOP_SECONDS
 
 
-def _token(settings: Settings) -> str:
+def _way_in(core: Core, url: str) -> str:
+    """Return the line that says how to sign in: by a link for one owner, or where people have accounts by these."""
     from files_service.gateway.auth.bearer import make_token
+    from files_service.services.accounts.invites import create_setup
+    from files_service.services.accounts.registration import accounts_are_on
 
-    return make_token(OWNER, settings.jwt_secret, SIGN_IN_SECONDS)
+    if not accounts_are_on(core):
+        return f"sign in {sign_in_link(url, make_token(OWNER, core.settings.jwt_secret, SIGN_IN_SECONDS))}"
+    code = create_setup(core)
+    return f"sign in {url}/sign-in" if code is None else f"set up {url}/join#{code}"

@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self, Unpack, overload
 
 from files_service.client import parameters as params
 from files_service.client import results
+from files_service.client.accounts import AccountMethods
 from files_service.client.amqp import AmqpTransport
+from files_service.client.caller import Caller
 from files_service.client.http import HttpTransport
-from files_service.client.transport import Call, Transport
+from files_service.client.transport import Transport
 from files_service.errors import BadRequest
-from files_service.runtime.logs import request_id
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
 POOL_SIZE = 10
 
 
-class _Caller:
-    def __init__(self, transport: Transport, timeout: float) -> None:
-        self._transport = transport
-        self._timeout = timeout
-
-    def _call(self, method: str, given: Mapping[str, Any]) -> Any:
-        call = Call(
-            method=method,
-            params=dict(given),
-            timeout_seconds=self._timeout,
-            request_id=request_id.get() or uuid.uuid4().hex,
-        )
-        return self._transport.call(call)
-
-
-class TagMethods(_Caller):
+class TagMethods(Caller):
     """Tags of files, and access by tag."""
 
     @overload
@@ -67,7 +53,7 @@ class TagMethods(_Caller):
         return outcomes
 
 
-class FilesClient(_Caller):
+class FilesClient(Caller):
     """Client of the service at ``amqp[s]://…`` or ``http[s]://…``; thread-safe.
 
     A call that fails because the service is unreachable is repeated for up to ``timeout`` seconds; it still takes
@@ -85,12 +71,14 @@ class FilesClient(_Caller):
     ) -> None:
         super().__init__(_open_transport(url, token, pool_size), timeout)
         self.tag = TagMethods(self._transport, timeout)
+        self.accounts = AccountMethods(self._transport, timeout)
 
     def with_timeout(self, seconds: float) -> FilesClient:
         """Return a client with another timeout that shares the connections."""
         other = object.__new__(FilesClient)
-        _Caller.__init__(other, self._transport, seconds)
+        Caller.__init__(other, self._transport, seconds)
         other.tag = TagMethods(self._transport, seconds)
+        other.accounts = AccountMethods(self._transport, seconds)
         return other
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from files_service.core import Core
 from files_service.gateway.doors import operation, rpc
+from files_service.gateway.doors.auth import routes as auth
 from files_service.gateway.doors.blobs import routes as blobs
 from files_service.gateway.doors.rest import routes as rest
 from files_service.gateway.doors.tus import routes as tus
@@ -28,6 +29,8 @@ DOORS: tuple[Door, ...] = (
     rpc.DOOR,
     blobs.DOOR,
     pages.EVENTS_DOOR,
+    auth.SIGNING_DOOR,
+    auth.DOOR,
     rest.DOOR,
     tus.DOOR,
     websocket.DOOR,

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from files_service.errors import BadRequest, FilesError, InternalError, NotFound
+from files_service.errors import BadRequest, FilesError, InternalError, NotFound, TooManyRequests
 from files_service.gateway.peers import CLIENT, client_of, host_of, peer_holder
 from files_service.gateway.replies import CLOSE, HTTPError, bad_field
 from files_service.gateway.state import gateway_of
@@ -117,7 +117,7 @@ def _as_http_error(request: web.Request, error: Exception) -> HTTPError:
         case HTTPError():
             return error
         case FilesError():
-            return HTTPError(error, headers=_HEADERS.get(error.http_status))
+            return HTTPError(error, headers=_headers_of(error))
         case web.HTTPNotFound():
             # aiohttp matches no pattern against a line feed.
             return HTTPError(NotFound("there is nothing at this address"))
@@ -125,6 +125,13 @@ def _as_http_error(request: web.Request, error: Exception) -> HTTPError:
             return HTTPError(BadRequest(error.reason), error.status)
     logger.error("request failed", extra={"method": request.method, "path": request.path[:300]}, exc_info=error)
     return HTTPError(InternalError("the gateway failed; its log has the details under the request id"))
+
+
+def _headers_of(error: FilesError) -> dict[str, str]:
+    """Return the headers that an error carries at every door."""
+    if isinstance(error, TooManyRequests):
+        return {"Retry-After": str(error.details.get("retry_after_seconds", 1))}
+    return _HEADERS.get(error.http_status, {})
 
 
 def route_of(request: web.Request) -> str:

@@ -92,6 +92,14 @@ def schema_of(method: str) -> JSON:
     return found
 
 
+def body_schema(method: str, without: Sequence[str]) -> JSON:
+    """Return the JSON schema of the parameters of an API method that a body may have."""
+    schema = schema_of(method)
+    properties = {name: each for name, each in schema.get("properties", {}).items() if name not in without}
+    required = [name for name in schema.get("required", []) if name in properties]
+    return {**schema, "properties": properties, "required": required}
+
+
 def parameters_of(method: str) -> JSON:
     """Return the JSON schemas of the parameters of an API method, by name."""
     properties: JSON = schema_of(method).get("properties", {})
@@ -149,7 +157,12 @@ def _operation(door: Door, route: Route, path: str) -> JSON:
 
 def _components(spec: APISpec) -> None:
     spec.components.security_scheme(
-        "bearer", {"type": "http", "scheme": "bearer", "description": "The RPC token, or an end user's JWT."}
+        "bearer",
+        {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The RPC token, an end user's JWT, or the token of a session or API key.",
+        },
     )
     error = {
         "type": "object",

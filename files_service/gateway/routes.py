@@ -10,8 +10,10 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_urldispatcher import AbstractRuleMatching, MatchedSubAppResource
 
+from files_service.domain.scopes import DELETE, READ, WRITE
 from files_service.errors import MethodNotAllowed, NotFound
 from files_service.gateway.auth.callers import AUTHENTICATE, Authenticate, nobody
+from files_service.gateway.auth.people import identity_of, require_scope, with_identity
 from files_service.gateway.auth.sessions import vary_by_cookie
 from files_service.gateway.cors import CORS, METHODS, Cors
 from files_service.gateway.middleware import Check, ErrorForm, Handler, answering_errors, within_limits
@@ -20,6 +22,9 @@ from files_service.gateway.state import Gateway
 from storage_adapters import JSON
 
 Match = Callable[[web.Request], bool]
+# A scope, or a function of the request that returns one.
+Scope = str | Callable[[web.Request], str]
+_SCOPES = {"GET": READ, "HEAD": READ, "DELETE": DELETE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Route:
     """A row of a door's table: a method of an address, its handler, and its description in OpenAPI.
 
     A row for GET answers HEAD, too. Parameters of the path that are not described are text; ``errors`` and ``tag``
-    default to those of the door.
+    default to those of the door. ``scope`` is what an API key needs, by default that of the method.
     """
 
     method: str
@@ -40,6 +45,7 @@ class Route:
     body: JSON | None = None
     errors: Sequence[int] | None = None
     tag: str = ""
+    scope: Scope = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +77,11 @@ class Door:
         """Return the handlers by address and method."""
         table: dict[str, dict[str, Handler]] = {}
         for route in self.routes:
-            table.setdefault(route.path, {})[route.method] = route.handler
+            needed = route.scope or _SCOPES.get(route.method, WRITE)
+            guarded = self.authenticate is not nobody and route.method != "OPTIONS"
+            table.setdefault(route.path, {})[route.method] = (
+                _with_scope(route.handler, needed) if guarded else route.handler
+            )
         return table
 
 
@@ -83,7 +93,10 @@ def at(*addresses: str) -> Match:
 
 def mount(root: web.Application, door: Door, gateway: Gateway) -> None:
     """Add a door to the gateway's application, behind those that were added before."""
-    app, table = web.Application(middlewares=[answering_errors(door.error_form, door.limits)]), door.table()
+    app, table = (
+        web.Application(middlewares=[answering_errors(door.error_form, door.limits), with_identity]),
+        door.table(),
+    )
     app[AUTHENTICATE] = door.authenticate
     headers = dict(door.headers)
     if door.cors is not None:
@@ -127,6 +140,16 @@ class _Rule(AbstractRuleMatching):
 
 def _with_head(handlers: Mapping[str, Handler]) -> dict[str, Handler]:
     return {"HEAD": handlers["GET"], **handlers} if "GET" in handlers else dict(handlers)
+
+
+def _with_scope(handler: Handler, scope: Scope) -> Handler:
+    """Make a handler refuse API keys without a scope: the one place at which scopes of HTTP requests are enforced."""
+
+    async def with_scope(request: web.Request) -> web.StreamResponse:
+        require_scope(identity_of(request), scope if isinstance(scope, str) else scope(request))
+        return await handler(request)
+
+    return with_scope
 
 
 def _by_method(handlers: Mapping[str, Handler]) -> Handler:

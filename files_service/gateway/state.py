@@ -27,6 +27,7 @@ from files_service.runtime.logs import (
     ACCESS_LOGGER,
 )
 from files_service.runtime.metrics import Metrics
+from files_service.runtime.password_hashing import AT_ONCE, QUEUE
 from files_service.services.uploads.quota import uploads_of
 from files_service.services.uploads.writer import Engine
 from storage_adapters import JSON
@@ -44,6 +45,8 @@ class Gateway:
     def __init__(self, core: Core, limits: Limits, metrics: Metrics) -> None:
         self.core, self.limits, self.metrics = core, limits, metrics
         self.calls = Threads("call", limits.call_threads, most_of_one=_most_of_one(limits.call_threads))
+        # Sign-ins wait here for their turn to hash; other calls must not wait with them.
+        self.sign_ins = Threads("sign-in", AT_ONCE + QUEUE + 1)
         self.transfers = Threads("transfer", limits.transfer_threads, most_of_one=_most_of_one(limits.transfer_threads))
         self.receivers = Threads("receive", limits.uploads)
         self.send_threads = Threads("send", limits.senders)
@@ -140,6 +143,7 @@ class Gateway:
         for budget in (self.refused_requests, self.failed_calls):
             budget.report(now=True)
         self.calls.close()
+        self.sign_ins.close()
         if self._engine is not None:
             self._engine.close()
         self.transfers.close()

@@ -17,6 +17,7 @@ from files_service.errors import (
     NotSupported,
     WrongStatus,
 )
+from files_service.services.accounts.identity import is_closed
 from files_service.services.quarantine import hold_file
 from storage_adapters import (
     FileRecord,
@@ -35,9 +36,14 @@ MAX_RACES = 50
 def readable(core: Core, file_id: str, actor: str | None) -> FileRecord:
     """Load a file that the actor may read. Raises Forbidden."""
     record = core.metadata.get(file_id)
-    if not may_read(record, actor):
+    if not is_readable(core, record, actor):
         raise Forbidden("the actor may not read this file", {"file_id": file_id})
     return record
+
+
+def is_readable(core: Core, record: FileRecord, actor: str | None) -> bool:
+    """Return True when the actor may read the file. Nobody but its owner reads the file of a disabled account."""
+    return may_read(record, actor) and (may_act_for(record.owner, actor) or not is_closed(core, record.owner))
 
 
 def require_acts_for(owner: str, actor: str | None) -> None:

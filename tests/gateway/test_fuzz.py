@@ -21,6 +21,7 @@ from files_service.gateway.app import DOORS
 from files_service.gateway.openapi import assemble, parameters_of
 from tests.cores import memory_core, processed_file
 from tests.gateway.serving import RPC_TOKEN, Reply, Served, serving
+from tests.people.persons import cheap
 from tests.scale import NIGHTLY, at_scale
 
 FEW = settings(
@@ -39,7 +40,7 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A gateway with some files in it."""
-    core = memory_core(tmp_path_factory.mktemp("data"))
+    core = cheap(memory_core(tmp_path_factory.mktemp("data"), registration="open"))
     with serving(core) as served:
         for access in ("private", "public"):
             processed_file(core, access=access)

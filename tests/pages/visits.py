@@ -8,7 +8,7 @@ from typing import Any, Self
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from files_service.gateway.auth.bearer import make_token
-from files_service.gateway.auth.sessions import COOKIE
+from files_service.gateway.auth.cookies import COOKIE
 from tests.cores import SECRETS
 
 PHONE = {"width": 360, "height": 740}

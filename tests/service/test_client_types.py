@@ -12,6 +12,7 @@ from marshmallow import fields
 
 from files_service.api import METHODS
 from files_service.client import FilesClient, results
+from files_service.client.accounts import AccountMethods
 from files_service.client.files import TagMethods
 from files_service.client.parameters import Changes, PartDeclaration
 from files_service.errors import BadRequest
@@ -23,6 +24,7 @@ OTHER = {"close", "with_timeout"}
 def client_methods() -> dict[str, Any]:
     found = {f"files.{name}": function for name, function in inspect.getmembers(FilesClient, inspect.isfunction)}
     found |= {f"files.tag.{name}": function for name, function in inspect.getmembers(TagMethods, inspect.isfunction)}
+    found |= {f"accounts.{name}": function for name, function in inspect.getmembers(AccountMethods, inspect.isfunction)}
     return {name: function for name, function in found.items() if name.rpartition(".")[2][0] != "_"}
 
 

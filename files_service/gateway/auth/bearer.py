@@ -10,6 +10,7 @@ import jwt
 from jwt.types import Options
 
 from files_service.config import Settings
+from files_service.domain.identity import Identity
 from files_service.errors import Unauthorized
 
 _ALGORITHM = "HS256"
@@ -20,20 +21,30 @@ CLOCK_SKEW_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The actor that a caller is bound to; None is a trusted system, which may act for any owner."""
+    """The actor that a caller is bound to; None is a trusted system, which may act for any owner.
+
+    People with an account have an identity, too.
+    """
 
     actor: str | None
+    identity: Identity | None = None
 
 
 def identify(authorization: str | None, settings: Settings) -> Caller:
     """Return the caller by the ``Authorization`` header. Raises Unauthorized."""
+    token = token_of(authorization)
+    if hmac.compare_digest(token.encode(errors="surrogateescape"), settings.rpc_token.encode()):
+        return Caller(None)
+    return Caller(owner_of_token(token, settings.jwt_secret))
+
+
+def token_of(authorization: str | None) -> str:
+    """Return the bearer token of an ``Authorization`` header. Raises Unauthorized."""
     scheme, _, token = (authorization or "").partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
         raise unauthorized()
-    if hmac.compare_digest(token.encode(errors="surrogateescape"), settings.rpc_token.encode()):
-        return Caller(None)
-    return Caller(owner_of_token(token, settings.jwt_secret))
+    return token
 
 
 def owner_of_token(token: str, secret: str) -> str:
@@ -77,7 +88,7 @@ def make_token(owner: str, secret: str, ttl_seconds: int) -> str:
 
 
 def unauthorized(
-    message: str = "send Authorization: Bearer, with the RPC token or an end user's token",
+    message: str = "send Authorization: Bearer, with the RPC token, an end user's token, or an API key",
 ) -> Unauthorized:
     """Make the error for missing or invalid credentials."""
     return Unauthorized(message, {"fields": {"Authorization": [message]}})

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from files_service.domain.identity import is_peoples
 from files_service.errors import Forbidden
-from files_service.gateway.auth.bearer import Caller, identify, unauthorized
+from files_service.gateway.auth.bearer import Caller, identify, token_of, unauthorized
+from files_service.gateway.auth.people import found_identity
 from files_service.gateway.auth.sessions import authorization_of
 from files_service.gateway.peers import SYSTEM, owner_holder, peer_holder
 from files_service.gateway.state import gateway_of
@@ -69,6 +71,15 @@ def holders_of(request: web.Request, actor: str | None) -> tuple[str, ...]:
 def _identified(request: web.Request, authorization: str | None) -> Caller | None:
     if authorization is None:
         return None
-    caller = identify(authorization, gateway_of(request).core.settings)
+    caller = caller_by(request, authorization)
     HOLDER.set(holders_of(request, caller.actor)[-1])
     return caller
+
+
+def caller_by(request: web.Request, authorization: str | None) -> Caller:
+    """Return the caller by an ``Authorization`` header, whose session or key was looked up. Raises Unauthorized."""
+    token = token_of(authorization)
+    if is_peoples(token):
+        identity = found_identity(request, token)
+        return Caller(identity.owner, identity)
+    return identify(authorization, gateway_of(request).core.settings)

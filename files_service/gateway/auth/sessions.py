@@ -1,4 +1,6 @@
-"""Sessions of the pages: an end user's token in a cookie, which scripts cannot read and other sites cannot use.
+"""Sessions of the pages: a token in a cookie, which scripts cannot read and other sites cannot use.
+
+The token is that of a session of an account, or an end user's JWT.
 
 1. A session counts only on requests without ``Authorization``, and only at the doors that read it.
 2. A request that may change something, and the WebSocket, must name this site as its ``Origin``.
@@ -12,11 +14,13 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from files_service.domain.identity import is_peoples
 from files_service.errors import Unauthorized
 from files_service.gateway.auth.bearer import owner_of_token
+from files_service.gateway.auth.cookies import cookie_token
+from files_service.gateway.auth.people import found_identity
 from files_service.gateway.state import gateway_of
 
-COOKIE = "files_session"
 _SAFE = ("GET", "HEAD")
 _PORTS = {"http": 80, "https": 443}
 
@@ -52,25 +56,18 @@ async def vary_by_cookie(request: web.Request, response: web.StreamResponse) -> 
 
 
 def _read(request: web.Request) -> Session | None:
-    token = _token_of(request.headers.get("Cookie", ""))
-    if token is None or "Authorization" in request.headers or not _is_same_site(request):
+    token = cookie_token(request)
+    if token is None or "Authorization" in request.headers or not is_same_site(request):
         return None
     try:
+        if is_peoples(token):
+            return Session(found_identity(request, token).owner, token)
         return Session(owner_of_token(token, gateway_of(request).core.settings.jwt_secret), token)
     except Unauthorized:
         return None
 
 
-def _token_of(cookies: str) -> str | None:
-    """Return the token in a ``Cookie`` header. Other programs on the host write the rest of it, in any encoding."""
-    for pair in cookies.split(";"):
-        name, _, value = pair.strip().partition("=")
-        if name == COOKIE:
-            return value.strip('"')
-    return None
-
-
-def _is_same_site(request: web.Request) -> bool:
+def is_same_site(request: web.Request) -> bool:
     """Return True for requests of our own pages and for safe top-level navigation."""
     safe = request.method in _SAFE and "Upgrade" not in request.headers
     origin = request.headers.get("Origin")

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from files_service.api import METHODS
+from files_service.domain.scopes import scope_of_method
 from files_service.errors import Forbidden, NotFound
 from files_service.gateway.auth.bearer import Caller
 from files_service.gateway.auth.callers import by_bearer, caller_of, holders_of
@@ -50,6 +51,10 @@ def params_of(body: bytes, caller: Caller, limits: Limits) -> dict[str, Any]:
     return params
 
 
+def _scope_of(request: web.Request) -> str:
+    return scope_of_method(request.match_info["method"])
+
+
 def _described() -> list[Route]:
     """Return a row for each method."""
     result = {"type": "object", "required": ["result"], "properties": {"result": {"type": "object"}}}
@@ -63,10 +68,10 @@ def _described() -> list[Route]:
 DOOR = Door(
     name="rpc",
     match=at("/rpc/"),
-    routes=(Route("POST", "/rpc/{method}", call, "call", "Call a method.", {}),),
+    routes=(Route("POST", "/rpc/{method}", call, "call", "Call a method.", {}, scope=_scope_of),),
     described=_described,
     authenticate=by_bearer,
     state={CALLS: lambda gateway: Limiter("calls", gateway.limits.calls)},
     tag="methods",
-    errors=(400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 417, 422, 500, 501, 503),
+    errors=(400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 417, 422, 429, 500, 501, 503),
 )

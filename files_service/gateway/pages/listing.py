@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from files_service.errors import BadRequest
+from files_service.gateway.pages.people import accounts_on
 from files_service.gateway.pages.rendering import render
 from files_service.gateway.pages.session import viewer_of
 from files_service.gateway.state import gateway_of
@@ -36,7 +37,8 @@ async def index(request: web.Request) -> web.StreamResponse:
     viewer = viewer_of(request)
     gateway = gateway_of(request)
     if viewer is None:
-        return render(request, "welcome.html", described=not gateway.core.settings.operation_http)
+        described = not gateway.core.settings.operation_http
+        return render(request, "welcome.html", described=described, accounts=await accounts_on(request))
     search = request.query.get("search", "").strip()[:200]
     order = request.query.get("sort", "newest")
     order = order if order in ORDERS else "newest"

@@ -7,7 +7,7 @@ from aiohttp import web
 from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.cors import READ_EXPOSED, Cors
 from files_service.gateway.openapi import ANY_BYTES, TEXT, parameter, reply
-from files_service.gateway.pages import assets, listing, reference, session, share
+from files_service.gateway.pages import assets, listing, people, reference, session, share
 from files_service.gateway.pages.events import FEED, MAX_PAGES, PAGES, events
 from files_service.gateway.pages.feed import Feed
 from files_service.gateway.routes import Door, Route, at
@@ -35,8 +35,16 @@ _SHARE_QUERY = [
 _SIGN_IN = "Turn the token of a link into a cookie."
 _TOKEN = [parameter("token", "query", description="An end user's token.")]
 _SIGNED_IN = {200: _page("Signed in."), 401: _page("The token does not hold.")}
-_SWITCH = "Sign in as another owner; sent by the page that asks."
-_NOT_SWITCHED: dict[int, JSON] = {401: _page("The token does not hold."), 403: _page("The form is another site's.")}
+_BY_FORM = "Sign in by name and password, or as another owner; sent by the pages."
+_FAULTS = "What is wrong with the form, beside it; for a form of another site, an error."
+_EITHER: JSON = {"description": _FAULTS, "content": {**_page("")["content"], **reply("")["content"]}}
+_SENT: dict[int, JSON] = {
+    200: _page("Signed in."),
+    303: {"description": "Done; to another page."},
+    **dict.fromkeys((400, 401, 403, 409, 429, 501, 503), _EITHER),
+}
+_SENT_ERRORS = (404, 408, 413, 417, 500)
+_FORM = {200: _page("The form; opening it uses no code up.")}
 _SIGNED_OUT: dict[int, JSON] = {303: {"description": "To `/`."}}
 _SHARE, _STATIC = "What a shared link shows.", "A script or the style of the pages."
 _ASSET: dict[int, JSON] = {200: {"description": "The file.", "content": ANY_BYTES}}
@@ -46,12 +54,16 @@ _STREAM = {200: reply("Events, until the client goes.", TEXT, "text/event-stream
 
 DOOR = Door(
     name="pages",
-    match=at("/", "/download/", "/sign-in", "/sign-out"),
+    match=at("/", "/download/", "/join", "/reset", "/sign-in", "/sign-out"),
     routes=(
         Route("GET", "/", listing.index, "index", _INDEX, {200: _page(_INDEX)}, tag="operation"),
         Route("GET", "/download/{file_id}", share.share, "share_page", _SHARE, _SHARED, _SHARE_QUERY, errors=()),
         Route("GET", "/sign-in", session.sign_in, "sign_in", _SIGN_IN, _SIGNED_IN, _TOKEN),
-        Route("POST", "/sign-in", session.switch, "switch", _SWITCH, {200: _page("Signed in."), **_NOT_SWITCHED}),
+        Route("POST", "/sign-in", session.signed_in, "switch", _BY_FORM, _SENT, errors=_SENT_ERRORS),
+        Route("GET", "/join", people.join, "join_page", "The form that makes an account.", _FORM),
+        Route("POST", "/join", people.joined, "join", "Make an account and sign in.", _SENT, errors=_SENT_ERRORS),
+        Route("GET", "/reset", people.reset, "reset_page", "The form that sets a password.", _FORM),
+        Route("POST", "/reset", people.was_reset, "reset", "Set a password by the code.", _SENT, errors=_SENT_ERRORS),
         Route("POST", "/sign-out", session.sign_out, "sign_out", "Forget the cookie.", _SIGNED_OUT),
     ),
     sessions=True,

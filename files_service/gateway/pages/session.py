@@ -1,19 +1,21 @@
-"""Signing in by the token of a link, and signing out."""
+"""Signing in by the token of a link or by name and password, and signing out."""
 
 from __future__ import annotations
 
 import time
-from urllib.parse import parse_qs
 
 from aiohttp import web
 
+from files_service.domain.identity import is_peoples
 from files_service.errors import Forbidden, Unauthorized
 from files_service.gateway.auth.bearer import expiry_of_token, owner_of_token
-from files_service.gateway.auth.sessions import COOKIE, session_of
-from files_service.gateway.pages.rendering import base_of, redirect, render
+from files_service.gateway.auth.cookies import delete_cookies, set_cookie
+from files_service.gateway.auth.sessions import session_of
+from files_service.gateway.pages.people import accounts_on, form_of, sign_in_by_form, sign_in_form
+from files_service.gateway.pages.rendering import redirect, render
 from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import gateway_of
-from files_service.gateway.transfer.body import read_small
+from files_service.services.accounts.sign_in import sign_out as end_session
 
 
 def viewer_of(request: web.Request) -> str | None:
@@ -27,6 +29,8 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
 
     Who is signed in as somebody else is asked first: the link may be another person's, who would get the uploads.
     """
+    if "token" not in request.query and await accounts_on(request):
+        return sign_in_form(request)
     token = request.query.get("token", "")
     session = session_of(request)
     if session is None or request.method == "HEAD":
@@ -42,13 +46,14 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def switch(request: web.Request) -> web.StreamResponse:
-    """Sign in as another owner than before: the form of the page that asked, which no other site can send."""
+async def signed_in(request: web.Request) -> web.StreamResponse:
+    """Sign in by name and password, or as another owner than before by the form of the page that asked."""
+    form = await form_of(request)
+    if "token" not in form:
+        return await sign_in_by_form(request, form)
     if session_of(request) is None:
-        raise HTTPError(Forbidden("the form is not of this site, or nobody is signed in"))
-    limits = gateway_of(request).limits
-    form = parse_qs((await read_small(request, limits, most=limits.user_call_bytes)).decode(errors="replace"))
-    return _signed_in(request, form.get("token", [""])[0])
+        raise HTTPError(Forbidden("nobody is signed in"))
+    return _signed_in(request, form["token"])
 
 
 def _signed_in(request: web.Request, token: str) -> web.StreamResponse:
@@ -63,21 +68,15 @@ def _signed_in(request: web.Request, token: str) -> web.StreamResponse:
     response.headers["Referrer-Policy"] = "no-referrer"
     if request.method == "HEAD":
         return response
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=max(0, expiry_of_token(token) - int(time.time())),
-        path=base_of(request) or "/",
-        httponly=True,
-        samesite="Strict",
-        secure=gateway.core.settings.public_url.startswith("https:"),
-    )
+    set_cookie(request, response, token, max(0, expiry_of_token(token) - int(time.time())), "Strict")
     return response
 
 
 async def sign_out(request: web.Request) -> web.StreamResponse:
-    """Delete the cookie."""
-    response = redirect(request, "/")
-    if viewer_of(request) is not None:
-        response.del_cookie(COOKIE, path=base_of(request) or "/", httponly=True, samesite="Strict")
+    """End the session and delete the cookie."""
+    response, session, gateway = redirect(request, "/"), session_of(request), gateway_of(request)
+    if session is not None:
+        if is_peoples(session.token):
+            await gateway.calls.run(end_session, gateway.core, session.token)
+        delete_cookies(request, response)
     return response

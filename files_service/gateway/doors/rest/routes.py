@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from files_service.domain.scopes import SHARES
 from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.cors import READ_EXPOSED, READ_HEADERS, Cors
 from files_service.gateway.doors.rest import reading, uploading
@@ -58,7 +59,16 @@ DOOR = Door(
         preflight_route(f"{_FILE}/download", "download_options"),
         Route("GET", f"{_FILE}/manifest", reading.manifest, "file_manifest", _CHUNKS, _MANIFEST, _PLACE),
         preflight_route(f"{_FILE}/manifest", "manifest_options"),
-        Route("PUT", f"{_FILE}/access", reading.set_access, "set_file_access", _GRANT, _SET, body=_ACCESS_BODY),
+        Route(
+            "PUT",
+            f"{_FILE}/access",
+            reading.set_access,
+            "set_file_access",
+            _GRANT,
+            _SET,
+            body=_ACCESS_BODY,
+            scope=SHARES,
+        ),
         preflight_route(f"{_FILE}/access", "access_options"),
     ),
     authenticate=by_bearer_or_session,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from files_service.domain.scopes import WRITE
 from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.cors import Cors
 from files_service.gateway.doors.tus import door, protocol
@@ -33,9 +34,9 @@ DOOR = Door(
         Route("OPTIONS", _UPLOADS, door.options, "tus_options", _OPTIONS, {204: _DONE}),
         Route("POST", _BARE, door.create, "tus_create_bare", "Begin an upload by tus.", {201: _DONE}, _CREATE),
         Route("OPTIONS", _BARE, door.options, "tus_bare_options", _OPTIONS, {204: _DONE}),
-        Route("HEAD", _UPLOAD, door.head, "tus_head", "Ask how much has arrived.", {200: _DONE}, _VERSION),
+        Route("HEAD", _UPLOAD, door.head, "tus_head", "Ask how much has arrived.", {200: _DONE}, _VERSION, scope=WRITE),
         Route("PATCH", _UPLOAD, door.patch, "tus_patch", _APPEND, {204: _DONE}, _PATCH, _BODY),
-        Route("DELETE", _UPLOAD, door.delete, "tus_delete", "Give the upload up.", {204: _DONE}, _VERSION),
+        Route("DELETE", _UPLOAD, door.delete, "tus_delete", "Give the upload up.", {204: _DONE}, _VERSION, scope=WRITE),
         Route("POST", _UPLOAD, door.act, "tus_act", _ACT, {200: _DONE, 204: _DONE}, _VERSION),
         Route("OPTIONS", _UPLOAD, door.options, "tus_upload_options", _OPTIONS, {204: _DONE}),
     ),

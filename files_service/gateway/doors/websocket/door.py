@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import ExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from files_service.api.begin import begin
+from files_service.domain.identity import is_peoples
+from files_service.domain.scopes import WRITE
 from files_service.errors import (
     Busy,
     Conflict,
@@ -21,8 +23,9 @@ from files_service.errors import (
     TooLarge,
     Unauthorized,
 )
-from files_service.gateway.auth.bearer import identify
-from files_service.gateway.auth.callers import holders_of
+from files_service.gateway.auth.bearer import token_of
+from files_service.gateway.auth.callers import caller_by, holders_of
+from files_service.gateway.auth.people import look_up, require_scope, watching
 from files_service.gateway.auth.sessions import authorization_of
 from files_service.gateway.connection import Connection
 from files_service.gateway.doors.websocket.flow_control import FlowControl
@@ -78,7 +81,7 @@ async def websocket(request: web.Request) -> web.StreamResponse:
             holders: tuple[str, ...] = (peer_holder(request),)
             place.enter_context(shared.strangers.take(*holders))
         else:
-            actor = identify(authorization, gateway.core.settings).actor
+            actor = caller_by(request, authorization).actor
             holders = holders_of(request, actor)
             place.enter_context(shared.connections.take(*holders))
         conversation = Conversation(request, connection, place, authorization, holders)
@@ -131,12 +134,10 @@ class Conversation:
     async def run(self) -> None:
         """Receive one upload after another until the client closes the connection."""
         try:
-            while (start := await self._next_start()) is not None:
-                holders = self._identify(start)
-                with self._gateway.uploads.take(*holders):
-                    upload = await self._find_or_begin(start)
-                    async with upload_locks_of(self._request).hold(upload.upload_id) as lock:
-                        await lock.run(self._take_unless_given_up(upload))
+            async with AsyncExitStack() as watches:
+                await self._watch(watches)
+                while (start := await self._next_start()) is not None:
+                    await self._receive_upload(start, await self._identify(start, watches))
         except FilesError as error:
             await self._end(error)
         except HTTPError as refused:
@@ -147,6 +148,12 @@ class Conversation:
             logger.exception("upload failed")
             await self._end(InternalError("the gateway failed; its log has the details under the request id"))
 
+    async def _receive_upload(self, start: Start, holders: tuple[str, ...]) -> None:
+        with self._gateway.uploads.take(*holders):
+            upload = await self._find_or_begin(start)
+            async with upload_locks_of(self._request).hold(upload.upload_id) as lock:
+                await lock.run(self._take_unless_given_up(upload))
+
     async def _next_start(self) -> Start | None:
         message = await self._receive()
         if message is None:
@@ -156,20 +163,31 @@ class Conversation:
             raise wrong("op", "Begin with start.")
         return parsed
 
-    def _identify(self, start: Start) -> tuple[str, ...]:
+    async def _watch(self, watches: AsyncExitStack) -> None:
+        """Close the connection soon after its session or key has ended."""
+        token = token_of(self._authorization) if self._authorization is not None else ""
+        if is_peoples(token):
+            await watches.enter_async_context(watching(self._gateway, token))
+
+    async def _identify(self, start: Start, watches: AsyncExitStack) -> tuple[str, ...]:
         """Identify the owner of the next upload; return the holders of its place."""
-        if start.token is not None:
+        if start.token is not None and self._authorization != f"Bearer {start.token}":
             self._authorization = f"Bearer {start.token}"
-        actor = identify(self._authorization, self._gateway.core.settings).actor
-        if actor is None:
+            await watches.aclose()
+            if is_peoples(start.token):
+                await look_up(self._request, start.token)
+                await self._watch(watches)
+        caller = caller_by(self._request, self._authorization)
+        require_scope(caller.identity, WRITE)
+        if caller.actor is None:
             raise Forbidden("send the token of an owner: every upload has an owner")
-        holders = holders_of(self._request, actor)
+        holders = holders_of(self._request, caller.actor)
         HOLDER.set(holders[-1])
         if not self._known:
             self._place.close()
             self._place.enter_context(self._shared.connections.take(*holders))
             self._known = True
-        self._owner = actor
+        self._owner = caller.actor
         self._pace = self._new_pace()
         self._flow.admit(self._pace, self._shared.slices, most=self._shared.longest_message, users=holders)
         return holders

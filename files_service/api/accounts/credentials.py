@@ -1,0 +1,118 @@
+"""One's own sessions, API keys and second factor; each method takes the token of a session."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from files_service.api.accounts.fields import id_field, secret_field, time_field
+from files_service.api.accounts.signing import TokenParams
+from files_service.api.action import Params, action
+from files_service.api.bounded import BoundedList
+from files_service.api.text import line
+from files_service.core import Core
+from files_service.domain.scopes import SCOPES
+from files_service.services.accounts import keys, sessions, totp
+from files_service.services.accounts.identity import session_of
+from storage_adapters import JSON
+
+
+class EndSessionParams(TokenParams):
+    """Parameters of accounts.end_session."""
+
+    session_id = id_field()
+
+
+class CreateKeyParams(TokenParams):
+    """Parameters of accounts.create_key."""
+
+    label = fields.String(required=True, validate=line(1, 100), metadata={"description": "Purpose of the key."})
+    scopes = BoundedList(
+        fields.String(),
+        required=True,
+        validate=validate.Length(1, len(SCOPES)),
+        metadata={"description": "Permissions of the key."},
+    )
+    folder = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=line(1, 1_000),
+        metadata={"description": "Folder to which the key is bound; kept, not enforced yet."},
+    )
+    expires_at = time_field("End of the key; null: none.")
+
+
+class RevokeKeyParams(TokenParams):
+    """Parameters of accounts.revoke_key."""
+
+    key_id = id_field()
+
+
+class CodeParams(TokenParams):
+    """Parameters of the methods that take a code of the second factor."""
+
+    code = secret_field("Code of the second factor, or a recovery code.")
+
+
+@action("accounts.list_sessions", TokenParams)
+def list_sessions(params: Params, core: Core) -> JSON:
+    """Return one's own sessions, oldest first."""
+    return {"sessions": sessions.list_sessions(core, session_of(core, params["token"]))}
+
+
+@action("accounts.end_session", EndSessionParams)
+def end_session(params: Params, core: Core) -> JSON:
+    """End one of one's own sessions."""
+    sessions.end_session(core, session_of(core, params["token"]), params["session_id"])
+    return {"ended": True}
+
+
+@action("accounts.end_sessions", TokenParams)
+def end_sessions(params: Params, core: Core) -> JSON:
+    """End all of one's own sessions, this one too."""
+    sessions.end_all_sessions(core, session_of(core, params["token"]).account_id)
+    return {"ended": True}
+
+
+@action("accounts.create_key", CreateKeyParams)
+def create_key(params: Params, core: Core) -> JSON:
+    """Create an API key; the answer alone has the key itself."""
+    return keys.create_key(
+        core,
+        session_of(core, params["token"], fresh=True),
+        label=params["label"],
+        scopes=params["scopes"],
+        folder=params["folder"],
+        expires_at=params["expires_at"],
+    )
+
+
+@action("accounts.list_keys", TokenParams)
+def list_keys(params: Params, core: Core) -> JSON:
+    """Return one's own API keys without the keys themselves."""
+    return {"keys": keys.list_keys(core, session_of(core, params["token"]))}
+
+
+@action("accounts.revoke_key", RevokeKeyParams)
+def revoke_key(params: Params, core: Core) -> JSON:
+    """End one of one's own API keys."""
+    keys.revoke_key(core, session_of(core, params["token"]), params["key_id"])
+    return {"revoked": True}
+
+
+@action("accounts.begin_totp", TokenParams)
+def begin_totp(params: Params, core: Core) -> JSON:
+    """Make the secret of a second factor, which counts once it is confirmed."""
+    return totp.begin_totp(core, session_of(core, params["token"], fresh=True))
+
+
+@action("accounts.confirm_totp", CodeParams)
+def confirm_totp(params: Params, core: Core) -> JSON:
+    """Turn the second factor on by a code of the app; the answer alone has the recovery codes."""
+    return totp.confirm_totp(core, session_of(core, params["token"], fresh=True), params["code"])
+
+
+@action("accounts.remove_totp", CodeParams)
+def remove_totp(params: Params, core: Core) -> JSON:
+    """Turn the second factor off by a code of it."""
+    totp.remove_totp(core, session_of(core, params["token"], fresh=True), params["code"])
+    return {"removed": True}

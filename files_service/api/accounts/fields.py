@@ -1,0 +1,70 @@
+"""Fields of the methods of accounts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields, validate
+
+from files_service.api.text import line
+from files_service.domain.accounts import MAX_NAME, MAX_TENANT, Role
+from files_service.domain.passwords import MAX_BYTES
+
+MAX_TOKEN = 200
+MAX_LOGIN = MAX_NAME + 1 + MAX_TENANT
+
+
+def name_field(**arguments: Any) -> fields.String:
+    """Make the field of a user name."""
+    arguments.setdefault("required", True)
+    return fields.String(validate=line(1, MAX_LOGIN), metadata={"description": "Name of the account."}, **arguments)
+
+
+def secret_field(description: str, most: int = MAX_TOKEN, **arguments: Any) -> fields.String:
+    """Make the field of a secret: a token, a code or a password. Errors do not repeat it."""
+    arguments.setdefault("required", True)
+    return fields.String(
+        validate=validate.Length(1, most, error=f"Must be 1 to {most} characters long."),
+        metadata={"description": description, "format": "password"},
+        **arguments,
+    )
+
+
+def password_field(**arguments: Any) -> fields.String:
+    """Make the field of a password."""
+    return secret_field("The password.", MAX_BYTES, **arguments)
+
+
+def token_field() -> fields.String:
+    """Make the field of a session's token."""
+    return secret_field("Token of the session.")
+
+
+def id_field() -> fields.String:
+    """Make the field of an id."""
+    return fields.String(required=True, validate=line(1, 64), metadata={"description": "Id."})
+
+
+def tenant_field() -> fields.String:
+    """Make the field of a tenant."""
+    return fields.String(
+        load_default="",
+        validate=validate.Length(0, MAX_TENANT),
+        metadata={"description": "Tenant; empty: the default one."},
+    )
+
+
+def role_field(**arguments: Any) -> fields.Enum[Role]:
+    """Make the field of a role."""
+    return fields.Enum(Role, by_value=True, metadata={"description": "Role of the account."}, **arguments)
+
+
+def time_field(description: str) -> fields.Integer:
+    """Make the field of a point in time."""
+    return fields.Integer(
+        strict=True,
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(0, 2**53 - 1),
+        metadata={"description": description},
+    )

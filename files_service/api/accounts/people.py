@@ -1,0 +1,159 @@
+"""Invites, accounts and tenants; for admins, operators and trusted systems."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from files_service.api.accounts.fields import id_field, name_field, role_field, tenant_field
+from files_service.api.action import Params, ParamsSchema, action, owner_field
+from files_service.api.text import line
+from files_service.core import Core
+from files_service.domain.accounts import Role
+from files_service.services.accounts import invites, people, registration, tenants
+from storage_adapters import JSON
+
+
+class CreateInviteParams(ParamsSchema):
+    """Parameters of accounts.create_invite."""
+
+    tenant = tenant_field()
+    role = role_field(load_default=Role.USER)
+    uses = fields.Integer(
+        strict=True, load_default=1, validate=validate.Range(1, 1_000), metadata={"description": "Number of accounts."}
+    )
+    ttl_seconds = fields.Integer(
+        strict=True,
+        load_default=604_800,
+        validate=validate.Range(1, 31_536_000),
+        metadata={"description": "Seconds until it expires."},
+    )
+
+
+class TenantParams(ParamsSchema):
+    """Parameters of accounts.list_invites."""
+
+    tenant = tenant_field()
+
+
+class RevokeInviteParams(ParamsSchema):
+    """Parameters of accounts.revoke_invite."""
+
+    invite_id = id_field()
+
+
+class CreateParams(ParamsSchema):
+    """Parameters of accounts.create."""
+
+    name = name_field()
+    tenant = tenant_field()
+    role = role_field(load_default=Role.USER)
+
+
+class ListParams(TenantParams):
+    """Parameters of accounts.list."""
+
+    limit = fields.Integer(
+        strict=True, load_default=100, validate=validate.Range(1, 100), metadata={"description": "Size of the page."}
+    )
+    cursor = fields.String(
+        load_default=None, allow_none=True, validate=line(1, 100), metadata={"description": "next_cursor of a page."}
+    )
+
+
+class OwnerParams(ParamsSchema):
+    """Parameters of accounts.info and accounts.reset."""
+
+    owner = owner_field()
+
+
+class UpdateParams(OwnerParams):
+    """Parameters of accounts.update."""
+
+    role = role_field(load_default=None, allow_none=True)
+    disabled = fields.Boolean(
+        truthy={True},
+        falsy={False},
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Disable or enable the account."},
+    )
+
+
+class CreateTenantParams(ParamsSchema):
+    """Parameters of accounts.create_tenant."""
+
+    name = fields.String(required=True, validate=line(1, 32), metadata={"description": "Name of the tenant."})
+
+
+@action("accounts.create_invite", CreateInviteParams)
+def create_invite(params: Params, core: Core) -> JSON:
+    """Make an invite; the answer alone has its code."""
+    return invites.create_invite(
+        core,
+        params["actor"],
+        tenant=params["tenant"],
+        role=params["role"],
+        uses=params["uses"],
+        expires_at=core.clock() + params["ttl_seconds"] * 1000,
+    )
+
+
+@action("accounts.list_invites", TenantParams)
+def list_invites(params: Params, core: Core) -> JSON:
+    """Return the invites of a tenant without their codes."""
+    return {"invites": invites.list_invites(core, params["actor"], params["tenant"])}
+
+
+@action("accounts.revoke_invite", RevokeInviteParams)
+def revoke_invite(params: Params, core: Core) -> JSON:
+    """End an invite; accounts that were made by it stay."""
+    invites.revoke_invite(core, params["actor"], params["invite_id"])
+    return {"revoked": True}
+
+
+@action("accounts.create", CreateParams)
+def create(params: Params, core: Core) -> JSON:
+    """Make an account without a password; ``reset`` of the answer lets its person set one."""
+    return registration.create_account(
+        core, params["actor"], name=params["name"], tenant=params["tenant"], role=params["role"]
+    )
+
+
+@action("accounts.list", ListParams)
+def list_accounts(params: Params, core: Core) -> JSON:
+    """Return one page of a tenant's accounts, by name."""
+    return people.list_accounts(
+        core, params["actor"], tenant=params["tenant"], limit=params["limit"], after=params["cursor"]
+    )
+
+
+@action("accounts.info", OwnerParams)
+def info(params: Params, core: Core) -> JSON:
+    """Return an account, one's own or one that the actor manages."""
+    return people.account_info(core, params["actor"], params["owner"])
+
+
+@action("accounts.update", UpdateParams)
+def update(params: Params, core: Core) -> JSON:
+    """Change the role of an account, or disable or enable it."""
+    return people.update_account(
+        core, params["actor"], params["owner"], role=params["role"], disabled=params["disabled"]
+    )
+
+
+@action("accounts.reset", OwnerParams)
+def reset(params: Params, core: Core) -> JSON:
+    """Make the code by which a person sets a new password, once and within an hour."""
+    return people.reset_account(core, params["actor"], params["owner"])
+
+
+@action("accounts.create_tenant", CreateTenantParams)
+def create_tenant(params: Params, core: Core) -> JSON:
+    """Create a tenant."""
+    return tenants.create_tenant(core, params["name"], params["actor"])
+
+
+@action("accounts.list_tenants", ParamsSchema)
+def list_tenants(params: Params, core: Core) -> JSON:
+    """Return all tenants but the default one."""
+    return {"tenants": tenants.list_tenants(core, params["actor"])}

@@ -1,0 +1,130 @@
+"""``files account`` and ``files tenant``: people, in the store of the settings; no running service is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from files_service.api import METHODS
+from files_service.cli.remote import failure_of
+from files_service.cli.session import Session
+from files_service.core import Core
+from files_service.domain.accounts import Role, name_and_tenant, owner_of_name
+from files_service.errors import FilesError
+from files_service.runtime.terminal import echo
+from storage_adapters import JSON
+
+_TENANT = click.option("--tenant", default="", help="Tenant. Default: the one without a name.")
+_ROLES = click.Choice([role.value for role in Role])
+
+
+@click.group()
+def account() -> None:
+    """Manage the people who sign in."""
+
+
+@click.group()
+def tenant() -> None:
+    """Manage tenants: groups of people that know nothing of each other."""
+
+
+@account.command()
+@click.argument("name")
+@click.option("--role", type=_ROLES, default=Role.USER.value, show_default=True, help="What the account may do.")
+@_TENANT
+@click.pass_obj
+def create(session: Session, name: str, role: str, tenant: str) -> None:
+    """Create an account and print the link by which its person sets a password.
+
+    Files that the owner NAME has already become those of the account.
+    """
+    with _calling(session) as core:
+        made = _call(core, "accounts.create", name=name, role=role, tenant=tenant)
+        echo(f"created {made['owner']}; set the password within an hour at")
+        echo(reset_link(core, made["reset"]["code"]))
+
+
+@account.command("list")
+@_TENANT
+@click.pass_obj
+def list_accounts(session: Session, tenant: str) -> None:
+    """Print the accounts of a tenant: owner, role, state."""
+    with _calling(session) as core:
+        cursor = None
+        while True:
+            page = _call(core, "accounts.list", tenant=tenant, cursor=cursor)
+            for each in page["accounts"]:
+                state = "disabled" if each["disabled"] else "active" if each["has_password"] else "without password"
+                echo(f"{each['owner']}  {each['role']}  {state}")
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+
+@account.command()
+@click.argument("name")
+@click.option("--undo", is_flag=True, help="Enable the account again.")
+@click.pass_obj
+def disable(session: Session, name: str, *, undo: bool) -> None:
+    """Disable an account, NAME or NAME@TENANT: its sessions and keys end at once."""
+    with _calling(session) as core:
+        made = _call(core, "accounts.update", owner=_owner(name), disabled=not undo)
+        echo(f"{'enabled' if undo else 'disabled'} {made['owner']}")
+
+
+@account.command("reset-link")
+@click.argument("name")
+@click.pass_obj
+def reset(session: Session, name: str) -> None:
+    """Print a link by which a person sets a new password, once and within an hour."""
+    with _calling(session) as core:
+        echo(reset_link(core, _call(core, "accounts.reset", owner=_owner(name))["code"]))
+
+
+@tenant.command("create")
+@click.argument("name")
+@click.pass_obj
+def create_tenant(session: Session, name: str) -> None:
+    """Create a tenant."""
+    with _calling(session) as core:
+        echo(f"created {_call(core, 'accounts.create_tenant', name=name)['name']}")
+
+
+@tenant.command("list")
+@click.pass_obj
+def list_tenants(session: Session) -> None:
+    """Print the names of the tenants."""
+    with _calling(session) as core:
+        for each in _call(core, "accounts.list_tenants")["tenants"]:
+            echo(each["name"])
+
+
+def reset_link(core: Core, code: str) -> str:
+    """Return the address at which a code sets a password. Browsers send no server the part behind "#"."""
+    return f"{core.settings.public_url}/reset#{code}"
+
+
+def setup_link(core: Core, code: str) -> str:
+    """Return the address at which a code makes an account."""
+    return f"{core.settings.public_url}/join#{code}"
+
+
+@contextmanager
+def _calling(session: Session) -> Iterator[Core]:
+    """Open the stores, and print the errors of calls as the other commands do."""
+    try:
+        with session.core() as core:
+            yield core
+    except FilesError as error:
+        raise failure_of(error) from error
+
+
+def _call(core: Core, method: str, **params: Any) -> JSON:
+    return METHODS[method](params, core)
+
+
+def _owner(name: str) -> str:
+    return owner_of_name(*name_and_tenant(name))

@@ -1,0 +1,89 @@
+"""Results of calls about accounts, for type checkers. Times are milliseconds since the epoch."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class Account(TypedDict):
+    """An account."""
+
+    account_id: str
+    name: str
+    tenant: str
+    owner: str
+    role: str
+    disabled: bool
+    has_password: bool
+    totp: bool
+    created_at: int
+
+
+class Code(TypedDict):
+    """The code of a reset link."""
+
+    code: str
+    expires_at: int
+
+
+class CreatedAccount(Account):
+    """accounts.create."""
+
+    reset: Code
+
+
+class Reset(Code):
+    """accounts.reset."""
+
+    owner: str
+
+
+class SignedIn(TypedDict):
+    """accounts.register and accounts.login."""
+
+    token: str
+    expires_at: int
+    account: Account
+
+
+class Identity(TypedDict):
+    """accounts.identify; a session has no scopes, an API key no session id."""
+
+    account: Account
+    session_id: str | None
+    scopes: list[str] | None
+    expires_at: int | None
+    fresh: bool
+
+
+class AccountPage(TypedDict):
+    """accounts.list."""
+
+    accounts: list[Account]
+    next_cursor: str | None
+
+
+class CreatedKey(TypedDict):
+    """accounts.create_key."""
+
+    key: str
+    key_id: str
+    label: str
+    scopes: list[str]
+    folder: str | None
+    created_at: int
+    used_at: int | None
+    expires_at: int | None
+
+
+class CreatedInvite(TypedDict):
+    """accounts.create_invite."""
+
+    code: str
+    invite_id: str
+    tenant: str
+    role: str
+    uses: int
+    uses_left: int
+    created_at: int
+    expires_at: int

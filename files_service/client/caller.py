@@ -1,0 +1,27 @@
+"""The base of the groups of methods."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from files_service.client.transport import Call, Transport
+from files_service.runtime.logs import request_id
+
+
+class Caller:
+    """A group of methods over one transport."""
+
+    def __init__(self, transport: Transport, timeout: float) -> None:
+        self._transport = transport
+        self._timeout = timeout
+
+    def _call(self, method: str, given: Mapping[str, Any]) -> Any:
+        call = Call(
+            method=method,
+            params=dict(given),
+            timeout_seconds=self._timeout,
+            request_id=request_id.get() or uuid.uuid4().hex,
+        )
+        return self._transport.call(call)

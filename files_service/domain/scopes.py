@@ -1,0 +1,57 @@
+"""Scopes of API keys: what a key may do of what its owner may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+READ, WRITE, DELETE = "files:read", "files:write", "files:delete"
+SHARES, ANALYTICS, ADMIN = "shares", "analytics", "admin"
+SCOPES = (READ, WRITE, DELETE, SHARES, ANALYTICS, ADMIN)
+# What only a person who is signed in may do: no key has this scope.
+SESSION = "session"
+
+_OF_METHODS: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("files.info", "files.data", "files.head", "files.download", "files.list", "files.count", "files.manifest"),
+        READ,
+    ),
+    "files.report": ANALYTICS,
+    "files.remove": DELETE,
+    **dict.fromkeys(
+        (
+            "files.upload",
+            "files.finish",
+            "files.process",
+            "files.update",
+            "files.clone",
+            "files.sync",
+            "files.tag.add",
+            "files.tag.remove",
+            "files.tag.sync",
+        ),
+        WRITE,
+    ),
+    **dict.fromkeys(("files.access", "files.tag.access"), SHARES),
+    "accounts.identify": READ,
+    **dict.fromkeys(
+        (
+            "accounts.logout",
+            "accounts.set_password",
+            "accounts.list_sessions",
+            "accounts.end_session",
+            "accounts.end_sessions",
+            "accounts.create_key",
+            "accounts.list_keys",
+            "accounts.revoke_key",
+            "accounts.begin_totp",
+            "accounts.confirm_totp",
+            "accounts.remove_totp",
+        ),
+        SESSION,
+    ),
+}
+
+
+def scope_of_method(method: str) -> str:
+    """Return the scope that an API method needs. A method without an entry is an administrator's."""
+    return _OF_METHODS.get(method, ADMIN)

@@ -1,0 +1,1 @@
+"""The door of people: ``/api/auth`` and ``/api/invites``."""

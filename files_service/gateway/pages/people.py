@@ -1,0 +1,120 @@
+"""Pages of people with accounts: signing in by name and password, and the links that make or mend an account.
+
+The code of a link stands behind "#" in its address, so that it is in no log; opening the page uses nothing up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import parse_qs
+
+from aiohttp import web
+
+from files_service.errors import FilesError, Forbidden
+from files_service.gateway.auth.sessions import is_same_site
+from files_service.gateway.auth.sign_ins import call_for_people, client_of, set_session
+from files_service.gateway.pages.rendering import redirect, render
+from files_service.gateway.replies import HTTPError
+from files_service.gateway.state import gateway_of
+from files_service.gateway.transfer.body import read_small
+from files_service.services.accounts.registration import accounts_are_on
+
+_JOIN, _RESET = "Make your account", "Set your password"
+
+
+async def accounts_on(request: web.Request) -> bool:
+    """Return True where people sign in by name and password."""
+    gateway = gateway_of(request)
+    return await gateway.calls.run(accounts_are_on, gateway.core)
+
+
+async def form_of(request: web.Request) -> dict[str, str]:
+    """Return the fields of a form of this site. Raises HTTPError for a form of another one."""
+    if not is_same_site(request):
+        raise HTTPError(Forbidden("the form is not of this site"))
+    limits = gateway_of(request).limits
+    body = await read_small(request, limits, most=limits.user_call_bytes)
+    return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+
+
+def sign_in_form(request: web.Request, *, name: str = "", error: FilesError | None = None) -> web.Response:
+    """Show the form for name and password, and for the code of the second factor where one is needed."""
+    totp = error is not None and "totp" in error.details
+    message = "" if error is None else "Enter the code of your app." if totp else str(error).capitalize() + "."
+    status = 200 if error is None else error.http_status
+    return render(request, "sign_in.html", status=status, account=name, message=message, totp=totp)
+
+
+async def sign_in_by_form(request: web.Request, form: Mapping[str, str]) -> web.StreamResponse:
+    """Sign in by the fields of the form."""
+    name = form.get("name", "")
+    code = {"code": form["code"]} if form.get("code") else {}
+    try:
+        result = await call_for_people(
+            request, "accounts.login", name=name, password=form.get("password", ""), **code, **client_of(request)
+        )
+    except FilesError as error:
+        return sign_in_form(request, name=name, error=error)
+    response = redirect(request, "/")
+    set_session(request, response, result)
+    return response
+
+
+async def join(request: web.Request) -> web.StreamResponse:
+    """Show the form that makes an account."""
+    return _code_form(request, _JOIN)
+
+
+async def joined(request: web.Request) -> web.StreamResponse:
+    """Make an account and sign in."""
+    form = await form_of(request)
+    invite = {"invite": form["code"]} if form.get("code") else {}
+    try:
+        result = await call_for_people(
+            request,
+            "accounts.register",
+            name=form.get("name", ""),
+            password=form.get("password", ""),
+            **invite,
+            **client_of(request),
+        )
+    except FilesError as error:
+        return _code_form(request, _JOIN, form, error)
+    response = redirect(request, "/")
+    set_session(request, response, result)
+    return response
+
+
+async def reset(request: web.Request) -> web.StreamResponse:
+    """Show the form that sets a password."""
+    return _code_form(request, _RESET)
+
+
+async def was_reset(request: web.Request) -> web.StreamResponse:
+    """Set a password by the code of a link; the person then signs in with it."""
+    form = await form_of(request)
+    try:
+        await call_for_people(
+            request, "accounts.set_password", reset=form.get("code", ""), password=form.get("password", "")
+        )
+    except FilesError as error:
+        return _code_form(request, _RESET, form, error)
+    return redirect(request, "/sign-in")
+
+
+def _code_form(
+    request: web.Request, title: str, form: Mapping[str, str] | None = None, error: FilesError | None = None
+) -> web.Response:
+    form = form or {}
+    return render(
+        request,
+        "code.html",
+        status=200 if error is None else error.http_status,
+        title=title,
+        message="" if error is None else str(error).capitalize() + ".",
+        action="/join" if title == _JOIN else "/reset",
+        named=title == _JOIN,
+        required=title == _RESET,
+        code=form.get("code", ""),
+        account=form.get("name", ""),
+    )

@@ -1,0 +1,1 @@
+"""Accounts, tenants, sessions, API keys and invites: use cases over documents."""

@@ -1,0 +1,86 @@
+"""Management of people by admins and operators."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from files_service.core import Core
+from files_service.domain.accounts import Role
+from files_service.errors import Forbidden
+from files_service.services.accounts import documents, rosters
+from files_service.services.accounts.account import (
+    Account,
+    account_of_document,
+    change_account,
+    require_account,
+)
+from files_service.services.accounts.authority import authority_of, require_managed
+from files_service.services.accounts.documents import ACCOUNTS
+from files_service.services.accounts.passwords import make_reset
+from files_service.services.accounts.sessions import forget_ended
+from storage_adapters import JSON, DocumentPosition, DocumentQuery
+
+
+def list_accounts(core: Core, actor: str | None, *, tenant: str, limit: int, after: str | None) -> JSON:
+    """Return a page of a tenant's accounts, by name; ``after`` is the name behind which the page begins."""
+    authority_of(core, actor).require_people(tenant)
+    prefix = f"{tenant}/"
+    position = DocumentPosition(f"{prefix}{after}", "\U0010ffff") if after else None
+    query = DocumentQuery(collection=ACCOUNTS, prefix=prefix, limit=limit, after=position)
+    page = documents.documents_of(core).find_documents(query, now=core.clock())
+    following = page.next_position.order.removeprefix(prefix) if page.next_position is not None else None
+    return {"accounts": [account_of_document(each).shown() for each in page.documents], "next_cursor": following}
+
+
+def account_info(core: Core, actor: str | None, owner: str) -> JSON:
+    """Return an account: one's own, or one that the actor manages."""
+    account = require_account(core, owner)
+    if actor != owner:
+        authority_of(core, actor).require_people(account.tenant)
+    return account.shown()
+
+
+def update_account(
+    core: Core, actor: str | None, owner: str, *, role: Role | None = None, disabled: bool | None = None
+) -> JSON:
+    """Change the role of an account, or disable or enable it. Sessions and keys follow at once.
+
+    Raises Conflict for the last operator, and the last admin of a tenant; Forbidden, NotFound.
+    """
+    authority = authority_of(core, actor)
+    account = require_account(core, owner)
+    require_managed(authority, account)
+    if role is not None:
+        authority.require_grant(role)
+    now = core.clock()
+
+    def decide(before: Account) -> Account:
+        disabled_at = before.disabled_at
+        if disabled is not None:
+            disabled_at = (disabled_at or now) if disabled else None
+        # Disabled and enabled again, the account has no session from before.
+        epoch = before.epoch + (disabled_at is not None and before.disabled_at is None)
+        return replace(before, role=role or before.role, disabled_at=disabled_at, epoch=epoch)
+
+    wanted = decide(account)
+    loses = wanted.role is not account.role or wanted.disabled_at is not None
+    if loses:
+        rosters.leave(core, account)
+    changed = change_account(core, account.account_id, decide)
+    if loses:
+        # Another change of the account may have entered it meanwhile.
+        rosters.forget(core, account)
+    rosters.enter(core, changed)
+    core.closed_owners.clear()
+    forget_ended(core, changed)
+    return changed.shown()
+
+
+def reset_account(core: Core, actor: str | None, owner: str) -> JSON:
+    """Make a one-time link by which the person sets a new password. Raises Forbidden, NotFound."""
+    account = require_account(core, owner)
+    require_managed(authority_of(core, actor), account)
+    if account.disabled_at is not None:
+        raise Forbidden("the account is disabled", {"owner": owner})
+    code, expires_at = make_reset(core, account)
+    return {"owner": owner, "code": code, "expires_at": expires_at}

@@ -1,0 +1,99 @@
+"""New accounts: by the people themselves, by an invite, and by whoever manages people."""
+
+from __future__ import annotations
+
+from files_service.core import Core
+from files_service.domain.accounts import DEFAULT_TENANT, MAX_NAME, Role, is_name, name_and_tenant, owner_of_name
+from files_service.errors import Conflict, FilesError, Forbidden, Unauthorized, bad_request
+from files_service.services.accounts import invites, rosters
+from files_service.services.accounts.account import Account, accounts_exist, add_account, find_account
+from files_service.services.accounts.authority import authority_of
+from files_service.services.accounts.passwords import hash_new, make_reset
+from files_service.services.accounts.tenants import require_tenant
+from storage_adapters import JSON, SupportsDocuments
+
+CLOSED, BY_INVITE = "closed", "invite"
+
+
+def register(core: Core, name: str, password: str, invite_code: str | None = None) -> Account:
+    """Make an account for a person, as ``registration`` allows it; the setup code makes the first one anyway.
+
+    Raises Forbidden where registration is closed, Unauthorized for an invite that has ended, BadRequest, Conflict.
+    """
+    invite = invites.require_invite(core, invite_code) if invite_code is not None else None
+    if core.settings.registration == CLOSED and not (invite and invites.is_setup(invite)):
+        raise Forbidden("registration is closed")
+    if invite is None and core.settings.registration == BY_INVITE:
+        raise Unauthorized("registration needs an invite", {"field": "invite"})
+    tenant = DEFAULT_TENANT if invite is None else invite.body["tenant"]
+    name = valid_name(name, tenant)
+    owner = owner_of_name(name, tenant)
+    require_free(core, owner)
+    account = Account(
+        account_id=core.new_id(),
+        name=name,
+        tenant=tenant,
+        role=Role.USER if invite is None else Role(invite.body["role"]),
+        created_at=core.clock(),
+        password=hash_new(core, password, name),
+        password_at=core.clock(),
+        invite_id=None if invite is None else invite.body["invite_id"],
+    )
+    if invite is None:
+        return _add(core, account)
+    invites.take_use(core, invite, owner)
+    try:
+        return _add(core, account)
+    except FilesError:
+        invites.give_back(core, invite, owner)
+        raise
+
+
+def create_account(core: Core, actor: str | None, *, name: str, tenant: str, role: Role) -> JSON:
+    """Make an account without a password, and the link by which its person sets one.
+
+    Files that the owner of this name has already become those of the account. Raises Forbidden, NotFound, Conflict.
+    """
+    authority = authority_of(core, actor)
+    authority.require_people(tenant)
+    authority.require_grant(role)
+    require_tenant(core, tenant)
+    account = _add(
+        core,
+        Account(
+            account_id=core.new_id(),
+            name=valid_name(name, tenant),
+            tenant=tenant,
+            role=role,
+            created_at=core.clock(),
+        ),
+    )
+    code, expires_at = make_reset(core, account)
+    return {**account.shown(), "reset": {"code": code, "expires_at": expires_at}}
+
+
+def valid_name(name: str, tenant: str) -> str:
+    """Return the name in its stored form. Raises BadRequest."""
+    plain, of_tenant = name_and_tenant(name)
+    if not is_name(plain) or of_tenant not in ("", tenant):
+        raise bad_request("name", f"Must be 1 to {MAX_NAME} of a-z, 0-9, . _ and -, beginning with a letter or digit.")
+    return plain
+
+
+def require_free(core: Core, owner: str) -> None:
+    """Raise Conflict for the name of an account, or of an owner with files, whom nobody else may become."""
+    if find_account(core, owner) is not None or core.metadata.usage(owner).total.files:
+        raise Conflict("the name is taken", {"field": "name"})
+
+
+def accounts_are_on(core: Core) -> bool:
+    """Return True where people sign in: there is an account, or people may register."""
+    if not isinstance(core.metadata, SupportsDocuments):
+        return False
+    return core.settings.registration != CLOSED or accounts_exist(core)
+
+
+def _add(core: Core, account: Account) -> Account:
+    added = add_account(core, account)
+    rosters.enter(core, added)
+    return added

@@ -1,0 +1,56 @@
+"""People with accounts in a real browser: the link that makes one, signing out and in, and a new password."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.cores import call
+from tests.gateway.serving import Served, serving
+from tests.pages.visits import Visits
+from tests.people.persons import PASSWORD, open_people
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Served]:
+    with serving(open_people(tmp_path, registration="invite")) as served:
+        yield served
+
+
+def fill(page: Page, button: str, **fields: str) -> None:
+    for name, value in fields.items():
+        page.fill(f'input[name="{name}"]', value)
+    page.click(f'button:has-text("{button}")')
+
+
+def test_a_link_makes_an_account_which_signs_out_and_in_again(gateway: Served, visits: Visits) -> None:
+    url = f"http://127.0.0.1:{gateway.port}"
+    invite = call(gateway.core, "accounts.create_invite")["code"]
+    page = visits.profile().new_page()
+    page.goto(f"{url}/join#{invite}")
+    page.wait_for_selector('input[name="code"]', state="hidden")
+    assert page.url == f"{url}/join"
+    fill(page, "Make your account", name="ann", password=PASSWORD)
+    page.wait_for_selector('h1:has-text("Your files")')
+    assert page.inner_text(".who") == "Signed in as ann"
+    page.click('button:has-text("Sign out")')
+    page.click('a:has-text("Sign in")')
+    fill(page, "Sign in", name="ann", password="wrong password")
+    page.wait_for_selector('[role="alert"]')
+    fill(page, "Sign in", name="ann", password=PASSWORD)
+    page.wait_for_selector('h1:has-text("Your files")')
+
+
+def test_a_reset_link_sets_a_password(gateway: Served, visits: Visits) -> None:
+    url = f"http://127.0.0.1:{gateway.port}"
+    code = call(gateway.core, "accounts.create", name="ann")["reset"]["code"]
+    page = visits.profile().new_page()
+    page.goto(f"{url}/reset#{code}")
+    page.wait_for_selector('input[name="code"]', state="hidden")
+    fill(page, "Set your password", password="a new phrase")
+    page.wait_for_url(f"{url}/sign-in")
+    fill(page, "Sign in", name="ann", password="a new phrase")
+    page.wait_for_selector('h1:has-text("Your files")')

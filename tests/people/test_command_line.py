@@ -1,0 +1,83 @@
+"""``files account`` and ``files tenant``, and what ``files up`` says about signing in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from files_service.cli import cli
+from files_service.cli.up import _way_in
+from tests.cores import SECRETS, at, call, refusal
+from tests.people.persons import PASSWORD, open_people
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """An environment in which no gateway runs."""
+    return {"FILES_DATA_DIR": str(tmp_path), "FILES_HTTP": "127.0.0.1:9", "AMQP_URI": "", **SECRETS}
+
+
+def run(environ: Mapping[str, str], *arguments: str) -> Result:
+    return CliRunner(env=dict(environ)).invoke(cli, arguments)
+
+
+def test_people_are_managed_without_a_running_service(environ: dict[str, str]) -> None:
+    assert run(environ, "tenant", "create", "acme").output == "created acme\n"
+    assert run(environ, "tenant", "list").output == "acme\n"
+    made = run(environ, "account", "create", "Ann", "--role", "operator").output.splitlines()
+    assert made[0] == "created ann; set the password within an hour at"
+    assert made[1].startswith("http://127.0.0.1:9/reset#")
+    assert run(environ, "account", "create", "bob", "--tenant", "acme").exit_code == 0
+    assert run(environ, "account", "list").output == "ann  operator  without password\n"
+    assert run(environ, "account", "disable", "bob@acme").output == "disabled bob@acme\n"
+    assert run(environ, "account", "list", "--tenant", "acme").output == "bob@acme  user  disabled\n"
+    assert run(environ, "account", "disable", "--undo", "Bob@acme").output == "enabled bob@acme\n"
+    assert run(environ, "account", "reset-link", "ann").output.startswith("http://127.0.0.1:9/reset#")
+    for arguments, code in (
+        (("account", "create", "ann"), "conflict"),
+        (("account", "disable", "ann"), "conflict"),
+        (("account", "reset-link", "eve"), "not_found"),
+        (("tenant", "create", "Not One"), "bad_request"),
+    ):
+        failed = run(environ, *arguments)
+        assert failed.exit_code == 1
+        assert failed.output.startswith(f"Error: {code}: ")
+
+
+def test_without_accounts_the_link_of_before_signs_the_owner_in(tmp_path: Path) -> None:
+    core = open_people(tmp_path, registration="closed")
+    assert _way_in(core, "http://x").startswith("sign in http://x/sign-in?token=ey")
+    call(core, "accounts.create", name="ann")
+    assert _way_in(core, "http://x") == "sign in http://x/sign-in"
+    core.close()
+
+
+def test_the_setup_link_makes_the_first_account_once_and_within_a_day(tmp_path: Path) -> None:
+    core = open_people(tmp_path, registration="invite")
+
+    def code() -> str:
+        line = _way_in(core, "http://x")
+        assert line.startswith("set up http://x/join#")
+        return line.partition("#")[2]
+
+    first, second = code(), code()
+    attempt = {"name": "root", "password": PASSWORD}
+    assert refusal(core, "accounts.register", **attempt, invite=first).code == "unauthorized"
+    late = at(core, core.clock() + 86_400_001)
+    assert refusal(late, "accounts.register", **attempt, invite=second).code == "unauthorized"
+    assert call(core, "accounts.list_invites")["invites"] == []
+    assert call(core, "accounts.register", **attempt, invite=second)["account"]["role"] == "operator"
+    assert refusal(core, "accounts.register", name="eve", password=PASSWORD, invite=second).code == "unauthorized"
+    assert _way_in(core, "http://x") == "sign in http://x/sign-in"
+    core.close()
+
+
+def test_a_setup_link_is_worth_nothing_once_there_is_an_account(tmp_path: Path) -> None:
+    core = open_people(tmp_path, registration="open")
+    code = _way_in(core, "http://x").partition("#")[2]
+    call(core, "accounts.create", name="ann")
+    assert refusal(core, "accounts.register", name="eve", password=PASSWORD, invite=code).code == "unauthorized"
+    core.close()

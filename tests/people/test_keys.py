@@ -1,0 +1,119 @@
+"""API keys: what each scope opens, and that no key gains a permission."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from files_service.domain.scopes import SCOPES
+from tests.gateway.serving import RPC_TOKEN, Served, wait_until
+from tests.gateway.slices import Talk, talk
+from tests.people.persons import Person, appoint, key_of, post, register
+
+
+def test_a_key_is_shown_once_and_can_be_revoked(served: Served) -> None:
+    ann, bob = register(served), register(served, "bob")
+    made = ann.post("/api/auth/keys", label="backup", scopes=["files:read"]).json
+    key = Person(served, made["key"])
+    assert key.get("/api/files").status == 200
+    [shown] = ann.get("/api/auth/keys").json["keys"]
+    assert shown == {name: value for name, value in made.items() if name != "key"} | {"used_at": shown["used_at"]}
+    assert shown["used_at"] is not None
+    assert bob.delete(f"/api/auth/keys/{made['key_id']}").status == 404
+    assert ann.delete(f"/api/auth/keys/{made['key_id']}").status == 200
+    assert key.get("/api/files").status == 401
+
+
+def test_a_key_ends_at_its_time(served: Served) -> None:
+    ann = register(served)
+    assert ann.post("/api/auth/keys", label="x", scopes=["files:read"], expires_at=1).status == 400
+    key = key_of(ann, "files:read", expires_at=served.core.clock() + 300)
+    wait_until(lambda: key.get("/api/files").status == 401)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_key_opens_what_its_scope_says(served: Served, scope: str) -> None:
+    root = appoint(served, "root", "operator")
+    file_id = root.upload()
+    key = key_of(root, scope)
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}
+    opened = {
+        "files:read": [key.get("/api/files").status, key.call("files.count", owner="root").status],
+        "files:write": [
+            key.request("POST", "/api/files/upload?name=b", b"x").status,
+            key.request("POST", "/tus/", **tus).status,
+            key.call("files.tag.add", file_id=file_id, tags=["x"]).status,
+        ],
+        "shares": [
+            key.request(
+                "PUT", f"/api/files/{file_id}/access", b'{"access": "public"}', **{"Content-Type": "application/json"}
+            ).status,
+            key.call("files.access", file_ids=[file_id], access="private").status,
+        ],
+        "analytics": [key.call("files.report", owner="root").status],
+        "admin": [key.get("/api/invites").status, key.call("accounts.list").status],
+        "files:delete": [key.delete(f"/api/files/{file_id}").status, key.call("files.remove", file_id=file_id).status],
+    }
+    wanted = {"files:write": [201, 201, 200]}
+    for each, statuses in opened.items():
+        assert statuses == (wanted.get(each, [200, 200][: len(statuses)]) if each == scope else [403] * len(statuses))
+
+
+def test_a_key_cannot_mint_more_right(served: Served) -> None:
+    ann = register(served)
+    assert ann.post("/api/auth/keys", label="x", scopes=["admin"]).status == 403
+    assert ann.post("/api/auth/keys", label="x", scopes=["everything"]).status == 400
+    key = key_of(appoint(served, "root", "operator"), *SCOPES)
+    for method, path in (
+        ("POST", "/api/auth/keys"),
+        ("GET", "/api/auth/keys"),
+        ("GET", "/api/auth/sessions"),
+        ("DELETE", "/api/auth/sessions"),
+        ("POST", "/api/auth/totp"),
+        ("POST", "/api/auth/logout"),
+    ):
+        assert key.request(method, path, b'{"label": "x", "scopes": ["files:read"]}').status == 403, path
+    for method in ("accounts.create_key", "accounts.list_keys", "accounts.list_sessions", "accounts.end_sessions"):
+        more = {"label": "x", "scopes": ["files:read"]} if method == "accounts.create_key" else {}
+        # The trusted system may pass the key on; it stays a key.
+        for bearer in (key.headers, {"Authorization": f"Bearer {RPC_TOKEN}"}):
+            assert post(served, f"/rpc/{method}", bearer, token=key.token, **more).status == 403, method
+    reply = key.post("/api/auth/password", current="x", password="another long phrase")
+    assert reply.status == 403
+
+
+def test_demotion_cuts_the_keys_of_the_demoted(served: Served) -> None:
+    root, amy = appoint(served, "root", "operator"), appoint(served, "amy", "operator")
+    key = key_of(amy, "admin", "files:read")
+    assert key.get("/api/invites").status == 200
+    assert root.call("accounts.update", owner="amy", role="user").status == 200
+    assert key.get("/api/invites").status == 403
+    assert key.call("accounts.list").status == 403
+    assert key.get("/api/files").status == 200
+    root.call("accounts.update", owner="amy", disabled=True)
+    assert key.get("/api/files").status == 401
+
+
+def test_a_websocket_takes_a_key_that_may_write_and_no_other(served: Served) -> None:
+    ann = register(served)
+
+    def answer(token: str) -> Any:
+        return talk(served.port, lambda talk: talk.ask(op="start", token=token, name="x", size=1), owner=None)
+
+    assert answer(key_of(ann, "files:write").token)["op"] == "manifest"
+    refused = answer(key_of(ann, "files:read", "files:delete").token)
+    assert (refused["op"], refused["code"]) == ("error", "forbidden")
+    assert answer("fs_nobody")["code"] == "unauthorized"
+
+
+def test_a_websocket_closes_when_its_session_ends(served: Served) -> None:
+    ann = register(served)
+
+    async def scene(talk: Talk) -> Any:
+        begun = await talk.ask(op="start", token=ann.token, name="x", size=1)
+        await asyncio.to_thread(ann.request, "POST", "/api/auth/logout")
+        return begun["op"], (await talk.hear())["code"], await talk.hear(), talk.close_code
+
+    assert talk(served.port, scene, owner=None) == ("manifest", "unauthorized", None, 1008)

@@ -1,0 +1,157 @@
+"""Sessions: their list, their end at every door and in every process, and what ends them."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from files_service.services.accounts.sessions import IDLE_MS, LONGEST_MS, SEEN_MS
+from files_service.services.opening import open_core
+from tests.cores import at, attempt, call, refusal, settings_for
+from tests.gateway.serving import Served, head_of, serving, wait_until
+from tests.people.persons import PASSWORD, Person, appoint, cheap, login, post, register
+
+NEW = "another long pass phrase"
+
+
+@contextmanager
+def two_gateways(data_dir: Path) -> Iterator[tuple[Served, Served]]:
+    """Two processes' worth of gateways over one SQLite file: they share no cache."""
+    settings = settings_for(data_dir, FILES_REGISTRATION="open")
+    with ExitStack() as stack:
+        yield (
+            stack.enter_context(serving(cheap(open_core(settings)))),
+            stack.enter_context(serving(cheap(open_core(settings)))),
+        )
+
+
+def test_a_person_sees_and_ends_the_own_sessions_and_no_others(served: Served) -> None:
+    ann, bob = register(served), register(served, "bob")
+    other = Person(served, login(served).json["token"])
+    sessions = ann.get("/api/auth/sessions").json["sessions"]
+    assert [each["current"] for each in sessions] == [True, False]
+    assert all(each["address"] == "127.0.0.1" for each in sessions)
+    path = f"/api/auth/sessions/{sessions[1]['session_id']}"
+    assert bob.delete(path).status == 404
+    assert other.is_signed_in
+    assert ann.delete(path).status == 200
+    assert (ann.is_signed_in, other.is_signed_in) == (True, False)
+    assert ann.delete("/api/auth/sessions").status == 200
+    assert not ann.is_signed_in
+    assert bob.is_signed_in
+
+
+def test_sign_out_kills_the_token_at_every_door_of_every_gateway(tmp_path: Path) -> None:
+    with two_gateways(tmp_path) as (first, second):
+        ann = register(first)
+        there = Person(second, ann.token)
+        assert there.is_signed_in
+        ann.request("POST", "/api/auth/logout")
+        wait_until(lambda: not there.is_signed_in)
+        assert there.call("files.count", owner="ann").status == 401
+        assert there.get("/api/files").status == 401
+        assert there.request("POST", "/tus/", **{"Tus-Resumable": "1.0.0", "Upload-Length": "1"}).status == 401
+
+
+def test_an_event_stream_and_an_upload_end_with_the_session(tmp_path: Path) -> None:
+    with two_gateways(tmp_path) as (first, second):
+        ann = register(first)
+        with second.connect() as stream, second.connect() as upload:
+            stream.sendall(head_of("GET", "/api/events", ann.headers))
+            assert stream.recv(4096).startswith(b"HTTP/1.1 200")
+            upload.sendall(
+                head_of("POST", "/api/files/upload?name=x", {**ann.headers, "Content-Length": "5000000"}) + b"begun"
+            )
+            ann.request("POST", "/api/auth/logout")
+            drained(stream)
+            assert drained(upload).startswith(b"HTTP/1.1 401")
+
+
+def drained(connection: socket.socket) -> bytes:
+    """What comes until the server closes; a reset is an end, too."""
+    connection.settimeout(20)
+    received = b""
+    try:
+        while piece := connection.recv(65_536):
+            received += piece
+    except ConnectionResetError:
+        pass
+    return received
+
+
+def test_a_new_password_ends_the_other_sessions_and_the_old_password(served: Served) -> None:
+    ann = register(served)
+    other = Person(served, login(served).json["token"])
+    assert ann.post("/api/auth/password", current="wrong password", password=NEW).status == 403
+    assert other.is_signed_in
+    assert ann.post("/api/auth/password", current=PASSWORD, password=NEW).status == 200
+    assert (ann.is_signed_in, other.is_signed_in) == (True, False)
+    assert [login(served).status, login(served, password=NEW).status] == [401, 200]
+
+
+def test_a_reset_by_link_ends_all_sessions_and_counts_once(served: Served) -> None:
+    ann = register(served)
+    first = call(served.core, "accounts.reset", owner="ann")["code"]
+    code = call(served.core, "accounts.reset", owner="ann")["code"]
+    assert [post_reset(served, each) for each in (first, code, code)] == [401, 200, 401]
+    assert not ann.is_signed_in
+    assert login(served, password=NEW).status == 200
+
+
+def post_reset(served: Served, code: str) -> int:
+    return post(served, "/api/auth/password", reset=code, password=NEW).status
+
+
+def test_a_disabled_account_has_no_session_and_none_comes_back(served: Served) -> None:
+    root, ann = appoint(served, "root", "operator"), register(served)
+    assert root.call("accounts.update", owner="ann", disabled=True).status == 200
+    assert not ann.is_signed_in
+    assert login(served).status == 401
+    assert root.call("accounts.update", owner="ann", disabled=False).status == 200
+    assert not ann.is_signed_in
+    assert login(served).status == 200
+
+
+@pytest.mark.parametrize("step", [IDLE_MS // 2, IDLE_MS])
+def test_a_session_ends_without_use_and_at_the_latest_after_its_longest_time(served: Served, step: int) -> None:
+    core = served.core
+    token = call(core, "accounts.register", name="ann", password=PASSWORD)["token"]
+    start, now = core.clock(), core.clock()
+    while now - start < LONGEST_MS + IDLE_MS:
+        now += step
+        core.identities.clear()
+        if not isinstance(attempt(at(core, now), "accounts.identify", token=token), dict):
+            break
+    assert now - start == (IDLE_MS if step == IDLE_MS else LONGEST_MS)
+
+
+def test_the_last_use_is_written_now_and_then(served: Served) -> None:
+    core = served.core
+    token = call(core, "accounts.register", name="ann", password=PASSWORD)["token"]
+    start = core.clock()
+
+    def seen_at(now: int) -> int:
+        core.identities.clear()
+        answer = call(at(core, now), "accounts.list_sessions", token=token)
+        seen: int = answer["sessions"][0]["seen_at"]
+        return seen
+
+    assert seen_at(start + SEEN_MS // 2) < start + 1000
+    assert seen_at(start + 2 * SEEN_MS) == start + 2 * SEEN_MS
+
+
+def test_what_needs_a_fresh_sign_in_refuses_an_older_one(served: Served) -> None:
+    core = served.core
+    token = call(core, "accounts.register", name="ann", password=PASSWORD)["token"]
+    later = at(core, core.clock() + 16 * 60_000)
+    for method, more in (
+        ("accounts.create_key", {"label": "x", "scopes": ["files:read"]}),
+        ("accounts.begin_totp", {}),
+    ):
+        error = refusal(later, method, token=token, **more)
+        assert (error.code, error.details) == ("forbidden", {"sign_in": "fresh"})
+    call(core, "accounts.create_key", token=token, label="x", scopes=["files:read"])
