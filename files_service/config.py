@@ -48,6 +48,7 @@ class Settings:
     rpc_token: str = field(repr=False)
     jwt_secret: str = field(repr=False)
     signing_key: str = field(repr=False)
+    encryption_keys: str = field(repr=False)
     gcs_hmac_access_id: str
     gcs_hmac_secret: str = field(repr=False)
     storage_emulator_host: str
@@ -136,6 +137,10 @@ class SettingsSchema(Schema):
     rpc_token = _text("Bearer token for `/rpc`; empty: generated into the data folder.")
     jwt_secret = _text("Secret that signs the tokens of end users; empty: generated into the data folder.")
     signing_key = _text("Secret that signs local blob URLs; empty: generated into the data folder.")
+    encryption_keys = _text(
+        "Keys that encrypt stored bytes, `name:base64,…`, the first for new ones, or the path of a file of them;"
+        " empty: bytes are not encrypted."
+    )
     gcs_hmac_access_id = _text("Access id of the HMAC key that signs Cloud Storage URLs; empty: another signer.")
     gcs_hmac_secret = _text("Secret of that HMAC key.")
     storage_emulator_host = _text("Cloud Storage emulator, `http://host:port`; empty: Google's API.")
@@ -270,10 +275,24 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
         ours[name] = ours[name] or _generated_secret(data_dir, name)
         if len(ours[name]) < 32:
             raise BadSettings(f"FILES.{name}: must have at least 32 characters; create one with: openssl rand -hex 32")
+    ours["encryption_keys"] = _from_file("encryption_keys", ours["encryption_keys"])
     for name in ("webhook_token", "webhook_channel_token"):
         if ours[name] and len(ours[name]) < 32:
             raise BadSettings(f"FILES.{name}: must have at least 32 characters; create one with: openssl rand -hex 32")
     return Settings(amqp_uri=config.get("AMQP_URI") or "", **ours)
+
+
+def _from_file(name: str, value: str) -> str:
+    """Return the text of the file that the value names, or the value itself if it is no path."""
+    if not value.startswith(("/", "./", "../")):
+        return value
+    path = Path(value)
+    try:
+        if path.stat().st_mode & 0o077:
+            raise BadSettings(f"FILES.{name}: others can read {path}; run: chmod 600 {path}")
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"FILES.{name}: cannot read {path}: {error}") from error
 
 
 def _given(section: Any) -> Any:

@@ -31,6 +31,7 @@ from storage_adapters.errors import (
     InvalidDocument,
     InvalidKey,
     InvalidSignature,
+    KeyUnavailable,
     NameTaken,
     OrderUnavailable,
     RecordDeleted,
@@ -77,6 +78,7 @@ from storage_adapters.ports.documents import (
     document_to_text,
 )
 from storage_adapters.ports.identity import SupportsIdentity
+from storage_adapters.ports.keys import KEY_BYTES, NamedKey, TenantKeys
 from storage_adapters.ports.keyspace import Keyspace, Row
 from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.ports.queues import (
@@ -128,6 +130,7 @@ from storage_adapters.records import (
 from storage_adapters.registry import (
     BLOB_STORES,
     METADATA_STORES,
+    encrypt_blobs,
     open_blob_store,
     open_keyspace,
     open_metadata_store,
@@ -142,6 +145,7 @@ __all__ = [
     "FIELDS",
     "FOLLOWING",
     "JSON",
+    "KEY_BYTES",
     "MARK",
     "METADATA_STORES",
     "NOTIFICATION_QUEUES",
@@ -185,12 +189,14 @@ __all__ = [
     "InvalidDocument",
     "InvalidKey",
     "InvalidSignature",
+    "KeyUnavailable",
     "Keyspace",
     "Kind",
     "Lease",
     "ListQuery",
     "MetadataStore",
     "NameTaken",
+    "NamedKey",
     "NotificationQueue",
     "OrderUnavailable",
     "Page",
@@ -232,6 +238,7 @@ __all__ = [
     "SupportsUploads",
     "SupportsWholeWrites",
     "Tally",
+    "TenantKeys",
     "Tombstone",
     "UnknownStore",
     "UnreadableRecord",
@@ -251,6 +258,7 @@ __all__ = [
     "document_bucket",
     "document_halves",
     "document_to_text",
+    "encrypt_blobs",
     "field_names",
     "fold",
     "open_blob_store",

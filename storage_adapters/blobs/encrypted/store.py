@@ -1,0 +1,290 @@
+"""A blob store over another one, in which bytes are stored encrypted.
+
+1. Blobs that were stored before are read as they are: encrypted ones have the content type ``layout.CONTENT_TYPE``.
+2. A blob that was altered or cut is not read: its ``size`` is 0, or reading raises BlobNotFound.
+3. A store whose signed URLs lead past the gateway has no signed URLs here: bytes would be sent there unencrypted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from storage_adapters.blobs.digests import Digests
+from storage_adapters.blobs.encrypted.layout import (
+    CONTENT_TYPE,
+    FOOTER,
+    FRAME,
+    SEALED_FRAME,
+    Damaged,
+    Footer,
+    content_size,
+    open_footer,
+    open_frame,
+    stored_size,
+)
+from storage_adapters.blobs.encrypted.writer import EncryptedBlobWriter, seal_whole, shown
+from storage_adapters.blobs.keys import check_key
+from storage_adapters.errors import BlobExists, BlobNotFound, KeyUnavailable
+from storage_adapters.ports.blob_capabilities import (
+    SupportsCopy,
+    SupportsFreeSpace,
+    SupportsListing,
+    SupportsPublicUrls,
+    SupportsSignedUrls,
+    SupportsWholeWrites,
+    VerifiesSignedUrls,
+)
+from storage_adapters.ports.blobs import BlobStore, BlobWriter
+from storage_adapters.ports.keys import TenantKeys
+from storage_adapters.records import BlobInfo, Grant, SignedUrl
+
+
+class EncryptedBlobStore(BlobStore, SupportsWholeWrites):
+    """Blobs that another store keeps encrypted."""
+
+    def __init__(self, inner: BlobStore, keys: TenantKeys) -> None:
+        self._inner = inner
+        self._keys = keys
+
+    @property
+    def bucket(self) -> str:
+        """See ``BlobStore``."""
+        return self._inner.bucket
+
+    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] = ()) -> BlobWriter:
+        """See ``BlobStore``. Raises KeyUnavailable."""
+        digests = Digests(checksums)
+        try:
+            inner = self._inner.writer(key, content_type=CONTENT_TYPE, now=now)
+        except BlobExists as error:
+            raise self._exists(error) from None
+        return EncryptedBlobWriter(inner, digests, self._keys.current(key), content_type, exists=self._exists)
+
+    def write_whole(
+        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str, content_type: str, now: int
+    ) -> None:
+        """See ``SupportsWholeWrites``. Raises KeyUnavailable."""
+        sealed = seal_whole(data, sha256, self._keys.current(check_key(key)), content_type)
+        try:
+            if isinstance(self._inner, SupportsWholeWrites):
+                digest = hashlib.sha256(sealed).hexdigest()
+                self._inner.write_whole(key, sealed, sha256=digest, content_type=CONTENT_TYPE, now=now)
+            else:
+                self._inner.put(key, [bytes(sealed)], content_type=CONTENT_TYPE, now=now)
+        except BlobExists as error:
+            raise self._exists(error) from None
+
+    def head(self, key: str) -> BlobInfo:
+        """See ``BlobStore``. Raises KeyUnavailable."""
+        return self._look(self._inner.head(key))
+
+    def get(
+        self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
+    ) -> Iterator[bytes]:
+        """See ``BlobStore``. Raises KeyUnavailable."""
+        if offset < 0 or (length is not None and length < 0):
+            raise ValueError("offset and length must not be negative")
+        stored = self._inner.head(key)
+        if not is_encrypted(stored):
+            return self._inner.get(key, offset=offset, length=length, generation=generation)
+        try:
+            footer = self._footer(stored)
+        except Damaged as error:
+            raise BlobNotFound(f"the bytes of blob {key} are damaged: {error}") from None
+        if generation not in (None, shown(stored, footer.description).generation):
+            raise BlobNotFound(f"blob {key} was replaced")
+        size = footer.description.size
+        end = size if length is None else min(offset + length, size)
+        if offset >= end:
+            return iter(())
+        first, behind = offset // FRAME, -(-end // FRAME)
+        sealed = self._inner.get(
+            key,
+            offset=first * SEALED_FRAME,
+            length=min(behind * SEALED_FRAME, stored_size(size) - FOOTER) - first * SEALED_FRAME,
+            generation=stored.generation,
+        )
+        return _opened(footer, key, sealed, first, offset, end)
+
+    def delete(self, key: str, *, generation: str | None = None) -> None:
+        """See ``BlobStore``."""
+        if generation is not None:
+            try:
+                stored = self._inner.head(key)
+            except BlobNotFound:
+                return
+            if generation != stored.generation and generation != self._look(stored).generation:
+                return
+            generation = stored.generation
+        self._inner.delete(key, generation=generation)
+
+    def delete_many(self, keys: Sequence[str], *, generations: Mapping[str, str | None] | None = None) -> None:
+        """See ``BlobStore``."""
+        self._inner.delete_many(keys, generations=generations)
+
+    def ping(self) -> None:
+        """See ``BlobStore``."""
+        self._inner.ping()
+
+    def close(self) -> None:
+        """See ``BlobStore``."""
+        self._inner.close()
+
+    def _look(self, stored: BlobInfo) -> BlobInfo:
+        """Return what callers see of a blob; one whose footer is damaged has size 0."""
+        if not is_encrypted(stored):
+            return stored
+        try:
+            return shown(stored, self._footer(stored).description)
+        except Damaged:
+            return replace(stored, size=0, md5=None, crc32c=None, sha256=None)
+
+    def _footer(self, stored: BlobInfo) -> Footer:
+        """Read and open the footer of a blob. Raises Damaged, KeyUnavailable, BlobNotFound."""
+        start = max(0, stored.size - FOOTER)
+        pieces = self._inner.get(stored.key, offset=start, length=FOOTER, generation=stored.generation)
+        footer = open_footer(b"".join(pieces), self._keys)
+        if stored_size(footer.description.size) != stored.size:
+            raise Damaged("bytes were cut off or added")
+        return footer
+
+    def _exists(self, error: BlobExists) -> BlobExists:
+        return BlobExists(self._look(error.info))
+
+
+class _Copying(EncryptedBlobStore, SupportsCopy):
+    def copy(self, source: str, target: str, *, now: int) -> BlobInfo:
+        """See ``SupportsCopy``. The copy for another tenant is sealed with that tenant's key."""
+        assert isinstance(self._inner, SupportsCopy)
+        check_key(target)
+        stored = self._inner.head(source)
+        if is_encrypted(stored):
+            footer = self._usable_footer(stored)
+            description = footer.description
+            if footer.key_name != self._keys.current(target).name or description.generation is not None:
+                names = [name for name, value in description.checksums.items() if value is not None]
+                return self._copy_content(source, target, description.content_type, names, now)
+        try:
+            return self._look(self._inner.copy(source, target, now=now))
+        except BlobExists as error:
+            raise self._exists(error) from None
+
+    def _usable_footer(self, stored: BlobInfo) -> Footer:
+        try:
+            return self._footer(stored)
+        except Damaged as error:
+            raise BlobNotFound(f"the bytes of blob {stored.key} are damaged: {error}") from None
+
+    def _copy_content(self, source: str, target: str, content_type: str, checksums: list[str], now: int) -> BlobInfo:
+        writer = self.writer(target, content_type=content_type, now=now, checksums=checksums)
+        try:
+            for piece in self.get(source):
+                writer.write(piece)
+            return writer.commit(declared={})
+        finally:
+            writer.abort()
+
+
+class _Listing(EncryptedBlobStore, SupportsListing):
+    def scan(self, *, prefix: str = "", after: str = "", limit: int) -> list[BlobInfo]:
+        """See ``SupportsListing``. A blob whose key is not available has a size, and no checksums."""
+        assert isinstance(self._inner, SupportsListing)
+        return [self._look_anyhow(stored) for stored in self._inner.scan(prefix=prefix, after=after, limit=limit)]
+
+    def _look_anyhow(self, stored: BlobInfo) -> BlobInfo:
+        try:
+            return self._look(stored)
+        except (KeyUnavailable, BlobNotFound):
+            return replace(stored, size=content_size(stored.size), md5=None, crc32c=None, sha256=None)
+
+
+class _FreeSpace(EncryptedBlobStore, SupportsFreeSpace):
+    def free_bytes(self) -> int:
+        """See ``SupportsFreeSpace``."""
+        assert isinstance(self._inner, SupportsFreeSpace)
+        return self._inner.free_bytes()
+
+
+class _ServedUrls(EncryptedBlobStore, SupportsSignedUrls, VerifiesSignedUrls):
+    def sign(
+        self,
+        method: str,
+        key: str,
+        *,
+        expires_at: int,
+        content_type: str | None = None,
+        size: int | None = None,
+        filename: str | None = None,
+        epoch: int = 0,
+    ) -> SignedUrl:
+        """See ``SupportsSignedUrls``."""
+        assert isinstance(self._inner, SupportsSignedUrls)
+        return self._inner.sign(
+            method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename, epoch=epoch
+        )
+
+    def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:
+        """See ``VerifiesSignedUrls``."""
+        assert isinstance(self._inner, VerifiesSignedUrls)
+        return self._inner.verify(method, key, params, now=now)
+
+
+class _PublicUrls(EncryptedBlobStore, SupportsPublicUrls):
+    def public_url(self, key: str) -> str:
+        """See ``SupportsPublicUrls``."""
+        assert isinstance(self._inner, SupportsPublicUrls)
+        return self._inner.public_url(key)
+
+
+_CAPABILITIES: tuple[tuple[type, type[EncryptedBlobStore]], ...] = (
+    (SupportsCopy, _Copying),
+    (SupportsListing, _Listing),
+    (SupportsFreeSpace, _FreeSpace),
+)
+
+
+def encrypted(inner: BlobStore, keys: TenantKeys) -> EncryptedBlobStore:
+    """Return a store that keeps blobs in ``inner`` encrypted, with those of its capabilities that are safe then."""
+    kinds = [kind for capability, kind in _CAPABILITIES if isinstance(inner, capability)]
+    if isinstance(inner, VerifiesSignedUrls):
+        # The gateway serves these URLs, and seals and opens what passes.
+        kinds.append(_ServedUrls)
+        if isinstance(inner, SupportsPublicUrls):
+            kinds.append(_PublicUrls)
+    composed: type[EncryptedBlobStore] = type("EncryptedBlobStore", (*kinds, EncryptedBlobStore), {})
+    return composed(inner, keys)
+
+
+def is_encrypted(stored: BlobInfo) -> bool:
+    """Return True when the inner store's blob is encrypted."""
+    return stored.content_type == CONTENT_TYPE
+
+
+def _opened(footer: Footer, key: str, sealed: Iterator[bytes], number: int, offset: int, end: int) -> Iterator[bytes]:
+    """Yield the content from ``offset`` to ``end``; ``sealed`` begins with the frame ``number``."""
+    for frame in _frames(sealed):
+        try:
+            content = open_frame(footer.cipher, number, frame)
+        except Damaged as error:
+            raise BlobNotFound(f"the bytes of blob {key} are damaged: {error}") from None
+        start = number * FRAME
+        if start >= offset and start + len(content) <= end:
+            yield content
+        else:
+            yield content[max(0, offset - start) : end - start]
+        number += 1
+
+
+def _frames(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Cut a stream into sealed frames; the last one may be shorter."""
+    buffer = bytearray()
+    for piece in pieces:
+        buffer += piece
+        whole = len(buffer) // SEALED_FRAME
+        for number in range(whole):
+            yield bytes(buffer[number * SEALED_FRAME : (number + 1) * SEALED_FRAME])
+        del buffer[: whole * SEALED_FRAME]
+    if buffer:
+        yield bytes(buffer)
