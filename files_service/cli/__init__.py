@@ -7,7 +7,7 @@ import click
 from files_service.cli.call import call
 from files_service.cli.doctor import doctor
 from files_service.cli.gcs import gcs
-from files_service.cli.keys import rotate_keys
+from files_service.cli.keys import encrypt, rotate_keys
 from files_service.cli.migrate import migrate
 from files_service.cli.processes import gateway, rpc, worker
 from files_service.cli.put import put
@@ -30,7 +30,7 @@ def cli(context: click.Context, config: str | None) -> None:
     context.obj = Session(config)
 
 
-for command in (up, rpc, gateway, worker, call, put, token, doctor, migrate, gcs, rotate_keys):
+for command in (up, rpc, gateway, worker, call, put, token, doctor, migrate, gcs, encrypt, rotate_keys):
     cli.add_command(command)
 
 

@@ -11,8 +11,10 @@ from storage_adapters import (
     BlobNotFound,
     KeyUnavailable,
     NamedKey,
+    Resealed,
     SupportsCopy,
     SupportsLocalFiles,
+    SupportsResealing,
     SupportsSignedUrls,
     TenantKeys,
 )
@@ -20,7 +22,7 @@ from storage_adapters.blobs.encrypted import EncryptedBlobStore, encrypted
 from storage_adapters.blobs.encrypted.layout import CONTENT_TYPE, FOOTER, FRAME, content_size, stored_size
 from storage_adapters.blobs.local import LocalBlobStore
 from storage_adapters.blobs.memory import MemoryBlobStore
-from tests.contract.blob_scenes import KEY, NOW, put, read
+from tests.contract.blob_scenes import KEY, NOW, in_threads, put, read
 from tests.contract.blobs import (
     BlobStoreContract,
     CopyContract,
@@ -220,3 +222,67 @@ def test_files_are_not_given_away_and_urls_only_where_the_gateway_serves_them(
     store = encrypted(local_store(tmp_path), keys)
     assert not isinstance(store, SupportsLocalFiles)
     assert isinstance(store, SupportsSignedUrls)
+
+
+def all_resealed(store: EncryptedBlobStore, limit: int = 2) -> list[Resealed]:
+    assert isinstance(store, SupportsResealing)
+    steps = [store.reseal(limit, after="")]
+    while (after := steps[-1].after) is not None:
+        steps.append(store.reseal(limit, after=after))
+    return steps
+
+
+@pytest.mark.parametrize("kind", ["memory", "local"])
+def test_blobs_from_before_are_encrypted_in_their_place(kind: str, keys: KeysOfTests, tmp_path: Path) -> None:
+    inner = MemoryBlobStore() if kind == "memory" else local_store(tmp_path)
+    contents = {f"owner/file{number}/p0": secrets.token_bytes(size) for number, size in enumerate(SIZES)}
+    before = {key: put(inner, key, content) for key, content in contents.items()}
+    store = encrypted(inner, keys)
+    put(store, "owner/new/p0", b"sealed already")
+    assert isinstance(store, SupportsResealing)
+    store.reseal(3, after="")
+    steps = all_resealed(store)
+    assert sum(step.blobs for step in steps) == len(SIZES) - 3
+    assert sum(step.blobs for step in all_resealed(store)) == 0
+    for key, content in contents.items():
+        assert inner.head(key).content_type == CONTENT_TYPE
+        assert store.head(key) == before[key]
+        assert b"".join(store.get(key, generation=before[key].generation)) == content
+        store.delete(key, generation="another")
+        store.delete(key, generation=before[key].generation)
+    assert [info.key for info in inner.scan(limit=9)] == ["owner/new/p0"]
+
+
+def test_a_rotten_blob_is_named_and_stays(store: EncryptedBlobStore, inner: MemoryBlobStore, keys: KeysOfTests) -> None:
+    info = put(inner, content=b"right")
+    put(inner, "other", b"x")
+    damage(inner, b"wrong")
+    steps = all_resealed(store)
+    assert [key for step in steps for key in step.damaged] == [KEY]
+    assert (inner.head(KEY), inner.head("other").content_type) == (info, CONTENT_TYPE)
+
+
+def test_a_resealed_blob_is_copied_with_a_generation_of_its_own(
+    store: EncryptedBlobStore, inner: MemoryBlobStore
+) -> None:
+    before = put(inner, content=b"content")
+    all_resealed(store)
+    assert isinstance(store, SupportsCopy)
+    copied = store.copy(KEY, "4f1c/copy", now=NOW)
+    assert copied.generation != before.generation
+    assert read(store, "4f1c/copy") == b"content"
+
+
+def test_readers_never_meet_a_blob_half_sealed(keys: KeysOfTests, tmp_path: Path) -> None:
+    inner = local_store(tmp_path)
+    store = encrypted(inner, keys)
+    contents = {f"owner/file{number}": bytes([number]) * 50_000 for number in range(20)}
+    for key, content in contents.items():
+        put(inner, key, content)
+
+    def work(number: int) -> bool:
+        if number == 0:
+            return bool(all_resealed(store))
+        return all(read(store, key) == content for _ in range(4) for key, content in contents.items())
+
+    assert in_threads(3, work) == [True] * 3

@@ -146,6 +146,31 @@ def test_a_file_is_stored_encrypted_and_read_back(tmp_path: Path) -> None:
     core.close()
 
 
+def test_the_command_encrypts_what_was_stored_before(tmp_path: Path) -> None:
+    core = open_core(settings_for(tmp_path))
+    records = [processed_file(core, b"a sentence to be found " * number) for number in range(1, 4)]
+    core.close()
+    keys = ring_text("a")
+
+    def run(keys: str) -> tuple[int, str]:
+        result = CliRunner().invoke(
+            cli, ["encrypt"], env={"FILES_DATA_DIR": str(tmp_path), "FILES_ENCRYPTION_KEYS": keys}
+        )
+        return result.exit_code, result.stdout
+
+    assert run("")[0] == 1
+    assert run(keys) == (0, "encrypted: 3 blobs, 138 bytes\n")
+    assert run(keys) == (0, "encrypted: 0 blobs, 0 bytes\n")
+    assert all(b"sentence" not in path.read_bytes() for path in (tmp_path / "blobs").rglob("content"))
+    core = open_core(settings_for(tmp_path, FILES_ENCRYPTION_KEYS=keys))
+    for number, record in enumerate(records, start=1):
+        before = core.metadata.get(record["file_id"])
+        assert b"".join(content.read(core, before.parts[0])) == b"a sentence to be found " * number
+        content.require_whole(core, before.parts[0])
+        assert call(core, "files.process", file_id=record["file_id"], force=True)["status"] == "processed"
+    core.close()
+
+
 def test_files_from_before_are_read_when_encryption_is_on(tmp_path: Path) -> None:
     core = open_core(settings_for(tmp_path))
     record = processed_file(core, b"in clear")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from storage_adapters.blobs.digests import Digests
@@ -19,26 +20,19 @@ from storage_adapters.blobs.encrypted.layout import (
     SEALED_FRAME,
     Damaged,
     Footer,
-    content_size,
     open_footer,
     open_frame,
     stored_size,
 )
 from storage_adapters.blobs.encrypted.writer import EncryptedBlobWriter, seal_whole, shown
 from storage_adapters.blobs.keys import check_key
-from storage_adapters.errors import BlobExists, BlobNotFound, KeyUnavailable
+from storage_adapters.errors import BlobExists, BlobNotFound
 from storage_adapters.ports.blob_capabilities import (
-    SupportsCopy,
-    SupportsFreeSpace,
-    SupportsListing,
-    SupportsPublicUrls,
-    SupportsSignedUrls,
     SupportsWholeWrites,
-    VerifiesSignedUrls,
 )
 from storage_adapters.ports.blobs import BlobStore, BlobWriter
 from storage_adapters.ports.keys import TenantKeys
-from storage_adapters.records import BlobInfo, Grant, SignedUrl
+from storage_adapters.records import BlobInfo
 
 
 class EncryptedBlobStore(BlobStore, SupportsWholeWrites):
@@ -86,9 +80,18 @@ class EncryptedBlobStore(BlobStore, SupportsWholeWrites):
         """See ``BlobStore``. Raises KeyUnavailable."""
         if offset < 0 or (length is not None and length < 0):
             raise ValueError("offset and length must not be negative")
-        stored = self._inner.head(key)
-        if not is_encrypted(stored):
-            return self._inner.get(key, offset=offset, length=length, generation=generation)
+        while True:
+            stored = self._inner.head(key)
+            if is_encrypted(stored):
+                return self._get(stored, offset, length, generation)
+            if generation not in (None, stored.generation):
+                raise BlobNotFound(f"blob {key} was replaced")
+            # ``reseal`` may put the encrypted blob there at any moment.
+            with suppress(BlobNotFound):
+                return self._inner.get(key, offset=offset, length=length, generation=stored.generation)
+
+    def _get(self, stored: BlobInfo, offset: int, length: int | None, generation: str | None) -> Iterator[bytes]:
+        key = stored.key
         try:
             footer = self._footer(stored)
         except Damaged as error:
@@ -152,109 +155,6 @@ class EncryptedBlobStore(BlobStore, SupportsWholeWrites):
 
     def _exists(self, error: BlobExists) -> BlobExists:
         return BlobExists(self._look(error.info))
-
-
-class _Copying(EncryptedBlobStore, SupportsCopy):
-    def copy(self, source: str, target: str, *, now: int) -> BlobInfo:
-        """See ``SupportsCopy``. The copy for another tenant is sealed with that tenant's key."""
-        assert isinstance(self._inner, SupportsCopy)
-        check_key(target)
-        stored = self._inner.head(source)
-        if is_encrypted(stored):
-            footer = self._usable_footer(stored)
-            description = footer.description
-            if footer.key_name != self._keys.current(target).name or description.generation is not None:
-                names = [name for name, value in description.checksums.items() if value is not None]
-                return self._copy_content(source, target, description.content_type, names, now)
-        try:
-            return self._look(self._inner.copy(source, target, now=now))
-        except BlobExists as error:
-            raise self._exists(error) from None
-
-    def _usable_footer(self, stored: BlobInfo) -> Footer:
-        try:
-            return self._footer(stored)
-        except Damaged as error:
-            raise BlobNotFound(f"the bytes of blob {stored.key} are damaged: {error}") from None
-
-    def _copy_content(self, source: str, target: str, content_type: str, checksums: list[str], now: int) -> BlobInfo:
-        writer = self.writer(target, content_type=content_type, now=now, checksums=checksums)
-        try:
-            for piece in self.get(source):
-                writer.write(piece)
-            return writer.commit(declared={})
-        finally:
-            writer.abort()
-
-
-class _Listing(EncryptedBlobStore, SupportsListing):
-    def scan(self, *, prefix: str = "", after: str = "", limit: int) -> list[BlobInfo]:
-        """See ``SupportsListing``. A blob whose key is not available has a size, and no checksums."""
-        assert isinstance(self._inner, SupportsListing)
-        return [self._look_anyhow(stored) for stored in self._inner.scan(prefix=prefix, after=after, limit=limit)]
-
-    def _look_anyhow(self, stored: BlobInfo) -> BlobInfo:
-        try:
-            return self._look(stored)
-        except (KeyUnavailable, BlobNotFound):
-            return replace(stored, size=content_size(stored.size), md5=None, crc32c=None, sha256=None)
-
-
-class _FreeSpace(EncryptedBlobStore, SupportsFreeSpace):
-    def free_bytes(self) -> int:
-        """See ``SupportsFreeSpace``."""
-        assert isinstance(self._inner, SupportsFreeSpace)
-        return self._inner.free_bytes()
-
-
-class _ServedUrls(EncryptedBlobStore, SupportsSignedUrls, VerifiesSignedUrls):
-    def sign(
-        self,
-        method: str,
-        key: str,
-        *,
-        expires_at: int,
-        content_type: str | None = None,
-        size: int | None = None,
-        filename: str | None = None,
-        epoch: int = 0,
-    ) -> SignedUrl:
-        """See ``SupportsSignedUrls``."""
-        assert isinstance(self._inner, SupportsSignedUrls)
-        return self._inner.sign(
-            method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename, epoch=epoch
-        )
-
-    def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:
-        """See ``VerifiesSignedUrls``."""
-        assert isinstance(self._inner, VerifiesSignedUrls)
-        return self._inner.verify(method, key, params, now=now)
-
-
-class _PublicUrls(EncryptedBlobStore, SupportsPublicUrls):
-    def public_url(self, key: str) -> str:
-        """See ``SupportsPublicUrls``."""
-        assert isinstance(self._inner, SupportsPublicUrls)
-        return self._inner.public_url(key)
-
-
-_CAPABILITIES: tuple[tuple[type, type[EncryptedBlobStore]], ...] = (
-    (SupportsCopy, _Copying),
-    (SupportsListing, _Listing),
-    (SupportsFreeSpace, _FreeSpace),
-)
-
-
-def encrypted(inner: BlobStore, keys: TenantKeys) -> EncryptedBlobStore:
-    """Return a store that keeps blobs in ``inner`` encrypted, with those of its capabilities that are safe then."""
-    kinds = [kind for capability, kind in _CAPABILITIES if isinstance(inner, capability)]
-    if isinstance(inner, VerifiesSignedUrls):
-        # The gateway serves these URLs, and seals and opens what passes.
-        kinds.append(_ServedUrls)
-        if isinstance(inner, SupportsPublicUrls):
-            kinds.append(_PublicUrls)
-    composed: type[EncryptedBlobStore] = type("EncryptedBlobStore", (*kinds, EncryptedBlobStore), {})
-    return composed(inner, keys)
 
 
 def is_encrypted(stored: BlobInfo) -> bool:
