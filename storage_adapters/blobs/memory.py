@@ -66,7 +66,7 @@ class MemoryBlobStore(
         """See ``BlobStore``."""
         return self._bucket
 
-    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] = ()) -> BlobWriter:
+    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
         """See ``BlobStore``."""
         check_key(key)
         with self._lock:
@@ -122,7 +122,7 @@ class MemoryBlobStore(
         return copied
 
     def write_whole(
-        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str, content_type: str, now: int
+        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int
     ) -> None:
         """See ``SupportsWholeWrites``."""
         info = BlobInfo(

@@ -117,9 +117,9 @@ class SupportsWholeWrites(ABC):
 
     @abstractmethod
     def write_whole(
-        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str, content_type: str, now: int
+        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int
     ) -> None:
-        """Put the bytes on stable storage under the key; ``sha256`` is theirs, and is not verified.
+        """Put the bytes on stable storage under the key; ``sha256`` is theirs, if it is known, and is not verified.
 
         Raises InvalidKey; raises BlobExists, and leaves what is there, when the key is taken.
         """

@@ -82,6 +82,11 @@ def seal_frame(cipher: AESGCM, number: int, content: bytes | bytearray | memoryv
     return cipher.encrypt(_nonce(_CONTENT, number), content, None)
 
 
+def seal_frame_into(cipher: AESGCM, number: int, content: memoryview, target: memoryview) -> None:
+    """Seal one frame into ``target``, which has ``TAG`` bytes more."""
+    cipher.encrypt_into(_nonce(_CONTENT, number), content, None, target)
+
+
 def open_frame(cipher: AESGCM, number: int, sealed: bytes | bytearray | memoryview) -> bytes:
     """Open one frame. Raises Damaged."""
     try:

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -47,24 +46,23 @@ class EncryptedBlobStore(BlobStore, SupportsWholeWrites):
         """See ``BlobStore``."""
         return self._inner.bucket
 
-    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] = ()) -> BlobWriter:
+    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
         """See ``BlobStore``. Raises KeyUnavailable."""
         digests = Digests(checksums)
         try:
-            inner = self._inner.writer(key, content_type=CONTENT_TYPE, now=now)
+            inner = self._inner.writer(key, content_type=CONTENT_TYPE, now=now, checksums=None)
         except BlobExists as error:
             raise self._exists(error) from None
         return EncryptedBlobWriter(inner, digests, self._keys.current(key), content_type, exists=self._exists)
 
     def write_whole(
-        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str, content_type: str, now: int
+        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int
     ) -> None:
         """See ``SupportsWholeWrites``. Raises KeyUnavailable."""
         sealed = seal_whole(data, sha256, self._keys.current(check_key(key)), content_type)
         try:
             if isinstance(self._inner, SupportsWholeWrites):
-                digest = hashlib.sha256(sealed).hexdigest()
-                self._inner.write_whole(key, sealed, sha256=digest, content_type=CONTENT_TYPE, now=now)
+                self._inner.write_whole(key, sealed, sha256=None, content_type=CONTENT_TYPE, now=now)
             else:
                 self._inner.put(key, [bytes(sealed)], content_type=CONTENT_TYPE, now=now)
         except BlobExists as error:
@@ -177,14 +175,20 @@ def _opened(footer: Footer, key: str, sealed: Iterator[bytes], number: int, offs
         number += 1
 
 
-def _frames(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Cut a stream into sealed frames; the last one may be shorter."""
-    buffer = bytearray()
+def _frames(pieces: Iterator[bytes]) -> Iterator[bytes | memoryview]:
+    """Cut a stream into sealed frames; the last one may be shorter. Only frames that two pieces share are copied."""
+    rest = b""
     for piece in pieces:
-        buffer += piece
-        whole = len(buffer) // SEALED_FRAME
-        for number in range(whole):
-            yield bytes(buffer[number * SEALED_FRAME : (number + 1) * SEALED_FRAME])
-        del buffer[: whole * SEALED_FRAME]
-    if buffer:
-        yield bytes(buffer)
+        view, place = memoryview(piece), 0
+        if rest:
+            place = SEALED_FRAME - len(rest)
+            rest += view[:place]
+            if len(rest) < SEALED_FRAME:
+                continue
+            yield rest
+        while len(view) - place >= SEALED_FRAME:
+            yield view[place : place + SEALED_FRAME]
+            place += SEALED_FRAME
+        rest = bytes(view[place:])
+    if rest:
+        yield rest

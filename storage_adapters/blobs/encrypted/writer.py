@@ -8,7 +8,17 @@ from collections.abc import Callable, Mapping
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from storage_adapters.blobs.digests import Digests
-from storage_adapters.blobs.encrypted.layout import FRAME, Description, make_footer, seal_frame
+from storage_adapters.blobs.encrypted.layout import (
+    FOOTER,
+    FRAME,
+    SEALED_FRAME,
+    TAG,
+    Description,
+    make_footer,
+    seal_frame,
+    seal_frame_into,
+    stored_size,
+)
 from storage_adapters.errors import BlobExists
 from storage_adapters.ports.blobs import BlobWriter
 from storage_adapters.ports.keys import KEY_BYTES, NamedKey
@@ -95,16 +105,21 @@ class EncryptedBlobWriter(BlobWriter):
         self._frames += 1
 
 
-def seal_whole(content: bytes | bytearray | memoryview, sha256: str, key: NamedKey, content_type: str) -> bytearray:
+def seal_whole(
+    content: bytes | bytearray | memoryview, sha256: str | None, key: NamedKey, content_type: str
+) -> bytearray:
     """Return the stored form of a content that is in memory."""
     data_key = secrets.token_bytes(KEY_BYTES)
     cipher = AESGCM(data_key)
-    sealed = bytearray()
     with memoryview(content).cast("B") as view:
-        for number, place in enumerate(range(0, len(view), FRAME)):
-            sealed += seal_frame(cipher, number, view[place : place + FRAME])
+        sealed = bytearray(stored_size(len(view)))
+        with memoryview(sealed) as target:
+            for number, place in enumerate(range(0, len(view), FRAME)):
+                frame = view[place : place + FRAME]
+                start = number * SEALED_FRAME
+                seal_frame_into(cipher, number, frame, target[start : start + len(frame) + TAG])
         described = Description(size=len(view), content_type=content_type, sha256=sha256)
-    sealed += make_footer(data_key, key, described)
+    sealed[-FOOTER:] = make_footer(data_key, key, described)
     return sealed
 
 

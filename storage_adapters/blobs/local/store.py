@@ -101,7 +101,7 @@ class LocalBlobStore(
         """See ``BlobStore``."""
         return self._bucket
 
-    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] = ()) -> BlobWriter:
+    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
         """See ``BlobStore``."""
         digests = Digests(checksums)
         self._require_free(key)
@@ -229,7 +229,7 @@ class LocalBlobStore(
         return path
 
     def write_whole(
-        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str, content_type: str, now: int
+        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int
     ) -> None:
         """See ``SupportsWholeWrites``."""
         self._require_free(key)
