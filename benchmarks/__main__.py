@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks import attacks, blobs, doors, listing, ms_files_import, rpc, signing, small_uploads, syncer
+from benchmarks import attacks, blobs, doors, encryption, listing, ms_files_import, rpc, signing, small_uploads, syncer
 from benchmarks.tables import Table, machine
 from tests.servers.couchdb import raw, server_url
 
@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "attacks": lambda options: attacks.measure(),
     "blobs": lambda options: blobs.measure(),
     "doors": lambda options: doors.measure(),
+    "encryption": lambda options: encryption.measure(),
     "ms-files": lambda options: [ms_files_import.measure()],
     "small-uploads": lambda options: small_uploads.measure(),
     "signing": lambda options: signing.measure(),

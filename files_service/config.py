@@ -57,6 +57,7 @@ class Settings:
     token: str = field(repr=False)
     registration: str
     signing_key: str = field(repr=False)
+    encryption_keys: str = field(repr=False)
     gcs_hmac_access_id: str
     gcs_hmac_secret: str = field(repr=False)
     storage_emulator_host: str
@@ -174,6 +175,10 @@ class SettingsSchema(Schema):
         validate=validate.OneOf(("closed", "invite", "open")),
     )
     signing_key = _text("Secret that signs local blob URLs; empty: generated into the data folder.")
+    encryption_keys = _text(
+        "Keys that encrypt stored bytes, `name:base64,…`, the first for new ones, or the path of a file of them;"
+        " empty: bytes are not encrypted."
+    )
     gcs_hmac_access_id = _text("Access id of the HMAC key that signs Cloud Storage URLs; empty: another signer.")
     gcs_hmac_secret = _text("Secret of that HMAC key.")
     storage_emulator_host = _text("Cloud Storage emulator, `http://host:port`; empty: Google's API.")
@@ -318,10 +323,24 @@ def load_settings(config: Mapping[str, Any], *, make_secrets: bool = True) -> Se
     except UnkeptSecret as error:
         raise BadSettings(f"FILES.data_dir: {error}") from error
     ours |= generated
+    ours["encryption_keys"] = _from_file("encryption_keys", ours["encryption_keys"])
     for name in (*_GENERATED, "webhook_token", "webhook_channel_token"):
         if ours[name] and len(ours[name]) < 32:
             raise BadSettings(f"FILES.{name}: must have at least 32 characters; create one with: openssl rand -hex 32")
     return Settings(amqp_uri=config.get("AMQP_URI") or "", **ours)
+
+
+def _from_file(name: str, value: str) -> str:
+    """Return the text of the file that the value names, or the value itself if it is no path."""
+    if not value.startswith(("/", "./", "../")):
+        return value
+    path = Path(value)
+    try:
+        if path.stat().st_mode & 0o077:
+            raise BadSettings(f"FILES.{name}: others can read {path}; run: chmod 600 {path}")
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"FILES.{name}: cannot read {path}: {error}") from error
 
 
 def _given(section: Any) -> Any:

@@ -19,6 +19,7 @@ FilesError
 ├── TooManyRequests      429  too_many_requests
 ├── BytesLost            500  bytes_lost
 ├── InternalError        500  internal_error
+├── KeyUnavailable       500  key_unavailable
 ├── NotSupported         501  not_supported
 ├── StorageDenied        502  storage_denied
 ├── StorageUnavailable   503  storage_unavailable
@@ -185,6 +186,13 @@ class InternalError(FilesError):
     http_status = 500
 
 
+class KeyUnavailable(FilesError):
+    """The key that encrypts the bytes was deleted, or is not configured; only an operator can bring it back."""
+
+    code = "key_unavailable"
+    http_status = 500
+
+
 class NotSupported(FilesError):
     """The configured store lacks a required capability."""
 
@@ -263,6 +271,7 @@ STORAGE_ERRORS: dict[type[storage.StorageError], Callable[[Exception], FilesErro
     storage.DocumentNotFound: lambda _: NotFound("no such document"),
     storage.InvalidDocument: lambda error: BadRequest(str(error), {"fields": {"document": [str(error)]}}),
     storage.StorageDenied: lambda error: StorageDenied(str(error)),
+    storage.KeyUnavailable: lambda error: KeyUnavailable(str(error)),
     storage.SchemaMismatch: lambda error: StorageUnavailable(str(error)),
     storage.OrderUnavailable: lambda error: StorageUnavailable(str(error)),
     storage.UnreadableRecord: lambda error: StorageUnavailable(str(error)),

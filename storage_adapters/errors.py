@@ -19,6 +19,7 @@ StorageError
 └── StorageUnavailable        the store does not respond or cannot write now; a retry may succeed
     ├── StorageFull           there is no space left for the bytes: nothing was stored
     ├── StorageDenied         a right is missing, or a retention or hold protects the bytes
+    ├── KeyUnavailable        the key that opens the bytes was deleted, or is not configured
     ├── SchemaMismatch        the schema differs from this version's: names the command to run
     ├── OrderUnavailable      names are sorted by another version of Unicode: names the command to run
     └── UnreadableRecord      a record has a value that this version does not know: names file and field
@@ -136,6 +137,10 @@ class StorageDenied(StorageUnavailable):
 
     A retry succeeds only after somebody changed the policy.
     """
+
+
+class KeyUnavailable(StorageUnavailable):
+    """The key that encrypts the bytes was deleted, or none of the configured keys opens it."""
 
 
 class SchemaMismatch(StorageUnavailable):

@@ -234,6 +234,17 @@ class BlobInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resealed:
+    """Blobs that a step encrypted; ``after`` is the key behind which the next step begins, None at the end."""
+
+    after: str | None
+    blobs: int
+    bytes: int
+    # Keys of blobs whose bytes are not those of their description; they stay as they are.
+    damaged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignedUrl:
     """A request that the holder may make until ``expires_at``; the headers are part of what was signed."""
 

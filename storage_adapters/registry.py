@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from storage_adapters.errors import UnknownStore
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blobs import BlobStore
+from storage_adapters.ports.keys import TenantKeys
 from storage_adapters.ports.keyspace import Keyspace
 from storage_adapters.ports.metadata import MetadataStore
 from storage_adapters.ports.schemas import SupportsMigrations
@@ -57,6 +58,11 @@ def open_keyspace(url: str) -> Keyspace:
 def open_blob_store(url: str, options: BlobOptions) -> BlobStore:
     """Open the blob store of a URL: ``file:///srv/files``, ``memory://``. Raises as ``open_metadata_store``."""
     return cast(BlobStore, _adapter(url, BLOB_STORES).from_url(url, options))
+
+
+def encrypt_blobs(store: BlobStore, keys: TenantKeys) -> BlobStore:
+    """Return a store that keeps its blobs in ``store``, encrypted with ``keys``."""
+    return cast(BlobStore, import_module("storage_adapters.blobs.encrypted").encrypted(store, keys))
 
 
 def _adapter(url: str, stores: dict[str, str]) -> Any:

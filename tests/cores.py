@@ -43,7 +43,7 @@ class BareBlobStore(BlobStore):
 
     bucket = "bare"
 
-    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] = ()) -> BlobWriter:
+    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
         """Take nothing."""
         raise InvalidKey(key)
 

@@ -25,6 +25,8 @@ MODULES = {
     "tenant": "account",
     "doctor": "doctor",
     "scrub": "scrub",
+    "encrypt": "keys",
+    "rotate-keys": "keys",
     "migrate": "migrate",
     "gcs": "gcs",
 }
@@ -41,7 +43,9 @@ class Commands(click.Group):
         """Import a command; None when there is none of this name."""
         if cmd_name not in MODULES:
             return None
-        command: click.Command = getattr(import_module(f"files_service.cli.{MODULES[cmd_name]}"), cmd_name)
+        command: click.Command = getattr(
+            import_module(f"files_service.cli.{MODULES[cmd_name]}"), cmd_name.replace("-", "_")
+        )
         return command
 
 

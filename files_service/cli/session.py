@@ -72,6 +72,8 @@ def opening_stores() -> Iterator[None]:
     """Turn errors of opening a store into failures with advice."""
     try:
         yield
+    except BadSettings as error:
+        raise Failed(f"invalid settings: {error}", "docs/settings.md describes every key.") from error
     except UnknownStore as error:
         raise Failed(str(error), "Correct FILES_METADATA_URL, FILES_LIST_URL or FILES_BLOBS_URL.") from error
     except StorageUnavailable as error:

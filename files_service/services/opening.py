@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from files_service.config import Settings
+from files_service.config import BadSettings, Settings
 from files_service.core import Core
+from files_service.runtime.clock import monotonic_ms, now_ms
 from files_service.services.hooks import load_hooks
 from files_service.services.listing.list_store import ListStore
 from files_service.services.listing.router import Lists
@@ -15,10 +16,15 @@ from storage_adapters import (
     BlobOptions,
     BlobStore,
     MetadataStore,
+    SupportsDocuments,
     UnknownStore,
+    encrypt_blobs,
     open_blob_store,
     open_metadata_store,
 )
+
+if TYPE_CHECKING:
+    from files_service.services.encryption.tenant_keys import StoredTenantKeys
 
 
 def open_core(settings: Settings) -> Core:
@@ -28,7 +34,7 @@ def open_core(settings: Settings) -> Core:
     """
     with ExitStack() as opened:
         metadata = opened.enter_context(closing(open_metadata_store(settings.metadata_url)))
-        blobs = opened.enter_context(closing(open_blobs(settings)))
+        blobs = opened.enter_context(closing(sealed(settings, metadata, open_blobs(settings))))
         lists = opened.enter_context(closing(open_lists(settings, metadata)))
         core = Core(metadata=metadata, blobs=blobs, settings=settings, lists=lists, hooks=load_hooks())
         opened.pop_all()
@@ -45,6 +51,29 @@ def open_blobs(settings: Settings) -> BlobStore:
         storage_emulator_host=settings.storage_emulator_host,
     )
     return open_blob_store(settings.blobs_url, options)
+
+
+def sealed(settings: Settings, metadata: MetadataStore, blobs: BlobStore) -> BlobStore:
+    """Return the blob store with encryption, if the settings have keys. Raises UnknownStore, BadSettings."""
+    keys = tenant_keys(settings, metadata)
+    return blobs if keys is None else encrypt_blobs(blobs, keys)
+
+
+def tenant_keys(settings: Settings, metadata: MetadataStore) -> StoredTenantKeys | None:
+    """Return the keys of tenants, None when encryption is off. Raises UnknownStore, BadSettings."""
+    if not settings.encryption_keys:
+        return None
+    # The library is loaded where encryption is on.
+    from files_service.services.encryption.key_ring import BadKeyRing, KeyRing
+    from files_service.services.encryption.tenant_keys import StoredTenantKeys
+
+    if not isinstance(metadata, SupportsDocuments):
+        raise UnknownStore("encryption needs a metadata store with documents")
+    try:
+        ring = KeyRing.from_text(settings.encryption_keys)
+    except BadKeyRing as error:
+        raise BadSettings(f"FILES.encryption_keys: {error}") from error
+    return StoredTenantKeys(metadata, ring, clock=now_ms, timer=monotonic_ms)
 
 
 def open_lists(settings: Settings, primary: MetadataStore) -> Lists:

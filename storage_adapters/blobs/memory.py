@@ -6,8 +6,9 @@ URL: ``memory://[?bucket=NAME]``. All data end with the object, and so does the 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from threading import Lock
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
@@ -21,6 +22,7 @@ from storage_adapters.ports.blob_capabilities import (
     SupportsCopy,
     SupportsListing,
     SupportsPublicUrls,
+    SupportsReplacement,
     SupportsSignedUrls,
     SupportsWholeWrites,
     VerifiesSignedUrls,
@@ -39,6 +41,7 @@ class MemoryBlobStore(
     SupportsCopy,
     SupportsWholeWrites,
     SupportsListing,
+    SupportsReplacement,
 ):
     """Blobs in a dictionary."""
 
@@ -63,12 +66,17 @@ class MemoryBlobStore(
         """See ``BlobStore``."""
         return self._bucket
 
-    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] = ()) -> BlobWriter:
+    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
         """See ``BlobStore``."""
         check_key(key)
         with self._lock:
             self._require_free(key)
-        return _MemoryBlobWriter(self, key, content_type, now, Digests(checksums))
+        return _MemoryBlobWriter(self, key, content_type, now, Digests(checksums), self.keep)
+
+    def replacement(self, key: str, *, generation: str, content_type: str, now: int) -> BlobWriter:
+        """See ``SupportsReplacement``."""
+        self._require(key, generation)
+        return _MemoryBlobWriter(self, key, content_type, now, Digests(), partial(self._replace, generation=generation))
 
     def head(self, key: str) -> BlobInfo:
         """See ``BlobStore``."""
@@ -114,7 +122,7 @@ class MemoryBlobStore(
         return copied
 
     def write_whole(
-        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str, content_type: str, now: int
+        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int
     ) -> None:
         """See ``SupportsWholeWrites``."""
         info = BlobInfo(
@@ -158,6 +166,15 @@ class MemoryBlobStore(
             self._require_free(info.key)
             self._blobs[info.key] = (info, content)
 
+    def _replace(self, info: BlobInfo, content: bytes, *, generation: str) -> None:
+        with self._lock:
+            self._require(info.key, generation)
+            self._blobs[info.key] = (info, content)
+
+    def _require(self, key: str, generation: str) -> None:
+        if check_key(key) not in self._blobs or self._blobs[key][0].generation != generation:
+            raise BlobNotFound(f"blob {key} was deleted or replaced")
+
     def _require_free(self, key: str) -> None:
         if key in self._blobs:
             raise BlobExists(self._blobs[key][0])
@@ -171,8 +188,17 @@ class MemoryBlobStore(
 
 
 class _MemoryBlobWriter(BlobWriter):
-    def __init__(self, store: MemoryBlobStore, key: str, content_type: str, now: int, digests: Digests) -> None:
+    def __init__(
+        self,
+        store: MemoryBlobStore,
+        key: str,
+        content_type: str,
+        now: int,
+        digests: Digests,
+        keep: Callable[[BlobInfo, bytes], None],
+    ) -> None:
         self._store = store
+        self._keep = keep
         self._key = key
         self._content_type = content_type
         self._now = now
@@ -201,7 +227,7 @@ class _MemoryBlobWriter(BlobWriter):
             generation=secrets.token_hex(8),
             **self._digests.checksums(),
         )
-        self._store.keep(info, content)
+        self._keep(info, content)
         return info
 
     def abort(self) -> None:

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
-from storage_adapters.records import BlobInfo, Grant, SignedUrl
+from storage_adapters.ports.blobs import BlobWriter
+from storage_adapters.records import BlobInfo, Grant, Resealed, SignedUrl
 
 
 class SupportsSignedUrls(ABC):
@@ -116,11 +117,35 @@ class SupportsWholeWrites(ABC):
 
     @abstractmethod
     def write_whole(
-        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str, content_type: str, now: int
+        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int
     ) -> None:
-        """Put the bytes on stable storage under the key; ``sha256`` is theirs, and is not verified.
+        """Put the bytes on stable storage under the key; ``sha256`` is theirs, if it is known, and is not verified.
 
         Raises InvalidKey; raises BlobExists, and leaves what is there, when the key is taken.
+        """
+
+
+class SupportsReplacement(ABC):
+    """Other bytes in the place of a blob, for an adapter over this one that stores the same content otherwise."""
+
+    @abstractmethod
+    def replacement(self, key: str, *, generation: str, content_type: str, now: int) -> BlobWriter:
+        """Begin to write a blob that takes the place of exactly this one: readers meet the one or the other, whole.
+
+        The new blob has a generation of its own. Raises InvalidKey; raises BlobNotFound, also from ``commit``, when
+        the key does not hold this generation, and leaves what is there.
+        """
+
+
+class SupportsResealing(ABC):
+    """Encryption of blobs that were stored before encryption was on."""
+
+    @abstractmethod
+    def reseal(self, limit: int, *, after: str, prefix: str = "") -> Resealed:
+        """Encrypt the blobs in clear among the next ``limit`` blobs behind the key ``after``, in the order of a scan.
+
+        Each keeps its generation and can be read all the time. Doing it again is harmless, and so is stopping at any
+        point. Blobs whose bytes are not those of their description stay, and are named.
         """
 
 

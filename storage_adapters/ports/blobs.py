@@ -39,8 +39,8 @@ class BlobStore(ABC):
         """The name by which records and notifications refer to this store."""
 
     @abstractmethod
-    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] = ()) -> BlobWriter:
-        """Begin to write a blob. The store may keep other ``checksums`` besides these.
+    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
+        """Begin to write a blob. The store may keep other ``checksums`` besides these; with None it may keep none.
 
         Raises InvalidKey; raises BlobExists when the key is taken already.
         """

@@ -12,6 +12,7 @@ from tests.contract.blobs import (
     CopyContract,
     ListingContract,
     PublicUrlsContract,
+    ReplacementContract,
     SignedUrlsContract,
     VerifiedUrlsContract,
     WholeWritesContract,
@@ -25,6 +26,7 @@ class TestMemoryBlobStore(
     SignedUrlsContract,
     VerifiedUrlsContract,
     PublicUrlsContract,
+    ReplacementContract,
     ListingContract,
     WholeWritesContract,
 ):

@@ -6,7 +6,16 @@ import hashlib
 
 import pytest
 
-from storage_adapters import BlobExists, BlobStore, InvalidKey, SupportsFreeSpace, SupportsWholeWrites
+from storage_adapters import (
+    BlobExists,
+    BlobInfo,
+    BlobNotFound,
+    BlobStore,
+    InvalidKey,
+    SupportsFreeSpace,
+    SupportsReplacement,
+    SupportsWholeWrites,
+)
 from tests.contract.blob_scenes import KEY, NOW, REFUSED_KEYS, in_threads, put, read
 
 
@@ -60,3 +69,76 @@ class FreeSpaceContract:
     def test_the_room_that_is_left_is_known(self, store: BlobStore) -> None:
         assert isinstance(store, SupportsFreeSpace)
         assert store.free_bytes() > 0
+
+
+class ReplacementContract:
+    """Other bytes take the place of exactly the blob that was looked at."""
+
+    def test_the_bytes_and_the_type_are_exchanged_and_the_generation_is_new(self, store: BlobStore) -> None:
+        first = put(store, content=b"first")
+        info = replace_content(store, first.generation, b"second!")
+        assert store.head(KEY) == info
+        assert (info.size, info.content_type, info.sha256) == (7, "text/new", hashlib.sha256(b"second!").hexdigest())
+        assert info.generation != first.generation
+        assert read(store) == b"second!"
+
+    def test_what_is_abandoned_changes_nothing(self, store: BlobStore) -> None:
+        first = put(store, content=b"first")
+        assert isinstance(store, SupportsReplacement)
+        writer = store.replacement(KEY, generation=first.generation, content_type="text/new", now=NOW)
+        writer.write(b"second")
+        writer.abort()
+        assert (store.head(KEY), read(store)) == (first, b"first")
+
+    def test_neither_nothing_nor_another_blob_is_replaced(self, store: BlobStore) -> None:
+        first = put(store, content=b"first")
+        assert isinstance(store, SupportsReplacement)
+        late = store.replacement(KEY, generation=first.generation, content_type="text/new", now=NOW)
+        late.write(b"late")
+        store.delete(KEY)
+        with pytest.raises(BlobNotFound):
+            replace_content(store, first.generation, b"x")
+        other = put(store, content=b"other")
+        with pytest.raises(BlobNotFound):
+            late.commit(declared={})
+        with pytest.raises(BlobNotFound):
+            replace_content(store, first.generation, b"x")
+        assert (store.head(KEY), read(store)) == (other, b"other")
+
+    def test_of_concurrent_replacements_of_one_blob_one_wins(self, store: BlobStore) -> None:
+        first = put(store)
+        answers = in_threads(6, lambda number: replace_content(store, first.generation, b"%d" % number))
+        (winner,) = [number for number, answer in enumerate(answers) if isinstance(answer, BlobInfo)]
+        assert {type(answer) for answer in answers} == {BlobInfo, BlobNotFound}
+        assert read(store) == b"%d" % winner
+
+    def test_readers_meet_the_one_or_the_other_whole(self, store: BlobStore) -> None:
+        contents = [bytes([number]) * 100_000 for number in range(12)]
+        put(store, content=contents[0])
+
+        def work(number: int) -> list[bytes]:
+            if number:
+                return [read(store) for _ in range(40)]
+            for content in contents[1:]:
+                replace_content(store, store.head(KEY).generation, content)
+            return []
+
+        answers = in_threads(3, work)
+        assert all(isinstance(answer, list) for answer in answers), answers
+        assert {content for answer in answers if isinstance(answer, list) for content in answer} <= set(contents)
+        assert read(store) == contents[-1]
+
+    def test_a_reader_by_generation_never_meets_another(self, store: BlobStore) -> None:
+        first = put(store, content=b"first")
+        reading = store.get(KEY, generation=first.generation)
+        replace_content(store, first.generation, b"other")
+        assert b"".join(reading) in (b"first", b"")
+        with pytest.raises(BlobNotFound):
+            store.get(KEY, generation=first.generation)
+
+
+def replace_content(store: BlobStore, generation: str, content: bytes) -> BlobInfo:
+    assert isinstance(store, SupportsReplacement)
+    writer = store.replacement(KEY, generation=generation, content_type="text/new", now=NOW)
+    writer.write(content)
+    return writer.commit(declared={"size": len(content)})

@@ -42,6 +42,7 @@ RAISED: dict[type[storage.StorageError], tuple[storage.StorageError, type[FilesE
     storage.InvalidSignature: (storage.InvalidSignature("expired"), errors.Forbidden),
     storage.ChecksumMismatch: (storage.ChecksumMismatch("md5", "a", "b"), errors.PartMismatch),
     storage.StorageDenied: (storage.StorageDenied("403"), errors.StorageDenied),
+    storage.KeyUnavailable: (storage.KeyUnavailable("deleted"), errors.KeyUnavailable),
     storage.SchemaMismatch: (storage.SchemaMismatch("redis", found="2", known="1"), errors.StorageUnavailable),
     storage.OrderUnavailable: (storage.OrderUnavailable(found="13.0", known="14.0"), errors.StorageUnavailable),
     storage.UnreadableRecord: (

@@ -20,7 +20,7 @@ from files_service.gateway.replies import HTTPError, bad_field
 from files_service.gateway.state import Gateway
 from files_service.gateway.transfer.conditions import Answer, Representation, evaluate
 from files_service.gateway.transfer.disposition import content_disposition, preview_of
-from files_service.gateway.transfer.send import Slice, send_files
+from files_service.gateway.transfer.send import Slice, send_files, send_pieces
 from files_service.services import content
 from files_service.services.files import require_finished
 from files_service.services.scrub.marks import require_kept
@@ -133,13 +133,7 @@ async def _send(
     if files is None:
         first, pieces = await gateway.transfers.run(_begin, core, found, answer)
         await response.prepare(request)
-        await response.write(first)
-        rest = answer.length - len(first)
-        while piece := await gateway.transfers.run(_next, pieces):
-            await response.write(piece)
-            rest -= len(piece)
-        if rest:
-            raise ConnectionResetError(f"the bytes of {part.key} were cut")
+        await send_pieces(request, response, gateway, chain([first], pieces), answer.length)
     else:
         first_file = await gateway.calls.run(_open, core, found, answer, files)
         await response.prepare(request)
@@ -157,15 +151,11 @@ def lost_bytes_reported(record: FileRecord, part: Part) -> Iterator[None]:
         raise BytesLost(f"bytes of part {part.part_id} are lost", details) from error
 
 
-def _next(pieces: Iterator[bytes]) -> bytes:
-    return next(pieces, b"")
-
-
 def _begin(core: Core, found: Found, answer: Answer) -> tuple[bytes, Iterator[bytes]]:
     """Read the first piece: bytes that are lost are reported before an answer begins."""
     with lost_bytes_reported(found.record, found.part):
         pieces = content.read(core, found.part, offset=answer.start, length=answer.length)
-        first = _next(pieces)
+        first = next(pieces, b"")
         if not first:
             raise BlobNotFound(f"the bytes of {found.part.key} were cut")
         return first, pieces

@@ -1,4 +1,4 @@
-"""File ranges, sent by the kernel: a large one in a thread of its own, so that the loop never waits for a disk."""
+"""Bytes of files and of blob stores: many of them are sent by a thread of its own, files always by the kernel."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import os
 import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import BinaryIO
 
 from aiohttp import web
@@ -29,16 +30,48 @@ async def send_files(request: web.Request, gateway: Gateway, slices: Iterator[Sl
 
     The iterator may read the disk. Raises ConnectionError when the client went away.
     """
-    transport = request.transport
-    if transport is None:
-        raise ConnectionResetError("the client went away")
-    senders, limits = gateway.senders, gateway.limits
-    alone = length >= limits.socket_thread_bytes and can_take_over(request) and not transport.get_write_buffer_size()
-    if not alone or senders.taken >= senders.limit:
+    transport = _transport(request)
+    if _may_use_thread(request, transport, gateway, length):
+        await _send_in_thread(transport, gateway, partial(_send_slices, slices))
+    else:
         await _send_in_loop(transport, gateway, slices)
+
+
+async def send_pieces(
+    request: web.Request, response: web.StreamResponse, gateway: Gateway, pieces: Iterator[bytes], length: int
+) -> None:
+    """Send pieces of a blob store after the headers; ``length`` is the length of all of them.
+
+    The iterator may wait for the store. Raises ConnectionError when the client went away, or bytes are missing.
+    """
+    transport = _transport(request)
+    if _may_use_thread(request, transport, gateway, length):
+        await _send_in_thread(transport, gateway, partial(_send_pieces, pieces, length))
         return
-    with senders.take(), own_socket(transport) as connection:
-        sending = gateway.send_threads.submit(_send_all, connection, slices, limits.stalled_send_seconds)
+    rest = length
+    while piece := await gateway.transfers.run(next, pieces, b""):
+        await response.write(piece)
+        rest -= len(piece)
+    if rest:
+        raise ConnectionResetError("the bytes were cut")
+
+
+def _transport(request: web.Request) -> asyncio.Transport:
+    if request.transport is None:
+        raise ConnectionResetError("the client went away")
+    return request.transport
+
+
+def _may_use_thread(request: web.Request, transport: asyncio.Transport, gateway: Gateway, length: int) -> bool:
+    large = length >= gateway.limits.socket_thread_bytes and can_take_over(request)
+    return large and not transport.get_write_buffer_size() and gateway.senders.taken < gateway.senders.limit
+
+
+async def _send_in_thread(
+    transport: asyncio.Transport, gateway: Gateway, send: Callable[[socket.socket, float], None]
+) -> None:
+    with gateway.senders.take(), own_socket(transport) as connection:
+        sending = gateway.send_threads.submit(send, connection, gateway.limits.stalled_send_seconds)
         try:
             await asyncio.shield(sending)
         except asyncio.CancelledError:
@@ -49,7 +82,7 @@ async def send_files(request: web.Request, gateway: Gateway, slices: Iterator[Sl
             raise
 
 
-async def _send_in_loop(transport: asyncio.WriteTransport, gateway: Gateway, slices: Iterator[Slice]) -> None:
+async def _send_in_loop(transport: asyncio.Transport, gateway: Gateway, slices: Iterator[Slice]) -> None:
     try:
         while (piece := await gateway.calls.run(next, slices, None)) is not None:
             with piece[0]:
@@ -60,7 +93,25 @@ async def _send_in_loop(transport: asyncio.WriteTransport, gateway: Gateway, sli
         raise ConnectionResetError("bytes of the file are lost") from error
 
 
-def _send_all(connection: socket.socket, slices: Iterator[Slice], stalled_seconds: float) -> None:
+def _send_pieces(pieces: Iterator[bytes], length: int, connection: socket.socket, stalled_seconds: float) -> None:
+    writable = select.poll()
+    writable.register(connection, select.POLLOUT)
+    try:
+        for piece in pieces:
+            length -= len(piece)
+            rest = memoryview(piece)
+            while rest:
+                try:
+                    rest = rest[connection.send(rest) :]
+                except BlockingIOError:
+                    _wait(writable, stalled_seconds)
+    except StorageError as error:
+        raise ConnectionResetError("bytes of the file are lost") from error
+    if length:
+        raise ConnectionResetError("the bytes were cut")
+
+
+def _send_slices(slices: Iterator[Slice], connection: socket.socket, stalled_seconds: float) -> None:
     try:
         for file, start, length in slices:
             with file:
@@ -79,9 +130,13 @@ def _send(connection: socket.socket, file: BinaryIO, start: int, length: int, st
         try:
             sent = os.sendfile(connection.fileno(), file.fileno(), place, min(end - place, _MOST))
         except BlockingIOError:
-            if not writable.poll(stalled_seconds * 1000):
-                raise ConnectionResetError("the client stopped reading") from None
+            _wait(writable, stalled_seconds)
             continue
         if not sent:
             raise ConnectionResetError("the file is shorter than it was")
         place += sent
+
+
+def _wait(writable: select.poll, stalled_seconds: float) -> None:
+    if not writable.poll(stalled_seconds * 1000):
+        raise ConnectionResetError("the client stopped reading")

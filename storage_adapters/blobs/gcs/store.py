@@ -75,9 +75,9 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
         """See ``BlobStore``."""
         return self._location.bucket
 
-    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] = ()) -> BlobWriter:
+    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
         """See ``BlobStore``."""
-        digests = Digests(checksums)
+        digests = Digests(checksums or ())
         with suppress(BlobNotFound):
             raise BlobExists(self.head(key))
         return GcsBlobWriter(

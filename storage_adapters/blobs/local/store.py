@@ -14,9 +14,10 @@ import errno
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -26,6 +27,7 @@ import orjson
 from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.keys import check_key
 from storage_adapters.blobs.local import disk
+from storage_adapters.blobs.local.exchange import exchange
 from storage_adapters.blobs.local.listing import walk
 from storage_adapters.blobs.local.workspace import Workspace
 from storage_adapters.blobs.local.writer import CONTENT, INFO, LocalBlobWriter
@@ -39,6 +41,7 @@ from storage_adapters.ports.blob_capabilities import (
     SupportsListing,
     SupportsLocalFiles,
     SupportsPublicUrls,
+    SupportsReplacement,
     SupportsSignedUrls,
     SupportsWholeWrites,
     VerifiesSignedUrls,
@@ -61,6 +64,7 @@ class LocalBlobStore(
     SupportsWholeWrites,
     SupportsFreeSpace,
     SupportsListing,
+    SupportsReplacement,
 ):
     """Blobs under one folder, which threads and processes can share."""
 
@@ -97,13 +101,23 @@ class LocalBlobStore(
         """See ``BlobStore``."""
         return self._bucket
 
-    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] = ()) -> BlobWriter:
+    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
         """See ``BlobStore``."""
         digests = Digests(checksums)
         self._require_free(key)
+        return self._writer(key, self._publish, content_type, now, digests)
+
+    def replacement(self, key: str, *, generation: str, content_type: str, now: int) -> BlobWriter:
+        """See ``SupportsReplacement``. Raises StorageUnavailable when the file system cannot exchange two folders."""
+        self._require(key, generation)
+        return self._writer(key, partial(self._exchange, generation=generation), content_type, now, Digests())
+
+    def _writer(
+        self, key: str, publish: Callable[[Path, BlobInfo], None], content_type: str, now: int, digests: Digests
+    ) -> LocalBlobWriter:
         return LocalBlobWriter(
             self._workspace.fresh_path(),
-            self._publish,
+            publish,
             bucket=self._bucket,
             key=key,
             content_type=content_type,
@@ -128,11 +142,12 @@ class LocalBlobStore(
         """See ``BlobStore``."""
         if offset < 0 or (length is not None and length < 0):
             raise ValueError("offset and length must not be negative")
-        if generation is not None and self.head(key).generation != generation:
-            raise BlobNotFound(f"blob {key} was replaced")
         pieces = self._pieces(self._folder(key) / CONTENT, key, offset, length)
         # The first step opens the file: a missing blob is reported here, not when bytes are read.
         next(pieces)
+        # Looked at behind the opening: a blob that is exchanged in between is noticed.
+        if generation is not None:
+            self._require(key, generation)
         return pieces
 
     def delete(self, key: str, *, generation: str | None = None) -> None:
@@ -214,7 +229,7 @@ class LocalBlobStore(
         return path
 
     def write_whole(
-        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str, content_type: str, now: int
+        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int
     ) -> None:
         """See ``SupportsWholeWrites``."""
         self._require_free(key)
@@ -302,6 +317,20 @@ class LocalBlobStore(
                 disk.sync_chain(place.parent, self._blobs)
                 return
         raise StorageUnavailable(f"cannot create a place for blob {info.key}")
+
+    def _require(self, key: str, generation: str) -> None:
+        if self.head(key).generation != generation:
+            raise BlobNotFound(f"blob {key} was replaced")
+
+    def _exchange(self, folder: Path, info: BlobInfo, *, generation: str) -> None:
+        """Put the finished folder in the place of this generation, in one step."""
+        place = self._folder(info.key)
+        # The lock keeps out deleters, and others that exchange.
+        with disk.locked(self._blobs):
+            self._require(info.key, generation)
+            exchange(folder, place)
+        disk.sync_chain(place.parent, self._blobs)
+        disk.remove_tree(folder)
 
     def _remove_remains(self, key: str) -> None:
         """Clear the place of a blob whose content or description a fault of the disk took."""

@@ -1,0 +1,1 @@
+"""Encryption at rest: the installation's key ring, the keys of tenants, and their rotation."""

@@ -1,0 +1,177 @@
+"""Keys of tenants, kept as documents, wrapped by the installation's key ring."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from threading import Lock
+
+from files_service.services.encryption.key_ring import KeyRing
+from storage_adapters import (
+    KEY_BYTES,
+    Document,
+    DocumentNotFound,
+    DocumentPosition,
+    DocumentQuery,
+    KeyUnavailable,
+    NamedKey,
+    NameTaken,
+    RevisionConflict,
+    SupportsDocuments,
+    TenantKeys,
+)
+
+KEYS = "tenant_keys"
+OWNERS = "owner_tenants"
+# A key that was deleted is used no longer than this.
+CACHE_MS = 1_000
+_MOST_CACHED = 10_000
+
+
+class StoredTenantKeys(TenantKeys):
+    """Keys by tenant: a tenant's first blob makes its key. Safe for several threads and processes.
+
+    The first segment of a blob's key stands for its owner; ``assign_owner`` says of which tenant that one is. All other
+    owners are of the tenant "".
+    """
+
+    def __init__(
+        self, documents: SupportsDocuments, ring: KeyRing, *, clock: Callable[[], int], timer: Callable[[], int]
+    ) -> None:
+        self._documents = documents
+        self._ring = ring
+        self._clock = clock
+        self._timer = timer
+        self._lock = Lock()
+        self._cached: dict[tuple[str, str], tuple[int, NamedKey]] = {}
+
+    @property
+    def wrapped_by(self) -> str:
+        """The name of the key of the ring that wraps new keys."""
+        return self._ring.current
+
+    def current(self, key: str) -> NamedKey:
+        """See ``TenantKeys``."""
+        return self._cache("owner", key.partition("/")[0], self._of_owner)
+
+    def find(self, name: str) -> NamedKey:
+        """See ``TenantKeys``."""
+        return self._cache("name", name, self._of_name)
+
+    def delete(self, tenant: str) -> bool:
+        """Delete the keys of a tenant: its bytes cannot be read any more. Return False when there was none."""
+        found = list(self._of_tenant(tenant))
+        for document in found:
+            self._documents.delete_document(
+                KEYS, document.document_id, expected_revision=document.revision, deleted_at=self._clock()
+            )
+        with self._lock:
+            self._cached.clear()
+        return bool(found)
+
+    def rotate(self) -> Iterator[str]:
+        """Wrap every key anew that another than the current key of the ring wraps; yield the names of those keys.
+
+        Stopping anywhere is harmless: a repetition continues. Raises KeyUnavailable.
+        """
+        for document in self._all():
+            name = str(document.body["wrapped_by"])
+            if name == self._ring.current:
+                continue
+            key = self._ring.unwrap(name, str(document.body["key"]))
+            body = {**document.body, "key": self._ring.wrap(key), "wrapped_by": self._ring.current}
+            changed = replace(document, body=body, updated_at=self._clock())
+            # A key that was deleted or rotated meanwhile needs nothing more.
+            with suppress(RevisionConflict):
+                self._documents.put_document(changed, expected_revision=document.revision)
+                yield document.document_id
+
+    def _of_owner(self, owner: str) -> NamedKey:
+        tenant = self._tenant_of(owner)
+        while True:
+            try:
+                found = self._documents.resolve_document(KEYS, _name_of(tenant), now=self._clock())
+            except DocumentNotFound:
+                self._make(tenant)
+            else:
+                return self._opened(found)
+
+    def _of_name(self, name: str) -> NamedKey:
+        try:
+            return self._opened(self._documents.get_document(KEYS, name, now=self._clock()))
+        except DocumentNotFound:
+            raise KeyUnavailable(f"the key {name} of these bytes was deleted") from None
+
+    def _tenant_of(self, owner: str) -> str:
+        try:
+            return str(self._documents.get_document(OWNERS, owner, now=self._clock()).body["tenant"])
+        except DocumentNotFound:
+            return ""
+
+    def _make(self, tenant: str) -> None:
+        body = {
+            "tenant": tenant,
+            "key": self._ring.wrap(secrets.token_bytes(KEY_BYTES)),
+            "wrapped_by": self._ring.current,
+        }
+        document = Document(
+            collection=KEYS,
+            document_id=secrets.token_hex(16),
+            body=body,
+            order=tenant,
+            names=(_name_of(tenant),),
+            updated_at=self._clock(),
+        )
+        try:
+            self._documents.put_document(document, expected_revision=0)
+        except (NameTaken, RevisionConflict):
+            # Another process was faster.
+            return
+
+    def _opened(self, document: Document) -> NamedKey:
+        key = self._ring.unwrap(str(document.body["wrapped_by"]), str(document.body["key"]))
+        return NamedKey(document.document_id, key)
+
+    def _of_tenant(self, tenant: str) -> Iterator[Document]:
+        return (document for document in self._all() if document.body["tenant"] == tenant)
+
+    def _all(self) -> Iterator[Document]:
+        after: DocumentPosition | None = None
+        while True:
+            page = self._documents.find_documents(DocumentQuery(collection=KEYS, after=after), now=self._clock())
+            yield from page.documents
+            after = page.next_position
+            if after is None:
+                return
+
+    def _cache(self, kind: str, name: str, find: Callable[[str], NamedKey]) -> NamedKey:
+        now = self._timer()
+        with self._lock:
+            at, key = self._cached.get((kind, name), (0, None))
+            if key is not None and now - at < CACHE_MS:
+                return key
+        found = find(name)
+        with self._lock:
+            if len(self._cached) >= _MOST_CACHED:
+                self._cached.clear()
+            self._cached[kind, name] = (now, found)
+        return found
+
+
+def assign_owner(documents: SupportsDocuments, owner_segment: str, tenant: str, *, now: int) -> None:
+    """Say of which tenant an owner is, before its first blob is stored. Doing it again is harmless.
+
+    Raises RevisionConflict when the owner is of another tenant already.
+    """
+    document = Document(collection=OWNERS, document_id=owner_segment, body={"tenant": tenant}, updated_at=now)
+    try:
+        documents.put_document(document, expected_revision=0)
+    except RevisionConflict:
+        if documents.get_document(OWNERS, owner_segment, now=now).body["tenant"] != tenant:
+            raise
+
+
+def _name_of(tenant: str) -> str:
+    return f"tenant:{tenant}"

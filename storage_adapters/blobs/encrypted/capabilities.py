@@ -1,0 +1,174 @@
+"""Capabilities of an encrypted store: those of the store below that are safe, and encryption of what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from storage_adapters.blobs.digests import CHECKSUMS, Digests
+from storage_adapters.blobs.encrypted.layout import CONTENT_TYPE, Damaged, Footer, content_size
+from storage_adapters.blobs.encrypted.store import EncryptedBlobStore, is_encrypted
+from storage_adapters.blobs.encrypted.writer import EncryptedBlobWriter
+from storage_adapters.blobs.keys import check_key
+from storage_adapters.errors import BlobExists, BlobNotFound, ChecksumMismatch, InvalidKey, KeyUnavailable
+from storage_adapters.ports.blob_capabilities import (
+    SupportsCopy,
+    SupportsFreeSpace,
+    SupportsListing,
+    SupportsPublicUrls,
+    SupportsReplacement,
+    SupportsResealing,
+    SupportsSignedUrls,
+    VerifiesSignedUrls,
+)
+from storage_adapters.ports.blobs import BlobStore
+from storage_adapters.ports.keys import TenantKeys
+from storage_adapters.records import BlobInfo, Grant, Resealed, SignedUrl
+
+
+class _Resealing(EncryptedBlobStore, SupportsResealing):
+    def reseal(self, limit: int, *, after: str, prefix: str = "") -> Resealed:
+        """See ``SupportsResealing``."""
+        assert isinstance(self._inner, SupportsListing)
+        page = self._inner.scan(prefix=prefix, after=after, limit=limit)
+        damaged: list[str] = []
+        blobs = size = 0
+        for stored in page:
+            try:
+                if not is_encrypted(stored) and self._reseal(stored):
+                    blobs, size = blobs + 1, size + stored.size
+            except ChecksumMismatch:
+                damaged.append(stored.key)
+        return Resealed(after=page[-1].key if page else None, blobs=blobs, bytes=size, damaged=tuple(damaged))
+
+    def _reseal(self, stored: BlobInfo) -> bool:
+        assert isinstance(self._inner, SupportsReplacement)
+        # A blob that is deleted meanwhile needs nothing, and the bucket may hold objects of other programs.
+        with suppress(BlobNotFound, InvalidKey):
+            check_key(stored.key)
+            names = [name for name in CHECKSUMS if getattr(stored, name) is not None]
+            inner = self._inner.replacement(
+                stored.key, generation=stored.generation, content_type=CONTENT_TYPE, now=stored.created_at
+            )
+            writer = EncryptedBlobWriter(
+                inner,
+                Digests(names),
+                self._keys.current(stored.key),
+                stored.content_type,
+                generation=stored.generation,
+                exists=self._exists,
+            )
+            try:
+                for piece in self._inner.get(stored.key, generation=stored.generation):
+                    writer.write(piece)
+                writer.commit(declared={"size": stored.size, **{name: getattr(stored, name) for name in names}})
+            finally:
+                writer.abort()
+            return True
+        return False
+
+
+class _Copying(EncryptedBlobStore, SupportsCopy):
+    def copy(self, source: str, target: str, *, now: int) -> BlobInfo:
+        """See ``SupportsCopy``. The copy for another tenant is sealed with that tenant's key."""
+        assert isinstance(self._inner, SupportsCopy)
+        check_key(target)
+        stored = self._inner.head(source)
+        if is_encrypted(stored):
+            footer = self._usable_footer(stored)
+            description = footer.description
+            if footer.key_name != self._keys.current(target).name or description.generation is not None:
+                names = [name for name, value in description.checksums.items() if value is not None]
+                return self._copy_content(source, target, description.content_type, names, now)
+        try:
+            return self._look(self._inner.copy(source, target, now=now))
+        except BlobExists as error:
+            raise self._exists(error) from None
+
+    def _usable_footer(self, stored: BlobInfo) -> Footer:
+        try:
+            return self._footer(stored)
+        except Damaged as error:
+            raise BlobNotFound(f"the bytes of blob {stored.key} are damaged: {error}") from None
+
+    def _copy_content(self, source: str, target: str, content_type: str, checksums: list[str], now: int) -> BlobInfo:
+        writer = self.writer(target, content_type=content_type, now=now, checksums=checksums)
+        try:
+            for piece in self.get(source):
+                writer.write(piece)
+            return writer.commit(declared={})
+        finally:
+            writer.abort()
+
+
+class _Listing(EncryptedBlobStore, SupportsListing):
+    def scan(self, *, prefix: str = "", after: str = "", limit: int) -> list[BlobInfo]:
+        """See ``SupportsListing``. A blob whose key is not available has a size, and no checksums."""
+        assert isinstance(self._inner, SupportsListing)
+        return [self._look_anyhow(stored) for stored in self._inner.scan(prefix=prefix, after=after, limit=limit)]
+
+    def _look_anyhow(self, stored: BlobInfo) -> BlobInfo:
+        try:
+            return self._look(stored)
+        except (KeyUnavailable, BlobNotFound):
+            return replace(stored, size=content_size(stored.size), md5=None, crc32c=None, sha256=None)
+
+
+class _FreeSpace(EncryptedBlobStore, SupportsFreeSpace):
+    def free_bytes(self) -> int:
+        """See ``SupportsFreeSpace``."""
+        assert isinstance(self._inner, SupportsFreeSpace)
+        return self._inner.free_bytes()
+
+
+class _ServedUrls(EncryptedBlobStore, SupportsSignedUrls, VerifiesSignedUrls):
+    def sign(
+        self,
+        method: str,
+        key: str,
+        *,
+        expires_at: int,
+        content_type: str | None = None,
+        size: int | None = None,
+        filename: str | None = None,
+        epoch: int = 0,
+    ) -> SignedUrl:
+        """See ``SupportsSignedUrls``."""
+        assert isinstance(self._inner, SupportsSignedUrls)
+        return self._inner.sign(
+            method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename, epoch=epoch
+        )
+
+    def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:
+        """See ``VerifiesSignedUrls``."""
+        assert isinstance(self._inner, VerifiesSignedUrls)
+        return self._inner.verify(method, key, params, now=now)
+
+
+class _PublicUrls(EncryptedBlobStore, SupportsPublicUrls):
+    def public_url(self, key: str) -> str:
+        """See ``SupportsPublicUrls``."""
+        assert isinstance(self._inner, SupportsPublicUrls)
+        return self._inner.public_url(key)
+
+
+_CAPABILITIES: tuple[tuple[type, type[EncryptedBlobStore]], ...] = (
+    (SupportsCopy, _Copying),
+    (SupportsListing, _Listing),
+    (SupportsFreeSpace, _FreeSpace),
+)
+
+
+def encrypted(inner: BlobStore, keys: TenantKeys) -> EncryptedBlobStore:
+    """Return a store that keeps blobs in ``inner`` encrypted, with those of its capabilities that are safe then."""
+    kinds = [kind for capability, kind in _CAPABILITIES if isinstance(inner, capability)]
+    if isinstance(inner, VerifiesSignedUrls):
+        # The gateway serves these URLs, and seals and opens what passes.
+        kinds.append(_ServedUrls)
+        if isinstance(inner, SupportsPublicUrls):
+            kinds.append(_PublicUrls)
+    if isinstance(inner, SupportsReplacement) and isinstance(inner, SupportsListing):
+        kinds.append(_Resealing)
+    composed: type[EncryptedBlobStore] = type("EncryptedBlobStore", (*kinds, EncryptedBlobStore), {})
+    return composed(inner, keys)
