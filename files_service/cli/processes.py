@@ -100,6 +100,7 @@ def serve_http(
     ``parts`` are checked for readiness in addition to the stores.
     """
     from files_service.gateway.endpoint import AddressUnavailable
+    from files_service.gateway.event_loop import new_event_loop
     from files_service.gateway.memory import give_buffers_back
     from files_service.gateway.server import serve
 
@@ -107,16 +108,16 @@ def serve_http(
     describe_stores(core)
     allow_many_descriptors()
     settings = core.settings
+    serving = serve(
+        core,
+        on_ready=lambda port: _tell(on_ready, url_of(settings.http_host, port)),
+        on_stopping=on_stopping,
+        metrics=metrics,
+        parts=parts,
+    )
     try:
-        asyncio.run(
-            serve(
-                core,
-                on_ready=lambda port: _tell(on_ready, url_of(settings.http_host, port)),
-                on_stopping=on_stopping,
-                metrics=metrics,
-                parts=parts,
-            )
-        )
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(serving)
     except AddressUnavailable as unavailable:
         address, error = unavailable.address, unavailable.error
         variable = "FILES_HTTP" if address == f"{settings.http_host}:{settings.http_port}" else "FILES_OPERATION_HTTP"
