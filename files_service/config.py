@@ -47,6 +47,7 @@ class Settings:
     public_url: str
     rpc_token: str = field(repr=False)
     jwt_secret: str = field(repr=False)
+    token: str = field(repr=False)
     signing_key: str = field(repr=False)
     gcs_hmac_access_id: str
     gcs_hmac_secret: str = field(repr=False)
@@ -135,6 +136,7 @@ class SettingsSchema(Schema):
     )
     rpc_token = _text("Bearer token for `/rpc`; empty: generated into the data folder.")
     jwt_secret = _text("Secret that signs the tokens of end users; empty: generated into the data folder.")
+    token = _text("Token that the commands send, an end user's or the RPC token; empty: `rpc_token`.")
     signing_key = _text("Secret that signs local blob URLs; empty: generated into the data folder.")
     gcs_hmac_access_id = _text("Access id of the HMAC key that signs Cloud Storage URLs; empty: another signer.")
     gcs_hmac_secret = _text("Secret of that HMAC key.")
@@ -246,10 +248,10 @@ def child_environment(additions: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **additions}
 
 
-def load_settings(config: Mapping[str, Any]) -> Settings:
+def load_settings(config: Mapping[str, Any], *, make_secrets: bool = True) -> Settings:
     """Validate the settings and complete them; create the data folder and missing secrets.
 
-    Raises BadSettings that names the key at fault.
+    A client makes no secrets: those that are missing are "". Raises BadSettings that names the key at fault.
     """
     try:
         ours: dict[str, Any] = SettingsSchema().load(_given(config.get("FILES") or {}))
@@ -267,8 +269,8 @@ def load_settings(config: Mapping[str, Any]) -> Settings:
     if ours["list_url"] and sync_name(ours["list_url"]) == sync_name(ours["metadata_url"]):
         raise BadSettings("FILES.list_url: must not be the metadata store itself; leave it empty")
     for name in ("rpc_token", "jwt_secret", "signing_key"):
-        ours[name] = ours[name] or _generated_secret(data_dir, name)
-        if len(ours[name]) < 32:
+        ours[name] = ours[name] or _secret_of(data_dir, name, make=make_secrets)
+        if len(ours[name]) < 32 and (ours[name] or make_secrets):
             raise BadSettings(f"FILES.{name}: must have at least 32 characters; create one with: openssl rand -hex 32")
     for name in ("webhook_token", "webhook_channel_token"):
         if ours[name] and len(ours[name]) < 32:
@@ -288,10 +290,12 @@ def make_private(folder: Path) -> None:
         folder.chmod(0o700)
 
 
-def _generated_secret(data_dir: Path, name: str) -> str:
-    """Read the secret from the data folder; the first process that needs it creates it."""
+def _secret_of(data_dir: Path, name: str, *, make: bool) -> str:
+    """Read the secret from the data folder; the first process of the service that needs it creates it."""
     path = data_dir / "secrets" / name
     try:
+        if not make and not path.exists():
+            return ""
         for folder in (data_dir, path.parent):
             make_private(folder)
         if not path.exists():

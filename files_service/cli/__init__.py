@@ -7,9 +7,12 @@ import click
 from files_service.cli.call import call
 from files_service.cli.doctor import doctor
 from files_service.cli.gcs import gcs
+from files_service.cli.get import get
+from files_service.cli.ls import ls
 from files_service.cli.migrate import migrate
 from files_service.cli.processes import gateway, rpc, worker
 from files_service.cli.put import put
+from files_service.cli.rm import rm
 from files_service.cli.session import Session
 from files_service.cli.token import token
 from files_service.cli.up import up
@@ -29,7 +32,7 @@ def cli(context: click.Context, config: str | None) -> None:
     context.obj = Session(config)
 
 
-for command in (up, rpc, gateway, worker, call, put, token, doctor, migrate, gcs):
+for command in (up, rpc, gateway, worker, call, put, ls, get, rm, token, doctor, migrate, gcs):
     cli.add_command(command)
 
 

@@ -12,12 +12,10 @@ from typing import Any
 import click
 import orjson
 
-from files_service.api import METHODS
 from files_service.cli.remote import Remote, failure_of
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings
 from files_service.errors import FilesError
-from files_service.gateway.openapi import parameters_of
 from files_service.runtime.terminal import echo
 
 
@@ -36,13 +34,18 @@ def call(session: Session, method: str, params: tuple[str, ...], *, amqp: bool) 
         files call files.list owner=ann limit=5
         files call files.upload @upload.json
     """  # noqa: D301 - click wants the control character itself
+    from files_service.api import METHODS
+
     if method not in METHODS:
         near = difflib.get_close_matches(method, METHODS, n=1)
         hint = f"did you mean {near[0]}?" if near else "known methods: " + ", ".join(METHODS)
         raise click.UsageError(f"no method {method}: {hint}")
     values = parse_params(method, params)
     try:
-        result = _by_amqp(session.settings, method, values) if amqp else Remote(session.settings).call(method, values)
+        if amqp:
+            result = _by_amqp(session.client_settings, method, values)
+        else:
+            result = Remote(session.client_settings).call(method, values)
     except FilesError as error:
         raise failure_of(error) from error
     show(result)
@@ -97,6 +100,8 @@ def _value(method: str, name: str, text: str) -> Any:
 
 
 def _is_text(method: str, name: str) -> bool:
+    from files_service.gateway.openapi import parameters_of
+
     kind = parameters_of(method).get(name, {}).get("type", ())
     return "string" in (kind if isinstance(kind, list) else [kind])
 

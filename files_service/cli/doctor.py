@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
 import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 from urllib.parse import unquote, urlsplit
@@ -16,8 +15,11 @@ from urllib.parse import unquote, urlsplit
 import click
 import orjson
 
+from files_service.cli.finding import PATIENCE_SECONDS, Finding
+from files_service.cli.gateway_checks import check_gateway
 from files_service.cli.gcs import desired_state_of, steps
 from files_service.cli.session import Failed, Session
+from files_service.cli.token_checks import check_tokens
 from files_service.config import Settings, make_private
 from files_service.runtime.clock import now_ms
 from files_service.runtime.terminal import echo, printable
@@ -39,7 +41,6 @@ from storage_adapters import (
 )
 
 LEAST_FREE_BYTES = 2**30
-PATIENCE_SECONDS = 5
 LONGEST_LAG_SECONDS = 60
 START_SYNCER = "Start the syncer: `files up` runs one while FILES_LIST_WRITES is on; or run: python -m syncer run."
 
@@ -49,20 +50,6 @@ FILL_ANEW = (
     "A running syncer fills a list store that is empty or older. If its log says that it stopped: restore the right"
     " store, or run: python -m syncer backfill --accept-empty-source"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of one check; ``advice`` says how to fix a failure."""
-
-    part: str
-    text: str
-    advice: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """True when the check passed."""
-        return not self.advice
 
 
 @click.command()
@@ -107,7 +94,8 @@ def findings(session: Session) -> list[Finding]:
         _blobs,
         _notifications,
         _broker,
-        _gateway,
+        check_gateway,
+        check_tokens,
     )
     return [check(settings) for check in checks]
 
@@ -274,23 +262,3 @@ def _broker(settings: Settings) -> Finding:
             text = f"{shown} does not answer: {error}"
             return Finding("broker", text, "Start RabbitMQ, or correct user, password and host in AMQP_URI.")
     return Finding("broker", f"{shown} answers")
-
-
-def _gateway(settings: Settings) -> Finding:
-    parts = urlsplit(settings.public_url)
-    connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    start = "Start a gateway: files up"
-    try:
-        with closing(connect(parts.hostname or "", parts.port, timeout=PATIENCE_SECONDS)) as connection:
-            connection.request("GET", f"{parts.path}/readyz")
-            response = connection.getresponse()
-            answer = orjson.loads(response.read())
-            failing = [name for name, part in answer["parts"].items() if not part["ok"]]
-            if response.status == 200 and answer["ready"]:
-                without = f", without {', '.join(failing)}" if failing else ""
-                return Finding("gateway", f"{settings.public_url} is ready{without}", "See its log." if failing else "")
-            return Finding("gateway", f"{settings.public_url} is not ready: {', '.join(failing)}", "See its log.")
-    except (OSError, http.client.HTTPException) as error:
-        return Finding("gateway", f"{settings.public_url} does not answer: {error}", start)
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-        return Finding("gateway", f"another service answers at {settings.public_url}", "Set FILES_HTTP.")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import mimetypes
+import re
 
 from files_service.domain.media_types import UNKNOWN_TYPE
 
+LONGEST_NAME = 255
 _COMPRESSED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 # Video of cameras and TypeScript: processing looks at the bytes of a file without a type.
 _AMBIGUOUS = (".ts", ".mts")
+_NO_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def type_of_name(name: str) -> str:
@@ -22,3 +25,9 @@ def type_of_name(name: str) -> str:
 def readable_name(name: str) -> str:
     """Return the name as text: bytes that are not UTF-8 become replacement characters."""
     return name.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def stored_name(path: str) -> str:
+    """Return the name under which a file is kept: one line; of a long path the end, which says more than the rest."""
+    name = _NO_LINE.sub("_", readable_name(path))[-LONGEST_NAME:]
+    return name if name.strip() else "_"

@@ -1,125 +1,98 @@
-"""``files put``: upload of a local file."""
+"""``files put``: upload of local files and folders."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-import stat
-import tempfile
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BufferedRandom, BufferedReader
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
-from files_service.cli.call import show
 from files_service.cli.local_names import readable_name, type_of_name
-from files_service.cli.remote import Remote, failure_of
+from files_service.cli.outcomes import Outcomes
+from files_service.cli.records import show_record, with_link
+from files_service.cli.remote import Remote
 from files_service.cli.session import Failed, Session
-from files_service.errors import FilesError
-from storage_adapters import JSON, FileStatus
-
-PIECE = 1024 * 1024
-ASK_SECONDS = 0.2
-ADVICE = "Put it again when nothing writes to it."
-_WAITED_FOR = (FileStatus.UPLOADED, FileStatus.PROCESSING)
+from files_service.cli.sources import Source, sources_of
+from files_service.cli.upload import processed, send_file
+from files_service.runtime.terminal import echo, printable
+from storage_adapters import Access, FileStatus
 
 
 @click.command()
-@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--owner", default="me", show_default=True, help="Owner of the file.")
-@click.option("--name", help="Name of the file. Default: the name on disk.")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--owner", help="Owner of the files. Default: the token's, else me.")
+@click.option("--name", help="Name of a single file. Default: the name on disk.")
+@click.option("--alias", help="Alias of a single file, unique among the owner's: a name for get and rm.")
 @click.option("--content-type", help="Media type. Default: guessed from the name, else from the bytes.")
+@click.option(
+    "--access",
+    type=click.Choice([each.value for each in Access]),
+    default=Access.PRIVATE.value,
+    show_default=True,
+    help="Readers of the files; unlisted and public ones have a link, which is printed.",
+)
 @click.option(
     "--wait-seconds", type=click.IntRange(0), default=600, show_default=True, help="Seconds to wait for processing."
 )
 @click.pass_obj
 def put(
-    session: Session, path: Path, owner: str, name: str | None, content_type: str | None, wait_seconds: int
+    session: Session,
+    paths: tuple[Path, ...],
+    owner: str | None,
+    name: str | None,
+    alias: str | None,
+    content_type: str | None,
+    access: str,
+    wait_seconds: int,
 ) -> None:
-    """Upload a local file and wait until it is processed.
+    """Upload files and folders, and wait until they are processed.
 
-    Prints the record once the file is processed or has failed. A pipe is copied to a temporary file first; a file that
-    changes while it is read is an error.
+    Prints a line for each file, as JSON unless on a terminal. The files of a folder keep its name and their place in it
+    as their name: `photos/2024/a.jpg`. A pipe is copied to a temporary file first; a file that changes while it is read
+    is an error, and does not stop the others.
     """
-    remote = Remote(session.settings)
-    part: JSON = {"content_type": content_type or type_of_name(path.name)}
-    try:
-        with _opened(path) as file:
-            before = os.fstat(file.fileno())
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            size = file.tell()
-            file.seek(0)
-            _require_unchanged(path, file, before, size)
-            part |= {"size": size, "sha256": sha256}
-            said = {"owner": owner, "name": readable_name(name or path.name), "parts": [part]}
-            declared = remote.call("files.upload", said)
-            _send(remote, declared["parts"][0]["upload"], file, size)
-            _require_unchanged(path, file, before, size)
-        show(_processed(remote, declared["file_id"], wait_seconds))
-    except FilesError as error:
-        raise failure_of(error) from error
-    except OSError as error:
-        raise Failed(f"cannot read {readable_name(str(path))}: {error.strerror}") from error
+    several = len(paths) > 1 or paths[0].is_dir()
+    if several and (name is not None or alias is not None):
+        raise click.UsageError("--name and --alias are for a single file")
+    remote, outcomes = Remote(session.client_settings), Outcomes(several=several)
+    found = list(sources_of(paths, skip=_say_skipped, fail=lambda path, why: outcomes.note(str(path), why)))
+    if name is not None:
+        found = [replace(source, name=readable_name(name)) for source in found]
+
+    def send(source: Source) -> str:
+        kind = content_type or type_of_name(source.path.name)
+        said = {"owner": owner or remote.owner, "alias": alias, "access": access}
+        return str(send_file(remote, source, content_type=kind, **said)["file_id"])
+
+    def finish(file_id: str) -> None:
+        record = with_link(remote, processed(remote, file_id, wait_seconds))
+        show_record(record)
+        if record["status"] == FileStatus.FAILED:
+            raise Failed(f"{file_id} was uploaded, but processing failed", "See `files call files.info`.")
+
+    count = _in_turn(found, send, finish, outcomes)
+    outcomes.end(f"{count} of {len(found)} files put")
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[BufferedReader | BufferedRandom]:
-    """Open a file; copy a pipe or a file without a size, as in /proc, to a temporary file first."""
-    with path.open("rb") as source:
-        state = os.fstat(source.fileno())
-        if stat.S_ISREG(state.st_mode) and state.st_size:
-            yield source
-            return
-        with tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(source, copy, PIECE)
-            copy.seek(0)
-            yield copy
+def _in_turn(
+    sources: Sequence[Source], send: Callable[[Source], str], finish: Callable[[str], None], outcomes: Outcomes
+) -> int:
+    """Send each file while the one before it is processed; return the number of those that are done."""
+    count = 0
+    waiting: tuple[Source, str] | None = None
+    for source in (*sources, None):
+        sent: tuple[Source, str] | None = None
+        if source is not None:
+            with outcomes.of(source.shown):
+                sent = (source, send(source))
+        if waiting is not None:
+            with outcomes.of(waiting[0].shown):
+                finish(waiting[1])
+                count += 1
+        waiting = sent
+    return count
 
 
-def _require_unchanged(path: Path, file: BinaryIO, before: os.stat_result, size: int) -> None:
-    now = os.fstat(file.fileno())
-    if (now.st_size, now.st_mtime_ns) != (size, before.st_mtime_ns):
-        raise Failed(f"{readable_name(str(path))} changed while it was read", ADVICE)
-
-
-def _send(remote: Remote, upload: JSON, file: BinaryIO, size: int) -> None:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("upload", total=size)
-
-        def pieces() -> Iterator[bytes]:
-            # A file that grows is cut at the declared size; the check after the upload names it.
-            left = size
-            while piece := file.read(min(PIECE, left)):
-                left -= len(piece)
-                yield piece
-                progress.advance(task, len(piece))
-            if left:
-                raise Failed("the file became shorter: it changed while it was read", ADVICE)
-
-        remote.put(upload["url"], pieces(), upload["headers"])
-
-
-def _processed(remote: Remote, file_id: str, seconds: float) -> JSON:
-    """Return the record once the worker has processed the file."""
-    end = time.monotonic() + seconds
-    asked = threading.Event()
-    while True:
-        record: JSON = remote.call("files.info", {"file_id": file_id})
-        if record["status"] not in _WAITED_FOR:
-            return record
-        if time.monotonic() > end:
-            raise Failed(
-                f"file {file_id} was uploaded but is still {record['status']} after {seconds:g} s",
-                "Is a worker running? Start `files worker`, or `files up` for everything.",
-            )
-        asked.wait(ASK_SECONDS)
+def _say_skipped(path: Path, reason: str) -> None:
+    echo(f"left out {printable(readable_name(str(path)))}: {reason}", err=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,73 +13,118 @@ import orjson
 
 from files_service.cli.session import Failed
 from files_service.config import Settings
-from files_service.errors import FilesError, error_from_wire
+from files_service.errors import FilesError, Unauthorized, error_from_wire
+
+_ADVICE = "Set FILES_TOKEN to a token that `files token OWNER` prints beside the service, or work in its folder."
+DEFAULT_OWNER = "me"
+
+
+class Unreachable(Failed):
+    """A gateway that does not answer."""
+
+
+class NotSignedIn(Failed):
+    """A gateway that does not accept this client's token, or no token."""
 
 
 class Remote:
-    """The gateway at ``public_url``. Raises FilesError for its error responses, Failed when it does not respond."""
+    """The gateway at ``public_url``. Raises FilesError for its error responses, Unreachable and NotSignedIn."""
 
     def __init__(self, settings: Settings) -> None:
-        self._url = settings.public_url
-        self._token = settings.rpc_token
+        self.url = settings.public_url
+        self.token = settings.token or settings.rpc_token
         self._timeout = settings.rpc_timeout_seconds
+
+    @cached_property
+    def owner(self) -> str:
+        """The owner whom the token names; the first user's name for the RPC token, which names none."""
+        from files_service.gateway.auth.bearer import claimed_owner
+
+        return claimed_owner(self.token) or DEFAULT_OWNER
 
     def call(self, method: str, params: dict[str, Any]) -> Any:
         """Call a method and return its result."""
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-        answer = self._send("POST", f"{self._url}/rpc/{method}", orjson.dumps(params), headers)
+        if not self.token:
+            raise NotSignedIn(f"there is no token for {self.url}", _ADVICE)
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        try:
+            answer = self._send("POST", f"{self.url}/rpc/{method}", orjson.dumps(params), headers)
+        except Unauthorized as error:
+            raise NotSignedIn(f"{self.url} refuses the token: {error}", _ADVICE) from error
         return answer["result"]
 
     def put(self, url: str, body: Iterable[bytes], headers: dict[str, str]) -> Any:
         """Send bytes to a signed URL."""
         return self._send("PUT", url, body, headers)
 
-    def _send(self, method: str, url: str, body: bytes | Iterable[bytes], headers: dict[str, str]) -> Any:
-        parts = urlsplit(url)
-        if parts.hostname is None:
-            raise Failed(f"{url} is not a URL", "Correct FILES_PUBLIC_URL.")
-        connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = connect(parts.hostname, parts.port, timeout=self._timeout)
-        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    @contextmanager
+    def get(self, url: str, headers: Mapping[str, str]) -> Iterator[http.client.HTTPResponse]:
+        """Read from a signed URL. Errors of the connection are raised as they are."""
+        connection = self._connection(url)
         try:
-            # A server that rejects the body early closes the connection; its response may still have arrived.
-            with suppress(BrokenPipeError, ConnectionResetError):
-                connection.request(method, target, body, headers)
-            response = connection.getresponse()
-            content = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            raise self._unreachable(error) from error
+            connection.request("GET", _target(url), headers=dict(headers))
+            yield connection.getresponse()
         finally:
             connection.close()
-        return self._result(response.status, content)
 
-    def _unreachable(self, error: Exception) -> Failed:
-        if isinstance(error, TimeoutError):
-            return Failed(
-                f"the gateway at {self._url} did not answer within {self._timeout} s",
-                "It is busy or stuck: see its log. The call may have taken effect; repeating it is safe.",
-            )
-        return Failed(
-            f"no gateway answers at {self._url}: {error}",
-            "Start one with `files up` in the same folder and with the same settings, or correct FILES_HTTP.",
-        )
-
-    def _result(self, status: int, content: bytes) -> Any:
+    def result(self, status: int, content: bytes) -> Any:
+        """Return a response's JSON, or raise the error that it holds."""
         try:
             answer = orjson.loads(content)
             if status >= 400:
                 raise error_from_wire(answer["error"])
         except (orjson.JSONDecodeError, KeyError, TypeError):
-            raise Failed(f"another service answers at {self._url} (status {status})", "Correct FILES_HTTP.") from None
+            raise Failed(f"another service answers at {self.url} (status {status})", "Correct FILES_HTTP.") from None
         return answer
+
+    def _connection(self, url: str) -> http.client.HTTPConnection:
+        parts = urlsplit(url)
+        if parts.hostname is None:
+            raise Failed(f"{url} is not a URL", "Correct FILES_PUBLIC_URL.")
+        connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        return connect(parts.hostname, parts.port, timeout=self._timeout)
+
+    def _send(self, method: str, url: str, body: bytes | Iterable[bytes], headers: dict[str, str]) -> Any:
+        connection = self._connection(url)
+        try:
+            # A server that rejects the body early closes the connection; its response may still have arrived.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(method, _target(url), body, headers)
+            response = connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise self.unreachable(error) from error
+        finally:
+            connection.close()
+        return self.result(response.status, content)
+
+    def unreachable(self, error: Exception) -> Unreachable:
+        """Make the failure of a connection that failed."""
+        if isinstance(error, TimeoutError):
+            return Unreachable(
+                f"the gateway at {self.url} did not answer within {self._timeout} s",
+                "It is busy or stuck: see its log. The call may have taken effect; repeating it is safe.",
+            )
+        return Unreachable(
+            f"no gateway answers at {self.url}: {error}",
+            "Start one with `files up` in the same folder and with the same settings, or correct FILES_HTTP;"
+            " FILES_PUBLIC_URL names one on another machine.",
+        )
+
+
+def _target(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def failure_of(error: FilesError) -> Failed:
-    """Format an error with its code and field messages."""
-    lines = [f"{error.code}: {error}"]
+    """Format an error with its code, its details, and the faults of fields that its message does not name."""
+    message = str(error)
+    lines = [f"{error.code}: {message}"]
     details = dict(error.details)
     fields = details.pop("fields", None)
     if isinstance(fields, dict):
-        lines += [f"  {name}: {' '.join(map(str, faults))}" for name, faults in fields.items()]
+        texts = [(f"{name}: ", " ".join(map(str, faults))) for name, faults in fields.items()]
+        lines += [f"  {name}{text}" for name, text in texts if text not in message]
     lines += [f"  {name}: {value}" for name, value in details.items()]
     return Failed("\n".join(lines))

@@ -43,8 +43,16 @@ class Session:
     @cached_property
     def settings(self) -> Settings:
         """The validated settings of the service."""
+        return self._load(make_secrets=True)
+
+    @cached_property
+    def client_settings(self) -> Settings:
+        """The validated settings of a client, which may run on any machine and makes no secrets there."""
+        return self._load(make_secrets=False)
+
+    def _load(self, *, make_secrets: bool) -> Settings:
         try:
-            return load_settings(self.config)
+            return load_settings(self.config, make_secrets=make_secrets)
         except BadSettings as error:
             raise Failed(f"invalid settings: {error}", "docs/settings.md describes every key.") from error
 

@@ -17,15 +17,23 @@ from files_service.runtime.terminal import echo
     show_default=True,
     help="Lifetime of the token.",
 )
+@click.option("--link", is_flag=True, help="Print the link that signs the owner in to the pages.")
 @click.pass_obj
-def token(session: Session, owner: str, ttl_seconds: int) -> None:
+def token(session: Session, owner: str, ttl_seconds: int, *, link: bool) -> None:
     """Print a token for an end user.
 
-    OWNER uses it to call methods over HTTP: `Authorization: Bearer TOKEN`.
+    OWNER sets it as FILES_TOKEN for the commands, or calls methods over HTTP: `Authorization: Bearer TOKEN`.
     """
     from files_service.gateway.auth.bearer import make_token
 
+    settings = session.settings
     try:
-        echo(make_token(owner, session.settings.jwt_secret, ttl_seconds))
+        made = make_token(owner, settings.jwt_secret, ttl_seconds)
     except ValueError as error:
         raise Failed(str(error)) from error
+    echo(sign_in_link(settings.public_url, made) if link else made)
+
+
+def sign_in_link(url: str, token: str) -> str:
+    """Return the address that signs the owner of a token in to the pages of this gateway."""
+    return f"{url}/sign-in?token={token}"

@@ -13,6 +13,7 @@ from files_service.cli.children import ChildProcess
 from files_service.cli.processes import open_publisher, serve_http
 from files_service.cli.queues import open_queue
 from files_service.cli.session import Session
+from files_service.cli.token import sign_in_link
 from files_service.config import Settings
 from files_service.messaging.readiness import NotReady, Part
 from files_service.runtime.logs import configure_logging
@@ -52,7 +53,7 @@ def up(session: Session) -> None:
             worker.start()
             for child in children:
                 child.start()
-            echo(f"sign in {url}/sign-in?token={_token(settings)}")
+            echo(f"sign in {sign_in_link(url, _token(settings))}")
             echo(f"ready {url}")
 
         deadline = math.inf

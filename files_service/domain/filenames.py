@@ -35,7 +35,7 @@ SUFFIXES = {
 
 def save_as(record: FileRecord, part: Part) -> str:
     """Return the name of a part's download: the file's name; later parts add their id and the suffix of their type."""
-    stem, suffix = _split(_safe(record.name))
+    stem, suffix = split_suffix(safe_name(record.name))
     if part is not record.parts[0]:
         stem = f"{stem}-{part.part_id}"
         if part.content_type != record.parts[0].content_type:
@@ -43,11 +43,13 @@ def save_as(record: FileRecord, part: Part) -> str:
     return stem[: MAX_CHARACTERS - len(suffix)] + suffix
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
+    """Return a name that is one file in a folder, whatever the text."""
     # Leading dots hide a file or name a folder; some systems drop trailing dots and spaces.
     return _UNSAFE.sub("_", name).strip().lstrip(".").rstrip(". ") or FALLBACK
 
 
-def _split(name: str) -> tuple[str, str]:
+def split_suffix(name: str) -> tuple[str, str]:
+    """Return the stem and the suffix with its dot; "" for no suffix, or one that is too long."""
     stem, dot, suffix = name.rpartition(".")
     return (stem, dot + suffix) if stem and len(suffix) <= 20 else (name, "")

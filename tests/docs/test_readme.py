@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -77,23 +76,15 @@ def run(command: list[str], text: str, folder: Path, environment: dict[str, str]
     return done.stdout
 
 
-def documents(text: str) -> list[Any]:
-    """The JSON documents that were printed one after the other."""
-    found, decoder = [], json.JSONDecoder()
-    while text := text.lstrip():
-        document, end = decoder.raw_decode(text)
-        found.append(document)
-        text = text[end:]
-    return found
-
-
 def test_the_blocks_run_when_pasted_into_a_second_shell(tmp_path: Path, environment: dict[str, str]) -> None:
     example, by_signed_url, by_curl = blocks(README, "bash")
     by_python, _ = blocks(README, "python")
     with running(tmp_path, environment):
-        put, listed = documents(run(BASH, example.text, tmp_path, environment))
-        assert (put["name"], put["status"]) == ("clip.bin", "processed")
-        assert [file["file_id"] for file in listed["files"]] == [put["file_id"]]
+        put, listed, *rest = run(BASH, example.text, tmp_path, environment).splitlines()
+        assert json.loads(put) == json.loads(listed)
+        assert (json.loads(put)["name"], json.loads(put)["status"]) == ("clip.bin", "processed")
+        assert f"http://{environment['FILES_HTTP']}/download/" in json.loads(put)["link"]
+        assert rest == ["copy.bin", "the same"]
         assert run(BASH, by_signed_url.text, tmp_path, environment).splitlines()[-1] == "identical"
         assert json.loads(run(BASH, by_curl.text, tmp_path, environment))["result"]["total"] == 1
         line, missing = run(PYTHON, by_python.text, tmp_path, environment).splitlines()

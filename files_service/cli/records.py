@@ -1,0 +1,78 @@
+"""Records of files on the command line: finding one, its link, and its line."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import datetime
+from typing import IO, Any
+
+import orjson
+
+from files_service.cli.remote import Remote
+from files_service.errors import NotFound
+from files_service.runtime.terminal import echo, printable
+from storage_adapters import JSON, Access, FileStatus
+
+_FILE_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LINKED = (Access.UNLISTED, Access.PUBLIC)
+
+
+def find_record(remote: Remote, owner: str, wanted: str) -> JSON:
+    """Return the record of a file, named by its id or its owner's alias. Raises FilesError."""
+    if _FILE_ID.fullmatch(wanted):
+        try:
+            found: JSON = remote.call("files.info", {"file_id": wanted})
+            return found
+        except NotFound as error:
+            missing = error
+        try:
+            return _by_alias(remote, owner, wanted)
+        except NotFound:
+            raise missing from None
+    return _by_alias(remote, owner, wanted)
+
+
+def _by_alias(remote: Remote, owner: str, alias: str) -> JSON:
+    found: JSON = remote.call("files.info", {"owner": owner, "alias": alias})
+    return found
+
+
+def with_link(remote: Remote, record: JSON) -> JSON:
+    """Add the address of the page of a file that everybody with the link may read."""
+    if record.get("access") not in _LINKED:
+        return record
+    return {**record, "link": f"{remote.url}/download/{record['file_id']}"}
+
+
+def is_terminal(stream: IO[str]) -> bool:
+    """Return True when a person reads or writes the other end."""
+    return stream.isatty()
+
+
+def show_record(record: JSON, *, as_json: bool = False) -> None:
+    """Print a record: a line for people on a terminal, a line of JSON elsewhere."""
+    if as_json or not is_terminal(sys.stdout):
+        echo(orjson.dumps(record))
+        return
+    # Names are foreign text: none of them begins a line of its own.
+    echo(printable(_line(record)))
+    if "link" in record:
+        echo(f"  {record['link']}")
+
+
+def _line(record: JSON) -> str:
+    from rich.filesize import decimal
+
+    at = _local_time(record["uploaded_at"] or record["created_at"])
+    status = "" if record["status"] == FileStatus.PROCESSED else f" ({_state(record)})"
+    return f"{record['file_id']}  {decimal(record['size']):>8}  {at}  {record['access']:<8}  {record['name']}{status}"
+
+
+def _state(record: JSON) -> str:
+    error: dict[str, Any] | None = record.get("error")
+    return f"{record['status']}: {error['message']}" if error else str(record["status"])
+
+
+def _local_time(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,99 @@
+"""Upload of one local file: declare, send, wait until it is processed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedRandom, BufferedReader
+from pathlib import Path
+from typing import BinaryIO
+
+from files_service.cli.local_names import readable_name
+from files_service.cli.progress import Advance, shown_progress
+from files_service.cli.remote import Remote
+from files_service.cli.session import Failed
+from files_service.cli.sources import Source
+from storage_adapters import JSON, FileStatus
+
+PIECE = 1024 * 1024
+FIRST_ASK_SECONDS, ASK_SECONDS = 0.02, 0.2
+ADVICE = "Put it again when nothing writes to it."
+_WAITED_FOR = (FileStatus.UPLOADED, FileStatus.PROCESSING)
+
+
+def send_file(remote: Remote, source: Source, *, content_type: str, **said: str | None) -> JSON:
+    """Declare a file and send its bytes; return its record. ``said`` are further parameters of files.upload.
+
+    Raises FilesError, and Failed if the file cannot be read.
+    """
+    try:
+        with _opened(source.path) as file:
+            before = os.fstat(file.fileno())
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            size = file.tell()
+            file.seek(0)
+            _require_unchanged(source.path, file, before, size)
+            part = {"content_type": content_type, "size": size, "sha256": sha256}
+            declared: JSON = remote.call("files.upload", {**said, "name": source.name, "parts": [part]})
+            with shown_progress(source.name, size) as advance:
+                upload = declared["parts"][0]["upload"]
+                remote.put(upload["url"], _pieces(file, size, advance), upload["headers"])
+            _require_unchanged(source.path, file, before, size)
+            return declared
+    except OSError as error:
+        raise Failed(f"cannot read {source.shown}: {error.strerror}") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BufferedReader | BufferedRandom]:
+    """Open a file; copy a pipe or a file without a size, as in /proc, to a temporary file first."""
+    with path.open("rb") as source:
+        state = os.fstat(source.fileno())
+        if stat.S_ISREG(state.st_mode) and state.st_size:
+            yield source
+            return
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(source, copy, PIECE)
+            copy.seek(0)
+            yield copy
+
+
+def _require_unchanged(path: Path, file: BinaryIO, before: os.stat_result, size: int) -> None:
+    now = os.fstat(file.fileno())
+    if (now.st_size, now.st_mtime_ns) != (size, before.st_mtime_ns):
+        raise Failed(f"{readable_name(str(path))} changed while it was read", ADVICE)
+
+
+def _pieces(file: BinaryIO, size: int, advance: Advance) -> Iterator[bytes]:
+    # A file that grows is cut at the declared size; the check after the upload names it.
+    left = size
+    while piece := file.read(min(PIECE, left)):
+        left -= len(piece)
+        yield piece
+        advance(len(piece))
+    if left:
+        raise Failed("the file became shorter: it changed while it was read", ADVICE)
+
+
+def processed(remote: Remote, file_id: str, seconds: float) -> JSON:
+    """Return the record once the worker has processed the file."""
+    end, pause = time.monotonic() + seconds, FIRST_ASK_SECONDS
+    asked = threading.Event()
+    while True:
+        record: JSON = remote.call("files.info", {"file_id": file_id})
+        if record["status"] not in _WAITED_FOR:
+            return record
+        if time.monotonic() > end:
+            raise Failed(
+                f"file {file_id} was uploaded but is still {record['status']} after {seconds:g} s",
+                "Is a worker running? Start `files worker`, or `files up` for everything.",
+            )
+        asked.wait(pause)
+        pause = min(ASK_SECONDS, 2 * pause)

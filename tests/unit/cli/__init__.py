@@ -1,0 +1,1 @@
+"""The commands, run in the process of the tests."""

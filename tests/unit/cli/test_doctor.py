@@ -1,0 +1,119 @@
+"""``files doctor``: one line for each part, and what to do."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from files_service.gateway.auth.bearer import make_token
+from files_service.services.listing.sync_progress import consumer_of
+from storage_adapters import MARK, CopyMark, SupportsChanges, SupportsIdentity, open_metadata_store
+from tests.cores import SECRETS, pending_file, sqlite_core
+from tests.cores import at as at_time
+from tests.gateway.serving import Served
+from tests.unit.cli.running import at, run
+
+
+class TestDoctor:
+    """One line for each part, and what to do."""
+
+    def lines(self, result: Result) -> dict[str, Any]:
+        return {line["part"]: line for line in map(json.loads, result.stdout.splitlines())}
+
+    def test_all_is_well_while_everything_runs(self, served: Served, environ: dict[str, str]) -> None:
+        result = run(at(served, environ), "doctor", "--json")
+        assert result.exit_code == 0, result.output
+        assert all(line["ok"] for line in self.lines(result).values())
+        assert len(self.lines(result)) == 11
+
+    @pytest.mark.parametrize(
+        ("changes", "part", "advice"),
+        [
+            ({}, "gateway", "files up"),
+            ({"FILES_METADATA_URL": "nope://"}, "metadata", "FILES_METADATA_URL"),
+            ({"FILES_METADATA_URL": "sqlite:////proc/nope/x.db"}, "metadata", "FILES_METADATA_URL"),
+            ({"FILES_BLOBS_URL": "file:///proc/nope"}, "blobs", "FILES_BLOBS_URL"),
+            ({"AMQP_URI": "amqp://guest:verysecret@127.0.0.1:9//"}, "broker", "AMQP_URI"),
+            ({"FILES_HTTP": "nonsense"}, "settings", "docs/settings.md"),
+        ],
+    )
+    def test_a_part_that_does_not_work_is_named_with_advice(
+        self, environ: dict[str, str], changes: dict[str, str], part: str, advice: str
+    ) -> None:
+        result = run({**environ, **changes}, "doctor", "--json")
+        assert result.exit_code == 1
+        line = self.lines(result)[part]
+        assert not line["ok"]
+        assert advice in line["advice"]
+        assert "verysecret" not in result.output
+
+    def test_a_list_store_is_checked_for_what_it_lacks(self, environ: dict[str, str], tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path}/lists.db"
+        core = sqlite_core(tmp_path)
+        pending_file(core)
+        assert isinstance(core.metadata, SupportsChanges)
+
+        def line() -> Any:
+            return self.lines(run({**environ, "FILES_LIST_URL": url}, "doctor", "--json"))["lists"]
+
+        assert "never been filled" in line()["text"]
+        assert "python -m syncer run" in line()["advice"]
+        sequence = core.metadata.last_sequence()
+        open_metadata_store(url).close()
+        assert "never been filled" in line()["text"]
+        core.metadata.move_checkpoint(consumer_of(url), expected="", sequence=sequence)
+        assert "not known to be a copy" in line()["text"]
+        assert isinstance(core.metadata, SupportsIdentity)
+        with closing(open_metadata_store(url)) as copy:
+            assert isinstance(copy, SupportsIdentity)
+            mark = CopyMark(source=core.metadata.identity(), checkpoint=sequence).to_text()
+            assert copy.write_note(MARK, expected="", text=mark)
+        assert line()["ok"]
+        assert "up to date" in line()["text"]
+        pending_file(at_time(core, core.clock() - 3_600_000))
+        assert "lacks 1 changes, the oldest 36" in line()["text"]
+        assert "python -m syncer run" in line()["advice"]
+        core.close()
+        result = run({**environ, "FILES_LIST_URL": "sqlite:////proc/nope/x.db"}, "doctor", "--json")
+        assert "FILES_LIST_URL" in self.lines(result)["lists"]["advice"]
+
+    def test_secrets_that_others_may_read_are_named(self, environ: dict[str, str], tmp_path: Path) -> None:
+        secrets = tmp_path / "secrets"
+        secrets.mkdir(mode=0o755)
+        result = run(environ, "doctor")
+        assert "✗ secrets" in result.output
+        assert f"chmod go= {secrets}" in result.output.replace("\n", "")
+
+    def test_a_full_disk_is_named(self, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(import_module("files_service.cli.doctor"), "LEAST_FREE_BYTES", 2**62)
+        assert not self.lines(run(environ, "doctor", "--json"))["space"]["ok"]
+
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ({"FILES_TOKEN": "a.b.c"}, "FILES_TOKEN"),
+            ({"FILES_TOKEN": make_token("ann", SECRETS["FILES_JWT_SECRET"], -1)}, "the token has expired"),
+            ({"FILES_RPC_TOKEN": "another-token-0123456789abcdefghijkl"}, "the RPC token"),
+            ({"FILES_JWT_SECRET": "another-secret-0123456789abcdefghijkl"}, "tokens of `files token`"),
+        ],
+    )
+    def test_a_token_that_the_gateway_refuses_is_named(
+        self, served: Served, environ: dict[str, str], changes: dict[str, str], said: str
+    ) -> None:
+        result = run({**at(served, environ), **changes}, "doctor", "--json")
+        assert result.exit_code == 1
+        line = self.lines(result)["token"]
+        assert (line["ok"], said in line["text"]) == (False, True), line
+
+    def test_tokens_are_tested_when_a_gateway_answers(self, served: Served, environ: dict[str, str]) -> None:
+        token = make_token("ann", SECRETS["FILES_JWT_SECRET"], 60)
+        line = self.lines(run({**at(served, environ), "FILES_TOKEN": token}, "doctor", "--json"))["token"]
+        assert line["text"] == "the gateway accepts FILES_TOKEN, the RPC token, tokens of `files token`"
+        away = self.lines(run(environ, "doctor", "--json"))["token"]
+        assert (away["ok"], away["text"]) == (True, "not tested: no gateway answers")

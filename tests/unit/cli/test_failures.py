@@ -1,0 +1,100 @@
+"""Failures of commands: they say what to do, once, and show no traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from files_service.config import misspelt_variables
+from tests.gateway.serving import Served
+from tests.unit.cli.running import at, run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ_changes", "status", "said"),
+    [
+        (["call", "files.inf"], {}, 2, "did you mean files.info?"),
+        (["call", "files.count", "owner"], {}, 2, "neither NAME=VALUE nor @FILE"),
+        (["call", "files.count"], {}, 1, "files up"),
+        (["call", "--amqp", "files.count"], {}, 1, "AMQP_URI is not set"),
+        (["call", "files.count"], {"FILES_HTTP": "nonsense"}, 1, "FILES.http: Must be host:port."),
+        (["call", "files.count"], {"FILES_RPC_TOKEN": "short"}, 1, "FILES.rpc_token"),
+        (["gateway"], {"FILES_METADATA_URL": "sqlit:///x"}, 1, "did you mean sqlite://?"),
+        (["gateway"], {"FILES_METADATA_URL": "sqlite:////proc/nope/x.db"}, 1, "files doctor"),
+        (["gateway"], {"FILES_HTTP": "256.256.256.256:80"}, 1, "Correct FILES_HTTP"),
+        (["worker"], {"FILES_BLOBS_URL": "nope://x"}, 1, "Correct FILES_METADATA_URL, FILES_LIST_URL"),
+        (["rpc"], {}, 1, "AMQP_URI is not set"),
+        (["--config", "/nowhere.yaml", "up"], {}, 1, "cannot read the settings"),
+        (["token", "x" * 79], {}, 1, "1 to 78 characters"),
+        (["token", "ann", "--ttl-seconds", "0"], {}, 2, "--ttl-seconds"),
+        (["put", "/nowhere"], {}, 1, "cannot read /nowhere: No such file"),
+        (["put", "/nowhere", "/nor-here", "--name", "x"], {}, 2, "are for a single file"),
+        (["put", "/proc/version"], {}, 1, "no gateway answers"),
+        (["ls"], {}, 1, "no gateway answers"),
+        (["get", "x"], {}, 1, "no gateway answers"),
+        (["rm", "x", "y"], {}, 1, "no gateway answers"),
+        (["nope"], {}, 2, "No such command"),
+    ],
+)
+def test_a_failure_says_what_to_do_and_shows_no_traceback(
+    environ: dict[str, str], arguments: list[str], environ_changes: dict[str, str], status: int, said: str
+) -> None:
+    result = run({**environ, **environ_changes}, *arguments)
+    assert result.exit_code == status, result.output
+    assert said in result.output
+    assert "Traceback" not in result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+def test_a_port_in_use_is_named(served: Served, environ: dict[str, str]) -> None:
+    for command in ("gateway", "up"):
+        result = run(at(served, {**environ, "FILES_DATA_DIR": environ["FILES_DATA_DIR"] + "/other"}), command)
+        assert (result.exit_code, isinstance(result.exception, SystemExit)) == (1, True)
+        assert f"127.0.0.1:{served.port} is in use" in result.output
+
+
+def test_the_version_is_that_of_the_package(environ: dict[str, str]) -> None:
+    assert run(environ, "--version").stdout.startswith("files, version ")
+
+
+def test_a_misspelt_variable_is_named(served: Served, environ: dict[str, str]) -> None:
+    known = run(at(served, environ), "call", "files.count", "owner=ann")
+    assert known.stderr == ""
+    result = run({**at(served, environ), "FILES_METADTA_URL": "redis://x"}, "call", "files.count", "owner=ann")
+    assert result.exit_code == 0
+    assert result.stderr == "FILES_METADTA_URL is no setting and has no effect: did you mean FILES_METADATA_URL?\n"
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    others = dict.fromkeys(("FILES_TESTS", "FILES_RANDOM_SEED", "PROFILES_HTTP", "FILES_HTTP"), "x")
+    assert misspelt_variables(None, others) == {}
+    assert misspelt_variables(None, {"FILES_BLOB_URL": "x"}) == {"FILES_BLOB_URL": "FILES_BLOBS_URL"}
+
+
+def test_each_line_of_a_failure_is_said_once(served: Served, environ: dict[str, str]) -> None:
+    for arguments in (
+        ["call", "files.info", "file_id=x"],
+        ["call", "files.info", "file_id=x", "nope=1"],
+        ["get", "nothing"],
+        ["put", "/nowhere"],
+        ["put", "/nowhere", "/nor-here"],
+    ):
+        result = run(at(served, environ), *arguments)
+        assert result.exit_code == 1
+        lines = [line.removeprefix("Error: ").removeprefix("bad_request: ") for line in result.stderr.splitlines()]
+        faults = [text.strip() for line in lines for text in line.split("; ")]
+        assert len(faults) == len(set(faults)), result.stderr
+
+
+@pytest.mark.parametrize("command", [["ls"], ["call", "files.count", "owner=ann"], ["put", "/proc/version"]])
+def test_a_client_without_a_token_is_told_how_to_get_one_and_makes_no_secrets(
+    served: Served, tmp_path: Path, command: list[str]
+) -> None:
+    elsewhere = {"FILES_DATA_DIR": str(tmp_path / "elsewhere"), "FILES_HTTP": f"127.0.0.1:{served.port}"}
+    for more, said in (({}, "there is no token"), ({"FILES_TOKEN": "a.b.c"}, "refuses the token")):
+        result = run({**elsewhere, **more}, *command)
+        assert result.exit_code == 1
+        assert said in result.stderr
+        assert "files token OWNER" in result.stderr
+    assert not (tmp_path / "elsewhere").exists()
