@@ -62,7 +62,7 @@ def open_blob_store(url: str, options: BlobOptions) -> BlobStore:
 
 def encrypt_blobs(store: BlobStore, keys: TenantKeys) -> BlobStore:
     """Return a store that keeps its blobs in ``store``, encrypted with ``keys``."""
-    return cast(BlobStore, import_module("storage_adapters.blobs.encrypted").encrypted(store, keys))
+    return cast(BlobStore, import_adapter("storage_adapters.blobs.encrypted").encrypted(store, keys))
 
 
 def _adapter(url: str, stores: dict[str, str]) -> Any:
