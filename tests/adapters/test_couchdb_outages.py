@@ -15,6 +15,7 @@ from storage_adapters import (
     StorageUnavailable,
     open_metadata_store,
 )
+from storage_adapters.metadata.couchdb.keys import document_id_of
 from tests.adapters.couchdb_servers import assert_intact, opened
 from tests.adapters.outages import assert_kills_lose_nothing, assert_unavailable_while_it_stands_still
 from tests.contract.metadata_scenes import add, make_record, save, various_records, walk
@@ -131,6 +132,22 @@ def test_a_connection_that_breaks_after_long_use_goes_unnoticed(
         assert store.get("f1") == record
     (left,) = assert_intact(url_of(own_couchdb))
     assert left == record
+
+
+def test_a_write_that_is_sent_twice_and_meets_another_writers_is_a_conflict(
+    faulty: tuple[FaultyProxy, str], own_couchdb: CouchServer
+) -> None:
+    """It stood nowhere: the other one's is directly over the revision that was read."""
+    proxy, url = faulty
+    with opened(url) as store:
+        record = save(store, make_record())
+        read = store._files.get(document_id_of("f1"))
+        assert read is not None
+        with opened(url_of(own_couchdb)) as other:
+            save(other, record, name="other")
+        proxy.fail(1, "reset before")
+        assert store._files.put(read | {"write_id": "late"}) is None
+        assert store.get("f1").name == "other"
 
 
 def test_a_404_that_is_not_about_a_document_is_no_file_that_is_missing(
