@@ -11,8 +11,9 @@ from typing import TypeVar
 
 from files_service.runtime.breaker import Breaker
 from files_service.runtime.executor import Executor
-from files_service.services.listing.sync_progress import Primary, Progress, Proof, SyncProgress, fault_of
+from files_service.services.listing.sync_progress import Progress, Proof, SyncProgress, fault_of
 from storage_adapters import (
+    CopySource,
     ListQuery,
     MetadataStore,
     NoAnswerInTime,
@@ -65,7 +66,7 @@ class ListStore:
     def __init__(
         self,
         url: str,
-        primary: Primary,
+        primary: CopySource,
         *,
         timeout_seconds: float,
         open_store: Callable[[str], MetadataStore] = open_metadata_store,
@@ -104,7 +105,7 @@ class ListStore:
 
         ``index`` names what the question reads: the field of an order, or "usage".
         """
-        if self._rests(question, index):
+        if self._is_skipped(question, index):
             raise NotUsable("resting")
         # Read before the page, so that the page includes all changes up to this checkpoint.
         progress = self._progress()
@@ -179,7 +180,7 @@ class ListStore:
             raise NotUsable("unmarked")
         return answer
 
-    def _rests(self, question: Question[object], index: str) -> bool:
+    def _is_skipped(self, question: Question[object], index: str) -> bool:
         """Return True when a circuit is open; when it is time, have the question tried."""
         if self.circuit_is_open:
             if self.breaker.begin_try():

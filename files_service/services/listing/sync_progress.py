@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from files_service.runtime.breaker import Breaker
 from files_service.runtime.executor import Executor
@@ -14,10 +15,11 @@ from storage_adapters import (
     REFUSALS,
     UNMARKED,
     CopyMark,
+    CopySource,
+    CopyTarget,
     MetadataStore,
     StorageUnavailable,
     SupportsChanges,
-    SupportsDocuments,
     SupportsIdentity,
     consumers_of,
     copy_state,
@@ -42,10 +44,6 @@ class Lag:
     oldest_at: int
 
 
-class Primary(MetadataStore, SupportsChanges, SupportsDocuments, SupportsIdentity):
-    """Least capabilities of a primary beside a list store."""
-
-
 @dataclass(frozen=True, slots=True)
 class Progress:
     """Identity of the primary, and the syncer's checkpoint in it."""
@@ -60,7 +58,7 @@ class SyncProgress:
     While the primary is unavailable, the last checkpoint is used: checkpoints only advance.
     """
 
-    def __init__(self, primary: Primary, url: str, callers: Executor, breaker: Breaker) -> None:
+    def __init__(self, primary: CopySource, url: str, callers: Executor, breaker: Breaker) -> None:
         self.consumer = consumer_of(url)
         self._primary = primary
         self._callers = callers
@@ -99,7 +97,7 @@ class Proof:
     include a change. It proves nothing for another primary or a later checkpoint: then it is read again.
     """
 
-    def __init__(self, primary: Primary, clock: Callable[[], float]) -> None:
+    def __init__(self, primary: CopySource, clock: Callable[[], float]) -> None:
         self._primary, self._clock = primary, clock
         self._mark: CopyMark | None = None
         self._kept_until = 0.0
@@ -119,15 +117,14 @@ class Proof:
         return mark is not None and is_ours and self._primary.has_passed(progress.checkpoint, mark.checkpoint)
 
 
-def fault_of(primary: Primary, store: MetadataStore, url: str) -> str:
+def fault_of(primary: CopySource, store: MetadataStore, url: str) -> str:
     """Return a sentence about a list store that must not answer though it was filled, "" for any other."""
-    assert isinstance(store, SupportsIdentity)
-    assert isinstance(store, SupportsDocuments)
+    copy = cast(CopyTarget, store)
     return {
         **REFUSALS,
         UNMARKED: "the list store is not known to be a copy of this metadata store",
         BEHIND: "the list store is older than what was copied to it",
-    }.get(copy_state(primary, store, *consumers_of(sync_name(url))), "")
+    }.get(copy_state(primary, copy, *consumers_of(sync_name(url))), "")
 
 
 def consumer_of(url: str) -> str:
