@@ -316,8 +316,15 @@ def test_the_mark_is_read_once_in_a_while_and_for_every_later_checkpoint(
 ) -> None:
     file = pending_file(pair.core)
     pair.sync()
-    real, reads = pair.copy.read_note, []  # type: ignore[attr-defined]
-    monkeypatch.setattr(pair.copy, "read_note", lambda name: (reads.append(name), real(name))[1])
+    assert isinstance(pair.copy, SupportsIdentity)
+    real = pair.copy.read_note
+    reads: list[str] = []
+
+    def read_note(name: str) -> str:
+        reads.append(name)
+        return real(name)
+
+    monkeypatch.setattr(pair.copy, "read_note", read_note)
     assert [pair.asked() for _ in range(5)] == ["sqlite"] * 5
     assert len(reads) == 1
     assert pair.asked(min_change=file["change_token"]) == "sqlite"
