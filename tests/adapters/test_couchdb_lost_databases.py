@@ -61,7 +61,6 @@ def test_a_lost_feed_is_made_again_and_consumers_start_over(couchdb_url: str) ->
         assert [each.document.key for each in changes if isinstance(each, DocumentChange)] == [("notes", "n1")]
         add(store, make_record("f9"))
         assert store.changes(after=changes[-1].sequence, limit=9)[0].sequence == store.last_sequence()
-    assert_intact(couchdb_url)
 
 
 def test_a_repair_of_the_feed_that_was_interrupted_is_noticed_and_begins_again(
