@@ -56,6 +56,8 @@ def google_errors_as_ours() -> Iterator[None]:
     except api_errors.PreconditionFailed:
         raise OtherGeneration from None
     except _FOREIGN as error:
+        if isinstance(error, api_errors.BadRequest) and "requester pays" in str(error.message):
+            raise StorageDenied("Cloud Storage: requesters pay, name the project: ?user_project=PROJECT") from None
         if is_denied(error):
             raise StorageDenied(f"Cloud Storage: {describe(error)}") from None
         raise StorageUnavailable(f"Cloud Storage: {describe(error)}") from None
