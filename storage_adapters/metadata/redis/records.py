@@ -79,14 +79,15 @@ def record_to_value(record: FileRecord) -> bytes:
     if record.error is not None or record.lease is not None:
         nested = nested_values(record)
         values[_ERROR], values[_LEASE] = nested["error"], nested["lease"]
-    for place in _JSON:
-        if values[place] is not None:
-            # The encoder counts levels: what a record can hold must not depend on what it is nested in.
-            values[place] = orjson.Fragment(orjson.dumps(values[place]))
-    return b"%d\n%b" % (
-        record.revision,
-        orjson.dumps(_with_later(_shortened(values), RECORD_FORM.later_values(record))),
-    )
+    later = RECORD_FORM.later_values(record)
+    try:
+        document = orjson.dumps(_with_later(_shortened(values), later))
+    except TypeError:
+        # The encoder counts levels: what a record can hold must not depend on what it is nested in.
+        for place in _JSON:
+            values[place] = None if values[place] is None else orjson.Fragment(orjson.dumps(values[place]))
+        document = orjson.dumps(_with_later(_shortened(values), later))
+    return b"%d\n%b" % (record.revision, document)
 
 
 def tombstone_to_value(tombstone: Tombstone) -> bytes:
