@@ -85,7 +85,8 @@ def record_to_value(record: FileRecord) -> bytes:
     except TypeError:
         # The encoder counts levels: what a record can hold must not depend on what it is nested in.
         for place in _JSON:
-            values[place] = None if values[place] is None else orjson.Fragment(orjson.dumps(values[place]))
+            if place < len(values) and values[place] is not None:
+                values[place] = orjson.Fragment(orjson.dumps(values[place]))
         document = orjson.dumps(_with_later(_shortened(values), later))
     return b"%d\n%b" % (record.revision, document)
 
