@@ -24,6 +24,7 @@ from storage_adapters.copies import (
     waiting_changes,
 )
 from storage_adapters.errors import (
+    BlobDamaged,
     BlobExists,
     BlobNotFound,
     CheckpointConflict,
@@ -167,6 +168,7 @@ __all__ = [
     "UNICODE_VERSION",
     "UNMARKED",
     "Access",
+    "BlobDamaged",
     "BlobExists",
     "BlobInfo",
     "BlobNotFound",
