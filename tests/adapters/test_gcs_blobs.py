@@ -18,6 +18,7 @@ from tests.contract.blobs import (
     CopyContract,
     ListingContract,
     PublicUrlsContract,
+    ReplacementContract,
     ResumableUploadContract,
     SignedUrlsContract,
 )
@@ -46,7 +47,14 @@ def store(fake: FakeGcs) -> Iterator[GcsBlobStore]:
     opened.close()
 
 
-class TestGcsBlobStore(BlobStoreContract, CopyContract, ListingContract, SignedUrlsContract, ResumableUploadContract):
+class TestGcsBlobStore(
+    BlobStoreContract,
+    CopyContract,
+    ListingContract,
+    SignedUrlsContract,
+    ResumableUploadContract,
+    ReplacementContract,
+):
     pass
 
 
