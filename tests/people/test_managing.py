@@ -51,8 +51,8 @@ def test_an_admin_manages_the_own_tenant_and_learns_nothing_of_another(served: S
     assert (there.status, nowhere.status) == (404, 404)
     assert there.error["message"] == nowhere.error["message"]
     for owner in ("eve@other", "root"):
-        for method, more in (("accounts.update", {"disabled": True}), ("accounts.reset", {})):
-            assert admin.call(method, owner=owner, **more).status == 404
+        assert admin.call("accounts.update", owner=owner, disabled=True).status == 404
+        assert admin.call("accounts.reset", owner=owner).status == 404
     for method, more in (
         ("accounts.list", {"tenant": "other"}),
         ("accounts.list_invites", {"tenant": ""}),
@@ -60,8 +60,8 @@ def test_an_admin_manages_the_own_tenant_and_learns_nothing_of_another(served: S
         ("accounts.create", {"name": "x", "tenant": "other"}),
     ):
         assert admin.call(method, **more).status == 404, method
-    for method, more in (("accounts.create_tenant", {"name": "x"}), ("accounts.list_tenants", {})):
-        assert admin.call(method, **more).status == 403
+    assert admin.call("accounts.create_tenant", name="x").status == 403
+    assert admin.call("accounts.list_tenants").status == 403
     assert admin.call("accounts.create", name="x", tenant="acme", role="operator").status == 403
     assert admin.call("accounts.update", owner="bob@acme", role="operator").status == 403
     assert admin.call("accounts.update", owner="bob@acme", disabled=True).status == 200

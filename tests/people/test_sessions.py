@@ -54,7 +54,7 @@ def test_sign_out_kills_the_token_at_every_door_of_every_gateway(tmp_path: Path)
         wait_until(lambda: not there.is_signed_in)
         assert there.call("files.count", owner="ann").status == 401
         assert there.get("/api/files").status == 401
-        assert there.request("POST", "/tus/", **{"Tus-Resumable": "1.0.0", "Upload-Length": "1"}).status == 401
+        assert there.request("POST", "/tus/", None, {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}).status == 401
 
 
 def test_an_event_stream_and_an_upload_end_with_the_session(tmp_path: Path) -> None:
