@@ -57,14 +57,16 @@ def test_sign_out_kills_the_token_at_every_door_of_every_gateway(tmp_path: Path)
         assert there.request("POST", "/tus/", None, {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}).status == 401
 
 
-def test_an_event_stream_and_an_upload_end_with_the_session(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pretence", [{}, {"Upgrade": "websocket", "Connection": "Upgrade"}], ids=["plain", "upgrade"])
+def test_an_event_stream_and_an_upload_end_with_the_session(tmp_path: Path, pretence: dict[str, str]) -> None:
     with two_gateways(tmp_path) as (first, second):
         ann = register(first)
         with second.connect() as stream, second.connect() as upload:
             stream.sendall(head_of("GET", "/api/events", ann.headers))
             assert stream.recv(4096).startswith(b"HTTP/1.1 200")
             upload.sendall(
-                head_of("POST", "/api/files/upload?name=x", {**ann.headers, "Content-Length": "5000000"}) + b"begun"
+                head_of("POST", "/api/files/upload?name=x", {**ann.headers, "Content-Length": "5000000", **pretence})
+                + b"begun"
             )
             ann.request("POST", "/api/auth/logout")
             drained(stream)
