@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from files_service.services.accounts.sessions import IDLE_MS, LONGEST_MS, SEEN_MS
+from files_service.services.accounts.account import require_account
+from files_service.services.accounts.sessions import IDLE_MS, LONGEST_MS, SEEN_MS, Client, begin_session
 from files_service.services.opening import open_core
 from tests.cores import at, attempt, call, refusal, settings_for
 from tests.gateway.serving import Served, head_of, serving, wait_until
@@ -102,6 +103,16 @@ def test_a_reset_by_link_ends_all_sessions_and_counts_once(served: Served) -> No
     assert [post_reset(served, each) for each in (first, code, code)] == [401, 200, 401]
     assert not ann.is_signed_in
     assert login(served, password=NEW).status == 200
+
+
+def test_a_session_that_begins_beside_a_new_password_with_the_old_one_does_not_count(served: Served) -> None:
+    core = served.core
+    register(served)
+    before = require_account(core, "ann")
+    code = call(core, "accounts.reset", owner="ann")["code"]
+    call(core, "accounts.set_password", reset=code, password=NEW)
+    token, _ = begin_session(core, before, Client())
+    assert refusal(core, "accounts.identify", token=token).code == "unauthorized"
 
 
 def post_reset(served: Served, code: str) -> int:
