@@ -27,7 +27,7 @@ def cheap(core: Core) -> Core:
     return replace(core, passwords=PasswordHashing(CHEAP))
 
 
-def post(served: Served, path: str, headers: dict[str, str] | None = None, **body: Any) -> Reply:
+def post(served: Served, path: str, headers: dict[str, str] | None = None, /, **body: Any) -> Reply:
     """Send JSON."""
     return served.request("POST", path, json.dumps(body).encode(), {**JSON_TYPE, **(headers or {})})
 
