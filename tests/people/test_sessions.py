@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from files_service.services.accounts.account import require_account
 from files_service.services.accounts.sessions import IDLE_MS, LONGEST_MS, SEEN_MS, Client, begin_session
 from files_service.services.opening import open_core
 from tests.cores import at, attempt, call, refusal, settings_for
-from tests.gateway.serving import Served, head_of, serving, wait_until
+from tests.gateway.serving import WAIT_SECONDS, Served, head_of, serving, wait_until
 from tests.people.persons import PASSWORD, Person, appoint, cheap, login, post, register
 
 NEW = "another long pass phrase"
@@ -76,13 +77,13 @@ def test_an_event_stream_and_an_upload_end_with_the_session(tmp_path: Path, pret
 
 def drained(connection: socket.socket) -> bytes:
     """What comes until the server closes; a reset is an end, too."""
-    connection.settimeout(20)
-    received = b""
-    try:
+    connection.settimeout(WAIT_SECONDS)
+    received, deadline = b"", time.monotonic() + WAIT_SECONDS
+    with suppress(ConnectionResetError):
         while piece := connection.recv(65_536):
             received += piece
-    except ConnectionResetError:
-        pass
+            # An event stream that stays open sends a line now and then.
+            assert time.monotonic() < deadline, "the connection stays open"
     return received
 
 
