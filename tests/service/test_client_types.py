@@ -18,7 +18,7 @@ from files_service.client.parameters import Changes, PartDeclaration
 from files_service.errors import BadRequest
 from tests.cores import call, memory_core, processed_file
 
-OTHER = {"close", "with_timeout"}
+OTHER = {"chunks", "close", "with_timeout"}
 
 
 def client_methods() -> dict[str, Any]:
