@@ -10,11 +10,13 @@ import click
 
 from files_service.api import METHODS
 from files_service.cli.remote import failure_of
-from files_service.cli.session import Session
+from files_service.cli.session import Failed, Session
 from files_service.core import Core
 from files_service.domain.accounts import Role, name_and_tenant, owner_of_name
 from files_service.errors import FilesError
 from files_service.runtime.terminal import echo
+from files_service.services.accounts.tenants import require_tenant
+from files_service.services.opening import tenant_keys
 from storage_adapters import JSON
 
 _TENANT = click.option("--tenant", default="", help="Tenant. Default: the one without a name.")
@@ -100,6 +102,25 @@ def list_tenants(session: Session) -> None:
     with _calling(session) as core:
         for each in _call(core, "accounts.list_tenants")["tenants"]:
             echo(each["name"])
+
+
+@tenant.command("delete-key")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def delete_key(session: Session, name: str, *, yes: bool) -> None:
+    """Delete the key of a tenant: nobody can read its encrypted bytes any more, for ever.
+
+    Backups of the metadata store may still have the key.
+    """
+    with _calling(session) as core:
+        keys = tenant_keys(core.settings, core.metadata)
+        if keys is None:
+            raise Failed("encryption is off: FILES_ENCRYPTION_KEYS is empty", "docs/operations.md describes it.")
+        require_tenant(core, name)
+        if not yes:
+            click.confirm(f"make all bytes of the tenant {name} unreadable for ever?", abort=True)
+        echo(f"deleted the key of {name}" if keys.delete(name) else f"{name} has no key")
 
 
 def reset_link(core: Core, code: str) -> str:

@@ -15,7 +15,8 @@ from files_service.domain.uploads import owner_segment
 from files_service.errors import KeyUnavailable as KeyUnavailableError
 from files_service.services import content
 from files_service.services.encryption.key_ring import BadKeyRing, KeyRing
-from files_service.services.encryption.tenant_keys import CACHE_MS, StoredTenantKeys, assign_owner
+from files_service.services.encryption.owners import assign_owner
+from files_service.services.encryption.tenant_keys import CACHE_MS, StoredTenantKeys
 from files_service.services.opening import open_core
 from storage_adapters import KeyUnavailable, RevisionConflict
 from storage_adapters.metadata.memory import MemoryMetadataStore

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from files_service.core import Core
 from files_service.domain.accounts import DEFAULT_TENANT, MAX_NAME, Role, is_name, name_and_tenant, owner_of_name
+from files_service.domain.uploads import owner_segment
 from files_service.errors import Conflict, FilesError, Forbidden, Unauthorized, bad_request
-from files_service.services.accounts import invites, rosters
+from files_service.services.accounts import documents, invites, rosters
 from files_service.services.accounts.account import Account, accounts_exist, add_account, find_account
 from files_service.services.accounts.authority import authority_of
 from files_service.services.accounts.passwords import hash_new, make_reset
 from files_service.services.accounts.tenants import require_tenant
+from files_service.services.encryption.owners import assign_owner
 from storage_adapters import JSON, SupportsDocuments
 
 CLOSED, BY_INVITE = "closed", "invite"
@@ -94,6 +96,9 @@ def accounts_are_on(core: Core) -> bool:
 
 
 def _add(core: Core, account: Account) -> Account:
+    if account.tenant:
+        # Before the account can store a byte: what encrypts it is the key of its tenant.
+        assign_owner(documents.documents_of(core), owner_segment(account.owner), account.tenant, now=core.clock())
     added = add_account(core, account)
     rosters.enter(core, added)
     return added

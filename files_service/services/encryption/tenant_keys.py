@@ -9,6 +9,7 @@ from dataclasses import replace
 from threading import Lock
 
 from files_service.services.encryption.key_ring import KeyRing
+from files_service.services.encryption.owners import OWNERS
 from storage_adapters import (
     KEY_BYTES,
     Document,
@@ -24,7 +25,6 @@ from storage_adapters import (
 )
 
 KEYS = "tenant_keys"
-OWNERS = "owner_tenants"
 # A key that was deleted is used no longer than this.
 CACHE_MS = 1_000
 _MOST_CACHED = 10_000
@@ -158,19 +158,6 @@ class StoredTenantKeys(TenantKeys):
                 self._cached.clear()
             self._cached[kind, name] = (now, found)
         return found
-
-
-def assign_owner(documents: SupportsDocuments, owner_segment: str, tenant: str, *, now: int) -> None:
-    """Say of which tenant an owner is, before its first blob is stored. Doing it again is harmless.
-
-    Raises RevisionConflict when the owner is of another tenant already.
-    """
-    document = Document(collection=OWNERS, document_id=owner_segment, body={"tenant": tenant}, updated_at=now)
-    try:
-        documents.put_document(document, expected_revision=0)
-    except RevisionConflict:
-        if documents.get_document(OWNERS, owner_segment, now=now).body["tenant"] != tenant:
-            raise
 
 
 def _name_of(tenant: str) -> str:

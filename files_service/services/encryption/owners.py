@@ -1,0 +1,20 @@
+"""The tenants of owners, by the first segment of their blobs' keys; kept whether encryption is on or not."""
+
+from __future__ import annotations
+
+from storage_adapters import Document, RevisionConflict, SupportsDocuments
+
+OWNERS = "owner_tenants"
+
+
+def assign_owner(documents: SupportsDocuments, owner_segment: str, tenant: str, *, now: int) -> None:
+    """Say of which tenant an owner is, before its first blob is stored. Doing it again is harmless.
+
+    Raises RevisionConflict when the owner is of another tenant already.
+    """
+    document = Document(collection=OWNERS, document_id=owner_segment, body={"tenant": tenant}, updated_at=now)
+    try:
+        documents.put_document(document, expected_revision=0)
+    except RevisionConflict:
+        if documents.get_document(OWNERS, owner_segment, now=now).body["tenant"] != tenant:
+            raise
