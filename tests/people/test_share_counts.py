@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from files_service.domain.shares import GRANT_MS
+from files_service.errors import Gone
 from files_service.services.shares.gate import Visit, open_share
-from tests.cores import at, at_once
+from files_service.services.shares.grants import make_grant
+from tests.cores import at, at_once, meanwhile
 from tests.gateway.serving import Served
 from tests.people.links import CONTENT, PASSWORD, Visitor, share, stored
 from tests.people.persons import Person, register
@@ -133,3 +135,17 @@ def test_a_file_that_the_link_lacks_costs_no_download(served: Served, ann: Perso
     for wanted in (stored(ann, "b.txt"), "01ARZ3NDEKTSV4RRFFQ69G5FAV", "../x", ""):
         assert visitor.begin(wanted).status in (400, 404)
     assert used(ann, made["share_id"]) == 0
+
+
+def test_who_was_let_in_before_the_last_download_was_taken_gets_none(
+    served: Served, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = served.core
+    made = share(ann, stored(ann), max_downloads=2)
+    opened = open_share(core, made["key"], Visit()).share
+    # Another process is faster between the two steps of this one.
+    meanwhile(monkeypatch, core.metadata, "get_document", lambda: make_grant(core, opened))
+    assert make_grant(core, opened)
+    with pytest.raises(Gone):
+        make_grant(core, opened)
+    assert used(ann, made["share_id"]) == 2
