@@ -5,10 +5,7 @@ Only this module reads ``os.environ``, and nothing is read at import time.
 
 from __future__ import annotations
 
-import difflib
-import ipaddress
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -19,16 +16,13 @@ from urllib.parse import quote, urlsplit
 import yaml
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from files_service.runtime.data_folder import UnkeptSecret, kept_secret
+from files_service.runtime.addresses import Network, host_and_port, is_address, networks
+from files_service.runtime.data_folder import UnkeptSecret, kept_secret, secret_or_file
 from files_service.runtime.logs import LOG_FORMATS
+from files_service.runtime.substitution import MissingVariable, misspelt, substitute
 from storage_adapters import sync_name
 
-_VARIABLE = re.compile(r"\$\{(?P<name>[A-Z][A-Z0-9_]*)(?::(?P<default>[^}]*))?\}")
-_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\s]+):(?P<port>[0-9]{1,5})")
 _GENERATED = ("rpc_token", "jwt_secret", "signing_key")
-
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class BadSettings(Exception):
@@ -113,20 +107,13 @@ def _flag(description: str, *, default: bool) -> fields.Boolean:
 
 
 def _must_be_address(value: str) -> None:
-    match = _ADDRESS.fullmatch(value)
-    if match is None or int(match["port"]) > 65_535:
+    if not is_address(value):
         raise ValidationError("Must be host:port.")
 
 
-def host_and_port(address: str) -> tuple[str, int]:
-    """Split a valid ``host:port``; an IPv6 address loses its brackets."""
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
-def _networks(value: str) -> tuple[Network, ...]:
+def _must_be_networks(value: str) -> None:
     try:
-        return tuple(ipaddress.ip_network(each.strip()) for each in value.split(",") if each.strip())
+        networks(value)
     except ValueError as error:
         raise ValidationError(f"Must be addresses or networks: {error}.") from error
 
@@ -164,7 +151,7 @@ class SettingsSchema(Schema):
     )
     trusted_proxies = _text(
         "Addresses or networks of proxies, separated by commas, whose `X-Forwarded-For` names the client; empty: none.",
-        validate=lambda value: _networks(value),
+        validate=_must_be_networks,
     )
     rpc_token = _text("Bearer token for `/rpc`; empty: generated into the data folder.")
     jwt_secret = _text("Secret that signs the tokens of end users; empty: generated into the data folder.")
@@ -258,36 +245,17 @@ def read_config(path: str | Path | None = None, environ: Mapping[str, str] | Non
         raise BadSettings(f"cannot read the settings: {error}") from error
     if not isinstance(document, dict):
         raise BadSettings("the settings are not a mapping")
-    filled: dict[str, Any] = _fill_in(document, os.environ if environ is None else environ)
+    try:
+        filled: dict[str, Any] = substitute(document, os.environ if environ is None else environ)
+    except MissingVariable as error:
+        raise BadSettings(str(error)) from error
     return filled
-
-
-def _fill_in(value: Any, environ: Mapping[str, str], *, ours: bool = False) -> Any:
-    if isinstance(value, dict):
-        return {key: _fill_in(each, environ, ours=ours or key == "FILES") for key, each in value.items()}
-    if isinstance(value, list):
-        return [_fill_in(each, environ, ours=ours) for each in value]
-    if not isinstance(value, str) or "${" not in value:
-        return value
-
-    def replace(match: re.Match[str]) -> str:
-        name, default = match["name"], match["default"]
-        if name not in environ and default is None:
-            raise BadSettings(f"the environment variable {name} is not set")
-        return environ.get(name, default or "")
-
-    filled = _VARIABLE.sub(replace, value)
-    # nameko does not accept max_workers as text; our own schema converts numbers itself.
-    return int(filled) if not ours and _VARIABLE.fullmatch(value) and filled.isdecimal() else filled
 
 
 def misspelt_variables(path: str | Path | None, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return variables of the environment that no setting reads although they resemble one, with its name."""
     texts = [(files("files_service") / "config.yaml").read_text(), *([Path(path).read_text()] if path else [])]
-    known = {match["name"] for text in texts for match in _VARIABLE.finditer(text)}
-    strange = {name for name in (os.environ if environ is None else environ) if name.startswith("FILES_")} - known
-    near = {name: difflib.get_close_matches(name, known, n=1, cutoff=0.8) for name in sorted(strange)}
-    return {name: found[0] for name, found in near.items() if found}
+    return misspelt(texts, os.environ if environ is None else environ)
 
 
 def child_environment(additions: Mapping[str, str]) -> dict[str, str]:
@@ -314,7 +282,7 @@ def load_settings(config: Mapping[str, Any], *, make_secrets: bool = True) -> Se
     ours["metadata_url"] = ours["metadata_url"] or f"sqlite:///{quote(str(data_dir / 'files.db'))}"
     ours["blobs_url"] = ours["blobs_url"] or f"file://{quote(str(data_dir / 'blobs'))}"
     ours["public_url"] = (ours["public_url"] or f"http://{http}").rstrip("/")
-    ours["trusted_proxies"] = _networks(ours["trusted_proxies"])
+    ours["trusted_proxies"] = networks(ours["trusted_proxies"])
     ours["allowed_content_types"] = tuple(ours["allowed_content_types"])
     if ours["list_url"] and sync_name(ours["list_url"]) == sync_name(ours["metadata_url"]):
         raise BadSettings("FILES.list_url: must not be the metadata store itself; leave it empty")
@@ -323,24 +291,14 @@ def load_settings(config: Mapping[str, Any], *, make_secrets: bool = True) -> Se
     except UnkeptSecret as error:
         raise BadSettings(f"FILES.data_dir: {error}") from error
     ours |= generated
-    ours["encryption_keys"] = _from_file("encryption_keys", ours["encryption_keys"])
+    try:
+        ours["encryption_keys"] = secret_or_file(ours["encryption_keys"])
+    except UnkeptSecret as error:
+        raise BadSettings(f"FILES.encryption_keys: {error}") from error
     for name in (*_GENERATED, "webhook_token", "webhook_channel_token"):
         if ours[name] and len(ours[name]) < 32:
             raise BadSettings(f"FILES.{name}: must have at least 32 characters; create one with: openssl rand -hex 32")
     return Settings(amqp_uri=config.get("AMQP_URI") or "", **ours)
-
-
-def _from_file(name: str, value: str) -> str:
-    """Return the text of the file that the value names, or the value itself if it is no path."""
-    if not value.startswith(("/", "./", "../")):
-        return value
-    path = Path(value)
-    try:
-        if path.stat().st_mode & 0o077:
-            raise BadSettings(f"FILES.{name}: others can read {path}; run: chmod 600 {path}")
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"FILES.{name}: cannot read {path}: {error}") from error
 
 
 def _given(section: Any) -> Any:

@@ -263,6 +263,7 @@ STORAGE_ERRORS: dict[type[storage.StorageError], Callable[[Exception], FilesErro
     storage.UploadNotFound: lambda _: NotFound("no such upload"),
     storage.UploadConflict: lambda error: Conflict(str(error)),
     storage.ChunkGone: lambda _: Conflict("the chunk was deleted before it was used; send it again"),
+    storage.BlobDamaged: lambda _: BytesLost("the stored bytes are damaged"),
     storage.BlobNotFound: lambda _: NotFound("the bytes are not in the store"),
     storage.BlobExists: lambda _: Conflict("the bytes are already in the store"),
     storage.InvalidKey: lambda _: BadRequest("not a valid key", {"fields": {"key": ["Not a valid key."]}}),
@@ -276,6 +277,7 @@ STORAGE_ERRORS: dict[type[storage.StorageError], Callable[[Exception], FilesErro
     storage.OrderUnavailable: lambda error: StorageUnavailable(str(error)),
     storage.UnreadableRecord: lambda error: StorageUnavailable(str(error)),
     storage.StorageFull: lambda error: InsufficientStorage(str(error), {"field": "disk"}),
+    storage.NoAnswerInTime: lambda error: StorageUnavailable(str(error)),
     storage.StorageUnavailable: lambda error: StorageUnavailable(str(error)),
     storage.StorageError: lambda _: InternalError("the store failed"),
 }

@@ -8,13 +8,12 @@ emptied, made anew, restored from a backup, or filled from another source.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Protocol
 
 import orjson
 
-from storage_adapters.ports.digest import DigestBucket
-from storage_adapters.ports.metadata import SupportsChanges
-from storage_adapters.records import Usage
+from storage_adapters.ports.documents import SupportsDocuments
+from storage_adapters.ports.identity import SupportsIdentity
+from storage_adapters.ports.metadata import MetadataStore, SupportsChanges
 
 MARK = "copy"
 MOST_COUNTED = 10_000
@@ -47,36 +46,15 @@ class CopyMark:
         return cls(**orjson.loads(text)) if text else None
 
 
-class Marked(Protocol):
-    """A store with notes and sums of its content: each end of a copy."""
-
-    def read_note(self, name: str) -> str:
-        """See ``SupportsIdentity``."""
-
-    def identity(self, *, make: bool = False) -> str:
-        """See ``SupportsIdentity``."""
-
-    def usage(self, owner: str | None) -> Usage:
-        """See ``MetadataStore``."""
-
-    def document_digest(self) -> list[DigestBucket]:
-        """See ``SupportsDocuments``."""
+class CopySource(MetadataStore, SupportsChanges, SupportsDocuments, SupportsIdentity):
+    """Least capabilities of the source of a copy."""
 
 
-class Followed(Marked, Protocol):
-    """A store with a feed as well: the source of a copy."""
-
-    def checkpoint(self, consumer: str) -> str:
-        """See ``SupportsChanges``."""
-
-    def has_passed(self, sequence: str, checkpoint: str) -> bool:
-        """See ``SupportsChanges``."""
-
-    def has_changes_behind(self, sequence: str) -> bool:
-        """See ``SupportsChanges``."""
+class CopyTarget(MetadataStore, SupportsDocuments, SupportsIdentity):
+    """Least capabilities of a copy."""
 
 
-def copy_state(source: Followed, target: Marked, consumer: str, backfill_consumer: str) -> str:
+def copy_state(source: CopySource, target: CopyTarget, consumer: str, backfill_consumer: str) -> str:
     """Return the state of a copy: one of ``REFUSALS``, or UNFILLED, UNMARKED, BEHIND, FOLLOWING.
 
     Of these only FOLLOWING is a copy that may answer. In a state of ``REFUSALS`` nothing may be copied: it needs a
@@ -116,14 +94,13 @@ def waiting_changes(source: SupportsChanges, position: str) -> int:
     return count
 
 
-def _has_content(store: Marked) -> bool:
+def _has_content(store: CopySource | CopyTarget) -> bool:
     return bool(store.usage(None).total.files) or any(bucket.files for bucket in store.document_digest())
 
 
-def _is_far_smaller(source: Followed, target: Marked, checkpoint: str) -> bool:
+def _is_far_smaller(source: CopySource, target: CopyTarget, checkpoint: str) -> bool:
     there, here = target.usage(None).total.files, source.usage(None).total.files
     if 2 * here >= there:
         return False
-    assert isinstance(source, SupportsChanges)
     waiting = waiting_changes(source, checkpoint)
     return waiting < min(there - here, MOST_COUNTED)

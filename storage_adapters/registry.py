@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from importlib import import_module
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from storage_adapters.errors import UnknownStore
+from storage_adapters.extras import import_adapter
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blobs import BlobStore
 from storage_adapters.ports.keys import TenantKeys
@@ -52,7 +52,7 @@ def open_keyspace(url: str) -> Keyspace:
     """Open another program's data in Redis for reading; ``?prefix=`` is the hash tag of its keys."""
     if METADATA_STORES.get(urlsplit(url).scheme) != METADATA_STORES["redis"]:
         raise UnknownStore("files can be imported from redis:// or redis+sentinel://, or rediss… for TLS")
-    return cast(Keyspace, import_module("storage_adapters.metadata.redis.keyspace").RedisKeyspace.from_url(url))
+    return cast(Keyspace, import_adapter("storage_adapters.metadata.redis.keyspace").RedisKeyspace.from_url(url))
 
 
 def open_blob_store(url: str, options: BlobOptions) -> BlobStore:
@@ -62,7 +62,7 @@ def open_blob_store(url: str, options: BlobOptions) -> BlobStore:
 
 def encrypt_blobs(store: BlobStore, keys: TenantKeys) -> BlobStore:
     """Return a store that keeps its blobs in ``store``, encrypted with ``keys``."""
-    return cast(BlobStore, import_module("storage_adapters.blobs.encrypted").encrypted(store, keys))
+    return cast(BlobStore, import_adapter("storage_adapters.blobs.encrypted").encrypted(store, keys))
 
 
 def _adapter(url: str, stores: dict[str, str]) -> Any:
@@ -72,4 +72,4 @@ def _adapter(url: str, stores: dict[str, str]) -> Any:
         hint = f"did you mean {near[0]}://?" if near else f"known schemes: {', '.join(f'{s}://' for s in stores)}"
         raise UnknownStore(f"no store for {scheme or 'a URL without a scheme'}: {hint}")
     module, _, name = stores[scheme].partition(":")
-    return getattr(import_module(module), name)
+    return getattr(import_adapter(module), name)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import cast
 
 from storage_adapters import (
+    CopySource,
+    CopyTarget,
     Document,
     DocumentKey,
     FileRecord,
@@ -31,11 +33,11 @@ class Unsuitable(ValueError):
     """The two URLs cannot be a pair: a capability is missing, or both name one store."""
 
 
-class SourceStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsDocuments, SupportsIdentity):
+class SourceStore(CopySource, SupportsDigest):
     """Least capabilities of a source."""
 
 
-class TargetStore(MetadataStore, SupportsReplication, SupportsDigest, SupportsDocuments, SupportsIdentity):
+class TargetStore(CopyTarget, SupportsReplication, SupportsDigest):
     """Least capabilities of a target."""
 
 

@@ -103,7 +103,7 @@ def _buckets(
 
 
 def _is_behind(pair: Pair, sequence: str) -> bool:
-    """Return True when this change is not copied yet, or the first backfill is under way; False where nothing copies."""
+    """Return True when this change, or the first backfill, is on its way; False where nothing copies."""
     # Looked at first: where it ends, the other checkpoint appears.
     is_being_filled = bool(pair.source.checkpoint(pair.backfill_consumer))
     checkpoint = pair.source.checkpoint(pair.consumer)

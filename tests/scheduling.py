@@ -14,6 +14,8 @@ from xdist.scheduler import LoadScopeScheduling
 SPLIT = (
     *("tests/faults/test_killed_actions.py", "tests/adapters/test_differential_listing.py"),
     *("tests/migrations/test_ms_files_import.py", "tests/migrations/test_steps.py", "tests/syncer/test_parity.py"),
+    *("tests/adapters/test_couchdb_metadata.py", "tests/adapters/test_couchdb_outages.py"),
+    *("tests/adapters/test_documents.py", "tests/adapters/test_couchdb_uploads.py"),
 )
 BROKER = (
     *("tests/integration/test_amqp_", "tests/integration/test_broker_", "tests/integration/test_rpc_process.py"),

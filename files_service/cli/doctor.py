@@ -26,9 +26,10 @@ from files_service.runtime.clock import now_ms
 from files_service.runtime.data_folder import make_private
 from files_service.runtime.terminal import echo, printable
 from files_service.services.listing.list_store import being_built, read_first_page
-from files_service.services.listing.sync_progress import MOST_COUNTED, Primary, fault_of, lag_of
+from files_service.services.listing.sync_progress import MOST_COUNTED, fault_of, lag_of
 from files_service.services.opening import open_blobs
 from storage_adapters import (
+    CopySource,
     MetadataStore,
     SchemaMismatch,
     StorageError,
@@ -188,7 +189,7 @@ def _lists(settings: Settings) -> Finding:
                 return Finding("lists", "the metadata store is empty, and the list store is not", FILL_ANEW)
             if is_new or is_lost:
                 return Finding("lists", f"{type(store).__name__} has never been filled", f"{START_SYNCER} {COPIES}")
-            if fault := fault_of(cast(Primary, primary), store, settings.list_url):
+            if fault := fault_of(cast(CopySource, primary), store, settings.list_url):
                 return Finding("lists", f"{fault}; the metadata store answers lists", FILL_ANEW)
             if building := being_built(store):
                 return Finding("lists", f"{type(store).__name__}: {building}", BUILDING)
@@ -201,7 +202,7 @@ def _lists(settings: Settings) -> Finding:
 
 def _lag(settings: Settings, store: MetadataStore, primary: MetadataStore) -> Finding:
     name = type(store).__name__
-    lag = lag_of(cast(Primary, primary), settings.list_url)
+    lag = lag_of(cast(CopySource, primary), settings.list_url)
     if lag is None:
         return Finding("lists", f"{name} has never been filled", f"{START_SYNCER} {COPIES}")
     if not lag.changes:

@@ -11,7 +11,8 @@ import orjson
 
 from files_service.cli.finding import PATIENCE_SECONDS, Finding
 from files_service.cli.processes import url_of
-from files_service.config import Settings, host_and_port
+from files_service.config import Settings
+from files_service.runtime.addresses import host_and_port
 
 _START = "Start a gateway: files up"
 

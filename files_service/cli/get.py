@@ -50,7 +50,8 @@ def get(session: Session, wanted: str, to: Path | None, owner: str | None, part:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise Failed(f"cannot write {readable_name(str(error.filename or to))}: {error.strerror}") from error
+        path = error.filename or to or record["name"]
+        raise Failed(f"cannot write {readable_name(str(path))}: {error.strerror}") from error
 
 
 def _part_of(record: JSON, part_id: str | None) -> JSON:

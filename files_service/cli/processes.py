@@ -13,10 +13,11 @@ import click
 
 from files_service.cli.queues import open_queue
 from files_service.cli.session import Failed, Session, opening_stores
-from files_service.config import Settings, host_and_port
+from files_service.config import Settings
 from files_service.core import Core
 from files_service.messaging.events import EventPublisher, LogPublisher
 from files_service.messaging.readiness import Part
+from files_service.runtime.addresses import host_and_port
 from files_service.runtime.logs import QUIET, configure_logging
 from files_service.runtime.metrics import Metrics
 from files_service.runtime.signals import listen_for_signals

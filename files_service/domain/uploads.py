@@ -60,21 +60,19 @@ def _same_part(one: Part, other: Part) -> bool:
     return all(mine is None or theirs is None or mine == theirs for mine, theirs in pairs)
 
 
-def prolong(record: FileRecord, until: int, *, urls_until: int = 0) -> FileRecord:
-    """Extend a pending upload, and the time until which URLs of the blob store can bring its bytes."""
-    if record.status is not FileStatus.PENDING:
+def prolong(record: FileRecord, until: int) -> FileRecord:
+    """Extend a pending upload until its newest URLs expire."""
+    if record.status is not FileStatus.PENDING or until <= (record.upload_expires_at or 0):
         return record
-    if until > (record.upload_expires_at or 0):
-        record = replace(record, upload_expires_at=until)
-    return with_urls(record, urls_until)
+    return replace(record, upload_expires_at=until)
 
 
-def with_urls(record: FileRecord, until: int) -> FileRecord:
-    """Return the record with upload URLs handed out that expire then; call it before they are handed out."""
-    if record.urls_expire_at is None or until <= record.urls_expire_at:
+def with_urls(record: FileRecord, until: int, *, now: int) -> FileRecord:
+    """Return a pending record with upload URLs handed out that expire then; call it before they are handed out."""
+    if record.status is not FileStatus.PENDING or record.urls_expire_at is None or until <= record.urls_expire_at:
         return record
     # More than asked for: a call that is repeated soon after does not write again.
-    return replace(record, urls_expire_at=until + URLS_SLACK_MS)
+    return replace(record, urls_expire_at=until + min(URLS_SLACK_MS, until - now))
 
 
 def clean_after(record: FileRecord, *, now: int, session_ms: int) -> int:

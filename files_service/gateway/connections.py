@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from files_service.config import Network
 from files_service.gateway.peers import is_trusted, peer_at
+from files_service.runtime.addresses import Network
 
 logger = logging.getLogger(__name__)
 

@@ -25,8 +25,8 @@ if hasattr(selectors, "EpollSelector"):
             """See ``BaseSelector``."""
             # Rounded up to the milliseconds of the system, so that a timer is due when the call ends.
             wait = -1.0 if timeout is None else max(0, math.ceil(timeout * 1_000)) / 1_000
-            epoll: Any = self._selector
-            keys: Mapping[int, selectors.SelectorKey] = self._fd_to_key
+            epoll: Any = self._selector  # type: ignore[attr-defined]
+            keys: Mapping[int, selectors.SelectorKey] = self._fd_to_key  # type: ignore[attr-defined]
             try:
                 events = epoll.poll(wait, _EVENTS)
             except InterruptedError:

@@ -11,8 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
-from files_service.config import Network
 from files_service.domain.uploads import owner_segment
+from files_service.runtime.addresses import Network
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

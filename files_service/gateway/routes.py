@@ -47,6 +47,11 @@ class Route:
     tag: str = ""
     scope: Scope = ""
 
+    @property
+    def needs(self) -> Scope:
+        """The scope that an API key needs."""
+        return self.scope or _SCOPES.get(self.method, WRITE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
@@ -77,11 +82,9 @@ class Door:
         """Return the handlers by address and method."""
         table: dict[str, dict[str, Handler]] = {}
         for route in self.routes:
-            needed = route.scope or _SCOPES.get(route.method, WRITE)
             guarded = self.authenticate is not nobody and route.method != "OPTIONS"
-            table.setdefault(route.path, {})[route.method] = (
-                _with_scope(route.handler, needed) if guarded else route.handler
-            )
+            handler = _with_scope(route.handler, route.needs) if guarded else route.handler
+            table.setdefault(route.path, {})[route.method] = handler
         return table
 
 

@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from files_service.config import host_and_port
 from files_service.core import Core
 from files_service.gateway.app import DOORS, PUBLIC_DOORS, make_app, make_operation_app
 from files_service.gateway.connections import Connections, most_connections, raise_descriptor_limit
@@ -18,6 +17,7 @@ from files_service.gateway.limits import Limits
 from files_service.gateway.routes import Door
 from files_service.gateway.state import GATEWAY
 from files_service.messaging.readiness import Part
+from files_service.runtime.addresses import host_and_port
 from files_service.runtime.metrics import Metrics
 
 logger = logging.getLogger(__name__)

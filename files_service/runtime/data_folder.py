@@ -48,3 +48,16 @@ def kept_secret(data_dir: Path, name: str, *, make: bool) -> str:
         return path.read_text().strip()
     except OSError as error:
         raise UnkeptSecret(f"cannot store {name} in {path.parent}: {error.strerror}") from error
+
+
+def secret_or_file(value: str) -> str:
+    """Return the text of the file that a value names, or the value itself if it is no path. Raises UnkeptSecret."""
+    if not value.startswith(("/", "./", "../")):
+        return value
+    path = Path(value)
+    try:
+        if path.stat().st_mode & 0o077:
+            raise UnkeptSecret(f"others can read {path}; run: chmod 600 {path}")
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnkeptSecret(f"cannot read {path}: {error}") from error

@@ -22,10 +22,10 @@ class Recent(Generic[K, V]):
 
     def get(self, key: K, ask: Callable[[], V]) -> V:
         """Return the recent answer, or ask for one. Errors are not kept."""
+        held = self.recent(key)
+        if held is not None:
+            return held[0]
         now = self._timer()
-        held = self._answers.get(key)
-        if held is not None and now - held[0] < self._lifetime:
-            return held[1]
         answer = ask()
         with self._lock:
             self._answers.pop(key, None)
@@ -33,6 +33,11 @@ class Recent(Generic[K, V]):
                 del self._answers[next(iter(self._answers))]
             self._answers[key] = now, answer
         return answer
+
+    def recent(self, key: K) -> tuple[V] | None:
+        """Return the recent answer alone in a tuple, None without one; never asks."""
+        held = self._answers.get(key)
+        return (held[1],) if held is not None and self._timer() - held[0] < self._lifetime else None
 
     def forget(self, key: K) -> None:
         """Ask anew at the next call."""

@@ -13,7 +13,7 @@ from files_service.core import Core
 from files_service.domain.editing import edit
 from files_service.domain.uploads import part_key, receive_part
 from files_service.errors import BytesLost
-from files_service.services import content
+from files_service.services.content_copy import copy
 from files_service.services.content_types import require_allowed_changes
 from files_service.services.editing import require_fitting_meta
 from files_service.services.files import change, readable, require, require_acts_for, require_finished
@@ -86,7 +86,7 @@ def _request_id(file_id: str, owner: str, changes: Mapping[str, Any] | None) -> 
 
 def _copy(original: Part, part: Part, owner: str, core: Core) -> BlobInfo:
     try:
-        return content.copy(core, original, part, owner=owner)
+        return copy(core, original, part, owner=owner)
     except BlobExists as error:
         return error.info
     except BlobNotFound as error:

@@ -15,7 +15,6 @@ from files_service.domain.chunking import (
     JOINED_FROM,
     JOINED_INTO,
     SPENT,
-    chunk_key,
     chunk_key_beside,
     manifest_generation,
     manifest_of,
@@ -23,18 +22,14 @@ from files_service.domain.chunking import (
 )
 from files_service.services.quarantine import hold_upload
 from storage_adapters import (
-    BlobExists,
     BlobInfo,
     BlobNotFound,
     Chunk,
-    ChunkGone,
     Part,
     StorageDenied,
-    SupportsCopy,
     SupportsLocalFiles,
     SupportsUploads,
     Upload,
-    UploadConflict,
     UploadNotFound,
     UploadStatus,
 )
@@ -44,7 +39,6 @@ logger = logging.getLogger(__name__)
 _PAGE = 256
 # Chunks of a range that are looked at before an answer begins.
 LOOKED_AT = 1_024
-_ATTEMPTS = 20
 
 
 def head(core: Core, part: Part) -> BlobInfo:
@@ -180,7 +174,7 @@ def has_all_chunks(core: Core, part: Part) -> bool:
 
 def chunks_of(core: Core, upload_id: str, *, offset: int = 0) -> Iterator[Chunk]:
     """Yield all chunks of an upload from an offset on, a page at a time."""
-    uploads = _uploads(core)
+    uploads = uploads_in(core)
     while page := uploads.list_chunks(upload_id, offset=offset, limit=_PAGE):
         yield from page
         offset = page[-1].end
@@ -247,35 +241,6 @@ def delete_generation(core: Core, part: Part, generation: str) -> None:
             delete(core, part)
 
 
-def copy(core: Core, source: Part, target: Part, *, owner: str) -> BlobInfo:
-    """Copy the content of a part to another part; continue after an interruption."""
-    blobs = core.blobs
-    assert isinstance(blobs, SupportsCopy)
-    upload_id = manifest_of(source)
-    if upload_id is None:
-        return blobs.copy(source.key, target.key, now=core.clock())
-    uploads = _uploads(core)
-    original = uploads.get_upload(upload_id)
-    target_id = upload_id_of_part(target)
-    assert target_id is not None
-    expires_at = core.clock() + core.settings.upload_ttl_seconds * 1000
-    copied = uploads.create_upload(
-        Upload(
-            upload_id=target_id,
-            owner=owner,
-            created_at=core.clock(),
-            expires_at=expires_at,
-            size=original.size,
-            chunk_size=original.chunk_size,
-        )
-    )
-    if copied.status is UploadStatus.OPEN:
-        for chunk in chunks_of(core, upload_id, offset=copied.contiguous):
-            _copy_chunk(core, original.owner, chunk, target_id, owner, expires_at)
-        uploads.seal_upload(target_id, sealed_at=core.clock(), sha256=original.sha256, md5=original.md5)
-    return head(core, target)
-
-
 def is_whole(core: Core, key: str, size: int) -> bool:
     """Return True when the blob of a chunk is there at its full length; delete one that was cut."""
     try:
@@ -287,30 +252,8 @@ def is_whole(core: Core, key: str, size: int) -> bool:
     return info.size == size
 
 
-def _copy_chunk(core: Core, source_owner: str, chunk: Chunk, target_id: str, owner: str, expires_at: int) -> None:
-    """Append a chunk to another upload; copy its blob for an owner who does not have it."""
-    uploads, blobs = _uploads(core), core.blobs
-    assert isinstance(blobs, SupportsCopy)
-    for _ in range(_ATTEMPTS):
-        [place] = uploads.reserve_chunks(owner, [chunk.object_id], now=core.clock())
-        source = chunk_key(source_owner, chunk.object_id, chunk.token)
-        target = chunk_key(owner, chunk.object_id, place.token)
-        if not (place.stored and is_whole(core, target, chunk.size)):
-            # Within one owner, source and target are one blob, which a copy cannot bring back.
-            try:
-                size = blobs.copy(source, target, now=core.clock()).size
-            except BlobExists as error:
-                size = error.info.size
-            if size != chunk.size:
-                raise BlobNotFound(f"the chunk {source} was cut")
-        named = replace(chunk, token=place.token)
-        with suppress(ChunkGone):
-            uploads.append_chunks(target_id, [named], expires_at=expires_at)
-            return
-    raise UploadConflict("the sweep deleted the chunk at every attempt")
-
-
-def _uploads(core: Core) -> SupportsUploads:
+def uploads_in(core: Core) -> SupportsUploads:
+    """Return the metadata store as one of uploads. Raises UploadNotFound when it keeps none."""
     uploads = core.metadata
     if not isinstance(uploads, SupportsUploads):
         raise UploadNotFound("the metadata store keeps no uploads")

@@ -11,10 +11,10 @@ from files_service.runtime.clock import monotonic_ms, now_ms
 from files_service.services.hooks import load_hooks
 from files_service.services.listing.list_store import ListStore
 from files_service.services.listing.router import Lists
-from files_service.services.listing.sync_progress import Primary
 from storage_adapters import (
     BlobOptions,
     BlobStore,
+    CopySource,
     MetadataStore,
     SupportsDocuments,
     UnknownStore,
@@ -80,8 +80,10 @@ def open_lists(settings: Settings, primary: MetadataStore) -> Lists:
     """Make the router of lists. Raises UnknownStore."""
     second = None
     if settings.list_url and settings.list_reads:
-        if not all(isinstance(primary, kind) for kind in Primary.__bases__):
+        if not all(isinstance(primary, kind) for kind in CopySource.__bases__):
             raise UnknownStore("a list store needs a metadata store with a change feed")
-        second = ListStore(settings.list_url, cast(Primary, primary), timeout_seconds=settings.list_timeout_ms / 1000)
+        second = ListStore(
+            settings.list_url, cast(CopySource, primary), timeout_seconds=settings.list_timeout_ms / 1000
+        )
         second.connect()
     return Lists(primary, settings.metadata_url.partition(":")[0], second)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from files_service.core import Core
 from files_service.services.cleaning import clean_early
@@ -56,21 +56,25 @@ class Cleaner:
             return self._find_earlier(go_on)
         while go_on():
             position = feed.checkpoint(CONSUMER)
-            if not position and (position := feed.last_sequence()):
+            if not position or not feed.has_changes_behind(position):
                 # Read before the tombstones, so that these include all removals up to it.
-                if not self._find_earlier(go_on) or not self._move(feed, "", position):
+                last = feed.last_sequence()
+                if last and not (self._find_earlier(go_on) and self._move(feed, position, last)):
                     return False
+                position = last
             changes = feed.changes(after=position, limit=READ_AT_ONCE)
             if not changes:
                 return True
-            done = set(self._done)
-            removed = {each.file_id: None for each in changes if isinstance(each, Change) and each.deleted}
-            self._removed.extend(file_id for file_id in removed if file_id not in done)
+            self._remember(each.file_id for each in changes if isinstance(each, Change) and each.deleted)
             if not self.clean(go_on) or self._removed:
                 return False
             if not self._move(feed, position, changes[-1].sequence):
                 return False
         return False
+
+    def _remember(self, file_ids: Iterable[str]) -> None:
+        done = set(self._done)
+        self._removed.extend(file_id for file_id in dict.fromkeys(file_ids) if file_id not in done)
 
     def _move(self, feed: SupportsChanges, position: str, sequence: str) -> bool:
         try:
@@ -83,12 +87,12 @@ class Cleaner:
     def _find_earlier(self, go_on: Callable[[], bool]) -> bool:
         """Delete the blobs of all tombstones that name some; return False when interrupted.
 
-        The feed may have been trimmed before its first reading.
+        The feed may have been trimmed before its first reading, or be that of a restored store.
         """
         after: str | None = ""
         while after is not None and go_on():
             found = self._core.metadata.unclean(now=self._core.clock() + EARLIER_MS, limit=BATCH, after=after)
-            self._removed.extend(tombstone.file_id for tombstone in found)
+            self._remember(tombstone.file_id for tombstone in found)
             after = found[-1].file_id if len(found) == BATCH else None
             if not self.clean(go_on):
                 return False

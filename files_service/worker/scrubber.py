@@ -78,6 +78,7 @@ class Scrubber:
         self._repair()
         if not self._lease.held():
             self._drop()
+            self.lost = 0
             return RETRY_SECONDS
         timer = self._core.timer
         if timer() >= self._look_at:
@@ -186,7 +187,7 @@ class Scrubber:
         self._save_at = self._core.timer() + LOOK_SECONDS * 1000
 
     def _drop(self) -> None:
-        self.lost, self._progress, self._steps = 0, None, None
+        self._progress, self._steps = None, None
 
 
 def _log(record: FileRecord, part: Part, loss: Loss) -> None:

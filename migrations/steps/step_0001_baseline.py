@@ -10,7 +10,7 @@ from storage_adapters import SupportsMigrations
 
 TITLE = "the first schema of each store"
 ONLINE = True
-REPAIRS = False
+REPAIRS = True
 
 
 def applies(store: SupportsMigrations) -> bool:
@@ -23,6 +23,11 @@ def up(run: Run) -> None:
     if not run.store.schema().found:
         run.store.change_schema("1")
     run.save("marked", run.store.schema().found)
+
+
+def repair(run: Run) -> None:
+    """Make again what is lost and can be made."""
+    run.save("repaired", run.store.repair_schema())
 
 
 def down(run: Run) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from storage_adapters.errors import UnknownStore
+from storage_adapters.extras import import_adapter
 
 NOTIFICATION_QUEUES = {"pubsub": "storage_adapters.notifications.pubsub.subscription:PubsubSubscription"}
 
@@ -63,4 +63,4 @@ def open_notification_queue(url: str, options: QueueOptions) -> NotificationQueu
         known = ", ".join(f"{each}://" for each in NOTIFICATION_QUEUES)
         raise UnknownStore(f"no queue for {scheme or 'a URL without a scheme'}: known are {known}")
     module, _, name = NOTIFICATION_QUEUES[scheme].partition(":")
-    return cast(NotificationQueue, getattr(import_module(module), name).from_url(url, options))
+    return cast(NotificationQueue, getattr(import_adapter(module), name).from_url(url, options))

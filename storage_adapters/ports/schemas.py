@@ -59,6 +59,14 @@ class SupportsMigrations(ABC):
     def schema_faults(self) -> list[str]:
         """Return the differences from a new store with the mark that was found."""
 
+    def repair_schema(self) -> bool:
+        """Make again what is lost of the schema, where that loses nothing silently; return True when something was.
+
+        A feed that is made again has the latest change of each file and document, in other sequences: checkpoints are
+        removed, so that consumers start over. Processes of the service may run meanwhile.
+        """
+        return False
+
     @abstractmethod
     def read_journal(self, name: str) -> bytes | None:
         """Return a document of the journal, None when there is none of this name. Works with every schema."""

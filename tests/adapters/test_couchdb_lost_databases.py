@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
-from storage_adapters import StorageUnavailable
+from migrations.errors import Differences
+from migrations.runner import Runner
+from migrations.stores import MigratedStore
+from storage_adapters import Change, Document, DocumentChange, StorageUnavailable
 from storage_adapters.metadata.couchdb import CouchMetadataStore
-from tests.adapters.couchdb_servers import opened
-from tests.contract.metadata_scenes import add, make_record
+from tests.adapters.couchdb_servers import assert_intact, killed_before, opened
+from tests.contract.metadata_scenes import NOW, add, delete, make_record, save
 
 
 @pytest.mark.parametrize("lost", ["_feed", "_state", "_uploads", "_documents"])
@@ -28,6 +33,51 @@ def test_a_store_without_its_files_or_feed_does_not_open(couchdb_url: str, lost:
         drop(store, lost)
     with pytest.raises(StorageUnavailable, match="is missing: restore it"):
         CouchMetadataStore.from_url(couchdb_url)
+
+
+def test_a_lost_feed_is_made_again_and_consumers_start_over(couchdb_url: str) -> None:
+    with opened(couchdb_url) as store:
+        records = add(store, *(make_record(f"f{number}") for number in range(5)))
+        records[0] = save(store, records[0], name="changed")
+        delete(store, records[1])
+        store.put_document(Document(collection="notes", document_id="n1", updated_at=NOW), expected_revision=0)
+        store.move_checkpoint("relay", expected="", sequence=store.changes(after="", limit=3)[-1].sequence)
+        store.trim_changes(limit=2)
+        name = store.identity()
+        drop(store, "_feed")
+    runner = Runner(store=cast(MigratedStore, CouchMetadataStore.from_url_of_any_schema(couchdb_url)))
+    assert 1 in [task.step.number for task in runner.repairs()]
+    with pytest.raises(Differences, match="_feed is missing"):
+        runner.verify()
+    runner.repair([1])
+    runner.verify()
+    runner.store.close()
+    with opened(couchdb_url) as store:
+        assert store.identity() == name
+        assert store.checkpoint("relay") == ""
+        changes = store.changes(after="", limit=100)
+        told = [(each.file_id, each.revision, each.deleted) for each in changes if isinstance(each, Change)]
+        assert sorted(told) == [("f0", 2, False), ("f1", 2, True), *((f"f{number}", 1, False) for number in (2, 3, 4))]
+        assert [each.document.key for each in changes if isinstance(each, DocumentChange)] == [("notes", "n1")]
+        add(store, make_record("f9"))
+        assert store.changes(after=changes[-1].sequence, limit=9)[0].sequence == store.last_sequence()
+
+
+def test_a_repair_of_the_feed_that_was_interrupted_is_noticed_and_begins_again(
+    couchdb_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(couchdb_url) as store:
+        add(store, *(make_record(f"f{number}") for number in range(5)))
+        drop(store, "_feed")
+        number = 1
+        while killed_before(monkeypatch, number, store.repair_schema):
+            number += 1
+            if store._feed.entries.exists():
+                with pytest.raises(StorageUnavailable, match="files migrate repair"):
+                    CouchMetadataStore.from_url(couchdb_url)
+                assert store.schema_faults() == [f"database {store._files.name}_feed is incomplete"]
+        assert number > 5
+    assert len(assert_intact(couchdb_url)) == 5
 
 
 def test_a_store_that_lost_its_state_is_made_again(couchdb_url: str) -> None:

@@ -19,14 +19,8 @@ from storage_adapters.metadata.couchdb.location import location_of
 from storage_adapters.metadata.couchdb.rows import LONGEST_TEXT
 from storage_adapters.metadata.couchdb.views import DESIGNS, DesignStatus, build, design_status, install_designs
 from tests.adapters.couchdb_servers import assert_intact, opened
-from tests.contract.changes import ChangesContract
-from tests.contract.digest import DigestContract
-from tests.contract.identity import IdentityContract
-from tests.contract.leases import LeasesContract
-from tests.contract.metadata import MetadataStoreContract
 from tests.contract.metadata_scenes import add, delete, make_record, save, various_records, walk
-from tests.contract.replication import ReplicationContract
-from tests.contract.uploads import UploadsContract
+from tests.contract.whole_store import WholeStoreContract
 from tests.feeds import file_changes
 from tests.servers.couchdb import raw
 
@@ -34,15 +28,7 @@ from tests.servers.couchdb import raw
 pytestmark = pytest.mark.timeout(600)
 
 
-class TestCouchMetadataStore(
-    MetadataStoreContract,
-    ChangesContract,
-    DigestContract,
-    IdentityContract,
-    LeasesContract,
-    ReplicationContract,
-    UploadsContract,
-):
+class TestCouchMetadataStore(WholeStoreContract):
     @pytest.fixture
     def store(self, couchdb_url: str) -> Iterator[CouchMetadataStore]:
         with opened(couchdb_url) as store:

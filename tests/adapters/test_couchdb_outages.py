@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,6 +16,8 @@ from storage_adapters import (
     StorageUnavailable,
     open_metadata_store,
 )
+from storage_adapters.metadata.couchdb.keys import document_id_of
+from storage_adapters.metadata.couchdb.location import location_of
 from tests.adapters.couchdb_servers import assert_intact, opened
 from tests.adapters.outages import assert_kills_lose_nothing, assert_unavailable_while_it_stands_still
 from tests.contract.metadata_scenes import add, make_record, save, various_records, walk
@@ -29,6 +32,10 @@ MOST_REQUESTS = 40
 
 def url_of(server: CouchServer, *, timeout: float = 60) -> str:
     return f"{server.url}/films?timeout={timeout}"
+
+
+def database_of(url: str) -> str:
+    return location_of(url).database
 
 
 def outcome(call: Callable[[], Any]) -> Any:
@@ -85,14 +92,16 @@ def test_a_wrong_password_is_told(couchdb_url: str) -> None:
 
 
 @pytest.fixture
-def faulty(own_couchdb: CouchServer) -> Iterator[tuple[FaultyProxy, str]]:
-    with FaultyProxy(own_couchdb.port) as proxy:
-        yield proxy, url_of(own_couchdb).replace(str(own_couchdb.port), str(proxy.port))
+def faulty(couchdb_url: str) -> Iterator[tuple[FaultyProxy, str]]:
+    port = urlsplit(couchdb_url).port
+    assert port is not None
+    with FaultyProxy(port) as proxy:
+        yield proxy, couchdb_url.replace(f":{port}/", f":{proxy.port}/")
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_whatever_befalls_any_request_of_a_write_it_is_whole_or_it_is_not(
-    faulty: tuple[FaultyProxy, str], own_couchdb: CouchServer, fault: str
+    faulty: tuple[FaultyProxy, str], couchdb_url: str, fault: str
 ) -> None:
     proxy, url = faulty
     with opened(url) as store:
@@ -110,12 +119,12 @@ def test_whatever_befalls_any_request_of_a_write_it_is_whole_or_it_is_not(
             assert not isinstance(result, Exception) or isinstance(result, StorageUnavailable), result
             if isinstance(outcome(lambda: store.get(record.file_id)), RecordNotFound):  # noqa: B023
                 save(store, record)
-    assert_intact(url_of(own_couchdb))
+    assert_intact(couchdb_url)
 
 
 @pytest.mark.parametrize("fault", ["reset before", "reset after"])
 def test_a_connection_that_breaks_after_long_use_goes_unnoticed(
-    faulty: tuple[FaultyProxy, str], own_couchdb: CouchServer, fault: str
+    faulty: tuple[FaultyProxy, str], couchdb_url: str, fault: str
 ) -> None:
     """Also when the answer to a write was lost: the document tells whose write it was."""
     proxy, url = faulty
@@ -129,51 +138,65 @@ def test_a_connection_that_breaks_after_long_use_goes_unnoticed(
                 break
         assert number > 3
         assert store.get("f1") == record
-    (left,) = assert_intact(url_of(own_couchdb))
+    (left,) = assert_intact(couchdb_url)
     assert left == record
 
 
-def test_a_404_that_is_not_about_a_document_is_no_file_that_is_missing(
+def test_a_write_that_is_sent_twice_and_meets_another_writers_is_a_conflict(
     faulty: tuple[FaultyProxy, str], own_couchdb: CouchServer
+) -> None:
+    """It stood nowhere: the other one's is directly over the revision that was read."""
+    proxy, url = faulty
+    with opened(url) as store:
+        record = save(store, make_record())
+        read = store._files.get(document_id_of("f1"))
+        assert read is not None
+        with opened(url_of(own_couchdb)) as other:
+            save(other, record, name="other")
+        proxy.fail(1, "reset before")
+        assert store._files.put(read | {"write_id": "late"}) is None
+        assert store.get("f1").name == "other"
+
+
+def test_a_404_that_is_not_about_a_document_is_no_file_that_is_missing(
+    faulty: tuple[FaultyProxy, str], couchdb_url: str
 ) -> None:
     """Who is told that a file is missing may forget it, or acknowledge a notification of it."""
     proxy, url = faulty
     with opened(url) as store:
         save(store, make_record())
-        proxy.fail_all("GET /films/", "no way")
+        proxy.fail_all(f"GET /{database_of(couchdb_url)}/", "no way")
         with pytest.raises(StorageUnavailable, match="404"):
             store.get("f1")
         proxy.heal()
-        proxy.fail_all("GET /films_state/", "no way")
+        proxy.fail_all(f"GET /{database_of(couchdb_url)}_state/", "no way")
         for read in (lambda: store.checkpoint("relay"), lambda: open_metadata_store(url)):
             with pytest.raises(StorageUnavailable, match="404"):
                 read()
         proxy.heal()
-        with raw(url_of(own_couchdb)) as ask:
-            ask("DELETE", "films")
-        with pytest.raises(StorageUnavailable, match="404 for films"):
+        with raw(couchdb_url) as ask:
+            ask("DELETE", database_of(couchdb_url))
+        with pytest.raises(StorageUnavailable, match=f"404 for {database_of(couchdb_url)}"):
             store.get("f1")
 
 
-def test_a_view_that_the_server_refuses_to_build_is_told(
-    faulty: tuple[FaultyProxy, str], own_couchdb: CouchServer
-) -> None:
+def test_a_view_that_the_server_refuses_to_build_is_told(faulty: tuple[FaultyProxy, str], couchdb_url: str) -> None:
     """It was asked for again and again without a pause, as if it were being built."""
     proxy, url = faulty
-    with raw(url_of(own_couchdb)) as ask:
-        ask("PUT", "films")
+    with raw(couchdb_url) as ask:
+        ask("PUT", database_of(couchdb_url))
     proxy.fail_all("/_view/", "bad gateway")
     with pytest.raises(StorageUnavailable, match="502"):
         open_metadata_store(url)
     proxy.heal()
     with opened(url) as store:
         save(store, make_record())
-    assert len(assert_intact(url_of(own_couchdb))) == 1
+    assert len(assert_intact(couchdb_url)) == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_installation_through_a_bad_network_succeeds_in_the_end(
-    faulty: tuple[FaultyProxy, str], own_couchdb: CouchServer, fault: str
+    faulty: tuple[FaultyProxy, str], couchdb_url: str, fault: str
 ) -> None:
     proxy, url = faulty
     for number in itertools.count(1):
@@ -188,6 +211,6 @@ def test_an_installation_through_a_bad_network_succeeds_in_the_end(
     proxy.heal()
     save(opening, make_record())
     opening.close()
-    assert len(assert_intact(url_of(own_couchdb))) == 1
-    with raw(url_of(own_couchdb)) as ask:
-        assert all(ask("GET", "films" + suffix)["doc_count"] for suffix in SUFFIXES)
+    assert len(assert_intact(couchdb_url)) == 1
+    with raw(couchdb_url) as ask:
+        assert all(ask("GET", database_of(couchdb_url) + suffix)["doc_count"] for suffix in SUFFIXES)

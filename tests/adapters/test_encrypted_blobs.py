@@ -10,18 +10,17 @@ import pytest
 from storage_adapters import (
     BlobNotFound,
     KeyUnavailable,
-    NamedKey,
     Resealed,
     SupportsCopy,
     SupportsLocalFiles,
     SupportsResealing,
     SupportsSignedUrls,
-    TenantKeys,
 )
 from storage_adapters.blobs.encrypted import EncryptedBlobStore, encrypted
 from storage_adapters.blobs.encrypted.layout import CONTENT_TYPE, FOOTER, FRAME, content_size, stored_size
 from storage_adapters.blobs.local import LocalBlobStore
 from storage_adapters.blobs.memory import MemoryBlobStore
+from tests.adapters.tenant_keys import KeysOfTests
 from tests.contract.blob_scenes import KEY, NOW, in_threads, put, read
 from tests.contract.blobs import (
     BlobStoreContract,
@@ -35,24 +34,6 @@ from tests.contract.blobs import (
 )
 
 SIZES = (0, 1, FRAME - 1, FRAME, FRAME + 1, 3 * FRAME, 3 * FRAME + 17)
-
-
-class KeysOfTests(TenantKeys):
-    """One key for each first segment of a blob's key; any can be deleted."""
-
-    def __init__(self) -> None:
-        self.keys: dict[str, bytes] = {}
-
-    def current(self, key: str) -> NamedKey:
-        """See ``TenantKeys``."""
-        name = key.partition("/")[0][:32]
-        return NamedKey(name, self.keys.setdefault(name, secrets.token_bytes(32)))
-
-    def find(self, name: str) -> NamedKey:
-        """See ``TenantKeys``."""
-        if name not in self.keys:
-            raise KeyUnavailable(f"the key {name} was deleted")
-        return NamedKey(name, self.keys[name])
 
 
 @pytest.fixture

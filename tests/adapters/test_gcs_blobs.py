@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from storage_adapters import BlobExists, BlobNotFound, BlobStore, ChecksumMismatch, StorageUnavailable
+from storage_adapters import BlobExists, BlobNotFound, BlobStore, ChecksumMismatch, StorageDenied, StorageUnavailable
 from storage_adapters.blobs.gcs import GcsBlobStore
 from storage_adapters.blobs.gcs.writer import CHUNK
 from tests.adapters.big_blobs import BIG, put_big
@@ -18,6 +18,7 @@ from tests.contract.blobs import (
     CopyContract,
     ListingContract,
     PublicUrlsContract,
+    ReplacementContract,
     ResumableUploadContract,
     SignedUrlsContract,
 )
@@ -46,7 +47,14 @@ def store(fake: FakeGcs) -> Iterator[GcsBlobStore]:
     opened.close()
 
 
-class TestGcsBlobStore(BlobStoreContract, CopyContract, ListingContract, SignedUrlsContract, ResumableUploadContract):
+class TestGcsBlobStore(
+    BlobStoreContract,
+    CopyContract,
+    ListingContract,
+    SignedUrlsContract,
+    ResumableUploadContract,
+    ReplacementContract,
+):
     pass
 
 
@@ -188,8 +196,9 @@ def test_objects_say_how_browsers_and_caches_treat_them(fake: FakeGcs, store: Gc
 def test_where_requesters_pay_each_request_says_who_does() -> None:
     with running_fake(requester_pays=True) as fake:
         nobody = open_store("gs://files", fake.url)
-        with pytest.raises(StorageUnavailable, match="400"):
-            put(nobody)
+        for ask in (lambda: put(nobody), lambda: nobody.head(KEY), lambda: nobody.get(KEY)):
+            with pytest.raises(StorageDenied, match="user_project"):
+                ask()
         nobody.close()
         store = open_store("gs://files?user_project=payer-1", fake.url)
         put(store)

@@ -191,7 +191,7 @@ LATER_REQUESTS = [
 
 @pytest.mark.parametrize(("name", "refused"), LATER_REQUESTS)
 def test_a_later_request_that_is_refused_is_a_denial(
-    fake: FakeGcs, store: GcsBlobStore, name: str, refused: dict[str, str]
+    fake: FakeGcs, store: GcsBlobStore, name: str, refused: dict[str, Any]
 ) -> None:
     put(store)
     fake.faults.fail(403, **refused)

@@ -6,25 +6,11 @@ import pytest
 
 from storage_adapters import ListQuery, UnknownStore, open_metadata_store
 from storage_adapters.metadata.memory import MemoryMetadataStore
-from tests.contract.changes import ChangesContract
-from tests.contract.digest import DigestContract
-from tests.contract.identity import IdentityContract
-from tests.contract.leases import LeasesContract
-from tests.contract.metadata import MetadataStoreContract
 from tests.contract.metadata_scenes import add, make_record, walk
-from tests.contract.replication import ReplicationContract
-from tests.contract.uploads import UploadsContract
+from tests.contract.whole_store import WholeStoreContract
 
 
-class TestMemoryMetadataStore(
-    MetadataStoreContract,
-    ChangesContract,
-    DigestContract,
-    IdentityContract,
-    LeasesContract,
-    ReplicationContract,
-    UploadsContract,
-):
+class TestMemoryMetadataStore(WholeStoreContract):
     @pytest.fixture
     def store(self) -> MemoryMetadataStore:
         return MemoryMetadataStore()

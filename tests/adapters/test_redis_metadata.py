@@ -19,28 +19,13 @@ from storage_adapters.metadata.redis import RedisMetadataStore
 from storage_adapters.metadata.redis.inserts import LOOKING
 from tests.adapters.redis_servers import assert_intact, commands_of, opened
 from tests.contract.adoption import AdoptionContract
-from tests.contract.changes import ChangesContract
-from tests.contract.digest import DigestContract
-from tests.contract.identity import IdentityContract
-from tests.contract.leases import LeasesContract
-from tests.contract.metadata import MetadataStoreContract
 from tests.contract.metadata_scenes import NOW, add, delete, make_record, save, various_records
-from tests.contract.replication import ReplicationContract
-from tests.contract.uploads import UploadsContract
+from tests.contract.whole_store import WholeStoreContract
 from tests.cores import memory_core
 from tests.servers.redis import raw
 
 
-class TestRedisMetadataStore(
-    MetadataStoreContract,
-    AdoptionContract,
-    ChangesContract,
-    DigestContract,
-    IdentityContract,
-    LeasesContract,
-    ReplicationContract,
-    UploadsContract,
-):
+class TestRedisMetadataStore(WholeStoreContract, AdoptionContract):
     @pytest.fixture
     def store(self, redis_url: str) -> Iterator[RedisMetadataStore]:
         with opened(redis_url) as store:

@@ -15,28 +15,13 @@ from storage_adapters.metadata.sqlite.schema import FIELD_NUMBERS, VERSION
 from tests.adapters.sqlite_files import assert_intact, opened, raw
 from tests.contract.adoption import AdoptionContract
 from tests.contract.blob_scenes import in_threads
-from tests.contract.changes import ChangesContract
 from tests.contract.consistency import assert_consistent
-from tests.contract.digest import DigestContract
-from tests.contract.identity import IdentityContract
-from tests.contract.leases import LeasesContract
-from tests.contract.metadata import MetadataStoreContract
 from tests.contract.metadata_scenes import add, delete, make_record, save, various_records
-from tests.contract.replication import ReplicationContract
-from tests.contract.uploads import UploadsContract
+from tests.contract.whole_store import WholeStoreContract
 from tests.feeds import file_changes
 
 
-class TestSqliteMetadataStore(
-    MetadataStoreContract,
-    AdoptionContract,
-    ChangesContract,
-    DigestContract,
-    IdentityContract,
-    LeasesContract,
-    ReplicationContract,
-    UploadsContract,
-):
+class TestSqliteMetadataStore(WholeStoreContract, AdoptionContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[SqliteMetadataStore]:
         with opened(tmp_path / "files.db") as store:

@@ -83,8 +83,10 @@ class MeaningContract:
     @pytest.mark.parametrize("field", FIELDS)
     def test_every_operator_of_a_field_selects_what_it_says(self, store: MetadataStore, field: str) -> None:
         records = add(store, *various_records())
-        for condition in conditions_of(field):
-            assert_answers(store, records, ListQuery(conditions=(condition,), limit=7, order_by="name"))
+        for number, condition in enumerate(conditions_of(field)):
+            # In pages, and every other one at once: the selection is the same, and a page is a request.
+            limit = 100 if number % 2 else 7
+            assert_answers(store, records, ListQuery(conditions=(condition,), limit=limit, order_by="name"))
 
     def test_all_restrictions_hold_together(self, store: MetadataStore) -> None:
         records = add(store, *various_records())

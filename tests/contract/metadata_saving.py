@@ -51,8 +51,11 @@ class SavingContract:
             request_id="r1",
             parent_id="f0",
             post_action={"hook": {"url": "x"}},
+            access_epoch=3,
+            lost_parts=("p0", "p1"),
         )
         assert store.get(save(store, record).file_id) == replace(record, revision=1)
+        assert store.find(ListQuery(owner=record.owner)).records == (replace(record, revision=1),)
 
     def test_meta_as_deep_as_an_earlier_version_took_it_is_kept_and_found(self, store: MetadataStore) -> None:
         meta: JSON = {}

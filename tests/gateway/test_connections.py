@@ -19,8 +19,7 @@ HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 
 @pytest.fixture
 def bounded(tmp_path: Path) -> Iterator[Served]:
-    limits = Limits(connections=6, connections_of_peer=4, head_seconds=0.5)
-    with serving(memory_core(tmp_path), limits) as served:
+    with serving(memory_core(tmp_path), Limits(connections=6, connections_of_peer=4)) as served:
         yield served
 
 
@@ -62,11 +61,12 @@ def test_pipelined_requests_are_no_long_head(memory_gateway: Served) -> None:
     assert memory_gateway.talk((HEAD + b"\r\n") * count + last).count(b"HTTP/1.1 200") == count + 1
 
 
-def test_a_head_that_is_not_finished_ends_the_connection(bounded: Served) -> None:
-    with bounded.connect() as connection:
-        connection.sendall(HEAD)
-        assert is_closed(connection)
-    wait_until(lambda: len(bounded.server.connections) == 0)
+def test_a_head_that_is_not_finished_ends_the_connection(tmp_path: Path) -> None:
+    with serving(memory_core(tmp_path), Limits(head_seconds=0.5)) as served:
+        with served.connect() as connection:
+            connection.sendall(HEAD)
+            assert is_closed(connection)
+        wait_until(lambda: len(served.server.connections) == 0)
 
 
 def test_a_peer_has_a_share_and_its_idle_connections_go_first(bounded: Served) -> None:

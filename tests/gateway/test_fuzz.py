@@ -21,7 +21,7 @@ from files_service.gateway.app import DOORS
 from files_service.gateway.openapi import assemble, parameters_of
 from tests.cores import memory_core, processed_file
 from tests.gateway.serving import RPC_TOKEN, Reply, Served, serving
-from tests.people.persons import cheap
+from tests.people.persons import cheap, post
 from tests.scale import NIGHTLY, at_scale
 
 FEW = settings(
@@ -120,7 +120,7 @@ def test_any_parameters_of_any_method_are_answered(fuzzed: Served, method: str) 
     @given(params_of(method, file_ids))
     @FEW
     def answer(params: dict[str, Any]) -> None:
-        is_well_answered(fuzzed.call(method, **params))
+        is_well_answered(post(fuzzed, f"/rpc/{method}", {"Authorization": f"Bearer {RPC_TOKEN}"}, **params))
 
     answer()
 

@@ -21,7 +21,9 @@ from tests.gateway.serving import Served, head_of, serving, wait_until
 from tests.gateway.slices import PROTOCOL, Talk, talking
 from tests.gateway.tus import BYTES, made
 
-LIMITS = Limits(upload_idle_seconds=0.6, upload_least_bytes=2_000, websocket_idle_seconds=0.6, strangers=4)
+LIMITS = Limits(upload_idle_seconds=0.6, upload_least_bytes=2_000, websocket_idle_seconds=0.6)
+# A test that sends on time may be kept from it for a while, beside others.
+PATIENT = Limits(upload_idle_seconds=1.5, upload_least_bytes=2_000, strangers=4)
 FORM = "multipart/form-data; boundary=b"
 FIELD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
 
@@ -29,6 +31,12 @@ FIELD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serving(sqlite_core(tmp_path_factory.mktemp("data")), LIMITS) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(sqlite_core(tmp_path_factory.mktemp("data")), PATIENT) as served:
         yield served
 
 
@@ -69,16 +77,16 @@ def test_a_sender_that_dribbles_is_let_go(served: Served, door: str) -> None:
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_a_slow_sender_who_sends_enough_is_waited_for(served: Served, door: str) -> None:
-    head, chunked = request_of(served, door)
+def test_a_slow_sender_who_sends_enough_is_waited_for(patient: Served, door: str) -> None:
+    head, chunked = request_of(patient, door)
     piece = b"x" * 1_000
-    with served.connect() as connection:
+    with patient.connect() as connection:
         connection.sendall(head)
-        for _ in range(20):
+        for _ in range(32):
             # Longer than the time in which something has to come, and far more than has to come in it.
             assert not select.select([connection], [], [], 0.05)[0], connection.recv(1_000)
             connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-    wait_until(lambda: served.state.uploads.taken == 0)
+    wait_until(lambda: patient.state.uploads.taken == 0)
 
 
 def test_a_client_that_dribbles_slices_is_let_go(served: Served) -> None:
@@ -96,26 +104,26 @@ def test_a_client_that_dribbles_slices_is_let_go(served: Served) -> None:
     wait_until(lambda: served.state.uploads.taken == 0)
 
 
-def test_connections_without_a_token_take_no_places_from_those_who_have_one(served: Served) -> None:
+def test_connections_without_a_token_take_no_places_from_those_who_have_one(patient: Served) -> None:
     async def scene() -> Any:
         async with AsyncExitStack() as stack:
             strangers = [
-                await stack.enter_async_context(talking(served.port, None)) for _ in range(LIMITS.strangers - 1)
+                await stack.enter_async_context(talking(patient.port, None)) for _ in range(PATIENT.strangers - 1)
             ]
             with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-                await stack.enter_async_context(talking(served.port, None))
+                await stack.enter_async_context(talking(patient.port, None))
             assert refused.value.status == 503
-            assert served.state.uploads.taken == 0
-            known = await stack.enter_async_context(talking(served.port))
+            assert patient.state.uploads.taken == 0
+            known = await stack.enter_async_context(talking(patient.port))
             assert (await known.ask(op="start", name="a", size=0))["op"] == "manifest"
             token = bearer("bob")["Authorization"].partition(" ")[2]
             first: Talk = strangers[0]
             assert (await first.ask(op="start", name="a", size=0, token=token))["op"] == "manifest"
-            assert (served.state.uploads.taken, served.state_of(SHARED).strangers.taken) == (2, 2)
-            await stack.enter_async_context(talking(served.port, None))
+            assert (patient.state.uploads.taken, patient.state_of(SHARED).strangers.taken) == (2, 2)
+            await stack.enter_async_context(talking(patient.port, None))
 
     asyncio.run(scene())
-    wait_until(lambda: served.state.uploads.taken == served.state_of(SHARED).strangers.taken == 0)
+    wait_until(lambda: patient.state.uploads.taken == patient.state_of(SHARED).strangers.taken == 0)
 
 
 def test_who_shows_no_token_soon_is_let_go(tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ from amqp.basic_message import Message
 from files_service.messaging.address import open_connection
 from files_service.messaging.rpc.topology import DEAD_LETTER, RPC_EXCHANGE
 
+# Of a machine that does much else.
+PATIENCE_SECONDS = 120
+
 
 class NamekoCaller:
     """nameko's ClusterRpcProxy, in a process of its own."""
@@ -96,7 +99,7 @@ class RawCaller:
         self.publish(encoded, routing_key=method, **kept)
         return correlation_id
 
-    def reply(self, seconds: float = 30) -> tuple[str | None, dict[str, Any]]:
+    def reply(self, seconds: float = PATIENCE_SECONDS) -> tuple[str | None, dict[str, Any]]:
         """Wait for the next reply; returns its correlation id and body."""
         message = self._get(self._queue, seconds)
         assert message is not None, "no reply"
@@ -106,7 +109,7 @@ class RawCaller:
         """Whether a reply waits; takes it."""
         return self.channel.basic_get(self._queue, no_ack=True) is not None
 
-    def dead_letter(self, seconds: float = 30) -> Message:
+    def dead_letter(self, seconds: float = PATIENCE_SECONDS) -> Message:
         """Wait for the next dead letter and take it."""
         message = self._get(DEAD_LETTER, seconds)
         assert message is not None, "no dead letter"
@@ -116,7 +119,7 @@ class RawCaller:
         """Whether a dead letter waits; takes it."""
         return self.channel.basic_get(DEAD_LETTER, no_ack=True) is not None
 
-    def expect_dead_letters(self, count: int, seconds: float = 30) -> None:
+    def expect_dead_letters(self, count: int, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until so many dead letters are there, whatever is in them."""
         deadline = time.monotonic() + seconds
         while (found := self.depth(DEAD_LETTER)[0]) != count:

@@ -208,3 +208,24 @@ def test_answers_of_others_are_not_taken_for_the_service_s(scripted: tuple[type[
         for _ in range(3):
             with pytest.raises(InternalError):
                 files.count()
+
+
+def test_people_are_managed_and_sign_in(files: FilesClient) -> None:
+    accounts = files.accounts
+    accounts.create_tenant(name="acme")
+    made = accounts.create(name="amy", tenant="acme", role="admin")
+    accounts.set_password(reset=made["reset"]["code"], password="a long enough phrase")
+    with pytest.raises(Unauthorized):
+        accounts.login(name="amy@acme", password="not that phrase")
+    token = accounts.login(name="amy@acme", password="a long enough phrase")["token"]
+    assert accounts.identify(token=token)["account"]["owner"] == "amy@acme"
+    key = accounts.create_key(token=token, label="program", scopes=["files:read"])
+    assert accounts.identify(token=key["key"])["scopes"] == ["files:read"]
+    invite = accounts.create_invite(actor="amy@acme", tenant="acme")
+    assert [each["owner"] for each in accounts.list(actor="amy@acme", tenant="acme")["accounts"]] == ["amy@acme"]
+    with pytest.raises(NotFound):
+        accounts.create_invite(actor="amy@acme", tenant="")
+    accounts.revoke_invite(actor="amy@acme", invite_id=invite["invite_id"])
+    accounts.logout(token=token)
+    with pytest.raises(Unauthorized):
+        accounts.identify(token=token)

@@ -11,6 +11,9 @@ import requests
 
 from files_service.core import Core
 from files_service.services.opening import open_core
+from files_service.services.uploads.chunk_store import ChunkStore
+from files_service.services.uploads.quota import uploads_of
+from files_service.services.uploads.session import Beginning, begin
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import JSON, BlobNotFound
 from tests.adapters.gcs_buckets import gcs_environ, running_fake
@@ -98,6 +101,17 @@ def test_bytes_that_come_after_their_file_was_removed_are_deleted(core: Core, cl
     with pytest.raises(BlobNotFound):
         core.blobs.head(key)
     assert core.metadata.unclean(now=clock.now, limit=10) == []
+
+
+def test_a_chunk_is_an_object_that_browsers_do_not_run_and_caches_keep_for_one_user(fake: FakeGcs, core: Core) -> None:
+    upload = begin(core, Beginning(owner="ann", size=3, name="page.html", content_type="text/html"))
+    ChunkStore(core, uploads_of(core)).store(upload, 0, memoryview(b"<p>"))
+    [stored] = fake.objects.bucket("files").objects.values()
+    assert stored.content_type == "application/octet-stream"
+    assert stored.described == {
+        "cacheControl": "private, max-age=900, immutable",
+        "contentDisposition": "attachment",
+    }
 
 
 @pytest.mark.parametrize("resumable", [True, False])

@@ -36,6 +36,7 @@ from files_service import core
 from files_service.api import METHODS
 from files_service.config import load_settings, read_config
 from files_service.services.opening import open_core
+from storage_adapters import QueueOptions, open_notification_queue
 
 found = {"from": core.__file__}
 for name, (metadata, blobs) in json.loads(sys.argv[1]).items():
@@ -47,6 +48,10 @@ for name, (metadata, blobs) in json.loads(sys.argv[1]).items():
             found[name] = [file["name"] for file in METHODS["files.list"]({"owner": "ann"}, opened)["files"]]
     except Exception as error:
         found[name] = str(error)
+try:
+    open_notification_queue("pubsub://project/subscription", QueueOptions(emulator_host="127.0.0.1:9")).close()
+except Exception as error:
+    found["queue"] = str(error)
 print(json.dumps(found))
 """
 
@@ -178,6 +183,7 @@ def test_it_works_on_every_store_whose_extra_is_there(
     found = json.loads(run([wheel.program("python"), "-c", TRY, json.dumps(stores)], cwd=tmp_path))
     assert found.pop("from").startswith(str(wheel.site))
     works = {name: ["a.txt"] for name in stores} | {"gs": []}
+    assert ("files-service[gcs]" in found.pop("queue", "")) != extras
     if not extras:
         lacks = {name: f"pip install 'files-service[{'gcs' if name == 'gs' else name}]'" for name in EXTRAS}
         assert {name: lacks[name] in found[name] for name in EXTRAS} == dict.fromkeys(EXTRAS, True), found

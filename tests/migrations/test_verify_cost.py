@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -21,6 +22,16 @@ FILES = 40
 def fill(url: str) -> None:
     with closing(open_metadata_store(url)) as store:
         add(store, *(make_record(f"f{number:03}", owner=f"o{number % 9}", tags=("a",)) for number in range(FILES)))
+
+
+def noting(sent: list[object], function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which leaves its arguments in the list."""
+
+    def noted(*arguments: Any, **options: Any) -> Any:
+        sent.append(arguments)
+        return function(*arguments, **options)
+
+    return noted
 
 
 def test_a_sound_store_is_compared_without_reading_the_records_of_its_entries(
@@ -57,8 +68,7 @@ def test_a_stray_among_many_entries_is_found_in_few_round_trips(
         assert is_rebuilt(store)
         sent: list[object] = []
         for name in ("call", "answers", "run"):
-            real = getattr(Server, name)
-            monkeypatch.setattr(Server, name, lambda *a, real=real, **k: (sent.append(a), real(*a, **k))[1])
+            monkeypatch.setattr(Server, name, noting(sent, getattr(Server, name)))
         found, position = store.strays(after="", limit=12_000, fields=SORT_FIELDS, remove=False)
         while position:
             more, position = store.strays(after=position, limit=12_000, fields=SORT_FIELDS, remove=False)

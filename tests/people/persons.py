@@ -27,7 +27,7 @@ def cheap(core: Core) -> Core:
     return replace(core, passwords=PasswordHashing(CHEAP))
 
 
-def post(served: Served, path: str, headers: dict[str, str] | None = None, **body: Any) -> Reply:
+def post(served: Served, path: str, headers: dict[str, str] | None = None, /, **body: Any) -> Reply:
     """Send JSON."""
     return served.request("POST", path, json.dumps(body).encode(), {**JSON_TYPE, **(headers or {})})
 
@@ -48,8 +48,10 @@ class Person:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
 
-    def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Reply:
-        return self.served.request(method, path, body, {**self.headers, **headers})
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> Reply:
+        return self.served.request(method, path, body, {**self.headers, **(headers or {})})
 
     def get(self, path: str) -> Reply:
         return self.request("GET", path)
@@ -65,7 +67,7 @@ class Person:
 
     def upload(self, name: str = "a.txt", content: bytes = b"content", access: str = "private") -> str:
         reply = self.request(
-            "POST", f"/api/files/upload?name={name}&access={access}", content, **{"Content-Type": "text/plain"}
+            "POST", f"/api/files/upload?name={name}&access={access}", content, {"Content-Type": "text/plain"}
         )
         assert reply.status == 201, reply.body
         file_id: str = reply.json["file_id"]

@@ -43,12 +43,12 @@ def test_a_key_opens_what_its_scope_says(served: Served, scope: str) -> None:
         "files:read": [key.get("/api/files").status, key.call("files.count", owner="root").status],
         "files:write": [
             key.request("POST", "/api/files/upload?name=b", b"x").status,
-            key.request("POST", "/tus/", **tus).status,
+            key.request("POST", "/tus/", None, tus).status,
             key.call("files.tag.add", file_id=file_id, tags=["x"]).status,
         ],
         "shares": [
             key.request(
-                "PUT", f"/api/files/{file_id}/access", b'{"access": "public"}', **{"Content-Type": "application/json"}
+                "PUT", f"/api/files/{file_id}/access", b'{"access": "public"}', {"Content-Type": "application/json"}
             ).status,
             key.call("files.access", file_ids=[file_id], access="private").status,
         ],

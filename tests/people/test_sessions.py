@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from files_service.services.accounts.sessions import IDLE_MS, LONGEST_MS, SEEN_MS
+from files_service.services.accounts.account import require_account
+from files_service.services.accounts.sessions import IDLE_MS, LONGEST_MS, SEEN_MS, Client, begin_session
 from files_service.services.opening import open_core
 from tests.cores import at, attempt, call, refusal, settings_for
-from tests.gateway.serving import Served, head_of, serving, wait_until
+from tests.gateway.serving import WAIT_SECONDS, Served, head_of, serving, wait_until
 from tests.people.persons import PASSWORD, Person, appoint, cheap, login, post, register
 
 NEW = "another long pass phrase"
@@ -54,17 +56,19 @@ def test_sign_out_kills_the_token_at_every_door_of_every_gateway(tmp_path: Path)
         wait_until(lambda: not there.is_signed_in)
         assert there.call("files.count", owner="ann").status == 401
         assert there.get("/api/files").status == 401
-        assert there.request("POST", "/tus/", **{"Tus-Resumable": "1.0.0", "Upload-Length": "1"}).status == 401
+        assert there.request("POST", "/tus/", None, {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}).status == 401
 
 
-def test_an_event_stream_and_an_upload_end_with_the_session(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pretence", [{}, {"Upgrade": "websocket", "Connection": "Upgrade"}], ids=["plain", "upgrade"])
+def test_an_event_stream_and_an_upload_end_with_the_session(tmp_path: Path, pretence: dict[str, str]) -> None:
     with two_gateways(tmp_path) as (first, second):
         ann = register(first)
         with second.connect() as stream, second.connect() as upload:
             stream.sendall(head_of("GET", "/api/events", ann.headers))
             assert stream.recv(4096).startswith(b"HTTP/1.1 200")
             upload.sendall(
-                head_of("POST", "/api/files/upload?name=x", {**ann.headers, "Content-Length": "5000000"}) + b"begun"
+                head_of("POST", "/api/files/upload?name=x", {**ann.headers, "Content-Length": "5000000", **pretence})
+                + b"begun"
             )
             ann.request("POST", "/api/auth/logout")
             drained(stream)
@@ -73,13 +77,13 @@ def test_an_event_stream_and_an_upload_end_with_the_session(tmp_path: Path) -> N
 
 def drained(connection: socket.socket) -> bytes:
     """What comes until the server closes; a reset is an end, too."""
-    connection.settimeout(20)
-    received = b""
-    try:
+    connection.settimeout(WAIT_SECONDS)
+    received, deadline = b"", time.monotonic() + WAIT_SECONDS
+    with suppress(ConnectionResetError):
         while piece := connection.recv(65_536):
             received += piece
-    except ConnectionResetError:
-        pass
+            # An event stream that stays open sends a line now and then.
+            assert time.monotonic() < deadline, "the connection stays open"
     return received
 
 
@@ -100,6 +104,16 @@ def test_a_reset_by_link_ends_all_sessions_and_counts_once(served: Served) -> No
     assert [post_reset(served, each) for each in (first, code, code)] == [401, 200, 401]
     assert not ann.is_signed_in
     assert login(served, password=NEW).status == 200
+
+
+def test_a_session_that_begins_beside_a_new_password_with_the_old_one_does_not_count(served: Served) -> None:
+    core = served.core
+    register(served)
+    before = require_account(core, "ann")
+    code = call(core, "accounts.reset", owner="ann")["code"]
+    call(core, "accounts.set_password", reset=code, password=NEW)
+    token, _ = begin_session(core, before, Client())
+    assert refusal(core, "accounts.identify", token=token).code == "unauthorized"
 
 
 def post_reset(served: Served, code: str) -> int:

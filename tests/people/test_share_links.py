@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from files_service.domain.scopes import SCOPES
 from files_service.domain.shares import UNLOCK_MS
 from files_service.services.shares.gate import Visit, open_share
 from tests.cores import at, refusal
 from tests.gateway.serving import Reply, Served, serving
 from tests.people.links import CONTENT, PASSWORD, Visitor, share, stored
-from tests.people.persons import Person, appoint, key_of, open_people, register
+from tests.people.persons import Person, open_people, register
 
 SECRETS = ("$argon2", "password_hash", "epoch", "/files/", "token", "bucket")
 
@@ -194,28 +193,6 @@ def test_a_form_of_another_site_is_refused(served: Served, ann: Person) -> None:
     # The pages send no referrer, so browsers send no origin either.
     visitor.headers = {"Origin": "null"}
     assert visitor.begin(file_id).status == 303
-
-
-@pytest.mark.parametrize("scope", SCOPES)
-def test_a_key_makes_and_changes_links_with_the_scope_of_shares_alone(served: Served, scope: str) -> None:
-    root = appoint(served, "root", "operator")
-    file_id = stored(root)
-    made = share(root, file_id)
-    key, path = key_of(root, scope), f"/api/shares/{made['share_id']}"
-    patch = {**key.headers, "Content-Type": "application/json"}
-    answers = [
-        key.post("/api/shares", items=[file_id]).status,
-        key.get("/api/shares").status,
-        key.get(path).status,
-        served.request("PATCH", path, b'{"state": "paused"}', patch).status,
-        key.delete(path).status,
-        key.call("shares.create", owner="root", items=[file_id]).status,
-        key.call("shares.list", owner="root").status,
-        key.call("shares.info", share_id=made["share_id"]).status,
-        key.call("shares.update", share_id=made["share_id"], changes={"title": "x"}).status,
-        key.call("shares.revoke", share_id=made["share_id"]).status,
-    ]
-    assert answers == ([201, *[200] * 9] if scope == "shares" else [403] * 10)
 
 
 def test_changes_are_made_by_patch_and_the_whole_of_a_wrong_one_is_refused(served: Served, ann: Person) -> None:

@@ -1,4 +1,4 @@
-"""A processing hook that does what a file's ``meta.deed`` says: sleep, freeze the process, or end it.
+"""A processing hook that does what a file's ``meta.deed`` says: sleep, wait, freeze the process, or end it.
 
 Installed as other people's hooks are: as a distribution with an entry point, in a folder on the path.
 """
@@ -20,13 +20,17 @@ class Deeds(ProcessingHook):
         with open(os.environ["FILES_TEST_NOTES"], "a") as notes:
             notes.write(f"{record.file_id} {deed}\\n")
         seconds = record.meta.get("seconds", 0)
+        thaw, end = os.environ["FILES_TEST_NOTES"] + ".thaw", time.monotonic() + seconds
         if deed == "sleep":
             time.sleep(seconds)
+        elif deed == "wait":
+            while not os.path.exists(thaw) and time.monotonic() < end:
+                time.sleep(0.01)
         elif deed == "freeze":
             # Called through PyDLL, the interpreter lock is not released: no other thread runs, the hub neither.
-            library, end = ctypes.PyDLL(None), time.monotonic() + seconds
+            library = ctypes.PyDLL(None)
             sys.setswitchinterval(seconds)
-            while library.access(os.environ["FILES_TEST_NOTES"].encode() + b".thaw", 0) and time.monotonic() < end:
+            while library.access(thaw.encode(), 0) and time.monotonic() < end:
                 library.usleep(10_000)
             sys.setswitchinterval(0.005)
         elif deed == "die":
@@ -50,7 +54,7 @@ class Deeds:
         self.environ = {"PYTHONPATH": path, "FILES_TEST_NOTES": str(self._notes)}
 
     def thaw(self) -> None:
-        """Let a frozen process go on; otherwise it does when its seconds are over."""
+        """Let what waits or is frozen go on; otherwise it does when its seconds are over."""
         self._notes.with_name("notes.thaw").touch()
 
     def count(self, file_id: str) -> int:

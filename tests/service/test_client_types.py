@@ -20,7 +20,7 @@ from files_service.client.shares import ShareMethods
 from files_service.errors import BadRequest
 from tests.cores import call, memory_core, processed_file
 
-OTHER = {"close", "with_timeout"}
+OTHER = {"chunks", "close", "with_timeout"}
 
 
 def client_methods() -> dict[str, Any]:

@@ -12,10 +12,11 @@ import pytest
 from files_service.runtime.breaker import LONGEST_OPEN_SECONDS
 from files_service.services.listing.list_store import ListStore
 from files_service.services.listing.router import Lists
-from files_service.services.listing.sync_progress import Primary, consumer_of
+from files_service.services.listing.sync_progress import consumer_of
 from storage_adapters import (
     MARK,
     CopyMark,
+    CopySource,
     FileRecord,
     MetadataStore,
     RecordDeleted,
@@ -55,7 +56,7 @@ class Pair:
         assert isinstance(primary.metadata, MemoryMetadataStore)
         self.feed = primary.metadata
         self.second = ListStore(
-            URL, cast(Primary, self.feed), timeout_seconds=timeout_seconds, open_store=self._open, clock=self.clock
+            URL, cast(CopySource, self.feed), timeout_seconds=timeout_seconds, open_store=self._open, clock=self.clock
         )
         self.core = replace(primary, lists=Lists(primary.metadata, "memory", self.second))
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,12 @@ def clock() -> Clock:
 
 @pytest.fixture(params=["memory", "local", "gcs"])
 def core(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Core]:
-    limits = {"chunk_bytes": 1_024, "upload_ttl_seconds": 3_600, "orphan_seconds": KEPT, "free_disk_bytes": 0}
+    limits: dict[str, Any] = {
+        "chunk_bytes": 1_024,
+        "upload_ttl_seconds": 3_600,
+        "orphan_seconds": KEPT,
+        "free_disk_bytes": 0,
+    }
     with running_fake() as fake:
         fake.now = lambda: clock.now / 1_000
         environ = {

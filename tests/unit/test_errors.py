@@ -36,6 +36,7 @@ RAISED: dict[type[storage.StorageError], tuple[storage.StorageError, type[FilesE
     storage.UploadNotFound: (storage.UploadNotFound("U"), errors.NotFound),
     storage.UploadConflict: (storage.UploadConflict("sealed"), errors.Conflict),
     storage.ChunkGone: (storage.ChunkGone("aa"), errors.Conflict),
+    storage.BlobDamaged: (storage.BlobDamaged("k"), errors.BytesLost),
     storage.BlobNotFound: (storage.BlobNotFound("k"), errors.NotFound),
     storage.BlobExists: (storage.BlobExists(BLOB), errors.Conflict),
     storage.InvalidKey: (storage.InvalidKey("../x"), errors.BadRequest),
@@ -44,6 +45,7 @@ RAISED: dict[type[storage.StorageError], tuple[storage.StorageError, type[FilesE
     storage.StorageDenied: (storage.StorageDenied("403"), errors.StorageDenied),
     storage.KeyUnavailable: (storage.KeyUnavailable("deleted"), errors.KeyUnavailable),
     storage.SchemaMismatch: (storage.SchemaMismatch("redis", found="2", known="1"), errors.StorageUnavailable),
+    storage.NoAnswerInTime: (storage.NoAnswerInTime("408"), errors.StorageUnavailable),
     storage.OrderUnavailable: (storage.OrderUnavailable(found="13.0", known="14.0"), errors.StorageUnavailable),
     storage.UnreadableRecord: (
         storage.UnreadableRecord(make_record(), "status", "archived"),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.servers.commands import run_command
 
-OF_OTHERS = ("couchdb", "google.cloud", "kombu", "nameko", "redis", "requests", "rich")
+OF_OTHERS = ("argon2", "couchdb", "google.cloud", "kombu", "nameko", "pyotp", "redis", "requests", "rich")
 SCRIPT = """
 import sys
 import files_service.cli, files_service.gateway.server

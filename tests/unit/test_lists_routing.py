@@ -13,6 +13,7 @@ import pytest
 from files_service.errors import StorageUnavailable as Unavailable
 from files_service.runtime.breaker import FIRST_OPEN_SECONDS, LONGEST_OPEN_SECONDS
 from files_service.services.listing.router import Lists
+from files_service.services.listing.sync_progress import PROOF_SECONDS
 from storage_adapters import (
     MARK,
     CopyMark,
@@ -310,8 +311,35 @@ def test_an_order_that_the_list_store_does_not_have_is_answered_by_the_primary_a
     assert not pair.second.circuit_is_open
 
 
-def test_a_list_store_that_was_emptied_or_exchanged_answers_nothing(pair: Pair) -> None:
+def test_the_mark_is_read_once_in_a_while_and_for_every_later_checkpoint(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = pending_file(pair.core)
+    pair.sync()
+    assert isinstance(pair.copy, SupportsIdentity)
+    real = pair.copy.read_note
+    reads: list[str] = []
+
+    def read_note(name: str) -> str:
+        reads.append(name)
+        return real(name)
+
+    monkeypatch.setattr(pair.copy, "read_note", read_note)
+    assert [pair.asked() for _ in range(5)] == ["sqlite"] * 5
+    assert len(reads) == 1
+    assert pair.asked(min_change=file["change_token"]) == "sqlite"
+    pair.clock.now += PROOF_SECONDS
+    assert pair.asked() == "sqlite"
+    assert len(reads) == 3
     pending_file(pair.core)
+    pair.sync()
+    del reads[:]
+    assert pair.asked() == "sqlite"
+    assert len(reads) == 1
+
+
+def test_a_list_store_that_was_emptied_or_exchanged_answers_nothing(pair: Pair) -> None:
+    file = pending_file(pair.core)
     pair.sync()
     assert pair.asked() == "sqlite"
     assert isinstance(pair.copy, SupportsIdentity)
@@ -320,8 +348,11 @@ def test_a_list_store_that_was_emptied_or_exchanged_answers_nothing(pair: Pair) 
     for other in (older, CopyMark(source="another", checkpoint="9").to_text()):
         assert pair.copy.write_note(MARK, expected=pair.copy.read_note(MARK), text=other)
         before = pair.core.lists.fallbacks().get("unmarked", 0)
+        # At once where a change must be in the answer, else within the time for which a mark is believed.
+        assert pair.asked(min_change=file["change_token"]) == "memory"
+        pair.clock.now += PROOF_SECONDS
         assert pair.asked() == "memory"
-        assert pair.core.lists.fallbacks()["unmarked"] == before + 1
+        assert pair.core.lists.fallbacks()["unmarked"] == before + 2
         with pytest.raises(StorageUnavailable, match=r"store|source"):
             pair.second.check()
     assert pair.copy.write_note(MARK, expected=pair.copy.read_note(MARK), text=mark)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -40,7 +41,7 @@ def add_strange(core: Core, number: int) -> None:
     assert isinstance(core.metadata, SupportsReplication)
     core.metadata.replicate(
         [
-            make_record(f"f{index}", revision=1, status=Strange.ARCHIVED, uploaded_at=NOW, tags=("a",))  # type: ignore[arg-type]
+            make_record(f"f{index}", revision=1, status=Strange.ARCHIVED, uploaded_at=NOW, tags=("a",))
             for index in range(number)
         ]
     )
@@ -61,7 +62,10 @@ def test_a_list_that_passes_over_files_says_so_once(core: Core, caplog: pytest.L
 @pytest.mark.parametrize("method", ["files.sync", "files.tag.access"])
 def test_other_walks_over_files_say_so_too(core: Core, caplog: pytest.LogCaptureFixture, method: str) -> None:
     add_strange(core, 1)
-    params = {"files.sync": {"deep": True}, "files.tag.access": {"owner": "ann", "tag": "a", "access": "private"}}
+    params: dict[str, Any] = {
+        "files.sync": {"deep": True},
+        "files.tag.access": {"owner": "ann", "tag": "a", "access": "private"},
+    }
     call(core, method, **params[method])
     assert (counted(core) or 0) >= 1
     assert {tuple(vars(line)["file_ids"]) for line in caplog.records} == {("f0",)}

@@ -14,6 +14,7 @@ from files_service.runtime.lease import Lease
 from files_service.services import reconcile as reconciliation
 from files_service.services.files import require
 from files_service.worker import sweeper as sweeper_module
+from files_service.worker.cleaner import CONSUMER
 from files_service.worker.sweeper import EXPIRED_FOR_MS, Sweeper
 from storage_adapters import (
     JSON,
@@ -21,6 +22,7 @@ from storage_adapters import (
     Document,
     StorageDenied,
     StorageUnavailable,
+    SupportsChanges,
     SupportsDocuments,
     SupportsLeases,
 )
@@ -242,6 +244,18 @@ def test_a_removal_that_one_worker_did_not_live_to_clean_is_cleaned_by_another_w
     other.step()
     Sweeper(core, holder="dying").step()
     assert [is_stored(core, record) for record in records] == [False] * 3
+
+
+def test_removals_behind_a_checkpoint_that_the_feed_never_reached_are_cleaned(core: Core) -> None:
+    """As in a store whose feed began again."""
+    record = processed_file(core)
+    feed = core.metadata
+    assert isinstance(feed, SupportsChanges)
+    feed.move_checkpoint(CONSUMER, expected="", sequence="999999999")
+    call(core, "files.remove", file_id=record["file_id"])
+    Sweeper(core, holder="one").step()
+    assert not is_stored(core, record)
+    assert feed.has_changes_behind(feed.checkpoint(CONSUMER))
 
 
 def test_a_removal_is_cleaned_once_and_the_feed_is_not_read_again(

@@ -11,8 +11,9 @@ from typing import TypeVar
 
 from files_service.runtime.breaker import Breaker
 from files_service.runtime.executor import Executor
-from files_service.services.listing.sync_progress import Primary, Progress, SyncProgress, fault_of, is_marked
+from files_service.services.listing.sync_progress import Progress, Proof, SyncProgress, fault_of
 from storage_adapters import (
+    CopySource,
     ListQuery,
     MetadataStore,
     NoAnswerInTime,
@@ -56,7 +57,7 @@ class ListStore:
     2. An answer includes the token of a write when the store has the file, or its tombstone, at that revision or a
        later one; it includes the token of a list when the syncer's checkpoint has passed it.
     3. An answer counts only when the list store has the mark of this primary and of its checkpoint: else it was
-       emptied, exchanged, or restored from a backup.
+       emptied, exchanged, or restored from a backup. See ``Proof``.
     4. An error opens the circuit. After a delay, a background thread tries one question.
     5. A question that takes too long opens the circuit of its index alone (an order of lists, or the counters), as
        long as the store answers a ping: an index that is still being built takes no other off the store.
@@ -65,7 +66,7 @@ class ListStore:
     def __init__(
         self,
         url: str,
-        primary: Primary,
+        primary: CopySource,
         *,
         timeout_seconds: float,
         open_store: Callable[[str], MetadataStore] = open_metadata_store,
@@ -81,6 +82,7 @@ class ListStore:
         self._clock = clock
         self.breaker = Breaker(clock)
         self.index_breakers: dict[str, Breaker] = {}
+        self._proof = Proof(primary, clock)
         self._watchers = Executor("list store", WATCHERS)
         self._opening = threading.Lock()
         self._store: MetadataStore | None = None
@@ -103,16 +105,19 @@ class ListStore:
 
         ``index`` names what the question reads: the field of an order, or "usage".
         """
-        if self._rests(question, index):
+        if self._is_skipped(question, index):
             raise NotUsable("resting")
         # Read before the page, so that the page includes all changes up to this checkpoint.
         progress = self._progress()
+        must_include = min_change is not None
         if min_change is not None and min_change.startswith("@"):
             if not self._primary.has_passed(min_change[1:], progress.checkpoint):
                 raise NotUsable("behind")
             min_change = None
         try:
-            asked = self._callers.begin(partial(self._answer, question, min_change, progress))
+            asked = self._callers.begin(
+                partial(self._answer, question, min_change, progress, must_include=must_include)
+            )
             answer = asked.result(self._timeout_seconds)
         except NotUsable:
             raise
@@ -162,7 +167,7 @@ class ListStore:
                 self._store = store
             return self._store
 
-    def _answer(self, question: Question[T], min_change: str | None, progress: Progress) -> T:
+    def _answer(self, question: Question[T], min_change: str | None, progress: Progress, *, must_include: bool) -> T:
         store = self._store
         if store is None:
             # Only a try opens the store; otherwise all callers would wait for a server that hangs.
@@ -171,11 +176,11 @@ class ListStore:
             raise NotUsable("behind")
         answer = question(store)
         # Looked at behind the answer: the store may be exchanged at any moment.
-        if not is_marked(store, self._primary, progress):
+        if not self._proof.holds(store, progress, anew=must_include):
             raise NotUsable("unmarked")
         return answer
 
-    def _rests(self, question: Question[object], index: str) -> bool:
+    def _is_skipped(self, question: Question[object], index: str) -> bool:
         """Return True when a circuit is open; when it is time, have the question tried."""
         if self.circuit_is_open:
             if self.breaker.begin_try():

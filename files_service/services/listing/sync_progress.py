@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from files_service.runtime.breaker import Breaker
 from files_service.runtime.executor import Executor
@@ -13,10 +15,11 @@ from storage_adapters import (
     REFUSALS,
     UNMARKED,
     CopyMark,
+    CopySource,
+    CopyTarget,
     MetadataStore,
     StorageUnavailable,
     SupportsChanges,
-    SupportsDocuments,
     SupportsIdentity,
     consumers_of,
     copy_state,
@@ -26,6 +29,8 @@ from storage_adapters import (
 logger = logging.getLogger(__name__)
 
 MOST_COUNTED = 1_000
+# So long at most does a list store that was exchanged or emptied go on answering.
+PROOF_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +42,6 @@ class Lag:
 
     changes: int
     oldest_at: int
-
-
-class Primary(MetadataStore, SupportsChanges, SupportsDocuments, SupportsIdentity):
-    """Least capabilities of a primary beside a list store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class SyncProgress:
     While the primary is unavailable, the last checkpoint is used: checkpoints only advance.
     """
 
-    def __init__(self, primary: Primary, url: str, callers: Executor, breaker: Breaker) -> None:
+    def __init__(self, primary: CopySource, url: str, callers: Executor, breaker: Breaker) -> None:
         self.consumer = consumer_of(url)
         self._primary = primary
         self._callers = callers
@@ -89,22 +90,41 @@ class SyncProgress:
             self._breaker.end_try(succeeded=succeeded)
 
 
-def is_marked(store: object, primary: Primary, progress: Progress) -> bool:
-    """Return True when the mark of a list store says that it has what the checkpoint says."""
-    mark = CopyMark.from_text(store.read_note(MARK)) if isinstance(store, SupportsIdentity) else None
-    is_ours = mark is not None and mark.source == progress.identity
-    return mark is not None and is_ours and primary.has_passed(progress.checkpoint, mark.checkpoint)
+class Proof:
+    """The mark of a list store, which says that it has what the checkpoint says.
+
+    Reading it costs a list an eighth to a fifth of its time, so it is kept for ``PROOF_SECONDS``, unless an answer must
+    include a change. It proves nothing for another primary or a later checkpoint: then it is read again.
+    """
+
+    def __init__(self, primary: CopySource, clock: Callable[[], float]) -> None:
+        self._primary, self._clock = primary, clock
+        self._mark: CopyMark | None = None
+        self._kept_until = 0.0
+
+    def holds(self, store: object, progress: Progress, *, anew: bool) -> bool:
+        """Return True when the store has the mark; with ``anew``, it is read in any case."""
+        if not anew and self._clock() < self._kept_until and self._says(self._mark, progress):
+            return True
+        read_at = self._clock()
+        mark = CopyMark.from_text(store.read_note(MARK)) if isinstance(store, SupportsIdentity) else None
+        is_marked = self._says(mark, progress)
+        self._mark, self._kept_until = mark, read_at + PROOF_SECONDS if is_marked else 0.0
+        return is_marked
+
+    def _says(self, mark: CopyMark | None, progress: Progress) -> bool:
+        is_ours = mark is not None and mark.source == progress.identity
+        return mark is not None and is_ours and self._primary.has_passed(progress.checkpoint, mark.checkpoint)
 
 
-def fault_of(primary: Primary, store: MetadataStore, url: str) -> str:
+def fault_of(primary: CopySource, store: MetadataStore, url: str) -> str:
     """Return a sentence about a list store that must not answer though it was filled, "" for any other."""
-    assert isinstance(store, SupportsIdentity)
-    assert isinstance(store, SupportsDocuments)
+    copy = cast(CopyTarget, store)
     return {
         **REFUSALS,
         UNMARKED: "the list store is not known to be a copy of this metadata store",
         BEHIND: "the list store is older than what was copied to it",
-    }.get(copy_state(primary, store, *consumers_of(sync_name(url))), "")
+    }.get(copy_state(primary, copy, *consumers_of(sync_name(url))), "")
 
 
 def consumer_of(url: str) -> str:

@@ -21,10 +21,12 @@ from files_service.core import Core
 from files_service.domain.chunking import aside_key, chunk_key_beside, manifest_of
 from files_service.services.content import chunks_of
 from storage_adapters import (
+    BlobDamaged,
     BlobExists,
     BlobInfo,
     BlobNotFound,
     Chunk,
+    KeyUnavailable,
     Part,
     StorageError,
     StorageUnavailable,
@@ -81,7 +83,8 @@ Step = int | Loss | Whole | Reached
 def examine(core: Core, part: Part, *, offset: int = 0) -> Iterator[Step]:
     """Read and hash a part; yield the length of each piece, each loss, and Whole at the end when there was none.
 
-    A part in chunks is read from the chunk at ``offset`` on. Raises StorageUnavailable.
+    A part in chunks is read from the chunk at ``offset`` on. Raises StorageUnavailable,
+    KeyUnavailable for bytes that nobody can open.
     """
     if manifest_of(part) is None:
         yield from _examine_blob(core, part)
@@ -178,8 +181,12 @@ class _Reading:
                 hashed.update(piece)
                 self.size += len(piece)
                 yield len(piece)
+        except BlobDamaged:
+            self.fault = Reason.ROTTEN
         except BlobNotFound:
             self.fault = Reason.MISSING
+        except KeyUnavailable:
+            raise
         except StorageUnavailable:
             if not isinstance(self._core.blobs, SupportsLocalFiles):
                 raise

@@ -20,6 +20,7 @@ from storage_adapters import (
     BlobNotFound,
     ChecksumMismatch,
     FileRecord,
+    KeyUnavailable,
     Part,
     RecordDeleted,
     RecordNotFound,
@@ -54,7 +55,7 @@ def generation_of_whole(core: Core, part: Part, *, firm: str = "", suspect: int 
             return info.generation if info.generation != firm and _is_on_record(part, info) else None
         if firm or (part.size and not _has_chunk(core, part, suspect)) or not content.has_all_chunks(core, part):
             return None
-    except BlobNotFound:
+    except (BlobNotFound, KeyUnavailable):
         return None
     return part.generation
 
@@ -86,7 +87,7 @@ def _bring_back(core: Core, lost: LostPart, donor: Part) -> Iterator[int]:
     if part is None or donor.key == part.key or not _is_same_content(lost, donor):
         return
     bring = _bring_blob if manifest_of(part) is None else _bring_chunks
-    with suppress(BlobNotFound, BlobExists, ChecksumMismatch, StorageDenied):
+    with suppress(BlobNotFound, BlobExists, ChecksumMismatch, StorageDenied, KeyUnavailable):
         yield from bring(core, part, donor)
         recheck(core, replace(lost, firm=""))
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from files_service.core import Core
 from files_service.services.scrub.examination import Loss, Reached, Whole, examine
 from files_service.services.scrub.marks import clear_mark, mark_lost
-from storage_adapters import FileRecord, ListQuery, Part, Position
+from storage_adapters import FileRecord, KeyUnavailable, ListQuery, Part, Position
 
 PAGE = 20
 # Opening and describing an object costs as much as reading this many bytes.
@@ -67,7 +68,9 @@ class Walk:
         for part in record.parts[first:]:
             if part.received_at is not None and part.bucket == self._core.blobs.bucket:
                 yield PART_COST
-                yield from self._examine_part(record, part, begun.offset if part.part_id == begun.part_id else 0)
+                # Bytes of a tenant whose key was deleted, or is not configured, can be neither read nor taken for lost.
+                with suppress(KeyUnavailable):
+                    yield from self._examine_part(record, part, begun.offset if part.part_id == begun.part_id else 0)
 
     def _examine_part(self, record: FileRecord, part: Part, offset: int) -> Iterator[int]:
         for step in examine(self._core, part, offset=offset):

@@ -59,9 +59,13 @@ def declare(core: Core, declaration: Declaration, *, resumable: bool, now: int) 
     if resumable and isinstance(core.blobs, SupportsResumableUpload):
         # A session of the store cannot be revoked, and outlives the upload.
         urls_until = now + core.blobs.upload_seconds * 1000
-    record = save_if_room(with_urls(pending_record(declaration, core, now), urls_until), core)
+
+    def prolonged(record: FileRecord) -> FileRecord:
+        return with_urls(prolong(record, until), urls_until, now=now)
+
+    record = save_if_room(prolonged(pending_record(declaration, core, now)), core)
     # A repeated call. No address may outlive the upload, because later bytes would belong to no file.
-    return change(core, record.file_id, partial(prolong, until=until, urls_until=urls_until), loaded=record)
+    return change(core, record.file_id, prolonged, loaded=record)
 
 
 def pending_record(declaration: Declaration, core: Core, now: int, *, file_id: str | None = None) -> FileRecord:

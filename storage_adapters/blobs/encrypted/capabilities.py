@@ -11,7 +11,7 @@ from storage_adapters.blobs.encrypted.layout import CONTENT_TYPE, Damaged, Foote
 from storage_adapters.blobs.encrypted.store import EncryptedBlobStore, is_encrypted
 from storage_adapters.blobs.encrypted.writer import EncryptedBlobWriter
 from storage_adapters.blobs.keys import check_key
-from storage_adapters.errors import BlobExists, BlobNotFound, ChecksumMismatch, InvalidKey, KeyUnavailable
+from storage_adapters.errors import BlobDamaged, BlobExists, BlobNotFound, ChecksumMismatch, InvalidKey, KeyUnavailable
 from storage_adapters.ports.blob_capabilities import (
     SupportsCopy,
     SupportsFreeSpace,
@@ -90,7 +90,7 @@ class _Copying(EncryptedBlobStore, SupportsCopy):
         try:
             return self._footer(stored)
         except Damaged as error:
-            raise BlobNotFound(f"the bytes of blob {stored.key} are damaged: {error}") from None
+            raise BlobDamaged(f"the bytes of blob {stored.key} are damaged: {error}") from None
 
     def _copy_content(self, source: str, target: str, content_type: str, checksums: list[str], now: int) -> BlobInfo:
         writer = self.writer(target, content_type=content_type, now=now, checksums=checksums)

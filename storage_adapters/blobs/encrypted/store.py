@@ -1,7 +1,7 @@
 """A blob store over another one, in which bytes are stored encrypted.
 
 1. Blobs that were stored before are read as they are: encrypted ones have the content type ``layout.CONTENT_TYPE``.
-2. A blob that was altered or cut is not read: its ``size`` is 0, or reading raises BlobNotFound.
+2. A blob that was altered or cut is not read: its ``size`` is 0, or reading raises BlobDamaged.
 3. A store whose signed URLs lead past the gateway has no signed URLs here: bytes would be sent there unencrypted.
 """
 
@@ -25,7 +25,7 @@ from storage_adapters.blobs.encrypted.layout import (
 )
 from storage_adapters.blobs.encrypted.writer import EncryptedBlobWriter, seal_whole, shown
 from storage_adapters.blobs.keys import check_key
-from storage_adapters.errors import BlobExists, BlobNotFound
+from storage_adapters.errors import BlobDamaged, BlobExists, BlobNotFound
 from storage_adapters.ports.blob_capabilities import (
     SupportsWholeWrites,
 )
@@ -93,7 +93,7 @@ class EncryptedBlobStore(BlobStore, SupportsWholeWrites):
         try:
             footer = self._footer(stored)
         except Damaged as error:
-            raise BlobNotFound(f"the bytes of blob {key} are damaged: {error}") from None
+            raise BlobDamaged(f"the bytes of blob {key} are damaged: {error}") from None
         if generation not in (None, shown(stored, footer.description).generation):
             raise BlobNotFound(f"blob {key} was replaced")
         size = footer.description.size
@@ -166,7 +166,7 @@ def _opened(footer: Footer, key: str, sealed: Iterator[bytes], number: int, offs
         try:
             content = open_frame(footer.cipher, number, frame)
         except Damaged as error:
-            raise BlobNotFound(f"the bytes of blob {key} are damaged: {error}") from None
+            raise BlobDamaged(f"the bytes of blob {key} are damaged: {error}") from None
         start = number * FRAME
         if start >= offset and start + len(content) <= end:
             yield content

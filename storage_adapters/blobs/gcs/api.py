@@ -56,6 +56,8 @@ def google_errors_as_ours() -> Iterator[None]:
     except api_errors.PreconditionFailed:
         raise OtherGeneration from None
     except _FOREIGN as error:
+        if isinstance(error, api_errors.BadRequest) and "requester pays" in str(error.message):
+            raise StorageDenied("Cloud Storage: requesters pay, name the project: ?user_project=PROJECT") from None
         if is_denied(error):
             raise StorageDenied(f"Cloud Storage: {describe(error)}") from None
         raise StorageUnavailable(f"Cloud Storage: {describe(error)}") from None
@@ -128,14 +130,19 @@ class GcsApi:
             blob.reload(timeout=self.timeout, retry=self._retry)
         return blob
 
-    def insert(self, name: str, content: bytes, *, content_type: str, metadata: Mapping[str, str]) -> Any:
-        """Store a small object in one request. Raises OtherGeneration when the object exists."""
+    def insert(
+        self, name: str, content: bytes, *, content_type: str, metadata: Mapping[str, str], over: str = "0"
+    ) -> Any:
+        """Store a small object in one request, in the place of generation ``over`` ("0": none).
+
+        Raises OtherGeneration when the object has another generation.
+        """
         blob = self._new_object(name, content_type, metadata)
         with google_errors_as_ours():
             blob.upload_from_string(
                 content,
                 content_type=content_type,
-                if_generation_match=0,
+                if_generation_match=int(over),
                 checksum="crc32c",
                 timeout=self.timeout,
                 retry=self._retry,
@@ -152,8 +159,12 @@ class GcsApi:
         md5: str | None = None,
         crc32c: str | None = None,
         origin: str | None = None,
+        over: str = "0",
     ) -> str:
-        """Start a resumable upload; return its URI, a secret. Raises OtherGeneration when the object exists."""
+        """Start a resumable upload in the place of generation ``over`` ("0": none); return its URI, a secret.
+
+        Raises OtherGeneration when the object has another generation.
+        """
         # A new blob object for each session: a loaded one would send its description again.
         blob = self._new_object(name, content_type, metadata)
         if md5 is not None:
@@ -166,7 +177,7 @@ class GcsApi:
                 size=size,
                 origin=origin,
                 checksum=None,
-                if_generation_match=0,
+                if_generation_match=int(over),
                 timeout=self.timeout,
                 retry=self._retry,
             )

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -41,6 +42,17 @@ def moment_of(start: float) -> Moment:
     return Moment(stamp, f"{stamp[:8]}/auto/storage/goog4_request")
 
 
+@lru_cache(maxsize=1024)
+def _encode(text: str) -> str:
+    return quote(text, safe="")
+
+
+@lru_cache(maxsize=16)
+def _host_of(endpoint: str) -> str:
+    # Google's servers leave the port out, too.
+    return _PORT.sub("", endpoint.partition("://")[2])
+
+
 def sign_url(
     signer: Signer,
     method: str,
@@ -53,8 +65,7 @@ def sign_url(
     query: Mapping[str, str],
 ) -> str:
     """Return the URL of a request to a path that is not encoded; its sender sends the headers as they are."""
-    # Google's servers leave the port out, too.
-    signed = {"host": _PORT.sub("", endpoint.partition("://")[2])}
+    signed = {"host": _host_of(endpoint)}
     signed |= {name.lower(): " ".join(value.split()) for name, value in headers.items()}
     names = ";".join(sorted(signed))
     values = {
@@ -65,7 +76,7 @@ def sign_url(
         "X-Goog-SignedHeaders": names,
         **query,
     }
-    encoded = "&".join(sorted(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in values.items()))
+    encoded = "&".join(sorted([f"{_encode(name)}={_encode(value)}" for name, value in values.items()]))
     path = quote(path, safe="/")
     lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
     payload = signed.get("x-goog-content-sha256", "UNSIGNED-PAYLOAD")

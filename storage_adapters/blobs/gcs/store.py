@@ -15,37 +15,37 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Self
 
-import google.auth
-from google.auth import exceptions as auth_errors
 from google.auth.credentials import AnonymousCredentials
-from google.oauth2 import service_account
 
 from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.gcs.api import GcsApi, OtherGeneration, hex_of
+from storage_adapters.blobs.gcs.credentials import credentials_of, signer_of
 from storage_adapters.blobs.gcs.location import Location, parse
 from storage_adapters.blobs.gcs.reading import pieces
-from storage_adapters.blobs.gcs.signers import AccountSigner, HmacSigner, IamSigner, NoSigner, Signer
+from storage_adapters.blobs.gcs.signers import Signer
 from storage_adapters.blobs.gcs.signing import WEEK_SECONDS, UrlSigner, attachment
 from storage_adapters.blobs.gcs.writer import CREATED_AT, SHA256, WRITER, GcsBlobWriter
 from storage_adapters.blobs.keys import check_key
-from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable, UnknownStore
+from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blob_capabilities import (
     SupportsCopy,
     SupportsListing,
     SupportsPublicUrls,
+    SupportsReplacement,
     SupportsResumableUpload,
     SupportsSignedUrls,
 )
 from storage_adapters.ports.blobs import BlobStore, BlobWriter
 from storage_adapters.records import BlobInfo, SignedUrl
 
-_SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _SIGNED = ("PUT", "GET", "HEAD")
 _ATTEMPTS = 5
 
 
-class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, SupportsCopy, SupportsListing):
+class GcsBlobStore(
+    BlobStore, SupportsSignedUrls, SupportsResumableUpload, SupportsCopy, SupportsListing, SupportsReplacement
+):
     """Blobs in a bucket; public blobs are read by signed URL, like all others."""
 
     def __init__(
@@ -60,13 +60,13 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
     def from_url(cls, url: str, options: BlobOptions) -> Self:
         """Open ``gs://bucket[/prefix]``; the first call sends the first request."""
         location = parse(url)
-        credentials = _credentials(location, options)
+        credentials = credentials_of(location, options)
         # An emulator needs no credentials; a key file is then used only for signing.
         emulator = options.storage_emulator_host
         endpoint = f"http://{emulator}" if emulator and "://" not in emulator else emulator
         api = GcsApi(location, AnonymousCredentials() if emulator else credentials, endpoint)
         chosen = PublicGcsBlobStore if location.public and cls is GcsBlobStore else cls
-        store = chosen(api, location, _signer(location, options, credentials, api))
+        store = chosen(api, location, signer_of(location, options, credentials, api))
         assert isinstance(store, cls)
         return store
 
@@ -82,6 +82,20 @@ class GcsBlobStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload, Suppo
             raise BlobExists(self.head(key))
         return GcsBlobWriter(
             self._api, self._name(key), self._info, content_type=content_type, now=now, digests=digests
+        )
+
+    def replacement(self, key: str, *, generation: str, content_type: str, now: int) -> BlobWriter:
+        """See ``SupportsReplacement``."""
+        if self.head(key).generation != generation:
+            raise BlobNotFound(f"blob {key} was replaced")
+        return GcsBlobWriter(
+            self._api,
+            self._name(key),
+            self._info,
+            content_type=content_type,
+            now=now,
+            digests=Digests(),
+            over=generation,
         )
 
     def head(self, key: str) -> BlobInfo:
@@ -262,40 +276,3 @@ class PublicGcsBlobStore(GcsBlobStore, SupportsPublicUrls):
     def public_url(self, key: str) -> str:
         """See ``SupportsPublicUrls``."""
         return f"{self._api.endpoint}/{self._location.bucket}/{self._name(key)}"
-
-
-def _credentials(location: Location, options: BlobOptions) -> Any:
-    if location.credentials:
-        try:
-            return service_account.Credentials.from_service_account_file(location.credentials, scopes=_SCOPES)
-        except (OSError, ValueError, auth_errors.GoogleAuthError) as error:
-            raise UnknownStore(f"cannot read the key file {location.credentials}: {type(error).__name__}") from None
-    if options.storage_emulator_host:
-        return AnonymousCredentials()
-    try:
-        found, _ = google.auth.default(scopes=_SCOPES)
-    except auth_errors.DefaultCredentialsError:
-        raise UnknownStore(
-            "no credentials for Cloud Storage: name a key file (?credentials=FILE), or set"
-            " GOOGLE_APPLICATION_CREDENTIALS"
-        ) from None
-    return found
-
-
-def _signer(location: Location, options: BlobOptions, credentials: Any, api: GcsApi) -> Signer:
-    """Return the cheapest signer that is configured."""
-    if options.gcs_hmac_access_id and options.gcs_hmac_secret:
-        return HmacSigner(options.gcs_hmac_access_id, options.gcs_hmac_secret)
-    email = location.signer or getattr(credentials, "service_account_email", "")
-    if not location.signer and getattr(credentials, "signer_email", None) and hasattr(credentials, "sign_bytes"):
-        if isinstance(credentials, service_account.Credentials):
-            return AccountSigner(credentials)
-        email = credentials.signer_email
-    if email:
-        return IamSigner(
-            email, api.session, endpoint=api.endpoint if options.storage_emulator_host else "", timeout=location.timeout
-        )
-    if options.storage_emulator_host:
-        # Emulators do not check signatures; one that does rejects this.
-        return HmacSigner("emulator", "emulator")
-    return NoSigner("")

@@ -36,10 +36,13 @@ class GcsBlobWriter(BlobWriter):
         content_type: str,
         now: int,
         digests: Digests,
+        over: str = "0",
     ) -> None:
+        """Begin; ``over`` is the generation whose place the object takes, "0" where there is none."""
         self._api, self._name, self._info_of = api, name, info_of
         self._content_type = content_type
         self._digests = digests
+        self._over = over
         self._token = secrets.token_hex(16)
         self._metadata = {CREATED_AT: str(now), WRITER: self._token}
         self._pending: bytearray | None = bytearray()
@@ -71,7 +74,13 @@ class GcsBlobWriter(BlobWriter):
                 if self._session is None and not self._beaten:
                     metadata = {**self._metadata, SHA256: sha256}
                     return self._info_of(
-                        self._api.insert(self._name, bytes(pending), content_type=self._content_type, metadata=metadata)
+                        self._api.insert(
+                            self._name,
+                            bytes(pending),
+                            content_type=self._content_type,
+                            metadata=metadata,
+                            over=self._over,
+                        )
                     )
                 if self._session is not None:
                     self._session.send(bytes(pending), last=True)
@@ -97,7 +106,9 @@ class GcsBlobWriter(BlobWriter):
     def _send_chunk(self, pending: bytearray) -> None:
         try:
             if self._session is None and not self._beaten:
-                uri = self._api.start_session(self._name, content_type=self._content_type, metadata=self._metadata)
+                uri = self._api.start_session(
+                    self._name, content_type=self._content_type, metadata=self._metadata, over=self._over
+                )
                 self._session = UploadSession(self._api.session, uri, self._api.timeout)
             if self._session is not None:
                 self._session.send(bytes(pending[:CHUNK]), last=False)
@@ -122,12 +133,16 @@ class GcsBlobWriter(BlobWriter):
         return self._info_of(blob)
 
     def _found(self) -> Any:
-        """Return the object that this writer wrote. Raises BlobExists for another writer's."""
+        """Return the object that this writer wrote. Raises BlobExists or BlobNotFound for another writer's."""
         try:
             blob = self._api.find(self._name)
         except BlobNotFound:
+            if self._over != "0":
+                raise
             raise StorageUnavailable("Cloud Storage: the object was deleted while it was written") from None
         if (blob.metadata or {}).get(WRITER) != self._token:
+            if self._over != "0":
+                raise BlobNotFound("Cloud Storage: the object was replaced meanwhile")
             raise BlobExists(self._info_of(blob))
         if (blob.size, hex_of(blob.crc32c)) != (self._digests.size, self._digests.checksums()["crc32c"]):
             self._api.delete(self._name, str(blob.generation))

@@ -2,15 +2,12 @@
 
 URL: ``file:///absolute/folder[?bucket=NAME]`` or ``file:folder`` relative to the working directory.
 
-``blobs/SEGMENT/…/SEGMENT.blob/`` holds one blob: its ``content`` and an ``info.json``. The folder is complete and
-synced before one rename publishes it, and a folder cannot be renamed onto a non-empty folder: so a blob is written
-once. Segments of keys have no dots, so ``.blob`` keeps ``a`` and ``a/b`` apart. ``tmp/`` holds unfinished blobs, see
-``workspace``. The file system must support flock(2).
+``blobs/`` holds the blobs, see ``folders``, ``tmp/`` unfinished ones, see ``workspace``. The file system must support
+flock(2).
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import secrets
@@ -22,18 +19,16 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import orjson
-
 from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.keys import check_key
 from storage_adapters.blobs.local import disk
-from storage_adapters.blobs.local.exchange import exchange
+from storage_adapters.blobs.local.folders import BlobFolders
 from storage_adapters.blobs.local.listing import walk
 from storage_adapters.blobs.local.workspace import Workspace
 from storage_adapters.blobs.local.writer import CONTENT, INFO, LocalBlobWriter
 from storage_adapters.blobs.signing import UrlSigner
-from storage_adapters.codec import blob_info_from_document, blob_info_to_document
-from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable, UnknownStore
+from storage_adapters.codec import blob_info_to_document
+from storage_adapters.errors import BlobNotFound, UnknownStore
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blob_capabilities import (
     SupportsCopy,
@@ -49,9 +44,7 @@ from storage_adapters.ports.blob_capabilities import (
 from storage_adapters.ports.blobs import BlobStore, BlobWriter
 from storage_adapters.records import BlobInfo, Grant, SignedUrl
 
-PIECE = 1024 * 1024
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,63}")
-_ATTEMPTS = 100
 
 
 class LocalBlobStore(
@@ -78,6 +71,7 @@ class LocalBlobStore(
             disk.sync_folder(root)
             self._workspace = Workspace(root / "tmp")
             self._workspace.sweep()
+        self._folders = BlobFolders(self._blobs, self._workspace)
 
     @classmethod
     def from_url(cls, url: str, options: BlobOptions) -> Self:
@@ -104,13 +98,13 @@ class LocalBlobStore(
     def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
         """See ``BlobStore``."""
         digests = Digests(checksums)
-        self._require_free(key)
-        return self._writer(key, self._publish, content_type, now, digests)
+        self._folders.require_free(key)
+        return self._writer(key, self._folders.publish, content_type, now, digests)
 
     def replacement(self, key: str, *, generation: str, content_type: str, now: int) -> BlobWriter:
         """See ``SupportsReplacement``. Raises StorageUnavailable when the file system cannot exchange two folders."""
-        self._require(key, generation)
-        return self._writer(key, partial(self._exchange, generation=generation), content_type, now, Digests())
+        self._folders.require(key, generation)
+        return self._writer(key, partial(self._folders.replace, generation=generation), content_type, now, Digests())
 
     def _writer(
         self, key: str, publish: Callable[[Path, BlobInfo], None], content_type: str, now: int, digests: Digests
@@ -127,14 +121,7 @@ class LocalBlobStore(
 
     def head(self, key: str) -> BlobInfo:
         """See ``BlobStore``."""
-        folder = self._folder(key)
-        info = self._read_info(folder / INFO, key)
-        with disk.os_errors_as_unavailable():
-            try:
-                size = (folder / CONTENT).stat().st_size
-            except FileNotFoundError:
-                raise BlobNotFound(f"the bytes of blob {key} are gone") from None
-        return info if size == info.size else replace(info, size=size, md5=None, crc32c=None, sha256=None)
+        return self._folders.head(key)
 
     def get(
         self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
@@ -142,29 +129,17 @@ class LocalBlobStore(
         """See ``BlobStore``."""
         if offset < 0 or (length is not None and length < 0):
             raise ValueError("offset and length must not be negative")
-        pieces = self._pieces(self._folder(key) / CONTENT, key, offset, length)
+        pieces = self._folders.pieces(key, offset, length)
         # The first step opens the file: a missing blob is reported here, not when bytes are read.
         next(pieces)
         # Looked at behind the opening: a blob that is exchanged in between is noticed.
         if generation is not None:
-            self._require(key, generation)
+            self._folders.require(key, generation)
         return pieces
 
     def delete(self, key: str, *, generation: str | None = None) -> None:
         """See ``BlobStore``."""
-        folder = self._folder(key)
-        rubbish = self._workspace.fresh_path()
-        with disk.os_errors_as_unavailable():
-            # Only a delete frees a blob's place: the lock among deleters ensures that the blob that was checked is the
-            # one that is removed.
-            with disk.locked(self._blobs), suppress(FileNotFoundError, BlobNotFound):
-                if generation not in (None, self.head(key).generation if generation else None):
-                    return
-                folder.rename(rubbish)
-            # Sync also when nothing was there: the remover may have died before it synced.
-            disk.sync_chain(folder.parent, self._blobs)
-            disk.remove_tree(rubbish)
-            self._remove_empty(folder.parent)
+        self._folders.delete(key, generation)
 
     def ping(self) -> None:
         """See ``BlobStore``."""
@@ -189,21 +164,21 @@ class LocalBlobStore(
         """See ``SupportsCopy``."""
         check_key(target)
         origin = self.head(source)
-        self._require_free(target)
+        self._folders.require_free(target)
         info = replace(origin, bucket=self._bucket, key=target, created_at=now, generation=secrets.token_hex(8))
         folder = self._workspace.fresh_path()
         with disk.os_errors_as_unavailable():
             try:
                 folder.mkdir(mode=disk.FOLDER_MODE)
                 try:
-                    disk.link_or_copy(self._folder(source) / CONTENT, folder / CONTENT)
+                    disk.link_or_copy(self._folders.content(source), folder / CONTENT)
                 except FileNotFoundError:
                     raise BlobNotFound(f"no blob {source}") from None
                 if self.head(source).generation != origin.generation:
                     raise BlobNotFound(f"blob {source} was deleted")
                 disk.write_file(folder / INFO, blob_info_to_document(info))
                 disk.sync_folder(folder)
-                self._publish(folder, info)
+                self._folders.publish(folder, info)
             finally:
                 disk.remove_tree(folder)
         return info
@@ -222,7 +197,7 @@ class LocalBlobStore(
 
     def local_path(self, key: str) -> Path:
         """See ``SupportsLocalFiles``."""
-        path = self._folder(key) / CONTENT
+        path = self._folders.content(key)
         with disk.os_errors_as_unavailable():
             if not path.is_file():
                 raise BlobNotFound(f"no blob {key}")
@@ -232,7 +207,7 @@ class LocalBlobStore(
         self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int
     ) -> None:
         """See ``SupportsWholeWrites``."""
-        self._require_free(key)
+        self._folders.require_free(key)
         info = BlobInfo(
             bucket=self._bucket,
             key=key,
@@ -252,7 +227,7 @@ class LocalBlobStore(
                     disk.sync_with_description(content, folder / INFO, blob_info_to_document(info))
                 finally:
                     content.close()
-                self._publish(folder, info)
+                self._folders.publish(folder, info)
             except BaseException:
                 disk.remove_tree(folder)
                 raise
@@ -286,94 +261,3 @@ class LocalBlobStore(
     def public_url(self, key: str) -> str:
         """See ``SupportsPublicUrls``."""
         return self._signer.public_url(key)
-
-    def _folder(self, key: str) -> Path:
-        return self._blobs / f"{check_key(key)}.blob"
-
-    def _require_free(self, key: str) -> None:
-        with suppress(BlobNotFound):
-            info = self.head(key)
-            # The creator may have died before it synced, and the caller relies on the blob.
-            with disk.os_errors_as_unavailable():
-                disk.sync_chain(self._folder(key).parent, self._blobs)
-            raise BlobExists(info)
-
-    def _publish(self, folder: Path, info: BlobInfo) -> None:
-        """Rename the finished folder to its place and sync. Raises BlobExists when the place is taken."""
-        place = self._folder(info.key)
-        for _ in range(_ATTEMPTS):
-            try:
-                place.parent.mkdir(mode=disk.FOLDER_MODE, parents=True, exist_ok=True)
-                folder.rename(place)
-            except FileNotFoundError:
-                # A concurrent delete has just removed an empty parent folder.
-                continue
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
-                self._require_free(info.key)
-                self._remove_remains(info.key)
-            else:
-                disk.sync_chain(place.parent, self._blobs)
-                return
-        raise StorageUnavailable(f"cannot create a place for blob {info.key}")
-
-    def _require(self, key: str, generation: str) -> None:
-        if self.head(key).generation != generation:
-            raise BlobNotFound(f"blob {key} was replaced")
-
-    def _exchange(self, folder: Path, info: BlobInfo, *, generation: str) -> None:
-        """Put the finished folder in the place of this generation, in one step."""
-        place = self._folder(info.key)
-        # The lock keeps out deleters, and others that exchange.
-        with disk.locked(self._blobs):
-            self._require(info.key, generation)
-            exchange(folder, place)
-        disk.sync_chain(place.parent, self._blobs)
-        disk.remove_tree(folder)
-
-    def _remove_remains(self, key: str) -> None:
-        """Clear the place of a blob whose content or description a fault of the disk took."""
-        rubbish = self._workspace.fresh_path()
-        with disk.locked(self._blobs):
-            try:
-                self.head(key)
-            except BlobNotFound:
-                with suppress(FileNotFoundError):
-                    self._folder(key).rename(rubbish)
-        disk.remove_tree(rubbish)
-
-    def _remove_empty(self, folder: Path) -> None:
-        """Remove the empty folders above a deleted blob; a writer that needs one creates it again."""
-        while folder != self._blobs:
-            try:
-                folder.rmdir()
-            except OSError:
-                return
-            folder = folder.parent
-
-    def _read_info(self, path: Path, key: str) -> BlobInfo:
-        with disk.os_errors_as_unavailable():
-            try:
-                return blob_info_from_document(path.read_bytes())
-            except FileNotFoundError:
-                raise BlobNotFound(f"no blob {key}") from None
-            except (orjson.JSONDecodeError, TypeError) as error:
-                raise StorageUnavailable(f"the description of blob {key} is damaged") from error
-
-    def _pieces(self, path: Path, key: str, offset: int, length: int | None) -> Iterator[bytes]:
-        with disk.os_errors_as_unavailable():
-            try:
-                file = path.open("rb", buffering=0)
-            except FileNotFoundError:
-                raise BlobNotFound(f"no blob {key}") from None
-            with file:
-                yield b""
-                place = offset
-                end = os.fstat(file.fileno()).st_size if length is None else offset + length
-                while place < end:
-                    piece = os.pread(file.fileno(), min(PIECE, end - place), place)
-                    if not piece:
-                        return
-                    yield piece
-                    place += len(piece)

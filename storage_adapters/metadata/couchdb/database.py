@@ -73,6 +73,9 @@ class Database:
             stored = self.get(document_id)
             if stored and stored.get("write_id") == document["write_id"]:
                 return str(stored["_rev"])
+            if stored and _generation(stored) == _generation(document) + 1:
+                # Another writer's stands directly over the revision that was read, so this one never stood there.
+                return None
             raise StorageUnavailable("couchdb: the answer to a write was lost")
         return None
 
@@ -162,6 +165,11 @@ class Database:
         params = {"since": since or "0", "limit": str(limit), **params}
         _, answer, _ = self._server.request("GET", self.name, "_changes", params=params)
         return answer["results"], str(answer["last_seq"])
+
+
+def _generation(document: JSON) -> int:
+    """Return the number of writes that led to a document's revision, 0 without one."""
+    return int(str(document.get("_rev", "0")).partition("-")[0])
 
 
 def new_write_id() -> str:

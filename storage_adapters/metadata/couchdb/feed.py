@@ -79,6 +79,20 @@ class Feed:
             if self._state.get(each.name) is None and each.database.exists():
                 self._state.put(each.name, {"sequence": each.database.update_seq()}, over=None)
 
+    def rebuild(self) -> None:
+        """Make a lost feed again, with the latest change of each file and document.
+
+        Its sequences are others, so that no checkpoint means anything any more: all consumers start over.
+        """
+        self._state.clear_checkpoints()
+        self._state.replace(_TRIMMED, {"sequence": "", "place": ""})
+        self.entries.create(q="1")
+        for each in self._followed:
+            each.place, each.count = "", 0
+            self._state.replace(each.name, {"sequence": ""})
+            while not self._follow(each):
+                continue
+
     def ensure(self, stored: Stored) -> None:
         """Make sure that the entry of a file's latest change is there."""
         self.add_missing([_entry_of(stored)])
@@ -161,8 +175,11 @@ class Feed:
         removed = [{"_id": each["_id"], "_rev": each["_rev"], "_deleted": True} for each in found]
         return sum("error" not in row for row in self.entries.bulk(removed)) if removed else 0
 
-    def _follow(self, followed: _Followed) -> None:
-        """Write the entries that interrupted writers left out; of very many changes, some now and some later."""
+    def _follow(self, followed: _Followed) -> bool:
+        """Write the entries that interrupted writers left out; of very many changes, some now and some later.
+
+        Return True when none are left.
+        """
         with self._lock:
             if followed.place is None:
                 kept = self._state.get(followed.name)
@@ -176,7 +193,8 @@ class Feed:
                     followed.count = 0
                     self._state.replace(followed.name, {"sequence": place})
                 if len(rows) < _BATCH:
-                    return
+                    return True
+        return False
 
     def add_missing(self, entries: Iterable[Entry | None]) -> None:
         """Write the entries that are not there, and never were."""

@@ -10,6 +10,8 @@ from storage_adapters.metadata.couchdb.views import DESIGNS, DOCUMENTS, UPLOADS,
 
 LAYOUT = "1"
 _DOCUMENT = "layout"
+_FEED_LOST = "feed_lost"
+_REPAIR = "run `files migrate repair`"
 _DOCUMENTS = [design.name for design in DOCUMENTS]
 # Former revisions are not needed: every write names the one it is over. A replica of CouchDB's own that is this many
 # writes of one file behind would show a conflict.
@@ -35,6 +37,8 @@ def prepare(files: Database, locks: Database, state: State, feed: Feed, uploads:
         found = state.get(_DOCUMENT)
     else:
         require_databases(files, feed.entries)
+        if found.get(_FEED_LOST):
+            raise StorageUnavailable(f"couchdb: the database {feed.entries.name} is incomplete: {_REPAIR}")
     layout = "" if found is None else str(found["layout"])
     if layout != LAYOUT:
         raise SchemaMismatch("couchdb", found=layout, known=LAYOUT)
@@ -60,10 +64,21 @@ def require_databases(*databases: Database) -> None:
     """Return when all databases exist. Raises StorageUnavailable with the remedy."""
     missing = [database.name for database in databases if not database.exists()]
     if missing:
+        can_be_made = f". A lost feed can be made again: {_REPAIR}" if missing[0].endswith("_feed") else ""
         raise StorageUnavailable(
             f"couchdb: the database {', '.join(missing)} is missing: restore it from a backup made with the others."
-            " Where this is a list store, delete its other databases instead: the syncer fills it again"
+            f" Where this is a list store, delete its other databases instead: the syncer fills it again{can_be_made}"
         )
+
+
+def repair_feed(state: State, feed: Feed) -> bool:
+    """Make the feed again if it is lost; return True when it was. An interrupted repair is noticed, and repeated."""
+    found = state.get(_DOCUMENT)
+    if found is None or (feed.entries.exists() and not found.get(_FEED_LOST)):
+        return False
+    state.change(_DOCUMENT, lambda value: {**(value or {}), _FEED_LOST: True})
+    feed.rebuild()
+    return state.change(_DOCUMENT, lambda value: {**(value or {}), _FEED_LOST: False})
 
 
 def prepare_documents(documents: Database, state: State) -> None:

@@ -10,7 +10,7 @@ from storage_adapters.errors import SchemaMismatch
 from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.feed import Feed
 from storage_adapters.metadata.couchdb.keys import document_id_of, hex_of
-from storage_adapters.metadata.couchdb.layout import LAYOUT, prepare
+from storage_adapters.metadata.couchdb.layout import LAYOUT, prepare, repair_feed, require_databases
 from storage_adapters.metadata.couchdb.records import parse_document, sort_by_name
 from storage_adapters.metadata.couchdb.server import Server
 from storage_adapters.metadata.couchdb.state import State
@@ -58,7 +58,18 @@ class CouchMigrations(SupportsDesigns):
     def schema_faults(self) -> list[str]:
         """See ``SupportsMigrations``."""
         databases = (self._files, self._locks, self._feed.entries, self._uploads, self._documents)
-        return [f"database {each.name} is missing" for each in databases if not each.exists()]
+        faults = [f"database {each.name} is missing" for each in databases if not each.exists()]
+        found = self._kept(_LAYOUT)
+        if not faults and found is not None and found.get("feed_lost"):
+            faults = [f"database {self._feed.entries.name} is incomplete"]
+        return faults
+
+    def repair_schema(self) -> bool:
+        """See ``SupportsMigrations``."""
+        if self._kept(_LAYOUT) is None:
+            return False
+        require_databases(self._files, self._documents)
+        return repair_feed(self._state, self._feed)
 
     def read_journal(self, name: str) -> bytes | None:
         """See ``SupportsMigrations``."""

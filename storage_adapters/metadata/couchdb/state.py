@@ -63,6 +63,11 @@ class State:
         """Return the sequences of all checkpoints."""
         return [str(found["sequence"]) for found in self._database.with_prefix(_CHECKPOINT) if found["sequence"]]
 
+    def clear_checkpoints(self) -> None:
+        """Remove all checkpoints."""
+        for found in self._database.with_prefix(_CHECKPOINT):
+            self.replace(found["_id"], {"sequence": ""})
+
     def acquire(self, lease: str, *, holder: str, now: int, until: int) -> bool:
         """Take or prolong a lease; return False when another holder has it."""
         is_taken = False

@@ -11,7 +11,7 @@ from storage_adapters.errors import CheckpointConflict
 from storage_adapters.metadata.memory.documents import copy_document
 from storage_adapters.ports.documents import Document, DocumentChange
 from storage_adapters.ports.metadata import SupportsChanges
-from storage_adapters.records import Change, FileRecord, is_number_passed
+from storage_adapters.records import Change, FileRecord
 
 
 class MemoryFeed(SupportsChanges):
@@ -50,10 +50,6 @@ class MemoryFeed(SupportsChanges):
         """See ``SupportsChanges``."""
         with self._lock:
             return str(self._last_sequence) if self._last_sequence else ""
-
-    def has_passed(self, sequence: str, checkpoint: str) -> bool:
-        """See ``SupportsChanges``."""
-        return is_number_passed(sequence, checkpoint)
 
     def has_changes_behind(self, sequence: str) -> bool:
         """See ``SupportsChanges``."""

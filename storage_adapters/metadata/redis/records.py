@@ -63,6 +63,7 @@ RECORD_FIELDS = (
     "post_action",
 )
 _PARTS, _ERROR, _LEASE = (RECORD_FIELDS.index(name) for name in ("parts", "error", "lease"))
+_JSON = tuple(RECORD_FIELDS.index(name) for name in ("meta", "post_action"))
 TOMBSTONE_FIELDS = ("owner", "deleted_at", "clean_after", "parts")
 
 _EMPTY = {
@@ -78,10 +79,16 @@ def record_to_value(record: FileRecord) -> bytes:
     if record.error is not None or record.lease is not None:
         nested = nested_values(record)
         values[_ERROR], values[_LEASE] = nested["error"], nested["lease"]
-    return b"%d\n%b" % (
-        record.revision,
-        orjson.dumps(_with_later(_shortened(values), RECORD_FORM.later_values(record))),
-    )
+    later = RECORD_FORM.later_values(record)
+    try:
+        document = orjson.dumps(_with_later(_shortened(values), later))
+    except TypeError:
+        # The encoder counts levels: what a record can hold must not depend on what it is nested in.
+        for place in _JSON:
+            if place < len(values) and values[place] is not None:
+                values[place] = orjson.Fragment(orjson.dumps(values[place]))
+        document = orjson.dumps(_with_later(_shortened(values), later))
+    return b"%d\n%b" % (record.revision, document)
 
 
 def tombstone_to_value(tombstone: Tombstone) -> bytes:

@@ -49,7 +49,7 @@ from storage_adapters.ports.identity import NotesInJournal
 from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.ports.schemas import SupportsBulkImport
 from storage_adapters.query import ListQuery, Page
-from storage_adapters.records import Change, FileRecord, Tombstone, Usage, is_number_passed
+from storage_adapters.records import Change, FileRecord, Tombstone, Usage
 
 _BATCH = 200
 
@@ -220,10 +220,6 @@ class RedisMetadataStore(
         """See ``SupportsChanges``."""
         sequence: bytes = self._server.run("last", [self._keys.feed], [])
         return sequence.decode()
-
-    def has_passed(self, sequence: str, checkpoint: str) -> bool:
-        """See ``SupportsChanges``."""
-        return is_number_passed(sequence, checkpoint)
 
     def has_changes_behind(self, sequence: str) -> bool:
         """See ``SupportsChanges``."""

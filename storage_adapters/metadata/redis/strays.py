@@ -61,7 +61,7 @@ def stray_places(server: Server, keys: Keys, found: Sequence[bytes], fields: set
             keys_of_entry = [keys.record(file_id), chunk.key, bounds_of(chunk.base)]
             strays.append((keys_of_entry, [value or b"", member, "", chunk.bound, int(remove)]))
     # Checked again in the store: the record may have changed since, or the entry be gone.
-    return count + sum(server.run_all("unindex", strays))
+    return int(count + sum(server.run_all("unindex", strays)))
 
 
 def stray_names(server: Server, keys: Keys, found: Sequence[bytes], *, remove: bool) -> int:
@@ -84,7 +84,7 @@ def _stray_names(server: Server, keys: Keys, key: bytes, kind: str, *, remove: b
                 strays.append(([keys.record(file_id), key], [value or b"", name, file_id, "", int(remove)]))
         found += sum(server.run_all("unindex", strays))
         if int(cursor) == 0:
-            return found
+            return int(found)
 
 
 def _foreign_orders(server: Server, found: Sequence[bytes], *, remove: bool) -> int:

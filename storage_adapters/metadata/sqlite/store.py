@@ -39,7 +39,7 @@ from storage_adapters.ports.identity import NotesInJournal
 from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.ports.schemas import SupportsBulkImport
 from storage_adapters.query import ListQuery, Page
-from storage_adapters.records import Change, FileRecord, Tombstone, Usage, is_number_passed
+from storage_adapters.records import Change, FileRecord, Tombstone, Usage
 
 
 class SqliteMetadataStore(
@@ -203,10 +203,6 @@ class SqliteMetadataStore(
         """See ``SupportsChanges``."""
         with self._connections.snapshot() as connection:
             return feed.has_changes_behind(connection, sequence)
-
-    def has_passed(self, sequence: str, checkpoint: str) -> bool:
-        """See ``SupportsChanges``."""
-        return is_number_passed(sequence, checkpoint)
 
     def checkpoint(self, consumer: str) -> str:
         """See ``SupportsChanges``."""
