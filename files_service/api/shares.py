@@ -8,7 +8,7 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from files_service.api.action import Params, ParamsSchema, action, file_id_field, owner_field
 from files_service.api.bounded import BoundedList
-from files_service.api.parameters import MAX_INTEGER
+from files_service.api.parameters import MAX_INTEGER, request_id_field
 from files_service.api.text import line, text
 from files_service.core import Core
 from files_service.domain.shares import MAX_ITEMS, MAX_PASSWORD, MIN_PASSWORD, ShareState
@@ -77,6 +77,7 @@ class CreateParams(ParamsSchema):
     max_downloads = _number(_MOST, 1, load_default=None)
     allow_download = _flag(_ALLOW, load_default=True)
     notify = _flag(_NOTIFY, load_default=False)
+    request_id = request_id_field("Idempotency key: repeating the call with it returns the same share.")
 
 
 class ListParams(ParamsSchema):

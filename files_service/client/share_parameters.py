@@ -41,6 +41,7 @@ class CreateParams(ActorParams, total=False):
     max_downloads: int | None
     allow_download: bool
     notify: bool
+    request_id: str | None
 
 
 class ListParams(ActorParams, total=False):

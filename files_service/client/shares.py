@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Unpack
 
 from files_service.client import share_parameters as params
@@ -14,7 +15,9 @@ class ShareMethods(Caller):
 
     def create(self, **given: Unpack[params.CreateParams]) -> results.ShareInfo:
         """Make a link to files of an owner; private ones become ``shared``."""
-        share: results.ShareInfo = self._call("shares.create", given)
+        # Set here, so that a repeated call finds the share of the first one.
+        named = given if given.get("request_id") else {**given, "request_id": uuid.uuid4().hex}
+        share: results.ShareInfo = self._call("shares.create", named)
         return share
 
     def list(self, **given: Unpack[params.ListParams]) -> results.SharePage:

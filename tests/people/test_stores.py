@@ -66,8 +66,13 @@ def test_the_story_of_people(core: Core) -> None:
 
 def test_the_story_of_a_link(core: Core) -> None:
     file_id = processed_file(core)["file_id"]
-    shares = [call(core, "shares.create", owner="ann", items=[file_id], max_downloads=2) for _ in range(3)]
+    given = {"owner": "ann", "items": [file_id], "max_downloads": 2}
+    shares = [call(core, "shares.create", **given, request_id=str(number)) for number in range(3)]
     made = shares[0]
+    # Who repeats a call whose answer was lost gets the share of the first one.
+    assert call(core, "shares.create", **given, request_id="0") == made
+    other = {**given, "items": [processed_file(core)["file_id"]]}
+    assert refusal(core, "shares.create", **other, request_id="0").code == "conflict"
     page = call(core, "shares.list", owner="ann", limit=2)
     rest = call(core, "shares.list", owner="ann", limit=2, cursor=page["next_cursor"])
     assert [each["share_id"] for each in (*page["shares"], *rest["shares"])] == [

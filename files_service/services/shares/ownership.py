@@ -47,7 +47,7 @@ def create_share(core: Core, actor: str | None, owner: str, given: Mapping[str, 
         created_at=core.clock(),
         **{name: given[name] for name in _PLAIN if name in given},
     )
-    return _shown(core, add_share(core, share))
+    return _shown(core, add_share(core, share, given.get("request_id")))
 
 
 def list_shares(core: Core, actor: str | None, owner: str, *, limit: int, after: str | None) -> JSON:

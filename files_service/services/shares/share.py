@@ -12,9 +12,9 @@ from typing import Any
 from files_service.core import Core
 from files_service.domain.shares import KEY, KEY_BYTES, REVOKED_MS, ShareState
 from files_service.domain.uploads import owner_segment
-from files_service.errors import NotFound
+from files_service.errors import Conflict, NotFound
 from files_service.services.accounts import documents
-from storage_adapters import JSON, Document
+from storage_adapters import JSON, Document, NameTaken
 
 SHARES, GRANTS = "shares", "share_grants"
 _KEY = re.compile(KEY)
@@ -116,9 +116,24 @@ def share_of_document(document: Document) -> Share:
     return Share(share_id=document.document_id, items=items, state=state, document=document, **values)
 
 
-def add_share(core: Core, share: Share) -> Share:
-    """Store a new share."""
-    return share_of_document(documents.put(core, _document_of(share)))
+def add_share(core: Core, share: Share, request_id: str | None) -> Share:
+    """Store a new share, or return the one that an earlier call with this id of the request has stored.
+
+    Raises Conflict when that one has other files.
+    """
+    document, repeated = _document_of(share), f"request:{order_of(share.owner)}{request_id}"
+    if request_id is not None:
+        document = replace(document, names=(*document.names, repeated))
+    try:
+        return share_of_document(documents.put(core, document))
+    except NameTaken:
+        stored = documents.find_by_name(core, SHARES, repeated)
+        if stored is None:
+            raise
+    earlier = share_of_document(stored)
+    if [item.file_id for item in earlier.items] != [item.file_id for item in share.items]:
+        raise Conflict("the request_id belongs to another share", {"share_id": earlier.share_id})
+    return earlier
 
 
 def find_by_key(core: Core, key: str) -> Share:
