@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -176,3 +177,28 @@ def test_a_running_transfer_of_another_gateway_ends_with_the_link(
             wait_until(lambda: second.state.downloads.taken == 0)
             assert len(drained(reader)) < len(LARGE)
         assert second.request("GET", path).status in (401, 410)
+
+
+def test_access_by_link_makes_one_link_which_private_closes(served: Served, ann: Person) -> None:
+    file_id, named = stored(ann), stored(ann, "b.txt")
+
+    def put(name: str, access: str, wanted: str = file_id) -> Any:
+        body, headers = json.dumps({name: access}).encode(), {**ann.headers, "Content-Type": "application/json"}
+        reply = served.request("PUT", f"/api/files/{wanted}/access", body, headers)
+        assert reply.status == 200, reply.body
+        return reply.json
+
+    url = put("accessType", "shared")["url"]
+    visitor = Visitor(served, url)
+    assert visitor.bytes_of(file_id).status == 200
+    assert put("accessType", "shared")["url"] == url
+    assert "url" not in put("accessType", "private")
+    assert statuses(visitor, file_id) == {410}
+    # The other name of the field is about those who are named, and makes no link.
+    assert "url" not in put("access", "shared")
+    assert statuses(visitor, file_id) == {410}
+    assert put("accessType", "shared")["url"] == url
+    assert visitor.bytes_of(file_id).status == 200
+    assert ann.call("files.update", file_id=named, changes={"grantees": ["bob"]}).status == 200
+    assert "url" not in put("accessType", "shared", named)
+    assert len(ann.get("/api/shares").json["shares"]) == 1

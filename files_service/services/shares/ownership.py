@@ -25,7 +25,7 @@ from files_service.services.shares.share import (
     order_of,
     share_of_document,
 )
-from storage_adapters import JSON, DocumentPosition, DocumentQuery
+from storage_adapters import JSON, DocumentPosition, DocumentQuery, FileRecord
 
 # Given as they are stored.
 _PLAIN = ("label", "title", "message", "starts_at", "expires_at", "max_downloads", "allow_download", "notify")
@@ -48,6 +48,15 @@ def create_share(core: Core, actor: str | None, owner: str, given: Mapping[str, 
         **{name: given[name] for name in _PLAIN if name in given},
     )
     return _shown(core, add_share(core, share, given.get("request_id")))
+
+
+def link_of_file(core: Core, actor: str | None, record: FileRecord) -> JSON:
+    """Return the one link that "shared with everybody who has the link" means for a file; open it if it was closed."""
+    given = {"items": [record.file_id], "request_id": f"link of {record.file_id}"}
+    made = create_share(core, actor, record.owner, given)
+    if made["state"] == ShareState.ACTIVE and not made["closed_items"]:
+        return made
+    return update_share(core, actor, made["share_id"], {"state": ShareState.ACTIVE})
 
 
 def list_shares(core: Core, actor: str | None, owner: str, *, limit: int, after: str | None) -> JSON:

@@ -119,7 +119,7 @@ def share_of_document(document: Document) -> Share:
 def add_share(core: Core, share: Share, request_id: str | None) -> Share:
     """Store a new share, or return the one that an earlier call with this id of the request has stored.
 
-    Raises Conflict when that one has other files.
+    Raises Conflict when that one lacks a file.
     """
     document, repeated = _document_of(share), f"request:{order_of(share.owner)}{request_id}"
     if request_id is not None:
@@ -131,7 +131,7 @@ def add_share(core: Core, share: Share, request_id: str | None) -> Share:
         if stored is None:
             raise
     earlier = share_of_document(stored)
-    if [item.file_id for item in earlier.items] != [item.file_id for item in share.items]:
+    if not all(earlier.has(item.file_id) for item in share.items):
         raise Conflict("the request_id belongs to another share", {"share_id": earlier.share_id})
     return earlier
 
