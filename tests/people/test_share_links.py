@@ -132,6 +132,23 @@ def test_guesses_are_slowed_down_by_share(served: Served, ann: Person) -> None:
     assert register(served, "bob").is_signed_in
 
 
+def test_guesses_at_many_links_are_slowed_down_by_address(served: Served, ann: Person) -> None:
+    file_id = stored(ann)
+    links = [share(ann, file_id, password=PASSWORD)["url"] for _ in range(7)]
+    assert [Visitor(served, link).unlock("not the one").status for link in links] == [401] * 6 + [429]
+
+
+def test_no_proof_of_a_visitor_is_in_an_address(served: Served, ann: Person) -> None:
+    file_id = stored(ann)
+    visitor = Visitor(served, share(ann, file_id, password=PASSWORD, max_downloads=1)["url"])
+    replies = [visitor.unlock(), visitor.begin(file_id), visitor.get(), visitor.json(), visitor.bytes_of(file_id)]
+    assert [reply.status for reply in replies] == [303, 303, 200, 200, 200]
+    assert set(visitor.cookies) == {"files_share", "files_grant"}
+    for reply in replies:
+        told = reply.body.decode() + reply.headers.get("Location", "")
+        assert [proof for proof in visitor.cookies.values() if proof in told] == []
+
+
 def test_what_is_told_of_a_share_has_no_hash_no_token_and_no_address_of_bytes(served: Served, ann: Person) -> None:
     file_id = stored(ann)
     made = share(ann, file_id, password=PASSWORD)
