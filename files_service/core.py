@@ -14,7 +14,7 @@ from files_service.domain.identity import Identity
 from files_service.runtime.backoff import delay_after
 from files_service.runtime.clock import monotonic_ms, now_ms
 from files_service.runtime.limiter import Limiter
-from files_service.runtime.password_hashing import PasswordHashing
+from files_service.runtime.password_hashing import Cost, PasswordHashing
 from files_service.runtime.recent import Recent
 from storage_adapters import BlobStore, MetadataStore
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 IDENTITY_MS = 400
 
 
+# Passwords of shares are compared with less work than those of accounts: they protect one link.
+SHARE_COST = Cost(memory_kib=19 * 1024, passes=2, lanes=1)
 # Half of the threads of a gateway for calls.
 LONG_CALLS = 8
 
@@ -51,6 +53,8 @@ class Core:
     # Calls that read whole files or wait for it: less than a process has threads, so that other calls find one.
     long_calls: Limiter = field(default_factory=lambda: Limiter("long calls", LONG_CALLS))
     passwords: PasswordHashing = field(default_factory=PasswordHashing)
+    # Used within the turns of ``passwords``.
+    share_passwords: PasswordHashing = field(default_factory=lambda: PasswordHashing(SHARE_COST))
     # By the hash of a token, and by owner.
     identities: Recent[str, Identity | None] = field(default_factory=lambda: Recent(IDENTITY_MS))
     closed_owners: Recent[str, bool] = field(default_factory=lambda: Recent(IDENTITY_MS))

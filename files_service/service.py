@@ -259,3 +259,35 @@ class Accounts:
     def list_tenants(self, /, **params: Any) -> JSON:
         """Return all tenants but the default one."""
         return self.call("accounts.list_tenants", params)
+
+
+class Shares:
+    """Links to files."""
+
+    name = "shares"
+    call: Dispatcher = CoreProvider()
+
+    @action
+    def create(self, /, **params: Any) -> JSON:
+        """Make a link to files of an owner; private ones become ``shared``."""
+        return self.call("shares.create", params)
+
+    @action
+    def list(self, /, **params: Any) -> JSON:
+        """Return one page of an owner's shares, the newest first."""
+        return self.call("shares.list", params)
+
+    @action
+    def info(self, /, **params: Any) -> JSON:
+        """Return a share."""
+        return self.call("shares.info", params)
+
+    @action
+    def update(self, /, **params: Any) -> JSON:
+        """Change a share, pause it, or make it active again."""
+        return self.call("shares.update", params)
+
+    @action
+    def revoke(self, /, **params: Any) -> JSON:
+        """Close a link and end all its downloads; repeating the call is harmless."""
+        return self.call("shares.revoke", params)

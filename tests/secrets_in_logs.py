@@ -19,7 +19,7 @@ LOGGERS = ("files_service", "storage_adapters", "syncer", "migrations", "aiohttp
 PROOFS = re.compile(
     r"(?:X-Goog-Signature|upload_id|[?&](?:signature|token))=(?!\*\*\*)[^\s\"'&]"
     r"|(?<![\w.])Bearer (?!\*\*\*|realm)[A-Za-z0-9]"
-    r"|\bf[sk]_[A-Za-z0-9_-]{40}|\$argon2"
+    r"|\bf[sk]_[A-Za-z0-9_-]{40}|\$argon2|/s/[A-Za-z0-9_-]{22}(?![\w-])"
     r"|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY"
     r"|(?:webhook|channel)-token-for-tests"

@@ -1,5 +1,6 @@
 """The method table: every action by its wire name. All transports call the API through ``METHODS``."""
 
+from files_service.api import shares
 from files_service.api.access import set_access
 from files_service.api.accounts import credentials, people, signing
 from files_service.api.action import Action
@@ -66,6 +67,11 @@ METHODS: dict[str, Action] = {
         people.reset,
         people.create_tenant,
         people.list_tenants,
+        shares.create,
+        shares.list_shares,
+        shares.info,
+        shares.update,
+        shares.revoke,
     )
 }
 

@@ -23,6 +23,7 @@ MODULES = {
     "token": "token",
     "account": "account",
     "tenant": "account",
+    "share": "share",
     "doctor": "doctor",
     "scrub": "scrub",
     "encrypt": "keys",

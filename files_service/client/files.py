@@ -13,6 +13,7 @@ from files_service.client.accounts import AccountMethods
 from files_service.client.amqp import AmqpTransport
 from files_service.client.caller import Caller
 from files_service.client.http import HttpTransport
+from files_service.client.shares import ShareMethods
 from files_service.client.transport import Transport
 from files_service.errors import BadRequest
 
@@ -72,6 +73,7 @@ class FilesClient(Caller):
         super().__init__(_open_transport(url, token, pool_size), timeout)
         self.tag = TagMethods(self._transport, timeout)
         self.accounts = AccountMethods(self._transport, timeout)
+        self.shares = ShareMethods(self._transport, timeout)
 
     def with_timeout(self, seconds: float) -> FilesClient:
         """Return a client with another timeout that shares the connections."""
@@ -79,6 +81,7 @@ class FilesClient(Caller):
         Caller.__init__(other, self._transport, seconds)
         other.tag = TagMethods(self._transport, seconds)
         other.accounts = AccountMethods(self._transport, seconds)
+        other.shares = ShareMethods(self._transport, seconds)
         return other
 
     def close(self) -> None:

@@ -31,7 +31,18 @@ _OF_METHODS: Mapping[str, str] = {
         ),
         WRITE,
     ),
-    **dict.fromkeys(("files.access", "files.tag.access"), SHARES),
+    **dict.fromkeys(
+        (
+            "files.access",
+            "files.tag.access",
+            "shares.create",
+            "shares.list",
+            "shares.info",
+            "shares.update",
+            "shares.revoke",
+        ),
+        SHARES,
+    ),
     "accounts.identify": READ,
     **dict.fromkeys(
         (

@@ -11,6 +11,7 @@ from files_service.gateway.doors import operation, rpc
 from files_service.gateway.doors.auth import routes as auth
 from files_service.gateway.doors.blobs import routes as blobs
 from files_service.gateway.doors.rest import routes as rest
+from files_service.gateway.doors.shares import routes as shares
 from files_service.gateway.doors.tus import routes as tus
 from files_service.gateway.doors.webhooks import routes as webhooks
 from files_service.gateway.doors.websocket import routes as websocket
@@ -18,6 +19,7 @@ from files_service.gateway.limits import Limits
 from files_service.gateway.middleware import finish_headers, handle_request
 from files_service.gateway.openapi import DOCUMENT, Description
 from files_service.gateway.pages import routes as pages
+from files_service.gateway.pages.shared import routes as shared
 from files_service.gateway.routes import Door, mount
 from files_service.gateway.state import GATEWAY, OPERATION, Gateway
 from files_service.gateway.transfer.upload_locks import UPLOAD_LOCKS, UploadLocks
@@ -31,6 +33,7 @@ DOORS: tuple[Door, ...] = (
     pages.EVENTS_DOOR,
     auth.SIGNING_DOOR,
     auth.DOOR,
+    shares.DOOR,
     rest.DOOR,
     tus.DOOR,
     websocket.DOOR,
@@ -38,6 +41,7 @@ DOORS: tuple[Door, ...] = (
     operation.DOOR,
     pages.DOCS_DOOR,
     pages.STATIC_DOOR,
+    shared.DOOR,
     pages.DOOR,
 )
 # The doors at the operation address, and those that stay beside it.

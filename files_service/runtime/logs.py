@@ -36,6 +36,8 @@ _SECRETS = re.compile(
 
 # Possessive, and from the border of a word on: so each character is looked at a bounded number of times.
 _JWT = re.compile(r"(?<![\w-])(?P<first>[\w-]{11,}+)\.eyJ[\w-]{8,}+\.[\w-]*+", re.ASCII)
+# The key of a share is all that its readers need.
+_SHARE_KEY = re.compile(r"(?<=/s/)[\w-]{22}(?![\w-])", re.ASCII)
 _LEAST_OF_JWT = len("eyJ") + 8
 
 
@@ -45,8 +47,8 @@ def accepted_request_id(given: str | None) -> str:
 
 
 def redact(text: str) -> str:
-    """Replace secret values and JWTs in a text by ``***``."""
-    return _JWT.sub(_hide_jwt, _SECRETS.sub(r"\g<name>***", text))
+    """Replace secret values, JWTs and keys of shares in a text by ``***``."""
+    return _SHARE_KEY.sub("***", _JWT.sub(_hide_jwt, _SECRETS.sub(r"\g<name>***", text)))
 
 
 def _hide_jwt(match: re.Match[str]) -> str:

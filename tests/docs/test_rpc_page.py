@@ -11,14 +11,22 @@ from marshmallow import Schema, fields, missing
 
 from files_service.api import METHODS
 from files_service.api.parameters import Changes, PartParams, PostAction
+from files_service.api.shares import ShareChanges
 from files_service.domain.accounts import Role
+from files_service.domain.shares import ShareState
 from files_service.errors import error_classes
 from storage_adapters import FIELDS, OPERATORS, SORT_FIELDS, FileRecord, Part, field_names
 from tests.docs.pages import plain, read, rows, section
 
 PAGE = read("docs/rpc.md")
 PEOPLE = read("docs/accounts.md")
-NESTED: dict[type[Schema], str] = {PartParams: "part", Changes: "changes", PostAction: "post action"}
+LINKS = read("docs/shares.md")
+NESTED: dict[type[Schema], str] = {
+    PartParams: "part",
+    Changes: "changes",
+    PostAction: "post action",
+    ShareChanges: "changes",
+}
 NAMED: dict[type[Any], str] = {
     fields.Enum: "access",
     fields.String: "text",
@@ -30,12 +38,12 @@ NAMED: dict[type[Any], str] = {
 
 def page_of(method: str) -> str:
     """The page that describes a method."""
-    return PEOPLE if method.startswith("accounts.") else PAGE
+    return {"accounts": PEOPLE, "shares": LINKS}.get(method.partition(".")[0], PAGE)
 
 
 def type_of(field: fields.Field[Any]) -> str:
-    if isinstance(field, fields.Enum) and field.enum is Role:
-        return "role"
+    if isinstance(field, fields.Enum) and field.enum in (Role, ShareState):
+        return "role" if field.enum is Role else "state"
     if isinstance(field, fields.List):
         return f"list of {type_of(field.inner)}"
     if isinstance(field, fields.Nested):
@@ -89,16 +97,18 @@ def test_a_section_begins_with_the_summary_of_its_action(method: str) -> None:
         ("files.upload", "A **part**:", PartParams()),
         ("files.upload", "A **post action**:", PostAction()),
         ("files.update", "**changes**:", Changes()),
+        ("shares.update", "**changes**:", ShareChanges()),
     ],
 )
 def test_nested_parameters_are_documented(method: str, title: str, schema: Schema) -> None:
-    _, _, text = section(PAGE, method).partition(title)
+    _, _, text = section(page_of(method), method).partition(title)
     assert documented(text) == described(schema)
 
 
 def test_no_section_describes_a_method_that_does_not_exist() -> None:
-    lines = [*PAGE.splitlines(), *PEOPLE.splitlines()]
-    titles = [line.removeprefix("## ") for line in lines if line.startswith(("## files.", "## accounts."))]
+    lines = [*PAGE.splitlines(), *PEOPLE.splitlines(), *LINKS.splitlines()]
+    groups = ("## files.", "## accounts.", "## shares.")
+    titles = [line.removeprefix("## ") for line in lines if line.startswith(groups)]
     assert sorted(titles) == sorted(METHODS)
 
 

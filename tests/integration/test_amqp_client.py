@@ -229,3 +229,13 @@ def test_people_are_managed_and_sign_in(files: FilesClient) -> None:
     accounts.logout(token=token)
     with pytest.raises(Unauthorized):
         accounts.identify(token=token)
+
+
+def test_links_are_made_changed_and_revoked(files: FilesClient) -> None:
+    file_id = files.upload(owner="ann", name="x", parts=[{"size": 1}])["file_id"]
+    made = files.shares.create(owner="ann", items=[file_id], title="Trip")
+    assert files.shares.update(share_id=made["share_id"], changes={"title": "Our trip"})["title"] == "Our trip"
+    assert [each["share_id"] for each in files.shares.list(owner="ann")["shares"]] == [made["share_id"]]
+    assert files.shares.revoke(share_id=made["share_id"])["state"] == "revoked"
+    with pytest.raises(NotFound):
+        files.shares.info(share_id=made["share_id"], actor="bob")

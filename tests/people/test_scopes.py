@@ -37,6 +37,11 @@ NEEDED: dict[str, str] = {
     "GET /api/files/{file_id}/download": READ,
     "GET /api/files/{file_id}/manifest": READ,
     "PUT /api/files/{file_id}/access": "shares",
+    "GET /api/shares": "shares",
+    "POST /api/shares": "shares",
+    "GET /api/shares/{share_id}": "shares",
+    "PATCH /api/shares/{share_id}": "shares",
+    "DELETE /api/shares/{share_id}": "shares",
     "POST /tus/": WRITE,
     "POST /tus": WRITE,
     "HEAD /tus/{upload_id}": WRITE,
@@ -60,6 +65,8 @@ PEOPLE_NEEDED: dict[str, str] = {
     **dict.fromkeys(("create_invite", "list_invites", "revoke_invite"), "admin"),
     **dict.fromkeys(("create_tenant", "list_tenants"), "admin"),
 }
+SHARES_NEEDED = dict.fromkeys(("create", "list", "info", "update", "revoke"), "shares")
+NEEDED_BY = {"files": METHODS_NEEDED, "accounts": PEOPLE_NEEDED, "shares": SHARES_NEEDED}
 REFUSED = b"does not have the scope"
 
 
@@ -72,8 +79,7 @@ def test_every_address_and_method_has_a_row() -> None:
         if route.method != "OPTIONS"
     }
     assert routed == set(NEEDED)
-    named = {f"files.{name}" for name in METHODS_NEEDED} | {f"accounts.{name}" for name in PEOPLE_NEEDED}
-    assert named == set(METHODS)
+    assert {f"{prefix}.{name}" for prefix, table in NEEDED_BY.items() for name in table} == set(METHODS)
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -88,7 +94,7 @@ def test_a_key_is_refused_wherever_its_scope_is_not_the_needed_one(served: Serve
         reply = key.request(method, re.sub(r"\{\w+\}", "01ARZ3NDEKTSV4RRFFQ69G5FAV", path), b"{}", JSON_TYPE)
         refused = reply.status == 403 and (method == "HEAD" or REFUSED in reply.body)
         wrong += [address] if refused != (scope != needed) else []
-    for prefix, table in (("files", METHODS_NEEDED), ("accounts", PEOPLE_NEEDED)):
+    for prefix, table in NEEDED_BY.items():
         for name, needed in table.items():
             assert scope_of_method(f"{prefix}.{name}") == needed
             reply = key.call(f"{prefix}.{name}")

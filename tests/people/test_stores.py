@@ -1,4 +1,4 @@
-"""One story of people on every store: what they may do is the same, and so is who wins."""
+"""One story of people and one of links on every store: what they may do is the same, and so is who wins."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from files_service.core import Core
+from files_service.errors import Gone
 from files_service.services.opening import open_core
-from tests.cores import at_once, attempt, call, refusal, settings_for
+from files_service.services.shares.gate import Visit, open_share, stays_open
+from files_service.services.shares.grants import make_grant
+from files_service.services.shares.share import Share
+from tests.cores import at_once, attempt, call, processed_file, refusal, settings_for
 from tests.people.persons import PASSWORD, cheap
 
 
@@ -58,3 +62,39 @@ def test_the_story_of_people(core: Core) -> None:
     token = call(core, "accounts.login", name="ann", password="another long phrase")["token"]
     call(core, "accounts.logout", token=token)
     assert refusal(core, "accounts.identify", token=token).code == "unauthorized"
+
+
+def test_the_story_of_a_link(core: Core) -> None:
+    file_id = processed_file(core)["file_id"]
+    given = {"owner": "ann", "items": [file_id], "max_downloads": 2}
+    shares = [call(core, "shares.create", **given, request_id=str(number)) for number in range(3)]
+    made = shares[0]
+    # Who repeats a call whose answer was lost gets the share of the first one.
+    assert call(core, "shares.create", **given, request_id="0") == made
+    other = {**given, "items": [processed_file(core)["file_id"]]}
+    assert refusal(core, "shares.create", **other, request_id="0").code == "conflict"
+    page = call(core, "shares.list", owner="ann", limit=2)
+    rest = call(core, "shares.list", owner="ann", limit=2, cursor=page["next_cursor"])
+    assert [each["share_id"] for each in (*page["shares"], *rest["shares"])] == [
+        each["share_id"] for each in reversed(shares)
+    ]
+    opened = open_share(core, made["key"], Visit())
+    outcomes = at_once(4, lambda _: taken(core, opened.share))
+    assert sorted(map(bool, outcomes)) == [False, False, True, True]
+    assert call(core, "shares.info", share_id=made["share_id"])["used"] == 2
+    for secret in outcomes:
+        if secret:
+            assert open_share(core, made["key"], Visit(grant=secret)).granted
+    call(core, "shares.revoke", share_id=made["share_id"])
+    with pytest.raises(Gone):
+        open_share(core, made["key"], Visit())
+    assert not stays_open(core, opened, file_id)
+    assert call(core, "shares.update", share_id=made["share_id"], changes={"state": "active"})["state"] == "active"
+
+
+def taken(core: Core, share: Share) -> str:
+    """The secret of a download, "" where none is left."""
+    try:
+        return make_grant(core, share)
+    except Gone:
+        return ""

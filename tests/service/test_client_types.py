@@ -15,6 +15,8 @@ from files_service.client import FilesClient, results
 from files_service.client.accounts import AccountMethods
 from files_service.client.files import TagMethods
 from files_service.client.parameters import Changes, PartDeclaration
+from files_service.client.share_parameters import ShareChanges
+from files_service.client.shares import ShareMethods
 from files_service.errors import BadRequest
 from tests.cores import call, memory_core, processed_file
 
@@ -25,6 +27,7 @@ def client_methods() -> dict[str, Any]:
     found = {f"files.{name}": function for name, function in inspect.getmembers(FilesClient, inspect.isfunction)}
     found |= {f"files.tag.{name}": function for name, function in inspect.getmembers(TagMethods, inspect.isfunction)}
     found |= {f"accounts.{name}": function for name, function in inspect.getmembers(AccountMethods, inspect.isfunction)}
+    found |= {f"shares.{name}": function for name, function in inspect.getmembers(ShareMethods, inspect.isfunction)}
     return {name: function for name, function in found.items() if name.rpartition(".")[2][0] != "_"}
 
 
@@ -67,7 +70,8 @@ def test_nested_parameters_are_declared_as_well() -> None:
     upload, update = METHODS["files.upload"].schema.fields, METHODS["files.update"].schema.fields
     part = upload["parts"].inner.schema  # type: ignore[attr-defined]
     changes = update["changes"].schema  # type: ignore[attr-defined]
-    for declared, schema in ((PartDeclaration, part), (Changes, changes)):
+    share = METHODS["shares.update"].schema.fields["changes"].schema  # type: ignore[attr-defined]
+    for declared, schema in ((PartDeclaration, part), (Changes, changes), (ShareChanges, share)):
         names, required = names_in(schema.fields)
         assert set(typing.get_type_hints(declared)) == names
         assert required_of(declared) == required

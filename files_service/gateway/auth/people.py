@@ -6,7 +6,6 @@ authentication of the doors reads it. A request whose session or key ends meanwh
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,13 +14,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from files_service.domain.identity import Identity, is_peoples
-from files_service.errors import FilesError, Forbidden, Unauthorized
+from files_service.errors import Forbidden, Unauthorized
 from files_service.gateway.auth.cookies import cookie_token
 from files_service.gateway.state import Gateway, gateway_of
+from files_service.gateway.watching import watching_while
 from files_service.services.accounts.identity import find_identity, recent_identity
 
-# With the time for which an identity is reused, a revoked one is served for less than a second.
-LOOK_SECONDS = 0.3
 # Set by a door whose handlers watch by themselves, because they say why they end.
 WATCHES_ITSELF = web.AppKey("watches_itself", bool)
 
@@ -86,34 +84,9 @@ def require_scope(identity: Identity | None, scope: str) -> None:
 @asynccontextmanager
 async def watching(gateway: Gateway, token: str) -> AsyncIterator[None]:
     """Cancel the block, with Unauthorized, soon after the session or key of this token has ended."""
-    task = asyncio.current_task()
-    assert task is not None
-    ended = False
-
-    async def watch() -> None:
-        nonlocal ended
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            try:
-                identity = await gateway.calls.run(find_identity, gateway.core, token)
-            except FilesError:
-                # The store does not answer: the next look decides.
-                continue
-            if identity is None:
-                ended = True
-                task.cancel()
-                return
-
-    watcher = asyncio.ensure_future(watch())
-    try:
+    ended = Unauthorized("the session or key has ended")
+    async with watching_while(gateway, lambda: find_identity(gateway.core, token) is not None, ended):
         yield
-    except asyncio.CancelledError:
-        if not ended:
-            raise
-        task.uncancel()
-        raise Unauthorized("the session or key has ended") from None
-    finally:
-        watcher.cancel()
 
 
 def _token_of(request: web.Request) -> str | None:

@@ -20,6 +20,7 @@ from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import most_of, parse_object, read_small, require_json
 from files_service.gateway.transfer.parts import Found, part_headers, part_of, send_part
 from files_service.services.files import readable
+from files_service.services.shares.ownership import link_of_file
 from files_service.services.uploads.manifests import MOST_CHUNKS, PAGE_CHUNKS, manifest_of_record
 from storage_adapters import JSON, Access, FileRecord, RecordNotFound
 
@@ -77,15 +78,19 @@ async def download(request: web.Request) -> web.StreamResponse:
 
 
 async def set_access(request: web.Request) -> web.StreamResponse:
-    """Set the access of the file: ``{"access": …}``."""
+    """Set the access of the file: ``{"access": …}``, or ``{"accessType": …}``, with which ``shared`` makes a link."""
     gateway = gateway_of(request)
     caller = caller_of(request)
     require_json(request)
     body = parse_object(await read_small(request, gateway.limits, most=most_of(caller, gateway.limits)), gateway.limits)
-    params = {"file_ids": [request.match_info["file_id"]], "actor": caller.actor, **body}
-    if set(body) != {"access"}:
-        raise bad_field("body", "Must be an object with access alone.")
-    return json_reply(await gateway.calls.run(_set_access, gateway, params))
+    if set(body) not in ({"access"}, {"accessType"}):
+        raise bad_field("body", "Must be an object with access or accessType alone.")
+    [(name, access)] = body.items()
+    params = {"file_ids": [request.match_info["file_id"]], "actor": caller.actor, "access": access}
+    result = await gateway.calls.run(_set_access, gateway, params)
+    if name == "accessType" and result["access"] == Access.SHARED:
+        result |= await gateway.calls.run(_link, gateway.core, result["file_id"], caller.actor)
+    return json_reply(result)
 
 
 async def remove(request: web.Request) -> web.StreamResponse:
@@ -146,3 +151,9 @@ def _set_access(gateway: Gateway, params: dict[str, Any]) -> JSON:
     if not result["ok"]:
         raise error_from_wire(result["error"])
     return dict(result)
+
+
+def _link(core: Core, file_id: str, actor: str | None) -> JSON:
+    """Return the address of the link of a file that is shared with nobody by name."""
+    record = readable(core, file_id, actor)
+    return {} if record.grantees else {"url": link_of_file(core, actor, record)["url"]}

@@ -36,7 +36,13 @@ _UPLOAD_QUERY = query(name=_NAME, access=_ACCESS, tags=_TAGS, sha256=TEXT, md5=T
 _FORM = {"schema": {"type": "object", "properties": {"file": BINARY["schema"]}}}
 _FILE_BODY: JSON = {"content": {"application/octet-stream": BINARY, "multipart/form-data": _FORM}}
 _ACCESS_BODY = json_body(
-    {"type": "object", "required": ["access"], "properties": {"access": _ACCESS}, "additionalProperties": False}
+    {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 1,
+        "properties": {"access": _ACCESS, "accessType": _ACCESS},
+        "additionalProperties": False,
+    }
 )
 _CREATED, _PAGE, _RECORD = {201: reply("Made.")}, {200: reply("The page.")}, {200: reply("The record.")}
 _REMOVED, _MANIFEST, _SET = {200: reply("It is removed.")}, {200: reply("The manifest.")}, {200: reply("What it is.")}

@@ -1,0 +1,160 @@
+"""shares.create, shares.list, shares.info, shares.update, shares.revoke."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields, validate
+
+from files_service.api.action import Params, ParamsSchema, action, file_id_field, owner_field
+from files_service.api.bounded import BoundedList
+from files_service.api.parameters import MAX_INTEGER, request_id_field
+from files_service.api.text import line, text
+from files_service.core import Core
+from files_service.domain.shares import MAX_ITEMS, MAX_PASSWORD, MIN_PASSWORD, ShareState
+from files_service.services.shares import ownership
+from storage_adapters import JSON
+
+_STATES = [ShareState.ACTIVE, ShareState.PAUSED]
+
+
+def _items(**arguments: Any) -> fields.List[str]:
+    description = f"1 to {MAX_ITEMS} ids of the owner's files."
+    return BoundedList(
+        file_id_field(required=False),
+        validate=validate.Length(1, MAX_ITEMS),
+        metadata={"description": description},
+        **arguments,
+    )
+
+
+def _text(description: str, most: int, **arguments: Any) -> fields.String:
+    return fields.String(validate=text(0, most), metadata={"description": description}, **arguments)
+
+
+def _number(description: str, least: int = 0, **arguments: Any) -> fields.Integer:
+    return fields.Integer(
+        strict=True,
+        allow_none=True,
+        validate=validate.Range(least, MAX_INTEGER),
+        metadata={"description": description},
+        **arguments,
+    )
+
+
+def _flag(description: str, **arguments: Any) -> fields.Boolean:
+    return fields.Boolean(truthy={True}, falsy={False}, metadata={"description": description}, **arguments)
+
+
+def _password(**arguments: Any) -> fields.String:
+    return fields.String(
+        allow_none=True,
+        validate=validate.Length(
+            MIN_PASSWORD, MAX_PASSWORD, error=f"Must be {MIN_PASSWORD} to {MAX_PASSWORD} characters long."
+        ),
+        metadata={"description": "Password that visitors must give; null: none.", "format": "password"},
+        **arguments,
+    )
+
+
+_LABEL, _TITLE, _MESSAGE = "Name for the owner alone.", "Title of the page.", "Text on the page."
+_STARTS, _EXPIRES = "Time from which the link opens; null: at once.", "Time at which it closes; null: never."
+_MOST, _NOTIFY = "Number of downloads; null: any.", "Wish to be told of downloads; kept, not used yet."
+_ALLOW = "Allow downloads; else the page shows previews alone."
+
+
+class CreateParams(ParamsSchema):
+    """Parameters of shares.create."""
+
+    owner = owner_field()
+    items = _items(required=True)
+    label = _text(_LABEL, 100, load_default="")
+    title = _text(_TITLE, 200, load_default="")
+    message = _text(_MESSAGE, 2_000, load_default="")
+    password = _password(load_default=None)
+    starts_at = _number(_STARTS, load_default=None)
+    expires_at = _number(_EXPIRES, load_default=None)
+    max_downloads = _number(_MOST, 1, load_default=None)
+    allow_download = _flag(_ALLOW, load_default=True)
+    notify = _flag(_NOTIFY, load_default=False)
+    request_id = request_id_field("Idempotency key: repeating the call with it returns the same share.")
+
+
+class ListParams(ParamsSchema):
+    """Parameters of shares.list."""
+
+    owner = owner_field()
+    limit = fields.Integer(
+        strict=True, load_default=20, validate=validate.Range(1, 100), metadata={"description": "Size of the page."}
+    )
+    cursor = fields.String(
+        load_default=None, allow_none=True, validate=line(1, 100), metadata={"description": "next_cursor of a page."}
+    )
+
+
+class ShareParams(ParamsSchema):
+    """Parameters of shares.info and shares.revoke."""
+
+    share_id = fields.String(required=True, validate=line(1, 64), metadata={"description": "Id of the share."})
+
+
+class ShareChanges(Schema):
+    """Fields of a share to set; what is absent stays."""
+
+    class Meta:
+        """Schema options: unknown fields are an error."""
+
+        unknown = RAISE
+
+    items = _items()
+    label = _text(_LABEL, 100)
+    title = _text(_TITLE, 200)
+    message = _text(_MESSAGE, 2_000)
+    password = _password()
+    starts_at = _number(_STARTS)
+    expires_at = _number(_EXPIRES)
+    max_downloads = _number(_MOST, 1)
+    allow_download = _flag(_ALLOW)
+    notify = _flag(_NOTIFY)
+    state = fields.Enum(
+        ShareState,
+        by_value=True,
+        validate=validate.OneOf(_STATES, error="Must be active or paused; shares.revoke revokes."),
+        metadata={"description": "`active` or `paused`."},
+    )
+
+
+class UpdateParams(ShareParams):
+    """Parameters of shares.update."""
+
+    changes = fields.Nested(ShareChanges, required=True, metadata={"description": "Fields to set."})
+
+
+@action("shares.create", CreateParams)
+def create(params: Params, core: Core) -> JSON:
+    """Make a link to files of an owner; private ones become ``shared``."""
+    return ownership.create_share(core, params["actor"], params["owner"], params)
+
+
+@action("shares.list", ListParams)
+def list_shares(params: Params, core: Core) -> JSON:
+    """Return one page of an owner's shares, the newest first."""
+    return ownership.list_shares(core, params["actor"], params["owner"], limit=params["limit"], after=params["cursor"])
+
+
+@action("shares.info", ShareParams)
+def info(params: Params, core: Core) -> JSON:
+    """Return a share."""
+    return ownership.share_info(core, params["actor"], params["share_id"])
+
+
+@action("shares.update", UpdateParams)
+def update(params: Params, core: Core) -> JSON:
+    """Change a share, pause it, or make it active again."""
+    return ownership.update_share(core, params["actor"], params["share_id"], params["changes"])
+
+
+@action("shares.revoke", ShareParams)
+def revoke(params: Params, core: Core) -> JSON:
+    """Close a link and end all its downloads; repeating the call is harmless."""
+    return ownership.revoke_share(core, params["actor"], params["share_id"])

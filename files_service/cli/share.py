@@ -1,0 +1,101 @@
+"""``files share``: links to files, made by the running gateway."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from files_service.cli.outcomes import Outcomes
+from files_service.cli.records import find_record
+from files_service.cli.remote import Remote, failure_of
+from files_service.cli.session import Session
+from files_service.errors import FilesError
+from files_service.runtime.clock import now_ms
+from files_service.runtime.terminal import echo, printable
+from storage_adapters import JSON
+
+_DAY_MS = 86_400_000
+_OWNER = click.option("--owner", help="Owner of the files. Default: the token's, else me.")
+
+
+@click.group()
+def share() -> None:
+    """Share files by links."""
+
+
+@share.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@_OWNER
+@click.option("--title", help="Title of the page.")
+@click.option("--message", help="Text on the page.")
+@click.option("--label", help="Name of the link, for its owner alone.")
+@click.option("--password", "protect", is_flag=True, help="Ask for a password that visitors must give.")
+@click.option("--days", type=click.IntRange(1, 36_500), help="Days until the link closes. Default: never.")
+@click.option("--downloads", type=click.IntRange(1), help="Number of downloads. Default: any.")
+@click.option("--view-only", is_flag=True, help="Show previews, and allow no downloads.")
+@click.pass_obj
+def create(
+    session: Session,
+    /,
+    files: tuple[str, ...],
+    owner: str | None,
+    *,
+    protect: bool,
+    days: int | None,
+    downloads: int | None,
+    view_only: bool,
+    **texts: str | None,
+) -> None:
+    """Make a link to files and print it. A FILE is an id or an alias; a private one becomes shared."""
+    remote = Remote(session.client_settings)
+    params: dict[str, Any] = {name: value for name, value in texts.items() if value is not None}
+    params |= {"owner": owner or remote.owner, "max_downloads": downloads, "allow_download": not view_only}
+    if protect:
+        params["password"] = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    if days is not None:
+        params["expires_at"] = now_ms() + days * _DAY_MS
+    try:
+        params["items"] = [find_record(remote, params["owner"], each)["file_id"] for each in files]
+        echo(remote.call("shares.create", params)["url"])
+    except FilesError as error:
+        raise failure_of(error) from error
+
+
+@share.command("list")
+@_OWNER
+@click.pass_obj
+def list_shares(session: Session, owner: str | None) -> None:
+    """Print the links of an owner, the newest first: id, state, downloads, link, label."""
+    remote = Remote(session.client_settings)
+    page: dict[str, Any] = {"owner": owner or remote.owner, "limit": 100}
+    try:
+        while True:
+            found = remote.call("shares.list", page)
+            for each in found["shares"]:
+                echo(printable(_line(each)))
+            if found["next_cursor"] is None:
+                return
+            page["cursor"] = found["next_cursor"]
+    except FilesError as error:
+        raise failure_of(error) from error
+
+
+@share.command()
+@click.argument("share_ids", nargs=-1, required=True, metavar="SHARE_ID...")
+@click.pass_obj
+def revoke(session: Session, share_ids: tuple[str, ...]) -> None:
+    """Close links; running downloads end, too."""
+    remote, outcomes, count = Remote(session.client_settings), Outcomes(several=len(share_ids) > 1), 0
+    for share_id in share_ids:
+        with outcomes.of(share_id):
+            remote.call("shares.revoke", {"share_id": share_id})
+            count += 1
+            echo(f"revoked {printable(share_id)}")
+    outcomes.end(f"{count} of {len(share_ids)} links revoked")
+
+
+def _line(each: JSON) -> str:
+    most = each["max_downloads"]
+    used = f"{each['used']} of {most}" if most is not None else str(each["used"])
+    return f"{each['share_id']}  {each['state']}  {used}  {each['url']}  {each['label']}".rstrip()

@@ -1,0 +1,64 @@
+"""Parameters of the calls about shares, for type checkers; docs/shares.md lists the defaults."""
+
+from __future__ import annotations
+
+from typing import Literal, Required, TypedDict
+
+
+class ActorParams(TypedDict, total=False):
+    """Parameters shared by all calls."""
+
+    actor: str | None
+
+
+class ShareChanges(TypedDict, total=False):
+    """Fields of a share to set; what is absent stays."""
+
+    items: list[str]
+    label: str
+    title: str
+    message: str
+    password: str | None
+    starts_at: int | None
+    expires_at: int | None
+    max_downloads: int | None
+    allow_download: bool
+    notify: bool
+    state: Literal["active", "paused"]
+
+
+class CreateParams(ActorParams, total=False):
+    """shares.create."""
+
+    owner: Required[str]
+    items: Required[list[str]]
+    label: str
+    title: str
+    message: str
+    password: str | None
+    starts_at: int | None
+    expires_at: int | None
+    max_downloads: int | None
+    allow_download: bool
+    notify: bool
+    request_id: str | None
+
+
+class ListParams(ActorParams, total=False):
+    """shares.list."""
+
+    owner: Required[str]
+    limit: int
+    cursor: str | None
+
+
+class ShareParams(ActorParams, total=False):
+    """shares.info, shares.revoke."""
+
+    share_id: Required[str]
+
+
+class UpdateParams(ShareParams, total=False):
+    """shares.update."""
+
+    changes: Required[ShareChanges]

@@ -1,0 +1,42 @@
+"""Results of calls about shares, for type checkers. Times are milliseconds since the epoch."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class Share(TypedDict):
+    """A share, as its owner sees it."""
+
+    share_id: str
+    key: str
+    url: str
+    owner: str
+    tenant: str
+    kind: str
+    items: list[str]
+    label: str
+    title: str
+    message: str
+    has_password: bool
+    starts_at: int | None
+    expires_at: int | None
+    max_downloads: int | None
+    used: int
+    allow_download: bool
+    notify: bool
+    state: str
+    created_at: int
+
+
+class ShareInfo(Share):
+    """A share, and those of its items that the link does not show any more."""
+
+    closed_items: list[str]
+
+
+class SharePage(TypedDict):
+    """shares.list."""
+
+    shares: list[Share]
+    next_cursor: str | None

@@ -1,0 +1,36 @@
+"""Shares: states, the form of keys, and the reasons for which a link does not open. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+# 128 bits in base64url.
+KEY_BYTES = 16
+KEY = r"[A-Za-z0-9_-]{22}"
+MAX_ITEMS = 100
+MIN_PASSWORD, MAX_PASSWORD = 8, 1_024
+UNLOCK_MS = 12 * 3_600_000
+GRANT_MS = 24 * 3_600_000
+# A revoked share can be made active again for this time; then it is forgotten.
+REVOKED_MS = 30 * 24 * 3_600_000
+
+
+class ShareState(StrEnum):
+    """The state of a share, which its owner sets."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    REVOKED = "revoked"
+
+
+def fault_of_state(state: ShareState, *, starts_at: int | None, expires_at: int | None, now: int) -> str | None:
+    """Return the reason for which a link does not open now, None for one that does."""
+    if state is ShareState.REVOKED:
+        return "the link was revoked"
+    if state is ShareState.PAUSED:
+        return "the link is paused"
+    if starts_at is not None and now < starts_at:
+        return "the link is not open yet"
+    if expires_at is not None and expires_at <= now:
+        return "the link has expired"
+    return None

@@ -1,0 +1,1 @@
+"""The door of shares for their owners: ``/api/shares``."""

@@ -1,0 +1,1 @@
+"""Pages of shares for visitors: ``/s/{key}``."""

@@ -1,0 +1,65 @@
+"""The table of ``/s/{key}``: for everybody who has the link."""
+
+from __future__ import annotations
+
+from files_service.gateway.openapi import FLAG, READ_REPLIES, TEXT, query, reply
+from files_service.gateway.pages.shared import transfers, visits
+from files_service.gateway.pages.shared.replies import refusal
+from files_service.gateway.routes import Door, Route, at
+from storage_adapters import JSON
+
+_ERRORS = (400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 416, 417, 429, 500, 501, 503)
+_EITHER: JSON = {
+    "description": "The page, or with Accept: application/json JSON.",
+    "content": {"text/html": {"schema": TEXT}, **reply("")["content"]},
+}
+_REFUSED: dict[int, JSON] = dict.fromkeys(_ERRORS, _EITHER)
+_SHOW, _UNLOCK = "A link, for its visitors.", "Give the password of a link."
+_BEGIN, _BYTES = "Count a download and go on to the bytes.", "The bytes of a part, by default the first."
+_NEXT: dict[int, JSON] = {303: {"description": "To the page, or the bytes."}, **_REFUSED}
+_SHARE = "/s/{key}"
+
+
+def _form(**fields: JSON) -> JSON:
+    schema = {"type": "object", "properties": fields}
+    return {"content": {"application/x-www-form-urlencoded": {"schema": schema}}}
+
+
+DOOR = Door(
+    name="shared",
+    match=at("/s/"),
+    routes=(
+        Route("GET", _SHARE, visits.show, "shared_page", _SHOW, {200: _EITHER, **_REFUSED}),
+        Route(
+            "POST",
+            f"{_SHARE}/unlock",
+            visits.enter_password,
+            "unlock_share",
+            _UNLOCK,
+            _NEXT,
+            body=_form(password=TEXT, file_id=TEXT),
+        ),
+        Route(
+            "POST",
+            f"{_SHARE}/download",
+            visits.begin_download,
+            "begin_download",
+            _BEGIN,
+            _NEXT,
+            body=_form(file_id=TEXT, part=TEXT),
+        ),
+        Route(
+            "GET",
+            f"{_SHARE}/files/{{file_id}}",
+            transfers.send,
+            "shared_bytes",
+            _BYTES,
+            {**READ_REPLIES, **_REFUSED},
+            query(part=TEXT, inline=FLAG),
+        ),
+    ),
+    error_form=refusal,
+    headers={"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"},
+    sessions=True,
+    tag="pages",
+)

@@ -1,0 +1,86 @@
+"""Visits of a share: its page, its password, and the count of a download."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urlencode
+
+from aiohttp import web
+
+from files_service.core import Core
+from files_service.domain.uploads import FILE_ID
+from files_service.errors import Forbidden
+from files_service.gateway.auth.sign_ins import client_of
+from files_service.gateway.pages.rendering import redirect
+from files_service.gateway.pages.shared.replies import share_reply
+from files_service.gateway.pages.shared.visitors import GRANT, UNLOCKED, is_own_form, set_proof, visit_of
+from files_service.gateway.replies import HTTPError, bad_field
+from files_service.gateway.state import gateway_of
+from files_service.gateway.transfer.body import read_small
+from files_service.services.shares.gate import Opened, Visit, find_open, open_share, require_download
+from files_service.services.shares.grants import make_grant
+from files_service.services.shares.items import file_of, files_of
+from files_service.services.shares.unlocking import unlock
+from storage_adapters import FileRecord
+
+_FILE_ID = re.compile(FILE_ID)
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    """Show the page of a share, or reply with it as JSON."""
+    gateway = gateway_of(request)
+    opened, files = await gateway.calls.run(_open, gateway.core, request.match_info["key"], visit_of(request))
+    return share_reply(request, opened, files)
+
+
+async def enter_password(request: web.Request) -> web.StreamResponse:
+    """Compare the password of a form, set the cookie, and go on to where the visitor wanted to go."""
+    gateway, form, key = gateway_of(request), await _form_of(request), request.match_info["key"]
+    address = client_of(request)["address"]
+    token = await gateway.sign_ins.run(_unlock, gateway.core, key, form.get("password", ""), address)
+    wanted = form.get("file_id", "")
+    response = redirect(request, f"/s/{key}/files/{wanted}" if _FILE_ID.fullmatch(wanted) else f"/s/{key}")
+    if token:
+        set_proof(request, response, UNLOCKED, token)
+    return response
+
+
+async def begin_download(request: web.Request) -> web.StreamResponse:
+    """Count a download, give the visitor the cookie of its grant, and go on to the bytes."""
+    gateway, form, key = gateway_of(request), await _form_of(request), request.match_info["key"]
+    wanted = form.get("file_id", "")
+    if not _FILE_ID.fullmatch(wanted):
+        raise bad_field("file_id", "Send the id of a file of the link.")
+    secret = await gateway.calls.run(_begin, gateway.core, key, visit_of(request), wanted)
+    part = f"?{urlencode({'part': form['part']})}" if "part" in form else ""
+    response = redirect(request, f"/s/{key}/files/{wanted}{part}")
+    if secret is not None:
+        set_proof(request, response, GRANT, secret)
+    return response
+
+
+async def _form_of(request: web.Request) -> dict[str, str]:
+    if not is_own_form(request):
+        raise HTTPError(Forbidden("the form is not of this site"))
+    limits = gateway_of(request).limits
+    body = await read_small(request, limits, most=limits.user_call_bytes)
+    return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+
+
+def _open(core: Core, key: str, visit: Visit) -> tuple[Opened, list[FileRecord]]:
+    opened = open_share(core, key, visit)
+    return opened, files_of(core, opened.share)
+
+
+def _unlock(core: Core, key: str, password: str, address: str) -> str:
+    """Return the token of the visitor, "" for a share without a password."""
+    share = find_open(core, key)
+    return unlock(core, share, password, address) if share.password is not None else ""
+
+
+def _begin(core: Core, key: str, visit: Visit, file_id: str) -> str | None:
+    """Return the secret of a new grant, None for a visitor whose download is counted already, or needs no count."""
+    opened = open_share(core, key, visit)
+    file_of(core, opened.share, file_id)
+    require_download(opened)
+    return None if opened.granted else make_grant(core, opened.share)

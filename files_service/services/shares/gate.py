@@ -1,0 +1,92 @@
+"""The gate: every reader of a share, of its page, its JSON and its bytes, goes through ``open_share``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from files_service.core import Core
+from files_service.domain.shares import fault_of_state
+from files_service.errors import FilesError, Forbidden, Gone, Unauthorized
+from files_service.services.accounts.identity import is_closed
+from files_service.services.shares.grants import is_granted
+from files_service.services.shares.items import file_of
+from files_service.services.shares.share import Share, find_by_key, find_share
+from files_service.services.shares.unlocking import is_unlocked
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A visitor's proofs: the token of an unlocked password, the secret of a grant, and the owner who is signed in."""
+
+    unlocked: str = ""
+    grant: str = ""
+    viewer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A share that a visitor may see; ``granted`` if the visitor's downloads are counted already."""
+
+    share: Share
+    granted: bool
+
+    @property
+    def may_read(self) -> bool:
+        """Permission to read bytes: by a grant, or by any request where downloads are not limited."""
+        return self.granted or self.share.max_downloads is None
+
+
+def find_open(core: Core, key: str) -> Share:
+    """Return the share of a link that is open. Raises NotFound, and Gone for one that is not open now."""
+    share = find_by_key(core, key)
+    _require_open(core, share)
+    return share
+
+
+def open_share(core: Core, key: str, visit: Visit) -> Opened:
+    """Let a visitor in. Raises NotFound, Gone, and Unauthorized before the password is given."""
+    share = find_open(core, key)
+    granted = visit.viewer == share.owner or is_granted(core, share, visit.grant)
+    if share.is_used_up and not granted:
+        raise Gone("all downloads of the link are used up")
+    if share.password is not None and not is_unlocked(core, share, visit.unlocked):
+        raise Unauthorized("the link needs its password", {"password": "required"})
+    return Opened(share, granted)
+
+
+def require_bytes(opened: Opened, *, shown: bool) -> None:
+    """Raise Forbidden unless the visitor may read bytes; ``shown`` for those that a page displays."""
+    if not opened.may_read:
+        raise Forbidden("the downloads of this link are counted: use the button on its page")
+    if not shown:
+        require_download(opened)
+
+
+def require_download(opened: Opened) -> None:
+    """Raise Forbidden for a link that only shows its files."""
+    if not opened.share.allow_download:
+        raise Forbidden("the owner does not allow downloads")
+
+
+def stays_open(core: Core, opened: Opened, file_id: str) -> bool:
+    """Return True while a transfer of a file may go on. Its own download was counted when it began."""
+    share = find_share(core, opened.share.share_id)
+    if share is None or share.epoch != opened.share.epoch:
+        return False
+    try:
+        _require_open(core, share)
+        file_of(core, share, file_id)
+    except FilesError as error:
+        if error.http_status >= 500:
+            raise
+        return False
+    return True
+
+
+def _require_open(core: Core, share: Share) -> None:
+    now = core.clock()
+    fault = fault_of_state(share.state, starts_at=share.starts_at, expires_at=share.expires_at, now=now)
+    if fault is None and is_closed(core, share.owner):
+        fault = "the link was closed"
+    if fault is not None:
+        raise Gone(fault)

@@ -1,0 +1,46 @@
+"""Downloads of a share, counted: one count makes a grant, under which all requests of one visitor are that download."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from files_service.core import Core
+from files_service.domain.shares import GRANT_MS, fault_of_state
+from files_service.errors import Gone
+from files_service.services.accounts import documents
+from files_service.services.accounts.documents import hash_of, new_secret
+from files_service.services.shares.share import GRANTS, Share, change_share
+
+
+def count_download(core: Core, share: Share) -> None:
+    """Count a download. Raises Gone when none is left, or the link was closed or changed meanwhile."""
+
+    def decide(before: Share) -> Share:
+        now = core.clock()
+        fault = fault_of_state(before.state, starts_at=before.starts_at, expires_at=before.expires_at, now=now)
+        if fault is not None or before.epoch != share.epoch:
+            raise Gone(fault or "the link has changed")
+        if before.is_used_up:
+            raise Gone("all downloads of the link are used up")
+        return replace(before, used=before.used + 1)
+
+    change_share(core, share.share_id, decide)
+
+
+def make_grant(core: Core, share: Share) -> str:
+    """Count a download and return the secret of its grant. Raises Gone.
+
+    The count comes first: a process that dies in between leaves one download less, never one more.
+    """
+    count_download(core, share)
+    secret, now = new_secret(), core.clock()
+    body = {"share_id": share.share_id, "epoch": share.epoch, "created_at": now}
+    grant = documents.new_document(GRANTS, hash_of(secret), body, order=share.share_id, expires_at=now + GRANT_MS)
+    documents.put(core, grant)
+    return secret
+
+
+def is_granted(core: Core, share: Share, secret: str) -> bool:
+    """Return True for the secret of a grant of this share, in its present epoch."""
+    grant = documents.find(core, GRANTS, hash_of(secret)) if secret else None
+    return grant is not None and (grant.body["share_id"], grant.body["epoch"]) == (share.share_id, share.epoch)

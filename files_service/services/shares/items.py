@@ -1,0 +1,75 @@
+"""The files of a share: taken in when their owner shares them, and looked at again whenever the link is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from files_service.core import Core
+from files_service.errors import Gone, NotFound
+from files_service.services.editing import set_access
+from files_service.services.shares.share import Item, Share
+from storage_adapters import Access, FileRecord, RecordNotFound
+
+
+def take_in(core: Core, owner: str, file_ids: Sequence[str]) -> tuple[Item, ...]:
+    """Return files of the owner as items; a private file becomes ``shared``. Raises NotFound."""
+    records = [_owned(core, owner, file_id) for file_id in dict.fromkeys(file_ids)]
+    return tuple(_opened(core, record) for record in records)
+
+
+def take_in_again(core: Core, share: Share) -> tuple[Item, ...]:
+    """Return those items whose files are still there, shared anew."""
+    records = [_find(core, item.file_id) for item in share.items]
+    return tuple(_opened(core, each) for each in records if each is not None and each.owner == share.owner)
+
+
+def files_of(core: Core, share: Share) -> list[FileRecord]:
+    """Return the files that the link shows now. Raises Gone when there are none."""
+    files = [record for item in share.items if (record := _shown(core, share, item)) is not None]
+    if not files:
+        raise Gone("the files of the link are gone")
+    return files
+
+
+def file_of(core: Core, share: Share, file_id: str) -> FileRecord:
+    """Return one file of a share. Raises NotFound for any other file, Gone for one that is not shared any more."""
+    item = next((each for each in share.items if each.file_id == file_id), None)
+    if item is None:
+        raise NotFound("the link has no such file")
+    record = _shown(core, share, item)
+    if record is None:
+        raise Gone("the file is gone from the link")
+    return record
+
+
+def closed_items(core: Core, share: Share) -> list[str]:
+    """Return the ids of files that the link does not show any more."""
+    return [item.file_id for item in share.items if _shown(core, share, item) is None]
+
+
+def _shown(core: Core, share: Share, item: Item) -> FileRecord | None:
+    record = _find(core, item.file_id)
+    if record is None or record.owner != share.owner or record.access is Access.PRIVATE:
+        return None
+    return record if record.access_epoch == item.access_epoch else None
+
+
+def _opened(core: Core, record: FileRecord) -> Item:
+    if record.access is Access.PRIVATE:
+        record = set_access(core, record.file_id, Access.SHARED, actor=record.owner)
+    return Item(record.file_id, record.access_epoch)
+
+
+def _owned(core: Core, owner: str, file_id: str) -> FileRecord:
+    record = _find(core, file_id)
+    if record is None or record.owner != owner:
+        # The same answer: it must not be told that another owner has it.
+        raise NotFound("the owner has no such file", {"file_id": file_id})
+    return record
+
+
+def _find(core: Core, file_id: str) -> FileRecord | None:
+    try:
+        return core.metadata.get(file_id)
+    except RecordNotFound:
+        return None

@@ -1,0 +1,141 @@
+"""Shares for their owner: made, listed, changed and revoked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from files_service.core import Core
+from files_service.domain.passwords import password_bytes
+from files_service.domain.shares import ShareState
+from files_service.errors import bad_request
+from files_service.services.accounts import documents
+from files_service.services.accounts.account import find_account
+from files_service.services.files import require_acts_for
+from files_service.services.shares.items import closed_items, take_in, take_in_again
+from files_service.services.shares.share import (
+    SHARES,
+    Share,
+    add_share,
+    change_share,
+    find_share,
+    new_key,
+    no_such_share,
+    order_of,
+    share_of_document,
+)
+from storage_adapters import JSON, DocumentPosition, DocumentQuery, FileRecord
+
+# Given as they are stored.
+_PLAIN = ("label", "title", "message", "starts_at", "expires_at", "max_downloads", "allow_download", "notify")
+
+
+def create_share(core: Core, actor: str | None, owner: str, given: Mapping[str, Any]) -> JSON:
+    """Make a link to files of the owner; private ones become ``shared``. Raises BadRequest, Forbidden, NotFound."""
+    require_acts_for(owner, actor)
+    _require_times(core, given.get("starts_at"), given.get("expires_at"))
+    hashed = _hashed(core, given["password"]) if given.get("password") is not None else None
+    account = find_account(core, owner)
+    share = Share(
+        share_id=core.new_id(),
+        key=new_key(),
+        owner=owner,
+        tenant=account.tenant if account is not None else "",
+        items=take_in(core, owner, given["items"]),
+        password=hashed,
+        created_at=core.clock(),
+        **{name: given[name] for name in _PLAIN if name in given},
+    )
+    return _shown(core, add_share(core, share, given.get("request_id")))
+
+
+def link_of_file(core: Core, actor: str | None, record: FileRecord) -> JSON:
+    """Return the one link that "shared with everybody who has the link" means for a file; open it if it was closed."""
+    given = {"items": [record.file_id], "request_id": f"link of {record.file_id}"}
+    made = create_share(core, actor, record.owner, given)
+    if made["state"] == ShareState.ACTIVE and not made["closed_items"]:
+        return made
+    return update_share(core, actor, made["share_id"], {"state": ShareState.ACTIVE})
+
+
+def list_shares(core: Core, actor: str | None, owner: str, *, limit: int, after: str | None) -> JSON:
+    """Return a page of an owner's shares, the newest first; ``after`` is the id behind which it begins."""
+    require_acts_for(owner, actor)
+    prefix = order_of(owner)
+    position = DocumentPosition(f"{prefix}{after}", after) if after else None
+    query = DocumentQuery(collection=SHARES, prefix=prefix, descending=True, limit=limit, after=position)
+    page = documents.documents_of(core).find_documents(query, now=core.clock())
+    shares = [share_of_document(each).shown(core.settings.public_url) for each in page.documents]
+    following = page.next_position.document_id if page.next_position is not None else None
+    return {"shares": shares, "next_cursor": following}
+
+
+def share_info(core: Core, actor: str | None, share_id: str) -> JSON:
+    """Return a share. Raises NotFound."""
+    return _shown(core, _require_share(core, actor, share_id))
+
+
+def update_share(core: Core, actor: str | None, share_id: str, changes: Mapping[str, Any]) -> JSON:
+    """Change a share. A new password ends what was unlocked by the former one.
+
+    New items, and the state ``active``, share the files anew. Raises BadRequest, NotFound.
+    """
+    share = _require_share(core, actor, share_id)
+    values: dict[str, Any] = {name: changes[name] for name in _PLAIN if name in changes}
+    if "expires_at" in values or "starts_at" in values:
+        starts_at = values.get("starts_at", share.starts_at)
+        _require_times(core, starts_at, values.get("expires_at", share.expires_at))
+    if "items" in changes:
+        values["items"] = take_in(core, share.owner, changes["items"])
+    elif changes.get("state") is ShareState.ACTIVE:
+        values["items"] = take_in_again(core, share)
+    if "state" in changes:
+        values |= {"state": changes["state"], "revoked_at": None}
+    if "password" in changes:
+        given = changes["password"]
+        values["password"] = _hashed(core, given) if given is not None else None
+
+    def decide(before: Share) -> Share:
+        return replace(before, **values, epoch=before.epoch + ("password" in values))
+
+    return _shown(core, change_share(core, share_id, decide))
+
+
+def revoke_share(core: Core, actor: str | None, share_id: str) -> JSON:
+    """Close a link and end all grants; repeating the call is harmless. Raises NotFound."""
+    _require_share(core, actor, share_id)
+    now = core.clock()
+
+    def decide(before: Share) -> Share:
+        if before.state is ShareState.REVOKED:
+            return before
+        return replace(before, state=ShareState.REVOKED, revoked_at=now, epoch=before.epoch + 1)
+
+    return _shown(core, change_share(core, share_id, decide))
+
+
+def _require_share(core: Core, actor: str | None, share_id: str) -> Share:
+    share = find_share(core, share_id)
+    if share is None or (actor is not None and actor != share.owner):
+        raise no_such_share(share_id)
+    return share
+
+
+def _require_times(core: Core, starts_at: int | None, expires_at: int | None) -> None:
+    if expires_at is None:
+        return
+    if expires_at <= core.clock():
+        raise bad_request("expires_at", "Must be in the future.")
+    if starts_at is not None and expires_at <= starts_at:
+        raise bad_request("expires_at", "Must be after starts_at.")
+
+
+def _hashed(core: Core, password: str) -> str:
+    # The turns of all hashes of the process, at the cost of a share.
+    with core.passwords.turn():
+        return core.share_passwords.hash(password_bytes(password))
+
+
+def _shown(core: Core, share: Share) -> JSON:
+    return {**share.shown(core.settings.public_url), "closed_items": closed_items(core, share)}

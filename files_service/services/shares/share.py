@@ -1,0 +1,181 @@
+"""The share document: its form, its keys, and changes of it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from files_service.core import Core
+from files_service.domain.shares import KEY, KEY_BYTES, REVOKED_MS, ShareState
+from files_service.domain.uploads import owner_segment
+from files_service.errors import Conflict, NotFound
+from files_service.services.accounts import documents
+from storage_adapters import JSON, Document, NameTaken
+
+SHARES, GRANTS = "shares", "share_grants"
+_KEY = re.compile(KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A file of a share, and the access epoch in which it was shared: the link ends when the access narrows."""
+
+    file_id: str
+    access_epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A link to files. ``epoch`` ends all unlocks and grants that were given before it was raised."""
+
+    share_id: str
+    key: str
+    owner: str
+    items: tuple[Item, ...]
+    created_at: int
+    tenant: str = ""
+    kind: str = "view"
+    label: str = ""
+    title: str = ""
+    message: str = ""
+    password: str | None = None
+    epoch: int = 0
+    starts_at: int | None = None
+    expires_at: int | None = None
+    max_downloads: int | None = None
+    used: int = 0
+    allow_download: bool = True
+    notify: bool = False
+    state: ShareState = ShareState.ACTIVE
+    revoked_at: int | None = None
+    document: Document | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_used_up(self) -> bool:
+        """State of the count: True when no download is left."""
+        return self.max_downloads is not None and self.used >= self.max_downloads
+
+    def has(self, file_id: str) -> bool:
+        """Return True when a file is one of the items."""
+        return any(item.file_id == file_id for item in self.items)
+
+    def shown(self, public_url: str) -> JSON:
+        """Return what the owner sees: no hash."""
+        hidden = ("items", "password", "epoch", "revoked_at")
+        return {
+            "share_id": self.share_id,
+            **{name: getattr(self, name) for name in _FIELDS if name not in hidden},
+            "state": self.state.value,
+            "items": [item.file_id for item in self.items],
+            "has_password": self.password is not None,
+            "url": f"{public_url}/s/{self.key}",
+        }
+
+
+_FIELDS = (
+    "key",
+    "owner",
+    "tenant",
+    "kind",
+    "label",
+    "title",
+    "message",
+    "password",
+    "epoch",
+    "starts_at",
+    "expires_at",
+    "max_downloads",
+    "used",
+    "allow_download",
+    "notify",
+    "revoked_at",
+    "created_at",
+)
+
+
+def new_key() -> str:
+    """Make the key of a link: 128 bits of chance."""
+    return urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode().rstrip("=")
+
+
+def order_of(owner: str) -> str:
+    """Return the prefix under which the shares of an owner are kept: no owner's prefix begins another's."""
+    return f"{owner_segment(owner)}/"
+
+
+def share_of_document(document: Document) -> Share:
+    """Read a stored share."""
+    body: Mapping[str, Any] = document.body
+    values = {name: body[name] for name in _FIELDS if name in body}
+    items = tuple(Item(each["file_id"], each["access_epoch"]) for each in body["items"])
+    state = ShareState(body["state"])
+    return Share(share_id=document.document_id, items=items, state=state, document=document, **values)
+
+
+def add_share(core: Core, share: Share, request_id: str | None) -> Share:
+    """Store a new share, or return the one that an earlier call with this id of the request has stored.
+
+    Raises Conflict when that one lacks a file.
+    """
+    document, repeated = _document_of(share), f"request:{order_of(share.owner)}{request_id}"
+    if request_id is not None:
+        document = replace(document, names=(*document.names, repeated))
+    try:
+        return share_of_document(documents.put(core, document))
+    except NameTaken:
+        stored = documents.find_by_name(core, SHARES, repeated)
+        if stored is None:
+            raise
+    earlier = share_of_document(stored)
+    if not all(earlier.has(item.file_id) for item in share.items):
+        raise Conflict("the request_id belongs to another share", {"share_id": earlier.share_id})
+    return earlier
+
+
+def find_by_key(core: Core, key: str) -> Share:
+    """Return the share of a link. Raises NotFound."""
+    document = documents.find_by_name(core, SHARES, f"key:{key}") if _KEY.fullmatch(key) else None
+    if document is None:
+        raise NotFound("there is no such link")
+    return share_of_document(document)
+
+
+def find_share(core: Core, share_id: str) -> Share | None:
+    """Return a share by its id, None when there is none."""
+    document = documents.find(core, SHARES, share_id)
+    return share_of_document(document) if document is not None else None
+
+
+def change_share(core: Core, share_id: str, decide: Callable[[Share], Share]) -> Share:
+    """Load, decide, save. Raises NotFound, Conflict, and the errors of ``decide``."""
+
+    def on_document(before: Document | None) -> Document:
+        if before is None:
+            raise no_such_share(share_id)
+        return _document_of(decide(share_of_document(before)))
+
+    stored = documents.change(core, SHARES, share_id, on_document)
+    assert stored is not None
+    return share_of_document(stored)
+
+
+def no_such_share(share_id: str) -> NotFound:
+    """Make the error for a share that is not there, or of another owner."""
+    return NotFound("there is no such share", {"share_id": share_id[:100]})
+
+
+def _document_of(share: Share) -> Document:
+    body = {name: getattr(share, name) for name in _FIELDS}
+    body |= {
+        "state": share.state.value,
+        "items": [{"file_id": item.file_id, "access_epoch": item.access_epoch} for item in share.items],
+    }
+    expires_at = share.revoked_at + REVOKED_MS if share.revoked_at is not None else None
+    if share.document is not None:
+        return replace(share.document, body={**share.document.body, **body}, expires_at=expires_at)
+    order, names = f"{order_of(share.owner)}{share.share_id}", (f"key:{share.key}",)
+    return documents.new_document(SHARES, share.share_id, body, order=order, names=names, expires_at=expires_at)
