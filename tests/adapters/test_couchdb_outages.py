@@ -143,7 +143,7 @@ def test_a_connection_that_breaks_after_long_use_goes_unnoticed(
 
 
 def test_a_write_that_is_sent_twice_and_meets_another_writers_is_a_conflict(
-    faulty: tuple[FaultyProxy, str], own_couchdb: CouchServer
+    faulty: tuple[FaultyProxy, str], couchdb_url: str
 ) -> None:
     """It stood nowhere: the other one's is directly over the revision that was read."""
     proxy, url = faulty
@@ -151,7 +151,7 @@ def test_a_write_that_is_sent_twice_and_meets_another_writers_is_a_conflict(
         record = save(store, make_record())
         read = store._files.get(document_id_of("f1"))
         assert read is not None
-        with opened(url_of(own_couchdb)) as other:
+        with opened(couchdb_url) as other:
             save(other, record, name="other")
         proxy.fail(1, "reset before")
         assert store._files.put(read | {"write_id": "late"}) is None
