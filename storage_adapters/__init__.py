@@ -147,7 +147,7 @@ from storage_adapters.registry import (
     open_metadata_store,
     open_store_of_any_schema,
 )
-from storage_adapters.unicode_text import UNICODE_VERSION, ascii_form, category_of, fold, tag_form
+from storage_adapters.unicode_text import UNICODE_VERSION, ascii_form, category_of, fold, tag_form, typed_form
 
 __all__ = [
     "BEGINNING",
@@ -293,5 +293,6 @@ __all__ = [
     "set_up_notifications",
     "sync_name",
     "tag_form",
+    "typed_form",
     "waiting_changes",
 ]

@@ -32,6 +32,11 @@ def tag_form(tag: str) -> str:
     return tag.strip().lower() if tag.isascii() else _mapped(_compose, _mapped(_lower, _mapped(_compose, tag).strip()))
 
 
+def typed_form(text: str) -> str:
+    """Return the form that is the same for each way in which a keyboard composes the text (NFKC)."""
+    return text if text.isascii() else _mapped(_compatible, text)
+
+
 def ascii_form(text: str) -> str:
     """Return the text without accents and compatibility variants, and without whatever is not ASCII then."""
     return _mapped(_decompose, text).encode("ascii", "ignore").decode()
@@ -63,6 +68,10 @@ def _compose(text: str) -> str:
 
 def _decompose(text: str) -> str:
     return unicodedata.normalize("NFKD", text)
+
+
+def _compatible(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
 
 
 def _lower(text: str) -> str:

@@ -100,19 +100,23 @@ def _mark(query: ListQuery, value: Any, file_id: Any) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
+def _place(query: ListQuery, value: Any, file_id: Any) -> bytes:
+    return json.dumps([_mark(query, value, file_id), value, file_id], separators=(",", ":")).encode()
+
+
 def encode_cursor(query: ListQuery, position: Position) -> str:
     """Encode a position as an opaque cursor."""
-    place = [_mark(query, position.value, position.file_id), position.value, position.file_id]
-    text = json.dumps(place, separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(_place(query, position.value, position.file_id)).decode().rstrip("=")
 
 
 def decode_cursor(query: ListQuery, cursor: str) -> Position:
     """Decode a cursor. Raises BadQuery when it is invalid, altered, or from another query."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        mark, value, file_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        genuine = mark == _mark(query, value, file_id)
+        place = base64.b64decode(padded, altchars=b"-_", validate=True)
+        _, value, file_id = json.loads(place)
+        # The bytes are compared, because JSON has several spellings for one text.
+        genuine = place == _place(query, value, file_id)
     except (ValueError, TypeError, RecursionError):
         raise BadQuery("cursor", "Not a cursor.") from None
     if not genuine:

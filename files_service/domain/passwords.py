@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Set as AbstractSet
+
+from storage_adapters import fold, typed_form
 
 MIN_BYTES = 10
 MAX_BYTES = 1_024
@@ -19,7 +20,7 @@ def fault_of_password(password: str, name: str, common: AbstractSet[str]) -> str
         return "Must be Unicode text."
     if not MIN_BYTES <= length <= MAX_BYTES:
         return f"Must be {MIN_BYTES} to {MAX_BYTES} bytes long."
-    folded = password.casefold()
+    folded = fold(password)
     if len(set(folded)) < MIN_DIFFERENT:
         return "Repeats too few characters."
     if folded in common or folded.strip("0123456789!.") in common:
@@ -31,4 +32,4 @@ def fault_of_password(password: str, name: str, common: AbstractSet[str]) -> str
 
 def password_bytes(password: str) -> bytes:
     """Return the bytes that are hashed: the same for each way in which a keyboard composes a character."""
-    return unicodedata.normalize("NFKC", password).encode(errors="surrogatepass")
+    return typed_form(password).encode(errors="surrogatepass")

@@ -71,6 +71,7 @@ def test_a_declared_file_is_pending_and_has_the_defaults(core: Core) -> None:
         "temporary": False,
         "expires_at": None,
         "immutable": False,
+        "lost_parts": [],
         "created_at": 1_000_000,
         "upload_expires_at": 1_000_000 + 86_400_000,
         "uploaded_at": None,

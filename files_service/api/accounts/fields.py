@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from files_service.api.text import line
+from files_service.api.text import line, text
 from files_service.domain.accounts import MAX_NAME, MAX_TENANT, Role
 from files_service.domain.passwords import MAX_BYTES
 
@@ -49,7 +49,7 @@ def tenant_field() -> fields.String:
     """Make the field of a tenant."""
     return fields.String(
         load_default="",
-        validate=validate.Length(0, MAX_TENANT),
+        validate=text(0, MAX_TENANT),
         metadata={"description": "Tenant; empty: the default one."},
     )
 
