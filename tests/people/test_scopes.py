@@ -37,6 +37,8 @@ NEEDED: dict[str, str] = {
     "GET /api/files/{file_id}/download": READ,
     "GET /api/files/{file_id}/manifest": READ,
     "PUT /api/files/{file_id}/access": "shares",
+    "PUT /api/files/{file_id}/metadata": WRITE,
+    "GET /api/files/search": READ,
     "GET /api/shares": "shares",
     "POST /api/shares": "shares",
     "GET /api/shares/{share_id}": "shares",

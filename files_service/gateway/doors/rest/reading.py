@@ -30,12 +30,22 @@ _QUERY = {*_TEXTS, "limit", "with_total", "tags", "filter", "fields"}
 
 async def list_files(request: web.Request) -> web.StreamResponse:
     """Reply with a page of files: the parameters are those of files.list, the owner defaults to the caller."""
-    gateway = gateway_of(request)
-    caller = caller_of(request)
-    params = _list_params(request)
+    return await _list(request, _list_params(request))
+
+
+async def _list(request: web.Request, params: dict[str, Any]) -> web.StreamResponse:
+    gateway, caller = gateway_of(request), caller_of(request)
     if caller.actor is not None:
         params |= {"actor": caller.actor, "owner": params.get("owner", caller.actor)}
     return json_reply(await gateway.calls.run(gateway.invoke, "files.list", params))
+
+
+async def search(request: web.Request) -> web.StreamResponse:
+    """Reply with a page of files that are found by ``query``; the other parameters are those of a list."""
+    caller_of(request)
+    if not request.query.get("query", "").strip():
+        raise bad_field("query", "Missing.")
+    return await _list(request, _list_params(request, search_as="query"))
 
 
 async def info(request: web.Request) -> web.StreamResponse:
@@ -101,12 +111,14 @@ async def remove(request: web.Request) -> web.StreamResponse:
     return json_reply(await gateway.calls.run(gateway.invoke, "files.remove", params))
 
 
-def _list_params(request: web.Request) -> dict[str, Any]:
+def _list_params(request: web.Request, *, search_as: str = "search") -> dict[str, Any]:
     query = request.query
-    unknown = [name for name in query if name not in _QUERY]
+    unknown = [name for name in query if name not in _QUERY - {"search"} | {search_as}]
     if unknown:
         raise bad_field(unknown[0][:100], "Unknown parameter.")
     params: dict[str, Any] = {name: query[name] for name in _TEXTS if name in query}
+    if search_as in query:
+        params["search"] = query[search_as]
     if "limit" in query:
         if not query["limit"].isascii() or not query["limit"].isdecimal() or len(query["limit"]) > 9:
             raise bad_field("limit", "Must be a number.")

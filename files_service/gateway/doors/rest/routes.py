@@ -5,32 +5,34 @@ from __future__ import annotations
 from files_service.domain.scopes import SHARES
 from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.cors import READ_EXPOSED, READ_HEADERS, Cors
-from files_service.gateway.doors.rest import reading, uploading
+from files_service.gateway.doors.rest import describing, reading, uploading
 from files_service.gateway.openapi import BINARY, FLAG, READ_REPLIES, TEXT, json_body, preflight_route, query, reply
 from files_service.gateway.routes import Door, Route, at
 from files_service.services.uploads.manifests import MOST_CHUNKS
 from storage_adapters import JSON, SORT_FIELDS, Access
 
 _FILES, _UPLOAD, _FILE = "/api/files", "/api/files/upload", "/api/files/{file_id}"
+_SEARCH = "/api/files/search"
 _WHOLE, _BYTES = "Take a whole file in one request.", "The bytes of a part, by default the first."
 _GRANT = "Set who may read the file."
+_FIND, _DESCRIBE = "One page of files that a search finds.", "Set tags and description of the file."
 _ACCESS: JSON = {"type": "string", "enum": [each.value for each in Access]}
 _TAGS: JSON = {**TEXT, "description": "Several with commas between, or repeated."}
-_LIST_QUERY = query(
-    owner=TEXT,
-    access=_ACCESS,
-    tags=_TAGS,
-    filter={**TEXT, "description": "The filter of files.list as JSON."},
-    search=TEXT,
-    order_by={"type": "string", "enum": list(SORT_FIELDS)},
-    order={"type": "string", "enum": ["asc", "desc"]},
-    limit={"type": "integer", "minimum": 1, "maximum": 100},
-    cursor=TEXT,
-    fields={**TEXT, "description": "Names of fields, with commas between."},
-    with_total=FLAG,
-    min_change=TEXT,
-    consistency={"type": "string", "enum": ["eventual", "strong"]},
-)
+_LIST = {
+    "owner": TEXT,
+    "access": _ACCESS,
+    "tags": _TAGS,
+    "filter": {**TEXT, "description": "The filter of files.list as JSON."},
+    "order_by": {"type": "string", "enum": list(SORT_FIELDS)},
+    "order": {"type": "string", "enum": ["asc", "desc"]},
+    "limit": {"type": "integer", "minimum": 1, "maximum": 100},
+    "cursor": TEXT,
+    "fields": {**TEXT, "description": "Names of fields, with commas between."},
+    "with_total": FLAG,
+    "min_change": TEXT,
+    "consistency": {"type": "string", "enum": ["eventual", "strong"]},
+}
+_LIST_QUERY, _SEARCH_QUERY = query(**_LIST, search=TEXT), query(**_LIST, query=TEXT)
 _NAME = {**TEXT, "description": "The name of the file; needed with a raw body."}
 _UPLOAD_QUERY = query(name=_NAME, access=_ACCESS, tags=_TAGS, sha256=TEXT, md5=TEXT)
 _FORM = {"schema": {"type": "object", "properties": {"file": BINARY["schema"]}}}
@@ -41,6 +43,17 @@ _ACCESS_BODY = json_body(
         "minProperties": 1,
         "maxProperties": 1,
         "properties": {"access": _ACCESS, "accessType": _ACCESS},
+        "additionalProperties": False,
+    }
+)
+_METADATA_BODY = json_body(
+    {
+        "type": "object",
+        "minProperties": 1,
+        "properties": {
+            "tags": {"type": ["array", "null"], "items": TEXT, "maxItems": 20},
+            "description": {"type": ["string", "null"]},
+        },
         "additionalProperties": False,
     }
 )
@@ -58,6 +71,8 @@ DOOR = Door(
         preflight_route(_UPLOAD, "upload_options"),
         Route("GET", _FILES, reading.list_files, "list_files", "One page of files.", _PAGE, _LIST_QUERY),
         preflight_route(_FILES, "files_options"),
+        Route("GET", _SEARCH, reading.search, "search_files", _FIND, _PAGE, _SEARCH_QUERY),
+        preflight_route(_SEARCH, "search_options"),
         Route("GET", _FILE, reading.info, "file", "The record of a file.", _RECORD),
         Route("DELETE", _FILE, reading.remove, "remove_file", "Remove the file.", _REMOVED),
         preflight_route(_FILE, "file_options"),
@@ -76,6 +91,16 @@ DOOR = Door(
             scope=SHARES,
         ),
         preflight_route(f"{_FILE}/access", "access_options"),
+        Route(
+            "PUT",
+            f"{_FILE}/metadata",
+            describing.set_metadata,
+            "set_file_metadata",
+            _DESCRIBE,
+            _RECORD,
+            body=_METADATA_BODY,
+        ),
+        preflight_route(f"{_FILE}/metadata", "metadata_options"),
     ),
     authenticate=by_bearer_or_session,
     cors=Cors(f"Authorization, Content-Type, {READ_HEADERS}, X-Request-Id", READ_EXPOSED, embeddable=True),
