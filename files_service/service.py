@@ -1,4 +1,4 @@
-"""The API over AMQP: nameko's services ``files``, ``files.tag`` and ``accounts``, one method per call.
+"""The API over AMQP: nameko's services ``files``, ``files.tag``, ``accounts`` and ``shares``, one method per call.
 
 All parameters are keyword arguments; docs/rpc.md describes parameters, results and errors.
 """
