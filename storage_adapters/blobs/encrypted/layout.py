@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 from storage_adapters.ports.keys import KEY_BYTES, NAME_BYTES, NamedKey, TenantKeys
 
 CONTENT_TYPE = "application/vnd.files-service.encrypted"
-FRAME = 256 * 1024
+# Memory for frames of 256 KiB and more may be mapped anew for each, which costs more than opening them.
+FRAME = 128 * 1024
 TAG = 16
 SEALED_FRAME = FRAME + TAG
 FOOTER = 1024

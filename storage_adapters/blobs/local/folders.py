@@ -25,7 +25,8 @@ from storage_adapters.codec import blob_info_from_document
 from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable
 from storage_adapters.records import BlobInfo
 
-PIECE = 1024 * 1024
+# Blocks of 256 KiB and more are mappings of their own in a gateway, and each page of a new mapping is a fault.
+PIECE = 192 * 1024
 _ATTEMPTS = 100
 
 
