@@ -13,6 +13,7 @@ import orjson
 
 from files_service.cli.session import Failed
 from files_service.config import Settings
+from files_service.domain.identity import is_peoples
 from files_service.errors import FilesError, Unauthorized, error_from_wire
 
 _ADVICE = "Set FILES_TOKEN to a token that `files token OWNER` prints beside the service, or work in its folder."
@@ -37,9 +38,14 @@ class Remote:
 
     @cached_property
     def owner(self) -> str:
-        """The owner whom the token names; the first user's name for the RPC token, which names none."""
+        """The owner whom the token stands for; the first user's name for the RPC token, which stands for none."""
         from files_service.gateway.auth.bearer import claimed_owner
 
+        if is_peoples(self.token):
+            # Only the service knows whose session or key it is.
+            headers = {"Authorization": f"Bearer {self.token}"}
+            with self._signing_in():
+                return str(self._send("GET", f"{self.url}/api/auth/me", b"", headers)["account"]["owner"])
         return claimed_owner(self.token) or DEFAULT_OWNER
 
     def call(self, method: str, params: dict[str, Any]) -> Any:
@@ -47,11 +53,8 @@ class Remote:
         if not self.token:
             raise NotSignedIn(f"there is no token for {self.url}", _ADVICE)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        try:
-            answer = self._send("POST", f"{self.url}/rpc/{method}", orjson.dumps(params), headers)
-        except Unauthorized as error:
-            raise NotSignedIn(f"{self.url} refuses the token: {error}", _ADVICE) from error
-        return answer["result"]
+        with self._signing_in():
+            return self._send("POST", f"{self.url}/rpc/{method}", orjson.dumps(params), headers)["result"]
 
     def put(self, url: str, body: Iterable[bytes], headers: dict[str, str]) -> Any:
         """Send bytes to a signed URL."""
@@ -66,6 +69,13 @@ class Remote:
             yield connection.getresponse()
         finally:
             connection.close()
+
+    @contextmanager
+    def _signing_in(self) -> Iterator[None]:
+        try:
+            yield
+        except Unauthorized as error:
+            raise NotSignedIn(f"{self.url} refuses the token: {error}", _ADVICE) from error
 
     def result(self, status: int, content: bytes) -> Any:
         """Return a response's JSON, or raise the error that it holds."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from files_service.config import BadSettings, Settings
 from files_service.core import Core
 from files_service.runtime.clock import monotonic_ms, now_ms
+from files_service.services.encryption.owners import has_keys
 from files_service.services.hooks import load_hooks
 from files_service.services.listing.list_store import ListStore
 from files_service.services.listing.router import Lists
@@ -62,6 +63,9 @@ def sealed(settings: Settings, metadata: MetadataStore, blobs: BlobStore) -> Blo
 def tenant_keys(settings: Settings, metadata: MetadataStore) -> StoredTenantKeys | None:
     """Return the keys of tenants, None when encryption is off. Raises UnknownStore, BadSettings."""
     if not settings.encryption_keys:
+        if has_keys(metadata, now=now_ms()):
+            # Without this, encrypted bytes would be taken for lost ones.
+            raise BadSettings("FILES.encryption_keys: is empty, and stored bytes are encrypted; configure their key")
         return None
     # The library is loaded where encryption is on.
     from files_service.services.encryption.key_ring import BadKeyRing, KeyRing

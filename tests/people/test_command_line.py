@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,8 +11,12 @@ from click.testing import CliRunner, Result
 
 from files_service.cli import cli
 from files_service.cli.up import _way_in
-from tests.cores import SECRETS, at, call, refusal
-from tests.people.persons import PASSWORD, open_people
+from files_service.messaging.events import LogPublisher
+from files_service.worker.run import Worker
+from tests.cores import SECRETS, at, call, refusal, sqlite_core
+from tests.gateway.serving import serving
+from tests.people.persons import PASSWORD, cheap, key_of, open_people, register
+from tests.servers.ports import free_ports
 
 
 @pytest.fixture
@@ -81,3 +86,25 @@ def test_a_setup_link_is_worth_nothing_once_there_is_an_account(tmp_path: Path) 
     call(core, "accounts.create", name="ann")
     assert refusal(core, "accounts.register", name="eve", password=PASSWORD, invite=code).code == "unauthorized"
     core.close()
+
+
+def test_the_commands_of_clients_take_a_session_or_a_key_as_their_token(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.bin"
+    clip.write_bytes(b"content")
+    [port] = free_ports(1)
+    core = cheap(sqlite_core(tmp_path, registration="open", public_url=f"http://127.0.0.1:{port}"))
+    with serving(core, port=port) as served:
+        worker = Worker(served.core, LogPublisher())
+        worker.start()
+        ann = register(served)
+        elsewhere = {"FILES_DATA_DIR": str(tmp_path / "none"), "FILES_HTTP": f"127.0.0.1:{port}"}
+        for token in (ann.token, key_of(ann, "files:read", "files:write").token):
+            client = {**elsewhere, "FILES_TOKEN": token}
+            put = run(client, "put", str(clip))
+            assert put.exit_code == 0, put.output
+            assert json.loads(put.stdout)["owner"] == "ann"
+            assert {json.loads(line)["owner"] for line in run(client, "ls").stdout.splitlines()} == {"ann"}
+        ended = run({**elsewhere, "FILES_TOKEN": "fs_" + "x" * 43}, "ls")
+        assert ended.exit_code == 1
+        assert "refuses the token" in ended.output
+        worker.stop(10)

@@ -12,7 +12,7 @@ import pytest
 
 from files_service.core import Core
 from files_service.services import content
-from files_service.services.encryption.tenant_keys import KEYS
+from files_service.services.encryption.owners import KEYS
 from files_service.services.opening import open_core
 from storage_adapters import DocumentQuery, SupportsDocuments
 from tests.cores import processed_file, settings_for

@@ -186,6 +186,15 @@ def test_files_from_before_are_read_when_encryption_is_on(tmp_path: Path) -> Non
     core.close()
 
 
+def test_a_store_of_encrypted_bytes_is_not_opened_without_keys(tmp_path: Path) -> None:
+    open_core(settings_for(tmp_path)).close()
+    core = open_core(settings_for(tmp_path, FILES_ENCRYPTION_KEYS=ring_text("a")))
+    processed_file(core, b"sealed")
+    core.close()
+    with pytest.raises(BadSettings, match=r"encryption_keys: is empty, and stored bytes are encrypted"):
+        open_core(settings_for(tmp_path))
+
+
 def test_keys_may_be_in_a_file_that_nobody_else_reads(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     path.write_text(ring_text("a") + "\n")
@@ -212,7 +221,8 @@ def test_the_command_rotates_and_says_what_is_missing(tmp_path: Path) -> None:
         )
         return result.exit_code, result.output
 
-    assert run("")[0] == 1
+    assert run("") == (1, run("")[1])
+    assert "is empty, and stored bytes are encrypted" in run("")[1]
     assert run(new) == (1, run(new)[1])
     assert "'old' is not in FILES_ENCRYPTION_KEYS" in run(new)[1]
     assert run(f"{new},{old}") == (0, "keys of tenants wrapped anew: 1; all are wrapped by new now\n")

@@ -1,10 +1,10 @@
-"""The tenants of owners, by the first segment of their blobs' keys; kept whether encryption is on or not."""
+"""The documents of encryption, and the tenants of owners; these are kept whether encryption is on or not."""
 
 from __future__ import annotations
 
-from storage_adapters import Document, RevisionConflict, SupportsDocuments
+from storage_adapters import Document, DocumentQuery, MetadataStore, RevisionConflict, SupportsDocuments
 
-OWNERS = "owner_tenants"
+KEYS, OWNERS = "tenant_keys", "owner_tenants"
 
 
 def assign_owner(documents: SupportsDocuments, owner_segment: str, tenant: str, *, now: int) -> None:
@@ -18,3 +18,10 @@ def assign_owner(documents: SupportsDocuments, owner_segment: str, tenant: str, 
     except RevisionConflict:
         if documents.get_document(OWNERS, owner_segment, now=now).body["tenant"] != tenant:
             raise
+
+
+def has_keys(metadata: MetadataStore, *, now: int) -> bool:
+    """Return True when a tenant has a key, so that bytes may be encrypted."""
+    if not isinstance(metadata, SupportsDocuments):
+        return False
+    return bool(metadata.find_documents(DocumentQuery(collection=KEYS, limit=1), now=now).documents)

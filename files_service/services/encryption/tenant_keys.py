@@ -9,7 +9,7 @@ from dataclasses import replace
 from threading import Lock
 
 from files_service.services.encryption.key_ring import KeyRing
-from files_service.services.encryption.owners import OWNERS
+from files_service.services.encryption.owners import KEYS, OWNERS
 from storage_adapters import (
     KEY_BYTES,
     Document,
@@ -24,7 +24,6 @@ from storage_adapters import (
     TenantKeys,
 )
 
-KEYS = "tenant_keys"
 # A key that was deleted is used no longer than this.
 CACHE_MS = 1_000
 _MOST_CACHED = 10_000
