@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 
 from storage_adapters.blobs.digests import CHECKSUMS, Digests
-from storage_adapters.blobs.encrypted.layout import CONTENT_TYPE, Damaged, Footer, content_size
-from storage_adapters.blobs.encrypted.store import EncryptedBlobStore, is_encrypted
+from storage_adapters.blobs.encrypted.layout import CONTENT_TYPE, content_size
+from storage_adapters.blobs.encrypted.store import EncryptedBlobStore, damage_reported, is_encrypted
 from storage_adapters.blobs.encrypted.writer import EncryptedBlobWriter
 from storage_adapters.blobs.keys import check_key
-from storage_adapters.errors import BlobDamaged, BlobExists, BlobNotFound, ChecksumMismatch, InvalidKey, KeyUnavailable
+from storage_adapters.errors import BlobExists, BlobNotFound, ChecksumMismatch, InvalidKey, KeyUnavailable
 from storage_adapters.ports.blob_capabilities import (
     SupportsCopy,
     SupportsFreeSpace,
@@ -76,7 +76,8 @@ class _Copying(EncryptedBlobStore, SupportsCopy):
         check_key(target)
         stored = self._inner.head(source)
         if is_encrypted(stored):
-            footer = self._usable_footer(stored)
+            with damage_reported(source):
+                footer = self._footer(stored)
             description = footer.description
             if footer.key_name != self._keys.current(target).name or description.generation is not None:
                 names = [name for name, value in description.checksums.items() if value is not None]
@@ -85,12 +86,6 @@ class _Copying(EncryptedBlobStore, SupportsCopy):
             return self._look(self._inner.copy(source, target, now=now))
         except BlobExists as error:
             raise self._exists(error) from None
-
-    def _usable_footer(self, stored: BlobInfo) -> Footer:
-        try:
-            return self._footer(stored)
-        except Damaged as error:
-            raise BlobDamaged(f"the bytes of blob {stored.key} are damaged: {error}") from None
 
     def _copy_content(self, source: str, target: str, content_type: str, checksums: list[str], now: int) -> BlobInfo:
         writer = self.writer(target, content_type=content_type, now=now, checksums=checksums)

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from storage_adapters.blobs.digests import Digests
@@ -26,9 +26,7 @@ from storage_adapters.blobs.encrypted.layout import (
 from storage_adapters.blobs.encrypted.writer import EncryptedBlobWriter, seal_whole, shown
 from storage_adapters.blobs.keys import check_key
 from storage_adapters.errors import BlobDamaged, BlobExists, BlobNotFound
-from storage_adapters.ports.blob_capabilities import (
-    SupportsWholeWrites,
-)
+from storage_adapters.ports.blob_capabilities import SupportsWholeWrites
 from storage_adapters.ports.blobs import BlobStore, BlobWriter
 from storage_adapters.ports.keys import TenantKeys
 from storage_adapters.records import BlobInfo
@@ -90,10 +88,8 @@ class EncryptedBlobStore(BlobStore, SupportsWholeWrites):
 
     def _get(self, stored: BlobInfo, offset: int, length: int | None, generation: str | None) -> Iterator[bytes]:
         key = stored.key
-        try:
+        with damage_reported(key):
             footer = self._footer(stored)
-        except Damaged as error:
-            raise BlobDamaged(f"the bytes of blob {key} are damaged: {error}") from None
         if generation not in (None, shown(stored, footer.description).generation):
             raise BlobNotFound(f"blob {key} was replaced")
         size = footer.description.size
@@ -155,6 +151,15 @@ class EncryptedBlobStore(BlobStore, SupportsWholeWrites):
         return BlobExists(self._look(error.info))
 
 
+@contextmanager
+def damage_reported(key: str) -> Iterator[None]:
+    """Turn Damaged into BlobDamaged."""
+    try:
+        yield
+    except Damaged as error:
+        raise BlobDamaged(f"the bytes of blob {key} are damaged: {error}") from None
+
+
 def is_encrypted(stored: BlobInfo) -> bool:
     """Return True when the inner store's blob is encrypted."""
     return stored.content_type == CONTENT_TYPE
@@ -162,17 +167,15 @@ def is_encrypted(stored: BlobInfo) -> bool:
 
 def _opened(footer: Footer, key: str, sealed: Iterator[bytes], number: int, offset: int, end: int) -> Iterator[bytes]:
     """Yield the content from ``offset`` to ``end``; ``sealed`` begins with the frame ``number``."""
-    for frame in _frames(sealed):
-        try:
+    with damage_reported(key):
+        for frame in _frames(sealed):
             content = open_frame(footer.cipher, number, frame)
-        except Damaged as error:
-            raise BlobDamaged(f"the bytes of blob {key} are damaged: {error}") from None
-        start = number * FRAME
-        if start >= offset and start + len(content) <= end:
-            yield content
-        else:
-            yield content[max(0, offset - start) : end - start]
-        number += 1
+            start = number * FRAME
+            if start >= offset and start + len(content) <= end:
+                yield content
+            else:
+                yield content[max(0, offset - start) : end - start]
+            number += 1
 
 
 def _frames(pieces: Iterator[bytes]) -> Iterator[bytes | memoryview]:
