@@ -42,14 +42,8 @@ def held_bytes(core: Core, owner: str) -> int:
     documents = _documents(core)
     if documents is None:
         return 0
-    total, position = 0, None
-    while True:
-        query = DocumentQuery(collection=COLLECTION, prefix=owner_segment(owner), limit=_PAGE, after=position)
-        page = documents.find_documents(query, now=core.clock())
-        total += sum(int(each.body["bytes"]) for each in page.documents)
-        position = page.next_position
-        if position is None:
-            return total
+    query = DocumentQuery(collection=COLLECTION, prefix=owner_segment(owner), limit=_PAGE)
+    return sum(int(each.body["bytes"]) for each in documents.walk_documents(query, now=core.clock()))
 
 
 def hold_file(core: Core, record: FileRecord, *, clean_after: int) -> None:

@@ -144,6 +144,15 @@ class SupportsDocuments(ABC):
     def find_documents(self, query: DocumentQuery, *, now: int) -> DocumentPage:
         """Return one page. A walk to the end returns each document once that was not changed meanwhile."""
 
+    def walk_documents(self, query: DocumentQuery, *, now: int) -> Iterator[Document]:
+        """Yield all documents from a query's place on, a page of ``query.limit`` at a time."""
+        while True:
+            page = self.find_documents(query, now=now)
+            yield from page.documents
+            if page.next_position is None:
+                return
+            query = replace(query, after=page.next_position)
+
     @abstractmethod
     def expire_documents(self, *, now: int, limit: int) -> int:
         """Turn up to ``limit`` documents whose time is over into tombstones, as by a deletion; return how many.

@@ -81,12 +81,8 @@ def delete(core: Core, document: Document) -> bool:
 
 
 def walk(core: Core, collection: str, prefix: str) -> Iterator[Document]:
-    """Yield all documents whose order key begins with a prefix."""
-    query: DocumentQuery | None = DocumentQuery(collection=collection, prefix=prefix)
-    while query is not None:
-        page = documents_of(core).find_documents(query, now=core.clock())
-        yield from page.documents
-        query = replace(query, after=page.next_position) if page.next_position is not None else None
+    """Return all documents whose order key begins with a prefix."""
+    return documents_of(core).walk_documents(DocumentQuery(collection=collection, prefix=prefix), now=core.clock())
 
 
 def new_document(collection: str, document_id: str, body: dict[str, Any], **keys: Any) -> Document:

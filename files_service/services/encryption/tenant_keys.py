@@ -6,15 +6,14 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from threading import Lock
 
+from files_service.runtime.recent import Recent
 from files_service.services.encryption.key_ring import KeyRing
 from files_service.services.encryption.owners import KEYS, OWNERS
 from storage_adapters import (
     KEY_BYTES,
     Document,
     DocumentNotFound,
-    DocumentPosition,
     DocumentQuery,
     KeyUnavailable,
     NamedKey,
@@ -26,7 +25,6 @@ from storage_adapters import (
 
 # A key that was deleted is used no longer than this.
 CACHE_MS = 1_000
-_MOST_CACHED = 10_000
 
 
 class StoredTenantKeys(TenantKeys):
@@ -42,9 +40,8 @@ class StoredTenantKeys(TenantKeys):
         self._documents = documents
         self._ring = ring
         self._clock = clock
-        self._timer = timer
-        self._lock = Lock()
-        self._cached: dict[tuple[str, str], tuple[int, NamedKey]] = {}
+        self._by_owner: Recent[str, NamedKey] = Recent(CACHE_MS, timer=timer)
+        self._by_name: Recent[str, NamedKey] = Recent(CACHE_MS, timer=timer)
 
     @property
     def wrapped_by(self) -> str:
@@ -53,11 +50,12 @@ class StoredTenantKeys(TenantKeys):
 
     def current(self, key: str) -> NamedKey:
         """See ``TenantKeys``."""
-        return self._cache("owner", key.partition("/")[0], self._of_owner)
+        owner = key.partition("/")[0]
+        return self._by_owner.get(owner, lambda: self._of_owner(owner))
 
     def find(self, name: str) -> NamedKey:
         """See ``TenantKeys``."""
-        return self._cache("name", name, self._of_name)
+        return self._by_name.get(name, lambda: self._of_name(name))
 
     def delete(self, tenant: str) -> bool:
         """Delete the keys of a tenant: its bytes cannot be read any more. Return False when there was none."""
@@ -66,8 +64,8 @@ class StoredTenantKeys(TenantKeys):
             self._documents.delete_document(
                 KEYS, document.document_id, expected_revision=document.revision, deleted_at=self._clock()
             )
-        with self._lock:
-            self._cached.clear()
+        self._by_owner.clear()
+        self._by_name.clear()
         return bool(found)
 
     def rotate(self) -> Iterator[str]:
@@ -137,26 +135,7 @@ class StoredTenantKeys(TenantKeys):
         return (document for document in self._all() if document.body["tenant"] == tenant)
 
     def _all(self) -> Iterator[Document]:
-        after: DocumentPosition | None = None
-        while True:
-            page = self._documents.find_documents(DocumentQuery(collection=KEYS, after=after), now=self._clock())
-            yield from page.documents
-            after = page.next_position
-            if after is None:
-                return
-
-    def _cache(self, kind: str, name: str, find: Callable[[str], NamedKey]) -> NamedKey:
-        now = self._timer()
-        with self._lock:
-            at, key = self._cached.get((kind, name), (0, None))
-            if key is not None and now - at < CACHE_MS:
-                return key
-        found = find(name)
-        with self._lock:
-            if len(self._cached) >= _MOST_CACHED:
-                self._cached.clear()
-            self._cached[kind, name] = (now, found)
-        return found
+        return self._documents.walk_documents(DocumentQuery(collection=KEYS), now=self._clock())
 
 
 def _name_of(tenant: str) -> str:

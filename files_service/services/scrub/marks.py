@@ -110,13 +110,8 @@ def lost_parts(store: object, *, now: int, owner: str | None = None, checksum: s
         return
     prefix = _order_of(owner, checksum) if owner is not None else ""
     query = DocumentQuery(collection=COLLECTION, prefix=prefix, limit=PAGE)
-    while True:
-        page = store.find_documents(query, now=now)
-        for document in page.documents:
-            yield _read(document.body)
-        if page.next_position is None:
-            return
-        query = replace(query, after=page.next_position)
+    for document in store.walk_documents(query, now=now):
+        yield _read(document.body)
 
 
 def find_mark(core: Core, file_id: str, part_id: str) -> LostPart | None:
