@@ -157,8 +157,10 @@ def test_finishes_that_wait_leave_workers_to_other_calls(raw: RawCaller, core: C
     finally:
         for each in taken:
             change(core, each.file_id, lambda found: advance(found, ProcessingReleased(), now=core.clock()))
-    for _ in range(len(waiting)):
+    statuses = set()
+    while waiting:
         answered = raw.reply()
         waiting.remove(answered[0] or "")
-        assert answered[1]["result"]["status"] == "processed"
-    assert not waiting
+        statuses.add(answered[1]["result"]["status"])
+    # The count may overtake the answer of a call that found no place.
+    assert "processed" in statuses <= {"processing", "processed"}
