@@ -82,7 +82,7 @@ def require_change(record: FileRecord | Tombstone, actor: str | None) -> None:
 
 def _require_known(record: FileRecord | Tombstone, actor: str | None) -> None:
     """Raise the error of a file that does not exist unless the actor may know of it."""
-    if not may_know(record.owner, actor):
+    if not may_know(record.owner, actor) and not (isinstance(record, FileRecord) and may_read(record, actor)):
         raise RecordNotFound(record.file_id)
 
 
