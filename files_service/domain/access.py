@@ -24,7 +24,9 @@ STRANGER_URL_SECONDS = 900
 # Owns nothing and is granted nothing: an owner's name has at least one character.
 NOBODY = ""
 _BY_READERS = (Access.PRIVATE, Access.SHARED, Access.UNLISTED, Access.PUBLIC)
-OWNER_ONLY = frozenset({"error", "grantees", "lease", "parent_id", "upload_expires_at"})
+OWNER_ONLY = frozenset(
+    {"error", "grantees", "lease", "parent_id", "path", "trashed_at", "upload_expires_at", "version_of", "versions"}
+)
 OWNER_ONLY_OF_PARTS = frozenset({"bucket", "key", "generation"})
 
 
