@@ -76,13 +76,14 @@ def require_acts_for(owner: str, actor: str | None) -> None:
 def require_change(record: FileRecord | Tombstone, actor: str | None) -> None:
     """Raise Forbidden unless the actor may change the file, RecordNotFound where it must not know of it."""
     if not may_change(record, actor):
-        _require_known(record, actor)
+        if isinstance(record, Tombstone) or not may_read(record, actor):
+            _require_known(record, actor)
         raise Forbidden("the actor may not change this file", {"file_id": record.file_id})
 
 
 def _require_known(record: FileRecord | Tombstone, actor: str | None) -> None:
     """Raise the error of a file that does not exist unless the actor may know of it."""
-    if not may_know(record.owner, actor) and not (isinstance(record, FileRecord) and may_read(record, actor)):
+    if not may_know(record.owner, actor):
         raise RecordNotFound(record.file_id)
 
 
