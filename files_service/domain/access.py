@@ -8,7 +8,8 @@
    a grant.
 4. A reader who may not change a file does not see its ``OWNER_ONLY`` fields, in any answer or through any filter: a
    parent's id, for example, is all it takes to read an unlisted parent.
-5. To an actor of another tenant, and to nobody, a file that they may not read does not exist.
+5. A file in the trash, and the upload of a version, are for those alone who may change them.
+6. To an actor of another tenant, and to nobody, a file that they may not read does not exist.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ OWNER_ONLY_OF_PARTS = frozenset({"bucket", "key", "generation"})
 
 def may_read(record: FileRecord, actor: str | None) -> bool:
     """Return True when the actor may see the record and download the bytes."""
-    return (
-        may_change(record, actor)
-        or record.access in (Access.PUBLIC, Access.UNLISTED)
-        or (record.access is Access.SHARED and actor in record.grantees)
-    )
+    if may_change(record, actor):
+        return True
+    if not record.is_listed:
+        return False
+    granted = record.access is Access.SHARED and actor in record.grantees
+    return granted or record.access in (Access.PUBLIC, Access.UNLISTED)
 
 
 def may_change(record: FileRecord | Tombstone, actor: str | None) -> bool:
@@ -56,7 +58,7 @@ def may_know(owner: str, actor: str | None) -> bool:
 
 def readable_without_signature(record: FileRecord) -> bool:
     """Return True when anybody may download the bytes from a permanent, unsigned URL."""
-    return record.access is Access.PUBLIC and record.processed_at is not None
+    return record.access is Access.PUBLIC and record.processed_at is not None and record.is_listed
 
 
 def sees_only_public(owner: str | None, actor: str | None) -> bool:

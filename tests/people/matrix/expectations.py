@@ -169,5 +169,6 @@ LINKS: dict[str, tuple[int, int, int, int]] = {
     "revoked": (410, 410, 410, 410),
     "of a disabled account": (410, 410, 410, 410),
     "of a file that is private again": (410, 303, 410, 410),
+    "of a file in the trash": (410, 303, 410, 410),
     "unknown": (404, 404, 404, 404),
 }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from files_service.domain.scopes import WRITE
+from files_service.services.files import change
 from tests.cores import at, call, processed_file
 from tests.gateway.serving import Served
 from tests.gateway.slices import Talk, talking
@@ -53,6 +55,8 @@ def link(served: Served, kind: str) -> tuple[Visitor, str]:
         call(core, "shares.revoke", share_id=made["share_id"])
     elif kind == "of a file that is private again":
         call(core, "files.access", file_ids=[file_id], access="private")
+    elif kind == "of a file in the trash":
+        change(core, file_id, lambda before: replace(before, trashed_at=core.clock()))
     elif kind == "unknown":
         visitor.link = made["url"].replace(made["key"], "A" * 22)
     return visitor, file_id
@@ -90,7 +94,7 @@ def test_a_link_opens_nothing_but_its_own_file(matrix: Matrix) -> None:
 
 @pytest.mark.parametrize("row", [each for each, may in ROUTES.items() if may is May.SIGNED])
 def test_an_address_of_bytes_without_a_signature(matrix: Matrix, row: str) -> None:
-    for state in ("private", "shared", "unlisted", "public", "pending"):
+    for state in ("private", "shared", "unlisted", "public", "pending", "trashed"):
         for caller in matrix.callers_in(state):
             subject = matrix.target(state)
             reply = matrix.send(of_route(row, subject, caller))

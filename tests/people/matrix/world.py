@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,7 @@ TENANT, OWNER = "acme", "ann@acme"
 # In no answer to those who may not read the file.
 NAME, CONTENT, TAG, ALIAS = "Xylograph.txt", b"quetzalcoatlus", "zymurgy", "kakapo"
 NOBODYS = "01ARZ3NDEKTSV4RRFFQ69G5FAW"
-STATES = ("private", "shared", "unlisted", "public", "pending", "failed")
+STATES = ("private", "shared", "unlisted", "public", "pending", "failed", "trashed")
 
 
 @dataclass(frozen=True)
@@ -139,13 +139,14 @@ class Target:
 
     @property
     def access(self) -> str:
-        access: str = self.record["access"]
-        return access
+        """The access that others have of the file."""
+        return "private" if self.state == "trashed" else str(self.record["access"])
 
 
 def target(core: Core, state: str, *, shared: bool = False) -> Target:
     """A file of the owner in this state; with a share, which is of another file, so that this one stays as it is."""
-    access = state if state in ("private", "shared", "unlisted", "public") else "private"
+    access = "public" if state == "trashed" else state
+    access = access if access in ("private", "shared", "unlisted", "public") else "private"
     said: dict[str, Any] = {"owner": OWNER, "name": NAME, "access": access, "tags": [TAG]}
     said["parts"] = [{"size": len(CONTENT), "content_type": "text/plain"}]
     if state == "pending":
@@ -155,6 +156,10 @@ def target(core: Core, state: str, *, shared: bool = False) -> Target:
         record = _failed(core, uploaded_file(core, CONTENT, **said))
     else:
         record = processed_file(core, CONTENT, **said)
+    if state == "trashed":
+        # It was public, and is so again when it is restored.
+        change(core, record["file_id"], lambda before: replace(before, trashed_at=core.clock()))
+        record = call(core, "files.info", file_id=record["file_id"])
     if access == "shared":
         record = call(core, "files.update", file_id=record["file_id"], changes={"grantees": ["gus@acme"]})
     if not shared:
