@@ -51,6 +51,8 @@ def _shown(core: Core, share: Share, item: Item) -> FileRecord | None:
     record = _find(core, item.file_id)
     if record is None or record.owner != share.owner or record.access is Access.PRIVATE:
         return None
+    if not record.is_listed:
+        return None
     return record if record.access_epoch == item.access_epoch else None
 
 
