@@ -246,6 +246,16 @@ class Accounts:
         return self.call("accounts.update", params)
 
     @action
+    def set_quota(self, /, **params: Any) -> JSON:
+        """Set the quota of an account."""
+        return self.call("accounts.set_quota", params)
+
+    @action
+    def set_tenant_quota(self, /, **params: Any) -> JSON:
+        """Set the quota that all accounts of a tenant have together."""
+        return self.call("accounts.set_tenant_quota", params)
+
+    @action
     def reset(self, /, **params: Any) -> JSON:
         """Make the code by which a person sets a new password, once and within an hour."""
         return self.call("accounts.reset", params)

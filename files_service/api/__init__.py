@@ -64,6 +64,8 @@ METHODS: dict[str, Action] = {
         people.list_accounts,
         people.info,
         people.update,
+        people.set_quota,
+        people.set_tenant_quota,
         people.reset,
         people.create_tenant,
         people.list_tenants,

@@ -30,6 +30,8 @@ NEEDED: dict[str, str] = {
     "GET /api/invites": "admin",
     "POST /api/invites": "admin",
     "DELETE /api/invites/{invite_id}": "admin",
+    "PUT /api/accounts/{owner}/quota": "admin",
+    "PUT /api/tenants/{tenant}/quota": "admin",
     "POST /api/files/upload": WRITE,
     "GET /api/files": READ,
     "GET /api/files/{file_id}": READ,
@@ -65,7 +67,7 @@ PEOPLE_NEEDED: dict[str, str] = {
     **dict.fromkeys(("create_key", "list_keys", "revoke_key", "begin_totp", "confirm_totp", "remove_totp"), SESSION),
     **dict.fromkeys(("register", "login", "create", "list", "info", "update", "reset"), "admin"),
     **dict.fromkeys(("create_invite", "list_invites", "revoke_invite"), "admin"),
-    **dict.fromkeys(("create_tenant", "list_tenants"), "admin"),
+    **dict.fromkeys(("create_tenant", "list_tenants", "set_quota", "set_tenant_quota"), "admin"),
 }
 SHARES_NEEDED = dict.fromkeys(("create", "list", "info", "update", "revoke"), "shares")
 NEEDED_BY = {"files": METHODS_NEEDED, "accounts": PEOPLE_NEEDED, "shares": SHARES_NEEDED}

@@ -13,7 +13,7 @@ from files_service.services.opening import open_core
 from files_service.services.shares.gate import Visit, open_share, stays_open
 from files_service.services.shares.grants import make_grant
 from files_service.services.shares.share import Share
-from tests.cores import at_once, attempt, call, processed_file, refusal, settings_for
+from tests.cores import at, at_once, attempt, call, processed_file, refusal, settings_for
 from tests.people.persons import PASSWORD, cheap
 
 
@@ -98,3 +98,23 @@ def taken(core: Core, share: Share) -> str:
         return make_grant(core, share)
     except Gone:
         return ""
+
+
+def test_the_story_of_quotas(core: Core) -> None:
+    call(core, "accounts.create_tenant", name="acme")
+    owners = [call(core, "accounts.create", name=name, tenant="acme")["owner"] for name in ("ann", "bob")]
+    assert call(core, "accounts.set_tenant_quota", tenant="acme", quota_bytes=1_000)["quota_bytes"] == 1_000
+    assert call(core, "accounts.set_quota", owner=owners[0], quota_bytes=500)["quota_bytes"] == 500
+    parts = [{"size": 300}]
+    answers = at_once(8, lambda n: attempt(core, "files.upload", owner=owners[n % 2], name="a", parts=parts))
+    admitted = sum(isinstance(each, dict) for each in answers)
+    used = [core.metadata.usage(owner).total.bytes for owner in owners]
+    assert sum(used) == 300 * admitted <= 1_000
+    assert used[0] <= 500
+    over = refusal(core, "files.upload", owner=owners[0], name="a", parts=[{"size": 501}])
+    assert over.details["quota"] == "owner"
+    over = refusal(core, "files.upload", owner=owners[1], name="a", parts=[{"size": 1_001 - sum(used)}])
+    assert over.details["quota"] == "tenant"
+    # What was charged for refused uploads is taken off by the next count.
+    later = at(core, core.clock() + 60_000)
+    call(later, "files.upload", owner=owners[1], name="a", parts=[{"size": 1_000 - sum(used)}])
