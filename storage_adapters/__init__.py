@@ -140,6 +140,7 @@ from storage_adapters.records import (
     Usage,
     Version,
     field_names,
+    usage_entries,
 )
 from storage_adapters.registry import (
     BLOB_STORES,
@@ -300,5 +301,6 @@ __all__ = [
     "sync_name",
     "tag_form",
     "typed_form",
+    "usage_entries",
     "waiting_changes",
 ]

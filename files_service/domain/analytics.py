@@ -1,7 +1,8 @@
 """Counts of files by kind and access, by the day on which the files were made. Pure.
 
 Tallies are numbers of files and bytes under keys: "image/private", "trash" and "versions"; of several days with the
-day before the key. Every file is under one key of kind and access or in the trash, so the sum of both is the usage.
+day before the key. A file is under one key of kind and access, or in the trash. Versions count on the day of their
+file, and so does the upload of a version on its own.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 
 from files_service.domain.accounts import DEFAULT_TENANT, is_name, is_tenant
-from storage_adapters import FileRecord
+from storage_adapters import FileRecord, usage_entries
 
 IMAGE, VIDEO, AUDIO, DOCUMENT, ARCHIVE, OTHER = "image", "video", "audio", "document", "archive", "other"
 KINDS = (IMAGE, VIDEO, AUDIO, DOCUMENT, ARCHIVE, OTHER)
@@ -90,8 +91,13 @@ def tenant_of_owner(owner: str) -> str:
 
 
 def tallies_of(record: FileRecord) -> Tallies:
-    """Return what one file adds."""
-    return {f"{kind_of(record.content_type)}/{record.access.value}": (1, record.size)}
+    """Return what one file adds: the same files and bytes as to the usage of its owner."""
+    found: dict[str, tuple[int, int]] = {}
+    for dimension, _, tally in usage_entries(record):
+        key = f"{kind_of(record.content_type)}/{record.access.value}" if dimension == "total" else dimension
+        if key in (TRASH, VERSIONS) or dimension == "total":
+            add(found, {key: (tally.files, tally.bytes)}, 1)
+    return found
 
 
 def merged(many: Iterable[Tallies]) -> dict[str, tuple[int, int]]:

@@ -92,7 +92,7 @@ class Analytics:
                 if self._stopped() or not self._lease.held():
                     return 0.0
                 self._counts.recount((owner, each) for each in days)
-        files = walk_files(self._core, None, first=day)
+        files = walk_files(self._core, first=day)
         for reached, made in groupby(files, lambda record: day_of(record.created_at)):
             owners = sorted({record.owner for record in made})
             self._counts.recount((owner, reached) for owner in owners)

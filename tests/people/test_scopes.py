@@ -41,6 +41,8 @@ NEEDED: dict[str, str] = {
     "PUT /api/files/{file_id}/access": "shares",
     "PUT /api/files/{file_id}/metadata": WRITE,
     "GET /api/files/search": READ,
+    "GET /api/analytics/storage": "analytics",
+    "GET /api/analytics/file-types": "analytics",
     "GET /api/shares": "shares",
     "POST /api/shares": "shares",
     "GET /api/shares/{share_id}": "shares",
@@ -70,7 +72,13 @@ PEOPLE_NEEDED: dict[str, str] = {
     **dict.fromkeys(("create_tenant", "list_tenants", "set_quota", "set_tenant_quota"), "admin"),
 }
 SHARES_NEEDED = dict.fromkeys(("create", "list", "info", "update", "revoke"), "shares")
-NEEDED_BY = {"files": METHODS_NEEDED, "accounts": PEOPLE_NEEDED, "shares": SHARES_NEEDED}
+ANALYTICS_NEEDED = dict.fromkeys(("storage", "file_types"), "analytics")
+NEEDED_BY = {
+    "files": METHODS_NEEDED,
+    "accounts": PEOPLE_NEEDED,
+    "shares": SHARES_NEEDED,
+    "analytics": ANALYTICS_NEEDED,
+}
 REFUSED = b"does not have the scope"
 
 

@@ -18,7 +18,7 @@ from files_service.services.analytics import counting
 from files_service.services.analytics.documents import COLLECTION
 from files_service.services.listing.router import Lists
 from files_service.worker.analytics import CONSUMER, Analytics
-from storage_adapters import Access, DocumentQuery, ListQuery, RevisionConflict
+from storage_adapters import Access, DocumentQuery, ListQuery, RevisionConflict, Version
 from storage_adapters.metadata.memory import MemoryMetadataStore
 from tests.clocks import Clock
 from tests.unit.records import record
@@ -95,6 +95,17 @@ class World:
                 replace(before, **changing), expected_revision=before.revision, changed_at=START, event="updated"
             )
 
+    def change(self, number: int, trashed: bool, versions: int) -> None:
+        """Move a file to the trash or back, and give it so many former contents."""
+        for each in self.records():
+            if each.file_id == f"F{number}":
+                former = tuple(
+                    Version(version_id=f"v{n}", parts=each.parts, size=n, content_type="a/b", created_at=START)
+                    for n in range(versions)
+                )
+                changed = replace(each, trashed_at=START if trashed else None, versions=former)
+                self.store.save(changed, expected_revision=each.revision, changed_at=START, event="updated")
+
     def remove(self, number: int) -> None:
         for each in self.records():
             if each.file_id == f"F{number}":
@@ -151,10 +162,12 @@ class World:
         """The files and bytes of each scope by day and key."""
         files, sizes = Counted(), Counted()
         for each in self.records():
-            key = f"{kind_of(each.content_type)}/{each.access.value}"
+            key = "trash" if each.trashed_at else f"{kind_of(each.content_type)}/{each.access.value}"
+            adds = [(key, each.size), *(("versions", former.size) for former in each.versions)]
             for scope in (("owner", each.owner), ("tenant", tenant_of_owner(each.owner)), ("all", "")):
-                files[*scope, day_of(each.created_at), key] += 1
-                sizes[*scope, day_of(each.created_at), key] += each.size
+                for name, size in adds:
+                    files[*scope, day_of(each.created_at), name] += 1
+                    sizes[*scope, day_of(each.created_at), name] += size
         return files, +sizes
 
     def counted(self) -> tuple[Counted, Counted]:
@@ -201,6 +214,7 @@ steps = st.one_of(
     save,
     save,
     save,
+    st.tuples(st.just("change"), numbers(0, FILES), st.booleans(), numbers(0, 2)),
     st.tuples(st.just("remove"), numbers(0, FILES)),
     st.tuples(st.just("step")),
     st.tuples(st.just("die"), numbers(0, MOST_CALLS)),

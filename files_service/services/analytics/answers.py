@@ -10,9 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from files_service.core import Core
-from files_service.domain.analytics import KINDS, TRASH, VERSIONS, Tallies, days_until, merged
+from files_service.domain.analytics import KINDS, TRASH, VERSIONS, Tallies, days_until, merged, tenant_of_owner
 from files_service.errors import BadRequest
-from files_service.services.accounts.account import find_account
 from files_service.services.accounts.authority import authority_of
 from files_service.services.accounts.quotas import quotas_of
 from files_service.services.accounts.tenants import quota_of_tenant, require_tenant
@@ -26,8 +25,7 @@ from files_service.services.analytics.documents import (
     sum_document,
     tallies_in,
 )
-from files_service.services.files import require_acts_for
-from storage_adapters import JSON
+from storage_adapters import JSON, Tally
 
 _MONTH = len("2026-11")
 
@@ -55,7 +53,8 @@ def question_of(core: Core, actor: str | None, *, owner: str | None, tenant: str
     if owner is not None and tenant is not None:
         raise BadRequest("ask about an owner or about a tenant", {"fields": {"tenant": ["Not beside an owner."]}})
     if owner is not None:
-        _require_owner(core, actor, owner)
+        if actor not in (None, owner):
+            authority_of(core, actor).require_people(tenant_of_owner(owner))
     elif tenant is not None:
         authority_of(core, actor).require_people(tenant)
         if tenant:
@@ -67,29 +66,25 @@ def question_of(core: Core, actor: str | None, *, owner: str | None, tenant: str
 
 def storage(core: Core, question: Question, *, days: int) -> JSON:
     """Return bytes, quota, trash and versions, and what was made on each of the last days."""
-    whole = _whole(core, question.scope)
-    return {
-        **_used(core, question, whole),
-        "quota": _quota(core, question),
-        VERSIONS: _shown(whole.get(VERSIONS, (0, 0))),
-        TRASH: _shown(whole.get(TRASH, (0, 0))),
-        "by_access": _by_access(whole),
-        "by_day": _by_day(core, question.scope, days_until(core.clock(), days)),
-    }
+    if question.tenant is None:
+        usage = core.metadata.usage(question.owner)
+        found = {
+            "used": usage.bytes,
+            **_tally(usage.total),
+            VERSIONS: _tally(usage.versions),
+            TRASH: _tally(usage.trash),
+            "by_access": {access: _tally(tally) for access, tally in usage.by_access.items()},
+        }
+    else:
+        found = _counted(_whole(core, question.scope))
+    by_day = _by_day(core, question.scope, days_until(core.clock(), days))
+    return {**found, "quota": _quota(core, question), "by_day": by_day}
 
 
 def file_types(core: Core, question: Question) -> JSON:
     """Return number and bytes of files by kind, each by access, too; without trash and versions."""
     whole = _whole(core, question.scope)
     return {"by_kind": {kind: _kind(whole, kind) for kind in KINDS}}
-
-
-def _require_owner(core: Core, actor: str | None, owner: str) -> None:
-    account = find_account(core, owner) if actor not in (None, owner) else None
-    if account is None:
-        require_acts_for(owner, actor)
-    else:
-        authority_of(core, actor).require_people(account.tenant)
 
 
 def _whole(core: Core, scope: Scope) -> Tallies:
@@ -101,12 +96,16 @@ def _without_time(tallies: Tallies) -> Tallies:
     return merged({key.partition(" ")[2]: tally} for key, tally in tallies.items())
 
 
-def _used(core: Core, question: Question, whole: Tallies) -> JSON:
-    if question.tenant is None:
-        total = core.metadata.usage(question.owner).total
-        return {"used": total.bytes, "count": total.files}
-    count, size = _sum(tally for key, tally in whole.items() if key != VERSIONS)
-    return {"used": size + whole.get(VERSIONS, (0, 0))[1], "count": count}
+def _counted(tallies: Tallies) -> JSON:
+    """Return files by access, versions and trash."""
+    files = {key: tally for key, tally in tallies.items() if key not in (TRASH, VERSIONS)}
+    return {
+        "used": _sum(tallies.values())[1],
+        **_shown(_sum(files.values())),
+        VERSIONS: _shown(tallies.get(VERSIONS, (0, 0))),
+        TRASH: _shown(tallies.get(TRASH, (0, 0))),
+        "by_access": _by_access(files),
+    }
 
 
 def _quota(core: Core, question: Question) -> int:
@@ -136,20 +135,17 @@ def _by_day(core: Core, scope: Scope, days: list[str]) -> list[JSON]:
 
 def _day(stored: JSON) -> JSON:
     tallies = {key: (count, size) for key, (count, size) in stored.items()}
-    files = {key: tally for key, tally in tallies.items() if key not in (TRASH, VERSIONS)}
-    kinds = {key.partition("/")[0] for key in files}
-    return {
-        **_shown(_sum(files.values())),
-        "by_kind": {kind: _shown(_sum(t for k, t in files.items() if k.startswith(f"{kind}/"))) for kind in kinds},
-        "by_access": _by_access(files),
-        VERSIONS: _shown(tallies.get(VERSIONS, (0, 0))),
-        TRASH: _shown(tallies.get(TRASH, (0, 0))),
-    }
+    kinds = {kind: _kind(tallies, kind) for kind in KINDS}
+    return {**_counted(tallies), "by_kind": {kind: found for kind, found in kinds.items() if found["count"]}}
 
 
 def _sum(tallies: Iterable[tuple[int, int]]) -> tuple[int, int]:
     found = list(tallies)
     return sum(count for count, _ in found), sum(size for _, size in found)
+
+
+def _tally(tally: Tally) -> JSON:
+    return {"count": tally.files, "bytes": tally.bytes}
 
 
 def _shown(tally: tuple[int, int]) -> JSON:

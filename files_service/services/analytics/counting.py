@@ -13,8 +13,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import takewhile
+from typing import Any
 
 from files_service.core import Core
 from files_service.domain.analytics import Sum, Tallies, beginning_of, day_of, merged, tallies_of
@@ -28,10 +30,10 @@ from files_service.services.analytics.documents import (
     tallies_in,
 )
 from files_service.services.files import require
-from storage_adapters import Change, Document, FileRecord, ListQuery, Position, SupportsDocuments
+from storage_adapters import Change, Document, FileRecord, ListQuery, Position, Section, SupportsDocuments
 
 MOST_HELD = 50_000
-_PAGE = 500
+_ORDER: Any = {"order_by": "created_at", "descending": False, "limit": 500}
 _MONTH = len("2026-11")
 
 # A day of an owner, and a month of a scope.
@@ -134,7 +136,7 @@ class Counts:
         return held
 
     def _follow(self, day: Day, changes: Iterable[Change]) -> Tallies:
-        """Bring the files of a day up to date with changes, which may be older than what is held."""
+        """Apply changes to the files of a day; they may be older than what is held."""
         held = self._held(day)
         for change in changes:
             if self._revisions.get(change.file_id, 0) < change.revision:
@@ -148,27 +150,34 @@ class Counts:
         if held is None:
             held = Sum()
             for record in files_of_day(self._core, *day):
-                self._revisions[record.file_id] = record.revision
-                held.put(record.file_id, tallies_of(record))
+                # One that moves between sections may come twice.
+                if self._revisions.get(record.file_id, 0) < record.revision or record.file_id not in held.members:
+                    self._revisions[record.file_id] = record.revision
+                    held.put(record.file_id, tallies_of(record))
             self._files[day] = held
         return held
 
 
-def files_of_day(core: Core, owner: str, day: str) -> Iterable[FileRecord]:
-    """Yield the files of an owner that were made on a day."""
-    yield from walk_files(core, owner, first=day, last=day)
+def files_of_day(core: Core, owner: str, day: str) -> Iterator[FileRecord]:
+    """Yield the files of an owner that were made on a day: listed ones, the trash, and uploads of versions."""
+    for section in Section:
+        query = ListQuery(owner=owner, section=section, **_ORDER, after=_before(day))
+        yield from takewhile(lambda record: day_of(record.created_at) == day, _walk(core, query))
 
 
-def walk_files(core: Core, owner: str | None, *, first: str = "", last: str = "9999-12-31") -> Iterable[FileRecord]:
-    """Yield files in the order of their creation, from one day to another."""
-    after = Position(value=beginning_of(first), file_id="") if first else None
-    query = ListQuery(owner=owner, order_by="created_at", descending=False, limit=_PAGE, after=after)
+def walk_files(core: Core, *, first: str) -> Iterator[FileRecord]:
+    """Yield all files in the order of their creation, from a day on; "" is the first one."""
+    yield from _walk(core, ListQuery(section=None, **_ORDER, after=_before(first) if first else None))
+
+
+def _before(day: str) -> Position:
+    return Position(value=beginning_of(day), file_id="")
+
+
+def _walk(core: Core, query: ListQuery) -> Iterator[FileRecord]:
     while True:
         page = core.metadata.find(query)
-        for record in page.records:
-            if day_of(record.created_at) > last:
-                return
-            yield record
+        yield from page.records
         if page.next_position is None:
             return
         query = replace(query, after=page.next_position)

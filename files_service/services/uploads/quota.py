@@ -1,8 +1,9 @@
 """Quotas of owners and tenants, and free space.
 
-1. A file counts with its declared size from its declaration on. Uploads without a file are counted here: those without
-   a declared size by their stored bytes, partial ones by their size. A partial upload that was joined into a file is
-   spent: its bytes count with the file, and it is kept only for a client that lost the answer.
+1. A file counts with its declared size from its declaration on, in the trash too, and with its versions. Uploads
+   without a file are counted here: those without a declared size by their stored bytes, partial ones by their size. A
+   partial upload that was joined into a file is spent: its bytes count with the file, and it is kept only for a client
+   that lost the answer.
 2. A declaration is checked before and after it is written, and removed when it exceeds the quota. So concurrent
    declarations never exceed the quota; when only some of them fit, all may be rejected. This needs counters that
    include every earlier write, which all stores have. No store has those of a tenant: ``accounts.ledger`` keeps them.
@@ -151,7 +152,7 @@ def _require_quota(core: Core, owner: str, quotas: Quotas, size: int, but: Colle
 
 
 def _used(core: Core, owner: str, but: Collection[str] = ()) -> int:
-    counted = core.metadata.usage(owner).total.bytes
+    counted = core.metadata.usage(owner).bytes
     if isinstance(core.metadata, SupportsUploads):
         loose = [each for each in _open_uploads(core, owner) if each.size is None or is_partial(each)]
         ours = [each for each in loose if each.upload_id not in but and not _is_spent(each)]
