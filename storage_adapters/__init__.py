@@ -141,6 +141,7 @@ from storage_adapters.records import (
     Usage,
     Version,
     field_names,
+    usage_entries,
 )
 from storage_adapters.registry import (
     BLOB_STORES,
@@ -302,5 +303,6 @@ __all__ = [
     "sync_name",
     "tag_form",
     "typed_form",
+    "usage_entries",
     "waiting_changes",
 ]

@@ -15,7 +15,7 @@ _OF_METHODS: Mapping[str, str] = {
         ("files.info", "files.data", "files.head", "files.download", "files.list", "files.count", "files.manifest"),
         READ,
     ),
-    "files.report": ANALYTICS,
+    **dict.fromkeys(("files.report", "analytics.storage", "analytics.file_types"), ANALYTICS),
     "files.remove": DELETE,
     **dict.fromkeys(
         (

@@ -103,9 +103,10 @@ def begin(core: Core, beginning: Beginning) -> Upload:
         if beginning.size is not None and not beginning.partial:
             save_if_room(pending_record(declaration, core, core.clock(), file_id=file_id), core)
             return uploads.create_upload(draft)
-        require_room(core, owner, beginning.size or 0)
+        charged = require_room(core, owner, beginning.size or 0)
         upload = uploads.create_upload(draft)
-        require_still_room(core, owner, lambda: uploads.delete_upload(upload.upload_id, now=core.clock()))
+        take_back = partial(uploads.delete_upload, upload.upload_id, now=core.clock())
+        require_still_room(core, owner, charged, take_back)
         return upload
 
 
@@ -120,8 +121,7 @@ def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] 
             declaration = declaration_of(upload.details[DECLARED], size)
             check_limits(declaration, core)
             more = 0 if of else max(0, size - upload.received)
-            counted = {upload.upload_id, *(each.upload_id for each in of)}
-            require_room(core, upload.owner, size, more=more, but=counted)
+            require_room(core, upload.owner, size, more=more, but=(upload, *of))
             upload = uploads.set_size(upload.upload_id, size)
             if not is_partial(upload):
                 names = names_in_upload_id(upload.upload_id)
