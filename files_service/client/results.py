@@ -25,6 +25,7 @@ class Part(TypedDict):
     md5: str | None
     crc32c: str | None
     sha256: str | None
+    crc32: str | None
     received_at: int | None
     bucket: NotRequired[str]
     key: NotRequired[str]
