@@ -85,6 +85,18 @@ class Download(TypedDict):
     expires_at: int | None
 
 
+class Archive(TypedDict):
+    """files.archive."""
+
+    archive_id: str
+    url: str
+    name: str
+    size: int
+    entries: int
+    resumable: bool
+    expires_at: int
+
+
 class Page(TypedDict):
     """files.list; files are whole records unless ``fields`` were selected."""
 
