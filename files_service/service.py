@@ -62,6 +62,11 @@ class Files:
         return self.call("files.download", params)
 
     @action
+    def archive(self, /, **params: Any) -> JSON:
+        """Make a ZIP archive of files; its URL is for the actor alone, for a day."""
+        return self.call("files.archive", params)
+
+    @action
     def list(self, /, **params: Any) -> JSON:
         """Return one page of files, in order, and a cursor to the next page."""
         return self.call("files.list", params)

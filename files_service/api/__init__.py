@@ -4,6 +4,7 @@ from files_service.api import analytics, shares
 from files_service.api.access import set_access
 from files_service.api.accounts import credentials, people, signing
 from files_service.api.action import Action
+from files_service.api.archive import archive
 from files_service.api.clone import clone
 from files_service.api.data import data
 from files_service.api.download import download
@@ -30,6 +31,7 @@ METHODS: dict[str, Action] = {
         data,
         head,
         download,
+        archive,
         list_files,
         count,
         report,

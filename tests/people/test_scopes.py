@@ -48,6 +48,8 @@ NEEDED: dict[str, str] = {
     "GET /api/shares/{share_id}": "shares",
     "PATCH /api/shares/{share_id}": "shares",
     "DELETE /api/shares/{share_id}": "shares",
+    "POST /api/archives": READ,
+    "GET /api/archives/{archive_id}": READ,
     "POST /tus/": WRITE,
     "POST /tus": WRITE,
     "HEAD /tus/{upload_id}": WRITE,
@@ -56,7 +58,7 @@ NEEDED: dict[str, str] = {
     "POST /tus/{upload_id}": WRITE,
 }
 METHODS_NEEDED: dict[str, str] = {
-    **dict.fromkeys(("info", "data", "head", "download", "list", "count", "manifest"), READ),
+    **dict.fromkeys(("info", "data", "head", "download", "archive", "list", "count", "manifest"), READ),
     **dict.fromkeys(("upload", "finish", "process", "update", "clone", "sync"), WRITE),
     **dict.fromkeys(("tag.add", "tag.remove", "tag.sync"), WRITE),
     **dict.fromkeys(("access", "tag.access"), "shares"),
