@@ -11,7 +11,7 @@ from files_service.api.bounded import BoundedList
 from files_service.api.parameters import MAX_INTEGER, request_id_field
 from files_service.api.text import line, text
 from files_service.core import Core
-from files_service.domain.shares import MAX_ITEMS, MAX_PASSWORD, MIN_PASSWORD, ShareState
+from files_service.domain.shares import MAX_ITEMS, MAX_PASSWORD, MIN_PASSWORD, ShareKind, ShareState
 from files_service.services.shares import ownership
 from storage_adapters import JSON
 
@@ -19,10 +19,10 @@ _STATES = [ShareState.ACTIVE, ShareState.PAUSED]
 
 
 def _items(**arguments: Any) -> fields.List[str]:
-    description = f"1 to {MAX_ITEMS} ids of the owner's files."
+    description = f"Ids of the owner's files, at most {MAX_ITEMS}; a share of kind view has at least one."
     return BoundedList(
         file_id_field(required=False),
-        validate=validate.Length(1, MAX_ITEMS),
+        validate=validate.Length(0, MAX_ITEMS),
         metadata={"description": description},
         **arguments,
     )
@@ -62,12 +62,18 @@ _STARTS, _EXPIRES = "Time from which the link opens; null: at once.", "Time at w
 _MOST, _NOTIFY = "Number of downloads; null: any.", "Wish to be told of downloads; kept, not used yet."
 _ALLOW = "Allow downloads; else the page shows previews alone."
 
+_KIND = "`view`: visitors read files; `collect`: they also add files; `drop`: they add files and see none."
+_NAME = "Take files only with the name of their sender."
+_FILES, _BYTES = "Number of files that visitors may add; null: any.", "Bytes that visitors may add; null: any."
+_ADDRESS = "Number of files from one address within 24 hours; null: any."
+
 
 class CreateParams(ParamsSchema):
     """Parameters of shares.create."""
 
     owner = owner_field()
-    items = _items(required=True)
+    kind = fields.Enum(ShareKind, by_value=True, load_default=ShareKind.VIEW, metadata={"description": _KIND})
+    items = _items(load_default=list)
     label = _text(_LABEL, 100, load_default="")
     title = _text(_TITLE, 200, load_default="")
     message = _text(_MESSAGE, 2_000, load_default="")
@@ -77,6 +83,10 @@ class CreateParams(ParamsSchema):
     max_downloads = _number(_MOST, 1, load_default=None)
     allow_download = _flag(_ALLOW, load_default=True)
     notify = _flag(_NOTIFY, load_default=False)
+    require_name = _flag(_NAME, load_default=False)
+    max_files = _number(_FILES, 1, load_default=None)
+    max_bytes = _number(_BYTES, 1, load_default=None)
+    max_files_per_address = _number(_ADDRESS, 1, load_default=None)
     request_id = request_id_field("Idempotency key: repeating the call with it returns the same share.")
 
 
@@ -116,6 +126,10 @@ class ShareChanges(Schema):
     max_downloads = _number(_MOST, 1)
     allow_download = _flag(_ALLOW)
     notify = _flag(_NOTIFY)
+    require_name = _flag(_NAME)
+    max_files = _number(_FILES, 1)
+    max_bytes = _number(_BYTES, 1)
+    max_files_per_address = _number(_ADDRESS, 1)
     state = fields.Enum(
         ShareState,
         by_value=True,

@@ -24,6 +24,10 @@ class ShareChanges(TypedDict, total=False):
     max_downloads: int | None
     allow_download: bool
     notify: bool
+    require_name: bool
+    max_files: int | None
+    max_bytes: int | None
+    max_files_per_address: int | None
     state: Literal["active", "paused"]
 
 
@@ -31,7 +35,8 @@ class CreateParams(ActorParams, total=False):
     """shares.create."""
 
     owner: Required[str]
-    items: Required[list[str]]
+    kind: Literal["view", "collect", "drop"]
+    items: list[str]
     label: str
     title: str
     message: str
@@ -41,6 +46,10 @@ class CreateParams(ActorParams, total=False):
     max_downloads: int | None
     allow_download: bool
     notify: bool
+    require_name: bool
+    max_files: int | None
+    max_bytes: int | None
+    max_files_per_address: int | None
     request_id: str | None
 
 

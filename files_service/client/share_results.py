@@ -25,6 +25,12 @@ class Share(TypedDict):
     used: int
     allow_download: bool
     notify: bool
+    require_name: bool
+    max_files: int | None
+    max_bytes: int | None
+    max_files_per_address: int | None
+    received_files: int
+    received_bytes: int
     state: str
     created_at: int
 

@@ -11,8 +11,29 @@ MAX_ITEMS = 100
 MIN_PASSWORD, MAX_PASSWORD = 8, 1_024
 UNLOCK_MS = 12 * 3_600_000
 GRANT_MS = 24 * 3_600_000
+# A visitor sees what was uploaded for this time.
+VISIT_MS = 24 * 3_600_000
+MAX_SENDER = 100
 # A revoked share can be made active again for this time; then it is forgotten.
 REVOKED_MS = 30 * 24 * 3_600_000
+
+
+class ShareKind(StrEnum):
+    """The kind of a share: visitors read files, read and add files, or add files without seeing any."""
+
+    VIEW = "view"
+    COLLECT = "collect"
+    DROP = "drop"
+
+    @property
+    def shows_files(self) -> bool:
+        """Visitors may see and read files."""
+        return self is not ShareKind.DROP
+
+    @property
+    def takes_files(self) -> bool:
+        """Visitors may add files."""
+        return self is not ShareKind.VIEW
 
 
 class ShareState(StrEnum):

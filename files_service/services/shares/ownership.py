@@ -8,7 +8,7 @@ from typing import Any
 
 from files_service.core import Core
 from files_service.domain.passwords import password_bytes
-from files_service.domain.shares import ShareState
+from files_service.domain.shares import MAX_ITEMS, ShareKind, ShareState
 from files_service.errors import bad_request
 from files_service.services.accounts import documents
 from files_service.services.accounts.account import find_account
@@ -28,21 +28,37 @@ from files_service.services.shares.share import (
 from storage_adapters import JSON, DocumentPosition, DocumentQuery, FileRecord
 
 # Given as they are stored.
-_PLAIN = ("label", "title", "message", "starts_at", "expires_at", "max_downloads", "allow_download", "notify")
+_PLAIN = (
+    "label",
+    "title",
+    "message",
+    "starts_at",
+    "expires_at",
+    "max_downloads",
+    "allow_download",
+    "notify",
+    "require_name",
+    "max_files",
+    "max_bytes",
+    "max_files_per_address",
+)
 
 
 def create_share(core: Core, actor: str | None, owner: str, given: Mapping[str, Any]) -> JSON:
     """Make a link to files of the owner; private ones become ``shared``. Raises BadRequest, Forbidden, NotFound."""
     require_acts_for(owner, actor)
     _require_times(core, given.get("starts_at"), given.get("expires_at"))
+    kind = given.get("kind", ShareKind.VIEW)
+    _require_fit(kind, given)
     hashed = _hashed(core, given["password"]) if given.get("password") is not None else None
     account = find_account(core, owner)
     share = Share(
         share_id=core.new_id(),
         key=new_key(),
         owner=owner,
+        kind=kind,
         tenant=account.tenant if account is not None else "",
-        items=take_in(core, owner, given["items"]),
+        items=take_in(core, owner, given.get("items", ())),
         password=hashed,
         created_at=core.clock(),
         **{name: given[name] for name in _PLAIN if name in given},
@@ -82,6 +98,7 @@ def update_share(core: Core, actor: str | None, share_id: str, changes: Mapping[
     New items, and the state ``active``, share the files anew. Raises BadRequest, NotFound.
     """
     share = _require_share(core, actor, share_id)
+    _require_fit(share.kind, {"items": [item.file_id for item in share.items], **changes})
     values: dict[str, Any] = {name: changes[name] for name in _PLAIN if name in changes}
     if "expires_at" in values or "starts_at" in values:
         starts_at = values.get("starts_at", share.starts_at)
@@ -120,6 +137,16 @@ def _require_share(core: Core, actor: str | None, share_id: str) -> Share:
     if share is None or (actor is not None and actor != share.owner):
         raise no_such_share(share_id)
     return share
+
+
+def _require_fit(kind: ShareKind, given: Mapping[str, Any]) -> None:
+    """Raise BadRequest that names a field which a share of this kind cannot have, or lacks."""
+    if kind is ShareKind.DROP:
+        for name in ("items", "max_downloads"):
+            if given.get(name):
+                raise bad_request(name, "A drop shows no files.")
+    elif kind is ShareKind.VIEW and not given.get("items"):
+        raise bad_request("items", f"Send 1 to {MAX_ITEMS} ids.")
 
 
 def _require_times(core: Core, starts_at: int | None, expires_at: int | None) -> None:

@@ -12,7 +12,7 @@ _SHARES, _SHARE = "/api/shares", "/api/shares/{share_id}"
 _MAKE, _PAGE, _INFO = "Make a link to files.", "One page of links, the newest first.", "A link."
 _UPDATE, _REVOKE = "Change a link, pause it, or make it active again.", "Revoke a link."
 _DONE, _MADE = {200: reply("The share.")}, {201: reply("The share.")}
-_NEW = json_body({**body_schema("shares.create", without=("actor",)), "required": ["items"]})
+_NEW = json_body({**body_schema("shares.create", without=("actor",)), "required": []})
 _CHANGES = json_body(parameters_of("shares.update")["changes"])
 _QUERY = query(owner=TEXT, limit={"type": "integer", "minimum": 1, "maximum": 100}, cursor=TEXT)
 

@@ -12,16 +12,16 @@ from files_service.domain.uploads import FILE_ID
 from files_service.errors import Forbidden
 from files_service.gateway.auth.sign_ins import client_of
 from files_service.gateway.pages.rendering import redirect
-from files_service.gateway.pages.shared.replies import share_reply
+from files_service.gateway.pages.shared.replies import Seen, share_reply
 from files_service.gateway.pages.shared.visitors import GRANT, UNLOCKED, is_own_form, set_proof, visit_of
 from files_service.gateway.replies import HTTPError, bad_field
 from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.body import read_small
-from files_service.services.shares.gate import Opened, Visit, find_open, open_share, require_download
+from files_service.services.shares.gate import Visit, find_open, open_share, require_download
 from files_service.services.shares.grants import make_grant
 from files_service.services.shares.items import file_of, files_of
+from files_service.services.shares.receiving import received_in_visit
 from files_service.services.shares.unlocking import unlock
-from storage_adapters import FileRecord
 
 _FILE_ID = re.compile(FILE_ID)
 
@@ -29,8 +29,8 @@ _FILE_ID = re.compile(FILE_ID)
 async def show(request: web.Request) -> web.StreamResponse:
     """Show the page of a share, or reply with it as JSON."""
     gateway = gateway_of(request)
-    opened, files = await gateway.calls.run(_open, gateway.core, request.match_info["key"], visit_of(request))
-    return share_reply(request, opened, files)
+    seen = await gateway.calls.run(_open, gateway.core, request.match_info["key"], visit_of(request))
+    return share_reply(request, seen)
 
 
 async def enter_password(request: web.Request) -> web.StreamResponse:
@@ -67,9 +67,12 @@ async def _form_of(request: web.Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
 
 
-def _open(core: Core, key: str, visit: Visit) -> tuple[Opened, list[FileRecord]]:
+def _open(core: Core, key: str, visit: Visit) -> Seen:
     opened = open_share(core, key, visit)
-    return opened, files_of(core, opened.share)
+    kind = opened.share.kind
+    files = files_of(core, opened.share) if kind.shows_files else []
+    uploads = received_in_visit(core, opened.share, visit.sender) if kind.takes_files else []
+    return Seen(opened, files, uploads)
 
 
 def _unlock(core: Core, key: str, password: str, address: str) -> str:
