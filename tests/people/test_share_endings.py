@@ -50,7 +50,7 @@ def test_a_paused_a_coming_and_an_expired_link_are_closed_and_come_back(served: 
     for closing, opening in (
         (lambda: {"state": "paused"}, {"state": "active"}),
         (lambda: {"starts_at": now + 3_600_000}, {"starts_at": None}),
-        (lambda: {"expires_at": served.core.clock() + 3_000}, {"expires_at": now + 3_600_000}),
+        (lambda: {"expires_at": served.core.clock() + 1_500}, {"expires_at": now + 3_600_000}),
     ):
         update(ann, made["share_id"], **closing())
         wait_until(lambda: visitor.get().status == 410)

@@ -17,6 +17,7 @@ from files_service.gateway.pages.shared.visitors import GRANT, UNLOCKED, is_own_
 from files_service.gateway.replies import HTTPError, bad_field
 from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.body import read_small
+from files_service.gateway.transfer.parts import part_of
 from files_service.services.shares.gate import Visit, find_open, open_share, require_download
 from files_service.services.shares.grants import make_grant
 from files_service.services.shares.items import file_of, files_of
@@ -51,7 +52,7 @@ async def begin_download(request: web.Request) -> web.StreamResponse:
     wanted = form.get("file_id", "")
     if not _FILE_ID.fullmatch(wanted):
         raise bad_field("file_id", "Send the id of a file of the link.")
-    secret = await gateway.calls.run(_begin, gateway.core, key, visit_of(request), wanted)
+    secret = await gateway.calls.run(_begin, gateway.core, key, visit_of(request), wanted, form.get("part"))
     part = f"?{urlencode({'part': form['part']})}" if "part" in form else ""
     response = redirect(request, f"/s/{key}/files/{wanted}{part}")
     if secret is not None:
@@ -81,9 +82,11 @@ def _unlock(core: Core, key: str, password: str, address: str) -> str:
     return unlock(core, share, password, address) if share.password is not None else ""
 
 
-def _begin(core: Core, key: str, visit: Visit, file_id: str) -> str | None:
+def _begin(core: Core, key: str, visit: Visit, file_id: str, part_id: str | None) -> str | None:
     """Return the secret of a new grant, None for a visitor whose download is counted already, or needs no count."""
     opened = open_share(core, key, visit)
-    file_of(core, opened.share, file_id)
+    record = file_of(core, opened.share, file_id)
     require_download(opened)
+    # What cannot be sent costs nothing.
+    part_of(record, part_id, core)
     return None if opened.granted else make_grant(core, opened.share)
