@@ -291,3 +291,13 @@ class Shares:
     def revoke(self, /, **params: Any) -> JSON:
         """Close a link and end all its downloads; repeating the call is harmless."""
         return self.call("shares.revoke", params)
+
+    @action
+    def policy(self, /, **params: Any) -> JSON:
+        """Return the policy of a tenant for its links."""
+        return self.call("shares.policy", params)
+
+    @action
+    def set_policy(self, /, **params: Any) -> JSON:
+        """Change the policy of a tenant for its links."""
+        return self.call("shares.set_policy", params)

@@ -79,7 +79,7 @@ class CreateParams(ParamsSchema):
     message = _text(_MESSAGE, 2_000, load_default="")
     password = _password(load_default=None)
     starts_at = _number(_STARTS, load_default=None)
-    expires_at = _number(_EXPIRES, load_default=None)
+    expires_at = _number(f"{_EXPIRES} Absent: by the policy of the tenant.")
     max_downloads = _number(_MOST, 1, load_default=None)
     allow_download = _flag(_ALLOW, load_default=True)
     notify = _flag(_NOTIFY, load_default=False)

@@ -71,3 +71,23 @@ class UpdateParams(ShareParams, total=False):
     """shares.update."""
 
     changes: Required[ShareChanges]
+
+
+class PolicyParams(ActorParams, total=False):
+    """shares.policy."""
+
+    tenant: str | None
+
+
+class PolicyChanges(TypedDict, total=False):
+    """Rules to set; what is absent stays."""
+
+    require_password: bool
+    default_days: int | None
+    max_days: int | None
+
+
+class SetPolicyParams(PolicyParams, total=False):
+    """shares.set_policy."""
+
+    changes: Required[PolicyChanges]

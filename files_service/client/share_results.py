@@ -46,3 +46,12 @@ class SharePage(TypedDict):
 
     shares: list[Share]
     next_cursor: str | None
+
+
+class Policy(TypedDict):
+    """shares.policy, shares.set_policy."""
+
+    tenant: str
+    require_password: bool
+    default_days: int | None
+    max_days: int | None

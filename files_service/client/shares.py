@@ -39,3 +39,13 @@ class ShareMethods(Caller):
         """Close a link and end all its downloads; repeating the call is harmless."""
         share: results.ShareInfo = self._call("shares.revoke", given)
         return share
+
+    def policy(self, **given: Unpack[params.PolicyParams]) -> results.Policy:
+        """Return the policy of a tenant for its links."""
+        policy: results.Policy = self._call("shares.policy", given)
+        return policy
+
+    def set_policy(self, **given: Unpack[params.SetPolicyParams]) -> results.Policy:
+        """Change the policy of a tenant for its links."""
+        policy: results.Policy = self._call("shares.set_policy", given)
+        return policy

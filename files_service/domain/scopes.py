@@ -40,6 +40,7 @@ _OF_METHODS: Mapping[str, str] = {
             "shares.info",
             "shares.update",
             "shares.revoke",
+            "shares.policy",
         ),
         SHARES,
     ),

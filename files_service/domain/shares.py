@@ -14,6 +14,9 @@ GRANT_MS = 24 * 3_600_000
 # A visitor sees what was uploaded for this time.
 VISIT_MS = 24 * 3_600_000
 MAX_SENDER = 100
+DAY_MS = 24 * 3_600_000
+# The life of a link whose owner has an account and chooses none, where the tenant says nothing else.
+DEFAULT_DAYS, MAX_DAYS = 30, 36_500
 # A revoked share can be made active again for this time; then it is forgotten.
 REVOKED_MS = 30 * 24 * 3_600_000
 

@@ -11,6 +11,7 @@ from marshmallow import Schema, fields, missing
 
 from files_service.api import METHODS
 from files_service.api.parameters import Changes, PartParams, PostAction
+from files_service.api.share_policy import PolicyChanges
 from files_service.api.shares import ShareChanges
 from files_service.domain.accounts import Role
 from files_service.domain.shares import ShareKind, ShareState
@@ -26,6 +27,7 @@ NESTED: dict[type[Schema], str] = {
     Changes: "changes",
     PostAction: "post action",
     ShareChanges: "changes",
+    PolicyChanges: "rules",
 }
 NAMED: dict[type[Any], str] = {
     fields.Enum: "access",

@@ -44,6 +44,8 @@ NEEDED: dict[str, str] = {
     "GET /api/shares/{share_id}": "shares",
     "PATCH /api/shares/{share_id}": "shares",
     "DELETE /api/shares/{share_id}": "shares",
+    "GET /api/share-policy": "shares",
+    "PATCH /api/share-policy": "admin",
     "POST /tus/": WRITE,
     "POST /tus": WRITE,
     "HEAD /tus/{upload_id}": WRITE,
@@ -67,7 +69,10 @@ PEOPLE_NEEDED: dict[str, str] = {
     **dict.fromkeys(("create_invite", "list_invites", "revoke_invite"), "admin"),
     **dict.fromkeys(("create_tenant", "list_tenants"), "admin"),
 }
-SHARES_NEEDED = dict.fromkeys(("create", "list", "info", "update", "revoke"), "shares")
+SHARES_NEEDED = {
+    **dict.fromkeys(("create", "list", "info", "update", "revoke", "policy"), "shares"),
+    "set_policy": "admin",
+}
 NEEDED_BY = {"files": METHODS_NEEDED, "accounts": PEOPLE_NEEDED, "shares": SHARES_NEEDED}
 REFUSED = b"does not have the scope"
 

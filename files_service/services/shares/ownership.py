@@ -14,6 +14,7 @@ from files_service.services.accounts import documents
 from files_service.services.accounts.account import find_account
 from files_service.services.files import require_acts_for
 from files_service.services.shares.items import closed_items, take_in, take_in_again
+from files_service.services.shares.policy import policy_for
 from files_service.services.shares.share import (
     SHARES,
     Share,
@@ -47,11 +48,14 @@ _PLAIN = (
 def create_share(core: Core, actor: str | None, owner: str, given: Mapping[str, Any]) -> JSON:
     """Make a link to files of the owner; private ones become ``shared``. Raises BadRequest, Forbidden, NotFound."""
     require_acts_for(owner, actor)
-    _require_times(core, given.get("starts_at"), given.get("expires_at"))
+    account, now = find_account(core, owner), core.clock()
+    policy, password = policy_for(core, account), given.get("password")
+    given = {"expires_at": policy.expires_at(now), **given}
+    _require_times(core, given.get("starts_at"), given["expires_at"])
+    policy.require(has_password=password is not None, expires_at=given["expires_at"], now=now)
     kind = given.get("kind", ShareKind.VIEW)
     _require_fit(kind, given)
-    hashed = _hashed(core, given["password"]) if given.get("password") is not None else None
-    account = find_account(core, owner)
+    hashed = _hashed(core, password) if password is not None else None
     share = Share(
         share_id=core.new_id(),
         key=new_key(),
@@ -60,7 +64,7 @@ def create_share(core: Core, actor: str | None, owner: str, given: Mapping[str, 
         tenant=account.tenant if account is not None else "",
         items=take_in(core, owner, given.get("items", ())),
         password=hashed,
-        created_at=core.clock(),
+        created_at=now,
         **{name: given[name] for name in _PLAIN if name in given},
     )
     return _shown(core, add_share(core, share, given.get("request_id")))
@@ -70,9 +74,14 @@ def link_of_file(core: Core, actor: str | None, record: FileRecord) -> JSON:
     """Return the one link that "shared with everybody who has the link" means for a file; open it if it was closed."""
     given = {"items": [record.file_id], "request_id": f"link of {record.file_id}"}
     made = create_share(core, actor, record.owner, given)
-    if made["state"] == ShareState.ACTIVE and not made["closed_items"]:
+    now = core.clock()
+    changes: dict[str, Any] = {"state": ShareState.ACTIVE}
+    has_ended = made["expires_at"] is not None and made["expires_at"] <= now
+    if made["state"] == ShareState.ACTIVE and not made["closed_items"] and not has_ended:
         return made
-    return update_share(core, actor, made["share_id"], {"state": ShareState.ACTIVE})
+    if has_ended:
+        changes |= {"expires_at": policy_for(core, find_account(core, record.owner)).expires_at(now)}
+    return update_share(core, actor, made["share_id"], changes)
 
 
 def list_shares(core: Core, actor: str | None, owner: str, *, limit: int, after: str | None) -> JSON:
@@ -103,6 +112,7 @@ def update_share(core: Core, actor: str | None, share_id: str, changes: Mapping[
     if "expires_at" in values or "starts_at" in values:
         starts_at = values.get("starts_at", share.starts_at)
         _require_times(core, starts_at, values.get("expires_at", share.expires_at))
+    _require_policy(core, share, changes)
     if "items" in changes:
         values["items"] = take_in(core, share.owner, changes["items"])
     elif changes.get("state") is ShareState.ACTIVE:
@@ -147,6 +157,15 @@ def _require_fit(kind: ShareKind, given: Mapping[str, Any]) -> None:
                 raise bad_request(name, "A drop shows no files.")
     elif kind is ShareKind.VIEW and not given.get("items"):
         raise bad_request("items", f"Send 1 to {MAX_ITEMS} ids.")
+
+
+def _require_policy(core: Core, share: Share, changes: Mapping[str, Any]) -> None:
+    """Raise BadRequest for a change that the policy of the tenant does not allow; others go through on old links."""
+    if {"password", "expires_at"} & changes.keys() or changes.get("state") is ShareState.ACTIVE:
+        has_password = changes["password"] is not None if "password" in changes else share.password is not None
+        policy = policy_for(core, find_account(core, share.owner))
+        ends = changes.get("expires_at", share.expires_at)
+        policy.require(has_password=has_password, expires_at=ends, now=core.clock())
 
 
 def _require_times(core: Core, starts_at: int | None, expires_at: int | None) -> None:
