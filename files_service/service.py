@@ -283,6 +283,11 @@ class Shares:
         return self.call("shares.info", params)
 
     @action
+    def events(self, /, **params: Any) -> JSON:
+        """Return what visitors did with a share lately, the newest first."""
+        return self.call("shares.events", params)
+
+    @action
     def update(self, /, **params: Any) -> JSON:
         """Change a share, pause it, or make it active again."""
         return self.call("shares.update", params)

@@ -70,6 +70,7 @@ METHODS: dict[str, Action] = {
         shares.create,
         shares.list_shares,
         shares.info,
+        shares.events,
         shares.update,
         shares.revoke,
         share_policy.show,

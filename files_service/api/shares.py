@@ -1,4 +1,4 @@
-"""shares.create, shares.list, shares.info, shares.update, shares.revoke."""
+"""shares.create, shares.list, shares.info, shares.events, shares.update, shares.revoke."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _password(**arguments: Any) -> fields.String:
 
 _LABEL, _TITLE, _MESSAGE = "Name for the owner alone.", "Title of the page.", "Text on the page."
 _STARTS, _EXPIRES = "Time from which the link opens; null: at once.", "Time at which it closes; null: never."
-_MOST, _NOTIFY = "Number of downloads; null: any.", "Wish to be told of downloads; kept, not used yet."
+_MOST, _NOTIFY = "Number of downloads; null: any.", "Announce downloads and uploads by the event `share_used`."
 _ALLOW = "Allow downloads; else the page shows previews alone."
 
 _KIND = "`view`: visitors read files; `collect`: they also add files; `drop`: they add files and see none."
@@ -103,7 +103,7 @@ class ListParams(ParamsSchema):
 
 
 class ShareParams(ParamsSchema):
-    """Parameters of shares.info and shares.revoke."""
+    """Parameters of shares.info, shares.events and shares.revoke."""
 
     share_id = fields.String(required=True, validate=line(1, 64), metadata={"description": "Id of the share."})
 
@@ -160,6 +160,12 @@ def list_shares(params: Params, core: Core) -> JSON:
 def info(params: Params, core: Core) -> JSON:
     """Return a share."""
     return ownership.share_info(core, params["actor"], params["share_id"])
+
+
+@action("shares.events", ShareParams)
+def events(params: Params, core: Core) -> JSON:
+    """Return what visitors did with a share lately, the newest first."""
+    return ownership.share_events(core, params["actor"], params["share_id"])
 
 
 @action("shares.update", UpdateParams)

@@ -62,7 +62,7 @@ class ListParams(ActorParams, total=False):
 
 
 class ShareParams(ActorParams, total=False):
-    """shares.info, shares.revoke."""
+    """shares.info, shares.events, shares.revoke."""
 
     share_id: Required[str]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Required, TypedDict
 
 
 class Share(TypedDict):
@@ -55,3 +55,20 @@ class Policy(TypedDict):
     require_password: bool
     default_days: int | None
     max_days: int | None
+
+
+class ShareEvent(TypedDict, total=False):
+    """An act of a visitor: opened, unlocked, wrong_password, downloaded or uploaded."""
+
+    event: Required[str]
+    at: Required[int]
+    network: Required[str | None]
+    file_id: str
+    sender: str
+    size: int
+
+
+class ShareEvents(TypedDict):
+    """shares.events."""
+
+    events: list[ShareEvent]

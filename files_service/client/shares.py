@@ -30,6 +30,11 @@ class ShareMethods(Caller):
         share: results.ShareInfo = self._call("shares.info", given)
         return share
 
+    def events(self, **given: Unpack[params.ShareParams]) -> results.ShareEvents:
+        """Return what visitors did with a share lately, the newest first."""
+        events: results.ShareEvents = self._call("shares.events", given)
+        return events
+
     def update(self, **given: Unpack[params.UpdateParams]) -> results.ShareInfo:
         """Change a share, pause it, or make it active again."""
         share: results.ShareInfo = self._call("shares.update", given)

@@ -38,6 +38,7 @@ _OF_METHODS: Mapping[str, str] = {
             "shares.create",
             "shares.list",
             "shares.info",
+            "shares.events",
             "shares.update",
             "shares.revoke",
             "shares.policy",

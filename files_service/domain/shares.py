@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from enum import StrEnum
 
 # 128 bits in base64url.
@@ -14,6 +15,8 @@ GRANT_MS = 24 * 3_600_000
 # A visitor sees what was uploaded for this time.
 VISIT_MS = 24 * 3_600_000
 MAX_SENDER = 100
+# Notices of what happened to a link wait for so long, so that many become one.
+NOTICE_MS = 5 * 60_000
 DAY_MS = 24 * 3_600_000
 # The life of a link whose owner has an account and chooses none, where the tenant says nothing else.
 DEFAULT_DAYS, MAX_DAYS = 30, 36_500
@@ -45,6 +48,25 @@ class ShareState(StrEnum):
     ACTIVE = "active"
     PAUSED = "paused"
     REVOKED = "revoked"
+
+
+class ShareEvent(StrEnum):
+    """An act of a visitor, for the eyes of the owner of the share."""
+
+    OPENED = "opened"
+    UNLOCKED = "unlocked"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105 - the name of an event.
+    DOWNLOADED = "downloaded"
+    UPLOADED = "uploaded"
+
+
+def network_of(address: str) -> str | None:
+    """Return the network of an address, which is all that is kept of it; None without an address."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return str(ipaddress.ip_network((found, 24 if found.version == 4 else 48), strict=False))
 
 
 def fault_of_state(state: ShareState, *, starts_at: int | None, expires_at: int | None, now: int) -> str | None:

@@ -42,6 +42,7 @@ NEEDED: dict[str, str] = {
     "GET /api/shares": "shares",
     "POST /api/shares": "shares",
     "GET /api/shares/{share_id}": "shares",
+    "GET /api/shares/{share_id}/events": "shares",
     "PATCH /api/shares/{share_id}": "shares",
     "DELETE /api/shares/{share_id}": "shares",
     "GET /api/share-policy": "shares",
@@ -70,7 +71,7 @@ PEOPLE_NEEDED: dict[str, str] = {
     **dict.fromkeys(("create_tenant", "list_tenants"), "admin"),
 }
 SHARES_NEEDED = {
-    **dict.fromkeys(("create", "list", "info", "update", "revoke", "policy"), "shares"),
+    **dict.fromkeys(("create", "list", "info", "events", "update", "revoke", "policy"), "shares"),
     "set_policy": "admin",
 }
 NEEDED_BY = {"files": METHODS_NEEDED, "accounts": PEOPLE_NEEDED, "shares": SHARES_NEEDED}

@@ -6,15 +6,16 @@ from contextlib import suppress
 from dataclasses import replace
 
 from files_service.core import Core
-from files_service.domain.shares import GRANT_MS, fault_of_state
+from files_service.domain.shares import GRANT_MS, ShareEvent, fault_of_state
 from files_service.errors import Conflict, Gone, NotFound
 from files_service.services.accounts import documents
 from files_service.services.accounts.documents import hash_of, new_secret
+from files_service.services.shares.activity import record_event
 from files_service.services.shares.share import GRANTS, Share, change_share
 from storage_adapters import Document
 
 
-def count_download(core: Core, share: Share) -> None:
+def count_download(core: Core, share: Share, *, address: str = "", file_id: str = "") -> None:
     """Count a download. Raises Gone when none is left, or the link was closed or changed meanwhile."""
 
     def decide(before: Share) -> Share:
@@ -26,15 +27,16 @@ def count_download(core: Core, share: Share) -> None:
             raise Gone("all downloads of the link are used up")
         return replace(before, used=before.used + 1)
 
-    change_share(core, share.share_id, decide)
+    counted = change_share(core, share.share_id, decide)
+    record_event(core, counted, ShareEvent.DOWNLOADED, address, file_id=file_id)
 
 
-def make_grant(core: Core, share: Share) -> str:
+def make_grant(core: Core, share: Share, *, address: str = "", file_id: str = "") -> str:
     """Count a download and return the secret of its grant. Raises Gone.
 
     The count comes first: a process that dies in between leaves one download less, never one more.
     """
-    count_download(core, share)
+    count_download(core, share, address=address, file_id=file_id)
     secret, now = new_secret(), core.clock()
     body = {"share_id": share.share_id, "epoch": share.epoch, "created_at": now}
     grant = documents.new_document(GRANTS, hash_of(secret), body, order=share.share_id, expires_at=now + GRANT_MS)

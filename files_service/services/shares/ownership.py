@@ -13,6 +13,7 @@ from files_service.errors import bad_request
 from files_service.services.accounts import documents
 from files_service.services.accounts.account import find_account
 from files_service.services.files import require_acts_for
+from files_service.services.shares.activity import events_of
 from files_service.services.shares.items import closed_items, take_in, take_in_again
 from files_service.services.shares.policy import policy_for
 from files_service.services.shares.share import (
@@ -99,6 +100,11 @@ def list_shares(core: Core, actor: str | None, owner: str, *, limit: int, after:
 def share_info(core: Core, actor: str | None, share_id: str) -> JSON:
     """Return a share. Raises NotFound."""
     return _shown(core, _require_share(core, actor, share_id))
+
+
+def share_events(core: Core, actor: str | None, share_id: str) -> JSON:
+    """Return what visitors did with a share lately, the newest first. Raises NotFound."""
+    return {"events": events_of(core, _require_share(core, actor, share_id).share_id)}
 
 
 def update_share(core: Core, actor: str | None, share_id: str, changes: Mapping[str, Any]) -> JSON:

@@ -11,10 +11,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from files_service.core import Core
-from files_service.domain.shares import MAX_SENDER, VISIT_MS
+from files_service.domain.shares import MAX_SENDER, VISIT_MS, ShareEvent
 from files_service.errors import Conflict, FilesError, Forbidden, Gone, InsufficientStorage, bad_request
 from files_service.services.accounts import documents
 from files_service.services.accounts.documents import hash_of
+from files_service.services.shares.activity import record_event
 from files_service.services.shares.gate import Opened, require_still_open
 from files_service.services.shares.share import Share, change_share
 from files_service.services.uploads.quota import require_place, require_room, room_for_more
@@ -107,6 +108,8 @@ def note_received(core: Core, share: Share, sender: Sender, record: FileRecord, 
     order = f"{_visit_of(share, sender.secret)}/{record.file_id}"
     row = documents.new_document(RECEIVED, record.file_id, body, order=order, expires_at=now + VISIT_MS)
     documents.put(core, row)
+    details = {"file_id": record.file_id, "sender": sender.name, "size": record.size}
+    record_event(core, share, ShareEvent.UPLOADED, sender.address, **details)
     return body
 
 

@@ -41,6 +41,11 @@ async def info(request: web.Request) -> web.StreamResponse:
     return json_reply(await _call(request, "shares.info", _named(request, caller_of(request))))
 
 
+async def events(request: web.Request) -> web.StreamResponse:
+    """Reply with what visitors did lately."""
+    return json_reply(await _call(request, "shares.events", _named(request, caller_of(request))))
+
+
 async def update(request: web.Request) -> web.StreamResponse:
     """Change a share: the body has the fields to set."""
     caller = caller_of(request)

@@ -11,6 +11,7 @@ from files_service.gateway.routes import Door, Route, at
 _SHARES, _SHARE = "/api/shares", "/api/shares/{share_id}"
 _MAKE, _PAGE, _INFO = "Make a link to files.", "One page of links, the newest first.", "A link."
 _UPDATE, _REVOKE = "Change a link, pause it, or make it active again.", "Revoke a link."
+_EVENTS = "What visitors did lately, the newest first."
 _RULE = "The policy."
 _DONE, _MADE = {200: reply("The share.")}, {201: reply("The share.")}
 _NEW = json_body({**body_schema("shares.create", without=("actor",)), "required": []})
@@ -27,6 +28,7 @@ DOOR = Door(
         Route("POST", _SHARES, links.create, "create_share", _MAKE, _MADE, body=_NEW, scope=SHARES),
         Route("GET", _SHARES, links.list_shares, "shares", _PAGE, {200: reply(_PAGE)}, _QUERY, scope=SHARES),
         Route("GET", _SHARE, links.info, "share", _INFO, _DONE, scope=SHARES),
+        Route("GET", f"{_SHARE}/events", links.events, "share_events", _EVENTS, {200: reply(_EVENTS)}, scope=SHARES),
         Route("PATCH", _SHARE, links.update, "update_share", _UPDATE, _DONE, body=_CHANGES, scope=SHARES),
         Route("DELETE", _SHARE, links.revoke, "revoke_share", _REVOKE, _DONE, scope=SHARES),
         Route("GET", _POLICY, policy.show, "share_policy", _SHOW_POLICY, {200: reply(_RULE)}, _TENANT, scope=SHARES),

@@ -10,6 +10,7 @@ from aiohttp import web
 from files_service.core import Core
 from files_service.domain.filenames import save_as
 from files_service.errors import Conflict, Gone
+from files_service.gateway.auth.sign_ins import client_of
 from files_service.gateway.pages.shared.visitors import visit_of
 from files_service.gateway.peers import peer_holder
 from files_service.gateway.query import flag
@@ -34,7 +35,8 @@ async def send(request: web.Request) -> web.StreamResponse:
 
         async def before() -> None:
             nonlocal has_begun
-            await gateway.calls.run(_count, core, opened, visit, counts=not inline and _is_start(request, found))
+            address = client_of(request)["address"] if not inline and _is_start(request, found) else None
+            await gateway.calls.run(_count, core, opened, visit, file_id, address)
             has_begun = True
 
         try:
@@ -70,11 +72,11 @@ def _is_our_fault(error: Exception) -> bool:
     return getattr(error, "http_status", 500) >= 500 and not isinstance(error, ConnectionError)
 
 
-def _count(core: Core, opened: Opened, visit: Visit, *, counts: bool) -> None:
-    """Count the download that begins now, unless its grant has counted it."""
+def _count(core: Core, opened: Opened, visit: Visit, file_id: str, address: str | None) -> None:
+    """Count the download that an address begins now, None if it goes on with one; a grant has counted it already."""
     if visit.grant and opened.granted:
         use_grant(core, opened.share, visit.grant)
-    elif counts and not opened.granted:
+    elif address is not None and not opened.granted:
         # The number is for the owner alone: a crowd that downloads at once must not lose downloads to it.
         with suppress(Conflict):
-            count_download(core, opened.share)
+            count_download(core, opened.share, address=address, file_id=file_id)
