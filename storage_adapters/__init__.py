@@ -110,12 +110,14 @@ from storage_adapters.ports.uploads import Chunk, ChunkReservation, GarbageChunk
 from storage_adapters.query import (
     FIELDS,
     OPERATORS,
+    ORDERS,
     SORT_FIELDS,
     Condition,
     Kind,
     ListQuery,
     Page,
     Position,
+    Section,
     SortValue,
     position_of,
 )
@@ -136,6 +138,7 @@ from storage_adapters.records import (
     Tally,
     Tombstone,
     Usage,
+    Version,
     field_names,
 )
 from storage_adapters.registry import (
@@ -162,6 +165,7 @@ __all__ = [
     "METADATA_STORES",
     "NOTIFICATION_QUEUES",
     "OPERATORS",
+    "ORDERS",
     "REFUSALS",
     "SORT_FIELDS",
     "UNFILLED",
@@ -228,6 +232,7 @@ __all__ = [
     "Row",
     "Schema",
     "SchemaMismatch",
+    "Section",
     "SetupStep",
     "SignedUrl",
     "SortValue",
@@ -267,6 +272,7 @@ __all__ = [
     "UploadStatus",
     "Usage",
     "VerifiesSignedUrls",
+    "Version",
     "ascii_form",
     "capabilities",
     "category_of",
