@@ -1,6 +1,6 @@
 """The method table: every action by its wire name. All transports call the API through ``METHODS``."""
 
-from files_service.api import analytics, shares
+from files_service.api import analytics, share_policy, shares
 from files_service.api.access import set_access
 from files_service.api.accounts import credentials, people, signing
 from files_service.api.action import Action
@@ -74,10 +74,13 @@ METHODS: dict[str, Action] = {
         shares.create,
         shares.list_shares,
         shares.info,
+        shares.events,
         shares.update,
         shares.revoke,
         analytics.storage,
         analytics.file_types,
+        share_policy.show,
+        share_policy.change,
     )
 }
 

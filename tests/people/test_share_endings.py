@@ -48,11 +48,11 @@ def test_a_paused_a_coming_and_an_expired_link_are_closed_and_come_back(served: 
     made = share(ann, file_id, title="Trip")
     visitor = Visitor(served, made["url"])
     for closing, opening in (
-        ({"state": "paused"}, {"state": "active"}),
-        ({"starts_at": now + 3_600_000}, {"starts_at": None}),
-        ({"expires_at": served.core.clock() + 300}, {"expires_at": now + 3_600_000}),
+        (lambda: {"state": "paused"}, {"state": "active"}),
+        (lambda: {"starts_at": now + 3_600_000}, {"starts_at": None}),
+        (lambda: {"expires_at": served.core.clock() + 1_500}, {"expires_at": now + 3_600_000}),
     ):
-        update(ann, made["share_id"], **closing)
+        update(ann, made["share_id"], **closing())
         wait_until(lambda: visitor.get().status == 410)
         assert statuses(visitor, file_id) == {410}
         assert b"Trip" not in visitor.get().body

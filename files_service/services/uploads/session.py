@@ -67,6 +67,7 @@ class Beginning:
     tags: tuple[str, ...] = ()
     md5: str | None = None
     sha256: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
     partial: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -84,6 +85,7 @@ class Beginning:
             "parts": [{name: value for name, value in part.items() if value is not None}],
             "access": self.access,
             "tags": list(self.tags) or None,
+            "meta": dict(self.meta) or None,
         }
         return {name: value for name, value in params.items() if value is not None}
 
@@ -141,6 +143,7 @@ def declaration_of(said: Mapping[str, Any], size: int) -> Declaration:
         parts=[{**part, "size": size}],
         access=Access(said.get("access", Access.PRIVATE)),
         tags=said.get("tags", ()),
+        meta=said.get("meta", {}),
     )
 
 
