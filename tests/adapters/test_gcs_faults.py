@@ -25,7 +25,7 @@ def store(bucket: GcsBlobStore) -> GcsBlobStore:
 
 
 def test_a_server_that_keeps_refusing_is_unavailable(fake: FakeGcs) -> None:
-    store = open_store("gs://files?timeout=0.5", fake.url)
+    store = open_store("gs://files?timeout=2", fake.url)
     fake.faults.fail(503, times=100)
     with pytest.raises(StorageUnavailable, match="503"):
         store.head(KEY)
@@ -132,7 +132,7 @@ def test_many_are_deleted_by_few_requests(fake: FakeGcs, store: GcsBlobStore) ->
 
 
 def test_what_cannot_be_deleted_with_others_is_an_error_of_ours(fake: FakeGcs) -> None:
-    store = open_store("gs://files?timeout=0.5", fake.url)
+    store = open_store("gs://files?timeout=2", fake.url)
     generations = {KEY: put(store).generation}
     for part in ("/batch", "/o/"):
         fake.faults.fail(503, times=100, part_of_path=part)
