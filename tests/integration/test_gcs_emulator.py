@@ -84,7 +84,7 @@ def service(emulator: GcsEmulator, network: Network, tmp_path_factory: pytest.Te
         assert set(relay.statuses) == {204}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_big_file_survives_cut_connections_and_a_lost_answer(network: Network, service: GcsService) -> None:
     content = random.Random(1).randbytes(MIB) * (BIG // MIB) + b"end"
     record = service.declare(content)
@@ -100,7 +100,7 @@ def test_a_big_file_survives_cut_connections_and_a_lost_answer(network: Network,
     service.assert_completed_once(record["file_id"], content)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_big_file_comes_by_a_single_signed_request(service: GcsService) -> None:
     content = random.Random(2).randbytes(MIB) * (BIG // MIB) + b"end"
     record = service.declare(content, resumable=False)
