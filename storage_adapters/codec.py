@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
+from functools import cache
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
@@ -30,6 +31,7 @@ from storage_adapters.records import (
     Lease,
     Part,
     Tombstone,
+    Version,
 )
 
 DIGEST_BUCKETS = 256
@@ -124,7 +126,12 @@ def form_of(kind: type[T]) -> Form[T]:
 PART_FORM = form_of(Part)
 LEASE_FORM = form_of(Lease)
 FAILURE_FORM = form_of(Failure)
-RECORD_FORM = Form(FileRecord, FIELDS_OF_0_1["FileRecord"], {"lost_parts": tuple})
+VERSION_FORM = Form(Version, (), {"parts": lambda parts: tuple(map(PART_FORM.from_json, parts))})
+RECORD_FORM = Form(
+    FileRecord,
+    FIELDS_OF_0_1["FileRecord"],
+    {"lost_parts": tuple, "versions": lambda versions: tuple(map(VERSION_FORM.from_json, versions))},
+)
 TOMBSTONE_FORM = form_of(Tombstone)
 _ARE_CLOSED = all(form.is_closed for form in (PART_FORM, FAILURE_FORM, LEASE_FORM))
 
@@ -275,11 +282,17 @@ def _fragment(value: Any) -> orjson.Fragment:
     return orjson.Fragment(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
 
 
+@cache
+def _form_of_any(kind: Any) -> Form[Any]:
+    return form_of(kind)
+
+
 def _plain(value: Any) -> Any:
     """Return a value of a later field as plain JSON."""
     match value:
         case Growing():
-            form = form_of(type(value))
+            kind: Any = type(value)
+            form = _form_of_any(kind)
             return {name: _plain(each) for name, each in (form.first_values(value) | form.later_values(value)).items()}
         case Mapping():
             return {name: _plain(each) for name, each in value.items()}

@@ -7,6 +7,10 @@ A store may answer from any index it likes as long as the answer is what these f
 2. Text sorts by the code points of its folded form (``unicode_text.fold``), which is also the order of its UTF-8 bytes.
 3. ``eq ne in gt gte lt lte`` compare exact values; ``prefix``, ``contains`` and the search compare folded text.
 4. A missing value matches ``exists: false`` and ``empty: true`` and nothing else.
+5. The order by ``path`` holds one owner's files that have a path, by its code points as they are, which is the order
+   of its UTF-8 bytes. That by ``trashed_at`` holds files of the trash.
+6. With a delimiter, files whose path has it behind the prefix are answered as one folder: the path up to and with the
+   first such delimiter. Files and folders are in one order and count as one each.
 """
 
 from __future__ import annotations
@@ -40,12 +44,14 @@ FIELDS: dict[str, Kind] = {
     "status": Kind.TEXT,
     "access": Kind.TEXT,
     "parent_id": Kind.TEXT,
+    "path": Kind.TEXT,
     "size": Kind.INTEGER,
     "parts": Kind.INTEGER,
     "created_at": Kind.INTEGER,
     "uploaded_at": Kind.INTEGER,
     "processed_at": Kind.INTEGER,
     "expires_at": Kind.INTEGER,
+    "trashed_at": Kind.INTEGER,
     "temporary": Kind.BOOLEAN,
     "immutable": Kind.BOOLEAN,
     "tags": Kind.TAGS,
@@ -59,8 +65,12 @@ OPERATORS: dict[Kind, frozenset[str]] = {
     Kind.TAGS: frozenset({"contains", "exists", "empty"}),
 }
 
+# Every scope of listed files has an order by each of these.
 SORT_FIELDS = ("created_at", "uploaded_at", "processed_at", "expires_at", "name", "size")
+# Of the scope of an owner alone, and of the trash.
+ORDERS = (*SORT_FIELDS, "path", "trashed_at")
 
+Scope = tuple[str, ...]
 SortValue = int | str | None
 
 
@@ -81,12 +91,27 @@ class Position:
     file_id: str
 
 
+class Section(StrEnum):
+    """A set of files that is listed apart from the others."""
+
+    LISTED = "listed"
+    TRASH = "trash"
+    # Uploads of versions that are not yet content of their file.
+    VERSIONS = "versions"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListQuery:
     """One page of files.
 
     ``owner`` None means all owners; ``public_only`` keeps ``publicly_listed`` files; all other restrictions are
-    joined by AND. ``limit`` bounds the files returned, ``scan_limit`` the files looked at.
+    joined by AND. ``limit`` bounds the files and folders returned, ``scan_limit`` the files looked at.
+
+    ``section`` None means all sections, for walks: these read the files of all owners, also where they give those of
+    one. The trash has the orders ``path``, of
+    one owner, ``trashed_at`` and ``created_at``; the uploads of versions that by ``created_at``. ``prefix`` and
+    ``delimiter`` belong to the ascending order by path; with a delimiter, nothing but the owner and the section
+    restricts the answer. Raises ValueError for any other combination.
     """
 
     owner: str | None = None
@@ -101,6 +126,14 @@ class ListQuery:
     limit: int = 20
     after: Position | None = None
     scan_limit: int = 2_000
+    section: Section | None = Section.LISTED
+    prefix: str = ""
+    delimiter: str = ""
+
+    def __post_init__(self) -> None:
+        fault = _fault(self)
+        if fault is not None:
+            raise ValueError(fault)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +142,13 @@ class Page:
 
     A page may hold fewer files than asked for, even none, and still have a next position: the scan limit was met.
     ``unreadable`` are the ids of files that were passed over because this version does not know a value of theirs: to
-    ``get`` one raises UnreadableRecord.
+    ``get`` one raises UnreadableRecord. ``folders`` are whole paths with the delimiter at the end, in order.
     """
 
     records: tuple[FileRecord, ...]
     next_position: Position | None
     unreadable: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
 
 
 def field_value(record: FileRecord, field: str) -> Any:
@@ -130,9 +164,9 @@ def field_value(record: FileRecord, field: str) -> Any:
 
 
 def sort_value(record: FileRecord, field: str) -> SortValue:
-    """Return the value by which a record sorts: an integer, folded text, or None when missing."""
+    """Return the value by which a record sorts: an integer, text (folded, but for a path), or None when missing."""
     value: SortValue = field_value(record, field)
-    return fold(value) if isinstance(value, str) else value
+    return fold(value) if isinstance(value, str) and field != "path" else value
 
 
 def sort_key(value: SortValue, file_id: str, *, descending: bool) -> tuple[bool, Any, str]:
@@ -180,6 +214,8 @@ def matches(record: FileRecord, query: ListQuery) -> bool:
     """Return True when the record belongs to the answer, order and position apart."""
     return (
         (query.owner is None or record.owner == query.owner)
+        and (query.section is None or query.section is section_of(record))
+        and (query.prefix == "" or (record.path or "").startswith(query.prefix))
         and (not query.public_only or record.publicly_listed)
         and (query.access is None or record.access is query.access)
         and (query.status is None or record.status is query.status)
@@ -189,41 +225,94 @@ def matches(record: FileRecord, query: ListQuery) -> bool:
     )
 
 
-def is_after(record: FileRecord, query: ListQuery) -> bool:
-    """Return True when the record comes behind the query's position in its order."""
-    if query.after is None:
-        return True
-    mine = sort_key(sort_value(record, query.order_by), record.file_id, descending=query.descending)
-    place = sort_key(query.after.value, query.after.file_id, descending=query.descending)
-    return mine < place if query.descending else mine > place
-
-
 def position_of(record: FileRecord, order_by: str) -> Position:
     """Return the position directly behind this record."""
     return Position(value=sort_value(record, order_by), file_id=record.file_id)
 
 
-def scopes(record: FileRecord) -> Iterator[tuple[str, ...]]:
-    """Yield the ordered sets of a record. A store with sorted indexes keeps one per scope and sort field.
+def section_of(record: FileRecord) -> Section:
+    """Return the section of a file."""
+    if record.version_of is not None:
+        return Section.VERSIONS
+    return Section.LISTED if record.trashed_at is None else Section.TRASH
+
+
+def index_entries(record: FileRecord) -> Iterator[tuple[Scope, str, SortValue]]:
+    """Yield the places of a record: scope, sort field and value. A store with sorted indexes keeps one for each two."""
+    values = {field: sort_value(record, field) for field in ORDERS}
+    for scope, fields in _scopes(record):
+        for field in fields:
+            yield scope, field, values[field]
+
+
+def _scopes(record: FileRecord) -> Iterator[tuple[Scope, tuple[str, ...]]]:
+    """Yield the scopes of a record and their orders.
 
     Unfinished files have a scope per status, so that a worker finds its work without a scan.
     """
-    yield ("all",)
-    yield ("owner", record.owner)
-    yield from (("owner-tag", record.owner, tag) for tag in record.tags)
-    if record.publicly_listed:
-        yield ("public",)
-        yield from (("public-tag", tag) for tag in record.tags)
+    yield ("all",), SORT_FIELDS
     if record.status is not FileStatus.PROCESSED:
-        yield ("status", record.status.value)
+        yield ("status", record.status.value), SORT_FIELDS
+    path = () if record.path is None else ("path",)
+    match section_of(record):
+        case Section.VERSIONS:
+            yield ("versions",), ("created_at",)
+            yield ("owner-versions", record.owner), ("created_at",)
+        case Section.TRASH:
+            yield ("trash",), ("created_at", "trashed_at")
+            yield ("owner-trash", record.owner), ("created_at", "trashed_at", *path)
+        case Section.LISTED:
+            yield ("owner", record.owner), (*SORT_FIELDS, *path)
+            yield from ((("owner-tag", record.owner, tag), SORT_FIELDS) for tag in dict.fromkeys(record.tags))
+            if record.publicly_listed:
+                yield ("public",), SORT_FIELDS
+                yield from ((("public-tag", tag), SORT_FIELDS) for tag in dict.fromkeys(record.tags))
 
 
-def candidate_scopes(query: ListQuery) -> list[tuple[str, ...]]:
+def scopes(record: FileRecord) -> Iterator[Scope]:
+    """Yield the scopes of a record."""
+    yield from (scope for scope, _ in _scopes(record))
+
+
+def candidate_scopes(query: ListQuery) -> list[Scope]:
     """Return the scopes that each hold every answer of the query, so that a store can read the smallest of them."""
-    if query.status is not None and query.status is not FileStatus.PROCESSED and query.owner is None:
+    if query.section in (Section.TRASH, Section.VERSIONS):
+        return [(query.section.value,) if query.owner is None else (f"owner-{query.section}", query.owner)]
+    walks = query.owner is None or query.section is None
+    if query.status is not None and query.status is not FileStatus.PROCESSED and walks:
         return [("status", query.status.value)]
-    if query.owner is not None:
+    if query.section is None:
+        return [("all",)]
+    if query.owner is not None and query.order_by != "path":
         return [("owner-tag", query.owner, tag) for tag in query.tags] or [("owner", query.owner)]
+    if query.owner is not None:
+        return [("owner", query.owner)]
     if query.public_only:
         return [("public-tag", tag) for tag in query.tags] or [("public",)]
     return [("all",)]
+
+
+_ORDERS_OF = {
+    Section.LISTED: (*SORT_FIELDS, "path"),
+    Section.TRASH: ("created_at", "trashed_at", "path"),
+    Section.VERSIONS: ("created_at",),
+    None: SORT_FIELDS,
+}
+
+
+def _fault(query: ListQuery) -> str | None:
+    """Return why a query has no meaning."""
+    if query.order_by not in _ORDERS_OF[query.section]:
+        return f"there is no order by {query.order_by} in this section"
+    if query.section is None and query.public_only:
+        return "a public list is that of listed files"
+    if query.order_by == "path" and query.owner is None:
+        return "the order by path is that of one owner"
+    if (query.prefix or query.delimiter) and (query.order_by != "path" or query.descending):
+        return "prefix and delimiter need the ascending order by path"
+    if query.delimiter.endswith(chr(0x10FFFF)):
+        return "the delimiter has nothing behind it"
+    restricts = query.public_only or query.access or query.status or query.tags or query.conditions
+    if query.delimiter and (restricts or query.search is not None):
+        return "with a delimiter, only the owner and the prefix restrict the list"
+    return None

@@ -7,7 +7,7 @@ Times are integer milliseconds since the epoch (UTC) and end in ``_at``; sizes a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
@@ -91,6 +91,19 @@ class Failure(Growing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Version(Growing):
+    """A former content of a file; ``created_at`` is the time from which on it was the content."""
+
+    version_id: str
+    parts: tuple[Part, ...]
+    size: int
+    content_type: str
+    created_at: int
+    author: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FileRecord(Growing):
     """All that is known of a file. Every change makes a new record with the next ``revision``.
 
@@ -98,6 +111,9 @@ class FileRecord(Growing):
     ``access_epoch`` counts the changes that have taken the file from readers; signed URLs of an earlier one are void.
     ``urls_expire_at`` is not earlier than the expiry of any upload URL handed out: 0 without one, None when unknown.
     ``lost_parts`` are the ids of received parts whose bytes the blob store has lost.
+    ``path`` is unique per owner, exactly as written, among files that are not in the trash; folders are its prefixes.
+    ``trashed_at`` is the time since which the file is in the trash. ``versions`` are former contents, oldest first.
+    ``version_of`` is the file whose next version this one is to become; until then no list of files shows it.
     """
 
     file_id: str
@@ -128,6 +144,21 @@ class FileRecord(Growing):
     access_epoch: int = 0
     urls_expire_at: int | None = None
     lost_parts: tuple[str, ...] = ()
+    path: str | None = None
+    trashed_at: int | None = None
+    versions: tuple[Version, ...] = ()
+    version_of: str | None = None
+
+    @property
+    def is_listed(self) -> bool:
+        """True when the lists of the owner show the file: neither in the trash nor the upload of a version."""
+        return self.trashed_at is None and self.version_of is None
+
+    @property
+    def stored_parts(self) -> tuple[Part, ...]:
+        """The parts of the content and of all versions; a part that several of them share stands here once."""
+        parts = {(part.bucket, part.key): part for version in self.versions for part in version.parts}
+        return tuple((parts | {(part.bucket, part.key): part for part in self.parts}).values())
 
     @property
     def missing_parts(self) -> tuple[Part, ...]:
@@ -136,13 +167,28 @@ class FileRecord(Growing):
 
     @property
     def publicly_listed(self) -> bool:
-        """True when public lists show the file: public, finished once, and not temporary."""
-        return self.access is Access.PUBLIC and self.processed_at is not None and not self.temporary
+        """True when public lists show the file: public, finished once, not temporary, and not in the trash."""
+        is_public = self.access is Access.PUBLIC and self.processed_at is not None and not self.temporary
+        return is_public and self.is_listed
 
     @property
     def change_token(self) -> str:
         """Id of the write that made this revision; also the id of the event that announces it."""
         return f"{self.file_id}:{self.revision}"
+
+
+def names_held(record: FileRecord) -> Iterator[tuple[str, str]]:
+    """Yield kind and name of what a record holds among its owner's files, in the order in which they are claimed.
+
+    The request id comes first: a repeated request gets its own error, not that its first call took the alias. A file
+    in the trash holds no path.
+    """
+    if record.request_id is not None:
+        yield "request_id", record.request_id
+    if record.alias is not None:
+        yield "alias", record.alias
+    if record.path is not None and record.trashed_at is None:
+        yield "path", record.path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +197,7 @@ class Tombstone(Growing):
 
     ``parts`` is emptied by ``MetadataStore.mark_clean``. ``clean_after`` is the time from which the blobs may be
     deleted for good: an upload URL handed out before the deletion can bring bytes until then. It equals ``deleted_at``
-    when the blobs are kept.
+    when the blobs are kept. Those of a version's upload (``version_of``) are kept because that file has them now.
     """
 
     file_id: str
@@ -160,6 +206,7 @@ class Tombstone(Growing):
     deleted_at: int
     clean_after: int
     parts: tuple[Part, ...] = ()
+    version_of: str | None = None
 
     @classmethod
     def of(cls, last: FileRecord, *, deleted_at: int, clean_after: int | None) -> Tombstone:
@@ -170,7 +217,8 @@ class Tombstone(Growing):
             revision=last.revision,
             deleted_at=deleted_at,
             clean_after=deleted_at if clean_after is None else clean_after,
-            parts=() if clean_after is None else last.parts,
+            parts=() if clean_after is None else last.stored_parts,
+            version_of=last.version_of,
         )
 
 
@@ -207,15 +255,57 @@ class Tally:
     files: int = 0
     bytes: int = 0
 
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(files=self.files + other.files, bytes=self.bytes + other.bytes)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Files and bytes of an owner (or everybody); keys without files are absent."""
+    """Files and bytes of an owner (or everybody); keys without files are absent.
+
+    ``total`` and what it is divided into are the files that are listed. ``trash`` are those in the trash; ``versions``
+    the former contents of both, and the uploads of new ones. ``usage_entries`` says it for each record.
+    """
 
     total: Tally = Tally()
     by_access: Mapping[str, Tally] = field(default_factory=dict)
     by_content_type: Mapping[str, Tally] = field(default_factory=dict)
     by_status: Mapping[str, Tally] = field(default_factory=dict)
+    trash: Tally = Tally()
+    versions: Tally = Tally()
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of files, trash and versions together: those that count against a quota."""
+        return self.total.bytes + self.trash.bytes + self.versions.bytes
+
+
+def usage_entries(record: FileRecord) -> Iterator[tuple[str, str, Tally]]:
+    """Yield the counters in which a record counts: dimension, key, and what it adds."""
+    one = Tally(files=1, bytes=record.size)
+    if record.version_of is not None:
+        yield "versions", "", one
+    elif record.trashed_at is not None:
+        yield "trash", "", one
+    else:
+        yield "total", "", one
+        yield "access", record.access.value, one
+        yield "content_type", record.content_type, one
+        yield "status", record.status.value, one
+    if record.versions:
+        yield "versions", "", Tally(files=len(record.versions), bytes=sum(each.size for each in record.versions))
+
+
+def usage_from(counted: Mapping[str, Mapping[str, Tally]]) -> Usage:
+    """Return the usage whose tallies are given by dimension and key."""
+    return Usage(
+        total=counted.get("total", {}).get("", Tally()),
+        by_access=counted.get("access", {}),
+        by_content_type=counted.get("content_type", {}),
+        by_status=counted.get("status", {}),
+        trash=counted.get("trash", {}).get("", Tally()),
+        versions=counted.get("versions", {}).get("", Tally()),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

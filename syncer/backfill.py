@@ -92,7 +92,7 @@ class Backfill(Source):
             walk = hold_feed(self._pair, "", prune=False)
         if walk.end is not None:
             return walk.to_text()
-        newest = source.find(ListQuery(order_by="created_at", descending=True, limit=1)).records
+        newest = source.find(ListQuery(section=None, order_by="created_at", descending=True, limit=1)).records
         begun = replace(
             walk,
             end=Position(value=newest[0].created_at, file_id=newest[0].file_id) if newest else _NOWHERE,
@@ -114,7 +114,12 @@ class Backfill(Source):
         if walk.is_at_end:
             return self._complete(walk)
         query = ListQuery(
-            order_by="created_at", descending=False, limit=self._batch, scan_limit=self._batch, after=walk.place
+            section=None,
+            order_by="created_at",
+            descending=False,
+            limit=self._batch,
+            scan_limit=self._batch,
+            after=walk.place,
         )
         page = self._pair.source.find(query)
         for file_id in page.unreadable:

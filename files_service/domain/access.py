@@ -18,7 +18,9 @@ from storage_adapters import Access, FileRecord
 # Readers without the owner's permissions get URLs that do not live longer: Cloud Storage honours one until it expires.
 STRANGER_URL_SECONDS = 900
 _BY_READERS = (Access.PRIVATE, Access.SHARED, Access.UNLISTED, Access.PUBLIC)
-OWNER_ONLY = frozenset({"error", "grantees", "lease", "parent_id", "upload_expires_at"})
+OWNER_ONLY = frozenset(
+    {"error", "grantees", "lease", "parent_id", "path", "trashed_at", "upload_expires_at", "version_of", "versions"}
+)
 OWNER_ONLY_OF_PARTS = frozenset({"bucket", "key", "generation"})
 
 

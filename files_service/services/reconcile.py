@@ -65,10 +65,10 @@ _NEXT = dict(zip(Stage, list(Stage)[1:], strict=False))
 _LAST = (Stage.DELETED, Stage.NAMED)
 # The query of each stage that lists records; tombstones and blobs have orders of their own.
 _QUERIES = {
-    Stage.PENDING: ListQuery(status=FileStatus.PENDING, order_by="created_at", descending=False),
-    Stage.PROCESSING: ListQuery(status=FileStatus.PROCESSING, order_by="created_at", descending=False),
-    Stage.TEMPORARY: ListQuery(order_by="expires_at", descending=False),
-    Stage.NAMED: ListQuery(order_by="created_at", descending=False),
+    Stage.PENDING: ListQuery(section=None, status=FileStatus.PENDING, order_by="created_at", descending=False),
+    Stage.PROCESSING: ListQuery(section=None, status=FileStatus.PROCESSING, order_by="created_at", descending=False),
+    Stage.TEMPORARY: ListQuery(section=None, order_by="expires_at", descending=False),
+    Stage.NAMED: ListQuery(section=None, order_by="created_at", descending=False),
 }
 
 

@@ -48,7 +48,7 @@ class Walk:
 
     def __init__(self, core: Core, status: FileStatus) -> None:
         self._core = core
-        self._query = ListQuery(status=status, order_by="uploaded_at", descending=False, limit=PAGE)
+        self._query = ListQuery(section=None, status=status, order_by="uploaded_at", descending=False, limit=PAGE)
         self._place: Position | None = None
 
     @property

@@ -51,9 +51,9 @@ class MetadataStore(ABC):
         goes by what is stored. A wrong ``before`` costs time and changes nothing.
 
         Raises RevisionConflict when the stored revision is another, the file does not exist (and the expected revision
-        is not 0), or the file was deleted: an id is never used again. Raises NameTaken (kind "alias" or "request_id")
-        when another file of the same owner has the name; of several concurrent claims exactly one wins. A failed
-        save changes nothing.
+        is not 0), or the file was deleted: an id is never used again. Raises NameTaken (kind "alias", "request_id" or
+        "path") when another file of the same owner holds the name (``records.names_held``); of several concurrent
+        claims exactly one wins. A failed save changes nothing.
         """
 
     @abstractmethod
@@ -67,10 +67,11 @@ class MetadataStore(ABC):
         clean_after: int | None,
         before: FileRecord | None = None,
     ) -> Tombstone:
-        """Remove the record and all its index entries, leave a tombstone, free its alias and request id.
+        """Remove the record and all its index entries, leave a tombstone, free its names.
 
-        The tombstone's revision is ``expected_revision`` + 1. It keeps the parts, so that their blobs can be deleted
-        from ``clean_after`` on; with ``clean_after`` None the blobs are to be kept and the tombstone has no parts.
+        The tombstone's revision is ``expected_revision`` + 1. It keeps the parts, those of versions too, so that their
+        blobs can be deleted from ``clean_after`` on; with ``clean_after`` None the blobs are to be kept and the
+        tombstone has no parts.
         ``before`` is what it is for ``save``.
 
         Raises RevisionConflict when the stored revision is another or there is no such file.
@@ -82,7 +83,8 @@ class MetadataStore(ABC):
 
         Work is bounded by ``query.scan_limit``: no call reads many more records than that, and a page that met the
         limit ends early with a position to go on from. Walking the positions to the end returns each file that was not
-        changed meanwhile exactly once.
+        changed meanwhile exactly once, and each folder (``query``, rule 6) of such files once; a folder costs one
+        bounded read, however many files lie in it.
         """
 
     @abstractmethod
@@ -91,9 +93,9 @@ class MetadataStore(ABC):
 
     @abstractmethod
     def resolve(self, owner: str, kind: str, names: Sequence[str]) -> list[str | None]:
-        """Return, in order, the ids of the owner's files that have these names, None where no file does.
+        """Return, in order, the ids of the owner's files that hold these names, None where no file does.
 
-        ``kind`` is "alias" or "request_id".
+        ``kind`` is "alias", "request_id" or "path".
         """
 
     @abstractmethod

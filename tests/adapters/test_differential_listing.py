@@ -28,8 +28,9 @@ from storage_adapters import (
     SupportsDigest,
     open_metadata_store,
 )
+from storage_adapters.records import names_held
 from tests.contract.consistency import assert_consistent, assert_digest, recomputed_usage
-from tests.contract.metadata_scenes import NOW, expected, ids, make_record, pages
+from tests.contract.metadata_scenes import NOW, expected, expected_folders, ids, make_record, pages
 from tests.contract.strategies import Write, queries, writes
 from tests.feeds import file_changes
 from tests.folders import ROOT
@@ -65,10 +66,10 @@ class Oracle:
             del self.records[write.file_id]
             return "done"
         new = self.changed(write)
-        for kind in ("request_id", "alias"):
+        for kind, name in names_held(new):
             for other in self.records.values():
-                same = other.owner == new.owner and getattr(other, kind) == getattr(new, kind)
-                if same and other.file_id != new.file_id and getattr(new, kind) is not None:
+                same = other.owner == new.owner and dict(names_held(other)).get(kind) == name
+                if same and other.file_id != new.file_id:
                     return f"{kind} of {other.file_id}"
         self.records[write.file_id] = replace(new, revision=revision + 1)
         return "done"
@@ -146,12 +147,14 @@ def compare(redis_url: str, couchdb_url: str | None, actions: list[Write | ListQ
 
 def assert_lists(stores: dict[str, MetadataStore], records: list[FileRecord], query: ListQuery) -> None:
     """Every store walks through what the oracle says, in pages that look at no more than they may."""
-    wanted = expected(records, query)
+    wanted, folders = expected(records, query), expected_folders(records, query)
     for scheme, store in stores.items():
         walked = list(pages(store, query))
         assert [record for page in walked for record in page.records] == wanted, (scheme, query)
+        assert [folder for page in walked for folder in page.folders] == folders, (scheme, query)
         for page in walked[:-1]:
-            assert len(page.records) == query.limit or query.scan_limit <= len(records), (scheme, query)
+            is_full = len(page.records) + len(page.folders) == query.limit
+            assert is_full or query.scan_limit <= len(records), (scheme, query)
 
 
 def assert_rest(stores: dict[str, MetadataStore], records: list[FileRecord]) -> None:

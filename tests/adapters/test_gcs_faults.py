@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,32 +13,15 @@ from storage_adapters import BlobExists, StorageDenied, StorageUnavailable
 from storage_adapters.blobs.gcs import GcsBlobStore
 from storage_adapters.blobs.gcs.sessions import STEP, UploadSession
 from tests.adapters.big_blobs import BIG, put_big
-from tests.adapters.gcs_buckets import EMAIL, open_store, running_fake
+from tests.adapters.gcs_buckets import EMAIL, open_store
 from tests.contract.blob_scenes import KEY, NOW, checksums, put, read
 from tests.fakes.gcs import FakeGcs
 from tests.fakes.gcs.objects import StoredObject
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeGcs]:
-    with running_fake() as fake:
-        yield fake
-
-
 @pytest.fixture
-def fake(server: FakeGcs) -> FakeGcs:
-    """The fake of this module with an empty bucket and nothing planned."""
-    server.objects.bucket("files").objects.clear()
-    server.log.clear()
-    server.faults.clear()
-    return server
-
-
-@pytest.fixture
-def store(fake: FakeGcs) -> Iterator[GcsBlobStore]:
-    opened = open_store("gs://files", fake.url)
-    yield opened
-    opened.close()
+def store(bucket: GcsBlobStore) -> GcsBlobStore:
+    return bucket
 
 
 def test_a_server_that_keeps_refusing_is_unavailable(fake: FakeGcs) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from storage_adapters import (
     DIGEST_BUCKETS,
@@ -14,6 +16,7 @@ from storage_adapters import (
     ListQuery,
     MetadataStore,
     RecordDeleted,
+    Section,
     SupportsChanges,
     SupportsDigest,
     Tally,
@@ -21,13 +24,15 @@ from storage_adapters import (
     digest_bucket,
     digest_halves,
 )
+from storage_adapters.query import section_of
+from storage_adapters.records import names_held
 from tests.contract.metadata_scenes import expected, ids, walk
 from tests.feeds import file_changes
 
 
 def assert_consistent(store: MetadataStore) -> list[FileRecord]:
     """Recompute every index, counter and sum from the records; return the records. No writer may run meanwhile."""
-    records = walk(store, ListQuery(order_by="created_at", descending=False, limit=100))
+    records = walk(store, ListQuery(order_by="created_at", descending=False, limit=100, section=None))
     by_id = {record.file_id: record for record in records}
     assert len(by_id) == len(records), "a file is listed twice"
     for record in records:
@@ -47,21 +52,25 @@ def assert_consistent(store: MetadataStore) -> list[FileRecord]:
 def recomputed_usage(records: Iterable[FileRecord]) -> Usage:
     """Count records one by one."""
     counted: dict[str, dict[str, Tally]] = defaultdict(dict)
+    trash, versions = Tally(), Tally()
     for record in records:
-        keys = {
-            "total": "",
-            "access": record.access.value,
-            "content_type": record.content_type,
-            "status": record.status.value,
-        }
-        for dimension, key in keys.items():
-            tally = counted[dimension].get(key, Tally())
-            counted[dimension][key] = Tally(files=tally.files + 1, bytes=tally.bytes + record.size)
+        one = Tally(files=1, bytes=record.size)
+        versions += Tally(files=len(record.versions), bytes=sum(version.size for version in record.versions))
+        if record.version_of is not None:
+            versions += one
+        elif record.trashed_at is not None:
+            trash += one
+        else:
+            keys = {"access": record.access.value, "content_type": record.content_type, "status": record.status.value}
+            for dimension, key in ({"total": ""} | keys).items():
+                counted[dimension][key] = counted[dimension].get(key, Tally()) + one
     return Usage(
         total=counted["total"].get("", Tally()),
         by_access=counted["access"],
         by_content_type=counted["content_type"],
         by_status=counted["status"],
+        trash=trash,
+        versions=versions,
     )
 
 
@@ -95,23 +104,28 @@ def _assert_lists(store: MetadataStore, records: list[FileRecord]) -> None:
     ]
     for query in queries:
         for order_by in SORT_FIELDS:
-            asked = ListQuery(
-                owner=query.owner,
-                public_only=query.public_only,
-                tags=query.tags,
-                status=query.status,
-                order_by=order_by,
-                descending=order_by != "created_at",
-                limit=100,
-            )
+            asked = replace(query, order_by=order_by, descending=order_by != "created_at", limit=100)
             assert ids(walk(store, asked)) == ids(expected(records, asked)), asked
+    for asked in _section_queries(records):
+        assert ids(walk(store, asked)) == ids(expected(records, asked)), asked
+
+
+def _section_queries(records: list[FileRecord]) -> Iterator[ListQuery]:
+    """The trash, the uploads of versions and the paths; of all owners and of each that has any."""
+    for section, orders in ((Section.TRASH, ("created_at", "trashed_at")), (Section.VERSIONS, ("created_at",))):
+        owners = {record.owner for record in records if section_of(record) is section}
+        for owner, order_by in itertools.product((None, *sorted(owners)), orders):
+            yield ListQuery(section=section, owner=owner, order_by=order_by, limit=100)
+    for section in (Section.LISTED, Section.TRASH):
+        for owner in sorted({r.owner for r in records if r.path is not None and section_of(r) is section}):
+            yield ListQuery(section=section, owner=owner, order_by="path", descending=False, limit=100)
 
 
 def _assert_names(store: MetadataStore, records: list[FileRecord]) -> None:
-    for kind in ("alias", "request_id"):
+    for kind in ("alias", "request_id", "path"):
         held: dict[str, dict[str, str]] = defaultdict(dict)
         for record in records:
-            name = getattr(record, kind)
+            name = dict(names_held(record)).get(kind)
             if name is not None:
                 assert name not in held[record.owner], f"two files of {record.owner} have the {kind} {name}"
                 held[record.owner][name] = record.file_id

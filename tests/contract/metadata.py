@@ -13,6 +13,7 @@ from storage_adapters import (
     Usage,
 )
 from tests.contract.consistency import assert_consistent
+from tests.contract.folders import FoldersContract
 from tests.contract.listing import ListingContract
 from tests.contract.metadata_deleting import DeletingContract
 from tests.contract.metadata_names import NamesContract
@@ -77,6 +78,6 @@ class LivingContract:
 
 
 class MetadataStoreContract(
-    SavingContract, DeletingContract, NamesContract, UsageContract, ListingContract, LivingContract
+    SavingContract, DeletingContract, NamesContract, UsageContract, ListingContract, FoldersContract, LivingContract
 ):
     """The port ``MetadataStore``."""

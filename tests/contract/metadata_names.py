@@ -1,4 +1,4 @@
-"""Part of the contract of the metadata stores: aliases and request ids, unique per owner."""
+"""Part of the contract of the metadata stores: aliases, request ids and paths, unique per owner."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import NOW, ODD_TEXTS, add, delete, make_record, save
 
 THREADS = 8
-KINDS = ("alias", "request_id")
+KINDS = ("alias", "request_id", "path")
 
 
 class NamesOfOneKindContract:
-    """What holds for aliases holds for request ids."""
+    """What holds for aliases holds for request ids and paths."""
 
     @pytest.fixture(params=KINDS)
     def kind(self, request: pytest.FixtureRequest) -> str:

@@ -20,6 +20,7 @@ from storage_adapters import (
     SupportsDigest,
     SupportsReplication,
     Tombstone,
+    Version,
 )
 from storage_adapters.query import matches, sort_key, sort_value
 
@@ -42,6 +43,11 @@ class ReplicaStore(MetadataStore, SupportsChanges, SupportsDigest, SupportsRepli
 def make_part(part_id: str = "p0", **fields: Any) -> Part:
     values = {"type": "video", "content_type": "video/mp4", "size": 100, "bucket": "films", "key": f"k/{part_id}"}
     return Part(part_id=part_id, **{**values, **fields})
+
+
+def make_version(size: int, **fields: Any) -> Version:
+    values = {"version_id": f"v{size}", "parts": (make_part(key=f"v/{size}", size=size),), "content_type": "video/mp4"}
+    return Version(**{**values, "size": size, "created_at": NOW, **fields})
 
 
 def make_record(file_id: str = "f1", **fields: Any) -> FileRecord:
@@ -87,7 +93,7 @@ def pages(store: MetadataStore, query: ListQuery) -> Iterator[Page]:
     """All pages of a query; every step gets on, so that the walk ends."""
     while True:
         page = store.find(query)
-        assert len(page.records) <= query.limit
+        assert len(page.records) + len(page.folders) <= query.limit
         yield page
         if page.next_position is None:
             return
@@ -105,12 +111,25 @@ def ids(records: Iterable[FileRecord]) -> list[str]:
 
 
 def expected(records: Iterable[FileRecord], query: ListQuery) -> list[FileRecord]:
-    """What the whole walk of a query must give: the records that match, sorted."""
+    """What the whole walk of a query must give: the records that match, sorted, without those that lie in folders."""
 
     def order(record: FileRecord) -> tuple[bool, Any, str]:
         return sort_key(sort_value(record, query.order_by), record.file_id, descending=query.descending)
 
-    return sorted((record for record in records if matches(record, query)), key=order, reverse=query.descending)
+    found = [each for each in records if matches(each, query) and (query.order_by != "path" or each.path is not None)]
+    loose = [each for each in found if not query.delimiter or _folder(each, query) is None]
+    return sorted(loose, key=order, reverse=query.descending)
+
+
+def expected_folders(records: Iterable[FileRecord], query: ListQuery) -> list[str]:
+    """The folders that the whole walk of a query must give."""
+    found = (_folder(record, query) for record in records if matches(record, query) and record.path is not None)
+    return sorted({folder for folder in found if folder is not None}) if query.delimiter else []
+
+
+def _folder(record: FileRecord, query: ListQuery) -> str | None:
+    before, delimiter, _ = (record.path or "")[len(query.prefix) :].partition(query.delimiter)
+    return query.prefix + before + delimiter if delimiter else None
 
 
 def various_records() -> list[FileRecord]:

@@ -17,8 +17,9 @@ from storage_adapters import (
     FileStatus,
     Kind,
     ListQuery,
+    Section,
 )
-from tests.contract.metadata_scenes import make_part, make_record
+from tests.contract.metadata_scenes import make_part, make_record, make_version
 
 FILE_IDS = tuple(f"f{number}" for number in range(8))
 
@@ -28,6 +29,11 @@ _TEXTS = st.sampled_from(
     ["", "film", "Film", "FILM 2", "ﬁlm", "straße", "STRASSE", "\U0001f3a5", "\uffff", "a\0b"]
 ) | st.text(st.characters(exclude_categories=["Cs"]), max_size=3)
 _NUMBERS = st.integers(0, 3) | st.sampled_from([2**53, 2**53 + 1])
+# Beside "/" stand the code points before and behind it, those around the surrogates, and cases that fold alike.
+_SEGMENTS = st.sampled_from(["a", "A", "b", "ab", "a-", "a0", "\ud7ff", "\uffff", "ß"])
+_PATHS = st.lists(_SEGMENTS, min_size=1, max_size=3).map("/".join) | st.sampled_from(
+    ["a//b", "/a", "a/", "\U0010ffff/x", "a\0/b"]
+)
 _MEDIA_TYPES = st.sampled_from(["video/mp4", "image/png", ""])
 _CHANGES: dict[str, st.SearchStrategy[Any]] = {
     "owner": _OWNERS,
@@ -50,6 +56,10 @@ _CHANGES: dict[str, st.SearchStrategy[Any]] = {
     "content_type": _MEDIA_TYPES,
     "parts": st.lists(st.integers(0, 2).map(lambda size: make_part(size=size)), max_size=2).map(tuple),
     "parent_id": st.none() | st.sampled_from(FILE_IDS),
+    "path": st.none() | _PATHS,
+    "trashed_at": st.none() | st.none() | _NUMBERS,
+    "versions": st.lists(st.integers(0, 2).map(make_version), max_size=2).map(tuple),
+    "version_of": st.sampled_from([None, None, None, *FILE_IDS[:2]]),
 }
 
 
@@ -101,12 +111,21 @@ def _values(field: str) -> st.SearchStrategy[Any]:
             return _TEXTS
         case Kind.TEXT if field in ("file_id", "parent_id"):
             return st.sampled_from([*FILE_IDS, "f"])
+        case Kind.TEXT if field == "path":
+            return _PATHS
         case Kind.TEXT:
             return _CHANGES[field].map(str)
 
 
 def queries() -> st.SearchStrategy[ListQuery]:
     """Any query from its first page on."""
+    return _plain_queries() | _plain_queries() | _path_queries() | _section_queries()
+
+
+_SCAN_LIMITS = st.integers(1, 5) | st.just(2_000)
+
+
+def _plain_queries() -> st.SearchStrategy[ListQuery]:
     return st.builds(
         ListQuery,
         owner=st.none() | _OWNERS,
@@ -119,5 +138,33 @@ def queries() -> st.SearchStrategy[ListQuery]:
         order_by=st.sampled_from(SORT_FIELDS),
         descending=st.booleans(),
         limit=st.integers(1, 5),
-        scan_limit=st.integers(1, 5) | st.just(2_000),
+        scan_limit=_SCAN_LIMITS,
+    )
+
+
+def _path_queries() -> st.SearchStrategy[ListQuery]:
+    """Folders, and files by their paths."""
+    prefixes = st.just("") | _PATHS | _PATHS.map(lambda path: path + "/")
+    fixed = {"owner": _OWNERS, "order_by": st.just("path"), "limit": st.integers(1, 5), "scan_limit": _SCAN_LIMITS}
+    section = st.sampled_from([Section.LISTED, Section.LISTED, Section.TRASH])
+    delimiters = st.sampled_from(["/", "/", "a", "//", "\uffff"])
+    ascending = {**fixed, "section": section, "descending": st.just(False), "prefix": prefixes}
+    return (
+        st.builds(ListQuery, **ascending, delimiter=delimiters)
+        | st.builds(ListQuery, **ascending, search=st.none() | _TEXTS)
+        | st.builds(ListQuery, **fixed, section=section, descending=st.booleans(), tags=st.just(("red",)))
+    )
+
+
+def _section_queries() -> st.SearchStrategy[ListQuery]:
+    """The trash, the uploads of versions, and walks over everything."""
+    fixed = {"descending": st.booleans(), "limit": st.integers(1, 5), "scan_limit": _SCAN_LIMITS}
+    trash_orders, status = st.sampled_from(["created_at", "trashed_at"]), st.sampled_from([None, *FileStatus])
+    owner = st.none() | _OWNERS
+    return (
+        st.builds(ListQuery, **fixed, owner=owner, section=st.just(Section.TRASH), order_by=trash_orders)
+        | st.builds(ListQuery, **fixed, owner=owner, section=st.just(Section.VERSIONS), order_by=st.just("created_at"))
+        | st.builds(
+            ListQuery, **fixed, owner=owner, section=st.none(), order_by=st.sampled_from(SORT_FIELDS), status=status
+        )
     )

@@ -39,7 +39,7 @@ class Media(Growing):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Version(Growing):
+class Take(Growing):
     parts: tuple[Part, ...] = ()
     media: Media | None = None
 
@@ -49,21 +49,19 @@ class LaterRecord(FileRecord):
     """A record as a later version knows it."""
 
     tenant: str = ""
-    path: str | None = None
-    versions: tuple[Version, ...] = ()
+    place: str | None = None
+    takes: tuple[Take, ...] = ()
     labels: dict[str, Any] | None = None
 
 
-def _version(value: dict[str, Any]) -> Version:
+def _take(value: dict[str, Any]) -> Take:
     media = value.get("media")
     parts = tuple(form_of(Part).from_json(dict(part)) for part in value.get("parts", ()))
-    return Version(parts=parts, media=None if media is None else form_of(Media).build({}, media))
+    return Take(parts=parts, media=None if media is None else form_of(Media).build({}, media))
 
 
-LATER = Form(
-    LaterRecord, FIELDS_OF_0_1["FileRecord"], {"versions": lambda values: tuple(_version(each) for each in values)}
-)
-VERSIONS = (Version(parts=(make_part(),), media=Media(width=3)), Version(media=Media(codec="h264")))
+LATER = Form(LaterRecord, FIELDS_OF_0_1["FileRecord"], {"takes": lambda values: tuple(_take(each) for each in values)})
+TAKES = (Take(parts=(make_part(),), media=Media(width=3)), Take(media=Media(codec="h264")))
 UNKNOWN: tuple[tuple[str, Any], ...] = (("ratio", 1.0), ("size_of_it", 2**60), ("where", {"a": None, "b": [1, "é"]}))
 
 
@@ -101,8 +99,8 @@ def test_fields_that_are_added_change_no_bytes_of_a_record_that_does_not_use_the
     "fields",
     [
         {"tenant": "x"},
-        {"path": "a/b", "tenant": "x"},
-        {"versions": VERSIONS, "path": ""},
+        {"place": "a/b", "tenant": "x"},
+        {"takes": TAKES, "place": ""},
         {"labels": {"z": 1, "a": {"y": 1.0, "b": 2}}, "_unknown": UNKNOWN},
     ],
 )
@@ -118,18 +116,18 @@ def test_who_knows_a_field_and_who_does_not_write_the_same_bytes(fields: dict[st
 
 
 def test_a_field_that_is_set_back_to_its_default_leaves_no_trace() -> None:
-    record = replace(later_record(path="a/b"), path=None)
+    record = replace(later_record(place="a/b"), place=None)
     assert encode_record(record, LATER) == encode_record(later_record(), LATER)
 
 
 def test_the_bytes_of_a_grown_record_never_change() -> None:
     assert record_to_document(later_record_as_unknown()).endswith(
-        b'"revision":3,"labels":{"a":{"b":2,"y":1.0},"z":1},"path":"a/b"}'
+        b'"revision":3,"labels":{"a":{"b":2,"y":1.0},"z":1},"place":"a/b"}'
     )
 
 
 def later_record_as_unknown() -> FileRecord:
-    record = later_record(path="a/b", labels={"z": 1, "a": {"y": 1.0, "b": 2}})
+    record = later_record(place="a/b", labels={"z": 1, "a": {"y": 1.0, "b": 2}})
     return record_from_document(encode_record(record, LATER))
 
 

@@ -27,14 +27,13 @@ from storage_adapters.query import (
     candidate_scopes,
     field_value,
     found_by,
-    is_after,
     matches,
     satisfies,
     scopes,
     sort_key,
     sort_value,
 )
-from tests.contract.metadata_scenes import expected, make_part, make_record, various_records
+from tests.contract.metadata_scenes import make_part, make_record, various_records
 from tests.contract.strategies import queries, records
 
 RECORD = make_record(
@@ -224,15 +223,6 @@ def test_names_sort_without_regard_to_case() -> None:
     assert sort_value(RECORD, "name") == "strasse 7.mp4"
     assert position_of(RECORD, "name") == Position(value="strasse 7.mp4", file_id="f1")
     assert position_of(RECORD, "uploaded_at") == Position(value=None, file_id="f1")
-
-
-@given(st.lists(records(st.sampled_from("abcdefgh")), unique_by=lambda record: record.file_id), queries())
-def test_the_files_behind_a_file_are_those_that_follow_it(found: list[FileRecord], query: ListQuery) -> None:
-    everything = ListQuery(order_by=query.order_by, descending=query.descending)
-    in_order = expected(found, everything)
-    for index, record in enumerate(in_order):
-        behind = replace(everything, after=position_of(record, query.order_by))
-        assert [r for r in in_order if is_after(r, behind)] == in_order[index + 1 :]
 
 
 @given(records(st.just("f1")), queries())

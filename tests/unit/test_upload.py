@@ -79,6 +79,10 @@ def test_a_declared_file_is_pending_and_has_the_defaults(core: Core) -> None:
         "error": None,
         "lease": None,
         "parent_id": None,
+        "path": None,
+        "trashed_at": None,
+        "versions": [],
+        "version_of": None,
         "revision": 1,
         "change_token": f"{record['file_id']}:1",
     }

@@ -14,7 +14,7 @@ from storage_adapters import FileRecord, KeyUnavailable, ListQuery, Part, Positi
 PAGE = 20
 # Opening and describing an object costs as much as reading this many bytes.
 PART_COST = 64 * 1024
-_ORDER = ListQuery(order_by="created_at", descending=False, limit=PAGE)
+_ORDER = ListQuery(section=None, order_by="created_at", descending=False, limit=PAGE)
 
 
 @dataclass(frozen=True, slots=True)

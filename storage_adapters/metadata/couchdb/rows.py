@@ -35,6 +35,9 @@ _FIELDS = (
     "temporary",
     "immutable",
     "parent_id",
+    "path",
+    "trashed_at",
+    "version_of",
 )
 _LONG_PLACES = [_FIELDS.index(name) for name in _LONG_FIELDS]
 _USUAL: dict[str, Any] = {"tags": (), "temporary": False, "immutable": False}

@@ -7,8 +7,7 @@ every call costs as much as there are records.
 from __future__ import annotations
 
 from _thread import RLock  # the interpreter's own lock: also excludes native threads when threading is patched
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -17,21 +16,11 @@ from storage_adapters.metadata.memory.documents import MemoryDocuments
 from storage_adapters.metadata.memory.feed import MemoryFeed, copy_record
 from storage_adapters.metadata.memory.replication import MemoryReplication
 from storage_adapters.metadata.memory.uploads import MemoryUploads
+from storage_adapters.paging import Row, read_page
 from storage_adapters.ports.identity import SupportsIdentity
 from storage_adapters.ports.metadata import MetadataStore, SupportsLeases
-from storage_adapters.query import (
-    ListQuery,
-    Page,
-    Position,
-    candidate_scopes,
-    is_after,
-    matches,
-    position_of,
-    scopes,
-    sort_key,
-    sort_value,
-)
-from storage_adapters.records import FileRecord, Lease, Tally, Tombstone, Usage
+from storage_adapters.query import ListQuery, Page, Position, candidate_scopes, index_entries, sort_key
+from storage_adapters.records import FileRecord, Lease, Tally, Tombstone, Usage, names_held, usage_entries, usage_from
 
 
 class MemoryMetadataStore(
@@ -82,10 +71,9 @@ class MemoryMetadataStore(
         kept = copy_record(stored)
         with self._lock:
             self._expect(record.file_id, expected_revision)
-            for kind in ("request_id", "alias"):
-                name = getattr(record, kind)
+            for kind, name in names_held(record):
                 holder = self._holder(record.owner, kind, name)
-                if name is not None and holder not in (None, record.file_id):
+                if holder not in (None, record.file_id):
                     raise NameTaken(kind, name, holder or "")
             self._records[record.file_id] = kept
             self._append(kept, changed_at=changed_at, event=event, deleted=False)
@@ -115,33 +103,36 @@ class MemoryMetadataStore(
     def find(self, query: ListQuery) -> Page:
         """See ``MetadataStore``."""
         scope = candidate_scopes(query)[0]
+
+        def order(place: Position) -> tuple[bool, object, str]:
+            return sort_key(place.value, place.file_id, descending=query.descending)
+
+        def rows_behind(position: Position | None) -> Iterator[Row]:
+            behind = None if position is None else order(position)
+            for at, record in rows:
+                if behind is None or (order(at) < behind if query.descending else order(at) > behind):
+                    yield at, copy_record(record)
+
         with self._lock:
-            candidates = [r for r in self._records.values() if scope in scopes(r) and is_after(r, query)]
-
-        def order(record: FileRecord) -> tuple[bool, object, str]:
-            return sort_key(sort_value(record, query.order_by), record.file_id, descending=query.descending)
-
-        candidates.sort(key=order, reverse=query.descending)
-        found: list[FileRecord] = []
-        position: Position | None = query.after
-        for looked_at, record in enumerate(candidates):
-            if len(found) == query.limit or looked_at == query.scan_limit:
-                return Page(records=tuple(found), next_position=position)
-            position = position_of(record, query.order_by)
-            if matches(record, query):
-                found.append(copy_record(record))
-        return Page(records=tuple(found), next_position=None)
+            rows = [
+                (Position(value=value, file_id=record.file_id), record)
+                for record in self._records.values()
+                for within, field, value in index_entries(record)
+                if (within, field) == (scope, query.order_by)
+            ]
+        rows.sort(key=lambda row: order(row[0]), reverse=query.descending)
+        return read_page(query, rows_behind)
 
     def usage(self, owner: str | None) -> Usage:
         """See ``MetadataStore``."""
         with self._lock:
             records = [r for r in self._records.values() if owner is None or r.owner == owner]
-        return Usage(
-            total=Tally(files=len(records), bytes=sum(record.size for record in records)),
-            by_access=_tallies((record.access.value, record) for record in records),
-            by_content_type=_tallies((record.content_type, record) for record in records),
-            by_status=_tallies((record.status.value, record) for record in records),
-        )
+        counted: dict[str, dict[str, Tally]] = {}
+        for record in records:
+            for dimension, key, tally in usage_entries(record):
+                tallies = counted.setdefault(dimension, {})
+                tallies[key] = tallies.get(key, Tally()) + tally
+        return usage_from(counted)
 
     def resolve(self, owner: str, kind: str, names: Sequence[str]) -> list[str | None]:
         """See ``MetadataStore``."""
@@ -202,14 +193,6 @@ class MemoryMetadataStore(
         if stored != revision:
             raise RevisionConflict(f"file {file_id} is at revision {stored}, not {revision}")
 
-    def _holder(self, owner: str, kind: str, name: str | None) -> str | None:
-        holders = (i for i, r in self._records.items() if r.owner == owner and getattr(r, kind) == name)
-        return None if name is None else next(holders, None)
-
-
-def _tallies(keyed: Iterable[tuple[str, FileRecord]]) -> dict[str, Tally]:
-    files, size = Counter[str](), Counter[str]()
-    for key, record in keyed:
-        files[key] += 1
-        size[key] += record.size
-    return {key: Tally(files=files[key], bytes=size[key]) for key in files}
+    def _holder(self, owner: str, kind: str, name: str) -> str | None:
+        holders = (i for i, r in self._records.items() if r.owner == owner and (kind, name) in names_held(r))
+        return next(holders, None)
