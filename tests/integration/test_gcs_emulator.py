@@ -15,12 +15,13 @@ from tests.fakes.gcs.server import FakeGcs
 from tests.fakes.pubsub.notices import message, unwrapped, wrapped
 from tests.integration.gcs_service import PUSHER, GcsService, put
 from tests.integration.resuming import Sender
+from tests.scale import NIGHTLY
 from tests.servers.gcs_emulator import GcsEmulator
 from tests.servers.network import Network
 
 MIB = 2**20
-BIG = 300_000_000
-CHUNK = 32 * MIB
+BIG = 300_000_000 if NIGHTLY else 60_000_000
+CHUNK = BIG // 9 // MIB * MIB
 TIMES = 3
 
 
@@ -90,7 +91,7 @@ def test_a_big_file_survives_cut_connections_and_a_lost_answer(network: Network,
     record = service.declare(content)
     upload = record["parts"][0]["upload"]
     assert upload["protocol"] == "resumable"
-    network.cuts.extend(network.sent + place for place in (50 * MIB, 120 * MIB, 250 * MIB))
+    network.cuts.extend(network.sent + place for place in (BIG // 6, BIG // 5 * 2, BIG // 6 * 5))
     network.lose_answer.set()
     sender = Sender(upload, content, chunk=CHUNK)
     # The emulator knows nothing of a session that is complete, where Cloud Storage would answer with the object.
