@@ -1,4 +1,4 @@
-"""What people do, by HTTP, over stores of several sizes: a folder, a search, a sign-in, the page of a link.
+"""Requests of people over stores of several sizes: a folder, a search, a sign-in, the page of a link.
 
 ``python -m benchmarks people``. Goal: p99 at most files is at most 1.5 times that at fewest.
 """

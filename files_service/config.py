@@ -215,7 +215,10 @@ class SettingsSchema(Schema):
     chunk_quarantine_seconds = _number("Seconds that an unreferenced chunk is kept.", 3_600, 1, 31_536_000)
     form_upload_bytes = _number("Largest body of `POST /api/files/upload`.", 32 * 2**20, 1, 2 * 2**30)
     owner_quota_bytes = _number(
-        "Upload quota of an owner in bytes, over files and uploads; 0: unlimited.", 0, 0, 2**53 - 1
+        "Upload quota of an owner in bytes, over files and uploads; 0: unlimited. Accounts may have their own.",
+        0,
+        0,
+        2**53 - 1,
     )
     owner_uploads = _number("Maximum number of unfinished chunked uploads of an owner.", 100, 1, 100_000)
     free_disk_bytes = _number(

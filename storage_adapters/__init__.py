@@ -141,6 +141,8 @@ from storage_adapters.records import (
     Usage,
     Version,
     field_names,
+    usage_entries,
+    usage_from,
 )
 from storage_adapters.registry import (
     BLOB_STORES,
@@ -302,5 +304,7 @@ __all__ = [
     "sync_name",
     "tag_form",
     "typed_form",
+    "usage_entries",
+    "usage_from",
     "waiting_changes",
 ]

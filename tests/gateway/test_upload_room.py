@@ -157,7 +157,7 @@ def test_a_full_quota_or_disk_is_told_by_the_methods_that_declare(tmp_path: Path
         declare(served, 600)
         refused = served.call("files.upload", owner="ann", name="a", parts=[{"size": 401}])
         assert (refused.status, refused.code) == (507, "insufficient_storage")
-        assert refused.error["details"] == {"field": "quota", "limit": 1_000}
+        assert refused.error["details"] == {"field": "quota", "quota": "owner", "limit": 1_000}
         assert create(served, 401).status == 507, "and counts at the doors"
 
 

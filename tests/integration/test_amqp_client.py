@@ -219,6 +219,8 @@ def test_people_are_managed_and_sign_in(files: FilesClient) -> None:
     accounts.set_password(reset=made["reset"]["code"], password="a long enough phrase")
     with pytest.raises(Unauthorized):
         accounts.login(name="amy@acme", password="not that phrase")
+    assert accounts.set_tenant_quota(tenant="acme", quota_bytes=1_000)["quota_bytes"] == 1_000
+    assert accounts.set_quota(owner="amy@acme", quota_bytes=500)["quota_bytes"] == 500
     token = accounts.login(name="amy@acme", password="a long enough phrase")["token"]
     assert accounts.identify(token=token)["account"]["owner"] == "amy@acme"
     key = accounts.create_key(token=token, label="program", scopes=["files:read"])

@@ -114,9 +114,9 @@ def test_a_large_file_arrives_though_the_server_is_killed_twice_and_the_page_rel
     expect(page.locator("#news")).to_contain_text("Only you")
     answer = stranger.goto(link)
     assert answer is not None
-    assert answer.status == 403
-    expect(stranger.locator("h1")).to_have_text("This file is not shared with you")
-    assert stranger.request.get(f"{link}?raw=1").status == 403
+    assert answer.status == 404
+    expect(stranger.locator("h1")).to_have_text("There is no such file")
+    assert stranger.request.get(f"{link}?raw=1").status == 404
 
 
 def test_a_line_on_which_a_chunk_takes_longer_than_the_page_waits_is_good_enough(
