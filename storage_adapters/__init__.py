@@ -141,6 +141,7 @@ from storage_adapters.records import (
     Version,
     field_names,
     usage_entries,
+    usage_from,
 )
 from storage_adapters.registry import (
     BLOB_STORES,
@@ -302,5 +303,6 @@ __all__ = [
     "tag_form",
     "typed_form",
     "usage_entries",
+    "usage_from",
     "waiting_changes",
 ]
