@@ -52,6 +52,7 @@ class Settings:
     registration: str
     signing_key: str = field(repr=False)
     encryption_keys: str = field(repr=False)
+    accept_bucket_encryption: bool
     gcs_hmac_access_id: str
     gcs_hmac_secret: str = field(repr=False)
     storage_emulator_host: str
@@ -165,6 +166,10 @@ class SettingsSchema(Schema):
     encryption_keys = _text(
         "Keys that encrypt stored bytes, `name:base64,…`, the first for new ones, or the path of a file of them;"
         " empty: bytes are not encrypted."
+    )
+    accept_bucket_encryption = _flag(
+        "Let clients send bytes straight to a bucket while `encryption_keys` is set: the bucket alone encrypts them.",
+        default=False,
     )
     gcs_hmac_access_id = _text("Access id of the HMAC key that signs Cloud Storage URLs; empty: another signer.")
     gcs_hmac_secret = _text("Secret of that HMAC key.")

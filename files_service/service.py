@@ -62,6 +62,11 @@ class Files:
         return self.call("files.download", params)
 
     @action
+    def archive(self, /, **params: Any) -> JSON:
+        """Make a ZIP archive of files; its URL is for the actor alone, for a day."""
+        return self.call("files.archive", params)
+
+    @action
     def list(self, /, **params: Any) -> JSON:
         """Return one page of files, in order, and a cursor to the next page."""
         return self.call("files.list", params)
@@ -293,6 +298,11 @@ class Shares:
         return self.call("shares.info", params)
 
     @action
+    def events(self, /, **params: Any) -> JSON:
+        """Return what visitors did with a share lately, the newest first."""
+        return self.call("shares.events", params)
+
+    @action
     def update(self, /, **params: Any) -> JSON:
         """Change a share, pause it, or make it active again."""
         return self.call("shares.update", params)
@@ -301,6 +311,16 @@ class Shares:
     def revoke(self, /, **params: Any) -> JSON:
         """Close a link and end all its downloads; repeating the call is harmless."""
         return self.call("shares.revoke", params)
+
+    @action
+    def policy(self, /, **params: Any) -> JSON:
+        """Return the policy of a tenant for its links."""
+        return self.call("shares.policy", params)
+
+    @action
+    def set_policy(self, /, **params: Any) -> JSON:
+        """Change the policy of a tenant for its links."""
+        return self.call("shares.set_policy", params)
 
 
 class Analytics:

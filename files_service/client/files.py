@@ -136,6 +136,11 @@ class FilesClient(Caller):
         download: results.Download = self._call("files.download", given)
         return download
 
+    def archive(self, **given: Unpack[params.ArchiveParams]) -> results.Archive:
+        """Make a ZIP archive of files; its URL is for the actor alone, for a day."""
+        archive: results.Archive = self._call("files.archive", given)
+        return archive
+
     def list(self, **given: Unpack[params.ListParams]) -> results.Page:
         """Return one page of files."""
         page: results.Page = self._call("files.list", given)

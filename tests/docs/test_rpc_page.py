@@ -11,9 +11,10 @@ from marshmallow import Schema, fields, missing
 
 from files_service.api import METHODS
 from files_service.api.parameters import Changes, PartParams, PostAction
+from files_service.api.share_policy import PolicyChanges
 from files_service.api.shares import ShareChanges
 from files_service.domain.accounts import Role
-from files_service.domain.shares import ShareState
+from files_service.domain.shares import ShareKind, ShareState
 from files_service.errors import error_classes
 from storage_adapters import FIELDS, OPERATORS, SORT_FIELDS, FileRecord, Part, field_names
 from tests.docs.pages import plain, read, rows, section
@@ -27,6 +28,7 @@ NESTED: dict[type[Schema], str] = {
     Changes: "changes",
     PostAction: "post action",
     ShareChanges: "changes",
+    PolicyChanges: "rules",
 }
 NAMED: dict[type[Any], str] = {
     fields.Enum: "access",
@@ -36,6 +38,8 @@ NAMED: dict[type[Any], str] = {
     fields.Dict: "object",
 }
 
+ENUMS: dict[Any, str] = {Role: "role", ShareKind: "kind", ShareState: "state"}
+
 
 def page_of(method: str) -> str:
     """The page that describes a method."""
@@ -43,8 +47,8 @@ def page_of(method: str) -> str:
 
 
 def type_of(field: fields.Field[Any]) -> str:
-    if isinstance(field, fields.Enum) and field.enum in (Role, ShareState):
-        return "role" if field.enum is Role else "state"
+    if isinstance(field, fields.Enum) and field.enum in ENUMS:
+        return ENUMS[field.enum]
     if isinstance(field, fields.List):
         return f"list of {type_of(field.inner)}"
     if isinstance(field, fields.Nested):

@@ -14,7 +14,7 @@ from files_service.services.uploads.writer import IN_FLIGHT
 from tests.cores import at_once, sqlite_core
 from tests.gateway.addresses import declare, put, stored_files
 from tests.gateway.owners import bearer
-from tests.gateway.serving import Reply, Served, head_of, serving, wait_until
+from tests.gateway.serving import WAIT_SECONDS, Reply, Served, head_of, serving, wait_until
 from tests.gateway.slices import Talk, talk
 from tests.gateway.tus import BYTES, TUS, checksum, content_of, create, made, offset_of, patch
 
@@ -28,7 +28,7 @@ def put_together(served: Served, *pieces: bytes) -> Reply:
 
 def send_in_pieces(served: Served, method: str, path: str, piece: bytes, times: int, headers: dict[str, str]) -> Reply:
     """A body whose size is not told."""
-    with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=WAIT_SECONDS)) as connection:
         connection.request(method, path, iter([piece] * times), headers, encode_chunked=True)
         response = connection.getresponse()
         return Reply(response.status, response.headers, response.read())

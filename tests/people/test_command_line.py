@@ -32,6 +32,11 @@ def run(environ: Mapping[str, str], *arguments: str) -> Result:
 def test_people_are_managed_without_a_running_service(environ: dict[str, str]) -> None:
     assert run(environ, "tenant", "create", "acme").output == "created acme\n"
     assert run(environ, "tenant", "list").output == "acme\n"
+    policy = run(environ, "tenant", "policy", "acme", "--password", "--max-days", "90")
+    assert policy.output == "password required  default 30 days  most 90 days\n"
+    policy = run(environ, "tenant", "policy", "acme", "--no-password", "--default-days", "0")
+    assert policy.output == "password as the owner likes  default any days  most 90 days\n"
+    assert run(environ, "tenant", "policy").output == "password as the owner likes  default 30 days  most any days\n"
     made = run(environ, "account", "create", "Ann", "--role", "operator").output.splitlines()
     assert made[0] == "created ann; set the password within an hour at"
     assert made[1].startswith("http://127.0.0.1:9/reset#")

@@ -46,8 +46,13 @@ NEEDED: dict[str, str] = {
     "GET /api/shares": "shares",
     "POST /api/shares": "shares",
     "GET /api/shares/{share_id}": "shares",
+    "GET /api/shares/{share_id}/events": "shares",
     "PATCH /api/shares/{share_id}": "shares",
     "DELETE /api/shares/{share_id}": "shares",
+    "POST /api/archives": READ,
+    "GET /api/archives/{archive_id}": READ,
+    "GET /api/share-policy": "shares",
+    "PATCH /api/share-policy": "admin",
     "POST /tus/": WRITE,
     "POST /tus": WRITE,
     "HEAD /tus/{upload_id}": WRITE,
@@ -56,7 +61,7 @@ NEEDED: dict[str, str] = {
     "POST /tus/{upload_id}": WRITE,
 }
 METHODS_NEEDED: dict[str, str] = {
-    **dict.fromkeys(("info", "data", "head", "download", "list", "count", "manifest"), READ),
+    **dict.fromkeys(("info", "data", "head", "download", "archive", "list", "count", "manifest"), READ),
     **dict.fromkeys(("upload", "finish", "process", "update", "clone", "sync"), WRITE),
     **dict.fromkeys(("tag.add", "tag.remove", "tag.sync"), WRITE),
     **dict.fromkeys(("access", "tag.access"), "shares"),
@@ -71,7 +76,10 @@ PEOPLE_NEEDED: dict[str, str] = {
     **dict.fromkeys(("create_invite", "list_invites", "revoke_invite"), "admin"),
     **dict.fromkeys(("create_tenant", "list_tenants", "set_quota", "set_tenant_quota"), "admin"),
 }
-SHARES_NEEDED = dict.fromkeys(("create", "list", "info", "update", "revoke"), "shares")
+SHARES_NEEDED = {
+    **dict.fromkeys(("create", "list", "info", "events", "update", "revoke", "policy"), "shares"),
+    "set_policy": "admin",
+}
 ANALYTICS_NEEDED = dict.fromkeys(("storage", "file_types"), "analytics")
 NEEDED_BY = {
     "files": METHODS_NEEDED,

@@ -108,8 +108,13 @@ def require_account(core: Core, owner: str) -> Account:
     """Return the account of an owner. Raises NotFound."""
     account = find_account(core, owner)
     if account is None:
-        raise NotFound("there is no such account", {"owner": owner})
+        raise no_such_account(owner)
     return account
+
+
+def no_such_account(owner: str) -> NotFound:
+    """Make the error of an owner without an account."""
+    return NotFound("there is no such account", {"owner": owner})
 
 
 def add_account(core: Core, account: Account) -> Account:

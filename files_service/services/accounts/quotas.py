@@ -11,8 +11,8 @@ from dataclasses import replace
 from files_service.core import Core
 from files_service.domain.quotas import Quotas, may_set
 from files_service.errors import Forbidden
-from files_service.services.accounts.account import Account, change_account, find_account, require_account
-from files_service.services.accounts.authority import authority_of, require_managed
+from files_service.services.accounts.account import Account, change_account, find_account
+from files_service.services.accounts.authority import authority_of, managed_account
 from files_service.services.accounts.ledger import forget_count
 from files_service.services.accounts.tenants import change_tenant, quota_of_tenant
 from storage_adapters import JSON, SupportsDocuments
@@ -26,8 +26,7 @@ def quotas_of(core: Core, owner: str) -> Quotas:
 def set_account_quota(core: Core, actor: str | None, owner: str, quota: int) -> JSON:
     """Set the quota of an account, 0 for the default. Raises Forbidden, NotFound."""
     authority = authority_of(core, actor)
-    account = require_account(core, owner)
-    require_managed(authority, account)
+    account = managed_account(core, authority, owner)
     if not authority.is_operator:
         of_tenant, default = quota_of_tenant(core, account.tenant), core.settings.owner_quota_bytes
         if not may_set(quota, of_tenant=of_tenant, default=default):
