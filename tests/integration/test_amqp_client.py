@@ -13,7 +13,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from files_service.client import FilesClient, amqp, request_id
-from files_service.errors import AliasTaken, BadRequest, InternalError, NotFound, ServiceUnavailable, Unauthorized
+from files_service.errors import (
+    AliasTaken,
+    BadRequest,
+    Forbidden,
+    InternalError,
+    NotFound,
+    ServiceUnavailable,
+    Unauthorized,
+)
 from tests.cores import SECRETS, at_once
 from tests.servers.network import Network
 from tests.servers.ports import free_ports
@@ -233,6 +241,15 @@ def test_people_are_managed_and_sign_in(files: FilesClient) -> None:
     accounts.logout(token=token)
     with pytest.raises(Unauthorized):
         accounts.identify(token=token)
+
+
+def test_storage_is_asked_for(files: FilesClient) -> None:
+    files.upload(owner="zoe", name="x", parts=[{"size": 7}])
+    own = files.analytics.storage(owner="zoe", actor="zoe", days=3)
+    assert (own["used"], own["count"], len(own["by_day"])) == (7, 1, 3)
+    assert set(files.analytics.file_types()["by_kind"]) >= {"image", "other"}
+    with pytest.raises(Forbidden):
+        files.analytics.storage(actor="zoe")
 
 
 def test_links_are_made_changed_and_revoked(files: FilesClient) -> None:
