@@ -19,11 +19,20 @@ _STATES = [ShareState.ACTIVE, ShareState.PAUSED]
 
 
 def _items(**arguments: Any) -> fields.List[str]:
-    description = f"Ids of the owner's files, at most {MAX_ITEMS}; a share of kind view has at least one."
+    description = f"Ids of the owner's files, at most {MAX_ITEMS}; or none with a path."
     return BoundedList(
         file_id_field(required=False),
         validate=validate.Length(0, MAX_ITEMS),
         metadata={"description": description},
+        **arguments,
+    )
+
+
+def _path(**arguments: Any) -> fields.String:
+    return fields.String(
+        allow_none=True,
+        validate=line(1, 1_024),
+        metadata={"description": "Folder of the owner: its files are shown, or files are taken there; null: none."},
         **arguments,
     )
 
@@ -74,6 +83,7 @@ class CreateParams(ParamsSchema):
     owner = owner_field()
     kind = fields.Enum(ShareKind, by_value=True, load_default=ShareKind.VIEW, metadata={"description": _KIND})
     items = _items(load_default=list)
+    path = _path(load_default=None)
     label = _text(_LABEL, 100, load_default="")
     title = _text(_TITLE, 200, load_default="")
     message = _text(_MESSAGE, 2_000, load_default="")
@@ -117,6 +127,7 @@ class ShareChanges(Schema):
         unknown = RAISE
 
     items = _items()
+    path = _path()
     label = _text(_LABEL, 100)
     title = _text(_TITLE, 200)
     message = _text(_MESSAGE, 2_000)

@@ -15,6 +15,7 @@ class ShareChanges(TypedDict, total=False):
     """Fields of a share to set; what is absent stays."""
 
     items: list[str]
+    path: str | None
     label: str
     title: str
     message: str
@@ -37,6 +38,7 @@ class CreateParams(ActorParams, total=False):
     owner: Required[str]
     kind: Literal["view", "collect", "drop"]
     items: list[str]
+    path: str | None
     label: str
     title: str
     message: str

@@ -1,4 +1,4 @@
-"""The worker of a process: relay, notifier, processor, sweeper, scrubber, index builder and puller, with own threads."""
+"""The worker of a process: relay, notifier, processor, sweeper, scrubber, index builder and puller, in threads."""
 
 from __future__ import annotations
 

@@ -11,8 +11,10 @@ from aiohttp import web
 from files_service.domain.editing import is_finished
 from files_service.domain.filenames import save_as
 from files_service.gateway.pages.rendering import render
+from files_service.gateway.pages.shared.places import FolderAddress, cursor_of
 from files_service.gateway.replies import HTTPError, error_reply, json_reply
 from files_service.gateway.transfer.disposition import preview_of
+from files_service.services.shares.folder import FolderPage
 from files_service.services.shares.gate import Opened
 from storage_adapters import JSON, FileRecord
 
@@ -40,11 +42,23 @@ def wants_json(request: web.Request) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A share that a visitor may see: its files, and what the visitor has brought to it."""
+    """A share that a visitor may see: its files, the visitor's uploads, and the page of its folder, if it has one."""
 
     opened: Opened
     files: Sequence[FileRecord] = ()
     uploads: Sequence[JSON] = ()
+    folder: FolderPage | None = None
+
+    @property
+    def place(self) -> FolderAddress:
+        """The place in the folder of the share that the visitor sees."""
+        return FolderAddress(self.folder.below if self.folder is not None else "")
+
+    @property
+    def following(self) -> FolderAddress | None:
+        """The place of the next page, None at the end."""
+        page = self.folder
+        return None if page is None or page.following is None else FolderAddress(page.below, page.following)
 
 
 def share_reply(request: web.Request, seen: Seen) -> web.StreamResponse:
@@ -57,6 +71,10 @@ def share_reply(request: web.Request, seen: Seen) -> web.StreamResponse:
         "takes_files": share.kind.takes_files,
         "require_name": share.require_name,
         "uploads": seen.uploads,
+        "crumbs": [(name, place.query()) for name, place in seen.place.crumbs],
+        "folders": [(name, seen.place.inside(name).query()) for name in (seen.folder.folders if seen.folder else ())],
+        "following": seen.following.query() if seen.following is not None else "",
+        "is_folder": seen.folder is not None,
         "key": share.key,
         "title": share.title,
         "message": share.message,
@@ -107,6 +125,9 @@ def _share(seen: Seen) -> JSON:
     }
     if share.kind.shows_files:
         shown |= {"allow_download": share.allow_download, "files": [_file(record) for record in seen.files]}
+    if seen.folder is not None:
+        page = seen.folder
+        shown |= {"path": page.below, "folders": list(page.folders), "next_cursor": cursor_of(page.following)}
     if share.kind.takes_files:
         shown |= {"require_name": share.require_name, "uploads": list(seen.uploads)}
     return shown
