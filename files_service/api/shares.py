@@ -69,6 +69,7 @@ def _password(**arguments: Any) -> fields.String:
 _LABEL, _TITLE, _MESSAGE = "Name for the owner alone.", "Title of the page.", "Text on the page."
 _STARTS, _EXPIRES = "Time from which the link opens; null: at once.", "Time at which it closes; null: never."
 _MOST, _NOTIFY = "Number of downloads; null: any.", "Announce downloads and uploads by the event `share_used`."
+_METADATA = "Show description, tags and time of the upload."
 _ALLOW = "Allow downloads; else the page shows previews alone."
 
 _KIND = "`view`: visitors read files; `collect`: they also add files; `drop`: they add files and see none."
@@ -92,6 +93,7 @@ class CreateParams(ParamsSchema):
     expires_at = _number(f"{_EXPIRES} Absent: by the policy of the tenant.")
     max_downloads = _number(_MOST, 1, load_default=None)
     allow_download = _flag(_ALLOW, load_default=True)
+    show_metadata = _flag(_METADATA, load_default=False)
     notify = _flag(_NOTIFY, load_default=False)
     require_name = _flag(_NAME, load_default=False)
     max_files = _number(_FILES, 1, load_default=None)
@@ -136,6 +138,7 @@ class ShareChanges(Schema):
     expires_at = _number(_EXPIRES)
     max_downloads = _number(_MOST, 1)
     allow_download = _flag(_ALLOW)
+    show_metadata = _flag(_METADATA)
     notify = _flag(_NOTIFY)
     require_name = _flag(_NAME)
     max_files = _number(_FILES, 1)

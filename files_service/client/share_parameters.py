@@ -24,6 +24,7 @@ class ShareChanges(TypedDict, total=False):
     expires_at: int | None
     max_downloads: int | None
     allow_download: bool
+    show_metadata: bool
     notify: bool
     require_name: bool
     max_files: int | None
@@ -47,6 +48,7 @@ class CreateParams(ActorParams, total=False):
     expires_at: int | None
     max_downloads: int | None
     allow_download: bool
+    show_metadata: bool
     notify: bool
     require_name: bool
     max_files: int | None

@@ -25,6 +25,7 @@ class Share(TypedDict):
     max_downloads: int | None
     used: int
     allow_download: bool
+    show_metadata: bool
     notify: bool
     require_name: bool
     max_files: int | None

@@ -39,6 +39,7 @@ _PLAIN = (
     "expires_at",
     "max_downloads",
     "allow_download",
+    "show_metadata",
     "notify",
     "require_name",
     "max_files",

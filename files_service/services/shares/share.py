@@ -53,6 +53,7 @@ class Share:
     max_downloads: int | None = None
     used: int = 0
     allow_download: bool = True
+    show_metadata: bool = False
     notify: bool = False
     require_name: bool = False
     max_files: int | None = None
@@ -106,6 +107,7 @@ _FIELDS = (
     "max_downloads",
     "used",
     "allow_download",
+    "show_metadata",
     "notify",
     "require_name",
     "max_files",
