@@ -13,6 +13,7 @@ from files_service.cli.remote import failure_of
 from files_service.cli.session import Failed, Session
 from files_service.core import Core
 from files_service.domain.accounts import Role, name_and_tenant, owner_of_name
+from files_service.domain.quotas import MAX_QUOTA
 from files_service.domain.shares import MAX_DAYS
 from files_service.errors import FilesError
 from files_service.runtime.terminal import echo
@@ -78,6 +79,17 @@ def disable(session: Session, name: str, *, undo: bool) -> None:
         echo(f"{'enabled' if undo else 'disabled'} {made['owner']}")
 
 
+@account.command("quota")
+@click.argument("name")
+@click.argument("quota", type=click.IntRange(0, MAX_QUOTA), metavar="BYTES")
+@click.pass_obj
+def set_quota(session: Session, name: str, quota: int) -> None:
+    """Set the quota of an account, NAME or NAME@TENANT; 0: that of the settings."""
+    with _calling(session) as core:
+        made = _call(core, "accounts.set_quota", owner=_owner(name), quota_bytes=quota)
+        echo(f"{made['owner']} may have {_shown(made['quota_bytes'] or core.settings.owner_quota_bytes)}")
+
+
 @account.command("reset-link")
 @click.argument("name")
 @click.pass_obj
@@ -103,6 +115,17 @@ def list_tenants(session: Session) -> None:
     with _calling(session) as core:
         for each in _call(core, "accounts.list_tenants")["tenants"]:
             echo(each["name"])
+
+
+@tenant.command("quota")
+@click.argument("name")
+@click.argument("quota", type=click.IntRange(0, MAX_QUOTA), metavar="BYTES")
+@click.pass_obj
+def set_tenant_quota(session: Session, name: str, quota: int) -> None:
+    """Set the quota that all accounts of a tenant have together; 0: none. NAME "" is the default tenant."""
+    with _calling(session) as core:
+        made = _call(core, "accounts.set_tenant_quota", tenant=name, quota_bytes=quota)
+        echo(f"{made['name'] or 'the default tenant'} may have {_shown(made['quota_bytes'])}")
 
 
 @tenant.command("policy")
@@ -168,6 +191,10 @@ def _calling(session: Session) -> Iterator[Core]:
 
 def _call(core: Core, method: str, **params: Any) -> JSON:
     return METHODS[method](params, core)
+
+
+def _shown(quota: int) -> str:
+    return f"{quota} bytes" if quota else "any number of bytes"
 
 
 def _owner(name: str) -> str:

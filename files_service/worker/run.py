@@ -1,4 +1,4 @@
-"""The worker of a process: relay, notifier, processor, sweeper, scrubber, index builder and puller, in threads."""
+"""The worker of a process: relay, notifier, processor, sweeper and others, each in its own threads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from files_service.core import Core
 from files_service.messaging.events import EventPublisher
 from files_service.runtime.metrics import Metrics
+from files_service.worker.analytics import Analytics
 from files_service.worker.index_builder import LeasedIndexBuilder
 from files_service.worker.loop import Loop
 from files_service.worker.notifier import Notifier
@@ -47,6 +48,7 @@ class Worker:
         self.processor = Processor(core, threads=threads, stopped=stopped, on_work=self._wake_hands)
         self.sweeper = Sweeper(core, holder=holder, stopped=stopped)
         self.scrubber = Scrubber(core, holder=holder, stopped=stopped)
+        self.analytics = Analytics(core, holder=holder, stopped=stopped)
         self._finder = Loop("processing", self.processor.step, self._stopping)
         self._hands = [Loop(f"processing-{number}", self._work, self._stopping) for number in range(1, threads + 2)]
         self._sweeping = Loop("sweeper", self.sweeper.step, self._stopping)
@@ -57,6 +59,7 @@ class Worker:
             (Loop("notices", self.notifier.step, self._stopping), self.notifier.give_up),
             (self._sweeping, self.sweeper.give_up),
             (self._scrubbing, self.scrubber.give_up),
+            (Loop("analytics", self.analytics.step, self._stopping), self.analytics.give_up),
         ]
         if isinstance(core.metadata, SupportsDesigns):
             builder = LeasedIndexBuilder(core, core.metadata, holder=holder)

@@ -22,6 +22,7 @@ from tests.docs.pages import plain, read, rows, section
 PAGE = read("docs/rpc.md")
 PEOPLE = read("docs/accounts.md")
 LINKS = read("docs/shares.md")
+STORAGE = read("docs/analytics.md")
 NESTED: dict[type[Schema], str] = {
     PartParams: "part",
     Changes: "changes",
@@ -42,7 +43,7 @@ ENUMS: dict[Any, str] = {Role: "role", ShareKind: "kind", ShareState: "state"}
 
 def page_of(method: str) -> str:
     """The page that describes a method."""
-    return {"accounts": PEOPLE, "shares": LINKS}.get(method.partition(".")[0], PAGE)
+    return {"accounts": PEOPLE, "shares": LINKS, "analytics": STORAGE}.get(method.partition(".")[0], PAGE)
 
 
 def type_of(field: fields.Field[Any]) -> str:
@@ -110,8 +111,8 @@ def test_nested_parameters_are_documented(method: str, title: str, schema: Schem
 
 
 def test_no_section_describes_a_method_that_does_not_exist() -> None:
-    lines = [*PAGE.splitlines(), *PEOPLE.splitlines(), *LINKS.splitlines()]
-    groups = ("## files.", "## accounts.", "## shares.")
+    lines = [*PAGE.splitlines(), *PEOPLE.splitlines(), *LINKS.splitlines(), *STORAGE.splitlines()]
+    groups = ("## files.", "## accounts.", "## shares.", "## analytics.")
     titles = [line.removeprefix("## ") for line in lines if line.startswith(groups)]
     assert sorted(titles) == sorted(METHODS)
 

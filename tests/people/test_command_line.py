@@ -46,7 +46,12 @@ def test_people_are_managed_without_a_running_service(environ: dict[str, str]) -
     assert run(environ, "account", "list", "--tenant", "acme").output == "bob@acme  user  disabled\n"
     assert run(environ, "account", "disable", "--undo", "Bob@acme").output == "enabled bob@acme\n"
     assert run(environ, "account", "reset-link", "ann").output.startswith("http://127.0.0.1:9/reset#")
+    assert run(environ, "account", "quota", "bob@acme", "500").output == "bob@acme may have 500 bytes\n"
+    assert run(environ, "account", "quota", "ann", "0").output == "ann may have any number of bytes\n"
+    assert run(environ, "tenant", "quota", "acme", "900").output == "acme may have 900 bytes\n"
+    assert run(environ, "tenant", "quota", "", "0").output == "the default tenant may have any number of bytes\n"
     for arguments, code in (
+        (("tenant", "quota", "none", "1"), "not_found"),
         (("account", "create", "ann"), "conflict"),
         (("account", "disable", "ann"), "conflict"),
         (("account", "reset-link", "eve"), "not_found"),

@@ -15,10 +15,11 @@ from files_service.core import Core
 from files_service.domain.chunking import manifest_of
 from files_service.domain.media_types import UNKNOWN_TYPE
 from files_service.domain.uploads import find_part
-from files_service.errors import BytesLost, Conflict, NotFound, WrongStatus
-from files_service.gateway.replies import HTTPError, bad_field
+from files_service.errors import BytesLost, NotFound, WrongStatus
+from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import Gateway
-from files_service.gateway.transfer.conditions import Answer, Representation, evaluate
+from files_service.gateway.transfer.conditional import begin_reply
+from files_service.gateway.transfer.conditions import Answer, Representation
 from files_service.gateway.transfer.disposition import content_disposition, preview_of
 from files_service.gateway.transfer.send import Slice, send_files, send_pieces
 from files_service.services import content
@@ -107,23 +108,12 @@ async def send_part(
 
     ``before`` runs when the first bytes are at hand, and before the reply begins; what it raises is the reply.
     """
-    answer = evaluate(request.method, request.headers, found.representation)
-    if answer.status == 412:
-        raise HTTPError(Conflict("the precondition does not hold", {"fields": {"If-Match": ["Another."]}}), 412)
-    if answer.status == 416:
-        size = found.representation.size
-        raise bad_field("Range", f"There are {size} bytes.", 416, {"Content-Range": f"bytes */{size}"})
-    response = web.StreamResponse(status=answer.status, headers=headers)
-    if answer.status == 304:
-        del response.headers["Content-Type"]
-        return response
-    response.content_length = answer.length
-    if answer.status == 206:
-        last = answer.start + answer.length - 1
-        response.headers["Content-Range"] = f"bytes {answer.start}-{last}/{found.representation.size}"
+    answer, response = begin_reply(request, found.representation, headers)
     if request.method == "HEAD":
         if answer.length:
             await gateway.calls.run(_require_range, gateway.core, found, answer)
+        return response
+    if answer.status == 304:
         return response
     if not answer.length:
         await (before or _nothing)()
@@ -157,7 +147,7 @@ async def _send(
             first_file[0].close()
             raise
         await response.prepare(request)
-        await send_files(request, gateway, chain([first_file], map(_opened, files)), answer.length)
+        await send_files(request, response, gateway, chain([first_file], map(open_slice, files)), answer.length)
     await response.write_eof()
 
 
@@ -195,10 +185,10 @@ def _open(core: Core, found: Found, answer: Answer, files: Iterator[tuple[Path, 
     with lost_bytes_reported(found.record, found.part):
         if manifest_of(found.part) is not None:
             content.require_range(core, found.part, offset=answer.start, length=answer.length)
-        return _opened(next(files))
+        return open_slice(next(files))
 
 
-def _opened(piece: tuple[Path, int, int]) -> Slice:
+def open_slice(piece: tuple[Path, int, int]) -> Slice:
     """Open the file of a range. Raises BlobNotFound when it is shorter than the range."""
     path, start, length = piece
     try:

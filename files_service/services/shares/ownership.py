@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from files_service.core import Core
+from files_service.domain.access import may_act_for
 from files_service.domain.passwords import password_bytes
 from files_service.domain.shares import MAX_ITEMS, ShareKind, ShareState
 from files_service.errors import bad_request
@@ -161,7 +162,7 @@ def revoke_share(core: Core, actor: str | None, share_id: str) -> JSON:
 
 def _require_share(core: Core, actor: str | None, share_id: str) -> Share:
     share = find_share(core, share_id)
-    if share is None or (actor is not None and actor != share.owner):
+    if share is None or not may_act_for(share.owner, actor):
         raise no_such_share(share_id)
     return share
 

@@ -23,7 +23,7 @@ from files_service.gateway.transfer.min_rate import MinRate, body_rate
 from files_service.gateway.transfer.receive import broke_off
 from files_service.gateway.transfer.upload_body import Most, complete_if_all_there, finish_stream, read_whole, take_in
 from files_service.gateway.transfer.upload_locks import upload_locks_of
-from files_service.services.uploads.quota import require_place, require_room, room_for_more
+from files_service.services.uploads.quota import check_room, require_place, room_for_more
 from files_service.services.uploads.session import Beginning, declare_size
 from files_service.services.uploads.terminate import abandon
 from files_service.services.uploads.whole import WHOLE_BYTES
@@ -91,7 +91,7 @@ async def _take_body(request: web.Request, gateway: Gateway, owner: str, said: A
 async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: Any, limit: int) -> JSON:
     if digest := next((name for name in FIELDS if name in request.headers), None):
         raise bad_field(digest, "A form has none: send the field sha256 of the file.")
-    await gateway.calls.run(_require_room, gateway.core, owner, request.content_length or 0)
+    await gateway.calls.run(_check_room, gateway.core, owner, request.content_length or 0)
     await let_send(request)
     begun: Upload | None = None
     pace = body_rate(gateway.limits)
@@ -160,9 +160,9 @@ def _most(core: Core, begun: Upload, limit: int) -> Most:
     return (limit, too_large(core, limit).error) if limit <= room else (room, error)
 
 
-def _require_room(core: Core, owner: str, size: int) -> None:
+def _check_room(core: Core, owner: str, size: int) -> None:
     require_place(core, owner)
-    require_room(core, owner, size)
+    check_room(core, owner, size)
 
 
 async def _forget(gateway: Gateway, begun: Upload, owner: str) -> None:
