@@ -42,7 +42,15 @@ DOOR = Door(
     name="shared",
     match=at("/s/"),
     routes=(
-        Route("GET", _SHARE, visits.show, "shared_page", _SHOW, {200: _EITHER, **_REFUSED}),
+        Route(
+            "GET",
+            _SHARE,
+            visits.show,
+            "shared_page",
+            _SHOW,
+            {200: _EITHER, **_REFUSED},
+            query(path=TEXT, cursor=TEXT),
+        ),
         Route(
             "POST",
             f"{_SHARE}/unlock",

@@ -9,6 +9,8 @@ from aiohttp import web
 
 from files_service.core import Core
 from files_service.domain.filenames import save_as
+from files_service.domain.shares import DERIVATIVES
+from files_service.domain.uploads import find_part
 from files_service.errors import Conflict, Gone
 from files_service.gateway.auth.sign_ins import client_of
 from files_service.gateway.pages.shared.visitors import visit_of
@@ -55,8 +57,10 @@ async def send(request: web.Request) -> web.StreamResponse:
 
 def _find(core: Core, opened: Opened, file_id: str, part_id: str | None, *, inline: bool) -> Found:
     record = file_of(core, opened.share, file_id)
-    shown = inline and preview_of(record.content_type) != ""
-    require_bytes(opened, shown=shown)
+    part = find_part(record, part_id) if part_id is not None else None
+    derived = part is not None and part.type in DERIVATIVES
+    shown = inline and preview_of(part.content_type if part is not None and derived else record.content_type) != ""
+    require_bytes(opened, shown=shown, derived=derived)
     return part_of(record, part_id, core)
 
 
