@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from aiohttp import web
 
 from files_service.core import Core
 from files_service.domain.editing import is_finished
-from files_service.errors import Forbidden, Gone
+from files_service.errors import Conflict, Forbidden, Gone
 from files_service.gateway.pages.rendering import redirect
-from files_service.gateway.pages.shared.transfers import count_uncounted, is_uncounted
 from files_service.gateway.pages.shared.visitors import GRANT, is_own_form, set_proof, visit_of
 from files_service.gateway.peers import peer_holder
 from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.archives import representation_of, send_archive
+from files_service.gateway.transfer.conditions import evaluate
 from files_service.gateway.watching import watching_while
-from files_service.services.archives.archive import Archive, Item, archive_of
+from files_service.services.archives.archive import Archive, Item, archive_of, part_of_item
 from files_service.services.shares.gate import (
     Opened,
     Visit,
@@ -24,9 +26,9 @@ from files_service.services.shares.gate import (
     require_download,
     stays_open,
 )
-from files_service.services.shares.grants import make_grant
+from files_service.services.shares.grants import count_download, make_grant
 from files_service.services.shares.items import file_of, files_of
-from storage_adapters import FileRecord
+from storage_adapters import FileRecord, Part
 
 
 async def begin(request: web.Request) -> web.StreamResponse:
@@ -47,11 +49,14 @@ async def send(request: web.Request) -> web.StreamResponse:
     with gateway.downloads.take(peer_holder(request), f"archive of {key}"):
         find = gateway.counted("files.download", _find)
         opened, archive = await gateway.calls.run(find, gateway.core, key, visit_of(request))
-        if is_uncounted(request, opened, representation_of(archive)):
-            await gateway.calls.run(count_uncounted, gateway.core, opened)
+
+        async def before() -> None:
+            if _is_uncounted(request, opened, archive):
+                await gateway.calls.run(_count, gateway.core, opened)
+
         reader = _Reader(gateway.core, opened, archive)
         async with watching_while(gateway, reader.may_go_on, Gone("the link has ended")):
-            return await send_archive(request, gateway, archive, reader, "private, no-store")
+            return await send_archive(request, gateway, archive, reader, "private, no-store", before)
 
 
 class _Reader:
@@ -61,11 +66,12 @@ class _Reader:
         self._core, self._opened = core, opened
         self._file_id = archive.items[0].file_id
 
-    def __call__(self, item: Item) -> FileRecord:
+    def __call__(self, item: Item) -> tuple[FileRecord, Part]:
         self._file_id = item.file_id
         if not self.may_go_on():
             raise Gone("the link has ended")
-        return file_of(self._core, self._opened.share, item.file_id)
+        record = file_of(self._core, self._opened.share, item.file_id)
+        return record, part_of_item(record, item)
 
     def may_go_on(self) -> bool:
         """Return True while the share gives the file that is being sent."""
@@ -86,10 +92,24 @@ def _find(core: Core, key: str, visit: Visit) -> tuple[Opened, Archive]:
     return opened, _archive(core, opened)
 
 
+def _is_uncounted(request: web.Request, opened: Opened, archive: Archive) -> bool:
+    """Return True for the beginning of a download without a grant, of a share whose downloads are not limited."""
+    ranges = archive.layout.is_resumable
+    answer = evaluate(request.method, request.headers, representation_of(archive), ranges=ranges)
+    return not opened.granted and not answer.start
+
+
+def _count(core: Core, opened: Opened) -> None:
+    # The number is for the owner alone: a crowd that downloads at once must not lose downloads to it.
+    with suppress(Conflict):
+        count_download(core, opened.share)
+
+
 def _archive(core: Core, opened: Opened) -> Archive:
     """Make the archive of the files that are finished. Raises Gone when there are none."""
     share = opened.share
-    archive = archive_of([each for each in files_of(core, share) if is_finished(each)], f"{share.title or 'files'}.zip")
+    files = [(each, "") for each in files_of(core, share) if is_finished(each)]
+    archive = archive_of(files, f"{share.title or 'files'}.zip")
     if not archive.items:
         raise Gone("the files of the link are not ready")
     return archive

@@ -13,7 +13,7 @@ from files_service.gateway.pages.shared.visitors import visit_of
 from files_service.gateway.peers import peer_holder
 from files_service.gateway.query import flag
 from files_service.gateway.state import gateway_of
-from files_service.gateway.transfer.conditions import Representation, evaluate
+from files_service.gateway.transfer.conditions import evaluate
 from files_service.gateway.transfer.disposition import preview_of
 from files_service.gateway.transfer.parts import Found, part_headers, part_of, send_part
 from files_service.gateway.watching import watching_while
@@ -34,8 +34,8 @@ async def send(request: web.Request) -> web.StreamResponse:
         name = save_as(found.record, found.part)
         headers = part_headers(found, "inline" if inline else "attachment", name, "private, no-store")
         headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        if not inline and is_uncounted(request, opened, found.representation):
-            await gateway.calls.run(count_uncounted, gateway.core, opened)
+        if _is_uncounted(request, opened, found):
+            await gateway.calls.run(_count, gateway.core, opened)
         holds, core = stays_open, gateway.core
         async with watching_while(gateway, lambda: holds(core, opened, file_id), Gone("the link has ended")):
             return await send_part(request, gateway, found, headers)
@@ -51,16 +51,15 @@ def _find(
     return opened, part_of(record, part_id, core)
 
 
-def is_uncounted(request: web.Request, opened: Opened, found: Representation) -> bool:
+def _is_uncounted(request: web.Request, opened: Opened, found: Found) -> bool:
     """Return True for the beginning of a download without a grant, of a share whose downloads are not limited."""
-    if opened.granted or request.method != "GET":
+    if opened.granted or request.method != "GET" or flag(request, "inline"):
         return False
-    answer = evaluate(request.method, request.headers, found)
+    answer = evaluate(request.method, request.headers, found.representation)
     return answer.status in (200, 206) and not answer.start
 
 
-def count_uncounted(core: Core, opened: Opened) -> None:
-    """Count a download that has no grant."""
+def _count(core: Core, opened: Opened) -> None:
     # The number is for the owner alone: a crowd that downloads at once must not lose downloads to it.
     with suppress(Conflict):
         count_download(core, opened.share)
