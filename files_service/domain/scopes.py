@@ -24,7 +24,7 @@ _OF_METHODS: Mapping[str, str] = {
         ),
         READ,
     ),
-    "files.report": ANALYTICS,
+    **dict.fromkeys(("files.report", "analytics.storage", "analytics.file_types"), ANALYTICS),
     "files.remove": DELETE,
     **dict.fromkeys(
         (
@@ -47,8 +47,10 @@ _OF_METHODS: Mapping[str, str] = {
             "shares.create",
             "shares.list",
             "shares.info",
+            "shares.events",
             "shares.update",
             "shares.revoke",
+            "shares.policy",
         ),
         SHARES,
     ),

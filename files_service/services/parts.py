@@ -12,7 +12,7 @@ from files_service.domain.lifecycle import ProcessingSkipped, advance
 from files_service.domain.uploads import find_part, mismatch, names_in_key, part_with_key, receive_part
 from files_service.errors import Busy, Forbidden, Gone, NotFound, PartMismatch, ServiceUnavailable
 from files_service.services import content
-from files_service.services.files import change, load_or_tombstone, require_acts_for
+from files_service.services.files import change, load_or_tombstone, require_change
 from files_service.services.processing import run_processing
 from storage_adapters import JSON, BlobInfo, FileRecord, FileStatus, Part, Tombstone
 
@@ -100,7 +100,7 @@ def _addressed_part(core: Core, address: PartAddress, actor: str | None) -> tupl
     if names is None or names[0] is None or names[1] is None:
         raise NotFound("no file has a part of this key", {"key": address.key})
     record = load_or_tombstone(core, names[0])
-    require_acts_for(record.owner, actor)
+    require_change(record, actor)
     if isinstance(record, Tombstone):
         raise Gone("the file was removed", {"file_id": record.file_id})
     if address.key is not None:

@@ -129,7 +129,7 @@ def test_the_link_is_copied_and_access_decides_who_can_use_it(visits: Visits, ga
     link = page.evaluate("navigator.clipboard.readText()")
     assert link == f"{url_of(gateway)}/download/{file_id}"
     stranger = visits.profile().new_page()
-    for access, status in (("unlisted", 200), ("private", 403), ("public", 200)):
+    for access, status in (("unlisted", 200), ("private", 404), ("public", 200)):
         page.get_by_label("Who may see").select_option(access)
         expect(page.locator("select.access")).to_have_attribute("data-was", access)
         answer = stranger.goto(link)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from itertools import chain
+from itertools import chain, islice
 
 from aiohttp import web
 from isal.isal_zlib import crc32
 
 from files_service.core import Core
 from files_service.domain.zip_layout import Content
-from files_service.errors import FilesError
+from files_service.errors import FilesError, storage_errors_as_files_errors
 from files_service.gateway.state import Gateway
 from files_service.gateway.transfer.conditional import begin_reply
 from files_service.gateway.transfer.conditions import Answer, Representation
@@ -70,21 +70,23 @@ async def _send(
     before: Before | None,
 ) -> None:
     first = await gateway.calls.run(_first, pieces)
-    if before is not None:
-        await before()
+    try:
+        if before is not None:
+            await before()
+    except BaseException:
+        for piece in first:
+            if not isinstance(piece, bytes):
+                piece[0].close()
+        raise
     await response.prepare(request)
     await send_files(request, response, gateway, chain(first, _broken_on_error(pieces)), response.content_length or 0)
     await response.write_eof()
 
 
 def _first(pieces: Iterator[Piece]) -> list[Piece]:
-    """Return pieces up to the first of a file: what is seen to be missing is reported before an answer begins."""
-    first: list[Piece] = []
-    for piece in pieces:
-        first.append(piece)
-        if len(first) > 1 or not isinstance(piece, bytes):
-            break
-    return first
+    """Return a header and the first piece of a file: what is seen to be missing is reported before an answer begins."""
+    with storage_errors_as_files_errors():
+        return list(islice(pieces, 2))
 
 
 def _broken_on_error(pieces: Iterator[Piece]) -> Iterator[Piece]:

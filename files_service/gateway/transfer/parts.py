@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -98,35 +98,61 @@ def part_headers(found: Found, kind: str, name: str, cache_control: str) -> dict
 
 
 async def send_part(
-    request: web.Request, gateway: Gateway, found: Found, headers: dict[str, str]
+    request: web.Request,
+    gateway: Gateway,
+    found: Found,
+    headers: dict[str, str],
+    before: Callable[[], Awaitable[None]] | None = None,
 ) -> web.StreamResponse:
-    """Reply with a part, a range of it, or the status that its conditions call for."""
+    """Reply with a part, a range of it, or the status that its conditions call for.
+
+    ``before`` runs when the first bytes are at hand, and before the reply begins; what it raises is the reply.
+    """
     answer, response = begin_reply(request, found.representation, headers)
-    if not answer.length:
-        return response
     if request.method == "HEAD":
-        await gateway.calls.run(_require_range, gateway.core, found, answer)
+        if answer.length:
+            await gateway.calls.run(_require_range, gateway.core, found, answer)
         return response
-    await gateway.unless_given_up(_send(request, response, gateway, found, answer))
+    if answer.status == 304:
+        return response
+    if not answer.length:
+        await (before or _nothing)()
+        return response
+    await gateway.unless_given_up(_send(request, response, gateway, found, answer, before or _nothing))
     gateway.metrics.downloaded_bytes.inc(answer.length)
     return response
 
 
 async def _send(
-    request: web.Request, response: web.StreamResponse, gateway: Gateway, found: Found, answer: Answer
+    request: web.Request,
+    response: web.StreamResponse,
+    gateway: Gateway,
+    found: Found,
+    answer: Answer,
+    before: Callable[[], Awaitable[None]],
 ) -> None:
     """Send the bytes: by the kernel if they are in files."""
     core, part = gateway.core, found.part
     files = content.files(core, part, offset=answer.start, length=answer.length)
     if files is None:
         first, pieces = await gateway.transfers.run(_begin, core, found, answer)
+        await before()
         await response.prepare(request)
         await send_pieces(request, response, gateway, chain([first], pieces), answer.length)
     else:
         first_file = await gateway.calls.run(_open, core, found, answer, files)
+        try:
+            await before()
+        except BaseException:
+            first_file[0].close()
+            raise
         await response.prepare(request)
         await send_files(request, response, gateway, chain([first_file], map(open_slice, files)), answer.length)
     await response.write_eof()
+
+
+async def _nothing() -> None:
+    """Do nothing before the reply begins."""
 
 
 @contextmanager

@@ -58,10 +58,12 @@ def list_invites(core: Core, actor: str | None, tenant: str) -> list[JSON]:
 def revoke_invite(core: Core, actor: str | None, invite_id: str) -> None:
     """End an invite. Raises NotFound."""
     authority = authority_of(core, actor)
+    authority.require_manager()
     document = documents.find_by_name(core, INVITES, invite_id)
+    missing = NotFound("there is no such invite", {"invite_id": invite_id[:100]})
     if document is None or is_setup(document):
-        raise NotFound("there is no such invite", {"invite_id": invite_id[:100]})
-    authority.require_people(document.body["tenant"])
+        raise missing
+    authority.require_people(document.body["tenant"], missing)
     while document is not None and not documents.delete(core, document):
         document = documents.find(core, INVITES, document.document_id)
 

@@ -24,15 +24,17 @@ def take_in_again(core: Core, share: Share) -> tuple[Item, ...]:
 
 
 def files_of(core: Core, share: Share) -> list[FileRecord]:
-    """Return the files that the link shows now. Raises Gone when there are none."""
+    """Return the files that the link shows now. Raises Gone when there are none, NotFound for one that shows none."""
+    _require_shows(share)
     files = [record for item in share.items if (record := _shown(core, share, item)) is not None]
-    if not files:
+    if not files and not share.kind.takes_files:
         raise Gone("the files of the link are gone")
     return files
 
 
 def file_of(core: Core, share: Share, file_id: str) -> FileRecord:
     """Return one file of a share. Raises NotFound for any other file, Gone for one that is not shared any more."""
+    _require_shows(share)
     item = next((each for each in share.items if each.file_id == file_id), None)
     if item is None:
         raise NotFound("the link has no such file")
@@ -47,9 +49,16 @@ def closed_items(core: Core, share: Share) -> list[str]:
     return [item.file_id for item in share.items if _shown(core, share, item) is None]
 
 
+def _require_shows(share: Share) -> None:
+    if not share.kind.shows_files:
+        raise NotFound("the link has no such file")
+
+
 def _shown(core: Core, share: Share, item: Item) -> FileRecord | None:
     record = _find(core, item.file_id)
     if record is None or record.owner != share.owner or record.access is Access.PRIVATE:
+        return None
+    if not record.is_listed:
         return None
     return record if record.access_epoch == item.access_epoch else None
 

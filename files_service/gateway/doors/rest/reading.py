@@ -10,10 +10,11 @@ from aiohttp import web
 
 from files_service.api.wire import to_wire
 from files_service.core import Core
+from files_service.domain.access import NOBODY
 from files_service.domain.filenames import save_as
 from files_service.errors import Forbidden, NotFound, error_from_wire
 from files_service.gateway.auth.bearer import unauthorized
-from files_service.gateway.auth.callers import NOBODY, actor_of, caller_of, holders_of
+from files_service.gateway.auth.callers import actor_of, caller_of, holders_of
 from files_service.gateway.query import flag, number, texts
 from files_service.gateway.replies import bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of

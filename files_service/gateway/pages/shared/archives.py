@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from aiohttp import web
 
 from files_service.core import Core
 from files_service.domain.editing import is_finished
-from files_service.errors import Conflict, Forbidden, Gone
+from files_service.errors import Forbidden, Gone
+from files_service.gateway.auth.sign_ins import client_of
 from files_service.gateway.pages.rendering import redirect
+from files_service.gateway.pages.shared.counting import DownloadCount
 from files_service.gateway.pages.shared.visitors import GRANT, is_own_form, set_proof, visit_of
 from files_service.gateway.peers import peer_holder
 from files_service.gateway.replies import HTTPError
@@ -26,7 +26,7 @@ from files_service.services.shares.gate import (
     require_download,
     stays_open,
 )
-from files_service.services.shares.grants import count_download, make_grant
+from files_service.services.shares.grants import make_grant
 from files_service.services.shares.items import file_of, files_of
 from storage_adapters import FileRecord, Part
 
@@ -36,7 +36,8 @@ async def begin(request: web.Request) -> web.StreamResponse:
     if not is_own_form(request):
         raise HTTPError(Forbidden("the form is not of this site"))
     gateway, key = gateway_of(request), request.match_info["key"]
-    secret = await gateway.calls.run(_begin, gateway.core, key, visit_of(request))
+    address = client_of(request)["address"]
+    secret = await gateway.calls.run(_begin, gateway.core, key, visit_of(request), address)
     response = redirect(request, f"/s/{key}/zip")
     if secret is not None:
         set_proof(request, response, GRANT, secret)
@@ -46,17 +47,19 @@ async def begin(request: web.Request) -> web.StreamResponse:
 async def send(request: web.Request) -> web.StreamResponse:
     """Send the archive, or a range of it."""
     gateway, key = gateway_of(request), request.match_info["key"]
+    core = gateway.core
     with gateway.downloads.take(peer_holder(request), f"archive of {key}"):
-        find = gateway.counted("files.download", _find)
-        opened, archive = await gateway.calls.run(find, gateway.core, key, visit_of(request))
+        opened = await gateway.calls.run(open_share, core, key, visit_of(request))
+        count = DownloadCount(request, opened)
 
         async def before() -> None:
-            if _is_uncounted(request, opened, archive):
-                await gateway.calls.run(_count, gateway.core, opened)
+            await count.take(is_start=_is_start(request, archive))
 
-        reader = _Reader(gateway.core, opened, archive)
-        async with watching_while(gateway, reader.may_go_on, Gone("the link has ended")):
-            return await send_archive(request, gateway, archive, reader, "private, no-store", before)
+        async with count.refunded_on_failure():
+            archive = await gateway.calls.run(gateway.counted("files.download", _find), core, opened)
+            reader = _Reader(core, opened, archive)
+            async with watching_while(gateway, reader.may_go_on, Gone("the link has ended")):
+                return await send_archive(request, gateway, archive, reader, "private, no-store", before)
 
 
 class _Reader:
@@ -78,31 +81,22 @@ class _Reader:
         return stays_open(self._core, self._opened, self._file_id)
 
 
-def _begin(core: Core, key: str, visit: Visit) -> str | None:
+def _begin(core: Core, key: str, visit: Visit, address: str) -> str | None:
     """Return the secret of a new grant, None for a visitor whose download is counted already."""
     opened = open_share(core, key, visit)
     require_download(opened)
     _archive(core, opened)
-    return None if opened.granted else make_grant(core, opened.share)
+    return None if opened.granted else make_grant(core, opened.share, address=address)
 
 
-def _find(core: Core, key: str, visit: Visit) -> tuple[Opened, Archive]:
-    opened = open_share(core, key, visit)
+def _find(core: Core, opened: Opened) -> Archive:
     require_bytes(opened, shown=False)
-    return opened, _archive(core, opened)
+    return _archive(core, opened)
 
 
-def _is_uncounted(request: web.Request, opened: Opened, archive: Archive) -> bool:
-    """Return True for the beginning of a download without a grant, of a share whose downloads are not limited."""
+def _is_start(request: web.Request, archive: Archive) -> bool:
     ranges = archive.layout.is_resumable
-    answer = evaluate(request.method, request.headers, representation_of(archive), ranges=ranges)
-    return not opened.granted and not answer.start
-
-
-def _count(core: Core, opened: Opened) -> None:
-    # The number is for the owner alone: a crowd that downloads at once must not lose downloads to it.
-    with suppress(Conflict):
-        count_download(core, opened.share)
+    return not evaluate(request.method, request.headers, representation_of(archive), ranges=ranges).start
 
 
 def _archive(core: Core, opened: Opened) -> Archive:
