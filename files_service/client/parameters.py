@@ -125,7 +125,9 @@ class DownloadParams(FileParams, total=False):
 class ArchiveParams(_Params, total=False):
     """files.archive."""
 
-    file_ids: Required[list[str]]
+    file_ids: list[str]
+    folder: str
+    owner: str
     name: str
 
 
