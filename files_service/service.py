@@ -1,4 +1,4 @@
-"""The API over AMQP: nameko's services ``files``, ``files.tag``, ``accounts`` and ``shares``, one method per call.
+"""The API over AMQP: nameko's services of files, tags, accounts, shares and analytics, one method per call.
 
 All parameters are keyword arguments; docs/rpc.md describes parameters, results and errors.
 """
@@ -60,6 +60,11 @@ class Files:
     def download(self, /, **params: Any) -> JSON:
         """Return a URL for each part, in order: a direct one for a public file, a signed one otherwise."""
         return self.call("files.download", params)
+
+    @action
+    def archive(self, /, **params: Any) -> JSON:
+        """Make a ZIP archive of files; its URL is for the actor alone, for a day."""
+        return self.call("files.archive", params)
 
     @action
     def list(self, /, **params: Any) -> JSON:
@@ -246,6 +251,16 @@ class Accounts:
         return self.call("accounts.update", params)
 
     @action
+    def set_quota(self, /, **params: Any) -> JSON:
+        """Set the quota of an account."""
+        return self.call("accounts.set_quota", params)
+
+    @action
+    def set_tenant_quota(self, /, **params: Any) -> JSON:
+        """Set the quota that all accounts of a tenant have together."""
+        return self.call("accounts.set_tenant_quota", params)
+
+    @action
     def reset(self, /, **params: Any) -> JSON:
         """Make the code by which a person sets a new password, once and within an hour."""
         return self.call("accounts.reset", params)
@@ -283,6 +298,11 @@ class Shares:
         return self.call("shares.info", params)
 
     @action
+    def events(self, /, **params: Any) -> JSON:
+        """Return what visitors did with a share lately, the newest first."""
+        return self.call("shares.events", params)
+
+    @action
     def update(self, /, **params: Any) -> JSON:
         """Change a share, pause it, or make it active again."""
         return self.call("shares.update", params)
@@ -291,3 +311,30 @@ class Shares:
     def revoke(self, /, **params: Any) -> JSON:
         """Close a link and end all its downloads; repeating the call is harmless."""
         return self.call("shares.revoke", params)
+
+    @action
+    def policy(self, /, **params: Any) -> JSON:
+        """Return the policy of a tenant for its links."""
+        return self.call("shares.policy", params)
+
+    @action
+    def set_policy(self, /, **params: Any) -> JSON:
+        """Change the policy of a tenant for its links."""
+        return self.call("shares.set_policy", params)
+
+
+class Analytics:
+    """Storage of an owner, a tenant or all."""
+
+    name = "analytics"
+    call: Dispatcher = CoreProvider()
+
+    @action
+    def storage(self, /, **params: Any) -> JSON:
+        """Return bytes, quota, trash and versions, and what was made on each of the last days."""
+        return self.call("analytics.storage", params)
+
+    @action
+    def file_types(self, /, **params: Any) -> JSON:
+        """Return number and bytes of files by kind."""
+        return self.call("analytics.file_types", params)

@@ -36,6 +36,7 @@ from storage_adapters.errors import (
     InvalidSignature,
     KeyUnavailable,
     NameTaken,
+    NoAddress,
     NoAnswerInTime,
     OrderUnavailable,
     RecordDeleted,
@@ -140,6 +141,8 @@ from storage_adapters.records import (
     Usage,
     Version,
     field_names,
+    usage_entries,
+    usage_from,
 )
 from storage_adapters.registry import (
     BLOB_STORES,
@@ -216,6 +219,7 @@ __all__ = [
     "MetadataStore",
     "NameTaken",
     "NamedKey",
+    "NoAddress",
     "NoAnswerInTime",
     "NotificationQueue",
     "OrderUnavailable",
@@ -300,5 +304,7 @@ __all__ = [
     "sync_name",
     "tag_form",
     "typed_form",
+    "usage_entries",
+    "usage_from",
     "waiting_changes",
 ]

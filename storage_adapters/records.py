@@ -58,7 +58,10 @@ class Access(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part(Growing):
-    """One blob of a file. Sizes and checksums are as declared until ``received_at`` is set, then as stored."""
+    """One blob of a file. Sizes and checksums are as declared until ``received_at`` is set, then as stored.
+
+    ``crc32`` is that of ZIP archives, which nobody declares; it is known of bytes that this service has read.
+    """
 
     part_id: str
     type: str
@@ -71,6 +74,7 @@ class Part(Growing):
     sha256: str | None = None
     generation: str | None = None
     received_at: int | None = None
+    crc32: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +282,15 @@ class Usage:
     def bytes(self) -> int:
         """Bytes of files, trash and versions together: those that count against a quota."""
         return self.total.bytes + self.trash.bytes + self.versions.bytes
+
+    def counters(self) -> Iterator[tuple[str, str, Tally]]:
+        """Yield dimension, key and tally of each counter, from which ``usage_from`` makes the usage again."""
+        yield "total", "", self.total
+        yield "trash", "", self.trash
+        yield "versions", "", self.versions
+        yield from (("access", key, tally) for key, tally in self.by_access.items())
+        yield from (("content_type", key, tally) for key, tally in self.by_content_type.items())
+        yield from (("status", key, tally) for key, tally in self.by_status.items())
 
 
 def usage_entries(record: FileRecord) -> Iterator[tuple[str, str, Tally]]:

@@ -1,4 +1,4 @@
-"""shares.create, shares.list, shares.info, shares.update, shares.revoke."""
+"""shares.create, shares.list, shares.info, shares.events, shares.update, shares.revoke."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from files_service.api.bounded import BoundedList
 from files_service.api.parameters import MAX_INTEGER, request_id_field
 from files_service.api.text import line, text
 from files_service.core import Core
-from files_service.domain.shares import MAX_ITEMS, MAX_PASSWORD, MIN_PASSWORD, ShareState
+from files_service.domain.shares import MAX_ITEMS, MAX_PASSWORD, MIN_PASSWORD, ShareKind, ShareState
 from files_service.services.shares import ownership
 from storage_adapters import JSON
 
@@ -19,10 +19,10 @@ _STATES = [ShareState.ACTIVE, ShareState.PAUSED]
 
 
 def _items(**arguments: Any) -> fields.List[str]:
-    description = f"1 to {MAX_ITEMS} ids of the owner's files."
+    description = f"Ids of the owner's files, at most {MAX_ITEMS}; a share of kind view has at least one."
     return BoundedList(
         file_id_field(required=False),
-        validate=validate.Length(1, MAX_ITEMS),
+        validate=validate.Length(0, MAX_ITEMS),
         metadata={"description": description},
         **arguments,
     )
@@ -59,24 +59,34 @@ def _password(**arguments: Any) -> fields.String:
 
 _LABEL, _TITLE, _MESSAGE = "Name for the owner alone.", "Title of the page.", "Text on the page."
 _STARTS, _EXPIRES = "Time from which the link opens; null: at once.", "Time at which it closes; null: never."
-_MOST, _NOTIFY = "Number of downloads; null: any.", "Wish to be told of downloads; kept, not used yet."
+_MOST, _NOTIFY = "Number of downloads; null: any.", "Announce downloads and uploads by the event `share_used`."
 _ALLOW = "Allow downloads; else the page shows previews alone."
+
+_KIND = "`view`: visitors read files; `collect`: they also add files; `drop`: they add files and see none."
+_NAME = "Take files only with the name of their sender."
+_FILES, _BYTES = "Number of files that visitors may add; null: any.", "Bytes that visitors may add; null: any."
+_ADDRESS = "Number of files from one address within 24 hours; null: any."
 
 
 class CreateParams(ParamsSchema):
     """Parameters of shares.create."""
 
     owner = owner_field()
-    items = _items(required=True)
+    kind = fields.Enum(ShareKind, by_value=True, load_default=ShareKind.VIEW, metadata={"description": _KIND})
+    items = _items(load_default=list)
     label = _text(_LABEL, 100, load_default="")
     title = _text(_TITLE, 200, load_default="")
     message = _text(_MESSAGE, 2_000, load_default="")
     password = _password(load_default=None)
     starts_at = _number(_STARTS, load_default=None)
-    expires_at = _number(_EXPIRES, load_default=None)
+    expires_at = _number(f"{_EXPIRES} Absent: by the policy of the tenant.")
     max_downloads = _number(_MOST, 1, load_default=None)
     allow_download = _flag(_ALLOW, load_default=True)
     notify = _flag(_NOTIFY, load_default=False)
+    require_name = _flag(_NAME, load_default=False)
+    max_files = _number(_FILES, 1, load_default=None)
+    max_bytes = _number(_BYTES, 1, load_default=None)
+    max_files_per_address = _number(_ADDRESS, 1, load_default=None)
     request_id = request_id_field("Idempotency key: repeating the call with it returns the same share.")
 
 
@@ -93,7 +103,7 @@ class ListParams(ParamsSchema):
 
 
 class ShareParams(ParamsSchema):
-    """Parameters of shares.info and shares.revoke."""
+    """Parameters of shares.info, shares.events and shares.revoke."""
 
     share_id = fields.String(required=True, validate=line(1, 64), metadata={"description": "Id of the share."})
 
@@ -116,6 +126,10 @@ class ShareChanges(Schema):
     max_downloads = _number(_MOST, 1)
     allow_download = _flag(_ALLOW)
     notify = _flag(_NOTIFY)
+    require_name = _flag(_NAME)
+    max_files = _number(_FILES, 1)
+    max_bytes = _number(_BYTES, 1)
+    max_files_per_address = _number(_ADDRESS, 1)
     state = fields.Enum(
         ShareState,
         by_value=True,
@@ -146,6 +160,12 @@ def list_shares(params: Params, core: Core) -> JSON:
 def info(params: Params, core: Core) -> JSON:
     """Return a share."""
     return ownership.share_info(core, params["actor"], params["share_id"])
+
+
+@action("shares.events", ShareParams)
+def events(params: Params, core: Core) -> JSON:
+    """Return what visitors did with a share lately, the newest first."""
+    return ownership.share_events(core, params["actor"], params["share_id"])
 
 
 @action("shares.update", UpdateParams)

@@ -122,6 +122,13 @@ class DownloadParams(FileParams, total=False):
     expires_seconds: int
 
 
+class ArchiveParams(_Params, total=False):
+    """files.archive."""
+
+    file_ids: Required[list[str]]
+    name: str
+
+
 class ListParams(_Params, total=False):
     """files.list."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Required, TypedDict
 
 
 class Share(TypedDict):
@@ -25,6 +25,12 @@ class Share(TypedDict):
     used: int
     allow_download: bool
     notify: bool
+    require_name: bool
+    max_files: int | None
+    max_bytes: int | None
+    max_files_per_address: int | None
+    received_files: int
+    received_bytes: int
     state: str
     created_at: int
 
@@ -40,3 +46,29 @@ class SharePage(TypedDict):
 
     shares: list[Share]
     next_cursor: str | None
+
+
+class Policy(TypedDict):
+    """shares.policy, shares.set_policy."""
+
+    tenant: str
+    require_password: bool
+    default_days: int | None
+    max_days: int | None
+
+
+class ShareEvent(TypedDict, total=False):
+    """An act of a visitor: opened, unlocked, wrong_password, downloaded or uploaded."""
+
+    event: Required[str]
+    at: Required[int]
+    network: Required[str | None]
+    file_id: str
+    sender: str
+    size: int
+
+
+class ShareEvents(TypedDict):
+    """shares.events."""
+
+    events: list[ShareEvent]

@@ -11,9 +11,10 @@ from marshmallow import Schema, fields, missing
 
 from files_service.api import METHODS
 from files_service.api.parameters import Changes, PartParams, PostAction
+from files_service.api.share_policy import PolicyChanges
 from files_service.api.shares import ShareChanges
 from files_service.domain.accounts import Role
-from files_service.domain.shares import ShareState
+from files_service.domain.shares import ShareKind, ShareState
 from files_service.errors import error_classes
 from storage_adapters import FIELDS, OPERATORS, SORT_FIELDS, FileRecord, Part, field_names
 from tests.docs.pages import plain, read, rows, section
@@ -21,11 +22,13 @@ from tests.docs.pages import plain, read, rows, section
 PAGE = read("docs/rpc.md")
 PEOPLE = read("docs/accounts.md")
 LINKS = read("docs/shares.md")
+STORAGE = read("docs/analytics.md")
 NESTED: dict[type[Schema], str] = {
     PartParams: "part",
     Changes: "changes",
     PostAction: "post action",
     ShareChanges: "changes",
+    PolicyChanges: "rules",
 }
 NAMED: dict[type[Any], str] = {
     fields.Enum: "access",
@@ -35,15 +38,17 @@ NAMED: dict[type[Any], str] = {
     fields.Dict: "object",
 }
 
+ENUMS: dict[Any, str] = {Role: "role", ShareKind: "kind", ShareState: "state"}
+
 
 def page_of(method: str) -> str:
     """The page that describes a method."""
-    return {"accounts": PEOPLE, "shares": LINKS}.get(method.partition(".")[0], PAGE)
+    return {"accounts": PEOPLE, "shares": LINKS, "analytics": STORAGE}.get(method.partition(".")[0], PAGE)
 
 
 def type_of(field: fields.Field[Any]) -> str:
-    if isinstance(field, fields.Enum) and field.enum in (Role, ShareState):
-        return "role" if field.enum is Role else "state"
+    if isinstance(field, fields.Enum) and field.enum in ENUMS:
+        return ENUMS[field.enum]
     if isinstance(field, fields.List):
         return f"list of {type_of(field.inner)}"
     if isinstance(field, fields.Nested):
@@ -106,8 +111,8 @@ def test_nested_parameters_are_documented(method: str, title: str, schema: Schem
 
 
 def test_no_section_describes_a_method_that_does_not_exist() -> None:
-    lines = [*PAGE.splitlines(), *PEOPLE.splitlines(), *LINKS.splitlines()]
-    groups = ("## files.", "## accounts.", "## shares.")
+    lines = [*PAGE.splitlines(), *PEOPLE.splitlines(), *LINKS.splitlines(), *STORAGE.splitlines()]
+    groups = ("## files.", "## accounts.", "## shares.", "## analytics.")
     titles = [line.removeprefix("## ") for line in lines if line.startswith(groups)]
     assert sorted(titles) == sorted(METHODS)
 

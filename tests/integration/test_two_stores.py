@@ -95,7 +95,7 @@ def test_a_file_is_taken_processed_listed_by_couchdb_and_given_back(up: Up, tmp_
     copy = tmp_path / "copy.mp4"
     curl("-o", str(copy), url)
     assert copy.read_bytes() == content
-    assert all(part["ok"] for part in parts(up).values())
+    eventually(lambda: all(part["ok"] for part in parts(up).values()))
     assert {"metadata", "blobs", "lists", "worker", "syncer", "gateway"} <= set(parts(up))
     done = run_command([sys.executable, "-m", "files_service.cli", "doctor", "--json"], environ=up.environ)
     lines = {line["part"]: line for line in map(json.loads, done.stdout.splitlines())}
@@ -141,7 +141,7 @@ def test_lists_are_switched_to_the_primary_and_back_while_the_syncer_goes_on(
         assert "syncer" not in parts(up)
         assert children(up.pid) == []
         # What was copied is served; what was not comes from the primary.
-        assert listed(up, min_change=token)["served_by"] == "couchdb"
+        eventually(lambda: listed(up, min_change=token)["served_by"] == "couchdb")
         token = pending(up)["change_token"]
         page = listed(up, min_change=token)
         assert (page["served_by"], len(page["files"])) == ("redis", 3)
@@ -158,7 +158,7 @@ def test_the_service_starts_without_the_list_store_and_finds_it_later(
     token = pending(up)["change_token"]
     page = listed(up)
     assert (page["served_by"], len(page["files"])) == ("redis", 2)
-    assert not parts(up)["lists"]["ok"]
+    eventually(lambda: not parts(up)["lists"]["ok"])
     own_couchdb.start()
     eventually(lambda: listed(up, min_change=token)["served_by"] == "couchdb")
     eventually(lambda: parts(up)["lists"]["ok"])
@@ -173,7 +173,7 @@ def test_a_redis_that_was_emptied_leaves_the_list_store_and_is_told_everywhere(
         client.flushall()
     eventually(lambda: "the syncer stopped" in up.log)
     assert listed(up)["served_by"] == "redis"
-    assert not parts(up)["metadata"]["ok"]
+    eventually(lambda: not parts(up)["metadata"]["ok"])
     eventually(lambda: "emptied" in parts(up)["lists"].get("error", ""))
     with closing(open_metadata_store(urls["FILES_LIST_URL"])) as copy:
         assert copy.usage(None).total.files == 1

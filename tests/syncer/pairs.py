@@ -40,13 +40,13 @@ def sync(pair: Pair) -> None:
     syncer.give_up()
 
 
-def found(pair: Pair, *, wait_seconds: float = 30.0) -> list[Difference]:
+def found(pair: Pair, *, wait_seconds: float = 120.0) -> list[Difference]:
     return sorted(differences(pair, wait_seconds=wait_seconds), key=lambda difference: difference.file_id)
 
 
 def all_records(store: MetadataStore) -> list[FileRecord]:
     """Every record, read one by one through the list and compared with what ``get`` says."""
-    records = walk(store, ListQuery(order_by="created_at", descending=False, limit=100))
+    records = walk(store, ListQuery(order_by="created_at", descending=False, limit=100, section=None))
     for record in records:
         assert state_of(store, record.file_id) == record
     return records

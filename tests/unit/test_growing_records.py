@@ -12,8 +12,10 @@ import pytest
 from storage_adapters import Failure, FileRecord, Lease, Part, Tombstone, UnreadableRecord, Upload, UploadStatus
 from storage_adapters.codec import (
     FIELDS_OF_0_1,
+    LEASE_FORM,
     PART_FORM,
     RECORD_FORM,
+    VERSION_FORM,
     Form,
     encode_record,
     form_of,
@@ -60,7 +62,14 @@ def _take(value: dict[str, Any]) -> Take:
     return Take(parts=parts, media=None if media is None else form_of(Media).build({}, media))
 
 
-LATER = Form(LaterRecord, FIELDS_OF_0_1["FileRecord"], {"takes": lambda values: tuple(_take(each) for each in values)})
+LATER = Form(
+    LaterRecord,
+    FIELDS_OF_0_1["FileRecord"],
+    {
+        "takes": lambda values: tuple(_take(each) for each in values),
+        "versions": lambda values: tuple(VERSION_FORM.from_json(each) for each in values),
+    },
+)
 TAKES = (Take(parts=(make_part(),), media=Media(width=3)), Take(media=Media(codec="h264")))
 UNKNOWN: tuple[tuple[str, Any], ...] = (("ratio", 1.0), ("size_of_it", 2**60), ("where", {"a": None, "b": [1, "é"]}))
 
@@ -191,6 +200,7 @@ def test_of_two_values_that_are_not_known_one_is_named() -> None:
 
 
 def test_a_form_without_later_fields_is_closed_so_that_the_fast_way_is_taken() -> None:
-    assert PART_FORM.is_closed
+    assert LEASE_FORM.is_closed
+    assert not PART_FORM.is_closed
     assert not RECORD_FORM.is_closed
     assert not LATER.is_closed

@@ -22,6 +22,11 @@ class Authority:
     role: Role
     tenant: str
 
+    @property
+    def is_operator(self) -> bool:
+        """True for operators and the trusted system."""
+        return self.role is Role.OPERATOR
+
     def require_people(self, tenant: str, missing: NotFound | None = None) -> None:
         """Raise the error of what does not exist for another tenant: it must not be told what is there."""
         if not may_manage(self.role, tenant, of_tenant=self.tenant):
@@ -35,7 +40,7 @@ class Authority:
 
     def require_tenants(self) -> None:
         """Raise Forbidden for all but operators."""
-        if self.role is not Role.OPERATOR:
+        if not self.is_operator:
             raise Forbidden("only an operator may do this")
 
     def require_grant(self, role: Role) -> None:

@@ -24,15 +24,17 @@ def take_in_again(core: Core, share: Share) -> tuple[Item, ...]:
 
 
 def files_of(core: Core, share: Share) -> list[FileRecord]:
-    """Return the files that the link shows now. Raises Gone when there are none."""
+    """Return the files that the link shows now. Raises Gone when there are none, NotFound for one that shows none."""
+    _require_shows(share)
     files = [record for item in share.items if (record := _shown(core, share, item)) is not None]
-    if not files:
+    if not files and not share.kind.takes_files:
         raise Gone("the files of the link are gone")
     return files
 
 
 def file_of(core: Core, share: Share, file_id: str) -> FileRecord:
     """Return one file of a share. Raises NotFound for any other file, Gone for one that is not shared any more."""
+    _require_shows(share)
     item = next((each for each in share.items if each.file_id == file_id), None)
     if item is None:
         raise NotFound("the link has no such file")
@@ -45,6 +47,11 @@ def file_of(core: Core, share: Share, file_id: str) -> FileRecord:
 def closed_items(core: Core, share: Share) -> list[str]:
     """Return the ids of files that the link does not show any more."""
     return [item.file_id for item in share.items if _shown(core, share, item) is None]
+
+
+def _require_shows(share: Share) -> None:
+    if not share.kind.shows_files:
+        raise NotFound("the link has no such file")
 
 
 def _shown(core: Core, share: Share, item: Item) -> FileRecord | None:

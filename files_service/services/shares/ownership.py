@@ -9,12 +9,14 @@ from typing import Any
 from files_service.core import Core
 from files_service.domain.access import may_act_for
 from files_service.domain.passwords import password_bytes
-from files_service.domain.shares import ShareState
+from files_service.domain.shares import MAX_ITEMS, ShareKind, ShareState
 from files_service.errors import bad_request
 from files_service.services.accounts import documents
 from files_service.services.accounts.account import find_account
 from files_service.services.files import require_acts_for
+from files_service.services.shares.activity import events_of
 from files_service.services.shares.items import closed_items, take_in, take_in_again
+from files_service.services.shares.policy import policy_for
 from files_service.services.shares.share import (
     SHARES,
     Share,
@@ -29,23 +31,42 @@ from files_service.services.shares.share import (
 from storage_adapters import JSON, DocumentPosition, DocumentQuery, FileRecord
 
 # Given as they are stored.
-_PLAIN = ("label", "title", "message", "starts_at", "expires_at", "max_downloads", "allow_download", "notify")
+_PLAIN = (
+    "label",
+    "title",
+    "message",
+    "starts_at",
+    "expires_at",
+    "max_downloads",
+    "allow_download",
+    "notify",
+    "require_name",
+    "max_files",
+    "max_bytes",
+    "max_files_per_address",
+)
 
 
 def create_share(core: Core, actor: str | None, owner: str, given: Mapping[str, Any]) -> JSON:
     """Make a link to files of the owner; private ones become ``shared``. Raises BadRequest, Forbidden, NotFound."""
     require_acts_for(owner, actor)
-    _require_times(core, given.get("starts_at"), given.get("expires_at"))
-    hashed = _hashed(core, given["password"]) if given.get("password") is not None else None
-    account = find_account(core, owner)
+    account, now = find_account(core, owner), core.clock()
+    policy, password = policy_for(core, account), given.get("password")
+    given = {"expires_at": policy.expires_at(now), **given}
+    _require_times(core, given.get("starts_at"), given["expires_at"])
+    policy.require(has_password=password is not None, expires_at=given["expires_at"], now=now)
+    kind = given.get("kind", ShareKind.VIEW)
+    _require_fit(kind, given)
+    hashed = _hashed(core, password) if password is not None else None
     share = Share(
         share_id=core.new_id(),
         key=new_key(),
         owner=owner,
+        kind=kind,
         tenant=account.tenant if account is not None else "",
-        items=take_in(core, owner, given["items"]),
+        items=take_in(core, owner, given.get("items", ())),
         password=hashed,
-        created_at=core.clock(),
+        created_at=now,
         **{name: given[name] for name in _PLAIN if name in given},
     )
     return _shown(core, add_share(core, share, given.get("request_id")))
@@ -55,9 +76,14 @@ def link_of_file(core: Core, actor: str | None, record: FileRecord) -> JSON:
     """Return the one link that "shared with everybody who has the link" means for a file; open it if it was closed."""
     given = {"items": [record.file_id], "request_id": f"link of {record.file_id}"}
     made = create_share(core, actor, record.owner, given)
-    if made["state"] == ShareState.ACTIVE and not made["closed_items"]:
+    now = core.clock()
+    changes: dict[str, Any] = {"state": ShareState.ACTIVE}
+    has_ended = made["expires_at"] is not None and made["expires_at"] <= now
+    if made["state"] == ShareState.ACTIVE and not made["closed_items"] and not has_ended:
         return made
-    return update_share(core, actor, made["share_id"], {"state": ShareState.ACTIVE})
+    if has_ended:
+        changes |= {"expires_at": policy_for(core, find_account(core, record.owner)).expires_at(now)}
+    return update_share(core, actor, made["share_id"], changes)
 
 
 def list_shares(core: Core, actor: str | None, owner: str, *, limit: int, after: str | None) -> JSON:
@@ -77,16 +103,23 @@ def share_info(core: Core, actor: str | None, share_id: str) -> JSON:
     return _shown(core, _require_share(core, actor, share_id))
 
 
+def share_events(core: Core, actor: str | None, share_id: str) -> JSON:
+    """Return what visitors did with a share lately, the newest first. Raises NotFound."""
+    return {"events": events_of(core, _require_share(core, actor, share_id).share_id)}
+
+
 def update_share(core: Core, actor: str | None, share_id: str, changes: Mapping[str, Any]) -> JSON:
     """Change a share. A new password ends what was unlocked by the former one.
 
     New items, and the state ``active``, share the files anew. Raises BadRequest, NotFound.
     """
     share = _require_share(core, actor, share_id)
+    _require_fit(share.kind, {"items": [item.file_id for item in share.items], **changes})
     values: dict[str, Any] = {name: changes[name] for name in _PLAIN if name in changes}
     if "expires_at" in values or "starts_at" in values:
         starts_at = values.get("starts_at", share.starts_at)
         _require_times(core, starts_at, values.get("expires_at", share.expires_at))
+    _require_policy(core, share, changes)
     if "items" in changes:
         values["items"] = take_in(core, share.owner, changes["items"])
     elif changes.get("state") is ShareState.ACTIVE:
@@ -121,6 +154,25 @@ def _require_share(core: Core, actor: str | None, share_id: str) -> Share:
     if share is None or not may_act_for(share.owner, actor):
         raise no_such_share(share_id)
     return share
+
+
+def _require_fit(kind: ShareKind, given: Mapping[str, Any]) -> None:
+    """Raise BadRequest that names a field which a share of this kind cannot have, or lacks."""
+    if kind is ShareKind.DROP:
+        for name in ("items", "max_downloads"):
+            if given.get(name):
+                raise bad_request(name, "A drop shows no files.")
+    elif kind is ShareKind.VIEW and not given.get("items"):
+        raise bad_request("items", f"Send 1 to {MAX_ITEMS} ids.")
+
+
+def _require_policy(core: Core, share: Share, changes: Mapping[str, Any]) -> None:
+    """Raise BadRequest for a change that the policy of the tenant does not allow; others go through on old links."""
+    if {"password", "expires_at"} & changes.keys() or changes.get("state") is ShareState.ACTIVE:
+        has_password = changes["password"] is not None if "password" in changes else share.password is not None
+        policy = policy_for(core, find_account(core, share.owner))
+        ends = changes.get("expires_at", share.expires_at)
+        policy.require(has_password=has_password, expires_at=ends, now=core.clock())
 
 
 def _require_times(core: Core, starts_at: int | None, expires_at: int | None) -> None:

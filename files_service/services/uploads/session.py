@@ -67,6 +67,7 @@ class Beginning:
     tags: tuple[str, ...] = ()
     md5: str | None = None
     sha256: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
     partial: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -84,6 +85,7 @@ class Beginning:
             "parts": [{name: value for name, value in part.items() if value is not None}],
             "access": self.access,
             "tags": list(self.tags) or None,
+            "meta": dict(self.meta) or None,
         }
         return {name: value for name, value in params.items() if value is not None}
 
@@ -103,9 +105,10 @@ def begin(core: Core, beginning: Beginning) -> Upload:
         if beginning.size is not None and not beginning.partial:
             save_if_room(pending_record(declaration, core, core.clock(), file_id=file_id), core)
             return uploads.create_upload(draft)
-        require_room(core, owner, beginning.size or 0)
+        charged = require_room(core, owner, beginning.size or 0)
         upload = uploads.create_upload(draft)
-        require_still_room(core, owner, lambda: uploads.delete_upload(upload.upload_id, now=core.clock()))
+        take_back = partial(uploads.delete_upload, upload.upload_id, now=core.clock())
+        require_still_room(core, owner, charged, take_back)
         return upload
 
 
@@ -120,8 +123,7 @@ def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] 
             declaration = declaration_of(upload.details[DECLARED], size)
             check_limits(declaration, core)
             more = 0 if of else max(0, size - upload.received)
-            counted = {upload.upload_id, *(each.upload_id for each in of)}
-            require_room(core, upload.owner, size, more=more, but=counted)
+            require_room(core, upload.owner, size, more=more, but=(upload, *of))
             upload = uploads.set_size(upload.upload_id, size)
             if not is_partial(upload):
                 names = names_in_upload_id(upload.upload_id)
@@ -141,6 +143,7 @@ def declaration_of(said: Mapping[str, Any], size: int) -> Declaration:
         parts=[{**part, "size": size}],
         access=Access(said.get("access", Access.PRIVATE)),
         tags=said.get("tags", ()),
+        meta=said.get("meta", {}),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -19,38 +21,48 @@ _TITLES = {
     403: "This file cannot be downloaded here",
     404: "There is no such link",
     410: "This link has ended",
+    507: "This link takes no more files",
 }
 _MESSAGES = {
     404: "The link may be wrong, or incomplete.",
     410: "Its owner has closed it, or its time or its downloads are used up.",
+    507: "What was uploaded before is there.",
 }
 
 
 def wants_json(request: web.Request) -> bool:
-    """Return True for a program that asks for JSON."""
+    """Return True for a program: one that asks for JSON, or sends a raw body, as no page does."""
+    if request.path.endswith("/upload") and request.content_type != "multipart/form-data":
+        return True
     accepted = request.headers.get("Accept", "")
     return "application/json" in accepted and "text/html" not in accepted
 
 
-def share_reply(request: web.Request, opened: Opened, files: list[FileRecord]) -> web.StreamResponse:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A share that a visitor may see: its files, and what the visitor has brought to it."""
+
+    opened: Opened
+    files: Sequence[FileRecord] = ()
+    uploads: Sequence[JSON] = ()
+
+
+def share_reply(request: web.Request, seen: Seen) -> web.StreamResponse:
     """Reply with the share for its visitors."""
-    share = opened.share
+    opened, share = seen.opened, seen.opened.share
     if wants_json(request):
-        return json_reply(
-            {
-                "title": share.title,
-                "message": share.message,
-                "expires_at": share.expires_at,
-                "allow_download": share.allow_download,
-                "files": [_file(record) for record in files],
-            }
-        )
+        return json_reply(_share(seen))
     shown: dict[str, Any] = {
+        "kind": share.kind.value,
+        "takes_files": share.kind.takes_files,
+        "require_name": share.require_name,
+        "uploads": seen.uploads,
         "key": share.key,
         "title": share.title,
         "message": share.message,
         "files": [
-            (record, [(part, save_as(record, part)) for part in record.parts], is_finished(record)) for record in files
+            (record, [(part, save_as(record, part)) for part in record.parts], is_finished(record))
+            for record in seen.files
         ],
         "previews": opened.may_read,
         "allow_download": share.allow_download,
@@ -83,6 +95,21 @@ def _locked(request: web.Request, error: HTTPError) -> web.Response:
         message="" if required else f"{str(error.error).capitalize()}.",
         file_id=request.match_info.get("file_id", ""),
     )
+
+
+def _share(seen: Seen) -> JSON:
+    share = seen.opened.share
+    shown: JSON = {
+        "kind": share.kind.value,
+        "title": share.title,
+        "message": share.message,
+        "expires_at": share.expires_at,
+    }
+    if share.kind.shows_files:
+        shown |= {"allow_download": share.allow_download, "files": [_file(record) for record in seen.files]}
+    if share.kind.takes_files:
+        shown |= {"require_name": share.require_name, "uploads": list(seen.uploads)}
+    return shown
 
 
 def _file(record: FileRecord) -> JSON:

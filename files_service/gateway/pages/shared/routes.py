@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from files_service.gateway.openapi import FLAG, READ_REPLIES, TEXT, query, reply
-from files_service.gateway.pages.shared import transfers, visits
+from files_service.gateway.openapi import BINARY, FLAG, READ_REPLIES, TEXT, query, reply
+from files_service.gateway.pages.shared import transfers, uploads, visits
 from files_service.gateway.pages.shared.replies import refusal
 from files_service.gateway.routes import Door, Route, at
 from storage_adapters import JSON
 
-_ERRORS = (400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 416, 417, 429, 500, 501, 503)
+_ERRORS = (400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 416, 417, 429, 500, 501, 503, 507)
 _EITHER: JSON = {
     "description": "The page, or with Accept: application/json JSON.",
     "content": {"text/html": {"schema": TEXT}, **reply("")["content"]},
@@ -16,6 +16,19 @@ _EITHER: JSON = {
 _REFUSED: dict[int, JSON] = dict.fromkeys(_ERRORS, _EITHER)
 _SHOW, _UNLOCK = "A link, for its visitors.", "Give the password of a link."
 _BEGIN, _BYTES = "Count a download and go on to the bytes.", "The bytes of a part, by default the first."
+_BRING = "Upload files: the fields file of a form, or a raw body with the query parameter name."
+_SENT: dict[int, JSON] = {201: reply("What was uploaded."), **_REFUSED, 303: {"description": "To the page."}}
+_FILES: JSON = {
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {"sender": TEXT, "file": {"type": "array", "items": BINARY["schema"]}},
+            }
+        },
+        "application/octet-stream": BINARY,
+    }
+}
 _NEXT: dict[int, JSON] = {303: {"description": "To the page, or the bytes."}, **_REFUSED}
 _SHARE = "/s/{key}"
 
@@ -47,6 +60,16 @@ DOOR = Door(
             _BEGIN,
             _NEXT,
             body=_form(file_id=TEXT, part=TEXT),
+        ),
+        Route(
+            "POST",
+            f"{_SHARE}/upload",
+            uploads.receive,
+            "upload_to_share",
+            _BRING,
+            _SENT,
+            query(name=TEXT, sender=TEXT),
+            body=_FILES,
         ),
         Route(
             "GET",
