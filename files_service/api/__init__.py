@@ -1,6 +1,6 @@
 """The method table: every action by its wire name. All transports call the API through ``METHODS``."""
 
-from files_service.api import shares
+from files_service.api import bulk, folders, jobs, moving, shares
 from files_service.api.access import set_access
 from files_service.api.accounts import credentials, people, signing
 from files_service.api.action import Action
@@ -43,6 +43,20 @@ METHODS: dict[str, Action] = {
         remove_tags,
         sync_tags,
         access_by_tag,
+        moving.move,
+        moving.trash,
+        moving.restore,
+        bulk.run_bulk,
+        folders.empty_trash,
+        folders.create,
+        folders.list_folders,
+        folders.move,
+        folders.remove,
+        folders.restore,
+        folders.list_trashed,
+        jobs.info,
+        jobs.list_jobs,
+        jobs.cancel,
         signing.register,
         signing.login,
         signing.logout,

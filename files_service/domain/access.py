@@ -25,11 +25,13 @@ OWNER_ONLY_OF_PARTS = frozenset({"bucket", "key", "generation"})
 
 
 def may_read(record: FileRecord, actor: str | None) -> bool:
-    """Return True when the actor may see the record and download the bytes."""
-    return (
-        may_change(record, actor)
-        or record.access in (Access.PUBLIC, Access.UNLISTED)
-        or (record.access is Access.SHARED and actor in record.grantees)
+    """Return True when the actor may see the record. Of files in the trash, and uploads of versions, only the owner."""
+    return may_change(record, actor) or (
+        record.is_listed
+        and (
+            record.access in (Access.PUBLIC, Access.UNLISTED)
+            or (record.access is Access.SHARED and actor in record.grantees)
+        )
     )
 
 
@@ -45,7 +47,7 @@ def may_act_for(owner: str, actor: str | None) -> bool:
 
 def readable_without_signature(record: FileRecord) -> bool:
     """Return True when anybody may download the bytes from a permanent, unsigned URL."""
-    return record.access is Access.PUBLIC and record.processed_at is not None
+    return record.access is Access.PUBLIC and record.processed_at is not None and record.is_listed
 
 
 def sees_only_public(owner: str | None, actor: str | None) -> bool:

@@ -16,7 +16,13 @@ _OF_METHODS: Mapping[str, str] = {
         READ,
     ),
     "files.report": ANALYTICS,
-    "files.remove": DELETE,
+    **dict.fromkeys(("folders.list", "folders.trashed", "jobs.info", "jobs.list"), READ),
+    **dict.fromkeys(("files.remove", "files.trash", "files.empty_trash", "folders.remove"), DELETE),
+    **dict.fromkeys(
+        ("files.move", "files.restore", "folders.create", "folders.move", "folders.restore", "jobs.cancel"), WRITE
+    ),
+    # Each of its actions; a key of one of them uses the method of its own.
+    "files.bulk": SESSION,
     **dict.fromkeys(
         (
             "files.upload",

@@ -10,6 +10,7 @@ from files_service.core import Core
 from files_service.gateway.doors import operation, rpc
 from files_service.gateway.doors.auth import routes as auth
 from files_service.gateway.doors.blobs import routes as blobs
+from files_service.gateway.doors.folders import routes as folders
 from files_service.gateway.doors.rest import routes as rest
 from files_service.gateway.doors.shares import routes as shares
 from files_service.gateway.doors.tus import routes as tus
@@ -34,6 +35,7 @@ DOORS: tuple[Door, ...] = (
     auth.SIGNING_DOOR,
     auth.DOOR,
     shares.DOOR,
+    folders.DOOR,
     rest.DOOR,
     tus.DOOR,
     websocket.DOOR,

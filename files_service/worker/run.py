@@ -1,4 +1,4 @@
-"""The worker of a process: relay, processor, sweeper, scrubber, index builder and puller, each in its own threads."""
+"""The worker of a process: relay, processor, sweeper, scrubber, jobs, index builder and puller, each in its threads."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from files_service.core import Core
 from files_service.messaging.events import EventPublisher
 from files_service.runtime.metrics import Metrics
 from files_service.worker.index_builder import LeasedIndexBuilder
+from files_service.worker.jobs import JobRunner
 from files_service.worker.loop import Loop
 from files_service.worker.processor import Processor
 from files_service.worker.puller import Puller
@@ -45,6 +46,7 @@ class Worker:
         self.processor = Processor(core, threads=threads, stopped=stopped, on_work=self._wake_hands)
         self.sweeper = Sweeper(core, holder=holder, stopped=stopped)
         self.scrubber = Scrubber(core, holder=holder, stopped=stopped)
+        self.jobs = JobRunner(core, holder=holder, stopped=stopped)
         self._finder = Loop("processing", self.processor.step, self._stopping)
         self._hands = [Loop(f"processing-{number}", self._work, self._stopping) for number in range(1, threads + 2)]
         self._sweeping = Loop("sweeper", self.sweeper.step, self._stopping)
@@ -54,6 +56,7 @@ class Worker:
             (self._relaying, self.relay.give_up),
             (self._sweeping, self.sweeper.give_up),
             (self._scrubbing, self.scrubber.give_up),
+            (Loop("jobs", self.jobs.step, self._stopping), self.jobs.give_up),
         ]
         if isinstance(core.metadata, SupportsDesigns):
             builder = LeasedIndexBuilder(core, core.metadata, holder=holder)
