@@ -1,4 +1,4 @@
-"""Parameters of the calls about folders, places of files and jobs, for type checkers; docs/folders.md lists defaults."""
+"""Parameters of the calls about folders, places of files and jobs, for type checkers; docs/folders.md has defaults."""
 
 from __future__ import annotations
 

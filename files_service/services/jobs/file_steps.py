@@ -64,7 +64,7 @@ def _target(job: Job, record: FileRecord) -> str:
 
 
 def _purge(core: Core, job: Job, record: FileRecord) -> bool:
-    """Delete a file that has been in the trash since before the job began, and is there now."""
+    """Return True when the file was in the trash before the job began, and is deleted now."""
     current = core.metadata.get(record.file_id)
     if current.trashed_at is None or current.trashed_at > job.trashed_at:
         return False
