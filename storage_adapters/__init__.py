@@ -140,6 +140,8 @@ from storage_adapters.records import (
     Usage,
     Version,
     field_names,
+    usage_entries,
+    usage_from,
 )
 from storage_adapters.registry import (
     BLOB_STORES,
@@ -309,5 +311,7 @@ __all__ = [
     "sync_name",
     "tag_form",
     "typed_form",
+    "usage_entries",
+    "usage_from",
     "waiting_changes",
 ]
