@@ -62,6 +62,11 @@ class Files:
         return self.call("files.download", params)
 
     @action
+    def archive(self, /, **params: Any) -> JSON:
+        """Make a ZIP archive of files; its URL is for the actor alone, for a day."""
+        return self.call("files.archive", params)
+
+    @action
     def list(self, /, **params: Any) -> JSON:
         """Return one page of files, in order, and a cursor to the next page."""
         return self.call("files.list", params)
@@ -271,6 +276,16 @@ class Accounts:
         return self.call("accounts.update", params)
 
     @action
+    def set_quota(self, /, **params: Any) -> JSON:
+        """Set the quota of an account."""
+        return self.call("accounts.set_quota", params)
+
+    @action
+    def set_tenant_quota(self, /, **params: Any) -> JSON:
+        """Set the quota that all accounts of a tenant have together."""
+        return self.call("accounts.set_tenant_quota", params)
+
+    @action
     def reset(self, /, **params: Any) -> JSON:
         """Make the code by which a person sets a new password, once and within an hour."""
         return self.call("accounts.reset", params)
@@ -308,6 +323,11 @@ class Shares:
         return self.call("shares.info", params)
 
     @action
+    def events(self, /, **params: Any) -> JSON:
+        """Return what visitors did with a share lately, the newest first."""
+        return self.call("shares.events", params)
+
+    @action
     def update(self, /, **params: Any) -> JSON:
         """Change a share, pause it, or make it active again."""
         return self.call("shares.update", params)
@@ -316,6 +336,33 @@ class Shares:
     def revoke(self, /, **params: Any) -> JSON:
         """Close a link and end all its downloads; repeating the call is harmless."""
         return self.call("shares.revoke", params)
+
+    @action
+    def policy(self, /, **params: Any) -> JSON:
+        """Return the policy of a tenant for its links."""
+        return self.call("shares.policy", params)
+
+    @action
+    def set_policy(self, /, **params: Any) -> JSON:
+        """Change the policy of a tenant for its links."""
+        return self.call("shares.set_policy", params)
+
+
+class Analytics:
+    """Storage of an owner, a tenant or all."""
+
+    name = "analytics"
+    call: Dispatcher = CoreProvider()
+
+    @action
+    def storage(self, /, **params: Any) -> JSON:
+        """Return bytes, quota, trash and versions, and what was made on each of the last days."""
+        return self.call("analytics.storage", params)
+
+    @action
+    def file_types(self, /, **params: Any) -> JSON:
+        """Return number and bytes of files by kind."""
+        return self.call("analytics.file_types", params)
 
 
 class Folders:

@@ -38,7 +38,7 @@ def typed_form(text: str) -> str:
 
 
 def composed_form(text: str) -> str:
-    """Return the text in NFC."""
+    """Return the text in NFC, in which paths are kept."""
     return text if text.isascii() else _mapped(_compose, text)
 
 

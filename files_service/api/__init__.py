@@ -1,9 +1,10 @@
 """The method table: every action by its wire name. All transports call the API through ``METHODS``."""
 
-from files_service.api import bulk, folders, jobs, moving, shares
+from files_service.api import analytics, bulk, folders, jobs, moving, share_policy, shares
 from files_service.api.access import set_access
 from files_service.api.accounts import credentials, people, signing
 from files_service.api.action import Action
+from files_service.api.archive import archive
 from files_service.api.clone import clone
 from files_service.api.data import data
 from files_service.api.download import download
@@ -30,6 +31,7 @@ METHODS: dict[str, Action] = {
         data,
         head,
         download,
+        archive,
         list_files,
         count,
         report,
@@ -78,14 +80,21 @@ METHODS: dict[str, Action] = {
         people.list_accounts,
         people.info,
         people.update,
+        people.set_quota,
+        people.set_tenant_quota,
         people.reset,
         people.create_tenant,
         people.list_tenants,
         shares.create,
         shares.list_shares,
         shares.info,
+        shares.events,
         shares.update,
         shares.revoke,
+        analytics.storage,
+        analytics.file_types,
+        share_policy.show,
+        share_policy.change,
     )
 }
 

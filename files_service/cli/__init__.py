@@ -26,6 +26,7 @@ MODULES = {
     "account": "account",
     "tenant": "account",
     "share": "share",
+    "analytics": "analytics",
     "doctor": "doctor",
     "scrub": "scrub",
     "encrypt": "keys",

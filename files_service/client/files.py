@@ -11,6 +11,7 @@ from files_service.client import parameters as params
 from files_service.client import results
 from files_service.client.accounts import AccountMethods
 from files_service.client.amqp import AmqpTransport
+from files_service.client.analytics import AnalyticsMethods
 from files_service.client.caller import Caller
 from files_service.client.folders import FolderMethods, JobMethods, PlaceMethods
 from files_service.client.http import HttpTransport
@@ -75,6 +76,7 @@ class FilesClient(PlaceMethods):
         self.tag = TagMethods(self._transport, timeout)
         self.accounts = AccountMethods(self._transport, timeout)
         self.shares = ShareMethods(self._transport, timeout)
+        self.analytics = AnalyticsMethods(self._transport, timeout)
         self.folders = FolderMethods(self._transport, timeout)
         self.jobs = JobMethods(self._transport, timeout)
 
@@ -85,6 +87,7 @@ class FilesClient(PlaceMethods):
         other.tag = TagMethods(self._transport, seconds)
         other.accounts = AccountMethods(self._transport, seconds)
         other.shares = ShareMethods(self._transport, seconds)
+        other.analytics = AnalyticsMethods(self._transport, seconds)
         other.folders = FolderMethods(self._transport, seconds)
         other.jobs = JobMethods(self._transport, seconds)
         return other
@@ -137,6 +140,11 @@ class FilesClient(PlaceMethods):
         """Return a URL for each part."""
         download: results.Download = self._call("files.download", given)
         return download
+
+    def archive(self, **given: Unpack[params.ArchiveParams]) -> results.Archive:
+        """Make a ZIP archive of files; its URL is for the actor alone, for a day."""
+        archive: results.Archive = self._call("files.archive", given)
+        return archive
 
     def list(self, **given: Unpack[params.ListParams]) -> results.Page:
         """Return one page of files."""

@@ -124,6 +124,15 @@ class DownloadParams(FileParams, total=False):
     expires_seconds: int
 
 
+class ArchiveParams(_Params, total=False):
+    """files.archive."""
+
+    file_ids: list[str]
+    folder: str
+    owner: str
+    name: str
+
+
 class ListParams(_Params, total=False):
     """files.list."""
 

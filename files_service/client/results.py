@@ -25,6 +25,7 @@ class Part(TypedDict):
     md5: str | None
     crc32c: str | None
     sha256: str | None
+    crc32: str | None
     received_at: int | None
     bucket: NotRequired[str]
     key: NotRequired[str]
@@ -84,6 +85,18 @@ class Download(TypedDict):
     parts: list[str]
     urls: list[str]
     expires_at: int | None
+
+
+class Archive(TypedDict):
+    """files.archive."""
+
+    archive_id: str
+    url: str
+    name: str
+    size: int
+    entries: int
+    resumable: bool
+    expires_at: int
 
 
 class Page(TypedDict):

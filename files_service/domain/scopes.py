@@ -12,10 +12,19 @@ SESSION = "session"
 
 _OF_METHODS: Mapping[str, str] = {
     **dict.fromkeys(
-        ("files.info", "files.data", "files.head", "files.download", "files.list", "files.count", "files.manifest"),
+        (
+            "files.info",
+            "files.data",
+            "files.head",
+            "files.download",
+            "files.archive",
+            "files.list",
+            "files.count",
+            "files.manifest",
+        ),
         READ,
     ),
-    "files.report": ANALYTICS,
+    **dict.fromkeys(("files.report", "analytics.storage", "analytics.file_types"), ANALYTICS),
     **dict.fromkeys(("folders.list", "folders.trashed", "jobs.info", "jobs.list"), READ),
     **dict.fromkeys(("files.remove", "files.trash", "files.empty_trash", "folders.remove"), DELETE),
     **dict.fromkeys(
@@ -44,8 +53,10 @@ _OF_METHODS: Mapping[str, str] = {
             "shares.create",
             "shares.list",
             "shares.info",
+            "shares.events",
             "shares.update",
             "shares.revoke",
+            "shares.policy",
         ),
         SHARES,
     ),

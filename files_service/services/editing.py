@@ -13,7 +13,7 @@ from files_service.domain.editing import MAX_META_BYTES, MAX_TAGS, edit, is_same
 from files_service.domain.paths import BadPath
 from files_service.errors import Conflict, bad_request
 from files_service.services.content_types import require_allowed_changes
-from files_service.services.files import change, require_change, require_mutable
+from files_service.services.files import change, changeable, require_change, require_mutable
 from storage_adapters import Access, FileRecord
 
 CombineTags = Callable[[tuple[str, ...], tuple[str, ...]], Iterable[str]]
@@ -36,7 +36,7 @@ def update(
             raise Conflict(f"the file is at revision {record.revision}", {"revision": record.revision})
         return require_fitting_meta(edited)
 
-    return change(core, file_id, decide, event="updated")
+    return change(core, file_id, decide, event="updated", loaded=changeable(core, file_id, actor))
 
 
 def _edited(record: FileRecord, changes: Mapping[str, Any]) -> FileRecord:
@@ -61,7 +61,7 @@ def set_access(core: Core, file_id: str, access: Access, *, actor: str | None) -
         require_change(record, actor)
         return replace(record, access=access)
 
-    return change(core, file_id, decide, event="access_changed")
+    return change(core, file_id, decide, event="access_changed", loaded=changeable(core, file_id, actor))
 
 
 def set_tags(core: Core, file_id: str, tags: Iterable[str], combine: CombineTags, *, actor: str | None) -> FileRecord:
@@ -78,4 +78,4 @@ def set_tags(core: Core, file_id: str, tags: Iterable[str], combine: CombineTags
         require_mutable(record)
         return replace(record, tags=combined)
 
-    return change(core, file_id, decide, event="updated")
+    return change(core, file_id, decide, event="updated", loaded=changeable(core, file_id, actor))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from files_service.core import Core
-from files_service.domain.access import may_act_for, may_change, may_read, with_epoch
+from files_service.domain.access import may_act_for, may_change, may_know, may_read, with_epoch
 from files_service.domain.editing import is_finished, is_same
 from files_service.domain.lifecycle import announcement
 from files_service.domain.uploads import clean_after
@@ -23,6 +23,7 @@ from files_service.services.quarantine import hold_file
 from storage_adapters import (
     FileRecord,
     RecordDeleted,
+    RecordNotFound,
     RevisionConflict,
     SupportsResumableUpload,
     Tombstone,
@@ -35,11 +36,31 @@ MAX_RACES = 50
 
 
 def readable(core: Core, file_id: str, actor: str | None) -> FileRecord:
-    """Load a file that the actor may read. Raises Forbidden."""
-    record = core.metadata.get(file_id)
+    """Load a file that the actor may read. Raises Forbidden, RecordNotFound."""
+    record = load(core, file_id, actor)
     if not is_readable(core, record, actor):
+        _require_known(record, actor)
         raise Forbidden("the actor may not read this file", {"file_id": file_id})
     return record
+
+
+def changeable(core: Core, file_id: str, actor: str | None) -> FileRecord:
+    """Load a file that the actor may change. Raises Forbidden, RecordNotFound."""
+    record = load(core, file_id, actor)
+    require_change(record, actor)
+    return record
+
+
+def load(core: Core, file_id: str, actor: str | None) -> FileRecord:
+    """Load a file; its caller checks what the actor may do.
+
+    Raises RecordNotFound, and RecordDeleted to those alone who may know that there was such a file.
+    """
+    try:
+        return core.metadata.get(file_id)
+    except RecordDeleted as error:
+        _require_known(error.tombstone, actor)
+        raise
 
 
 def is_readable(core: Core, record: FileRecord, actor: str | None) -> bool:
@@ -53,10 +74,18 @@ def require_acts_for(owner: str, actor: str | None) -> None:
         raise Forbidden("the actor may not act for this owner", {"owner": owner})
 
 
-def require_change(record: FileRecord, actor: str | None) -> None:
-    """Raise Forbidden unless the actor may change the file."""
+def require_change(record: FileRecord | Tombstone, actor: str | None) -> None:
+    """Raise Forbidden unless the actor may change the file, RecordNotFound where it must not know of it."""
     if not may_change(record, actor):
+        if isinstance(record, Tombstone) or not may_read(record, actor):
+            _require_known(record, actor)
         raise Forbidden("the actor may not change this file", {"file_id": record.file_id})
+
+
+def _require_known(record: FileRecord | Tombstone, actor: str | None) -> None:
+    """Raise the error of a file that does not exist unless the actor may know of it."""
+    if not may_know(record.owner, actor):
+        raise RecordNotFound(record.file_id)
 
 
 def require_mutable(record: FileRecord) -> None:
@@ -150,7 +179,7 @@ def remove_unless(
     """
     for attempt in range(MAX_RACES):
         record = load_or_tombstone(core, file_id)
-        require_acts_for(record.owner, actor)
+        require_change(record, actor)
         if keep_blobs and actor is not None:
             raise Forbidden("only a trusted system may keep the bytes of a removed file", {"field": "soft"})
         if isinstance(record, Tombstone) or is_spared(record):

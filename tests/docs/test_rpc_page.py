@@ -12,9 +12,10 @@ from marshmallow import Schema, fields, missing
 from files_service.api import METHODS
 from files_service.api.bulk import BulkItem
 from files_service.api.parameters import Changes, PartParams, PostAction
+from files_service.api.share_policy import PolicyChanges
 from files_service.api.shares import ShareChanges
 from files_service.domain.accounts import Role
-from files_service.domain.shares import ShareState
+from files_service.domain.shares import ShareKind, ShareState
 from files_service.errors import error_classes
 from files_service.services.bulk import BulkAction
 from files_service.services.folders.changing import FolderConflict
@@ -25,6 +26,7 @@ from tests.docs.pages import plain, read, rows, section
 PAGE = read("docs/rpc.md")
 PEOPLE = read("docs/accounts.md")
 LINKS = read("docs/shares.md")
+STORAGE = read("docs/analytics.md")
 FOLDERS = read("docs/folders.md")
 # Methods of files that the page of folders describes.
 PLACES = {f"files.{name}" for name in ("move", "trash", "restore", "empty_trash", "bulk")}
@@ -33,10 +35,12 @@ NESTED: dict[type[Schema], str] = {
     Changes: "changes",
     PostAction: "post action",
     ShareChanges: "changes",
+    PolicyChanges: "rules",
     BulkItem: "item",
 }
-ENUMS: dict[type[enum.Enum], str] = {
+ENUMS: dict[Any, str] = {
     Role: "role",
+    ShareKind: "kind",
     ShareState: "state",
     OnConflict: "conflict",
     FolderConflict: "folder conflict",
@@ -55,7 +59,7 @@ def page_of(method: str) -> str:
     """The page that describes a method."""
     if method in PLACES:
         return FOLDERS
-    pages = {"accounts": PEOPLE, "shares": LINKS, "folders": FOLDERS, "jobs": FOLDERS}
+    pages = {"accounts": PEOPLE, "shares": LINKS, "folders": FOLDERS, "jobs": FOLDERS, "analytics": STORAGE}
     return pages.get(method.partition(".")[0], PAGE)
 
 
@@ -125,8 +129,8 @@ def test_nested_parameters_are_documented(method: str, title: str, schema: Schem
 
 
 def test_no_section_describes_a_method_that_does_not_exist() -> None:
-    lines = [line for page in (PAGE, PEOPLE, LINKS, FOLDERS) for line in page.splitlines()]
-    groups = ("## files.", "## accounts.", "## shares.", "## folders.", "## jobs.")
+    lines = [line for page in (PAGE, PEOPLE, LINKS, FOLDERS, STORAGE) for line in page.splitlines()]
+    groups = ("## files.", "## accounts.", "## shares.", "## folders.", "## jobs.", "## analytics.")
     titles = [line.removeprefix("## ") for line in lines if line.startswith(groups)]
     assert sorted(titles) == sorted(METHODS)
 

@@ -30,6 +30,8 @@ NEEDED: dict[str, str] = {
     "GET /api/invites": "admin",
     "POST /api/invites": "admin",
     "DELETE /api/invites/{invite_id}": "admin",
+    "PUT /api/accounts/{owner}/quota": "admin",
+    "PUT /api/tenants/{tenant}/quota": "admin",
     "POST /api/files/upload": WRITE,
     "GET /api/files": READ,
     "GET /api/files/{file_id}": READ,
@@ -39,6 +41,8 @@ NEEDED: dict[str, str] = {
     "PUT /api/files/{file_id}/access": "shares",
     "PUT /api/files/{file_id}/metadata": WRITE,
     "GET /api/files/search": READ,
+    "GET /api/analytics/storage": "analytics",
+    "GET /api/analytics/file-types": "analytics",
     "POST /api/files/bulk": SESSION,
     "POST /api/files/{file_id}/move": WRITE,
     "POST /api/files/{file_id}/restore": WRITE,
@@ -56,8 +60,13 @@ NEEDED: dict[str, str] = {
     "GET /api/shares": "shares",
     "POST /api/shares": "shares",
     "GET /api/shares/{share_id}": "shares",
+    "GET /api/shares/{share_id}/events": "shares",
     "PATCH /api/shares/{share_id}": "shares",
     "DELETE /api/shares/{share_id}": "shares",
+    "POST /api/archives": READ,
+    "GET /api/archives/{archive_id}": READ,
+    "GET /api/share-policy": "shares",
+    "PATCH /api/share-policy": "admin",
     "POST /tus/": WRITE,
     "POST /tus": WRITE,
     "HEAD /tus/{upload_id}": WRITE,
@@ -66,7 +75,7 @@ NEEDED: dict[str, str] = {
     "POST /tus/{upload_id}": WRITE,
 }
 METHODS_NEEDED: dict[str, str] = {
-    **dict.fromkeys(("info", "data", "head", "download", "list", "count", "manifest"), READ),
+    **dict.fromkeys(("info", "data", "head", "download", "archive", "list", "count", "manifest"), READ),
     **dict.fromkeys(("upload", "finish", "process", "update", "clone", "sync"), WRITE),
     **dict.fromkeys(("tag.add", "tag.remove", "tag.sync"), WRITE),
     **dict.fromkeys(("access", "tag.access"), "shares"),
@@ -81,9 +90,13 @@ PEOPLE_NEEDED: dict[str, str] = {
     **dict.fromkeys(("create_key", "list_keys", "revoke_key", "begin_totp", "confirm_totp", "remove_totp"), SESSION),
     **dict.fromkeys(("register", "login", "create", "list", "info", "update", "reset"), "admin"),
     **dict.fromkeys(("create_invite", "list_invites", "revoke_invite"), "admin"),
-    **dict.fromkeys(("create_tenant", "list_tenants"), "admin"),
+    **dict.fromkeys(("create_tenant", "list_tenants", "set_quota", "set_tenant_quota"), "admin"),
 }
-SHARES_NEEDED = dict.fromkeys(("create", "list", "info", "update", "revoke"), "shares")
+SHARES_NEEDED = {
+    **dict.fromkeys(("create", "list", "info", "events", "update", "revoke", "policy"), "shares"),
+    "set_policy": "admin",
+}
+ANALYTICS_NEEDED = dict.fromkeys(("storage", "file_types"), "analytics")
 FOLDERS_NEEDED: dict[str, str] = {
     **dict.fromkeys(("list", "trashed"), READ),
     **dict.fromkeys(("create", "move", "restore"), WRITE),
@@ -96,6 +109,7 @@ NEEDED_BY = {
     "shares": SHARES_NEEDED,
     "folders": FOLDERS_NEEDED,
     "jobs": JOBS_NEEDED,
+    "analytics": ANALYTICS_NEEDED,
 }
 REFUSED = b"does not have the scope"
 

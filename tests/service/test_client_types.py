@@ -13,6 +13,7 @@ from marshmallow import fields
 from files_service.api import METHODS
 from files_service.client import FilesClient, results
 from files_service.client.accounts import AccountMethods
+from files_service.client.analytics import AnalyticsMethods
 from files_service.client.files import TagMethods
 from files_service.client.folder_parameters import BulkItem
 from files_service.client.folders import FolderMethods, JobMethods
@@ -30,6 +31,8 @@ def client_methods() -> dict[str, Any]:
     found |= {f"files.tag.{name}": function for name, function in inspect.getmembers(TagMethods, inspect.isfunction)}
     found |= {f"accounts.{name}": function for name, function in inspect.getmembers(AccountMethods, inspect.isfunction)}
     found |= {f"shares.{name}": function for name, function in inspect.getmembers(ShareMethods, inspect.isfunction)}
+    members = inspect.getmembers(AnalyticsMethods, inspect.isfunction)
+    found |= {f"analytics.{name}": function for name, function in members}
     found |= {f"folders.{name}": function for name, function in inspect.getmembers(FolderMethods, inspect.isfunction)}
     found |= {f"jobs.{name}": function for name, function in inspect.getmembers(JobMethods, inspect.isfunction)}
     return {name: function for name, function in found.items() if name.rpartition(".")[2][0] != "_"}

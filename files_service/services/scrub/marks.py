@@ -92,6 +92,20 @@ def clear_mark(core: Core, file_id: str, part_id: str, *, generation: str | None
     forget_mark(core, file_id, part_id)
 
 
+def note_crc32(core: Core, file_id: str, part: Part, crc32: str) -> None:
+    """Put the CRC-32 of the bytes of a part on record, unless others have taken their place. Announces nothing."""
+
+    def decide(current: FileRecord) -> FileRecord:
+        parts = tuple(
+            replace(each, crc32=crc32) if (each.key, each.generation) == (part.key, part.generation) else each
+            for each in current.parts
+        )
+        return replace(current, parts=parts)
+
+    with suppress(RecordNotFound, RecordDeleted):
+        change(core, file_id, decide)
+
+
 def forget_mark(core: Core, file_id: str, part_id: str) -> None:
     """Delete the document of a mark, and the bad bytes that were moved aside for it."""
     documents, document_id = core.metadata, _id_of(file_id, part_id)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from files_service.core import Core
 from files_service.errors import Gone, NotFound
 from files_service.services.editing import set_access
+from files_service.services.shares.folder import files_below, is_in_folder
 from files_service.services.shares.share import Item, Share
 from storage_adapters import Access, FileRecord, RecordNotFound
 
@@ -25,7 +26,10 @@ def take_in_again(core: Core, share: Share) -> tuple[Item, ...]:
 
 
 def files_of(core: Core, share: Share) -> list[FileRecord]:
-    """Return the files that the link shows now. Raises Gone when there are none."""
+    """Return the files that the link shows now. Raises Gone when there are none, NotFound for one that shows none."""
+    _require_shows(share)
+    if share.path is not None:
+        return files_below(core, share)
     files = [record for item in share.items if (record := _shown(core, share, item)) is not None]
     if not files:
         raise Gone("the files of the link are gone")
@@ -34,6 +38,9 @@ def files_of(core: Core, share: Share) -> list[FileRecord]:
 
 def file_of(core: Core, share: Share, file_id: str) -> FileRecord:
     """Return one file of a share. Raises NotFound for any other file, Gone for one that is not shared any more."""
+    _require_shows(share)
+    if share.path is not None:
+        return _in_folder(core, share, file_id)
     item = next((each for each in share.items if each.file_id == file_id), None)
     if item is None:
         raise NotFound("the link has no such file")
@@ -46,6 +53,19 @@ def file_of(core: Core, share: Share, file_id: str) -> FileRecord:
 def closed_items(core: Core, share: Share) -> list[str]:
     """Return the ids of files that the link does not show any more."""
     return [item.file_id for item in share.items if _shown(core, share, item) is None]
+
+
+def _in_folder(core: Core, share: Share, file_id: str) -> FileRecord:
+    record = _find(core, file_id)
+    if record is None or not is_in_folder(share, record):
+        # The same answer: what is not in the folder is none of the visitor's business.
+        raise NotFound("the link has no such file")
+    return record
+
+
+def _require_shows(share: Share) -> None:
+    if not share.kind.shows_files:
+        raise NotFound("the link has no such file")
 
 
 def _shown(core: Core, share: Share, item: Item) -> FileRecord | None:

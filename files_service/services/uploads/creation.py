@@ -27,10 +27,10 @@ def save_if_room(draft: FileRecord, core: Core, on_conflict: OnConflict = OnConf
     earlier = _made_earlier(draft, core)
     if earlier is not None:
         return earlier
-    require_room(core, draft.owner, draft.size)
+    charged = require_room(core, draft.owner, draft.size)
     record = _save(draft, core, on_conflict)
     if record.file_id == draft.file_id:
-        require_still_room(core, draft.owner, lambda: remove(core, draft.file_id))
+        require_still_room(core, draft.owner, charged, lambda: remove(core, draft.file_id))
     return record
 
 

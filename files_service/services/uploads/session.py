@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from files_service.core import Core
+from files_service.domain.access import may_act_for
 from files_service.domain.chunking import has_expired, names_in_upload_id, upload_id_of
 from files_service.domain.media_types import UNKNOWN_TYPE, declared_type, media_type
 from files_service.domain.paths import clean_path, name_of
@@ -68,10 +69,15 @@ class Beginning:
     tags: tuple[str, ...] = ()
     md5: str | None = None
     sha256: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
     path: str | None = None
     on_conflict: str | None = None
     partial: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # The permissions of an actor are not stored.
+        object.__setattr__(self, "owner", str(self.owner))
 
     def as_params(self) -> dict[str, Any]:
         """Return the parameters of files.upload that declare the same file; an unknown size is 0 for now."""
@@ -85,6 +91,7 @@ class Beginning:
             "parts": [{name: value for name, value in part.items() if value is not None}],
             "access": self.access,
             "tags": list(self.tags) or None,
+            "meta": dict(self.meta) or None,
         }
         return {name: value for name, value in params.items() if value is not None}
 
@@ -107,9 +114,10 @@ def begin(core: Core, beginning: Beginning) -> Upload:
             draft = pending_record(declaration, core, core.clock(), file_id=file_id)
             save_if_room(draft, core, declaration.on_conflict)
             return uploads.create_upload(upload)
-        require_room(core, owner, beginning.size or 0)
+        charged = require_room(core, owner, beginning.size or 0)
         upload = uploads.create_upload(upload)
-        require_still_room(core, owner, lambda: uploads.delete_upload(upload.upload_id, now=core.clock()))
+        take_back = partial(uploads.delete_upload, upload.upload_id, now=core.clock())
+        require_still_room(core, owner, charged, take_back)
         return upload
 
 
@@ -124,8 +132,7 @@ def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] 
             declaration = declaration_of(upload.details[DECLARED], size)
             check_limits(declaration, core)
             more = 0 if of else max(0, size - upload.received)
-            counted = {upload.upload_id, *(each.upload_id for each in of)}
-            require_room(core, upload.owner, size, more=more, but=counted)
+            require_room(core, upload.owner, size, more=more, but=(upload, *of))
             upload = uploads.set_size(upload.upload_id, size)
             if not is_partial(upload):
                 names = names_in_upload_id(upload.upload_id)
@@ -146,6 +153,7 @@ def declaration_of(said: Mapping[str, Any], size: int) -> Declaration:
         parts=[{**part, "size": size}],
         access=Access(said.get("access", Access.PRIVATE)),
         tags=said.get("tags", ()),
+        meta=said.get("meta", {}),
         path=path,
         on_conflict=OnConflict(said.get("on_conflict", OnConflict.RENAME)),
     )
@@ -163,17 +171,17 @@ def find_session(core: Core, upload_id: str, actor: str | None) -> UploadSession
     """
     names = names_in_upload_id(upload_id)
     if names is None:
-        raise NotFound("no such upload", {"upload_id": upload_id[:100]})
+        raise _no_such(upload_id)
     with storage_errors_as_files_errors():
         uploads = uploads_of(core)
-        record = _record(core, names[0], actor)
+        record = _record(core, names[0], upload_id, actor)
         part = find_part(record, names[1]) if record is not None else None
         try:
             upload = uploads.get_upload(upload_id)
         except UploadNotFound:
             upload = _of_declared_part(core, record, part, upload_id)
-        if actor not in (None, upload.owner):
-            raise NotFound("no such upload", {"upload_id": upload_id})
+        if not may_act_for(upload.owner, actor):
+            raise _no_such(upload_id)
         if has_expired(upload, now=core.clock()):
             raise Gone("the upload has expired", {"upload_id": upload_id})
         if record is None and upload.size is not None and not is_partial(upload) and upload.sealed_at is None:
@@ -210,23 +218,27 @@ def _declare(core: Core, declaration: Declaration, file_id: str) -> FileRecord:
             return core.metadata.get(file_id)
 
 
-def _record(core: Core, file_id: str, actor: str | None) -> FileRecord | None:
+def _no_such(upload_id: str) -> NotFound:
+    return NotFound("no such upload", {"upload_id": upload_id[:100]})
+
+
+def _record(core: Core, file_id: str, upload_id: str, actor: str | None) -> FileRecord | None:
     try:
         record = core.metadata.get(file_id)
     except RecordDeleted as error:
-        if actor not in (None, error.tombstone.owner):
-            raise NotFound("no such upload") from None
+        if not may_act_for(error.tombstone.owner, actor):
+            raise _no_such(upload_id) from None
         raise Gone("the file was removed", {"file_id": file_id}) from error
     except RecordNotFound:
         return None
-    if actor not in (None, record.owner):
-        raise NotFound("no such upload")
+    if not may_act_for(record.owner, actor):
+        raise _no_such(upload_id)
     return record
 
 
 def _of_declared_part(core: Core, record: FileRecord | None, part: Part | None, upload_id: str) -> Upload:
     if record is None or part is None:
-        raise NotFound("no such upload", {"upload_id": upload_id})
+        raise _no_such(upload_id)
     if record.status is not FileStatus.PENDING or part.received_at is not None:
         raise Gone("the bytes have arrived by another way", {"file_id": record.file_id})
     require_room_for_more(core, _draft(core, record.owner, "", "", part.size, {}), part.size)

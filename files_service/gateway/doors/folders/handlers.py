@@ -59,7 +59,7 @@ async def list_trash(request: web.Request) -> web.StreamResponse:
     params = _queried(request, ("owner", "cursor", "prefix", "delimiter"))
     page = await _call(request, "files.list", {**params, "trashed": True})
     if not {"cursor", "prefix", "delimiter"} & set(params):
-        whole = {name: params[name] for name in ("owner", "actor") if name in params}
+        whole: dict[str, Any] = {name: params[name] for name in ("owner", "actor") if name in params}
         page |= {"trashed_folders": (await _call(request, "folders.trashed", whole))["folders"]}
     return json_reply(page)
 
