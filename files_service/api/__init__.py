@@ -1,6 +1,6 @@
 """The method table: every action by its wire name. All transports call the API through ``METHODS``."""
 
-from files_service.api import shares
+from files_service.api import shares, versions
 from files_service.api.access import set_access
 from files_service.api.accounts import credentials, people, signing
 from files_service.api.action import Action
@@ -72,6 +72,11 @@ METHODS: dict[str, Action] = {
         shares.info,
         shares.update,
         shares.revoke,
+        versions.list_versions,
+        versions.restore,
+        versions.label,
+        versions.remove,
+        versions.download,
     )
 }
 

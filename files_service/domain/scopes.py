@@ -16,7 +16,9 @@ _OF_METHODS: Mapping[str, str] = {
         READ,
     ),
     "files.report": ANALYTICS,
-    "files.remove": DELETE,
+    **dict.fromkeys(("versions.list", "versions.download"), READ),
+    **dict.fromkeys(("files.remove", "versions.remove"), DELETE),
+    **dict.fromkeys(("versions.restore", "versions.label"), WRITE),
     **dict.fromkeys(
         (
             "files.upload",

@@ -90,7 +90,7 @@ def _keeps_uploads_of(core: Core, owner: str) -> bool:
     uploads = core.metadata
     assert isinstance(uploads, SupportsUploads)
     query = ListQuery(owner=owner, order_by="created_at", descending=False, limit=LOOKED_AT)
-    parts = [part for record in core.metadata.find(query).records for part in record.parts]
+    parts = [part for record in core.metadata.find(query).records for part in record.stored_parts]
     for upload_id in filter(None, map(manifest_of, parts)):
         try:
             uploads.get_upload(upload_id)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from files_service.core import Core
+from files_service.domain.editing import is_finished
 from files_service.domain.lifecycle import AllPartsReceived, advance, is_lapsed, reclaim
 from files_service.domain.uploads import is_due, mismatch, receive_part
 from files_service.errors import (
@@ -25,6 +26,7 @@ from files_service.services.orphan_scan import OrphanScan
 from files_service.services.processing import with_bounded_lease
 from files_service.services.reconcile_report import Report
 from files_service.services.uploads.sweep import finalize
+from files_service.services.versions.absorbing import settle_upload
 from storage_adapters import (
     BlobInfo,
     BlobNotFound,
@@ -33,6 +35,7 @@ from storage_adapters import (
     ListQuery,
     Part,
     Position,
+    Section,
     StorageError,
 )
 
@@ -46,6 +49,7 @@ class Stage(StrEnum):
     PENDING = "pending"
     PROCESSING = "processing"
     TEMPORARY = "temporary"
+    VERSIONS = "versions"
     DELETED = "deleted"
     NAMED = "named"
     STORED = "stored"
@@ -68,6 +72,7 @@ _QUERIES = {
     Stage.PENDING: ListQuery(section=None, status=FileStatus.PENDING, order_by="created_at", descending=False),
     Stage.PROCESSING: ListQuery(section=None, status=FileStatus.PROCESSING, order_by="created_at", descending=False),
     Stage.TEMPORARY: ListQuery(section=None, order_by="expires_at", descending=False),
+    Stage.VERSIONS: ListQuery(section=Section.VERSIONS, order_by="created_at", descending=False),
     Stage.NAMED: ListQuery(section=None, order_by="created_at", descending=False),
 }
 
@@ -96,6 +101,7 @@ class Reconciliation:
             Stage.PENDING: self._treat_pending,
             Stage.PROCESSING: self._treat_processing,
             Stage.TEMPORARY: self._treat_temporary,
+            Stage.VERSIONS: self._treat_version,
             Stage.NAMED: self._orphan_scan.check_record,
         }
 
@@ -217,6 +223,18 @@ class Reconciliation:
     def _treat_temporary(self, record: FileRecord) -> None:
         """Delete an expired file in any status."""
         self._expire(record.file_id, lambda current: current.expires_at == record.expires_at)
+
+    def _treat_version(self, record: FileRecord) -> None:
+        """Continue the absorption of a processed upload of a version; delete one that failed long ago."""
+        if self._dry_run:
+            if is_finished(record):
+                self.report.absorbed.append(record.file_id)
+            return
+        match settle_upload(self._core, record):
+            case "absorbed":
+                self.report.absorbed.append(record.file_id)
+            case "expired":
+                self.report.expired.append(record.file_id)
 
     def _expire(self, file_id: str, still_due: Callable[[FileRecord], bool]) -> None:
         if not self._dry_run:

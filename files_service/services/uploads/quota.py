@@ -117,7 +117,7 @@ def _require_quota(core: Core, owner: str, size: int, but: Collection[str]) -> N
 
 
 def _used(core: Core, owner: str, but: Collection[str]) -> int:
-    counted = core.metadata.usage(owner).total.bytes
+    counted = core.metadata.usage(owner).bytes
     if isinstance(core.metadata, SupportsUploads):
         loose = [each for each in _open_uploads(core, owner) if each.size is None or is_partial(each)]
         ours = [each for each in loose if each.upload_id not in but and not _is_spent(each)]

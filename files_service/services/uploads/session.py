@@ -12,7 +12,7 @@ from files_service.domain.chunking import has_expired, names_in_upload_id, uploa
 from files_service.domain.media_types import UNKNOWN_TYPE, declared_type, media_type
 from files_service.domain.uploads import find_part, prolong
 from files_service.errors import Gone, NotFound, storage_errors_as_files_errors
-from files_service.services.files import change
+from files_service.services.files import change, load_owning
 from files_service.services.uploads.creation import save_if_room, save_once
 from files_service.services.uploads.declare import Declaration, check_limits, pending_record
 from files_service.services.uploads.quota import (
@@ -32,6 +32,7 @@ from storage_adapters import (
     RecordDeleted,
     RecordNotFound,
     RevisionConflict,
+    Tombstone,
     Upload,
     UploadNotFound,
 )
@@ -66,6 +67,8 @@ class Beginning:
     tags: tuple[str, ...] = ()
     md5: str | None = None
     sha256: str | None = None
+    version_of: str | None = None
+    label: str | None = None
     partial: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -79,6 +82,8 @@ class Beginning:
             "parts": [{name: value for name, value in part.items() if value is not None}],
             "access": self.access,
             "tags": list(self.tags) or None,
+            "version_of": self.version_of,
+            "label": self.label,
         }
         return {name: value for name, value in params.items() if value is not None}
 
@@ -136,6 +141,9 @@ def declaration_of(said: Mapping[str, Any], size: int) -> Declaration:
         parts=[{**part, "size": size}],
         access=Access(said.get("access", Access.PRIVATE)),
         tags=said.get("tags", ()),
+        version_of=said.get("version_of"),
+        author=said["owner"] if "version_of" in said else None,
+        label=said.get("label"),
     )
 
 
@@ -162,6 +170,8 @@ def find_session(core: Core, upload_id: str, actor: str | None) -> UploadSession
             upload = _of_declared_part(core, record, part, upload_id)
         if actor not in (None, upload.owner):
             raise NotFound("no such upload", {"upload_id": upload_id})
+        if record is not None and record.file_id != names[0] and upload.sealed_at is None:
+            raise Gone("the bytes have arrived by another way", {"file_id": record.file_id})
         if has_expired(upload, now=core.clock()):
             raise Gone("the upload has expired", {"upload_id": upload_id})
         if record is None and upload.size is not None and not is_partial(upload) and upload.sealed_at is None:
@@ -198,16 +208,15 @@ def _declare(core: Core, declaration: Declaration, file_id: str) -> FileRecord:
 
 
 def _record(core: Core, file_id: str, actor: str | None) -> FileRecord | None:
+    """Load the file of an upload, or the file whose version the upload has become; None before there is one."""
     try:
-        record = core.metadata.get(file_id)
-    except RecordDeleted as error:
-        if actor not in (None, error.tombstone.owner):
-            raise NotFound("no such upload") from None
-        raise Gone("the file was removed", {"file_id": file_id}) from error
+        record = load_owning(core, file_id)
     except RecordNotFound:
         return None
     if actor not in (None, record.owner):
         raise NotFound("no such upload")
+    if isinstance(record, Tombstone):
+        raise Gone("the file was removed", {"file_id": file_id})
     return record
 
 

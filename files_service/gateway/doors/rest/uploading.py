@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from aiohttp import BodyPartReader, web
@@ -37,6 +38,16 @@ _SAID = {"name", "access", "tags", "sha256", "md5"}
 
 async def upload(request: web.Request) -> web.StreamResponse:
     """Take a file: the raw body with ``?name=``, or the field ``file`` of a form."""
+    return await _upload(request, _SAID, {})
+
+
+async def upload_version(request: web.Request) -> web.StreamResponse:
+    """Take the next version of a file, in the forms of an upload; its name is that of the file."""
+    said = {"name": "file", "version_of": request.match_info["file_id"]}
+    return await _upload(request, {"label", "sha256", "md5"}, said)
+
+
+async def _upload(request: web.Request, known: AbstractSet[str], said: dict[str, Any]) -> web.StreamResponse:
     gateway, owner = gateway_of(request), owner_of(request)
     limit = gateway.core.settings.form_upload_bytes
     form = request.content_type == "multipart/form-data"
@@ -44,16 +55,21 @@ async def upload(request: web.Request) -> web.StreamResponse:
     if (request.content_length or 0) > limit + (PIECE if form else 0):
         raise too_large(gateway.core, limit)
     for name in request.query:
-        if name not in _SAID:
+        if name not in known:
             raise bad_field(name[:100], "Unknown parameter.")
-    said: dict[str, Any] = {name: request.query[name] for name in _SAID - {"tags"} if name in request.query}
+    said = said | {name: request.query[name] for name in known - {"tags"} if name in request.query}
     said["tags"] = texts(request, "tags")
     with gateway.uploads.take(*holders_of(request, owner)):
         if form:
-            result = await _take_form(request, gateway, owner, said, limit)
+            result = await _take_form(request, gateway, owner, said, limit, known)
         else:
             result = await _take_body(request, gateway, owner, said, limit)
-    return json_reply(result, 201, {"Location": f"{gateway.core.settings.public_path}/api/files/{result['file_id']}"})
+    return json_reply(result, 201, {"Location": f"{gateway.core.settings.public_path}/api/files/{_file_of(result)}"})
+
+
+def _file_of(result: JSON) -> str:
+    """Return the id of the file at which the bytes will be: the upload of a version has an address for a while only."""
+    return str(result["version_of"] or result["file_id"])
 
 
 def too_large(core: Core, limit: int) -> HTTPError:
@@ -90,7 +106,9 @@ async def _take_body(request: web.Request, gateway: Gateway, owner: str, said: A
         raise
 
 
-async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: Any, limit: int) -> JSON:
+async def _take_form(
+    request: web.Request, gateway: Gateway, owner: str, said: Any, limit: int, known: AbstractSet[str]
+) -> JSON:
     if digest := next((name for name in FIELDS if name in request.headers), None):
         raise bad_field(digest, "A form has none: send the field sha256 of the file.")
     await gateway.calls.run(_require_room, gateway.core, owner, request.content_length or 0)
@@ -112,7 +130,7 @@ async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: A
                 begun = await gateway.calls.run(gateway.counted("files.upload", begin), gateway.core, beginning)
                 begun = await _pour(field, gateway, begun, limit, pace)
             else:
-                await _note(field, name or "field", said, pace)
+                await _note(field, name or "field", said, known, pace)
         if begun is None:
             raise bad_field("file", "The form has no field file.")
         return await gateway.transfers.run(_complete, gateway, begun)
@@ -142,14 +160,14 @@ async def _pour(field: BodyPartReader, gateway: Gateway, begun: Upload, limit: i
         raise
 
 
-async def _note(field: BodyPartReader, name: str, said: dict[str, Any], pace: MinRate) -> None:
+async def _note(field: BodyPartReader, name: str, said: dict[str, Any], known: AbstractSet[str], pace: MinRate) -> None:
     """Read a field of the form that describes the file."""
     value = bytearray()
     while piece := await pace.wait(field.read_chunk(MAX_FIELD_BYTES), size_of):
         value += piece
         if len(value) > MAX_FIELD_BYTES:
             raise bad_field(name[:100], "Too long.")
-    if name not in _SAID:
+    if name not in known:
         raise bad_field(name[:100], "Unknown field.")
     try:
         text = value.decode()
@@ -168,6 +186,8 @@ def _beginning(owner: str, said: Any, *, size: int | None, content_type: str | N
         tags=tuple(said.get("tags", ())),
         sha256=said.get("sha256"),
         md5=said.get("md5"),
+        version_of=said.get("version_of"),
+        label=said.get("label"),
     )
 
 
