@@ -140,6 +140,8 @@ from storage_adapters.records import (
     Usage,
     Version,
     field_names,
+    usage_entries,
+    usage_from,
 )
 from storage_adapters.registry import (
     BLOB_STORES,
@@ -300,5 +302,7 @@ __all__ = [
     "sync_name",
     "tag_form",
     "typed_form",
+    "usage_entries",
+    "usage_from",
     "waiting_changes",
 ]

@@ -290,6 +290,15 @@ class Usage:
         """Bytes of files, trash and versions together: those that count against a quota."""
         return self.total.bytes + self.trash.bytes + self.versions.bytes
 
+    def counters(self) -> Iterator[tuple[str, str, Tally]]:
+        """Yield dimension, key and tally of each counter, from which ``usage_from`` makes the usage again."""
+        yield "total", "", self.total
+        yield "trash", "", self.trash
+        yield "versions", "", self.versions
+        yield from (("access", key, tally) for key, tally in self.by_access.items())
+        yield from (("content_type", key, tally) for key, tally in self.by_content_type.items())
+        yield from (("status", key, tally) for key, tally in self.by_status.items())
+
 
 def usage_entries(record: FileRecord) -> Iterator[tuple[str, str, Tally]]:
     """Yield the counters in which a record counts: dimension, key, and what it adds."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from migrations.run import Run
 from migrations.stores import RebuiltStore
@@ -29,6 +29,8 @@ from storage_adapters import (
     Usage,
     digest_bucket,
     digest_halves,
+    usage_entries,
+    usage_from,
 )
 
 CONSUMER = "migrations-census"
@@ -36,7 +38,8 @@ OWNERS = 200
 CHANGES = 500
 _GONE = 0
 
-_Class = tuple[str, str, str, str]  # owner, access, content type, status
+_Counter = tuple[str, str]  # dimension, key
+_Class = tuple[str, tuple[_Counter, ...]]  # owner, and the counters in which the content of a file counts
 
 
 class _Slots:
@@ -48,6 +51,8 @@ class _Slots:
         self.size = array("Q")
         self.high = array("L")
         self.low = array("L")
+        # By row: the owner and the versions of the few files that have any.
+        self.versions: dict[int, tuple[str, Tally]] = {}
 
 
 class Census:
@@ -61,6 +66,7 @@ class Census:
         self._bytes: list[int] = [0]
         self._digest = [[0, 0, 0] for _ in range(DIGEST_BUCKETS)]
         self._by_owner: dict[str, list[_Class]] = defaultdict(list)
+        self._versions: defaultdict[str, Tally] = defaultdict(Tally)
 
     @property
     def owners(self) -> list[str]:
@@ -71,13 +77,12 @@ class Census:
         """Count a file of the scan."""
         bucket = digest_bucket(record.file_id)
         slots = self._slots[bucket]
-        high, low = digest_halves(record)
-        slots.file.append(_short(record.file_id))
-        slots.kind.append(self._kind(record))
-        slots.size.append(record.size)
-        slots.high.append(high)
-        slots.low.append(low)
-        self._move(bucket, len(slots.file) - 1, 1)
+        for column in (slots.file, slots.kind, slots.size, slots.high, slots.low):
+            column.append(0)
+        row = len(slots.file) - 1
+        slots.file[row] = _short(record.file_id)
+        self._fill(slots, row, record)
+        self._move(bucket, row, 1)
 
     def replace(self, record: FileRecord, *, deleted: bool) -> None:
         """Replace the contribution of a file by that of a later change."""
@@ -90,40 +95,43 @@ class Census:
                 self.add(record)
             return
         self._move(bucket, row, -1)
-        slots.kind[row] = _GONE if deleted else self._kind(record)
-        slots.size[row] = record.size
-        slots.high[row], slots.low[row] = digest_halves(record)
+        self._fill(slots, row, record)
+        if deleted:
+            slots.kind[row] = _GONE
         self._move(bucket, row, 1)
 
     def usage(self, owner: str | None) -> Usage:
         """Return the count of one owner, or of all."""
         kinds = self._kinds if owner is None else self._by_owner.get(owner, ())
-        total = [0, 0]
-        counted: list[dict[str, list[int]]] = [{}, {}, {}]
+        counted: defaultdict[str, dict[str, Tally]] = defaultdict(dict)
         for kind in kinds:
             number = self._kinds[kind]
-            if not self._files[number]:
-                continue
-            for tally in (total, *(by.setdefault(key, [0, 0]) for by, key in zip(counted, kind[1:], strict=True))):
-                tally[0] += self._files[number]
-                tally[1] += self._bytes[number]
-        access, content_type, status = ({key: Tally(files=f, bytes=b) for key, (f, b) in by.items()} for by in counted)
-        return Usage(
-            total=Tally(files=total[0], bytes=total[1]),
-            by_access=access,
-            by_content_type=content_type,
-            by_status=status,
-        )
+            if self._files[number]:
+                tally = Tally(files=self._files[number], bytes=self._bytes[number])
+                for dimension, key in kind[1]:
+                    counted[dimension][key] = counted[dimension].get(key, Tally()) + tally
+        for each in self._versions if owner is None else [owner]:
+            counted["versions"][""] = counted["versions"].get("", Tally()) + self._versions.get(each, Tally())
+        return usage_from(counted)
 
     def digest(self) -> list[DigestBucket]:
         """Return the sums of all buckets."""
         return [DigestBucket(files=files, high=high, low=low) for files, high, low in self._digest]
 
-    def _kind(self, record: FileRecord) -> int:
-        kind = (record.owner, record.access.value, record.content_type, record.status.value)
+    def _fill(self, slots: _Slots, row: int, record: FileRecord) -> None:
+        counters = list(usage_entries(record))
+        slots.versions.pop(row, None)
+        if record.versions:
+            *counters, (_, _, versions) = counters
+            slots.versions[row] = record.owner, versions
+        slots.kind[row] = self._kind((record.owner, tuple((dimension, key) for dimension, key, _ in counters)))
+        slots.size[row] = record.size
+        slots.high[row], slots.low[row] = digest_halves(record)
+
+    def _kind(self, kind: _Class) -> int:
         if kind not in self._kinds:
             self._kinds[kind] = len(self._files)
-            self._by_owner[record.owner].append(kind)
+            self._by_owner[kind[0]].append(kind)
             self._files.append(0)
             self._bytes.append(0)
         return self._kinds[kind]
@@ -137,6 +145,9 @@ class Census:
         self._bytes[kind] += sign * slots.size[row]
         for place, amount in enumerate((1, slots.high[row], slots.low[row])):
             self._digest[bucket][place] += sign * amount
+        if row in slots.versions:
+            owner, versions = slots.versions[row]
+            self._versions[owner] += Tally(files=sign * versions.files, bytes=sign * versions.bytes)
 
 
 def _short(file_id: str) -> int:
@@ -203,7 +214,8 @@ def _batches(store: RebuiltStore, census: Census) -> Iterator[list[str | None]]:
     position = ""
     while True:
         counted, position = store.counted_owners(after=position, limit=OWNERS)
-        strangers: list[str | None] = [owner for owner in counted if owner not in known]
+        strangers: list[str | None] = list(dict.fromkeys(owner for owner in counted if owner not in known))
+        known.update(counted)
         if strangers:
             yield strangers
         if not position:
@@ -222,18 +234,13 @@ def _advance(store: RebuiltStore, census: Census, sequence: str) -> None:
 
 
 def _minus(one: Usage, other: Usage) -> Usage:
-    return Usage(
-        total=_tally(one.total, other.total),
-        by_access=_tallies(one.by_access, other.by_access),
-        by_content_type=_tallies(one.by_content_type, other.by_content_type),
-        by_status=_tallies(one.by_status, other.by_status),
+    difference: defaultdict[str, defaultdict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
+    for usage, sign in ((one, 1), (other, -1)):
+        for dimension, key, tally in usage.counters():
+            difference[dimension][key] += Tally(files=sign * tally.files, bytes=sign * tally.bytes)
+    return usage_from(
+        {
+            dimension: {key: tally for key, tally in tallies.items() if tally != Tally()}
+            for dimension, tallies in difference.items()
+        }
     )
-
-
-def _tally(one: Tally, other: Tally) -> Tally:
-    return Tally(files=one.files - other.files, bytes=one.bytes - other.bytes)
-
-
-def _tallies(one: Mapping[str, Tally], other: Mapping[str, Tally]) -> dict[str, Tally]:
-    found = {key: _tally(one.get(key, Tally()), other.get(key, Tally())) for key in {*one, *other}}
-    return {key: tally for key, tally in found.items() if tally != Tally()}

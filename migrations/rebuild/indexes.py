@@ -10,14 +10,18 @@ from collections.abc import Collection
 
 from migrations.run import Run
 from migrations.stores import RebuiltStore
+from storage_adapters import ORDERS, SORT_FIELDS
 
 ADDING, REMOVING = "places added", "strays removed"
 STAGES = (ADDING, REMOVING)
+# Orders that came with the fields they sort by: whatever the sort fields are, records that have these stand in them.
+_ALWAYS = tuple(field for field in ORDERS if field not in SORT_FIELDS)
 ENTRIES_PER_FILE = 24  # six fields in four scopes: keeps a batch of entries about as long as one of files
 
 
 def reindex(run: Run, store: RebuiltStore, fields: Collection[str]) -> None:
     """Add missing entries, then remove entries without a record or of another field."""
+    fields = (*fields, *_ALWAYS)
     if not run.is_past(ADDING, STAGES):
         _add(run, store, fields)
     _remove(run, store, fields)
@@ -25,6 +29,7 @@ def reindex(run: Run, store: RebuiltStore, fields: Collection[str]) -> None:
 
 def compare(run: Run, store: RebuiltStore, fields: Collection[str]) -> list[str]:
     """Count missing and stray entries."""
+    fields = (*fields, *_ALWAYS)
     began = store.last_sequence()
     missing = held = 0
     position = ""

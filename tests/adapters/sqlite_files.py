@@ -11,7 +11,8 @@ from storage_adapters import FileRecord
 from storage_adapters.metadata.sqlite import SqliteMetadataStore
 from storage_adapters.metadata.sqlite.indexes import scope_text
 from storage_adapters.metadata.sqlite.schema import FIELD_NUMBERS
-from storage_adapters.query import scopes, sort_value
+from storage_adapters.query import index_entries
+from storage_adapters.records import names_held
 from tests.contract.consistency import assert_consistent
 
 
@@ -39,19 +40,12 @@ def assert_intact(path: Path) -> list[FileRecord]:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
         places = [
-            (scope_text(scope), number, value is None, 0 if value is None else value, record.file_id)
+            (scope_text(scope), FIELD_NUMBERS[field], value is None, 0 if value is None else value, record.file_id)
             for record in records
-            for scope in scopes(record)
-            for field, number in FIELD_NUMBERS.items()
-            for value in [sort_value(record, field)]
+            for scope, field, value in index_entries(record)
         ]
         assert set(connection.execute("SELECT * FROM listing").fetchall()) == set(places)
-        names = {
-            (record.owner, kind, name, record.file_id)
-            for record in records
-            for kind in ("alias", "request_id")
-            if (name := getattr(record, kind)) is not None
-        }
+        names = {(record.owner, *name, record.file_id) for record in records for name in names_held(record)}
         assert set(connection.execute("SELECT owner, kind, name, file_id FROM names").fetchall()) == names
         assert connection.execute("SELECT count(*) FROM usage WHERE files <= 0").fetchone() == (0,)
     return records

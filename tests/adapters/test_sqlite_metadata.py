@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from storage_adapters import SORT_FIELDS, StorageUnavailable, UnknownStore, open_metadata_store
+from storage_adapters import ORDERS, StorageUnavailable, UnknownStore, open_metadata_store
 from storage_adapters.metadata.sqlite import SqliteMetadataStore, connections
 from storage_adapters.metadata.sqlite.connections import sqlite_errors_as_storage_errors
 from storage_adapters.metadata.sqlite.schema import FIELD_NUMBERS, VERSION
@@ -139,9 +139,9 @@ def test_a_database_of_another_program_is_refused_and_left_alone(path: Path) -> 
         assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == [("theirs",)]
 
 
-def test_every_sort_field_has_a_number_of_its_own() -> None:
-    assert FIELD_NUMBERS.keys() == set(SORT_FIELDS)
-    assert len(set(FIELD_NUMBERS.values())) == len(SORT_FIELDS)
+def test_every_order_has_a_number_of_its_own() -> None:
+    assert FIELD_NUMBERS.keys() == set(ORDERS)
+    assert len(set(FIELD_NUMBERS.values())) == len(ORDERS)
 
 
 @pytest.mark.parametrize(

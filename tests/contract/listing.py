@@ -77,7 +77,7 @@ class MeaningContract:
 
     def test_a_list_holds_whole_records(self, store: MetadataStore) -> None:
         records = add(store, *various_records())
-        found = store.find(ListQuery(limit=100, order_by="created_at", descending=False)).records
+        found = store.find(ListQuery(limit=100, order_by="created_at", descending=False, section=None)).records
         assert sorted(found, key=lambda record: record.file_id) == records
 
     @pytest.mark.parametrize("field", FIELDS)

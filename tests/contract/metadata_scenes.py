@@ -163,6 +163,10 @@ def various_records() -> list[FileRecord]:
                 processed_at=NOW + number // 6 if status is FileStatus.PROCESSED or number % 4 == 1 else None,
                 expires_at=(NOW, None, 0, NOW + 1)[number % 4],
                 parent_id=f"f{number // 2:02}" if number % 2 else None,
+                path=None if number % 3 == 1 else f"{text}/{'Aa'[number % 2]}/{number}",
+                trashed_at=NOW + number // 8 if number % 8 == 7 else None,
+                versions=tuple(make_version(size) for size in range(1, 1 + number % 6 // 4)),
+                version_of="f00" if number % 12 == 10 else None,
             )
         )
     return records

@@ -94,7 +94,12 @@ def test_damage_is_found_and_repaired(rebuilt_url: str) -> None:
         runner.up()
         store = runner.store
         assert is_rebuilt(store)
-        wrong = Usage(total=Tally(files=3, bytes=1), by_access={"public": Tally(files=-1, bytes=5)})
+        wrong = Usage(
+            total=Tally(files=3, bytes=1),
+            by_access={"public": Tally(files=-1, bytes=5)},
+            trash=Tally(files=2, bytes=7),
+            versions=Tally(files=1, bytes=3),
+        )
         store.correct_usage("ann", wrong)
         store.correct_usage("nobody", wrong)
         store.correct_usage(None, wrong)

@@ -46,7 +46,7 @@ def found(pair: Pair, *, wait_seconds: float = 30.0) -> list[Difference]:
 
 def all_records(store: MetadataStore) -> list[FileRecord]:
     """Every record, read one by one through the list and compared with what ``get`` says."""
-    records = walk(store, ListQuery(order_by="created_at", descending=False, limit=100))
+    records = walk(store, ListQuery(order_by="created_at", descending=False, limit=100, section=None))
     for record in records:
         assert state_of(store, record.file_id) == record
     return records

@@ -14,6 +14,7 @@ from storage_adapters.codec import (
     FIELDS_OF_0_1,
     PART_FORM,
     RECORD_FORM,
+    VERSION_FORM,
     Form,
     encode_record,
     form_of,
@@ -60,7 +61,14 @@ def _take(value: dict[str, Any]) -> Take:
     return Take(parts=parts, media=None if media is None else form_of(Media).build({}, media))
 
 
-LATER = Form(LaterRecord, FIELDS_OF_0_1["FileRecord"], {"takes": lambda values: tuple(_take(each) for each in values)})
+LATER = Form(
+    LaterRecord,
+    FIELDS_OF_0_1["FileRecord"],
+    {
+        "takes": lambda values: tuple(_take(each) for each in values),
+        "versions": lambda values: tuple(VERSION_FORM.from_json(each) for each in values),
+    },
+)
 TAKES = (Take(parts=(make_part(),), media=Media(width=3)), Take(media=Media(codec="h264")))
 UNKNOWN: tuple[tuple[str, Any], ...] = (("ratio", 1.0), ("size_of_it", 2**60), ("where", {"a": None, "b": [1, "é"]}))
 

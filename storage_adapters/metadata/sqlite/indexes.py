@@ -7,19 +7,29 @@ writes only those that differ.
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from storage_adapters.codec import digest_bucket, digest_deltas, record_to_document
 from storage_adapters.errors import NameTaken
 from storage_adapters.metadata.sqlite.schema import FIELD_NUMBERS
-from storage_adapters.query import SORT_FIELDS, scopes, sort_value
-from storage_adapters.records import FileRecord
+from storage_adapters.query import Scope, index_entries
+from storage_adapters.records import FileRecord, Tally, names_held, usage_entries
 
-NAME_KINDS = ("request_id", "alias")
-
-_SCOPE_LETTERS = {"all": "a", "owner": "o", "owner-tag": "t", "public": "p", "public-tag": "q", "status": "s"}
+_SCOPE_LETTERS = {
+    "all": "a",
+    "owner": "o",
+    "owner-tag": "t",
+    "public": "p",
+    "public-tag": "q",
+    "status": "s",
+    "trash": "x",
+    "owner-trash": "y",
+    "versions": "v",
+    "owner-versions": "w",
+}
 
 ListingRow = tuple[str, int, bool, int | str, str]
 _UsageKey = tuple[str, str, str]
@@ -48,7 +58,8 @@ def move_indexes(
     move_digest(connection, old, new)
 
 
-def scope_text(scope: tuple[str, ...]) -> str:
+@lru_cache(maxsize=1_000)
+def scope_text(scope: Scope) -> str:
     """Write a scope short and without ambiguity, whatever characters its parts are made of."""
     kind, *parts = scope
     return _SCOPE_LETTERS[kind] + "".join(f"{len(part)}:{part}" for part in parts)
@@ -63,7 +74,7 @@ def move_names(
     then waits under a kind of its own, ``alias~<file_id>``, until the name is free or its record gives it up.
     """
     before, after = names_of(old), names_of(new)
-    for owner, kind, name in before - after:
+    for owner, kind, name in before.keys() - after.keys():
         assert old is not None
         freed = connection.execute(
             "DELETE FROM names WHERE owner = ? AND kind = ? AND name = ? AND file_id = ?",
@@ -78,8 +89,7 @@ def move_names(
             )
     if new is None:
         return
-    # In the order of NAME_KINDS: a repeated request gets its own error, not that its first call took the alias.
-    for key in sorted(after - before, key=lambda key: NAME_KINDS.index(key[1])):
+    for key in (key for key in after if key not in before):
         holder = connection.execute(
             "SELECT file_id FROM names WHERE owner = ? AND kind = ? AND name = ?", key
         ).fetchone()
@@ -126,12 +136,11 @@ def move_listing(connection: sqlite3.Connection, old: FileRecord | None, new: Fi
 
 def move_usage(connection: sqlite3.Connection, old: FileRecord | None, new: FileRecord | None) -> None:
     """Count the record where it is now instead of where it was."""
-    files, size = Counter[_UsageKey](), Counter[_UsageKey]()
+    counted: defaultdict[_UsageKey, Tally] = defaultdict(Tally)
     for record, sign in ((old, -1), (new, 1)):
-        for key in _usage_keys(record):
-            files[key] += sign
-            size[key] += sign * record.size if record else 0
-    moved = [(*key, files[key], size[key]) for key in files if files[key] or size[key]]
+        for key, tally in _counters(record):
+            counted[key] += Tally(files=sign * tally.files, bytes=sign * tally.bytes)
+    moved = [(*key, tally.files, tally.bytes) for key, tally in counted.items() if tally != Tally()]
     connection.executemany(
         "INSERT INTO usage (scope, dimension, key, files, bytes) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET files = files + excluded.files, bytes = bytes + excluded.bytes",
@@ -154,30 +163,30 @@ def move_digest(connection: sqlite3.Connection, old: Encoded | None, new: Encode
         )
 
 
-def names_of(record: FileRecord | None) -> set[tuple[str, str, str]]:
-    """Return the names that a record holds: owner, kind, name."""
-    if record is None:
-        return set()
-    return {(record.owner, kind, name) for kind in NAME_KINDS if (name := getattr(record, kind)) is not None}
+def names_of(record: FileRecord | None) -> dict[tuple[str, str, str], None]:
+    """Return the names that a record holds, in the order in which they are claimed: owner, kind, name."""
+    return {} if record is None else {(record.owner, *name): None for name in names_held(record)}
 
 
 def listing_rows(record: FileRecord | None) -> set[ListingRow]:
     """Return all places of a record in the sorted scopes."""
     if record is None:
         return set()
-    places: list[tuple[int, bool, int | str]] = []
-    for field in SORT_FIELDS:
-        value = sort_value(record, field)
-        places.append((FIELD_NUMBERS[field], value is None, 0 if value is None else value))
-    file_id = record.file_id
-    return {(scope, *place, file_id) for scope in map(scope_text, scopes(record)) for place in places}
+    return {
+        (scope_text(scope), FIELD_NUMBERS[field], value is None, 0 if value is None else value, record.file_id)
+        for scope, field, value in index_entries(record)
+    }
 
 
-def _usage_keys(record: FileRecord | None) -> Iterator[_UsageKey]:
-    if record is None:
-        return
-    for scope in (scope_text(("all",)), scope_text(("owner", record.owner))):
-        yield scope, "total", ""
-        yield scope, "access", record.access.value
-        yield scope, "content_type", record.content_type
-        yield scope, "status", record.status.value
+def usage_scope(dimension: str, owner: str | None) -> str:
+    """Return the scope of an owner's counters of a dimension, or of everybody's."""
+    if dimension in ("trash", "versions"):
+        return scope_text((dimension,) if owner is None else (f"owner-{dimension}", owner))
+    return scope_text(("all",) if owner is None else ("owner", owner))
+
+
+def _counters(record: FileRecord | None) -> Iterator[tuple[_UsageKey, Tally]]:
+    if record is not None:
+        for dimension, key, tally in usage_entries(record):
+            for owner in (None, record.owner):
+                yield (usage_scope(dimension, owner), dimension, key), tally

@@ -12,10 +12,13 @@ from storage_adapters.codec import record_from_document
 from storage_adapters.errors import UnreadableRecord
 from storage_adapters.metadata.sqlite.indexes import scope_text
 from storage_adapters.metadata.sqlite.schema import FIELD_NUMBERS
-from storage_adapters.query import ListQuery, Page, Position, candidate_scopes, matches
+from storage_adapters.paging import read_page
+from storage_adapters.query import ListQuery, Page, Position, candidate_scopes
 from storage_adapters.records import FileRecord
 
 _LARGEST_BATCH = 500
+# Behind a folder, the next row is often one of another folder: few rows are read in vain.
+_FIRST_BATCH_OF_FOLDERS = 4
 _RARITY_BOUNDS = (100, 1_000, 10_000)
 _COUNT_SQL = "SELECT count(*) FROM (SELECT 1 FROM listing WHERE scope = ? AND field = ? LIMIT ?)"
 
@@ -39,29 +42,17 @@ _BATCH_SQL = {
 
 def find_page(connection: sqlite3.Connection, query: ListQuery) -> Page:
     """Read one page; the connection's statements must all see one state."""
-    position = query.after
-    found: list[FileRecord] = []
-    unreadable: list[str] = []
-    rows = _rows(connection, query, _rarest_scope(connection, query))
-    for looked_at, (place, document) in enumerate(rows):
-        if len(found) == query.limit or looked_at == query.scan_limit:
-            return Page(records=tuple(found), next_position=position, unreadable=tuple(unreadable))
-        position = place
-        try:
-            record = record_from_document(document)
-        except UnreadableRecord:
-            unreadable.append(place.file_id)
-            continue
-        if matches(record, query):
-            found.append(record)
-    return Page(records=tuple(found), next_position=None, unreadable=tuple(unreadable))
+    scope = _rarest_scope(connection, query)
+    return read_page(query, lambda position: _rows(connection, query, scope, position))
 
 
-def _rows(connection: sqlite3.Connection, query: ListQuery, scope: str) -> Iterator[tuple[Position, bytes]]:
-    """Read on from the query's position: first the files that have a value, then those that have none."""
-    batch = min(query.limit, query.scan_limit) + 1
+def _rows(
+    connection: sqlite3.Connection, query: ListQuery, scope: str, position: Position | None
+) -> Iterator[tuple[Position, FileRecord | None]]:
+    """Read on from a position: first the files that have a value, then those that have none."""
+    batch = _FIRST_BATCH_OF_FOLDERS if query.delimiter else min(query.limit, query.scan_limit) + 1
     for missing in (False, True):
-        start = query.after
+        start = position
         if start is not None and (start.value is None) is not missing:
             if start.value is None:
                 continue
@@ -80,10 +71,17 @@ def _rows(connection: sqlite3.Connection, query: ListQuery, scope: str) -> Itera
             ).fetchall()
             for value, file_id, document in rows:
                 start = Position(value=None if missing else value, file_id=file_id)
-                yield start, document
+                yield start, _record(document)
             if len(rows) < batch:
                 break
             batch = min(2 * batch, _LARGEST_BATCH)
+
+
+def _record(document: bytes) -> FileRecord | None:
+    try:
+        return record_from_document(document)
+    except UnreadableRecord:
+        return None
 
 
 def _rarest_scope(connection: sqlite3.Connection, query: ListQuery) -> str:

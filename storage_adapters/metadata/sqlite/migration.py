@@ -162,8 +162,8 @@ class SqliteMigrations(SupportsRebuilding):
         """See ``SupportsRebuilding``."""
         with self._connections.reading() as connection:
             rows = connection.execute(
-                "SELECT DISTINCT scope FROM usage WHERE scope > ? AND scope LIKE 'o%' ORDER BY scope LIMIT ?",
-                (after or "o", limit),
+                "SELECT DISTINCT scope FROM usage WHERE scope > ? AND scope LIKE '%:%' ORDER BY scope LIMIT ?",
+                (after, limit),
             ).fetchall()
         scopes = [scope for (scope,) in rows]
         return [scope.partition(":")[2] for scope in scopes], scopes[-1] if len(scopes) == limit else ""

@@ -1,8 +1,9 @@
 """The tables, and the migrations that create them. No rules.
 
-1. ``listing`` is the sorted index: one row per scope and sort field of every record, read in the order of its key.
-   ``value`` holds integers or folded text, never both under one field; text compares by its UTF-8 bytes. A missing
-   value is ``missing`` = 1 with value 0, so that it stands behind the others.
+1. ``listing`` is the sorted index: the rows of ``query.index_entries`` of every record, read in the order of its key.
+   ``value`` holds integers or text, never both under one field; text compares by its UTF-8 bytes. A missing value is
+   ``missing`` = 1 with value 0, so that it stands behind the others. Rows by path and of the trash and of versions came
+   after version 2 of the tables: no record of before has any, so they need no version of their own.
 2. The numbers of sort fields are stored: they are never changed or used again.
 3. ``uploads`` are the states of uploads, ``upload_chunks`` their manifests, ``upload_ranges`` what has arrived with
    neighbours merged. ``chunks`` are the stored copies: ``named`` counts the rows of ``upload_chunks`` of the owner's
@@ -13,6 +14,8 @@
    ``document_names``: they are added when they are missing, and a version that does not know them does not look at
    them. ``sort`` is the order key of a document, ``due`` its ``expires_at``; a name has several rows only while copies
    are on their way.
+6. ``usage`` has the counters of listed files under the scope of their owner and of all; those of the trash and of
+   versions stand under the scopes of these, where a version that does not know them does not look.
 """
 
 from __future__ import annotations
@@ -23,7 +26,16 @@ from contextlib import closing
 
 from storage_adapters.errors import SchemaMismatch, StorageUnavailable
 
-FIELD_NUMBERS = {"created_at": 1, "uploaded_at": 2, "processed_at": 3, "expires_at": 4, "name": 5, "size": 6}
+FIELD_NUMBERS = {
+    "created_at": 1,
+    "uploaded_at": 2,
+    "processed_at": 3,
+    "expires_at": 4,
+    "name": 5,
+    "size": 6,
+    "path": 7,
+    "trashed_at": 8,
+}
 
 _VERSION_1 = """
 CREATE TABLE files (
