@@ -151,7 +151,13 @@ STEPS = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 9), st.integer
 def test_versions_are_those_of_the_model_and_no_byte_is_lost_or_left(
     open_core: Callable[..., Core], examples: int
 ) -> None:
-    limits = {"max_versions": MOST, "kept_versions": KEPT, "kept_versions_days": DAYS, "chunk_bytes": 1024}
+    limits = {
+        "max_versions": MOST,
+        "kept_versions": KEPT,
+        "kept_versions_days": DAYS,
+        "chunk_bytes": 1024,
+        "inventory_interval_seconds": 0,
+    }
 
     @settings(max_examples=examples, deadline=None)
     @given(STEPS)
