@@ -12,7 +12,7 @@ from tests.cores import call
 from tests.gateway.owners import bearer
 from tests.gateway.serving import Reply, Served
 from tests.gateway.slices import Talk, talk
-from tests.gateway.tus import create, file_id_of, metadata
+from tests.gateway.tus import create, metadata
 from tests.people.links import Visitor, share, stored
 from tests.people.persons import JSON_TYPE, Person, key_of, register
 from tests.unit.places.scenes import paths_of
@@ -56,9 +56,7 @@ def test_a_path_is_taken_in_the_same_way_at_every_door(served: Served, ann: Pers
         assert (reply.status, reply.fields) == (400, ["path"])
         climbing = {"Upload-Metadata": metadata(path=path.replace("%2F", "/").replace("%5C", "\\"))}
         assert create(served, 3, **bearer("ann"), **climbing).status == 400
-    taken = ann.request(
-        "POST", "/api/files/upload?path=a/x.txt&on_conflict=fail", b"x", {"Content-Type": "text/plain"}
-    )
+    taken = ann.request("POST", "/api/files/upload?path=a/x.txt&on_conflict=fail", b"x", {"Content-Type": "text/plain"})
     assert (taken.status, taken.code) == (409, "path_taken")
     assert set(paths_of(served.core)) == {"a/x.txt", "a/x (2).txt", "a/x (3).txt"}
 
