@@ -126,7 +126,7 @@ def recipe(target: str) -> str:
 def test_the_first_screen_has_the_commands_to_run_and_to_test() -> None:
     first_screen = README[: README.index("\n## ")]
     assert "$ make run" in first_screen
-    assert f"sign in http://{DOCUMENTED}/sign-in?token=" in first_screen
+    assert f"sign in http://{DOCUMENTED}/sign-in#" in first_screen
     assert f"ready http://{DOCUMENTED}" in first_screen
     assert "`make test`" in first_screen
 

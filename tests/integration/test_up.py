@@ -182,9 +182,12 @@ def test_a_signal_ends_it_without_a_trace_and_another_start_finds_everything(up:
 
 def test_the_sign_in_link_opens(tmp_path: Path) -> None:
     with Up(tmp_path) as up:
-        status, page = request("GET", up.start())
-    assert status == 200
-    assert b"You are signed in" in page
+        address, _, code = up.start().partition("#")
+        form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": up.url}
+        answers = [request("POST", address, f"link={code}".encode(), form)[0] for _ in range(2)]
+        shown, page = request("GET", address)
+    assert answers == [303, 401]
+    assert (shown, b"Sign in by the link" in page) == (200, True)
 
 
 def test_the_log_is_json_and_shows_no_secret(up: Up) -> None:
