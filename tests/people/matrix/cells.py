@@ -73,6 +73,8 @@ PARAMS: dict[str, Params] = {
     "files.sync": _fixed(owner=OWNER),
     "files.tag.access": _fixed(owner=OWNER, tag=TAG, access="public"),
     "files.list": _fixed(owner=OWNER, limit=100),
+    "analytics.storage": _fixed(owner=OWNER),
+    "analytics.file_types": _fixed(owner=OWNER),
     "shares.create": lambda target, _: {"owner": OWNER, "items": [target.file_id]},
     "shares.list": _fixed(owner=OWNER),
     "shares.info": _share(),
@@ -83,6 +85,8 @@ PARAMS: dict[str, Params] = {
     "accounts.create": _fixed(name="new", tenant=TENANT),
     "accounts.update": _fixed(owner=_PERSON, disabled=True),
     "accounts.reset": _fixed(owner="gus@acme"),
+    "accounts.set_quota": _fixed(owner=_PERSON, quota_bytes=10**9),
+    "accounts.set_tenant_quota": _fixed(tenant=TENANT, quota_bytes=10**9),
     "accounts.create_invite": _TENANT,
     "accounts.list_invites": _TENANT,
     "accounts.revoke_invite": lambda target, _: {"invite_id": target.ids["invite_id"]},
@@ -99,6 +103,8 @@ BODIES: dict[str, Params] = {
     "POST /api/shares": lambda target, _: {"owner": OWNER, "items": [target.file_id]},
     "PATCH /api/shares/{share_id}": _fixed(label="changed"),
     "POST /api/invites": _TENANT,
+    "PUT /api/accounts/{owner}/quota": _fixed(quota_bytes=10**9),
+    "PUT /api/tenants/{tenant}/quota": _fixed(quota_bytes=10**9),
     "POST /api/auth/keys": _fixed(label="x", scopes=["files:read"]),
     "POST /api/auth/totp": _fixed(),
     "DELETE /api/auth/totp": _fixed(code="0"),
@@ -107,6 +113,8 @@ QUERIES = {
     "GET /api/files": f"?owner={OWNER}&limit=100",
     "GET /api/files/search": f"?owner={OWNER}&limit=100&query={TAG}",
     "GET /api/shares": f"?owner={OWNER}",
+    "GET /api/analytics/storage": f"?owner={OWNER}",
+    "GET /api/analytics/file-types": f"?owner={OWNER}",
     "GET /api/invites": f"?tenant={TENANT}",
 }
 HEADERS = {
@@ -127,7 +135,11 @@ def of_route(row: str, target: Target, caller: Caller) -> Request:
     """The request of a route: with the caller's token, at a page as its cookie."""
     method, pattern = row.split()
     path = pattern.replace("{file_id}", target.file_id).replace("{share_id}", target.share_id)
-    path = path.replace("{upload_id}", f"{target.file_id}-p0").replace("{key}", _key_of(target))
+    path = (
+        path.replace("{upload_id}", f"{target.file_id}-p0")
+        .replace("{key}", _key_of(target))
+        .replace("{owner}", _PERSON)
+    )
     path = path.replace("{session_id}", NOWHERE).replace("{key_id}", NOWHERE)
     for name, value in target.ids.items():
         path = path.replace(f"{{{name}}}", value)
