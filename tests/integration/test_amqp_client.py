@@ -21,6 +21,7 @@ from files_service.errors import (
     NotFound,
     ServiceUnavailable,
     Unauthorized,
+    WrongStatus,
 )
 from tests.cores import SECRETS, at_once
 from tests.servers.network import Network
@@ -260,3 +261,13 @@ def test_links_are_made_changed_and_revoked(files: FilesClient) -> None:
     assert files.shares.revoke(share_id=made["share_id"])["state"] == "revoked"
     with pytest.raises(NotFound):
         files.shares.info(share_id=made["share_id"], actor="bob")
+
+
+def test_an_archive_needs_files_that_are_there_and_ready(files: FilesClient) -> None:
+    file_id = files.upload(owner="ann", name="a.txt", parts=[{"size": 1}])["file_id"]
+    with pytest.raises(WrongStatus) as pending:
+        files.archive(file_ids=[file_id], name="trip.zip", actor="ann")
+    assert pending.value.details == {"file_id": file_id, "status": "pending"}
+    with pytest.raises(NotFound) as foreign:
+        files.archive(file_ids=[file_id], actor="bob")
+    assert foreign.value.details == {"file_id": file_id}
