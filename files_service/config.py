@@ -69,6 +69,7 @@ class Settings:
     log_level: str
     log_format: str
     upload_ttl_seconds: int
+    trash_days: int
     max_part_bytes: int
     max_file_bytes: int
     allowed_content_types: tuple[str, ...]
@@ -203,6 +204,7 @@ class SettingsSchema(Schema):
         "auto",
         validate=validate.OneOf(LOG_FORMATS),
     )
+    trash_days = _number("Days after which a file in the trash is deleted.", 30, 1, 36_500)
     upload_ttl_seconds = _number("Seconds after which an unfinished upload expires.", 86_400, 1, 31_536_000)
     max_part_bytes = _number("Largest part that may be declared.", 5 * 2**40, 1, 2**53 - 1)
     max_file_bytes = _number("Largest total size of the parts of a file.", 5 * 2**40, 1, 2**53 - 1)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import fields as dataclass_fields
+from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from files_service.api.action import Params, ParamsSchema, action, owner_field
 from files_service.api.bounded import BoundedList
@@ -21,8 +22,10 @@ from files_service.api.parameters import (
     tags_field,
     web_address,
 )
+from files_service.api.places import on_conflict_field, path_field
 from files_service.api.wire import to_wire
 from files_service.core import Core
+from files_service.domain.paths import name_of
 from files_service.services.files import require, require_acts_for
 from files_service.services.uploads.declare import Declaration, declare, upload_addresses
 from storage_adapters import (
@@ -36,7 +39,9 @@ class UploadParams(ParamsSchema):
     """Parameters of files.upload."""
 
     owner = owner_field()
-    name = name_field(required=True)
+    name = name_field()
+    path = path_field("Path of the file; its last segment is the name.", load_default=None, allow_none=True)
+    on_conflict = on_conflict_field()
     parts = BoundedList(
         fields.Nested(PartParams),
         required=True,
@@ -67,6 +72,15 @@ class UploadParams(ParamsSchema):
         PostAction, load_default=None, allow_none=True, metadata={"description": "Changes after processing."}
     )
 
+    @validates_schema
+    def named(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Require a name or a path; the name of a path is its last segment."""
+        path = data["path"]
+        if path is None and "name" not in data:
+            raise ValidationError("Missing data for required field.", "name")
+        if path is not None and data.get("name", name_of(path)) not in (name_of(path), None):
+            raise ValidationError("Must be the last segment of the path.", "name")
+
 
 _DECLARED = tuple(field.name for field in dataclass_fields(Declaration))
 
@@ -78,7 +92,8 @@ def upload(params: Params, core: Core) -> JSON:
     require(core.blobs, SupportsSignedUrls)
     # One time for both: no address may outlive the upload.
     now = core.clock()
-    declaration = Declaration(**{name: params[name] for name in _DECLARED})
+    named = params if params["path"] is None else {**params, "name": name_of(params["path"])}
+    declaration = Declaration(**{name: named[name] for name in _DECLARED})
     record = declare(core, declaration, resumable=params["resumable"], now=now)
     addresses = upload_addresses(
         core,

@@ -11,7 +11,7 @@ from files_service.domain.chunking import manifest_of
 from files_service.domain.filenames import save_as
 from files_service.domain.uploads import find_part
 from files_service.errors import NotSupported, bad_request
-from files_service.services.files import readable, require, require_finished
+from files_service.services.files import readable, require, require_finished, require_not_trashed
 from files_service.services.scrub.marks import require_kept
 from storage_adapters import FileRecord, NoAddress, Part, SupportsPublicUrls, SupportsSignedUrls, VerifiesSignedUrls
 
@@ -40,6 +40,7 @@ def download_addresses(
     Raises Forbidden, WrongStatus, BadRequest, NotSupported, and BytesLost for a part that is marked as lost.
     """
     record = readable(core, file_id, actor)
+    require_not_trashed(record)
     require_finished(record)
     parts = _chosen(record, part_ids)
     for part in parts:

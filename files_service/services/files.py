@@ -13,6 +13,7 @@ from files_service.domain.uploads import clean_after
 from files_service.errors import (
     Conflict,
     Forbidden,
+    Gone,
     Immutable,
     NotSupported,
     WrongStatus,
@@ -93,6 +94,13 @@ def require_mutable(record: FileRecord) -> None:
         raise Immutable("the file is immutable", {"file_id": record.file_id})
 
 
+def require_not_trashed(record: FileRecord) -> None:
+    """Raise Gone while the file is in the trash."""
+    if record.trashed_at is not None:
+        details = {"file_id": record.file_id, "trashed_at": record.trashed_at}
+        raise Gone("the file is in the trash", details)
+
+
 def require_finished(record: FileRecord) -> None:
     """Raise WrongStatus unless the file is processed."""
     if not is_finished(record):
@@ -152,12 +160,29 @@ def require(store: object, capability: type[T]) -> T:
 
 def remove(core: Core, file_id: str, actor: str | None = None, *, keep_blobs: bool = False) -> Tombstone:
     """Remove a file, or return the tombstone of an earlier call. Raises Forbidden, Immutable, Conflict."""
+    left = remove_unless(core, file_id, lambda record: False, actor, keep_blobs=keep_blobs)
+    assert isinstance(left, Tombstone)
+    return left
+
+
+def remove_unless(
+    core: Core,
+    file_id: str,
+    is_spared: Callable[[FileRecord], bool],
+    actor: str | None = None,
+    *,
+    keep_blobs: bool = False,
+) -> FileRecord | Tombstone:
+    """Remove a file unless it is spared as it is stored; return the tombstone, or the record of a spared one.
+
+    Raises Forbidden, Immutable, Conflict.
+    """
     for attempt in range(MAX_RACES):
         record = load_or_tombstone(core, file_id)
         require_change(record, actor)
         if keep_blobs and actor is not None:
             raise Forbidden("only a trusted system may keep the bytes of a removed file", {"field": "soft"})
-        if isinstance(record, Tombstone):
+        if isinstance(record, Tombstone) or is_spared(record):
             return record
         require_mutable(record)
         try:

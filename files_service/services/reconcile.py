@@ -33,11 +33,13 @@ from storage_adapters import (
     ListQuery,
     Part,
     Position,
+    Section,
     StorageError,
 )
 
 BATCH = 100
 MAX_PAGES = 10
+DAY_MS = 86_400_000
 
 
 class Stage(StrEnum):
@@ -46,6 +48,7 @@ class Stage(StrEnum):
     PENDING = "pending"
     PROCESSING = "processing"
     TEMPORARY = "temporary"
+    TRASHED = "trashed"
     DELETED = "deleted"
     NAMED = "named"
     STORED = "stored"
@@ -68,6 +71,7 @@ _QUERIES = {
     Stage.PENDING: ListQuery(section=None, status=FileStatus.PENDING, order_by="created_at", descending=False),
     Stage.PROCESSING: ListQuery(section=None, status=FileStatus.PROCESSING, order_by="created_at", descending=False),
     Stage.TEMPORARY: ListQuery(section=None, order_by="expires_at", descending=False),
+    Stage.TRASHED: ListQuery(section=Section.TRASH, order_by="trashed_at", descending=False),
     Stage.NAMED: ListQuery(section=None, order_by="created_at", descending=False),
 }
 
@@ -96,6 +100,7 @@ class Reconciliation:
             Stage.PENDING: self._treat_pending,
             Stage.PROCESSING: self._treat_processing,
             Stage.TEMPORARY: self._treat_temporary,
+            Stage.TRASHED: self._treat_trashed,
             Stage.NAMED: self._orphan_scan.check_record,
         }
 
@@ -139,8 +144,14 @@ class Reconciliation:
                 return record.created_at > self._settled_before
             case Stage.TEMPORARY:
                 return record.expires_at is None or record.expires_at > self._now
+            case Stage.TRASHED:
+                return not self._is_purged(record)
             case _:
                 return False
+
+    def _is_purged(self, record: FileRecord) -> bool:
+        kept_ms = self._core.settings.trash_days * DAY_MS
+        return record.trashed_at is not None and record.trashed_at + kept_ms <= self._now
 
     def _treat_pending(self, record: FileRecord) -> None:
         """Finish parts whose notification was lost, and delete a file whose upload has expired."""
@@ -217,6 +228,10 @@ class Reconciliation:
     def _treat_temporary(self, record: FileRecord) -> None:
         """Delete an expired file in any status."""
         self._expire(record.file_id, lambda current: current.expires_at == record.expires_at)
+
+    def _treat_trashed(self, record: FileRecord) -> None:
+        """Delete a file that was in the trash for its time, unless it was restored meanwhile."""
+        self._expire(record.file_id, self._is_purged)
 
     def _expire(self, file_id: str, still_due: Callable[[FileRecord], bool]) -> None:
         if not self._dry_run:

@@ -21,7 +21,8 @@ import pytest
 from files_service.errors import NotFound
 from files_service.gateway.limits import Limits
 from files_service.services import content
-from files_service.services.archives.manifests import MOST_ARCHIVES, MOST_FILES, find_archive
+from files_service.services.archives.manifests import MOST_ARCHIVES, find_archive
+from files_service.services.archives.selection import MOST_FILES
 from files_service.services.files import change
 from files_service.services.opening import open_core
 from tests.cores import at, call, memory_core, processed_file, settings_for, sqlite_core

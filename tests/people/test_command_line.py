@@ -64,7 +64,7 @@ def test_people_are_managed_without_a_running_service(environ: dict[str, str]) -
 
 def test_without_accounts_the_link_of_before_signs_the_owner_in(tmp_path: Path) -> None:
     core = open_people(tmp_path, registration="closed")
-    assert _way_in(core, "http://x").startswith("sign in http://x/sign-in?token=ey")
+    assert _way_in(core, "http://x").startswith("sign in http://x/sign-in#ey")
     call(core, "accounts.create", name="ann")
     assert _way_in(core, "http://x") == "sign in http://x/sign-in"
     core.close()

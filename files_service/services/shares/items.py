@@ -21,7 +21,8 @@ def take_in(core: Core, owner: str, file_ids: Sequence[str]) -> tuple[Item, ...]
 def take_in_again(core: Core, share: Share) -> tuple[Item, ...]:
     """Return those items whose files are still there, shared anew."""
     records = [_find(core, item.file_id) for item in share.items]
-    return tuple(_opened(core, each) for each in records if each is not None and each.owner == share.owner)
+    ours = [each for each in records if each is not None and each.owner == share.owner and each.is_listed]
+    return tuple(_opened(core, each) for each in ours)
 
 
 def files_of(core: Core, share: Share) -> list[FileRecord]:
@@ -69,9 +70,7 @@ def _require_shows(share: Share) -> None:
 
 def _shown(core: Core, share: Share, item: Item) -> FileRecord | None:
     record = _find(core, item.file_id)
-    if record is None or record.owner != share.owner or record.access is Access.PRIVATE:
-        return None
-    if not record.is_listed:
+    if record is None or record.owner != share.owner or not record.is_listed or record.access is Access.PRIVATE:
         return None
     return record if record.access_epoch == item.access_epoch else None
 
@@ -84,7 +83,7 @@ def _opened(core: Core, record: FileRecord) -> Item:
 
 def _owned(core: Core, owner: str, file_id: str) -> FileRecord:
     record = _find(core, file_id)
-    if record is None or record.owner != owner:
+    if record is None or record.owner != owner or not record.is_listed:
         # The same answer: it must not be told that another owner has it.
         raise NotFound("the owner has no such file", {"file_id": file_id})
     return record

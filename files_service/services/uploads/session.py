@@ -11,9 +11,11 @@ from files_service.core import Core
 from files_service.domain.access import may_act_for
 from files_service.domain.chunking import has_expired, names_in_upload_id, upload_id_of
 from files_service.domain.media_types import UNKNOWN_TYPE, declared_type, media_type
+from files_service.domain.paths import clean_path, name_of
 from files_service.domain.uploads import find_part, prolong
 from files_service.errors import Gone, NotFound, storage_errors_as_files_errors
 from files_service.services.files import change
+from files_service.services.free_paths import OnConflict, require_free
 from files_service.services.uploads.creation import save_if_room, save_once
 from files_service.services.uploads.declare import Declaration, check_limits, pending_record
 from files_service.services.uploads.quota import (
@@ -68,6 +70,8 @@ class Beginning:
     md5: str | None = None
     sha256: str | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    path: str | None = None
+    on_conflict: str | None = None
     partial: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -81,7 +85,9 @@ class Beginning:
         part = {"size": self.size or 0, "content_type": content_type, "md5": self.md5, "sha256": self.sha256}
         params: dict[str, Any] = {
             "owner": self.owner,
-            "name": self.name,
+            "name": self.name if self.path is None else None,
+            "path": self.path,
+            "on_conflict": self.on_conflict,
             "parts": [{name: value for name, value in part.items() if value is not None}],
             "access": self.access,
             "tags": list(self.tags) or None,
@@ -96,17 +102,20 @@ def begin(core: Core, beginning: Beginning) -> Upload:
         declaration = declaration_of(beginning.as_params(), beginning.size or 0)
         check_limits(declaration, core)
         require_place(core, beginning.owner)
+        if declaration.path is not None and declaration.on_conflict is OnConflict.FAIL:
+            require_free(core, beginning.owner, declaration.path)
         file_id, owner, uploads = core.new_id(), beginning.owner, uploads_of(core)
         details: dict[str, Any] = {**beginning.details, DECLARED: beginning.as_params()}
         details["md5"] = beginning.md5 is not None
         if beginning.partial:
             details[PARTIAL] = True
-        draft = _draft(core, owner, file_id, "p0", beginning.size, details)
+        upload = _draft(core, owner, file_id, "p0", beginning.size, details)
         if beginning.size is not None and not beginning.partial:
-            save_if_room(pending_record(declaration, core, core.clock(), file_id=file_id), core)
-            return uploads.create_upload(draft)
+            draft = pending_record(declaration, core, core.clock(), file_id=file_id)
+            save_if_room(draft, core, declaration.on_conflict)
+            return uploads.create_upload(upload)
         charged = require_room(core, owner, beginning.size or 0)
-        upload = uploads.create_upload(draft)
+        upload = uploads.create_upload(upload)
         take_back = partial(uploads.delete_upload, upload.upload_id, now=core.clock())
         require_still_room(core, owner, charged, take_back)
         return upload
@@ -137,13 +146,16 @@ def declaration_of(said: Mapping[str, Any], size: int) -> Declaration:
     part = {"type": "file", "content_type": UNKNOWN_TYPE, "md5": None, "crc32c": None, "sha256": None}
     given = {name: value for name, value in said["parts"][0].items() if name != "size"}
     part |= {name: media_type(value) if name == "content_type" else value.lower() for name, value in given.items()}
+    path = clean_path(said["path"]) if "path" in said else None
     return Declaration(
         owner=said["owner"],
-        name=said["name"],
+        name=said["name"] if path is None else name_of(path),
         parts=[{**part, "size": size}],
         access=Access(said.get("access", Access.PRIVATE)),
         tags=said.get("tags", ()),
         meta=said.get("meta", {}),
+        path=path,
+        on_conflict=OnConflict(said.get("on_conflict", OnConflict.RENAME)),
     )
 
 
@@ -199,7 +211,8 @@ def _declare(core: Core, declaration: Declaration, file_id: str) -> FileRecord:
         return core.metadata.get(file_id)
     except RecordNotFound:
         try:
-            return save_once(pending_record(declaration, core, core.clock(), file_id=file_id), core)
+            draft = pending_record(declaration, core, core.clock(), file_id=file_id)
+            return save_once(draft, core, declaration.on_conflict)
         except RevisionConflict:
             # Another request about the same upload was faster.
             return core.metadata.get(file_id)

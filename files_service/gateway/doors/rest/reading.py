@@ -26,7 +26,18 @@ from files_service.services.shares.ownership import link_of_file
 from files_service.services.uploads.manifests import MOST_CHUNKS, PAGE_CHUNKS, manifest_of_record
 from storage_adapters import JSON, Access, FileRecord, RecordNotFound
 
-_TEXTS = ("owner", "access", "search", "order_by", "order", "cursor", "min_change", "consistency")
+_TEXTS = (
+    "owner",
+    "access",
+    "search",
+    "order_by",
+    "order",
+    "cursor",
+    "min_change",
+    "consistency",
+    "prefix",
+    "delimiter",
+)
 _QUERY = {*_TEXTS, "limit", "with_total", "tags", "filter", "fields"}
 
 
@@ -108,11 +119,14 @@ async def set_access(request: web.Request) -> web.StreamResponse:
 
 
 async def remove(request: web.Request) -> web.StreamResponse:
-    """Remove the file."""
-    gateway = gateway_of(request)
-    caller = caller_of(request)
-    params = {"file_id": request.match_info["file_id"], "actor": caller.actor}
-    return json_reply(await gateway.calls.run(gateway.invoke, "files.remove", params))
+    """Remove the file. That of a person goes to the trash, and with ``permanent=1`` from there for good."""
+    gateway, caller = gateway_of(request), caller_of(request)
+    permanent = flag(request, "permanent")
+    params: dict[str, Any] = {"file_id": request.match_info["file_id"], "actor": caller.actor}
+    method = "files.remove"
+    if caller.identity is not None:
+        method, params = ("files.remove", {**params, "only_trashed": True}) if permanent else ("files.trash", params)
+    return json_reply(await gateway.calls.run(gateway.invoke, method, params))
 
 
 def _list_params(request: web.Request, *, search_as: str = "search") -> dict[str, Any]:

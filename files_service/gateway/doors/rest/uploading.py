@@ -30,7 +30,7 @@ from files_service.services.uploads.whole import WHOLE_BYTES
 from storage_adapters import JSON, Upload
 
 MAX_FIELDS = 20
-_SAID = {"name", "access", "tags", "sha256", "md5"}
+_SAID = {"name", "access", "tags", "sha256", "md5", "path", "on_conflict"}
 
 
 async def upload(request: web.Request) -> web.StreamResponse:
@@ -62,8 +62,8 @@ def too_large(core: Core, limit: int) -> HTTPError:
 
 
 async def _take_body(request: web.Request, gateway: Gateway, owner: str, said: Any, limit: int) -> JSON:
-    if "name" not in said:
-        raise bad_field("name", "Send the name of the file: ?name=")
+    if "name" not in said and "path" not in said:
+        raise bad_field("name", "Send the name of the file: ?name= or ?path=")
     digest = sha256_of(request.headers)
     if digest is not None and said.setdefault("sha256", digest).lower() != digest:
         raise bad_field("sha256", "Differs from the digest in the headers.")
@@ -143,6 +143,8 @@ def _beginning(owner: str, said: Any, *, size: int | None, content_type: str | N
         tags=tuple(said.get("tags", ())),
         sha256=said.get("sha256"),
         md5=said.get("md5"),
+        path=said.get("path"),
+        on_conflict=said.get("on_conflict"),
     )
 
 
