@@ -9,7 +9,7 @@ from itertools import islice, takewhile
 from files_service.core import Core
 from files_service.domain.access import may_change
 from files_service.domain.editing import is_finished
-from files_service.errors import NotFound, TooLarge, WrongStatus
+from files_service.errors import Forbidden, NotFound, TooLarge, WrongStatus
 from files_service.services.files import readable, require_acts_for
 from files_service.services.scrub.marks import require_kept
 from storage_adapters import FileRecord, ListQuery, RecordNotFound
@@ -22,10 +22,10 @@ Placed = list[tuple[FileRecord, str]]
 
 
 def readable_file(core: Core, actor: str | None, file_id: str) -> FileRecord:
-    """Load a file that the actor may read, and that is in lists. Raises Forbidden, NotFound, WrongStatus."""
+    """Load a file that is in lists. Raises NotFound, also for one that the actor may not read, and WrongStatus."""
     try:
         record = readable(core, file_id, actor)
-    except RecordNotFound:
+    except (RecordNotFound, Forbidden):
         raise NotFound("there is no such file", {"file_id": file_id}) from None
     if not record.is_listed:
         raise WrongStatus(f"the file {file_id} is in the trash, or a version to come", {"file_id": file_id})
@@ -35,7 +35,7 @@ def readable_file(core: Core, actor: str | None, file_id: str) -> FileRecord:
 def named_files(core: Core, actor: str | None, file_ids: Sequence[str]) -> Placed:
     """Return these files, once each, in folders below the deepest one that all of the actor's own files lie in.
 
-    Raises Forbidden, NotFound, WrongStatus, and BytesLost, each with the id of the file.
+    Raises NotFound, WrongStatus, and BytesLost, each with the id of the file.
     """
     records = [_require_whole(readable_file(core, actor, file_id)) for file_id in dict.fromkeys(file_ids)]
     # Paths are for their owners alone.
@@ -56,8 +56,12 @@ def files_below(core: Core, actor: str | None, owner: str, folder: str) -> Place
         raise TooLarge("the folder has too many files for an archive", {"field": "folder", "limit": MOST_FILES})
     if not records:
         raise NotFound("the owner has no such folder", {"folder": folder})
-    deep = prefix.count("/")
-    return [(_require_whole(each), "/".join(_folder_of(each)[deep:])) for each in records if is_finished(each)]
+    return [(_require_whole(each), place_below(each, prefix)) for each in records if is_finished(each)]
+
+
+def place_below(record: FileRecord, folder: str) -> str:
+    """Return the folder of a file within a folder that it lies in."""
+    return "/".join(_folder_of(record)[folder.strip("/").count("/") + 1 :])
 
 
 def _below(core: Core, owner: str, prefix: str) -> Iterator[FileRecord]:

@@ -59,7 +59,6 @@ PARAMS: dict[str, Params] = {
     "files.manifest": _file(),
     "files.archive": lambda target, _: {"file_ids": [target.file_id]},
     "files.clone": lambda target, caller: {"file_id": target.file_id, "owner": caller.owner or OWNER},
-    "files.archive": lambda target, _: {"file_ids": [target.file_id]},
     "files.finish": _file(part_id="p0"),
     "files.process": _file(),
     "files.update": _file(changes={"name": "renamed"}),
@@ -105,7 +104,6 @@ PARAMS: dict[str, Params] = {
 BODIES: dict[str, Params] = {
     "PUT /api/files/{file_id}/access": _fixed(access="unlisted"),
     "PUT /api/files/{file_id}/metadata": _fixed(tags=["more"]),
-    "POST /api/archives": lambda target, _: {"file_ids": [target.file_id]},
     "POST /api/shares": lambda target, _: {"owner": OWNER, "items": [target.file_id]},
     "PATCH /api/shares/{share_id}": _fixed(label="changed"),
     "POST /api/archives": lambda target, _: {"file_ids": [target.file_id]},
