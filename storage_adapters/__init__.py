@@ -159,6 +159,7 @@ from storage_adapters.unicode_text import (
     category_of,
     composed_form,
     fold,
+    search_form,
     tag_form,
     typed_form,
 )
@@ -309,6 +310,7 @@ __all__ = [
     "record_from_json",
     "record_to_document",
     "record_to_json",
+    "search_form",
     "set_up_notifications",
     "sync_name",
     "tag_form",

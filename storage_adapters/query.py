@@ -5,7 +5,8 @@ A store may answer from any index it likes as long as the answer is what these f
 1. The order is by ``sort_value``; files without one come last in both directions; ties break by ``file_id`` in the
    direction of the order.
 2. Text sorts by the code points of its folded form (``unicode_text.fold``), which is also the order of its UTF-8 bytes.
-3. ``eq ne in gt gte lt lte`` compare exact values; ``prefix``, ``contains`` and the search compare folded text.
+3. ``eq ne in gt gte lt lte`` compare exact values; ``prefix`` and ``contains`` compare folded text, and the search that
+   without accents (``unicode_text.search_form``).
 4. A missing value matches ``exists: false`` and ``empty: true`` and nothing else.
 5. The order by ``path`` holds one owner's files that have a path, by its code points as they are, which is the order
    of its UTF-8 bytes. That by ``trashed_at`` holds files of the trash.
@@ -21,7 +22,7 @@ from enum import StrEnum
 from typing import Any
 
 from storage_adapters.records import Access, FileRecord, FileStatus
-from storage_adapters.unicode_text import fold
+from storage_adapters.unicode_text import fold, search_form
 
 
 class Kind(StrEnum):
@@ -203,11 +204,16 @@ def satisfies(record: FileRecord, condition: Condition) -> bool:
     return _COMPARE[condition.op](actual, condition.value)
 
 
-def found_by(record: FileRecord, search: str) -> bool:
-    """Return True when every word of the search occurs in the name, alias, description or a tag."""
+def found_by(record: FileRecord, search: str, *, by_readers: bool = False) -> bool:
+    """Return True when every word of the search occurs in a text of the record.
+
+    These are the name, alias, description, content type, tags and path; but to readers the path is not known.
+    """
     description = field_value(record, "description") or ""
-    text = fold("\n".join((record.name, record.alias or "", description, *record.tags)))
-    return all(word in text for word in fold(search).split())
+    path = "" if by_readers else record.path or ""
+    texts = (record.name, record.alias or "", description, record.content_type, path, *record.tags)
+    text = search_form("\n".join(texts))
+    return all(word in text for word in search_form(search).split())
 
 
 def matches(record: FileRecord, query: ListQuery) -> bool:
@@ -221,7 +227,7 @@ def matches(record: FileRecord, query: ListQuery) -> bool:
         and (query.status is None or record.status is query.status)
         and all(tag in record.tags for tag in query.tags)
         and all(satisfies(record, condition) for condition in query.conditions)
-        and (query.search is None or found_by(record, query.search))
+        and (query.search is None or found_by(record, query.search, by_readers=query.public_only))
     )
 
 

@@ -46,7 +46,7 @@ class ListParams(ParamsSchema):
         load_default=None,
         allow_none=True,
         validate=line(1, 200),
-        metadata={"description": "Words that must all occur in name, alias, description or tags."},
+        metadata={"description": "Words that must all occur in name, alias, description, type, path or tags."},
     )
     order_by = fields.String(
         load_default="uploaded_at",

@@ -150,6 +150,7 @@ def test_a_description_that_is_no_text_is_missing(value: Any) -> None:
     [
         ("strasse", True),
         ("KÖLN summer", True),
+        ("koln SÚMMER", True),
         ("red mp4 köln", True),
         ("summer film", True),
         ("red nothing", False),
@@ -164,8 +165,18 @@ def test_a_search_wants_every_word_somewhere(search: str, answer: bool) -> None:
     assert matches(RECORD, ListQuery(search=search)) is answer
 
 
-def test_a_search_looks_at_the_alias() -> None:
-    assert found_by(replace(RECORD, alias="Holiday"), "holiday")
+def test_a_search_looks_at_the_alias_the_type_and_the_path() -> None:
+    record = replace(RECORD, alias="Holiday", path="Été/à Évry/x")
+    assert found_by(record, "holiday")
+    assert found_by(record, RECORD.content_type.upper())
+    assert matches(record, ListQuery(search="ete/a evry"))
+
+
+def test_a_search_of_readers_does_not_tell_paths() -> None:
+    record = replace(RECORD, path="secret/x", access=Access.PUBLIC, processed_at=1)
+    assert matches(record, ListQuery(search="secret"))
+    assert record.publicly_listed
+    assert not matches(record, ListQuery(search="secret", public_only=True))
 
 
 @pytest.mark.parametrize(
