@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from tests.people.matrix.expectations import May
+from tests.people.matrix.expectations import CLOSED_IN_TRASH, May
 from tests.people.matrix.world import OWNER, TENANT, Caller, Target
 
 
@@ -14,7 +14,14 @@ class Answer(Enum):
     DONE = "done"
     UNKNOWN_CALLER = "401"
     FORBIDDEN = "403"
+    GONE = "410"
     MISSING = "the answer about what never was"
+
+
+def in_trash(row: str, target: Target, answer: Answer) -> Answer:
+    """The answer to those who may, where the file is in the trash."""
+    closed = target.state == "trashed" and row in CLOSED_IN_TRASH
+    return Answer.GONE if closed and answer is Answer.DONE else answer
 
 
 def may_read(target: Target, caller: Caller) -> bool:

@@ -13,7 +13,7 @@ from files_service.gateway.app import DOORS
 from tests.people.matrix.cells import as_page, of_method, of_route
 from tests.people.matrix.expectations import METHOD_ROWS, ROUTES, May
 from tests.people.matrix.harness import Matrix
-from tests.people.matrix.oracle import Answer, expected, expected_of_people, expected_of_reader
+from tests.people.matrix.oracle import Answer, expected, expected_of_people, expected_of_reader, in_trash
 from tests.people.matrix.world import OWNER, STATES, TENANT, target
 from tests.people.test_scopes import NEEDED
 
@@ -53,6 +53,7 @@ def test_routes_about_a_file(matrix: Matrix, row: str) -> None:
             if "/tus/" in row and caller.is_system:
                 # Every upload has an owner.
                 wanted = Answer.FORBIDDEN
+            wanted = in_trash(row, subject, wanted)
             request = as_page(request, caller) if page else request
             matrix.check(f"{row}, {state}, {caller.name}", request, subject, wanted)
     matrix.report()
@@ -65,6 +66,7 @@ def test_methods_about_a_file(matrix: Matrix, method: str) -> None:
         for caller in matrix.callers_in(state):
             subject = matrix.target(state, shared=shared)
             wanted = expected(METHOD_ROWS[method], subject, caller, scope_of_method(method))
+            wanted = in_trash(method, subject, wanted)
             matrix.check(f"{method}, {state}, {caller.name}", of_method(method, subject, caller), subject, wanted)
     matrix.report()
 

@@ -173,7 +173,8 @@ def run_jobs_of_nobody(core: Core) -> None:
 
 def test_what_leaves_a_folder_while_it_is_moved_has_left_it(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = {path: file_at(core, path) for path in ("a/1", "a/2", "a/3")}
-    real, done = core.metadata.save, []
+    real = core.metadata.save
+    done: list[FileRecord] = []
 
     def save(record: FileRecord, **named: object) -> FileRecord:
         if not done:

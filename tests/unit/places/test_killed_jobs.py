@@ -81,7 +81,7 @@ def killed_at_each_call(
     data_dir: Path, prepare: Callable[[Core], object], act: Callable[[Core], JSON]
 ) -> list[tuple[Core, dict[str, str]]]:
     """The state after each death, once a worker and the repeated call have ended the work."""
-    ended = []
+    ended: list[tuple[Core, dict[str, str]]] = []
     for number in range(1, 1_000):
         core, store, before = scene(data_dir)
         prepare(core)
@@ -133,7 +133,8 @@ def test_a_step_that_two_processes_do_at_once_is_done_once(
     tmp_path: Path, act: Callable[[Core], JSON], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     core, store, before = scene(tmp_path)
-    real, busy = store.save, []
+    real = store.save
+    busy: list[bool] = []
 
     def save(*given: Any, **named: Any) -> Any:
         if not busy:

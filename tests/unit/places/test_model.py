@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +15,13 @@ from hypothesis import strategies as st
 from files_service.core import Core
 from files_service.domain.paths import ancestors_of, name_of, numbered, prefix_of, rebased, renamed, restored
 from files_service.errors import FilesError
+from files_service.services.opening import open_core
 from storage_adapters import FileStatus
+from storage_adapters.metadata.memory.store import MemoryMetadataStore
+from storage_adapters.metadata.sqlite.store import SqliteMetadataStore
+from tests.adapters import couchdb_servers
 from tests.contract.metadata_scenes import make_record
-from tests.cores import attempt, call, memory_core, sqlite_core
+from tests.cores import attempt, call, settings_for
 from tests.unit.places.scenes import in_folder, paths_of
 
 NAMES = ("x.t", "y")
@@ -203,18 +208,37 @@ STEPS = st.tuples(
 )
 
 
-@pytest.fixture(scope="module", params=["memory", "sqlite"])
-def core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Core]:
+@pytest.fixture(params=["memory", "sqlite", "redis", "couchdb"])
+def core(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Core]:
     """A core whose clock never shows a time twice."""
-    make = {"memory": memory_core, "sqlite": sqlite_core}[request.param]
-    opened, times = make(tmp_path_factory.mktemp("data")), count(1_700_000_000_000)
+    kind = request.param
+    url = {"memory": "memory://", "sqlite": ""}.get(kind)
+    if url is None:
+        url = request.getfixturevalue(f"{kind}_url")
+        if kind == "couchdb":
+            with couchdb_servers.opened(url):
+                pass
+    opened, times = open_core(settings_for(tmp_path, FILES_METADATA_URL=url)), count(1_700_000_000_000)
     yield replace(opened, clock=lambda: next(times))
     opened.close()
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps=st.lists(STEPS, min_size=4, max_size=14))
-def test_the_service_does_what_the_model_does(core: Core, steps: list[tuple[str, str, str, int]]) -> None:
+def examples_of(core: Core) -> int:
+    """Fewer where each call goes to a server."""
+    return 50 if isinstance(core.metadata, MemoryMetadataStore | SqliteMetadataStore) else 12
+
+
+def test_the_service_does_what_the_model_does(core: Core) -> None:
+    @settings(max_examples=examples_of(core), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(steps=st.lists(STEPS, min_size=4, max_size=14))
+    def check(steps: list[tuple[str, str, str, int]]) -> None:
+        compare(core, steps)
+
+    check()
+
+
+def compare(core: Core, steps: list[tuple[str, str, str, int]]) -> None:
+    """Do the steps to the service and to the model."""
     play = Play(core)
     for number, name in enumerate(NAMES):
         play.upload("a", name, number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +69,16 @@ def test_a_repeated_upload_is_the_file_of_the_first(core: Core) -> None:
 def test_a_free_number_is_found_by_few_calls(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(1, 61):
         pending_file(core, name="x" if number == 1 else f"x ({number})", path="x" if number == 1 else f"x ({number})")
-    calls = []
+    calls: list[str] = []
     real = core.metadata.resolve
-    monkeypatch.setattr(core.metadata, "resolve", lambda *given: calls.append(given) or real(*given))
+
+    def resolve(owner: str, kind: str, names: Sequence[str]) -> list[str | None]:
+        calls.append(kind)
+        return real(owner, kind, names)
+
+    monkeypatch.setattr(core.metadata, "resolve", resolve)
     assert pending_file(core, name="x", path="x")["path"] == "x (61)"
-    assert len(calls) == 2
+    assert calls == ["path", "path"]
 
 
 def test_a_new_name_moves_a_file_and_a_move_gives_it_a_name(core: Core) -> None:
@@ -113,10 +118,11 @@ def test_a_post_action_whose_name_is_taken_fails_alone(core: Core) -> None:
 def test_paths_are_for_the_owner_alone(core: Core) -> None:
     file_id = file_at(core, "secret/x", access="public")
     assert "path" not in call(core, "files.info", file_id=file_id, actor="bob")
-    for query in ({"delimiter": "/"}, {"prefix": "secret/"}, {"order_by": "path"}, {"trashed": True}):
+    queries: list[dict[str, Any]] = [{"delimiter": "/"}, {"prefix": "secret/"}, {"order_by": "path"}, {"trashed": True}]
+    for query in queries:
         assert refusal(core, "files.list", owner="ann", actor="bob", **query).code == "forbidden"
         assert list(refusal(core, "files.list", **query).details["fields"]) == ["owner"]
-    for method, params in {
+    of_owner: dict[str, dict[str, Any]] = {
         "folders.list": {},
         "folders.create": {"path": "x"},
         "folders.move": {"path": "secret", "to": "x"},
@@ -125,7 +131,8 @@ def test_paths_are_for_the_owner_alone(core: Core) -> None:
         "folders.trashed": {},
         "files.empty_trash": {},
         "jobs.list": {},
-    }.items():
+    }
+    for method, params in of_owner.items():
         assert refusal(core, method, owner="ann", actor="bob", **params).code == "forbidden"
     for method in ("files.move", "files.trash", "files.restore"):
         place = {"path": "x"} if method == "files.move" else {}

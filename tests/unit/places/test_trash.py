@@ -84,7 +84,8 @@ def test_what_was_never_finished_is_removed_and_what_is_immutable_stays(core: Co
 
 def test_a_file_that_finishes_while_it_is_trashed_is_kept(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     record = uploaded_file(core)
-    real, done = core.metadata.get, []
+    real = core.metadata.get
+    done: list[str] = []
 
     def get(file_id: str) -> object:
         found = real(file_id)
