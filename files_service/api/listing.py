@@ -23,6 +23,7 @@ from files_service.core import Core
 from files_service.domain.access import OWNER_ONLY, sees_only_public
 from files_service.domain.editing import normalise_tags
 from files_service.domain.listing import decode_cursor, encode_cursor, parse_filter
+from files_service.services.files import require_unbound
 from storage_adapters import JSON, SORT_FIELDS, ListQuery, MetadataStore, Page
 
 
@@ -86,6 +87,7 @@ def list_files(params: Params, core: Core) -> JSON:
 
 
 def _query(params: Params) -> ListQuery:
+    require_unbound(params["actor"])
     public_only = sees_only_public(params["owner"], params["actor"])
     query = ListQuery(
         owner=params["owner"],

@@ -13,7 +13,7 @@ from files_service.domain.chunking import has_expired, names_in_upload_id, uploa
 from files_service.domain.media_types import UNKNOWN_TYPE, declared_type, media_type
 from files_service.domain.uploads import find_part, prolong
 from files_service.errors import Gone, NotFound, storage_errors_as_files_errors
-from files_service.services.files import change
+from files_service.services.files import change, require_unbound
 from files_service.services.uploads.creation import save_if_room, save_once
 from files_service.services.uploads.declare import Declaration, check_limits, pending_record
 from files_service.services.uploads.quota import (
@@ -72,6 +72,7 @@ class Beginning:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        require_unbound(self.owner)
         # The permissions of an actor are not stored.
         object.__setattr__(self, "owner", str(self.owner))
 
