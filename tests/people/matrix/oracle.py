@@ -37,6 +37,8 @@ def expected(may: May, target: Target, caller: Caller, scope: str) -> Answer:
         return Answer.UNKNOWN_CALLER
     if not caller.may_use(scope):
         return Answer.FORBIDDEN
+    if caller.is_bound:
+        return Answer.FORBIDDEN if may in (May.FOR_OWNER, May.LISTERS) else Answer.MISSING
     reads = may in (May.READERS, May.SELECTORS)
     if may is May.MAKERS:
         return Answer.DONE if caller.owner == OWNER or caller.is_system else Answer.MISSING
