@@ -34,7 +34,7 @@ def link(served: Served, kind: str) -> tuple[Visitor, str]:
     given_of: dict[str, dict[str, Any]] = {
         "locked": {"password": PASSWORD},
         "unlocked": {"password": PASSWORD},
-        "collection": {"kind": "collect"},
+        "collection": {"kind": "collect", "items": [], "path": f"brought {file_id}"},
         "drop": {"kind": "drop", "items": []},
         "limited": {"max_downloads": 3},
         "used up": {"max_downloads": 1},
@@ -43,6 +43,8 @@ def link(served: Served, kind: str) -> tuple[Visitor, str]:
         "expired": {"expires_at": core.clock() - HOUR_MS},
     }
     given = given_of.get(kind, {})
+    if "path" in given:
+        change(core, file_id, lambda before: replace(before, path=f"{given['path']}/{before.name}"))
     # An hour is over for the one that has expired.
     earlier = at(core, core.clock() - 2 * HOUR_MS)
     made = call(
