@@ -24,6 +24,7 @@ MODULES = {
     "account": "account",
     "tenant": "account",
     "share": "share",
+    "versions": "versions",
     "doctor": "doctor",
     "scrub": "scrub",
     "encrypt": "keys",

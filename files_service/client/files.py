@@ -15,6 +15,7 @@ from files_service.client.caller import Caller
 from files_service.client.http import HttpTransport
 from files_service.client.shares import ShareMethods
 from files_service.client.transport import Transport
+from files_service.client.versions import VersionMethods
 from files_service.errors import BadRequest
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
@@ -74,6 +75,7 @@ class FilesClient(Caller):
         self.tag = TagMethods(self._transport, timeout)
         self.accounts = AccountMethods(self._transport, timeout)
         self.shares = ShareMethods(self._transport, timeout)
+        self.versions = VersionMethods(self._transport, timeout)
 
     def with_timeout(self, seconds: float) -> FilesClient:
         """Return a client with another timeout that shares the connections."""
@@ -82,6 +84,7 @@ class FilesClient(Caller):
         other.tag = TagMethods(self._transport, seconds)
         other.accounts = AccountMethods(self._transport, seconds)
         other.shares = ShareMethods(self._transport, seconds)
+        other.versions = VersionMethods(self._transport, seconds)
         return other
 
     def close(self) -> None:

@@ -44,7 +44,7 @@ class UploadParams(_Params, total=False):
     """files.upload."""
 
     owner: Required[str]
-    name: Required[str]
+    name: str | None
     parts: Required[list[PartDeclaration]]
     access: AccessLevel
     tags: list[str]
@@ -55,6 +55,8 @@ class UploadParams(_Params, total=False):
     resumable: bool
     expires_seconds: int
     origin: str | None
+    version_of: str | None
+    label: str | None
     request_id: str | None
     post_action: PostAction | None
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from files_service.core import Core
 from files_service.domain.access import STRANGER_URL_SECONDS, may_change, readable_without_signature
 from files_service.domain.chunking import manifest_of
 from files_service.domain.filenames import save_as
 from files_service.domain.uploads import find_part
+from files_service.domain.versions import as_content
 from files_service.errors import NotSupported, bad_request
 from files_service.services.files import readable, require, require_change, require_finished
 from files_service.services.scrub.marks import require_kept
@@ -44,12 +45,10 @@ def download_addresses(
     record = readable(core, file_id, actor)
     if version_id is not None:
         require_change(record, actor)
-        version = require_version(record, version_id)
-        of_version = replace(record, parts=version.parts)
-        parts = _chosen(of_version, part_ids)
+        record = as_content(record, require_version(record, version_id))
     else:
         require_finished(record)
-        parts = _chosen(record, part_ids)
+    parts = _chosen(record, part_ids)
     for part in parts:
         require_kept(record, part)
     _require_addresses(core, record, parts)

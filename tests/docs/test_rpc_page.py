@@ -21,6 +21,7 @@ from tests.docs.pages import plain, read, rows, section
 PAGE = read("docs/rpc.md")
 PEOPLE = read("docs/accounts.md")
 LINKS = read("docs/shares.md")
+VERSIONS = read("docs/versions.md")
 NESTED: dict[type[Schema], str] = {
     PartParams: "part",
     Changes: "changes",
@@ -38,7 +39,7 @@ NAMED: dict[type[Any], str] = {
 
 def page_of(method: str) -> str:
     """The page that describes a method."""
-    return {"accounts": PEOPLE, "shares": LINKS}.get(method.partition(".")[0], PAGE)
+    return {"accounts": PEOPLE, "shares": LINKS, "versions": VERSIONS}.get(method.partition(".")[0], PAGE)
 
 
 def type_of(field: fields.Field[Any]) -> str:
@@ -106,8 +107,8 @@ def test_nested_parameters_are_documented(method: str, title: str, schema: Schem
 
 
 def test_no_section_describes_a_method_that_does_not_exist() -> None:
-    lines = [*PAGE.splitlines(), *PEOPLE.splitlines(), *LINKS.splitlines()]
-    groups = ("## files.", "## accounts.", "## shares.")
+    lines = [*PAGE.splitlines(), *PEOPLE.splitlines(), *LINKS.splitlines(), *VERSIONS.splitlines()]
+    groups = ("## files.", "## accounts.", "## shares.", "## versions.")
     titles = [line.removeprefix("## ") for line in lines if line.startswith(groups)]
     assert sorted(titles) == sorted(METHODS)
 

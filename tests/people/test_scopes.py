@@ -38,6 +38,11 @@ NEEDED: dict[str, str] = {
     "GET /api/files/{file_id}/manifest": READ,
     "PUT /api/files/{file_id}/access": "shares",
     "PUT /api/files/{file_id}/metadata": WRITE,
+    "GET /api/files/{file_id}/versions": READ,
+    "POST /api/files/{file_id}/version": WRITE,
+    "PUT /api/files/{file_id}/version/{version_id}": WRITE,
+    "DELETE /api/files/{file_id}/version/{version_id}": DELETE,
+    "GET /api/files/{file_id}/version/{version_id}/download": READ,
     "GET /api/files/search": READ,
     "GET /api/shares": "shares",
     "POST /api/shares": "shares",
@@ -68,7 +73,17 @@ PEOPLE_NEEDED: dict[str, str] = {
     **dict.fromkeys(("create_tenant", "list_tenants"), "admin"),
 }
 SHARES_NEEDED = dict.fromkeys(("create", "list", "info", "update", "revoke"), "shares")
-NEEDED_BY = {"files": METHODS_NEEDED, "accounts": PEOPLE_NEEDED, "shares": SHARES_NEEDED}
+VERSIONS_NEEDED = {
+    **dict.fromkeys(("list", "download"), READ),
+    **dict.fromkeys(("restore", "label"), WRITE),
+    "remove": DELETE,
+}
+NEEDED_BY = {
+    "files": METHODS_NEEDED,
+    "accounts": PEOPLE_NEEDED,
+    "shares": SHARES_NEEDED,
+    "versions": VERSIONS_NEEDED,
+}
 REFUSED = b"does not have the scope"
 
 

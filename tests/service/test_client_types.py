@@ -17,6 +17,7 @@ from files_service.client.files import TagMethods
 from files_service.client.parameters import Changes, PartDeclaration
 from files_service.client.share_parameters import ShareChanges
 from files_service.client.shares import ShareMethods
+from files_service.client.versions import VersionMethods
 from files_service.errors import BadRequest
 from tests.cores import call, memory_core, processed_file
 
@@ -28,6 +29,7 @@ def client_methods() -> dict[str, Any]:
     found |= {f"files.tag.{name}": function for name, function in inspect.getmembers(TagMethods, inspect.isfunction)}
     found |= {f"accounts.{name}": function for name, function in inspect.getmembers(AccountMethods, inspect.isfunction)}
     found |= {f"shares.{name}": function for name, function in inspect.getmembers(ShareMethods, inspect.isfunction)}
+    found |= {f"versions.{name}": function for name, function in inspect.getmembers(VersionMethods, inspect.isfunction)}
     return {name: function for name, function in found.items() if name.rpartition(".")[2][0] != "_"}
 
 
