@@ -422,3 +422,35 @@ class Jobs:
     def cancel(self, /, **params: Any) -> JSON:
         """Cancel a job that runs; what it has done stays."""
         return self.call("jobs.cancel", params)
+
+
+class Versions:
+    """Former contents of files."""
+
+    name = "versions"
+    call: Dispatcher = CoreProvider()
+
+    @action
+    def list(self, /, **params: Any) -> JSON:
+        """Return the versions of a file, the newest first; the current content is one of them."""
+        return self.call("versions.list", params)
+
+    @action
+    def restore(self, /, **params: Any) -> JSON:
+        """Make the bytes of a version current again, as a new version."""
+        return self.call("versions.restore", params)
+
+    @action
+    def label(self, /, **params: Any) -> JSON:
+        """Label a version, which keeps it from being pruned."""
+        return self.call("versions.label", params)
+
+    @action
+    def remove(self, /, **params: Any) -> JSON:
+        """Remove a former content of a file; repeating the call is harmless."""
+        return self.call("versions.remove", params)
+
+    @action
+    def download(self, /, **params: Any) -> JSON:
+        """Return a signed URL for each part of a version, in order."""
+        return self.call("versions.download", params)

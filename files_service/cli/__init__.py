@@ -27,6 +27,7 @@ MODULES = {
     "tenant": "account",
     "share": "share",
     "analytics": "analytics",
+    "versions": "versions",
     "doctor": "doctor",
     "scrub": "scrub",
     "encrypt": "keys",

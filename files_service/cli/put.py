@@ -32,6 +32,7 @@ from storage_adapters import Access, FileStatus
     show_default=True,
     help="Readers of the files; unlisted and public ones have a link, which is printed.",
 )
+@click.option("--version-of", metavar="FILE_ID", help="File of which a single file is the next version.")
 @click.option(
     "--wait-seconds", type=click.IntRange(0), default=600, show_default=True, help="Seconds to wait for processing."
 )
@@ -44,6 +45,7 @@ def put(
     alias: str | None,
     content_type: str | None,
     access: str,
+    version_of: str | None,
     wait_seconds: int,
 ) -> None:
     """Upload files and folders, and wait until they are processed.
@@ -55,6 +57,8 @@ def put(
     several = len(paths) > 1 or paths[0].is_dir()
     if several and (name is not None or alias is not None):
         raise click.UsageError("--name and --alias are for a single file")
+    if version_of is not None and (several or name is not None or alias is not None or access != Access.PRIVATE.value):
+        raise click.UsageError("--version-of is for a single file, whose name, alias and access stay")
     remote, outcomes = Remote(session.client_settings), Outcomes(several=several)
     found = list(sources_of(paths, skip=_say_skipped, fail=lambda path, why: outcomes.note(str(path), why)))
     if name is not None:
@@ -62,11 +66,12 @@ def put(
 
     def send(source: Source) -> str:
         kind = content_type or type_of_name(source.path.name)
-        said = {"owner": owner or remote.owner, "alias": alias, "access": access}
+        said: dict[str, str | None] = {"owner": owner or remote.owner}
+        said |= {"version_of": version_of} if version_of is not None else {"alias": alias, "access": access}
         return str(send_file(remote, source, content_type=kind, **said)["file_id"])
 
     def finish(file_id: str) -> None:
-        record = with_link(remote, processed(remote, file_id, wait_seconds))
+        record = with_link(remote, processed(remote, file_id, wait_seconds, version_of=version_of))
         show_record(record)
         if record["status"] == FileStatus.FAILED:
             raise Failed(f"{file_id} was uploaded, but processing failed", "See `files call files.info`.")

@@ -82,13 +82,14 @@ def _pieces(file: BinaryIO, size: int, advance: Advance) -> Iterator[bytes]:
         raise Failed("the file became shorter: it changed while it was read", ADVICE)
 
 
-def processed(remote: Remote, file_id: str, seconds: float) -> JSON:
-    """Return the record once the worker has processed the file."""
+def processed(remote: Remote, file_id: str, seconds: float, *, version_of: str | None = None) -> JSON:
+    """Return the record once the worker has processed the file; that of the other file, once it has this version."""
     end, pause = time.monotonic() + seconds, FIRST_ASK_SECONDS
     asked = threading.Event()
     while True:
-        record: JSON = remote.call("files.info", {"file_id": file_id})
-        if record["status"] not in _WAITED_FOR:
+        record: JSON = _absorbed(remote, file_id, version_of) or remote.call("files.info", {"file_id": file_id})
+        has_ended = record["status"] not in _WAITED_FOR
+        if has_ended and (version_of in (None, record["file_id"]) or record["status"] == FileStatus.FAILED):
             return record
         if time.monotonic() > end:
             raise Failed(
@@ -97,3 +98,12 @@ def processed(remote: Remote, file_id: str, seconds: float) -> JSON:
             )
         asked.wait(pause)
         pause = min(ASK_SECONDS, 2 * pause)
+
+
+def _absorbed(remote: Remote, upload_id: str, file_id: str | None) -> JSON | None:
+    """Return the record of a file once the upload is one of its versions."""
+    if file_id is None:
+        return None
+    record: JSON = remote.call("files.info", {"file_id": file_id})
+    has_it = upload_id in (record["version_id"], *(each["version_id"] for each in record["versions"]))
+    return record if has_it else None

@@ -17,6 +17,7 @@ from files_service.client.folders import FolderMethods, JobMethods, PlaceMethods
 from files_service.client.http import HttpTransport
 from files_service.client.shares import ShareMethods
 from files_service.client.transport import Transport
+from files_service.client.versions import VersionMethods
 from files_service.errors import BadRequest
 
 DEFAULT_TIMEOUT_SECONDS = 30.0
@@ -79,6 +80,7 @@ class FilesClient(PlaceMethods):
         self.analytics = AnalyticsMethods(self._transport, timeout)
         self.folders = FolderMethods(self._transport, timeout)
         self.jobs = JobMethods(self._transport, timeout)
+        self.versions = VersionMethods(self._transport, timeout)
 
     def with_timeout(self, seconds: float) -> FilesClient:
         """Return a client with another timeout that shares the connections."""
@@ -90,6 +92,7 @@ class FilesClient(PlaceMethods):
         other.analytics = AnalyticsMethods(self._transport, seconds)
         other.folders = FolderMethods(self._transport, seconds)
         other.jobs = JobMethods(self._transport, seconds)
+        other.versions = VersionMethods(self._transport, seconds)
         return other
 
     def close(self) -> None:

@@ -57,6 +57,8 @@ class UploadParams(_Params, total=False):
     resumable: bool
     expires_seconds: int
     origin: str | None
+    version_of: str | None
+    label: str | None
     request_id: str | None
     post_action: PostAction | None
 

@@ -99,6 +99,32 @@ class Archive(TypedDict):
     expires_at: int
 
 
+class Version(TypedDict):
+    """A version of a file."""
+
+    version_id: str
+    size: int
+    content_type: str
+    created_at: int
+    author: str | None
+    label: str | None
+    current: bool
+
+
+class Versions(TypedDict):
+    """versions.list."""
+
+    file_id: str
+    versions: list[Version]
+    change_token: str
+
+
+class VersionDownload(Download):
+    """versions.download."""
+
+    version_id: str
+
+
 class Page(TypedDict):
     """files.list; files are whole records unless ``fields`` were selected."""
 

@@ -55,6 +55,20 @@ def find_version(record: FileRecord, version_id: str) -> Version | None:
     return next((each for each in all_versions(record) if each.version_id == version_id), None)
 
 
+def as_content(record: FileRecord, version: Version) -> FileRecord:
+    """Return the file as it were if the version were its content."""
+    shown = replace(
+        record,
+        parts=version.parts,
+        size=version.size,
+        content_type=version.content_type,
+        versions=(),
+        version_id=version.version_id,
+        version_at=version.created_at,
+    )
+    return with_lost(shown, lost_keys(record))
+
+
 def absorb(record: FileRecord, upload: FileRecord, *, now: int) -> FileRecord:
     """Make the content of a finished upload current; a file that has it stays as it is.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from files_service.core import Core
 from files_service.domain.access import STRANGER_URL_SECONDS, may_change, readable_without_signature
 from files_service.domain.chunking import manifest_of
 from files_service.domain.filenames import save_as
 from files_service.domain.uploads import find_part
+from files_service.domain.versions import as_content
 from files_service.errors import NotSupported, bad_request
 from files_service.services.files import readable, require, require_change, require_finished, require_not_trashed
 from files_service.services.scrub.marks import require_kept
@@ -45,11 +46,10 @@ def download_addresses(
     require_not_trashed(record)
     if version_id is not None:
         require_change(record, actor)
-        version = require_version(record, version_id)
-        parts = _chosen(replace(record, parts=version.parts), part_ids)
+        record = as_content(record, require_version(record, version_id))
     else:
         require_finished(record)
-        parts = _chosen(record, part_ids)
+    parts = _chosen(record, part_ids)
     for part in parts:
         require_kept(record, part)
     _require_addresses(core, record, parts)

@@ -30,6 +30,7 @@ STORAGE = read("docs/analytics.md")
 FOLDERS = read("docs/folders.md")
 # Methods of files that the page of folders describes.
 PLACES = {f"files.{name}" for name in ("move", "trash", "restore", "empty_trash", "bulk")}
+VERSIONS = read("docs/versions.md")
 NESTED: dict[type[Schema], str] = {
     PartParams: "part",
     Changes: "changes",
@@ -59,7 +60,14 @@ def page_of(method: str) -> str:
     """The page that describes a method."""
     if method in PLACES:
         return FOLDERS
-    pages = {"accounts": PEOPLE, "shares": LINKS, "folders": FOLDERS, "jobs": FOLDERS, "analytics": STORAGE}
+    pages = {
+        "accounts": PEOPLE,
+        "shares": LINKS,
+        "folders": FOLDERS,
+        "jobs": FOLDERS,
+        "analytics": STORAGE,
+        "versions": VERSIONS,
+    }
     return pages.get(method.partition(".")[0], PAGE)
 
 
@@ -129,8 +137,8 @@ def test_nested_parameters_are_documented(method: str, title: str, schema: Schem
 
 
 def test_no_section_describes_a_method_that_does_not_exist() -> None:
-    lines = [line for page in (PAGE, PEOPLE, LINKS, FOLDERS, STORAGE) for line in page.splitlines()]
-    groups = ("## files.", "## accounts.", "## shares.", "## folders.", "## jobs.", "## analytics.")
+    lines = [line for page in (PAGE, PEOPLE, LINKS, FOLDERS, STORAGE, VERSIONS) for line in page.splitlines()]
+    groups = ("## files.", "## accounts.", "## shares.", "## folders.", "## jobs.", "## analytics.", "## versions.")
     titles = [line.removeprefix("## ") for line in lines if line.startswith(groups)]
     assert sorted(titles) == sorted(METHODS)
 

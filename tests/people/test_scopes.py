@@ -40,6 +40,11 @@ NEEDED: dict[str, str] = {
     "GET /api/files/{file_id}/manifest": READ,
     "PUT /api/files/{file_id}/access": "shares",
     "PUT /api/files/{file_id}/metadata": WRITE,
+    "GET /api/files/{file_id}/versions": READ,
+    "POST /api/files/{file_id}/version": WRITE,
+    "PUT /api/files/{file_id}/version/{version_id}": WRITE,
+    "DELETE /api/files/{file_id}/version/{version_id}": DELETE,
+    "GET /api/files/{file_id}/version/{version_id}/download": READ,
     "GET /api/files/search": READ,
     "GET /api/analytics/storage": "analytics",
     "GET /api/analytics/file-types": "analytics",
@@ -103,6 +108,11 @@ FOLDERS_NEEDED: dict[str, str] = {
     "remove": DELETE,
 }
 JOBS_NEEDED = {"info": READ, "list": READ, "cancel": WRITE}
+VERSIONS_NEEDED = {
+    **dict.fromkeys(("list", "download"), READ),
+    **dict.fromkeys(("restore", "label"), WRITE),
+    "remove": DELETE,
+}
 NEEDED_BY = {
     "files": METHODS_NEEDED,
     "accounts": PEOPLE_NEEDED,
@@ -110,6 +120,7 @@ NEEDED_BY = {
     "folders": FOLDERS_NEEDED,
     "jobs": JOBS_NEEDED,
     "analytics": ANALYTICS_NEEDED,
+    "versions": VERSIONS_NEEDED,
 }
 REFUSED = b"does not have the scope"
 

@@ -20,6 +20,7 @@ from files_service.client.folders import FolderMethods, JobMethods
 from files_service.client.parameters import Changes, PartDeclaration
 from files_service.client.share_parameters import ShareChanges
 from files_service.client.shares import ShareMethods
+from files_service.client.versions import VersionMethods
 from files_service.errors import BadRequest
 from tests.cores import call, memory_core, processed_file
 
@@ -35,6 +36,7 @@ def client_methods() -> dict[str, Any]:
     found |= {f"analytics.{name}": function for name, function in members}
     found |= {f"folders.{name}": function for name, function in inspect.getmembers(FolderMethods, inspect.isfunction)}
     found |= {f"jobs.{name}": function for name, function in inspect.getmembers(JobMethods, inspect.isfunction)}
+    found |= {f"versions.{name}": function for name, function in inspect.getmembers(VersionMethods, inspect.isfunction)}
     return {name: function for name, function in found.items() if name.rpartition(".")[2][0] != "_"}
 
 

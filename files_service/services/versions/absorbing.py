@@ -51,7 +51,7 @@ def absorb(core: Core, upload: FileRecord) -> FileRecord:
 
 
 def settle_upload(core: Core, record: FileRecord) -> str | None:
-    """Bring an upload of a version to its end, if it is time; return what was done, "absorbed" or "expired"."""
+    """Absorb a processed upload of a version, delete one that failed long ago; return "absorbed", "expired" or None."""
     if is_finished(record):
         return None if absorb(core, record).file_id == record.file_id else "absorbed"
     failed = record.status is FileStatus.FAILED and not is_retried(record, core.settings.max_attempts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from files_service.domain.scopes import SESSION, SHARES
 from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.cors import READ_EXPOSED, READ_HEADERS, Cors
-from files_service.gateway.doors.rest import describing, placing, reading, uploading
+from files_service.gateway.doors.rest import describing, placing, reading, uploading, versions
 from files_service.gateway.openapi import (
     BINARY,
     FLAG,
@@ -72,6 +72,18 @@ _METADATA_BODY = json_body(
         "additionalProperties": False,
     }
 )
+_LABEL_BODY: JSON = {
+    **json_body(
+        {"type": "object", "properties": {"label": {"type": ["string", "null"]}}, "additionalProperties": False}
+    ),
+    "required": False,
+}
+_VERSION = f"{_FILE}/version/{{version_id}}"
+_VERSION_QUERY = query(label=TEXT, sha256=TEXT, md5=TEXT)
+_NEXT, _FORMER = "Take the next version of a file in one request.", "The versions of a file, the newest first."
+_AGAIN, _DROP = "Make a version current again, or set its label.", "Remove a former content."
+_VERSION_BYTES = "The bytes of a part of a version, by default the first."
+_VERSIONS = {200: reply("The versions.")}
 _CREATED, _PAGE, _RECORD = {201: reply("Made.")}, {200: reply("The page.")}, {200: reply("The record.")}
 _REMOVED, _MANIFEST, _SET = {200: reply("It is removed.")}, {200: reply("The manifest.")}, {200: reply("What it is.")}
 _REMOVE = "Move the file of a person to the trash, or remove it."
@@ -124,6 +136,32 @@ DOOR = Door(
         preflight_route(f"{_FILE}/metadata", "metadata_options"),
         Route("POST", f"{_FILE}/move", placing.move, "move_file", _MOVE, _RECORD, body=_MOVE_BODY),
         Route("POST", f"{_FILE}/restore", placing.restore, "restore_file", _RESTORE, _RECORD),
+        Route("GET", f"{_FILE}/versions", versions.list_versions, "file_versions", _FORMER, _VERSIONS),
+        preflight_route(f"{_FILE}/versions", "versions_options"),
+        Route(
+            "POST",
+            f"{_FILE}/version",
+            uploading.upload_version,
+            "upload_version",
+            _NEXT,
+            _CREATED,
+            _VERSION_QUERY,
+            _FILE_BODY,
+        ),
+        preflight_route(f"{_FILE}/version", "version_upload_options"),
+        Route("PUT", _VERSION, versions.set_version, "set_version", _AGAIN, _RECORD, body=_LABEL_BODY),
+        Route("DELETE", _VERSION, versions.remove_version, "remove_version", _DROP, _RECORD),
+        preflight_route(_VERSION, "version_options"),
+        Route(
+            "GET",
+            f"{_VERSION}/download",
+            versions.download_version,
+            "download_version",
+            _VERSION_BYTES,
+            READ_REPLIES,
+            _PART,
+        ),
+        preflight_route(f"{_VERSION}/download", "version_download_options"),
     ),
     authenticate=by_bearer_or_session,
     cors=Cors(f"Authorization, Content-Type, {READ_HEADERS}, X-Request-Id", READ_EXPOSED, embeddable=True),
