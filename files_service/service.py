@@ -1,4 +1,4 @@
-"""The API over AMQP: nameko's services of files, tags, accounts, shares and analytics, one method per call.
+"""The API over AMQP: nameko's services, such as ``files`` and ``files.tag``, one method per call.
 
 All parameters are keyword arguments; docs/rpc.md describes parameters, results and errors.
 """
@@ -110,6 +110,31 @@ class Files:
     def manifest(self, /, **params: Any) -> JSON:
         """Return the manifest of a file: the received chunks, in order; ``object_id`` is a chunk's SHA-256."""
         return self.call("files.manifest", params)
+
+    @action
+    def move(self, /, **params: Any) -> JSON:
+        """Move files to a path or into a folder; each file succeeds or fails on its own."""
+        return self.call("files.move", params)
+
+    @action
+    def trash(self, /, **params: Any) -> JSON:
+        """Move files to the trash; one that was never finished is removed. Each file succeeds or fails on its own."""
+        return self.call("files.trash", params)
+
+    @action
+    def restore(self, /, **params: Any) -> JSON:
+        """Take files out of the trash, back to their paths; each file succeeds or fails on its own."""
+        return self.call("files.restore", params)
+
+    @action
+    def empty_trash(self, /, **params: Any) -> JSON:
+        """Delete for good what is in the trash now, in the call or by a job."""
+        return self.call("files.empty_trash", params)
+
+    @action
+    def bulk(self, /, **params: Any) -> JSON:
+        """Do one action to many files; each file succeeds or fails on its own."""
+        return self.call("files.bulk", params)
 
 
 class FilesTag:
@@ -338,3 +363,62 @@ class Analytics:
     def file_types(self, /, **params: Any) -> JSON:
         """Return number and bytes of files by kind."""
         return self.call("analytics.file_types", params)
+
+
+class Folders:
+    """Folders, and what lies in them."""
+
+    name = "folders"
+    call: Dispatcher = CoreProvider()
+
+    @action
+    def create(self, /, **params: Any) -> JSON:
+        """Make a folder and those in which it lies; one that is there stays as it is."""
+        return self.call("folders.create", params)
+
+    @action
+    def list(self, /, **params: Any) -> JSON:
+        """Return one page of a folder: its files and folders, in the order of their paths."""
+        return self.call("folders.list", params)
+
+    @action
+    def move(self, /, **params: Any) -> JSON:
+        """Move a folder with all that is in it, in the call or by a job."""
+        return self.call("folders.move", params)
+
+    @action
+    def remove(self, /, **params: Any) -> JSON:
+        """Move a folder with all that is in it to the trash, in the call or by a job."""
+        return self.call("folders.remove", params)
+
+    @action
+    def restore(self, /, **params: Any) -> JSON:
+        """Take out of the trash what was trashed as one folder, in the call or by a job."""
+        return self.call("folders.restore", params)
+
+    @action
+    def trashed(self, /, **params: Any) -> JSON:
+        """Return the folders that were trashed as one, the newest first."""
+        return self.call("folders.trashed", params)
+
+
+class Jobs:
+    """Work on whole folders."""
+
+    name = "jobs"
+    call: Dispatcher = CoreProvider()
+
+    @action
+    def info(self, /, **params: Any) -> JSON:
+        """Return a job and its progress."""
+        return self.call("jobs.info", params)
+
+    @action
+    def list(self, /, **params: Any) -> JSON:
+        """Return jobs of an owner of the last seven days: those that run, then the newest."""
+        return self.call("jobs.list", params)
+
+    @action
+    def cancel(self, /, **params: Any) -> JSON:
+        """Cancel a job that runs; what it has done stays."""
+        return self.call("jobs.cancel", params)

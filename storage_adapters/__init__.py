@@ -153,7 +153,15 @@ from storage_adapters.registry import (
     open_metadata_store,
     open_store_of_any_schema,
 )
-from storage_adapters.unicode_text import UNICODE_VERSION, ascii_form, category_of, fold, tag_form, typed_form
+from storage_adapters.unicode_text import (
+    UNICODE_VERSION,
+    ascii_form,
+    category_of,
+    composed_form,
+    fold,
+    tag_form,
+    typed_form,
+)
 
 __all__ = [
     "BEGINNING",
@@ -280,6 +288,7 @@ __all__ = [
     "ascii_form",
     "capabilities",
     "category_of",
+    "composed_form",
     "consumers_of",
     "copy_state",
     "digest_bucket",

@@ -239,39 +239,45 @@ def section_of(record: FileRecord) -> Section:
 
 def index_entries(record: FileRecord) -> Iterator[tuple[Scope, str, SortValue]]:
     """Yield the places of a record: scope, sort field and value. A store with sorted indexes keeps one for each two."""
-    values = {field: sort_value(record, field) for field in ORDERS}
-    for scope, fields in _scopes(record):
-        for field in fields:
-            yield scope, field, values[field]
+    values = {field: sort_value(record, field) for field in SORT_FIELDS}
+    for scope in whole_scopes(record):
+        for field, value in values.items():
+            yield scope, field, value
+    yield from other_entries(record)
 
 
-def _scopes(record: FileRecord) -> Iterator[tuple[Scope, tuple[str, ...]]]:
-    """Yield the scopes of a record and their orders.
+def whole_scopes(record: FileRecord) -> Iterator[Scope]:
+    """Yield the scopes in which a record has a place in each order of ``SORT_FIELDS``.
 
     Unfinished files have a scope per status, so that a worker finds its work without a scan.
     """
-    yield ("all",), SORT_FIELDS
+    yield ("all",)
+    if record.is_listed:
+        tags = dict.fromkeys(record.tags)
+        yield ("owner", record.owner)
+        yield from (("owner-tag", record.owner, tag) for tag in tags)
+        if record.publicly_listed:
+            yield ("public",)
+            yield from (("public-tag", tag) for tag in tags)
     if record.status is not FileStatus.PROCESSED:
-        yield ("status", record.status.value), SORT_FIELDS
-    path = () if record.path is None else ("path",)
+        yield ("status", record.status.value)
+
+
+def other_entries(record: FileRecord) -> Iterator[tuple[Scope, str, SortValue]]:
+    """Yield the other places of a record: by path, in the trash, and among the uploads of versions."""
     match section_of(record):
         case Section.VERSIONS:
-            yield ("versions",), ("created_at",)
-            yield ("owner-versions", record.owner), ("created_at",)
+            yield ("versions",), "created_at", record.created_at
+            yield ("owner-versions", record.owner), "created_at", record.created_at
         case Section.TRASH:
-            yield ("trash",), ("created_at", "trashed_at")
-            yield ("owner-trash", record.owner), ("created_at", "trashed_at", *path)
+            for field in ("created_at", "trashed_at"):
+                yield ("trash",), field, field_value(record, field)
+                yield ("owner-trash", record.owner), field, field_value(record, field)
+            if record.path is not None:
+                yield ("owner-trash", record.owner), "path", record.path
         case Section.LISTED:
-            yield ("owner", record.owner), (*SORT_FIELDS, *path)
-            yield from ((("owner-tag", record.owner, tag), SORT_FIELDS) for tag in dict.fromkeys(record.tags))
-            if record.publicly_listed:
-                yield ("public",), SORT_FIELDS
-                yield from ((("public-tag", tag), SORT_FIELDS) for tag in dict.fromkeys(record.tags))
-
-
-def scopes(record: FileRecord) -> Iterator[Scope]:
-    """Yield the scopes of a record."""
-    yield from (scope for scope, _ in _scopes(record))
+            if record.path is not None:
+                yield ("owner", record.owner), "path", record.path
 
 
 def candidate_scopes(query: ListQuery) -> list[Scope]:

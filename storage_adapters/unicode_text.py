@@ -37,6 +37,11 @@ def typed_form(text: str) -> str:
     return text if text.isascii() else _mapped(_compatible, text)
 
 
+def composed_form(text: str) -> str:
+    """Return the text in NFC, in which paths are kept."""
+    return text if text.isascii() else _mapped(_compose, text)
+
+
 def ascii_form(text: str) -> str:
     """Return the text without accents and compatibility variants, and without whatever is not ASCII then."""
     return _mapped(_decompose, text).encode("ascii", "ignore").decode()

@@ -1,6 +1,6 @@
 """The method table: every action by its wire name. All transports call the API through ``METHODS``."""
 
-from files_service.api import analytics, share_policy, shares
+from files_service.api import analytics, bulk, folders, jobs, moving, share_policy, shares, versions
 from files_service.api.access import set_access
 from files_service.api.accounts import credentials, people, signing
 from files_service.api.action import Action
@@ -45,6 +45,20 @@ METHODS: dict[str, Action] = {
         remove_tags,
         sync_tags,
         access_by_tag,
+        moving.move,
+        moving.trash,
+        moving.restore,
+        bulk.run_bulk,
+        folders.empty_trash,
+        folders.create,
+        folders.list_folders,
+        folders.move,
+        folders.remove,
+        folders.restore,
+        folders.list_trashed,
+        jobs.info,
+        jobs.list_jobs,
+        jobs.cancel,
         signing.register,
         signing.login,
         signing.logout,
@@ -81,6 +95,11 @@ METHODS: dict[str, Action] = {
         analytics.file_types,
         share_policy.show,
         share_policy.change,
+        versions.list_versions,
+        versions.restore,
+        versions.label,
+        versions.remove,
+        versions.download,
     )
 }
 

@@ -63,6 +63,13 @@ def name_field(**arguments: Any) -> fields.String:
     return fields.String(validate=line(1, 255), metadata={"description": "Display name."}, **arguments)
 
 
+def label_field(description: str, **arguments: Any) -> fields.String:
+    """Make the field of a version's label."""
+    if not arguments.get("required"):
+        arguments["load_default"] = None
+    return fields.String(allow_none=True, validate=line(1, 100), metadata={"description": description}, **arguments)
+
+
 def alias_field(**arguments: Any) -> fields.String:
     """Make the field of an alias, unique per owner."""
     return fields.String(
@@ -195,7 +202,7 @@ def request_id_field(description: str) -> fields.String:
 def cursor_field(description: str) -> fields.String:
     """Make the field of a cursor."""
     return fields.String(
-        load_default=None, allow_none=True, validate=validate.Length(1, 2_000), metadata={"description": description}
+        load_default=None, allow_none=True, validate=validate.Length(1, 6_000), metadata={"description": description}
     )
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from marshmallow import RAISE, Schema, fields, validate
 
+from files_service.api.accounts.fields import tenant_field
 from files_service.api.action import Params, ParamsSchema, action
-from files_service.api.text import text
 from files_service.core import Core
-from files_service.domain.accounts import MAX_TENANT
 from files_service.domain.shares import MAX_DAYS
 from files_service.services.shares import policy
 from storage_adapters import JSON
@@ -22,12 +21,7 @@ def _days(description: str) -> fields.Integer:
 class PolicyParams(ParamsSchema):
     """Parameters of shares.policy."""
 
-    tenant = fields.String(
-        load_default=None,
-        allow_none=True,
-        validate=text(0, MAX_TENANT),
-        metadata={"description": "Tenant; null: the actor's own."},
-    )
+    tenant = tenant_field()
 
 
 class PolicyChanges(Schema):

@@ -19,11 +19,20 @@ _STATES = [ShareState.ACTIVE, ShareState.PAUSED]
 
 
 def _items(**arguments: Any) -> fields.List[str]:
-    description = f"Ids of the owner's files, at most {MAX_ITEMS}; a share of kind view has at least one."
+    description = f"Ids of the owner's files, at most {MAX_ITEMS}; or none with a path."
     return BoundedList(
         file_id_field(required=False),
         validate=validate.Length(0, MAX_ITEMS),
         metadata={"description": description},
+        **arguments,
+    )
+
+
+def _path(**arguments: Any) -> fields.String:
+    return fields.String(
+        allow_none=True,
+        validate=line(1, 1_024),
+        metadata={"description": "Folder of the owner: its files are shown, or files are taken there; null: none."},
         **arguments,
     )
 
@@ -60,6 +69,7 @@ def _password(**arguments: Any) -> fields.String:
 _LABEL, _TITLE, _MESSAGE = "Name for the owner alone.", "Title of the page.", "Text on the page."
 _STARTS, _EXPIRES = "Time from which the link opens; null: at once.", "Time at which it closes; null: never."
 _MOST, _NOTIFY = "Number of downloads; null: any.", "Announce downloads and uploads by the event `share_used`."
+_METADATA = "Show description, tags and time of the upload."
 _ALLOW = "Allow downloads; else the page shows previews alone."
 
 _KIND = "`view`: visitors read files; `collect`: they also add files; `drop`: they add files and see none."
@@ -74,6 +84,7 @@ class CreateParams(ParamsSchema):
     owner = owner_field()
     kind = fields.Enum(ShareKind, by_value=True, load_default=ShareKind.VIEW, metadata={"description": _KIND})
     items = _items(load_default=list)
+    path = _path(load_default=None)
     label = _text(_LABEL, 100, load_default="")
     title = _text(_TITLE, 200, load_default="")
     message = _text(_MESSAGE, 2_000, load_default="")
@@ -82,6 +93,7 @@ class CreateParams(ParamsSchema):
     expires_at = _number(f"{_EXPIRES} Absent: by the policy of the tenant.")
     max_downloads = _number(_MOST, 1, load_default=None)
     allow_download = _flag(_ALLOW, load_default=True)
+    show_metadata = _flag(_METADATA, load_default=False)
     notify = _flag(_NOTIFY, load_default=False)
     require_name = _flag(_NAME, load_default=False)
     max_files = _number(_FILES, 1, load_default=None)
@@ -117,6 +129,7 @@ class ShareChanges(Schema):
         unknown = RAISE
 
     items = _items()
+    path = _path()
     label = _text(_LABEL, 100)
     title = _text(_TITLE, 200)
     message = _text(_MESSAGE, 2_000)
@@ -125,6 +138,7 @@ class ShareChanges(Schema):
     expires_at = _number(_EXPIRES)
     max_downloads = _number(_MOST, 1)
     allow_download = _flag(_ALLOW)
+    show_metadata = _flag(_METADATA)
     notify = _flag(_NOTIFY)
     require_name = _flag(_NAME)
     max_files = _number(_FILES, 1)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields as dataclass_fields
+from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate, validates_schema
 
-from files_service.api.action import Params, ParamsSchema, action, owner_field
+from files_service.api.action import Params, ParamsSchema, action, file_id_field, owner_field
 from files_service.api.bounded import BoundedList
 from files_service.api.parameters import (
     PartParams,
@@ -15,14 +17,17 @@ from files_service.api.parameters import (
     alias_field,
     expires_field,
     flag,
+    label_field,
     meta_field,
     name_field,
     request_id_field,
     tags_field,
     web_address,
 )
+from files_service.api.places import on_conflict_field, path_field
 from files_service.api.wire import to_wire
 from files_service.core import Core
+from files_service.domain.paths import name_of
 from files_service.services.files import require, require_acts_for
 from files_service.services.uploads.declare import Declaration, declare, upload_addresses
 from storage_adapters import (
@@ -36,7 +41,9 @@ class UploadParams(ParamsSchema):
     """Parameters of files.upload."""
 
     owner = owner_field()
-    name = name_field(required=True)
+    name = name_field()
+    path = path_field("Path of the file; its last segment is the name.", load_default=None, allow_none=True)
+    on_conflict = on_conflict_field()
     parts = BoundedList(
         fields.Nested(PartParams),
         required=True,
@@ -62,13 +69,39 @@ class UploadParams(ParamsSchema):
         validate=web_address,
         metadata={"description": "Origin of the web page that sends the bytes, for stores that require it."},
     )
+    version_of = file_id_field(
+        required=False, load_default=None, allow_none=True, description="File of which this is the next version."
+    )
+    label = label_field("Label of the version, which keeps it from being pruned.")
     request_id = request_id_field("Idempotency key: repeating the call with it returns the same file.")
     post_action = fields.Nested(
         PostAction, load_default=None, allow_none=True, metadata={"description": "Changes after processing."}
     )
 
+    @validates_schema
+    def named(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Require the name or the path of a new file; the name of a path is its last segment."""
+        path = data["path"]
+        if path is None and "name" not in data and data.get("version_of") is None:
+            raise ValidationError("Missing data for required field.", "name")
+        if path is not None and data.get("name", name_of(path)) not in (name_of(path), None):
+            raise ValidationError("Must be the last segment of the path.", "name")
 
-_DECLARED = tuple(field.name for field in dataclass_fields(Declaration))
+    @validates_schema(pass_original=True)
+    def fits_a_version(self, data: dict[str, Any], original: Mapping[str, Any], **kwargs: Any) -> None:
+        """Allow a version no fields of its own but the label."""
+        if data.get("version_of") is None:
+            if data.get("label") is not None:
+                raise ValidationError("Needs version_of.", "label")
+            return
+        for name in _OF_FILES:
+            if original.get(name) is not None:
+                raise ValidationError("A version has none: set it on the file.", name)
+
+
+# What a version shares with its file.
+_OF_FILES = ("access", "tags", "meta", "alias", "temporary", "ttl_seconds", "post_action", "path")
+_DECLARED = tuple(field.name for field in dataclass_fields(Declaration) if field.name != "author")
 
 
 @action("files.upload", UploadParams)
@@ -78,7 +111,9 @@ def upload(params: Params, core: Core) -> JSON:
     require(core.blobs, SupportsSignedUrls)
     # One time for both: no address may outlive the upload.
     now = core.clock()
-    declaration = Declaration(**{name: params[name] for name in _DECLARED})
+    named = params if params["path"] is None else {**params, "name": name_of(params["path"])}
+    author = params["actor"] if params["version_of"] is not None else None
+    declaration = Declaration(**{name: named[name] for name in _DECLARED}, author=author)
     record = declare(core, declaration, resumable=params["resumable"], now=now)
     addresses = upload_addresses(
         core,

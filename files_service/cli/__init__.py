@@ -20,6 +20,8 @@ MODULES = {
     "ls": "ls",
     "get": "get",
     "rm": "rm",
+    "mkdir": "mkdir",
+    "mv": "mv",
     "token": "token",
     "account": "account",
     "tenant": "account",

@@ -13,6 +13,7 @@ from files_service.client.accounts import AccountMethods
 from files_service.client.amqp import AmqpTransport
 from files_service.client.analytics import AnalyticsMethods
 from files_service.client.caller import Caller
+from files_service.client.folders import FolderMethods, JobMethods, PlaceMethods
 from files_service.client.http import HttpTransport
 from files_service.client.shares import ShareMethods
 from files_service.client.transport import Transport
@@ -55,7 +56,7 @@ class TagMethods(Caller):
         return outcomes
 
 
-class FilesClient(Caller):
+class FilesClient(PlaceMethods):
     """Client of the service at ``amqp[s]://…`` or ``http[s]://…``; thread-safe.
 
     A call that fails because the service is unreachable is repeated for up to ``timeout`` seconds; it still takes
@@ -76,6 +77,8 @@ class FilesClient(Caller):
         self.accounts = AccountMethods(self._transport, timeout)
         self.shares = ShareMethods(self._transport, timeout)
         self.analytics = AnalyticsMethods(self._transport, timeout)
+        self.folders = FolderMethods(self._transport, timeout)
+        self.jobs = JobMethods(self._transport, timeout)
 
     def with_timeout(self, seconds: float) -> FilesClient:
         """Return a client with another timeout that shares the connections."""
@@ -85,6 +88,8 @@ class FilesClient(Caller):
         other.accounts = AccountMethods(self._transport, seconds)
         other.shares = ShareMethods(self._transport, seconds)
         other.analytics = AnalyticsMethods(self._transport, seconds)
+        other.folders = FolderMethods(self._transport, seconds)
+        other.jobs = JobMethods(self._transport, seconds)
         return other
 
     def close(self) -> None:

@@ -41,10 +41,12 @@ class PostAction(TypedDict):
 
 
 class UploadParams(_Params, total=False):
-    """files.upload."""
+    """files.upload: ``name``, or ``path``."""
 
     owner: Required[str]
-    name: Required[str]
+    name: str
+    path: str | None
+    on_conflict: Literal["rename", "fail"]
     parts: Required[list[PartDeclaration]]
     access: AccessLevel
     tags: list[str]
@@ -125,7 +127,9 @@ class DownloadParams(FileParams, total=False):
 class ArchiveParams(_Params, total=False):
     """files.archive."""
 
-    file_ids: Required[list[str]]
+    file_ids: list[str]
+    folder: str
+    owner: str
     name: str
 
 
@@ -145,6 +149,9 @@ class ListParams(_Params, total=False):
     with_total: bool
     min_change: str | None
     consistency: Literal["eventual", "strong"]
+    prefix: str
+    delimiter: str
+    trashed: bool
 
 
 class UsageParams(_Params, total=False):
@@ -173,6 +180,7 @@ class RemoveParams(FileParams, total=False):
     """files.remove."""
 
     soft: bool
+    only_trashed: bool
 
 
 class CloneParams(FileParams, total=False):

@@ -53,6 +53,8 @@ class File(TypedDict):
     uploaded_at: int | None
     processed_at: int | None
     immutable: bool
+    path: NotRequired[str | None]
+    trashed_at: NotRequired[int | None]
     revision: int
     change_token: str
 

@@ -15,6 +15,7 @@ class ShareChanges(TypedDict, total=False):
     """Fields of a share to set; what is absent stays."""
 
     items: list[str]
+    path: str | None
     label: str
     title: str
     message: str
@@ -23,6 +24,7 @@ class ShareChanges(TypedDict, total=False):
     expires_at: int | None
     max_downloads: int | None
     allow_download: bool
+    show_metadata: bool
     notify: bool
     require_name: bool
     max_files: int | None
@@ -37,6 +39,7 @@ class CreateParams(ActorParams, total=False):
     owner: Required[str]
     kind: Literal["view", "collect", "drop"]
     items: list[str]
+    path: str | None
     label: str
     title: str
     message: str
@@ -45,6 +48,7 @@ class CreateParams(ActorParams, total=False):
     expires_at: int | None
     max_downloads: int | None
     allow_download: bool
+    show_metadata: bool
     notify: bool
     require_name: bool
     max_files: int | None

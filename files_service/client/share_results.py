@@ -15,6 +15,7 @@ class Share(TypedDict):
     tenant: str
     kind: str
     items: list[str]
+    path: str | None
     label: str
     title: str
     message: str
@@ -24,6 +25,7 @@ class Share(TypedDict):
     max_downloads: int | None
     used: int
     allow_download: bool
+    show_metadata: bool
     notify: bool
     require_name: bool
     max_files: int | None

@@ -17,18 +17,21 @@ class Actor(str):
     """An end user: an owner string, with what the session or key that proved it adds to the permissions of the owner.
 
     Plain text in its place, of a JWT or named by a trusted system, has the permissions of the owner alone.
-    ``administers`` is the tenant for whose owners it acts, None for none. With a ``folder`` it reaches nothing but the
-    owner's files below that path, one by one.
+    ``administers`` is the tenant for whose owners it acts, None for none; ``operates`` is that of operators. With a
+    ``folder`` it reaches nothing but the owner's files below that path, one by one.
     """
 
-    __slots__ = ("administers", "folder")
+    __slots__ = ("administers", "folder", "operates")
     administers: str | None
+    operates: bool
     folder: str | None
 
-    def __new__(cls, owner: str, *, administers: str | None = None, folder: str | None = None) -> Self:
+    def __new__(
+        cls, owner: str, *, administers: str | None = None, operates: bool = False, folder: str | None = None
+    ) -> Self:
         """Make an actor."""
         actor = super().__new__(cls, owner)
-        actor.administers, actor.folder = administers, folder
+        actor.administers, actor.operates, actor.folder = administers, operates, folder
         return actor
 
     def acts_for(self, owner: str) -> bool:
@@ -72,8 +75,9 @@ class Identity:
     @property
     def actor(self) -> Actor:
         """The actor of the credential: an admin acts for its tenant by a session, or by a key with that scope."""
-        administers = self.role is Role.ADMIN and self.may(ADMIN)
-        return Actor(self.owner, administers=self.tenant if administers else None, folder=self.folder)
+        administers, operates = (self.role is role and self.may(ADMIN) for role in (Role.ADMIN, Role.OPERATOR))
+        tenant = self.tenant if administers else None
+        return Actor(self.owner, administers=tenant, operates=operates, folder=self.folder)
 
     def may(self, scope: str) -> bool:
         """Return True when the credential covers a scope, and of a key also the account at this moment.

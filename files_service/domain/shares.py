@@ -15,6 +15,8 @@ GRANT_MS = 24 * 3_600_000
 # A visitor sees what was uploaded for this time.
 VISIT_MS = 24 * 3_600_000
 MAX_SENDER = 100
+# Types of parts that are made of the content to be looked at: they are shown where the content itself is counted.
+DERIVATIVES = frozenset({"thumbnail", "preview", "poster", "hover"})
 # Notices of what happened to a link wait for so long, so that many become one.
 NOTICE_MS = 5 * 60_000
 DAY_MS = 24 * 3_600_000

@@ -12,6 +12,7 @@ from files_service.gateway.doors.analytics import routes as analytics
 from files_service.gateway.doors.archives import routes as archives
 from files_service.gateway.doors.auth import routes as auth
 from files_service.gateway.doors.blobs import routes as blobs
+from files_service.gateway.doors.folders import routes as folders
 from files_service.gateway.doors.rest import routes as rest
 from files_service.gateway.doors.shares import routes as shares
 from files_service.gateway.doors.tus import routes as tus
@@ -38,6 +39,7 @@ DOORS: tuple[Door, ...] = (
     shares.DOOR,
     analytics.DOOR,
     archives.DOOR,
+    folders.DOOR,
     rest.DOOR,
     tus.DOOR,
     websocket.DOOR,

@@ -10,6 +10,7 @@ import orjson
 
 from files_service.core import Core
 from files_service.domain.editing import MAX_META_BYTES, MAX_TAGS, edit, is_same, keeps_the_seal, normalise_tags
+from files_service.domain.paths import BadPath
 from files_service.errors import Conflict, bad_request
 from files_service.services.content_types import require_allowed_changes
 from files_service.services.files import change, changeable, require_change, require_mutable
@@ -26,7 +27,7 @@ def update(
 
     def decide(record: FileRecord) -> FileRecord:
         require_change(record, actor)
-        edited = edit(record, changes)
+        edited = _edited(record, changes)
         if is_same(edited, record):
             return record
         if not keeps_the_seal(record, edited):
@@ -36,6 +37,13 @@ def update(
         return require_fitting_meta(edited)
 
     return change(core, file_id, decide, event="updated", loaded=changeable(core, file_id, actor))
+
+
+def _edited(record: FileRecord, changes: Mapping[str, Any]) -> FileRecord:
+    try:
+        return edit(record, changes)
+    except BadPath as error:
+        raise bad_request("changes.name", str(error)) from error
 
 
 def require_fitting_meta(record: FileRecord) -> FileRecord:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from files_service.core import Core
 from files_service.domain.access import may_act_for, may_change, may_know, may_read, with_epoch
+from files_service.domain.chunking import manifest_of, names_in_upload_id
 from files_service.domain.editing import is_finished, is_same
 from files_service.domain.identity import folder_of
 from files_service.domain.lifecycle import announcement
@@ -14,9 +15,11 @@ from files_service.domain.uploads import clean_after
 from files_service.errors import (
     Conflict,
     Forbidden,
+    Gone,
     Immutable,
     NotSupported,
     WrongStatus,
+    bad_request,
 )
 from files_service.services.accounts.identity import is_closed
 from files_service.services.quarantine import hold_file
@@ -100,6 +103,13 @@ def require_mutable(record: FileRecord) -> None:
         raise Immutable("the file is immutable", {"file_id": record.file_id})
 
 
+def require_not_trashed(record: FileRecord) -> None:
+    """Raise Gone while the file is in the trash."""
+    if record.trashed_at is not None:
+        details = {"file_id": record.file_id, "trashed_at": record.trashed_at}
+        raise Gone("the file is in the trash", details)
+
+
 def require_finished(record: FileRecord) -> None:
     """Raise WrongStatus unless the file is processed."""
     if not is_finished(record):
@@ -112,6 +122,31 @@ def load_or_tombstone(core: Core, file_id: str) -> FileRecord | Tombstone:
         return core.metadata.get(file_id)
     except RecordDeleted as error:
         return error.tombstone
+
+
+def load_owning(core: Core, file_id: str) -> FileRecord | Tombstone:
+    """Load the file that has the parts of this id: the file itself, or that of the version which an upload has become.
+
+    Read the upload before the file: a version is taken out of a file only after its upload is deleted.
+    """
+    found = load_or_tombstone(core, file_id)
+    if isinstance(found, Tombstone) and found.absorbed_by is not None:
+        return load_or_tombstone(core, found.absorbed_by)
+    return found
+
+
+def is_absorbed(core: Core, upload_id: str) -> bool:
+    """Return True when an upload is the content of a version of a file, which its own file has been absorbed into."""
+    names = names_in_upload_id(upload_id)
+    if names is None:
+        return False
+    try:
+        found = load_owning(core, names[0])
+    except RecordNotFound:
+        return False
+    if found.file_id == names[0] or isinstance(found, Tombstone):
+        return False
+    return any(manifest_of(part) == upload_id for part in found.stored_parts)
 
 
 def change(
@@ -159,13 +194,32 @@ def require(store: object, capability: type[T]) -> T:
 
 def remove(core: Core, file_id: str, actor: str | None = None, *, keep_blobs: bool = False) -> Tombstone:
     """Remove a file, or return the tombstone of an earlier call. Raises Forbidden, Immutable, Conflict."""
+    left = remove_unless(core, file_id, lambda record: False, actor, keep_blobs=keep_blobs)
+    assert isinstance(left, Tombstone)
+    return left
+
+
+def remove_unless(
+    core: Core,
+    file_id: str,
+    is_spared: Callable[[FileRecord], bool],
+    actor: str | None = None,
+    *,
+    keep_blobs: bool = False,
+) -> FileRecord | Tombstone:
+    """Remove a file unless it is spared as it is stored; return the tombstone, or the record of a spared one.
+
+    Raises Forbidden, Immutable, Conflict.
+    """
     for attempt in range(MAX_RACES):
         record = load_or_tombstone(core, file_id)
         require_change(record, actor)
         if keep_blobs and actor is not None:
             raise Forbidden("only a trusted system may keep the bytes of a removed file", {"field": "soft"})
-        if isinstance(record, Tombstone):
+        if isinstance(record, Tombstone) or is_spared(record):
             return record
+        if keep_blobs and record.version_of is not None:
+            raise bad_request("soft", "The bytes of a version's upload are removed with it.")
         require_mutable(record)
         try:
             return write_tombstone(core, record, event="removed", keep_blobs=keep_blobs)

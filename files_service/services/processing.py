@@ -18,9 +18,11 @@ from files_service.domain.lifecycle import (
     is_lapsed,
     reclaim,
 )
+from files_service.domain.paths import BadPath
 from files_service.errors import Busy, FilesError, TooManyAttempts
 from files_service.services.files import change
 from files_service.services.verification import Abandoned, Findings, verify
+from files_service.services.versions.absorbing import absorb
 from storage_adapters import (
     Failure,
     FileRecord,
@@ -44,6 +46,7 @@ def run_processing(
 ) -> FileRecord:
     """Take the file, verify it, and record the outcome; a failed file is an outcome, not an error.
 
+    The processed upload of a version is absorbed, and its file is returned.
     ``record`` may be out of date. ``check`` gets the record that is taken and may raise. When ``abandoned`` returns
     True, the file is released unchanged and returned. Raises Busy while another worker processes the file,
     TooManyAttempts, IllegalTransition, and StorageUnavailable, after which the file is released too.
@@ -70,7 +73,7 @@ def run_processing(
     except Exception as error:
         logger.exception("processing failed", extra={"file_id": record.file_id})
         outcome = ProcessingFailed("internal_error", type(error).__name__)
-    return record_outcome(core, record, worker, outcome)
+    return absorb(core, record_outcome(core, record, worker, outcome))
 
 
 def take(record: FileRecord, worker: str, core: Core, *, force: bool) -> FileRecord:
@@ -128,13 +131,13 @@ def record_outcome(core: Core, taken: FileRecord, worker: str, outcome: Findings
         if done.post_action is None:
             return done
         if not follow_up:
-            failure = Failure(code="post_action_failed", message="the alias is taken", attempts=0)
+            failure = Failure(code="post_action_failed", message="the alias or the path is taken", attempts=0)
             return replace(done, post_action=None, error=failure)
         return replace(edit(done, done.post_action["update"]), post_action=None)
 
     try:
         return change(core, taken.file_id, lambda found: decide(found, follow_up=True), loaded=taken)
-    except NameTaken:
+    except (NameTaken, BadPath):
         return change(core, taken.file_id, lambda found: decide(found, follow_up=False))
 
 

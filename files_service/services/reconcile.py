@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from files_service.core import Core
+from files_service.domain.editing import is_finished
 from files_service.domain.lifecycle import AllPartsReceived, advance, is_lapsed, reclaim
 from files_service.domain.uploads import is_due, mismatch, receive_part
 from files_service.errors import (
@@ -25,6 +26,7 @@ from files_service.services.orphan_scan import OrphanScan
 from files_service.services.processing import with_bounded_lease
 from files_service.services.reconcile_report import Report
 from files_service.services.uploads.sweep import finalize
+from files_service.services.versions.absorbing import settle_upload
 from storage_adapters import (
     BlobInfo,
     BlobNotFound,
@@ -33,11 +35,13 @@ from storage_adapters import (
     ListQuery,
     Part,
     Position,
+    Section,
     StorageError,
 )
 
 BATCH = 100
 MAX_PAGES = 10
+DAY_MS = 86_400_000
 
 
 class Stage(StrEnum):
@@ -46,6 +50,8 @@ class Stage(StrEnum):
     PENDING = "pending"
     PROCESSING = "processing"
     TEMPORARY = "temporary"
+    TRASHED = "trashed"
+    VERSIONS = "versions"
     DELETED = "deleted"
     NAMED = "named"
     STORED = "stored"
@@ -68,6 +74,8 @@ _QUERIES = {
     Stage.PENDING: ListQuery(section=None, status=FileStatus.PENDING, order_by="created_at", descending=False),
     Stage.PROCESSING: ListQuery(section=None, status=FileStatus.PROCESSING, order_by="created_at", descending=False),
     Stage.TEMPORARY: ListQuery(section=None, order_by="expires_at", descending=False),
+    Stage.TRASHED: ListQuery(section=Section.TRASH, order_by="trashed_at", descending=False),
+    Stage.VERSIONS: ListQuery(section=Section.VERSIONS, order_by="created_at", descending=False),
     Stage.NAMED: ListQuery(section=None, order_by="created_at", descending=False),
 }
 
@@ -96,6 +104,8 @@ class Reconciliation:
             Stage.PENDING: self._treat_pending,
             Stage.PROCESSING: self._treat_processing,
             Stage.TEMPORARY: self._treat_temporary,
+            Stage.TRASHED: self._treat_trashed,
+            Stage.VERSIONS: self._treat_version,
             Stage.NAMED: self._orphan_scan.check_record,
         }
 
@@ -139,8 +149,14 @@ class Reconciliation:
                 return record.created_at > self._settled_before
             case Stage.TEMPORARY:
                 return record.expires_at is None or record.expires_at > self._now
+            case Stage.TRASHED:
+                return not self._is_purged(record)
             case _:
                 return False
+
+    def _is_purged(self, record: FileRecord) -> bool:
+        kept_ms = self._core.settings.trash_days * DAY_MS
+        return record.trashed_at is not None and record.trashed_at + kept_ms <= self._now
 
     def _treat_pending(self, record: FileRecord) -> None:
         """Finish parts whose notification was lost, and delete a file whose upload has expired."""
@@ -217,6 +233,22 @@ class Reconciliation:
     def _treat_temporary(self, record: FileRecord) -> None:
         """Delete an expired file in any status."""
         self._expire(record.file_id, lambda current: current.expires_at == record.expires_at)
+
+    def _treat_trashed(self, record: FileRecord) -> None:
+        """Delete a file that was in the trash for its time, unless it was restored meanwhile."""
+        self._expire(record.file_id, self._is_purged)
+
+    def _treat_version(self, record: FileRecord) -> None:
+        """Continue the absorption of a processed upload of a version; delete one that failed long ago."""
+        if self._dry_run:
+            if is_finished(record):
+                self.report.absorbed.append(record.file_id)
+            return
+        match settle_upload(self._core, record):
+            case "absorbed":
+                self.report.absorbed.append(record.file_id)
+            case "expired":
+                self.report.expired.append(record.file_id)
 
     def _expire(self, file_id: str, still_due: Callable[[FileRecord], bool]) -> None:
         if not self._dry_run:

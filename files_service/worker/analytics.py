@@ -16,6 +16,7 @@ from files_service.domain.analytics import day_of
 from files_service.runtime.lease import Lease
 from files_service.services.analytics.counting import Counts, walk_files
 from files_service.services.analytics.documents import counted_days
+from files_service.services.analytics.stored import mark_changed
 from files_service.services.files import require
 from storage_adapters import BEGINNING, Change, CheckpointConflict, RevisionConflict, SupportsChanges
 
@@ -78,6 +79,7 @@ class Analytics:
             return self._idle
         self._idle = SHORTEST_IDLE_SECONDS
         of_files = [each for each in changes if isinstance(each, Change)]
+        mark_changed(self._core, {each.record.owner for each in of_files})
         self._counts.count(of_files)
         self._move(position, changes[-1].sequence)
         self.counted += len(of_files)
@@ -95,6 +97,7 @@ class Analytics:
         files = walk_files(self._core, first=day)
         for reached, made in groupby(files, lambda record: day_of(record.created_at)):
             owners = sorted({record.owner for record in made})
+            mark_changed(self._core, owners)
             self._counts.recount((owner, reached) for owner in owners)
             position = self._move(position, f"{_COUNTING}{sequence} {reached}")
             if self._stopped() or not self._lease.held():

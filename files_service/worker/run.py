@@ -11,12 +11,14 @@ from files_service.messaging.events import EventPublisher
 from files_service.runtime.metrics import Metrics
 from files_service.worker.analytics import Analytics
 from files_service.worker.index_builder import LeasedIndexBuilder
+from files_service.worker.jobs import JobRunner
 from files_service.worker.loop import Loop
 from files_service.worker.notifier import Notifier
 from files_service.worker.processor import Processor
 from files_service.worker.puller import Puller
 from files_service.worker.relay import Relay
 from files_service.worker.scrubber import Scrubber
+from files_service.worker.stored_bytes import StoredBytes
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import Change, NotificationQueue, StorageError, SupportsDesigns
 
@@ -49,6 +51,8 @@ class Worker:
         self.sweeper = Sweeper(core, holder=holder, stopped=stopped)
         self.scrubber = Scrubber(core, holder=holder, stopped=stopped)
         self.analytics = Analytics(core, holder=holder, stopped=stopped)
+        self.stored_bytes = StoredBytes(core, holder=holder, stopped=stopped)
+        self.jobs = JobRunner(core, holder=holder, stopped=stopped)
         self._finder = Loop("processing", self.processor.step, self._stopping)
         self._hands = [Loop(f"processing-{number}", self._work, self._stopping) for number in range(1, threads + 2)]
         self._sweeping = Loop("sweeper", self.sweeper.step, self._stopping)
@@ -60,6 +64,8 @@ class Worker:
             (self._sweeping, self.sweeper.give_up),
             (self._scrubbing, self.scrubber.give_up),
             (Loop("analytics", self.analytics.step, self._stopping), self.analytics.give_up),
+            (Loop("stored-bytes", self.stored_bytes.step, self._stopping), self.stored_bytes.give_up),
+            (Loop("jobs", self.jobs.step, self._stopping), self.jobs.give_up),
         ]
         if isinstance(core.metadata, SupportsDesigns):
             builder = LeasedIndexBuilder(core, core.metadata, holder=holder)

@@ -127,7 +127,7 @@ def test_a_full_memory_refuses_writes_whole_and_deletions_lead_out_of_it(own_red
             store.ping()
         with pytest.raises(StorageUnavailable, match="maxmemory"):
             save(store, records[0], name="changed")
-        for record in walk(store, ListQuery(limit=100)):
+        for record in walk(store, ListQuery(limit=100, section=None)):
             delete(store, record)
         store.move_checkpoint("relay", expected="", sequence=store.last_sequence())
         assert store.trim_changes(limit=100_000) == 2 * (40 + written)

@@ -27,9 +27,9 @@ DOCUMENTED = "127.0.0.1:8080"
 BROKER = "amqp://guest:guest@127.0.0.1:5672/"
 BASH = ["bash", "-euo", "pipefail", "-c"]
 PYTHON = [".venv/bin/python", "-c"]
-START_SECONDS = 60
+START_SECONDS = 300
 MOST_PICTURE_BYTES = 150_000
-BLOCK_SECONDS = 100
+BLOCK_SECONDS = 300
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ def test_a_part_that_is_needed_and_failed_makes_the_process_unready(tmp_path: Pa
 
 
 def test_readiness_and_metrics_tell_of_a_list_store(tmp_path: Path) -> None:
-    core = memory_core(tmp_path, list_url=f"sqlite:///{tmp_path}/lists.db")
+    core = memory_core(tmp_path, list_url=f"sqlite:///{tmp_path}/lists.db", list_timeout_ms=60_000)
     second = core.lists.second
     assert second is not None
     assert isinstance(core.metadata, MemoryMetadataStore)

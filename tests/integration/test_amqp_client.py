@@ -13,7 +13,16 @@ from urllib.parse import urlsplit
 import pytest
 
 from files_service.client import FilesClient, amqp, request_id
-from files_service.errors import AliasTaken, BadRequest, InternalError, NotFound, ServiceUnavailable, Unauthorized
+from files_service.errors import (
+    AliasTaken,
+    BadRequest,
+    Forbidden,
+    InternalError,
+    NotFound,
+    ServiceUnavailable,
+    Unauthorized,
+    WrongStatus,
+)
 from tests.cores import SECRETS, at_once
 from tests.servers.network import Network
 from tests.servers.ports import free_ports
@@ -235,6 +244,15 @@ def test_people_are_managed_and_sign_in(files: FilesClient) -> None:
         accounts.identify(token=token)
 
 
+def test_storage_is_asked_for(files: FilesClient) -> None:
+    files.upload(owner="zoe", name="x", parts=[{"size": 7}])
+    own = files.analytics.storage(owner="zoe", actor="zoe", days=3)
+    assert (own["used"], own["count"], len(own["by_day"])) == (7, 1, 3)
+    assert set(files.analytics.file_types()["by_kind"]) >= {"image", "other"}
+    with pytest.raises(Forbidden):
+        files.analytics.storage(actor="zoe")
+
+
 def test_links_are_made_changed_and_revoked(files: FilesClient) -> None:
     file_id = files.upload(owner="ann", name="x", parts=[{"size": 1}])["file_id"]
     made = files.shares.create(owner="ann", items=[file_id], title="Trip")
@@ -243,3 +261,13 @@ def test_links_are_made_changed_and_revoked(files: FilesClient) -> None:
     assert files.shares.revoke(share_id=made["share_id"])["state"] == "revoked"
     with pytest.raises(NotFound):
         files.shares.info(share_id=made["share_id"], actor="bob")
+
+
+def test_an_archive_needs_files_that_are_there_and_ready(files: FilesClient) -> None:
+    file_id = files.upload(owner="ann", name="a.txt", parts=[{"size": 1}])["file_id"]
+    with pytest.raises(WrongStatus) as pending:
+        files.archive(file_ids=[file_id], name="trip.zip", actor="ann")
+    assert pending.value.details == {"file_id": file_id, "status": "pending"}
+    with pytest.raises(Forbidden) as foreign:
+        files.archive(file_ids=[file_id], actor="bob")
+    assert foreign.value.details == {"file_id": file_id}

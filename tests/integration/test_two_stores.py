@@ -44,17 +44,8 @@ def curl(*arguments: str) -> str:
     ).stdout
 
 
-def called(up: Up, method: str, **params: Any) -> Any:
-    """Call a method as ``files call`` does, without the price of a process."""
-    headers = {"Authorization": f"Bearer {(up.data_dir / 'secrets' / 'rpc_token').read_text()}"}
-    headers["Content-Type"] = "application/json"
-    status, body = request("POST", f"{up.url}/rpc/{method}", json.dumps(params).encode(), headers)
-    assert status == 200, body
-    return json.loads(body)["result"]
-
-
 def listed(up: Up, **params: Any) -> Any:
-    return called(up, "files.list", owner="ann", **params)
+    return up.call("files.list", owner="ann", **params)
 
 
 def parts(up: Up) -> Any:
@@ -62,7 +53,7 @@ def parts(up: Up) -> Any:
 
 
 def pending(up: Up) -> Any:
-    return called(up, "files.upload", owner="ann", name="a", parts=[{"size": 5}])
+    return up.call("files.upload", owner="ann", name="a", parts=[{"size": 5}])
 
 
 def test_a_file_is_taken_processed_listed_by_couchdb_and_given_back(up: Up, tmp_path: Path) -> None:
@@ -77,7 +68,7 @@ def test_a_file_is_taken_processed_listed_by_couchdb_and_given_back(up: Up, tmp_
     found: Any = {}
 
     def processed() -> bool:
-        found.update(called(up, "files.info", file_id=file["file_id"]))
+        found.update(up.call("files.info", file_id=file["file_id"]))
         return bool(found["status"] == "processed")
 
     eventually(processed)
@@ -89,7 +80,7 @@ def test_a_file_is_taken_processed_listed_by_couchdb_and_given_back(up: Up, tmp_
 
     eventually(served_by_couchdb)
     for method in ("files.count", "files.report"):
-        answer = called(up, method, owner="ann", min_change=found["change_token"])
+        answer = up.call(method, owner="ann", min_change=found["change_token"])
         assert (answer["total"], answer["served_by"]) == (1, "couchdb")
     [url] = up.files("call", "files.download", f"file_id={file['file_id']}")["urls"]
     copy = tmp_path / "copy.mp4"

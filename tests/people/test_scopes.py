@@ -43,6 +43,20 @@ NEEDED: dict[str, str] = {
     "GET /api/files/search": READ,
     "GET /api/analytics/storage": "analytics",
     "GET /api/analytics/file-types": "analytics",
+    "POST /api/files/bulk": SESSION,
+    "POST /api/files/{file_id}/move": WRITE,
+    "POST /api/files/{file_id}/restore": WRITE,
+    "GET /api/folders": READ,
+    "PATCH /api/folders": WRITE,
+    "DELETE /api/folders": DELETE,
+    "POST /api/folders/create": WRITE,
+    "POST /api/folders/move": WRITE,
+    "GET /api/trash": READ,
+    "DELETE /api/trash": DELETE,
+    "POST /api/trash/restore": WRITE,
+    "GET /api/jobs": READ,
+    "GET /api/jobs/{job_id}": READ,
+    "DELETE /api/jobs/{job_id}": WRITE,
     "GET /api/shares": "shares",
     "POST /api/shares": "shares",
     "GET /api/shares/{share_id}": "shares",
@@ -65,7 +79,9 @@ METHODS_NEEDED: dict[str, str] = {
     **dict.fromkeys(("upload", "finish", "process", "update", "clone", "sync"), WRITE),
     **dict.fromkeys(("tag.add", "tag.remove", "tag.sync"), WRITE),
     **dict.fromkeys(("access", "tag.access"), "shares"),
-    "remove": DELETE,
+    **dict.fromkeys(("move", "restore"), WRITE),
+    **dict.fromkeys(("remove", "trash", "empty_trash"), DELETE),
+    "bulk": SESSION,
     "report": "analytics",
 }
 PEOPLE_NEEDED: dict[str, str] = {
@@ -81,10 +97,18 @@ SHARES_NEEDED = {
     "set_policy": "admin",
 }
 ANALYTICS_NEEDED = dict.fromkeys(("storage", "file_types"), "analytics")
+FOLDERS_NEEDED: dict[str, str] = {
+    **dict.fromkeys(("list", "trashed"), READ),
+    **dict.fromkeys(("create", "move", "restore"), WRITE),
+    "remove": DELETE,
+}
+JOBS_NEEDED = {"info": READ, "list": READ, "cancel": WRITE}
 NEEDED_BY = {
     "files": METHODS_NEEDED,
     "accounts": PEOPLE_NEEDED,
     "shares": SHARES_NEEDED,
+    "folders": FOLDERS_NEEDED,
+    "jobs": JOBS_NEEDED,
     "analytics": ANALYTICS_NEEDED,
 }
 REFUSED = b"does not have the scope"

@@ -13,7 +13,7 @@ from files_service.services.shares.share import find_share
 from files_service.worker.notifier import Notifier
 from tests.cores import at
 from tests.gateway.serving import Served
-from tests.people.links import PASSWORD, Visitor, share, stored
+from tests.people.links import PASSWORD, Visitor, share, stored, stored_at
 from tests.people.persons import Person, register
 from tests.people.test_drops import put
 from tests.publishers import Collector
@@ -33,8 +33,8 @@ def events(person: Person, share_id: str) -> list[Any]:
 
 
 def test_the_owner_sees_what_visitors_did_and_of_their_addresses_the_network(served: Served, ann: Person) -> None:
-    file_id = stored(ann)
-    made = share(ann, file_id, kind="collect", password=PASSWORD)
+    file_id = stored_at(ann, "trip/a.txt")
+    made = share(ann, kind="collect", path="trip", password=PASSWORD)
     visitor = Visitor(served, made["url"])
     visitor.get()
     visitor.unlock("not the one")
@@ -67,8 +67,8 @@ def test_events_are_the_owners_alone_and_bounded(served: Served, ann: Person) ->
 
 
 def test_notices_come_in_batches_and_only_for_those_who_ask(served: Served, ann: Person) -> None:
-    core, file_id = served.core, stored(ann)
-    told, silent = share(ann, file_id, notify=True, kind="collect"), share(ann, file_id)
+    core, file_id = served.core, stored_at(ann, "trip/a.txt")
+    told, silent = share(ann, notify=True, kind="collect", path="trip"), share(ann, path="trip")
     for url in (told["url"], told["url"], silent["url"]):
         assert Visitor(served, url).bytes_of(file_id).status == 200
     visitor = Visitor(served, told["url"])

@@ -65,7 +65,15 @@ def test_a_redis_that_restarts_empty_does_not_empty_the_list_store(
             assert status_of(own_redis.url, target_url)["state"] == "stopped"
             add(pair.source, *numbered(2, start=100))
             urls = ("--source", own_redis.url, "--target", target_url)
-            refusal = run_syncer("once", *urls)
+            refused_ones: list[Any] = []
+
+            def was_refused() -> bool:
+                # Now and then the stopped syncer has the lease, to look whether it may go on.
+                refused_ones.append(run_syncer("once", *urls))
+                return bool(refused_ones[-1].returncode != Exit.LEASE_HELD)
+
+            wait_until(was_refused, seconds=PATIENCE_SECONDS)
+            refusal = refused_ones[-1]
             assert (refusal.returncode, "--accept-empty-source" in refusal.stderr) == (Exit.REFUSED, True)
             assert {f"f{number:06}" for number in range(20)} <= {record.file_id for record in all_records(pair.target)}
             assert run_syncer("backfill", "--accept-empty-source", *urls).returncode == Exit.DONE

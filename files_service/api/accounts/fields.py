@@ -49,9 +49,10 @@ def id_field() -> fields.String:
 def tenant_field() -> fields.String:
     """Make the field of a tenant."""
     return fields.String(
-        load_default="",
+        load_default=None,
+        allow_none=True,
         validate=text(0, MAX_TENANT),
-        metadata={"description": "Tenant; empty: the default one."},
+        metadata={"description": "Tenant, empty: the default one; null: the actor's own."},
     )
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import chain, islice
 
 from aiohttp import web
 from isal.isal_zlib import crc32
 
 from files_service.core import Core
 from files_service.domain.zip_layout import Content
-from files_service.errors import FilesError
+from files_service.errors import FilesError, storage_errors_as_files_errors
 from files_service.gateway.state import Gateway
 from files_service.gateway.transfer.conditional import begin_reply
 from files_service.gateway.transfer.conditions import Answer, Representation
@@ -18,11 +18,13 @@ from files_service.gateway.transfer.disposition import content_disposition
 from files_service.gateway.transfer.parts import found_part, lost_bytes_reported, open_slice
 from files_service.gateway.transfer.send import Piece, send_files
 from files_service.services import content
-from files_service.services.archives.archive import Archive, Item, part_of_item
+from files_service.services.archives.archive import Archive, Item
 from storage_adapters import BlobNotFound, FileRecord, Part, StorageError
 
-# Load the file of an item when its bytes are about to be sent. Raises FilesError for one that may not be read now.
-Find = Callable[[Item], FileRecord]
+# Load the file of an item and its part when its bytes are about to be sent. Raises FilesError for one that may not be
+# read now.
+Find = Callable[[Item], tuple[FileRecord, Part]]
+Before = Callable[[], Awaitable[None]]
 
 
 def representation_of(archive: Archive) -> Representation:
@@ -31,11 +33,17 @@ def representation_of(archive: Archive) -> Representation:
 
 
 async def send_archive(
-    request: web.Request, gateway: Gateway, archive: Archive, find: Find, cache_control: str
+    request: web.Request,
+    gateway: Gateway,
+    archive: Archive,
+    find: Find,
+    cache_control: str,
+    before: Before | None = None,
 ) -> web.StreamResponse:
     """Reply with an archive, a range of it, or the status that its conditions call for.
 
-    A file that was taken away breaks the connection when its bytes come: nothing else tells that the rest is missing.
+    ``before`` runs when the first bytes are at hand, and before the reply begins; what it raises is the reply. A file
+    that was taken away breaks the connection when its bytes come: nothing else tells that the rest is missing.
     """
     found, ranges = representation_of(archive), archive.layout.is_resumable
     headers = {
@@ -48,26 +56,37 @@ async def send_archive(
     }
     answer, response = begin_reply(request, found, headers, ranges=ranges)
     if answer.length and request.method != "HEAD":
-        await gateway.unless_given_up(_send(request, response, gateway, _pieces(gateway.core, archive, answer, find)))
+        pieces = _pieces(gateway.core, archive, answer, find)
+        await gateway.unless_given_up(_send(request, response, gateway, pieces, before))
         gateway.metrics.downloaded_bytes.inc(answer.length)
     return response
 
 
-async def _send(request: web.Request, response: web.StreamResponse, gateway: Gateway, pieces: Iterator[Piece]) -> None:
+async def _send(
+    request: web.Request,
+    response: web.StreamResponse,
+    gateway: Gateway,
+    pieces: Iterator[Piece],
+    before: Before | None,
+) -> None:
     first = await gateway.calls.run(_first, pieces)
+    try:
+        if before is not None:
+            await before()
+    except BaseException:
+        for piece in first:
+            if not isinstance(piece, bytes):
+                piece[0].close()
+        raise
     await response.prepare(request)
     await send_files(request, response, gateway, chain(first, _broken_on_error(pieces)), response.content_length or 0)
     await response.write_eof()
 
 
 def _first(pieces: Iterator[Piece]) -> list[Piece]:
-    """Return pieces up to the first of a file: what is seen to be missing is reported before an answer begins."""
-    first: list[Piece] = []
-    for piece in pieces:
-        first.append(piece)
-        if len(first) > 1 or not isinstance(piece, bytes):
-            break
-    return first
+    """Return a header and the first piece of a file: what is seen to be missing is reported before an answer begins."""
+    with storage_errors_as_files_errors():
+        return list(islice(pieces, 2))
 
 
 def _broken_on_error(pieces: Iterator[Piece]) -> Iterator[Piece]:
@@ -84,8 +103,8 @@ def _pieces(core: Core, archive: Archive, answer: Answer, find: Find) -> Iterato
             yield piece
             continue
         item = archive.items[piece.index]
-        record = find(item)
-        part = found_part(core, record, part_of_item(record, item)).part
+        record, part = find(item)
+        part = found_part(core, record, part).part
         with lost_bytes_reported(record, part):
             if archive.layout.entries[piece.index].has_descriptor:
                 yield from _summed(core, part, piece, found)

@@ -23,7 +23,7 @@ from files_service.gateway.transfer.conditions import Answer, Representation
 from files_service.gateway.transfer.disposition import content_disposition, preview_of
 from files_service.gateway.transfer.send import Slice, send_files, send_pieces
 from files_service.services import content
-from files_service.services.files import require_finished
+from files_service.services.files import require_finished, require_not_trashed
 from files_service.services.scrub.marks import require_kept
 from storage_adapters import BlobNotFound, FileRecord, FileStatus, Part, SupportsLocalFiles
 
@@ -62,10 +62,11 @@ def part_of(record: FileRecord, part_id: str | None, core: Core) -> Found:
 
 
 def found_part(core: Core, record: FileRecord, part: Part) -> Found:
-    """Prepare a part for sending. Raises NotFound before its bytes arrive.
+    """Prepare a part for sending. Raises NotFound before its bytes arrive, and Gone while the file is in the trash.
 
     Raises BytesLost for a part that is marked as lost, and for one whose local file is not whole.
     """
+    require_not_trashed(record)
     if part.received_at is None:
         raise NotFound("the bytes have not arrived", {"file_id": record.file_id})
     require_kept(record, part)
@@ -75,7 +76,9 @@ def found_part(core: Core, record: FileRecord, part: Part) -> Found:
             content.require_whole(core, part)
     info = None if part.sha256 or part.generation else core.blobs.head(part.key)
     tag = part.sha256 or part.generation or (info.generation if info else "")
-    representation = Representation(size=part.size, tag=tag, modified=part.received_at // 1000)
+    # Bytes that a rollback made current again are older than what clients have.
+    since = max(part.received_at, record.version_at or 0) if part in record.parts else part.received_at
+    representation = Representation(size=part.size, tag=tag, modified=since // 1000)
     return Found(record, part, representation)
 
 

@@ -27,6 +27,10 @@ class Authority:
         """True for operators and the trusted system."""
         return self.role is Role.OPERATOR
 
+    def tenant_or_own(self, tenant: str | None) -> str:
+        """Return a tenant that a caller names, the own one where it names none."""
+        return self.tenant if tenant is None else tenant
+
     def require_people(self, tenant: str, missing: NotFound | None = None) -> None:
         """Raise the error of what does not exist for another tenant: it must not be told what is there."""
         if not may_manage(self.role, tenant, of_tenant=self.tenant):

@@ -19,9 +19,10 @@ _SETUP = "setup"
 _SHOWN = ("invite_id", "tenant", "role", "uses", "created_at")
 
 
-def create_invite(core: Core, actor: str | None, *, tenant: str, role: Role, uses: int, expires_at: int) -> JSON:
+def create_invite(core: Core, actor: str | None, *, tenant: str | None, role: Role, uses: int, expires_at: int) -> JSON:
     """Make an invite; the answer alone has its code. Raises Forbidden, NotFound."""
     authority = authority_of(core, actor)
+    tenant = authority.tenant_or_own(tenant)
     authority.require_people(tenant)
     authority.require_grant(role)
     require_tenant(core, tenant)
@@ -49,9 +50,11 @@ def create_setup(core: Core) -> str | None:
     return code
 
 
-def list_invites(core: Core, actor: str | None, tenant: str) -> list[JSON]:
+def list_invites(core: Core, actor: str | None, tenant: str | None) -> list[JSON]:
     """Return the invites of a tenant without their codes, oldest first."""
-    authority_of(core, actor).require_people(tenant)
+    authority = authority_of(core, actor)
+    tenant = authority.tenant_or_own(tenant)
+    authority.require_people(tenant)
     return [_shown(each) for each in documents.walk(core, INVITES, f"{tenant}/") if not is_setup(each)]
 
 

@@ -21,9 +21,11 @@ from files_service.services.accounts.sessions import forget_ended
 from storage_adapters import JSON, DocumentPosition, DocumentQuery
 
 
-def list_accounts(core: Core, actor: str | None, *, tenant: str, limit: int, after: str | None) -> JSON:
+def list_accounts(core: Core, actor: str | None, *, tenant: str | None, limit: int, after: str | None) -> JSON:
     """Return a page of a tenant's accounts, by name; ``after`` is the name behind which the page begins."""
-    authority_of(core, actor).require_people(tenant)
+    authority = authority_of(core, actor)
+    tenant = authority.tenant_or_own(tenant)
+    authority.require_people(tenant)
     prefix = f"{tenant}/"
     position = DocumentPosition(f"{prefix}{after}", "\U0010ffff") if after else None
     query = DocumentQuery(collection=ACCOUNTS, prefix=prefix, limit=limit, after=position)

@@ -41,9 +41,11 @@ def set_account_quota(core: Core, actor: str | None, owner: str, quota: int) -> 
     return changed.shown()
 
 
-def set_tenant_quota(core: Core, actor: str | None, tenant: str, quota: int) -> JSON:
+def set_tenant_quota(core: Core, actor: str | None, tenant: str | None, quota: int) -> JSON:
     """Set the quota of a tenant, 0 for none. Raises Forbidden, NotFound."""
-    authority_of(core, actor).require_tenants()
+    authority = authority_of(core, actor)
+    authority.require_tenants()
+    tenant = authority.tenant_or_own(tenant)
     changed = change_tenant(core, tenant, {"quota_bytes": quota or None})
     forget_count(core, tenant)
     core.quotas.clear()

@@ -52,12 +52,13 @@ def register(core: Core, name: str, password: str, invite_code: str | None = Non
         raise
 
 
-def create_account(core: Core, actor: str | None, *, name: str, tenant: str, role: Role) -> JSON:
+def create_account(core: Core, actor: str | None, *, name: str, tenant: str | None, role: Role) -> JSON:
     """Make an account without a password, and the link by which its person sets one.
 
     Files that the owner of this name has already become those of the account. Raises Forbidden, NotFound, Conflict.
     """
     authority = authority_of(core, actor)
+    tenant = authority.tenant_or_own(tenant)
     authority.require_people(tenant)
     authority.require_grant(role)
     require_tenant(core, tenant)

@@ -158,11 +158,16 @@ class Counts:
         return held
 
 
-def files_of_day(core: Core, owner: str, day: str) -> Iterator[FileRecord]:
-    """Yield the files of an owner that were made on a day: listed ones, the trash, and uploads of versions."""
+def files_of(core: Core, owner: str, after: Position | None = None) -> Iterator[Iterator[FileRecord]]:
+    """Yield the files of an owner by section: listed ones, the trash, and uploads of versions."""
     for section in Section:
-        query = ListQuery(owner=owner, section=section, **_ORDER, after=_before(day))
-        yield from takewhile(lambda record: day_of(record.created_at) == day, _walk(core, query))
+        yield _walk(core, ListQuery(owner=owner, section=section, **_ORDER, after=after))
+
+
+def files_of_day(core: Core, owner: str, day: str) -> Iterator[FileRecord]:
+    """Yield the files of an owner that were made on a day."""
+    for files in files_of(core, owner, _before(day)):
+        yield from takewhile(lambda record: day_of(record.created_at) == day, files)
 
 
 def walk_files(core: Core, *, first: str) -> Iterator[FileRecord]:

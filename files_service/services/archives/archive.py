@@ -60,17 +60,20 @@ class Archive:
         return max((item.modified_at for item in self.items), default=0)
 
 
-def archive_of(records: Iterable[FileRecord], name: str) -> Archive:
-    """Make the archive of finished files, in their order."""
-    parts = [(record, part) for record in records for part in _chosen(record)]
-    names = entry_names([save_as(record, part) for record, part in parts])
-    items = [_item(record, part, found) for (record, part), found in zip(parts, names, strict=True)]
+def archive_of(records: Iterable[tuple[FileRecord, str]], name: str) -> Archive:
+    """Make the archive of finished files, in their order, each in a folder; "" is none."""
+    parts = [(record, folder, part) for record, folder in records for part in _chosen(record)]
+    names = entry_names([f"{folder}/{save_as(record, part)}" for record, folder, part in parts])
+    items = [_item(record, part, found) for (record, _, part), found in zip(parts, names, strict=True)]
     return Archive(name, items)
 
 
-def part_of_item(record: FileRecord, item: Item) -> Part:
-    """Return the part whose bytes are those of an item. Raises Gone when the file has others now."""
-    for part in record.parts:
+def part_of_item(record: FileRecord, item: Item, *, with_versions: bool = False) -> Part:
+    """Return the part whose bytes are those of an item, that of a former version ``with_versions``.
+
+    Raises Gone when the file has other bytes.
+    """
+    for part in record.stored_parts if with_versions else record.parts:
         if part.part_id == item.part_id and part.size == item.size and _content(part) == item.content:
             return part
     raise Gone("the file has changed since the archive was made", {"file_id": record.file_id})

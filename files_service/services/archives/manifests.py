@@ -11,17 +11,14 @@ from dataclasses import replace
 import orjson
 
 from files_service.core import Core
-from files_service.domain.editing import is_finished
 from files_service.domain.identity import folder_of
 from files_service.domain.uploads import owner_segment
-from files_service.errors import NotFound, WrongStatus
+from files_service.errors import NotFound
 from files_service.services.accounts import documents
 from files_service.services.archives.archive import Archive, Item, archive_of
-from files_service.services.files import is_readable
-from files_service.services.scrub.marks import require_kept
-from storage_adapters import JSON, Document, FileRecord, RecordNotFound
+from files_service.services.archives.selection import Placed
+from storage_adapters import JSON, Document
 
-MOST_FILES = 10_000
 KEPT_MS = 24 * 3_600_000
 # Of one caller; a new one takes the place of the oldest.
 MOST_ARCHIVES = 100
@@ -31,13 +28,9 @@ _ITEMS_BYTES = 256 * 1024
 _TRUSTED = "trusted"
 
 
-def make_archive(core: Core, actor: str | None, file_ids: Sequence[str], name: str) -> JSON:
-    """Make the manifest of a selection. Repeating the call returns the same archive and keeps it for longer.
-
-    Raises NotFound for a file that the actor may not read, WrongStatus, and BytesLost, each with the id of the file.
-    """
-    archive = archive_of((_selected(core, actor, file_id) for file_id in dict.fromkeys(file_ids)), name)
-    # Callers without an actor share theirs: nothing but the selection and the name makes the difference.
+def make_archive(core: Core, actor: str | None, files: Placed, name: str) -> JSON:
+    """Make the manifest of a selection. Repeating the call returns the same archive and keeps it for longer."""
+    archive = archive_of(files, name)
     archive_id = documents.hash_of(orjson.dumps([_maker(actor), name, archive.tag]).decode())[:32]
     _keep(core, actor, archive_id, archive)
     return {
@@ -66,27 +59,6 @@ def find_archive(core: Core, actor: str | None, archive_id: str) -> Archive:
     if archive.tag != found.body["tag"]:
         raise _no_such_archive(archive_id)
     return archive
-
-
-def readable_file(core: Core, actor: str | None, file_id: str) -> FileRecord:
-    """Load a finished file. Raises NotFound when it is not there or the actor may not read it: the same answer."""
-    try:
-        record = core.metadata.get(file_id)
-    except RecordNotFound:
-        record = None
-    if record is None or not is_readable(core, record, actor):
-        raise NotFound("there is no such file", {"file_id": file_id})
-    return record
-
-
-def _selected(core: Core, actor: str | None, file_id: str) -> FileRecord:
-    record = readable_file(core, actor, file_id)
-    if not is_finished(record):
-        status = record.status.value
-        raise WrongStatus(f"the file {file_id} is {status}", {"file_id": file_id, "status": status})
-    for part in record.parts:
-        require_kept(record, part)
-    return record
 
 
 def _keep(core: Core, actor: str | None, archive_id: str, archive: Archive) -> None:

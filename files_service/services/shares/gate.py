@@ -26,10 +26,11 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A share that a visitor may see; ``granted`` if the visitor's downloads are counted already."""
+    """A share that a visitor may see; ``granted`` if the visitor's downloads are counted already, or need no count."""
 
     share: Share
     granted: bool
+    is_owner: bool = False
 
     @property
     def may_read(self) -> bool:
@@ -47,17 +48,21 @@ def find_open(core: Core, key: str) -> Share:
 def open_share(core: Core, key: str, visit: Visit) -> Opened:
     """Let a visitor in. Raises NotFound, Gone, and Unauthorized before the password is given."""
     share = find_open(core, key)
-    granted = visit.viewer == share.owner or is_granted(core, share, visit.grant)
+    is_owner = visit.viewer == share.owner
+    granted = is_owner or is_granted(core, share, visit.grant)
     if share.is_used_up and not granted:
         raise Gone("all downloads of the link are used up")
     if share.password is not None and not is_unlocked(core, share, visit.unlocked):
         raise Unauthorized("the link needs its password", {"password": "required"})
-    return Opened(share, granted)
+    return Opened(share, granted, is_owner)
 
 
-def require_bytes(opened: Opened, *, shown: bool) -> None:
-    """Raise Forbidden unless the visitor may read bytes; ``shown`` for those that a page displays."""
-    if not opened.may_read:
+def require_bytes(opened: Opened, *, shown: bool, derived: bool = False) -> None:
+    """Raise Forbidden unless the visitor may read bytes.
+
+    ``shown`` is True for those that a page displays, ``derived`` for a part that was only made to be looked at.
+    """
+    if not opened.may_read and not (shown and derived):
         raise Forbidden("the downloads of this link are counted: use the button on its page")
     if not shown:
         require_download(opened)

@@ -15,6 +15,7 @@ from files_service.services.accounts import documents
 from files_service.services.accounts.account import find_account
 from files_service.services.files import require_acts_for
 from files_service.services.shares.activity import events_of
+from files_service.services.shares.folder import clean_folder, require_folder
 from files_service.services.shares.items import closed_items, take_in, take_in_again
 from files_service.services.shares.policy import policy_for
 from files_service.services.shares.share import (
@@ -39,6 +40,7 @@ _PLAIN = (
     "expires_at",
     "max_downloads",
     "allow_download",
+    "show_metadata",
     "notify",
     "require_name",
     "max_files",
@@ -56,13 +58,17 @@ def create_share(core: Core, actor: str | None, owner: str, given: Mapping[str, 
     _require_times(core, given.get("starts_at"), given["expires_at"])
     policy.require(has_password=password is not None, expires_at=given["expires_at"], now=now)
     kind = given.get("kind", ShareKind.VIEW)
+    given = _with_path(given)
     _require_fit(kind, given)
+    if kind is ShareKind.VIEW and given.get("path"):
+        require_folder(core, owner, given["path"])
     hashed = _hashed(core, password) if password is not None else None
     share = Share(
         share_id=core.new_id(),
         key=new_key(),
         owner=owner,
         kind=kind,
+        path=given.get("path"),
         tenant=account.tenant if account is not None else "",
         items=take_in(core, owner, given.get("items", ())),
         password=hashed,
@@ -114,12 +120,17 @@ def update_share(core: Core, actor: str | None, share_id: str, changes: Mapping[
     New items, and the state ``active``, share the files anew. Raises BadRequest, NotFound.
     """
     share = _require_share(core, actor, share_id)
-    _require_fit(share.kind, {"items": [item.file_id for item in share.items], **changes})
+    changes = _with_path(changes)
+    _require_fit(share.kind, {"items": [item.file_id for item in share.items], "path": share.path, **changes})
+    if share.kind is ShareKind.VIEW and changes.get("path"):
+        require_folder(core, share.owner, changes["path"])
     values: dict[str, Any] = {name: changes[name] for name in _PLAIN if name in changes}
     if "expires_at" in values or "starts_at" in values:
         starts_at = values.get("starts_at", share.starts_at)
         _require_times(core, starts_at, values.get("expires_at", share.expires_at))
     _require_policy(core, share, changes)
+    if "path" in changes:
+        values["path"] = changes["path"]
     if "items" in changes:
         values["items"] = take_in(core, share.owner, changes["items"])
     elif changes.get("state") is ShareState.ACTIVE:
@@ -156,14 +167,27 @@ def _require_share(core: Core, actor: str | None, share_id: str) -> Share:
     return share
 
 
+def _with_path(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with a clean path; files in place of a folder, and a folder in place of files."""
+    given = dict(given)
+    if given.get("path") is not None:
+        given = {"items": [], **given, "path": clean_folder(given["path"])}
+    elif given.get("items"):
+        given = {"path": None, **given}
+    return given
+
+
 def _require_fit(kind: ShareKind, given: Mapping[str, Any]) -> None:
     """Raise BadRequest that names a field which a share of this kind cannot have, or lacks."""
-    if kind is ShareKind.DROP:
-        for name in ("items", "max_downloads"):
-            if given.get(name):
-                raise bad_request(name, "A drop shows no files.")
-    elif kind is ShareKind.VIEW and not given.get("items"):
-        raise bad_request("items", f"Send 1 to {MAX_ITEMS} ids.")
+    has_items, has_path = bool(given.get("items")), given.get("path") is not None
+    if kind is ShareKind.DROP and given.get("max_downloads"):
+        raise bad_request("max_downloads", "A drop shows no files.")
+    if kind is not ShareKind.VIEW and has_items:
+        raise bad_request("items", "A share that takes files has a path.")
+    if kind is ShareKind.COLLECT and not has_path:
+        raise bad_request("path", "Send the folder.")
+    if kind is ShareKind.VIEW and has_items == has_path:
+        raise bad_request("items", f"Send 1 to {MAX_ITEMS} ids, or a path.")
 
 
 def _require_policy(core: Core, share: Share, changes: Mapping[str, Any]) -> None:

@@ -54,7 +54,7 @@ def policy_for(core: Core, account: Account | None) -> Policy:
 def show_policy(core: Core, actor: str | None, tenant: str | None) -> JSON:
     """Return the policy of a tenant, by default of the actor's own. Raises NotFound for other tenants."""
     authority = authority_of(core, actor)
-    name = authority.tenant if tenant is None else tenant
+    name = authority.tenant_or_own(tenant)
     if authority.role is not Role.OPERATOR and name != authority.tenant:
         raise _no_such_tenant(name)
     require_tenant(core, name)
@@ -67,7 +67,7 @@ def set_policy(core: Core, actor: str | None, tenant: str | None, changes: Mappi
     Raises BadRequest, Forbidden for people who are no administrators, and NotFound for other tenants.
     """
     authority = authority_of(core, actor)
-    name = authority.tenant if tenant is None else tenant
+    name = authority.tenant_or_own(tenant)
     if authority.role is Role.ADMIN and name != authority.tenant:
         raise _no_such_tenant(name)
     authority.require_people(name)

@@ -30,7 +30,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """A link to files. ``epoch`` ends all unlocks and grants that were given before it was raised."""
+    """A link to files, or to those in the folder ``path``.
+
+    ``epoch`` ends all unlocks and grants that were given before it was raised.
+    """
 
     share_id: str
     key: str
@@ -39,6 +42,7 @@ class Share:
     created_at: int
     tenant: str = ""
     kind: ShareKind = ShareKind.VIEW
+    path: str | None = None
     label: str = ""
     title: str = ""
     message: str = ""
@@ -49,6 +53,7 @@ class Share:
     max_downloads: int | None = None
     used: int = 0
     allow_download: bool = True
+    show_metadata: bool = False
     notify: bool = False
     require_name: bool = False
     max_files: int | None = None
@@ -79,14 +84,19 @@ class Share:
             "state": self.state.value,
             "items": [item.file_id for item in self.items],
             "has_password": self.password is not None,
-            "url": f"{public_url}/s/{self.key}",
+            "url": self.url(public_url),
         }
+
+    def url(self, public_url: str) -> str:
+        """Return the address of the link."""
+        return f"{public_url}/s/{self.key}"
 
 
 _FIELDS = (
     "key",
     "owner",
     "tenant",
+    "path",
     "label",
     "title",
     "message",
@@ -97,6 +107,7 @@ _FIELDS = (
     "max_downloads",
     "used",
     "allow_download",
+    "show_metadata",
     "notify",
     "require_name",
     "max_files",
@@ -149,7 +160,7 @@ def add_share(core: Core, share: Share, request_id: str | None) -> Share:
         if stored is None:
             raise
     earlier = share_of_document(stored)
-    if not all(earlier.has(item.file_id) for item in share.items):
+    if earlier.path != share.path or not all(earlier.has(item.file_id) for item in share.items):
         raise Conflict("the request_id belongs to another share", {"share_id": earlier.share_id})
     return earlier
 

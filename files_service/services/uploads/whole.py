@@ -32,7 +32,7 @@ def store_whole(core: Core, beginning: Beginning, data: bytes) -> FinishedPart:
         declaration = declaration_of(beginning.as_params(), len(data))
         check_limits(declaration, core)
         require_place(core, beginning.owner)
-        record = save_if_room(pending_record(declaration, core, core.clock()), core)
+        record = save_if_room(pending_record(declaration, core, core.clock()), core, declaration.on_conflict)
         [part] = record.parts
         declared = {"md5": part.md5, "sha256": part.sha256}
         try:

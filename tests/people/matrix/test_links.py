@@ -34,7 +34,6 @@ def link(served: Served, kind: str) -> tuple[Visitor, str]:
     given_of: dict[str, dict[str, Any]] = {
         "locked": {"password": PASSWORD},
         "unlocked": {"password": PASSWORD},
-        "collection": {"kind": "collect"},
         "drop": {"kind": "drop", "items": []},
         "limited": {"max_downloads": 3},
         "used up": {"max_downloads": 1},

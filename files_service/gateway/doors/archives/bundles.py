@@ -7,14 +7,16 @@ from functools import partial
 from aiohttp import web
 
 from files_service.core import Core
+from files_service.domain.access import may_change
 from files_service.gateway.auth.callers import caller_of, holders_of
 from files_service.gateway.replies import bad_field, json_reply
 from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.archives import send_archive
 from files_service.gateway.transfer.body import parse_object, read_small, require_json
-from files_service.services.archives.archive import Archive, Item
-from files_service.services.archives.manifests import find_archive, readable_file
-from storage_adapters import FileRecord
+from files_service.services.archives.archive import Archive, Item, part_of_item
+from files_service.services.archives.manifests import find_archive
+from files_service.services.archives.selection import readable_file
+from storage_adapters import FileRecord, Part
 
 
 async def create(request: web.Request) -> web.StreamResponse:
@@ -25,6 +27,8 @@ async def create(request: web.Request) -> web.StreamResponse:
     body = parse_object(await read_small(request, gateway.limits, most=gateway.limits.call_bytes), gateway.limits)
     if "actor" in body:
         raise bad_field("actor", "Unknown field.")
+    if "folder" in body and caller.actor is not None:
+        body = {"owner": caller.actor, **body}
     made = await gateway.calls.run(gateway.invoke, "files.archive", {**body, "actor": caller.actor})
     return json_reply(made, 201, {"Location": made["url"]})
 
@@ -46,5 +50,6 @@ def _find(core: Core, actor: str | None, archive_id: str) -> Archive:
     return archive
 
 
-def _reader(core: Core, actor: str | None, item: Item) -> FileRecord:
-    return readable_file(core, actor, item.file_id)
+def _reader(core: Core, actor: str | None, item: Item) -> tuple[FileRecord, Part]:
+    record = readable_file(core, actor, item.file_id)
+    return record, part_of_item(record, item, with_versions=may_change(record, actor))

@@ -17,7 +17,22 @@ from storage_adapters import JSON
 PROTOCOL = "files-upload.v1"
 OFFSET_BYTES = 8
 MAX_TEXT_BYTES = 64 * 1024
-_START = {"op", "token", "upload_id", "name", "size", "mime_type", "access", "tags", "md5", "sha256"}
+_START = {
+    "op",
+    "token",
+    "upload_id",
+    "name",
+    "path",
+    "on_conflict",
+    "size",
+    "mime_type",
+    "access",
+    "tags",
+    "md5",
+    "sha256",
+    "version_of",
+    "label",
+}
 _FINISH = {"op", "sha256", "size"}
 _SHOW = {"op", "start"}
 
@@ -45,6 +60,10 @@ class Start:
             tags=tuple(tags) if isinstance(tags, list) else (tags,) if tags is not None else (),
             md5=said.get("md5"),
             sha256=said.get("sha256"),
+            path=said.get("path"),
+            on_conflict=said.get("on_conflict"),
+            version_of=said.get("version_of"),
+            label=said.get("label"),
         )
 
 

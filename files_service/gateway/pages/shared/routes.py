@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from files_service.gateway.openapi import BINARY, FLAG, READ_REPLIES, TEXT, query, reply
-from files_service.gateway.pages.shared import transfers, uploads, visits
+from files_service.gateway.pages.shared import archives, transfers, uploads, visits
 from files_service.gateway.pages.shared.replies import refusal
 from files_service.gateway.routes import Door, Route, at
 from storage_adapters import JSON
@@ -16,6 +16,7 @@ _EITHER: JSON = {
 _REFUSED: dict[int, JSON] = dict.fromkeys(_ERRORS, _EITHER)
 _SHOW, _UNLOCK = "A link, for its visitors.", "Give the password of a link."
 _BEGIN, _BYTES = "Count a download and go on to the bytes.", "The bytes of a part, by default the first."
+_ZIP = "All files of a link as a ZIP archive."
 _BRING = "Upload files: the fields file of a form, or a raw body with the query parameter name."
 _SENT: dict[int, JSON] = {201: reply("What was uploaded."), **_REFUSED, 303: {"description": "To the page."}}
 _FILES: JSON = {
@@ -42,7 +43,15 @@ DOOR = Door(
     name="shared",
     match=at("/s/"),
     routes=(
-        Route("GET", _SHARE, visits.show, "shared_page", _SHOW, {200: _EITHER, **_REFUSED}),
+        Route(
+            "GET",
+            _SHARE,
+            visits.show,
+            "shared_page",
+            _SHOW,
+            {200: _EITHER, **_REFUSED},
+            query(path=TEXT, cursor=TEXT),
+        ),
         Route(
             "POST",
             f"{_SHARE}/unlock",
@@ -80,6 +89,8 @@ DOOR = Door(
             {**READ_REPLIES, **_REFUSED},
             query(part=TEXT, inline=FLAG),
         ),
+        Route("POST", f"{_SHARE}/zip", archives.begin, "begin_zip", _BEGIN, _NEXT),
+        Route("GET", f"{_SHARE}/zip", archives.send, "shared_zip", _ZIP, {**READ_REPLIES, **_REFUSED}),
     ),
     error_form=refusal,
     headers={"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"},

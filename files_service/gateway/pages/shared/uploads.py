@@ -13,6 +13,7 @@ from aiohttp import BodyPartReader, web
 
 from files_service.api.begin import begin
 from files_service.core import Core
+from files_service.domain.chunking import names_in_upload_id
 from files_service.errors import Forbidden, Gone
 from files_service.gateway.auth.sign_ins import client_of
 from files_service.gateway.pages.rendering import redirect
@@ -32,6 +33,7 @@ from files_service.gateway.watching import watching_while
 from files_service.services.accounts.documents import new_secret
 from files_service.services.shares import receiving
 from files_service.services.shares.gate import Opened, Visit, open_share, stays_open
+from files_service.services.shares.placing import place
 from files_service.services.shares.receiving import Sender, quota_hidden
 from files_service.services.uploads.session import declare_size
 from files_service.services.uploads.terminate import abandon
@@ -166,9 +168,16 @@ def _complete(reception: _Reception, begun: Upload, name: str) -> JSON:
     size = begun.received
     receiving.count_received(core, share, sender, size)
     try:
+        place(core, share, sender.name, _file_id_of(begun), name)
         finished = complete_if_all_there(gateway, begun)
         assert finished is not None, "all bytes of a whole file have come"
     except BaseException:
         receiving.give_back(core, share, sender, size)
         raise
     return receiving.note_received(core, share, sender, finished.record, name)
+
+
+def _file_id_of(begun: Upload) -> str:
+    names = names_in_upload_id(begun.upload_id)
+    assert names is not None, "begun here"
+    return names[0]

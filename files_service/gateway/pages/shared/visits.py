@@ -13,6 +13,7 @@ from files_service.domain.uploads import FILE_ID
 from files_service.errors import Forbidden
 from files_service.gateway.auth.sign_ins import client_of
 from files_service.gateway.pages.rendering import redirect
+from files_service.gateway.pages.shared.places import FolderAddress, place_of
 from files_service.gateway.pages.shared.replies import Seen, share_reply
 from files_service.gateway.pages.shared.visitors import GRANT, UNLOCKED, is_own_form, set_proof, visit_of
 from files_service.gateway.replies import HTTPError, bad_field
@@ -20,6 +21,7 @@ from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.body import read_small
 from files_service.gateway.transfer.parts import part_of
 from files_service.services.shares.activity import record_event
+from files_service.services.shares.folder import page_of
 from files_service.services.shares.gate import Visit, find_open, open_share, require_download
 from files_service.services.shares.grants import make_grant
 from files_service.services.shares.items import file_of, files_of
@@ -34,7 +36,7 @@ async def show(request: web.Request) -> web.StreamResponse:
     gateway = gateway_of(request)
     key, visit = request.match_info["key"], visit_of(request)
     address = client_of(request)["address"] if request.method == "GET" else None
-    seen = await gateway.calls.run(_open, gateway.core, key, visit, address)
+    seen = await gateway.calls.run(_open, gateway.core, key, visit, address, place_of(request))
     return share_reply(request, seen)
 
 
@@ -73,15 +75,19 @@ async def _form_of(request: web.Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
 
 
-def _open(core: Core, key: str, visit: Visit, address: str | None) -> Seen:
+def _open(core: Core, key: str, visit: Visit, address: str | None, place: FolderAddress) -> Seen:
     """Let a visitor see a share; the address of one who opens the page is an event for the owner."""
     opened = open_share(core, key, visit)
-    kind = opened.share.kind
-    files = files_of(core, opened.share) if kind.shows_files else []
-    uploads = received_in_visit(core, opened.share, visit.sender) if kind.takes_files else []
-    if address is not None and visit.viewer != opened.share.owner:
-        record_event(core, opened.share, ShareEvent.OPENED, address)
-    return Seen(opened, files, uploads)
+    share = opened.share
+    if address is not None and visit.viewer != share.owner:
+        record_event(core, share, ShareEvent.OPENED, address)
+    uploads = received_in_visit(core, share, visit.sender) if share.kind.takes_files else []
+    if not share.kind.shows_files:
+        return Seen(opened, uploads=uploads)
+    if share.path is None:
+        return Seen(opened, files_of(core, share), uploads)
+    page = page_of(core, share, place.below, place.after)
+    return Seen(opened, page.files, uploads, page)
 
 
 def _unlock(core: Core, key: str, password: str, address: str) -> str:
