@@ -117,7 +117,6 @@ BODIES: dict[str, Params] = {
     "POST /api/folders/create": _fixed(owner=OWNER, path="new/folder"),
     "POST /api/shares": lambda target, _: {"owner": OWNER, "items": [target.file_id]},
     "PATCH /api/shares/{share_id}": _fixed(label="changed"),
-    "POST /api/archives": lambda target, _: {"file_ids": [target.file_id]},
     "PATCH /api/share-policy": _fixed(max_days=90),
     "PUT /api/accounts/{owner}/quota": _fixed(quota_bytes=10_000_000),
     "PUT /api/tenants/{tenant}/quota": _fixed(quota_bytes=1_000_000_000),

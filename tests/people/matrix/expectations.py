@@ -16,7 +16,6 @@ class May(Enum):
     # Rows about one file. Whoever may not: 403 in its tenant, else as if there were no such file.
     READERS = "the owner, an admin of its tenant, trusted systems; and whom the access of the file lets read"
     CHANGERS = "the owner, an admin of its tenant, trusted systems"
-    SELECTORS = "as READERS; whoever may not read a file: it does not exist"
     # Rows about an upload or a share: for all others there is none.
     HOLDERS = "the owner, an admin of its tenant, trusted systems; for all others it does not exist"
     # Rows that name an owner. Whoever may not: 403, whether or not there is such an owner.
@@ -29,7 +28,6 @@ class May(Enum):
     # Rows about people: an admin manages its tenant, for which other tenants do not exist.
     MANAGERS = "an admin of the tenant, operators, trusted systems"
     MEMBERS = "people of the tenant, operators, trusted systems; for all others it does not exist"
-    COUNTERS = "that owner, by name or role an admin of its tenant or an operator, trusted systems"
     OPERATORS = "operators, trusted systems"
     SYSTEMS = "trusted systems"
     # Rows without a caller.
@@ -62,7 +60,6 @@ ROUTES: dict[str, May] = {
     "PATCH /api/shares/{share_id}": H,
     "DELETE /api/shares/{share_id}": H,
     "GET /api/shares/{share_id}/events": H,
-    "POST /api/archives": May.SELECTORS,
     "GET /api/archives/{archive_id}": May.MAKERS,
     "POST /api/shares": May.FOR_OWNER,
     "GET /api/shares": May.FOR_OWNER,
@@ -102,8 +99,8 @@ ROUTES: dict[str, May] = {
     "PUT /api/tenants/{tenant}/quota": May.OPERATORS,
     "GET /api/share-policy": May.MEMBERS,
     "PATCH /api/share-policy": May.MANAGERS,
-    "GET /api/analytics/storage": May.COUNTERS,
-    "GET /api/analytics/file-types": May.COUNTERS,
+    "GET /api/analytics/storage": May.FOR_OWNER,
+    "GET /api/analytics/file-types": May.FOR_OWNER,
     "GET /blobs/{key}": May.SIGNED,
     "HEAD /blobs/{key}": May.SIGNED,
     "PUT /blobs/{key}": May.SIGNED,
@@ -140,7 +137,6 @@ METHOD_ROWS: dict[str, May] = {
     "files.download": R,
     "files.manifest": R,
     "files.clone": R,
-    "files.archive": May.SELECTORS,
     "files.finish": C,
     "files.process": C,
     "files.update": C,
@@ -196,8 +192,8 @@ METHOD_ROWS: dict[str, May] = {
     "accounts.set_tenant_quota": May.OPERATORS,
     "shares.policy": May.MEMBERS,
     "shares.set_policy": May.MANAGERS,
-    "analytics.storage": May.COUNTERS,
-    "analytics.file_types": May.COUNTERS,
+    "analytics.storage": May.FOR_OWNER,
+    "analytics.file_types": May.FOR_OWNER,
     "accounts.create_tenant": May.OPERATORS,
     "accounts.list_tenants": May.OPERATORS,
     "accounts.register": May.SYSTEMS,
@@ -221,7 +217,6 @@ LINKS: dict[str, tuple[int, int, int, int, int]] = {
     "limited": (200, 303, 303, 403, 403),
     "used up": (410, 303, 410, 410, 410),
     "view only": (200, 303, 403, 403, 403),
-    "collection": (200, 303, 303, 200, 201),
     "drop": (200, 303, 404, 404, 201),
     "paused": (410, 410, 410, 410, 410),
     "not begun": (410, 410, 410, 410, 410),
