@@ -12,7 +12,6 @@ from files_service.services.files import (
     change,
     load_or_tombstone,
     remove_unless,
-    require_acts_for,
     require_change,
     require_mutable,
 )
@@ -33,7 +32,7 @@ def trash_file(
     A file that has left the path of ``loaded`` meanwhile stays. Raises Forbidden, Immutable, Conflict.
     """
     record = load_or_tombstone(core, file_id) if loaded is None else loaded
-    require_acts_for(record.owner, actor)
+    require_change(record, actor)
     if isinstance(record, FileRecord) and not is_kept_in_trash(record):
         record = remove_unless(core, file_id, is_kept_in_trash, actor)
     if isinstance(record, Tombstone):
