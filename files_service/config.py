@@ -84,6 +84,9 @@ class Settings:
     sweep_interval_seconds: int
     inventory_interval_seconds: int
     orphan_seconds: int
+    max_versions: int
+    kept_versions: int
+    kept_versions_days: int
     scrub_days: int
     rpc_timeout_seconds: int
     stop_timeout_seconds: int
@@ -236,6 +239,9 @@ class SettingsSchema(Schema):
         "Seconds between two orphan scans of the blob store; 0: never.", 86_400, 0, 31_536_000
     )
     orphan_seconds = _number("Seconds that a blob without a record is kept.", 604_800, 0, 31_536_000)
+    max_versions = _number("Most former contents of a file; the oldest without a label is pruned.", 100, 1, 1_000)
+    kept_versions = _number("Former contents of a file that are kept however old they are.", 20, 0, 1_000)
+    kept_versions_days = _number("Days for which the other former contents without a label are kept.", 180, 0, 36_500)
     scrub_days = _number(
         "Days within which the worker reads and hashes all stored bytes; 0: never. Cloud Storage charges for reading.",
         14,

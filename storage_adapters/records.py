@@ -118,6 +118,8 @@ class FileRecord(Growing):
     ``path`` is unique per owner, exactly as written, among files that are not in the trash; folders are its prefixes.
     ``trashed_at`` is the time since which the file is in the trash. ``versions`` are former contents, oldest first.
     ``version_of`` is the file whose next version this one is to become; until then no list of files shows it.
+    ``version_id`` (None: that of the first), ``version_at``, ``version_author`` and ``version_label`` are those of the
+    current content.
     """
 
     file_id: str
@@ -152,6 +154,10 @@ class FileRecord(Growing):
     trashed_at: int | None = None
     versions: tuple[Version, ...] = ()
     version_of: str | None = None
+    version_id: str | None = None
+    version_at: int | None = None
+    version_author: str | None = None
+    version_label: str | None = None
 
     @property
     def is_listed(self) -> bool:
@@ -211,6 +217,11 @@ class Tombstone(Growing):
     clean_after: int
     parts: tuple[Part, ...] = ()
     version_of: str | None = None
+
+    @property
+    def absorbed_by(self) -> str | None:
+        """The file that has the blobs now, where this was the upload of a version that was absorbed."""
+        return self.version_of if self.clean_after == self.deleted_at else None
 
     @classmethod
     def of(cls, last: FileRecord, *, deleted_at: int, clean_after: int | None) -> Tombstone:

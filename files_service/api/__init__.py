@@ -1,6 +1,6 @@
 """The method table: every action by its wire name. All transports call the API through ``METHODS``."""
 
-from files_service.api import analytics, bulk, folders, jobs, moving, share_policy, shares
+from files_service.api import analytics, bulk, folders, jobs, moving, share_policy, shares, versions
 from files_service.api.access import set_access
 from files_service.api.accounts import credentials, people, signing
 from files_service.api.action import Action
@@ -95,6 +95,11 @@ METHODS: dict[str, Action] = {
         analytics.file_types,
         share_policy.show,
         share_policy.change,
+        versions.list_versions,
+        versions.restore,
+        versions.label,
+        versions.remove,
+        versions.download,
     )
 }
 

@@ -53,8 +53,9 @@ class ParamsSchema(Schema):
 def file_id_field(**arguments: Any) -> fields.String:
     """Make the field of a file id: a ULID, or the UUID of an imported file."""
     arguments.setdefault("required", True)
+    description = arguments.pop("description", "Id of the file.")
     check = validate.Regexp(FILE_ID + r"\Z", error="Not a file id.")
-    return fields.String(validate=check, metadata={"description": "Id of the file."}, **arguments)
+    return fields.String(validate=check, metadata={"description": description}, **arguments)
 
 
 def owner_field(**arguments: Any) -> fields.String:

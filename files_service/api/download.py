@@ -5,7 +5,7 @@ from __future__ import annotations
 from files_service.api.action import Params, ParamsSchema, action, file_id_field
 from files_service.api.parameters import expires_field, flag, part_ids_field
 from files_service.core import Core
-from files_service.services.downloads import download_addresses
+from files_service.services.downloads import Addresses, download_addresses
 from storage_adapters import JSON
 
 
@@ -29,6 +29,11 @@ def download(params: Params, core: Core) -> JSON:
         attachment=params["attachment"],
         expires_seconds=params["expires_seconds"],
     )
+    return addresses_to_wire(found)
+
+
+def addresses_to_wire(found: Addresses) -> JSON:
+    """Return addresses as callers see them."""
     return {
         "file_id": found.record.file_id,
         "name": found.record.name,

@@ -63,6 +63,13 @@ def name_field(**arguments: Any) -> fields.String:
     return fields.String(validate=line(1, 255), metadata={"description": "Display name."}, **arguments)
 
 
+def label_field(description: str, **arguments: Any) -> fields.String:
+    """Make the field of a version's label."""
+    if not arguments.get("required"):
+        arguments["load_default"] = None
+    return fields.String(allow_none=True, validate=line(1, 100), metadata={"description": description}, **arguments)
+
+
 def alias_field(**arguments: Any) -> fields.String:
     """Make the field of an alias, unique per owner."""
     return fields.String(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields as dataclass_fields
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from files_service.api.action import Params, ParamsSchema, action, owner_field
+from files_service.api.action import Params, ParamsSchema, action, file_id_field, owner_field
 from files_service.api.bounded import BoundedList
 from files_service.api.parameters import (
     PartParams,
@@ -16,6 +17,7 @@ from files_service.api.parameters import (
     alias_field,
     expires_field,
     flag,
+    label_field,
     meta_field,
     name_field,
     request_id_field,
@@ -67,6 +69,10 @@ class UploadParams(ParamsSchema):
         validate=web_address,
         metadata={"description": "Origin of the web page that sends the bytes, for stores that require it."},
     )
+    version_of = file_id_field(
+        required=False, load_default=None, allow_none=True, description="File of which this is the next version."
+    )
+    label = label_field("Label of the version, which keeps it from being pruned.")
     request_id = request_id_field("Idempotency key: repeating the call with it returns the same file.")
     post_action = fields.Nested(
         PostAction, load_default=None, allow_none=True, metadata={"description": "Changes after processing."}
@@ -74,15 +80,28 @@ class UploadParams(ParamsSchema):
 
     @validates_schema
     def named(self, data: dict[str, Any], **kwargs: Any) -> None:
-        """Require a name or a path; the name of a path is its last segment."""
+        """Require the name or the path of a new file; the name of a path is its last segment."""
         path = data["path"]
-        if path is None and "name" not in data:
+        if path is None and "name" not in data and data.get("version_of") is None:
             raise ValidationError("Missing data for required field.", "name")
         if path is not None and data.get("name", name_of(path)) not in (name_of(path), None):
             raise ValidationError("Must be the last segment of the path.", "name")
 
+    @validates_schema(pass_original=True)
+    def fits_a_version(self, data: dict[str, Any], original: Mapping[str, Any], **kwargs: Any) -> None:
+        """Allow a version no fields of its own but the label."""
+        if data.get("version_of") is None:
+            if data.get("label") is not None:
+                raise ValidationError("Needs version_of.", "label")
+            return
+        for name in _OF_FILES:
+            if original.get(name) is not None:
+                raise ValidationError("A version has none: set it on the file.", name)
 
-_DECLARED = tuple(field.name for field in dataclass_fields(Declaration))
+
+# What a version shares with its file.
+_OF_FILES = ("access", "tags", "meta", "alias", "temporary", "ttl_seconds", "post_action", "path")
+_DECLARED = tuple(field.name for field in dataclass_fields(Declaration) if field.name != "author")
 
 
 @action("files.upload", UploadParams)
@@ -93,7 +112,8 @@ def upload(params: Params, core: Core) -> JSON:
     # One time for both: no address may outlive the upload.
     now = core.clock()
     named = params if params["path"] is None else {**params, "name": name_of(params["path"])}
-    declaration = Declaration(**{name: named[name] for name in _DECLARED})
+    author = params["actor"] if params["version_of"] is not None else None
+    declaration = Declaration(**{name: named[name] for name in _DECLARED}, author=author)
     record = declare(core, declaration, resumable=params["resumable"], now=now)
     addresses = upload_addresses(
         core,

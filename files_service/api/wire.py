@@ -9,8 +9,11 @@ from files_service.domain.editing import MAX_META_DEPTH, cut_at, depth_of
 from storage_adapters import (
     JSON,
     FileRecord,
+    Version,
     record_to_json,
 )
+
+MOST_VERSIONS = 20
 
 # Fields that no caller may read back.
 SECRET = frozenset({"request_id", "post_action", "access_epoch", "urls_expire_at"})
@@ -19,13 +22,16 @@ SECRET = frozenset({"request_id", "post_action", "access_epoch", "urls_expire_at
 def to_wire(record: FileRecord, actor: str | None = None) -> JSON:
     """Return the record as callers see it: without secrets, and without the owner's fields for other readers.
 
+    Of its versions, the last ``MOST_VERSIONS`` are shown, without their parts; versions.list has all.
     Deeper meta than may be stored today, of an earlier version, is cut: a list or event with it could not be encoded.
     """
     if depth_of(record.meta) > MAX_META_DEPTH:
         record = replace(record, meta=cut_at(record.meta, MAX_META_DEPTH))
     if record.post_action is not None:
         record = replace(record, post_action=None)
-    value = record_to_json(record)
+    value = record_to_json(replace(record, versions=()))
+    if may_change(record, actor):
+        value["versions"] = [version_to_wire(each) for each in record.versions[-MOST_VERSIONS:]]
     for name in SECRET:
         del value[name]
     if not may_change(record, actor):
@@ -36,3 +42,15 @@ def to_wire(record: FileRecord, actor: str | None = None) -> JSON:
                 del part[name]
     value["change_token"] = record.change_token
     return value
+
+
+def version_to_wire(version: Version) -> JSON:
+    """Return a version as the owner sees it: without its parts."""
+    return {
+        "version_id": version.version_id,
+        "size": version.size,
+        "content_type": version.content_type,
+        "created_at": version.created_at,
+        "author": version.author,
+        "label": version.label,
+    }

@@ -26,7 +26,10 @@ STRANGER_URL_SECONDS = 900
 NOBODY = ""
 _BY_READERS = (Access.PRIVATE, Access.SHARED, Access.UNLISTED, Access.PUBLIC)
 OWNER_ONLY = frozenset(
-    {"error", "grantees", "lease", "parent_id", "path", "trashed_at", "upload_expires_at", "version_of", "versions"}
+    {
+        *("error", "grantees", "lease", "parent_id", "path", "trashed_at", "upload_expires_at"),
+        *("version_of", "versions", "version_id", "version_at", "version_author", "version_label"),
+    }
 )
 OWNER_ONLY_OF_PARTS = frozenset({"bucket", "key", "generation"})
 

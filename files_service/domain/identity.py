@@ -17,16 +17,17 @@ class Actor(str):
     """An end user: an owner string, with what the session or key that proved it adds to the permissions of the owner.
 
     Plain text in its place, of a JWT or named by a trusted system, has the permissions of the owner alone.
-    ``administers`` is the tenant for whose owners it acts, None for none.
+    ``administers`` is the tenant for whose owners it acts, None for none; ``operates`` is that of operators.
     """
 
-    __slots__ = ("administers",)
+    __slots__ = ("administers", "operates")
     administers: str | None
+    operates: bool
 
-    def __new__(cls, owner: str, *, administers: str | None = None) -> Self:
+    def __new__(cls, owner: str, *, administers: str | None = None, operates: bool = False) -> Self:
         """Make an actor."""
         actor = super().__new__(cls, owner)
-        actor.administers = administers
+        actor.administers, actor.operates = administers, operates
         return actor
 
     def acts_for(self, owner: str) -> bool:
@@ -56,8 +57,8 @@ class Identity:
     @property
     def actor(self) -> Actor:
         """The actor of the credential: an admin acts for its tenant by a session, or by a key with that scope."""
-        administers = self.role is Role.ADMIN and self.may(ADMIN)
-        return Actor(self.owner, administers=self.tenant if administers else None)
+        administers, operates = (self.role is role and self.may(ADMIN) for role in (Role.ADMIN, Role.OPERATOR))
+        return Actor(self.owner, administers=self.tenant if administers else None, operates=operates)
 
     def may(self, scope: str) -> bool:
         """Return True when the credential covers a scope, and of a key also the account at this moment.

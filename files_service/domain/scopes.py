@@ -32,6 +32,9 @@ _OF_METHODS: Mapping[str, str] = {
     ),
     # Each of its actions; a key of one of them uses the method of its own.
     "files.bulk": SESSION,
+    **dict.fromkeys(("versions.list", "versions.download"), READ),
+    **dict.fromkeys(("versions.remove",), DELETE),
+    **dict.fromkeys(("versions.restore", "versions.label"), WRITE),
     **dict.fromkeys(
         (
             "files.upload",

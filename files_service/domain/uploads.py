@@ -49,7 +49,8 @@ def declared_parts(owner: str, file_id: str, bucket: str, parts: Sequence[Mappin
 def same_declaration(one: FileRecord, other: FileRecord) -> bool:
     """Return True when two records declare the same bytes, so that the second request is a repeat of the first."""
     same_length = len(one.parts) == len(other.parts)
-    return one.parent_id == other.parent_id and same_length and all(map(_same_part, one.parts, other.parts))
+    same_target = (one.parent_id, one.version_of) == (other.parent_id, other.version_of)
+    return same_target and same_length and all(map(_same_part, one.parts, other.parts))
 
 
 def _same_part(one: Part, other: Part) -> bool:

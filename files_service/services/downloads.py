@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from files_service.core import Core
 from files_service.domain.access import STRANGER_URL_SECONDS, may_change, readable_without_signature
@@ -11,8 +11,9 @@ from files_service.domain.chunking import manifest_of
 from files_service.domain.filenames import save_as
 from files_service.domain.uploads import find_part
 from files_service.errors import NotSupported, bad_request
-from files_service.services.files import readable, require, require_finished, require_not_trashed
+from files_service.services.files import readable, require, require_change, require_finished, require_not_trashed
 from files_service.services.scrub.marks import require_kept
+from files_service.services.versions.history import require_version
 from storage_adapters import FileRecord, NoAddress, Part, SupportsPublicUrls, SupportsSignedUrls, VerifiesSignedUrls
 
 
@@ -34,19 +35,26 @@ def download_addresses(
     part_ids: Sequence[str] | None,
     attachment: bool,
     expires_seconds: int,
+    version_id: str | None = None,
 ) -> Addresses:
-    """Return addresses of the bytes of a finished file.
+    """Return addresses of the bytes of a finished file, or of one of its versions, which only the owner may read.
 
-    Raises Forbidden, WrongStatus, BadRequest, NotSupported, and BytesLost for a part that is marked as lost.
+    Raises NotFound, Forbidden, WrongStatus, BadRequest, NotSupported, and BytesLost for a part that is marked as lost.
     """
     record = readable(core, file_id, actor)
     require_not_trashed(record)
-    require_finished(record)
-    parts = _chosen(record, part_ids)
+    if version_id is not None:
+        require_change(record, actor)
+        version = require_version(record, version_id)
+        parts = _chosen(replace(record, parts=version.parts), part_ids)
+    else:
+        require_finished(record)
+        parts = _chosen(record, part_ids)
     for part in parts:
         require_kept(record, part)
     _require_addresses(core, record, parts)
-    if readable_without_signature(record) and not attachment and isinstance(core.blobs, SupportsPublicUrls):
+    public = readable_without_signature(record) and version_id is None
+    if public and not attachment and isinstance(core.blobs, SupportsPublicUrls):
         return Addresses(record, parts, [core.blobs.public_url(part.key) for part in parts], None)
     if not may_change(record, actor):
         expires_seconds = min(expires_seconds, STRANGER_URL_SECONDS)

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from files_service.core import Core
 from files_service.domain.access import may_act_for, may_change, may_know, may_read, with_epoch
+from files_service.domain.chunking import manifest_of, names_in_upload_id
 from files_service.domain.editing import is_finished, is_same
 from files_service.domain.lifecycle import announcement
 from files_service.domain.uploads import clean_after
@@ -17,6 +18,7 @@ from files_service.errors import (
     Immutable,
     NotSupported,
     WrongStatus,
+    bad_request,
 )
 from files_service.services.accounts.identity import is_closed
 from files_service.services.quarantine import hold_file
@@ -115,6 +117,31 @@ def load_or_tombstone(core: Core, file_id: str) -> FileRecord | Tombstone:
         return error.tombstone
 
 
+def load_owning(core: Core, file_id: str) -> FileRecord | Tombstone:
+    """Load the file that has the parts of this id: the file itself, or that of the version which an upload has become.
+
+    Read the upload before the file: a version is taken out of a file only after its upload is deleted.
+    """
+    found = load_or_tombstone(core, file_id)
+    if isinstance(found, Tombstone) and found.absorbed_by is not None:
+        return load_or_tombstone(core, found.absorbed_by)
+    return found
+
+
+def is_absorbed(core: Core, upload_id: str) -> bool:
+    """Return True when an upload is the content of a version of a file, which its own file has been absorbed into."""
+    names = names_in_upload_id(upload_id)
+    if names is None:
+        return False
+    try:
+        found = load_owning(core, names[0])
+    except RecordNotFound:
+        return False
+    if found.file_id == names[0] or isinstance(found, Tombstone):
+        return False
+    return any(manifest_of(part) == upload_id for part in found.stored_parts)
+
+
 def change(
     core: Core,
     file_id: str,
@@ -184,6 +211,8 @@ def remove_unless(
             raise Forbidden("only a trusted system may keep the bytes of a removed file", {"field": "soft"})
         if isinstance(record, Tombstone) or is_spared(record):
             return record
+        if keep_blobs and record.version_of is not None:
+            raise bad_request("soft", "The bytes of a version's upload are removed with it.")
         require_mutable(record)
         try:
             return write_tombstone(core, record, event="removed", keep_blobs=keep_blobs)

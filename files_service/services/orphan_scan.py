@@ -13,13 +13,15 @@ from files_service.core import Core
 from files_service.domain.chunking import manifest_of, names_in_chunk_key
 from files_service.domain.editing import MAX_META_DEPTH, depth_of
 from files_service.domain.uploads import names_in_key, owner_segment
+from files_service.domain.versions import is_lost
 from files_service.errors import BadRequest, storage_errors_as_files_errors
 from files_service.services.chunk_orphans import orphans_among, remember_owners
+from files_service.services.files import load_owning
 from files_service.services.reconcile_report import Report
 from files_service.services.scrub.examination import Loss, Reason
 from files_service.services.scrub.marks import clear_mark, find_mark, mark_lost
 from files_service.services.scrub.repair import generation_of_whole
-from storage_adapters import BlobInfo, FileRecord, Part, RecordDeleted, RecordNotFound, SupportsListing
+from storage_adapters import BlobInfo, FileRecord, Part, RecordNotFound, SupportsListing, Tombstone
 
 _FILE_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _PART_ID = re.compile(r"p[0-9]{1,3}")
@@ -60,21 +62,22 @@ class OrphanScan:
             deep = [name for name, each in record.meta.items() if depth_of(each) >= MAX_META_DEPTH]
             message = f"meta is nested deeper than {MAX_META_DEPTH} levels: unset these keys by files.update"
             self._report.note(record.file_id, BadRequest(message, {"field": "meta", "keys": deep}))
-        received = [part for part in record.parts if part.received_at is not None]
+        received = [part for part in record.stored_parts if part.received_at is not None]
         if not self._dry_run and any(manifest_of(part) for part in received):
             remember_owners(self._core, [record.owner])
         if [part for part in received if part.bucket == self._core.blobs.bucket and self._is_lost(record, part)]:
             self._report.lost.append(record.file_id)
 
     def _is_lost(self, record: FileRecord, part: Part) -> bool:
-        mark = find_mark(self._core, record.file_id, part.part_id) if part.part_id in record.lost_parts else None
+        marked = is_lost(record, part)
+        mark = find_mark(self._core, record, part) if marked else None
         generation = generation_of_whole(self._core, part, firm=mark.firm if mark else "")
         if generation is None:
             loss = Loss(reason=Reason.MISSING)
             return self._dry_run or mark is not None or mark_lost(self._core, record, part, loss)
         replaced = part.generation not in (None, generation)
-        if not self._dry_run and (replaced or part.part_id in record.lost_parts):
-            clear_mark(self._core, record.file_id, part.part_id, generation=generation)
+        if not self._dry_run and (replaced or marked):
+            clear_mark(self._core, record, part, generation=generation)
         return False
 
     def _treat(self, info: BlobInfo) -> None:
@@ -107,14 +110,13 @@ class OrphanScan:
     def _is_named(self, info: BlobInfo, file_id: str) -> bool | None:
         """Return True when a record or tombstone names the blob, None when that is unknown."""
         try:
-            record = self._core.metadata.get(file_id)
-        except RecordDeleted as error:
-            tombstone = error.tombstone
-            if tombstone.parts:
-                # The sweep deletes them once they are due.
-                return True
-            # The tombstone is clean and the bytes arrived late, or the file was removed with ``keep_blobs``.
-            return False if tombstone.clean_after > tombstone.deleted_at else None
+            record = load_owning(self._core, file_id)
         except RecordNotFound:
             return False
-        return any(part.key == info.key for part in record.parts)
+        if not isinstance(record, Tombstone):
+            return any(part.key == info.key for part in record.stored_parts)
+        if record.parts:
+            # The sweep deletes them once they are due.
+            return True
+        # The tombstone is clean and the bytes arrived late, or the file was removed with ``keep_blobs``.
+        return False if record.clean_after > record.deleted_at else None

@@ -9,11 +9,13 @@ from types import MappingProxyType
 
 from files_service.core import Core
 from files_service.domain.lifecycle import ProcessingSkipped, advance
-from files_service.domain.uploads import find_part, mismatch, names_in_key, part_with_key, receive_part
+from files_service.domain.uploads import find_part, mismatch, names_in_key, receive_part
+from files_service.domain.versions import stored_part
 from files_service.errors import Busy, Forbidden, Gone, NotFound, PartMismatch, ServiceUnavailable
 from files_service.services import content
-from files_service.services.files import change, load_or_tombstone, require_change
+from files_service.services.files import change, load_owning, require_change
 from files_service.services.processing import run_processing
+from files_service.services.versions.absorbing import absorb
 from storage_adapters import JSON, BlobInfo, FileRecord, FileStatus, Part, Tombstone
 
 _POLL_SECONDS = 0.05
@@ -74,6 +76,7 @@ def finish_part(
     record = finished.record
     if skip_processing:
         record = change(core, record.file_id, lambda found: _skip_processing(found, core.clock()), loaded=record)
+        record = absorb(core, record)
     if wait:
         record = _wait(record, core)
     return FinishedPart(record, finished.duplicate)
@@ -99,12 +102,15 @@ def _addressed_part(core: Core, address: PartAddress, actor: str | None) -> tupl
     names = names_in_key(address.key) if address.key is not None else (address.file_id, address.part_id)
     if names is None or names[0] is None or names[1] is None:
         raise NotFound("no file has a part of this key", {"key": address.key})
-    record = load_or_tombstone(core, names[0])
+    record = load_owning(core, names[0])
     require_change(record, actor)
     if isinstance(record, Tombstone):
         raise Gone("the file was removed", {"file_id": record.file_id})
     if address.key is not None:
-        part = part_with_key(record, address.key, address.bucket or "")
+        part = stored_part(record, address.key, address.bucket or "")
+    elif record.file_id != names[0]:
+        # A repeated call for the upload of a version, which has become one.
+        part = next((each for each in record.stored_parts if names_in_key(each.key) == names), None)
     else:
         part = find_part(record, names[1])
     if part is None:

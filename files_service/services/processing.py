@@ -22,6 +22,7 @@ from files_service.domain.paths import BadPath
 from files_service.errors import Busy, FilesError, TooManyAttempts
 from files_service.services.files import change
 from files_service.services.verification import Abandoned, Findings, verify
+from files_service.services.versions.absorbing import absorb
 from storage_adapters import (
     Failure,
     FileRecord,
@@ -45,6 +46,7 @@ def run_processing(
 ) -> FileRecord:
     """Take the file, verify it, and record the outcome; a failed file is an outcome, not an error.
 
+    The processed upload of a version is absorbed, and its file is returned.
     ``record`` may be out of date. ``check`` gets the record that is taken and may raise. When ``abandoned`` returns
     True, the file is released unchanged and returned. Raises Busy while another worker processes the file,
     TooManyAttempts, IllegalTransition, and StorageUnavailable, after which the file is released too.
@@ -71,7 +73,7 @@ def run_processing(
     except Exception as error:
         logger.exception("processing failed", extra={"file_id": record.file_id})
         outcome = ProcessingFailed("internal_error", type(error).__name__)
-    return record_outcome(core, record, worker, outcome)
+    return absorb(core, record_outcome(core, record, worker, outcome))
 
 
 def take(record: FileRecord, worker: str, core: Core, *, force: bool) -> FileRecord:

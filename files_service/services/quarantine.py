@@ -3,7 +3,8 @@
 They are kept only where a quota applies to the owner or its tenant, as documents in the order of the hash of their
 owner:
 
-1. A removed file has a document of its own, from before its tombstone is written until its blobs are deleted.
+1. A removed file has a document of its own, from before its tombstone is written until its blobs are deleted; so have
+   the parts of removed versions.
 2. Chunks that nothing names any more, of removed files and of deleted or refused uploads, are summed by windows of
    time. The sum of a window counts until the sweep has had time to delete the last of its chunks.
 
@@ -13,6 +14,8 @@ missed.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from files_service.core import Core
 from files_service.domain.chunking import SPENT, manifest_of, upload_id_of_part
@@ -50,15 +53,21 @@ def held_bytes(core: Core, owner: str) -> int:
 
 def hold_file(core: Core, record: FileRecord, *, clean_after: int) -> None:
     """Count the stored bytes of a file that is about to be removed. Idempotent."""
-    documents = _documents(core, record.owner)
+    hold_parts(core, record.owner, record.file_id, record.stored_parts, clean_after=clean_after)
+
+
+def hold_parts(core: Core, owner: str, name: str, parts: Iterable[Part], *, clean_after: int) -> None:
+    """Count the stored bytes of parts that are about to be removed, under a name. Idempotent."""
+    documents = _documents(core, owner)
     if documents is None:
         return
-    chunks = sum(_chunk_bytes(core, part) for part in record.parts)
-    blobs = sum(part.size for part in record.parts if part.received_at is not None and manifest_of(part) is None)
+    parts = tuple(parts)
+    chunks = sum(_chunk_bytes(core, part) for part in parts)
+    blobs = sum(part.size for part in parts if part.received_at is not None and manifest_of(part) is None)
     if not chunks + blobs:
         return
     body = {"bytes": chunks + blobs, "chunks": chunks}
-    document = _document(core, record.owner, f"file.{record.file_id}", body, until=clean_after + _LEFT_MS)
+    document = _document(core, owner, f"file.{name}", body, until=clean_after + _LEFT_MS)
     try:
         documents.put_document(document, expected_revision=_revision(core, documents, document.document_id))
     except RevisionConflict:

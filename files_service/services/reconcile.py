@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from files_service.core import Core
+from files_service.domain.editing import is_finished
 from files_service.domain.lifecycle import AllPartsReceived, advance, is_lapsed, reclaim
 from files_service.domain.uploads import is_due, mismatch, receive_part
 from files_service.errors import (
@@ -25,6 +26,7 @@ from files_service.services.orphan_scan import OrphanScan
 from files_service.services.processing import with_bounded_lease
 from files_service.services.reconcile_report import Report
 from files_service.services.uploads.sweep import finalize
+from files_service.services.versions.absorbing import settle_upload
 from storage_adapters import (
     BlobInfo,
     BlobNotFound,
@@ -49,6 +51,7 @@ class Stage(StrEnum):
     PROCESSING = "processing"
     TEMPORARY = "temporary"
     TRASHED = "trashed"
+    VERSIONS = "versions"
     DELETED = "deleted"
     NAMED = "named"
     STORED = "stored"
@@ -72,6 +75,7 @@ _QUERIES = {
     Stage.PROCESSING: ListQuery(section=None, status=FileStatus.PROCESSING, order_by="created_at", descending=False),
     Stage.TEMPORARY: ListQuery(section=None, order_by="expires_at", descending=False),
     Stage.TRASHED: ListQuery(section=Section.TRASH, order_by="trashed_at", descending=False),
+    Stage.VERSIONS: ListQuery(section=Section.VERSIONS, order_by="created_at", descending=False),
     Stage.NAMED: ListQuery(section=None, order_by="created_at", descending=False),
 }
 
@@ -101,6 +105,7 @@ class Reconciliation:
             Stage.PROCESSING: self._treat_processing,
             Stage.TEMPORARY: self._treat_temporary,
             Stage.TRASHED: self._treat_trashed,
+            Stage.VERSIONS: self._treat_version,
             Stage.NAMED: self._orphan_scan.check_record,
         }
 
@@ -232,6 +237,18 @@ class Reconciliation:
     def _treat_trashed(self, record: FileRecord) -> None:
         """Delete a file that was in the trash for its time, unless it was restored meanwhile."""
         self._expire(record.file_id, self._is_purged)
+
+    def _treat_version(self, record: FileRecord) -> None:
+        """Continue the absorption of a processed upload of a version; delete one that failed long ago."""
+        if self._dry_run:
+            if is_finished(record):
+                self.report.absorbed.append(record.file_id)
+            return
+        match settle_upload(self._core, record):
+            case "absorbed":
+                self.report.absorbed.append(record.file_id)
+            case "expired":
+                self.report.expired.append(record.file_id)
 
     def _expire(self, file_id: str, still_due: Callable[[FileRecord], bool]) -> None:
         if not self._dry_run:

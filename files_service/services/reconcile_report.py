@@ -21,6 +21,7 @@ class Report:
     expired: list[str] = field(default_factory=list)
     requeued: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    absorbed: list[str] = field(default_factory=list)
     cleaned: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
     unnamed: list[str] = field(default_factory=list)

@@ -14,6 +14,7 @@ from files_service.core import Core
 from files_service.runtime.lease import Lease
 from files_service.services.reconcile import Cursor, Stage
 from files_service.services.uploads.sweep import sweep_uploads
+from files_service.services.versions.sweep import sweep_versions
 from files_service.worker.cleaner import Cleaner
 from storage_adapters import JSON, SupportsDocuments, SupportsLeases
 
@@ -65,9 +66,19 @@ class Sweeper:
             if self._cursor is None:
                 self._looked_at = began_at
                 self._cleaner.catch_up(self._may_go_on)
-                return self._sweep_uploads() and self._sweep_documents() and self._search()
+                return self._sweep_versions() and self._sweep_uploads() and self._sweep_documents() and self._search()
         # Other workers may have checked in the meantime; this worker does not know.
         self._looked_at = None
+        return False
+
+    def _sweep_versions(self) -> bool:
+        """Prune files and delete the blobs of removed versions; return False when interrupted."""
+        while self._may_go_on():
+            counts = sweep_versions(self._core)
+            self.totals.update(counts)
+            if not counts.total():
+                return True
+            logger.info("versions swept", extra={"counts": dict(counts)})
         return False
 
     def _sweep_uploads(self) -> bool:

@@ -268,6 +268,6 @@ def test_an_archive_needs_files_that_are_there_and_ready(files: FilesClient) -> 
     with pytest.raises(WrongStatus) as pending:
         files.archive(file_ids=[file_id], name="trip.zip", actor="ann")
     assert pending.value.details == {"file_id": file_id, "status": "pending"}
-    with pytest.raises(NotFound) as foreign:
+    with pytest.raises(Forbidden) as foreign:
         files.archive(file_ids=[file_id], actor="bob")
     assert foreign.value.details == {"file_id": file_id}

@@ -117,3 +117,11 @@ def test_a_running_archive_of_another_gateway_ends_with_the_link_or_with_its_fil
                 assert end(made).status == 200
                 wait_until(lambda: second.state.downloads.taken == 0)
                 assert len(drained(reader)) < len(LARGE)
+
+
+def test_people_make_archives_of_their_files(served: Served, ann: Person) -> None:
+    file_id = stored(ann, "a.txt", b"abc")
+    made = ann.post("/api/archives", file_ids=[file_id])
+    assert made.status == 201, made.body
+    assert contents(ann.get(f"/api/archives/{made.json['archive_id']}")) == {"a.txt": b"abc"}
+    assert register(served, "bob").get(f"/api/archives/{made.json['archive_id']}").status == 404

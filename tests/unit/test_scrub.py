@@ -257,7 +257,7 @@ def test_a_walk_goes_on_in_the_middle_of_a_part(core: Core) -> None:
     cost = 0
     while walk.cursor.offset < 2 * CHUNK:
         cost += next(steps)
-    assert walk.cursor == Cursor(None, first["file_id"], "p0", 2 * CHUNK)
+    assert walk.cursor == Cursor(None, first["file_id"], f"{first['file_id']}-p0", 2 * CHUNK)
     rest = sum(Walk(core, cursor=walk.cursor).steps())
     assert rest == 2 * PART_COST + len(CONTENT) - 2 * CHUNK + len(CONTENT)
     damaged = paths(core, first)

@@ -76,7 +76,9 @@ def found_part(core: Core, record: FileRecord, part: Part) -> Found:
             content.require_whole(core, part)
     info = None if part.sha256 or part.generation else core.blobs.head(part.key)
     tag = part.sha256 or part.generation or (info.generation if info else "")
-    representation = Representation(size=part.size, tag=tag, modified=part.received_at // 1000)
+    # Bytes that a rollback made current again are older than what clients have.
+    since = max(part.received_at, record.version_at or 0) if part in record.parts else part.received_at
+    representation = Representation(size=part.size, tag=tag, modified=since // 1000)
     return Found(record, part, representation)
 
 

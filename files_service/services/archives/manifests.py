@@ -67,7 +67,9 @@ def _keep(core: Core, actor: str | None, archive_id: str, archive: Archive) -> N
         # The last of them outlives the document that names them.
         page = documents.new_document(ITEMS, _page_id(archive_id, number), {"items": items}, expires_at=expires_at + 1)
         _put(core, page)
-    body = {"actor": actor, "name": archive.name, "tag": archive.tag, "pages": len(pages)}
+    # The permissions of an actor are not stored.
+    maker = None if actor is None else str(actor)
+    body = {"actor": maker, "name": archive.name, "tag": archive.tag, "pages": len(pages)}
     order = f"{prefix}{core.clock():015}"
     _put(core, documents.new_document(ARCHIVES, archive_id, body, order=order, expires_at=expires_at))
     kept = list(documents.walk(core, ARCHIVES, prefix))

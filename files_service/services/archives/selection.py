@@ -10,7 +10,7 @@ from files_service.core import Core
 from files_service.domain.access import may_change
 from files_service.domain.editing import is_finished
 from files_service.errors import NotFound, TooLarge, WrongStatus
-from files_service.services.files import is_readable, require_acts_for
+from files_service.services.files import readable, require_acts_for
 from files_service.services.scrub.marks import require_kept
 from storage_adapters import FileRecord, ListQuery, RecordNotFound
 
@@ -22,20 +22,20 @@ Placed = list[tuple[FileRecord, str]]
 
 
 def readable_file(core: Core, actor: str | None, file_id: str) -> FileRecord:
-    """Load a file. Raises NotFound when it is not there or the actor may not read it: the same answer."""
+    """Load a file that the actor may read, and that is in lists. Raises Forbidden, NotFound, WrongStatus."""
     try:
-        record = core.metadata.get(file_id)
+        record = readable(core, file_id, actor)
     except RecordNotFound:
-        record = None
-    if record is None or not record.is_listed or not is_readable(core, record, actor):
-        raise NotFound("there is no such file", {"file_id": file_id})
+        raise NotFound("there is no such file", {"file_id": file_id}) from None
+    if not record.is_listed:
+        raise WrongStatus(f"the file {file_id} is in the trash, or a version to come", {"file_id": file_id})
     return record
 
 
 def named_files(core: Core, actor: str | None, file_ids: Sequence[str]) -> Placed:
     """Return these files, once each, in folders below the deepest one that all of the actor's own files lie in.
 
-    Raises NotFound for a file that the actor may not read, WrongStatus, and BytesLost, each with the id of the file.
+    Raises Forbidden, NotFound, WrongStatus, and BytesLost, each with the id of the file.
     """
     records = [_require_whole(readable_file(core, actor, file_id)) for file_id in dict.fromkeys(file_ids)]
     # Paths are for their owners alone.

@@ -17,10 +17,11 @@ from urllib.parse import unquote, urlsplit
 
 from files_service.core import Core
 from files_service.domain.chunking import CHUNKS
-from files_service.domain.uploads import mismatch, names_in_key, part_with_key
+from files_service.domain.uploads import mismatch, names_in_key
+from files_service.domain.versions import stored_part
 from files_service.errors import Gone, NotFound, PartMismatch, storage_errors_as_files_errors
 from files_service.services import content
-from files_service.services.files import change, load_or_tombstone
+from files_service.services.files import change, load_owning
 from files_service.services.notifications.messages import Finalized, Ignored
 from files_service.services.parts import PartAddress, Receive, finish_part
 from storage_adapters import BlobInfo, FileRecord, FileStatus, Part, RecordNotFound, Tombstone
@@ -79,12 +80,12 @@ class NotificationHandler:
 
     def _handle_part(self, names: tuple[str, str], key: str, news: Finalized) -> tuple[Outcome, dict[str, Any]]:
         try:
-            record = load_or_tombstone(self._core, names[0])
+            record = load_owning(self._core, names[0])
         except RecordNotFound:
             return Outcome.UNKNOWN, {}
         if isinstance(record, Tombstone):
             return self._delete_late_object(record, key, news), {}
-        part = part_with_key(record, key, news.bucket)
+        part = stored_part(record, key, news.bucket)
         if part is None:
             return Outcome.UNKNOWN, {}
         if part.received_at is not None and (record.missing_parts or record.status is not FileStatus.PENDING):

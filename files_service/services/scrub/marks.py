@@ -11,7 +11,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from files_service.core import Core
-from files_service.domain.uploads import find_part, owner_segment
+from files_service.domain.chunking import upload_id_of_part
+from files_service.domain.uploads import owner_segment
+from files_service.domain.versions import is_lost, lost_keys, stored_part, with_generation, with_lost
 from files_service.errors import BytesLost
 from files_service.services.files import MAX_RACES, change, require
 from files_service.services.scrub.examination import Loss
@@ -49,11 +51,13 @@ class LostPart:
     size: int
     sha256: str | None
     md5: str | None
+    # The id of the mark; it stays when the part becomes that of a version.
+    mark: str = ""
 
 
 def require_kept(record: FileRecord, part: Part) -> None:
     """Raise BytesLost for a part that is marked as lost."""
-    if part.part_id in record.lost_parts:
+    if is_lost(record, part):
         details = {"file_id": record.file_id, "part_id": part.part_id}
         raise BytesLost(f"bytes of part {part.part_id} are lost", details)
 
@@ -62,34 +66,30 @@ def mark_lost(core: Core, record: FileRecord, part: Part, loss: Loss) -> bool:
     """Mark a part as lost and announce it; return False when the file was changed or removed meanwhile."""
 
     def decide(current: FileRecord) -> FileRecord:
-        found = find_part(current, part.part_id)
-        if found is None or (found.key, found.generation) != (part.key, part.generation):
+        found = stored_part(current, part.key, part.bucket)
+        if found is None or found.generation != part.generation:
             return current
-        return replace(current, lost_parts=tuple(sorted({*current.lost_parts, part.part_id})))
+        return with_lost(current, lost_keys(current) | {part.key})
 
     try:
         after = change(core, record.file_id, decide, event="lost")
     except (RecordNotFound, RecordDeleted):
         return False
-    if part.part_id not in after.lost_parts:
+    if part.key not in lost_keys(after):
         return False
     _note(core, after, part, loss)
     return True
 
 
-def clear_mark(core: Core, file_id: str, part_id: str, *, generation: str | None) -> None:
+def clear_mark(core: Core, record: FileRecord, part: Part, *, generation: str | None) -> None:
     """Take the mark from a part whose bytes are there, in the blob of this generation; announce the repair."""
 
     def decide(current: FileRecord) -> FileRecord:
-        parts = tuple(
-            replace(part, generation=generation) if part.part_id == part_id else part for part in current.parts
-        )
-        lost = tuple(each for each in current.lost_parts if each != part_id)
-        return replace(current, parts=parts, lost_parts=lost)
+        return with_generation(with_lost(current, lost_keys(current) - {part.key}), part.key, generation)
 
     with suppress(RecordNotFound, RecordDeleted):
-        change(core, file_id, decide, event="repaired")
-    forget_mark(core, file_id, part_id)
+        change(core, record.file_id, decide, event="repaired")
+    _delete(core, _id_of(record, part))
 
 
 def note_crc32(core: Core, file_id: str, part: Part, crc32: str) -> None:
@@ -106,9 +106,18 @@ def note_crc32(core: Core, file_id: str, part: Part, crc32: str) -> None:
         change(core, file_id, decide)
 
 
-def forget_mark(core: Core, file_id: str, part_id: str) -> None:
+def forget_mark(core: Core, lost: LostPart) -> None:
     """Delete the document of a mark, and the bad bytes that were moved aside for it."""
-    documents, document_id = core.metadata, _id_of(file_id, part_id)
+    _delete(core, _id_in(lost))
+
+
+def is_mark_of(lost: LostPart, record: FileRecord, part: Part) -> bool:
+    """Return True when a mark is that of a part of a file."""
+    return _id_in(lost) == _id_of(record, part)
+
+
+def _delete(core: Core, document_id: str) -> None:
+    documents = core.metadata
     if not isinstance(documents, SupportsDocuments):
         return
     with suppress(DocumentNotFound, RevisionConflict):
@@ -128,18 +137,18 @@ def lost_parts(store: object, *, now: int, owner: str | None = None, checksum: s
         yield _read(document.body)
 
 
-def find_mark(core: Core, file_id: str, part_id: str) -> LostPart | None:
+def find_mark(core: Core, record: FileRecord, part: Part) -> LostPart | None:
     """Return the mark of a part, None without one."""
     documents = require(core.metadata, SupportsDocuments)
     with suppress(DocumentNotFound):
-        return _read(documents.get_document(COLLECTION, _id_of(file_id, part_id), now=core.clock()).body)
+        return _read(documents.get_document(COLLECTION, _id_of(record, part), now=core.clock()).body)
     return None
 
 
 def _note(core: Core, record: FileRecord, part: Part, loss: Loss) -> None:
     """Write the document of a mark, or add to it what this loss has moved aside."""
     documents = require(core.metadata, SupportsDocuments)
-    document_id = _id_of(record.file_id, part.part_id)
+    document_id = _id_of(record, part)
     for attempt in range(MAX_RACES):
         try:
             found = documents.get_document(COLLECTION, document_id, now=core.clock())
@@ -168,6 +177,7 @@ def _new_mark(record: FileRecord, part: Part, loss: Loss, document_id: str, *, n
         "size": part.size,
         "sha256": part.sha256,
         "md5": part.md5,
+        "mark": document_id,
         "aside": [],
     }
     order = _order_of(record.owner, part.sha256 or part.md5)
@@ -178,10 +188,16 @@ def _order_of(owner: str, checksum: str | None) -> str:
     return f"{owner_segment(owner)}/{checksum or ''}"
 
 
-def _id_of(file_id: str, part_id: str) -> str:
-    return f"{file_id}-{part_id}"
+def _id_of(record: FileRecord, part: Part) -> str:
+    """Return an id that is the same before and after the part becomes that of a version."""
+    return upload_id_of_part(part) or f"{record.file_id}-{part.part_id}"
+
+
+def _id_in(lost: LostPart) -> str:
+    # A mark of an earlier version has none: its part was that of the file.
+    return lost.mark or f"{lost.file_id}-{lost.part_id}"
 
 
 def _read(body: Mapping[str, Any]) -> LostPart:
-    known = {each.name: body[each.name] for each in fields(LostPart)}
+    known = {each.name: body[each.name] for each in fields(LostPart) if each.name in body}
     return LostPart(**known)

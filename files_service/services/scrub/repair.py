@@ -9,10 +9,12 @@ from itertools import islice
 
 from files_service.core import Core
 from files_service.domain.chunking import chunk_key_beside, manifest_of
-from files_service.domain.uploads import CHECKSUMS, find_part, mismatch
+from files_service.domain.uploads import CHECKSUMS, mismatch
+from files_service.domain.versions import is_lost
 from files_service.services import content
+from files_service.services.files import load_owning
 from files_service.services.scrub.examination import Whole, examine
-from files_service.services.scrub.marks import PAGE, LostPart, clear_mark, forget_mark, lost_parts
+from files_service.services.scrub.marks import PAGE, LostPart, clear_mark, forget_mark, is_mark_of, lost_parts
 from files_service.services.uploads.chunk_bytes import CHUNK_TYPE
 from storage_adapters import (
     BlobExists,
@@ -22,7 +24,6 @@ from storage_adapters import (
     FileRecord,
     KeyUnavailable,
     Part,
-    RecordDeleted,
     RecordNotFound,
     StorageDenied,
 )
@@ -33,14 +34,15 @@ def recheck(core: Core, lost: LostPart) -> bool:
 
     Bytes are hashed when they are stored, so their presence is enough, unless bad ones are still in their place.
     """
-    part = _marked_part(core, lost)
-    if part is None:
-        forget_mark(core, lost.file_id, lost.part_id)
+    found = _marked_part(core, lost)
+    if found is None:
+        forget_mark(core, lost)
         return True
+    record, part = found
     generation = generation_of_whole(core, part, firm=lost.firm, suspect=lost.offset)
     if generation is None:
         return False
-    clear_mark(core, lost.file_id, lost.part_id, generation=generation)
+    clear_mark(core, record, part, generation=generation)
     return True
 
 
@@ -62,9 +64,8 @@ def generation_of_whole(core: Core, part: Part, *, firm: str = "", suspect: int 
 
 def repair_from(core: Core, file_id: str) -> Iterator[int]:
     """Repair lost parts of an owner by a file that has arrived; yield the length of each piece that is copied."""
-    try:
-        record = core.metadata.get(file_id)
-    except (RecordNotFound, RecordDeleted):
+    record = _present(core, file_id)
+    if record is None:
         return
     now = core.clock()
     for part in record.parts:
@@ -83,9 +84,10 @@ def _bring_back(core: Core, lost: LostPart, donor: Part) -> Iterator[int]:
 
     The store compares the checksums, so that bytes of another content are not taken.
     """
-    part = _marked_part(core, lost)
-    if part is None or donor.key == part.key or not _is_same_content(lost, donor):
+    found = _marked_part(core, lost)
+    if found is None or donor.key == found[1].key or not _is_same_content(lost, donor):
         return
+    part = found[1]
     bring = _bring_blob if manifest_of(part) is None else _bring_chunks
     with suppress(BlobNotFound, BlobExists, ChecksumMismatch, StorageDenied, KeyUnavailable):
         yield from bring(core, part, donor)
@@ -149,9 +151,20 @@ def _has_chunk(core: Core, part: Part, offset: int) -> bool:
     return any(True for key, _, _ in content.chunk_slices(core, part, offset, offset + 1) if core.blobs.head(key))
 
 
-def _marked_part(core: Core, lost: LostPart) -> Part | None:
-    try:
-        record: FileRecord = core.metadata.get(lost.file_id)
-    except (RecordNotFound, RecordDeleted):
+def _marked_part(core: Core, lost: LostPart) -> tuple[FileRecord, Part] | None:
+    """Return a part that is marked, and the file that has it now; None when there is none."""
+    record = _present(core, lost.file_id)
+    if record is None:
         return None
-    return find_part(record, lost.part_id) if lost.part_id in record.lost_parts else None
+    for part in record.stored_parts:
+        if is_mark_of(lost, record, part) and is_lost(record, part):
+            return record, part
+    return None
+
+
+def _present(core: Core, file_id: str) -> FileRecord | None:
+    try:
+        found = load_owning(core, file_id)
+    except RecordNotFound:
+        return None
+    return found if isinstance(found, FileRecord) else None

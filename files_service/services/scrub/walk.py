@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from files_service.core import Core
+from files_service.domain.chunking import upload_id_of_part
+from files_service.domain.versions import is_lost
 from files_service.services.scrub.examination import Loss, Reached, Whole, examine
 from files_service.services.scrub.marks import clear_mark, mark_lost, note_crc32
 from storage_adapters import FileRecord, KeyUnavailable, ListQuery, Part, Position
@@ -64,13 +66,14 @@ class Walk:
 
     def _examine_file(self, record: FileRecord) -> Iterator[int]:
         begun = self.cursor if self.cursor.file_id == record.file_id else START
-        first = next((index for index, part in enumerate(record.parts) if part.part_id == begun.part_id), 0)
-        for part in record.parts[first:]:
+        parts = record.stored_parts
+        first = next((index for index, part in enumerate(parts) if _place(part) == begun.part_id), 0)
+        for part in parts[first:]:
             if part.received_at is not None and part.bucket == self._core.blobs.bucket:
                 yield PART_COST
                 # Bytes of a tenant whose key was deleted, or is not configured, can be neither read nor taken for lost.
                 with suppress(KeyUnavailable):
-                    yield from self._examine_part(record, part, begun.offset if part.part_id == begun.part_id else 0)
+                    yield from self._examine_part(record, part, begun.offset if _place(part) == begun.part_id else 0)
 
     def _examine_part(self, record: FileRecord, part: Part, offset: int) -> Iterator[int]:
         for step in examine(self._core, part, offset=offset):
@@ -81,14 +84,19 @@ class Walk:
                 case Whole() if not offset:
                     self._record_whole(record, part, step)
                 case Reached():
-                    inside = (record.file_id, part.part_id, step.offset)
+                    inside = (record.file_id, _place(part), step.offset)
                     self.cursor = Cursor(self.cursor.after, *inside)
                 case int():
                     yield step
 
     def _record_whole(self, record: FileRecord, part: Part, whole: Whole) -> None:
         """Take the mark from a part that is whole again, and take over a blob that was restored under another name."""
-        if part.part_id in record.lost_parts or part.generation not in (None, whole.generation):
-            clear_mark(self._core, record.file_id, part.part_id, generation=whole.generation)
+        if is_lost(record, part) or part.generation not in (None, whole.generation):
+            clear_mark(self._core, record, part, generation=whole.generation)
         if part.crc32 is None and whole.crc32 is not None:
             note_crc32(self._core, record.file_id, replace(part, generation=whole.generation), whole.crc32)
+
+
+def _place(part: Part) -> str:
+    """Return what tells the part from those of other versions, too."""
+    return upload_id_of_part(part) or part.part_id

@@ -11,17 +11,19 @@ from typing import Any
 from files_service.core import Core
 from files_service.domain.editing import merge_meta, normalise_tags
 from files_service.domain.uploads import declared_parts, prolong, with_urls
-from files_service.errors import TooLarge
+from files_service.errors import Conflict, TooLarge
 from files_service.services.content_types import require_allowed, require_allowed_changes
-from files_service.services.files import change, require
+from files_service.services.files import change, require, require_finished, require_mutable
 from files_service.services.free_paths import OnConflict
 from files_service.services.uploads.creation import save_if_room
+from files_service.services.versions.history import require_label_fits
 from storage_adapters import (
     Access,
     BlobExists,
     FileRecord,
     FileStatus,
     Part,
+    RecordNotFound,
     SignedUrl,
     SupportsResumableUpload,
     SupportsSignedUrls,
@@ -49,6 +51,9 @@ class Declaration:
     post_action: Mapping[str, Any] | None = None
     path: str | None = None
     on_conflict: OnConflict = OnConflict.RENAME
+    version_of: str | None = None
+    author: str | None = None
+    label: str | None = None
 
 
 def declare(core: Core, declaration: Declaration, *, resumable: bool, now: int) -> FileRecord:
@@ -73,7 +78,9 @@ def declare(core: Core, declaration: Declaration, *, resumable: bool, now: int) 
 
 
 def pending_record(declaration: Declaration, core: Core, now: int, *, file_id: str | None = None) -> FileRecord:
-    """Make the record of a declaration without saving it."""
+    """Make the record of a declaration without saving it. Raises what ``for_version`` raises."""
+    if declaration.version_of is not None:
+        declaration = for_version(core, declaration, declaration.version_of)
     file_id = file_id or core.new_id()
     parts = declared_parts(declaration.owner, file_id, core.blobs.bucket, declaration.parts)
     life = max(core.settings.upload_ttl_seconds, declaration.expires_seconds)
@@ -96,7 +103,27 @@ def pending_record(declaration: Declaration, core: Core, now: int, *, file_id: s
         request_id=declaration.request_id,
         post_action=declaration.post_action,
         path=declaration.path,
+        version_of=declaration.version_of,
+        version_author=declaration.author,
+        version_label=declaration.label,
     )
+
+
+def for_version(core: Core, declaration: Declaration, file_id: str) -> Declaration:
+    """Return the declaration of the next version of a file of the same owner: a private one of the same name.
+
+    Raises RecordNotFound, also for a file of another owner, WrongStatus, Immutable, Conflict.
+    """
+    file = core.metadata.get(file_id)
+    if file.owner != declaration.owner or file.version_of is not None:
+        raise RecordNotFound(f"no file {file_id}")
+    require_finished(file)
+    require_mutable(file)
+    if file.trashed_at is not None:
+        raise Conflict("the file is in the trash", {"file_id": file_id})
+    if declaration.label is not None:
+        require_label_fits(core, file)
+    return replace(declaration, name=file.name)
 
 
 def check_limits(declaration: Declaration, core: Core) -> None:

@@ -11,6 +11,7 @@ from files_service.domain.uploads import find_part
 from files_service.errors import FilesError, Gone, NotFound, PartMismatch, storage_errors_as_files_errors
 from files_service.services import content
 from files_service.services.content import chunks_of
+from files_service.services.files import is_absorbed
 from files_service.services.parts import FinishedPart, PartAddress, finish_part, receive
 from files_service.services.quarantine import hold_upload
 from files_service.services.uploads.hashing import Checksums, WholeHash, hash_again
@@ -89,7 +90,12 @@ def _seal(
 
 
 def _discard(core: Core, upload: Upload) -> None:
-    """Delete an upload; its bytes count until they are gone, also for a file that can no longer count them."""
+    """Delete an upload; its bytes count until they are gone, also for a file that can no longer count them.
+
+    The content of a version stays: a repeated request came too late for its upload.
+    """
+    if is_absorbed(core, upload.upload_id):
+        return
     hold_upload(core, upload)
     uploads_of(core).delete_upload(upload.upload_id, now=core.clock())
 

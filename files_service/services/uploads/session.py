@@ -14,7 +14,7 @@ from files_service.domain.media_types import UNKNOWN_TYPE, declared_type, media_
 from files_service.domain.paths import clean_path, name_of
 from files_service.domain.uploads import find_part, prolong
 from files_service.errors import Gone, NotFound, storage_errors_as_files_errors
-from files_service.services.files import change
+from files_service.services.files import change, load_owning
 from files_service.services.free_paths import OnConflict, require_free
 from files_service.services.uploads.creation import save_if_room, save_once
 from files_service.services.uploads.declare import Declaration, check_limits, pending_record
@@ -35,6 +35,7 @@ from storage_adapters import (
     RecordDeleted,
     RecordNotFound,
     RevisionConflict,
+    Tombstone,
     Upload,
     UploadNotFound,
 )
@@ -72,6 +73,8 @@ class Beginning:
     meta: Mapping[str, Any] = field(default_factory=dict)
     path: str | None = None
     on_conflict: str | None = None
+    version_of: str | None = None
+    label: str | None = None
     partial: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -92,6 +95,8 @@ class Beginning:
             "access": self.access,
             "tags": list(self.tags) or None,
             "meta": dict(self.meta) or None,
+            "version_of": self.version_of,
+            "label": self.label,
         }
         return {name: value for name, value in params.items() if value is not None}
 
@@ -156,6 +161,9 @@ def declaration_of(said: Mapping[str, Any], size: int) -> Declaration:
         meta=said.get("meta", {}),
         path=path,
         on_conflict=OnConflict(said.get("on_conflict", OnConflict.RENAME)),
+        version_of=said.get("version_of"),
+        author=said["owner"] if "version_of" in said else None,
+        label=said.get("label"),
     )
 
 
@@ -182,6 +190,8 @@ def find_session(core: Core, upload_id: str, actor: str | None) -> UploadSession
             upload = _of_declared_part(core, record, part, upload_id)
         if not may_act_for(upload.owner, actor):
             raise _no_such(upload_id)
+        if record is not None and record.file_id != names[0] and upload.sealed_at is None:
+            raise Gone("the bytes have arrived by another way", {"file_id": record.file_id})
         if has_expired(upload, now=core.clock()):
             raise Gone("the upload has expired", {"upload_id": upload_id})
         if record is None and upload.size is not None and not is_partial(upload) and upload.sealed_at is None:
@@ -223,16 +233,15 @@ def _no_such(upload_id: str) -> NotFound:
 
 
 def _record(core: Core, file_id: str, upload_id: str, actor: str | None) -> FileRecord | None:
+    """Load the file of an upload, or the file whose version the upload has become; None before there is one."""
     try:
-        record = core.metadata.get(file_id)
-    except RecordDeleted as error:
-        if not may_act_for(error.tombstone.owner, actor):
-            raise _no_such(upload_id) from None
-        raise Gone("the file was removed", {"file_id": file_id}) from error
+        record = load_owning(core, file_id)
     except RecordNotFound:
         return None
     if not may_act_for(record.owner, actor):
         raise _no_such(upload_id)
+    if isinstance(record, Tombstone):
+        raise Gone("the file was removed", {"file_id": file_id})
     return record
 
 

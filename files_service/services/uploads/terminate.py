@@ -7,7 +7,7 @@ from contextlib import suppress
 from files_service.core import Core
 from files_service.domain.chunking import names_in_upload_id
 from files_service.errors import Conflict, storage_errors_as_files_errors
-from files_service.services.files import remove
+from files_service.services.files import is_absorbed, remove
 from files_service.services.quarantine import hold_upload
 from files_service.services.uploads.quota import uploads_of
 from storage_adapters import FileRecord, FileStatus, RecordNotFound, Upload
@@ -48,6 +48,8 @@ def _forget(core: Core, upload: Upload, record: FileRecord | None, actor: str | 
         if record is not None and len(record.parts) == 1:
             with suppress(RecordNotFound):
                 remove(core, record.file_id, actor)
-        else:
+        if is_absorbed(core, upload.upload_id):
+            raise Conflict("the bytes have become a version of a file", {"upload_id": upload.upload_id})
+        if record is None or len(record.parts) != 1:
             hold_upload(core, upload)
         uploads_of(core).delete_upload(upload.upload_id, now=core.clock())

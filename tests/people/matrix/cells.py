@@ -57,7 +57,9 @@ PARAMS: dict[str, Params] = {
     "files.data": _file(fields=["name", "size"]),
     "files.download": _file(),
     "files.manifest": _file(),
+    "files.archive": lambda target, _: {"file_ids": [target.file_id]},
     "files.clone": lambda target, caller: {"file_id": target.file_id, "owner": caller.owner or OWNER},
+    "files.archive": lambda target, _: {"file_ids": [target.file_id]},
     "files.finish": _file(part_id="p0"),
     "files.process": _file(),
     "files.update": _file(changes={"name": "renamed"}),
@@ -84,6 +86,11 @@ PARAMS: dict[str, Params] = {
     "shares.create": lambda target, _: {"owner": OWNER, "items": [target.file_id]},
     "shares.list": _fixed(owner=OWNER),
     "shares.info": _share(),
+    "shares.events": _share(),
+    "shares.policy": _TENANT,
+    "shares.set_policy": _fixed(tenant=TENANT, changes={"max_days": 90}),
+    "analytics.storage": _fixed(owner=OWNER),
+    "analytics.file_types": _fixed(owner=OWNER),
     "shares.update": _share(changes={"label": "changed"}),
     "shares.revoke": _share(),
     "accounts.list": _TENANT,
@@ -94,6 +101,8 @@ PARAMS: dict[str, Params] = {
     "accounts.create_invite": _TENANT,
     "accounts.list_invites": _TENANT,
     "accounts.revoke_invite": lambda target, _: {"invite_id": target.ids["invite_id"]},
+    "accounts.set_quota": _fixed(owner=_PERSON, quota_bytes=10_000_000),
+    "accounts.set_tenant_quota": _fixed(tenant=TENANT, quota_bytes=1_000_000_000),
     "accounts.create_tenant": _fixed(name="third"),
     "accounts.list_tenants": _fixed(),
     "accounts.register": _fixed(name="new", password="a long password"),
@@ -109,6 +118,10 @@ BODIES: dict[str, Params] = {
     "POST /api/folders/create": _fixed(owner=OWNER, path="new/folder"),
     "POST /api/shares": lambda target, _: {"owner": OWNER, "items": [target.file_id]},
     "PATCH /api/shares/{share_id}": _fixed(label="changed"),
+    "POST /api/archives": lambda target, _: {"file_ids": [target.file_id]},
+    "PATCH /api/share-policy": _fixed(max_days=90),
+    "PUT /api/accounts/{owner}/quota": _fixed(quota_bytes=10_000_000),
+    "PUT /api/tenants/{tenant}/quota": _fixed(quota_bytes=1_000_000_000),
     "POST /api/invites": _TENANT,
     "POST /api/auth/keys": _fixed(label="x", scopes=["files:read"]),
     "POST /api/auth/totp": _fixed(),
@@ -123,6 +136,10 @@ QUERIES = {
     "DELETE /api/trash": f"?owner={OWNER}",
     "GET /api/jobs": f"?owner={OWNER}",
     "GET /api/invites": f"?tenant={TENANT}",
+    "GET /api/share-policy": f"?tenant={TENANT}",
+    "PATCH /api/share-policy": f"?tenant={TENANT}",
+    "GET /api/analytics/storage": f"?owner={OWNER}",
+    "GET /api/analytics/file-types": f"?owner={OWNER}",
 }
 HEADERS = {
     "HEAD /tus/{upload_id}": _TUS,
@@ -143,6 +160,7 @@ def of_route(row: str, target: Target, caller: Caller) -> Request:
     method, pattern = row.split()
     path = pattern.replace("{file_id}", target.file_id).replace("{share_id}", target.share_id)
     path = path.replace("{upload_id}", f"{target.file_id}-p0").replace("{key}", _key_of(target))
+    path = path.replace("{owner}", _PERSON).replace("{tenant}", TENANT)
     path = path.replace("{session_id}", NOWHERE).replace("{key_id}", NOWHERE)
     for name, value in target.ids.items():
         path = path.replace(f"{{{name}}}", value)

@@ -16,16 +16,20 @@ class May(Enum):
     # Rows about one file. Whoever may not: 403 in its tenant, else as if there were no such file.
     READERS = "the owner, an admin of its tenant, trusted systems; and whom the access of the file lets read"
     CHANGERS = "the owner, an admin of its tenant, trusted systems"
+    SELECTORS = "as READERS; whoever may not read a file: it does not exist"
     # Rows about an upload or a share: for all others there is none.
     HOLDERS = "the owner, an admin of its tenant, trusted systems; for all others it does not exist"
     # Rows that name an owner. Whoever may not: 403, whether or not there is such an owner.
     FOR_OWNER = "that owner, an admin of its tenant, trusted systems"
+    MAKERS = "the owner that made it, trusted systems; for all others it does not exist"
     LISTERS = "everybody with a token; others than CHANGERS see the public files alone"
     # Rows about the caller itself.
     ONESELF = "owners, for themselves: nothing of anybody else is in it"
     SESSIONS = "people who are signed in, for themselves; no key, no JWT, no system"
     # Rows about people: an admin manages its tenant, for which other tenants do not exist.
     MANAGERS = "an admin of the tenant, operators, trusted systems"
+    MEMBERS = "people of the tenant, operators, trusted systems; for all others it does not exist"
+    COUNTERS = "that owner, by name or role an admin of its tenant or an operator, trusted systems"
     OPERATORS = "operators, trusted systems"
     SYSTEMS = "trusted systems"
     # Rows without a caller.
@@ -43,6 +47,7 @@ ROUTES: dict[str, May] = {
     "GET /api/files/{file_id}/download": R,
     "GET /api/files/{file_id}/manifest": R,
     "GET /download/{file_id}": R,
+    "POST /api/archives": R,
     "DELETE /api/files/{file_id}": C,
     "PUT /api/files/{file_id}/access": C,
     "PUT /api/files/{file_id}/metadata": C,
@@ -57,6 +62,9 @@ ROUTES: dict[str, May] = {
     "GET /api/shares/{share_id}": H,
     "PATCH /api/shares/{share_id}": H,
     "DELETE /api/shares/{share_id}": H,
+    "GET /api/shares/{share_id}/events": H,
+    "POST /api/archives": May.SELECTORS,
+    "GET /api/archives/{archive_id}": May.MAKERS,
     "POST /api/shares": May.FOR_OWNER,
     "GET /api/shares": May.FOR_OWNER,
     "GET /api/folders": May.FOR_OWNER,
@@ -76,6 +84,7 @@ ROUTES: dict[str, May] = {
     "DELETE /api/jobs/{job_id}": May.ONESELF,
     "POST /tus/": May.ONESELF,
     "POST /tus": May.ONESELF,
+    "GET /api/archives/{archive_id}": May.ONESELF,
     "GET /api/events": May.ONESELF,
     "GET /": May.ONESELF,
     "POST /api/auth/logout": May.SESSIONS,
@@ -91,13 +100,22 @@ ROUTES: dict[str, May] = {
     "GET /api/invites": May.MANAGERS,
     "POST /api/invites": May.MANAGERS,
     "DELETE /api/invites/{invite_id}": May.MANAGERS,
+    "PUT /api/accounts/{owner}/quota": May.MANAGERS,
+    "PUT /api/tenants/{tenant}/quota": May.OPERATORS,
+    "GET /api/share-policy": May.MEMBERS,
+    "PATCH /api/share-policy": May.MANAGERS,
+    "GET /api/analytics/storage": May.COUNTERS,
+    "GET /api/analytics/file-types": May.COUNTERS,
     "GET /blobs/{key}": May.SIGNED,
     "HEAD /blobs/{key}": May.SIGNED,
     "PUT /blobs/{key}": May.SIGNED,
     "GET /s/{key}": May.LINK,
     "POST /s/{key}/unlock": May.LINK,
     "POST /s/{key}/download": May.LINK,
+    "POST /s/{key}/upload": May.LINK,
     "GET /s/{key}/files/{file_id}": May.LINK,
+    "GET /s/{key}/zip": May.LINK,
+    "POST /s/{key}/zip": May.LINK,
     "POST /api/auth/register": May.FORM,
     "POST /api/auth/login": May.FORM,
     "POST /api/auth/password": May.FORM,
@@ -122,8 +140,10 @@ METHOD_ROWS: dict[str, May] = {
     "files.info": R,
     "files.data": R,
     "files.download": R,
+    "files.archive": R,
     "files.manifest": R,
     "files.clone": R,
+    "files.archive": May.SELECTORS,
     "files.finish": C,
     "files.process": C,
     "files.update": C,
@@ -152,6 +172,7 @@ METHOD_ROWS: dict[str, May] = {
     "shares.create": May.FOR_OWNER,
     "shares.list": May.FOR_OWNER,
     "shares.info": H,
+    "shares.events": H,
     "shares.update": H,
     "shares.revoke": H,
     "accounts.identify": May.SESSIONS,
@@ -174,6 +195,12 @@ METHOD_ROWS: dict[str, May] = {
     "accounts.create_invite": May.MANAGERS,
     "accounts.list_invites": May.MANAGERS,
     "accounts.revoke_invite": May.MANAGERS,
+    "accounts.set_quota": May.MANAGERS,
+    "accounts.set_tenant_quota": May.OPERATORS,
+    "shares.policy": May.MEMBERS,
+    "shares.set_policy": May.MANAGERS,
+    "analytics.storage": May.COUNTERS,
+    "analytics.file_types": May.COUNTERS,
     "accounts.create_tenant": May.OPERATORS,
     "accounts.list_tenants": May.OPERATORS,
     "accounts.register": May.SYSTEMS,
@@ -189,20 +216,22 @@ CLOSED_IN_TRASH = {
     "POST /api/files/{file_id}/move",
 }
 
-# What each kind of link answers: its page, its password, a counted download, a plain download.
-LINKS: dict[str, tuple[int, int, int, int]] = {
-    "open": (200, 303, 303, 200),
-    "locked": (401, 401, 401, 401),
-    "unlocked": (200, 401, 303, 200),
-    "limited": (200, 303, 303, 403),
-    "used up": (410, 303, 410, 410),
-    "view only": (200, 303, 403, 403),
-    "paused": (410, 410, 410, 410),
-    "not begun": (410, 410, 410, 410),
-    "expired": (410, 410, 410, 410),
-    "revoked": (410, 410, 410, 410),
-    "of a disabled account": (410, 410, 410, 410),
-    "of a file that is private again": (410, 303, 410, 410),
-    "of a file in the trash": (410, 303, 410, 410),
-    "unknown": (404, 404, 404, 404),
+# What each kind of link answers: its page, its password, a counted download, a plain download, a file that is brought.
+LINKS: dict[str, tuple[int, int, int, int, int]] = {
+    "open": (200, 303, 303, 200, 403),
+    "locked": (401, 401, 401, 401, 401),
+    "unlocked": (200, 401, 303, 200, 403),
+    "limited": (200, 303, 303, 403, 403),
+    "used up": (410, 303, 410, 410, 410),
+    "view only": (200, 303, 403, 403, 403),
+    "collection": (200, 303, 303, 200, 201),
+    "drop": (200, 303, 404, 404, 201),
+    "paused": (410, 410, 410, 410, 410),
+    "not begun": (410, 410, 410, 410, 410),
+    "expired": (410, 410, 410, 410, 410),
+    "revoked": (410, 410, 410, 410, 410),
+    "of a disabled account": (410, 410, 410, 410, 410),
+    "of a file that is private again": (410, 303, 410, 410, 403),
+    "of a file in the trash": (410, 303, 410, 410, 403),
+    "unknown": (404, 404, 404, 404, 404),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from tests.people.matrix.expectations import CLOSED_IN_TRASH, May
-from tests.people.matrix.world import TENANT, Caller, Target
+from tests.people.matrix.world import OWNER, TENANT, Caller, Target
 
 
 class Answer(Enum):
@@ -37,9 +37,12 @@ def expected(may: May, target: Target, caller: Caller, scope: str) -> Answer:
         return Answer.UNKNOWN_CALLER
     if not caller.may_use(scope):
         return Answer.FORBIDDEN
-    if caller.acts or may is May.LISTERS or (may is May.READERS and may_read(target, caller)):
+    reads = may in (May.READERS, May.SELECTORS)
+    if may is May.MAKERS:
+        return Answer.DONE if caller.owner == OWNER or caller.is_system else Answer.MISSING
+    if caller.acts or may is May.LISTERS or (reads and may_read(target, caller)):
         return Answer.DONE
-    if may is May.HOLDERS:
+    if may in (May.HOLDERS, May.SELECTORS):
         return Answer.MISSING
     known = caller.tenant == TENANT or may is May.FOR_OWNER or may_read(target, caller)
     return Answer.FORBIDDEN if known else Answer.MISSING
@@ -64,6 +67,8 @@ def expected_of_people(may: May, caller: Caller, scope: str) -> Answer:
         return Answer.DONE if caller.is_system else Answer.FORBIDDEN
     if may is May.OPERATORS:
         return Answer.DONE if caller.operates else Answer.FORBIDDEN
-    if caller.manages:
+    if may is May.MEMBERS:
+        return Answer.DONE if caller.tenant == TENANT or caller.operates else Answer.MISSING
+    if caller.manages or (may is May.COUNTERS and caller.owner in (OWNER, "amy@acme")):
         return Answer.DONE
     return Answer.MISSING if caller.owner.startswith("ada@") else Answer.FORBIDDEN

@@ -34,6 +34,8 @@ def link(served: Served, kind: str) -> tuple[Visitor, str]:
     given_of: dict[str, dict[str, Any]] = {
         "locked": {"password": PASSWORD},
         "unlocked": {"password": PASSWORD},
+        "collection": {"kind": "collect"},
+        "drop": {"kind": "drop", "items": []},
         "limited": {"max_downloads": 3},
         "used up": {"max_downloads": 1},
         "view only": {"allow_download": False},
@@ -43,7 +45,9 @@ def link(served: Served, kind: str) -> tuple[Visitor, str]:
     given = given_of.get(kind, {})
     # An hour is over for the one that has expired.
     earlier = at(core, core.clock() - 2 * HOUR_MS)
-    made = call(earlier if kind == "expired" else core, "shares.create", owner=owner, items=[file_id], **given)
+    made = call(
+        earlier if kind == "expired" else core, "shares.create", **{"owner": owner, "items": [file_id], **given}
+    )
     visitor = Visitor(served, made["url"])
     if kind == "unlocked":
         visitor.unlock(PASSWORD)
@@ -70,7 +74,9 @@ def test_a_link_of_each_kind(matrix: Matrix, kind: str) -> None:
     counted = visitor.begin(file_id)
     # As somebody without the cookie of the download that was just counted.
     visitor.cookies = cookies
-    assert (page.status, unlocked.status, counted.status, visitor.bytes_of(file_id).status) == LINKS[kind]
+    read, brought = visitor.bytes_of(file_id), visitor.request("POST", "/upload?name=brought.txt", b"x")
+    answers = (page, unlocked, counted, read, brought)
+    assert tuple(each.status for each in answers) == LINKS[kind]
     assert file_id.encode() not in page.body or page.status == 200
 
 

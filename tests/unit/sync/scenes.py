@@ -11,7 +11,7 @@ from storage_adapters import JSON, BlobNotFound
 from tests.clocks import Clock
 from tests.cores import call, pending_file, uploaded_file
 
-KINDS = ("finished", "expired", "requeued", "failed", "cleaned", "orphans", "unnamed", "lost", "errors")
+KINDS = ("finished", "expired", "requeued", "failed", "absorbed", "cleaned", "orphans", "unnamed", "lost", "errors")
 DEEP = ("orphans", "unnamed", "lost")
 
 

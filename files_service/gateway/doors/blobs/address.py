@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from files_service.core import Core
-from files_service.domain.uploads import names_in_key, part_with_key
+from files_service.domain.uploads import names_in_key
+from files_service.domain.versions import stored_part
 from files_service.errors import Gone, NotFound
-from storage_adapters import FileRecord, Part, RecordDeleted
+from files_service.services.files import load_owning
+from storage_adapters import FileRecord, Part, Tombstone
 
 PATH = "/blobs/"
 
@@ -38,12 +40,11 @@ def address_of(request: web.Request) -> Address:
 
 
 def load_part(core: Core, address: Address) -> tuple[FileRecord, Part]:
-    """Load the record and part that a key belongs to. Raises Gone, RecordNotFound or NotFound."""
-    try:
-        record = core.metadata.get(address.file_id)
-    except RecordDeleted as error:
-        raise Gone("the file was removed", {"file_id": address.file_id}) from error
-    part = part_with_key(record, address.key, core.blobs.bucket)
+    """Load the record and the part of a key, current or former. Raises Gone, RecordNotFound or NotFound."""
+    record = load_owning(core, address.file_id)
+    if isinstance(record, Tombstone):
+        raise Gone("the file was removed", {"file_id": address.file_id})
+    part = stored_part(record, address.key, core.blobs.bucket)
     if part is None:
         raise NotFound("there is nothing at this address", {"fields": {"key": ["No file has this part."]}})
     return record, part

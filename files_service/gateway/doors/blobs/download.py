@@ -29,7 +29,8 @@ async def get_blob(request: web.Request) -> web.StreamResponse:
 def find(core: Core, address: Address, grant: Grant | None) -> Found:
     """Find the part. A URL that was signed before readers lost the access is void.
 
-    Without a signature, a part that is missing and one that is not public are the same error.
+    Without a signature, a part that is missing and one that is not public are the same error; former contents are
+    never public.
     """
     try:
         record, part = load_part(core, address)
@@ -37,7 +38,7 @@ def find(core: Core, address: Address, grant: Grant | None) -> Found:
         if grant is not None:
             raise
         raise _unsigned() from None
-    if grant is None and not readable_without_signature(record):
+    if grant is None and not (readable_without_signature(record) and part in record.parts):
         raise _unsigned()
     if grant is not None and grant.epoch != record.access_epoch:
         message = "the access to the file was restricted after this URL was signed"

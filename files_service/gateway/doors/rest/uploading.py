@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from aiohttp import BodyPartReader, web
@@ -35,6 +36,16 @@ _SAID = {"name", "access", "tags", "sha256", "md5", "path", "on_conflict"}
 
 async def upload(request: web.Request) -> web.StreamResponse:
     """Take a file: the raw body with ``?name=``, or the field ``file`` of a form."""
+    return await _upload(request, _SAID, {})
+
+
+async def upload_version(request: web.Request) -> web.StreamResponse:
+    """Take the next version of a file, in the forms of an upload; its name is that of the file."""
+    said = {"name": "file", "version_of": request.match_info["file_id"]}
+    return await _upload(request, {"label", "sha256", "md5"}, said)
+
+
+async def _upload(request: web.Request, known: AbstractSet[str], said: dict[str, Any]) -> web.StreamResponse:
     gateway, owner = gateway_of(request), owner_of(request)
     limit = gateway.core.settings.form_upload_bytes
     form = request.content_type == "multipart/form-data"
@@ -42,16 +53,21 @@ async def upload(request: web.Request) -> web.StreamResponse:
     if (request.content_length or 0) > limit + (PIECE if form else 0):
         raise too_large(gateway.core, limit)
     for name in request.query:
-        if name not in _SAID:
+        if name not in known:
             raise bad_field(name[:100], "Unknown parameter.")
-    said: dict[str, Any] = {name: request.query[name] for name in _SAID - {"tags"} if name in request.query}
+    said = said | {name: request.query[name] for name in known - {"tags"} if name in request.query}
     said["tags"] = texts(request, "tags")
     with gateway.uploads.take(*holders_of(request, owner)):
         if form:
-            result = await _take_form(request, gateway, owner, said, limit)
+            result = await _take_form(request, gateway, owner, said, limit, known)
         else:
             result = await _take_body(request, gateway, owner, said, limit)
-    return json_reply(result, 201, {"Location": f"{gateway.core.settings.public_path}/api/files/{result['file_id']}"})
+    return json_reply(result, 201, {"Location": f"{gateway.core.settings.public_path}/api/files/{_file_of(result)}"})
+
+
+def _file_of(result: JSON) -> str:
+    """Return the id of the file at which the bytes will be: the upload of a version has an address for a while only."""
+    return str(result["version_of"] or result["file_id"])
 
 
 def too_large(core: Core, limit: int) -> HTTPError:
@@ -88,7 +104,9 @@ async def _take_body(request: web.Request, gateway: Gateway, owner: str, said: A
         raise
 
 
-async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: Any, limit: int) -> JSON:
+async def _take_form(
+    request: web.Request, gateway: Gateway, owner: str, said: Any, limit: int, known: AbstractSet[str]
+) -> JSON:
     if digest := next((name for name in FIELDS if name in request.headers), None):
         raise bad_field(digest, "A form has none: send the field sha256 of the file.")
     await gateway.calls.run(_check_room, gateway.core, owner, request.content_length or 0)
@@ -111,7 +129,7 @@ async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: A
                 most = await gateway.calls.run(_most, gateway.core, begun, limit)
                 begun = await take_in_field(field, gateway, begun, most, pace)
             else:
-                await _note(field, name or "field", said, pace)
+                await _note(field, name or "field", said, known, pace)
         if begun is None:
             raise bad_field("file", "The form has no field file.")
         return await gateway.transfers.run(_complete, gateway, begun)
@@ -125,9 +143,9 @@ async def _take_form(request: web.Request, gateway: Gateway, owner: str, said: A
         raise
 
 
-async def _note(field: BodyPartReader, name: str, said: dict[str, Any], pace: MinRate) -> None:
+async def _note(field: BodyPartReader, name: str, said: dict[str, Any], known: AbstractSet[str], pace: MinRate) -> None:
     """Read a field of the form that describes the file."""
-    if name not in _SAID:
+    if name not in known:
         raise bad_field(name[:100], "Unknown field.")
     text = await read_text(field, name, pace)
     said[name] = [each.strip() for each in text.split(",") if each.strip()] if name == "tags" else text
@@ -145,6 +163,8 @@ def _beginning(owner: str, said: Any, *, size: int | None, content_type: str | N
         md5=said.get("md5"),
         path=said.get("path"),
         on_conflict=said.get("on_conflict"),
+        version_of=said.get("version_of"),
+        label=said.get("label"),
     )
 
 

@@ -245,6 +245,8 @@ def _beginning(request: web.Request, owner: str, joining: protocol.Concatenation
         sha256=said.get("sha256") or None,
         path=said.get("path") or None,
         on_conflict=said.get("on_conflict") or None,
+        version_of=said.get("version_of") or None,
+        label=said.get("label") or None,
         partial=joining is not None and joining.partial,
         details=details,
     )

@@ -30,6 +30,8 @@ _START = {
     "tags",
     "md5",
     "sha256",
+    "version_of",
+    "label",
 }
 _FINISH = {"op", "sha256", "size"}
 _SHOW = {"op", "start"}
@@ -60,6 +62,8 @@ class Start:
             sha256=said.get("sha256"),
             path=said.get("path"),
             on_conflict=said.get("on_conflict"),
+            version_of=said.get("version_of"),
+            label=said.get("label"),
         )
 
 
