@@ -37,7 +37,7 @@ $(VENV)/.gcs: $(VENV)/.runtime
 	@touch $@
 
 servers: ## Install what the tests start beside Python (Debian; needs root)
-	@PATH=$$PATH:/usr/sbin; for name in chromium curl faketime rabbitmq-server redis-server; do \
+	@PATH=$$PATH:/usr/sbin; for name in chromium curl faketime rabbitmq-server redis-server unzip; do \
 	    command -v $$name >/dev/null || exec bash .ci/servers; done; \
 	    for name in pouchdb-server tus-client; do cmp -s .ci/$$name/package-lock.json $(NPM)/$$name/package-lock.json \
 	        && [ -e $(NPM)/$$name/node_modules ] || exec bash .ci/servers; done

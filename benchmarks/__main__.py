@@ -11,7 +11,19 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks import attacks, blobs, doors, encryption, listing, ms_files_import, rpc, signing, small_uploads, syncer
+from benchmarks import (
+    attacks,
+    blobs,
+    doors,
+    encryption,
+    listing,
+    ms_files_import,
+    people,
+    rpc,
+    signing,
+    small_uploads,
+    syncer,
+)
 from benchmarks.tables import Table, machine
 from tests.servers.couchdb import raw, server_url
 
@@ -29,6 +41,11 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "doors": lambda options: doors.measure(),
     "encryption": lambda options: encryption.measure(),
     "ms-files": lambda options: [ms_files_import.measure()],
+    "people": lambda options: people.measure(
+        sizes=options.sizes or people.SIZES,
+        stores=options.stores or people.STORES,
+        rounds=options.rounds or people.ROUNDS,
+    ),
     "small-uploads": lambda options: small_uploads.measure(),
     "signing": lambda options: signing.measure(),
     "syncer": lambda options: syncer.measure(),
@@ -47,7 +64,8 @@ def main() -> None:
             print(table.markdown(), flush=True)
             tables.append(table)
         if not options.sizes:
-            with_couchdb = name == "syncer" or (name == "list" and "couchdb" in (options.stores or listing.STORES))
+            stores = options.stores or listing.STORES
+            with_couchdb = name == "syncer" or (name in ("list", "people") and "couchdb" in stores)
             page = "-".join([name, *(options.stores or [])]) if name == "list" else name
             _write(page, tables, with_couchdb=with_couchdb)
 

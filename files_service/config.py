@@ -52,6 +52,7 @@ class Settings:
     registration: str
     signing_key: str = field(repr=False)
     encryption_keys: str = field(repr=False)
+    accept_bucket_encryption: bool
     gcs_hmac_access_id: str
     gcs_hmac_secret: str = field(repr=False)
     storage_emulator_host: str
@@ -68,6 +69,7 @@ class Settings:
     log_level: str
     log_format: str
     upload_ttl_seconds: int
+    trash_days: int
     max_part_bytes: int
     max_file_bytes: int
     allowed_content_types: tuple[str, ...]
@@ -169,6 +171,10 @@ class SettingsSchema(Schema):
         "Keys that encrypt stored bytes, `name:base64,…`, the first for new ones, or the path of a file of them;"
         " empty: bytes are not encrypted."
     )
+    accept_bucket_encryption = _flag(
+        "Let clients send bytes straight to a bucket while `encryption_keys` is set: the bucket alone encrypts them.",
+        default=False,
+    )
     gcs_hmac_access_id = _text("Access id of the HMAC key that signs Cloud Storage URLs; empty: another signer.")
     gcs_hmac_secret = _text("Secret of that HMAC key.")
     storage_emulator_host = _text("Cloud Storage emulator, `http://host:port`; empty: Google's API.")
@@ -201,6 +207,7 @@ class SettingsSchema(Schema):
         "auto",
         validate=validate.OneOf(LOG_FORMATS),
     )
+    trash_days = _number("Days after which a file in the trash is deleted.", 30, 1, 36_500)
     upload_ttl_seconds = _number("Seconds after which an unfinished upload expires.", 86_400, 1, 31_536_000)
     max_part_bytes = _number("Largest part that may be declared.", 5 * 2**40, 1, 2**53 - 1)
     max_file_bytes = _number("Largest total size of the parts of a file.", 5 * 2**40, 1, 2**53 - 1)
@@ -213,7 +220,10 @@ class SettingsSchema(Schema):
     chunk_quarantine_seconds = _number("Seconds that an unreferenced chunk is kept.", 3_600, 1, 31_536_000)
     form_upload_bytes = _number("Largest body of `POST /api/files/upload`.", 32 * 2**20, 1, 2 * 2**30)
     owner_quota_bytes = _number(
-        "Upload quota of an owner in bytes, over files and uploads; 0: unlimited.", 0, 0, 2**53 - 1
+        "Upload quota of an owner in bytes, over files and uploads; 0: unlimited. Accounts may have their own.",
+        0,
+        0,
+        2**53 - 1,
     )
     owner_uploads = _number("Maximum number of unfinished chunked uploads of an owner.", 100, 1, 100_000)
     free_disk_bytes = _number(

@@ -11,6 +11,7 @@ from ulid import ULID
 
 from files_service.config import Settings
 from files_service.domain.identity import Identity
+from files_service.domain.quotas import Quotas
 from files_service.runtime.backoff import delay_after
 from files_service.runtime.clock import monotonic_ms, now_ms
 from files_service.runtime.limiter import Limiter
@@ -58,6 +59,7 @@ class Core:
     # By the hash of a token, and by owner.
     identities: Recent[str, Identity | None] = field(default_factory=lambda: Recent(IDENTITY_MS))
     closed_owners: Recent[str, bool] = field(default_factory=lambda: Recent(IDENTITY_MS))
+    quotas: Recent[str, Quotas] = field(default_factory=lambda: Recent(IDENTITY_MS))
     # Interrupts the back-off after a lost race when the process stops.
     stopping: threading.Event = field(default_factory=threading.Event)
 

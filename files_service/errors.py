@@ -11,6 +11,7 @@ FilesError
 ├── Conflict             409  conflict
 ├── Immutable            409  immutable
 ├── PartMismatch         409  part_mismatch
+├── PathTaken            409  path_taken
 ├── Gone                 410  gone
 ├── WrongStatus          412  wrong_status
 ├── TooLarge             413  too_large
@@ -127,6 +128,13 @@ class PartMismatch(FilesError):
     """The stored bytes differ from the declaration; ``details`` has field, declared and actual."""
 
     code = "part_mismatch"
+    http_status = 409
+
+
+class PathTaken(FilesError):
+    """Another file of this owner has the path; ``details`` has the path, and the file's id where it is known."""
+
+    code = "path_taken"
     http_status = 409
 
 
@@ -249,7 +257,7 @@ def _checksum_mismatch(error: Exception) -> FilesError:
 
 def _name_taken(error: Exception) -> FilesError:
     assert isinstance(error, storage.NameTaken)
-    kind = AliasTaken if error.kind == "alias" else Conflict
+    kind = {"alias": AliasTaken, "path": PathTaken}.get(error.kind, Conflict)
     return kind(str(error), {"field": error.kind, "file_id": error.file_id})
 
 

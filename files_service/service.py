@@ -1,4 +1,4 @@
-"""The API over AMQP: nameko's services, one method per call.
+"""The API over AMQP: nameko's services, such as ``files`` and ``files.tag``, one method per call.
 
 All parameters are keyword arguments; docs/rpc.md describes parameters, results and errors.
 """
@@ -62,6 +62,11 @@ class Files:
         return self.call("files.download", params)
 
     @action
+    def archive(self, /, **params: Any) -> JSON:
+        """Make a ZIP archive of files; its URL is for the actor alone, for a day."""
+        return self.call("files.archive", params)
+
+    @action
     def list(self, /, **params: Any) -> JSON:
         """Return one page of files, in order, and a cursor to the next page."""
         return self.call("files.list", params)
@@ -105,6 +110,31 @@ class Files:
     def manifest(self, /, **params: Any) -> JSON:
         """Return the manifest of a file: the received chunks, in order; ``object_id`` is a chunk's SHA-256."""
         return self.call("files.manifest", params)
+
+    @action
+    def move(self, /, **params: Any) -> JSON:
+        """Move files to a path or into a folder; each file succeeds or fails on its own."""
+        return self.call("files.move", params)
+
+    @action
+    def trash(self, /, **params: Any) -> JSON:
+        """Move files to the trash; one that was never finished is removed. Each file succeeds or fails on its own."""
+        return self.call("files.trash", params)
+
+    @action
+    def restore(self, /, **params: Any) -> JSON:
+        """Take files out of the trash, back to their paths; each file succeeds or fails on its own."""
+        return self.call("files.restore", params)
+
+    @action
+    def empty_trash(self, /, **params: Any) -> JSON:
+        """Delete for good what is in the trash now, in the call or by a job."""
+        return self.call("files.empty_trash", params)
+
+    @action
+    def bulk(self, /, **params: Any) -> JSON:
+        """Do one action to many files; each file succeeds or fails on its own."""
+        return self.call("files.bulk", params)
 
 
 class FilesTag:
@@ -246,6 +276,16 @@ class Accounts:
         return self.call("accounts.update", params)
 
     @action
+    def set_quota(self, /, **params: Any) -> JSON:
+        """Set the quota of an account."""
+        return self.call("accounts.set_quota", params)
+
+    @action
+    def set_tenant_quota(self, /, **params: Any) -> JSON:
+        """Set the quota that all accounts of a tenant have together."""
+        return self.call("accounts.set_tenant_quota", params)
+
+    @action
     def reset(self, /, **params: Any) -> JSON:
         """Make the code by which a person sets a new password, once and within an hour."""
         return self.call("accounts.reset", params)
@@ -283,6 +323,11 @@ class Shares:
         return self.call("shares.info", params)
 
     @action
+    def events(self, /, **params: Any) -> JSON:
+        """Return what visitors did with a share lately, the newest first."""
+        return self.call("shares.events", params)
+
+    @action
     def update(self, /, **params: Any) -> JSON:
         """Change a share, pause it, or make it active again."""
         return self.call("shares.update", params)
@@ -291,6 +336,92 @@ class Shares:
     def revoke(self, /, **params: Any) -> JSON:
         """Close a link and end all its downloads; repeating the call is harmless."""
         return self.call("shares.revoke", params)
+
+    @action
+    def policy(self, /, **params: Any) -> JSON:
+        """Return the policy of a tenant for its links."""
+        return self.call("shares.policy", params)
+
+    @action
+    def set_policy(self, /, **params: Any) -> JSON:
+        """Change the policy of a tenant for its links."""
+        return self.call("shares.set_policy", params)
+
+
+class Analytics:
+    """Storage of an owner, a tenant or all."""
+
+    name = "analytics"
+    call: Dispatcher = CoreProvider()
+
+    @action
+    def storage(self, /, **params: Any) -> JSON:
+        """Return bytes, quota, trash and versions, and what was made on each of the last days."""
+        return self.call("analytics.storage", params)
+
+    @action
+    def file_types(self, /, **params: Any) -> JSON:
+        """Return number and bytes of files by kind."""
+        return self.call("analytics.file_types", params)
+
+
+class Folders:
+    """Folders, and what lies in them."""
+
+    name = "folders"
+    call: Dispatcher = CoreProvider()
+
+    @action
+    def create(self, /, **params: Any) -> JSON:
+        """Make a folder and those in which it lies; one that is there stays as it is."""
+        return self.call("folders.create", params)
+
+    @action
+    def list(self, /, **params: Any) -> JSON:
+        """Return one page of a folder: its files and folders, in the order of their paths."""
+        return self.call("folders.list", params)
+
+    @action
+    def move(self, /, **params: Any) -> JSON:
+        """Move a folder with all that is in it, in the call or by a job."""
+        return self.call("folders.move", params)
+
+    @action
+    def remove(self, /, **params: Any) -> JSON:
+        """Move a folder with all that is in it to the trash, in the call or by a job."""
+        return self.call("folders.remove", params)
+
+    @action
+    def restore(self, /, **params: Any) -> JSON:
+        """Take out of the trash what was trashed as one folder, in the call or by a job."""
+        return self.call("folders.restore", params)
+
+    @action
+    def trashed(self, /, **params: Any) -> JSON:
+        """Return the folders that were trashed as one, the newest first."""
+        return self.call("folders.trashed", params)
+
+
+class Jobs:
+    """Work on whole folders."""
+
+    name = "jobs"
+    call: Dispatcher = CoreProvider()
+
+    @action
+    def info(self, /, **params: Any) -> JSON:
+        """Return a job and its progress."""
+        return self.call("jobs.info", params)
+
+    @action
+    def list(self, /, **params: Any) -> JSON:
+        """Return jobs of an owner of the last seven days: those that run, then the newest."""
+        return self.call("jobs.list", params)
+
+    @action
+    def cancel(self, /, **params: Any) -> JSON:
+        """Cancel a job that runs; what it has done stays."""
+        return self.call("jobs.cancel", params)
 
 
 class Versions:

@@ -36,6 +36,7 @@ from storage_adapters.errors import (
     InvalidSignature,
     KeyUnavailable,
     NameTaken,
+    NoAddress,
     NoAnswerInTime,
     OrderUnavailable,
     RecordDeleted,
@@ -152,7 +153,16 @@ from storage_adapters.registry import (
     open_metadata_store,
     open_store_of_any_schema,
 )
-from storage_adapters.unicode_text import UNICODE_VERSION, ascii_form, category_of, fold, tag_form, typed_form
+from storage_adapters.unicode_text import (
+    UNICODE_VERSION,
+    ascii_form,
+    category_of,
+    composed_form,
+    fold,
+    search_form,
+    tag_form,
+    typed_form,
+)
 
 __all__ = [
     "BEGINNING",
@@ -218,6 +228,7 @@ __all__ = [
     "MetadataStore",
     "NameTaken",
     "NamedKey",
+    "NoAddress",
     "NoAnswerInTime",
     "NotificationQueue",
     "OrderUnavailable",
@@ -278,6 +289,7 @@ __all__ = [
     "ascii_form",
     "capabilities",
     "category_of",
+    "composed_form",
     "consumers_of",
     "copy_state",
     "digest_bucket",
@@ -298,6 +310,7 @@ __all__ = [
     "record_from_json",
     "record_to_document",
     "record_to_json",
+    "search_form",
     "set_up_notifications",
     "sync_name",
     "tag_form",

@@ -133,7 +133,6 @@ RECORD_FORM = Form(
     {"lost_parts": tuple, "versions": lambda versions: tuple(map(VERSION_FORM.from_json, versions))},
 )
 TOMBSTONE_FORM = form_of(Tombstone)
-_ARE_CLOSED = all(form.is_closed for form in (PART_FORM, FAILURE_FORM, LEASE_FORM))
 
 
 def record_to_document(record: FileRecord) -> bytes:
@@ -144,24 +143,12 @@ def record_to_document(record: FileRecord) -> bytes:
 def encode_record(record: R, form: Form[R]) -> bytes:
     """Encode a record of a form."""
     later = form.later_values(record)
-    values = form.first_values(record)
-    if not has_plain_values(record):
-        values |= nested_values(record)
+    values = form.first_values(record) | nested_values(record)
     # orjson keeps the order of dataclasses; only these may hold keys in any order.
     for name in ("meta", "post_action"):
         if values[name]:
             values[name] = _fragment(values[name])
     return orjson.dumps(values | _sorted(later))
-
-
-def has_plain_values(record: FileRecord) -> bool:
-    """Return True when the parts, the failure and the lease of a record have no later fields."""
-    return (
-        _ARE_CLOSED
-        and not [part for part in record.parts if part._unknown]
-        and (record.error is None or not record.error._unknown)
-        and (record.lease is None or not record.lease._unknown)
-    )
 
 
 def nested_values(record: FileRecord) -> JSON:

@@ -107,6 +107,10 @@ class BlobExists(StorageError):
         self.info = info
 
 
+class NoAddress(StorageError):
+    """A URL would give out bytes that only the gateway can decrypt."""
+
+
 class InvalidKey(StorageError):
     """The key is not valid; nothing was changed."""
 

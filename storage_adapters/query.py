@@ -5,7 +5,8 @@ A store may answer from any index it likes as long as the answer is what these f
 1. The order is by ``sort_value``; files without one come last in both directions; ties break by ``file_id`` in the
    direction of the order.
 2. Text sorts by the code points of its folded form (``unicode_text.fold``), which is also the order of its UTF-8 bytes.
-3. ``eq ne in gt gte lt lte`` compare exact values; ``prefix``, ``contains`` and the search compare folded text.
+3. ``eq ne in gt gte lt lte`` compare exact values; ``prefix`` and ``contains`` compare folded text, and the search that
+   without accents (``unicode_text.search_form``).
 4. A missing value matches ``exists: false`` and ``empty: true`` and nothing else.
 5. The order by ``path`` holds one owner's files that have a path, by its code points as they are, which is the order
    of its UTF-8 bytes. That by ``trashed_at`` holds files of the trash.
@@ -21,7 +22,7 @@ from enum import StrEnum
 from typing import Any
 
 from storage_adapters.records import Access, FileRecord, FileStatus
-from storage_adapters.unicode_text import fold
+from storage_adapters.unicode_text import fold, search_form
 
 
 class Kind(StrEnum):
@@ -203,11 +204,16 @@ def satisfies(record: FileRecord, condition: Condition) -> bool:
     return _COMPARE[condition.op](actual, condition.value)
 
 
-def found_by(record: FileRecord, search: str) -> bool:
-    """Return True when every word of the search occurs in the name, alias, description or a tag."""
+def found_by(record: FileRecord, search: str, *, by_readers: bool = False) -> bool:
+    """Return True when every word of the search occurs in a text of the record.
+
+    These are the name, alias, description, content type, tags and path; but to readers the path is not known.
+    """
     description = field_value(record, "description") or ""
-    text = fold("\n".join((record.name, record.alias or "", description, *record.tags)))
-    return all(word in text for word in fold(search).split())
+    path = "" if by_readers else record.path or ""
+    texts = (record.name, record.alias or "", description, record.content_type, path, *record.tags)
+    text = search_form("\n".join(texts))
+    return all(word in text for word in search_form(search).split())
 
 
 def matches(record: FileRecord, query: ListQuery) -> bool:
@@ -221,7 +227,7 @@ def matches(record: FileRecord, query: ListQuery) -> bool:
         and (query.status is None or record.status is query.status)
         and all(tag in record.tags for tag in query.tags)
         and all(satisfies(record, condition) for condition in query.conditions)
-        and (query.search is None or found_by(record, query.search))
+        and (query.search is None or found_by(record, query.search, by_readers=query.public_only))
     )
 
 
@@ -239,39 +245,45 @@ def section_of(record: FileRecord) -> Section:
 
 def index_entries(record: FileRecord) -> Iterator[tuple[Scope, str, SortValue]]:
     """Yield the places of a record: scope, sort field and value. A store with sorted indexes keeps one for each two."""
-    values = {field: sort_value(record, field) for field in ORDERS}
-    for scope, fields in _scopes(record):
-        for field in fields:
-            yield scope, field, values[field]
+    values = {field: sort_value(record, field) for field in SORT_FIELDS}
+    for scope in whole_scopes(record):
+        for field, value in values.items():
+            yield scope, field, value
+    yield from other_entries(record)
 
 
-def _scopes(record: FileRecord) -> Iterator[tuple[Scope, tuple[str, ...]]]:
-    """Yield the scopes of a record and their orders.
+def whole_scopes(record: FileRecord) -> Iterator[Scope]:
+    """Yield the scopes in which a record has a place in each order of ``SORT_FIELDS``.
 
     Unfinished files have a scope per status, so that a worker finds its work without a scan.
     """
-    yield ("all",), SORT_FIELDS
+    yield ("all",)
+    if record.is_listed:
+        tags = dict.fromkeys(record.tags)
+        yield ("owner", record.owner)
+        yield from (("owner-tag", record.owner, tag) for tag in tags)
+        if record.publicly_listed:
+            yield ("public",)
+            yield from (("public-tag", tag) for tag in tags)
     if record.status is not FileStatus.PROCESSED:
-        yield ("status", record.status.value), SORT_FIELDS
-    path = () if record.path is None else ("path",)
+        yield ("status", record.status.value)
+
+
+def other_entries(record: FileRecord) -> Iterator[tuple[Scope, str, SortValue]]:
+    """Yield the other places of a record: by path, in the trash, and among the uploads of versions."""
     match section_of(record):
         case Section.VERSIONS:
-            yield ("versions",), ("created_at",)
-            yield ("owner-versions", record.owner), ("created_at",)
+            yield ("versions",), "created_at", record.created_at
+            yield ("owner-versions", record.owner), "created_at", record.created_at
         case Section.TRASH:
-            yield ("trash",), ("created_at", "trashed_at")
-            yield ("owner-trash", record.owner), ("created_at", "trashed_at", *path)
+            for field in ("created_at", "trashed_at"):
+                yield ("trash",), field, field_value(record, field)
+                yield ("owner-trash", record.owner), field, field_value(record, field)
+            if record.path is not None:
+                yield ("owner-trash", record.owner), "path", record.path
         case Section.LISTED:
-            yield ("owner", record.owner), (*SORT_FIELDS, *path)
-            yield from ((("owner-tag", record.owner, tag), SORT_FIELDS) for tag in dict.fromkeys(record.tags))
-            if record.publicly_listed:
-                yield ("public",), SORT_FIELDS
-                yield from ((("public-tag", tag), SORT_FIELDS) for tag in dict.fromkeys(record.tags))
-
-
-def scopes(record: FileRecord) -> Iterator[Scope]:
-    """Yield the scopes of a record."""
-    yield from (scope for scope, _ in _scopes(record))
+            if record.path is not None:
+                yield ("owner", record.owner), "path", record.path
 
 
 def candidate_scopes(query: ListQuery) -> list[Scope]:

@@ -58,7 +58,10 @@ class Access(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part(Growing):
-    """One blob of a file. Sizes and checksums are as declared until ``received_at`` is set, then as stored."""
+    """One blob of a file. Sizes and checksums are as declared until ``received_at`` is set, then as stored.
+
+    ``crc32`` is that of ZIP archives, which nobody declares; it is known of bytes that this service has read.
+    """
 
     part_id: str
     type: str
@@ -71,6 +74,7 @@ class Part(Growing):
     sha256: str | None = None
     generation: str | None = None
     received_at: int | None = None
+    crc32: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

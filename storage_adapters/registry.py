@@ -60,9 +60,12 @@ def open_blob_store(url: str, options: BlobOptions) -> BlobStore:
     return cast(BlobStore, _adapter(url, BLOB_STORES).from_url(url, options))
 
 
-def encrypt_blobs(store: BlobStore, keys: TenantKeys) -> BlobStore:
-    """Return a store that keeps its blobs in ``store``, encrypted with ``keys``."""
-    return cast(BlobStore, import_adapter("storage_adapters.blobs.encrypted").encrypted(store, keys))
+def encrypt_blobs(store: BlobStore, keys: TenantKeys, *, direct: bool = False) -> BlobStore:
+    """Return a store that keeps its blobs in ``store``, encrypted with ``keys``.
+
+    With ``direct``, blobs that clients send to the store itself have its own encryption alone.
+    """
+    return cast(BlobStore, import_adapter("storage_adapters.blobs.encrypted").encrypted(store, keys, direct=direct))
 
 
 def _adapter(url: str, stores: dict[str, str]) -> Any:

@@ -19,12 +19,19 @@ from itertools import groupby
 from storage_adapters.unassigned import RANGES, VERSION
 
 UNICODE_VERSION = VERSION
+# Combining classes below belong to the letter: nukta, voicing of kana, virama.
+_FIRST_ACCENT = 10
 _IS_PINNED = unicodedata.unidata_version.removesuffix(".0") == VERSION
 
 
 def fold(text: str) -> str:
     """Return the form in which text is compared and sorted without regard to case or compatibility variants."""
     return text.lower() if text.isascii() else _mapped(_fold, text)
+
+
+def search_form(text: str) -> str:
+    """Return the form in which a search compares text: folded, without accents, vowel points and strokes above it."""
+    return text.lower() if text.isascii() else _mapped(_bare, fold(text))
 
 
 def tag_form(tag: str) -> str:
@@ -35,6 +42,11 @@ def tag_form(tag: str) -> str:
 def typed_form(text: str) -> str:
     """Return the form that is the same for each way in which a keyboard composes the text (NFKC)."""
     return text if text.isascii() else _mapped(_compatible, text)
+
+
+def composed_form(text: str) -> str:
+    """Return the text in NFC, in which paths are kept."""
+    return text if text.isascii() else _mapped(_compose, text)
 
 
 def ascii_form(text: str) -> str:
@@ -60,6 +72,16 @@ def _mapped(change: Callable[[str], str], text: str) -> str:
 
 def _fold(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def _bare(text: str) -> str:
+    marked = unicodedata.normalize("NFKD", text)
+    return unicodedata.normalize("NFC", "".join(filter(_is_kept, marked)))
+
+
+def _is_kept(character: str) -> bool:
+    """Return False for a mark that may be left out: not for one that makes another letter, as in Japanese or Hindi."""
+    return unicodedata.combining(character) < _FIRST_ACCENT
 
 
 def _compose(text: str) -> str:

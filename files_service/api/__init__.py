@@ -1,9 +1,10 @@
 """The method table: every action by its wire name. All transports call the API through ``METHODS``."""
 
-from files_service.api import shares, versions
+from files_service.api import analytics, bulk, folders, jobs, moving, share_policy, shares, versions
 from files_service.api.access import set_access
 from files_service.api.accounts import credentials, people, signing
 from files_service.api.action import Action
+from files_service.api.archive import archive
 from files_service.api.clone import clone
 from files_service.api.data import data
 from files_service.api.download import download
@@ -30,6 +31,7 @@ METHODS: dict[str, Action] = {
         data,
         head,
         download,
+        archive,
         list_files,
         count,
         report,
@@ -43,6 +45,20 @@ METHODS: dict[str, Action] = {
         remove_tags,
         sync_tags,
         access_by_tag,
+        moving.move,
+        moving.trash,
+        moving.restore,
+        bulk.run_bulk,
+        folders.empty_trash,
+        folders.create,
+        folders.list_folders,
+        folders.move,
+        folders.remove,
+        folders.restore,
+        folders.list_trashed,
+        jobs.info,
+        jobs.list_jobs,
+        jobs.cancel,
         signing.register,
         signing.login,
         signing.logout,
@@ -64,14 +80,21 @@ METHODS: dict[str, Action] = {
         people.list_accounts,
         people.info,
         people.update,
+        people.set_quota,
+        people.set_tenant_quota,
         people.reset,
         people.create_tenant,
         people.list_tenants,
         shares.create,
         shares.list_shares,
         shares.info,
+        shares.events,
         shares.update,
         shares.revoke,
+        analytics.storage,
+        analytics.file_types,
+        share_policy.show,
+        share_policy.change,
         versions.list_versions,
         versions.restore,
         versions.label,

@@ -34,10 +34,18 @@ def access_result(core: Core, file_id: str, access: Access, actor: str | None) -
 
 def result_of(file_id: str, act: Callable[[], FileRecord], *, shown: str) -> JSON:
     """Return the result for one file of several: the changed field, or the error of this file alone."""
+
+    def changed() -> JSON:
+        wire = to_wire(act())
+        return {name: wire[name] for name in (shown, "revision", "change_token")}
+
+    return outcome_of(file_id, changed)
+
+
+def outcome_of(file_id: str, act: Callable[[], JSON]) -> JSON:
+    """Return the result for one file of several, or the error of this file alone."""
     try:
         with storage_errors_as_files_errors():
-            record = act()
+            return {"file_id": file_id, "ok": True, **act()}
     except FilesError as error:
         return {"file_id": file_id, "ok": False, "error": error.to_wire()}
-    wire = to_wire(record)
-    return {"file_id": file_id, "ok": True, **{name: wire[name] for name in (shown, "revision", "change_token")}}

@@ -11,6 +11,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from files_service.api.text import line
 from files_service.core import Core
+from files_service.domain.identity import Actor
 from files_service.domain.lifecycle import IllegalTransition
 from files_service.domain.listing import BadQuery
 from files_service.domain.uploads import FILE_ID
@@ -25,6 +26,14 @@ ActionFunction = Callable[[Params, Core], JSON]
 MAX_FAULTS = 50
 
 
+class ActorField(fields.String):
+    """The actor: text, or an ``Actor`` of the gateway with what its session or key adds."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, *args, **kwargs)
+        return value if isinstance(value, Actor) else text
+
+
 class ParamsSchema(Schema):
     """Base of all parameter schemas: rejects unknown parameters and adds ``actor``."""
 
@@ -33,7 +42,7 @@ class ParamsSchema(Schema):
 
         unknown = RAISE
 
-    actor = fields.String(
+    actor = ActorField(
         load_default=None,
         allow_none=True,
         validate=line(1, 78),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import fields, pre_load, validate
 
 from files_service.api.action import Params, ParamsSchema, action, owner_field
 from files_service.api.data import field_names_field, project
@@ -17,13 +19,16 @@ from files_service.api.parameters import (
     min_change_field,
     tags_field,
 )
-from files_service.api.text import line
+from files_service.api.text import line, text
 from files_service.api.wire import to_wire
 from files_service.core import Core
 from files_service.domain.access import OWNER_ONLY, sees_only_public
 from files_service.domain.editing import normalise_tags
 from files_service.domain.listing import decode_cursor, encode_cursor, parse_filter
-from storage_adapters import JSON, SORT_FIELDS, ListQuery, MetadataStore, Page
+from files_service.domain.paths import MAX_BYTES, folder_shown
+from files_service.errors import bad_request
+from files_service.services.files import require_acts_for
+from storage_adapters import JSON, ORDERS, ListQuery, MetadataStore, Page, Section
 
 
 class ListParams(ParamsSchema):
@@ -41,11 +46,11 @@ class ListParams(ParamsSchema):
         load_default=None,
         allow_none=True,
         validate=line(1, 200),
-        metadata={"description": "Words that must all occur in name, alias, description or tags."},
+        metadata={"description": "Words that must all occur in name, alias, description, type, path or tags."},
     )
     order_by = fields.String(
         load_default="uploaded_at",
-        validate=validate.OneOf(SORT_FIELDS),
+        validate=validate.OneOf(ORDERS),
         metadata={"description": "Field to sort by; files without a value come last."},
     )
     order = fields.String(
@@ -59,6 +64,26 @@ class ListParams(ParamsSchema):
     with_total = flag("Also return the total; null if a filter makes that more than a lookup.")
     min_change = min_change_field()
     consistency = consistency_field()
+    prefix = fields.String(
+        load_default="",
+        validate=text(0, MAX_BYTES),
+        metadata={"description": "Beginning of the paths; a folder with `/` at its end."},
+    )
+    delimiter = fields.String(
+        load_default="",
+        validate=validate.OneOf(("", "/")),
+        metadata={"description": "`/`: files of the folder itself, and its folders as `folders`."},
+    )
+    trashed = flag("Files in the trash, instead of the others.")
+
+    @pre_load
+    def in_their_order(self, data: Any, **kwargs: Any) -> Any:
+        """Choose the order that belongs to a prefix, a delimiter or the trash where none is given."""
+        if not isinstance(data, Mapping) or "order_by" in data:
+            return data
+        if data.get("prefix") or data.get("delimiter"):
+            return {"order": "asc", **data, "order_by": "path"}
+        return {**data, "order_by": "trashed_at"} if data.get("trashed") is True else data
 
 
 @action("files.list", ListParams)
@@ -80,6 +105,8 @@ def list_files(params: Params, core: Core) -> JSON:
         "served_by": answered.served_by,
         "change_token": answered.change_token,
     }
+    if query.delimiter:
+        result["folders"] = [folder_shown(each.removesuffix(query.delimiter)) for each in page.folders]
     if params["with_total"]:
         result["total"] = total
     return result
@@ -87,17 +114,29 @@ def list_files(params: Params, core: Core) -> JSON:
 
 def _query(params: Params) -> ListQuery:
     public_only = sees_only_public(params["owner"], params["actor"])
-    query = ListQuery(
-        owner=params["owner"],
-        public_only=public_only,
-        access=params["access"],
-        tags=normalise_tags(params["tags"]),
-        conditions=parse_filter(params["filter"], hidden=OWNER_ONLY if public_only else ()),
-        search=params["search"],
-        order_by=params["order_by"],
-        descending=params["order"] == "desc",
-        limit=params["limit"],
-    )
+    if params["trashed"] or params["order_by"] in ("path", "trashed_at"):
+        if params["owner"] is None:
+            raise bad_request("owner", "Paths and the trash are those of one owner.")
+        require_acts_for(params["owner"], params["actor"])
+    values: dict[str, Any] = {
+        "owner": params["owner"],
+        "public_only": public_only,
+        "access": params["access"],
+        "tags": normalise_tags(params["tags"]),
+        "conditions": parse_filter(params["filter"], hidden=OWNER_ONLY if public_only else ()),
+        "search": params["search"],
+        "order_by": params["order_by"],
+        "descending": params["order"] == "desc",
+        "limit": params["limit"],
+        "section": Section.TRASH if params["trashed"] else Section.LISTED,
+        "prefix": params["prefix"],
+        "delimiter": params["delimiter"],
+    }
+    try:
+        query = ListQuery(**values)
+    except ValueError as error:
+        field = "delimiter" if params["delimiter"] else "prefix" if params["prefix"] else "order_by"
+        raise bad_request(field, str(error)) from error
     cursor = params["cursor"]
     return query if cursor is None else replace(query, after=decode_cursor(query, cursor))
 
@@ -109,9 +148,11 @@ def _page(query: ListQuery, store: MetadataStore, *, with_total: bool) -> tuple[
 
 def _total(query: ListQuery, store: MetadataStore) -> int | None:
     """Return the total number of files if a counter has it, else None."""
-    if query.public_only or query.tags or query.conditions or query.search:
+    if query.public_only or query.tags or query.conditions or query.search or query.order_by == "path":
         return None
     usage = store.usage(query.owner)
+    if query.section is Section.TRASH:
+        return usage.trash.files if query.access is None else None
     if query.access is None:
         return usage.total.files
     tally = usage.by_access.get(query.access.value)

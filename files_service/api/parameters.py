@@ -202,7 +202,7 @@ def request_id_field(description: str) -> fields.String:
 def cursor_field(description: str) -> fields.String:
     """Make the field of a cursor."""
     return fields.String(
-        load_default=None, allow_none=True, validate=validate.Length(1, 2_000), metadata={"description": description}
+        load_default=None, allow_none=True, validate=validate.Length(1, 6_000), metadata={"description": description}
     )
 
 

@@ -6,7 +6,7 @@ from files_service.api.action import Params, ParamsSchema, action, file_id_field
 from files_service.api.parameters import flag
 from files_service.api.wire import to_wire
 from files_service.core import Core
-from files_service.services.files import require_change
+from files_service.services.files import changeable
 from files_service.services.processing import run_processing
 from storage_adapters import (
     JSON,
@@ -23,7 +23,6 @@ class ProcessParams(ParamsSchema):
 @action("files.process", ProcessParams)
 def process(params: Params, core: Core) -> JSON:
     """Process an uploaded or failed file now; return a processed file as it is."""
-    record = core.metadata.get(params["file_id"])
-    require_change(record, params["actor"])
+    record = changeable(core, params["file_id"], params["actor"])
     with core.long_calls.take(record.owner):
         return to_wire(run_processing(core, record, force=params["force"]))

@@ -1,4 +1,4 @@
-"""shares.create, shares.list, shares.info, shares.update, shares.revoke."""
+"""shares.create, shares.list, shares.info, shares.events, shares.update, shares.revoke."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from files_service.api.bounded import BoundedList
 from files_service.api.parameters import MAX_INTEGER, request_id_field
 from files_service.api.text import line, text
 from files_service.core import Core
-from files_service.domain.shares import MAX_ITEMS, MAX_PASSWORD, MIN_PASSWORD, ShareState
+from files_service.domain.shares import MAX_ITEMS, MAX_PASSWORD, MIN_PASSWORD, ShareKind, ShareState
 from files_service.services.shares import ownership
 from storage_adapters import JSON
 
@@ -19,11 +19,20 @@ _STATES = [ShareState.ACTIVE, ShareState.PAUSED]
 
 
 def _items(**arguments: Any) -> fields.List[str]:
-    description = f"1 to {MAX_ITEMS} ids of the owner's files."
+    description = f"Ids of the owner's files, at most {MAX_ITEMS}; or none with a path."
     return BoundedList(
         file_id_field(required=False),
-        validate=validate.Length(1, MAX_ITEMS),
+        validate=validate.Length(0, MAX_ITEMS),
         metadata={"description": description},
+        **arguments,
+    )
+
+
+def _path(**arguments: Any) -> fields.String:
+    return fields.String(
+        allow_none=True,
+        validate=line(1, 1_024),
+        metadata={"description": "Folder of the owner: its files are shown, or files are taken there; null: none."},
         **arguments,
     )
 
@@ -59,24 +68,37 @@ def _password(**arguments: Any) -> fields.String:
 
 _LABEL, _TITLE, _MESSAGE = "Name for the owner alone.", "Title of the page.", "Text on the page."
 _STARTS, _EXPIRES = "Time from which the link opens; null: at once.", "Time at which it closes; null: never."
-_MOST, _NOTIFY = "Number of downloads; null: any.", "Wish to be told of downloads; kept, not used yet."
+_MOST, _NOTIFY = "Number of downloads; null: any.", "Announce downloads and uploads by the event `share_used`."
+_METADATA = "Show description, tags and time of the upload."
 _ALLOW = "Allow downloads; else the page shows previews alone."
+
+_KIND = "`view`: visitors read files; `collect`: they also add files; `drop`: they add files and see none."
+_NAME = "Take files only with the name of their sender."
+_FILES, _BYTES = "Number of files that visitors may add; null: any.", "Bytes that visitors may add; null: any."
+_ADDRESS = "Number of files from one address within 24 hours; null: any."
 
 
 class CreateParams(ParamsSchema):
     """Parameters of shares.create."""
 
     owner = owner_field()
-    items = _items(required=True)
+    kind = fields.Enum(ShareKind, by_value=True, load_default=ShareKind.VIEW, metadata={"description": _KIND})
+    items = _items(load_default=list)
+    path = _path(load_default=None)
     label = _text(_LABEL, 100, load_default="")
     title = _text(_TITLE, 200, load_default="")
     message = _text(_MESSAGE, 2_000, load_default="")
     password = _password(load_default=None)
     starts_at = _number(_STARTS, load_default=None)
-    expires_at = _number(_EXPIRES, load_default=None)
+    expires_at = _number(f"{_EXPIRES} Absent: by the policy of the tenant.")
     max_downloads = _number(_MOST, 1, load_default=None)
     allow_download = _flag(_ALLOW, load_default=True)
+    show_metadata = _flag(_METADATA, load_default=False)
     notify = _flag(_NOTIFY, load_default=False)
+    require_name = _flag(_NAME, load_default=False)
+    max_files = _number(_FILES, 1, load_default=None)
+    max_bytes = _number(_BYTES, 1, load_default=None)
+    max_files_per_address = _number(_ADDRESS, 1, load_default=None)
     request_id = request_id_field("Idempotency key: repeating the call with it returns the same share.")
 
 
@@ -93,7 +115,7 @@ class ListParams(ParamsSchema):
 
 
 class ShareParams(ParamsSchema):
-    """Parameters of shares.info and shares.revoke."""
+    """Parameters of shares.info, shares.events and shares.revoke."""
 
     share_id = fields.String(required=True, validate=line(1, 64), metadata={"description": "Id of the share."})
 
@@ -107,6 +129,7 @@ class ShareChanges(Schema):
         unknown = RAISE
 
     items = _items()
+    path = _path()
     label = _text(_LABEL, 100)
     title = _text(_TITLE, 200)
     message = _text(_MESSAGE, 2_000)
@@ -115,7 +138,12 @@ class ShareChanges(Schema):
     expires_at = _number(_EXPIRES)
     max_downloads = _number(_MOST, 1)
     allow_download = _flag(_ALLOW)
+    show_metadata = _flag(_METADATA)
     notify = _flag(_NOTIFY)
+    require_name = _flag(_NAME)
+    max_files = _number(_FILES, 1)
+    max_bytes = _number(_BYTES, 1)
+    max_files_per_address = _number(_ADDRESS, 1)
     state = fields.Enum(
         ShareState,
         by_value=True,
@@ -146,6 +174,12 @@ def list_shares(params: Params, core: Core) -> JSON:
 def info(params: Params, core: Core) -> JSON:
     """Return a share."""
     return ownership.share_info(core, params["actor"], params["share_id"])
+
+
+@action("shares.events", ShareParams)
+def events(params: Params, core: Core) -> JSON:
+    """Return what visitors did with a share lately, the newest first."""
+    return ownership.share_events(core, params["actor"], params["share_id"])
 
 
 @action("shares.update", UpdateParams)

@@ -24,8 +24,10 @@ from files_service.api.parameters import (
     tags_field,
     web_address,
 )
+from files_service.api.places import on_conflict_field, path_field
 from files_service.api.wire import to_wire
 from files_service.core import Core
+from files_service.domain.paths import name_of
 from files_service.services.files import require, require_acts_for
 from files_service.services.uploads.declare import Declaration, declare, upload_addresses
 from storage_adapters import (
@@ -40,6 +42,8 @@ class UploadParams(ParamsSchema):
 
     owner = owner_field()
     name = name_field(load_default=None)
+    path = path_field("Path of the file; its last segment is the name.", load_default=None, allow_none=True)
+    on_conflict = on_conflict_field()
     parts = BoundedList(
         fields.Nested(PartParams),
         required=True,
@@ -74,22 +78,27 @@ class UploadParams(ParamsSchema):
         PostAction, load_default=None, allow_none=True, metadata={"description": "Changes after processing."}
     )
 
+    @validates_schema
+    def named(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Require a name or a path, unless it is a version; the name of a path is its last segment."""
+        path, name = data["path"], data["name"]
+        if path is None and name is None and data["version_of"] is None:
+            raise ValidationError("Missing data for required field.", "name")
+        if path is not None and name not in (name_of(path), None):
+            raise ValidationError("Must be the last segment of the path.", "name")
+
     @validates_schema(pass_original=True)
     def fits_a_version(self, data: dict[str, Any], original: Mapping[str, Any], **kwargs: Any) -> None:
-        """Require the name of a new file; allow a version no fields of its own but the label."""
-        if data.get("version_of") is None:
-            if not data.get("name"):
-                raise ValidationError("Missing data for required field.", "name")
-            if data.get("label") is not None:
-                raise ValidationError("Needs version_of.", "label")
-            return
-        for name in _OF_FILES:
+        """Allow a version no fields of its own but the label, and a file no label."""
+        if data["version_of"] is None and data["label"] is not None:
+            raise ValidationError("Needs version_of.", "label")
+        for name in _OF_FILES if data["version_of"] is not None else ():
             if original.get(name) is not None:
                 raise ValidationError("A version has none: set it on the file.", name)
 
 
 # What a version shares with its file.
-_OF_FILES = ("access", "tags", "meta", "alias", "temporary", "ttl_seconds", "post_action")
+_OF_FILES = ("access", "tags", "meta", "alias", "path", "temporary", "ttl_seconds", "post_action")
 _DECLARED = tuple(field.name for field in dataclass_fields(Declaration) if field.name != "author")
 
 
@@ -101,7 +110,8 @@ def upload(params: Params, core: Core) -> JSON:
     # One time for both: no address may outlive the upload.
     now = core.clock()
     author = params["actor"] if params["version_of"] is not None else None
-    declaration = Declaration(**{name: params[name] for name in _DECLARED}, author=author)
+    named = params if params["path"] is None else {**params, "name": name_of(params["path"])}
+    declaration = Declaration(**{name: named[name] for name in _DECLARED}, author=author)
     record = declare(core, declaration, resumable=params["resumable"], now=now)
     addresses = upload_addresses(
         core,

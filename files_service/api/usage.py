@@ -8,6 +8,7 @@ from files_service.api.action import Params, ParamsSchema, action, owner_field
 from files_service.api.parameters import consistency_field, min_change_field
 from files_service.core import Core
 from files_service.errors import Forbidden
+from files_service.services.analytics.stored import stored_of
 from files_service.services.files import require_acts_for
 from files_service.services.listing.router import Answered
 from storage_adapters import JSON, Access, Tally, Usage
@@ -50,6 +51,9 @@ def report(params: Params, core: Core) -> JSON:
         "by_access": _tallies(usage.by_access),
         "by_content_type": _tallies(usage.by_content_type),
         "by_status": _tallies(usage.by_status),
+        "trash": _tally(usage.trash),
+        "versions": _tally(usage.versions),
+        "stored": stored_of(core, params["owner"]) if params["owner"] is not None else None,
         "served_by": answered.served_by,
         "change_token": answered.change_token,
     }
@@ -69,4 +73,8 @@ def _usage(params: Params, core: Core) -> Answered[Usage]:
 
 
 def _tallies(tallies: Mapping[str, Tally]) -> JSON:
-    return {name: {"files": tally.files, "bytes": tally.bytes} for name, tally in tallies.items()}
+    return {name: _tally(tally) for name, tally in tallies.items()}
+
+
+def _tally(tally: Tally) -> JSON:
+    return {"files": tally.files, "bytes": tally.bytes}

@@ -13,6 +13,8 @@ from files_service.cli.remote import failure_of
 from files_service.cli.session import Failed, Session
 from files_service.core import Core
 from files_service.domain.accounts import Role, name_and_tenant, owner_of_name
+from files_service.domain.quotas import MAX_QUOTA
+from files_service.domain.shares import MAX_DAYS
 from files_service.errors import FilesError
 from files_service.runtime.terminal import echo
 from files_service.services.accounts.tenants import require_tenant
@@ -77,6 +79,17 @@ def disable(session: Session, name: str, *, undo: bool) -> None:
         echo(f"{'enabled' if undo else 'disabled'} {made['owner']}")
 
 
+@account.command("quota")
+@click.argument("name")
+@click.argument("quota", type=click.IntRange(0, MAX_QUOTA), metavar="BYTES")
+@click.pass_obj
+def set_quota(session: Session, name: str, quota: int) -> None:
+    """Set the quota of an account, NAME or NAME@TENANT; 0: that of the settings."""
+    with _calling(session) as core:
+        made = _call(core, "accounts.set_quota", owner=_owner(name), quota_bytes=quota)
+        echo(f"{made['owner']} may have {_shown(made['quota_bytes'] or core.settings.owner_quota_bytes)}")
+
+
 @account.command("reset-link")
 @click.argument("name")
 @click.pass_obj
@@ -102,6 +115,39 @@ def list_tenants(session: Session) -> None:
     with _calling(session) as core:
         for each in _call(core, "accounts.list_tenants")["tenants"]:
             echo(each["name"])
+
+
+@tenant.command("quota")
+@click.argument("name")
+@click.argument("quota", type=click.IntRange(0, MAX_QUOTA), metavar="BYTES")
+@click.pass_obj
+def set_tenant_quota(session: Session, name: str, quota: int) -> None:
+    """Set the quota that all accounts of a tenant have together; 0: none. NAME "" is the default tenant."""
+    with _calling(session) as core:
+        made = _call(core, "accounts.set_tenant_quota", tenant=name, quota_bytes=quota)
+        echo(f"{made['name'] or 'the default tenant'} may have {_shown(made['quota_bytes'])}")
+
+
+@tenant.command("policy")
+@click.argument("name", default="")
+@click.option("--password/--no-password", "require_password", default=None, help="Make no link without a password.")
+@click.option("--default-days", type=click.IntRange(0, MAX_DAYS), help="Life of a link whose owner chooses none.")
+@click.option("--max-days", type=click.IntRange(0, MAX_DAYS), help="Longest life of a link.")
+@click.pass_obj
+def policy(session: Session, /, name: str, **rules: Any) -> None:
+    """Print, or change, the rules of a tenant for its links; 0 days are no limit.
+
+    Without NAME, the rules are those of the tenant without a name.
+    """
+    given = {rule: value for rule, value in rules.items() if value is not None}
+    changes = {rule: None if value == 0 and value is not False else value for rule, value in given.items()}
+    with _calling(session) as core:
+        if changes:
+            _call(core, "shares.set_policy", tenant=name, changes=changes)
+        found = _call(core, "shares.policy", tenant=name)
+        password = "required" if found["require_password"] else "as the owner likes"
+        default, most = (found[rule] or "any" for rule in ("default_days", "max_days"))
+        echo(f"password {password}  default {default} days  most {most} days")
 
 
 @tenant.command("delete-key")
@@ -145,6 +191,10 @@ def _calling(session: Session) -> Iterator[Core]:
 
 def _call(core: Core, method: str, **params: Any) -> JSON:
     return METHODS[method](params, core)
+
+
+def _shown(quota: int) -> str:
+    return f"{quota} bytes" if quota else "any number of bytes"
 
 
 def _owner(name: str) -> str:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import click
+import segno
 
 from files_service.cli.outcomes import Outcomes
 from files_service.cli.records import find_record
 from files_service.cli.remote import Remote, failure_of
 from files_service.cli.session import Session
+from files_service.domain.shares import ShareKind
 from files_service.errors import FilesError
 from files_service.runtime.clock import now_ms
 from files_service.runtime.terminal import echo, printable
 from storage_adapters import JSON
 
 _DAY_MS = 86_400_000
+_KINDS = click.Choice([kind.value for kind in ShareKind])
 _OWNER = click.option("--owner", help="Owner of the files. Default: the token's, else me.")
 
 
@@ -25,15 +29,20 @@ def share() -> None:
 
 
 @share.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, metavar="[FILE...]")
 @_OWNER
+@click.option("--folder", help="Folder that is shared, or that takes files, in place of files.")
+@click.option("--kind", type=_KINDS, help="view: read; collect: also add; drop: add and see nothing. Default: view.")
 @click.option("--title", help="Title of the page.")
 @click.option("--message", help="Text on the page.")
 @click.option("--label", help="Name of the link, for its owner alone.")
 @click.option("--password", "protect", is_flag=True, help="Ask for a password that visitors must give.")
-@click.option("--days", type=click.IntRange(1, 36_500), help="Days until the link closes. Default: never.")
+@click.option(
+    "--days", type=click.IntRange(1, 36_500), help="Days until the link closes. Default: the rule of the tenant."
+)
 @click.option("--downloads", type=click.IntRange(1), help="Number of downloads. Default: any.")
 @click.option("--view-only", is_flag=True, help="Show previews, and allow no downloads.")
+@click.option("--qr", is_flag=True, help="Print the link as a QR code, too.")
 @click.pass_obj
 def create(
     session: Session,
@@ -41,25 +50,33 @@ def create(
     files: tuple[str, ...],
     owner: str | None,
     *,
+    folder: str | None,
     protect: bool,
     days: int | None,
     downloads: int | None,
     view_only: bool,
+    qr: bool,
     **texts: str | None,
 ) -> None:
-    """Make a link to files and print it. A FILE is an id or an alias; a private one becomes shared."""
+    """Make a link to files or a folder and print it. A FILE is an id or an alias; a private one becomes shared."""
     remote = Remote(session.client_settings)
     params: dict[str, Any] = {name: value for name, value in texts.items() if value is not None}
     params |= {"owner": owner or remote.owner, "max_downloads": downloads, "allow_download": not view_only}
+    params |= {"path": folder} if folder is not None else {}
     if protect:
         params["password"] = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     if days is not None:
         params["expires_at"] = now_ms() + days * _DAY_MS
     try:
         params["items"] = [find_record(remote, params["owner"], each)["file_id"] for each in files]
-        echo(remote.call("shares.create", params)["url"])
+        link = remote.call("shares.create", params)["url"]
     except FilesError as error:
         raise failure_of(error) from error
+    echo(link)
+    if qr:
+        drawn = io.StringIO()
+        segno.make(link, micro=False).terminal(drawn, compact=True)
+        echo(drawn.getvalue().rstrip("\n"))
 
 
 @share.command("list")

@@ -15,9 +15,9 @@ from files_service.runtime.terminal import echo
     type=click.IntRange(1, 31_536_000),
     default=86_400,
     show_default=True,
-    help="Lifetime of the token.",
+    help="Lifetime of the token, or of the session that the link begins.",
 )
-@click.option("--link", is_flag=True, help="Print the link that signs the owner in to the pages.")
+@click.option("--link", is_flag=True, help="Print the link that signs the owner in to the pages, once.")
 @click.pass_obj
 def token(session: Session, owner: str, ttl_seconds: int, *, link: bool) -> None:
     """Print a token for an end user.
@@ -28,12 +28,16 @@ def token(session: Session, owner: str, ttl_seconds: int, *, link: bool) -> None
 
     settings = session.settings
     try:
-        made = make_token(owner, settings.jwt_secret, ttl_seconds)
+        if link:
+            echo(sign_in_link(settings.public_url, owner, settings.jwt_secret, ttl_seconds))
+        else:
+            echo(make_token(owner, settings.jwt_secret, ttl_seconds))
     except ValueError as error:
         raise Failed(str(error)) from error
-    echo(sign_in_link(settings.public_url, made) if link else made)
 
 
-def sign_in_link(url: str, token: str) -> str:
-    """Return the address that signs the owner of a token in to the pages of this gateway."""
-    return f"{url}/sign-in?token={token}"
+def sign_in_link(url: str, owner: str, secret: str, session_seconds: int) -> str:
+    """Make the address that signs an owner in to the pages of this gateway, once. Raises ValueError."""
+    from files_service.gateway.auth.sign_in_links import make_code
+
+    return f"{url}/sign-in#{make_code(owner, secret, session_seconds)}"

@@ -105,11 +105,10 @@ def _left(deadline: float) -> float:
 
 def _way_in(core: Core, url: str) -> str:
     """Return the line that says how to sign in: by a link for one owner, or where people have accounts by these."""
-    from files_service.gateway.auth.bearer import make_token
     from files_service.services.accounts.invites import create_setup
     from files_service.services.accounts.registration import accounts_are_on
 
     if not accounts_are_on(core):
-        return f"sign in {sign_in_link(url, make_token(OWNER, core.settings.jwt_secret, SIGN_IN_SECONDS))}"
+        return f"sign in {sign_in_link(url, OWNER, core.settings.jwt_secret, SIGN_IN_SECONDS)}"
     code = create_setup(core)
     return f"sign in {url}/sign-in" if code is None else f"set up {url}/join#{code}"

@@ -132,6 +132,20 @@ class UpdateParams(ActorParams, total=False):
     disabled: bool | None
 
 
+class SetQuotaParams(ActorParams, total=False):
+    """accounts.set_quota."""
+
+    owner: Required[str]
+    quota_bytes: Required[int]
+
+
+class SetTenantQuotaParams(ActorParams, total=False):
+    """accounts.set_tenant_quota."""
+
+    tenant: str
+    quota_bytes: Required[int]
+
+
 class CreateTenantParams(ActorParams, total=False):
     """accounts.create_tenant."""
 

@@ -16,7 +16,16 @@ class Account(TypedDict):
     disabled: bool
     has_password: bool
     totp: bool
+    quota_bytes: int
     created_at: int
+
+
+class Tenant(TypedDict):
+    """A tenant; the default one has an empty name."""
+
+    name: str
+    created_at: int
+    quota_bytes: int
 
 
 class Code(TypedDict):

@@ -117,6 +117,16 @@ class AccountMethods(Caller):
         answer: results.Account = self._call("accounts.update", given)
         return answer
 
+    def set_quota(self, **given: Unpack[params.SetQuotaParams]) -> results.Account:
+        """Set the quota of an account."""
+        answer: results.Account = self._call("accounts.set_quota", given)
+        return answer
+
+    def set_tenant_quota(self, **given: Unpack[params.SetTenantQuotaParams]) -> results.Tenant:
+        """Set the quota that all accounts of a tenant have together."""
+        answer: results.Tenant = self._call("accounts.set_tenant_quota", given)
+        return answer
+
     def reset(self, **given: Unpack[params.OwnerParams]) -> results.Reset:
         """Make the code by which a person sets a new password, once and within an hour."""
         answer: results.Reset = self._call("accounts.reset", given)

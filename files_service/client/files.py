@@ -11,7 +11,9 @@ from files_service.client import parameters as params
 from files_service.client import results
 from files_service.client.accounts import AccountMethods
 from files_service.client.amqp import AmqpTransport
+from files_service.client.analytics import AnalyticsMethods
 from files_service.client.caller import Caller
+from files_service.client.folders import FolderMethods, JobMethods, PlaceMethods
 from files_service.client.http import HttpTransport
 from files_service.client.shares import ShareMethods
 from files_service.client.transport import Transport
@@ -55,7 +57,7 @@ class TagMethods(Caller):
         return outcomes
 
 
-class FilesClient(Caller):
+class FilesClient(PlaceMethods):
     """Client of the service at ``amqp[s]://…`` or ``http[s]://…``; thread-safe.
 
     A call that fails because the service is unreachable is repeated for up to ``timeout`` seconds; it still takes
@@ -75,6 +77,9 @@ class FilesClient(Caller):
         self.tag = TagMethods(self._transport, timeout)
         self.accounts = AccountMethods(self._transport, timeout)
         self.shares = ShareMethods(self._transport, timeout)
+        self.analytics = AnalyticsMethods(self._transport, timeout)
+        self.folders = FolderMethods(self._transport, timeout)
+        self.jobs = JobMethods(self._transport, timeout)
         self.versions = VersionMethods(self._transport, timeout)
 
     def with_timeout(self, seconds: float) -> FilesClient:
@@ -84,6 +89,9 @@ class FilesClient(Caller):
         other.tag = TagMethods(self._transport, seconds)
         other.accounts = AccountMethods(self._transport, seconds)
         other.shares = ShareMethods(self._transport, seconds)
+        other.analytics = AnalyticsMethods(self._transport, seconds)
+        other.folders = FolderMethods(self._transport, seconds)
+        other.jobs = JobMethods(self._transport, seconds)
         other.versions = VersionMethods(self._transport, seconds)
         return other
 
@@ -135,6 +143,11 @@ class FilesClient(Caller):
         """Return a URL for each part."""
         download: results.Download = self._call("files.download", given)
         return download
+
+    def archive(self, **given: Unpack[params.ArchiveParams]) -> results.Archive:
+        """Make a ZIP archive of files; its URL is for the actor alone, for a day."""
+        archive: results.Archive = self._call("files.archive", given)
+        return archive
 
     def list(self, **given: Unpack[params.ListParams]) -> results.Page:
         """Return one page of files."""

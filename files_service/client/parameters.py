@@ -41,10 +41,12 @@ class PostAction(TypedDict):
 
 
 class UploadParams(_Params, total=False):
-    """files.upload."""
+    """files.upload: ``name``, or ``path``."""
 
     owner: Required[str]
     name: str | None
+    path: str | None
+    on_conflict: Literal["rename", "fail"]
     parts: Required[list[PartDeclaration]]
     access: AccessLevel
     tags: list[str]
@@ -124,6 +126,15 @@ class DownloadParams(FileParams, total=False):
     expires_seconds: int
 
 
+class ArchiveParams(_Params, total=False):
+    """files.archive."""
+
+    file_ids: list[str]
+    folder: str
+    owner: str
+    name: str
+
+
 class ListParams(_Params, total=False):
     """files.list."""
 
@@ -140,6 +151,9 @@ class ListParams(_Params, total=False):
     with_total: bool
     min_change: str | None
     consistency: Literal["eventual", "strong"]
+    prefix: str
+    delimiter: str
+    trashed: bool
 
 
 class UsageParams(_Params, total=False):
@@ -168,6 +182,7 @@ class RemoveParams(FileParams, total=False):
     """files.remove."""
 
     soft: bool
+    only_trashed: bool
 
 
 class CloneParams(FileParams, total=False):

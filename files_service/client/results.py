@@ -25,6 +25,7 @@ class Part(TypedDict):
     md5: str | None
     crc32c: str | None
     sha256: str | None
+    crc32: str | None
     received_at: int | None
     bucket: NotRequired[str]
     key: NotRequired[str]
@@ -52,6 +53,8 @@ class File(TypedDict):
     uploaded_at: int | None
     processed_at: int | None
     immutable: bool
+    path: NotRequired[str | None]
+    trashed_at: NotRequired[int | None]
     revision: int
     change_token: str
 
@@ -108,6 +111,18 @@ class VersionDownload(Download):
     """versions.download."""
 
     version_id: str
+
+
+class Archive(TypedDict):
+    """files.archive."""
+
+    archive_id: str
+    url: str
+    name: str
+    size: int
+    entries: int
+    resumable: bool
+    expires_at: int
 
 
 class Page(TypedDict):

@@ -15,6 +15,7 @@ class ShareChanges(TypedDict, total=False):
     """Fields of a share to set; what is absent stays."""
 
     items: list[str]
+    path: str | None
     label: str
     title: str
     message: str
@@ -23,7 +24,12 @@ class ShareChanges(TypedDict, total=False):
     expires_at: int | None
     max_downloads: int | None
     allow_download: bool
+    show_metadata: bool
     notify: bool
+    require_name: bool
+    max_files: int | None
+    max_bytes: int | None
+    max_files_per_address: int | None
     state: Literal["active", "paused"]
 
 
@@ -31,7 +37,9 @@ class CreateParams(ActorParams, total=False):
     """shares.create."""
 
     owner: Required[str]
-    items: Required[list[str]]
+    kind: Literal["view", "collect", "drop"]
+    items: list[str]
+    path: str | None
     label: str
     title: str
     message: str
@@ -40,7 +48,12 @@ class CreateParams(ActorParams, total=False):
     expires_at: int | None
     max_downloads: int | None
     allow_download: bool
+    show_metadata: bool
     notify: bool
+    require_name: bool
+    max_files: int | None
+    max_bytes: int | None
+    max_files_per_address: int | None
     request_id: str | None
 
 
@@ -53,7 +66,7 @@ class ListParams(ActorParams, total=False):
 
 
 class ShareParams(ActorParams, total=False):
-    """shares.info, shares.revoke."""
+    """shares.info, shares.events, shares.revoke."""
 
     share_id: Required[str]
 
@@ -62,3 +75,23 @@ class UpdateParams(ShareParams, total=False):
     """shares.update."""
 
     changes: Required[ShareChanges]
+
+
+class PolicyParams(ActorParams, total=False):
+    """shares.policy."""
+
+    tenant: str | None
+
+
+class PolicyChanges(TypedDict, total=False):
+    """Rules to set; what is absent stays."""
+
+    require_password: bool
+    default_days: int | None
+    max_days: int | None
+
+
+class SetPolicyParams(PolicyParams, total=False):
+    """shares.set_policy."""
+
+    changes: Required[PolicyChanges]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Required, TypedDict
 
 
 class Share(TypedDict):
@@ -15,6 +15,7 @@ class Share(TypedDict):
     tenant: str
     kind: str
     items: list[str]
+    path: str | None
     label: str
     title: str
     message: str
@@ -24,7 +25,14 @@ class Share(TypedDict):
     max_downloads: int | None
     used: int
     allow_download: bool
+    show_metadata: bool
     notify: bool
+    require_name: bool
+    max_files: int | None
+    max_bytes: int | None
+    max_files_per_address: int | None
+    received_files: int
+    received_bytes: int
     state: str
     created_at: int
 
@@ -40,3 +48,29 @@ class SharePage(TypedDict):
 
     shares: list[Share]
     next_cursor: str | None
+
+
+class Policy(TypedDict):
+    """shares.policy, shares.set_policy."""
+
+    tenant: str
+    require_password: bool
+    default_days: int | None
+    max_days: int | None
+
+
+class ShareEvent(TypedDict, total=False):
+    """An act of a visitor: opened, unlocked, wrong_password, downloaded or uploaded."""
+
+    event: Required[str]
+    at: Required[int]
+    network: Required[str | None]
+    file_id: str
+    sender: str
+    size: int
+
+
+class ShareEvents(TypedDict):
+    """shares.events."""
+
+    events: list[ShareEvent]

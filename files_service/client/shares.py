@@ -30,6 +30,11 @@ class ShareMethods(Caller):
         share: results.ShareInfo = self._call("shares.info", given)
         return share
 
+    def events(self, **given: Unpack[params.ShareParams]) -> results.ShareEvents:
+        """Return what visitors did with a share lately, the newest first."""
+        events: results.ShareEvents = self._call("shares.events", given)
+        return events
+
     def update(self, **given: Unpack[params.UpdateParams]) -> results.ShareInfo:
         """Change a share, pause it, or make it active again."""
         share: results.ShareInfo = self._call("shares.update", given)
@@ -39,3 +44,13 @@ class ShareMethods(Caller):
         """Close a link and end all its downloads; repeating the call is harmless."""
         share: results.ShareInfo = self._call("shares.revoke", given)
         return share
+
+    def policy(self, **given: Unpack[params.PolicyParams]) -> results.Policy:
+        """Return the policy of a tenant for its links."""
+        policy: results.Policy = self._call("shares.policy", given)
+        return policy
+
+    def set_policy(self, **given: Unpack[params.SetPolicyParams]) -> results.Policy:
+        """Change the policy of a tenant for its links."""
+        policy: results.Policy = self._call("shares.set_policy", given)
+        return policy

@@ -1,22 +1,29 @@
 """Permissions. An actor of None is the trusted system; everything that is not allowed here is refused.
 
-1. The owner may do everything. Nobody else may change, delete or count files.
+1. The owner may do everything, and so may an admin of the owner's tenant who is signed in. Nobody else may change,
+   delete or count files.
 2. ``shared`` adds the grantees as readers; ``unlisted`` and ``public`` add everybody who has the file's id.
 3. Lists show other actors only the public files of an owner. That includes grantees: a grant opens a file to those who
    know its id, it does not add the file to their lists. So one index per owner answers every list, and no list can leak
    a grant.
 4. A reader who may not change a file does not see its ``OWNER_ONLY`` fields, in any answer or through any filter: a
    parent's id, for example, is all it takes to read an unlisted parent.
+5. A file in the trash, and the upload of a version, are for those alone who may change them.
+6. To an actor of another tenant, and to nobody, a file that they may not read does not exist.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from storage_adapters import Access, FileRecord
+from files_service.domain.accounts import tenant_of
+from files_service.domain.identity import Actor
+from storage_adapters import Access, FileRecord, Tombstone
 
 # Readers without the owner's permissions get URLs that do not live longer: Cloud Storage honours one until it expires.
 STRANGER_URL_SECONDS = 900
+# Owns nothing and is granted nothing: an owner's name has at least one character.
+NOBODY = ""
 _BY_READERS = (Access.PRIVATE, Access.SHARED, Access.UNLISTED, Access.PUBLIC)
 OWNER_ONLY = frozenset(
     {
@@ -29,31 +36,37 @@ OWNER_ONLY_OF_PARTS = frozenset({"bucket", "key", "generation"})
 
 def may_read(record: FileRecord, actor: str | None) -> bool:
     """Return True when the actor may see the record and download the bytes."""
-    return (
-        may_change(record, actor)
-        or record.access in (Access.PUBLIC, Access.UNLISTED)
-        or (record.access is Access.SHARED and actor in record.grantees)
-    )
+    if may_change(record, actor):
+        return True
+    if not record.is_listed:
+        return False
+    granted = record.access is Access.SHARED and actor in record.grantees
+    return granted or record.access in (Access.PUBLIC, Access.UNLISTED)
 
 
-def may_change(record: FileRecord, actor: str | None) -> bool:
+def may_change(record: FileRecord | Tombstone, actor: str | None) -> bool:
     """Return True when the actor may change, delete or process the file."""
     return may_act_for(record.owner, actor)
 
 
 def may_act_for(owner: str, actor: str | None) -> bool:
     """Return True when the actor may upload for the owner and see the owner's counts."""
-    return actor is None or actor == owner
+    return actor is None or actor == owner or (isinstance(actor, Actor) and actor.acts_for(owner))
+
+
+def may_know(owner: str, actor: str | None) -> bool:
+    """Return True when the actor may be told that a file of the owner exists, though not what it is."""
+    return actor is None or (actor != NOBODY and tenant_of(owner) == tenant_of(actor))
 
 
 def readable_without_signature(record: FileRecord) -> bool:
     """Return True when anybody may download the bytes from a permanent, unsigned URL."""
-    return record.access is Access.PUBLIC and record.processed_at is not None
+    return record.access is Access.PUBLIC and record.processed_at is not None and record.is_listed
 
 
 def sees_only_public(owner: str | None, actor: str | None) -> bool:
     """Return True when the actor may list only the public files of this owner (None = of all owners)."""
-    return actor is not None and actor != owner
+    return actor is not None and (owner is None or not may_act_for(owner, actor))
 
 
 def with_epoch(before: FileRecord, after: FileRecord) -> FileRecord:

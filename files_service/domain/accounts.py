@@ -43,6 +43,18 @@ def name_and_tenant(owner: str) -> tuple[str, str]:
     return name, tenant
 
 
+def tenant_of(owner: str) -> str:
+    """Return the tenant of an owner string; the default one for every text that no account has."""
+    name, _, tenant = owner.partition("@")
+    return tenant if is_name(name) and is_tenant(tenant) else DEFAULT_TENANT
+
+
+def may_have_account(owner: str) -> bool:
+    """Return True for an owner string that an account can have."""
+    name, separator, tenant = owner.partition("@")
+    return is_name(name) and (is_tenant(tenant) if separator else True)
+
+
 def may_manage(role: Role, tenant: str, *, of_tenant: str) -> bool:
     """Return True when somebody of this role and tenant manages the people of a tenant."""
     return role is Role.OPERATOR or (role is Role.ADMIN and tenant == of_tenant)

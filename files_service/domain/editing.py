@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from files_service.domain.paths import name_of, renamed
 from storage_adapters import FileRecord, FileStatus, record_to_document, tag_form
 
 MAX_TAGS = 20
@@ -20,7 +21,10 @@ def normalise_tags(tags: Iterable[str]) -> tuple[str, ...]:
 
 
 def edit(record: FileRecord, changes: Mapping[str, Any]) -> FileRecord:
-    """Apply the changes of ``files.update``. None unsets a field; ``meta`` is merged key by key."""
+    """Apply the changes of ``files.update``. None unsets a field; ``meta`` is merged key by key.
+
+    A new name of a file with a path moves it within its folder. Raises BadPath.
+    """
     fields = {name: value for name, value in changes.items() if name != "meta"}
     if "tags" in fields:
         fields["tags"] = normalise_tags(fields["tags"] or ())
@@ -28,6 +32,9 @@ def edit(record: FileRecord, changes: Mapping[str, Any]) -> FileRecord:
         fields["grantees"] = tuple(dict.fromkeys(fields["grantees"] or ()))
     if "meta" in changes:
         fields["meta"] = merge_meta(record.meta, changes["meta"])
+    if "name" in fields and record.path is not None and fields["name"] != record.name:
+        fields["path"] = renamed(record.path, fields["name"])
+        fields["name"] = name_of(fields["path"])
     return replace(record, **fields)
 
 

@@ -1,15 +1,37 @@
-"""The identity that a session or an API key proves. Pure."""
+"""The identity that a session or an API key proves, and the actor that services see. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
-from files_service.domain.accounts import Role
+from files_service.domain.accounts import Role, may_have_account, tenant_of
 from files_service.domain.scopes import ADMIN
 
 # Prefixes by which a token tells its kind; no JWT begins with either.
 SESSION_PREFIX, KEY_PREFIX = "fs_", "fk_"
 FRESH_MS = 15 * 60 * 1000
+
+
+class Actor(str):
+    """An end user: an owner string, with what the session or key that proved it adds to the permissions of the owner.
+
+    Plain text in its place, of a JWT or named by a trusted system, has the permissions of the owner alone.
+    ``administers`` is the tenant for whose owners it acts, None for none.
+    """
+
+    __slots__ = ("administers",)
+    administers: str | None
+
+    def __new__(cls, owner: str, *, administers: str | None = None) -> Self:
+        """Make an actor."""
+        actor = super().__new__(cls, owner)
+        actor.administers = administers
+        return actor
+
+    def acts_for(self, owner: str) -> bool:
+        """Return True for an owner of the tenant that the actor administers."""
+        return self.administers is not None and may_have_account(owner) and tenant_of(owner) == self.administers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +45,7 @@ class Identity:
     credential_id: str
     expires_at: int | None
     scopes: frozenset[str] | None = None
+    folder: str | None = None
     signed_in_at: int | None = None
 
     @property
@@ -30,11 +53,19 @@ class Identity:
         """The kind of credential: a session, or else an API key."""
         return self.scopes is None
 
+    @property
+    def actor(self) -> Actor:
+        """The actor of the credential: an admin acts for its tenant by a session, or by a key with that scope."""
+        administers = self.role is Role.ADMIN and self.may(ADMIN)
+        return Actor(self.owner, administers=self.tenant if administers else None)
+
     def may(self, scope: str) -> bool:
         """Return True when the credential covers a scope, and of a key also the account at this moment.
 
-        What the account of a session may do, each use case decides.
+        What the account of a session may do, each use case decides. A key that is bound to a folder does nothing yet.
         """
+        if self.folder is not None:
+            return False
         return self.scopes is None or (scope in self.scopes and self.may_give(scope))
 
     def may_give(self, scope: str) -> bool:

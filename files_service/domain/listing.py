@@ -94,6 +94,9 @@ def _mark(query: ListQuery, value: Any, file_id: Any) -> str:
         query.search,
         query.order_by,
         query.descending,
+        query.section,
+        query.prefix,
+        query.delimiter,
         value,
         file_id,
     )
@@ -122,7 +125,7 @@ def decode_cursor(query: ListQuery, cursor: str) -> Position:
     if not genuine:
         raise BadQuery("cursor", "This cursor was altered or belongs to another query.")
     # The mark is a checksum, not a signature: a forged cursor can name any position, but no value of a wrong type.
-    wanted = str if query.order_by == "name" else int
+    wanted = str if query.order_by in ("name", "path") else int
     if not isinstance(file_id, str) or (value is not None and type(value) is not wanted):
         raise BadQuery("cursor", "Not a cursor.")
     if not _encodable(file_id) or (isinstance(value, str) and not _encodable(value)):

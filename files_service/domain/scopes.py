@@ -12,13 +12,29 @@ SESSION = "session"
 
 _OF_METHODS: Mapping[str, str] = {
     **dict.fromkeys(
-        ("files.info", "files.data", "files.head", "files.download", "files.list", "files.count", "files.manifest"),
+        (
+            "files.info",
+            "files.data",
+            "files.head",
+            "files.download",
+            "files.archive",
+            "files.list",
+            "files.count",
+            "files.manifest",
+        ),
         READ,
     ),
-    "files.report": ANALYTICS,
-    **dict.fromkeys(("versions.list", "versions.download"), READ),
-    **dict.fromkeys(("files.remove", "versions.remove"), DELETE),
+    **dict.fromkeys(("files.report", "analytics.storage", "analytics.file_types"), ANALYTICS),
+    **dict.fromkeys(
+        ("folders.list", "folders.trashed", "jobs.info", "jobs.list", "versions.list", "versions.download"), READ
+    ),
+    **dict.fromkeys(("files.remove", "files.trash", "files.empty_trash", "folders.remove", "versions.remove"), DELETE),
+    **dict.fromkeys(
+        ("files.move", "files.restore", "folders.create", "folders.move", "folders.restore", "jobs.cancel"), WRITE
+    ),
     **dict.fromkeys(("versions.restore", "versions.label"), WRITE),
+    # Each of its actions; a key of one of them uses the method of its own.
+    "files.bulk": SESSION,
     **dict.fromkeys(
         (
             "files.upload",
@@ -40,8 +56,10 @@ _OF_METHODS: Mapping[str, str] = {
             "shares.create",
             "shares.list",
             "shares.info",
+            "shares.events",
             "shares.update",
             "shares.revoke",
+            "shares.policy",
         ),
         SHARES,
     ),

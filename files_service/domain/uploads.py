@@ -124,7 +124,7 @@ def mismatch(part: Part, info: BlobInfo) -> tuple[str, object, object] | None:
     return None
 
 
-def receive_part(record: FileRecord, part: Part, info: BlobInfo, *, now: int) -> FileRecord:
+def receive_part(record: FileRecord, part: Part, info: BlobInfo, *, now: int, crc32: str | None = None) -> FileRecord:
     """Mark a part as received; the last part completes the upload. A part received before changes nothing.
 
     Completion does not depend on the order of calls: any call completes a pending record without missing parts.
@@ -134,6 +134,7 @@ def receive_part(record: FileRecord, part: Part, info: BlobInfo, *, now: int) ->
         return record
     if current.received_at is None:
         known = {name: getattr(info, name) or getattr(current, name) for name in CHECKSUMS}
+        known["crc32"] = crc32 or current.crc32
         received = replace(current, size=info.size, generation=info.generation, received_at=now, **known)
         parts = tuple(received if each is current else each for each in record.parts)
         record = replace(record, parts=parts)

@@ -8,8 +8,11 @@ from aiohttp import web
 
 from files_service.core import Core
 from files_service.gateway.doors import operation, rpc
+from files_service.gateway.doors.analytics import routes as analytics
+from files_service.gateway.doors.archives import routes as archives
 from files_service.gateway.doors.auth import routes as auth
 from files_service.gateway.doors.blobs import routes as blobs
+from files_service.gateway.doors.folders import routes as folders
 from files_service.gateway.doors.rest import routes as rest
 from files_service.gateway.doors.shares import routes as shares
 from files_service.gateway.doors.tus import routes as tus
@@ -34,6 +37,9 @@ DOORS: tuple[Door, ...] = (
     auth.SIGNING_DOOR,
     auth.DOOR,
     shares.DOOR,
+    analytics.DOOR,
+    archives.DOOR,
+    folders.DOOR,
     rest.DOOR,
     tus.DOOR,
     websocket.DOOR,

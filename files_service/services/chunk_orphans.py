@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from files_service.core import Core
 from files_service.domain.chunking import manifest_of, names_in_chunk_key
@@ -18,6 +19,7 @@ from storage_adapters import (
     DocumentNotFound,
     ListQuery,
     RevisionConflict,
+    Section,
     SupportsDocuments,
     SupportsUploads,
     UploadNotFound,
@@ -90,7 +92,8 @@ def _keeps_uploads_of(core: Core, owner: str) -> bool:
     uploads = core.metadata
     assert isinstance(uploads, SupportsUploads)
     query = ListQuery(owner=owner, order_by="created_at", descending=False, limit=LOOKED_AT)
-    parts = [part for record in core.metadata.find(query).records for part in record.stored_parts]
+    pages = [core.metadata.find(replace(query, section=section)) for section in Section]
+    parts = [part for page in pages for record in page.records for part in record.stored_parts]
     for upload_id in filter(None, map(manifest_of, parts)):
         try:
             uploads.get_upload(upload_id)

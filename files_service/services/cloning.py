@@ -16,7 +16,14 @@ from files_service.errors import BytesLost
 from files_service.services.content_copy import copy
 from files_service.services.content_types import require_allowed_changes
 from files_service.services.editing import require_fitting_meta
-from files_service.services.files import change, readable, require, require_acts_for, require_finished
+from files_service.services.files import (
+    change,
+    readable,
+    require,
+    require_acts_for,
+    require_finished,
+    require_not_trashed,
+)
 from files_service.services.scrub.marks import require_kept
 from files_service.services.uploads.creation import save_if_room
 from storage_adapters import Access, BlobExists, BlobInfo, BlobNotFound, FileRecord, Part, SupportsCopy
@@ -38,6 +45,7 @@ def clone(
     """
     source = readable(core, file_id, actor)
     require_acts_for(owner, actor)
+    require_not_trashed(source)
     require_finished(source)
     for part in source.parts:
         require_kept(source, part)

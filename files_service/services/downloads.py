@@ -12,10 +12,16 @@ from files_service.domain.filenames import save_as
 from files_service.domain.uploads import find_part
 from files_service.domain.versions import as_content
 from files_service.errors import NotSupported, bad_request
-from files_service.services.files import readable, require, require_change, require_finished
+from files_service.services.files import (
+    readable,
+    require,
+    require_change,
+    require_finished,
+    require_not_trashed,
+)
 from files_service.services.scrub.marks import require_kept
 from files_service.services.versions.history import require_version
-from storage_adapters import FileRecord, Part, SupportsPublicUrls, SupportsSignedUrls, VerifiesSignedUrls
+from storage_adapters import FileRecord, NoAddress, Part, SupportsPublicUrls, SupportsSignedUrls, VerifiesSignedUrls
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,7 @@ def download_addresses(
     Raises NotFound, Forbidden, WrongStatus, BadRequest, NotSupported, and BytesLost for a part that is marked as lost.
     """
     record = readable(core, file_id, actor)
+    require_not_trashed(record)
     if version_id is not None:
         require_change(record, actor)
         record = as_content(record, require_version(record, version_id))
@@ -62,7 +69,10 @@ def download_addresses(
     urls = []
     for part in parts:
         name = save_as(record, part) if attachment else None
-        signed = blobs.sign("GET", part.key, expires_at=expires_at, filename=name, epoch=record.access_epoch)
+        try:
+            signed = blobs.sign("GET", part.key, expires_at=expires_at, filename=name, epoch=record.access_epoch)
+        except NoAddress:
+            raise _at_gateway(core, record, "the bytes are encrypted, and the bucket cannot decrypt them") from None
         urls.append(signed.url)
     return Addresses(record, parts, urls, expires_at)
 
@@ -70,11 +80,13 @@ def download_addresses(
 def _require_addresses(core: Core, record: FileRecord, parts: list[Part]) -> None:
     """Raise NotSupported for chunks in a store whose URLs the gateway does not serve."""
     if not isinstance(core.blobs, VerifiesSignedUrls) and any(manifest_of(part) for part in parts):
-        address = f"{core.settings.public_url}/api/files/{record.file_id}/download"
-        raise NotSupported(
-            "the file came in chunks, and the configured store cannot sign an address for them: read it at `address`",
-            {"capability": "VerifiesSignedUrls", "address": address},
-        )
+        raise _at_gateway(core, record, "the file came in chunks, and the configured store cannot sign an address")
+
+
+def _at_gateway(core: Core, record: FileRecord, reason: str) -> NotSupported:
+    address = f"{core.settings.public_url}/api/files/{record.file_id}/download"
+    details = {"capability": "VerifiesSignedUrls", "address": address}
+    return NotSupported(f"{reason}: read it at `address`", details)
 
 
 def _chosen(record: FileRecord, part_ids: Sequence[str] | None) -> list[Part]:

@@ -10,9 +10,10 @@ import orjson
 
 from files_service.core import Core
 from files_service.domain.editing import MAX_META_BYTES, MAX_TAGS, edit, is_same, keeps_the_seal, normalise_tags
+from files_service.domain.paths import BadPath
 from files_service.errors import Conflict, bad_request
 from files_service.services.content_types import require_allowed_changes
-from files_service.services.files import change, require_change, require_mutable
+from files_service.services.files import change, changeable, require_change, require_mutable
 from storage_adapters import Access, FileRecord
 
 CombineTags = Callable[[tuple[str, ...], tuple[str, ...]], Iterable[str]]
@@ -26,7 +27,7 @@ def update(
 
     def decide(record: FileRecord) -> FileRecord:
         require_change(record, actor)
-        edited = edit(record, changes)
+        edited = _edited(record, changes)
         if is_same(edited, record):
             return record
         if not keeps_the_seal(record, edited):
@@ -35,7 +36,14 @@ def update(
             raise Conflict(f"the file is at revision {record.revision}", {"revision": record.revision})
         return require_fitting_meta(edited)
 
-    return change(core, file_id, decide, event="updated")
+    return change(core, file_id, decide, event="updated", loaded=changeable(core, file_id, actor))
+
+
+def _edited(record: FileRecord, changes: Mapping[str, Any]) -> FileRecord:
+    try:
+        return edit(record, changes)
+    except BadPath as error:
+        raise bad_request("changes.name", str(error)) from error
 
 
 def require_fitting_meta(record: FileRecord) -> FileRecord:
@@ -53,7 +61,7 @@ def set_access(core: Core, file_id: str, access: Access, *, actor: str | None) -
         require_change(record, actor)
         return replace(record, access=access)
 
-    return change(core, file_id, decide, event="access_changed")
+    return change(core, file_id, decide, event="access_changed", loaded=changeable(core, file_id, actor))
 
 
 def set_tags(core: Core, file_id: str, tags: Iterable[str], combine: CombineTags, *, actor: str | None) -> FileRecord:
@@ -70,4 +78,4 @@ def set_tags(core: Core, file_id: str, tags: Iterable[str], combine: CombineTags
         require_mutable(record)
         return replace(record, tags=combined)
 
-    return change(core, file_id, decide, event="updated")
+    return change(core, file_id, decide, event="updated", loaded=changeable(core, file_id, actor))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from files_service.core import Core
-from files_service.domain.access import may_act_for, may_change, may_read, with_epoch
+from files_service.domain.access import may_act_for, may_change, may_know, may_read, with_epoch
 from files_service.domain.chunking import manifest_of, names_in_upload_id
 from files_service.domain.editing import is_finished, is_same
 from files_service.domain.lifecycle import announcement
@@ -14,6 +14,7 @@ from files_service.domain.uploads import clean_after
 from files_service.errors import (
     Conflict,
     Forbidden,
+    Gone,
     Immutable,
     NotSupported,
     WrongStatus,
@@ -37,11 +38,31 @@ MAX_RACES = 50
 
 
 def readable(core: Core, file_id: str, actor: str | None) -> FileRecord:
-    """Load a file that the actor may read. Raises Forbidden."""
-    record = core.metadata.get(file_id)
+    """Load a file that the actor may read. Raises Forbidden, RecordNotFound."""
+    record = load(core, file_id, actor)
     if not is_readable(core, record, actor):
+        _require_known(record, actor)
         raise Forbidden("the actor may not read this file", {"file_id": file_id})
     return record
+
+
+def changeable(core: Core, file_id: str, actor: str | None) -> FileRecord:
+    """Load a file that the actor may change. Raises Forbidden, RecordNotFound."""
+    record = load(core, file_id, actor)
+    require_change(record, actor)
+    return record
+
+
+def load(core: Core, file_id: str, actor: str | None) -> FileRecord:
+    """Load a file; its caller checks what the actor may do.
+
+    Raises RecordNotFound, and RecordDeleted to those alone who may know that there was such a file.
+    """
+    try:
+        return core.metadata.get(file_id)
+    except RecordDeleted as error:
+        _require_known(error.tombstone, actor)
+        raise
 
 
 def is_readable(core: Core, record: FileRecord, actor: str | None) -> bool:
@@ -55,16 +76,31 @@ def require_acts_for(owner: str, actor: str | None) -> None:
         raise Forbidden("the actor may not act for this owner", {"owner": owner})
 
 
-def require_change(record: FileRecord, actor: str | None) -> None:
-    """Raise Forbidden unless the actor may change the file."""
+def require_change(record: FileRecord | Tombstone, actor: str | None) -> None:
+    """Raise Forbidden unless the actor may change the file, RecordNotFound where it must not know of it."""
     if not may_change(record, actor):
+        if isinstance(record, Tombstone) or not may_read(record, actor):
+            _require_known(record, actor)
         raise Forbidden("the actor may not change this file", {"file_id": record.file_id})
+
+
+def _require_known(record: FileRecord | Tombstone, actor: str | None) -> None:
+    """Raise the error of a file that does not exist unless the actor may know of it."""
+    if not may_know(record.owner, actor):
+        raise RecordNotFound(record.file_id)
 
 
 def require_mutable(record: FileRecord) -> None:
     """Raise Immutable when the file is immutable."""
     if record.immutable:
         raise Immutable("the file is immutable", {"file_id": record.file_id})
+
+
+def require_not_trashed(record: FileRecord) -> None:
+    """Raise Gone while the file is in the trash."""
+    if record.trashed_at is not None:
+        details = {"file_id": record.file_id, "trashed_at": record.trashed_at}
+        raise Gone("the file is in the trash", details)
 
 
 def require_finished(record: FileRecord) -> None:
@@ -151,12 +187,29 @@ def require(store: object, capability: type[T]) -> T:
 
 def remove(core: Core, file_id: str, actor: str | None = None, *, keep_blobs: bool = False) -> Tombstone:
     """Remove a file, or return the tombstone of an earlier call. Raises Forbidden, Immutable, Conflict."""
+    left = remove_unless(core, file_id, lambda record: False, actor, keep_blobs=keep_blobs)
+    assert isinstance(left, Tombstone)
+    return left
+
+
+def remove_unless(
+    core: Core,
+    file_id: str,
+    is_spared: Callable[[FileRecord], bool],
+    actor: str | None = None,
+    *,
+    keep_blobs: bool = False,
+) -> FileRecord | Tombstone:
+    """Remove a file unless it is spared as it is stored; return the tombstone, or the record of a spared one.
+
+    Raises Forbidden, Immutable, Conflict.
+    """
     for attempt in range(MAX_RACES):
         record = load_or_tombstone(core, file_id)
-        require_acts_for(record.owner, actor)
+        require_change(record, actor)
         if keep_blobs and actor is not None:
             raise Forbidden("only a trusted system may keep the bytes of a removed file", {"field": "soft"})
-        if isinstance(record, Tombstone):
+        if isinstance(record, Tombstone) or is_spared(record):
             return record
         if keep_blobs and record.version_of is not None:
             raise bad_request("soft", "The bytes of a version's upload are removed with it.")

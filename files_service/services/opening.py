@@ -57,7 +57,7 @@ def open_blobs(settings: Settings) -> BlobStore:
 def sealed(settings: Settings, metadata: MetadataStore, blobs: BlobStore) -> BlobStore:
     """Return the blob store with encryption, if the settings have keys. Raises UnknownStore, BadSettings."""
     keys = tenant_keys(settings, metadata)
-    return blobs if keys is None else encrypt_blobs(blobs, keys)
+    return blobs if keys is None else encrypt_blobs(blobs, keys, direct=settings.accept_bucket_encryption)
 
 
 def tenant_keys(settings: Settings, metadata: MetadataStore) -> StoredTenantKeys | None:

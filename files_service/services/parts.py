@@ -13,7 +13,7 @@ from files_service.domain.uploads import find_part, mismatch, names_in_key, rece
 from files_service.domain.versions import stored_part
 from files_service.errors import Busy, Forbidden, Gone, NotFound, PartMismatch, ServiceUnavailable
 from files_service.services import content
-from files_service.services.files import change, load_owning, require_acts_for
+from files_service.services.files import change, load_owning, require_change
 from files_service.services.processing import run_processing
 from files_service.services.versions.absorbing import absorb
 from storage_adapters import JSON, BlobInfo, FileRecord, FileStatus, Part, Tombstone
@@ -43,14 +43,14 @@ class FinishedPart:
 class Receive:
     """Decision to mark a part as received; ``duplicate`` is True when the part was received before."""
 
-    def __init__(self, part: Part, info: BlobInfo, core: Core) -> None:
-        self._part, self._info, self._now = part, info, core.clock()
+    def __init__(self, part: Part, info: BlobInfo, core: Core, crc32: str | None = None) -> None:
+        self._part, self._info, self._crc32, self._now = part, info, crc32, core.clock()
         self.duplicate = False
 
     def __call__(self, record: FileRecord) -> FileRecord:
         """Decide."""
         self.duplicate = self._part not in record.missing_parts
-        return receive_part(record, self._part, self._info, now=self._now)
+        return receive_part(record, self._part, self._info, now=self._now, crc32=self._crc32)
 
 
 def finish_part(
@@ -59,18 +59,20 @@ def finish_part(
     *,
     actor: str | None = None,
     announced: Mapping[str, object] | None = None,
+    crc32: str | None = None,
     skip_processing: bool = False,
     wait: bool = False,
 ) -> FinishedPart:
     """Mark a part as received; with the last one the file is uploaded.
 
-    ``announced`` are the attributes of the blob in a notification. Raises Forbidden, Gone, NotFound, BlobNotFound, and
+    ``announced`` are the attributes of the blob in a notification, ``crc32`` is that of bytes that this process has
+    just stored. Raises Forbidden, Gone, NotFound, BlobNotFound, and
     PartMismatch when the bytes differ from the declared or announced ones.
     """
     if skip_processing and actor is not None:
         raise Forbidden("only a trusted system may set skip_processing", {"field": "skip_processing"})
     record, part = _addressed_part(core, address, actor)
-    finished = receive(core, record, part, content.head(core, part), announced or {})
+    finished = receive(core, record, part, content.head(core, part), announced or {}, crc32=crc32)
     record = finished.record
     if skip_processing:
         record = change(core, record.file_id, lambda found: _skip_processing(found, core.clock()), loaded=record)
@@ -81,11 +83,17 @@ def finish_part(
 
 
 def receive(
-    core: Core, record: FileRecord, part: Part, info: BlobInfo, announced: Mapping[str, object] = MappingProxyType({})
+    core: Core,
+    record: FileRecord,
+    part: Part,
+    info: BlobInfo,
+    announced: Mapping[str, object] = MappingProxyType({}),
+    *,
+    crc32: str | None = None,
 ) -> FinishedPart:
     """Verify the stored bytes of a part and mark it as received. Raises PartMismatch."""
     _verify(core, part, info, announced)
-    decide = Receive(part, info, core)
+    decide = Receive(part, info, core, crc32)
     record = change(core, record.file_id, decide, loaded=record)
     return FinishedPart(record, decide.duplicate)
 
@@ -95,7 +103,7 @@ def _addressed_part(core: Core, address: PartAddress, actor: str | None) -> tupl
     if names is None or names[0] is None or names[1] is None:
         raise NotFound("no file has a part of this key", {"key": address.key})
     record = load_owning(core, names[0])
-    require_acts_for(record.owner, actor)
+    require_change(record, actor)
     if isinstance(record, Tombstone):
         raise Gone("the file was removed", {"file_id": record.file_id})
     if address.key is not None:

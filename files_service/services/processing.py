@@ -18,6 +18,7 @@ from files_service.domain.lifecycle import (
     is_lapsed,
     reclaim,
 )
+from files_service.domain.paths import BadPath
 from files_service.errors import Busy, FilesError, TooManyAttempts
 from files_service.services.files import change
 from files_service.services.verification import Abandoned, Findings, verify
@@ -130,13 +131,13 @@ def record_outcome(core: Core, taken: FileRecord, worker: str, outcome: Findings
         if done.post_action is None:
             return done
         if not follow_up:
-            failure = Failure(code="post_action_failed", message="the alias is taken", attempts=0)
+            failure = Failure(code="post_action_failed", message="the alias or the path is taken", attempts=0)
             return replace(done, post_action=None, error=failure)
         return replace(edit(done, done.post_action["update"]), post_action=None)
 
     try:
         return change(core, taken.file_id, lambda found: decide(found, follow_up=True), loaded=taken)
-    except NameTaken:
+    except (NameTaken, BadPath):
         return change(core, taken.file_id, lambda found: decide(found, follow_up=False))
 
 

@@ -1,6 +1,7 @@
 """Bytes in quarantine: deleted, but still stored. They count against the quota of their owner until they are gone.
 
-They are kept only where there is a quota, as documents in the order of the hash of their owner:
+They are kept only where a quota applies to the owner or its tenant, as documents in the order of the hash of their
+owner:
 
 1. A removed file has a document of its own, from before its tombstone is written until its blobs are deleted; so have
    the parts of removed versions.
@@ -19,6 +20,7 @@ from collections.abc import Iterable
 from files_service.core import Core
 from files_service.domain.chunking import SPENT, manifest_of, upload_id_of_part
 from files_service.domain.uploads import owner_segment
+from files_service.services.accounts.quotas import quotas_of
 from storage_adapters import (
     Document,
     DocumentNotFound,
@@ -42,7 +44,7 @@ _LEFT_MS = 24 * 3_600_000
 
 def held_bytes(core: Core, owner: str) -> int:
     """Return the bytes of an owner that are deleted and still stored."""
-    documents = _documents(core)
+    documents = _documents(core, owner)
     if documents is None:
         return 0
     query = DocumentQuery(collection=COLLECTION, prefix=owner_segment(owner), limit=_PAGE)
@@ -56,7 +58,7 @@ def hold_file(core: Core, record: FileRecord, *, clean_after: int) -> None:
 
 def hold_parts(core: Core, owner: str, name: str, parts: Iterable[Part], *, clean_after: int) -> None:
     """Count the stored bytes of parts that are about to be removed, under a name. Idempotent."""
-    documents = _documents(core)
+    documents = _documents(core, owner)
     if documents is None:
         return
     parts = tuple(parts)
@@ -75,7 +77,7 @@ def hold_parts(core: Core, owner: str, name: str, parts: Iterable[Part], *, clea
 
 def release_file(core: Core, file_id: str, owner: str) -> None:
     """Count only the chunks of a removed file, whose blobs are deleted and whose uploads are forgotten. Idempotent."""
-    documents = _documents(core)
+    documents = _documents(core, owner)
     if documents is None:
         return
     try:
@@ -96,14 +98,14 @@ def hold_upload(core: Core, upload: Upload) -> None:
 
 def hold_chunks(core: Core, owner: str, size: int) -> None:
     """Count bytes in chunks that nothing names, or will name in a moment."""
-    documents = _documents(core)
+    documents = _documents(core, owner)
     if documents is not None:
         _hold(core, documents, owner, size)
 
 
-def _documents(core: Core) -> SupportsDocuments | None:
+def _documents(core: Core, owner: str) -> SupportsDocuments | None:
     documents = core.metadata
-    return documents if core.settings.owner_quota_bytes and isinstance(documents, SupportsDocuments) else None
+    return documents if isinstance(documents, SupportsDocuments) and quotas_of(core, owner).limited else None
 
 
 def _hold(core: Core, documents: SupportsDocuments, owner: str, size: int) -> None:

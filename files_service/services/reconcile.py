@@ -41,6 +41,7 @@ from storage_adapters import (
 
 BATCH = 100
 MAX_PAGES = 10
+DAY_MS = 86_400_000
 
 
 class Stage(StrEnum):
@@ -50,6 +51,7 @@ class Stage(StrEnum):
     PROCESSING = "processing"
     TEMPORARY = "temporary"
     VERSIONS = "versions"
+    TRASHED = "trashed"
     DELETED = "deleted"
     NAMED = "named"
     STORED = "stored"
@@ -73,6 +75,7 @@ _QUERIES = {
     Stage.PROCESSING: ListQuery(section=None, status=FileStatus.PROCESSING, order_by="created_at", descending=False),
     Stage.TEMPORARY: ListQuery(section=None, order_by="expires_at", descending=False),
     Stage.VERSIONS: ListQuery(section=Section.VERSIONS, order_by="created_at", descending=False),
+    Stage.TRASHED: ListQuery(section=Section.TRASH, order_by="trashed_at", descending=False),
     Stage.NAMED: ListQuery(section=None, order_by="created_at", descending=False),
 }
 
@@ -102,6 +105,7 @@ class Reconciliation:
             Stage.PROCESSING: self._treat_processing,
             Stage.TEMPORARY: self._treat_temporary,
             Stage.VERSIONS: self._treat_version,
+            Stage.TRASHED: self._treat_trashed,
             Stage.NAMED: self._orphan_scan.check_record,
         }
 
@@ -145,8 +149,14 @@ class Reconciliation:
                 return record.created_at > self._settled_before
             case Stage.TEMPORARY:
                 return record.expires_at is None or record.expires_at > self._now
+            case Stage.TRASHED:
+                return not self._is_purged(record)
             case _:
                 return False
+
+    def _is_purged(self, record: FileRecord) -> bool:
+        kept_ms = self._core.settings.trash_days * DAY_MS
+        return record.trashed_at is not None and record.trashed_at + kept_ms <= self._now
 
     def _treat_pending(self, record: FileRecord) -> None:
         """Finish parts whose notification was lost, and delete a file whose upload has expired."""
@@ -235,6 +245,10 @@ class Reconciliation:
                 self.report.absorbed.append(record.file_id)
             case "expired":
                 self.report.expired.append(record.file_id)
+
+    def _treat_trashed(self, record: FileRecord) -> None:
+        """Delete a file that was in the trash for its time, unless it was restored meanwhile."""
+        self._expire(record.file_id, self._is_purged)
 
     def _expire(self, file_id: str, still_due: Callable[[FileRecord], bool]) -> None:
         if not self._dry_run:

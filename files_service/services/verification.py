@@ -10,6 +10,7 @@ from typing import Any
 import google_crc32c
 import orjson
 import puremagic
+from isal.isal_zlib import crc32
 
 from files_service.core import Core
 from files_service.domain.chunking import manifest_of
@@ -137,28 +138,33 @@ def _verify_part(core: Core, part: Part, read: Callable[[Part], Iterator[bytes]]
     if manifest_of(part) and not info.sha256:
         # Chunks that arrived out of order or in several processes were not hashed as a whole.
         unknown = list({*unknown, "sha256"})
-    if unknown:
-        info = replace(info, **_checksums(read(part), unknown))
+    zip_crc = part.crc32
+    if unknown or (manifest_of(part) and zip_crc is None):
+        computed = _checksums(read(part), unknown)
+        zip_crc = computed.pop("crc32")
+        info = replace(info, **computed)
     fault = mismatch(part, info)
     if fault is not None:
         field, declared, actual = fault
         message = f"{field} of part {part.part_id} is {actual}, declared {declared}"
         return failed("part_mismatch", message)
-    return _with_checksums(part, info)
+    return _with_checksums(part, info, zip_crc)
 
 
-def _with_checksums(part: Part, info: BlobInfo) -> Part:
-    return replace(part, **{name: getattr(info, name) or getattr(part, name) for name in CHECKSUMS})
+def _with_checksums(part: Part, info: BlobInfo, zip_crc: str | None) -> Part:
+    return replace(part, **{name: getattr(info, name) or getattr(part, name) for name in CHECKSUMS}, crc32=zip_crc)
 
 
 def _checksums(pieces: Iterator[bytes], names: list[str]) -> dict[str, Any]:
+    """Compute these checksums, and the CRC-32."""
     hashes = {name: hashlib.new(name) for name in names if name != "crc32c"}
-    crc = google_crc32c.Checksum()
+    crc, zip_crc = google_crc32c.Checksum(), 0
     for piece in pieces:
         for each in hashes.values():
             each.update(piece)
         crc.update(piece)
-    found = {name: each.hexdigest() for name, each in hashes.items()}
+        zip_crc = crc32(piece, zip_crc)
+    found = {name: each.hexdigest() for name, each in hashes.items()} | {"crc32": f"{zip_crc:08x}"}
     return found | ({"crc32c": crc.digest().hex()} if "crc32c" in names else {})
 
 

@@ -36,6 +36,13 @@ class WorkerCollector(Collector):
         for kind, count in sorted(sweeper.totals.items()):
             swept.add_metric([kind], count)
         yield swept
+        analytics = self._worker.analytics
+        yield GaugeMetricFamily(
+            "files_analytics_lag_changes", "Changes of the batch that are not counted yet.", analytics.lag_changes
+        )
+        yield CounterMetricFamily("files_analytics_counted", "Counted changes of files.", analytics.counted)
+        stored = self._worker.stored_bytes
+        yield CounterMetricFamily("files_stored_bytes_counts", "Counts of the stored bytes of owners.", stored.counted)
         scrubber = self._worker.scrubber
         yield GaugeMetricFamily("files_lost_parts", "Parts whose bytes are lost, up to 10 000.", scrubber.lost)
         yield GaugeMetricFamily(

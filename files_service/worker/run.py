@@ -1,4 +1,4 @@
-"""The worker of a process: relay, processor, sweeper, scrubber, index builder and puller, each in its own threads."""
+"""The worker of a process: relay, notifier, processor, sweeper and others, each in its own threads."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import time
 from files_service.core import Core
 from files_service.messaging.events import EventPublisher
 from files_service.runtime.metrics import Metrics
+from files_service.worker.analytics import Analytics
 from files_service.worker.index_builder import LeasedIndexBuilder
+from files_service.worker.jobs import JobRunner
 from files_service.worker.loop import Loop
+from files_service.worker.notifier import Notifier
 from files_service.worker.processor import Processor
 from files_service.worker.puller import Puller
 from files_service.worker.relay import Relay
 from files_service.worker.scrubber import Scrubber
+from files_service.worker.stored_bytes import StoredBytes
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import Change, NotificationQueue, StorageError, SupportsDesigns
 
@@ -42,9 +46,13 @@ class Worker:
         self._stopping = threading.Event()
         stopped = self._stopping.is_set
         self.relay = Relay(core, publisher, holder=holder, stopped=stopped, on_change=self._notice)
+        self.notifier = Notifier(core, publisher, holder=holder, stopped=stopped)
         self.processor = Processor(core, threads=threads, stopped=stopped, on_work=self._wake_hands)
         self.sweeper = Sweeper(core, holder=holder, stopped=stopped)
         self.scrubber = Scrubber(core, holder=holder, stopped=stopped)
+        self.analytics = Analytics(core, holder=holder, stopped=stopped)
+        self.stored_bytes = StoredBytes(core, holder=holder, stopped=stopped)
+        self.jobs = JobRunner(core, holder=holder, stopped=stopped)
         self._finder = Loop("processing", self.processor.step, self._stopping)
         self._hands = [Loop(f"processing-{number}", self._work, self._stopping) for number in range(1, threads + 2)]
         self._sweeping = Loop("sweeper", self.sweeper.step, self._stopping)
@@ -52,8 +60,12 @@ class Worker:
         self._relaying = Loop("relay", self.relay.step, self._stopping)
         self._leased = [
             (self._relaying, self.relay.give_up),
+            (Loop("notices", self.notifier.step, self._stopping), self.notifier.give_up),
             (self._sweeping, self.sweeper.give_up),
             (self._scrubbing, self.scrubber.give_up),
+            (Loop("analytics", self.analytics.step, self._stopping), self.analytics.give_up),
+            (Loop("stored-bytes", self.stored_bytes.step, self._stopping), self.stored_bytes.give_up),
+            (Loop("jobs", self.jobs.step, self._stopping), self.jobs.give_up),
         ]
         if isinstance(core.metadata, SupportsDesigns):
             builder = LeasedIndexBuilder(core, core.metadata, holder=holder)

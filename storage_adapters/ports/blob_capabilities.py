@@ -30,7 +30,8 @@ class SupportsSignedUrls(ABC):
         A PUT is bound to ``content_type`` and ``size``; a GET with ``filename`` is answered as an attachment of that
         name (RFC 6266). ``epoch`` comes back in the grant of a store that verifies its URLs; others ignore it.
 
-        The caller sends ``SignedUrl.headers`` as they are. Raises InvalidKey.
+        The caller sends ``SignedUrl.headers`` as they are. Raises InvalidKey, and NoAddress for a GET or HEAD of a blob
+        that only this store can read.
         """
 
 

@@ -13,7 +13,8 @@ from storage_adapters.ports.documents import Document, DocumentKey
 from storage_adapters.records import JSON
 
 ID_BYTES = 256
-TEXT_BYTES = 512  # of a name, and of an order key
+TEXT_BYTES = 512  # of a name
+ORDER_BYTES = 1_280
 MOST_NAMES = 16
 BODY_BYTES = 512 * 1024
 
@@ -28,7 +29,7 @@ def check_document(document: Document) -> Document:
         raise InvalidDocument(f"a document has at most {MOST_NAMES} names, each once")
     for name in document.names:
         _check_text("name", name, 1, TEXT_BYTES)
-    _check_text("order key", document.order, 0, TEXT_BYTES)
+    _check_text("order key", document.order, 0, ORDER_BYTES)
     try:
         if len(orjson.dumps(dict(document.body), option=_STRICT)) > BODY_BYTES:
             raise InvalidDocument(f"a body is at most {BODY_BYTES} bytes of JSON")

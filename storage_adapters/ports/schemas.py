@@ -227,12 +227,13 @@ class SupportsDesigns(SupportsMigrations):
         """Note that all are built, so that a process that starts need not look; or that this is no longer known."""
 
     @abstractmethod
-    def sort_names(self, *, after: str, limit: int, write: bool) -> tuple[int, str]:
-        """Compare the place by name of up to ``limit`` files behind a position with what this version makes of it.
+    def correct_indexes(self, *, after: str, limit: int, write: bool) -> tuple[int, str]:
+        """Compare what indexes read of up to ``limit`` files behind a position with what this version makes of them.
 
-        With ``write`` those that differ are corrected, without an entry in the feed; one that is written meanwhile is
-        left to that write. Returns how many differed, and the position to go on from, "" at the end; "" is the
-        beginning.
+        They differ where another version of Unicode sorted a name, or a release wrote a file whose later fields it does
+        not know. With ``write`` those that differ are corrected, without an entry in the feed; one that is written
+        meanwhile is left to that write. Returns how many differed, and the position to go on from, "" at the end; "" is
+        the beginning.
         """
 
     @abstractmethod

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 from storage_adapters import FileRecord, digest_bucket
 from storage_adapters.metadata.redis import RedisMetadataStore
-from storage_adapters.metadata.redis.keys import CHUNK, FIELD_NUMBERS, Keys, bounds_of, place
-from storage_adapters.query import scopes, sort_value
+from storage_adapters.metadata.redis.keys import CHUNK, Keys, bounds_of, place
+from storage_adapters.query import index_entries
 from tests.contract.consistency import assert_consistent
 from tests.servers.redis import raw
 
@@ -33,9 +33,8 @@ def assert_intact(url: str) -> list[FileRecord]:
     wanted: dict[bytes, set[bytes]] = defaultdict(set)
     for record in records:
         wanted[keys.bucket(digest_bucket(record.file_id))].add(record.file_id.encode())
-        for scope in scopes(record):
-            for field in FIELD_NUMBERS:
-                wanted[keys.index(scope, field)].add(place(sort_value(record, field), record.file_id))
+        for scope, field, value in index_entries(record):
+            wanted[keys.index(scope, field)].add(place(value, record.file_id))
     with raw(url) as client:
         sorted_sets = {
             key: [member for member, _ in client.zrange(key, 0, -1, withscores=True)]

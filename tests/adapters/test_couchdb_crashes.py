@@ -14,7 +14,7 @@ import pytest
 from storage_adapters import CheckpointConflict, NameTaken, RecordNotFound, StorageError
 from storage_adapters.metadata.couchdb import CouchMetadataStore, names
 from tests.adapters.couchdb_servers import assert_intact, killed_before, opened
-from tests.contract.metadata_scenes import delete, make_record, save
+from tests.contract.metadata_scenes import NOW, delete, make_record, save
 from tests.feeds import file_changes
 
 # The server that tests can install is not a fast one.
@@ -40,15 +40,16 @@ def refusal(call: Callable[[], object]) -> StorageError | None:
 
 
 def create(store: CouchMetadataStore, number: int) -> None:
-    save(store, make_record(f"n{number}", alias=f"new {number}", request_id=f"r{number}"))
+    names = {"alias": f"new {number}", "request_id": f"r{number}", "path": f"new/{number}"}
+    save(store, make_record(f"n{number}", **names))
 
 
 def change(store: CouchMetadataStore, number: int) -> None:
-    save(store, store.get(f"f{number}"), name="changed")
+    save(store, store.get(f"f{number}"), name="changed", trashed_at=NOW)
 
 
 def rename(store: CouchMetadataStore, number: int) -> None:
-    save(store, store.get(f"f{number}"), alias=f"new {number}")
+    save(store, store.get(f"f{number}"), alias=f"new {number}", path=f"new/{number}")
 
 
 def remove(store: CouchMetadataStore, number: int) -> None:
@@ -67,7 +68,7 @@ def test_a_writer_that_dies_anywhere_leaves_whole_writes_that_are_told(
     for point in itertools.count(1):
         assert point < MOST_POINTS
         with opened(couchdb_url) as store:
-            save(store, make_record(f"f{point}", alias=f"old {point}"))
+            save(store, make_record(f"f{point}", alias=f"old {point}", path=f"old/{point}"))
         with opened(couchdb_url) as store:
             survived = not killed_before(monkeypatch, point, lambda: scene(store, point))  # noqa: B023 - called at once
         if survived:
@@ -79,7 +80,8 @@ def test_a_writer_that_dies_anywhere_leaves_whole_writes_that_are_told(
     with opened(couchdb_url) as store:
         # Whatever the dead held can be had by others: no lock outlives its holder.
         for index in range(1, point + 1):
-            heir = make_record(f"heir {index}", alias=f"new {index}", request_id=f"r{index}")
+            names = {"alias": f"new {index}", "request_id": f"r{index}", "path": f"new/{index}"}
+            heir = make_record(f"heir {index}", **names)
             taken = refusal(lambda: save(store, heir))  # noqa: B023 - called at once
             if taken is not None:
                 assert isinstance(taken, NameTaken)

@@ -20,7 +20,7 @@ from tests.contract.metadata_scenes import delete, make_record, save
 pytestmark = pytest.mark.timeout(600)
 
 MOST_POINTS = 60
-SECONDS = 60
+SECONDS = 300
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,10 +17,11 @@ from storage_adapters import (
     StorageUnavailable,
     open_metadata_store,
 )
+from storage_adapters.metadata.couchdb import CouchMetadataStore
 from storage_adapters.metadata.couchdb.keys import document_id_of
 from storage_adapters.metadata.couchdb.location import location_of
 from tests.adapters.couchdb_servers import assert_intact, opened
-from tests.adapters.outages import assert_kills_lose_nothing, assert_unavailable_while_it_stands_still
+from tests.adapters.outages import assert_kills_lose_nothing, assert_unavailable_while_it_stands_still, in_time
 from tests.contract.metadata_scenes import add, make_record, save, various_records, walk
 from tests.servers.couchdb import SUFFIXES, CouchServer, raw
 from tests.servers.faulty import FAULTS, FaultyProxy
@@ -55,7 +57,7 @@ def test_a_killed_server_keeps_all_that_it_acknowledged(own_couchdb: CouchServer
 def test_a_server_that_stands_still_is_unavailable_within_the_timeout(own_couchdb: CouchServer) -> None:
     with opened(url_of(own_couchdb)) as store:
         saved = save(store, make_record())
-    with opened(url_of(own_couchdb, timeout=0.5)) as store:
+    with closing(in_time(lambda: CouchMetadataStore.from_url(url_of(own_couchdb, timeout=0.5)))) as store:
         calls: list[Callable[[], Any]] = [
             store.ping,
             lambda: store.get("f1"),

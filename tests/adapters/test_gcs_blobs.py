@@ -25,26 +25,9 @@ from tests.contract.blobs import (
 from tests.fakes.gcs import FakeGcs
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeGcs]:
-    with running_fake() as fake:
-        yield fake
-
-
 @pytest.fixture
-def fake(server: FakeGcs) -> FakeGcs:
-    """The fake of this module with an empty bucket and nothing planned."""
-    server.objects.bucket("files").objects.clear()
-    server.log.clear()
-    server.faults.clear()
-    return server
-
-
-@pytest.fixture
-def store(fake: FakeGcs) -> Iterator[GcsBlobStore]:
-    opened = open_store("gs://files", fake.url)
-    yield opened
-    opened.close()
+def store(bucket: GcsBlobStore) -> GcsBlobStore:
+    return bucket
 
 
 class TestGcsBlobStore(

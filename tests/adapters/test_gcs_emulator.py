@@ -20,10 +20,11 @@ from storage_adapters.blobs.gcs import GcsBlobStore
 from tests.adapters.gcs_buckets import open_store
 from tests.contract.blob_scenes import KEY, MIB, NOW, checksums
 from tests.contract.blobs import BlobStoreContract, CopyContract, SignedUrlsContract
+from tests.scale import NIGHTLY
 from tests.servers.gcs_emulator import GcsEmulator
 
-BIG = 300_000_000
-CHUNK = 32 * MIB
+BIG = 300_000_000 if NIGHTLY else 60_000_000
+CHUNK = BIG // 9 // MIB * MIB
 NO_PRECONDITIONS = "preconditions on generations are not looked at"
 GAPS = {
     "test_the_slower_of_two_writers_loses": NO_PRECONDITIONS,

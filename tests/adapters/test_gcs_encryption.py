@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from typing import cast
 
 import pytest
+import requests
 
-from storage_adapters import BlobStore, SupportsResealing, SupportsSignedUrls
+from files_service.runtime.clock import now_ms
+from storage_adapters import (
+    BlobExists,
+    BlobInfo,
+    BlobStore,
+    NoAddress,
+    StorageUnavailable,
+    SupportsResealing,
+    SupportsResumableUpload,
+    SupportsSignedUrls,
+)
 from storage_adapters.blobs.encrypted import EncryptedBlobStore, encrypted
 from storage_adapters.blobs.encrypted.layout import CONTENT_TYPE
 from tests.adapters.big_blobs import BIG
-from tests.adapters.gcs_buckets import open_store, running_fake
 from tests.adapters.tenant_keys import KeysOfTests
-from tests.contract.blob_scenes import put
+from tests.contract.blob_scenes import KEY, put, read
 from tests.contract.blobs import BlobStoreContract, CopyContract, ListingContract
-from tests.fakes.gcs import FakeGcs
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeGcs]:
-    with running_fake() as fake:
-        yield fake
-
-
-@pytest.fixture
-def bucket(server: FakeGcs) -> Iterator[BlobStore]:
-    """An empty bucket."""
-    server.objects.bucket("files").objects.clear()
-    opened = open_store("gs://files", server.url)
-    yield opened
-    opened.close()
+class DirectStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload):
+    """A store to which clients send blobs themselves."""
 
 
 @pytest.fixture
@@ -39,6 +38,15 @@ def store(bucket: BlobStore) -> EncryptedBlobStore:
 
 class TestEncryptedBucket(BlobStoreContract, CopyContract, ListingContract):
     pass
+
+
+@pytest.fixture
+def direct(bucket: BlobStore) -> DirectStore:
+    """The same bucket where its own encryption is accepted."""
+    opened = encrypted(bucket, KeysOfTests(), direct=True)
+    assert isinstance(opened, SupportsSignedUrls)
+    assert isinstance(opened, SupportsResumableUpload)
+    return cast(DirectStore, opened)
 
 
 def test_no_url_leads_past_the_encryption(store: EncryptedBlobStore) -> None:
@@ -55,3 +63,46 @@ def test_objects_from_before_are_encrypted_in_their_place(
     assert bucket.head("owner/file/p0").content_type == CONTENT_TYPE
     assert store.head("owner/file/p0") == before
     assert b"".join(store.get("owner/file/p0", offset=3, generation=before.generation)) == BIG[3:size]
+
+
+def test_bytes_sent_straight_to_an_accepted_bucket_are_read_as_they_are(direct: DirectStore) -> None:
+    signed = direct.sign("PUT", KEY, expires_at=now_ms() + 60_000, content_type="a/b", size=3)
+    assert requests.put(signed.url, b"abc", headers=signed.headers, timeout=10).ok
+    started = direct.start_upload("owner/file/p1", content_type="a/b", size=2, now=now_ms())
+    assert requests.put(started.url, b"de", headers=started.headers, timeout=10).ok
+    assert (read(direct, KEY), read(direct, "owner/file/p1")) == (b"abc", b"de")
+    assert direct.upload_seconds > 0
+    with pytest.raises(BlobExists) as raised:
+        direct.start_upload(KEY, content_type="a/b", size=3, now=now_ms())
+    assert raised.value.info == direct.head(KEY)
+    address = direct.sign("GET", KEY, expires_at=now_ms() + 60_000).url
+    assert requests.get(address, timeout=10).content == b"abc"
+
+
+def test_bytes_encrypted_here_have_no_address_in_an_accepted_bucket(direct: DirectStore) -> None:
+    put(direct, KEY, b"abc")
+    signed = direct.sign("PUT", "owner/file/p1", expires_at=now_ms() + 60_000, content_type="a/b", size=2)
+    assert requests.put(signed.url, b"de", headers=signed.headers, timeout=10).ok
+    assert isinstance(direct, SupportsResealing)
+    assert direct.reseal(10, after="").blobs == 1
+    for key, method in itertools.product((KEY, "owner/file/p1"), ("GET", "HEAD")):
+        with pytest.raises(NoAddress):
+            direct.sign(method, key, expires_at=now_ms() + 60_000)
+    assert (read(direct, KEY), read(direct, "owner/file/p1")) == (b"abc", b"de")
+
+
+def test_a_blob_that_is_replaced_at_each_look_is_unavailable(
+    bucket: BlobStore, store: EncryptedBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(bucket, KEY, b"abc")
+    look = bucket.head
+
+    def head(key: str) -> BlobInfo:
+        found = look(key)
+        bucket.delete(key)
+        put(bucket, key, b"def")
+        return found
+
+    monkeypatch.setattr(bucket, "head", head)
+    with pytest.raises(StorageUnavailable, match="again and again"):
+        store.get(KEY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,36 +13,19 @@ from storage_adapters import BlobExists, StorageDenied, StorageUnavailable
 from storage_adapters.blobs.gcs import GcsBlobStore
 from storage_adapters.blobs.gcs.sessions import STEP, UploadSession
 from tests.adapters.big_blobs import BIG, put_big
-from tests.adapters.gcs_buckets import EMAIL, open_store, running_fake
+from tests.adapters.gcs_buckets import EMAIL, open_store
 from tests.contract.blob_scenes import KEY, NOW, checksums, put, read
 from tests.fakes.gcs import FakeGcs
 from tests.fakes.gcs.objects import StoredObject
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeGcs]:
-    with running_fake() as fake:
-        yield fake
-
-
 @pytest.fixture
-def fake(server: FakeGcs) -> FakeGcs:
-    """The fake of this module with an empty bucket and nothing planned."""
-    server.objects.bucket("files").objects.clear()
-    server.log.clear()
-    server.faults.clear()
-    return server
-
-
-@pytest.fixture
-def store(fake: FakeGcs) -> Iterator[GcsBlobStore]:
-    opened = open_store("gs://files", fake.url)
-    yield opened
-    opened.close()
+def store(bucket: GcsBlobStore) -> GcsBlobStore:
+    return bucket
 
 
 def test_a_server_that_keeps_refusing_is_unavailable(fake: FakeGcs) -> None:
-    store = open_store("gs://files?timeout=0.5", fake.url)
+    store = open_store("gs://files?timeout=2", fake.url)
     fake.faults.fail(503, times=100)
     with pytest.raises(StorageUnavailable, match="503"):
         store.head(KEY)
@@ -149,7 +132,7 @@ def test_many_are_deleted_by_few_requests(fake: FakeGcs, store: GcsBlobStore) ->
 
 
 def test_what_cannot_be_deleted_with_others_is_an_error_of_ours(fake: FakeGcs) -> None:
-    store = open_store("gs://files?timeout=0.5", fake.url)
+    store = open_store("gs://files?timeout=2", fake.url)
     generations = {KEY: put(store).generation}
     for part in ("/batch", "/o/"):
         fake.faults.fail(503, times=100, part_of_path=part)

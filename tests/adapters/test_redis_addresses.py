@@ -16,7 +16,7 @@ from tests.contract.metadata_scenes import add, make_record, save
 from tests.servers.ports import free_ports
 from tests.servers.redis import RedisServer, Sentinel, raw
 
-SECONDS = 60
+SECONDS = 300
 
 
 def wait_until_copied(primary: RedisServer) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage_adapters import SORT_FIELDS, FileRecord, Part, Tombstone, UnknownStore
+from storage_adapters import ORDERS, FileRecord, Part, Tombstone, UnknownStore
 from storage_adapters.codec import FIELDS_OF_0_1
 from storage_adapters.metadata.redis.keys import FIELD_NUMBERS, TEXT_FIELDS, Keys, place
 from storage_adapters.metadata.redis.location import location_of
@@ -33,7 +33,7 @@ def test_every_field_is_stored() -> None:
     assert {"file_id", "revision", *RECORD_FIELDS} == set(FIELDS_OF_0_1["FileRecord"])
     assert {"file_id", "revision", *TOMBSTONE_FIELDS} == set(FIELDS_OF_0_1["Tombstone"])
     assert set(PART_FIELDS) == set(FIELDS_OF_0_1["Part"])
-    assert set(FIELD_NUMBERS) == set(SORT_FIELDS)
+    assert set(FIELD_NUMBERS) == set(ORDERS)
 
 
 @given(record=records(st.sampled_from(["f1", "a\0b", ""])), revision=st.integers(1, 2**63))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,23 @@ import pytest
 
 from storage_adapters import ListQuery, RevisionConflict, StorageUnavailable, open_metadata_store
 from storage_adapters.metadata.redis import RedisMetadataStore
-from tests.adapters.outages import assert_kills_lose_nothing, assert_unavailable_while_it_stands_still
+from tests.adapters.outages import (
+    WAIT_SECONDS,
+    assert_kills_lose_nothing,
+    assert_unavailable_while_it_stands_still,
+    in_time,
+)
 from tests.adapters.redis_servers import assert_intact, opened
 from tests.adapters.writers import write_for_ever, write_some
 from tests.contract.metadata_scenes import add, delete, make_record, revision_of, save, various_records, walk
 from tests.servers.redis import RedisServer, raw
+from tests.waiting import wait_until
 
 SPAWN = multiprocessing.get_context("spawn")
+
+
+def open_impatient(server: RedisServer) -> RedisMetadataStore:
+    return RedisMetadataStore.from_url(f"{server.url}?timeout=0.2")
 
 
 def write_until_refused(store: RedisMetadataStore) -> int:
@@ -39,7 +50,7 @@ def test_processes_that_write_at_the_same_moment_lose_nothing(redis_url: str) ->
             process.start()
         write_some(redis_url, "here", 25)
         for process in processes:
-            process.join(60)
+            process.join(WAIT_SECONDS)
             assert process.exitcode == 0
         assert store.get("shared").size == 100
         assert store.get("shared").revision == 101
@@ -54,11 +65,11 @@ def test_a_killed_writer_leaves_whole_writes(redis_url: str) -> None:
         writing.close()
         told = {}
         for _ in range(10 + attempt):
-            assert reading.poll(60), "the writer does not write"
+            assert reading.poll(WAIT_SECONDS), "the writer does not write"
             file_id, revision = reading.recv()
             told[file_id] = revision
         process.kill()
-        process.join(60)
+        process.join(WAIT_SECONDS)
         reading.close()
         with opened(redis_url) as store:
             for file_id, revision in told.items():
@@ -73,8 +84,9 @@ def test_a_killed_server_keeps_all_that_it_acknowledged(own_redis: RedisServer) 
 
 
 def test_a_server_that_stands_still_is_unavailable_within_the_timeout(own_redis: RedisServer) -> None:
-    with opened(f"{own_redis.url}?timeout=0.2") as store:
-        saved = save(store, make_record())
+    with opened(own_redis.url) as patient:
+        saved = save(patient, make_record())
+    with closing(in_time(lambda: open_impatient(own_redis))) as store:
         calls: list[Callable[[], Any]] = [
             store.ping,
             lambda: store.get("f1"),
@@ -83,24 +95,22 @@ def test_a_server_that_stands_still_is_unavailable_within_the_timeout(own_redis:
             lambda: open_metadata_store(f"{own_redis.url}?timeout=0.2"),
         ]
         assert_unavailable_while_it_stands_still(own_redis, calls)
-        assert store.get("f1").revision in (1, 2)
+        assert in_time(lambda: store.get("f1")).revision in (1, 2)
     assert_intact(own_redis.url)
 
 
 def test_a_write_whose_answer_was_lost_is_told_by_repeating_it(own_redis: RedisServer) -> None:
     """Whether it took effect is unknown; the repetition is a conflict if it did, and a save if it did not."""
-    with opened(f"{own_redis.url}?timeout=0.2") as store:
-        save(store, make_record("f0"))
+    with opened(own_redis.url) as patient, closing(in_time(lambda: open_impatient(own_redis))) as store:
+        save(patient, make_record("f0"))
         own_redis.pause()
         with pytest.raises(StorageUnavailable):
             save(store, make_record("f1", alias="film"))
         own_redis.resume()
-        deadline = time.monotonic() + 30
-        while store.resolve("ann", "alias", ["film"]) == [None]:
-            assert time.monotonic() < deadline
+        wait_until(lambda: patient.resolve("ann", "alias", ["film"]) != [None], seconds=WAIT_SECONDS)
         with pytest.raises(RevisionConflict):
-            save(store, make_record("f1", alias="film"))
-        assert store.get("f1").revision == 1
+            in_time(lambda: save(store, make_record("f1", alias="film")))
+        assert patient.get("f1").revision == 1
     assert len(assert_intact(own_redis.url)) == 2
 
 
@@ -117,7 +127,7 @@ def test_a_full_memory_refuses_writes_whole_and_deletions_lead_out_of_it(own_red
             store.ping()
         with pytest.raises(StorageUnavailable, match="maxmemory"):
             save(store, records[0], name="changed")
-        for record in walk(store, ListQuery(limit=100)):
+        for record in walk(store, ListQuery(limit=100, section=None)):
             delete(store, record)
         store.move_checkpoint("relay", expected="", sequence=store.last_sequence())
         assert store.trim_changes(limit=100_000) == 2 * (40 + written)
@@ -168,7 +178,7 @@ def test_a_replica_refuses_writes_whole(own_redis: RedisServer, tmp_path: Path) 
     with opened(own_redis.url) as store:
         saved = save(store, make_record())
         with RedisServer(tmp_path / "replica", replicaof=f"127.0.0.1 {own_redis.port}") as replica:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + WAIT_SECONDS
             with raw(replica.url) as client:
                 while client.info("replication")["master_link_status"] != "up":
                     assert time.monotonic() < deadline
@@ -186,7 +196,7 @@ def test_a_server_that_cannot_write_to_its_disk_refuses_writes_whole(own_redis: 
         saved = save(store, make_record())
         client.config_set("save", "1 1")
         save(store, saved)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + WAIT_SECONDS
         while client.info("persistence")["rdb_last_bgsave_status"] != "err":
             assert time.monotonic() < deadline
         with pytest.raises(StorageUnavailable, match="MISCONF"):
@@ -226,6 +236,6 @@ def test_forked_children_use_the_store_of_their_parent(redis_url: str) -> None:
         for index in range(10):
             save(store, make_record(f"parent {index}"))
         for child in children:
-            child.join(60)
+            child.join(WAIT_SECONDS)
             assert child.exitcode == 0
     assert len(assert_intact(redis_url)) == 31

@@ -19,7 +19,7 @@ from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import make_record, save
 from tests.waiting import wait_until
 
-SECONDS = 30
+SECONDS = 120
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from multiprocessing.connection import Connection
+from typing import Any
 
 from storage_adapters import FileStatus, ListQuery, MetadataStore, RevisionConflict, open_metadata_store
 from tests.contract.metadata_scenes import delete, make_record, save
@@ -14,9 +15,12 @@ def write_for_ever(url: str, name: str, acknowledged: Connection) -> None:
     store = open_metadata_store(url)
     index = 0
     while True:
-        record = save(store, make_record(f"{name}-{index:05}", owner=name, alias=f"{index}", tags=("red",)))
+        names: dict[str, Any] = {"alias": f"{index}", "path": f"a/{index}"}
+        record = save(store, make_record(f"{name}-{index:05}", owner=name, tags=("red",), **names))
         acknowledged.send((record.file_id, 1))
-        record = save(store, record, status=FileStatus.UPLOADED, uploaded_at=index, tags=("red", "green"), size=index)
+        changes: dict[str, Any] = {"status": FileStatus.UPLOADED, "uploaded_at": index, "tags": ("red", "green")}
+        changes |= {"size": index, "path": f"b/{index}", "trashed_at": index if index % 3 == 0 else None}
+        record = save(store, record, **changes)
         acknowledged.send((record.file_id, 2))
         if index % 4 == 0:
             delete(store, record)

@@ -15,7 +15,7 @@ from storage_adapters import (
     NameTaken,
     RevisionConflict,
 )
-from storage_adapters.ports.document_codec import BODY_BYTES, ID_BYTES, MOST_NAMES, TEXT_BYTES
+from storage_adapters.ports.document_codec import BODY_BYTES, ID_BYTES, MOST_NAMES, ORDER_BYTES, TEXT_BYTES
 from storage_adapters.ports.documents import TOMBSTONE_MS
 from tests.contract.document_feed import DocumentFeedContract
 from tests.contract.document_finding import DocumentFindingContract
@@ -130,7 +130,7 @@ class DocumentSavingContract:
         names = tuple("n" * (TEXT_BYTES - 2) + f"{number:02}" for number in range(MOST_NAMES))
         body = {"a": "x" * (BODY_BYTES - len('{"a":""}'))}
         whole = make_document(
-            "é" * (ID_BYTES // 2), collection="a" * 63, names=names, order="o" * TEXT_BYTES, body=body
+            "é" * (ID_BYTES // 2), collection="a" * 63, names=names, order="o" * ORDER_BYTES, body=body
         )
         stored = put(store, whole)
         assert_documents(store, stored)
@@ -152,7 +152,7 @@ class DocumentSavingContract:
             {"names": ("x" * (TEXT_BYTES + 1),)},
             {"names": tuple(map(str, range(MOST_NAMES + 1)))},
             {"names": ("\udfff",)},
-            {"order": "x" * (TEXT_BYTES + 1)},
+            {"order": "x" * (ORDER_BYTES + 1)},
             {"order": "\ud800"},
             {"body": {"a": "x" * BODY_BYTES}},
             {"body": {"a": {1, 2}}},

@@ -10,11 +10,16 @@ import pytest
 from marshmallow import Schema, fields, missing
 
 from files_service.api import METHODS
+from files_service.api.bulk import BulkItem
 from files_service.api.parameters import Changes, PartParams, PostAction
+from files_service.api.share_policy import PolicyChanges
 from files_service.api.shares import ShareChanges
 from files_service.domain.accounts import Role
-from files_service.domain.shares import ShareState
+from files_service.domain.shares import ShareKind, ShareState
 from files_service.errors import error_classes
+from files_service.services.bulk import BulkAction
+from files_service.services.folders.changing import FolderConflict
+from files_service.services.free_paths import OnConflict
 from storage_adapters import FIELDS, OPERATORS, SORT_FIELDS, FileRecord, Part, field_names
 from tests.docs.pages import plain, read, rows, section
 
@@ -22,11 +27,25 @@ PAGE = read("docs/rpc.md")
 PEOPLE = read("docs/accounts.md")
 LINKS = read("docs/shares.md")
 VERSIONS = read("docs/versions.md")
+STORAGE = read("docs/analytics.md")
+FOLDERS = read("docs/folders.md")
+# Methods of files that the page of folders describes.
+PLACES = {f"files.{name}" for name in ("move", "trash", "restore", "empty_trash", "bulk")}
 NESTED: dict[type[Schema], str] = {
     PartParams: "part",
     Changes: "changes",
     PostAction: "post action",
     ShareChanges: "changes",
+    PolicyChanges: "rules",
+    BulkItem: "item",
+}
+ENUMS: dict[Any, str] = {
+    Role: "role",
+    ShareKind: "kind",
+    ShareState: "state",
+    OnConflict: "conflict",
+    FolderConflict: "folder conflict",
+    BulkAction: "action",
 }
 NAMED: dict[type[Any], str] = {
     fields.Enum: "access",
@@ -39,12 +58,16 @@ NAMED: dict[type[Any], str] = {
 
 def page_of(method: str) -> str:
     """The page that describes a method."""
-    return {"accounts": PEOPLE, "shares": LINKS, "versions": VERSIONS}.get(method.partition(".")[0], PAGE)
+    if method in PLACES:
+        return FOLDERS
+    pages = {"accounts": PEOPLE, "shares": LINKS, "folders": FOLDERS, "jobs": FOLDERS, "analytics": STORAGE}
+    pages["versions"] = VERSIONS
+    return pages.get(method.partition(".")[0], PAGE)
 
 
 def type_of(field: fields.Field[Any]) -> str:
-    if isinstance(field, fields.Enum) and field.enum in (Role, ShareState):
-        return "role" if field.enum is Role else "state"
+    if isinstance(field, fields.Enum) and field.enum in ENUMS:
+        return ENUMS[field.enum]
     if isinstance(field, fields.List):
         return f"list of {type_of(field.inner)}"
     if isinstance(field, fields.Nested):
@@ -99,6 +122,7 @@ def test_a_section_begins_with_the_summary_of_its_action(method: str) -> None:
         ("files.upload", "A **post action**:", PostAction()),
         ("files.update", "**changes**:", Changes()),
         ("shares.update", "**changes**:", ShareChanges()),
+        ("files.bulk", "An **item**", BulkItem()),
     ],
 )
 def test_nested_parameters_are_documented(method: str, title: str, schema: Schema) -> None:
@@ -107,8 +131,8 @@ def test_nested_parameters_are_documented(method: str, title: str, schema: Schem
 
 
 def test_no_section_describes_a_method_that_does_not_exist() -> None:
-    lines = [*PAGE.splitlines(), *PEOPLE.splitlines(), *LINKS.splitlines(), *VERSIONS.splitlines()]
-    groups = ("## files.", "## accounts.", "## shares.", "## versions.")
+    lines = [line for page in (PAGE, PEOPLE, LINKS, FOLDERS, STORAGE, VERSIONS) for line in page.splitlines()]
+    groups = ("## files.", "## accounts.", "## shares.", "## folders.", "## jobs.", "## analytics.", "## versions.")
     titles = [line.removeprefix("## ") for line in lines if line.startswith(groups)]
     assert sorted(titles) == sorted(METHODS)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.cores import SECRETS
 from tests.servers.ports import free_ports
 
-START_SECONDS = 60
+START_SECONDS = 300
 
 
 class GatewayProcess:

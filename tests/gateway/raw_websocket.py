@@ -41,7 +41,7 @@ class RawSocket:
         self,
         port: int,
         owner: str | None = "ann",
-        timeout: float = 60,
+        timeout: float = 120,
         address: str = "",
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:

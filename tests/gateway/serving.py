@@ -27,8 +27,11 @@ from tests.cores import SECRETS
 
 T = TypeVar("T")
 RPC_TOKEN = SECRETS["FILES_RPC_TOKEN"]
+# Of a machine that does much else; nothing waits for longer than it must.
 STOP_SECONDS = 10
-WAIT_SECONDS = 20
+WAIT_SECONDS = 120
+# Of the loop, in which all that has arrived, or is due, comes to those who wait for it.
+_TURNS = 5
 wait_until = partial(waiting.wait_until, seconds=WAIT_SECONDS)
 
 
@@ -61,6 +64,15 @@ class Reply:
         return list(self.error["details"].get("fields", {}))
 
 
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop whose clock can be put forward."""
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+
 @dataclass
 class Served:
     """A running gateway."""
@@ -68,7 +80,7 @@ class Served:
     core: Core
     port: int
     server: GatewayServer
-    loop: asyncio.AbstractEventLoop
+    loop: Loop
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def request(
@@ -77,7 +89,7 @@ class Served:
         """Make one request on a connection of its own. ``path`` may be a whole URL."""
         parts = urlsplit(path)
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_SECONDS)) as connection:
             connection.request(method, target, body, dict(headers or {}))
             response = connection.getresponse()
             return Reply(response.status, response.headers, response.read())
@@ -95,7 +107,7 @@ class Served:
 
     def connect(self) -> socket.socket:
         """Open a plain connection, for what no client would send."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_SECONDS)
 
     def talk(self, data: bytes) -> bytes:
         """Send these bytes and return all that comes until the server closes."""
@@ -113,10 +125,24 @@ class Served:
         [found] = [app[key] for app in (self.server._app, *self.server._app._subapps) if key in app]
         return found
 
+    def pass_seconds(self, seconds: float) -> None:
+        """Let time pass for what the event loop waits for; what has arrived before counts as come in time."""
+
+        async def put_forward() -> None:
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+            self.loop.ahead += seconds
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+
+        asyncio.run_coroutine_threadsafe(put_forward(), self.loop).result(WAIT_SECONDS)
+
     def stop(self, timeout_seconds: float = STOP_SECONDS) -> None:
         """Stop it as a signal would; returns when it has stopped."""
         if not self.stopped.is_set():
-            asyncio.run_coroutine_threadsafe(self.server.stop(timeout_seconds), self.loop).result(30)
+            asyncio.run_coroutine_threadsafe(self.server.stop(timeout_seconds), self.loop).result(
+                timeout_seconds + WAIT_SECONDS
+            )
             self.stopped.set()
 
 
@@ -135,21 +161,21 @@ def serving(
     doors: Sequence[Door] | None = None,
 ) -> Iterator[Served]:
     """Serve the core for as long as the block runs, and close it."""
-    loop = asyncio.new_event_loop()
+    loop = Loop()
     thread = threading.Thread(target=loop.run_forever, name="gateway")
     thread.start()
     try:
         server = GatewayServer(core, limits=limits, parts=parts, doors=doors)
-        port = asyncio.run_coroutine_threadsafe(server.start("127.0.0.1", port), loop).result(30)
+        port = asyncio.run_coroutine_threadsafe(server.start("127.0.0.1", port), loop).result(WAIT_SECONDS)
         served = Served(core, port, server, loop)
         try:
             yield served
         finally:
             served.stop()
     finally:
-        asyncio.run_coroutine_threadsafe(_end_tasks(), loop).result(30)
+        asyncio.run_coroutine_threadsafe(_end_tasks(), loop).result(WAIT_SECONDS)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(30)
+        thread.join(WAIT_SECONDS)
         loop.close()
         core.close()
 

@@ -14,7 +14,7 @@ from tests.gateway.owners import bearer
 
 T = TypeVar("T")
 PROTOCOL = "files-upload.v1"
-SECONDS = 30
+SECONDS = 120
 
 
 class Talk:
@@ -61,7 +61,7 @@ async def talking(
 ) -> AsyncIterator[Talk]:
     bearing = bearer(owner) if owner is not None else {}
     async with (
-        ClientSession(timeout=ClientTimeout(total=120)) as session,
+        ClientSession(timeout=ClientTimeout(total=600)) as session,
         session.ws_connect(
             f"http://127.0.0.1:{port}/ws/upload",
             protocols=(PROTOCOL,),

@@ -19,7 +19,7 @@ from files_service.services.hooks import ProcessingHook, ReadPart
 from storage_adapters import JSON, FileRecord
 from tests.cores import memory_core, pending_file, put_parts
 from tests.gateway.owners import bearer
-from tests.gateway.serving import RPC_TOKEN, Served, head_of, serving, wait_until
+from tests.gateway.serving import RPC_TOKEN, WAIT_SECONDS, Served, head_of, serving, wait_until
 
 MANY = 30
 
@@ -34,7 +34,7 @@ class Waiting(ProcessingHook):
     def process(self, record: FileRecord, read: ReadPart) -> dict[str, object]:
         if record.owner == "ann":
             self.began.release()
-            assert self.go_on.wait(60)
+            assert self.go_on.wait(WAIT_SECONDS)
         return {}
 
 
@@ -73,7 +73,7 @@ def test_waiting_finishes_of_one_owner_stop_nobody(served: Served, hook: Waiting
         try:
             share = LONG_CALLS * 3 // 4
             for _ in range(share):
-                assert hook.began.acquire(timeout=60)
+                assert hook.began.acquire(timeout=WAIT_SECONDS)
             wait_until(lambda: sum(each.done() for each in finishing) == MANY - share)
             assert {each.result() for each in finishing if each.done()} == {"uploaded"}, "a worker processes them"
             assert served.call("files.count").status == 200
@@ -105,7 +105,7 @@ def test_threads_are_shared_by_those_who_wait_for_them() -> None:
 
         def work() -> str:
             began.release()
-            assert go_on.wait(60)
+            assert go_on.wait(WAIT_SECONDS)
             return HOLDER.get()
 
         async def ask(holder: str) -> str:
@@ -114,15 +114,17 @@ def test_threads_are_shared_by_those_who_wait_for_them() -> None:
 
         many = [asyncio.ensure_future(ask("many")) for _ in range(10)]
         for _ in range(3):
-            assert await asyncio.to_thread(began.acquire, timeout=60)
+            assert await asyncio.to_thread(began.acquire, timeout=WAIT_SECONDS)
         other = asyncio.ensure_future(ask("other"))
-        assert await asyncio.to_thread(began.acquire, timeout=60), "the fourth thread is not for the first caller"
+        assert await asyncio.to_thread(began.acquire, timeout=WAIT_SECONDS), (
+            "the fourth thread is not for the first caller"
+        )
         many[-1].cancel()
         go_on.set()
         assert await other == "other"
         assert await asyncio.gather(*many[:-1]) == ["many"] * 9
         assert many[-1].cancelled()
-        assert await asyncio.to_thread(lambda: [began.acquire(timeout=60) for _ in range(6)]) == [True] * 6
+        assert await asyncio.to_thread(lambda: [began.acquire(timeout=WAIT_SECONDS) for _ in range(6)]) == [True] * 6
         assert not began.acquire(blocking=False), "a call that nobody waits for is not made"
         threads.close()
 

@@ -12,7 +12,7 @@ import pytest
 from files_service.gateway.limits import Limits
 from storage_adapters.metadata.sqlite import connections
 from tests.cores import sqlite_core, uploaded_file
-from tests.gateway.serving import Reply, serving, wait_until
+from tests.gateway.serving import WAIT_SECONDS, Reply, serving, wait_until
 
 THREADS = 4
 
@@ -21,7 +21,7 @@ def test_readers_go_on_while_another_process_holds_the_write_lock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Longer than a client of the test waits.
-    monkeypatch.setattr(connections, "BUSY_MS", 120_000)
+    monkeypatch.setattr(connections, "BUSY_MS", 1_000 * 3 * WAIT_SECONDS)
     core = sqlite_core(tmp_path)
     [database] = tmp_path.rglob("*.db")
     with serving(core, Limits(call_threads=THREADS)) as served:
@@ -42,6 +42,6 @@ def test_readers_go_on_while_another_process_holds_the_write_lock(
             assert served.call("files.list", owner="ann").status == 200
             other.execute("ROLLBACK")
         for each in writers:
-            each.join(30)
+            each.join(WAIT_SECONDS)
         assert replies[-1].status == 200
         assert served.result("files.update", file_id=file_id, changes={"name": "last"})["name"] == "last"

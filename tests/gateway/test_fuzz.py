@@ -20,7 +20,7 @@ from files_service.api import METHODS
 from files_service.gateway.app import DOORS
 from files_service.gateway.openapi import assemble, parameters_of
 from tests.cores import memory_core, processed_file
-from tests.gateway.serving import RPC_TOKEN, Reply, Served, serving
+from tests.gateway.serving import RPC_TOKEN, WAIT_SECONDS, Reply, Served, serving
 from tests.people.persons import cheap, post
 from tests.scale import NIGHTLY, at_scale
 
@@ -63,7 +63,7 @@ def is_well_answered(reply: Reply) -> None:
 @settings(FEW, max_examples=at_scale(quick=5, default=15, nightly=100))
 def test_the_description_is_true(fuzzed: Served, case: schemathesis.Case[Any]) -> None:
     case.headers["Authorization"] = f"Bearer {RPC_TOKEN}"
-    response = case.call(base_url=f"http://127.0.0.1:{fuzzed.port}", timeout=30)
+    response = case.call(base_url=f"http://127.0.0.1:{fuzzed.port}", timeout=WAIT_SECONDS)
     case.validate_response(response, checks=CHECKS)
     is_page = "pages" in case.operation.tags and response.text.startswith("<!doctype html>")
     if response.status_code >= 400 and case.method != "HEAD" and not is_page:

@@ -23,11 +23,15 @@ def resident():
 def work():
     # The first long block that is freed is what makes the allocator take the later ones from its heaps.
     for _ in range(8):
+        # All threads have theirs at the same time, however many processors there are.
+        together.wait()
         buffers = [bytearray(4 * 2**20) for _ in range(2)]
+        together.wait()
         small.append([bytes(1_000) for _ in range(50)])
         del buffers
 
 small = []
+together = threading.Barrier(8)
 if sys.argv[1] == "ours":
     give_buffers_back()
 before = resident()

@@ -15,7 +15,7 @@ import pytest
 from files_service.gateway.endpoint import AddressUnavailable
 from files_service.gateway.limits import Limits
 from tests.cores import memory_core
-from tests.gateway.serving import RPC_TOKEN, Served, head_of, serving, wait_until
+from tests.gateway.serving import RPC_TOKEN, WAIT_SECONDS, Served, head_of, serving, wait_until
 from tests.servers.ports import free_ports
 
 HIDDEN = ("/metrics", "/docs", "/openapi.json")
@@ -102,7 +102,7 @@ def test_a_stopping_gateway_says_so_at_the_operation_address_until_the_end(publi
         reply = operation.request("GET", "/readyz")
         assert (reply.status, reply.json["parts"]["gateway"]) == (503, {"ok": False, "error": "stopping"})
         slow.sendall(b"{}")
-        stopping.join(30)
+        stopping.join(WAIT_SECONDS)
     assert not stopping.is_alive()
     with pytest.raises(ConnectionRefusedError):
         operation.connect()

@@ -19,7 +19,8 @@ from tests.gateway.raw_websocket import RawSocket
 from tests.gateway.serving import Served, serving, wait_until
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("2001:db8:1::/48"))
-LIMITS = Limits(strangers=4, connections_of_peer=8)
+# Nobody is let go meanwhile.
+LIMITS = Limits(strangers=4, connections_of_peer=8, websocket_first_seconds=600)
 
 
 @pytest.fixture

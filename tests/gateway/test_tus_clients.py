@@ -56,7 +56,7 @@ def drive(port: int, folder: Path, **options: Any) -> Any:
     }
     script = Path(__file__).with_name("tus_client.mjs")
     done = subprocess.run(
-        [node, str(script), str(installed_client()), json.dumps(told)], capture_output=True, timeout=100, check=True
+        [node, str(script), str(installed_client()), json.dumps(told)], capture_output=True, timeout=300, check=True
     )
     return json.loads(done.stdout)
 

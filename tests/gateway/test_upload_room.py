@@ -14,7 +14,7 @@ from files_service.services.uploads.writer import IN_FLIGHT
 from tests.cores import at_once, sqlite_core
 from tests.gateway.addresses import declare, put, stored_files
 from tests.gateway.owners import bearer
-from tests.gateway.serving import Reply, Served, head_of, serving, wait_until
+from tests.gateway.serving import WAIT_SECONDS, Reply, Served, head_of, serving, wait_until
 from tests.gateway.slices import Talk, talk
 from tests.gateway.tus import BYTES, TUS, checksum, content_of, create, made, offset_of, patch
 
@@ -28,7 +28,7 @@ def put_together(served: Served, *pieces: bytes) -> Reply:
 
 def send_in_pieces(served: Served, method: str, path: str, piece: bytes, times: int, headers: dict[str, str]) -> Reply:
     """A body whose size is not told."""
-    with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=WAIT_SECONDS)) as connection:
         connection.request(method, path, iter([piece] * times), headers, encode_chunked=True)
         response = connection.getresponse()
         return Reply(response.status, response.headers, response.read())
@@ -157,7 +157,7 @@ def test_a_full_quota_or_disk_is_told_by_the_methods_that_declare(tmp_path: Path
         declare(served, 600)
         refused = served.call("files.upload", owner="ann", name="a", parts=[{"size": 401}])
         assert (refused.status, refused.code) == (507, "insufficient_storage")
-        assert refused.error["details"] == {"field": "quota", "limit": 1_000}
+        assert refused.error["details"] == {"field": "quota", "quota": "owner", "limit": 1_000}
         assert create(served, 401).status == 507, "and counts at the doors"
 
 

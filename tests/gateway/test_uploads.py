@@ -16,7 +16,7 @@ import pytest
 from files_service.gateway.limits import KIB, MIB, Limits
 from tests.cores import memory_core, sqlite_core
 from tests.gateway.addresses import TYPE, declare, put, status_of, stored_files
-from tests.gateway.serving import Reply, Served, serving, wait_until
+from tests.gateway.serving import WAIT_SECONDS, Reply, Served, serving, wait_until
 
 # Small enough to go through the event loop, and large enough for a thread of its own.
 SIZES = (0, 1, 70_000, MIB - 1, MIB, 3 * MIB + 17)
@@ -160,7 +160,7 @@ class TestSendingByHand:
             wait_until(lambda: served.state.stopping)
             connection.sendall(bytes(size - size // 2))
             answer = connection.recv(65_536)
-            stopping.join(30)
+            stopping.join(WAIT_SECONDS)
             assert answer.startswith(b"HTTP/1.1 201 ")
             assert b"Connection: close" in answer
             assert served.core.metadata.get(part["file_id"]).status == "uploaded"
@@ -185,7 +185,7 @@ def test_two_uploads_of_one_part_at_once_end_as_one(gateway: Served) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(WAIT_SECONDS)
     assert {reply.status for reply in replies} <= {201, 200, 409}
     assert [reply.status for reply in replies].count(201) == 1
     assert {reply.code for reply in replies if reply.status == 409} <= {"busy"}

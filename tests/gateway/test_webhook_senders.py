@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ def test_clocks_may_differ_by_some_seconds(signed: Served, google: FakeGcs) -> N
         assert push_as(signed, google.tokens.id_token(email=EMAIL, audience=AUDIENCE, **claims)).status == 204
 
 
+@cache
 def forgeries() -> dict[str, str]:
     """Tokens that say the right thing and are signed by the wrong key, or in a wrong way."""
     claims = {"iss": "https://accounts.google.com", "aud": AUDIENCE, "email": EMAIL, "email_verified": True}

@@ -17,7 +17,7 @@ from files_service.gateway.limits import Limits
 from tests.cores import sqlite_core
 from tests.faults.gateways import GatewayProcess
 from tests.gateway.raw_websocket import RawSocket, frame_head
-from tests.gateway.serving import Served, serving, wait_until
+from tests.gateway.serving import WAIT_SECONDS, Served, serving, wait_until
 from tests.gateway.slices import Talk, talk
 
 MIB = 2**20
@@ -25,10 +25,12 @@ CHUNK = 256 * 1024
 SLICES = 2
 LIMITS = Limits(
     websocket_bytes=SLICES * (CHUNK + 8),
-    websocket_idle_seconds=0.6,
+    # By the clock of the gateway's loop, which tests put forward.
+    websocket_idle_seconds=60,
     upload_least_bytes=1_000,
-    websocket_ping_seconds=0.4,
-    websocket_message_seconds=30,
+    websocket_ping_seconds=40,
+    websocket_message_seconds=3_000,
+    websocket_close_seconds=0.2,
 )
 PACKAGED = Path(__file__).parents[2] / "config.yaml"
 
@@ -37,7 +39,7 @@ def test_sixty_senders_of_long_slices_stay_within_the_memory_of_a_gateway(tmp_pa
     gateway = GatewayProcess(tmp_path, PACKAGED.read_text())
     size = 4 * MIB
     contents = [b"a" * size, b"b" * size]
-    begun = threading.Barrier(60, timeout=60)
+    begun = threading.Barrier(60, timeout=WAIT_SECONDS)
 
     def send(number: int) -> str:
         # A peer has a share of the places.
@@ -72,7 +74,7 @@ def slow_disk(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     real, free = served.core.blobs.write_whole, threading.Event()  # type: ignore[attr-defined]
 
     def write_whole(*args: Any, **kwargs: Any) -> None:
-        assert free.wait(60)
+        assert free.wait(WAIT_SECONDS)
         real(*args, **kwargs)
 
     monkeypatch.setattr(served.core.blobs, "write_whole", write_whole)
@@ -86,8 +88,8 @@ def slow_disk(served: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 def served(tmp_path: Path) -> Iterator[Served]:
     with serving(sqlite_core(tmp_path, chunk_bytes=CHUNK), LIMITS) as served:
         yield served
-        wait_until(lambda: served.state.uploads.taken == 0)
-        assert (served.state_of(SHARED).slices.taken, served.state_of(SHARED).stranger_bytes.taken) == (0, 0)
+        shared = served.state_of(SHARED)
+        wait_until(lambda: served.state.uploads.taken == shared.slices.taken == shared.stranger_bytes.taken == 0)
 
 
 def test_who_waits_for_memory_is_neither_too_slow_nor_gone(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,11 +106,10 @@ def test_who_waits_for_memory_is_neither_too_slow_nor_gone(served: Served, monke
     with slow_disk(served, monkeypatch) as go_on, ThreadPoolExecutor(12) as pool:
         sending = [pool.submit(send, number) for number in range(12)]
         wait_until(lambda: len(served.state_of(SHARED).slices._waiting) == 12 - SLICES)
-        end = time.monotonic() + 3 * LIMITS.websocket_idle_seconds
-        while time.monotonic() < end:
+        for _ in range(36):
+            served.pass_seconds(LIMITS.websocket_idle_seconds / 12)
             assert served.state_of(SHARED).slices.taken == served.state_of(SHARED).slices.most
             assert not any(each.done() for each in sending)
-            time.sleep(0.05)
         go_on()
         assert [each.result() for each in sending] == ["done"] * 12
 

@@ -10,7 +10,7 @@ import pytest
 
 from files_service.gateway.transfer.upload_locks import UPLOAD_LOCKS
 from tests.cores import sqlite_core
-from tests.gateway.limits import small_limits
+from tests.gateway.limits import IDLE_SECONDS, small_limits
 from tests.gateway.owners import bearer
 from tests.gateway.serving import Served, serving, wait_until
 from tests.gateway.slices import PROTOCOL, Talk, talk
@@ -32,9 +32,13 @@ def token(owner: str, ttl_seconds: int = 60) -> str:
 
 def released(served: Served) -> None:
     """Wait until nothing of an upload is held any more."""
-    wait_until(lambda: served.state.uploads.taken == 0 and served.state.in_flight == 0)
-    assert served.state_of(UPLOAD_LOCKS)._held == {}
-    assert served.state.engine()._senders == 0
+
+    def nothing_is_held() -> bool:
+        state = served.state
+        counts = (state.uploads.taken, state.in_flight, len(served.state_of(UPLOAD_LOCKS)._held))
+        return (*counts, state.engine()._senders) == (0, 0, 0, 0)
+
+    wait_until(nothing_is_held)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +194,11 @@ def test_a_client_that_says_nothing_is_let_go(strict: Served, begun: bool) -> No
     async def scene(client: Talk) -> Any:
         if begun:
             await client.ask(**START)
-        return await client.hear()
+        hearing = asyncio.ensure_future(client.hear())
+        while not hearing.done():
+            await asyncio.to_thread(strict.pass_seconds, IDLE_SECONDS / 2)
+            await asyncio.wait((hearing,), timeout=0.01)
+        return await hearing
 
     assert talk(strict.port, scene)["code"] == "busy"
     released(strict)
@@ -206,6 +214,7 @@ def test_a_client_that_sends_drop_by_drop_is_let_go(strict: Served) -> None:
             if client.connection.closed or transport.is_closing():
                 return
             transport.write(b"\0")
+            await asyncio.to_thread(strict.pass_seconds, IDLE_SECONDS / 20)
             await asyncio.sleep(0.01)
             if strict.state.uploads.taken == 0:
                 return

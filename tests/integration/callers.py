@@ -15,9 +15,7 @@ from amqp.basic_message import Message
 
 from files_service.messaging.address import open_connection
 from files_service.messaging.rpc.topology import DEAD_LETTER, RPC_EXCHANGE
-
-# Of a machine that does much else.
-PATIENCE_SECONDS = 120
+from tests.waiting import PATIENCE_SECONDS
 
 
 class NamekoCaller:
@@ -53,7 +51,7 @@ class NamekoCaller:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
-        self._process.wait(30)
+        self._process.wait(PATIENCE_SECONDS)
         self._process.stdout.close()
 
     def __enter__(self) -> Self:

@@ -19,7 +19,7 @@ from tests.servers.ports import free_ports
 from tests.servers.processes import ServiceProcess
 
 PUSHER = "pusher@demo.iam.gserviceaccount.com"
-WAIT_SECONDS = 90
+WAIT_SECONDS = 300
 
 
 class GcsService:

@@ -29,7 +29,7 @@ def main() -> None:
 
 def serve(config: dict[str, str], context: dict[str, Any], lines: Iterator[str]) -> bool:
     """Answer with one proxy; true when it broke, after which nameko's proxies are of no use any more."""
-    proxy = ClusterRpcProxy(config, timeout=30, context_data=context)
+    proxy = ClusterRpcProxy(config, timeout=60, context_data=context)
     try:
         cluster = proxy.start()
     except (OSError, AMQPError):

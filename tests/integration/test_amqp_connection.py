@@ -8,6 +8,7 @@ import eventlet
 import pytest
 
 from files_service.messaging.rpc.connection import CONNECTION_ERRORS, BrokerConnection
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def publish_into_a_closed_socket(link: BrokerConnection) -> None:
 
 def test_reading_raises_the_failure_that_sending_noticed_before(link: BrokerConnection) -> None:
     publish_into_a_closed_socket(link)
-    with eventlet.Timeout(30), pytest.raises(CONNECTION_ERRORS):
+    with eventlet.Timeout(PATIENCE_SECONDS), pytest.raises(CONNECTION_ERRORS):
         link.run(lambda _: None)
     assert not link.is_open
 
@@ -34,7 +35,7 @@ def test_reading_raises_the_failure_that_sending_notices_meanwhile(link: BrokerC
     reading = eventlet.spawn(link.run, lambda _: None)
     eventlet.sleep(0)
     publish_into_a_closed_socket(link)
-    with eventlet.Timeout(30), pytest.raises(CONNECTION_ERRORS):
+    with eventlet.Timeout(PATIENCE_SECONDS), pytest.raises(CONNECTION_ERRORS):
         reading.wait()
 
 
@@ -42,6 +43,6 @@ def test_reading_returns_when_the_connection_is_closed_on_purpose(link: BrokerCo
     reading = eventlet.spawn(link.run, lambda _: None)
     eventlet.sleep(0)
     link.finish()
-    with eventlet.Timeout(30):
+    with eventlet.Timeout(PATIENCE_SECONDS):
         reading.wait()
     assert not link.is_open

@@ -18,10 +18,10 @@ from files_service.messaging.rpc.consumer import MAX_REDELIVERIES
 from files_service.services.opening import open_core
 from storage_adapters import ListQuery
 from tests.cores import put_parts
-from tests.integration.callers import PATIENCE_SECONDS, RawCaller, purge_calls
+from tests.integration.callers import RawCaller, purge_calls
 from tests.servers.deeds import Deeds
 from tests.servers.processes import ServiceProcess
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
 @pytest.fixture
@@ -76,12 +76,15 @@ def wait_until_nobody_consumes(raw: RawCaller) -> None:
 def test_a_long_call_neither_stops_heartbeats_nor_other_calls(
     amqp_uri: str, service: ServiceProcess, raw: RawCaller, deeds: Deeds
 ) -> None:
-    file_id = uploaded(amqp_uri, service, "sleep", seconds=8)
+    file_id = uploaded(amqp_uri, service, "wait", seconds=300)
     correlation_id = process(raw, deeds, file_id)
     with FilesClient(amqp_uri) as files:
         for _ in range(50):
             files.count()
+            # In all longer than the broker waits for a heartbeat.
+            time.sleep(0.15)
     assert not raw.has_reply()
+    deeds.thaw()
     answered, body = raw.reply()
     assert (answered, body["result"]["status"]) == (correlation_id, "processed")
     assert "no connection" not in service.log()
@@ -106,10 +109,11 @@ def test_a_frozen_process_executes_its_call_once_though_it_is_delivered_again(
 def test_a_paused_process_goes_on_where_it_was(
     amqp_uri: str, service: ServiceProcess, raw: RawCaller, deeds: Deeds
 ) -> None:
-    file_id = uploaded(amqp_uri, service, "sleep", seconds=1)
+    file_id = uploaded(amqp_uri, service, "wait", seconds=300)
     correlation_id = process(raw, deeds, file_id)
     service.signal(signal.SIGSTOP)
     wait_until_nobody_consumes(raw)
+    deeds.thaw()
     service.signal(signal.SIGCONT)
     answered, body = raw.reply()
     assert (answered, body["result"]["status"]) == (correlation_id, "processed")
@@ -122,11 +126,12 @@ def test_a_paused_process_goes_on_where_it_was(
 def test_calls_in_flight_are_finished_before_the_process_ends(
     amqp_uri: str, service: ServiceProcess, raw: RawCaller, deeds: Deeds
 ) -> None:
-    file_id = uploaded(amqp_uri, service, "sleep", seconds=0.5)
+    file_id = uploaded(amqp_uri, service, "wait", seconds=300)
     correlation_id = process(raw, deeds, file_id)
     service.signal(signal.SIGTERM)
     wait_until_nobody_consumes(raw)
     later = raw.call("files.count", {"args": [], "kwargs": {}})
+    deeds.thaw()
     answered, body = raw.reply()
     assert (answered, body["result"]["status"]) == (correlation_id, "processed")
     assert service.wait() == 0
@@ -151,18 +156,19 @@ def test_a_call_that_lasts_longer_than_stopping_may_is_answered_by_the_next_proc
 
 
 def test_uploads_of_a_killed_process_are_made_once(amqp_uri: str, service: ServiceProcess, raw: RawCaller) -> None:
-    calls = 400
+    calls, unanswered = 400, set()
     for number in range(calls):
         params = {"owner": "kim", "name": f"{number}", "parts": [{"size": 1}]}
-        raw.call("files.upload", {"args": [], "kwargs": params}, delivery_mode=2)
+        unanswered.add(raw.call("files.upload", {"args": [], "kwargs": params}, delivery_mode=2))
         if number == calls // 2:
             service.kill()
     service.start()
-    answered = 0
-    while answered < calls:
-        raw.reply()
-        answered += 1
-        if answered == calls // 4:
+    kills = [calls * 3 // 4]
+    while unanswered:
+        # A call whose answer was not confirmed before a kill is answered again.
+        unanswered.discard(raw.reply()[0] or "")
+        if kills and len(unanswered) <= kills[0]:
+            kills.pop()
             service.kill()
             service.start()
     core = open_core(load_settings(service.config))
@@ -186,8 +192,10 @@ def test_a_call_that_ends_every_process_becomes_a_dead_letter(
     core = open_core(load_settings(service.config))
     deaths = 0
     while not raw.has_dead_letter():
+        # In this order: one that runs may take a lease and die meanwhile.
+        has_ended = not service.is_running
         lease = core.metadata.get(file_id).lease
-        if not service.is_running and lease is not None and lease.until < core.clock():
+        if has_ended and lease is not None and lease.until < core.clock():
             deaths += 1
             assert deaths <= MAX_REDELIVERIES + 1
             service.launch()

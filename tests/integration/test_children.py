@@ -18,7 +18,7 @@ from files_service.messaging.readiness import NotReady
 from tests.servers.commands import run_command
 from tests.waiting import wait_until
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 300
 eventually = partial(wait_until, seconds=WAIT_SECONDS)
 
 
@@ -74,7 +74,7 @@ def test_a_child_is_started_again_and_stops_when_it_is_told_to(child: ChildProce
     eventually(lambda: not is_ready(child) or len(noted(notes)) == 2)
     eventually(lambda: len(noted(notes)) == 2 and is_ready(child))
     child.begin_to_stop()
-    child.stop(30)
+    child.stop(WAIT_SECONDS)
     assert not is_ready(child)
     assert not any(alive(int(pid)) for pid, _, _ in noted(notes))
     assert len(noted(notes)) == 2

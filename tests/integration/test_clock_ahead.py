@@ -15,7 +15,7 @@ from files_service.runtime.lease import Lease
 from migrations.lease import MigrationLease
 from storage_adapters import SupportsLeases, open_metadata_store
 from syncer.lease import syncer_lease
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 SECONDS = 2
 TAKER = f"""
@@ -73,4 +73,4 @@ def test_a_process_killed_with_its_clock_ahead_delays_others_by_the_length_of_it
     for lease in leases:
         assert not lease.renew()
     for lease in leases:
-        wait_until(lease.held, seconds=20, otherwise="the lease of the dead process has no end")
+        wait_until(lease.held, seconds=PATIENCE_SECONDS, otherwise="the lease of the dead process has no end")

@@ -22,7 +22,7 @@ from tests.waiting import wait_until
 
 LIMIT = 240
 IDLE = 300
-WAIT_SECONDS = 60
+WAIT_SECONDS = 300
 eventually = partial(wait_until, seconds=WAIT_SECONDS)
 
 
@@ -37,7 +37,7 @@ class Gateway:
     def answers(self) -> bool:
         """Return whether a new connection gets an answer."""
         try:
-            with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as connection:
+            with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
                 connection.request("GET", "/healthz")
                 return connection.getresponse().status == 200
         except ConnectionError:
@@ -45,7 +45,7 @@ class Gateway:
 
     def connect(self, number: int) -> socket.socket:
         """Open a connection from an address of its own, so that no peer has too many."""
-        return socket.create_connection(("127.0.0.1", self.port), 20, (f"127.0.1.{number % 250 + 1}", 0))
+        return socket.create_connection(("127.0.0.1", self.port), 60, (f"127.0.1.{number % 250 + 1}", 0))
 
     @property
     def descriptors(self) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from files_service.services.uploads.chunk_store import ChunkStore
 from files_service.services.uploads.quota import uploads_of
 from files_service.services.uploads.session import Beginning, begin
 from files_service.worker.sweeper import Sweeper
-from storage_adapters import JSON, BlobNotFound
+from storage_adapters import JSON, BlobNotFound, SupportsResealing
 from tests.adapters.gcs_buckets import gcs_environ, running_fake
 from tests.clocks import Clock
 from tests.cores import call, pending_file, put_parts, refusal, settings_for
@@ -149,3 +151,21 @@ def test_a_full_quota_is_told_before_a_session_is_begun(fake: FakeGcs, core: Cor
         assert (error.code, error.details["field"]) == ("insufficient_storage", "quota")
     assert fake.sessions.sessions == {}
     assert pending_file(limited, b"0123456789")["size"] == 10, "the bucket's free space is not known"
+
+
+def test_encrypted_bytes_are_downloaded_from_the_gateway_and_direct_ones_from_the_bucket(
+    fake: FakeGcs, tmp_path: Path
+) -> None:
+    keys = {"FILES_ENCRYPTION_KEYS": f"a:{b64encode(bytes(32)).decode()}", "FILES_ACCEPT_BUCKET_ENCRYPTION": "true"}
+    core = open_core(settings_for(tmp_path, **gcs_environ(fake), **keys))
+    with closing(core):
+        record = pending_file(core, b"abc")
+        fake.now = lambda: core.clock() / 1_000
+        assert send(record, b"abc") == 200
+        call(core, "files.finish", file_id=record["file_id"], part_id="p0", wait=True)
+        [part] = call(core, "files.download", file_id=record["file_id"])["urls"]
+        assert requests.get(part, timeout=TIMEOUT).content == b"abc"
+        assert isinstance(core.blobs, SupportsResealing)
+        core.blobs.reseal(10, after="")
+        error = refusal(core, "files.download", file_id=record["file_id"])
+        assert (error.code, error.details["address"][-9:]) == ("not_supported", "/download")

@@ -15,12 +15,13 @@ from tests.fakes.gcs.server import FakeGcs
 from tests.fakes.pubsub.notices import message, unwrapped, wrapped
 from tests.integration.gcs_service import PUSHER, GcsService, put
 from tests.integration.resuming import Sender
+from tests.scale import NIGHTLY
 from tests.servers.gcs_emulator import GcsEmulator
 from tests.servers.network import Network
 
 MIB = 2**20
-BIG = 300_000_000
-CHUNK = 32 * MIB
+BIG = 300_000_000 if NIGHTLY else 60_000_000
+CHUNK = BIG // 9 // MIB * MIB
 TIMES = 3
 
 
@@ -84,13 +85,13 @@ def service(emulator: GcsEmulator, network: Network, tmp_path_factory: pytest.Te
         assert set(relay.statuses) == {204}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_big_file_survives_cut_connections_and_a_lost_answer(network: Network, service: GcsService) -> None:
     content = random.Random(1).randbytes(MIB) * (BIG // MIB) + b"end"
     record = service.declare(content)
     upload = record["parts"][0]["upload"]
     assert upload["protocol"] == "resumable"
-    network.cuts.extend(network.sent + place for place in (50 * MIB, 120 * MIB, 250 * MIB))
+    network.cuts.extend(network.sent + place for place in (BIG // 6, BIG // 5 * 2, BIG // 6 * 5))
     network.lose_answer.set()
     sender = Sender(upload, content, chunk=CHUNK)
     # The emulator knows nothing of a session that is complete, where Cloud Storage would answer with the object.
@@ -100,7 +101,7 @@ def test_a_big_file_survives_cut_connections_and_a_lost_answer(network: Network,
     service.assert_completed_once(record["file_id"], content)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_big_file_comes_by_a_single_signed_request(service: GcsService) -> None:
     content = random.Random(2).randbytes(MIB) * (BIG // MIB) + b"end"
     record = service.declare(content, resumable=False)

@@ -14,9 +14,10 @@ from tests.cores import call
 from tests.fakes.gcs import FakeGcs
 from tests.integration.gcs_service import PUSHER, WAIT_SECONDS, GcsService, put
 from tests.integration.resuming import Sender
+from tests.scale import NIGHTLY
 
 MIB = 1024 * 1024
-BIG = 300_000_000
+BIG = 300_000_000 if NIGHTLY else 60_000_000
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def test_a_big_file_survives_cut_connections_and_a_lost_answer(google: FakeGcs, 
     record = service.declare(content)
     upload = record["parts"][0]["upload"]
     assert (upload["protocol"], upload["method"]) == ("resumable", "PUT")
-    google.faults.cut_upload_at(50 * MIB + 1, 120 * MIB + 77, 280 * MIB)
+    google.faults.cut_upload_at(BIG // 6 // MIB * MIB + 1, BIG // 5 * 2 + 77, BIG // MIB // 10 * 9 * MIB)
     google.faults.lose_final_answer()
 
     sender = Sender(upload, content)

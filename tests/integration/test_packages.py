@@ -26,7 +26,7 @@ PACKAGES = ("files_service", "storage_adapters", "syncer", "migrations")
 BUILD = "import sys; from setuptools import build_meta as b; to = sys.argv[1]; b.build_wheel(to); b.build_sdist(to)"
 # The packages that an extra adds, as they are imported.
 EXTRAS = {"redis": "redis", "couchdb": "couchdb", "gs": "google"}
-SECONDS = 120
+SECONDS = 300
 
 # Opens each store, and calls what needs a file of the package; prints the outcome of each.
 TRY = """

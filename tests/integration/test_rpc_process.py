@@ -14,7 +14,7 @@ from tests.integration.callers import purge_calls
 from tests.servers.ports import free_ports
 from tests.servers.processes import ServiceProcess
 
-SECONDS = 60
+SECONDS = 300
 
 
 def refused(service: ServiceProcess) -> str:

@@ -22,7 +22,8 @@ from tests.servers.ports import free_ports
 from tests.waiting import wait_until
 
 SIZE = 8_000_000
-WAIT_SECONDS = 60
+# Of a machine that does much else; nothing waits for longer than it must.
+WAIT_SECONDS = 300
 eventually = partial(wait_until, seconds=WAIT_SECONDS)
 
 
@@ -77,6 +78,14 @@ class Up:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    def call(self, method: str, **params: Any) -> Any:
+        """Call a method as the command line does, without the price of a process; returns the result."""
+        headers = {"Authorization": f"Bearer {(self.data_dir / 'secrets' / 'rpc_token').read_text()}"}
+        headers["Content-Type"] = "application/json"
+        status, body = request("POST", f"{self.url}/rpc/{method}", json.dumps(params).encode(), headers)
+        assert status == 200, body
+        return json.loads(body)["result"]
+
     def __enter__(self) -> Self:
         return self
 
@@ -115,7 +124,7 @@ def upload(up: Up, content: bytes) -> str:
 
 
 def processed(up: Up, file_id: str) -> bool:
-    return bool(up.files("call", "files.info", f"file_id={file_id}")["status"] == "processed")
+    return bool(up.call("files.info", file_id=file_id)["status"] == "processed")
 
 
 def test_a_file_is_taken_processed_listed_and_given_back_and_survives_kill_9(up: Up) -> None:
@@ -143,7 +152,7 @@ def test_bytes_acknowledged_a_moment_before_kill_9_are_processed_after_the_resta
 
 def test_an_upload_that_kill_9_cut_off_can_be_repeated_and_leaves_nothing_else(up: Up) -> None:
     content = os.urandom(SIZE)
-    record = up.files("call", "files.upload", "owner=ann", "name=a", f'parts=[{{"size": {SIZE}}}]')
+    record = up.call("files.upload", owner="ann", name="a", parts=[{"size": SIZE}])
     address = record["parts"][0]["upload"]
     parts = urlsplit(address["url"])
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=WAIT_SECONDS)
@@ -173,9 +182,12 @@ def test_a_signal_ends_it_without_a_trace_and_another_start_finds_everything(up:
 
 def test_the_sign_in_link_opens(tmp_path: Path) -> None:
     with Up(tmp_path) as up:
-        status, page = request("GET", up.start())
-    assert status == 200
-    assert b"You are signed in" in page
+        address, _, code = up.start().partition("#")
+        form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": up.url}
+        answers = [request("POST", address, f"link={code}".encode(), form)[0] for _ in range(2)]
+        shown, page = request("GET", address)
+    assert answers == [303, 401]
+    assert (shown, b"Sign in by the link" in page) == (200, True)
 
 
 def test_the_log_is_json_and_shows_no_secret(up: Up) -> None:

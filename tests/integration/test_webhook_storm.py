@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -36,6 +36,7 @@ from tests.servers.ports import free_ports
 from tests.servers.processes import ServiceProcess
 from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.redis import RedisServer
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 NOTIFICATIONS = 20_000 if NIGHTLY else 2_000
 DUPLICATES, UNKNOWN, MALFORMED, FORGED = 0.30, 0.05, 0.01, 0.01
@@ -147,6 +148,10 @@ class Installation:
     def logs(self) -> str:
         return "".join(each.log() for each in (*self.gateways, *self.workers))
 
+    def refuses(self) -> bool:
+        """Return True when a gateway has sent a notification back to come again."""
+        return any('"status": 503' in each.log() for each in self.gateways)
+
     def gateway_cpu_seconds(self) -> float:
         """How long the gateways have computed."""
         ticks = 0
@@ -168,9 +173,13 @@ def installation(
         yield made, google
 
 
-def kill_and_restart(server: RedisServer | RabbitMQ, outage: Outage) -> None:
+def kill_and_restart(
+    server: RedisServer | RabbitMQ, outage: Outage, noticed: Callable[[], bool] = lambda: True
+) -> None:
+    """Kill a server, and start it again when that was noticed."""
     outage.began = time.monotonic()
     server.kill()
+    wait_until(noticed, seconds=PATIENCE_SECONDS)
     for _ in range(START_TRIES):
         # On a machine that computes as fast as it can, a server may take longer than it is given.
         with suppress(RuntimeError):
@@ -281,7 +290,7 @@ def test_every_file_is_completed_once_whatever_comes_and_whatever_goes(
         path,
         made.urls,
         {
-            len(storm.lines) // 4: lambda: kill_and_restart(own_redis, redis_outage),
+            len(storm.lines) // 4: lambda: kill_and_restart(own_redis, redis_outage, made.refuses),
             len(storm.lines) // 2: lambda: kill_and_restart(own_broker, broker_outage),
         },
     )

@@ -19,7 +19,7 @@ from tests.publishers import Collector
 
 pytestmark = pytest.mark.timeout(600)
 
-SECONDS = 60
+SECONDS = 300
 
 
 @pytest.fixture

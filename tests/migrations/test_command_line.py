@@ -22,7 +22,7 @@ from tests.servers.commands import run_command
 from tests.servers.ports import free_ports
 from tests.servers.redis import RedisServer, raw, throw_away
 
-SECONDS = 60
+SECONDS = 300
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_a_second_signal_ends_it_at_once(own_redis: RedisServer, second: int) ->
 
 def slow_run(store: str, *, batch: int) -> subprocess.Popen[str]:
     """An `up` that goes on for a while, as soon as it is at work."""
-    arguments = ["up", "--store", store, "--offline", "--batch", str(batch), "--rate", "4"]
+    arguments = ["up", "--store", store, "--offline", "--batch", str(batch), "--rate", "1"]
     working = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + SECONDS
     while (json.loads(run("status", "--store", store, "--json")[1])["running"] or {}).get("step") != 4:

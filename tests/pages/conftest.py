@@ -6,11 +6,11 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.cores import sqlite_core
 from tests.gateway.serving import Served, serving
-from tests.pages.visits import Visits
+from tests.pages.visits import WAIT_MS, Visits
 
 FLAGS = [
     "--headless",
@@ -29,6 +29,8 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium. Ends with these tests: as long as it is open, an event loop runs in this thread."""
     path = shutil.which("chromium")
     assert path is not None, "chromium is missing: make servers"
+    # The default of five seconds is not enough beside others.
+    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS, timeout=120_000)
         yield browser

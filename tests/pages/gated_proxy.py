@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 300
 _PIECE = 16_384
 _UPLOADS = (b"GET /ws/upload", b"PATCH /tus/", b"POST /tus/")
 

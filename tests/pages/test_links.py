@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.cores import call, processed_file
 from tests.gateway.serving import Served, serving
+from tests.pages.visits import WAIT_MS
 from tests.people.links import CONTENT, PASSWORD
 from tests.people.persons import open_people
 
@@ -27,17 +28,18 @@ def test_a_visitor_without_scripts_gives_the_password_and_downloads(
     limits = {"password": PASSWORD, "max_downloads": 1}
     made = call(gateway.core, "shares.create", owner="ann", items=[file_id], title="Our trip", **limits)
     with browser.new_context(java_script_enabled=False) as context:
+        context.set_default_timeout(WAIT_MS)
         page = context.new_page()
         link = f"http://127.0.0.1:{gateway.port}/s/{made['key']}"
         page.goto(link)
-        assert page.title() == "Password needed"
+        expect(page).to_have_title("Password needed")
         page.fill('input[name="password"]', "not this one")
         page.click('button:has-text("Open")')
-        assert page.inner_text('[role="alert"]') == "The password is wrong."
+        expect(page.locator('[role="alert"]')).to_have_text("The password is wrong.")
         page.fill('input[name="password"]', PASSWORD)
         page.click('button:has-text("Open")')
         page.wait_for_url(link)
-        assert page.inner_text("h1") == "Our trip"
+        expect(page.locator("h1")).to_have_text("Our trip")
         for button in ('button:has-text("Download")', 'a:has-text("Download")'):
             with page.expect_download() as waiting:
                 page.click(button)
@@ -49,4 +51,4 @@ def test_a_visitor_without_scripts_gives_the_password_and_downloads(
         assert call(gateway.core, "shares.info", share_id=made["share_id"])["used"] == 1
         call(gateway.core, "shares.revoke", share_id=made["share_id"])
         page.goto(link)
-        assert page.inner_text("h1") == "This link has ended"
+        expect(page.locator("h1")).to_have_text("This link has ended")

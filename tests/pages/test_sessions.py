@@ -7,27 +7,42 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.cookies import SimpleCookie
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 import pytest
 
 from files_service.gateway.auth.bearer import make_token
-from tests.cores import SECRETS, processed_file, sqlite_core
-from tests.gateway.serving import Served, serving
+from files_service.gateway.auth.sign_in_links import make_code
+from tests.cores import SECRETS, at_once, processed_file, sqlite_core
+from tests.gateway.serving import Reply, Served, serving
 from tests.gateway.slices import Talk, talking
 from tests.pages.visits import cookie, sign_in_path
 
 SECRET = SECRETS["FILES_JWT_SECRET"]
 
 
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
 def own(served: Served) -> dict[str, str]:
     return {"Origin": f"http://127.0.0.1:{served.port}"}
 
 
+def use(served: Served, code: str, headers: dict[str, str] | None = None, **more: str) -> Reply:
+    """Send the form of a sign-in link."""
+    body = urlencode({"link": code, **more}).encode()
+    return served.request("POST", "/sign-in", body, {**FORM, **own(served), **(headers or {})})
+
+
+def code_for(owner: str) -> str:
+    """The code of a new link."""
+    return sign_in_path(owner).partition("#")[2]
+
+
 def test_a_sign_in_link_gives_a_cookie_that_no_script_and_no_other_site_can_use(gateway: Served) -> None:
-    reply = gateway.request("GET", sign_in_path("ann"))
+    reply = use(gateway, code_for("ann"))
     [morsel] = SimpleCookie(reply.headers["Set-Cookie"]).values()
-    assert reply.status == 200
+    assert (reply.status, reply.headers["Location"]) == (303, "/")
     assert (morsel.key, morsel["httponly"], morsel["samesite"], morsel["path"]) == (
         "files_session",
         True,
@@ -36,18 +51,16 @@ def test_a_sign_in_link_gives_a_cookie_that_no_script_and_no_other_site_can_use(
     )
     assert not morsel["secure"]
     assert 3_500 < int(morsel["max-age"]) <= 3_600
-    assert reply.headers["Referrer-Policy"] == "no-referrer"
-    assert morsel.value not in reply.body.decode()
     page = gateway.request("GET", "/", headers={"Cookie": f"{morsel.key}={morsel.value}"}).body.decode()
     assert "Signed in as <strong><bdi>ann</bdi></strong>" in page
 
 
 def test_the_cookie_is_for_https_alone_and_for_its_path_where_the_public_address_says_so(tmp_path: Any) -> None:
     with serving(sqlite_core(tmp_path, public_url="https://files.example/service/")) as served:
-        reply = served.request("GET", sign_in_path("ann"))
+        reply = use(served, code_for("ann"), {"Origin": "https://files.example"})
         [morsel] = SimpleCookie(reply.headers["Set-Cookie"]).values()
         assert (morsel["secure"], morsel["path"]) == (True, "/service")
-        assert 'content="0; url=/service/"' in reply.body.decode()
+        assert reply.headers["Location"] == "/service/"
         kept = cookie()
         assert 'href="/service/static/style.css"' in served.request("GET", "/", headers=kept).body.decode()
         assert served.request("POST", "/sign-out", headers=kept).headers["Location"] == "/service/"
@@ -60,10 +73,11 @@ def test_the_cookie_is_for_https_alone_and_for_its_path_where_the_public_address
 
 
 @pytest.mark.parametrize(
-    "token", ["", "x", "<script>", "%ff", make_token("ann", SECRET, -5), make_token("a", "b" * 32, 9)]
+    "code",
+    ["x", "<script>", "\xff", make_code("ann", SECRET, -5), make_code("a", "b" * 32, 9), make_token("ann", SECRET, 60)],
 )
-def test_a_link_that_does_not_hold_says_so_and_gives_no_cookie(gateway: Served, token: str) -> None:
-    reply = gateway.request("GET", f"/sign-in?token={quote(token)}")
+def test_a_link_that_does_not_hold_says_so_and_gives_no_cookie(gateway: Served, code: str) -> None:
+    reply = use(gateway, code)
     assert reply.status == 401
     assert "Set-Cookie" not in reply.headers
     assert b"Not signed in" in reply.body
@@ -73,7 +87,7 @@ def test_a_link_that_does_not_hold_says_so_and_gives_no_cookie(gateway: Served, 
 def test_the_name_of_an_owner_is_escaped(gateway: Served) -> None:
     owner = '<b>me & "you"</b>'
     page = (
-        gateway.request("GET", sign_in_path(owner)).body.decode()
+        use(gateway, code_for(owner), cookie()).body.decode()
         + gateway.request("GET", "/", headers=cookie(owner)).body.decode()
     )
     assert "&lt;b&gt;me &amp; &#34;you&#34;&lt;/b&gt;" in page
@@ -188,22 +202,29 @@ def test_signing_out_takes_the_cookie_but_not_at_the_request_of_another_site(gat
 
 
 def test_a_link_of_somebody_else_asks_before_it_replaces_a_session(gateway: Served) -> None:
-    path, ann = sign_in_path("eve"), cookie("ann")
-    asked = gateway.request("GET", path, headers=ann)
+    code, ann = code_for("eve"), cookie("ann")
+    asked = use(gateway, code, ann)
     assert (asked.status, asked.headers["Set-Cookie"]) == (200, None)
-    assert b'method="post"' in asked.body
-    body = path.partition("?")[2].encode()
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
-    foreign = gateway.request("POST", "/sign-in", body, {**ann, **form, "Origin": "https://evil.example"})
+    assert b'name="replace"' in asked.body
+    foreign = use(gateway, code, {**ann, "Origin": "https://evil.example"}, replace="1")
     assert (foreign.status, foreign.headers["Set-Cookie"]) == (403, None)
-    stranger = gateway.request("POST", "/sign-in", body, form)
-    assert (stranger.status, stranger.headers["Set-Cookie"]) == (403, None)
-    switched = gateway.request("POST", "/sign-in", body, {**ann, **form, **own(gateway)})
-    assert switched.status == 200
+    switched = use(gateway, code, ann, replace="1")
+    assert switched.status == 303
     assert "files_session=" in (switched.headers["Set-Cookie"] or "")
-    assert gateway.request("GET", sign_in_path("ann"), headers=ann).headers["Set-Cookie"]
+    assert use(gateway, code_for("ann"), ann).headers["Set-Cookie"]
 
 
-def test_a_preview_of_a_link_gets_no_cookie(gateway: Served) -> None:
-    reply = gateway.request("HEAD", sign_in_path("ann"))
-    assert (reply.status, reply.headers["Set-Cookie"]) == (200, None)
+def test_a_link_signs_in_once_whoever_is_faster_and_opening_it_uses_nothing_up(gateway: Served) -> None:
+    code = code_for("ann")
+    for method in ("GET", "HEAD"):
+        for path in ("/sign-in", f"/sign-in?link={code}", f"/sign-in?token={make_token('ann', SECRET, 60)}"):
+            reply = gateway.request(method, path)
+            assert (reply.status, reply.headers["Set-Cookie"]) == (200, None)
+    answers = at_once(4, lambda _: use(gateway, code).status)
+    assert sorted(answers) == [303, 401, 401, 401]
+
+
+def test_a_code_is_no_token(gateway: Served) -> None:
+    bearer = {"Authorization": f"Bearer {code_for('ann')}"}
+    assert gateway.request("GET", "/api/files", headers=bearer).status == 401
+    assert gateway.request("GET", "/api/files", headers={"Cookie": f"files_session={code_for('ann')}"}).status == 401

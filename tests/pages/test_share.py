@@ -28,7 +28,7 @@ def show(served: Served, file_id: str, query: str = "", **headers: str) -> Reply
 
 @pytest.mark.parametrize(
     ("access", "stranger", "other"),
-    [("private", 403, 403), ("shared", 403, 403), ("unlisted", 200, 200), ("public", 200, 200)],
+    [("private", 404, 403), ("shared", 404, 403), ("unlisted", 200, 200), ("public", 200, 200)],
 )
 def test_access_decides_who_sees_page_and_bytes(gateway: Served, access: str, stranger: int, other: int) -> None:
     file_id = picture(gateway, access=access)
@@ -44,7 +44,7 @@ def test_access_taken_back_is_refused_at_once(gateway: Served) -> None:
     assert first.headers["Cache-Control"] == "private, no-cache"
     assert show(gateway, file_id, "?raw=1", **{"If-None-Match": first.headers["ETag"]}).status == 304
     call(gateway.core, "files.access", file_ids=[file_id], access="private")
-    assert show(gateway, file_id, "?raw=1", **{"If-None-Match": first.headers["ETag"]}).status == 403
+    assert show(gateway, file_id, "?raw=1", **{"If-None-Match": first.headers["ETag"]}).status == 404
 
 
 @pytest.mark.parametrize("file_id", ["x", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "%3Cscript%3E", "a" * 300, "%00"])

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from files_service.gateway.auth.bearer import make_token
 from files_service.gateway.auth.cookies import COOKIE
+from files_service.gateway.auth.sign_in_links import make_code
 from tests.cores import SECRETS
 
 PHONE = {"width": 360, "height": 740}
@@ -19,8 +20,8 @@ _NO_FAULT = ("Failed to load resource", "WebSocket connection to", "net::ERR")
 
 
 def sign_in_path(owner: str) -> str:
-    """The address that signs an owner in."""
-    return f"/sign-in?token={make_token(owner, SECRETS['FILES_JWT_SECRET'], 3_600)}"
+    """The address that signs an owner in, once."""
+    return f"/sign-in#{make_code(owner, SECRETS['FILES_JWT_SECRET'], 3_600)}"
 
 
 def cookie(owner: str = "ann", ttl_seconds: int = 600) -> dict[str, str]:
@@ -60,6 +61,7 @@ class Visits:
         """The page of an owner who has just opened a sign-in link."""
         page = self.profile(**options).new_page()
         page.goto(url + sign_in_path(owner))
+        page.get_by_role("button", name="Sign in by the link").click()
         page.wait_for_url(url + "/")
         page.wait_for_selector("#sending:not([hidden])")
         return page

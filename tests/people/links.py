@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from files_service.services.files import change
+from storage_adapters import FileRecord
 from tests.cores import call
 from tests.gateway.serving import Reply, Served
 from tests.people.persons import Person
@@ -30,6 +32,22 @@ def stored(
     assert reply.status == 201, reply.body
     file_id: str = reply.json["file_id"]
     call(person.served.core, "files.process", file_id=file_id)
+    return file_id
+
+
+def move_to(served: Served, file_id: str, path: str | None) -> None:
+    """Give a file a path."""
+
+    def decide(record: FileRecord) -> FileRecord:
+        return replace(record, path=path, name=path.rpartition("/")[2] if path else record.name)
+
+    change(served.core, file_id, decide)
+
+
+def stored_at(person: Person, path: str, content: bytes = CONTENT, **given: str) -> str:
+    """A file of the person that is processed, at a path."""
+    file_id = stored(person, path.rpartition("/")[2], content, **given)
+    move_to(person.served, file_id, path)
     return file_id
 
 

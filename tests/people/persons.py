@@ -56,7 +56,7 @@ class Person:
     def get(self, path: str) -> Reply:
         return self.request("GET", path)
 
-    def post(self, path: str, **body: Any) -> Reply:
+    def post(self, path: str, /, **body: Any) -> Reply:
         return post(self.served, path, self.headers, **body)
 
     def delete(self, path: str, **body: Any) -> Reply:

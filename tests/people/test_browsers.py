@@ -115,5 +115,6 @@ def test_opening_the_pages_of_codes_uses_nothing_up(served: Served) -> None:
 
 def test_without_accounts_the_pages_are_those_of_before(tmp_path: Path) -> None:
     with serving(open_people(tmp_path, registration="closed")) as served:
-        assert served.request("GET", "/sign-in").status == 401
+        page = served.request("GET", "/sign-in").body
+        assert (b'name="link"' in page, b'name="password"' in page) == (True, False)
         assert b"open your sign-in link" in served.request("GET", "/").body

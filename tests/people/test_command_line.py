@@ -32,6 +32,11 @@ def run(environ: Mapping[str, str], *arguments: str) -> Result:
 def test_people_are_managed_without_a_running_service(environ: dict[str, str]) -> None:
     assert run(environ, "tenant", "create", "acme").output == "created acme\n"
     assert run(environ, "tenant", "list").output == "acme\n"
+    policy = run(environ, "tenant", "policy", "acme", "--password", "--max-days", "90")
+    assert policy.output == "password required  default 30 days  most 90 days\n"
+    policy = run(environ, "tenant", "policy", "acme", "--no-password", "--default-days", "0")
+    assert policy.output == "password as the owner likes  default any days  most 90 days\n"
+    assert run(environ, "tenant", "policy").output == "password as the owner likes  default 30 days  most any days\n"
     made = run(environ, "account", "create", "Ann", "--role", "operator").output.splitlines()
     assert made[0] == "created ann; set the password within an hour at"
     assert made[1].startswith("http://127.0.0.1:9/reset#")
@@ -41,7 +46,12 @@ def test_people_are_managed_without_a_running_service(environ: dict[str, str]) -
     assert run(environ, "account", "list", "--tenant", "acme").output == "bob@acme  user  disabled\n"
     assert run(environ, "account", "disable", "--undo", "Bob@acme").output == "enabled bob@acme\n"
     assert run(environ, "account", "reset-link", "ann").output.startswith("http://127.0.0.1:9/reset#")
+    assert run(environ, "account", "quota", "bob@acme", "500").output == "bob@acme may have 500 bytes\n"
+    assert run(environ, "account", "quota", "ann", "0").output == "ann may have any number of bytes\n"
+    assert run(environ, "tenant", "quota", "acme", "900").output == "acme may have 900 bytes\n"
+    assert run(environ, "tenant", "quota", "", "0").output == "the default tenant may have any number of bytes\n"
     for arguments, code in (
+        (("tenant", "quota", "none", "1"), "not_found"),
         (("account", "create", "ann"), "conflict"),
         (("account", "disable", "ann"), "conflict"),
         (("account", "reset-link", "eve"), "not_found"),
@@ -54,7 +64,7 @@ def test_people_are_managed_without_a_running_service(environ: dict[str, str]) -
 
 def test_without_accounts_the_link_of_before_signs_the_owner_in(tmp_path: Path) -> None:
     core = open_people(tmp_path, registration="closed")
-    assert _way_in(core, "http://x").startswith("sign in http://x/sign-in?token=ey")
+    assert _way_in(core, "http://x").startswith("sign in http://x/sign-in#ey")
     call(core, "accounts.create", name="ann")
     assert _way_in(core, "http://x") == "sign in http://x/sign-in"
     core.close()

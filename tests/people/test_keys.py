@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from files_service.domain.scopes import SCOPES
-from tests.gateway.serving import RPC_TOKEN, Served, wait_until
+from files_service.runtime.clock import now_ms
+from tests.clocks import Clock
+from tests.gateway.serving import RPC_TOKEN, Served, serving, wait_until
 from tests.gateway.slices import Talk, talk
-from tests.people.persons import Person, appoint, key_of, post, register
+from tests.people.persons import Person, appoint, key_of, open_people, post, register
 
 
 def test_a_key_is_shown_once_and_can_be_revoked(served: Served) -> None:
@@ -26,11 +30,15 @@ def test_a_key_is_shown_once_and_can_be_revoked(served: Served) -> None:
     assert key.get("/api/files").status == 401
 
 
-def test_a_key_ends_at_its_time(served: Served) -> None:
-    ann = register(served)
-    assert ann.post("/api/auth/keys", label="x", scopes=["files:read"], expires_at=1).status == 400
-    key = key_of(ann, "files:read", expires_at=served.core.clock() + 300)
-    wait_until(lambda: key.get("/api/files").status == 401)
+def test_a_key_ends_at_its_time(tmp_path: Path) -> None:
+    clock = Clock(now_ms())
+    with serving(replace(open_people(tmp_path), clock=clock)) as served:
+        ann = register(served)
+        assert ann.post("/api/auth/keys", label="x", scopes=["files:read"], expires_at=1).status == 400
+        key = key_of(ann, "files:read", expires_at=clock() + 1_000)
+        assert key.get("/api/files").status == 200
+        clock.pass_seconds(1)
+        wait_until(lambda: key.get("/api/files").status == 401)
 
 
 @pytest.mark.parametrize("scope", SCOPES)

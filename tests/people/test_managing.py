@@ -108,7 +108,7 @@ def test_the_links_of_a_disabled_owner_are_closed_and_open_again(served: Served)
 
     assert statuses() == [200] * 5
     root.call("accounts.update", owner="ann", disabled=True)
-    assert statuses() == [403, 401, 401, 403, 404]
+    assert statuses() == [404, 401, 401, 403, 404]
     assert served.result("files.info", file_id=file_id)["owner"] == "ann"
     root.call("accounts.update", owner="ann", disabled=False)
     assert statuses() == [200] * 5

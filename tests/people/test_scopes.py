@@ -30,6 +30,8 @@ NEEDED: dict[str, str] = {
     "GET /api/invites": "admin",
     "POST /api/invites": "admin",
     "DELETE /api/invites/{invite_id}": "admin",
+    "PUT /api/accounts/{owner}/quota": "admin",
+    "PUT /api/tenants/{tenant}/quota": "admin",
     "POST /api/files/upload": WRITE,
     "GET /api/files": READ,
     "GET /api/files/{file_id}": READ,
@@ -44,11 +46,32 @@ NEEDED: dict[str, str] = {
     "DELETE /api/files/{file_id}/version/{version_id}": DELETE,
     "GET /api/files/{file_id}/version/{version_id}/download": READ,
     "GET /api/files/search": READ,
+    "GET /api/analytics/storage": "analytics",
+    "GET /api/analytics/file-types": "analytics",
+    "POST /api/files/bulk": SESSION,
+    "POST /api/files/{file_id}/move": WRITE,
+    "POST /api/files/{file_id}/restore": WRITE,
+    "GET /api/folders": READ,
+    "PATCH /api/folders": WRITE,
+    "DELETE /api/folders": DELETE,
+    "POST /api/folders/create": WRITE,
+    "POST /api/folders/move": WRITE,
+    "GET /api/trash": READ,
+    "DELETE /api/trash": DELETE,
+    "POST /api/trash/restore": WRITE,
+    "GET /api/jobs": READ,
+    "GET /api/jobs/{job_id}": READ,
+    "DELETE /api/jobs/{job_id}": WRITE,
     "GET /api/shares": "shares",
     "POST /api/shares": "shares",
     "GET /api/shares/{share_id}": "shares",
+    "GET /api/shares/{share_id}/events": "shares",
     "PATCH /api/shares/{share_id}": "shares",
     "DELETE /api/shares/{share_id}": "shares",
+    "POST /api/archives": READ,
+    "GET /api/archives/{archive_id}": READ,
+    "GET /api/share-policy": "shares",
+    "PATCH /api/share-policy": "admin",
     "POST /tus/": WRITE,
     "POST /tus": WRITE,
     "HEAD /tus/{upload_id}": WRITE,
@@ -57,11 +80,13 @@ NEEDED: dict[str, str] = {
     "POST /tus/{upload_id}": WRITE,
 }
 METHODS_NEEDED: dict[str, str] = {
-    **dict.fromkeys(("info", "data", "head", "download", "list", "count", "manifest"), READ),
+    **dict.fromkeys(("info", "data", "head", "download", "archive", "list", "count", "manifest"), READ),
     **dict.fromkeys(("upload", "finish", "process", "update", "clone", "sync"), WRITE),
     **dict.fromkeys(("tag.add", "tag.remove", "tag.sync"), WRITE),
     **dict.fromkeys(("access", "tag.access"), "shares"),
-    "remove": DELETE,
+    **dict.fromkeys(("move", "restore"), WRITE),
+    **dict.fromkeys(("remove", "trash", "empty_trash"), DELETE),
+    "bulk": SESSION,
     "report": "analytics",
 }
 PEOPLE_NEEDED: dict[str, str] = {
@@ -70,9 +95,19 @@ PEOPLE_NEEDED: dict[str, str] = {
     **dict.fromkeys(("create_key", "list_keys", "revoke_key", "begin_totp", "confirm_totp", "remove_totp"), SESSION),
     **dict.fromkeys(("register", "login", "create", "list", "info", "update", "reset"), "admin"),
     **dict.fromkeys(("create_invite", "list_invites", "revoke_invite"), "admin"),
-    **dict.fromkeys(("create_tenant", "list_tenants"), "admin"),
+    **dict.fromkeys(("create_tenant", "list_tenants", "set_quota", "set_tenant_quota"), "admin"),
 }
-SHARES_NEEDED = dict.fromkeys(("create", "list", "info", "update", "revoke"), "shares")
+SHARES_NEEDED = {
+    **dict.fromkeys(("create", "list", "info", "events", "update", "revoke", "policy"), "shares"),
+    "set_policy": "admin",
+}
+ANALYTICS_NEEDED = dict.fromkeys(("storage", "file_types"), "analytics")
+FOLDERS_NEEDED: dict[str, str] = {
+    **dict.fromkeys(("list", "trashed"), READ),
+    **dict.fromkeys(("create", "move", "restore"), WRITE),
+    "remove": DELETE,
+}
+JOBS_NEEDED = {"info": READ, "list": READ, "cancel": WRITE}
 VERSIONS_NEEDED = {
     **dict.fromkeys(("list", "download"), READ),
     **dict.fromkeys(("restore", "label"), WRITE),
@@ -82,6 +117,9 @@ NEEDED_BY = {
     "files": METHODS_NEEDED,
     "accounts": PEOPLE_NEEDED,
     "shares": SHARES_NEEDED,
+    "folders": FOLDERS_NEEDED,
+    "jobs": JOBS_NEEDED,
+    "analytics": ANALYTICS_NEEDED,
     "versions": VERSIONS_NEEDED,
 }
 REFUSED = b"does not have the scope"

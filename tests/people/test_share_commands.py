@@ -49,3 +49,15 @@ def test_what_cannot_be_shared_or_revoked_is_told(served: Served, environ: dict[
         assert failed.exit_code == 1
         assert failed.output.startswith("Error: not_found: ")
     assert run(environ, "share", "list").stdout == ""
+
+
+def test_folders_are_shared_and_files_asked_for(served: Served, environ: dict[str, str]) -> None:
+    made = run(environ, "share", "create", "--folder", "in", "--kind", "drop", "--qr")
+    assert made.exit_code == 0, made.output
+    link, *code = made.stdout.splitlines()
+    assert Visitor(served, link).json().json["kind"] == "drop"
+    assert len(code) > 10
+    assert set("".join(code)) & set("▀▄█")
+    failed = run(environ, "share", "create", "--folder", "none")
+    assert failed.output.startswith("Error: not_found: ")
+    assert run(environ, "share", "create").output.startswith("Error: bad_request: ")

@@ -149,3 +149,39 @@ def test_who_was_let_in_before_the_last_download_was_taken_gets_none(
     with pytest.raises(Gone):
         make_grant(core, opened)
     assert used(ann, made["share_id"]) == 2
+
+
+def lose(served: Served, file_id: str) -> None:
+    """Lose the bytes of a file."""
+    [part] = served.core.metadata.get(file_id).parts
+    served.core.blobs.delete(part.key)
+
+
+def test_a_download_that_fails_before_its_first_byte_is_given_back(served: Served, ann: Person) -> None:
+    lost, kept = stored(ann, "lost.txt", b"lost"), stored(ann, "kept.txt", b"kept")
+    made = share(ann, lost, kept, max_downloads=1)
+    visitor = Visitor(served, made["url"])
+    lose(served, lost)
+    assert visitor.begin(lost).status == 303
+    assert (used(ann, made["share_id"]), Visitor(served, made["url"]).begin(kept).status) == (1, 410)
+    # A look at the headers, and a range that is not there, are no failures of the service.
+    assert visitor.bytes_of(lost, Range="bytes=99-").status == 416
+    assert used(ann, made["share_id"]) == 1
+    assert visitor.bytes_of(lost).status == 500
+    assert used(ann, made["share_id"]) == 0
+    # The grant went with it: nobody has two.
+    assert visitor.bytes_of(kept).status == 403
+    assert visitor.download(kept).body == b"kept"
+    # One byte was enough: the failure of another file gives nothing back.
+    assert visitor.bytes_of(lost).status == 500
+    assert visitor.bytes_of(kept).body == b"kept"
+    assert used(ann, made["share_id"]) == 1
+
+
+def test_a_direct_download_that_fails_is_not_counted(served: Served, ann: Person) -> None:
+    lost, empty = stored(ann, "lost.txt", b"lost"), stored(ann, "empty.txt", b"")
+    made = share(ann, lost, empty)
+    lose(served, lost)
+    visitor = Visitor(served, made["url"])
+    assert (visitor.bytes_of(lost).status, used(ann, made["share_id"])) == (500, 0)
+    assert (visitor.bytes_of(empty).status, used(ann, made["share_id"])) == (200, 1)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from files_service.domain.shares import REVOKED_MS
+from files_service.runtime.clock import now_ms
+from tests.clocks import Clock
 from tests.cores import at, call, refusal
-from tests.gateway.serving import Served, head_of, wait_until
+from tests.gateway.serving import Served, head_of, serving, wait_until
 from tests.people.links import Visitor, share, stored
-from tests.people.persons import Person, appoint, register
+from tests.people.persons import Person, appoint, open_people, register
 from tests.people.test_sessions import drained, two_gateways
 
 LARGE = bytes(32 * 2**20)
@@ -43,21 +46,26 @@ def update(ann: Person, share_id: str, **changes: Any) -> None:
     assert reply.status == 200, reply.body
 
 
-def test_a_paused_a_coming_and_an_expired_link_are_closed_and_come_back(served: Served, ann: Person) -> None:
-    file_id, now = stored(ann), served.core.clock()
-    made = share(ann, file_id, title="Trip")
-    visitor = Visitor(served, made["url"])
-    for closing, opening in (
-        ({"state": "paused"}, {"state": "active"}),
-        ({"starts_at": now + 3_600_000}, {"starts_at": None}),
-        ({"expires_at": served.core.clock() + 300}, {"expires_at": now + 3_600_000}),
-    ):
-        update(ann, made["share_id"], **closing)
-        wait_until(lambda: visitor.get().status == 410)
-        assert statuses(visitor, file_id) == {410}
-        assert b"Trip" not in visitor.get().body
-        update(ann, made["share_id"], **opening)
-        assert statuses(visitor, file_id) <= {200, 206, 303}
+def test_a_paused_a_coming_and_an_expired_link_are_closed_and_come_back(tmp_path: Path) -> None:
+    clock = Clock(now_ms())
+    later = clock() + 3_600_000
+    with serving(replace(open_people(tmp_path), clock=clock)) as served:
+        ann = register(served)
+        file_id = stored(ann)
+        made = share(ann, file_id, title="Trip")
+        visitor = Visitor(served, made["url"])
+        for closing, opening, seconds in (
+            ({"state": "paused"}, {"state": "active"}, 0),
+            ({"starts_at": later}, {"starts_at": None}, 0),
+            ({"expires_at": clock() + 1_000}, {"expires_at": later}, 1),
+        ):
+            update(ann, made["share_id"], **closing)
+            clock.pass_seconds(seconds)
+            wait_until(lambda: visitor.get().status == 410)
+            assert statuses(visitor, file_id) == {410}
+            assert b"Trip" not in visitor.get().body
+            update(ann, made["share_id"], **opening)
+            assert statuses(visitor, file_id) <= {200, 206, 303}
 
 
 def test_a_revoked_link_ends_old_cookies_also_when_it_comes_back(served: Served, ann: Person) -> None:

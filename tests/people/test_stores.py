@@ -13,7 +13,9 @@ from files_service.services.opening import open_core
 from files_service.services.shares.gate import Visit, open_share, stays_open
 from files_service.services.shares.grants import make_grant
 from files_service.services.shares.share import Share
-from tests.cores import at_once, attempt, call, processed_file, refusal, settings_for
+from files_service.worker.analytics import Analytics
+from storage_adapters import SupportsChanges
+from tests.cores import at, at_once, attempt, call, processed_file, refusal, settings_for
 from tests.people.persons import PASSWORD, cheap
 
 
@@ -98,3 +100,55 @@ def taken(core: Core, share: Share) -> str:
         return make_grant(core, share)
     except Gone:
         return ""
+
+
+def test_the_story_of_quotas(core: Core) -> None:
+    call(core, "accounts.create_tenant", name="acme")
+    owners = [call(core, "accounts.create", name=name, tenant="acme")["owner"] for name in ("ann", "bob")]
+    assert call(core, "accounts.set_tenant_quota", tenant="acme", quota_bytes=1_000)["quota_bytes"] == 1_000
+    assert call(core, "accounts.set_quota", owner=owners[0], quota_bytes=500)["quota_bytes"] == 500
+    parts = [{"size": 300}]
+    answers = at_once(8, lambda n: attempt(core, "files.upload", owner=owners[n % 2], name="a", parts=parts))
+    admitted = sum(isinstance(each, dict) for each in answers)
+    used = [core.metadata.usage(owner).total.bytes for owner in owners]
+    assert sum(used) == 300 * admitted <= 1_000
+    assert used[0] <= 500
+    over = refusal(core, "files.upload", owner=owners[0], name="a", parts=[{"size": 501}])
+    assert over.details["quota"] == "owner"
+    over = refusal(core, "files.upload", owner=owners[1], name="a", parts=[{"size": 1_001 - sum(used)}])
+    assert over.details["quota"] == "tenant"
+    # What was charged for refused uploads is taken off by the next count.
+    later = at(core, core.clock() + 60_000)
+    call(later, "files.upload", owner=owners[1], name="a", parts=[{"size": 1_000 - sum(used)}])
+
+
+def test_the_story_of_counts(core: Core) -> None:
+    """Counted from the feed, after a kill of the worker, and from all files once the feed is gone."""
+    feed = core.metadata
+    assert isinstance(feed, SupportsChanges)
+
+    def counted() -> list[object]:
+        worker = Analytics(core, holder=core.new_id())
+        for _ in range(9):
+            worker.step()
+        worker.give_up()
+        kinds = call(core, "analytics.file_types", tenant="acme")["by_kind"]
+        today = call(core, "analytics.storage", tenant="acme", days=1)["by_day"][0]
+        assert today["by_kind"] == {kind: found for kind, found in kinds.items() if found["count"]}
+        assert call(core, "analytics.file_types")["by_kind"]["image"] == kinds["image"]
+        own = call(core, "analytics.storage", owner="ann@acme", days=1)
+        assert own["count"] == own["by_day"][0]["count"]
+        return [own["count"], own["used"], *(kinds[kind]["bytes"] for kind in ("image", "video"))]
+
+    call(core, "accounts.create_tenant", name="acme")
+    parts = [{"size": 7, "content_type": "image/png"}]
+    made = [processed_file(core, owner=f"{name}@acme", parts=parts) for name in ("ann", "ann", "bob")]
+    assert counted() == [2, 14, 21, 0]
+    call(core, "files.update", file_id=made[0]["file_id"], changes={"content_type": "video/mp4"})
+    call(core, "files.remove", file_id=made[2]["file_id"])
+    assert counted() == [2, 14, 7, 7]
+    call(core, "files.remove", file_id=made[1]["file_id"])
+    feed.move_checkpoint("analytics", expected=feed.checkpoint("analytics"), sequence="")
+    feed.move_checkpoint("relay", expected=feed.checkpoint("relay"), sequence=feed.last_sequence())
+    feed.trim_changes(limit=1_000)
+    assert counted() == [1, 7, 0, 7]

@@ -221,7 +221,10 @@ def shown(store: Any, file_id: str) -> Any:
     try:
         return orjson.loads(record_to_document(store.get(file_id)))
     except RecordDeleted as error:
-        return orjson.loads(orjson.dumps(error.tombstone))
+        tombstone = orjson.loads(orjson.dumps(error.tombstone))
+        # A later field is in the canonical form only where it is used.
+        tombstone["parts"] = [{name: part[name] for name in part if name != "crc32"} for part in tombstone["parts"]]
+        return tombstone
     except RecordNotFound:
         return None
 

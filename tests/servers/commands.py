@@ -15,7 +15,7 @@ def run_command(
     answers: bool = False,
     environ: dict[str, str] | None = None,
     folder: Path | None = None,
-    seconds: float = 100,
+    seconds: float = 300,
     watch: LogWatch = WATCH,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command. With ``answers`` its standard output is what it was asked for, which may be a signed URL."""

@@ -25,7 +25,8 @@ from storage_adapters.metadata.couchdb.server import Server
 from tests.servers.ports import free_ports
 from tests.servers.private import PrivateServer
 
-START_SECONDS = 60
+# Of a machine that does much else: where a server of all tests does not start, all of them fail.
+START_SECONDS = 300
 SUFFIXES = ("", "_feed", "_state", "_uploads", "_documents")
 USER = "admin:admin"
 PRELOADED = Path(__file__).with_name("pouchdb_preload.js")

@@ -15,7 +15,7 @@ import requests
 
 from tests.servers.ports import free_ports
 
-START_SECONDS = 30
+START_SECONDS = 300
 
 
 class GcsEmulator:

@@ -14,7 +14,8 @@ from typing import Self
 
 from tests.servers.ports import free_ports
 
-START_SECONDS = 60
+# Of a machine that does much else: where a server of all tests does not start, all of them fail.
+START_SECONDS = 300
 # Above RabbitMQ's default of 128 MiB, so that a message of 130 MiB reaches the queue.
 MAX_MESSAGE_BYTES = 256 * 2**20
 
@@ -140,8 +141,11 @@ class RabbitMQ:
 
 
 def _state(task: Path) -> str:
-    """The state of a thread: the first word behind its name (proc(5))."""
-    return (task / "stat").read_text().rpartition(")")[2].split()[0]
+    """The state of a thread: the first word behind its name (proc(5)). One that has ended stands, too."""
+    try:
+        return (task / "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "T"
 
 
 def _executable() -> str:

@@ -20,7 +20,7 @@ from redis.retry import Retry
 from tests.servers.ports import free_ports
 from tests.servers.private import PrivateServer
 
-START_SECONDS = 120
+START_SECONDS = 300
 
 
 class RedisServer(PrivateServer):

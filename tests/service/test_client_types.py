@@ -13,7 +13,10 @@ from marshmallow import fields
 from files_service.api import METHODS
 from files_service.client import FilesClient, results
 from files_service.client.accounts import AccountMethods
+from files_service.client.analytics import AnalyticsMethods
 from files_service.client.files import TagMethods
+from files_service.client.folder_parameters import BulkItem
+from files_service.client.folders import FolderMethods, JobMethods
 from files_service.client.parameters import Changes, PartDeclaration
 from files_service.client.share_parameters import ShareChanges
 from files_service.client.shares import ShareMethods
@@ -30,6 +33,10 @@ def client_methods() -> dict[str, Any]:
     found |= {f"accounts.{name}": function for name, function in inspect.getmembers(AccountMethods, inspect.isfunction)}
     found |= {f"shares.{name}": function for name, function in inspect.getmembers(ShareMethods, inspect.isfunction)}
     found |= {f"versions.{name}": function for name, function in inspect.getmembers(VersionMethods, inspect.isfunction)}
+    members = inspect.getmembers(AnalyticsMethods, inspect.isfunction)
+    found |= {f"analytics.{name}": function for name, function in members}
+    found |= {f"folders.{name}": function for name, function in inspect.getmembers(FolderMethods, inspect.isfunction)}
+    found |= {f"jobs.{name}": function for name, function in inspect.getmembers(JobMethods, inspect.isfunction)}
     return {name: function for name, function in found.items() if name.rpartition(".")[2][0] != "_"}
 
 
@@ -73,7 +80,9 @@ def test_nested_parameters_are_declared_as_well() -> None:
     part = upload["parts"].inner.schema  # type: ignore[attr-defined]
     changes = update["changes"].schema  # type: ignore[attr-defined]
     share = METHODS["shares.update"].schema.fields["changes"].schema  # type: ignore[attr-defined]
-    for declared, schema in ((PartDeclaration, part), (Changes, changes), (ShareChanges, share)):
+    item = METHODS["files.bulk"].schema.fields["items"].inner.schema  # type: ignore[attr-defined]
+    pairs = ((PartDeclaration, part), (Changes, changes), (ShareChanges, share), (BulkItem, item))
+    for declared, schema in pairs:
         names, required = names_in(schema.fields)
         assert set(typing.get_type_hints(declared)) == names
         assert required_of(declared) == required

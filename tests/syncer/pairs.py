@@ -40,7 +40,7 @@ def sync(pair: Pair) -> None:
     syncer.give_up()
 
 
-def found(pair: Pair, *, wait_seconds: float = 30.0) -> list[Difference]:
+def found(pair: Pair, *, wait_seconds: float = 120.0) -> list[Difference]:
     return sorted(differences(pair, wait_seconds=wait_seconds), key=lambda difference: difference.file_id)
 
 

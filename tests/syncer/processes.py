@@ -13,10 +13,12 @@ from typing import Any
 
 from tests.servers.commands import run_command
 
-START_SECONDS = 60
+# Of a machine that does much else; nothing waits for longer than it must.
+START_SECONDS = 300
+STOP_SECONDS = 300
 
 
-def run_syncer(*arguments: str, seconds: float = 100, **environ: str) -> subprocess.CompletedProcess[str]:
+def run_syncer(*arguments: str, seconds: float = 300, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     command = [sys.executable, "-m", "syncer", *arguments]
     return run_command(command, seconds=seconds, environ={**os.environ, **environ})
@@ -67,7 +69,7 @@ class SyncerProcess:
         """Ask it to stop and wait for the end; returns the exit status."""
         assert self._process is not None
         self.signal(signal.SIGTERM)
-        return self._process.wait(60)
+        return self._process.wait(STOP_SECONDS)
 
     def kill(self) -> None:
         """End it at once; harmless when it has ended."""

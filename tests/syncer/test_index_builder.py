@@ -20,7 +20,7 @@ from tests.syncer.pairs import make_syncer, numbered
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.parametrize("urls", ["redis couchdb"], indirect=True)]
 
-SECONDS = 120
+SECONDS = 300
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.contract.metadata_scenes import add, make_record
 from tests.feeds import file_changes
 from tests.syncer.pairs import catch_up, numbered, open_pair_of
 
-WAIT_SECONDS = 20
+WAIT_SECONDS = 120
 Copies = Sequence[FileRecord | Tombstone]
 
 

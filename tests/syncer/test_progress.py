@@ -23,7 +23,9 @@ from tests.secrets_in_logs import WATCH
 from tests.syncer.pairs import numbered
 from tests.syncer.processes import lines_of, run_syncer
 
-FILES = 6_000
+FILES = 1_200
+# Batches with pauses between them, in which the bar is drawn.
+RATE = ("--rate", "1000")
 EVENTS = ["the backfill begins", "the backfill is complete"]
 BAR = re.compile(r"backfill \S+ +(\d+)/(\d+) +([\d,]+) files/s +(\d+:\d\d:\d\d|-:--:--)")
 _ROWS, _COLUMNS = 24, 100
@@ -64,7 +66,7 @@ def run_at_terminal(*arguments: str) -> tuple[str, str]:
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        printed, _ = process.communicate(timeout=100)
+        printed, _ = process.communicate(timeout=300)
     finally:
         process.kill()
         reader.join()
@@ -87,7 +89,7 @@ def screen_of(sent: str) -> list[str]:
 
 @pytest.mark.parametrize("urls", ["redis sqlite"], indirect=True)
 def test_a_terminal_shows_how_far_a_backfill_is_its_rate_and_the_time_left(arguments: list[str]) -> None:
-    printed, sent = run_at_terminal(*arguments)
+    printed, sent = run_at_terminal(*arguments, *RATE)
     assert printed == f"copied {FILES} files\n"
     bars = bars_of(sent)
     halfway = [bar for bar in bars if 0 < bar[0] < FILES]

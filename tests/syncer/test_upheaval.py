@@ -143,7 +143,7 @@ def make_upheaval(
                     continue
 
 
-@pytest.mark.timeout(1_800 if NIGHTLY else 300)
+@pytest.mark.timeout(1_800 if NIGHTLY else 900)
 @pytest.mark.parametrize("kind", ["sqlite", "couchdb"])
 def test_whatever_happens_meanwhile_both_stores_end_up_the_same(
     kind: str, own_redis: RedisServer, tmp_path: Path, request: pytest.FixtureRequest
@@ -168,10 +168,10 @@ def test_whatever_happens_meanwhile_both_stores_end_up_the_same(
             writer.join()
         # Until the first backfill is over nothing says how far the copy is, and ``verify`` does not wait for it.
         wait_until(
-            lambda: pair.source.checkpoint(pair.consumer) != "", seconds=120, otherwise="the backfill never ends"
+            lambda: pair.source.checkpoint(pair.consumer) != "", seconds=300, otherwise="the backfill never ends"
         )
         urls = ("--source", own_redis.url, "--target", target_url)
-        result = run_syncer("verify", *urls, "--wait", "120", seconds=250)
+        result = run_syncer("verify", *urls, "--wait", "300", seconds=500)
         logs = "\n".join(syncer.log()[-3_000:] for syncer in syncers)
         assert result.returncode == Exit.DONE, result.stdout + result.stderr + logs
         assert '"traceback"' not in logs

@@ -20,6 +20,7 @@ from tests.contract.metadata_scenes import add
 from tests.servers.ports import free_ports
 from tests.syncer.pairs import numbered, open_pair_of, sync
 from tests.syncer.processes import SyncerProcess
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
 def test_a_comparison_is_repeated_and_its_result_is_a_metric(pair: Pair) -> None:
@@ -96,10 +97,14 @@ def test_the_metrics_of_a_running_syncer_are_served(tmp_path: Path) -> None:
     process.start()
     try:
         process.wait_for_log("the backfill is complete")
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
-            lines = answer.read().decode().splitlines()
+        expected = {"syncer_active 1.0", 'syncer_copied_total{by="backfill"} 7.0'}
+        wait_until(lambda: expected <= set(metrics_at(port)), seconds=PATIENCE_SECONDS)
     finally:
         process.kill()
         pair.close()
-    assert "syncer_active 1.0" in lines
-    assert 'syncer_copied_total{by="backfill"} 7.0' in lines
+
+
+def metrics_at(port: int) -> list[str]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_SECONDS) as answer:
+        text: str = answer.read().decode()
+    return text.splitlines()

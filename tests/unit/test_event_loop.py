@@ -11,7 +11,7 @@ from pathlib import Path
 from files_service.gateway.event_loop import FairSelector, new_event_loop
 from files_service.gateway.server import GatewayServer
 from tests.cores import memory_core
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 PAIRS = 100
 
@@ -54,8 +54,8 @@ def test_a_storm_of_connections_that_close_is_no_long_turn(tmp_path: Path) -> No
         server, ended = GatewayServer(core), []
         port = await server.start("127.0.0.1", 0)
         peers = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
-        async with asyncio.timeout(30):
-            await asyncio.to_thread(wait_until, lambda: len(server.connections) == len(peers), seconds=20)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await asyncio.to_thread(wait_until, lambda: len(server.connections) == len(peers), seconds=PATIENCE_SECONDS)
             for peer in peers:
                 peer.close()
             before = len(server.connections)

@@ -12,6 +12,7 @@ import pytest
 from storage_adapters import Failure, FileRecord, Lease, Part, Tombstone, UnreadableRecord, Upload, UploadStatus
 from storage_adapters.codec import (
     FIELDS_OF_0_1,
+    LEASE_FORM,
     PART_FORM,
     RECORD_FORM,
     VERSION_FORM,
@@ -199,6 +200,7 @@ def test_of_two_values_that_are_not_known_one_is_named() -> None:
 
 
 def test_a_form_without_later_fields_is_closed_so_that_the_fast_way_is_taken() -> None:
-    assert PART_FORM.is_closed
+    assert LEASE_FORM.is_closed
+    assert not PART_FORM.is_closed
     assert not RECORD_FORM.is_closed
     assert not LATER.is_closed

@@ -21,7 +21,7 @@ print(*sys.modules)
 
 
 def test_a_gateway_on_the_embedded_default_loads_nothing_that_only_others_need(tmp_path: Path) -> None:
-    done = run_command([sys.executable, "-c", SCRIPT, str(tmp_path)], seconds=60)
+    done = run_command([sys.executable, "-c", SCRIPT, str(tmp_path)])
     assert done.returncode == 0, done.stderr
     loaded = done.stdout.split()
     assert "files_service.gateway.server" in loaded
@@ -38,7 +38,7 @@ def test_a_gateway_on_the_embedded_default_loads_nothing_that_only_others_need(t
 )
 def test_a_command_loads_nothing_that_only_other_commands_need(command: str, of_others: tuple[str, ...]) -> None:
     script = "import sys, click\nfrom files_service.cli import cli\ncli.get_command(click.Context(cli), sys.argv[1])"
-    done = run_command([sys.executable, "-c", f"{script}\nprint(*sys.modules)", command], seconds=60)
+    done = run_command([sys.executable, "-c", f"{script}\nprint(*sys.modules)", command])
     assert done.returncode == 0, done.stderr
     loaded = done.stdout.split()
     assert f"files_service.cli.{'token' if command == 'token' else 'processes'}" in loaded

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
 
 from files_service.gateway.transfer.min_rate import MinRate, size_of
+from tests.clocks import run_in_no_time
 
 
 class TooSlow(Exception):
     """What a slow sender gets here."""
-
-
-def run(scene: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scene, 20))
 
 
 async def after(seconds: float, data: bytes) -> bytes:
@@ -37,7 +32,7 @@ def test_who_sends_too_little_is_too_slow_however_often_it_sends() -> None:
             await send()
         assert sent > 1
 
-    run(scene())
+    run_in_no_time(scene())
 
 
 def test_who_sends_enough_has_the_whole_time_again() -> None:
@@ -47,7 +42,7 @@ def test_who_sends_enough_has_the_whole_time_again() -> None:
             assert await pace.wait(after(0.1, b"x" * 10), size_of) == b"x" * 10
         assert pace.left > 0.2
 
-    run(scene())
+    run_in_no_time(scene())
 
 
 def test_time_in_which_nobody_waits_does_not_count() -> None:
@@ -57,7 +52,7 @@ def test_time_in_which_nobody_waits_does_not_count() -> None:
         await asyncio.sleep(0.4)
         await pace.wait(after(0.1, b"x"), size_of)
 
-    run(scene())
+    run_in_no_time(scene())
 
 
 @pytest.mark.parametrize("before", [False, True])
@@ -73,7 +68,7 @@ def test_time_in_which_the_sender_waits_for_us_does_not_count(before: bool) -> N
         with pytest.raises(TooSlow):
             await pace.wait(after(0.7, b"x"), size_of)
 
-    run(scene())
+    run_in_no_time(scene())
 
 
 def test_going_on_twice_gives_no_more_time() -> None:
@@ -84,7 +79,7 @@ def test_going_on_twice_gives_no_more_time() -> None:
         with pytest.raises(TooSlow):
             await pace.wait(after(0.8, b"x"), size_of)
 
-    run(scene())
+    run_in_no_time(scene())
 
 
 @pytest.mark.parametrize("held", [False, True])
@@ -101,4 +96,4 @@ def test_who_is_given_up_is_waited_for_no_more(held: bool) -> None:
             await pace.wait(after(9, b"x"), size_of)
         assert loop.time() - began < 5
 
-    run(scene())
+    run_in_no_time(scene())

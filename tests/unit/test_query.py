@@ -27,11 +27,12 @@ from storage_adapters.query import (
     candidate_scopes,
     field_value,
     found_by,
+    index_entries,
     matches,
     satisfies,
-    scopes,
     sort_key,
     sort_value,
+    whole_scopes,
 )
 from tests.contract.metadata_scenes import make_part, make_record, various_records
 from tests.contract.strategies import queries, records
@@ -149,6 +150,7 @@ def test_a_description_that_is_no_text_is_missing(value: Any) -> None:
     [
         ("strasse", True),
         ("KÖLN summer", True),
+        ("koln SÚMMER", True),
         ("red mp4 köln", True),
         ("summer film", True),
         ("red nothing", False),
@@ -163,8 +165,18 @@ def test_a_search_wants_every_word_somewhere(search: str, answer: bool) -> None:
     assert matches(RECORD, ListQuery(search=search)) is answer
 
 
-def test_a_search_looks_at_the_alias() -> None:
-    assert found_by(replace(RECORD, alias="Holiday"), "holiday")
+def test_a_search_looks_at_the_alias_the_type_and_the_path() -> None:
+    record = replace(RECORD, alias="Holiday", path="Été/à Évry/x")
+    assert found_by(record, "holiday")
+    assert found_by(record, RECORD.content_type.upper())
+    assert matches(record, ListQuery(search="ete/a evry"))
+
+
+def test_a_search_of_readers_does_not_tell_paths() -> None:
+    record = replace(RECORD, path="secret/x", access=Access.PUBLIC, processed_at=1)
+    assert matches(record, ListQuery(search="secret"))
+    assert record.publicly_listed
+    assert not matches(record, ListQuery(search="secret", public_only=True))
 
 
 @pytest.mark.parametrize(
@@ -230,17 +242,17 @@ def test_whatever_matches_a_query_stands_in_each_of_its_candidate_scopes(record:
     candidates = candidate_scopes(query)
     assert candidates
     if matches(record, query):
-        assert set(candidates) <= set(scopes(record))
+        assert set(candidates) <= {scope for scope, *_ in index_entries(record)}
 
 
 def test_a_record_stands_in_the_scopes_that_it_belongs_to() -> None:
     public = {("public",), ("public-tag", "red"), ("public-tag", "summer film")}
     own = {("all",), ("owner", "ann"), ("owner-tag", "ann", "red"), ("owner-tag", "ann", "summer film")}
-    assert set(scopes(RECORD)) == own | public
-    assert set(scopes(replace(RECORD, temporary=True))) == own
-    assert set(scopes(replace(RECORD, access=Access.UNLISTED))) == own
+    assert set(whole_scopes(RECORD)) == own | public
+    assert set(whole_scopes(replace(RECORD, temporary=True))) == own
+    assert set(whole_scopes(replace(RECORD, access=Access.UNLISTED))) == own
     again = replace(RECORD, status=FileStatus.PROCESSING)
-    assert set(scopes(again)) == own | public | {("status", "processing")}
+    assert set(whole_scopes(again)) == own | public | {("status", "processing")}
 
 
 @pytest.mark.parametrize("order_by", SORT_FIELDS)

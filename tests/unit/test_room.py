@@ -74,7 +74,7 @@ def test_what_was_declared_counts_with_its_size_by_whatever_way_it_was(
     limited: Core, there: Declare, declare: Declare
 ) -> None:
     there(limited, "ann", 600)
-    assert told(declare(limited, "ann", 401)) == {"field": "quota", "limit": QUOTA}
+    assert told(declare(limited, "ann", 401)) == {"field": "quota", "quota": "owner", "limit": QUOTA}
     assert used(limited) == 600
     assert not isinstance(declare(limited, "ann", 400), FilesError)
     assert not isinstance(declare(limited, "bob", QUOTA), FilesError)

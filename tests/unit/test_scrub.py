@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import random
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from files_service.core import Core
 from files_service.errors import BytesLost
+from files_service.services.scrub.examination import Whole, examine
 from files_service.services.scrub.repair import repair_from
 from files_service.services.scrub.walk import PART_COST, Cursor, Walk
 from storage_adapters import SupportsChanges
@@ -49,13 +52,27 @@ def is_lost(core: Core, file_id: str) -> bool:
     return True
 
 
-def test_what_is_whole_costs_no_write(core: Core) -> None:
-    for record in (chunked_file(core, CONTENT), processed_file(core, CONTENT), processed_file(core, b"")):
-        assert record["lost_parts"] == []
+def test_what_is_whole_costs_one_write_for_a_checksum_that_was_not_known(core: Core) -> None:
+    contents = {CONTENT: chunked_file(core, CONTENT), CONTENT[:-1]: processed_file(core, CONTENT[:-1])}
+    contents[b""] = processed_file(core, b"")
+    events = announced(core)
+    assert scrub(core) == []
+    for content, record in contents.items():
+        [part] = core.metadata.get(record["file_id"]).parts
+        assert (part.crc32, record["lost_parts"]) == (f"{zlib.crc32(content):08x}", [])
     assert isinstance(core.metadata, SupportsChanges)
     before = core.metadata.changes(after="", limit=1_000)
     assert scrub(core) == []
     assert core.metadata.changes(after="", limit=1_000) == before
+    assert announced(core) == events
+
+
+def test_a_scrub_that_was_interrupted_notes_no_checksum_of_a_part(core: Core) -> None:
+    file_id = chunked_file(core, CONTENT)["file_id"]
+    part = replace(core.metadata.get(file_id).parts[0], crc32=None)
+    assert [step for step in examine(core, part, offset=CHUNK) if isinstance(step, Whole)] == [Whole(part.generation)]
+    [whole] = [step for step in examine(core, part) if isinstance(step, Whole)]
+    assert whole.crc32 == f"{zlib.crc32(CONTENT):08x}"
 
 
 @DAMAGES

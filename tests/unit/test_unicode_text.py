@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from storage_adapters import UNICODE_VERSION, ascii_form, category_of, fold, tag_form, unicode_text
+from storage_adapters import UNICODE_VERSION, ascii_form, category_of, fold, search_form, tag_form, unicode_text
 from storage_adapters.unassigned import RANGES
 
 ROOT = Path(__file__).parent.parent.parent
@@ -22,6 +22,7 @@ WITHOUT_LETTERS = range(0x40000, 0x110000)
 # Made by Python 3.11, whose Unicode version is the pinned one.
 DIGESTS = {
     "fold": "a5c079c553309e7e04d8a5e40add7721",
+    "search_form": "2a53142f27e415db35604951a3a6a5b8",
     "tag_form": "f8ded74b248803d273c0afcc396578c2",
     "ascii_form": "5332bafbe6713830a2817f42330ed1fc",
     "category_of": "2b321d45c18f6a3c3770241dcd2f5492",
@@ -29,6 +30,7 @@ DIGESTS = {
 }
 FORMS: dict[str, Callable[[str], str]] = {
     "fold": fold,
+    "search_form": search_form,
     "tag_form": tag_form,
     "ascii_form": ascii_form,
     "category_of": category_of,
@@ -124,11 +126,27 @@ def test_a_letter_of_a_later_version_stands_for_itself() -> None:
     assert category_of("\U00010d50") == "Cn"
 
 
-@pytest.mark.parametrize("form", [fold, tag_form])
+@pytest.mark.parametrize("form", [fold, search_form, tag_form])
 def test_a_form_is_its_own_form(form: Callable[[str], str]) -> None:
     for lines in batched(code_points()):
         once = form("\n".join(f"a{c}\u0301" for c in lines))
         assert form(once) == once
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("Crème BRÛLÉE", "creme brulee"),
+        ("Ångström ﬁlm", "angstrom film"),
+        ("Ế e\u0323\u0302", "e e"),
+        ("Ёлка й", "елка и"),
+        ("שָׁלוֹם", "שלום"),
+        ("が한글हिन्दी", "が한글हिन्दी"),
+        ("STRAẞE", "strasse"),
+    ],
+)
+def test_a_search_ignores_accents_and_keeps_letters(text: str, form: str) -> None:
+    assert search_form(text) == form
 
 
 def test_one_module_alone_knows_unicode() -> None:

@@ -66,6 +66,7 @@ def test_a_declared_file_is_pending_and_has_the_defaults(core: Core) -> None:
                 "key": key,
                 "generation": None,
                 "received_at": None,
+                "crc32": None,
             }
         ],
         "temporary": False,

@@ -40,6 +40,9 @@ def test_files_and_bytes_are_reported(files: Core) -> None:
         "by_access": {"private": {"files": 1, "bytes": 5}, "public": {"files": 2, "bytes": 10}},
         "by_content_type": {"image/png": {"files": 2, "bytes": 10}, "text/plain": {"files": 1, "bytes": 5}},
         "by_status": {"pending": {"files": 1, "bytes": 7}, "processed": {"files": 2, "bytes": 8}},
+        "trash": {"files": 0, "bytes": 0},
+        "versions": {"files": 0, "bytes": 0},
+        "stored": None,
         **SOURCE,
     }
 

@@ -22,7 +22,7 @@ from tests.cores import announced, call, pending_file, processed_file, put_parts
 from tests.publishers import Collector
 from tests.waiting import wait_until
 
-DEADLINE = 20
+DEADLINE = 120
 until = partial(wait_until, seconds=DEADLINE)
 
 

@@ -9,6 +9,7 @@ from marshmallow import fields, validate
 from files_service.api.text import line, text
 from files_service.domain.accounts import MAX_NAME, MAX_TENANT, Role
 from files_service.domain.passwords import MAX_BYTES
+from files_service.domain.quotas import MAX_QUOTA
 
 MAX_TOKEN = 200
 MAX_LOGIN = MAX_NAME + 1 + MAX_TENANT
@@ -48,15 +49,23 @@ def id_field() -> fields.String:
 def tenant_field() -> fields.String:
     """Make the field of a tenant."""
     return fields.String(
-        load_default="",
+        load_default=None,
+        allow_none=True,
         validate=text(0, MAX_TENANT),
-        metadata={"description": "Tenant; empty: the default one."},
+        metadata={"description": "Tenant, empty: the default one; null: the actor's own."},
     )
 
 
 def role_field(**arguments: Any) -> fields.Enum[Role]:
     """Make the field of a role."""
     return fields.Enum(Role, by_value=True, metadata={"description": "Role of the account."}, **arguments)
+
+
+def quota_field(description: str, **arguments: Any) -> fields.Integer:
+    """Make the field of a quota."""
+    return fields.Integer(
+        strict=True, validate=validate.Range(0, MAX_QUOTA), metadata={"description": description}, **arguments
+    )
 
 
 def time_field(description: str) -> fields.Integer:

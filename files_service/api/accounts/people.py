@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from files_service.api.accounts.fields import id_field, name_field, role_field, tenant_field
+from files_service.api.accounts.fields import id_field, name_field, quota_field, role_field, tenant_field
 from files_service.api.action import Params, ParamsSchema, action, owner_field
 from files_service.api.text import line
 from files_service.core import Core
 from files_service.domain.accounts import Role
-from files_service.services.accounts import invites, people, registration, tenants
+from files_service.services.accounts import invites, people, quotas, registration, tenants
 from storage_adapters import JSON
 
 
@@ -79,6 +79,18 @@ class UpdateParams(OwnerParams):
     )
 
 
+class SetQuotaParams(OwnerParams):
+    """Parameters of accounts.set_quota."""
+
+    quota_bytes = quota_field("Quota in bytes; 0: that of the settings.", required=True)
+
+
+class SetTenantQuotaParams(TenantParams):
+    """Parameters of accounts.set_tenant_quota."""
+
+    quota_bytes = quota_field("Quota of all accounts of the tenant together in bytes; 0: none.", required=True)
+
+
 class CreateTenantParams(ParamsSchema):
     """Parameters of accounts.create_tenant."""
 
@@ -139,6 +151,18 @@ def update(params: Params, core: Core) -> JSON:
     return people.update_account(
         core, params["actor"], params["owner"], role=params["role"], disabled=params["disabled"]
     )
+
+
+@action("accounts.set_quota", SetQuotaParams)
+def set_quota(params: Params, core: Core) -> JSON:
+    """Set the quota of an account."""
+    return quotas.set_account_quota(core, params["actor"], params["owner"], params["quota_bytes"])
+
+
+@action("accounts.set_tenant_quota", SetTenantQuotaParams)
+def set_tenant_quota(params: Params, core: Core) -> JSON:
+    """Set the quota that all accounts of a tenant have together."""
+    return quotas.set_tenant_quota(core, params["actor"], params["tenant"], params["quota_bytes"])
 
 
 @action("accounts.reset", OwnerParams)

@@ -13,7 +13,7 @@ from files_service.config import Settings
 from files_service.domain.identity import Identity
 from files_service.errors import Unauthorized
 
-_ALGORITHM = "HS256"
+ALGORITHM = "HS256"
 MAX_OWNER = 78
 # The issuer's clock may be ahead of ours.
 CLOCK_SKEW_SECONDS = 60
@@ -51,7 +51,7 @@ def owner_of_token(token: str, secret: str) -> str:
     """Return the owner of a token. Raises Unauthorized when it is altered, expired or not a token."""
     try:
         options: Options = {"require": ["exp", "sub"]}
-        claims = jwt.decode(token, secret, algorithms=[_ALGORITHM], leeway=CLOCK_SKEW_SECONDS, options=options)
+        claims = jwt.decode(token, secret, algorithms=[ALGORITHM], leeway=CLOCK_SKEW_SECONDS, options=options)
         # The leeway is for "iat" and "nbf" alone.
         if int(claims["exp"]) <= time.time():
             raise jwt.ExpiredSignatureError
@@ -65,12 +65,6 @@ def owner_of_token(token: str, secret: str) -> str:
     return owner
 
 
-def expiry_of_token(token: str) -> int:
-    """Return the expiry of a valid token, in seconds since the epoch."""
-    claims = jwt.decode(token, options={"verify_signature": False})
-    return int(claims["exp"])
-
-
 def claimed_owner(token: str) -> str:
     """Return the owner whom a token names, without a look at its signature; "" if it names none."""
     try:
@@ -79,12 +73,17 @@ def claimed_owner(token: str) -> str:
         return ""
 
 
-def make_token(owner: str, secret: str, ttl_seconds: int) -> str:
-    """Make an end user's token."""
+def require_owner(owner: str) -> str:
+    """Return the owner. Raises ValueError for text that is none."""
     if not 1 <= len(owner) <= MAX_OWNER:
         raise ValueError(f"an owner is text of 1 to {MAX_OWNER} characters")
+    return owner
+
+
+def make_token(owner: str, secret: str, ttl_seconds: int) -> str:
+    """Make an end user's token."""
     now = int(time.time())
-    return jwt.encode({"sub": owner, "iat": now, "exp": now + ttl_seconds}, secret, algorithm=_ALGORITHM)
+    return jwt.encode({"sub": require_owner(owner), "iat": now, "exp": now + ttl_seconds}, secret, algorithm=ALGORITHM)
 
 
 def unauthorized(

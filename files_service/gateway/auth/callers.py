@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from files_service.domain.access import NOBODY
 from files_service.domain.identity import is_peoples
 from files_service.errors import Forbidden
 from files_service.gateway.auth.bearer import Caller, identify, token_of, unauthorized
@@ -18,9 +19,6 @@ from files_service.gateway.threads import HOLDER
 # Return the caller, None for a request without credentials; raise FilesError for invalid credentials.
 Authenticate = Callable[[web.Request], Caller | None]
 AUTHENTICATE: web.AppKey[Authenticate] = web.AppKey("authenticate")
-
-# Owns nothing and is granted nothing: an owner's name has at least one character.
-NOBODY = ""
 
 
 def by_bearer(request: web.Request) -> Caller | None:
@@ -81,5 +79,5 @@ def caller_by(request: web.Request, authorization: str | None) -> Caller:
     token = token_of(authorization)
     if is_peoples(token):
         identity = found_identity(request, token)
-        return Caller(identity.owner, identity)
+        return Caller(identity.actor, identity)
     return identify(authorization, gateway_of(request).core.settings)

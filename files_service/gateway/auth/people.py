@@ -47,7 +47,7 @@ async def with_identity(request: web.Request, handler: Handler) -> web.StreamRes
         return await handler(request)
     if request.config_dict.get(WATCHES_ITSELF):
         return await handler(request)
-    async with watching(gateway_of(request), token):
+    async with watching(gateway_of(request), token, identity):
         return await handler(request)
 
 
@@ -82,10 +82,18 @@ def require_scope(identity: Identity | None, scope: str) -> None:
 
 
 @asynccontextmanager
-async def watching(gateway: Gateway, token: str) -> AsyncIterator[None]:
-    """Cancel the block, with Unauthorized, soon after the session or key of this token has ended."""
+async def watching(gateway: Gateway, token: str, identity: Identity) -> AsyncIterator[None]:
+    """Cancel the block, with Unauthorized, soon after the session or key of this token has ended.
+
+    It ends with the role of its account, too: an admin who is none any more reads no more of the files of others.
+    """
     ended = Unauthorized("the session or key has ended")
-    async with watching_while(gateway, lambda: find_identity(gateway.core, token) is not None, ended):
+
+    def holds() -> bool:
+        found = find_identity(gateway.core, token)
+        return found is not None and found.role is identity.role
+
+    async with watching_while(gateway, holds, ended):
         yield
 
 

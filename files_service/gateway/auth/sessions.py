@@ -61,7 +61,7 @@ def _read(request: web.Request) -> Session | None:
         return None
     try:
         if is_peoples(token):
-            return Session(found_identity(request, token).owner, token)
+            return Session(found_identity(request, token).actor, token)
         return Session(owner_of_token(token, gateway_of(request).core.settings.jwt_secret), token)
     except Unauthorized:
         return None

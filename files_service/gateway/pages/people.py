@@ -37,12 +37,14 @@ async def form_of(request: web.Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
 
 
-def sign_in_form(request: web.Request, *, name: str = "", error: FilesError | None = None) -> web.Response:
-    """Show the form for name and password, and for the code of the second factor where one is needed."""
+def sign_in_form(
+    request: web.Request, *, name: str = "", error: FilesError | None = None, accounts: bool = True
+) -> web.Response:
+    """Show the form for name and password, with the code of a second factor where one is needed, and that for links."""
     totp = error is not None and "totp" in error.details
     message = "" if error is None else "Enter the code of your app." if totp else str(error).capitalize() + "."
     status = 200 if error is None else error.http_status
-    return render(request, "sign_in.html", status=status, account=name, message=message, totp=totp)
+    return render(request, "sign_in.html", status=status, account=name, message=message, totp=totp, accounts=accounts)
 
 
 async def sign_in_by_form(request: web.Request, form: Mapping[str, str]) -> web.StreamResponse:

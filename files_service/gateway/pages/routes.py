@@ -32,14 +32,12 @@ _SHARE_QUERY = [
     parameter("file_id", "path", description="The file."),
     parameter("raw", "query", description="1: the bytes instead of the page."),
 ]
-_SIGN_IN = "Turn the token of a link into a cookie."
-_TOKEN = [parameter("token", "query", description="An end user's token.")]
-_SIGNED_IN = {200: _page("Signed in."), 401: _page("The token does not hold.")}
-_BY_FORM = "Sign in by name and password, or as another owner; sent by the pages."
+_SIGN_IN = "The forms for signing in; opening them uses no link up."
+_BY_FORM = "Sign in by name and password, or by the code of a link; sent by the pages."
 _FAULTS = "What is wrong with the form, beside it; for a form of another site, an error."
 _EITHER: JSON = {"description": _FAULTS, "content": {**_page("")["content"], **reply("")["content"]}}
 _SENT: dict[int, JSON] = {
-    200: _page("Signed in."),
+    200: _page("A question first: the link would replace another session."),
     303: {"description": "Done; to another page."},
     **dict.fromkeys((400, 401, 403, 409, 429, 501, 503), _EITHER),
 }
@@ -58,7 +56,7 @@ DOOR = Door(
     routes=(
         Route("GET", "/", listing.index, "index", _INDEX, {200: _page(_INDEX)}, tag="operation"),
         Route("GET", "/download/{file_id}", share.share, "share_page", _SHARE, _SHARED, _SHARE_QUERY, errors=()),
-        Route("GET", "/sign-in", session.sign_in, "sign_in", _SIGN_IN, _SIGNED_IN, _TOKEN),
+        Route("GET", "/sign-in", session.sign_in, "sign_in", _SIGN_IN, {200: _page("The forms.")}),
         Route("POST", "/sign-in", session.signed_in, "switch", _BY_FORM, _SENT, errors=_SENT_ERRORS),
         Route("GET", "/join", people.join, "join_page", "The form that makes an account.", _FORM),
         Route("POST", "/join", people.joined, "join", "Make an account and sign in.", _SENT, errors=_SENT_ERRORS),

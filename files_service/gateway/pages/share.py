@@ -5,11 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from files_service.core import Core
-from files_service.domain.access import may_change
+from files_service.domain.access import NOBODY, may_change
 from files_service.domain.editing import is_finished
 from files_service.domain.filenames import save_as
 from files_service.errors import FilesError
-from files_service.gateway.auth.callers import NOBODY
 from files_service.gateway.pages.listing import ACCESSES
 from files_service.gateway.pages.rendering import render
 from files_service.gateway.pages.session import viewer_of
@@ -23,7 +22,7 @@ from files_service.services.files import readable
 from storage_adapters import FileRecord
 
 _TITLES = {401: "Sign in first", 403: "This file is not shared with you", 404: "There is no such file"}
-_GONE = "The link may be wrong, or the file was removed."
+_GONE = "The link may be wrong, or the file was removed or is not shared. If it is yours, sign in and try again."
 _MESSAGES = {
     403: "Its owner has not shared it, or has stopped sharing it. If it is yours, sign in and try again.",
     404: _GONE,

@@ -45,12 +45,12 @@ class Answer:
     length: int = 0
 
 
-def evaluate(method: str, headers: Mapping[str, str], found: Representation) -> Answer:
-    """Decide on a GET or HEAD: 200, 206, 304, 412 or 416."""
+def evaluate(method: str, headers: Mapping[str, str], found: Representation, *, ranges: bool = True) -> Answer:
+    """Decide on a GET or HEAD: 200, 206, 304, 412 or 416. Without ``ranges`` the answer is the whole."""
     status = _precondition(headers, found)
     if status is not None:
         return Answer(status)
-    if method == "GET" and "Range" in headers and _range_applies(headers, found):
+    if ranges and method == "GET" and "Range" in headers and _range_applies(headers, found):
         return _slice(headers["Range"], found.size)
     return Answer(200, 0, found.size)
 

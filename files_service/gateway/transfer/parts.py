@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -15,14 +15,15 @@ from files_service.core import Core
 from files_service.domain.chunking import manifest_of
 from files_service.domain.media_types import UNKNOWN_TYPE
 from files_service.domain.uploads import find_part
-from files_service.errors import BytesLost, Conflict, NotFound, WrongStatus
-from files_service.gateway.replies import HTTPError, bad_field
+from files_service.errors import BytesLost, NotFound, WrongStatus
+from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import Gateway
-from files_service.gateway.transfer.conditions import Answer, Representation, evaluate
+from files_service.gateway.transfer.conditional import begin_reply
+from files_service.gateway.transfer.conditions import Answer, Representation
 from files_service.gateway.transfer.disposition import content_disposition, preview_of
 from files_service.gateway.transfer.send import Slice, send_files, send_pieces
 from files_service.services import content
-from files_service.services.files import require_finished
+from files_service.services.files import require_finished, require_not_trashed
 from files_service.services.scrub.marks import require_kept
 from storage_adapters import BlobNotFound, FileRecord, FileStatus, Part, SupportsLocalFiles
 
@@ -61,10 +62,11 @@ def part_of(record: FileRecord, part_id: str | None, core: Core) -> Found:
 
 
 def found_part(core: Core, record: FileRecord, part: Part) -> Found:
-    """Prepare a part for sending. Raises NotFound before its bytes arrive.
+    """Prepare a part for sending. Raises NotFound before its bytes arrive, and Gone while the file is in the trash.
 
     Raises BytesLost for a part that is marked as lost, and for one whose local file is not whole.
     """
+    require_not_trashed(record)
     if part.received_at is None:
         raise NotFound("the bytes have not arrived", {"file_id": record.file_id})
     require_kept(record, part)
@@ -99,48 +101,61 @@ def part_headers(found: Found, kind: str, name: str, cache_control: str) -> dict
 
 
 async def send_part(
-    request: web.Request, gateway: Gateway, found: Found, headers: dict[str, str]
+    request: web.Request,
+    gateway: Gateway,
+    found: Found,
+    headers: dict[str, str],
+    before: Callable[[], Awaitable[None]] | None = None,
 ) -> web.StreamResponse:
-    """Reply with a part, a range of it, or the status that its conditions call for."""
-    answer = evaluate(request.method, request.headers, found.representation)
-    if answer.status == 412:
-        raise HTTPError(Conflict("the precondition does not hold", {"fields": {"If-Match": ["Another."]}}), 412)
-    if answer.status == 416:
-        size = found.representation.size
-        raise bad_field("Range", f"There are {size} bytes.", 416, {"Content-Range": f"bytes */{size}"})
-    response = web.StreamResponse(status=answer.status, headers=headers)
-    if answer.status == 304:
-        del response.headers["Content-Type"]
-        return response
-    response.content_length = answer.length
-    if answer.status == 206:
-        last = answer.start + answer.length - 1
-        response.headers["Content-Range"] = f"bytes {answer.start}-{last}/{found.representation.size}"
-    if not answer.length:
-        return response
+    """Reply with a part, a range of it, or the status that its conditions call for.
+
+    ``before`` runs when the first bytes are at hand, and before the reply begins; what it raises is the reply.
+    """
+    answer, response = begin_reply(request, found.representation, headers)
     if request.method == "HEAD":
-        await gateway.calls.run(_require_range, gateway.core, found, answer)
+        if answer.length:
+            await gateway.calls.run(_require_range, gateway.core, found, answer)
         return response
-    await gateway.unless_given_up(_send(request, response, gateway, found, answer))
+    if answer.status == 304:
+        return response
+    if not answer.length:
+        await (before or _nothing)()
+        return response
+    await gateway.unless_given_up(_send(request, response, gateway, found, answer, before or _nothing))
     gateway.metrics.downloaded_bytes.inc(answer.length)
     return response
 
 
 async def _send(
-    request: web.Request, response: web.StreamResponse, gateway: Gateway, found: Found, answer: Answer
+    request: web.Request,
+    response: web.StreamResponse,
+    gateway: Gateway,
+    found: Found,
+    answer: Answer,
+    before: Callable[[], Awaitable[None]],
 ) -> None:
     """Send the bytes: by the kernel if they are in files."""
     core, part = gateway.core, found.part
     files = content.files(core, part, offset=answer.start, length=answer.length)
     if files is None:
         first, pieces = await gateway.transfers.run(_begin, core, found, answer)
+        await before()
         await response.prepare(request)
         await send_pieces(request, response, gateway, chain([first], pieces), answer.length)
     else:
         first_file = await gateway.calls.run(_open, core, found, answer, files)
+        try:
+            await before()
+        except BaseException:
+            first_file[0].close()
+            raise
         await response.prepare(request)
-        await send_files(request, gateway, chain([first_file], map(_opened, files)), answer.length)
+        await send_files(request, response, gateway, chain([first_file], map(open_slice, files)), answer.length)
     await response.write_eof()
+
+
+async def _nothing() -> None:
+    """Do nothing before the reply begins."""
 
 
 @contextmanager
@@ -173,10 +188,10 @@ def _open(core: Core, found: Found, answer: Answer, files: Iterator[tuple[Path, 
     with lost_bytes_reported(found.record, found.part):
         if manifest_of(found.part) is not None:
             content.require_range(core, found.part, offset=answer.start, length=answer.length)
-        return _opened(next(files))
+        return open_slice(next(files))
 
 
-def _opened(piece: tuple[Path, int, int]) -> Slice:
+def open_slice(piece: tuple[Path, int, int]) -> Slice:
     """Open the file of a range. Raises BlobNotFound when it is shorter than the range."""
     path, start, length = piece
     try:

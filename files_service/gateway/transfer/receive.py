@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from aiohttp import StreamReader
+from isal.isal_zlib import crc32
 
 from files_service.errors import Conflict, PartMismatch
 from files_service.gateway.replies import HTTPError, bad_field
@@ -35,9 +36,21 @@ class Sink(Protocol):
 class PartSink(ABC):
     """A sink for all bytes of a part."""
 
-    @abstractmethod
+    _crc32 = 0
+
+    @property
+    def crc32(self) -> str:
+        """The CRC-32 of the bytes so far."""
+        return f"{self._crc32:08x}"
+
     def write(self, data: bytes) -> None:
         """See ``Sink``."""
+        self._take(data)
+        self._crc32 = crc32(data, self._crc32)
+
+    @abstractmethod
+    def _take(self, data: bytes) -> None:
+        """Store or hash bytes."""
 
     def room(self, most: int) -> memoryview | None:
         """See ``Sink``; bytes go through ``write``."""
@@ -63,8 +76,7 @@ class BlobSink(PartSink):
         self._writer = writer
         self._part = part
 
-    def write(self, data: bytes) -> None:
-        """See ``PartSink``."""
+    def _take(self, data: bytes) -> None:
         self._writer.write(data)
 
     def complete(self) -> BlobInfo:
@@ -85,8 +97,7 @@ class VerifySink(PartSink):
         self._info, self._expected = info, expected
         self._sha256 = hashlib.sha256()
 
-    def write(self, data: bytes) -> None:
-        """See ``PartSink``."""
+    def _take(self, data: bytes) -> None:
         self._sha256.update(data)
 
     def complete(self) -> BlobInfo:

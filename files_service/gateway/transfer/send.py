@@ -23,10 +23,13 @@ _MOST = 0x7FFF_F000
 
 # An open file, and the start and length of the range to send. The sender closes it.
 Slice = tuple[BinaryIO, int, int]
+Piece = Slice | bytes
 
 
-async def send_files(request: web.Request, gateway: Gateway, slices: Iterator[Slice], length: int) -> None:
-    """Send ranges of files after the headers; ``length`` is the length of all ranges.
+async def send_files(
+    request: web.Request, response: web.StreamResponse, gateway: Gateway, slices: Iterator[Piece], length: int
+) -> None:
+    """Send ranges of files, and bytes between them, after the headers; ``length`` is the length of all.
 
     The iterator may read the disk. Raises ConnectionError when the client went away.
     """
@@ -34,7 +37,7 @@ async def send_files(request: web.Request, gateway: Gateway, slices: Iterator[Sl
     if _may_use_thread(request, transport, gateway, length):
         await _send_in_thread(transport, gateway, partial(_send_slices, slices))
     else:
-        await _send_in_loop(transport, gateway, slices)
+        await _send_in_loop(response, transport, gateway, slices)
 
 
 async def send_pieces(
@@ -82,9 +85,14 @@ async def _send_in_thread(
             raise
 
 
-async def _send_in_loop(transport: asyncio.Transport, gateway: Gateway, slices: Iterator[Slice]) -> None:
+async def _send_in_loop(
+    response: web.StreamResponse, transport: asyncio.Transport, gateway: Gateway, slices: Iterator[Piece]
+) -> None:
     try:
         while (piece := await gateway.calls.run(next, slices, None)) is not None:
+            if isinstance(piece, bytes):
+                await response.write(piece)
+                continue
             with piece[0]:
                 sent = await asyncio.get_running_loop().sendfile(transport, *piece)
             if sent != piece[2]:
@@ -99,32 +107,47 @@ def _send_pieces(pieces: Iterator[bytes], length: int, connection: socket.socket
     try:
         for piece in pieces:
             length -= len(piece)
-            rest = memoryview(piece)
-            while rest:
-                try:
-                    rest = rest[connection.send(rest) :]
-                except BlockingIOError:
-                    _wait(writable, stalled_seconds)
+            _send_bytes(connection, writable, piece, stalled_seconds)
     except StorageError as error:
         raise ConnectionResetError("bytes of the file are lost") from error
     if length:
         raise ConnectionResetError("the bytes were cut")
 
 
-def _send_slices(slices: Iterator[Slice], connection: socket.socket, stalled_seconds: float) -> None:
+def _send_slices(slices: Iterator[Piece], connection: socket.socket, stalled_seconds: float) -> None:
+    writable = select.poll()
+    writable.register(connection, select.POLLOUT)
     try:
-        for file, start, length in slices:
+        for piece in slices:
+            if isinstance(piece, bytes):
+                _send_bytes(connection, writable, piece, stalled_seconds)
+                continue
+            file, start, length = piece
             with file:
-                _send(connection, file, start, length, stalled_seconds)
+                _send(connection, writable, file, start, length, stalled_seconds)
     except StorageError as error:
         # The headers are out: only a broken connection tells the client that bytes are missing.
         raise ConnectionResetError("bytes of the file are lost") from error
 
 
-def _send(connection: socket.socket, file: BinaryIO, start: int, length: int, stalled_seconds: float) -> None:
+def _send_bytes(connection: socket.socket, writable: select.poll, data: bytes, stalled_seconds: float) -> None:
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[connection.send(rest) :]
+        except BlockingIOError:
+            _wait(writable, stalled_seconds)
+
+
+def _send(
+    connection: socket.socket,
+    writable: select.poll,
+    file: BinaryIO,
+    start: int,
+    length: int,
+    stalled_seconds: float,
+) -> None:
     """Send in the calling thread. The connection does not block, because the loop uses it, too."""
-    writable = select.poll()
-    writable.register(connection, select.POLLOUT)
     place, end = start, start + length
     while place < end:
         try:

@@ -222,7 +222,8 @@ class BrokerConnection:
         except CONNECTION_ERRORS as error:
             self._fail(error)
         except BaseException:
-            self.close()  # a greenlet killed here has sent half a frame
+            # A greenlet killed here has sent half a frame.
+            self._fail(ConnectionError("sending was broken off"))
             raise
         finally:
             self._is_flushing = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,6 +32,8 @@ class Account:
     # The second factor: {secret, counter, confirmed, recovery}.
     totp: Mapping[str, Any] | None = None
     invite_id: str | None = None
+    # None: that of the settings.
+    quota_bytes: int | None = None
     document: Document | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -55,6 +57,7 @@ class Account:
             "disabled": self.disabled_at is not None,
             "has_password": self.password is not None,
             "totp": self.has_totp,
+            "quota_bytes": self.quota_bytes or 0,
             "created_at": self.created_at,
         }
 
@@ -70,6 +73,7 @@ _FIELDS = (
     "reset",
     "totp",
     "invite_id",
+    "quota_bytes",
 )
 
 
@@ -104,8 +108,13 @@ def require_account(core: Core, owner: str) -> Account:
     """Return the account of an owner. Raises NotFound."""
     account = find_account(core, owner)
     if account is None:
-        raise NotFound("there is no such account", {"owner": owner})
+        raise no_such_account(owner)
     return account
+
+
+def no_such_account(owner: str) -> NotFound:
+    """Make the error of an owner without an account."""
+    return NotFound("there is no such account", {"owner": owner})
 
 
 def add_account(core: Core, account: Account) -> Account:
@@ -127,6 +136,12 @@ def change_account(core: Core, account_id: str, decide: Callable[[Account], Acco
     stored = documents.change(core, ACCOUNTS, account_id, on_document)
     assert stored is not None
     return account_of_document(stored)
+
+
+def owners_of_tenant(core: Core, tenant: str) -> Iterator[str]:
+    """Yield the owner strings of a tenant's accounts."""
+    for document in documents.walk(core, ACCOUNTS, f"{tenant}/"):
+        yield account_of_document(document).owner
 
 
 def accounts_exist(core: Core) -> bool:

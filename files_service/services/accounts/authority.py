@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from files_service.core import Core
 from files_service.domain.accounts import DEFAULT_TENANT, Role, may_grant, may_manage
 from files_service.errors import Forbidden, NotFound
-from files_service.services.accounts.account import Account, find_account
+from files_service.services.accounts.account import (
+    Account,
+    find_account,
+    no_such_account,
+    require_account,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +22,29 @@ class Authority:
     role: Role
     tenant: str
 
-    def require_people(self, tenant: str) -> None:
-        """Raise NotFound for the people of another tenant: it must not be told that they exist."""
+    @property
+    def is_operator(self) -> bool:
+        """True for operators and the trusted system."""
+        return self.role is Role.OPERATOR
+
+    def tenant_or_own(self, tenant: str | None) -> str:
+        """Return a tenant that a caller names, the own one where it names none."""
+        return self.tenant if tenant is None else tenant
+
+    def require_people(self, tenant: str, missing: NotFound | None = None) -> None:
+        """Raise the error of what does not exist for another tenant: it must not be told what is there."""
         if not may_manage(self.role, tenant, of_tenant=self.tenant):
-            if self.role is Role.USER:
-                raise Forbidden("only an administrator may do this")
-            raise NotFound("there is no such account")
+            self.require_manager()
+            raise missing or NotFound("there is no such account")
+
+    def require_manager(self) -> None:
+        """Raise Forbidden for those who manage nobody, before anything is looked up for them."""
+        if self.role is Role.USER:
+            raise Forbidden("only an administrator may do this")
 
     def require_tenants(self) -> None:
         """Raise Forbidden for all but operators."""
-        if self.role is not Role.OPERATOR:
+        if not self.is_operator:
             raise Forbidden("only an operator may do this")
 
     def require_grant(self, role: Role) -> None:
@@ -45,7 +63,16 @@ def authority_of(core: Core, actor: str | None) -> Authority:
     return Authority(account.role, account.tenant)
 
 
-def require_managed(authority: Authority, account: Account) -> None:
-    """Raise NotFound or Forbidden unless the account may be managed: nobody manages a higher role."""
-    authority.require_people(account.tenant)
+def managed_account(core: Core, authority: Authority, owner: str) -> Account:
+    """Return an account that may be managed. Raises NotFound, and Forbidden: nobody manages a higher role."""
+    account = known_account(core, authority, owner)
     authority.require_grant(account.role)
+    return account
+
+
+def known_account(core: Core, authority: Authority, owner: str) -> Account:
+    """Return an account of a tenant that is managed. Raises NotFound, and Forbidden for those who manage nobody."""
+    authority.require_manager()
+    account = require_account(core, owner)
+    authority.require_people(account.tenant, no_such_account(owner))
+    return account

@@ -89,4 +89,5 @@ def _of_key(core: Core, document: Document, account: Account) -> Identity:
         credential_id=document.body["key_id"],
         expires_at=document.expires_at,
         scopes=frozenset(document.body["scopes"]),
+        folder=document.body["folder"],
     )

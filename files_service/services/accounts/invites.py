@@ -19,9 +19,10 @@ _SETUP = "setup"
 _SHOWN = ("invite_id", "tenant", "role", "uses", "created_at")
 
 
-def create_invite(core: Core, actor: str | None, *, tenant: str, role: Role, uses: int, expires_at: int) -> JSON:
+def create_invite(core: Core, actor: str | None, *, tenant: str | None, role: Role, uses: int, expires_at: int) -> JSON:
     """Make an invite; the answer alone has its code. Raises Forbidden, NotFound."""
     authority = authority_of(core, actor)
+    tenant = authority.tenant_or_own(tenant)
     authority.require_people(tenant)
     authority.require_grant(role)
     require_tenant(core, tenant)
@@ -49,19 +50,23 @@ def create_setup(core: Core) -> str | None:
     return code
 
 
-def list_invites(core: Core, actor: str | None, tenant: str) -> list[JSON]:
+def list_invites(core: Core, actor: str | None, tenant: str | None) -> list[JSON]:
     """Return the invites of a tenant without their codes, oldest first."""
-    authority_of(core, actor).require_people(tenant)
+    authority = authority_of(core, actor)
+    tenant = authority.tenant_or_own(tenant)
+    authority.require_people(tenant)
     return [_shown(each) for each in documents.walk(core, INVITES, f"{tenant}/") if not is_setup(each)]
 
 
 def revoke_invite(core: Core, actor: str | None, invite_id: str) -> None:
     """End an invite. Raises NotFound."""
     authority = authority_of(core, actor)
+    authority.require_manager()
     document = documents.find_by_name(core, INVITES, invite_id)
+    missing = NotFound("there is no such invite", {"invite_id": invite_id[:100]})
     if document is None or is_setup(document):
-        raise NotFound("there is no such invite", {"invite_id": invite_id[:100]})
-    authority.require_people(document.body["tenant"])
+        raise missing
+    authority.require_people(document.body["tenant"], missing)
     while document is not None and not documents.delete(core, document):
         document = documents.find(core, INVITES, document.document_id)
 

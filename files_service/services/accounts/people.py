@@ -14,16 +14,18 @@ from files_service.services.accounts.account import (
     change_account,
     require_account,
 )
-from files_service.services.accounts.authority import authority_of, require_managed
+from files_service.services.accounts.authority import authority_of, known_account, managed_account
 from files_service.services.accounts.documents import ACCOUNTS
 from files_service.services.accounts.passwords import make_reset
 from files_service.services.accounts.sessions import forget_ended
 from storage_adapters import JSON, DocumentPosition, DocumentQuery
 
 
-def list_accounts(core: Core, actor: str | None, *, tenant: str, limit: int, after: str | None) -> JSON:
+def list_accounts(core: Core, actor: str | None, *, tenant: str | None, limit: int, after: str | None) -> JSON:
     """Return a page of a tenant's accounts, by name; ``after`` is the name behind which the page begins."""
-    authority_of(core, actor).require_people(tenant)
+    authority = authority_of(core, actor)
+    tenant = authority.tenant_or_own(tenant)
+    authority.require_people(tenant)
     prefix = f"{tenant}/"
     position = DocumentPosition(f"{prefix}{after}", "\U0010ffff") if after else None
     query = DocumentQuery(collection=ACCOUNTS, prefix=prefix, limit=limit, after=position)
@@ -34,10 +36,9 @@ def list_accounts(core: Core, actor: str | None, *, tenant: str, limit: int, aft
 
 def account_info(core: Core, actor: str | None, owner: str) -> JSON:
     """Return an account: one's own, or one that the actor manages."""
-    account = require_account(core, owner)
-    if actor != owner:
-        authority_of(core, actor).require_people(account.tenant)
-    return account.shown()
+    if actor == owner:
+        return require_account(core, owner).shown()
+    return known_account(core, authority_of(core, actor), owner).shown()
 
 
 def update_account(
@@ -48,8 +49,7 @@ def update_account(
     Raises Conflict for the last operator, and the last admin of a tenant; Forbidden, NotFound.
     """
     authority = authority_of(core, actor)
-    account = require_account(core, owner)
-    require_managed(authority, account)
+    account = managed_account(core, authority, owner)
     if role is not None:
         authority.require_grant(role)
     now = core.clock()
@@ -78,8 +78,7 @@ def update_account(
 
 def reset_account(core: Core, actor: str | None, owner: str) -> JSON:
     """Make a one-time link by which the person sets a new password. Raises Forbidden, NotFound."""
-    account = require_account(core, owner)
-    require_managed(authority_of(core, actor), account)
+    account = managed_account(core, authority_of(core, actor), owner)
     if account.disabled_at is not None:
         raise Forbidden("the account is disabled", {"owner": owner})
     code, expires_at = make_reset(core, account)

@@ -9,6 +9,7 @@ from files_service.errors import Conflict, FilesError, Forbidden, Unauthorized, 
 from files_service.services.accounts import documents, invites, rosters
 from files_service.services.accounts.account import Account, accounts_exist, add_account, find_account
 from files_service.services.accounts.authority import authority_of
+from files_service.services.accounts.ledger import forget_count
 from files_service.services.accounts.passwords import hash_new, make_reset
 from files_service.services.accounts.tenants import require_tenant
 from files_service.services.encryption.owners import assign_owner
@@ -51,12 +52,13 @@ def register(core: Core, name: str, password: str, invite_code: str | None = Non
         raise
 
 
-def create_account(core: Core, actor: str | None, *, name: str, tenant: str, role: Role) -> JSON:
+def create_account(core: Core, actor: str | None, *, name: str, tenant: str | None, role: Role) -> JSON:
     """Make an account without a password, and the link by which its person sets one.
 
     Files that the owner of this name has already become those of the account. Raises Forbidden, NotFound, Conflict.
     """
     authority = authority_of(core, actor)
+    tenant = authority.tenant_or_own(tenant)
     authority.require_people(tenant)
     authority.require_grant(role)
     require_tenant(core, tenant)
@@ -101,4 +103,7 @@ def _add(core: Core, account: Account) -> Account:
         assign_owner(documents.documents_of(core), owner_segment(account.owner), account.tenant, now=core.clock())
     added = add_account(core, account)
     rosters.enter(core, added)
+    # The owner may have files: from now on they count for the tenant.
+    core.quotas.forget(added.owner)
+    forget_count(core, added.tenant)
     return added

@@ -1,6 +1,10 @@
-"""Tenants: groups of people that know nothing of each other. The default one, "", needs no document."""
+"""Tenants: groups of people that know nothing of each other. The default one, "", has a document if it has a quota."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from files_service.core import Core
 from files_service.domain.accounts import DEFAULT_TENANT, is_tenant
@@ -9,6 +13,9 @@ from files_service.services.accounts import documents
 from files_service.services.accounts.authority import authority_of
 from files_service.services.accounts.documents import TENANTS
 from storage_adapters import JSON, Document, RevisionConflict
+
+# No tenant has this name.
+_DEFAULT_ID = "-"
 
 
 def create_tenant(core: Core, name: str, actor: str | None) -> JSON:
@@ -26,7 +33,8 @@ def create_tenant(core: Core, name: str, actor: str | None) -> JSON:
 def list_tenants(core: Core, actor: str | None) -> list[JSON]:
     """Return all tenants but the default one, by name."""
     authority_of(core, actor).require_tenants()
-    return [_shown(each) for each in documents.walk(core, TENANTS, "")]
+    found = documents.walk(core, TENANTS, "")
+    return [_shown(each) for each in found if each.document_id != _DEFAULT_ID]
 
 
 def require_tenant(core: Core, name: str) -> None:
@@ -35,5 +43,29 @@ def require_tenant(core: Core, name: str) -> None:
         raise NotFound("there is no such tenant", {"tenant": name})
 
 
+def quota_of_tenant(core: Core, name: str) -> int:
+    """Return the quota of a tenant in bytes, 0 without one."""
+    document = documents.find(core, TENANTS, name or _DEFAULT_ID)
+    return int(document.body.get("quota_bytes") or 0) if document is not None else 0
+
+
+def change_tenant(core: Core, name: str, fields: Mapping[str, Any]) -> JSON:
+    """Set fields of a tenant's document. Raises NotFound."""
+
+    def decide(before: Document | None) -> Document:
+        if before is None and name != DEFAULT_TENANT:
+            raise NotFound("there is no such tenant", {"tenant": name})
+        document = before or documents.new_document(TENANTS, _DEFAULT_ID, {"created_at": core.clock()})
+        return replace(document, body={**document.body, **fields})
+
+    changed = documents.change(core, TENANTS, name or _DEFAULT_ID, decide)
+    assert changed is not None
+    return _shown(changed)
+
+
 def _shown(document: Document) -> JSON:
-    return {"name": document.document_id, "created_at": document.body["created_at"]}
+    return {
+        "name": "" if document.document_id == _DEFAULT_ID else document.document_id,
+        "created_at": document.body["created_at"],
+        "quota_bytes": document.body.get("quota_bytes") or 0,
+    }

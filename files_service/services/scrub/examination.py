@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import google_crc32c
+from isal.isal_zlib import crc32, crc32_combine
 
 from files_service.core import Core
 from files_service.domain.chunking import aside_key, chunk_key_beside, manifest_of
@@ -65,9 +66,13 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """The bytes of the part are on record with their hash; ``generation`` is that of the blob that was read."""
+    """The bytes of the part are on record with their hash; ``generation`` is that of the blob that was read.
+
+    ``crc32`` is that of all bytes, None when only the rest was read.
+    """
 
     generation: str | None
+    crc32: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,52 +95,63 @@ def examine(core: Core, part: Part, *, offset: int = 0) -> Iterator[Step]:
         yield from _examine_blob(core, part)
         return
     is_whole = True
-    for step in _examine_chunks(core, part, offset):
+    steps = _examine_chunks(core, part, offset)
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            if is_whole:
+                yield Whole(part.generation, end.value)
+            return
         is_whole = is_whole and not isinstance(step, Loss)
         yield step
-    if is_whole:
-        yield Whole(part.generation)
 
 
-def _examine_chunks(core: Core, part: Part, offset: int) -> Iterator[Step]:
+def _examine_chunks(core: Core, part: Part, offset: int) -> Generator[Step, None, str | None]:
+    """Examine the chunks; return the CRC-32 of the part, None unless all its bytes were read."""
     upload_id = manifest_of(part)
     assert upload_id is not None
     place = offset
+    total: int | None = None if offset else 0
     for chunk in chunks_of(core, upload_id, offset=offset):
         if chunk.offset > place:
             yield Loss(reason=Reason.MISSING, offset=place)
-        yield from _examine_chunk(core, chunk_key_beside(part.key, chunk), chunk)
+        found = yield from _examine_chunk(core, chunk_key_beside(part.key, chunk), chunk)
+        total = None if total is None or found is None else crc32_combine(total, found, chunk.size)
         place = chunk.end
         yield Reached(place)
     if place < part.size:
         yield Loss(reason=Reason.MISSING, offset=place)
+    return None if total is None else f"{total:08x}"
 
 
-def _examine_chunk(core: Core, key: str, chunk: Chunk) -> Iterator[int | Loss]:
+def _examine_chunk(core: Core, key: str, chunk: Chunk) -> Generator[int | Loss, None, int | None]:
+    """Examine a chunk; return the CRC-32 of its bytes, None when they were not read to the end."""
     reading = _Reading(core, key, "sha256")
     yield from reading.pieces()
     if reading.digest == chunk.object_id:
-        return
+        return reading.crc32
     for _ in range(_ATTEMPTS):
         # Looked at only now: a healthy chunk costs one request.
         try:
             info = core.blobs.head(key)
         except BlobNotFound:
             yield Loss(reason=Reason.MISSING, offset=chunk.offset)
-            return
+            return None
         if info.size != chunk.size:
             yield Loss(reason=Reason.CUT, offset=chunk.offset)
-            return
+            return None
         reading = _Reading(core, key, "sha256", generation=info.generation)
         yield from reading.pieces()
         if reading.digest == chunk.object_id:
-            return
+            return reading.crc32
         if reading.fault is not Reason.MISSING:
             aside = _move_aside(core, info)
             firm = "" if aside else info.generation
             yield Loss(reason=reading.fault or Reason.ROTTEN, offset=chunk.offset, aside=aside, firm=firm)
-            return
+            return None
         # An upload stored the chunk again while it was read.
+    return None
 
 
 def _examine_blob(core: Core, part: Part) -> Iterator[Step]:
@@ -159,7 +175,7 @@ def _examine_blob(core: Core, part: Part) -> Iterator[Step]:
         reading = _Reading(core, part.key, name, generation=info.generation)
         yield from reading.pieces()
         if reading.size == part.size and expected in (None, reading.digest):
-            yield Whole(info.generation)
+            yield Whole(info.generation, f"{reading.crc32:08x}")
             return
     yield Loss(reason=reading.fault or Reason.ROTTEN, firm=info.generation)
 
@@ -169,7 +185,7 @@ class _Reading:
 
     def __init__(self, core: Core, key: str, checksum: str, *, generation: str | None = None) -> None:
         self.digest = ""
-        self.size = 0
+        self.size = self.crc32 = 0
         self.fault: Reason | None = None
         self._core, self._key, self._checksum, self._generation = core, key, checksum, generation
 
@@ -179,6 +195,7 @@ class _Reading:
         try:
             for piece in self._core.blobs.get(self._key, generation=self._generation):
                 hashed.update(piece)
+                self.crc32 = crc32(piece, self.crc32)
                 self.size += len(piece)
                 yield len(piece)
         except BlobDamaged:

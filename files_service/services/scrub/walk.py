@@ -10,7 +10,7 @@ from files_service.core import Core
 from files_service.domain.chunking import upload_id_of_part
 from files_service.domain.versions import is_lost
 from files_service.services.scrub.examination import Loss, Reached, Whole, examine
-from files_service.services.scrub.marks import clear_mark, mark_lost
+from files_service.services.scrub.marks import clear_mark, mark_lost, note_crc32
 from storage_adapters import FileRecord, KeyUnavailable, ListQuery, Part, Position
 
 PAGE = 20
@@ -93,6 +93,8 @@ class Walk:
         """Take the mark from a part that is whole again, and take over a blob that was restored under another name."""
         if is_lost(record, part) or part.generation not in (None, whole.generation):
             clear_mark(self._core, record, part, generation=whole.generation)
+        if part.crc32 is None and whole.crc32 is not None:
+            note_crc32(self._core, record.file_id, replace(part, generation=whole.generation), whole.crc32)
 
 
 def _place(part: Part) -> str:

@@ -16,19 +16,21 @@ from files_service.services.shares.unlocking import is_unlocked
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A visitor's proofs: the token of an unlocked password, the secret of a grant, and the owner who is signed in."""
+    """A visitor's proofs: of a password, of a grant, of the uploads of this visit; and the owner who is signed in."""
 
     unlocked: str = ""
     grant: str = ""
+    sender: str = ""
     viewer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A share that a visitor may see; ``granted`` if the visitor's downloads are counted already."""
+    """A share that a visitor may see; ``granted`` if the visitor's downloads are counted already, or need no count."""
 
     share: Share
     granted: bool
+    is_owner: bool = False
 
     @property
     def may_read(self) -> bool:
@@ -39,24 +41,28 @@ class Opened:
 def find_open(core: Core, key: str) -> Share:
     """Return the share of a link that is open. Raises NotFound, and Gone for one that is not open now."""
     share = find_by_key(core, key)
-    _require_open(core, share)
+    require_still_open(core, share)
     return share
 
 
 def open_share(core: Core, key: str, visit: Visit) -> Opened:
     """Let a visitor in. Raises NotFound, Gone, and Unauthorized before the password is given."""
     share = find_open(core, key)
-    granted = visit.viewer == share.owner or is_granted(core, share, visit.grant)
+    is_owner = visit.viewer == share.owner
+    granted = is_owner or is_granted(core, share, visit.grant)
     if share.is_used_up and not granted:
         raise Gone("all downloads of the link are used up")
     if share.password is not None and not is_unlocked(core, share, visit.unlocked):
         raise Unauthorized("the link needs its password", {"password": "required"})
-    return Opened(share, granted)
+    return Opened(share, granted, is_owner)
 
 
-def require_bytes(opened: Opened, *, shown: bool) -> None:
-    """Raise Forbidden unless the visitor may read bytes; ``shown`` for those that a page displays."""
-    if not opened.may_read:
+def require_bytes(opened: Opened, *, shown: bool, derived: bool = False) -> None:
+    """Raise Forbidden unless the visitor may read bytes.
+
+    ``shown`` is True for those that a page displays, ``derived`` for a part that was only made to be looked at.
+    """
+    if not opened.may_read and not (shown and derived):
         raise Forbidden("the downloads of this link are counted: use the button on its page")
     if not shown:
         require_download(opened)
@@ -68,14 +74,15 @@ def require_download(opened: Opened) -> None:
         raise Forbidden("the owner does not allow downloads")
 
 
-def stays_open(core: Core, opened: Opened, file_id: str) -> bool:
-    """Return True while a transfer of a file may go on. Its own download was counted when it began."""
+def stays_open(core: Core, opened: Opened, file_id: str | None = None) -> bool:
+    """Return True while a transfer may go on; of a file, if it is a download, whose count was taken when it began."""
     share = find_share(core, opened.share.share_id)
     if share is None or share.epoch != opened.share.epoch:
         return False
     try:
-        _require_open(core, share)
-        file_of(core, share, file_id)
+        require_still_open(core, share)
+        if file_id is not None:
+            file_of(core, share, file_id)
     except FilesError as error:
         if error.http_status >= 500:
             raise
@@ -83,7 +90,8 @@ def stays_open(core: Core, opened: Opened, file_id: str) -> bool:
     return True
 
 
-def _require_open(core: Core, share: Share) -> None:
+def require_still_open(core: Core, share: Share) -> None:
+    """Raise Gone for a link that is not open now, by its state, its time or its owner's account."""
     now = core.clock()
     fault = fault_of_state(share.state, starts_at=share.starts_at, expires_at=share.expires_at, now=now)
     if fault is None and is_closed(core, share.owner):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from files_service.core import Core
 from files_service.errors import Gone, NotFound
 from files_service.services.editing import set_access
+from files_service.services.shares.folder import files_below, is_in_folder
 from files_service.services.shares.share import Item, Share
 from storage_adapters import Access, FileRecord, RecordNotFound
 
@@ -20,11 +21,15 @@ def take_in(core: Core, owner: str, file_ids: Sequence[str]) -> tuple[Item, ...]
 def take_in_again(core: Core, share: Share) -> tuple[Item, ...]:
     """Return those items whose files are still there, shared anew."""
     records = [_find(core, item.file_id) for item in share.items]
-    return tuple(_opened(core, each) for each in records if each is not None and each.owner == share.owner)
+    ours = [each for each in records if each is not None and each.owner == share.owner and each.is_listed]
+    return tuple(_opened(core, each) for each in ours)
 
 
 def files_of(core: Core, share: Share) -> list[FileRecord]:
-    """Return the files that the link shows now. Raises Gone when there are none."""
+    """Return the files that the link shows now. Raises Gone when there are none, NotFound for one that shows none."""
+    _require_shows(share)
+    if share.path is not None:
+        return files_below(core, share)
     files = [record for item in share.items if (record := _shown(core, share, item)) is not None]
     if not files:
         raise Gone("the files of the link are gone")
@@ -33,6 +38,9 @@ def files_of(core: Core, share: Share) -> list[FileRecord]:
 
 def file_of(core: Core, share: Share, file_id: str) -> FileRecord:
     """Return one file of a share. Raises NotFound for any other file, Gone for one that is not shared any more."""
+    _require_shows(share)
+    if share.path is not None:
+        return _in_folder(core, share, file_id)
     item = next((each for each in share.items if each.file_id == file_id), None)
     if item is None:
         raise NotFound("the link has no such file")
@@ -47,9 +55,22 @@ def closed_items(core: Core, share: Share) -> list[str]:
     return [item.file_id for item in share.items if _shown(core, share, item) is None]
 
 
+def _in_folder(core: Core, share: Share, file_id: str) -> FileRecord:
+    record = _find(core, file_id)
+    if record is None or not is_in_folder(share, record):
+        # The same answer: what is not in the folder is none of the visitor's business.
+        raise NotFound("the link has no such file")
+    return record
+
+
+def _require_shows(share: Share) -> None:
+    if not share.kind.shows_files:
+        raise NotFound("the link has no such file")
+
+
 def _shown(core: Core, share: Share, item: Item) -> FileRecord | None:
     record = _find(core, item.file_id)
-    if record is None or record.owner != share.owner or record.access is Access.PRIVATE:
+    if record is None or record.owner != share.owner or not record.is_listed or record.access is Access.PRIVATE:
         return None
     return record if record.access_epoch == item.access_epoch else None
 
@@ -62,7 +83,7 @@ def _opened(core: Core, record: FileRecord) -> Item:
 
 def _owned(core: Core, owner: str, file_id: str) -> FileRecord:
     record = _find(core, file_id)
-    if record is None or record.owner != owner:
+    if record is None or record.owner != owner or not record.is_listed:
         # The same answer: it must not be told that another owner has it.
         raise NotFound("the owner has no such file", {"file_id": file_id})
     return record

@@ -7,13 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 from files_service.core import Core
+from files_service.domain.access import may_act_for
 from files_service.domain.passwords import password_bytes
-from files_service.domain.shares import ShareState
+from files_service.domain.shares import MAX_ITEMS, ShareKind, ShareState
 from files_service.errors import bad_request
 from files_service.services.accounts import documents
 from files_service.services.accounts.account import find_account
 from files_service.services.files import require_acts_for
+from files_service.services.shares.activity import events_of
+from files_service.services.shares.folder import clean_folder, require_folder
 from files_service.services.shares.items import closed_items, take_in, take_in_again
+from files_service.services.shares.policy import policy_for
 from files_service.services.shares.share import (
     SHARES,
     Share,
@@ -28,23 +32,47 @@ from files_service.services.shares.share import (
 from storage_adapters import JSON, DocumentPosition, DocumentQuery, FileRecord
 
 # Given as they are stored.
-_PLAIN = ("label", "title", "message", "starts_at", "expires_at", "max_downloads", "allow_download", "notify")
+_PLAIN = (
+    "label",
+    "title",
+    "message",
+    "starts_at",
+    "expires_at",
+    "max_downloads",
+    "allow_download",
+    "show_metadata",
+    "notify",
+    "require_name",
+    "max_files",
+    "max_bytes",
+    "max_files_per_address",
+)
 
 
 def create_share(core: Core, actor: str | None, owner: str, given: Mapping[str, Any]) -> JSON:
     """Make a link to files of the owner; private ones become ``shared``. Raises BadRequest, Forbidden, NotFound."""
     require_acts_for(owner, actor)
-    _require_times(core, given.get("starts_at"), given.get("expires_at"))
-    hashed = _hashed(core, given["password"]) if given.get("password") is not None else None
-    account = find_account(core, owner)
+    account, now = find_account(core, owner), core.clock()
+    policy, password = policy_for(core, account), given.get("password")
+    given = {"expires_at": policy.expires_at(now), **given}
+    _require_times(core, given.get("starts_at"), given["expires_at"])
+    policy.require(has_password=password is not None, expires_at=given["expires_at"], now=now)
+    kind = given.get("kind", ShareKind.VIEW)
+    given = _with_path(given)
+    _require_fit(kind, given)
+    if kind is ShareKind.VIEW and given.get("path"):
+        require_folder(core, owner, given["path"])
+    hashed = _hashed(core, password) if password is not None else None
     share = Share(
         share_id=core.new_id(),
         key=new_key(),
         owner=owner,
+        kind=kind,
+        path=given.get("path"),
         tenant=account.tenant if account is not None else "",
-        items=take_in(core, owner, given["items"]),
+        items=take_in(core, owner, given.get("items", ())),
         password=hashed,
-        created_at=core.clock(),
+        created_at=now,
         **{name: given[name] for name in _PLAIN if name in given},
     )
     return _shown(core, add_share(core, share, given.get("request_id")))
@@ -54,9 +82,14 @@ def link_of_file(core: Core, actor: str | None, record: FileRecord) -> JSON:
     """Return the one link that "shared with everybody who has the link" means for a file; open it if it was closed."""
     given = {"items": [record.file_id], "request_id": f"link of {record.file_id}"}
     made = create_share(core, actor, record.owner, given)
-    if made["state"] == ShareState.ACTIVE and not made["closed_items"]:
+    now = core.clock()
+    changes: dict[str, Any] = {"state": ShareState.ACTIVE}
+    has_ended = made["expires_at"] is not None and made["expires_at"] <= now
+    if made["state"] == ShareState.ACTIVE and not made["closed_items"] and not has_ended:
         return made
-    return update_share(core, actor, made["share_id"], {"state": ShareState.ACTIVE})
+    if has_ended:
+        changes |= {"expires_at": policy_for(core, find_account(core, record.owner)).expires_at(now)}
+    return update_share(core, actor, made["share_id"], changes)
 
 
 def list_shares(core: Core, actor: str | None, owner: str, *, limit: int, after: str | None) -> JSON:
@@ -76,16 +109,28 @@ def share_info(core: Core, actor: str | None, share_id: str) -> JSON:
     return _shown(core, _require_share(core, actor, share_id))
 
 
+def share_events(core: Core, actor: str | None, share_id: str) -> JSON:
+    """Return what visitors did with a share lately, the newest first. Raises NotFound."""
+    return {"events": events_of(core, _require_share(core, actor, share_id).share_id)}
+
+
 def update_share(core: Core, actor: str | None, share_id: str, changes: Mapping[str, Any]) -> JSON:
     """Change a share. A new password ends what was unlocked by the former one.
 
     New items, and the state ``active``, share the files anew. Raises BadRequest, NotFound.
     """
     share = _require_share(core, actor, share_id)
+    changes = _with_path(changes)
+    _require_fit(share.kind, {"items": [item.file_id for item in share.items], "path": share.path, **changes})
+    if share.kind is ShareKind.VIEW and changes.get("path"):
+        require_folder(core, share.owner, changes["path"])
     values: dict[str, Any] = {name: changes[name] for name in _PLAIN if name in changes}
     if "expires_at" in values or "starts_at" in values:
         starts_at = values.get("starts_at", share.starts_at)
         _require_times(core, starts_at, values.get("expires_at", share.expires_at))
+    _require_policy(core, share, changes)
+    if "path" in changes:
+        values["path"] = changes["path"]
     if "items" in changes:
         values["items"] = take_in(core, share.owner, changes["items"])
     elif changes.get("state") is ShareState.ACTIVE:
@@ -117,9 +162,41 @@ def revoke_share(core: Core, actor: str | None, share_id: str) -> JSON:
 
 def _require_share(core: Core, actor: str | None, share_id: str) -> Share:
     share = find_share(core, share_id)
-    if share is None or (actor is not None and actor != share.owner):
+    if share is None or not may_act_for(share.owner, actor):
         raise no_such_share(share_id)
     return share
+
+
+def _with_path(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with a clean path; files in place of a folder, and a folder in place of files."""
+    given = dict(given)
+    if given.get("path") is not None:
+        given = {"items": [], **given, "path": clean_folder(given["path"])}
+    elif given.get("items"):
+        given = {"path": None, **given}
+    return given
+
+
+def _require_fit(kind: ShareKind, given: Mapping[str, Any]) -> None:
+    """Raise BadRequest that names a field which a share of this kind cannot have, or lacks."""
+    has_items, has_path = bool(given.get("items")), given.get("path") is not None
+    if kind is ShareKind.DROP and given.get("max_downloads"):
+        raise bad_request("max_downloads", "A drop shows no files.")
+    if kind is not ShareKind.VIEW and has_items:
+        raise bad_request("items", "A share that takes files has a path.")
+    if kind is ShareKind.COLLECT and not has_path:
+        raise bad_request("path", "Send the folder.")
+    if kind is ShareKind.VIEW and has_items == has_path:
+        raise bad_request("items", f"Send 1 to {MAX_ITEMS} ids, or a path.")
+
+
+def _require_policy(core: Core, share: Share, changes: Mapping[str, Any]) -> None:
+    """Raise BadRequest for a change that the policy of the tenant does not allow; others go through on old links."""
+    if {"password", "expires_at"} & changes.keys() or changes.get("state") is ShareState.ACTIVE:
+        has_password = changes["password"] is not None if "password" in changes else share.password is not None
+        policy = policy_for(core, find_account(core, share.owner))
+        ends = changes.get("expires_at", share.expires_at)
+        policy.require(has_password=has_password, expires_at=ends, now=core.clock())
 
 
 def _require_times(core: Core, starts_at: int | None, expires_at: int | None) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from files_service.core import Core
-from files_service.domain.shares import KEY, KEY_BYTES, REVOKED_MS, ShareState
+from files_service.domain.shares import KEY, KEY_BYTES, REVOKED_MS, ShareKind, ShareState
 from files_service.domain.uploads import owner_segment
 from files_service.errors import Conflict, NotFound
 from files_service.services.accounts import documents
@@ -30,7 +30,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """A link to files. ``epoch`` ends all unlocks and grants that were given before it was raised."""
+    """A link to files, or to those in the folder ``path``.
+
+    ``epoch`` ends all unlocks and grants that were given before it was raised.
+    """
 
     share_id: str
     key: str
@@ -38,7 +41,8 @@ class Share:
     items: tuple[Item, ...]
     created_at: int
     tenant: str = ""
-    kind: str = "view"
+    kind: ShareKind = ShareKind.VIEW
+    path: str | None = None
     label: str = ""
     title: str = ""
     message: str = ""
@@ -49,7 +53,14 @@ class Share:
     max_downloads: int | None = None
     used: int = 0
     allow_download: bool = True
+    show_metadata: bool = False
     notify: bool = False
+    require_name: bool = False
+    max_files: int | None = None
+    max_bytes: int | None = None
+    max_files_per_address: int | None = None
+    received_files: int = 0
+    received_bytes: int = 0
     state: ShareState = ShareState.ACTIVE
     revoked_at: int | None = None
     document: Document | None = field(default=None, repr=False, compare=False)
@@ -69,18 +80,23 @@ class Share:
         return {
             "share_id": self.share_id,
             **{name: getattr(self, name) for name in _FIELDS if name not in hidden},
+            "kind": self.kind.value,
             "state": self.state.value,
             "items": [item.file_id for item in self.items],
             "has_password": self.password is not None,
-            "url": f"{public_url}/s/{self.key}",
+            "url": self.url(public_url),
         }
+
+    def url(self, public_url: str) -> str:
+        """Return the address of the link."""
+        return f"{public_url}/s/{self.key}"
 
 
 _FIELDS = (
     "key",
     "owner",
     "tenant",
-    "kind",
+    "path",
     "label",
     "title",
     "message",
@@ -91,7 +107,14 @@ _FIELDS = (
     "max_downloads",
     "used",
     "allow_download",
+    "show_metadata",
     "notify",
+    "require_name",
+    "max_files",
+    "max_bytes",
+    "max_files_per_address",
+    "received_files",
+    "received_bytes",
     "revoked_at",
     "created_at",
 )
@@ -112,8 +135,14 @@ def share_of_document(document: Document) -> Share:
     body: Mapping[str, Any] = document.body
     values = {name: body[name] for name in _FIELDS if name in body}
     items = tuple(Item(each["file_id"], each["access_epoch"]) for each in body["items"])
-    state = ShareState(body["state"])
-    return Share(share_id=document.document_id, items=items, state=state, document=document, **values)
+    return Share(
+        share_id=document.document_id,
+        items=items,
+        kind=ShareKind(body["kind"]),
+        state=ShareState(body["state"]),
+        document=document,
+        **values,
+    )
 
 
 def add_share(core: Core, share: Share, request_id: str | None) -> Share:
@@ -131,7 +160,7 @@ def add_share(core: Core, share: Share, request_id: str | None) -> Share:
         if stored is None:
             raise
     earlier = share_of_document(stored)
-    if not all(earlier.has(item.file_id) for item in share.items):
+    if earlier.path != share.path or not all(earlier.has(item.file_id) for item in share.items):
         raise Conflict("the request_id belongs to another share", {"share_id": earlier.share_id})
     return earlier
 
@@ -171,6 +200,7 @@ def no_such_share(share_id: str) -> NotFound:
 def _document_of(share: Share) -> Document:
     body = {name: getattr(share, name) for name in _FIELDS}
     body |= {
+        "kind": share.kind.value,
         "state": share.state.value,
         "items": [{"file_id": item.file_id, "access_epoch": item.access_epoch} for item in share.items],
     }

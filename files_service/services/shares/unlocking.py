@@ -7,9 +7,10 @@ import hmac
 
 from files_service.core import Core
 from files_service.domain.passwords import password_bytes
-from files_service.domain.shares import MAX_PASSWORD, UNLOCK_MS
+from files_service.domain.shares import MAX_PASSWORD, UNLOCK_MS, ShareEvent
 from files_service.errors import Unauthorized
 from files_service.services.accounts import throttling
+from files_service.services.shares.activity import record_event
 from files_service.services.shares.share import Share
 
 
@@ -21,8 +22,10 @@ def unlock(core: Core, share: Share, password: str, address: str) -> str:
         given = password_bytes(password)[: 4 * MAX_PASSWORD]
         if not core.share_passwords.verify(share.password, given):
             throttling.count_failure(core, subjects)
+            record_event(core, share, ShareEvent.WRONG_PASSWORD, address)
             raise Unauthorized("the password is wrong", {"password": "wrong"})
     throttling.forget_failures(core, subjects[0])
+    record_event(core, share, ShareEvent.UNLOCKED, address)
     expires_at = core.clock() + UNLOCK_MS
     return f"{expires_at}.{_signature(core, share, expires_at)}"
 

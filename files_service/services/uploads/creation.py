@@ -6,19 +6,20 @@ from files_service.core import Core
 from files_service.domain.uploads import same_declaration
 from files_service.errors import Conflict
 from files_service.services.files import load_or_tombstone, remove
+from files_service.services.free_paths import OnConflict, at_path, with_free_path
 from files_service.services.uploads.quota import require_room, require_still_room
 from storage_adapters import FileRecord, NameTaken, Tombstone
 
 
-def save_once(draft: FileRecord, core: Core) -> FileRecord:
+def save_once(draft: FileRecord, core: Core, on_conflict: OnConflict = OnConflict.FAIL) -> FileRecord:
     """Save a new file, or return the file that an earlier call with the same request id created.
 
-    Raises AliasTaken, and Conflict when the earlier call declared another file.
+    Raises AliasTaken, PathTaken, and Conflict when the earlier call declared another file.
     """
-    return _made_earlier(draft, core) or _save(draft, core)
+    return _made_earlier(draft, core) or _save(draft, core, on_conflict)
 
 
-def save_if_room(draft: FileRecord, core: Core) -> FileRecord:
+def save_if_room(draft: FileRecord, core: Core, on_conflict: OnConflict = OnConflict.FAIL) -> FileRecord:
     """Check quota and free space, then do as ``save_once``; the file of an earlier call needs no check.
 
     Raises InsufficientStorage.
@@ -26,16 +27,20 @@ def save_if_room(draft: FileRecord, core: Core) -> FileRecord:
     earlier = _made_earlier(draft, core)
     if earlier is not None:
         return earlier
-    require_room(core, draft.owner, draft.size)
-    record = _save(draft, core)
+    charged = require_room(core, draft.owner, draft.size)
+    record = _save(draft, core, on_conflict)
     if record.file_id == draft.file_id:
-        require_still_room(core, draft.owner, lambda: remove(core, draft.file_id))
+        require_still_room(core, draft.owner, charged, lambda: remove(core, draft.file_id))
     return record
 
 
-def _save(draft: FileRecord, core: Core) -> FileRecord:
+def _save(draft: FileRecord, core: Core, on_conflict: OnConflict) -> FileRecord:
+    def save(path: str | None) -> FileRecord:
+        placed = draft if path is None else at_path(draft, path)
+        return core.metadata.save(placed, expected_revision=0, changed_at=draft.created_at, event="created")
+
     try:
-        return core.metadata.save(draft, expected_revision=0, changed_at=draft.created_at, event="created")
+        return save(None) if draft.path is None else with_free_path(core, draft, draft.path, save, on_conflict)
     except NameTaken:
         # A concurrent repetition of this call may have won; then its file has taken the alias, too.
         earlier = _made_earlier(draft, core)

@@ -14,6 +14,7 @@ from files_service.domain.uploads import declared_parts, prolong, with_urls
 from files_service.errors import Conflict, TooLarge
 from files_service.services.content_types import require_allowed, require_allowed_changes
 from files_service.services.files import change, require, require_finished, require_mutable
+from files_service.services.free_paths import OnConflict
 from files_service.services.uploads.creation import save_if_room
 from files_service.services.versions.history import require_label_fits
 from storage_adapters import (
@@ -48,6 +49,8 @@ class Declaration:
     expires_seconds: int = 900
     request_id: str | None = None
     post_action: Mapping[str, Any] | None = None
+    path: str | None = None
+    on_conflict: OnConflict = OnConflict.RENAME
     version_of: str | None = None
     author: str | None = None
     label: str | None = None
@@ -56,7 +59,7 @@ class Declaration:
 def declare(core: Core, declaration: Declaration, *, resumable: bool, now: int) -> FileRecord:
     """Save a pending file, or return the file that an earlier call with the same request id created.
 
-    Raises TooLarge, UnsupportedType, InsufficientStorage, AliasTaken, Conflict.
+    Raises TooLarge, UnsupportedType, InsufficientStorage, AliasTaken, PathTaken, Conflict.
     """
     check_limits(declaration, core)
     until = now + declaration.expires_seconds * 1000
@@ -68,7 +71,8 @@ def declare(core: Core, declaration: Declaration, *, resumable: bool, now: int) 
     def prolonged(record: FileRecord) -> FileRecord:
         return with_urls(prolong(record, until), urls_until, now=now)
 
-    record = save_if_room(prolonged(pending_record(declaration, core, now)), core)
+    draft = prolonged(pending_record(declaration, core, now))
+    record = save_if_room(draft, core, declaration.on_conflict)
     # A repeated call. No address may outlive the upload, because later bytes would belong to no file.
     return change(core, record.file_id, prolonged, loaded=record)
 
@@ -98,6 +102,7 @@ def pending_record(declaration: Declaration, core: Core, now: int, *, file_id: s
         urls_expire_at=0,
         request_id=declaration.request_id,
         post_action=declaration.post_action,
+        path=declaration.path,
         version_of=declaration.version_of,
         version_author=declaration.author,
         version_label=declaration.label,

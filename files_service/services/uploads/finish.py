@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from files_service.core import Core
 from files_service.domain.chunking import chunk_key, names_in_upload_id
@@ -13,7 +14,7 @@ from files_service.services.content import chunks_of
 from files_service.services.files import is_absorbed
 from files_service.services.parts import FinishedPart, PartAddress, finish_part, receive
 from files_service.services.quarantine import hold_upload
-from files_service.services.uploads.hashing import WholeHash, hash_again
+from files_service.services.uploads.hashing import Checksums, WholeHash, hash_again
 from files_service.services.uploads.quota import is_partial, uploads_of
 from files_service.services.uploads.session import UploadSession, declare_file
 from storage_adapters import BlobNotFound, FileRecord, RecordDeleted, RecordNotFound, Upload, UploadStatus
@@ -21,6 +22,14 @@ from storage_adapters import BlobNotFound, FileRecord, RecordDeleted, RecordNotF
 # Up to this size, an upload with a declared but not computed checksum is read again at once. Processing verifies larger
 # ones, because the sender would wait too long for an answer.
 READ_AGAIN_BYTES = 64 * 1024 * 1024
+
+
+class _Sealed(NamedTuple):
+    """A file whose upload was sealed just now, and the CRC-32 of its bytes if they were hashed on the way."""
+
+    record: FileRecord
+    manifest: Upload
+    crc32: str | None
 
 
 def complete(
@@ -43,10 +52,10 @@ def complete(
             raise _mismatch("sha256", sha256, upload.sha256)
         try:
             if sealed is not None:
-                record, manifest = sealed
-                part = find_part(record, names[1])
+                part = find_part(sealed.record, names[1])
                 if part is not None and part.received_at is None:
-                    return receive(core, record, part, content.manifest_info(part, manifest))
+                    info = content.manifest_info(part, sealed.manifest)
+                    return receive(core, sealed.record, part, info, crc32=sealed.crc32)
             return finish_part(core, PartAddress(file_id=names[0], part_id=names[1]))
         except (Gone, NotFound, RecordNotFound, BlobNotFound):
             _discard(core, upload)
@@ -55,7 +64,7 @@ def complete(
 
 def _seal(
     core: Core, session: UploadSession, names: tuple[str, str], whole: WholeHash | None, sha256: str | None
-) -> tuple[FileRecord, Upload]:
+) -> _Sealed:
     uploads, upload = uploads_of(core), session.upload
     assert upload.size is not None
     try:
@@ -67,15 +76,17 @@ def _seal(
     declared = {"sha256": sha256 or (part and part.sha256), "md5": part and part.md5}
     known = whole.result(upload.size) if whole is not None else None
     if known is None and upload.chunks == 1 and not declared["md5"]:
-        known = uploads.list_chunks(upload.upload_id, limit=1)[0].object_id, None
+        known = Checksums(uploads.list_chunks(upload.upload_id, limit=1)[0].object_id)
     if known is None and (sha256 is not None or (any(declared.values()) and upload.size <= READ_AGAIN_BYTES)):
         known = hash_again(_pieces(core, upload), with_md5=bool(declared["md5"]))
-    for name, actual in zip(("sha256", "md5"), known or (), strict=False):
-        if actual is not None and declared[name] not in (None, actual):
+    found = known or Checksums(None)
+    for name, wanted in declared.items():
+        actual = getattr(found, name)
+        if actual is not None and wanted not in (None, actual):
             _discard(core, upload)
-            raise _mismatch(name, declared[name], actual)
-    found = known or (None, None)
-    return record, uploads.seal_upload(upload.upload_id, sealed_at=core.clock(), sha256=found[0], md5=found[1])
+            raise _mismatch(name, wanted, actual)
+    manifest = uploads.seal_upload(upload.upload_id, sealed_at=core.clock(), sha256=found.sha256, md5=found.md5)
+    return _Sealed(record, manifest, found.crc32)
 
 
 def _discard(core: Core, upload: Upload) -> None:

@@ -12,10 +12,20 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
+
+from isal.isal_zlib import crc32
 
 _REMEMBERED = 4_096
 _CUTS = 32
+
+
+class Checksums(NamedTuple):
+    """Checksums of a whole upload, in hex; None for those that are not computed."""
+
+    sha256: str | None
+    md5: str | None = None
+    crc32: str | None = None
 
 
 @dataclass(slots=True)
@@ -23,9 +33,23 @@ class _State:
     place: int
     sha256: Any
     md5: Any
+    crc32: int = 0
+
+    @classmethod
+    def new(cls, *, with_md5: bool) -> _State:
+        return cls(0, hashlib.sha256(), hashlib.md5(usedforsecurity=False) if with_md5 else None)
 
     def copy(self) -> _State:
-        return _State(self.place, self.sha256.copy(), self.md5 and self.md5.copy())
+        return _State(self.place, self.sha256.copy(), self.md5 and self.md5.copy(), self.crc32)
+
+    def update(self, data: bytes | memoryview) -> None:
+        self.sha256.update(data)
+        if self.md5 is not None:
+            self.md5.update(data)
+        self.crc32 = crc32(data, self.crc32)
+
+    def checksums(self) -> Checksums:
+        return Checksums(self.sha256.hexdigest(), self.md5.hexdigest() if self.md5 else None, f"{self.crc32:08x}")
 
 
 @dataclass(slots=True)
@@ -46,7 +70,7 @@ class WholeHash:
             found = next((state for state in reversed(cuts) if state.place == offset), None)
             self._cuts.clear()
             if offset == 0:
-                found = _State(0, hashlib.sha256(), hashlib.md5(usedforsecurity=False) if self.with_md5 else None)
+                found = _State.new(with_md5=self.with_md5)
             self._state = found and found.copy()
             if found is not None:
                 self._cuts.append(found.copy())
@@ -67,13 +91,11 @@ class WholeHash:
             pool.submit(self._drain)
         return done
 
-    def result(self, size: int) -> tuple[str, str | None] | None:
-        """Return SHA-256 and MD5 of the whole, None unless all bytes were fed."""
+    def result(self, size: int) -> Checksums | None:
+        """Return the checksums of the whole, None unless all bytes were fed."""
         with self._lock:
             state = self._state
-            if state is None or state.place != size:
-                return None
-            return state.sha256.hexdigest(), state.md5.hexdigest() if state.md5 else None
+            return state.checksums() if state is not None and state.place == size else None
 
     def _drain(self) -> None:
         while True:
@@ -84,9 +106,7 @@ class WholeHash:
                 offset, data, done = self._waiting.popleft()
                 state = self._state
             if state is not None and state.place == offset:
-                state.sha256.update(data)
-                if state.md5 is not None:
-                    state.md5.update(data)
+                state.update(data)
                 with self._lock:
                     state.place += len(data)
                     if self._state is state:
@@ -117,13 +137,10 @@ class Hashes:
             self._known.pop(upload_id, None)
 
 
-def hash_again(pieces: Any, *, with_md5: bool, keepalive: Callable[[], None] = lambda: None) -> tuple[str, str | None]:
+def hash_again(pieces: Any, *, with_md5: bool, keepalive: Callable[[], None] = lambda: None) -> Checksums:
     """Hash the stored bytes in a second read."""
-    sha256 = hashlib.sha256()
-    md5 = hashlib.md5(usedforsecurity=False) if with_md5 else None
+    state = _State.new(with_md5=with_md5)
     for piece in pieces:
         keepalive()
-        sha256.update(piece)
-        if md5 is not None:
-            md5.update(piece)
-    return sha256.hexdigest(), md5.hexdigest() if md5 is not None else None
+        state.update(piece)
+    return state.checksums()

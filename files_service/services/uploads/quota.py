@@ -1,11 +1,12 @@
-"""Upload quota and free space.
+"""Quotas of owners and tenants, and free space.
 
-1. A file counts with its declared size from its declaration on. Uploads without a file are counted here: those without
-   a declared size by their stored bytes, partial ones by their size. A partial upload that was joined into a file is
-   spent: its bytes count with the file, and it is kept only for a client that lost the answer.
+1. A file counts with its declared size from its declaration on, in the trash too, and with its versions. Uploads
+   without a file are counted here: those without a declared size by their stored bytes, partial ones by their size. A
+   partial upload that was joined into a file is spent: its bytes count with the file, and it is kept only for a client
+   that lost the answer.
 2. A declaration is checked before and after it is written, and removed when it exceeds the quota. So concurrent
    declarations never exceed the quota; when only some of them fit, all may be rejected. This needs counters that
-   include every earlier write, which all stores have.
+   include every earlier write, which all stores have. No store has those of a tenant: ``accounts.ledger`` keeps them.
 3. The bytes of an upload without a declared size are checked before each chunk is stored; bytes that wait for a
    checksum are checked together before they count.
 4. Concurrent checks that are not repeated can exceed the quota: by fewer chunks than a gateway stores at once
@@ -19,11 +20,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 from files_service.core import Core
 from files_service.domain.chunking import SPENT
+from files_service.domain.quotas import Quotas
 from files_service.errors import FilesError, InsufficientStorage, TooLarge
+from files_service.services.accounts.ledger import (
+    Charge,
+    charge,
+    confirm,
+    over_tenant_quota,
+    require_room_of_tenant,
+    room_of_tenant,
+)
+from files_service.services.accounts.quotas import quotas_of
 from files_service.services.files import require
 from files_service.services.quarantine import held_bytes
 from storage_adapters import SupportsFreeSpace, SupportsUploads, Upload
@@ -55,22 +67,41 @@ def require_place(core: Core, owner: str) -> None:
         uploads_of(core).delete_upload(each.upload_id, now=core.clock())
 
 
-def require_room(core: Core, owner: str, size: int, *, more: int | None = None, but: Collection[str] = ()) -> None:
-    """Raise InsufficientStorage when an upload of this size exceeds the owner's quota or the free space.
+def require_room(
+    core: Core, owner: str, size: int, *, more: int | None = None, but: Collection[Upload] = ()
+) -> Charge | None:
+    """Raise InsufficientStorage when an upload of this size exceeds a quota or the free space.
 
     ``more`` bytes of it are still to be written, by default all; ``but`` are uploads whose bytes the size includes.
+    Returns what it charges to the quota of the tenant, for ``require_still_room``.
     """
-    _require_quota(core, owner, size, but)
+    quotas = quotas_of(core, owner)
+    _require_quota(core, owner, quotas, size, {each.upload_id for each in but})
     require_space(core, size if more is None else more)
+    return charge(core, quotas, max(0, size - sum(map(_counted, but))), partial(_used, core))
 
 
-def require_still_room(core: Core, owner: str, take_back: Callable[[], object]) -> None:
-    """Undo the last declaration and raise InsufficientStorage when it exceeds the quota (rule 2)."""
+def check_room(core: Core, owner: str, size: int) -> None:
+    """Raise InsufficientStorage when an upload of this size would exceed a quota or the free space."""
+    quotas = quotas_of(core, owner)
+    _require_quota(core, owner, quotas, size, ())
+    require_space(core, size)
+    require_room_of_tenant(core, quotas, size, partial(_used, core))
+
+
+def require_still_room(core: Core, owner: str, charged: Charge | None, take_back: Callable[[], object]) -> None:
+    """Undo the last declaration and raise InsufficientStorage when it exceeds a quota (rule 2)."""
     try:
-        _require_quota(core, owner, 0, ())
+        _require_quota(core, owner, quotas_of(core, owner), 0, ())
+        confirm(core, charged, partial(_used, core))
     except InsufficientStorage:
         take_back()
         raise
+
+
+def charge_growth(core: Core, upload: Upload, size: int) -> None:
+    """Charge bytes of an upload without a size to the quota of the tenant. Raises InsufficientStorage."""
+    charge(core, quotas_of(core, upload.owner), size, partial(_used, core))
 
 
 def require_space(core: Core, size: int) -> None:
@@ -87,8 +118,11 @@ def room_for_more(core: Core, upload: Upload) -> tuple[int, FilesError]:
     else:
         limit = min(settings.max_part_bytes, settings.max_file_bytes)
         found = [(limit - upload.received, _too_large("size", limit))]
-        if quota := settings.owner_quota_bytes:
-            found.append((quota - _used(core, upload.owner, ()), _over_quota(quota)))
+        quotas = quotas_of(core, upload.owner)
+        if quotas.owner:
+            found.append((quotas.owner - _used(core, upload.owner), _over_quota(quotas.owner)))
+        if quotas.of_tenant:
+            found.append((room_of_tenant(core, quotas), over_tenant_quota(quotas.of_tenant)))
     if isinstance(core.blobs, SupportsFreeSpace):
         found.append((core.blobs.free_bytes() - settings.free_disk_bytes, _disk_full(core)))
     room, error = min(found, key=lambda each: each[0])
@@ -103,6 +137,8 @@ def require_room_for_more(core: Core, upload: Upload, size: int, *, end: int = 0
     limit = min(core.settings.max_part_bytes, core.settings.max_file_bytes)
     if upload.size is None and end > limit:
         raise _too_large("offset", limit)
+    if upload.size is None:
+        require_room_of_tenant(core, quotas_of(core, upload.owner), size, partial(_used, core))
     room, error = room_for_more(core, upload)
     # Repeated bytes need no room: with a known size, only the disk can be too small.
     if size > room and not (upload.size is not None and isinstance(error, TooLarge)):
@@ -110,20 +146,23 @@ def require_room_for_more(core: Core, upload: Upload, size: int, *, end: int = 0
     return room, error
 
 
-def _require_quota(core: Core, owner: str, size: int, but: Collection[str]) -> None:
-    quota = core.settings.owner_quota_bytes
-    if quota and _used(core, owner, but) + size > quota:
-        raise _over_quota(quota)
+def _require_quota(core: Core, owner: str, quotas: Quotas, size: int, but: Collection[str]) -> None:
+    if quotas.owner and _used(core, owner, but) + size > quotas.owner:
+        raise _over_quota(quotas.owner)
 
 
-def _used(core: Core, owner: str, but: Collection[str]) -> int:
+def _used(core: Core, owner: str, but: Collection[str] = ()) -> int:
     counted = core.metadata.usage(owner).bytes
     if isinstance(core.metadata, SupportsUploads):
         loose = [each for each in _open_uploads(core, owner) if each.size is None or is_partial(each)]
         ours = [each for each in loose if each.upload_id not in but and not _is_spent(each)]
-        counted += sum(each.size or each.received for each in ours)
+        counted += sum(map(_counted, ours))
     # Last: a deletion is counted there before it is missing here.
     return counted + held_bytes(core, owner)
+
+
+def _counted(upload: Upload) -> int:
+    return upload.size or upload.received
 
 
 def _open_uploads(core: Core, owner: str) -> list[Upload]:
@@ -139,7 +178,7 @@ def _too_large(field: str, limit: int) -> FilesError:
 
 
 def _over_quota(quota: int) -> FilesError:
-    return InsufficientStorage("the owner's quota is used up", _at("quota", quota))
+    return InsufficientStorage("the owner's quota is used up", {"quota": "owner", **_at("quota", quota)})
 
 
 def _disk_full(core: Core) -> FilesError:

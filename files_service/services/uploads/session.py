@@ -8,11 +8,14 @@ from functools import partial
 from typing import Any
 
 from files_service.core import Core
+from files_service.domain.access import may_act_for
 from files_service.domain.chunking import has_expired, names_in_upload_id, upload_id_of
 from files_service.domain.media_types import UNKNOWN_TYPE, declared_type, media_type
+from files_service.domain.paths import clean_path, name_of
 from files_service.domain.uploads import find_part, prolong
 from files_service.errors import Gone, NotFound, storage_errors_as_files_errors
 from files_service.services.files import change, load_owning
+from files_service.services.free_paths import OnConflict, require_free
 from files_service.services.uploads.creation import save_if_room, save_once
 from files_service.services.uploads.declare import Declaration, check_limits, pending_record
 from files_service.services.uploads.quota import (
@@ -67,10 +70,17 @@ class Beginning:
     tags: tuple[str, ...] = ()
     md5: str | None = None
     sha256: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    path: str | None = None
+    on_conflict: str | None = None
     version_of: str | None = None
     label: str | None = None
     partial: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # The permissions of an actor are not stored.
+        object.__setattr__(self, "owner", str(self.owner))
 
     def as_params(self) -> dict[str, Any]:
         """Return the parameters of files.upload that declare the same file; an unknown size is 0 for now."""
@@ -78,10 +88,13 @@ class Beginning:
         part = {"size": self.size or 0, "content_type": content_type, "md5": self.md5, "sha256": self.sha256}
         params: dict[str, Any] = {
             "owner": self.owner,
-            "name": self.name,
+            "name": self.name if self.path is None else None,
+            "path": self.path,
+            "on_conflict": self.on_conflict,
             "parts": [{name: value for name, value in part.items() if value is not None}],
             "access": self.access,
             "tags": list(self.tags) or None,
+            "meta": dict(self.meta) or None,
             "version_of": self.version_of,
             "label": self.label,
         }
@@ -94,18 +107,22 @@ def begin(core: Core, beginning: Beginning) -> Upload:
         declaration = declaration_of(beginning.as_params(), beginning.size or 0)
         check_limits(declaration, core)
         require_place(core, beginning.owner)
+        if declaration.path is not None and declaration.on_conflict is OnConflict.FAIL:
+            require_free(core, beginning.owner, declaration.path)
         file_id, owner, uploads = core.new_id(), beginning.owner, uploads_of(core)
         details: dict[str, Any] = {**beginning.details, DECLARED: beginning.as_params()}
         details["md5"] = beginning.md5 is not None
         if beginning.partial:
             details[PARTIAL] = True
-        draft = _draft(core, owner, file_id, "p0", beginning.size, details)
+        upload = _draft(core, owner, file_id, "p0", beginning.size, details)
         if beginning.size is not None and not beginning.partial:
-            save_if_room(pending_record(declaration, core, core.clock(), file_id=file_id), core)
-            return uploads.create_upload(draft)
-        require_room(core, owner, beginning.size or 0)
-        upload = uploads.create_upload(draft)
-        require_still_room(core, owner, lambda: uploads.delete_upload(upload.upload_id, now=core.clock()))
+            draft = pending_record(declaration, core, core.clock(), file_id=file_id)
+            save_if_room(draft, core, declaration.on_conflict)
+            return uploads.create_upload(upload)
+        charged = require_room(core, owner, beginning.size or 0)
+        upload = uploads.create_upload(upload)
+        take_back = partial(uploads.delete_upload, upload.upload_id, now=core.clock())
+        require_still_room(core, owner, charged, take_back)
         return upload
 
 
@@ -120,8 +137,7 @@ def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] 
             declaration = declaration_of(upload.details[DECLARED], size)
             check_limits(declaration, core)
             more = 0 if of else max(0, size - upload.received)
-            counted = {upload.upload_id, *(each.upload_id for each in of)}
-            require_room(core, upload.owner, size, more=more, but=counted)
+            require_room(core, upload.owner, size, more=more, but=(upload, *of))
             upload = uploads.set_size(upload.upload_id, size)
             if not is_partial(upload):
                 names = names_in_upload_id(upload.upload_id)
@@ -135,12 +151,16 @@ def declaration_of(said: Mapping[str, Any], size: int) -> Declaration:
     part = {"type": "file", "content_type": UNKNOWN_TYPE, "md5": None, "crc32c": None, "sha256": None}
     given = {name: value for name, value in said["parts"][0].items() if name != "size"}
     part |= {name: media_type(value) if name == "content_type" else value.lower() for name, value in given.items()}
+    path = clean_path(said["path"]) if "path" in said else None
     return Declaration(
         owner=said["owner"],
-        name=said["name"],
+        name=said["name"] if path is None else name_of(path),
         parts=[{**part, "size": size}],
         access=Access(said.get("access", Access.PRIVATE)),
         tags=said.get("tags", ()),
+        meta=said.get("meta", {}),
+        path=path,
+        on_conflict=OnConflict(said.get("on_conflict", OnConflict.RENAME)),
         version_of=said.get("version_of"),
         author=said["owner"] if "version_of" in said else None,
         label=said.get("label"),
@@ -159,17 +179,17 @@ def find_session(core: Core, upload_id: str, actor: str | None) -> UploadSession
     """
     names = names_in_upload_id(upload_id)
     if names is None:
-        raise NotFound("no such upload", {"upload_id": upload_id[:100]})
+        raise _no_such(upload_id)
     with storage_errors_as_files_errors():
         uploads = uploads_of(core)
-        record = _record(core, names[0], actor)
+        record = _record(core, names[0], upload_id, actor)
         part = find_part(record, names[1]) if record is not None else None
         try:
             upload = uploads.get_upload(upload_id)
         except UploadNotFound:
             upload = _of_declared_part(core, record, part, upload_id)
-        if actor not in (None, upload.owner):
-            raise NotFound("no such upload", {"upload_id": upload_id})
+        if not may_act_for(upload.owner, actor):
+            raise _no_such(upload_id)
         if record is not None and record.file_id != names[0] and upload.sealed_at is None:
             raise Gone("the bytes have arrived by another way", {"file_id": record.file_id})
         if has_expired(upload, now=core.clock()):
@@ -201,20 +221,25 @@ def _declare(core: Core, declaration: Declaration, file_id: str) -> FileRecord:
         return core.metadata.get(file_id)
     except RecordNotFound:
         try:
-            return save_once(pending_record(declaration, core, core.clock(), file_id=file_id), core)
+            draft = pending_record(declaration, core, core.clock(), file_id=file_id)
+            return save_once(draft, core, declaration.on_conflict)
         except RevisionConflict:
             # Another request about the same upload was faster.
             return core.metadata.get(file_id)
 
 
-def _record(core: Core, file_id: str, actor: str | None) -> FileRecord | None:
+def _no_such(upload_id: str) -> NotFound:
+    return NotFound("no such upload", {"upload_id": upload_id[:100]})
+
+
+def _record(core: Core, file_id: str, upload_id: str, actor: str | None) -> FileRecord | None:
     """Load the file of an upload, or the file whose version the upload has become; None before there is one."""
     try:
         record = load_owning(core, file_id)
     except RecordNotFound:
         return None
-    if actor not in (None, record.owner):
-        raise NotFound("no such upload")
+    if not may_act_for(record.owner, actor):
+        raise _no_such(upload_id)
     if isinstance(record, Tombstone):
         raise Gone("the file was removed", {"file_id": file_id})
     return record
@@ -222,7 +247,7 @@ def _record(core: Core, file_id: str, actor: str | None) -> FileRecord | None:
 
 def _of_declared_part(core: Core, record: FileRecord | None, part: Part | None, upload_id: str) -> Upload:
     if record is None or part is None:
-        raise NotFound("no such upload", {"upload_id": upload_id})
+        raise _no_such(upload_id)
     if record.status is not FileStatus.PENDING or part.received_at is not None:
         raise Gone("the bytes have arrived by another way", {"file_id": record.file_id})
     require_room_for_more(core, _draft(core, record.owner, "", "", part.size, {}), part.size)

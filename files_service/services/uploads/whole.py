@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from isal.isal_zlib import crc32
+
 from files_service.core import Core
 from files_service.errors import storage_errors_as_files_errors
 from files_service.services.files import remove
@@ -30,12 +32,12 @@ def store_whole(core: Core, beginning: Beginning, data: bytes) -> FinishedPart:
         declaration = declaration_of(beginning.as_params(), len(data))
         check_limits(declaration, core)
         require_place(core, beginning.owner)
-        record = save_if_room(pending_record(declaration, core, core.clock()), core)
+        record = save_if_room(pending_record(declaration, core, core.clock()), core, declaration.on_conflict)
         [part] = record.parts
         declared = {"md5": part.md5, "sha256": part.sha256}
         try:
             info = core.blobs.put(part.key, [data], content_type=part.content_type, now=core.clock(), declared=declared)
-            return receive(core, record, part, info)
+            return receive(core, record, part, info, crc32=f"{crc32(data):08x}")
         except BaseException:
             _forget(core, record.file_id, beginning.owner)
             raise

@@ -13,7 +13,7 @@ from files_service.domain.chunking import room_until
 from files_service.services.quarantine import hold_chunks
 from files_service.services.uploads.chunk_store import ChunkStore, Stored
 from files_service.services.uploads.hashing import Hashes, WholeHash
-from files_service.services.uploads.quota import require_room_for_more
+from files_service.services.uploads.quota import charge_growth, require_room_for_more
 from storage_adapters import Chunk, Ranges, StorageError, SupportsUploads, Upload
 
 KIB = 1024
@@ -243,6 +243,7 @@ class Stream:
         """Check the quota of an upload without a size; a declared size was checked when it was declared."""
         if self._upload.size is None:
             require_room_for_more(self._engine.core, self._upload, size, end=end)
+            charge_growth(self._engine.core, self._upload, size)
 
     def _await_one(self) -> None:
         storing, hashing = self._running.popleft()

@@ -11,7 +11,7 @@ from storage_adapters.blobs.encrypted.layout import CONTENT_TYPE, content_size
 from storage_adapters.blobs.encrypted.store import EncryptedBlobStore, damage_reported, is_encrypted
 from storage_adapters.blobs.encrypted.writer import EncryptedBlobWriter
 from storage_adapters.blobs.keys import check_key
-from storage_adapters.errors import BlobExists, BlobNotFound, ChecksumMismatch, InvalidKey, KeyUnavailable
+from storage_adapters.errors import BlobExists, BlobNotFound, ChecksumMismatch, InvalidKey, KeyUnavailable, NoAddress
 from storage_adapters.ports.blob_capabilities import (
     SupportsCopy,
     SupportsFreeSpace,
@@ -19,6 +19,7 @@ from storage_adapters.ports.blob_capabilities import (
     SupportsPublicUrls,
     SupportsReplacement,
     SupportsResealing,
+    SupportsResumableUpload,
     SupportsSignedUrls,
     VerifiesSignedUrls,
 )
@@ -141,6 +142,54 @@ class _ServedUrls(EncryptedBlobStore, SupportsSignedUrls, VerifiesSignedUrls):
         return self._inner.verify(method, key, params, now=now)
 
 
+class _DirectUrls(EncryptedBlobStore, SupportsSignedUrls):
+    def sign(
+        self,
+        method: str,
+        key: str,
+        *,
+        expires_at: int,
+        content_type: str | None = None,
+        size: int | None = None,
+        filename: str | None = None,
+        epoch: int = 0,
+    ) -> SignedUrl:
+        """See ``SupportsSignedUrls``. A blob that is encrypted here has no address in the inner store."""
+        assert isinstance(self._inner, SupportsSignedUrls)
+        if method != "PUT" and is_encrypted(self._inner.head(key)):
+            raise NoAddress(f"blob {key} is encrypted")
+        return self._inner.sign(
+            method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename, epoch=epoch
+        )
+
+
+class _DirectUploads(EncryptedBlobStore, SupportsResumableUpload):
+    @property
+    def upload_seconds(self) -> int:
+        """See ``SupportsResumableUpload``."""
+        assert isinstance(self._inner, SupportsResumableUpload)
+        return self._inner.upload_seconds
+
+    def start_upload(
+        self,
+        key: str,
+        *,
+        content_type: str,
+        size: int,
+        now: int,
+        checksums: Mapping[str, str | None] | None = None,
+        origin: str | None = None,
+    ) -> SignedUrl:
+        """See ``SupportsResumableUpload``."""
+        assert isinstance(self._inner, SupportsResumableUpload)
+        try:
+            return self._inner.start_upload(
+                key, content_type=content_type, size=size, now=now, checksums=checksums, origin=origin
+            )
+        except BlobExists as error:
+            raise self._exists(error) from None
+
+
 class _PublicUrls(EncryptedBlobStore, SupportsPublicUrls):
     def public_url(self, key: str) -> str:
         """See ``SupportsPublicUrls``."""
@@ -153,16 +202,25 @@ _CAPABILITIES: tuple[tuple[type, type[EncryptedBlobStore]], ...] = (
     (SupportsListing, _Listing),
     (SupportsFreeSpace, _FreeSpace),
 )
+_DIRECT: tuple[tuple[type, type[EncryptedBlobStore]], ...] = (
+    (SupportsSignedUrls, _DirectUrls),
+    (SupportsResumableUpload, _DirectUploads),
+)
 
 
-def encrypted(inner: BlobStore, keys: TenantKeys) -> EncryptedBlobStore:
-    """Return a store that keeps blobs in ``inner`` encrypted, with those of its capabilities that are safe then."""
+def encrypted(inner: BlobStore, keys: TenantKeys, *, direct: bool = False) -> EncryptedBlobStore:
+    """Return a store that keeps blobs in ``inner`` encrypted, with those of its capabilities that are safe then.
+
+    With ``direct``, clients may send blobs to the inner store itself: these have its own encryption alone.
+    """
     kinds = [kind for capability, kind in _CAPABILITIES if isinstance(inner, capability)]
     if isinstance(inner, VerifiesSignedUrls):
         # The gateway serves these URLs, and seals and opens what passes.
         kinds.append(_ServedUrls)
         if isinstance(inner, SupportsPublicUrls):
             kinds.append(_PublicUrls)
+    elif direct:
+        kinds += [kind for capability, kind in _DIRECT if isinstance(inner, capability)]
     if isinstance(inner, SupportsReplacement) and isinstance(inner, SupportsListing):
         kinds.append(_Resealing)
     composed: type[EncryptedBlobStore] = type("EncryptedBlobStore", (*kinds, EncryptedBlobStore), {})

@@ -2,7 +2,8 @@
 
 1. Blobs that were stored before are read as they are: encrypted ones have the content type ``layout.CONTENT_TYPE``.
 2. A blob that was altered or cut is not read: its ``size`` is 0, or reading raises BlobDamaged.
-3. A store whose signed URLs lead past the gateway has no signed URLs here: bytes would be sent there unencrypted.
+3. A store whose signed URLs lead past the gateway has no signed URLs here, because bytes would be sent there
+   unencrypted; unless it is told that the encryption of the inner store is enough for them.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ from storage_adapters.blobs.encrypted.layout import (
 )
 from storage_adapters.blobs.encrypted.writer import EncryptedBlobWriter, seal_whole, shown
 from storage_adapters.blobs.keys import check_key
-from storage_adapters.errors import BlobDamaged, BlobExists, BlobNotFound
+from storage_adapters.errors import BlobDamaged, BlobExists, BlobNotFound, StorageUnavailable
 from storage_adapters.ports.blob_capabilities import SupportsWholeWrites
 from storage_adapters.ports.blobs import BlobStore, BlobWriter
 from storage_adapters.ports.keys import TenantKeys
 from storage_adapters.records import BlobInfo
+
+# A blob in clear is replaced once by its encrypted form; a deletion and a new blob may come on top of that.
+_LOOKS = 4
 
 
 class EncryptedBlobStore(BlobStore, SupportsWholeWrites):
@@ -76,7 +80,7 @@ class EncryptedBlobStore(BlobStore, SupportsWholeWrites):
         """See ``BlobStore``. Raises KeyUnavailable."""
         if offset < 0 or (length is not None and length < 0):
             raise ValueError("offset and length must not be negative")
-        while True:
+        for _ in range(_LOOKS):
             stored = self._inner.head(key)
             if is_encrypted(stored):
                 return self._get(stored, offset, length, generation)
@@ -85,6 +89,7 @@ class EncryptedBlobStore(BlobStore, SupportsWholeWrites):
             # ``reseal`` may put the encrypted blob there at any moment.
             with suppress(BlobNotFound):
                 return self._inner.get(key, offset=offset, length=length, generation=stored.generation)
+        raise StorageUnavailable(f"blob {key} is replaced again and again")
 
     def _get(self, stored: BlobInfo, offset: int, length: int | None, generation: str | None) -> Iterator[bytes]:
         key = stored.key

@@ -14,10 +14,8 @@ import functools
 import hashlib
 import re
 
-from storage_adapters.query import SortValue
-from storage_adapters.unicode_text import fold
+from storage_adapters.query import Scope, SortValue
 
-NAME_KINDS = ("request_id", "alias")
 KEPT = "~"
 
 _PLAIN_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,127}")
@@ -59,7 +57,7 @@ def text_of(digits: str) -> str:
 
 
 @functools.lru_cache(maxsize=20_000)
-def scope_digest(scope: tuple[str, ...]) -> str:
+def scope_digest(scope: Scope) -> str:
     """Return a short name of a scope, as it stands in every row; what is found is compared with the query anyway."""
     return _digest(8, *scope)
 
@@ -71,7 +69,7 @@ def owner_digest(owner: str) -> str:
 
 
 def name_digest(kind: str, owner: str, name: str) -> str:
-    """Return the digest of an owner's alias or request id."""
+    """Return the digest of a name of an owner's file."""
     return _digest(20, kind, owner, name)
 
 
@@ -80,7 +78,7 @@ def place_of(value: SortValue) -> Place:
     if value is None:
         return 1, ""
     if isinstance(value, str):
-        return 0, hex_of(fold(value))
+        return 0, hex_of(value)
     return 0, f"{min(max(value + _OFFSET, 0), 2 * _OFFSET - 1):0{_DIGITS}x}"
 
 

@@ -6,25 +6,38 @@ document may have changed since its row was made, and then its file is where it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from storage_adapters.errors import UnreadableRecord
 from storage_adapters.metadata.couchdb.database import Database
-from storage_adapters.metadata.couchdb.keys import Place, file_id_of, hex_of, place_of, scope_digest, value_at
-from storage_adapters.metadata.couchdb.records import parse_document
+from storage_adapters.metadata.couchdb.keys import document_id_of, file_id_of, hex_of, place_of, scope_digest, value_at
+from storage_adapters.metadata.couchdb.records import FOLDER_FIELDS, parse_document
 from storage_adapters.metadata.couchdb.rows import asks_for_long_texts, is_cut, parse_row
 from storage_adapters.metadata.couchdb.views import DEFAULT_ORDER, DESIGNS, list_key
-from storage_adapters.query import FIELDS, Kind, ListQuery, Page, Position, candidate_scopes, matches, sort_value
+from storage_adapters.paging import read_page
+from storage_adapters.query import (
+    FIELDS,
+    Kind,
+    ListQuery,
+    Page,
+    Position,
+    SortValue,
+    candidate_scopes,
+    matches,
+    sort_value,
+)
 from storage_adapters.records import JSON, FileRecord
 
 LARGEST_BATCH = 500
 _FILTERED_BATCH = 100
+# Behind a folder, the next row is often one of another folder: few rows are read in vain.
+_FIRST_BATCH_OF_FOLDERS = 4
 _CURSOR_PARTS = 4
 _LAST: JSON = {}  # an object comes behind all text and numbers
 
 
-_NEVER_MISSING = frozenset({"created_at", "name", "size"})
+_NEVER_MISSING = frozenset({"created_at", "name", "size", "path", "trashed_at"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,52 +50,57 @@ class _Row:
 
 def find_page(database: Database, query: ListQuery) -> Page:
     """Read one page."""
-    position = query.after
-    chosen: list[_Row] = []
-    more = False
-    unreadable: list[str] = []
-    for looked_at, (row, fits) in enumerate(_filtered(database, query, unreadable)):
-        if len(chosen) == query.limit or looked_at == query.scan_limit:
-            more = True
-            break
-        position = row.position
-        if fits:
-            chosen.append(row)
-    found = []
-    records = _records(database, chosen, unreadable)
-    for row in chosen:
-        record = records.get(row.document_id)
-        if record is not None and _is_still_there(record, row, query):
-            found.append(record)
-    return Page(
-        records=tuple(found),
-        next_position=position if more else None,
-        unreadable=tuple(dict.fromkeys(unreadable)),
-    )
-
-
-def _filtered(database: Database, query: ListQuery, unreadable: list[str]) -> Iterator[tuple[_Row, bool]]:
-    """Yield the rows behind the query's position, and whether each belongs to the answer.
-
-    The ids of files that cannot be read are added to the list.
-    """
+    scope = _smallest_scope(database, query)
     if _is_plain(query):
-        for batch in _batches(database, query, include_docs=True):
-            yield from ((row, True) for row in batch)
-        return
-    reads_documents = asks_for_long_texts(query)
-    for batch in _batches(database, query, include_docs=False):
-        told = {}
+        return read_page(query, lambda position: _rows_with_documents(database, query, scope, position))
+    page = read_page(query, lambda position: _rows(database, query, scope, position))
+    wanted = {document_id_of(row.file_id): row for row in page.records}
+    unreadable = list(page.unreadable)
+    stored = _records(database, wanted, unreadable)
+    found = [
+        record
+        for document_id, row in wanted.items()
+        if (record := stored.get(document_id)) is not None
+        and _stands_at(record, sort_value(row, query.order_by), query)
+        and matches(record, query)
+    ]
+    return replace(page, records=tuple(found), unreadable=tuple(dict.fromkeys(unreadable)))
+
+
+def _rows_with_documents(
+    database: Database, query: ListQuery, scope: str, position: Position | None
+) -> Iterator[tuple[Position, FileRecord | None]]:
+    """Read on from a position; a row whose file stands elsewhere by now is left out."""
+    for batch in _batches(database, query, scope, position, include_docs=True):
         for row in batch:
             try:
-                told[row.document_id] = parse_row(row.position.file_id, row.text)
-            except UnreadableRecord as error:
-                unreadable.append(error.file_id)
+                record = None if row.document is None else parse_document(row.document).living
+            except UnreadableRecord:
+                yield row.position, None
+            else:
+                if record is not None and _stands_at(record, row.position.value, query):
+                    yield row.position, record
+
+
+def _rows(
+    database: Database, query: ListQuery, scope: str, position: Position | None
+) -> Iterator[tuple[Position, FileRecord | None]]:
+    """Read on from a position: what rows tell, and the document where that is not enough."""
+    reads_documents = asks_for_long_texts(query)
+    for batch in _batches(database, query, scope, position, include_docs=False):
+        told = {row.document_id: _told(row) for row in batch}
         if reads_documents:
-            cut = [row for row in batch if row.document_id in told and is_cut(told[row.document_id])]
-            told |= _records(database, cut, unreadable)
+            cut = [document_id for document_id, record in told.items() if record is not None and is_cut(record)]
+            told |= _records(database, cut, [])
         for row in batch:
-            yield row, row.document_id in told and matches(told[row.document_id], query)
+            yield row.position, told[row.document_id]
+
+
+def _told(row: _Row) -> FileRecord | None:
+    try:
+        return parse_row(row.position.file_id, row.text)
+    except UnreadableRecord:
+        return None
 
 
 def _is_plain(query: ListQuery) -> bool:
@@ -95,20 +113,24 @@ def _is_plain(query: ListQuery) -> bool:
         or query.access is not None
         or (query.public_only and query.owner is not None)
         or (query.tags and "tag" not in scope[0])
+        or (query.owner is not None and "owner" not in scope[0])
         or (query.status is not None and scope[0] != "status")
         or (query.public_only and scope[0] == "status")
     )
 
 
-def _batches(database: Database, query: ListQuery, *, include_docs: bool) -> Iterator[list[_Row]]:
-    """Read on from the query's position: first the files that have a value, then those that have none."""
+def _batches(
+    database: Database, query: ListQuery, scope: str, position: Position | None, *, include_docs: bool
+) -> Iterator[list[_Row]]:
+    """Read on from a position: first the files that have a value, then those that have none."""
     design = DESIGNS[list_key(query.order_by)].name
-    scope = _smallest_scope(database, query)
     text = FIELDS[query.order_by] is Kind.TEXT
     size = min(query.limit, query.scan_limit) + 1
-    if not include_docs:
+    if query.delimiter:
+        size = min(size, _FIRST_BATCH_OF_FOLDERS)
+    elif not include_docs:
         size = max(size, min(query.scan_limit + 1, _FILTERED_BATCH))
-    for start, end in _ranges(scope, query):
+    for start, end in _ranges(scope, query, position):
         while True:
             # The row at the place itself is read as well, and dropped.
             read = min(size, LARGEST_BATCH) + (len(start) == _CURSOR_PARTS)
@@ -127,44 +149,39 @@ def _row(row: JSON, *, text: bool) -> _Row:
     return _Row(position=position, document_id=row["id"], text=row["value"], document=row.get("doc"))
 
 
-def _ranges(scope: str, query: ListQuery) -> list[tuple[list[object], list[object]]]:
-    """Return the ranges behind the query's position: one upwards; two downwards, with the missing values last."""
+def _ranges(scope: str, query: ListQuery, after: Position | None) -> list[tuple[list[object], list[object]]]:
+    """Return the ranges behind a position: one upwards; two downwards, with the missing values last."""
     beyond: list[object] | None = None
-    if query.after is not None:
-        beyond = [scope, *place_of_position(query.after), hex_of(query.after.file_id)]
+    if after is not None:
+        beyond = [scope, *place_of(after.value), hex_of(after.file_id)]
     if not query.descending:
         return [(beyond or [scope], [scope, _LAST])]
-    if query.after is not None and query.after.value is None:
+    if after is not None and after.value is None:
         return [(beyond or [], [scope, 1])]
     present = beyond or [scope, 0, _LAST], [scope, 0]
     return [present] if query.order_by in _NEVER_MISSING else [present, ([scope, 1, _LAST], [scope, 1])]
 
 
-def place_of_position(position: Position) -> Place:
-    """Return the place of a position, whose text is folded already."""
-    if isinstance(position.value, str):
-        return 0, hex_of(position.value)
-    return place_of(position.value)
-
-
 def _smallest_scope(database: Database, query: ListQuery) -> str:
     """Choose the candidate scope with the fewest files."""
-    candidates = [scope_digest(scope) for scope in candidate_scopes(query)]
-    if len(candidates) == 1:
-        return candidates[0]
+    candidates = list(candidate_scopes(query))
+    if query.order_by in FOLDER_FIELDS:
+        return scope_digest((*candidates[0], query.order_by))
+    digests = [scope_digest(scope) for scope in candidates]
+    if len(digests) == 1:
+        return digests[0]
     design = DESIGNS[list_key(DEFAULT_ORDER)].name
     counts = [
         next((row["value"] for row in database.view(design, startkey=[scope], endkey=[scope, _LAST])), 0)
-        for scope in candidates
+        for scope in digests
     ]
-    return candidates[counts.index(min(counts))]
+    return digests[counts.index(min(counts))]
 
 
-def _records(database: Database, rows: list[_Row], unreadable: list[str]) -> dict[str, FileRecord]:
-    """Return the records behind rows, as they are now; the ids of those that cannot be read are added to the list."""
+def _records(database: Database, document_ids: Iterable[str], unreadable: list[str]) -> dict[str, FileRecord]:
+    """Return the records of documents, as they are now; the ids of those that cannot be read are added to the list."""
     found: dict[str, FileRecord] = {}
-    unread = database.documents(row.document_id for row in rows if row.document is None)
-    for document in (*(row.document for row in rows), *unread):
+    for document in database.documents(document_ids):
         if document is None:
             continue
         try:
@@ -177,5 +194,5 @@ def _records(database: Database, rows: list[_Row], unreadable: list[str]) -> dic
     return found
 
 
-def _is_still_there(record: FileRecord, row: _Row, query: ListQuery) -> bool:
-    return sort_value(record, query.order_by) == row.position.value and matches(record, query)
+def _stands_at(record: FileRecord, value: SortValue, query: ListQuery) -> bool:
+    return sort_value(record, query.order_by) == value

@@ -11,7 +11,7 @@ from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.feed import Feed
 from storage_adapters.metadata.couchdb.keys import document_id_of, hex_of
 from storage_adapters.metadata.couchdb.layout import LAYOUT, prepare, repair_feed, require_databases
-from storage_adapters.metadata.couchdb.records import parse_document, sort_by_name
+from storage_adapters.metadata.couchdb.records import correct_index, parse_document
 from storage_adapters.metadata.couchdb.server import Server
 from storage_adapters.metadata.couchdb.state import State
 from storage_adapters.metadata.couchdb.views import DESIGNS, build, build_progress, design_status, install_designs
@@ -134,12 +134,12 @@ class CouchMigrations(SupportsDesigns):
 
         self._state.change(_LAYOUT, decide)
 
-    def sort_names(self, *, after: str, limit: int, write: bool) -> tuple[int, str]:
+    def correct_indexes(self, *, after: str, limit: int, write: bool) -> tuple[int, str]:
         """See ``SupportsDesigns``."""
         documents, position = self._read_page(after, limit)
-        moved = [each for each in documents if "index" in each and sort_by_name(each)]
+        moved = [each for each in documents if "index" in each and correct_index(each)]
         if write and moved:
-            # One that is refused was written meanwhile, by a process that sorts as this one does.
+            # One that is refused was written meanwhile, by a process that indexes as this one does.
             self._files.bulk(moved)
         return len(moved), position
 

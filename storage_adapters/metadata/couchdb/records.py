@@ -3,7 +3,11 @@
 1. ``record`` is the record as JSON, but ``meta``, ``post_action`` and ``later`` are JSON text: a server may make 1 of
    1.0. ``later`` has the fields that came after version 0.1 (see ``codec``); parts, tombstones and the like have their
    own.
-2. ``index`` is worked out here, so that a view only has to emit it: see ``designs``.
+2. ``index`` is worked out here, so that a view only has to emit it: see ``designs``. Documents of files without a path,
+   outside the trash and without versions have no more in it than those of the first release, and no more rows in views.
+   ``folders`` are the places by path and of the trash by time, ``versions`` what former contents count. The scopes of
+   the trash and of uploads of versions stand among the others. The counter of a file in the trash has ``~trash`` in the
+   place of its access, that of an upload of a version ``~versions``: a release that does not know them takes them so.
 3. ``change`` is the feed's entry of the latest write. It stays until the next one: a reader that finds that the feed
    does not say it yet, writes it there.
 4. A deleted file's document has ``tombstone`` in place of the record, and the last record in ``change``.
@@ -32,9 +36,9 @@ from storage_adapters.codec import (
     record_from_json,
     tombstone_from_json,
 )
+from storage_adapters.errors import UnreadableRecord
 from storage_adapters.metadata.couchdb.database import new_write_id
 from storage_adapters.metadata.couchdb.keys import (
-    NAME_KINDS,
     document_id_of,
     hex_of,
     name_digest,
@@ -43,14 +47,27 @@ from storage_adapters.metadata.couchdb.keys import (
     scope_digest,
 )
 from storage_adapters.metadata.couchdb.rows import row_of
-from storage_adapters.query import SORT_FIELDS, scopes, sort_value
-from storage_adapters.records import JSON, Change, FileRecord, Growing, Part, Tombstone
+from storage_adapters.query import SORT_FIELDS, other_entries, sort_value, whole_scopes
+from storage_adapters.records import (
+    JSON,
+    Change,
+    FileRecord,
+    Growing,
+    Part,
+    Tombstone,
+    names_held,
+    usage_entries,
+)
 
 T = TypeVar("T", bound=Growing)
 
 _LATER = "later"
 _TEXT_FIELDS = ("meta", "post_action")
 _SIZE_SHIFT = 26
+# Orders of few files, which have a view together.
+FOLDER_FIELDS = ("path", "trashed_at")
+# Before a dimension that stands in the place of an access, of which none begins so.
+APART = "~"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,13 +174,18 @@ def parse_document(document: JSON) -> Stored:
     )
 
 
-def sort_by_name(document: JSON) -> bool:
-    """Correct the place by name of a file's document; return True when it was another."""
-    places = document["index"]["places"]
-    missing, place = place_of(document["record"]["name"])
-    if places["name"] == [missing, place]:
+def correct_index(document: JSON) -> bool:
+    """Correct what the views read of a file's document; return True when it was something else."""
+    try:
+        record = parse_document(orjson.loads(orjson.dumps(document))).record
+    except UnreadableRecord:
+        # The version that knows its values indexes it.
         return False
-    places["name"] = [missing, place]
+    assert record is not None
+    wanted = orjson.loads(orjson.dumps(_index(record))) | {"named_at": document["index"]["named_at"]}
+    if document["index"] == wanted:
+        return False
+    document["index"] = wanted
     document["write_id"] = new_write_id()
     return True
 
@@ -172,11 +194,7 @@ def names_of(record: FileRecord | None) -> dict[str, tuple[str, str]]:
     """Return the names that a record holds: kind and name by digest, in the order in which they are claimed."""
     if record is None:
         return {}
-    return {
-        name_digest(kind, record.owner, name): (kind, name)
-        for kind in NAME_KINDS
-        if (name := getattr(record, kind)) is not None
-    }
+    return {name_digest(kind, record.owner, name): (kind, name) for kind, name in names_held(record)}
 
 
 def split_size(size: int) -> tuple[int, int]:
@@ -244,25 +262,35 @@ def _expand(value: JSON | None) -> None:
 
 
 def _index(record: FileRecord) -> JSON:
-    high, low = split_size(record.size)
-    return {
+    others = list(other_entries(record))
+    apart = (scope for scope, field, _ in others if field == "created_at")
+    index = {
         "id": hex_of(record.file_id),
-        "scopes": list(dict.fromkeys(map(scope_digest, scopes(record)))),
+        "scopes": list(dict.fromkeys(map(scope_digest, (*whole_scopes(record), *apart)))),
         "places": {field: place_of(sort_value(record, field)) for field in SORT_FIELDS},
         "row": row_of(record),
         "names": list(names_of(record)),
         # The later of two that have one name is the one that a copy was made of last.
         "named_at": f"{time.time_ns():020}",
-        "usage": [
-            owner_digest(record.owner),
-            record.access,
-            hex_of(record.content_type),
-            record.status,
-            high,
-            low,
-        ],
+        "usage": [owner_digest(record.owner), *_counted_as(record), *split_size(record.size)],
         "digest": [digest_bucket(record.file_id), *digest_halves(record), record.revision],
     }
+    folders = [
+        [scope_digest((*scope, field)), *place_of(value)] for scope, field, value in others if field in FOLDER_FIELDS
+    ]
+    if folders:
+        index["folders"] = folders
+    if record.versions:
+        *_, (_, _, versions) = usage_entries(record)
+        index["versions"] = [owner_digest(record.owner), versions.files, *split_size(versions.bytes)]
+    return index
+
+
+def _counted_as(record: FileRecord) -> tuple[str, str, str]:
+    dimension, *_ = next(usage_entries(record))
+    if dimension != "total":
+        return APART + dimension, "", ""
+    return record.access.value, hex_of(record.content_type), record.status.value
 
 
 def _widened(value: Any) -> Any:

@@ -1,7 +1,8 @@
 """Rows of lists: every field of a file that a query may ask for, as JSON text. No I/O.
 
 Text, so that no server touches its numbers. Fields at their usual value stand as null, and not at all at the end. A
-description or website that is long stands as 0: who needs it reads the document.
+description or website that is long stands as 0: who needs it reads the document. Of a path that ends in the name, what
+stands before it is a list of its own.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ _FIELDS = (
     "version_of",
 )
 _LONG_PLACES = [_FIELDS.index(name) for name in _LONG_FIELDS]
+_PATH_PLACE = _FIELDS.index("path")
 _USUAL: dict[str, Any] = {"tags": (), "temporary": False, "immutable": False}
 _USUAL_PLACES = [(_FIELDS.index(name), value) for name, value in _USUAL.items()]
 _PART = Part(part_id="", type="", content_type="", size=0, bucket="", key="")
@@ -53,6 +55,8 @@ def row_of(record: FileRecord) -> str:
     for place in _LONG_PLACES:
         if values[place] is not None and len(values[place]) > LONGEST_TEXT:
             values[place] = 0
+    if record.path is not None and record.path.endswith(record.name):
+        values[_PATH_PLACE] = [record.path.removesuffix(record.name)]
     while values[-1] is None:
         values.pop()
     return orjson.dumps(values).decode()
@@ -67,6 +71,8 @@ def parse_row(file_id: str, text: str) -> FileRecord:
         name: value for name, value in zip(_FIELDS, orjson.loads(text), strict=False) if value is not None
     }
     known["meta"] = {name: value for name in _LONG_FIELDS if (value := known.pop(name, None)) is not None}
+    if isinstance(known.get("path"), list):
+        known["path"] = known["path"][0] + known["name"]
     known["parts"] = (_PART,) * known["parts"]
     known["tags"] = tuple(known.get("tags", ()))
     return build_record({"file_id": file_id, **known}, {}, RECORD_FORM)

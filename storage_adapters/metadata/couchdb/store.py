@@ -154,7 +154,8 @@ class CouchMetadataStore(
         """See ``MetadataStore``."""
         scope = "" if owner is None else owner_digest(owner)
         rows = self._files.view(DESIGNS["usage"].name, startkey=[scope], endkey=[scope, _LAST], group=True)
-        return usage_of(rows)
+        versions = self._files.view(DESIGNS["versions"].name, key=scope, group=True)
+        return usage_of(rows, versions)
 
     def resolve(self, owner: str, kind: str, names: Sequence[str]) -> list[str | None]:
         """See ``MetadataStore``."""

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 from storage_adapters.metadata.couchdb.keys import text_of
-from storage_adapters.metadata.couchdb.records import joined_size
-from storage_adapters.records import JSON, Tally, Usage
+from storage_adapters.metadata.couchdb.records import APART, joined_size
+from storage_adapters.records import JSON, Tally, Usage, usage_from
 
 
-def usage_of(rows: Iterable[JSON]) -> Usage:
-    """Add up rows of [owner, access, content type, status]."""
-    files, size = Counter[tuple[int, str]](), Counter[tuple[int, str]]()
+def usage_of(rows: Iterable[JSON], versions: Iterable[JSON]) -> Usage:
+    """Add up rows of [owner, access, content type, status], and those of former contents."""
+    counted: defaultdict[str, defaultdict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
     for row in rows:
-        _, access, content_type, status = row["key"]
-        count, high, low = row["value"]
-        for counter in ((0, ""), (1, access), (2, text_of(content_type)), (3, status)):
-            files[counter] += int(count)
-            size[counter] += joined_size(high, low)
+        for dimension, key in _counters(row["key"]):
+            counted[dimension][key] += _tally(row)
+    for row in versions:
+        counted["versions"][""] += _tally(row)
+    return usage_from(counted)
 
-    def tallies(dimension: int) -> dict[str, Tally]:
-        return {key: Tally(files=files[d, key], bytes=size[d, key]) for d, key in files if d == dimension}
 
-    return Usage(
-        total=tallies(0).get("", Tally()),
-        by_access=tallies(1),
-        by_content_type=tallies(2),
-        by_status=tallies(3),
-    )
+def _counters(key: list[str]) -> Iterator[tuple[str, str]]:
+    _, access, content_type, status = key
+    if access.startswith(APART):
+        yield access.removeprefix(APART), ""
+        return
+    yield from (("total", ""), ("access", access), ("content_type", text_of(content_type)), ("status", status))
+
+
+def _tally(row: JSON) -> Tally:
+    files, high, low = row["value"]
+    return Tally(files=int(files), bytes=joined_size(high, low))

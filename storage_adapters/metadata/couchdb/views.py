@@ -17,14 +17,16 @@ import orjson
 
 from storage_adapters.errors import NoAnswerInTime
 from storage_adapters.metadata.couchdb.database import Database
+from storage_adapters.metadata.couchdb.records import FOLDER_FIELDS
 from storage_adapters.query import SORT_FIELDS
 from storage_adapters.records import JSON
 
 DEFAULT_ORDER = "uploaded_at"
-_COUNTERS = ("usage", "digest", "names", "unclean")
+_COUNTERS = ("usage", "digest", "names", "unclean", "versions")
+_FOLDERS = "folders"
 # An index that lacks more changes is not brought up to date within the time of a list.
 _MOST_PENDING = 2_000
-_REDUCES = {"usage": "_sum", "digest": "_sum", f"list-{DEFAULT_ORDER}": "_count"}
+_REDUCES = {"usage": "_sum", "versions": "_sum", "digest": "_sum", f"list-{DEFAULT_ORDER}": "_count"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ def _designs() -> dict[str, Design]:
     folder = files("storage_adapters.metadata.couchdb") / "designs"
     template = (folder / "list.js").read_text(encoding="utf-8")
     lists = {list_key(field): template.replace("SORT_FIELD", field) for field in SORT_FIELDS}
-    others = {name: (folder / f"{name}.js").read_text(encoding="utf-8") for name in _COUNTERS}
+    others = {name: (folder / f"{name}.js").read_text(encoding="utf-8") for name in (*_COUNTERS, _FOLDERS)}
     # In the order of building: most lists and all counts need the first two.
     first = list_key(DEFAULT_ORDER)
     sources = {first: lists.pop(first), **others, **lists}
@@ -68,7 +70,7 @@ def _designs() -> dict[str, Design]:
 
 def list_key(field: str) -> str:
     """Return the key of the design document that lists by a field."""
-    return f"list-{field}"
+    return _FOLDERS if field in FOLDER_FIELDS else f"list-{field}"
 
 
 DESIGNS = _designs()

@@ -7,7 +7,9 @@
 3. A record is a JSON list of its values in the order of ``documents.RECORD_FIELDS``, null for a default and without
    the nulls at the end: names would take as much room as values. Fields that came after version 0.1 (see ``codec``)
    stand by name in an object: then the record is a list of two, that list and this object. So is a part.
-4. ``i<field><scope>`` is an index: a file's place in the order of one field within one scope. Places sort by their
+4. ``i<field><scope>`` is an index, one of those of ``query.index_entries``: a file's place in the order of one field
+   within one scope. Those by path, of the trash and of versions came after the first release, which has no file in any.
+   Places sort by their
    bytes (all scores are 0), because 100 000 files may share one value and a page must still begin behind any of them
    at the price of a look-up; as scores, integers would be exact to 2^53 only.
 5. A place is the value, then the file id. An integer is a byte that tells sign and length, then its bytes, big end
@@ -20,7 +22,8 @@
 7. ``b<bucket>`` is an index of the same make of the file ids in a parity bucket; ``d`` is a hash of the buckets' sums:
    ``<bucket>f``, ``<bucket>h``, ``<bucket>l`` for files, high and low halves.
 8. ``n<kind>:<owner>`` is a hash from names to file ids, ``u:<owner>`` (``u`` for everybody) one of counters: ``f`` or
-   ``b`` for files or bytes, the letter of a dimension, the key. ``waiting`` is a sorted set of claims on names that
+   ``b`` for files or bytes, the letter of a dimension, the key. Those of trash and versions stand in ``w:<owner>`` and
+   ``w``, where a release that does not know them does not look. ``waiting`` is a sorted set of claims on names that
    another file has: copies may come in an order in which two have one. A claim is ``<length>:<key of the names>``,
    ``<length>:<name>`` and the file id.
 9. ``feed`` is a stream with ids ``0-<sequence>``, which Redis counts up from 1; ``checkpoints`` and ``leases`` are
@@ -43,15 +46,25 @@
 
 from __future__ import annotations
 
-from storage_adapters.query import SortValue
+from storage_adapters.query import Scope, SortValue
 
 LAYOUT = b"1"
 CHUNK = 128
 MISSING = b"\xff"
 
-FIELD_NUMBERS = {"created_at": 1, "uploaded_at": 2, "processed_at": 3, "expires_at": 4, "name": 5, "size": 6}
-TEXT_FIELDS = frozenset({"name"})
-NAME_KINDS = {"request_id": b"r", "alias": b"a"}
+FIELD_NUMBERS = {
+    "created_at": 1,
+    "uploaded_at": 2,
+    "processed_at": 3,
+    "expires_at": 4,
+    "name": 5,
+    "size": 6,
+    "path": 7,
+    "trashed_at": 8,
+}
+TEXT_FIELDS = frozenset({"name", "path"})
+NAME_KINDS = {"request_id": b"r", "alias": b"a", "path": b"p"}
+DIMENSIONS = {"total": b"t", "access": b"a", "content_type": b"c", "status": b"s", "trash": b"x", "versions": b"v"}
 
 _SCOPE_LETTERS = {
     "all": b"a",
@@ -60,6 +73,10 @@ _SCOPE_LETTERS = {
     "public": b"p",
     "public-tag": b"q",
     "status": b"s",
+    "trash": b"x",
+    "owner-trash": b"y",
+    "versions": b"v",
+    "owner-versions": b"w",
 }
 
 
@@ -91,7 +108,7 @@ class Keys:
         """Return the key of a file's record or tombstone."""
         return self.record_prefix + file_id.encode()
 
-    def index(self, scope: tuple[str, ...], field: str) -> bytes:
+    def index(self, scope: Scope, field: str) -> bytes:
         """Return the key of the order of one field within one scope."""
         return b"%bi%d%b" % (self.tag, FIELD_NUMBERS[field], scope_key(scope))
 
@@ -103,9 +120,14 @@ class Keys:
         """Return the key of an owner's names of one kind."""
         return self.tag + b"n" + NAME_KINDS[kind] + b":" + owner.encode()
 
-    def usage(self, owner: str | None) -> bytes:
-        """Return the key of the counters of one owner, or of everybody."""
-        return self.tag + b"u" if owner is None else self.tag + b"u:" + owner.encode()
+    def usage(self, owner: str | None, dimension: str = "total") -> bytes:
+        """Return the key of the counters of one owner, or of everybody, that has those of a dimension."""
+        key = self.tag + (b"w" if dimension in ("trash", "versions") else b"u")
+        return key if owner is None else key + b":" + owner.encode()
+
+    def usages(self, owner: str | None) -> list[bytes]:
+        """Return the keys of all counters of one owner, or of everybody."""
+        return [self.usage(owner), self.usage(owner, "trash")]
 
     def document(self, key: tuple[str, str]) -> bytes:
         """Return the key of a document or its tombstone; no collection has a colon in its name."""
@@ -148,7 +170,7 @@ class Keys:
         return self.tag + b"P:" + owner.encode()
 
 
-def scope_key(scope: tuple[str, ...]) -> bytes:
+def scope_key(scope: Scope) -> bytes:
     """Return the end of the keys of all indexes of one scope."""
     kind, *parts = scope
     return _SCOPE_LETTERS[kind] + b"".join([b"%d:%b" % (len(part), part) for part in map(str.encode, parts)])

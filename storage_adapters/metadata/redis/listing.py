@@ -12,53 +12,54 @@ from storage_adapters.errors import UnreadableRecord
 from storage_adapters.metadata.redis.keys import CHUNK, MISSING, TEXT_FIELDS, Keys, bounds_of, place
 from storage_adapters.metadata.redis.records import record_of
 from storage_adapters.metadata.redis.server import Server
-from storage_adapters.query import ListQuery, Page, candidate_scopes, matches, position_of, sort_value
+from storage_adapters.paging import read_page
+from storage_adapters.query import ListQuery, Page, Position, candidate_scopes, position_of
 from storage_adapters.records import FileRecord
 
 LARGEST_BATCH = 32
+# Behind a folder, the next row is often one of another folder: few rows are read in vain.
+_FIRST_BATCH_OF_FOLDERS = 4
 
 
 def find_page(server: Server, keys: Keys, query: ListQuery) -> Page:
     """Read one page."""
-    position = query.after
-    found: list[FileRecord] = []
-    unreadable: list[str] = []
-    for looked_at, record in enumerate(_records(server, keys, query, unreadable)):
-        if len(found) == query.limit or looked_at == query.scan_limit:
-            return Page(records=tuple(found), next_position=position, unreadable=tuple(unreadable))
-        position = position_of(record, query.order_by)
-        if record.file_id not in unreadable and matches(record, query):
-            found.append(record)
-    return Page(records=tuple(found), next_position=None, unreadable=tuple(unreadable))
-
-
-def _records(server: Server, keys: Keys, query: ListQuery, unreadable: list[str]) -> Iterator[FileRecord]:
-    """Read on from the query's position; of a record that cannot be read, yield the rest and add its id to the list."""
     index = _smallest_index(server, keys, query)
+    return read_page(query, lambda position: _rows(server, keys, index, query, position))
+
+
+def _rows(
+    server: Server, keys: Keys, index: bytes, query: ListQuery, position: Position | None
+) -> Iterator[tuple[Position, FileRecord | None]]:
+    """Read on from a position."""
     kind = "t" if query.order_by in TEXT_FIELDS else "n"
-    batch = min(query.limit, query.scan_limit, LARGEST_BATCH - 1) + 1
-    for lower, upper in _ranges(query):
+    largest = _FIRST_BATCH_OF_FOLDERS if query.delimiter else LARGEST_BATCH
+    batch = min(query.limit, query.scan_limit, largest - 1) + 1
+    for lower, upper in _ranges(query, position):
         bounds = lower, upper
         while True:
             arguments = [int(query.descending), *bounds, batch, kind, keys.record_prefix, -1]
             answer = server.run("page", [index], arguments)
             for file_id, value in zip(answer[::2], answer[1::2], strict=True):
-                try:
-                    record = record_of(file_id.decode(errors="replace"), value)
-                except UnreadableRecord as error:
-                    record = error.rest
-                    unreadable.append(record.file_id)
-                yield record
+                record, is_readable = _record(file_id, value)
+                place_of_row = position_of(record, query.order_by)
+                yield place_of_row, record if is_readable else None
             if len(answer) < 2 * batch:
                 break
-            beyond = b"(" + place(sort_value(record, query.order_by), record.file_id)
+            beyond = b"(" + place(place_of_row.value, place_of_row.file_id)
             bounds = (lower, beyond) if query.descending else (beyond, upper)
             batch = min(2 * batch, LARGEST_BATCH)
 
 
-def _ranges(query: ListQuery) -> list[tuple[bytes, bytes]]:
-    """Return the ranges behind the query's position: one upwards; two downwards, with the missing values last."""
-    after = query.after
+def _record(file_id: bytes, value: bytes | None) -> tuple[FileRecord, bool]:
+    """Return the record that an index leads to; of one that cannot be read, the rest."""
+    try:
+        return record_of(file_id.decode(errors="replace"), value), True
+    except UnreadableRecord as error:
+        return error.rest, False
+
+
+def _ranges(query: ListQuery, after: Position | None) -> list[tuple[bytes, bytes]]:
+    """Return the ranges behind a position: one upwards; two downwards, with the missing values last."""
     beyond = b"" if after is None else b"(" + place(after.value, after.file_id)
     if not query.descending:
         return [(beyond or b"-", b"+")]

@@ -6,21 +6,22 @@ Each call is a few short scripts and commands, so that the server is never kept 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from storage_adapters.codec import DIGEST_BUCKETS
 from storage_adapters.errors import SchemaMismatch, StorageUnavailable
-from storage_adapters.metadata.redis.keys import LAYOUT, NAME_KINDS, Keys
+from storage_adapters.metadata.redis.keys import DIMENSIONS, LAYOUT, Keys
 from storage_adapters.metadata.redis.records import is_tombstone, parse_value, record_of, record_to_value
-from storage_adapters.metadata.redis.server import Server
+from storage_adapters.metadata.redis.server import Server, mapping_of
 from storage_adapters.metadata.redis.strays import count_entries, stray_names, stray_places
 from storage_adapters.metadata.redis.sums import digest_of
 from storage_adapters.metadata.redis.usage import usage_of
 from storage_adapters.metadata.redis.writes import places_of
 from storage_adapters.ports.digest import DigestBucket
 from storage_adapters.ports.schemas import Counted, Schema, SupportsRebuilding
-from storage_adapters.records import FileRecord, Tally, Tombstone, Usage
+from storage_adapters.records import FileRecord, Tombstone, Usage, names_held
 from storage_adapters.unicode_text import UNICODE_VERSION
 
 _MOST_RECORDS = 500
@@ -129,28 +130,30 @@ class RedisMigrations(SupportsRebuilding):
 
     def counted(self, owners: Sequence[str | None]) -> Counted:
         """See ``SupportsRebuilding``."""
-        keys = [self._keys.feed, self._keys.digest, *map(self._keys.usage, owners)]
-        sequence, sums, *usages = self._server.run("counted", keys, [])
+        keys = [self._keys.feed, self._keys.digest, *(key for owner in owners for key in self._keys.usages(owner))]
+        sequence, sums, *hashes = self._server.run("counted", keys, [])
+        usages = map(mapping_of, hashes)
         return Counted(
             sequence=sequence.decode(),
-            usages=[usage_of(_mapping(flat)) for flat in usages],
-            digest=digest_of(_mapping(sums)),
+            usages=[usage_of(listed, apart) for listed, apart in zip(usages, usages, strict=True)],
+            digest=digest_of(mapping_of(sums)),
         )
 
     def counted_owners(self, *, after: str, limit: int) -> tuple[list[str], str]:
         """See ``SupportsRebuilding``."""
-        prefix = self._keys.tag + b"u:"
-        pattern = escaped(prefix) + b"*"
+        pattern = escaped(self._keys.tag) + b"[uw]:*"
         place, keys = self._server.call("SCAN", after or "0", "MATCH", pattern, "COUNT", 10 * limit)
         cursor = _bytes(place).decode()
-        return [key.removeprefix(prefix).decode() for key in keys], "" if cursor == "0" else cursor
+        owners = [key[len(self._keys.tag) + len(b"u:") :].decode() for key in keys]
+        return owners, "" if cursor == "0" else cursor
 
     def correct_usage(self, owner: str | None, difference: Usage) -> None:
         """See ``SupportsRebuilding``."""
-        amounts: list[Any] = []
-        for name, tally in _counters(difference):
-            amounts += [b"b" + name, tally.bytes, b"f" + name, tally.files]
-        self._server.run("correct", [self._keys.usage(owner)], amounts)
+        amounts: defaultdict[bytes, list[Any]] = defaultdict(list)
+        for dimension, key, tally in difference.counters():
+            name = DIMENSIONS[dimension] + key.encode()
+            amounts[self._keys.usage(owner, dimension)] += [b"b" + name, tally.bytes, b"f" + name, tally.files]
+        self._server.run_all("correct", [([key], each) for key, each in amounts.items()])
 
     def correct_digest(self, bucket: int, difference: DigestBucket) -> None:
         """See ``SupportsRebuilding``."""
@@ -162,10 +165,10 @@ class RedisMigrations(SupportsRebuilding):
         self._server.call("HDEL", self._keys.checkpoints, consumer)
 
     def _index(self, records: Sequence[FileRecord], fields: Iterable[str], *, write: bool) -> tuple[int, int]:
-        wanted = list(fields)
+        wanted = set(fields)
         calls = []
         for record in records:
-            names = [(self._keys.names(kind, record.owner), name) for kind, name in _names(record)]
+            names = [(self._keys.names(kind, record.owner), name) for kind, name in names_held(record)]
             places = sorted(places_of(self._keys, record, wanted))
             keys = [self._keys.record(record.file_id), *(key for key, _ in names), *(key for key, _ in places)]
             arguments = [record_to_value(record), record.file_id, len(names), int(write)]
@@ -185,24 +188,9 @@ class RedisMigrations(SupportsRebuilding):
         return keys, "n:0" if kind == "i" else ""
 
 
-def _names(record: FileRecord) -> list[tuple[str, str]]:
-    return [(kind, name) for kind in NAME_KINDS if (name := getattr(record, kind)) is not None]
-
-
-def _counters(usage: Usage) -> Iterator[tuple[bytes, Tally]]:
-    yield b"t", usage.total
-    for letter, tallies in ((b"a", usage.by_access), (b"c", usage.by_content_type), (b"s", usage.by_status)):
-        for key, tally in tallies.items():
-            yield letter + key.encode(), tally
-
-
 def escaped(prefix: bytes) -> bytes:
     """Escape a prefix to a pattern that matches only the prefix itself."""
     return re.sub(rb"([\[\]*?\\^-])", rb"\\\1", prefix)
-
-
-def _mapping(flat: Any) -> dict[bytes, bytes]:
-    return dict(flat) if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _bytes(value: Any) -> bytes:

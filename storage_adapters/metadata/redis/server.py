@@ -194,6 +194,11 @@ class Server:
                 self._client.connection_pool.disconnect(inuse_connections=False)
 
 
+def mapping_of(flat: Any) -> dict[bytes, bytes]:
+    """Return a hash that a command or a script answered."""
+    return dict(flat) if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True))
+
+
 def _answer(connection: Any) -> Any:
     try:
         return connection.read_response()

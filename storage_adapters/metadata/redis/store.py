@@ -37,7 +37,7 @@ from storage_adapters.metadata.redis.records import (
     tombstone_to_value,
 )
 from storage_adapters.metadata.redis.replication import read_bucket, remove_files, store_copies
-from storage_adapters.metadata.redis.server import Server
+from storage_adapters.metadata.redis.server import Server, mapping_of
 from storage_adapters.metadata.redis.sums import bucket_of, digest_of, sum_fields
 from storage_adapters.metadata.redis.uploads import RedisUploads
 from storage_adapters.metadata.redis.usage import usage_of
@@ -165,7 +165,8 @@ class RedisMetadataStore(
 
     def usage(self, owner: str | None) -> Usage:
         """See ``MetadataStore``."""
-        return usage_of(self._server.call("HGETALL", self._keys.usage(owner)))
+        _, *hashes = self._server.run("counted", [self._keys.feed, *self._keys.usages(owner)], [])
+        return usage_of(*map(mapping_of, hashes))
 
     def resolve(self, owner: str, kind: str, names: Sequence[str]) -> list[str | None]:
         """See ``MetadataStore``."""

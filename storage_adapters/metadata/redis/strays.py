@@ -11,11 +11,11 @@ from storage_adapters.metadata.redis.keys import FIELD_NUMBERS, NAME_KINDS, TEXT
 from storage_adapters.metadata.redis.records import parse_value
 from storage_adapters.metadata.redis.server import Server
 from storage_adapters.metadata.redis.writes import places_of
-from storage_adapters.records import FileRecord, Tombstone
+from storage_adapters.records import FileRecord, Tombstone, names_held
 
 _BATCH = 500
 # i<field><scope letter><parts of the scope, each with its length>, then nothing or =<lower bound>.
-_SCOPE_PARTS = {b"a": 0, b"o": 1, b"t": 2, b"p": 0, b"q": 1, b"s": 1}
+_SCOPE_PARTS = {b"a": 0, b"o": 1, b"t": 2, b"p": 0, b"q": 1, b"s": 1, b"x": 0, b"y": 1, b"v": 0, b"w": 1}
 _INDEX = re.compile(rb"i(?P<field>\d+)(?P<letter>[a-z])")
 _PART = re.compile(rb"(\d+):")
 
@@ -79,8 +79,8 @@ def _stray_names(server: Server, keys: Keys, key: bytes, kind: str, *, remove: b
         for name, holder in holders.items():
             file_id = holder.decode()
             value, record = records[file_id]
-            borne = getattr(record, kind, None)
-            if borne is None or borne.encode() != name:
+            held = dict(names_held(record)) if isinstance(record, FileRecord) else {}
+            if kind not in held or held[kind].encode() != name:
                 strays.append(([keys.record(file_id), key], [value or b"", name, file_id, "", int(remove)]))
         found += sum(server.run_all("unindex", strays))
         if int(cursor) == 0:

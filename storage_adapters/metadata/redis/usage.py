@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 
-from storage_adapters.records import Tally, Usage
+from storage_adapters.metadata.redis.keys import DIMENSIONS
+from storage_adapters.records import Tally, Usage, usage_from
+
+_NAMES = {letter.decode(): dimension for dimension, letter in DIMENSIONS.items()}
 
 
-def usage_of(counters: Mapping[bytes, bytes]) -> Usage:
-    """Parse one hash of counters."""
-    tallies: dict[str, dict[str, Tally]] = {"t": {}, "a": {}, "c": {}, "s": {}}
-    for field, files in counters.items():
-        name = field.decode()
-        if name.startswith("f"):
-            size = counters.get(b"b" + field[1:], b"0")
-            tallies[name[1]][name[2:]] = Tally(files=int(files), bytes=int(size))
-    return Usage(
-        total=tallies["t"].get("", Tally()),
-        by_access=tallies["a"],
-        by_content_type=tallies["c"],
-        by_status=tallies["s"],
-    )
+def usage_of(*hashes: Mapping[bytes, bytes]) -> Usage:
+    """Parse the hashes of an owner's counters."""
+    counted: defaultdict[str, dict[str, Tally]] = defaultdict(dict)
+    for counters in hashes:
+        for field, files in counters.items():
+            name = field.decode()
+            if name.startswith("f"):
+                size = counters.get(b"b" + field[1:], b"0")
+                counted[_NAMES[name[1]]][name[2:]] = Tally(files=int(files), bytes=int(size))
+    return usage_from(counted)

@@ -5,16 +5,16 @@ Only what differs between the old and the new record (None before the first save
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from storage_adapters.codec import digest_bucket, digest_deltas, record_to_document
-from storage_adapters.metadata.redis.keys import FIELD_NUMBERS, NAME_KINDS, Keys, place
+from storage_adapters.metadata.redis.keys import DIMENSIONS, FIELD_NUMBERS, Keys, place
 from storage_adapters.metadata.redis.records import record_to_value, tombstone_to_value
-from storage_adapters.query import scopes, sort_value
-from storage_adapters.records import FileRecord, Tombstone
+from storage_adapters.query import index_entries
+from storage_adapters.records import FileRecord, Tally, Tombstone, names_held, usage_entries
 
 _Entry = tuple[bytes, bytes]
 _Name = tuple[str, str, str]  # owner, kind, name
@@ -43,9 +43,8 @@ def plan_move(
 ) -> Move:
     """Compute everything that follows from the change of a record; ``document`` is that of the entry in the feed."""
     names_before, names_after = _names(old), _names(new)
-    given_up = names_before - names_after
-    # In the order of NAME_KINDS: a repeated request gets its own error, not that its first call took the alias.
-    claims = sorted(names_after - names_before, key=lambda name: list(NAME_KINDS).index(name[1]))
+    given_up = names_before.keys() - names_after.keys()
+    claims = [name for name in names_after if name not in names_before]
     counters = _counter_deltas(keys, old, new)
     places_before, places_after = _places(keys, old), _places(keys, new)
     left, taken = sorted(places_before - places_after), sorted(places_after - places_before)
@@ -95,16 +94,21 @@ def plan_copy(
     return plan_move(keys, file_id, old, record, stored=stored, value=value, header=b"", document=b"", unclean=unclean)
 
 
-def _names(record: FileRecord | None) -> set[_Name]:
-    if record is None:
-        return set()
-    return {(record.owner, kind, name) for kind in NAME_KINDS if (name := getattr(record, kind)) is not None}
+def _names(record: FileRecord | None) -> dict[_Name, None]:
+    """Return the names that a record holds, in the order in which they are claimed."""
+    return {} if record is None else {(record.owner, *name): None for name in names_held(record)}
 
 
-def places_of(keys: Keys, record: FileRecord, fields: Iterable[str]) -> set[_Entry]:
+def places_of(keys: Keys, record: FileRecord, fields: Collection[str]) -> set[_Entry]:
     """Return the places of a record in the indexes of these fields: key and member."""
-    places = {field: place(sort_value(record, field), record.file_id) for field in fields}
-    return {(keys.index(scope, field), member) for scope in scopes(record) for field, member in places.items()}
+    members: dict[str, bytes] = {}
+    found = set()
+    for scope, field, value in index_entries(record):
+        if field in fields:
+            if field not in members:
+                members[field] = place(value, record.file_id)
+            found.add((keys.index(scope, field), members[field]))
+    return found
 
 
 def _places(keys: Keys, record: FileRecord | None) -> set[_Entry]:
@@ -116,22 +120,20 @@ def _places(keys: Keys, record: FileRecord | None) -> set[_Entry]:
 
 
 def _counter_deltas(keys: Keys, old: FileRecord | None, new: FileRecord | None) -> list[tuple[bytes, bytes, int, int]]:
-    files, size = Counter[_Entry](), Counter[_Entry]()
+    counted: defaultdict[_Entry, Tally] = defaultdict(Tally)
     for record, sign in ((old, -1), (new, 1)):
         if record is not None:
-            for counter in counters_of(keys, record):
-                files[counter] += sign
-                size[counter] += sign * record.size
-    return [(*counter, files[counter], size[counter]) for counter in files if files[counter] or size[counter]]
+            for counter, tally in counters_of(keys, record):
+                counted[counter] += Tally(files=sign * tally.files, bytes=sign * tally.bytes)
+    return [(*counter, tally.files, tally.bytes) for counter, tally in counted.items() if tally != Tally()]
 
 
-def counters_of(keys: Keys, record: FileRecord) -> Iterator[_Entry]:
-    """Yield the hashes and fields in which a record counts."""
-    for key in (keys.usage(None), keys.usage(record.owner)):
-        yield key, b"t"
-        yield key, b"a" + record.access.value.encode()
-        yield key, b"c" + record.content_type.encode()
-        yield key, b"s" + record.status.value.encode()
+def counters_of(keys: Keys, record: FileRecord) -> Iterator[tuple[_Entry, Tally]]:
+    """Yield the hashes and fields in which a record counts, and what it adds to each."""
+    for dimension, key, tally in usage_entries(record):
+        field = DIMENSIONS[dimension] + key.encode()
+        yield (keys.usage(None, dimension), field), tally
+        yield (keys.usage(record.owner, dimension), field), tally
 
 
 def _document(record: FileRecord | None) -> bytes | None:

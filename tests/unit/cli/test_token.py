@@ -15,8 +15,10 @@ def test_a_token_is_its_owners(environ: dict[str, str]) -> None:
 
 def test_a_link_signs_its_owner_in_to_the_pages(served: Served, environ: dict[str, str]) -> None:
     link = run(at(served, environ), "token", "ann", "--link").stdout.strip()
-    assert link.startswith(f"http://127.0.0.1:{served.port}/sign-in?token=")
-    reply = served.request("GET", link)
-    assert reply.status == 200
+    address, _, code = link.partition("#")
+    assert address == f"http://127.0.0.1:{served.port}/sign-in"
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": f"http://127.0.0.1:{served.port}"}
+    reply = served.request("POST", address, f"link={code}".encode(), form)
+    assert reply.status == 303
     cookie = reply.headers["Set-Cookie"].partition(";")[0]
     assert owner_of_token(cookie.removeprefix("files_session="), SECRETS["FILES_JWT_SECRET"]) == "ann"

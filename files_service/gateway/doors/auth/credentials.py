@@ -1,4 +1,4 @@
-"""One's own sessions, API keys and second factor; and invites."""
+"""One's own sessions, API keys and second factor; invites and quotas."""
 
 from __future__ import annotations
 
@@ -82,4 +82,20 @@ async def revoke_invite(request: web.Request) -> web.StreamResponse:
     invite_id = request.match_info["invite_id"]
     return json_reply(
         await call_for_people(request, "accounts.revoke_invite", invite_id=invite_id, actor=caller_of(request).actor)
+    )
+
+
+async def set_quota(request: web.Request) -> web.StreamResponse:
+    """Set the quota of an account."""
+    named = {"owner": request.match_info["owner"], "actor": caller_of(request).actor}
+    given = {**await body_of(request), **named}
+    return json_reply(await call_for_people(request, "accounts.set_quota", **given))
+
+
+async def set_tenant_quota(request: web.Request) -> web.StreamResponse:
+    """Set the quota of a tenant; "-" is the default one."""
+    tenant = request.match_info["tenant"]
+    named = {"tenant": "" if tenant == "-" else tenant, "actor": caller_of(request).actor}
+    return json_reply(
+        await call_for_people(request, "accounts.set_tenant_quota", **{**await body_of(request), **named})
     )

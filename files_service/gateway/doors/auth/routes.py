@@ -1,11 +1,11 @@
-"""The table of ``/api/auth`` and ``/api/invites``."""
+"""The table of ``/api/auth``, ``/api/invites``, ``/api/accounts`` and ``/api/tenants``."""
 
 from __future__ import annotations
 
 from files_service.domain.scopes import ADMIN, READ, SESSION
 from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.doors.auth import credentials, signing
-from files_service.gateway.openapi import JSON_TYPE, body_schema, query, reply
+from files_service.gateway.openapi import JSON_TYPE, body_schema, json_body, query, reply
 from files_service.gateway.routes import Door, Route, at
 from storage_adapters import JSON
 
@@ -27,6 +27,8 @@ _SIGN_UP, _SIGN_IN, _SIGN_OUT = "Make an account and sign in.", "Sign in.", "End
 _ME, _PASSWORD = "The account that is signed in.", "Change the password, or set it by the code of a reset link."
 _TOTP_BODY = _body("accounts.begin_totp", "accounts.confirm_totp")
 _AUTH, _INVITES = "/api/auth", "/api/invites"
+_ACCOUNT_QUOTA, _TENANT_QUOTA = "/api/accounts/{owner}/quota", "/api/tenants/{tenant}/quota"
+_QUOTA = json_body({**body_schema("accounts.set_quota", without=("actor", "owner")), "required": ["quota_bytes"]})
 
 SIGNING_DOOR = Door(
     name="signing",
@@ -59,7 +61,7 @@ SIGNING_DOOR = Door(
 
 DOOR = Door(
     name="auth",
-    match=at(f"{_AUTH}/", _INVITES, f"{_INVITES}/"),
+    match=at(f"{_AUTH}/", _INVITES, f"{_INVITES}/", "/api/accounts/", "/api/tenants/"),
     routes=(
         Route("POST", f"{_AUTH}/logout", signing.logout, "logout", _SIGN_OUT, _DONE, scope=SESSION),
         Route("GET", f"{_AUTH}/me", signing.me, "me", _ME, {200: reply(_ME)}, scope=READ),
@@ -157,6 +159,26 @@ DOOR = Door(
             "revoke_invite",
             "End an invite.",
             _DONE,
+            scope=ADMIN,
+        ),
+        Route(
+            "PUT",
+            _ACCOUNT_QUOTA,
+            credentials.set_quota,
+            "set_quota",
+            "Set the quota of an account.",
+            {200: reply("The account.")},
+            body=_QUOTA,
+            scope=ADMIN,
+        ),
+        Route(
+            "PUT",
+            _TENANT_QUOTA,
+            credentials.set_tenant_quota,
+            "set_tenant_quota",
+            "Set the quota of a tenant; the default tenant is called -.",
+            {200: reply("The tenant.")},
+            body=_QUOTA,
             scope=ADMIN,
         ),
     ),

@@ -6,19 +6,21 @@ from dataclasses import replace
 
 from aiohttp import web
 
+from files_service.api.finish import finish_result
 from files_service.core import Core
 from files_service.errors import Busy, Gone, NotFound, PartMismatch
 from files_service.gateway.auth.signed_urls import grant_of
 from files_service.gateway.doors.blobs.address import Address, address_of, load_part
 from files_service.gateway.peers import hash_holder, peer_holder
 from files_service.gateway.replies import bad_field, json_reply
-from files_service.gateway.state import Gateway, gateway_of
+from files_service.gateway.state import gateway_of
 from files_service.gateway.threads import HOLDER
 from files_service.gateway.transfer.body import let_send, require_plain
 from files_service.gateway.transfer.digests import sha256_of
 from files_service.gateway.transfer.receive import BlobSink, PartSink, VerifySink
 from files_service.gateway.transfer.socket_receive import receive_body
 from files_service.services import content
+from files_service.services.parts import PartAddress, finish_part
 from files_service.services.uploads.quota import require_space
 from storage_adapters import JSON, BlobExists, BlobInfo, FileStatus, Grant
 
@@ -42,7 +44,7 @@ async def put_blob(request: web.Request) -> web.StreamResponse:
             await gateway.transfers.run(sink.abort)
             raise
     gateway.metrics.uploaded_bytes.inc(size)
-    result = await gateway.calls.run(finish, gateway, info)
+    result = await gateway.calls.run(gateway.counted("files.finish", finish), gateway.core, info, sink.crc32)
     return json_reply(
         result, 201 if isinstance(sink, BlobSink) else 200, {"ETag": f'"{info.sha256 or info.generation}"'}
     )
@@ -97,12 +99,13 @@ def complete(sink: PartSink) -> BlobInfo:
         raise Busy(message, {"field": "key"}) from error
 
 
-def finish(gateway: Gateway, info: BlobInfo) -> JSON:
+def finish(core: Core, info: BlobInfo, crc32: str) -> JSON:
     """Finish the part as the notification of a foreign store would."""
-    params = {"key": info.key, "bucket": info.bucket, "generation": info.generation, "size": info.size}
+    address = PartAddress(key=info.key, bucket=info.bucket)
+    announced = {"generation": info.generation, "size": info.size}
     try:
-        return gateway.invoke("files.finish", params)
+        return finish_result(finish_part(core, address, announced=announced, crc32=crc32))
     except (Gone, NotFound):
         # The file was removed while its bytes arrived.
-        gateway.core.blobs.delete(info.key, generation=info.generation)
+        core.blobs.delete(info.key, generation=info.generation)
         raise

@@ -10,21 +10,34 @@ from aiohttp import web
 
 from files_service.api.wire import to_wire
 from files_service.core import Core
+from files_service.domain.access import NOBODY
 from files_service.domain.filenames import save_as
 from files_service.errors import Forbidden, NotFound, error_from_wire
 from files_service.gateway.auth.bearer import unauthorized
-from files_service.gateway.auth.callers import NOBODY, actor_of, caller_of, holders_of
+from files_service.gateway.auth.callers import actor_of, caller_of, holders_of
 from files_service.gateway.query import flag, number, texts
 from files_service.gateway.replies import bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import most_of, parse_object, read_small, require_json
 from files_service.gateway.transfer.parts import Found, part_headers, part_of, send_part
 from files_service.services.files import readable
+from files_service.services.shares.folder import links_that_show
 from files_service.services.shares.ownership import link_of_file
 from files_service.services.uploads.manifests import MOST_CHUNKS, PAGE_CHUNKS, manifest_of_record
 from storage_adapters import JSON, Access, FileRecord, RecordNotFound
 
-_TEXTS = ("owner", "access", "search", "order_by", "order", "cursor", "min_change", "consistency")
+_TEXTS = (
+    "owner",
+    "access",
+    "search",
+    "order_by",
+    "order",
+    "cursor",
+    "min_change",
+    "consistency",
+    "prefix",
+    "delimiter",
+)
 _QUERY = {*_TEXTS, "limit", "with_total", "tags", "filter", "fields"}
 
 
@@ -100,15 +113,20 @@ async def set_access(request: web.Request) -> web.StreamResponse:
     result = await gateway.calls.run(_set_access, gateway, params)
     if name == "accessType" and result["access"] == Access.SHARED:
         result |= await gateway.calls.run(_link, gateway.core, result["file_id"], caller.actor)
+    elif name == "accessType" and result["access"] == Access.PRIVATE:
+        result |= await gateway.calls.run(_links_left, gateway.core, result["file_id"], caller.actor)
     return json_reply(result)
 
 
 async def remove(request: web.Request) -> web.StreamResponse:
-    """Remove the file."""
-    gateway = gateway_of(request)
-    caller = caller_of(request)
-    params = {"file_id": request.match_info["file_id"], "actor": caller.actor}
-    return json_reply(await gateway.calls.run(gateway.invoke, "files.remove", params))
+    """Remove the file. That of a person goes to the trash, and with ``permanent=1`` from there for good."""
+    gateway, caller = gateway_of(request), caller_of(request)
+    permanent = flag(request, "permanent")
+    params: dict[str, Any] = {"file_id": request.match_info["file_id"], "actor": caller.actor}
+    method = "files.remove"
+    if caller.identity is not None:
+        method, params = ("files.remove", {**params, "only_trashed": True}) if permanent else ("files.trash", params)
+    return json_reply(await gateway.calls.run(gateway.invoke, method, params))
 
 
 def _list_params(request: web.Request, *, search_as: str = "search") -> dict[str, Any]:
@@ -163,6 +181,13 @@ def _set_access(gateway: Gateway, params: dict[str, Any]) -> JSON:
     if not result["ok"]:
         raise error_from_wire(result["error"])
     return dict(result)
+
+
+def _links_left(core: Core, file_id: str, actor: str | None) -> JSON:
+    """Return the links of folders that still show a private file."""
+    left = links_that_show(core, readable(core, file_id, actor))
+    url = core.settings.public_url
+    return {"links": [{"share_id": each.share_id, "url": each.url(url), "path": each.path} for each in left]}
 
 
 def _link(core: Core, file_id: str, actor: str | None) -> JSON:

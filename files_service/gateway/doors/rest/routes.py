@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from files_service.domain.scopes import SHARES
+from files_service.domain.scopes import SESSION, SHARES
 from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.cors import READ_EXPOSED, READ_HEADERS, Cors
-from files_service.gateway.doors.rest import describing, reading, uploading, versions
-from files_service.gateway.openapi import BINARY, FLAG, READ_REPLIES, TEXT, json_body, preflight_route, query, reply
+from files_service.gateway.doors.rest import describing, placing, reading, uploading, versions
+from files_service.gateway.openapi import (
+    BINARY,
+    FLAG,
+    READ_REPLIES,
+    TEXT,
+    body_schema,
+    json_body,
+    preflight_route,
+    query,
+    reply,
+)
 from files_service.gateway.routes import Door, Route, at
+from files_service.services.free_paths import OnConflict
 from files_service.services.uploads.manifests import MOST_CHUNKS
-from storage_adapters import JSON, SORT_FIELDS, Access
+from storage_adapters import JSON, ORDERS, Access
 
 _FILES, _UPLOAD, _FILE = "/api/files", "/api/files/upload", "/api/files/{file_id}"
 _SEARCH = "/api/files/search"
@@ -23,7 +34,7 @@ _LIST = {
     "access": _ACCESS,
     "tags": _TAGS,
     "filter": {**TEXT, "description": "The filter of files.list as JSON."},
-    "order_by": {"type": "string", "enum": list(SORT_FIELDS)},
+    "order_by": {"type": "string", "enum": list(ORDERS)},
     "order": {"type": "string", "enum": ["asc", "desc"]},
     "limit": {"type": "integer", "minimum": 1, "maximum": 100},
     "cursor": TEXT,
@@ -31,10 +42,14 @@ _LIST = {
     "with_total": FLAG,
     "min_change": TEXT,
     "consistency": {"type": "string", "enum": ["eventual", "strong"]},
+    "prefix": {**TEXT, "description": "Beginning of the paths; a folder with / at its end."},
+    "delimiter": {"type": "string", "enum": ["/"]},
 }
 _LIST_QUERY, _SEARCH_QUERY = query(**_LIST, search=TEXT), query(**_LIST, query=TEXT)
 _NAME = {**TEXT, "description": "The name of the file; needed with a raw body."}
-_UPLOAD_QUERY = query(name=_NAME, access=_ACCESS, tags=_TAGS, sha256=TEXT, md5=TEXT)
+_PATH = {**TEXT, "description": "The path of the file, instead of its name."}
+_CONFLICT: JSON = {"type": "string", "enum": [each.value for each in OnConflict]}
+_UPLOAD_QUERY = query(name=_NAME, access=_ACCESS, tags=_TAGS, sha256=TEXT, md5=TEXT, path=_PATH, on_conflict=_CONFLICT)
 _FORM = {"schema": {"type": "object", "properties": {"file": BINARY["schema"]}}}
 _FILE_BODY: JSON = {"content": {"application/octet-stream": BINARY, "multipart/form-data": _FORM}}
 _ACCESS_BODY = json_body(
@@ -71,6 +86,11 @@ _VERSION_BYTES = "The bytes of a part of a version, by default the first."
 _VERSIONS = {200: reply("The versions.")}
 _CREATED, _PAGE, _RECORD = {201: reply("Made.")}, {200: reply("The page.")}, {200: reply("The record.")}
 _REMOVED, _MANIFEST, _SET = {200: reply("It is removed.")}, {200: reply("The manifest.")}, {200: reply("What it is.")}
+_REMOVE = "Move the file of a person to the trash, or remove it."
+_BULK, _RESULTS = "Do one action to many files.", {200: reply("A result for each file.")}
+_BULK_BODY = json_body(body_schema("files.bulk", without=("actor",)))
+_MOVE, _RESTORE = "Move the file to a path or into a folder.", "Take the file out of the trash."
+_MOVE_BODY = json_body(body_schema("files.move", without=("actor", "file_id", "file_ids")))
 _CHUNKS = "A page of the chunks of a file."
 _PLACE = query(start={"type": "integer", "minimum": 0}, limit={"type": "integer", "minimum": 1, "maximum": MOST_CHUNKS})
 _PART = query(part=TEXT, inline=FLAG)
@@ -83,10 +103,11 @@ DOOR = Door(
         preflight_route(_UPLOAD, "upload_options"),
         Route("GET", _FILES, reading.list_files, "list_files", "One page of files.", _PAGE, _LIST_QUERY),
         preflight_route(_FILES, "files_options"),
+        Route("POST", f"{_FILES}/bulk", placing.bulk, "bulk", _BULK, _RESULTS, body=_BULK_BODY, scope=SESSION),
         Route("GET", _SEARCH, reading.search, "search_files", _FIND, _PAGE, _SEARCH_QUERY),
         preflight_route(_SEARCH, "search_options"),
         Route("GET", _FILE, reading.info, "file", "The record of a file.", _RECORD),
-        Route("DELETE", _FILE, reading.remove, "remove_file", "Remove the file.", _REMOVED),
+        Route("DELETE", _FILE, reading.remove, "remove_file", _REMOVE, _REMOVED, query(permanent=FLAG)),
         preflight_route(_FILE, "file_options"),
         Route("GET", f"{_FILE}/download", reading.download, "download_file", _BYTES, READ_REPLIES, _PART),
         preflight_route(f"{_FILE}/download", "download_options"),
@@ -139,6 +160,8 @@ DOOR = Door(
             _PART,
         ),
         preflight_route(f"{_VERSION}/download", "version_download_options"),
+        Route("POST", f"{_FILE}/move", placing.move, "move_file", _MOVE, _RECORD, body=_MOVE_BODY),
+        Route("POST", f"{_FILE}/restore", placing.restore, "restore_file", _RESTORE, _RECORD),
     ),
     authenticate=by_bearer_or_session,
     cors=Cors(f"Authorization, Content-Type, {READ_HEADERS}, X-Request-Id", READ_EXPOSED, embeddable=True),

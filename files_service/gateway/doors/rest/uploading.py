@@ -19,21 +19,19 @@ from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import BODY_ERRORS, let_send, require_plain
 from files_service.gateway.transfer.digests import FIELDS, sha256_of
 from files_service.gateway.transfer.form_fields import FormReader, names_of, next_field, no_form
-from files_service.gateway.transfer.min_rate import MinRate, body_rate, size_of
+from files_service.gateway.transfer.form_files import PIECE, read_text, take_in_field
+from files_service.gateway.transfer.min_rate import MinRate, body_rate
 from files_service.gateway.transfer.receive import broke_off
 from files_service.gateway.transfer.upload_body import Most, complete_if_all_there, finish_stream, read_whole, take_in
 from files_service.gateway.transfer.upload_locks import upload_locks_of
-from files_service.services.uploads.quota import require_place, require_room, room_for_more
+from files_service.services.uploads.quota import check_room, require_place, room_for_more
 from files_service.services.uploads.session import Beginning, declare_size
 from files_service.services.uploads.terminate import abandon
 from files_service.services.uploads.whole import WHOLE_BYTES
-from files_service.services.uploads.writer import Stream
 from storage_adapters import JSON, Upload
 
-PIECE = 256 * 1024
-MAX_FIELD_BYTES = 4 * 1024
 MAX_FIELDS = 20
-_SAID = {"name", "access", "tags", "sha256", "md5"}
+_SAID = {"name", "access", "tags", "sha256", "md5", "path", "on_conflict"}
 
 
 async def upload(request: web.Request) -> web.StreamResponse:
@@ -80,8 +78,8 @@ def too_large(core: Core, limit: int) -> HTTPError:
 
 
 async def _take_body(request: web.Request, gateway: Gateway, owner: str, said: Any, limit: int) -> JSON:
-    if "name" not in said:
-        raise bad_field("name", "Send the name of the file: ?name=")
+    if "name" not in said and "path" not in said:
+        raise bad_field("name", "Send the name of the file: ?name= or ?path=")
     digest = sha256_of(request.headers)
     if digest is not None and said.setdefault("sha256", digest).lower() != digest:
         raise bad_field("sha256", "Differs from the digest in the headers.")
@@ -111,7 +109,7 @@ async def _take_form(
 ) -> JSON:
     if digest := next((name for name in FIELDS if name in request.headers), None):
         raise bad_field(digest, "A form has none: send the field sha256 of the file.")
-    await gateway.calls.run(_require_room, gateway.core, owner, request.content_length or 0)
+    await gateway.calls.run(_check_room, gateway.core, owner, request.content_length or 0)
     await let_send(request)
     begun: Upload | None = None
     pace = body_rate(gateway.limits)
@@ -128,7 +126,8 @@ async def _take_form(
                 named = {"name": file_name, **said}
                 beginning = _beginning(owner, named, size=None, content_type=field.headers.get("Content-Type"))
                 begun = await gateway.calls.run(gateway.counted("files.upload", begin), gateway.core, beginning)
-                begun = await _pour(field, gateway, begun, limit, pace)
+                most = await gateway.calls.run(_most, gateway.core, begun, limit)
+                begun = await take_in_field(field, gateway, begun, most, pace)
             else:
                 await _note(field, name or "field", said, known, pace)
         if begun is None:
@@ -144,35 +143,11 @@ async def _take_form(
         raise
 
 
-async def _pour(field: BodyPartReader, gateway: Gateway, begun: Upload, limit: int, pace: MinRate) -> Upload:
-    received = 0
-    most, error = await gateway.calls.run(_most, gateway.core, begun, limit)
-    stream = await gateway.calls.run(Stream, gateway.engine(), begun, 0)
-    try:
-        while piece := await pace.wait(field.read_chunk(PIECE), size_of):
-            received += len(piece)
-            if received > most:
-                raise HTTPError(error)
-            await asyncio.shield(gateway.transfers.run(stream.write, bytes(piece)))
-        return await finish_stream(gateway, stream)
-    except BaseException:
-        await asyncio.shield(gateway.transfers.run(stream.abort))
-        raise
-
-
 async def _note(field: BodyPartReader, name: str, said: dict[str, Any], known: AbstractSet[str], pace: MinRate) -> None:
     """Read a field of the form that describes the file."""
-    value = bytearray()
-    while piece := await pace.wait(field.read_chunk(MAX_FIELD_BYTES), size_of):
-        value += piece
-        if len(value) > MAX_FIELD_BYTES:
-            raise bad_field(name[:100], "Too long.")
     if name not in known:
         raise bad_field(name[:100], "Unknown field.")
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        raise bad_field(name, "Not UTF-8.") from None
+    text = await read_text(field, name, pace)
     said[name] = [each.strip() for each in text.split(",") if each.strip()] if name == "tags" else text
 
 
@@ -186,6 +161,8 @@ def _beginning(owner: str, said: Any, *, size: int | None, content_type: str | N
         tags=tuple(said.get("tags", ())),
         sha256=said.get("sha256"),
         md5=said.get("md5"),
+        path=said.get("path"),
+        on_conflict=said.get("on_conflict"),
         version_of=said.get("version_of"),
         label=said.get("label"),
     )
@@ -205,9 +182,9 @@ def _most(core: Core, begun: Upload, limit: int) -> Most:
     return (limit, too_large(core, limit).error) if limit <= room else (room, error)
 
 
-def _require_room(core: Core, owner: str, size: int) -> None:
+def _check_room(core: Core, owner: str, size: int) -> None:
     require_place(core, owner)
-    require_room(core, owner, size)
+    check_room(core, owner, size)
 
 
 async def _forget(gateway: Gateway, begun: Upload, owner: str) -> None:

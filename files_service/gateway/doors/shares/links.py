@@ -20,7 +20,7 @@ _QUERY = {"owner", "limit", "cursor"}
 async def create(request: web.Request) -> web.StreamResponse:
     """Make a share."""
     caller = caller_of(request)
-    body = await _body(request, caller)
+    body = await body_of(request, caller)
     return json_reply(await _call(request, "shares.create", {**_owner(caller), **body, "actor": caller.actor}), 201)
 
 
@@ -41,10 +41,15 @@ async def info(request: web.Request) -> web.StreamResponse:
     return json_reply(await _call(request, "shares.info", _named(request, caller_of(request))))
 
 
+async def events(request: web.Request) -> web.StreamResponse:
+    """Reply with what visitors did lately."""
+    return json_reply(await _call(request, "shares.events", _named(request, caller_of(request))))
+
+
 async def update(request: web.Request) -> web.StreamResponse:
     """Change a share: the body has the fields to set."""
     caller = caller_of(request)
-    changes = await _body(request, caller)
+    changes = await body_of(request, caller)
     return json_reply(await _call(request, "shares.update", {**_named(request, caller), "changes": changes}))
 
 
@@ -53,7 +58,8 @@ async def revoke(request: web.Request) -> web.StreamResponse:
     return json_reply(await _call(request, "shares.revoke", _named(request, caller_of(request))))
 
 
-async def _body(request: web.Request, caller: Caller) -> JSON:
+async def body_of(request: web.Request, caller: Caller) -> JSON:
+    """Read the JSON object of a caller. Raises HTTPError for one that names an actor."""
     require_json(request)
     limits = gateway_of(request).limits
     body = parse_object(await read_small(request, limits, most=most_of(caller, limits)), limits)

@@ -243,6 +243,8 @@ def _beginning(request: web.Request, owner: str, joining: protocol.Concatenation
         tags=tuple(tag.strip() for tag in said.get("tags", "").split(",") if tag.strip()),
         md5=said.get("md5") or None,
         sha256=said.get("sha256") or None,
+        path=said.get("path") or None,
+        on_conflict=said.get("on_conflict") or None,
         version_of=said.get("version_of") or None,
         label=said.get("label") or None,
         partial=joining is not None and joining.partial,

@@ -25,7 +25,7 @@ from files_service.errors import (
 )
 from files_service.gateway.auth.bearer import token_of
 from files_service.gateway.auth.callers import caller_by, holders_of
-from files_service.gateway.auth.people import look_up, require_scope, watching
+from files_service.gateway.auth.people import found_identity, look_up, require_scope, watching
 from files_service.gateway.auth.sessions import authorization_of
 from files_service.gateway.connection import Connection
 from files_service.gateway.doors.websocket.flow_control import FlowControl
@@ -167,7 +167,7 @@ class Conversation:
         """Close the connection soon after its session or key has ended."""
         token = token_of(self._authorization) if self._authorization is not None else ""
         if is_peoples(token):
-            await watches.enter_async_context(watching(self._gateway, token))
+            await watches.enter_async_context(watching(self._gateway, token, found_identity(self._request, token)))
 
     async def _identify(self, start: Start, watches: AsyncExitStack) -> tuple[str, ...]:
         """Identify the owner of the next upload; return the holders of its place."""

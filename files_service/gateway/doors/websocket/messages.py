@@ -22,6 +22,8 @@ _START = {
     "token",
     "upload_id",
     "name",
+    "path",
+    "on_conflict",
     "size",
     "mime_type",
     "access",
@@ -58,6 +60,8 @@ class Start:
             tags=tuple(tags) if isinstance(tags, list) else (tags,) if tags is not None else (),
             md5=said.get("md5"),
             sha256=said.get("sha256"),
+            path=said.get("path"),
+            on_conflict=said.get("on_conflict"),
             version_of=said.get("version_of"),
             label=said.get("label"),
         )

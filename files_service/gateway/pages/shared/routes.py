@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from files_service.gateway.openapi import FLAG, READ_REPLIES, TEXT, query, reply
-from files_service.gateway.pages.shared import transfers, visits
+from files_service.gateway.openapi import BINARY, FLAG, READ_REPLIES, TEXT, query, reply
+from files_service.gateway.pages.shared import archives, transfers, uploads, visits
 from files_service.gateway.pages.shared.replies import refusal
 from files_service.gateway.routes import Door, Route, at
 from storage_adapters import JSON
 
-_ERRORS = (400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 416, 417, 429, 500, 501, 503)
+_ERRORS = (400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 416, 417, 429, 500, 501, 503, 507)
 _EITHER: JSON = {
     "description": "The page, or with Accept: application/json JSON.",
     "content": {"text/html": {"schema": TEXT}, **reply("")["content"]},
@@ -16,6 +16,20 @@ _EITHER: JSON = {
 _REFUSED: dict[int, JSON] = dict.fromkeys(_ERRORS, _EITHER)
 _SHOW, _UNLOCK = "A link, for its visitors.", "Give the password of a link."
 _BEGIN, _BYTES = "Count a download and go on to the bytes.", "The bytes of a part, by default the first."
+_ZIP = "All files of a link as a ZIP archive."
+_BRING = "Upload files: the fields file of a form, or a raw body with the query parameter name."
+_SENT: dict[int, JSON] = {201: reply("What was uploaded."), **_REFUSED, 303: {"description": "To the page."}}
+_FILES: JSON = {
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {"sender": TEXT, "file": {"type": "array", "items": BINARY["schema"]}},
+            }
+        },
+        "application/octet-stream": BINARY,
+    }
+}
 _NEXT: dict[int, JSON] = {303: {"description": "To the page, or the bytes."}, **_REFUSED}
 _SHARE = "/s/{key}"
 
@@ -29,7 +43,15 @@ DOOR = Door(
     name="shared",
     match=at("/s/"),
     routes=(
-        Route("GET", _SHARE, visits.show, "shared_page", _SHOW, {200: _EITHER, **_REFUSED}),
+        Route(
+            "GET",
+            _SHARE,
+            visits.show,
+            "shared_page",
+            _SHOW,
+            {200: _EITHER, **_REFUSED},
+            query(path=TEXT, cursor=TEXT),
+        ),
         Route(
             "POST",
             f"{_SHARE}/unlock",
@@ -49,6 +71,16 @@ DOOR = Door(
             body=_form(file_id=TEXT, part=TEXT),
         ),
         Route(
+            "POST",
+            f"{_SHARE}/upload",
+            uploads.receive,
+            "upload_to_share",
+            _BRING,
+            _SENT,
+            query(name=TEXT, sender=TEXT),
+            body=_FILES,
+        ),
+        Route(
             "GET",
             f"{_SHARE}/files/{{file_id}}",
             transfers.send,
@@ -57,6 +89,8 @@ DOOR = Door(
             {**READ_REPLIES, **_REFUSED},
             query(part=TEXT, inline=FLAG),
         ),
+        Route("POST", f"{_SHARE}/zip", archives.begin, "begin_zip", _BEGIN, _NEXT),
+        Route("GET", f"{_SHARE}/zip", archives.send, "shared_zip", _ZIP, {**READ_REPLIES, **_REFUSED}),
     ),
     error_form=refusal,
     headers={"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"},

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from files_service.domain.shares import GRANT_MS, UNLOCK_MS
+from files_service.domain.shares import GRANT_MS, UNLOCK_MS, VISIT_MS
 from files_service.gateway.auth.sessions import is_same_site, session_of
 from files_service.gateway.state import gateway_of
 from files_service.services.shares.gate import Visit
 
-UNLOCKED, GRANT = "files_share", "files_grant"
-_AGES = {UNLOCKED: UNLOCK_MS // 1000, GRANT: GRANT_MS // 1000}
+UNLOCKED, GRANT, SENDER = "files_share", "files_grant", "files_sender"
+_AGES = {UNLOCKED: UNLOCK_MS // 1000, GRANT: GRANT_MS // 1000, SENDER: VISIT_MS // 1000}
 # No proof of ours is longer.
 _MOST = 200
 
@@ -20,7 +20,8 @@ def visit_of(request: web.Request) -> Visit:
     proofs = _proofs_of(request.headers.get("Cookie", ""))
     session = session_of(request)
     viewer = session.owner if session is not None else None
-    return Visit(unlocked=proofs.get(UNLOCKED, ""), grant=proofs.get(GRANT, ""), viewer=viewer)
+    unlocked, grant, sender = (proofs.get(name, "") for name in _AGES)
+    return Visit(unlocked=unlocked, grant=grant, sender=sender, viewer=viewer)
 
 
 def set_proof(request: web.Request, response: web.StreamResponse, name: str, value: str) -> None:

@@ -8,20 +8,25 @@ from urllib.parse import parse_qs, urlencode
 from aiohttp import web
 
 from files_service.core import Core
+from files_service.domain.shares import ShareEvent
 from files_service.domain.uploads import FILE_ID
 from files_service.errors import Forbidden
 from files_service.gateway.auth.sign_ins import client_of
 from files_service.gateway.pages.rendering import redirect
-from files_service.gateway.pages.shared.replies import share_reply
+from files_service.gateway.pages.shared.places import FolderAddress, place_of
+from files_service.gateway.pages.shared.replies import Seen, share_reply
 from files_service.gateway.pages.shared.visitors import GRANT, UNLOCKED, is_own_form, set_proof, visit_of
 from files_service.gateway.replies import HTTPError, bad_field
 from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.body import read_small
-from files_service.services.shares.gate import Opened, Visit, find_open, open_share, require_download
+from files_service.gateway.transfer.parts import part_of
+from files_service.services.shares.activity import record_event
+from files_service.services.shares.folder import page_of
+from files_service.services.shares.gate import Visit, find_open, open_share, require_download
 from files_service.services.shares.grants import make_grant
 from files_service.services.shares.items import file_of, files_of
+from files_service.services.shares.receiving import received_in_visit
 from files_service.services.shares.unlocking import unlock
-from storage_adapters import FileRecord
 
 _FILE_ID = re.compile(FILE_ID)
 
@@ -29,8 +34,10 @@ _FILE_ID = re.compile(FILE_ID)
 async def show(request: web.Request) -> web.StreamResponse:
     """Show the page of a share, or reply with it as JSON."""
     gateway = gateway_of(request)
-    opened, files = await gateway.calls.run(_open, gateway.core, request.match_info["key"], visit_of(request))
-    return share_reply(request, opened, files)
+    key, visit = request.match_info["key"], visit_of(request)
+    address = client_of(request)["address"] if request.method == "GET" else None
+    seen = await gateway.calls.run(_open, gateway.core, key, visit, address, place_of(request))
+    return share_reply(request, seen)
 
 
 async def enter_password(request: web.Request) -> web.StreamResponse:
@@ -51,7 +58,8 @@ async def begin_download(request: web.Request) -> web.StreamResponse:
     wanted = form.get("file_id", "")
     if not _FILE_ID.fullmatch(wanted):
         raise bad_field("file_id", "Send the id of a file of the link.")
-    secret = await gateway.calls.run(_begin, gateway.core, key, visit_of(request), wanted)
+    visit, address = visit_of(request), client_of(request)["address"]
+    secret = await gateway.calls.run(_begin, gateway.core, key, visit, wanted, form.get("part"), address)
     part = f"?{urlencode({'part': form['part']})}" if "part" in form else ""
     response = redirect(request, f"/s/{key}/files/{wanted}{part}")
     if secret is not None:
@@ -67,9 +75,19 @@ async def _form_of(request: web.Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
 
 
-def _open(core: Core, key: str, visit: Visit) -> tuple[Opened, list[FileRecord]]:
+def _open(core: Core, key: str, visit: Visit, address: str | None, place: FolderAddress) -> Seen:
+    """Let a visitor see a share; the address of one who opens the page is an event for the owner."""
     opened = open_share(core, key, visit)
-    return opened, files_of(core, opened.share)
+    share = opened.share
+    if address is not None and visit.viewer != share.owner:
+        record_event(core, share, ShareEvent.OPENED, address)
+    uploads = received_in_visit(core, share, visit.sender) if share.kind.takes_files else []
+    if not share.kind.shows_files:
+        return Seen(opened, uploads=uploads)
+    if share.path is None:
+        return Seen(opened, files_of(core, share), uploads)
+    page = page_of(core, share, place.below, place.after)
+    return Seen(opened, page.files, uploads, page)
 
 
 def _unlock(core: Core, key: str, password: str, address: str) -> str:
@@ -78,9 +96,11 @@ def _unlock(core: Core, key: str, password: str, address: str) -> str:
     return unlock(core, share, password, address) if share.password is not None else ""
 
 
-def _begin(core: Core, key: str, visit: Visit, file_id: str) -> str | None:
+def _begin(core: Core, key: str, visit: Visit, file_id: str, part_id: str | None, address: str) -> str | None:
     """Return the secret of a new grant, None for a visitor whose download is counted already, or needs no count."""
     opened = open_share(core, key, visit)
-    file_of(core, opened.share, file_id)
+    record = file_of(core, opened.share, file_id)
     require_download(opened)
-    return None if opened.granted else make_grant(core, opened.share)
+    # What cannot be sent costs nothing.
+    part_of(record, part_id, core)
+    return None if opened.granted else make_grant(core, opened.share, address=address, file_id=file_id)

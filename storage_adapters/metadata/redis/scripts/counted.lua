@@ -1,4 +1,4 @@
--- Reads counters and sums at one change. KEYS: feed, digest, then hashes of counters.
+-- Reads counters and sums at one change. KEYS: feed, then the hashes of counters and sums.
 -- Returns a list: last sequence ('' for none), then each hash as a flat list.
 local answer = {''}
 if redis.call('EXISTS', KEYS[1]) == 1 then

@@ -4,7 +4,7 @@
 -- KEYS: digest; the records; then the hashes of names, then those of counters.
 -- ARGV: prefix of all keys; number of records; number of sort fields, and their numbers; for each record: value, file id,
 --       whether it checks for full chunks ('1'), key of its bucket, its sort keys in the order of the fields, number of
---       scopes, and these;
+--       scopes, and these; number of other places, then each index and sort key;
 --       number of hashes of names; for each: number of names, then each name and the number of its record;
 --       number of hashes of counters; for each: number of lines, then each field, files, bytes;
 --       number of digest buckets; for each: its number, files, high, low.
@@ -73,6 +73,10 @@ for number = 1, records do
         for field, index in ipairs(fields) do
             wrong = wrong or note_place(index .. scope, members[field], looks)
         end
+    end
+    for _ = 1, tonumber(take()) do
+        local index, member = take(), take()
+        wrong = wrong or note_place(index, member, looks)
     end
     if wrong then
         return {3, wrong}

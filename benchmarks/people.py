@@ -1,0 +1,184 @@
+"""Requests of people over stores of several sizes: a folder, a search, a sign-in, the page of a link.
+
+``python -m benchmarks people``. Goal: p99 at most files is at most 1.5 times that at fewest.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlencode
+
+from benchmarks.blobs import _rpc
+from benchmarks.filling import fill, records
+from benchmarks.processes import free_port, running, wait_for_port
+from benchmarks.tables import Table, percentile, spread
+from storage_adapters import FileRecord, open_metadata_store
+from tests.servers.couchdb import CouchServer
+from tests.servers.redis import RedisServer
+
+SIZES = (10_000, 100_000)
+STORES = ("sqlite", "redis", "couchdb")
+ROUNDS = 5
+CALLS = 100
+_OWNER, _PASSWORD = "ann", "correct horse battery"
+_IN_FOLDER = 200
+_QUESTIONS = ("a folder", "folders", "search", "search, nothing found", "sign-in", "page of a link")
+
+
+@dataclass(frozen=True)
+class _Served:
+    """A gateway over a filled store."""
+
+    store: str
+    files: int
+    port: int
+    token: str
+    link: str
+
+    def ask(self, question: str, number: int) -> None:
+        """Ask once; ``number`` chooses the folder."""
+        folder = f"trip {number * 7 % (self.files // _IN_FOLDER):05}/"
+        match question:
+            case "a folder":
+                self._get("/api/files", prefix=folder, delimiter="/", order_by="path", order="asc", limit=100)
+            case "folders":
+                self._get("/api/files", delimiter="/", order_by="path", order="asc", limit=100)
+            case "search":
+                self._get("/api/files/search", query="holiday", limit=20)
+            case "search, nothing found":
+                self._get("/api/files/search", query="nowhere", limit=20)
+            case "sign-in":
+                body = json.dumps({"name": _OWNER, "password": _PASSWORD})
+                _request(self.port, "POST", "/api/auth/login", body)
+            case "page of a link":
+                _request(self.port, "GET", self.link)
+
+    def _get(self, path: str, **query: str | int) -> None:
+        _request(self.port, "GET", f"{path}?{urlencode(query)}", token=self.token)
+
+
+def measure(
+    *, sizes: Sequence[int] = SIZES, stores: Sequence[str] = STORES, rounds: int = ROUNDS, calls: int = CALLS
+) -> list[Table]:
+    """Fill all stores, start a gateway over each, and ask them in turns."""
+    times: dict[tuple[str, int, str], list[list[float]]] = {}
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        served = [
+            stack.enter_context(_serving(Path(name), store, files, url))
+            for store in stores
+            for files, url in stack.enter_context(_servers(Path(name), store, sizes))
+        ]
+        for _ in range(rounds):
+            for question in _QUESTIONS:
+                found: dict[tuple[str, int], list[float]] = {(each.store, each.files): [] for each in served}
+                for number in range(calls):
+                    for each in served:
+                        found[each.store, each.files].append(_time(each.ask, question, number))
+                for (store, files), taken in found.items():
+                    times.setdefault((store, files, question), []).append(taken)
+    return [_table(times, stores, sizes, rounds, calls)]
+
+
+def _time(ask: Callable[[str, int], None], question: str, number: int) -> float:
+    start = time.perf_counter()
+    ask(question, number)
+    return (time.perf_counter() - start) * 1000
+
+
+@contextmanager
+def _servers(folder: Path, store: str, sizes: Sequence[int]) -> Iterator[list[tuple[int, str]]]:
+    """Start a server for each size, or one for all; yield the URLs of empty stores."""
+    with ExitStack() as stack:
+        if store == "redis":
+            servers = [stack.enter_context(RedisServer(folder / f"redis-{files}")) for files in sizes]
+            yield [(files, server.url) for files, server in zip(sizes, servers, strict=True)]
+        elif store == "couchdb":
+            server = stack.enter_context(CouchServer(folder / "couchdb"))
+            yield [(files, f"{server.url}/files{files}?timeout=600") for files in sizes]
+        else:
+            yield [(files, f"sqlite:///{folder}/files{files}.db") for files in sizes]
+
+
+@contextmanager
+def _serving(folder: Path, store: str, files: int, url: str) -> Iterator[_Served]:
+    with closing(open_metadata_store(url)) as opened:
+        fill(opened, _filed(files))
+    port = free_port()
+    environ = {
+        "FILES_METADATA_URL": url,
+        "FILES_DATA_DIR": str(folder / f"{store}-{files}"),
+        "FILES_HTTP": f"127.0.0.1:{port}",
+        "FILES_REGISTRATION": "open",
+    }
+    log = folder / f"{store}-{files}.log"
+    with running("-m", "files_service.cli", "gateway", log=log, **environ):
+        wait_for_port(port)
+        body = json.dumps({"name": _OWNER, "password": _PASSWORD})
+        _request(port, "POST", "/api/auth/register", body)
+        token = json.loads(_request(port, "POST", "/api/auth/login", body))["token"]
+        first = _rpc(port, "files.list", {"owner": _OWNER, "order_by": "created_at", "limit": 1})["files"][0]
+        share = _rpc(port, "shares.create", {"owner": _OWNER, "items": [first["file_id"]]})
+        yield _Served(store, files, port, token, f"/s/{share['key']}")
+
+
+def _filed(files: int) -> Iterator[FileRecord]:
+    """Make the files of one owner, in folders."""
+    for number, record in enumerate(records(0, files)):
+        path = f"trip {number // _IN_FOLDER:05}/{record.name}"
+        yield replace(record, owner=_OWNER, path=path, alias=None)
+
+
+def _request(port: int, method: str, path: str, body: str | None = None, token: str | None = None) -> bytes:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+    headers = {"Content-Type": "application/json"} if body else {}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    with closing(connection):
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        if answer.status >= 300:
+            raise RuntimeError(f"{method} {path}: {answer.status} {content[:200]!r}")
+        return content
+
+
+def _table(
+    times: dict[tuple[str, int, str], list[list[float]]],
+    stores: Sequence[str],
+    sizes: Sequence[int],
+    rounds: int,
+    calls: int,
+) -> Table:
+    table = Table(
+        "What people do",
+        ["store", "what", *(f"p50 / p99 ms at {files:,}" for files in sizes), "p50 ratio", "p99 ratio"],
+        note=(
+            f"Requests of one client to a gateway over each store, each on a connection of its own; {rounds} rounds of "
+            f"{calls} of each, all stores and sizes in turns. All files are of one owner, {_IN_FOLDER} in a folder. "
+            "Medians of the rounds; the ratios, of most files to fewest, are taken round by round: median "
+            "(least-greatest). Goal for the ratio of p99: at most 1.5."
+        ),
+    )
+    for store in stores:
+        for question in _QUESTIONS:
+            cells = [_both(times[store, files, question]) for files in sizes]
+            few, many = times[store, sizes[0], question], times[store, sizes[-1], question]
+            ratios = [
+                spread([percentile(b, share) / percentile(a, share) for a, b in zip(few, many, strict=True)], 2)
+                for share in (0.5, 0.99)
+            ]
+            table.rows.append([store, question, *cells, *ratios])
+    return table
+
+
+def _both(rounds: Sequence[Sequence[float]]) -> str:
+    p50, p99 = (median(percentile(taken, share) for taken in rounds) for share in (0.5, 0.99))
+    return f"{p50:.1f} / {p99:.1f}"

@@ -1,0 +1,50 @@
+"""files.archive: a ZIP archive of files, made while it is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate, validates_schema
+
+from files_service.api.action import Params, ParamsSchema, action, file_id_field, owner_field
+from files_service.api.bounded import BoundedList
+from files_service.api.text import line
+from files_service.core import Core
+from files_service.services.archives.manifests import make_archive
+from files_service.services.archives.selection import MOST_FILES, files_below, named_files
+from storage_adapters import JSON
+
+
+class ArchiveParams(ParamsSchema):
+    """Parameters of files.archive."""
+
+    file_ids = BoundedList(
+        file_id_field(required=False),
+        validate=validate.Length(1, MOST_FILES),
+        metadata={"description": f"1 to {MOST_FILES} ids of files."},
+    )
+    folder = fields.String(validate=line(1, 1_024), metadata={"description": "Path of a folder, with owner."})
+    owner = owner_field(required=False, description="Owner of the folder.")
+    name = fields.String(
+        load_default="files.zip",
+        validate=line(1, 200),
+        metadata={"description": "Name under which a browser saves the archive."},
+    )
+
+    @validates_schema
+    def one_selection(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Require file_ids, or folder and owner."""
+        given = {name for name in ("file_ids", "folder", "owner") if name in data}
+        if given not in ({"file_ids"}, {"folder", "owner"}):
+            raise ValidationError("Give file_ids, or folder and owner.", "file_ids")
+
+
+@action("files.archive", ArchiveParams)
+def archive(params: Params, core: Core) -> JSON:
+    """Make a ZIP archive of files; its URL is for the actor alone, for a day."""
+    actor = params["actor"]
+    if "folder" in params:
+        files = files_below(core, actor, params["owner"], params["folder"])
+    else:
+        files = named_files(core, actor, params["file_ids"])
+    return make_archive(core, actor, files, params["name"])

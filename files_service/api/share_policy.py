@@ -1,0 +1,57 @@
+"""shares.policy, shares.set_policy."""
+
+from __future__ import annotations
+
+from marshmallow import RAISE, Schema, fields, validate
+
+from files_service.api.accounts.fields import tenant_field
+from files_service.api.action import Params, ParamsSchema, action
+from files_service.core import Core
+from files_service.domain.shares import MAX_DAYS
+from files_service.services.shares import policy
+from storage_adapters import JSON
+
+
+def _days(description: str) -> fields.Integer:
+    return fields.Integer(
+        strict=True, allow_none=True, validate=validate.Range(1, MAX_DAYS), metadata={"description": description}
+    )
+
+
+class PolicyParams(ParamsSchema):
+    """Parameters of shares.policy."""
+
+    tenant = tenant_field()
+
+
+class PolicyChanges(Schema):
+    """Rules to set; what is absent stays."""
+
+    class Meta:
+        """Schema options: unknown fields are an error."""
+
+        unknown = RAISE
+
+    require_password = fields.Boolean(
+        truthy={True}, falsy={False}, metadata={"description": "Make no link without a password."}
+    )
+    default_days = _days("Days after which a link ends whose owner chooses none; null: never.")
+    max_days = _days("Most days from now on after which a link ends; null: any.")
+
+
+class SetPolicyParams(PolicyParams):
+    """Parameters of shares.set_policy."""
+
+    changes = fields.Nested(PolicyChanges, required=True, metadata={"description": "Rules to set."})
+
+
+@action("shares.policy", PolicyParams)
+def show(params: Params, core: Core) -> JSON:
+    """Return the policy of a tenant for its links."""
+    return policy.show_policy(core, params["actor"], params["tenant"])
+
+
+@action("shares.set_policy", SetPolicyParams)
+def change(params: Params, core: Core) -> JSON:
+    """Change the policy of a tenant for its links."""
+    return policy.set_policy(core, params["actor"], params["tenant"], params["changes"])

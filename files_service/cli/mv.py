@@ -1,0 +1,60 @@
+"""``files mv``: moves of files and folders."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import click
+
+from files_service.cli.records import find_record
+from files_service.cli.remote import Remote, failure_of
+from files_service.cli.session import Session
+from files_service.errors import FilesError
+from files_service.runtime.terminal import echo, printable
+from storage_adapters import JSON
+
+_LOOK_SECONDS = 1.0
+
+
+@click.command()
+@click.argument("source", metavar="FILE|FOLDER/")
+@click.argument("target", metavar="PATH|FOLDER/")
+@click.option("--owner", help="Owner of the files. Default: the token's, else me.")
+@click.option("--fail", "on_conflict", flag_value="fail", help="Fail if the path is taken. Default: take a free name.")
+@click.option("--merge", "on_conflict", flag_value="merge", help="Move a folder into the one that is there.")
+@click.pass_obj
+def mv(session: Session, source: str, target: str, owner: str | None, on_conflict: str | None) -> None:
+    """Move a file, by id, alias or path, to a path or into a folder; or a folder to another path.
+
+    What ends with / is a folder.
+    """
+    remote = Remote(session.client_settings)
+    whose, conflict = owner or remote.owner, {"on_conflict": on_conflict} if on_conflict else {}
+    try:
+        if source.endswith("/"):
+            echo(_moved(remote, {"owner": whose, "path": source, "to": target, **conflict}))
+            return
+        place = {"folder": target} if target.endswith("/") else {"path": target}
+        file = remote.call("files.move", {"file_id": _file_id(remote, whose, source), **place, **conflict})
+        echo(f"{file['file_id']} {printable(file['path'])}")
+    except FilesError as error:
+        raise failure_of(error) from error
+
+
+def _file_id(remote: Remote, owner: str, wanted: str) -> str:
+    """Return the id of the file of a path, else of an id or alias."""
+    condition = {"owner": owner, "prefix": wanted, "filter": {"path": wanted}, "limit": 1}
+    found: list[JSON] = remote.call("files.list", condition)["files"]
+    return str((found[0] if found else find_record(remote, owner, wanted))["file_id"])
+
+
+def _moved(remote: Remote, params: JSON) -> str:
+    """Move a folder, and wait until it is done."""
+    job = remote.call("folders.move", {**params, "request_id": uuid.uuid4().hex})
+    while job["state"] == "running":
+        echo(f"{job['done']} files moved", err=True)
+        time.sleep(_LOOK_SECONDS)
+        job = remote.call("jobs.info", {"job_id": job["job_id"]})
+    left = f", {job['skipped']} stay" if job["skipped"] else ""
+    return f"moved {printable(job['source'])}/ to {printable(job['target'])}/ ({job['done']} files{left})"

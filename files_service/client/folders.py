@@ -1,0 +1,95 @@
+"""Methods of folders, jobs and the places of files: one typed method per API method."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, Unpack
+
+from files_service.client import folder_parameters as params
+from files_service.client import folder_results as results
+from files_service.client.caller import Caller
+
+
+class FolderMethods(Caller):
+    """Folders, and what lies in them."""
+
+    def create(self, **given: Unpack[params.CreateParams]) -> results.MadeFolder:
+        """Make a folder and those in which it lies; one that is there stays as it is."""
+        folder: results.MadeFolder = self._call("folders.create", given)
+        return folder
+
+    def list(self, **given: Unpack[params.ListParams]) -> results.FolderPage:
+        """Return one page of a folder: its files and folders, in the order of their paths."""
+        page: results.FolderPage = self._call("folders.list", given)
+        return page
+
+    def move(self, **given: Unpack[params.MoveParams]) -> results.Job:
+        """Move a folder with all that is in it."""
+        job: results.Job = self._call("folders.move", named(given))
+        return job
+
+    def remove(self, **given: Unpack[params.RemoveParams]) -> results.Job:
+        """Move a folder with all that is in it to the trash."""
+        job: results.Job = self._call("folders.remove", named(given))
+        return job
+
+    def restore(self, **given: Unpack[params.RestoreParams]) -> results.Job:
+        """Take out of the trash what was trashed as one folder."""
+        job: results.Job = self._call("folders.restore", named(given))
+        return job
+
+    def trashed(self, **given: Unpack[params.TrashedParams]) -> results.TrashedFolders:
+        """Return the folders that were trashed as one, the newest first."""
+        folders: results.TrashedFolders = self._call("folders.trashed", given)
+        return folders
+
+
+class JobMethods(Caller):
+    """Work on whole folders."""
+
+    def info(self, **given: Unpack[params.JobParams]) -> results.Job:
+        """Return a job and its progress."""
+        job: results.Job = self._call("jobs.info", given)
+        return job
+
+    def list(self, **given: Unpack[params.JobsParams]) -> results.Jobs:
+        """Return jobs of an owner of the last seven days: those that run, then the newest."""
+        jobs: results.Jobs = self._call("jobs.list", given)
+        return jobs
+
+    def cancel(self, **given: Unpack[params.JobParams]) -> results.Job:
+        """Cancel a job that runs; what it has done stays."""
+        job: results.Job = self._call("jobs.cancel", given)
+        return job
+
+
+class PlaceMethods(Caller):
+    """The part of ``files.*`` that changes the places of files."""
+
+    def move(self, **given: Unpack[params.MoveFileParams]) -> Any:
+        """Move files to a path or into a folder: the file, or a result for each of several."""
+        return self._call("files.move", given)
+
+    def trash(self, **given: Unpack[params.OneOrManyParams]) -> Any:
+        """Move files to the trash: what became of the file, or a result for each of several."""
+        return self._call("files.trash", given)
+
+    def restore(self, **given: Unpack[params.OneOrManyParams]) -> Any:
+        """Take files out of the trash: the file, or a result for each of several."""
+        return self._call("files.restore", given)
+
+    def empty_trash(self, **given: Unpack[params.EmptyTrashParams]) -> results.Job:
+        """Delete for good what is in the trash now."""
+        job: results.Job = self._call("files.empty_trash", named(given))
+        return job
+
+    def bulk(self, **given: Unpack[params.BulkParams]) -> results.BulkResults:
+        """Do one action to many files; each file succeeds or fails on its own."""
+        done: results.BulkResults = self._call("files.bulk", named(given))
+        return done
+
+
+def named(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters with an id of the request, so that a repeated call finds what the first one did."""
+    return {**given} if given.get("request_id") else {**given, "request_id": uuid.uuid4().hex}

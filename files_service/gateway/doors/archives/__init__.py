@@ -1,0 +1,1 @@
+"""The door of archives: ``/api/archives``."""

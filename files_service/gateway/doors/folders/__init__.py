@@ -1,0 +1,1 @@
+"""The door of folders, the trash and jobs: ``/api/folders``, ``/api/trash``, ``/api/jobs``."""

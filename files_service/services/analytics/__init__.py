@@ -1,0 +1,1 @@
+"""Analytics: counts of files by day, kind and access, kept as documents."""

@@ -1,0 +1,1 @@
+"""Folders: documents of those that were made, and lists of what lies in one."""

@@ -1,0 +1,141 @@
+"""Folders made, moved, trashed and restored. What is small is done in the call, what is large by a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from itertools import count
+
+from files_service.core import Core
+from files_service.domain.paths import BadPath, is_within, numbered, restored
+from files_service.errors import NotFound, PathTaken, bad_request
+from files_service.services.files import require_acts_for
+from files_service.services.folders import trashed
+from files_service.services.folders.folder import is_folder, make_folders, require_folder
+from files_service.services.jobs.job import Job, JobKind, add_job, earlier_job
+from files_service.services.jobs.steps import is_small, run_to_end
+
+# A folder of one batch has a round for its files, one that finds none, and one or two for its folders.
+_STEPS_IN_CALL = 8
+_MOST_TRIED = 100
+
+
+class FolderConflict(StrEnum):
+    """Treatment of a folder that is there: take another name, put the files into it, or fail."""
+
+    RENAME = "rename"
+    MERGE = "merge"
+    FAIL = "fail"
+
+
+def create_folder(core: Core, owner: str, path: str, *, actor: str | None) -> bool:
+    """Make a folder and those in which it lies; return False when it was there. Raises Forbidden, BadRequest."""
+    require_acts_for(owner, actor)
+    _require_named(path, "path")
+    return make_folders(core, owner, path)
+
+
+def move_folder(
+    core: Core,
+    owner: str,
+    path: str,
+    to: str,
+    *,
+    actor: str | None,
+    on_conflict: FolderConflict,
+    request_id: str | None,
+) -> Job:
+    """Move a folder with all that is in it. Raises Forbidden, NotFound, PathTaken, BadRequest, Busy."""
+    require_acts_for(owner, actor)
+    earlier = earlier_job(core, owner, request_id)
+    if earlier is not None:
+        return earlier
+    _require_named(path, "path")
+    _require_named(to, "to")
+    if to == path or is_within(to, path) or is_within(path, to):
+        raise bad_request("to", "Must be neither the folder itself nor lie in it or around it.")
+    require_folder(core, owner, path)
+    target = to
+    if on_conflict is not FolderConflict.MERGE:
+        target = _free_folder(core, owner, to, numbered if on_conflict is FolderConflict.RENAME else None)
+    return _start(core, JobKind.MOVE, owner, request_id, source=path, target=target)
+
+
+def trash_folder(core: Core, owner: str, path: str, *, actor: str | None, request_id: str | None) -> Job:
+    """Move a folder with all that is in it to the trash, as one. Raises Forbidden, NotFound, BadRequest, Busy."""
+    require_acts_for(owner, actor)
+    earlier = earlier_job(core, owner, request_id)
+    if earlier is not None:
+        return earlier
+    _require_named(path, "path")
+    require_folder(core, owner, path)
+    now = core.clock()
+    trashed_at = next(at for at in count(now) if not trashed.has_entry(core, owner, path, at))
+    return _start(core, JobKind.TRASH, owner, request_id, source=path, trashed_at=trashed_at)
+
+
+def restore_folder(
+    core: Core, owner: str, path: str, trashed_at: int, *, actor: str | None, request_id: str | None
+) -> Job:
+    """Take out of the trash what was trashed as one folder, under another name where the folder is there again.
+
+    Raises Forbidden, NotFound, Busy.
+    """
+    require_acts_for(owner, actor)
+    earlier = earlier_job(core, owner, request_id)
+    if earlier is not None:
+        return earlier
+    if not trashed.has_entry(core, owner, path, trashed_at):
+        raise NotFound("there is no such folder in the trash", {"path": path, "trashed_at": trashed_at})
+    target = _free_folder(core, owner, path, restored)
+    return _start(core, JobKind.RESTORE, owner, request_id, source=path, target=target, trashed_at=trashed_at)
+
+
+def empty_trash(core: Core, owner: str, *, actor: str | None, request_id: str | None) -> Job:
+    """Delete for good what is in the trash now. Raises Forbidden, Busy."""
+    require_acts_for(owner, actor)
+    return _start(core, JobKind.EMPTY_TRASH, owner, request_id, trashed_at=core.clock())
+
+
+def _start(
+    core: Core,
+    kind: JobKind,
+    owner: str,
+    request_id: str | None,
+    *,
+    source: str = "",
+    target: str = "",
+    trashed_at: int = 0,
+) -> Job:
+    draft = Job(
+        job_id=core.new_id(),
+        kind=kind,
+        owner=owner,
+        source=source,
+        target=target,
+        trashed_at=trashed_at,
+        created_at=core.clock(),
+        request_id=request_id,
+    )
+    job = add_job(core, draft)
+    steps = iter(range(_STEPS_IN_CALL))
+    if not is_small(core, job):
+        return job
+    return run_to_end(core, job, go_on=lambda: next(steps, None) is not None)
+
+
+def _free_folder(core: Core, owner: str, path: str, form: Callable[..., str] | None) -> str:
+    """Return the path, or the first of its ``form``, that no folder has. Raises PathTaken."""
+    for number in range(1, _MOST_TRIED if form is not None else 2):
+        try:
+            tried = form(path, number, is_folder=True) if form is not None else path
+        except BadPath:
+            break
+        if not is_folder(core, owner, tried):
+            return tried
+    raise PathTaken("the folder is there already", {"field": "path", "path": path})
+
+
+def _require_named(path: str, field: str) -> None:
+    if path == "":
+        raise bad_request(field, "Must name a folder.")

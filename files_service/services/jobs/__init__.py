@@ -1,0 +1,1 @@
+"""Jobs: work on all files of a folder, in bounded steps that any process continues."""

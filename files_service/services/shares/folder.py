@@ -1,0 +1,114 @@
+"""Shares of folders: live, so they show the files that lie in the folder now, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from files_service.core import Core
+from files_service.domain.editing import is_finished
+from files_service.domain.share_paths import folder_of, is_below
+from files_service.domain.shares import fault_of_state
+from files_service.errors import NotFound, bad_request
+from files_service.services.accounts import documents
+from files_service.services.shares.share import SHARES, Share, order_of, share_of_document
+from storage_adapters import FileRecord, ListQuery, Position
+
+PAGE = 100
+# The most files of a folder that one answer gathers.
+MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class FolderPage:
+    """A page of a shared folder: names of folders and finished files below ``below``, and where the next one begins.
+
+    ``below`` and the value of ``following`` are relative to the share: visitors learn nothing of what lies above.
+    """
+
+    below: str
+    folders: tuple[str, ...]
+    files: tuple[FileRecord, ...]
+    following: Position | None
+
+
+def clean_folder(path: str) -> str:
+    """Return a folder as it is kept. Raises BadRequest that names ``path``."""
+    found = folder_of(path)
+    if found is None:
+        raise bad_request("path", "Must be a path without empty segments, '.', '..', '\\' and control characters.")
+    return found
+
+
+def require_folder(core: Core, owner: str, path: str) -> None:
+    """Raise NotFound for a folder in which the owner has no file."""
+    if next(_files_below(core, owner, f"{path}/", limit=1), None) is None:
+        raise NotFound("the owner has no such folder", {"path": path})
+
+
+def page_of(core: Core, share: Share, below: str, after: Position | None) -> FolderPage:
+    """Return a page of the folder of a share, or of one below it. Raises BadRequest, and NotFound for an empty one."""
+    assert share.path is not None
+    inner = clean_folder(below) + "/" if below else ""
+    prefix = f"{share.path}/{inner}"
+    begin = None if after is None else Position(value=f"{share.path}/{after.value}", file_id=after.file_id)
+    query = _query(share.owner, prefix, PAGE)
+    page = core.metadata.find(replace(query, delimiter="/", after=begin))
+    if inner and after is None and not page.records and not page.folders and page.next_position is None:
+        raise NotFound("the link has no such folder")
+    following = None
+    if page.next_position is not None:
+        place = str(page.next_position.value).removeprefix(f"{share.path}/")
+        following = Position(value=place, file_id=page.next_position.file_id)
+    return FolderPage(
+        below=inner.rstrip("/"),
+        folders=tuple(each[len(prefix) :].rstrip("/") for each in page.folders),
+        files=tuple(filter(is_finished, page.records)),
+        following=following,
+    )
+
+
+def files_below(core: Core, share: Share) -> list[FileRecord]:
+    """Return the finished files of the folder of a share at any depth, by path; at most ``MOST``."""
+    found = []
+    for record in _files_below(core, share.owner, f"{share.path}/", limit=PAGE):
+        if is_finished(record):
+            found.append(record)
+        if len(found) == MOST:
+            break
+    return found
+
+
+def is_in_folder(share: Share, record: FileRecord) -> bool:
+    """Return True for a finished file that lies in the folder of a share now."""
+    assert share.path is not None
+    mine = record.owner == share.owner and record.is_listed
+    return mine and is_below(record.path, share.path) and is_finished(record)
+
+
+def links_that_show(core: Core, record: FileRecord) -> list[Share]:
+    """Return the open links of folders that show a file, whatever its access."""
+    shares = map(share_of_document, documents.walk(core, SHARES, order_of(record.owner)))
+    now = core.clock()
+    return [
+        share
+        for share in shares
+        if share.path is not None
+        and share.kind.shows_files
+        and is_in_folder(share, record)
+        and fault_of_state(share.state, starts_at=share.starts_at, expires_at=share.expires_at, now=now) is None
+    ]
+
+
+def _files_below(core: Core, owner: str, prefix: str, *, limit: int) -> Iterator[FileRecord]:
+    query = _query(owner, prefix, limit)
+    while True:
+        page = core.metadata.find(query)
+        yield from page.records
+        if page.next_position is None:
+            return
+        query = replace(query, after=page.next_position)
+
+
+def _query(owner: str, prefix: str, limit: int) -> ListQuery:
+    return ListQuery(owner=owner, order_by="path", descending=False, prefix=prefix, limit=limit)

@@ -1,0 +1,54 @@
+"""Jobs on whole folders: one worker of all runs them, a batch of each in turn."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from files_service.core import Core
+from files_service.runtime.lease import Lease
+from files_service.services.jobs.job import running_jobs
+from files_service.services.jobs.steps import run_step
+from storage_adapters import SupportsDocuments
+
+logger = logging.getLogger(__name__)
+
+LEASE_SECONDS = 30
+LOOK_SECONDS = 2.0
+# Of so many jobs each gets a batch in turn.
+JOBS_AT_ONCE = 20
+
+
+class JobRunner:
+    """The runner of jobs. A worker that takes over goes on at the place that the last step has stored."""
+
+    def __init__(self, core: Core, *, holder: str, stopped: Callable[[], bool] = lambda: False) -> None:
+        self._core, self._stopped = core, stopped
+        self._lease = Lease(
+            core.metadata, "jobs", holder=holder, seconds=LEASE_SECONDS, clock=core.clock, timer=core.timer
+        )
+
+    def step(self) -> float:
+        """Do a batch of each job that runs; return the seconds to wait."""
+        if not isinstance(self._core.metadata, SupportsDocuments):
+            return LOOK_SECONDS
+        jobs = running_jobs(self._core, JOBS_AT_ONCE)
+        if not jobs or not self._lease.held():
+            return LOOK_SECONDS
+        failure: Exception | None = None
+        for job in jobs:
+            if self._stopped() or not self._lease.held():
+                return LOOK_SECONDS
+            try:
+                run_step(self._core, job)
+            except Exception as error:
+                # The others go on; the loop reports the failure and waits longer with each.
+                logger.warning("job fails", exc_info=True, extra={"job": job.job_id, "kind": job.kind.value})
+                failure = error
+        if failure is not None:
+            raise failure
+        return 0.0
+
+    def give_up(self) -> None:
+        """Release the lease, so that another worker can go on."""
+        self._lease.release()

@@ -1,0 +1,60 @@
+"""The notifier publishes what happened to links whose owners ask for it: one event for all of some minutes.
+
+An event is published before its notice is forgotten, so it may come twice, with the same ``event_id``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from files_service.core import Core
+from files_service.messaging.events import EventPublisher
+from files_service.runtime.lease import Lease
+from files_service.services.shares.activity import due_notices, settle_notice
+from files_service.services.shares.share import find_share
+from storage_adapters import JSON, Document, SupportsDocuments
+
+EVENT = "share_used"
+LEASE_SECONDS = 60
+BATCH = 100
+STEP_SECONDS = 15.0
+
+
+class Notifier:
+    """Publisher of notices; one worker at a time has the lease."""
+
+    def __init__(
+        self, core: Core, publisher: EventPublisher, *, holder: str, stopped: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._core, self._publisher, self._stopped = core, publisher, stopped
+        self._lease = Lease(
+            core.metadata, "notifier", holder=holder, seconds=LEASE_SECONDS, clock=core.clock, timer=core.timer
+        )
+
+    def step(self) -> float:
+        """Publish the notices that are due; return the seconds to wait."""
+        if not isinstance(self._core.metadata, SupportsDocuments) or not self._lease.held():
+            return STEP_SECONDS
+        due = due_notices(self._core, BATCH)
+        for notice in due:
+            if self._stopped() or not self._lease.held():
+                return STEP_SECONDS
+            payload = self._payload_of(notice)
+            if payload is not None:
+                self._publisher.publish(EVENT, payload, event_id=payload["event_id"])
+            settle_notice(self._core, notice)
+        return 0.0 if len(due) == BATCH else STEP_SECONDS
+
+    def give_up(self) -> None:
+        """Release the lease, so that another worker's notifier can continue at once."""
+        self._lease.release()
+
+    def _payload_of(self, notice: Document) -> JSON | None:
+        """Return the payload, None for a share that is forgotten."""
+        share = find_share(self._core, notice.document_id)
+        if share is None:
+            return None
+        named = {name: getattr(share, name) for name in ("share_id", "owner", "tenant", "label", "title")}
+        counts = {name: notice.body["counts"].get(name, 0) for name in ("downloaded", "uploaded")}
+        event_id = f"{share.share_id}:{notice.revision}"
+        return {**named, **counts, "since": notice.body["since"], "event": EVENT, "event_id": event_id}

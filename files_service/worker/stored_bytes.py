@@ -1,0 +1,45 @@
+"""The counter of stored bytes: one owner after the other, at a bounded load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from files_service.core import Core
+from files_service.runtime.lease import Lease
+from files_service.services.analytics.stored import Stopped, count_stored, due_owner
+from storage_adapters import SupportsDocuments
+
+LEASE_SECONDS = 30
+RETRY_SECONDS = 5.0
+# The share of time between counts is this times that of counts.
+_LOAD = 10
+
+
+class StoredBytes:
+    """Counter of the bytes that owners whose files changed take."""
+
+    def __init__(self, core: Core, *, holder: str, stopped: Callable[[], bool] = lambda: False) -> None:
+        self.counted = 0
+        self._core, self._stopped = core, stopped
+        self._lease = Lease(
+            core.metadata, "stored bytes", holder=holder, seconds=LEASE_SECONDS, clock=core.clock, timer=core.timer
+        )
+
+    def step(self) -> float:
+        """Count the owner that is due; return the seconds to wait."""
+        if not isinstance(self._core.metadata, SupportsDocuments) or not self._lease.held():
+            return RETRY_SECONDS
+        found = due_owner(self._core)
+        if found is None or found[1] > self._core.clock():
+            return RETRY_SECONDS
+        began = self._core.timer()
+        try:
+            count_stored(self._core, found[0], lambda: not self._stopped() and self._lease.held())
+        except Stopped:
+            return RETRY_SECONDS
+        self.counted += 1
+        return _LOAD * (self._core.timer() - began) / 1000
+
+    def give_up(self) -> None:
+        """Release the lease, so that another worker can continue at once."""
+        self._lease.release()

@@ -1,0 +1,148 @@
+"""A request for each row of the table and each caller."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tests.people.matrix.world import ALIAS, OWNER, TAG, TENANT, Caller, Target, headers_of
+
+NOWHERE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+JSON_TYPE = {"Content-Type": "application/json"}
+FORM_TYPE = {"Content-Type": "application/x-www-form-urlencoded"}
+_TUS = {"Tus-Resumable": "1.0.0"}
+_BYTES = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0", "Content-Length": "0"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, and which ids in it name the subject."""
+
+    method: str
+    path: str
+    body: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def elsewhere(self, target: Target) -> Request:
+        """The same request about what never was."""
+        path, body = self.path, self.body
+        for known in (target.file_id, target.share_id, *target.ids.values()):
+            path = path.replace(known, NOWHERE)
+            body = body.replace(known.encode(), NOWHERE.encode()) if body is not None else None
+        return replace(self, path=path, body=body)
+
+
+Params = Callable[[Target, Caller], dict[str, Any]]
+
+
+def _file(**more: Any) -> Params:
+    return lambda target, _: {"file_id": target.file_id, **more}
+
+
+def _share(**more: Any) -> Params:
+    return lambda target, _: {"share_id": target.share_id, **more}
+
+
+def _fixed(**more: Any) -> Params:
+    return lambda target, _: more
+
+
+_TENANT, _PERSON = _fixed(tenant=TENANT), "dis@acme"
+
+# The parameters of each method.
+PARAMS: dict[str, Params] = {
+    "files.info": _file(),
+    "files.data": _file(fields=["name", "size"]),
+    "files.download": _file(),
+    "files.manifest": _file(),
+    "files.clone": lambda target, caller: {"file_id": target.file_id, "owner": caller.owner or OWNER},
+    "files.finish": _file(part_id="p0"),
+    "files.process": _file(),
+    "files.update": _file(changes={"name": "renamed"}),
+    "files.access": lambda target, _: {"file_ids": [target.file_id], "access": "unlisted"},
+    "files.remove": _file(),
+    "files.tag.add": _file(tags=["more"]),
+    "files.tag.remove": _file(tags=[TAG]),
+    "files.tag.sync": lambda target, _: {"file_ids": [target.file_id], "tags": ["other"]},
+    "files.upload": _fixed(owner=OWNER, name="new", parts=[{"size": 1}]),
+    "files.head": _fixed(owner=OWNER, aliases=[ALIAS]),
+    "files.count": _fixed(owner=OWNER),
+    "files.report": _fixed(owner=OWNER),
+    "files.sync": _fixed(owner=OWNER),
+    "files.tag.access": _fixed(owner=OWNER, tag=TAG, access="public"),
+    "files.list": _fixed(owner=OWNER, limit=100),
+    "shares.create": lambda target, _: {"owner": OWNER, "items": [target.file_id]},
+    "shares.list": _fixed(owner=OWNER),
+    "shares.info": _share(),
+    "shares.update": _share(changes={"label": "changed"}),
+    "shares.revoke": _share(),
+    "accounts.list": _TENANT,
+    "accounts.info": _fixed(owner=_PERSON),
+    "accounts.create": _fixed(name="new", tenant=TENANT),
+    "accounts.update": _fixed(owner=_PERSON, disabled=True),
+    "accounts.reset": _fixed(owner="gus@acme"),
+    "accounts.create_invite": _TENANT,
+    "accounts.list_invites": _TENANT,
+    "accounts.revoke_invite": lambda target, _: {"invite_id": target.ids["invite_id"]},
+    "accounts.create_tenant": _fixed(name="third"),
+    "accounts.list_tenants": _fixed(),
+    "accounts.register": _fixed(name="new", password="a long password"),
+    "accounts.login": _fixed(name="nobody", password="a long password"),
+}
+
+# Bodies of routes; others have none.
+BODIES: dict[str, Params] = {
+    "PUT /api/files/{file_id}/access": _fixed(access="unlisted"),
+    "PUT /api/files/{file_id}/metadata": _fixed(tags=["more"]),
+    "POST /api/shares": lambda target, _: {"owner": OWNER, "items": [target.file_id]},
+    "PATCH /api/shares/{share_id}": _fixed(label="changed"),
+    "POST /api/invites": _TENANT,
+    "POST /api/auth/keys": _fixed(label="x", scopes=["files:read"]),
+    "POST /api/auth/totp": _fixed(),
+    "DELETE /api/auth/totp": _fixed(code="0"),
+}
+QUERIES = {
+    "GET /api/files": f"?owner={OWNER}&limit=100",
+    "GET /api/files/search": f"?owner={OWNER}&limit=100&query={TAG}",
+    "GET /api/shares": f"?owner={OWNER}",
+    "GET /api/invites": f"?tenant={TENANT}",
+}
+HEADERS = {
+    "HEAD /tus/{upload_id}": _TUS,
+    "DELETE /tus/{upload_id}": _TUS,
+    "PATCH /tus/{upload_id}": _TUS | _BYTES,
+    "POST /tus/{upload_id}": _TUS | {"X-HTTP-Method-Override": "DELETE"},
+}
+
+
+def of_method(method: str, target: Target, caller: Caller) -> Request:
+    """The call of a method at the RPC door."""
+    body = json.dumps(PARAMS[method](target, caller)).encode()
+    return Request("POST", f"/rpc/{method}", body, {**JSON_TYPE, **headers_of(caller)})
+
+
+def of_route(row: str, target: Target, caller: Caller) -> Request:
+    """The request of a route: with the caller's token, at a page as its cookie."""
+    method, pattern = row.split()
+    path = pattern.replace("{file_id}", target.file_id).replace("{share_id}", target.share_id)
+    path = path.replace("{upload_id}", f"{target.file_id}-p0").replace("{key}", _key_of(target))
+    path = path.replace("{session_id}", NOWHERE).replace("{key_id}", NOWHERE)
+    for name, value in target.ids.items():
+        path = path.replace(f"{{{name}}}", value)
+    headers = {**HEADERS.get(row, {}), **headers_of(caller)}
+    body = json.dumps(BODIES[row](target, caller)).encode() if row in BODIES else None
+    return Request(method, path + QUERIES.get(row, ""), body, headers | (JSON_TYPE if body is not None else {}))
+
+
+def _key_of(target: Target) -> str:
+    key: str = target.record["parts"][0]["key"]
+    return key
+
+
+def as_page(request: Request, caller: Caller) -> Request:
+    """The request as a browser sends it: with the token in a cookie."""
+    headers = {name: value for name, value in request.headers.items() if name != "Authorization"}
+    cookie = {"Cookie": f"files_session={caller.token}"} if caller.token else {}
+    return replace(request, headers=headers | cookie)

@@ -1,0 +1,174 @@
+"""The table of permissions: for every route and every method, who may. A new one without a row fails the test.
+
+``cells`` makes a request of each row for each caller and state of a file; ``test_matrix`` compares. The scope that an
+API key needs is in ``tests.people.test_scopes``.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, unique
+
+
+@unique
+class May(Enum):
+    """Those who may, of the callers of the matrix."""
+
+    # Rows about one file. Whoever may not: 403 in its tenant, else as if there were no such file.
+    READERS = "the owner, an admin of its tenant, trusted systems; and whom the access of the file lets read"
+    CHANGERS = "the owner, an admin of its tenant, trusted systems"
+    # Rows about an upload or a share: for all others there is none.
+    HOLDERS = "the owner, an admin of its tenant, trusted systems; for all others it does not exist"
+    # Rows that name an owner. Whoever may not: 403, whether or not there is such an owner.
+    FOR_OWNER = "that owner, an admin of its tenant, trusted systems"
+    LISTERS = "everybody with a token; others than CHANGERS see the public files alone"
+    # Rows about the caller itself.
+    ONESELF = "owners, for themselves: nothing of anybody else is in it"
+    SESSIONS = "people who are signed in, for themselves; no key, no JWT, no system"
+    # Rows about people: an admin manages its tenant, for which other tenants do not exist.
+    MANAGERS = "an admin of the tenant, operators, trusted systems"
+    OPERATORS = "operators, trusted systems"
+    SYSTEMS = "trusted systems"
+    # Rows without a caller.
+    SIGNED = "holders of a signed URL; without one everybody reads public files, and nobody writes"
+    LINK = "holders of the link: see LINKS"
+    ANYBODY = "everybody: nothing of any owner is in it"
+    FORM = "everybody, by a form of this site"
+    SENDERS = "senders of notifications, by a token of their own"
+
+
+R, C, H = May.READERS, May.CHANGERS, May.HOLDERS
+
+ROUTES: dict[str, May] = {
+    "GET /api/files/{file_id}": R,
+    "GET /api/files/{file_id}/download": R,
+    "GET /api/files/{file_id}/manifest": R,
+    "GET /download/{file_id}": R,
+    "DELETE /api/files/{file_id}": C,
+    "PUT /api/files/{file_id}/access": C,
+    "PUT /api/files/{file_id}/metadata": C,
+    "HEAD /tus/{upload_id}": H,
+    "PATCH /tus/{upload_id}": H,
+    "DELETE /tus/{upload_id}": H,
+    "POST /tus/{upload_id}": H,
+    "GET /ws/upload": H,
+    "GET /api/shares/{share_id}": H,
+    "PATCH /api/shares/{share_id}": H,
+    "DELETE /api/shares/{share_id}": H,
+    "POST /api/shares": May.FOR_OWNER,
+    "GET /api/shares": May.FOR_OWNER,
+    "GET /api/files": May.LISTERS,
+    "GET /api/files/search": May.LISTERS,
+    "POST /api/files/upload": May.ONESELF,
+    "POST /tus/": May.ONESELF,
+    "POST /tus": May.ONESELF,
+    "GET /api/events": May.ONESELF,
+    "GET /": May.ONESELF,
+    "POST /api/auth/logout": May.SESSIONS,
+    "GET /api/auth/me": May.SESSIONS,
+    "GET /api/auth/sessions": May.SESSIONS,
+    "DELETE /api/auth/sessions": May.SESSIONS,
+    "DELETE /api/auth/sessions/{session_id}": May.SESSIONS,
+    "GET /api/auth/keys": May.SESSIONS,
+    "POST /api/auth/keys": May.SESSIONS,
+    "DELETE /api/auth/keys/{key_id}": May.SESSIONS,
+    "POST /api/auth/totp": May.SESSIONS,
+    "DELETE /api/auth/totp": May.SESSIONS,
+    "GET /api/invites": May.MANAGERS,
+    "POST /api/invites": May.MANAGERS,
+    "DELETE /api/invites/{invite_id}": May.MANAGERS,
+    "GET /blobs/{key}": May.SIGNED,
+    "HEAD /blobs/{key}": May.SIGNED,
+    "PUT /blobs/{key}": May.SIGNED,
+    "GET /s/{key}": May.LINK,
+    "POST /s/{key}/unlock": May.LINK,
+    "POST /s/{key}/download": May.LINK,
+    "GET /s/{key}/files/{file_id}": May.LINK,
+    "POST /api/auth/register": May.FORM,
+    "POST /api/auth/login": May.FORM,
+    "POST /api/auth/password": May.FORM,
+    "POST /sign-in": May.FORM,
+    "POST /join": May.FORM,
+    "POST /reset": May.FORM,
+    "POST /sign-out": May.FORM,
+    "POST /webhooks/gcs/pubsub": May.SENDERS,
+    "POST /webhooks/gcs/channel": May.SENDERS,
+    "GET /healthz": May.ANYBODY,
+    "GET /readyz": May.ANYBODY,
+    "GET /metrics": May.ANYBODY,
+    "GET /openapi.json": May.ANYBODY,
+    "GET /docs": May.ANYBODY,
+    "GET /static/{name}": May.ANYBODY,
+    "GET /sign-in": May.ANYBODY,
+    "GET /join": May.ANYBODY,
+    "GET /reset": May.ANYBODY,
+}
+
+METHOD_ROWS: dict[str, May] = {
+    "files.info": R,
+    "files.data": R,
+    "files.download": R,
+    "files.manifest": R,
+    "files.clone": R,
+    "files.finish": C,
+    "files.process": C,
+    "files.update": C,
+    "files.access": C,
+    "files.remove": C,
+    "files.tag.add": C,
+    "files.tag.remove": C,
+    "files.tag.sync": C,
+    "files.upload": May.FOR_OWNER,
+    "files.head": May.FOR_OWNER,
+    "files.count": May.FOR_OWNER,
+    "files.report": May.FOR_OWNER,
+    "files.sync": May.FOR_OWNER,
+    "files.tag.access": May.FOR_OWNER,
+    "files.list": May.LISTERS,
+    "shares.create": May.FOR_OWNER,
+    "shares.list": May.FOR_OWNER,
+    "shares.info": H,
+    "shares.update": H,
+    "shares.revoke": H,
+    "accounts.identify": May.SESSIONS,
+    "accounts.logout": May.SESSIONS,
+    "accounts.set_password": May.SESSIONS,
+    "accounts.list_sessions": May.SESSIONS,
+    "accounts.end_session": May.SESSIONS,
+    "accounts.end_sessions": May.SESSIONS,
+    "accounts.create_key": May.SESSIONS,
+    "accounts.list_keys": May.SESSIONS,
+    "accounts.revoke_key": May.SESSIONS,
+    "accounts.begin_totp": May.SESSIONS,
+    "accounts.confirm_totp": May.SESSIONS,
+    "accounts.remove_totp": May.SESSIONS,
+    "accounts.list": May.MANAGERS,
+    "accounts.info": May.MANAGERS,
+    "accounts.create": May.MANAGERS,
+    "accounts.update": May.MANAGERS,
+    "accounts.reset": May.MANAGERS,
+    "accounts.create_invite": May.MANAGERS,
+    "accounts.list_invites": May.MANAGERS,
+    "accounts.revoke_invite": May.MANAGERS,
+    "accounts.create_tenant": May.OPERATORS,
+    "accounts.list_tenants": May.OPERATORS,
+    "accounts.register": May.SYSTEMS,
+    "accounts.login": May.SYSTEMS,
+}
+
+# What each kind of link answers: its page, its password, a counted download, a plain download.
+LINKS: dict[str, tuple[int, int, int, int]] = {
+    "open": (200, 303, 303, 200),
+    "locked": (401, 401, 401, 401),
+    "unlocked": (200, 401, 303, 200),
+    "limited": (200, 303, 303, 403),
+    "used up": (410, 303, 410, 410),
+    "view only": (200, 303, 403, 403),
+    "paused": (410, 410, 410, 410),
+    "not begun": (410, 410, 410, 410),
+    "expired": (410, 410, 410, 410),
+    "revoked": (410, 410, 410, 410),
+    "of a disabled account": (410, 410, 410, 410),
+    "of a file that is private again": (410, 303, 410, 410),
+    "of a file in the trash": (410, 303, 410, 410),
+    "unknown": (404, 404, 404, 404),
+}

@@ -1,0 +1,226 @@
+"""Three people of two tenants, an admin and an operator, and visitors, at every address of a running service."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pyotp
+import pytest
+
+from files_service.gateway.app import DOORS
+from tests.integration.test_up import Up, eventually
+from tests.walk.curl import Caller, Walk
+
+PASSWORD = "correct horse battery"
+# Doors of programs have walks of their own; these are told of elsewhere.
+_ELSEWHERE = ("/rpc/", "/blobs/", "/webhooks/", "/static/", "/ws/", "/metrics", "/docs", "/openapi.json", "/readyz")
+TUS = {"Tus-Resumable": "1.0.0"}
+
+
+def walked_routes() -> list[tuple[str, str]]:
+    """The routes that a walk must reach."""
+    routes = [(route.method, route.path) for door in DOORS for route in door.routes]
+    return [(m, path) for m, path in routes if m != "OPTIONS" and not path.startswith(_ELSEWHERE)]
+
+
+@pytest.fixture
+def walk(tmp_path: Path) -> Iterator[tuple[Walk, str]]:
+    """A service of one's own, and the code of its setup link."""
+    with Up(tmp_path, FILES_REGISTRATION="invite") as up:
+        line = up.start()
+        yield Walk(up.url, tmp_path), line.partition("#")[2]
+
+
+def signed_in(walk: Walk, name: str, password: str = PASSWORD, **more: Any) -> Caller:
+    """Sign in as a program does."""
+    return Caller(walk, Caller(walk)("POST", "/api/auth/login", name=name, password=password, **more)["token"])
+
+
+def registered(walk: Walk, inviter: Caller, name: str, **invite: Any) -> Caller:
+    """Invite somebody, who registers."""
+    code = inviter("POST", "/api/invites", 201, **({"uses": 1} | invite))["code"]
+    made = Caller(walk)("POST", "/api/auth/register", 201, name=name, password=PASSWORD, invite=code)
+    return Caller(walk, made["token"])
+
+
+def uploaded(caller: Caller, name: str, content: bytes, **query: str) -> str:
+    """Upload a file and wait until it is processed."""
+    path = f"/api/files/upload?{urlencode({'name': name, **query})}"
+    file_id: str = caller("POST", path, 201, data=content, headers={"Content-Type": "text/plain"})["file_id"]
+    eventually(lambda: caller("GET", f"/api/files/{file_id}")["status"] == "processed")
+    return file_id
+
+
+def test_people_of_two_tenants_walk_through_every_address(walk: tuple[Walk, str]) -> None:
+    service, setup = walk
+    nobody = Caller(service)
+    assert nobody("GET", "/healthz")
+    made = nobody("POST", "/api/auth/register", 201, name="olga", password=PASSWORD, invite=setup)
+    operator = Caller(service, made["token"])
+    nobody("POST", "/api/auth/register", 401, name="eve", password=PASSWORD, invite=setup)
+    ann = registered(service, operator, "ann")
+    operator("POST", "/rpc/accounts.create_tenant", name="acme")
+    admin = registered(service, operator, "adam", tenant="acme", role="admin")
+    bob = registered(service, admin, "bob")
+    people = {"ann": ann, "bob": bob, "admin": admin, "operator": operator}
+    _sessions_keys_and_factors(service, people)
+    _files(service, people)
+    _tus(service, ann)
+    _links(service, people)
+    _analytics_and_quotas(people)
+    _pages(service, nobody)
+    assert service.missing(walked_routes()) == []
+
+
+def _sessions_keys_and_factors(service: Walk, people: dict[str, Caller]) -> None:
+    ann, admin = people["ann"], people["admin"]
+    assert ann("GET", "/api/auth/me")["account"]["owner"] == "ann"
+    assert people["bob"]("GET", "/api/auth/me")["account"]["owner"] == "bob@acme"
+    other = signed_in(service, "ann")
+    sessions = ann("GET", "/api/auth/sessions")["sessions"]
+    assert len(sessions) == 2
+    [second] = [each for each in sessions if not each["current"]]
+    ann("DELETE", f"/api/auth/sessions/{second['session_id']}")
+    eventually(lambda: other.ask("GET", "/api/auth/me").status == 401)
+    key = ann("POST", "/api/auth/keys", 201, label="backup", scopes=["files:read"])
+    reader = Caller(service, key["key"])
+    reader("GET", "/api/files")
+    reader("POST", "/api/files/upload?name=x", 403, data=b"x")
+    assert [each["label"] for each in ann("GET", "/api/auth/keys")["keys"]] == ["backup"]
+    ann("DELETE", f"/api/auth/keys/{key['key_id']}")
+    eventually(lambda: reader.ask("GET", "/api/files").status == 401)
+    begun = ann("POST", "/api/auth/totp", data=b"{}", headers={"Content-Type": "application/json"})
+    factor = pyotp.TOTP(begun["secret"])
+    recovery = ann("POST", "/api/auth/totp", code=factor.now())["recovery_codes"]
+    Caller(service)("POST", "/api/auth/login", 401, name="ann", password=PASSWORD)
+    again = signed_in(service, "ann", code=recovery[0])
+    again("DELETE", "/api/auth/totp", code=recovery[1])
+    again("POST", "/api/auth/password", current=PASSWORD, password=PASSWORD + "!")
+    eventually(lambda: ann.ask("GET", "/api/auth/me").status == 401)
+    people["ann"] = signed_in(service, "ann", PASSWORD + "!")
+    invite = admin("POST", "/api/invites", 201, tenant="acme")
+    assert invite["invite_id"] in [each["invite_id"] for each in admin("GET", "/api/invites?tenant=acme")["invites"]]
+    admin("DELETE", f"/api/invites/{invite['invite_id']}")
+    Caller(service)("POST", "/api/auth/register", 401, name="eve", password=PASSWORD, invite=invite["code"])
+    leaving = signed_in(service, "bob@acme")
+    leaving("POST", "/api/auth/logout")
+    eventually(lambda: leaving.ask("GET", "/api/auth/me").status == 401)
+    leaving = signed_in(service, "bob@acme")
+    leaving("DELETE", "/api/auth/sessions")
+    people["bob"] = signed_in(service, "bob@acme")
+
+
+def _files(service: Walk, people: dict[str, Caller]) -> None:
+    ann, bob, nobody = people["ann"], people["bob"], Caller(service)
+    content = b"a day at the beach"
+    file_id = uploaded(ann, "Strand-Café.txt", content)
+    assert ann("GET", f"/api/files/{file_id}/download") == content
+    part = ann.ask("GET", f"/api/files/{file_id}/download", headers={"Range": "bytes=2-4"})
+    assert (part.status, part.body) == (206, content[2:5])
+    assert [each["file_id"] for each in ann("GET", "/api/files")["files"]] == [file_id]
+    ann("PUT", f"/api/files/{file_id}/metadata", tags=["summer"], description="at the sea")
+    assert [each["tags"] for each in ann("GET", "/api/files/search?query=CAFE")["files"]] == [["summer"]]
+    assert ann("GET", f"/api/files/{file_id}/manifest")["size"] == len(content)
+    for caller in (bob, people["admin"], nobody):
+        for method, path in (("GET", ""), ("GET", "/download"), ("DELETE", "")):
+            answer = caller.ask(method, f"/api/files/{file_id}{path}")
+            assert answer.status == (401 if caller is nobody else 404), (method, path, answer.body)
+    assert bob("GET", "/api/files/search?query=beach")["files"] == []
+    ann("PUT", f"/api/files/{file_id}/access", accessType="public")
+    assert nobody("GET", f"/download/{file_id}") == content
+    ann("PUT", f"/api/files/{file_id}/access", accessType="private")
+    second = uploaded(ann, "two.txt", b"second")
+    made = ann("POST", "/api/archives", 201, file_ids=[file_id, second], name="trip.zip")
+    archive = ann("GET", f"/api/archives/{made['archive_id']}")
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        assert sorted(map(opened.read, opened.namelist())) == sorted([content, b"second"])
+    bob("GET", f"/api/archives/{made['archive_id']}", 404)
+    service.run("GET", "/api/events", "-H", f"Authorization: Bearer {ann.token}", "-r", "0-0", "--no-buffer")
+
+
+def _tus(service: Walk, ann: Caller) -> None:
+    content = bytes(range(256)) * 40
+    meta = f"filename {base64.b64encode(b'clip.bin').decode()}"
+    made = ann.ask("POST", "/tus/", headers={**TUS, "Upload-Length": str(len(content)), "Upload-Metadata": meta})
+    assert made.status == 201
+    place = made.headers["location"]
+    kind = {"Content-Type": "application/offset+octet-stream"}
+    ann("PATCH", place, 204, data=content[:1_000], headers={**TUS, **kind, "Upload-Offset": "0"})
+    assert ann.ask("HEAD", place, headers=TUS).headers["upload-offset"] == "1000"
+    # A client behind a proxy that knows POST alone.
+    more = {**TUS, **kind, "Upload-Offset": "1000", "X-HTTP-Method-Override": "PATCH"}
+    ann("POST", place, 204, data=content[1_000:], headers=more)
+    file_id = place.rpartition("/")[2].partition("-")[0]
+    eventually(lambda: ann("GET", f"/api/files/{file_id}")["status"] == "processed")
+    found = hashlib.sha256(ann("GET", f"/api/files/{file_id}/download")).digest()
+    assert found == hashlib.sha256(content).digest()
+    other = ann.ask("POST", "/tus", headers={**TUS, "Upload-Length": "5"})
+    ann("DELETE", other.headers["location"], 204, headers=TUS)
+
+
+def _links(service: Walk, people: dict[str, Caller]) -> None:
+    ann, bob, visitor = people["ann"], people["bob"], Caller(service)
+    file_id = uploaded(ann, "shared.txt", b"for you")
+    share = ann("POST", "/api/shares", 201, items=[file_id], title="Trip", password="open sesame")
+    path = share["url"].removeprefix(service.url)
+    assert b"Trip" not in visitor("GET", path, 401)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    unlocked = visitor.ask("POST", f"{path}/unlock", data=b"password=open+sesame", headers=form)
+    assert unlocked.status == 303
+    cookie = {"Cookie": unlocked.headers["set-cookie"].partition(";")[0]}
+    assert b"Trip" in visitor("GET", path, headers=cookie)
+    visitor("POST", f"{path}/download", 303, data=f"file_id={file_id}".encode(), headers={**form, **cookie})
+    assert visitor("GET", f"{path}/files/{file_id}", headers=cookie) == b"for you"
+    with zipfile.ZipFile(io.BytesIO(visitor("GET", f"{path}/zip", headers=cookie))) as opened:
+        assert opened.read("shared.txt") == b"for you"
+    visitor("GET", f"{path}/files/{file_id}", 401)
+    kinds = [each["event"] for each in ann("GET", f"/api/shares/{share['share_id']}/events")["events"]]
+    assert {"unlocked", "downloaded"} <= set(kinds)
+    assert ann("GET", f"/api/shares/{share['share_id']}")["used"] >= 1
+    for method in ("GET", "DELETE"):
+        bob(method, f"/api/shares/{share['share_id']}", 404)
+    ann("PATCH", f"/api/shares/{share['share_id']}", state="paused")
+    eventually(lambda: visitor.ask("GET", path, headers=cookie).status == 410)
+    ann("DELETE", f"/api/shares/{share['share_id']}")
+    drop = ann("POST", "/api/shares", 201, kind="drop", items=[])
+    upload = drop["url"].removeprefix(service.url) + "/upload?name=gift.txt&sender=Bob"
+    visitor("POST", upload, 201, data=b"a gift", headers={"Content-Type": "text/plain"})
+    assert "gift.txt" in [each["name"] for each in ann("GET", "/api/files")["files"]]
+    assert len(ann("GET", "/api/shares")["shares"]) == 1
+    people["admin"]("PATCH", "/api/share-policy", require_password=True)
+    assert people["admin"]("GET", "/api/share-policy")["require_password"] is True
+    mine = uploaded(bob, "bob.txt", b"of bob")
+    bob("POST", "/api/shares", 400, items=[mine])
+    bob("POST", "/api/shares", 201, items=[mine], password="a long password")
+
+
+def _analytics_and_quotas(people: dict[str, Caller]) -> None:
+    ann, bob, admin, operator = (people[name] for name in ("ann", "bob", "admin", "operator"))
+    used = ann("GET", "/api/analytics/storage")["used"]
+    assert used > 0
+    kinds: dict[str, Any] = ann("GET", "/api/analytics/file-types")
+    assert kinds
+    ann("GET", "/api/analytics/storage?owner=bob@acme", 404)
+    admin("GET", "/api/analytics/storage?tenant=acme")
+    operator("PUT", "/api/tenants/acme/quota", quota_bytes=1_000_000)
+    admin("PUT", "/api/accounts/bob@acme/quota", quota_bytes=10)
+    bob("POST", "/api/files/upload?name=large", 507, data=b"x" * 100)
+    admin("PUT", "/api/accounts/ann/quota", 404, quota_bytes=10)
+
+
+def _pages(service: Walk, nobody: Caller) -> None:
+    for path in ("/", "/sign-in", "/join", "/reset"):
+        nobody("GET", path, 303 if path == "/" else 200)
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": service.url}
+    entered = nobody.ask("POST", "/sign-in", data=b"name=bob@acme&password=wrong+password+here", headers=form)
+    assert entered.status in (401, 403)
+    for path in ("/join", "/reset"):
+        nobody.ask("POST", path, data=b"code=none&name=x&password=some+long+password", headers=form)
+    assert nobody.ask("POST", "/sign-out", headers=form).status in (303, 401)
