@@ -27,7 +27,7 @@ from files_service.domain.editing import normalise_tags
 from files_service.domain.listing import decode_cursor, encode_cursor, parse_filter
 from files_service.domain.paths import MAX_BYTES, folder_shown
 from files_service.errors import bad_request
-from files_service.services.files import require_acts_for
+from files_service.services.files import require_acts_for, require_unbound
 from storage_adapters import JSON, ORDERS, ListQuery, MetadataStore, Page, Section
 
 
@@ -113,6 +113,7 @@ def list_files(params: Params, core: Core) -> JSON:
 
 
 def _query(params: Params) -> ListQuery:
+    require_unbound(params["actor"])
     public_only = sees_only_public(params["owner"], params["actor"])
     if params["trashed"] or params["order_by"] in ("path", "trashed_at"):
         if params["owner"] is None:

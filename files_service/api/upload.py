@@ -41,7 +41,7 @@ class UploadParams(ParamsSchema):
     """Parameters of files.upload."""
 
     owner = owner_field()
-    name = name_field(load_default=None)
+    name = name_field()
     path = path_field("Path of the file; its last segment is the name.", load_default=None, allow_none=True)
     on_conflict = on_conflict_field()
     parts = BoundedList(
@@ -80,25 +80,27 @@ class UploadParams(ParamsSchema):
 
     @validates_schema
     def named(self, data: dict[str, Any], **kwargs: Any) -> None:
-        """Require a name or a path, unless it is a version; the name of a path is its last segment."""
-        path, name = data["path"], data["name"]
-        if path is None and name is None and data["version_of"] is None:
+        """Require the name or the path of a new file; the name of a path is its last segment."""
+        path = data["path"]
+        if path is None and "name" not in data and data.get("version_of") is None:
             raise ValidationError("Missing data for required field.", "name")
-        if path is not None and name not in (name_of(path), None):
+        if path is not None and data.get("name", name_of(path)) not in (name_of(path), None):
             raise ValidationError("Must be the last segment of the path.", "name")
 
     @validates_schema(pass_original=True)
     def fits_a_version(self, data: dict[str, Any], original: Mapping[str, Any], **kwargs: Any) -> None:
-        """Allow a version no fields of its own but the label, and a file no label."""
-        if data["version_of"] is None and data["label"] is not None:
-            raise ValidationError("Needs version_of.", "label")
-        for name in _OF_FILES if data["version_of"] is not None else ():
+        """Allow a version no fields of its own but the label."""
+        if data.get("version_of") is None:
+            if data.get("label") is not None:
+                raise ValidationError("Needs version_of.", "label")
+            return
+        for name in _OF_FILES:
             if original.get(name) is not None:
                 raise ValidationError("A version has none: set it on the file.", name)
 
 
 # What a version shares with its file.
-_OF_FILES = ("access", "tags", "meta", "alias", "path", "temporary", "ttl_seconds", "post_action")
+_OF_FILES = ("access", "tags", "meta", "alias", "temporary", "ttl_seconds", "post_action", "path")
 _DECLARED = tuple(field.name for field in dataclass_fields(Declaration) if field.name != "author")
 
 
@@ -109,8 +111,8 @@ def upload(params: Params, core: Core) -> JSON:
     require(core.blobs, SupportsSignedUrls)
     # One time for both: no address may outlive the upload.
     now = core.clock()
-    author = params["actor"] if params["version_of"] is not None else None
     named = params if params["path"] is None else {**params, "name": name_of(params["path"])}
+    author = params["actor"] if params["version_of"] is not None else None
     declaration = Declaration(**{name: named[name] for name in _DECLARED}, author=author)
     record = declare(core, declaration, resumable=params["resumable"], now=now)
     addresses = upload_addresses(

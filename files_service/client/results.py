@@ -87,6 +87,18 @@ class Download(TypedDict):
     expires_at: int | None
 
 
+class Archive(TypedDict):
+    """files.archive."""
+
+    archive_id: str
+    url: str
+    name: str
+    size: int
+    entries: int
+    resumable: bool
+    expires_at: int
+
+
 class Version(TypedDict):
     """A version of a file."""
 
@@ -111,18 +123,6 @@ class VersionDownload(Download):
     """versions.download."""
 
     version_id: str
-
-
-class Archive(TypedDict):
-    """files.archive."""
-
-    archive_id: str
-    url: str
-    name: str
-    size: int
-    entries: int
-    resumable: bool
-    expires_at: int
 
 
 class Page(TypedDict):

@@ -9,7 +9,8 @@
 4. A reader who may not change a file does not see its ``OWNER_ONLY`` fields, in any answer or through any filter: a
    parent's id, for example, is all it takes to read an unlisted parent.
 5. A file in the trash, and the upload of a version, are for those alone who may change them.
-6. To an actor of another tenant, and to nobody, a file that they may not read does not exist.
+6. An actor that is bound to a folder reaches the owner's files below it alone, and no list, count or upload.
+7. To an actor of another tenant, and to nobody, a file that they may not read does not exist.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from files_service.domain.accounts import tenant_of
-from files_service.domain.identity import Actor
+from files_service.domain.identity import Actor, folder_of
 from storage_adapters import Access, FileRecord, Tombstone
 
 # Readers without the owner's permissions get URLs that do not live longer: Cloud Storage honours one until it expires.
@@ -38,7 +39,7 @@ def may_read(record: FileRecord, actor: str | None) -> bool:
     """Return True when the actor may see the record and download the bytes."""
     if may_change(record, actor):
         return True
-    if not record.is_listed:
+    if not record.is_listed or folder_of(actor) is not None:
         return False
     granted = record.access is Access.SHARED and actor in record.grantees
     return granted or record.access in (Access.PUBLIC, Access.UNLISTED)
@@ -46,17 +47,23 @@ def may_read(record: FileRecord, actor: str | None) -> bool:
 
 def may_change(record: FileRecord | Tombstone, actor: str | None) -> bool:
     """Return True when the actor may change, delete or process the file."""
+    if isinstance(actor, Actor) and actor.folder is not None:
+        return actor == record.owner and isinstance(record, FileRecord) and actor.reaches(record.path)
     return may_act_for(record.owner, actor)
 
 
 def may_act_for(owner: str, actor: str | None) -> bool:
     """Return True when the actor may upload for the owner and see the owner's counts."""
-    return actor is None or actor == owner or (isinstance(actor, Actor) and actor.acts_for(owner))
+    if actor is None or isinstance(actor, Actor):
+        return actor is None or actor.acts_for(owner) or (actor == owner and actor.folder is None)
+    return actor == owner
 
 
 def may_know(owner: str, actor: str | None) -> bool:
     """Return True when the actor may be told that a file of the owner exists, though not what it is."""
-    return actor is None or (actor != NOBODY and tenant_of(owner) == tenant_of(actor))
+    if actor is None:
+        return True
+    return actor != NOBODY and folder_of(actor) is None and tenant_of(owner) == tenant_of(actor)
 
 
 def readable_without_signature(record: FileRecord) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 
-from files_service.domain.accounts import DEFAULT_TENANT, is_name, is_tenant
 from storage_adapters import FileRecord, usage_entries
 
 IMAGE, VIDEO, AUDIO, DOCUMENT, ARCHIVE, OTHER = "image", "video", "audio", "document", "archive", "other"
@@ -82,12 +81,6 @@ def days_until(time: int, number: int) -> list[str]:
     """Return so many days in their order, the last of which is that of a time."""
     last = datetime.fromisoformat(day_of(time)).toordinal()
     return [date.fromordinal(each).isoformat() for each in range(max(1, last - number + 1), last + 1)]
-
-
-def tenant_of_owner(owner: str) -> str:
-    """Return the tenant under which an owner counts: that of the accounts with such owner strings."""
-    name, _, tenant = owner.partition("@")
-    return tenant if is_name(name) and is_tenant(tenant) else DEFAULT_TENANT
 
 
 def tallies_of(record: FileRecord) -> Tallies:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from files_service.domain.accounts import Role, may_have_account, tenant_of
-from files_service.domain.scopes import ADMIN
+from files_service.domain.scopes import ADMIN, ANALYTICS
 
 # Prefixes by which a token tells its kind; no JWT begins with either.
 SESSION_PREFIX, KEY_PREFIX = "fs_", "fk_"
@@ -17,21 +17,40 @@ class Actor(str):
     """An end user: an owner string, with what the session or key that proved it adds to the permissions of the owner.
 
     Plain text in its place, of a JWT or named by a trusted system, has the permissions of the owner alone.
-    ``administers`` is the tenant for whose owners it acts, None for none.
+    ``administers`` is the tenant for whose owners it acts, None for none; ``operates`` is that of operators. With a
+    ``folder`` it reaches nothing but the owner's files below that path, one by one.
     """
 
-    __slots__ = ("administers",)
+    __slots__ = ("administers", "folder", "operates")
     administers: str | None
+    operates: bool
+    folder: str | None
 
-    def __new__(cls, owner: str, *, administers: str | None = None) -> Self:
+    def __new__(
+        cls, owner: str, *, administers: str | None = None, operates: bool = False, folder: str | None = None
+    ) -> Self:
         """Make an actor."""
         actor = super().__new__(cls, owner)
-        actor.administers = administers
+        actor.administers, actor.operates, actor.folder = administers, operates, folder
         return actor
 
     def acts_for(self, owner: str) -> bool:
         """Return True for an owner of the tenant that the actor administers."""
-        return self.administers is not None and may_have_account(owner) and tenant_of(owner) == self.administers
+        return (
+            self.folder is None
+            and self.administers is not None
+            and may_have_account(owner)
+            and tenant_of(owner) == self.administers
+        )
+
+    def reaches(self, path: str | None) -> bool:
+        """Return True for a path below the folder of the actor."""
+        return self.folder is not None and path is not None and path.startswith(f"{self.folder.strip('/')}/")
+
+
+def folder_of(actor: str | None) -> str | None:
+    """Return the folder to which an actor is bound, None for one that is bound to none."""
+    return actor.folder if isinstance(actor, Actor) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +75,16 @@ class Identity:
     @property
     def actor(self) -> Actor:
         """The actor of the credential: an admin acts for its tenant by a session, or by a key with that scope."""
-        administers = self.role is Role.ADMIN and self.may(ADMIN)
-        return Actor(self.owner, administers=self.tenant if administers else None)
+        administers, operates = (self.role is role and self.may(ADMIN) for role in (Role.ADMIN, Role.OPERATOR))
+        tenant = self.tenant if administers else None
+        return Actor(self.owner, administers=tenant, operates=operates, folder=self.folder)
 
     def may(self, scope: str) -> bool:
         """Return True when the credential covers a scope, and of a key also the account at this moment.
 
-        What the account of a session may do, each use case decides. A key that is bound to a folder does nothing yet.
+        What the account of a session may do, each use case decides. A key that is bound to a folder is for files alone.
         """
-        if self.folder is not None:
+        if self.folder is not None and scope in (ADMIN, ANALYTICS):
             return False
         return self.scopes is None or (scope in self.scopes and self.may_give(scope))
 

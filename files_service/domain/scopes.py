@@ -25,16 +25,16 @@ _OF_METHODS: Mapping[str, str] = {
         READ,
     ),
     **dict.fromkeys(("files.report", "analytics.storage", "analytics.file_types"), ANALYTICS),
-    **dict.fromkeys(
-        ("folders.list", "folders.trashed", "jobs.info", "jobs.list", "versions.list", "versions.download"), READ
-    ),
-    **dict.fromkeys(("files.remove", "files.trash", "files.empty_trash", "folders.remove", "versions.remove"), DELETE),
+    **dict.fromkeys(("folders.list", "folders.trashed", "jobs.info", "jobs.list"), READ),
+    **dict.fromkeys(("files.remove", "files.trash", "files.empty_trash", "folders.remove"), DELETE),
     **dict.fromkeys(
         ("files.move", "files.restore", "folders.create", "folders.move", "folders.restore", "jobs.cancel"), WRITE
     ),
-    **dict.fromkeys(("versions.restore", "versions.label"), WRITE),
     # Each of its actions; a key of one of them uses the method of its own.
     "files.bulk": SESSION,
+    **dict.fromkeys(("versions.list", "versions.download"), READ),
+    **dict.fromkeys(("versions.remove",), DELETE),
+    **dict.fromkeys(("versions.restore", "versions.label"), WRITE),
     **dict.fromkeys(
         (
             "files.upload",

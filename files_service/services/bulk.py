@@ -13,7 +13,7 @@ from files_service.domain.paths import BadPath, renamed
 from files_service.errors import bad_request
 from files_service.services import editing
 from files_service.services.accounts import documents
-from files_service.services.files import require_change
+from files_service.services.files import changeable
 from files_service.services.free_paths import OnConflict
 from files_service.services.moving import move_file
 from files_service.services.trash import restore_file, trash_file
@@ -84,8 +84,7 @@ def once(core: Core, actor: str | None, request_id: str | None, run: Callable[[]
 
 
 def _rename(core: Core, file_id: str, name: str, actor: str | None, on_conflict: OnConflict) -> FileRecord:
-    record = core.metadata.get(file_id)
-    require_change(record, actor)
+    record = changeable(core, file_id, actor)
     if record.path is None:
         return editing.update(core, file_id, {"name": name}, actor=actor, expected_revision=None)
     try:

@@ -12,13 +12,7 @@ from files_service.domain.filenames import save_as
 from files_service.domain.uploads import find_part
 from files_service.domain.versions import as_content
 from files_service.errors import NotSupported, bad_request
-from files_service.services.files import (
-    readable,
-    require,
-    require_change,
-    require_finished,
-    require_not_trashed,
-)
+from files_service.services.files import readable, require, require_change, require_finished, require_not_trashed
 from files_service.services.scrub.marks import require_kept
 from files_service.services.versions.history import require_version
 from storage_adapters import FileRecord, NoAddress, Part, SupportsPublicUrls, SupportsSignedUrls, VerifiesSignedUrls

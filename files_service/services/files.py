@@ -9,6 +9,7 @@ from files_service.core import Core
 from files_service.domain.access import may_act_for, may_change, may_know, may_read, with_epoch
 from files_service.domain.chunking import manifest_of, names_in_upload_id
 from files_service.domain.editing import is_finished, is_same
+from files_service.domain.identity import folder_of
 from files_service.domain.lifecycle import announcement
 from files_service.domain.uploads import clean_after
 from files_service.errors import (
@@ -74,6 +75,12 @@ def require_acts_for(owner: str, actor: str | None) -> None:
     """Raise Forbidden unless the actor may act for the owner."""
     if not may_act_for(owner, actor):
         raise Forbidden("the actor may not act for this owner", {"owner": owner})
+
+
+def require_unbound(actor: str | None) -> None:
+    """Raise Forbidden for an actor that is bound to a folder, for calls about more than single files."""
+    if folder_of(actor) is not None:
+        raise Forbidden("the key is bound to a folder", {"field": "actor"})
 
 
 def require_change(record: FileRecord | Tombstone, actor: str | None) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from files_service.core import Core
 from files_service.domain.paths import BadPath, joined, name_of, segment_of
 from files_service.errors import bad_request
-from files_service.services.files import change, require_change, require_mutable, require_not_trashed
+from files_service.services.files import change, changeable, require_change, require_mutable, require_not_trashed
 from files_service.services.free_paths import OnConflict, at_path, with_free_path
 from storage_adapters import FileRecord
 
@@ -19,7 +19,7 @@ def move_file(
 
     Raises PathTaken, Immutable, and Gone for a file in the trash.
     """
-    record = core.metadata.get(file_id)
+    record = changeable(core, file_id, actor)
     _require_movable(record, actor)
     target = path if path is not None else _in_folder(record, folder or "")
     save = partial(_save, core, record, actor)

@@ -50,8 +50,8 @@ class Stage(StrEnum):
     PENDING = "pending"
     PROCESSING = "processing"
     TEMPORARY = "temporary"
-    VERSIONS = "versions"
     TRASHED = "trashed"
+    VERSIONS = "versions"
     DELETED = "deleted"
     NAMED = "named"
     STORED = "stored"
@@ -74,8 +74,8 @@ _QUERIES = {
     Stage.PENDING: ListQuery(section=None, status=FileStatus.PENDING, order_by="created_at", descending=False),
     Stage.PROCESSING: ListQuery(section=None, status=FileStatus.PROCESSING, order_by="created_at", descending=False),
     Stage.TEMPORARY: ListQuery(section=None, order_by="expires_at", descending=False),
-    Stage.VERSIONS: ListQuery(section=Section.VERSIONS, order_by="created_at", descending=False),
     Stage.TRASHED: ListQuery(section=Section.TRASH, order_by="trashed_at", descending=False),
+    Stage.VERSIONS: ListQuery(section=Section.VERSIONS, order_by="created_at", descending=False),
     Stage.NAMED: ListQuery(section=None, order_by="created_at", descending=False),
 }
 
@@ -104,8 +104,8 @@ class Reconciliation:
             Stage.PENDING: self._treat_pending,
             Stage.PROCESSING: self._treat_processing,
             Stage.TEMPORARY: self._treat_temporary,
-            Stage.VERSIONS: self._treat_version,
             Stage.TRASHED: self._treat_trashed,
+            Stage.VERSIONS: self._treat_version,
             Stage.NAMED: self._orphan_scan.check_record,
         }
 
@@ -234,6 +234,10 @@ class Reconciliation:
         """Delete an expired file in any status."""
         self._expire(record.file_id, lambda current: current.expires_at == record.expires_at)
 
+    def _treat_trashed(self, record: FileRecord) -> None:
+        """Delete a file that was in the trash for its time, unless it was restored meanwhile."""
+        self._expire(record.file_id, self._is_purged)
+
     def _treat_version(self, record: FileRecord) -> None:
         """Continue the absorption of a processed upload of a version; delete one that failed long ago."""
         if self._dry_run:
@@ -245,10 +249,6 @@ class Reconciliation:
                 self.report.absorbed.append(record.file_id)
             case "expired":
                 self.report.expired.append(record.file_id)
-
-    def _treat_trashed(self, record: FileRecord) -> None:
-        """Delete a file that was in the trash for its time, unless it was restored meanwhile."""
-        self._expire(record.file_id, self._is_purged)
 
     def _expire(self, file_id: str, still_due: Callable[[FileRecord], bool]) -> None:
         if not self._dry_run:

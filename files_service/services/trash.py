@@ -10,9 +10,9 @@ from files_service.domain.paths import restored
 from files_service.errors import Conflict
 from files_service.services.files import (
     change,
+    changeable,
     load_or_tombstone,
     remove_unless,
-    require_acts_for,
     require_change,
     require_mutable,
 )
@@ -33,7 +33,7 @@ def trash_file(
     A file that has left the path of ``loaded`` meanwhile stays. Raises Forbidden, Immutable, Conflict.
     """
     record = load_or_tombstone(core, file_id) if loaded is None else loaded
-    require_acts_for(record.owner, actor)
+    require_change(record, actor)
     if isinstance(record, FileRecord) and not is_kept_in_trash(record):
         record = remove_unless(core, file_id, is_kept_in_trash, actor)
     if isinstance(record, Tombstone):
@@ -65,8 +65,7 @@ def restore_file(
 
     ``path`` is another place for it. Raises Forbidden, PathTaken.
     """
-    record = core.metadata.get(file_id) if loaded is None else loaded
-    require_change(record, actor)
+    record = changeable(core, file_id, actor) if loaded is None else loaded
     wanted = record.path if path is None else path
     save = partial(_restore, core, record, actor)
     if record.trashed_at is None or wanted is None:

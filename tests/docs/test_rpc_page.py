@@ -26,11 +26,11 @@ from tests.docs.pages import plain, read, rows, section
 PAGE = read("docs/rpc.md")
 PEOPLE = read("docs/accounts.md")
 LINKS = read("docs/shares.md")
-VERSIONS = read("docs/versions.md")
 STORAGE = read("docs/analytics.md")
 FOLDERS = read("docs/folders.md")
 # Methods of files that the page of folders describes.
 PLACES = {f"files.{name}" for name in ("move", "trash", "restore", "empty_trash", "bulk")}
+VERSIONS = read("docs/versions.md")
 NESTED: dict[type[Schema], str] = {
     PartParams: "part",
     Changes: "changes",
@@ -60,8 +60,14 @@ def page_of(method: str) -> str:
     """The page that describes a method."""
     if method in PLACES:
         return FOLDERS
-    pages = {"accounts": PEOPLE, "shares": LINKS, "folders": FOLDERS, "jobs": FOLDERS, "analytics": STORAGE}
-    pages["versions"] = VERSIONS
+    pages = {
+        "accounts": PEOPLE,
+        "shares": LINKS,
+        "folders": FOLDERS,
+        "jobs": FOLDERS,
+        "analytics": STORAGE,
+        "versions": VERSIONS,
+    }
     return pages.get(method.partition(".")[0], PAGE)
 
 

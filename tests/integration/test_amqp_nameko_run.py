@@ -50,7 +50,7 @@ def test_many_callers_at_once_are_all_answered(amqp_uri: str, service: ServicePr
         except BaseException as error:
             failures.append(repr(error))
 
-    with FilesClient(amqp_uri, timeout=60, pool_size=THREADS) as files:
+    with FilesClient(amqp_uri, timeout=120, pool_size=THREADS) as files:
         threads = [threading.Thread(target=work, args=(number, files)) for number in range(THREADS)]
         for thread in threads:
             thread.start()

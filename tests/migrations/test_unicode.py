@@ -9,9 +9,9 @@ import pytest
 
 from migrations.errors import Differences, NeedsOffline
 from storage_adapters import SORT_FIELDS, UNICODE_VERSION, ListQuery, OrderUnavailable, open_metadata_store, query
-from storage_adapters.metadata.couchdb import keys
+from storage_adapters.metadata.couchdb import records as couchdb_records
 from storage_adapters.ports import schemas
-from tests.contract.metadata_scenes import delete, expected, make_record, save, various_records, walk
+from tests.contract.metadata_scenes import delete, expected, ids, make_record, save, various_records, walk
 from tests.migrations.stores import assert_sound, fill, in_child_killed_once, later, records_of, runner_on
 
 OTHER = "13.0"
@@ -20,8 +20,7 @@ OTHER = "13.0"
 def fill_by_another_version(url: str) -> None:
     """Fill a store by a version that folds names in another way, and mark it so."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (query, keys):
-            patch.setattr(module, "fold", lambda text: text.swapcase()[::-1])
+        patch.setattr(query, "fold", lambda text: text.swapcase()[::-1])
         fill(url)
         with closing(open_metadata_store(url)) as store:
             delete(store, save(store, make_record("gone", name="Gone")))
@@ -87,7 +86,7 @@ def test_names_that_are_out_of_order_under_the_right_mark_are_found_and_repaired
     fill_by_another_version(url)
     with runner_on(url) as runner:
         runner.store.mark_unicode(UNICODE_VERSION)
-        with pytest.raises(Differences, match=r"step 6: .* places by name are wrong"):
+        with pytest.raises(Differences, match=r"step 6: .* (places by name are wrong|files are indexed wrongly)"):
             runner.verify()
         runner.up(to=5, offline=True)
         runner.up(offline=True)
@@ -120,3 +119,20 @@ def test_sorting_names_makes_no_entry_in_the_feed(url: str) -> None:
         with runner_on(url) as runner:
             runner.up(offline=True)
         assert store.changes(after="", limit=1_000) == before  # type: ignore[attr-defined]
+
+
+def test_a_file_that_a_release_without_folders_wrote_is_indexed_again(couchdb_url: str) -> None:
+    with closing(open_metadata_store(couchdb_url)) as store:
+        save(store, make_record("f1", path="a/1"))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(couchdb_records, "other_entries", lambda record: iter(()))
+            patch.setattr(couchdb_records, "names_held", lambda record: iter(()))
+            save(store, store.get("f1"), name="new")
+        with runner_on(couchdb_url) as runner:
+            with pytest.raises(Differences, match="1 files are indexed wrongly"):
+                runner.verify()
+            runner.repair()
+            runner.verify()
+        assert ids(store.find(ListQuery(owner="ann", order_by="path", descending=False, prefix="a/")).records) == ["f1"]
+        assert store.resolve("ann", "path", ["a/1"]) == ["f1"]
+    assert_sound(couchdb_url)

@@ -11,7 +11,9 @@ import pytest
 
 from files_service.domain.scopes import SCOPES
 from files_service.runtime.clock import now_ms
+from files_service.services.files import change
 from tests.clocks import Clock
+from tests.cores import call
 from tests.gateway.serving import RPC_TOKEN, Served, serving, wait_until
 from tests.gateway.slices import Talk, talk
 from tests.people.persons import Person, appoint, key_of, open_people, post, register
@@ -102,6 +104,43 @@ def test_demotion_cuts_the_keys_of_the_demoted(served: Served) -> None:
     assert key.get("/api/files").status == 200
     root.call("accounts.update", owner="amy", disabled=True)
     assert key.get("/api/files").status == 401
+
+
+def test_a_key_of_a_folder_reaches_the_files_below_it_alone(served: Served) -> None:
+    ann = register(served)
+
+    def at_path(path: str | None, access: str = "private") -> str:
+        file_id = ann.upload(access=access)
+        change(served.core, file_id, lambda before: replace(before, path=path))
+        call(served.core, "files.process", file_id=file_id)
+        return file_id
+
+    key = key_of(ann, "files:read", "files:write", "files:delete", "shares", folder="up")
+    inside = at_path("up/a.txt")
+    # Neither a folder whose name begins like it, nor what everybody else may read.
+    places = (("up2/b.txt", "private"), ("up2/c.txt", "public"), ("up", "public"), ("x/up/c.txt", "private"))
+    outside = [at_path(path, access) for path, access in (*places, (None, "public"))]
+    for file_id, status in ((inside, 200), *((each, 404) for each in outside)):
+        replies = [key.get(f"/api/files/{file_id}{below}") for below in ("", "/download", "/manifest")]
+        replies.append(key.call("files.tag.add", file_id=file_id, tags=["x"]))
+        replies.append(key.call("files.archive", file_ids=[file_id]))
+        assert [each.status for each in replies] == [status] * 5, file_id
+    for reply in (
+        key.get("/api/files"),
+        key.get("/api/events"),
+        key.call("files.count", owner="ann"),
+        key.call("files.clone", file_id=inside, owner="ann"),
+        key.call("files.upload", owner="ann", name="x", parts=[{"size": 1}]),
+        key.call("shares.create", owner="ann", items=[inside]),
+        key.request("POST", "/api/files/upload?name=x", b"x"),
+        key.request("POST", "/tus/", None, {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}),
+    ):
+        assert reply.status == 403, reply.body
+    archive = key.call("files.archive", file_ids=[inside]).json["result"]["archive_id"]
+    assert key.get(f"/api/archives/{archive}").status == 200
+    assert ann.get(f"/api/archives/{archive}").status == 404
+    for folder in ("", "/up", "up/", "a//b", "a/../b", "."):
+        assert ann.post("/api/auth/keys", label="x", scopes=["files:read"], folder=folder).status == 400, folder
 
 
 def test_a_websocket_takes_a_key_that_may_write_and_no_other(served: Served) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cores import call
 from tests.gateway.serving import Reply, Served, head_of, wait_until
-from tests.people.links import Visitor, share, stored
+from tests.people.links import Visitor, share, stored, stored_at
 from tests.people.persons import Person, register
 from tests.people.test_sessions import drained, two_gateways
 
@@ -117,3 +117,21 @@ def test_a_running_archive_of_another_gateway_ends_with_the_link_or_with_its_fil
                 assert end(made).status == 200
                 wait_until(lambda: second.state.downloads.taken == 0)
                 assert len(drained(reader)) < len(LARGE)
+
+
+def test_a_link_of_a_folder_keeps_the_folders_in_it_and_tells_none_above(served: Served, ann: Person) -> None:
+    for path in ("secret/trip/a.txt", "secret/trip/more/a.txt", "secret/b.txt"):
+        stored_at(ann, path, b"abc")
+    visitor = Visitor(served, share(ann, path="secret/trip")["url"])
+    whole = visitor.get("/zip")
+    assert list(contents(whole)) == ["a.txt", "more/a.txt"]
+    assert b"secret" not in whole.body
+    assert visitor.get("/zip", Range="bytes=20-").body == whole.body[20:]
+
+
+def test_people_make_archives_of_their_files(served: Served, ann: Person) -> None:
+    file_id = stored(ann, "a.txt", b"abc")
+    made = ann.post("/api/archives", file_ids=[file_id])
+    assert made.status == 201, made.body
+    assert contents(ann.get(f"/api/archives/{made.json['archive_id']}")) == {"a.txt": b"abc"}
+    assert register(served, "bob").get(f"/api/archives/{made.json['archive_id']}").status == 404

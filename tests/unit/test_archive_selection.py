@@ -71,7 +71,7 @@ def test_a_path_is_not_told_to_others_and_trash_is_not_there(core: Core) -> None
     call(core, "files.access", file_ids=public, access="public")
     assert names(core, "bob", file_ids=public) == ["a", "c"]
     trashed = placed(core, "d", trashed_at=1)
-    assert refusal(core, "files.archive", actor="ann", file_ids=[trashed]).code == "not_found"
+    assert refusal(core, "files.archive", actor="ann", file_ids=[trashed]).code == "wrong_status"
 
 
 def test_a_former_version_is_read_for_its_owner_alone(core: Core) -> None:

@@ -72,7 +72,9 @@ def test_people_of_two_tenants_walk_through_every_address(walk: tuple[Walk, str]
     people = {"ann": ann, "bob": bob, "admin": admin, "operator": operator}
     _sessions_keys_and_factors(service, people)
     _files(service, people)
-    _tus(service, ann)
+    _tus(service, people["ann"])
+    _folders_and_trash(service, people)
+    _versions(service, people)
     _links(service, people)
     _analytics_and_quotas(people)
     _pages(service, nobody)
@@ -134,7 +136,7 @@ def _files(service: Walk, people: dict[str, Caller]) -> None:
             assert answer.status == (401 if caller is nobody else 404), (method, path, answer.body)
     assert bob("GET", "/api/files/search?query=beach")["files"] == []
     ann("PUT", f"/api/files/{file_id}/access", accessType="public")
-    assert nobody("GET", f"/download/{file_id}") == content
+    assert b"Strand-Caf" in nobody("GET", f"/download/{file_id}")
     ann("PUT", f"/api/files/{file_id}/access", accessType="private")
     second = uploaded(ann, "two.txt", b"second")
     made = ann("POST", "/api/archives", 201, file_ids=[file_id, second], name="trip.zip")
@@ -143,6 +145,56 @@ def _files(service: Walk, people: dict[str, Caller]) -> None:
         assert sorted(map(opened.read, opened.namelist())) == sorted([content, b"second"])
     bob("GET", f"/api/archives/{made['archive_id']}", 404)
     service.run("GET", "/api/events", "-H", f"Authorization: Bearer {ann.token}", "-r", "0-0", "--no-buffer")
+
+
+def _folders_and_trash(service: Walk, people: dict[str, Caller]) -> None:
+    ann, bob = people["ann"], people["bob"]
+    ann("POST", "/api/folders/create", 201, path="trips/2026")
+    first = uploaded(ann, "a.txt", b"one", path="trips/2026/a.txt")
+    second = uploaded(ann, "a.txt", b"two", path="trips/2026/a.txt")
+    assert ann("GET", f"/api/files/{second}")["path"] == "trips/2026/a (2).txt"
+    page = ann("GET", "/api/files?prefix=trips/&delimiter=/&order_by=path&order=asc")
+    assert [each["path"] for each in page["folders"]] == ["trips/2026/"]
+    assert len(ann("GET", "/api/folders?path=trips/2026")["files"]) == 2
+    assert bob("GET", "/api/folders?path=trips")["files"] == []
+    ann("POST", "/api/files/upload?path=../x", 400, data=b"x")
+    ann("POST", f"/api/files/{second}/move", path="trips/b.txt")
+    ann("POST", "/api/folders/move", path="trips/2026", to="trips/summer")
+    ann("PATCH", "/api/folders", path="trips", to="journeys")
+    assert ann("GET", f"/api/files/{first}")["path"] == "journeys/summer/a.txt"
+    ann("DELETE", f"/api/files/{second}")
+    ann("GET", f"/api/files/{second}/download", 410)
+    assert [each["file_id"] for each in ann("GET", "/api/trash")["files"]] == [second]
+    ann("POST", f"/api/files/{second}/restore")
+    ann("DELETE", "/api/folders?path=journeys/summer")
+    [trashed] = ann("GET", "/api/trash")["trashed_folders"]
+    ann("POST", "/api/trash/restore", path=trashed["path"], trashed_at=trashed["trashed_at"])
+    items = [{"file_id": second}, {"file_id": uploaded(bob, "of bob.txt", b"bob")}]
+    done = ann("POST", "/api/files/bulk", action="trash", items=items, request_id="once")
+    assert [each["ok"] for each in done["items"]] == [True, False]
+    ann("DELETE", "/api/trash")
+    ann("GET", f"/api/files/{second}", 410)
+    assert ann("GET", "/api/jobs")["jobs"] is not None
+    for method in ("GET", "DELETE"):
+        ann(method, "/api/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV", 404)
+    assert ann("GET", f"/api/files/{first}/download") == b"one"
+
+
+def _versions(service: Walk, people: dict[str, Caller]) -> None:
+    ann, bob = people["ann"], people["bob"]
+    file_id = uploaded(ann, "draft.txt", b"first")
+    path = f"/api/files/{file_id}/version"
+    ann("POST", f"{path}?label=better", 201, data=b"second", headers={"Content-Type": "text/plain"})
+    eventually(lambda: ann("GET", f"/api/files/{file_id}/download") == b"second")
+    current, former = ann("GET", f"/api/files/{file_id}/versions")["versions"]
+    assert (current["label"], former["current"]) == ("better", False)
+    assert ann("GET", f"{path}/{former['version_id']}/download") == b"first"
+    bob("GET", f"{path}/{former['version_id']}/download", 404)
+    ann("PUT", f"{path}/{former['version_id']}", label="original")
+    ann("PUT", f"{path}/{former['version_id']}")
+    assert ann("GET", f"/api/files/{file_id}/download") == b"first"
+    ann("DELETE", f"{path}/{current['version_id']}")
+    assert len(ann("GET", f"/api/files/{file_id}/versions")["versions"]) == 2
 
 
 def _tus(service: Walk, ann: Caller) -> None:

@@ -36,7 +36,7 @@ class CreateKeyParams(TokenParams):
         load_default=None,
         allow_none=True,
         validate=line(1, 1_000),
-        metadata={"description": "Folder to which the key is bound; such a key does nothing yet."},
+        metadata={"description": "Folder to whose files the key is bound, like `trips/2026`; null: none."},
     )
     expires_at = time_field("End of the key; null: none.")
 

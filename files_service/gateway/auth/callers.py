@@ -15,6 +15,7 @@ from files_service.gateway.auth.sessions import authorization_of
 from files_service.gateway.peers import SYSTEM, owner_holder, peer_holder
 from files_service.gateway.state import gateway_of
 from files_service.gateway.threads import HOLDER
+from files_service.services.files import require_unbound
 
 # Return the caller, None for a request without credentials; raise FilesError for invalid credentials.
 Authenticate = Callable[[web.Request], Caller | None]
@@ -45,10 +46,14 @@ def caller_of(request: web.Request) -> Caller:
 
 
 def owner_of(request: web.Request) -> str:
-    """Return the owner that calls. Raises Unauthorized, and Forbidden for a trusted system, which owns nothing."""
+    """Return the owner that calls for all that is its own.
+
+    Raises Unauthorized, and Forbidden for a trusted system, which owns nothing, and a key that is bound to a folder.
+    """
     caller = caller_of(request)
     if caller.actor is None:
         raise Forbidden("send the token of an owner: every upload has an owner")
+    require_unbound(caller.actor)
     return caller.actor
 
 

@@ -33,6 +33,8 @@ def create_key(
             raise bad_request("scopes", f"{scope}: must be one of {', '.join(SCOPES)}.")
         if not identity.may_give(scope):
             raise Forbidden("a key cannot have a permission that its owner does not have", {"scope": scope})
+    if folder is not None and not _is_folder(folder):
+        raise bad_request("folder", "Must be a path like trips/2026: without / at the ends, empty segments, . and ..")
     now = core.clock()
     if expires_at is not None and expires_at <= now:
         raise bad_request("expires_at", "Must be in the future.")
@@ -66,6 +68,10 @@ def revoke_key(core: Core, identity: Identity, key_id: str) -> None:
     while document is not None and not documents.delete(core, document):
         document = documents.find(core, KEYS, document.document_id)
     core.identities.clear()
+
+
+def _is_folder(path: str) -> bool:
+    return path.isprintable() and not {"", ".", ".."} & set(path.split("/"))
 
 
 def note_use(core: Core, key: Document) -> None:

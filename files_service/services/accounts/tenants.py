@@ -40,7 +40,12 @@ def list_tenants(core: Core, actor: str | None) -> list[JSON]:
 def require_tenant(core: Core, name: str) -> None:
     """Raise NotFound unless there is a tenant of this name."""
     if name != DEFAULT_TENANT and documents.find(core, TENANTS, name) is None:
-        raise NotFound("there is no such tenant", {"tenant": name})
+        raise no_such_tenant(name)
+
+
+def no_such_tenant(name: str) -> NotFound:
+    """Make the error of a tenant that does not exist, or of which an admin of another one must not know."""
+    return NotFound("there is no such tenant", {"tenant": name})
 
 
 def quota_of_tenant(core: Core, name: str) -> int:
@@ -54,7 +59,7 @@ def change_tenant(core: Core, name: str, fields: Mapping[str, Any]) -> JSON:
 
     def decide(before: Document | None) -> Document:
         if before is None and name != DEFAULT_TENANT:
-            raise NotFound("there is no such tenant", {"tenant": name})
+            raise no_such_tenant(name)
         document = before or documents.new_document(TENANTS, _DEFAULT_ID, {"created_at": core.clock()})
         return replace(document, body={**document.body, **fields})
 

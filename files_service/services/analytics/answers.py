@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from files_service.core import Core
-from files_service.domain.analytics import KINDS, TRASH, VERSIONS, Tallies, days_until, merged, tenant_of_owner
-from files_service.errors import BadRequest
-from files_service.services.accounts.authority import authority_of
+from files_service.domain.analytics import KINDS, TRASH, VERSIONS, Tallies, days_until, merged
+from files_service.domain.identity import Actor
+from files_service.errors import BadRequest, Forbidden
 from files_service.services.accounts.quotas import quotas_of
-from files_service.services.accounts.tenants import quota_of_tenant, require_tenant
+from files_service.services.accounts.tenants import no_such_tenant, quota_of_tenant, require_tenant
 from files_service.services.analytics.documents import (
     ALL,
     Scope,
@@ -25,6 +25,7 @@ from files_service.services.analytics.documents import (
     sum_document,
     tallies_in,
 )
+from files_service.services.files import require_acts_for
 from storage_adapters import JSON, Tally
 
 _MONTH = len("2026-11")
@@ -46,21 +47,18 @@ class Question:
 
 
 def question_of(core: Core, actor: str | None, *, owner: str | None, tenant: str | None) -> Question:
-    """Return a question that the actor may ask: about itself, people that it manages, or for operators all.
+    """Return a question that the actor may ask: about owners for whom it acts, its tenant, or for operators all.
 
     Raises Forbidden, NotFound, BadRequest.
     """
     if owner is not None and tenant is not None:
         raise BadRequest("ask about an owner or about a tenant", {"fields": {"tenant": ["Not beside an owner."]}})
     if owner is not None:
-        if actor not in (None, owner):
-            authority_of(core, actor).require_people(tenant_of_owner(owner))
+        require_acts_for(owner, actor)
+    elif not _operates(actor):
+        _require_admin(actor, tenant)
     elif tenant is not None:
-        authority_of(core, actor).require_people(tenant)
-        if tenant:
-            require_tenant(core, tenant)
-    else:
-        authority_of(core, actor).require_tenants()
+        require_tenant(core, tenant)
     return Question(owner, tenant)
 
 
@@ -85,6 +83,18 @@ def file_types(core: Core, question: Question) -> JSON:
     """Return number and bytes of files by kind, each by access, too; without trash and versions."""
     whole = _whole(core, question.scope)
     return {"by_kind": {kind: _kind(whole, kind) for kind in KINDS}}
+
+
+def _operates(actor: str | None) -> bool:
+    return actor is None or (isinstance(actor, Actor) and actor.operates)
+
+
+def _require_admin(actor: str | None, tenant: str | None) -> None:
+    administers = actor.administers if isinstance(actor, Actor) else None
+    if administers is None or tenant is None:
+        raise Forbidden("only an administrator may ask this")
+    if administers != tenant:
+        raise no_such_tenant(tenant)
 
 
 def _whole(core: Core, scope: Scope) -> Tallies:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from files_service.core import Core
-from files_service.domain.analytics import tenant_of_owner
+from files_service.domain.accounts import tenant_of
 from files_service.services.files import require
 from storage_adapters import Document, DocumentKey, DocumentQuery, SupportsDocuments
 
@@ -38,12 +38,12 @@ class Scope:
     def group(self) -> Scope | None:
         """The scope above."""
         if self.kind == "owner":
-            return of_tenant(tenant_of_owner(self.name))
+            return of_tenant(tenant_of(self.name))
         return ALL if self.kind == "tenant" else None
 
     def order(self, month: str) -> str:
         """Return the order key of a month."""
-        listed = {"owner": f"{tenant_of_owner(self.name)}/{month}/", "tenant": f"{_TENANTS}/{month}/"}
+        listed = {"owner": f"{tenant_of(self.name)}/{month}/", "tenant": f"{_TENANTS}/{month}/"}
         return listed.get(self.kind, _SUMS) + self.key
 
     def members(self, month: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import replace
 import orjson
 
 from files_service.core import Core
+from files_service.domain.identity import folder_of
 from files_service.domain.uploads import owner_segment
 from files_service.errors import NotFound
 from files_service.services.accounts import documents
@@ -30,7 +31,7 @@ _TRUSTED = "trusted"
 def make_archive(core: Core, actor: str | None, files: Placed, name: str) -> JSON:
     """Make the manifest of a selection. Repeating the call returns the same archive and keeps it for longer."""
     archive = archive_of(files, name)
-    archive_id = documents.hash_of(orjson.dumps([actor, name, archive.tag]).decode())[:32]
+    archive_id = documents.hash_of(orjson.dumps([_maker(actor), name, archive.tag]).decode())[:32]
     _keep(core, actor, archive_id, archive)
     return {
         "archive_id": archive_id,
@@ -46,7 +47,7 @@ def make_archive(core: Core, actor: str | None, files: Placed, name: str) -> JSO
 def find_archive(core: Core, actor: str | None, archive_id: str) -> Archive:
     """Return an archive. Raises NotFound, also for one that another actor has made."""
     found = documents.find(core, ARCHIVES, archive_id)
-    if found is None or actor not in (None, found.body["actor"]):
+    if found is None or _maker(actor) not in (None, found.body["actor"]):
         raise _no_such_archive(archive_id)
     items: list[Item] = []
     for number in range(found.body["pages"]):
@@ -67,7 +68,7 @@ def _keep(core: Core, actor: str | None, archive_id: str, archive: Archive) -> N
         # The last of them outlives the document that names them.
         page = documents.new_document(ITEMS, _page_id(archive_id, number), {"items": items}, expires_at=expires_at + 1)
         _put(core, page)
-    body = {"actor": actor, "name": archive.name, "tag": archive.tag, "pages": len(pages)}
+    body = {"actor": _maker(actor), "name": archive.name, "tag": archive.tag, "pages": len(pages)}
     order = f"{prefix}{core.clock():015}"
     _put(core, documents.new_document(ARCHIVES, archive_id, body, order=order, expires_at=expires_at))
     kept = list(documents.walk(core, ARCHIVES, prefix))
@@ -76,6 +77,12 @@ def _keep(core: Core, actor: str | None, archive_id: str, archive: Archive) -> N
         for number in range(oldest.body["pages"]):
             if (rest := documents.find(core, ITEMS, _page_id(oldest.document_id, number))) is not None:
                 documents.delete(core, rest)
+
+
+def _maker(actor: str | None) -> str | None:
+    """Return the name of those who have an archive in common: a key that is bound to a folder has its own."""
+    folder = folder_of(actor)
+    return actor if actor is None else str(actor) if folder is None else f"{actor}\n{folder}"
 
 
 def _put(core: Core, document: Document) -> None:

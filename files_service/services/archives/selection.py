@@ -9,8 +9,8 @@ from itertools import islice, takewhile
 from files_service.core import Core
 from files_service.domain.access import may_change
 from files_service.domain.editing import is_finished
-from files_service.errors import NotFound, TooLarge, WrongStatus
-from files_service.services.files import is_readable, require_acts_for
+from files_service.errors import Forbidden, NotFound, TooLarge, WrongStatus
+from files_service.services.files import readable, require_acts_for
 from files_service.services.scrub.marks import require_kept
 from storage_adapters import FileRecord, ListQuery, RecordNotFound
 
@@ -22,20 +22,20 @@ Placed = list[tuple[FileRecord, str]]
 
 
 def readable_file(core: Core, actor: str | None, file_id: str) -> FileRecord:
-    """Load a file. Raises NotFound when it is not there or the actor may not read it: the same answer."""
+    """Load a file that is in lists. Raises NotFound, also for one that the actor may not read, and WrongStatus."""
     try:
-        record = core.metadata.get(file_id)
-    except RecordNotFound:
-        record = None
-    if record is None or not record.is_listed or not is_readable(core, record, actor):
-        raise NotFound("there is no such file", {"file_id": file_id})
+        record = readable(core, file_id, actor)
+    except (RecordNotFound, Forbidden):
+        raise NotFound("there is no such file", {"file_id": file_id}) from None
+    if not record.is_listed:
+        raise WrongStatus(f"the file {file_id} is in the trash, or a version to come", {"file_id": file_id})
     return record
 
 
 def named_files(core: Core, actor: str | None, file_ids: Sequence[str]) -> Placed:
     """Return these files, once each, in folders below the deepest one that all of the actor's own files lie in.
 
-    Raises NotFound for a file that the actor may not read, WrongStatus, and BytesLost, each with the id of the file.
+    Raises NotFound, WrongStatus, and BytesLost, each with the id of the file.
     """
     records = [_require_whole(readable_file(core, actor, file_id)) for file_id in dict.fromkeys(file_ids)]
     # Paths are for their owners alone.
@@ -56,8 +56,12 @@ def files_below(core: Core, actor: str | None, owner: str, folder: str) -> Place
         raise TooLarge("the folder has too many files for an archive", {"field": "folder", "limit": MOST_FILES})
     if not records:
         raise NotFound("the owner has no such folder", {"folder": folder})
-    deep = prefix.count("/")
-    return [(_require_whole(each), "/".join(_folder_of(each)[deep:])) for each in records if is_finished(each)]
+    return [(_require_whole(each), place_below(each, prefix)) for each in records if is_finished(each)]
+
+
+def place_below(record: FileRecord, folder: str) -> str:
+    """Return the folder of a file within a folder that it lies in."""
+    return "/".join(_folder_of(record)[folder.strip("/").count("/") + 1 :])
 
 
 def _below(core: Core, owner: str, prefix: str) -> Iterator[FileRecord]:

@@ -7,13 +7,14 @@ from enum import StrEnum
 from itertools import count
 
 from files_service.core import Core
-from files_service.domain.paths import BadPath, is_within, numbered, restored
+from files_service.domain.paths import BadPath, is_within, numbered, prefix_of, restored
 from files_service.errors import NotFound, PathTaken, bad_request
 from files_service.services.files import require_acts_for
 from files_service.services.folders import trashed
 from files_service.services.folders.folder import is_folder, make_folders, require_folder
 from files_service.services.jobs.job import Job, JobKind, add_job, earlier_job
 from files_service.services.jobs.steps import is_small, run_to_end
+from storage_adapters import Condition, ListQuery, Section
 
 # A folder of one batch has a round for its files, one that finds none, and one or two for its folders.
 _STEPS_IN_CALL = 8
@@ -69,9 +70,23 @@ def trash_folder(core: Core, owner: str, path: str, *, actor: str | None, reques
         return earlier
     _require_named(path, "path")
     require_folder(core, owner, path)
-    now = core.clock()
-    trashed_at = next(at for at in count(now) if not trashed.has_entry(core, owner, path, at))
+    trashed_at = next(at for at in count(core.clock()) if _is_own_time(core, owner, path, at))
     return _start(core, JobKind.TRASH, owner, request_id, source=path, trashed_at=trashed_at)
+
+
+def _is_own_time(core: Core, owner: str, path: str, trashed_at: int) -> bool:
+    """Return True when nothing of a folder was trashed at this time, so that what is now is told from it."""
+    together = Condition(field="trashed_at", op="eq", value=trashed_at)
+    query = ListQuery(
+        owner=owner,
+        section=Section.TRASH,
+        order_by="path",
+        descending=False,
+        prefix=prefix_of(path),
+        conditions=(together,),
+        limit=1,
+    )
+    return not trashed.has_entry(core, owner, path, trashed_at) and not core.metadata.find(query).records
 
 
 def restore_folder(

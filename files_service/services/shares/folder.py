@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from files_service.core import Core
+from files_service.domain import paths
 from files_service.domain.editing import is_finished
-from files_service.domain.share_paths import folder_of, is_below
 from files_service.domain.shares import fault_of_state
 from files_service.errors import NotFound, bad_request
 from files_service.services.accounts import documents
@@ -34,16 +34,13 @@ class FolderPage:
 
 def clean_folder(path: str) -> str:
     """Return a folder as it is kept. Raises BadRequest that names ``path``."""
-    found = folder_of(path)
-    if found is None:
-        raise bad_request("path", "Must be a path without empty segments, '.', '..', '\\' and control characters.")
+    try:
+        found = paths.clean_folder(path)
+    except paths.BadPath as error:
+        raise bad_request("path", str(error)) from None
+    if not found:
+        raise bad_request("path", "Must be a folder.")
     return found
-
-
-def require_folder(core: Core, owner: str, path: str) -> None:
-    """Raise NotFound for a folder in which the owner has no file."""
-    if next(_files_below(core, owner, f"{path}/", limit=1), None) is None:
-        raise NotFound("the owner has no such folder", {"path": path})
 
 
 def page_of(core: Core, share: Share, below: str, after: Position | None) -> FolderPage:
@@ -83,7 +80,7 @@ def is_in_folder(share: Share, record: FileRecord) -> bool:
     """Return True for a finished file that lies in the folder of a share now."""
     assert share.path is not None
     mine = record.owner == share.owner and record.is_listed
-    return mine and is_below(record.path, share.path) and is_finished(record)
+    return mine and paths.is_within(record.path or "", share.path) and is_finished(record)
 
 
 def links_that_show(core: Core, record: FileRecord) -> list[Share]:

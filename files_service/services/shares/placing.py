@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from files_service.core import Core
-from files_service.domain.share_paths import place_in, segments_of
+from files_service.domain import paths
 from files_service.domain.shares import ShareKind
 from files_service.errors import Conflict, bad_request
 from files_service.services.files import change
@@ -24,17 +24,26 @@ def place(core: Core, share: Share, sender: str, file_id: str, name: str) -> Non
     """
     if share.path is None:
         return
-    segments = segments_of(name)
-    if share.kind is ShareKind.DROP and sender:
-        segments = [segments_of(sender.replace("/", "_").replace("\\", "_"))[0], *segments]
+    try:
+        wanted = paths.joined(share.path, "/".join(_segments_of(share, sender, name)))
+        _move(core, share, file_id, wanted)
+    except paths.BadPath as error:
+        raise bad_request("name", str(error)) from None
+
+
+def _segments_of(share: Share, sender: str, name: str) -> list[str]:
+    """Return the clean segments of a name that a visitor sends: none leads out of the folder."""
+    named = [each for each in name.replace("\\", "/").split("/") if each.strip(" .")] or ["file"]
+    by_sender = [sender] if sender and share.kind is ShareKind.DROP else []
+    return [paths.segment_of(each.replace("/", "_")) for each in (*by_sender, *named)]
+
+
+def _move(core: Core, share: Share, file_id: str, wanted: str) -> None:
     number = 1
     while number < _MOST:
-        number = _first_free(core, share, segments, number)
-        path = place_in(share.path, segments, number)
-        if path is None:
-            raise bad_request("name", "The path is too long.")
+        number = _first_free(core, share.owner, wanted, number)
         try:
-            change(core, file_id, _mover(path))
+            change(core, file_id, _mover(paths.numbered(wanted, number)))
         except NameTaken as error:
             if error.kind != "path":
                 raise
@@ -46,18 +55,16 @@ def place(core: Core, share: Share, sender: str, file_id: str, name: str) -> Non
 
 def _mover(path: str) -> Callable[[FileRecord], FileRecord]:
     def move(record: FileRecord) -> FileRecord:
-        return replace(record, path=path, name=path.rpartition("/")[2])
+        return replace(record, path=path, name=paths.name_of(path))
 
     return move
 
 
-def _first_free(core: Core, share: Share, segments: list[str], number: int) -> int:
+def _first_free(core: Core, owner: str, wanted: str, number: int) -> int:
     """Return the first number that is free, from the given one on; several are looked at in one read."""
-    assert share.path is not None
     while number < _MOST:
         numbers = range(number, number + _AT_ONCE)
-        paths = [place_in(share.path, segments, each) or "" for each in numbers]
-        taken = core.metadata.resolve(share.owner, "path", paths)
+        taken = core.metadata.resolve(owner, "path", [paths.numbered(wanted, each) for each in numbers])
         free = next((each for each, holder in zip(numbers, taken, strict=True) if holder is None), None)
         if free is not None:
             return free

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from files_service.core import Core
 from files_service.domain.chunking import manifest_of, names_in_upload_id
+from files_service.domain.paths import name_of
 from files_service.domain.uploads import find_part
 from files_service.services.content import chunks_of, open_upload
 from files_service.services.uploads.session import DECLARED
@@ -68,7 +69,7 @@ def _said_of(core: Core, upload: Upload) -> tuple[str | None, str | None]:
     """Return name and type as declared with the upload, or by files.upload for a part of a file."""
     said = upload.details.get(DECLARED)
     if said is not None:
-        return said["name"], said["parts"][0].get("content_type")
+        return said.get("name") or name_of(said["path"]), said["parts"][0].get("content_type")
     names = names_in_upload_id(upload.upload_id)
     assert names is not None
     record = core.metadata.get(names[0])

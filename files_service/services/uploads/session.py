@@ -14,7 +14,7 @@ from files_service.domain.media_types import UNKNOWN_TYPE, declared_type, media_
 from files_service.domain.paths import clean_path, name_of
 from files_service.domain.uploads import find_part, prolong
 from files_service.errors import Gone, NotFound, storage_errors_as_files_errors
-from files_service.services.files import change, load_owning
+from files_service.services.files import change, load_owning, require_unbound
 from files_service.services.free_paths import OnConflict, require_free
 from files_service.services.uploads.creation import save_if_room, save_once
 from files_service.services.uploads.declare import Declaration, check_limits, pending_record
@@ -79,6 +79,7 @@ class Beginning:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        require_unbound(self.owner)
         # The permissions of an actor are not stored.
         object.__setattr__(self, "owner", str(self.owner))
 

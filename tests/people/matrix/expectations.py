@@ -20,12 +20,14 @@ class May(Enum):
     HOLDERS = "the owner, an admin of its tenant, trusted systems; for all others it does not exist"
     # Rows that name an owner. Whoever may not: 403, whether or not there is such an owner.
     FOR_OWNER = "that owner, an admin of its tenant, trusted systems"
+    MAKERS = "the owner that made it, trusted systems; for all others it does not exist"
     LISTERS = "everybody with a token; others than CHANGERS see the public files alone"
     # Rows about the caller itself.
     ONESELF = "owners, for themselves: nothing of anybody else is in it"
     SESSIONS = "people who are signed in, for themselves; no key, no JWT, no system"
     # Rows about people: an admin manages its tenant, for which other tenants do not exist.
     MANAGERS = "an admin of the tenant, operators, trusted systems"
+    MEMBERS = "people of the tenant, operators, trusted systems; for all others it does not exist"
     OPERATORS = "operators, trusted systems"
     SYSTEMS = "trusted systems"
     # Rows without a caller.
@@ -46,6 +48,9 @@ ROUTES: dict[str, May] = {
     "DELETE /api/files/{file_id}": C,
     "PUT /api/files/{file_id}/access": C,
     "PUT /api/files/{file_id}/metadata": C,
+    "POST /api/files/{file_id}/move": C,
+    "POST /api/files/{file_id}/restore": C,
+    "POST /api/trash/restore": C,
     "HEAD /tus/{upload_id}": H,
     "PATCH /tus/{upload_id}": H,
     "DELETE /tus/{upload_id}": H,
@@ -54,11 +59,25 @@ ROUTES: dict[str, May] = {
     "GET /api/shares/{share_id}": H,
     "PATCH /api/shares/{share_id}": H,
     "DELETE /api/shares/{share_id}": H,
+    "GET /api/shares/{share_id}/events": H,
+    "GET /api/archives/{archive_id}": May.MAKERS,
     "POST /api/shares": May.FOR_OWNER,
     "GET /api/shares": May.FOR_OWNER,
+    "GET /api/folders": May.FOR_OWNER,
+    "POST /api/folders/create": May.FOR_OWNER,
+    "GET /api/trash": May.FOR_OWNER,
+    "DELETE /api/trash": May.FOR_OWNER,
+    "GET /api/jobs": May.FOR_OWNER,
     "GET /api/files": May.LISTERS,
     "GET /api/files/search": May.LISTERS,
     "POST /api/files/upload": May.ONESELF,
+    # These name folders and jobs, of which each caller has its own: tests.people.test_places tries others.
+    "POST /api/files/bulk": May.ONESELF,
+    "PATCH /api/folders": May.ONESELF,
+    "POST /api/folders/move": May.ONESELF,
+    "DELETE /api/folders": May.ONESELF,
+    "GET /api/jobs/{job_id}": May.ONESELF,
+    "DELETE /api/jobs/{job_id}": May.ONESELF,
     "POST /tus/": May.ONESELF,
     "POST /tus": May.ONESELF,
     "GET /api/events": May.ONESELF,
@@ -76,13 +95,22 @@ ROUTES: dict[str, May] = {
     "GET /api/invites": May.MANAGERS,
     "POST /api/invites": May.MANAGERS,
     "DELETE /api/invites/{invite_id}": May.MANAGERS,
+    "PUT /api/accounts/{owner}/quota": May.MANAGERS,
+    "PUT /api/tenants/{tenant}/quota": May.OPERATORS,
+    "GET /api/share-policy": May.MEMBERS,
+    "PATCH /api/share-policy": May.MANAGERS,
+    "GET /api/analytics/storage": May.FOR_OWNER,
+    "GET /api/analytics/file-types": May.FOR_OWNER,
     "GET /blobs/{key}": May.SIGNED,
     "HEAD /blobs/{key}": May.SIGNED,
     "PUT /blobs/{key}": May.SIGNED,
     "GET /s/{key}": May.LINK,
     "POST /s/{key}/unlock": May.LINK,
     "POST /s/{key}/download": May.LINK,
+    "POST /s/{key}/upload": May.LINK,
     "GET /s/{key}/files/{file_id}": May.LINK,
+    "GET /s/{key}/zip": May.LINK,
+    "POST /s/{key}/zip": May.LINK,
     "POST /api/auth/register": May.FORM,
     "POST /api/auth/login": May.FORM,
     "POST /api/auth/password": May.FORM,
@@ -114,9 +142,19 @@ METHOD_ROWS: dict[str, May] = {
     "files.update": C,
     "files.access": C,
     "files.remove": C,
+    "files.move": C,
+    "files.trash": C,
+    "files.restore": C,
     "files.tag.add": C,
     "files.tag.remove": C,
     "files.tag.sync": C,
+    "files.empty_trash": May.FOR_OWNER,
+    "folders.create": May.FOR_OWNER,
+    "folders.list": May.FOR_OWNER,
+    "folders.trashed": May.FOR_OWNER,
+    "jobs.list": May.FOR_OWNER,
+    **dict.fromkeys(("folders.move", "folders.remove", "folders.restore"), May.ONESELF),
+    **dict.fromkeys(("files.bulk", "jobs.info", "jobs.cancel"), May.ONESELF),
     "files.upload": May.FOR_OWNER,
     "files.head": May.FOR_OWNER,
     "files.count": May.FOR_OWNER,
@@ -127,6 +165,7 @@ METHOD_ROWS: dict[str, May] = {
     "shares.create": May.FOR_OWNER,
     "shares.list": May.FOR_OWNER,
     "shares.info": H,
+    "shares.events": H,
     "shares.update": H,
     "shares.revoke": H,
     "accounts.identify": May.SESSIONS,
@@ -149,26 +188,43 @@ METHOD_ROWS: dict[str, May] = {
     "accounts.create_invite": May.MANAGERS,
     "accounts.list_invites": May.MANAGERS,
     "accounts.revoke_invite": May.MANAGERS,
+    "accounts.set_quota": May.MANAGERS,
+    "accounts.set_tenant_quota": May.OPERATORS,
+    "shares.policy": May.MEMBERS,
+    "shares.set_policy": May.MANAGERS,
+    "analytics.storage": May.FOR_OWNER,
+    "analytics.file_types": May.FOR_OWNER,
     "accounts.create_tenant": May.OPERATORS,
     "accounts.list_tenants": May.OPERATORS,
     "accounts.register": May.SYSTEMS,
     "accounts.login": May.SYSTEMS,
 }
 
-# What each kind of link answers: its page, its password, a counted download, a plain download.
-LINKS: dict[str, tuple[int, int, int, int]] = {
-    "open": (200, 303, 303, 200),
-    "locked": (401, 401, 401, 401),
-    "unlocked": (200, 401, 303, 200),
-    "limited": (200, 303, 303, 403),
-    "used up": (410, 303, 410, 410),
-    "view only": (200, 303, 403, 403),
-    "paused": (410, 410, 410, 410),
-    "not begun": (410, 410, 410, 410),
-    "expired": (410, 410, 410, 410),
-    "revoked": (410, 410, 410, 410),
-    "of a disabled account": (410, 410, 410, 410),
-    "of a file that is private again": (410, 303, 410, 410),
-    "of a file in the trash": (410, 303, 410, 410),
-    "unknown": (404, 404, 404, 404),
+# What the trash closes to those who may as well; restored, it is open again.
+CLOSED_IN_TRASH = {
+    "files.download",
+    "files.clone",
+    "files.move",
+    "GET /api/files/{file_id}/download",
+    "POST /api/files/{file_id}/move",
+}
+
+# What each kind of link answers: its page, its password, a counted download, a plain download, a file that is brought.
+LINKS: dict[str, tuple[int, int, int, int, int]] = {
+    "open": (200, 303, 303, 200, 403),
+    "locked": (401, 401, 401, 401, 401),
+    "unlocked": (200, 401, 303, 200, 403),
+    "limited": (200, 303, 303, 403, 403),
+    "used up": (410, 303, 410, 410, 410),
+    "view only": (200, 303, 403, 403, 403),
+    "collection": (200, 303, 303, 200, 201),
+    "drop": (200, 303, 404, 404, 201),
+    "paused": (410, 410, 410, 410, 410),
+    "not begun": (410, 410, 410, 410, 410),
+    "expired": (410, 410, 410, 410, 410),
+    "revoked": (410, 410, 410, 410, 410),
+    "of a disabled account": (410, 410, 410, 410, 410),
+    "of a file that is private again": (410, 303, 410, 410, 403),
+    "of a file in the trash": (410, 303, 410, 410, 403),
+    "unknown": (404, 404, 404, 404, 404),
 }

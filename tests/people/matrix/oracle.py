@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from tests.people.matrix.expectations import May
-from tests.people.matrix.world import TENANT, Caller, Target
+from tests.people.matrix.expectations import CLOSED_IN_TRASH, May
+from tests.people.matrix.world import OWNER, TENANT, Caller, Target
 
 
 class Answer(Enum):
@@ -14,7 +14,14 @@ class Answer(Enum):
     DONE = "done"
     UNKNOWN_CALLER = "401"
     FORBIDDEN = "403"
+    GONE = "410"
     MISSING = "the answer about what never was"
+
+
+def in_trash(row: str, target: Target, answer: Answer) -> Answer:
+    """The answer to those who may, where the file is in the trash."""
+    closed = target.state == "trashed" and row in CLOSED_IN_TRASH
+    return Answer.GONE if closed and answer is Answer.DONE else answer
 
 
 def may_read(target: Target, caller: Caller) -> bool:
@@ -30,6 +37,10 @@ def expected(may: May, target: Target, caller: Caller, scope: str) -> Answer:
         return Answer.UNKNOWN_CALLER
     if not caller.may_use(scope):
         return Answer.FORBIDDEN
+    if caller.is_bound:
+        return Answer.FORBIDDEN if may in (May.FOR_OWNER, May.LISTERS) else Answer.MISSING
+    if may is May.MAKERS:
+        return Answer.DONE if caller.owner == OWNER or caller.is_system else Answer.MISSING
     if caller.acts or may is May.LISTERS or (may is May.READERS and may_read(target, caller)):
         return Answer.DONE
     if may is May.HOLDERS:
@@ -57,6 +68,8 @@ def expected_of_people(may: May, caller: Caller, scope: str) -> Answer:
         return Answer.DONE if caller.is_system else Answer.FORBIDDEN
     if may is May.OPERATORS:
         return Answer.DONE if caller.operates else Answer.FORBIDDEN
+    if may is May.MEMBERS:
+        return Answer.DONE if caller.tenant == TENANT or caller.operates else Answer.MISSING
     if caller.manages:
         return Answer.DONE
     return Answer.MISSING if caller.owner.startswith("ada@") else Answer.FORBIDDEN

@@ -34,6 +34,8 @@ def link(served: Served, kind: str) -> tuple[Visitor, str]:
     given_of: dict[str, dict[str, Any]] = {
         "locked": {"password": PASSWORD},
         "unlocked": {"password": PASSWORD},
+        "collection": {"kind": "collect", "items": [], "path": f"brought {file_id}"},
+        "drop": {"kind": "drop", "items": []},
         "limited": {"max_downloads": 3},
         "used up": {"max_downloads": 1},
         "view only": {"allow_download": False},
@@ -41,9 +43,13 @@ def link(served: Served, kind: str) -> tuple[Visitor, str]:
         "expired": {"expires_at": core.clock() - HOUR_MS},
     }
     given = given_of.get(kind, {})
+    if "path" in given:
+        change(core, file_id, lambda before: replace(before, path=f"{given['path']}/{before.name}"))
     # An hour is over for the one that has expired.
     earlier = at(core, core.clock() - 2 * HOUR_MS)
-    made = call(earlier if kind == "expired" else core, "shares.create", owner=owner, items=[file_id], **given)
+    made = call(
+        earlier if kind == "expired" else core, "shares.create", **{"owner": owner, "items": [file_id], **given}
+    )
     visitor = Visitor(served, made["url"])
     if kind == "unlocked":
         visitor.unlock(PASSWORD)
@@ -70,7 +76,9 @@ def test_a_link_of_each_kind(matrix: Matrix, kind: str) -> None:
     counted = visitor.begin(file_id)
     # As somebody without the cookie of the download that was just counted.
     visitor.cookies = cookies
-    assert (page.status, unlocked.status, counted.status, visitor.bytes_of(file_id).status) == LINKS[kind]
+    read, brought = visitor.bytes_of(file_id), visitor.request("POST", "/upload?name=brought.txt", b"x")
+    answers = (page, unlocked, counted, read, brought)
+    assert tuple(each.status for each in answers) == LINKS[kind]
     assert file_id.encode() not in page.body or page.status == 200
 
 
@@ -184,7 +192,7 @@ def test_an_upload_is_its_senders(matrix: Matrix, row: str) -> None:
         path = row.split()[1] + ("?name=own.txt" if "upload" in row else "")
         headers |= {"Tus-Resumable": "1.0.0", "Upload-Length": "1"} if "tus" in row else {}
         reply = matrix.served.request("POST", path, b"x" if "upload" in row else None, headers)
-        wanted = 201 if caller.owner and caller.may_use(WRITE) else 403
+        wanted = 201 if caller.owner and caller.may_use(WRITE) and not caller.is_bound else 403
         assert reply.status == (wanted if caller.is_known else 401), (row, caller.name, reply.body)
         if reply.status == 201:
             file_id = reply.headers["Location"].rpartition("/")[2].removesuffix("-p0")

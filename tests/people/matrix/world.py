@@ -8,7 +8,7 @@ from typing import Any
 
 from files_service.core import Core
 from files_service.domain.lifecycle import ProcessingFailed
-from files_service.domain.scopes import ADMIN, READ, SCOPES
+from files_service.domain.scopes import ADMIN, DELETE, READ, SCOPES, SHARES, WRITE
 from files_service.services.accounts.account import require_account
 from files_service.services.accounts.sessions import DAY_MS, Client, begin_session
 from files_service.services.files import change
@@ -23,6 +23,7 @@ TENANT, OWNER = "acme", "ann@acme"
 # In no answer to those who may not read the file.
 NAME, CONTENT, TAG, ALIAS = "Xylograph.txt", b"quetzalcoatlus", "zymurgy", "kakapo"
 NOBODYS = "01ARZ3NDEKTSV4RRFFQ69G5FAW"
+FILES = (READ, WRITE, DELETE, SHARES)
 STATES = ("private", "shared", "unlisted", "public", "pending", "failed", "trashed")
 
 
@@ -41,6 +42,8 @@ class Caller:
     # Scopes of a key; None for what has no scopes.
     scopes: frozenset[str] | None = None
     is_session: bool = False
+    # A key of a folder in which the files are not.
+    is_bound: bool = False
     # A token that holds no more.
     is_ended: bool = False
 
@@ -87,7 +90,7 @@ def callers(served: Served) -> list[Caller]:
         _key(ann, "revoked key", *SCOPES[:-1], is_ended=True),
         _key(amy, "key of the admin without its scope", *SCOPES[:-1], owner="amy@acme"),
         _key(amy, "key of the admin", READ, ADMIN, owner="amy@acme", acts=True, manages=True),
-        _key(ann, "key of a folder", *SCOPES[:-1], folder="trips", scopes=frozenset()),
+        _key(ann, "key of a folder", *FILES, folder="trips", is_bound=True),
         *(_key(ann, f"key {scope}", scope, acts=True) for scope in SCOPES if scope != ADMIN),
         _key(root, "key of the operator", ADMIN, owner="root", tenant="", manages=True, operates=True),
     ]

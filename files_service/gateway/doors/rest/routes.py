@@ -134,6 +134,8 @@ DOOR = Door(
             body=_METADATA_BODY,
         ),
         preflight_route(f"{_FILE}/metadata", "metadata_options"),
+        Route("POST", f"{_FILE}/move", placing.move, "move_file", _MOVE, _RECORD, body=_MOVE_BODY),
+        Route("POST", f"{_FILE}/restore", placing.restore, "restore_file", _RESTORE, _RECORD),
         Route("GET", f"{_FILE}/versions", versions.list_versions, "file_versions", _FORMER, _VERSIONS),
         preflight_route(f"{_FILE}/versions", "versions_options"),
         Route(
@@ -160,8 +162,6 @@ DOOR = Door(
             _PART,
         ),
         preflight_route(f"{_VERSION}/download", "version_download_options"),
-        Route("POST", f"{_FILE}/move", placing.move, "move_file", _MOVE, _RECORD, body=_MOVE_BODY),
-        Route("POST", f"{_FILE}/restore", placing.restore, "restore_file", _RESTORE, _RECORD),
     ),
     authenticate=by_bearer_or_session,
     cors=Cors(f"Authorization, Content-Type, {READ_HEADERS}, X-Request-Id", READ_EXPOSED, embeddable=True),

@@ -18,6 +18,7 @@ from files_service.gateway.transfer.archives import representation_of, send_arch
 from files_service.gateway.transfer.conditions import evaluate
 from files_service.gateway.watching import watching_while
 from files_service.services.archives.archive import Archive, Item, archive_of, part_of_item
+from files_service.services.archives.selection import place_below
 from files_service.services.shares.gate import (
     Opened,
     Visit,
@@ -102,7 +103,12 @@ def _is_start(request: web.Request, archive: Archive) -> bool:
 def _archive(core: Core, opened: Opened) -> Archive:
     """Make the archive of the files that are finished. Raises Gone when there are none."""
     share = opened.share
-    files = [(each, "") for each in files_of(core, share) if is_finished(each)]
+    files = [
+        # Of the path, visitors learn what lies within the folder that is shared.
+        (each, place_below(each, share.path) if share.path is not None else "")
+        for each in files_of(core, share)
+        if is_finished(each)
+    ]
     archive = archive_of(files, f"{share.title or 'files'}.zip")
     if not archive.items:
         raise Gone("the files of the link are not ready")

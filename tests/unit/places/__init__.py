@@ -1,0 +1,1 @@
+"""Paths, folders, the trash and jobs, on memory stores and SQLite."""
