@@ -41,7 +41,7 @@ class UploadParams(ParamsSchema):
     """Parameters of files.upload."""
 
     owner = owner_field()
-    name = name_field()
+    name = name_field(load_default=None, allow_none=True)
     path = path_field("Path of the file; its last segment is the name.", load_default=None, allow_none=True)
     on_conflict = on_conflict_field()
     parts = BoundedList(
@@ -81,10 +81,10 @@ class UploadParams(ParamsSchema):
     @validates_schema
     def named(self, data: dict[str, Any], **kwargs: Any) -> None:
         """Require the name or the path of a new file; the name of a path is its last segment."""
-        path = data["path"]
-        if path is None and "name" not in data and data.get("version_of") is None:
+        path, name = data["path"], data["name"]
+        if path is None and name is None and data["version_of"] is None:
             raise ValidationError("Missing data for required field.", "name")
-        if path is not None and data.get("name", name_of(path)) not in (name_of(path), None):
+        if path is not None and name not in (name_of(path), None):
             raise ValidationError("Must be the last segment of the path.", "name")
 
     @validates_schema(pass_original=True)

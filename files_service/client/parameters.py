@@ -44,7 +44,7 @@ class UploadParams(_Params, total=False):
     """files.upload: ``name``, or ``path``."""
 
     owner: Required[str]
-    name: str
+    name: str | None
     path: str | None
     on_conflict: Literal["rename", "fail"]
     parts: Required[list[PartDeclaration]]

@@ -161,11 +161,11 @@ def with_lost(record: FileRecord, keys: Collection[str]) -> FileRecord:
     return replace(record, lost_parts=tuple(sorted(names)))
 
 
-def with_generation(record: FileRecord, key: str, generation: str | None) -> FileRecord:
-    """Return the record with another generation of a part, wherever it is named."""
+def with_part(record: FileRecord, part: Part) -> FileRecord:
+    """Return the record with another state of a part, wherever it is named."""
 
     def renewed(parts: Iterable[Part]) -> tuple[Part, ...]:
-        return tuple(replace(part, generation=generation) if part.key == key else part for part in parts)
+        return tuple(part if each.key == part.key else each for each in parts)
 
     versions = tuple(replace(each, parts=renewed(each.parts)) for each in record.versions)
     return replace(record, parts=renewed(record.parts), versions=versions)

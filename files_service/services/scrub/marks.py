@@ -13,7 +13,7 @@ from typing import Any
 from files_service.core import Core
 from files_service.domain.chunking import upload_id_of_part
 from files_service.domain.uploads import owner_segment
-from files_service.domain.versions import is_lost, lost_keys, stored_part, with_generation, with_lost
+from files_service.domain.versions import is_lost, lost_keys, stored_part, with_lost, with_part
 from files_service.errors import BytesLost
 from files_service.services.files import MAX_RACES, change, require
 from files_service.services.scrub.examination import Loss
@@ -85,7 +85,11 @@ def clear_mark(core: Core, record: FileRecord, part: Part, *, generation: str | 
     """Take the mark from a part whose bytes are there, in the blob of this generation; announce the repair."""
 
     def decide(current: FileRecord) -> FileRecord:
-        return with_generation(with_lost(current, lost_keys(current) - {part.key}), part.key, generation)
+        found = stored_part(current, part.key, part.bucket)
+        if found is None:
+            return current
+        renewed = with_part(current, replace(found, generation=generation))
+        return with_lost(renewed, lost_keys(current) - {part.key})
 
     with suppress(RecordNotFound, RecordDeleted):
         change(core, record.file_id, decide, event="repaired")
@@ -96,11 +100,10 @@ def note_crc32(core: Core, file_id: str, part: Part, crc32: str) -> None:
     """Put the CRC-32 of the bytes of a part on record, unless others have taken their place. Announces nothing."""
 
     def decide(current: FileRecord) -> FileRecord:
-        parts = tuple(
-            replace(each, crc32=crc32) if (each.key, each.generation) == (part.key, part.generation) else each
-            for each in current.parts
-        )
-        return replace(current, parts=parts)
+        found = stored_part(current, part.key, part.bucket)
+        if found is None or found.generation != part.generation:
+            return current
+        return with_part(current, replace(found, crc32=crc32))
 
     with suppress(RecordNotFound, RecordDeleted):
         change(core, file_id, decide)

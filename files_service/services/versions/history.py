@@ -6,7 +6,7 @@ from files_service.core import Core
 from files_service.domain import versions
 from files_service.domain.versions import current_version, find_version
 from files_service.errors import Conflict, NotFound
-from files_service.services.files import change, require_change, require_finished, require_mutable
+from files_service.services.files import change, require_change, require_finished, require_mutable, require_not_trashed
 from files_service.services.versions.keeping import change_dropping, plan_now, prune, retention_of
 from storage_adapters import FileRecord, Version
 
@@ -46,6 +46,7 @@ def restore(core: Core, file_id: str, version_id: str, actor: str | None) -> Fil
         restored = versions.restore(found, former, version_id=new_id, author=actor, now=core.clock())
         if restored is not found:
             require_mutable(found)
+            require_not_trashed(found)
             require_finished(found)
         return restored
 

@@ -17,6 +17,7 @@ from tests.clocks import Clock
 from tests.cores import call, pending_file, processed_file, put_parts, refusal, uploaded_file, writes
 from tests.unit.arrivals import arrived
 from tests.unit.sync.scenes import DEEP, KINDS, is_stored, sync, vanished
+from tests.unit.versions.scenes import processed_upload
 
 
 def test_bytes_in_another_bucket_are_not_taken_for_ours(
@@ -69,6 +70,7 @@ def one_of_each(core: Core, clock: Clock) -> None:
     clock.pass_seconds(60)
     change(core, again["file_id"], lambda found: take(found, "gone too", core, force=False))
     call(core, "files.remove", file_id=removed["file_id"])
+    processed_upload(core, processed_file(core, name="changed")["file_id"], b"second")
     processed_file(core, name="temporary", temporary=True, ttl_seconds=60)
     clock.now = expired["upload_expires_at"] - 60_000
     arrived(core, name="arrived")

@@ -85,6 +85,7 @@ def test_bytes_stay_until_the_last_version_that_has_them_is_removed(core: Core, 
 
 def test_removed_bytes_count_until_they_are_gone(core: Core, clock: Clock, file_id: str) -> None:
     core = replace(core, settings=replace(core.settings, owner_quota_bytes=16))
+    core.quotas.clear()
     call(core, "versions.remove", file_id=file_id, version_id=file_id)
     said = {"owner": "ann", "name": "x", "parts": [{"size": 5}]}
     assert refusal(core, "files.upload", **said).code == "insufficient_storage"
@@ -94,6 +95,7 @@ def test_removed_bytes_count_until_they_are_gone(core: Core, clock: Clock, file_
 
 def test_versions_count_against_the_quota(core: Core, file_id: str) -> None:
     core = replace(core, settings=replace(core.settings, owner_quota_bytes=14))
+    core.quotas.clear()
     said = {"owner": "ann", "version_of": file_id, "parts": [{"size": 1}]}
     assert refusal(core, "files.upload", **said).code == "insufficient_storage"
 
