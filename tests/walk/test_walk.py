@@ -259,7 +259,7 @@ def _analytics_and_quotas(people: dict[str, Caller]) -> None:
     assert used > 0
     kinds: dict[str, Any] = ann("GET", "/api/analytics/file-types")
     assert kinds
-    ann("GET", "/api/analytics/storage?owner=bob@acme", 404)
+    ann("GET", "/api/analytics/storage?owner=bob@acme", 403)
     admin("GET", "/api/analytics/storage?tenant=acme")
     operator("PUT", "/api/tenants/acme/quota", quota_bytes=1_000_000)
     admin("PUT", "/api/accounts/bob@acme/quota", quota_bytes=10)
