@@ -11,10 +11,10 @@ from files_service.api.wire import to_wire
 from files_service.core import Core
 from files_service.domain.paths import folder_shown
 from files_service.services.files import require_acts_for
-from files_service.services.folders import changing
-from files_service.services.folders.changing import FolderConflict
 from files_service.services.folders.listing import list_folder
 from files_service.services.folders.trashed import entries_of
+from files_service.services.jobs import whole_folders
+from files_service.services.jobs.whole_folders import FolderConflict
 from storage_adapters import JSON
 
 _REPEATED = "Idempotency key: repeating the call with it returns the same job."
@@ -97,7 +97,7 @@ class EmptyTrashParams(ParamsSchema):
 @action("folders.create", CreateParams)
 def create(params: Params, core: Core) -> JSON:
     """Make a folder and those in which it lies; one that is there stays as it is."""
-    made = changing.create_folder(core, params["owner"], params["path"], actor=params["actor"])
+    made = whole_folders.create_folder(core, params["owner"], params["path"], actor=params["actor"])
     return {**folder_shown(params["path"]), "created": made}
 
 
@@ -124,21 +124,21 @@ def list_folders(params: Params, core: Core) -> JSON:
 def move(params: Params, core: Core) -> JSON:
     """Move a folder with all that is in it, in the call or by a job."""
     named = {name: params[name] for name in ("actor", "on_conflict", "request_id")}
-    return changing.move_folder(core, params["owner"], params["path"], params["to"], **named).shown()
+    return whole_folders.move_folder(core, params["owner"], params["path"], params["to"], **named).shown()
 
 
 @action("folders.remove", RemoveParams)
 def remove(params: Params, core: Core) -> JSON:
     """Move a folder with all that is in it to the trash, in the call or by a job."""
     named = {name: params[name] for name in ("actor", "request_id")}
-    return changing.trash_folder(core, params["owner"], params["path"], **named).shown()
+    return whole_folders.trash_folder(core, params["owner"], params["path"], **named).shown()
 
 
 @action("folders.restore", RestoreParams)
 def restore(params: Params, core: Core) -> JSON:
     """Take out of the trash what was trashed as one folder, in the call or by a job."""
     named = {name: params[name] for name in ("actor", "request_id")}
-    return changing.restore_folder(core, params["owner"], params["path"], params["trashed_at"], **named).shown()
+    return whole_folders.restore_folder(core, params["owner"], params["path"], params["trashed_at"], **named).shown()
 
 
 @action("folders.trashed", TrashedParams)
@@ -152,4 +152,4 @@ def list_trashed(params: Params, core: Core) -> JSON:
 def empty_trash(params: Params, core: Core) -> JSON:
     """Delete for good what is in the trash now, in the call or by a job."""
     named = {name: params[name] for name in ("actor", "request_id")}
-    return changing.empty_trash(core, params["owner"], **named).shown()
+    return whole_folders.empty_trash(core, params["owner"], **named).shown()

@@ -18,8 +18,8 @@ from files_service.domain.accounts import Role
 from files_service.domain.shares import ShareKind, ShareState
 from files_service.errors import error_classes
 from files_service.services.bulk import BulkAction
-from files_service.services.folders.changing import FolderConflict
 from files_service.services.free_paths import OnConflict
+from files_service.services.jobs.whole_folders import FolderConflict
 from storage_adapters import FIELDS, OPERATORS, SORT_FIELDS, FileRecord, Part, field_names
 from tests.docs.pages import plain, read, rows, section
 

@@ -9,7 +9,7 @@ import pytest
 
 from migrations.errors import Differences, NeedsOffline
 from storage_adapters import SORT_FIELDS, UNICODE_VERSION, ListQuery, OrderUnavailable, open_metadata_store, query
-from storage_adapters.metadata.couchdb import records as couchdb_records
+from storage_adapters.metadata.couchdb import index
 from storage_adapters.ports import schemas
 from tests.contract.metadata_scenes import delete, expected, ids, make_record, save, various_records, walk
 from tests.migrations.stores import assert_sound, fill, in_child_killed_once, later, records_of, runner_on
@@ -125,8 +125,8 @@ def test_a_file_that_a_release_without_folders_wrote_is_indexed_again(couchdb_ur
     with closing(open_metadata_store(couchdb_url)) as store:
         save(store, make_record("f1", path="a/1"))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(couchdb_records, "other_entries", lambda record: iter(()))
-            patch.setattr(couchdb_records, "names_held", lambda record: iter(()))
+            patch.setattr(index, "other_entries", lambda record: iter(()))
+            patch.setattr(index, "names_held", lambda record: iter(()))
             save(store, store.get("f1"), name="new")
         with runner_on(couchdb_url) as runner:
             with pytest.raises(Differences, match="1 files are indexed wrongly"):

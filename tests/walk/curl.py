@@ -57,6 +57,16 @@ class Walk:
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         return Answer(int(first.split()[1]), headers, b"" if method == "HEAD" else body.read_bytes())
 
+    def first_line(self, path: str, *arguments: str) -> bytes:
+        """Return the first line of a stream that does not end by itself."""
+        command = ["curl", "-sSN", "--max-time", str(MAX_SECONDS), *arguments, self.url + path]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            process.kill()
+        self.reached.add(("GET", path))
+        return line
+
 
 @dataclass(frozen=True)
 class Caller:

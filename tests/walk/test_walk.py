@@ -144,7 +144,7 @@ def _files(service: Walk, people: dict[str, Caller]) -> None:
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         assert sorted(map(opened.read, opened.namelist())) == sorted([content, b"second"])
     bob("GET", f"/api/archives/{made['archive_id']}", 404)
-    service.run("GET", "/api/events", "-H", f"Authorization: Bearer {ann.token}", "-r", "0-0", "--no-buffer")
+    assert service.first_line("/api/events", "-H", f"Authorization: Bearer {ann.token}") != b""
 
 
 def _folders_and_trash(service: Walk, people: dict[str, Caller]) -> None:
@@ -154,9 +154,9 @@ def _folders_and_trash(service: Walk, people: dict[str, Caller]) -> None:
     second = uploaded(ann, "a.txt", b"two", path="trips/2026/a.txt")
     assert ann("GET", f"/api/files/{second}")["path"] == "trips/2026/a (2).txt"
     page = ann("GET", "/api/files?prefix=trips/&delimiter=/&order_by=path&order=asc")
-    assert [each["path"] for each in page["folders"]] == ["trips/2026/"]
+    assert [each["path"] for each in page["folders"]] == ["trips/2026"]
     assert len(ann("GET", "/api/folders?path=trips/2026")["files"]) == 2
-    assert bob("GET", "/api/folders?path=trips")["files"] == []
+    bob("GET", "/api/folders?path=trips", 404)
     ann("POST", "/api/files/upload?path=../x", 400, data=b"x")
     ann("POST", f"/api/files/{second}/move", path="trips/b.txt")
     ann("POST", "/api/folders/move", path="trips/2026", to="trips/summer")
@@ -171,9 +171,9 @@ def _folders_and_trash(service: Walk, people: dict[str, Caller]) -> None:
     ann("POST", "/api/trash/restore", path=trashed["path"], trashed_at=trashed["trashed_at"])
     items = [{"file_id": second}, {"file_id": uploaded(bob, "of bob.txt", b"bob")}]
     done = ann("POST", "/api/files/bulk", action="trash", items=items, request_id="once")
-    assert [each["ok"] for each in done["items"]] == [True, False]
+    assert [each["ok"] for each in done["results"]] == [True, False]
     ann("DELETE", "/api/trash")
-    ann("GET", f"/api/files/{second}", 410)
+    ann("GET", f"/api/files/{second}", 404)
     assert ann("GET", "/api/jobs")["jobs"] is not None
     for method in ("GET", "DELETE"):
         ann(method, "/api/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV", 404)
@@ -245,7 +245,7 @@ def _links(service: Walk, people: dict[str, Caller]) -> None:
     upload = drop["url"].removeprefix(service.url) + "/upload?name=gift.txt&sender=Bob"
     visitor("POST", upload, 201, data=b"a gift", headers={"Content-Type": "text/plain"})
     assert "gift.txt" in [each["name"] for each in ann("GET", "/api/files")["files"]]
-    assert len(ann("GET", "/api/shares")["shares"]) == 1
+    assert drop["share_id"] in [each["share_id"] for each in ann("GET", "/api/shares")["shares"]]
     people["admin"]("PATCH", "/api/share-policy", require_password=True)
     assert people["admin"]("GET", "/api/share-policy")["require_password"] is True
     mine = uploaded(bob, "bob.txt", b"of bob")
@@ -259,7 +259,7 @@ def _analytics_and_quotas(people: dict[str, Caller]) -> None:
     assert used > 0
     kinds: dict[str, Any] = ann("GET", "/api/analytics/file-types")
     assert kinds
-    ann("GET", "/api/analytics/storage?owner=bob@acme", 404)
+    ann("GET", "/api/analytics/storage?owner=bob@acme", 403)
     admin("GET", "/api/analytics/storage?tenant=acme")
     operator("PUT", "/api/tenants/acme/quota", quota_bytes=1_000_000)
     admin("PUT", "/api/accounts/bob@acme/quota", quota_bytes=10)

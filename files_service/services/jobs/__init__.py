@@ -1,1 +1,1 @@
-"""Jobs: work on all files of a folder, in bounded steps that any process continues."""
+"""Jobs: work on all files of a folder, in the call or in bounded steps that any process continues."""

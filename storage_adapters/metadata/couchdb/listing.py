@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 from storage_adapters.errors import UnreadableRecord
 from storage_adapters.metadata.couchdb.database import Database
+from storage_adapters.metadata.couchdb.index import FOLDER_FIELDS
 from storage_adapters.metadata.couchdb.keys import document_id_of, file_id_of, hex_of, place_of, scope_digest, value_at
-from storage_adapters.metadata.couchdb.records import FOLDER_FIELDS, parse_document
+from storage_adapters.metadata.couchdb.records import parse_document
 from storage_adapters.metadata.couchdb.rows import asks_for_long_texts, is_cut, parse_row
 from storage_adapters.metadata.couchdb.views import DEFAULT_ORDER, DESIGNS, list_key
 from storage_adapters.paging import read_page

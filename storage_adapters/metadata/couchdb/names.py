@@ -19,8 +19,8 @@ from collections.abc import Collection, Mapping
 
 from storage_adapters.errors import NameTaken, StorageUnavailable
 from storage_adapters.metadata.couchdb.database import Database, new_write_id
+from storage_adapters.metadata.couchdb.index import names_of
 from storage_adapters.metadata.couchdb.keys import bearer_id_of, document_id_of
-from storage_adapters.metadata.couchdb.records import names_of
 from storage_adapters.metadata.couchdb.views import DESIGNS
 from storage_adapters.records import JSON, FileRecord
 

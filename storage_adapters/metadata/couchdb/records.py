@@ -17,7 +17,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -31,23 +30,17 @@ from storage_adapters.codec import (
     RECORD_FORM,
     TOMBSTONE_FORM,
     Form,
-    digest_bucket,
-    digest_halves,
     record_from_json,
     tombstone_from_json,
 )
 from storage_adapters.errors import UnreadableRecord
 from storage_adapters.metadata.couchdb.database import new_write_id
+from storage_adapters.metadata.couchdb.index import index_of
 from storage_adapters.metadata.couchdb.keys import (
     document_id_of,
     hex_of,
-    name_digest,
-    owner_digest,
     place_of,
-    scope_digest,
 )
-from storage_adapters.metadata.couchdb.rows import row_of
-from storage_adapters.query import SORT_FIELDS, other_entries, sort_value, whole_scopes
 from storage_adapters.records import (
     JSON,
     Change,
@@ -55,19 +48,12 @@ from storage_adapters.records import (
     Growing,
     Part,
     Tombstone,
-    names_held,
-    usage_entries,
 )
 
 T = TypeVar("T", bound=Growing)
 
 _LATER = "later"
 _TEXT_FIELDS = ("meta", "post_action")
-_SIZE_SHIFT = 26
-# Orders of few files, which have a view together.
-FOLDER_FIELDS = ("path", "trashed_at")
-# Before a dimension that stands in the place of an access, of which none begins so.
-APART = "~"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +91,7 @@ def file_document(record: FileRecord, *, rev: str | None, change: Event | None) 
     """Return the document of a file."""
     document = _document(record.file_id, rev, change)
     document["record"] = _record_json(record)
-    document["index"] = _index(record)
+    document["index"] = index_of(record)
     return document
 
 
@@ -182,29 +168,12 @@ def correct_index(document: JSON) -> bool:
         # The version that knows its values indexes it.
         return False
     assert record is not None
-    wanted = orjson.loads(orjson.dumps(_index(record))) | {"named_at": document["index"]["named_at"]}
+    wanted = orjson.loads(orjson.dumps(index_of(record))) | {"named_at": document["index"]["named_at"]}
     if document["index"] == wanted:
         return False
     document["index"] = wanted
     document["write_id"] = new_write_id()
     return True
-
-
-def names_of(record: FileRecord | None) -> dict[str, tuple[str, str]]:
-    """Return the names that a record holds: kind and name by digest, in the order in which they are claimed."""
-    if record is None:
-        return {}
-    return {name_digest(kind, record.owner, name): (kind, name) for kind, name in names_held(record)}
-
-
-def split_size(size: int) -> tuple[int, int]:
-    """Split a size into two numbers whose sums stay exact."""
-    return size >> _SIZE_SHIFT, size & (2**_SIZE_SHIFT - 1)
-
-
-def joined_size(high: int, low: int) -> int:
-    """Return the size from the sums of both numbers."""
-    return (int(high) << _SIZE_SHIFT) + int(low)
 
 
 def _document(file_id: str, rev: str | None, change: Event | None) -> JSON:
@@ -259,38 +228,6 @@ def _expand(value: JSON | None) -> None:
     """Put the later fields where they are in the canonical form."""
     if value is not None and _LATER in value:
         value.update(orjson.loads(value.pop(_LATER)))
-
-
-def _index(record: FileRecord) -> JSON:
-    others = list(other_entries(record))
-    apart = (scope for scope, field, _ in others if field == "created_at")
-    index = {
-        "id": hex_of(record.file_id),
-        "scopes": list(dict.fromkeys(map(scope_digest, (*whole_scopes(record), *apart)))),
-        "places": {field: place_of(sort_value(record, field)) for field in SORT_FIELDS},
-        "row": row_of(record),
-        "names": list(names_of(record)),
-        # The later of two that have one name is the one that a copy was made of last.
-        "named_at": f"{time.time_ns():020}",
-        "usage": [owner_digest(record.owner), *_counted_as(record), *split_size(record.size)],
-        "digest": [digest_bucket(record.file_id), *digest_halves(record), record.revision],
-    }
-    folders = [
-        [scope_digest((*scope, field)), *place_of(value)] for scope, field, value in others if field in FOLDER_FIELDS
-    ]
-    if folders:
-        index["folders"] = folders
-    if record.versions:
-        *_, (_, _, versions) = usage_entries(record)
-        index["versions"] = [owner_digest(record.owner), versions.files, *split_size(versions.bytes)]
-    return index
-
-
-def _counted_as(record: FileRecord) -> tuple[str, str, str]:
-    dimension, *_ = next(usage_entries(record))
-    if dimension != "total":
-        return APART + dimension, "", ""
-    return record.access.value, hex_of(record.content_type), record.status.value
 
 
 def _widened(value: Any) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from storage_adapters.metadata.couchdb.index import APART, joined_size
 from storage_adapters.metadata.couchdb.keys import text_of
-from storage_adapters.metadata.couchdb.records import APART, joined_size
 from storage_adapters.records import JSON, Tally, Usage, usage_from
 
 

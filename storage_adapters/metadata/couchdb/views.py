@@ -17,7 +17,7 @@ import orjson
 
 from storage_adapters.errors import NoAnswerInTime
 from storage_adapters.metadata.couchdb.database import Database
-from storage_adapters.metadata.couchdb.records import FOLDER_FIELDS
+from storage_adapters.metadata.couchdb.index import FOLDER_FIELDS
 from storage_adapters.query import SORT_FIELDS
 from storage_adapters.records import JSON
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from storage_adapters.errors import NameTaken, RevisionConflict, StorageUnavailable
 from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.feed import Feed
+from storage_adapters.metadata.couchdb.index import names_of
 from storage_adapters.metadata.couchdb.keys import document_id_of
 from storage_adapters.metadata.couchdb.names import claim
-from storage_adapters.metadata.couchdb.records import Event, Stored, encode, file_document, names_of, parse_document
+from storage_adapters.metadata.couchdb.records import Event, Stored, encode, file_document, parse_document
 from storage_adapters.metadata.couchdb.revision_cache import Recent
 from storage_adapters.records import JSON, FileRecord
 

@@ -54,11 +54,17 @@ async def _list(request: web.Request, params: dict[str, Any]) -> web.StreamRespo
 
 
 async def search(request: web.Request) -> web.StreamResponse:
-    """Reply with a page of files that are found by ``query``; the other parameters are those of a list."""
+    """Reply with a page of files that are found by ``query``, with ``folder`` those in it and below.
+
+    The other parameters are those of a list.
+    """
     caller_of(request)
     if not request.query.get("query", "").strip():
         raise bad_field("query", "Missing.")
-    return await _list(request, _list_params(request, search_as="query"))
+    params = _list_params(request, search_as="query")
+    if "folder" in request.query:
+        params["prefix"] = f"{request.query['folder'].removesuffix('/')}/"
+    return await _list(request, params)
 
 
 async def info(request: web.Request) -> web.StreamResponse:
@@ -131,7 +137,8 @@ async def remove(request: web.Request) -> web.StreamResponse:
 
 def _list_params(request: web.Request, *, search_as: str = "search") -> dict[str, Any]:
     query = request.query
-    unknown = [name for name in query if name not in _QUERY - {"search"} | {search_as}]
+    known = _QUERY - {"search"} | {search_as} | ({"folder"} if search_as == "query" else set())
+    unknown = [name for name in query if name not in known]
     if unknown:
         raise bad_field(unknown[0][:100], "Unknown parameter.")
     params: dict[str, Any] = {name: query[name] for name in _TEXTS if name in query}

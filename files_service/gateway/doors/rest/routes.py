@@ -45,7 +45,7 @@ _LIST = {
     "prefix": {**TEXT, "description": "Beginning of the paths; a folder with / at its end."},
     "delimiter": {"type": "string", "enum": ["/"]},
 }
-_LIST_QUERY, _SEARCH_QUERY = query(**_LIST, search=TEXT), query(**_LIST, query=TEXT)
+_LIST_QUERY, _SEARCH_QUERY = query(**_LIST, search=TEXT), query(**_LIST, query=TEXT, folder=TEXT)
 _NAME = {**TEXT, "description": "The name of the file; needed with a raw body."}
 _PATH = {**TEXT, "description": "The path of the file, instead of its name."}
 _CONFLICT: JSON = {"type": "string", "enum": [each.value for each in OnConflict]}
