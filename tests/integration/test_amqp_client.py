@@ -16,6 +16,7 @@ from files_service.client import FilesClient, amqp, request_id
 from files_service.errors import (
     AliasTaken,
     BadRequest,
+    Conflict,
     Forbidden,
     InternalError,
     NotFound,
@@ -251,6 +252,21 @@ def test_storage_is_asked_for(files: FilesClient) -> None:
     assert set(files.analytics.file_types()["by_kind"]) >= {"image", "other"}
     with pytest.raises(Forbidden):
         files.analytics.storage(actor="zoe")
+
+
+def test_versions_are_declared_listed_and_labelled(files: FilesClient) -> None:
+    file_id = files.upload(owner="ann", name="x", parts=[{"size": 1}])["file_id"]
+    with pytest.raises(WrongStatus):
+        files.upload(owner="ann", version_of=file_id, parts=[{"size": 1}])
+    [only] = files.versions.list(file_id=file_id)["versions"]
+    assert (only["version_id"], only["current"]) == (file_id, True)
+    files.versions.label(file_id=file_id, version_id=file_id, label="first")
+    assert files.versions.list(file_id=file_id)["versions"][0]["label"] == "first"
+    assert files.versions.restore(file_id=file_id, version_id=file_id)["file_id"] == file_id
+    with pytest.raises(Conflict):
+        files.versions.remove(file_id=file_id, version_id=file_id)
+    with pytest.raises(NotFound):
+        files.versions.download(file_id=file_id, version_id="x")
 
 
 def test_links_are_made_changed_and_revoked(files: FilesClient) -> None:

@@ -7,17 +7,20 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from files_service.core import Core
+from files_service.services.opening import open_core
 from storage_adapters import ListQuery, Tally
+from tests.adapters import couchdb_servers
 from tests.clocks import Clock
 from tests.contract.consistency import recomputed_usage
 from tests.contract.metadata_scenes import walk
-from tests.cores import call, memory_core, processed_file, sqlite_core
+from tests.cores import call, memory_core, processed_file, settings_for, sqlite_core
 from tests.unit.versions.scenes import (
     DAY,
     bring_to_rest,
@@ -140,31 +143,31 @@ class Play:
         assert self.core.metadata.usage(None).bytes == 0
 
 
+LIMITS: dict[str, Any] = {
+    "max_versions": MOST,
+    "kept_versions": KEPT,
+    "kept_versions_days": DAYS,
+    "chunk_bytes": 1024,
+    "inventory_interval_seconds": 0,
+}
+
 KINDS = ("small", "chunked", "swept", "restore", "label", "unlabel", "remove", "days")
 STEPS = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 9), st.integers(0, 9)), max_size=14)
 
 
 @pytest.mark.parametrize(
-    ("open_core", "examples"),
+    ("make_core", "examples"),
     [(memory_core, 25), (sqlite_core, 3)],
 )
 def test_versions_are_those_of_the_model_and_no_byte_is_lost_or_left(
-    open_core: Callable[..., Core], examples: int
+    make_core: Callable[..., Core], examples: int
 ) -> None:
-    limits = {
-        "max_versions": MOST,
-        "kept_versions": KEPT,
-        "kept_versions_days": DAYS,
-        "chunk_bytes": 1024,
-        "inventory_interval_seconds": 0,
-    }
-
     @settings(max_examples=examples, deadline=None)
     @given(STEPS)
     def test(steps: list[tuple[str, int, int]]) -> None:
         clock = Clock()
         with TemporaryDirectory() as folder:
-            core = replace(open_core(Path(folder), **limits), clock=clock, timer=clock)
+            core = replace(make_core(Path(folder), **LIMITS), clock=clock, timer=clock)
             try:
                 file_id = processed_file(core, b"first")["file_id"]
                 play = Play(core, clock, file_id, Model([Version(b"first", 0, 0)]))
@@ -176,3 +179,30 @@ def test_versions_are_those_of_the_model_and_no_byte_is_lost_or_left(
                 core.close()
 
     test()
+
+
+STORY = [
+    *[("small", 0, 1), ("chunked", 0, 2), ("label", 0, 0), ("swept", 0, 3), ("restore", 1, 0), ("chunked", 0, 3)],
+    *[("days", 0, 9), ("remove", 1, 0), ("small", 0, 4), ("days", 0, 9), ("unlabel", 0, 0), ("restore", 0, 0)],
+]
+
+
+@pytest.mark.parametrize("kind", ["redis", "couchdb"])
+def test_one_story_on_every_server(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
+    url = request.getfixturevalue(f"{kind}_url")
+    if kind == "couchdb":
+        with couchdb_servers.opened(url):
+            pass
+    clock = Clock()
+    opened = open_core(settings_for(tmp_path, FILES_METADATA_URL=url, FILES_BLOBS_URL="memory://"))
+    settings_of_model = replace(opened.settings, **LIMITS)
+    core = replace(opened, settings=settings_of_model, clock=clock, timer=clock)
+    try:
+        file_id = processed_file(core, b"first")["file_id"]
+        play = Play(core, clock, file_id, Model([Version(b"first", 0, 0)]))
+        for step in STORY:
+            play.act(step)
+            play.check()
+        play.end()
+    finally:
+        core.close()

@@ -1,0 +1,43 @@
+"""``files versions`` and ``files put --version-of``, against a gateway and its worker."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.gateway.serving import Served
+from tests.unit.cli.running import at, run
+
+
+def test_versions_are_put_listed_labelled_restored_and_removed(
+    served: Served, environ: dict[str, str], tmp_path: Path
+) -> None:
+    env = at(served, environ)
+    path = tmp_path / "notes.txt"
+
+    def put(text: str, *more: str) -> str:
+        path.write_text(text)
+        result = run(env, "put", str(path), "--owner", "ann", *more)
+        assert result.exit_code == 0, result.output
+        return str(json.loads(result.stdout)["file_id"])
+
+    def versions(*words: str) -> list[str]:
+        result = run(env, "versions", *words)
+        assert result.exit_code == 0, result.output
+        return result.stdout.splitlines()
+
+    file_id = put("one", "--alias", "notes")
+    assert put("second", "--version-of", file_id) == file_id
+    current, first = (line.split() for line in versions("list", "notes", "--owner", "ann"))
+    assert (first[0], first[2:4], current[2:4]) == (file_id, ["3", "-"], ["6", "current"])
+    assert versions("label", file_id, file_id, "the first") == [f"labelled {file_id}"]
+    assert versions("list", file_id)[1].endswith("the first")
+    assert versions("label", file_id, file_id) == [f"took the label from {file_id}"]
+    [restored] = versions("restore", file_id, file_id)
+    assert restored.startswith(f"restored {file_id} as ")
+    assert versions("remove", file_id, current[0]) == [f"removed {current[0]}"]
+    assert len(versions("list", file_id)) == 2
+    refused = run(env, "versions", "restore", file_id, current[0])
+    assert (refused.exit_code, "no such version" in refused.stderr) == (1, True)
+    for more in (["--name", "x"], ["--access", "public"], [str(tmp_path)]):
+        assert run(env, "put", str(path), "--version-of", file_id, *more).exit_code == 2
