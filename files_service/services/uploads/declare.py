@@ -13,7 +13,7 @@ from files_service.domain.editing import merge_meta, normalise_tags
 from files_service.domain.uploads import declared_parts, prolong, with_urls
 from files_service.errors import Conflict, TooLarge
 from files_service.services.content_types import require_allowed, require_allowed_changes
-from files_service.services.files import change, require, require_finished, require_mutable
+from files_service.services.files import change, load, require, require_finished, require_mutable
 from files_service.services.free_paths import OnConflict
 from files_service.services.uploads.creation import save_if_room
 from files_service.services.versions.history import require_label_fits
@@ -114,7 +114,7 @@ def for_version(core: Core, declaration: Declaration, file_id: str) -> Declarati
 
     Raises RecordNotFound, also for a file of another owner, WrongStatus, Immutable, Conflict.
     """
-    file = core.metadata.get(file_id)
+    file = load(core, file_id, declaration.owner)
     if file.owner != declaration.owner or file.version_of is not None:
         raise RecordNotFound(f"no file {file_id}")
     require_finished(file)

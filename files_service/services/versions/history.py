@@ -6,7 +6,14 @@ from files_service.core import Core
 from files_service.domain import versions
 from files_service.domain.versions import current_version, find_version
 from files_service.errors import Conflict, NotFound
-from files_service.services.files import change, require_change, require_finished, require_mutable, require_not_trashed
+from files_service.services.files import (
+    change,
+    changeable,
+    require_change,
+    require_finished,
+    require_mutable,
+    require_not_trashed,
+)
 from files_service.services.versions.keeping import change_dropping, plan_now, prune, retention_of
 from storage_adapters import FileRecord, Version
 
@@ -20,10 +27,8 @@ def require_version(record: FileRecord, version_id: str) -> Version:
 
 
 def load_history(core: Core, file_id: str, actor: str | None) -> FileRecord:
-    """Load a file whose versions the actor may see: those of its owner alone."""
-    record = core.metadata.get(file_id)
-    require_change(record, actor)
-    return record
+    """Load a file whose versions the actor may see: those of its owner alone. Raises RecordNotFound, Forbidden."""
+    return changeable(core, file_id, actor)
 
 
 def require_label_fits(core: Core, record: FileRecord) -> None:

@@ -41,6 +41,11 @@ def _file(**more: Any) -> Params:
     return lambda target, _: {"file_id": target.file_id, **more}
 
 
+def _version(**more: Any) -> Params:
+    # The first content of a file has the id of the file.
+    return lambda target, _: {"file_id": target.file_id, "version_id": target.file_id, **more}
+
+
 def _share(**more: Any) -> Params:
     return lambda target, _: {"share_id": target.share_id, **more}
 
@@ -67,6 +72,11 @@ PARAMS: dict[str, Params] = {
     "files.move": _file(path="new/place"),
     "files.trash": _file(),
     "files.restore": _file(),
+    "versions.list": _file(),
+    "versions.label": _version(label="x"),
+    "versions.restore": _version(),
+    "versions.remove": _version(),
+    "versions.download": _version(),
     "files.tag.add": _file(tags=["more"]),
     "files.tag.remove": _file(tags=[TAG]),
     "files.tag.sync": lambda target, _: {"file_ids": [target.file_id], "tags": ["other"]},
@@ -114,6 +124,8 @@ BODIES: dict[str, Params] = {
     "PUT /api/files/{file_id}/metadata": _fixed(tags=["more"]),
     "POST /api/files/{file_id}/move": _fixed(path="new/place"),
     "POST /api/trash/restore": _file(),
+    "POST /api/archives": lambda target, _: {"file_ids": [target.file_id]},
+    "PUT /api/files/{file_id}/version/{version_id}": _fixed(label="x"),
     "POST /api/folders/create": _fixed(owner=OWNER, path="new/folder"),
     "POST /api/shares": lambda target, _: {"owner": OWNER, "items": [target.file_id]},
     "PATCH /api/shares/{share_id}": _fixed(label="changed"),
@@ -158,6 +170,7 @@ def of_route(row: str, target: Target, caller: Caller) -> Request:
     method, pattern = row.split()
     path = pattern.replace("{file_id}", target.file_id).replace("{share_id}", target.share_id)
     path = path.replace("{upload_id}", f"{target.file_id}-p0").replace("{key}", _key_of(target))
+    path = path.replace("{version_id}", target.file_id)
     path = path.replace("{owner}", _PERSON).replace("{tenant}", TENANT)
     path = path.replace("{session_id}", NOWHERE).replace("{key_id}", NOWHERE)
     for name, value in target.ids.items():

@@ -15,6 +15,7 @@ class May(Enum):
 
     # Rows about one file. Whoever may not: 403 in its tenant, else as if there were no such file.
     READERS = "the owner, an admin of its tenant, trusted systems; and whom the access of the file lets read"
+    SELECTORS = "as READERS; whoever may not read a file: it does not exist"
     CHANGERS = "the owner, an admin of its tenant, trusted systems"
     # Rows about an upload or a share: for all others there is none.
     HOLDERS = "the owner, an admin of its tenant, trusted systems; for all others it does not exist"
@@ -51,6 +52,10 @@ ROUTES: dict[str, May] = {
     "POST /api/files/{file_id}/move": C,
     "POST /api/files/{file_id}/restore": C,
     "POST /api/trash/restore": C,
+    "GET /api/files/{file_id}/versions": C,
+    "PUT /api/files/{file_id}/version/{version_id}": C,
+    "DELETE /api/files/{file_id}/version/{version_id}": C,
+    "GET /api/files/{file_id}/version/{version_id}/download": C,
     "HEAD /tus/{upload_id}": H,
     "PATCH /tus/{upload_id}": H,
     "DELETE /tus/{upload_id}": H,
@@ -60,6 +65,7 @@ ROUTES: dict[str, May] = {
     "PATCH /api/shares/{share_id}": H,
     "DELETE /api/shares/{share_id}": H,
     "GET /api/shares/{share_id}/events": H,
+    "POST /api/archives": May.SELECTORS,
     "GET /api/archives/{archive_id}": May.MAKERS,
     "POST /api/shares": May.FOR_OWNER,
     "GET /api/shares": May.FOR_OWNER,
@@ -71,6 +77,8 @@ ROUTES: dict[str, May] = {
     "GET /api/files": May.LISTERS,
     "GET /api/files/search": May.LISTERS,
     "POST /api/files/upload": May.ONESELF,
+    # For the owner alone, because every upload has an owner: tests.gateway.test_versions tries others.
+    "POST /api/files/{file_id}/version": May.ONESELF,
     # These name folders and jobs, of which each caller has its own: tests.people.test_places tries others.
     "POST /api/files/bulk": May.ONESELF,
     "PATCH /api/folders": May.ONESELF,
@@ -137,6 +145,7 @@ METHOD_ROWS: dict[str, May] = {
     "files.download": R,
     "files.manifest": R,
     "files.clone": R,
+    "files.archive": May.SELECTORS,
     "files.finish": C,
     "files.process": C,
     "files.update": C,
@@ -148,6 +157,11 @@ METHOD_ROWS: dict[str, May] = {
     "files.tag.add": C,
     "files.tag.remove": C,
     "files.tag.sync": C,
+    "versions.list": C,
+    "versions.label": C,
+    "versions.restore": C,
+    "versions.remove": C,
+    "versions.download": C,
     "files.empty_trash": May.FOR_OWNER,
     "folders.create": May.FOR_OWNER,
     "folders.list": May.FOR_OWNER,

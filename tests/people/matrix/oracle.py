@@ -41,9 +41,10 @@ def expected(may: May, target: Target, caller: Caller, scope: str) -> Answer:
         return Answer.FORBIDDEN if may in (May.FOR_OWNER, May.LISTERS) else Answer.MISSING
     if may is May.MAKERS:
         return Answer.DONE if caller.owner == OWNER or caller.is_system else Answer.MISSING
-    if caller.acts or may is May.LISTERS or (may is May.READERS and may_read(target, caller)):
+    reads = may in (May.READERS, May.SELECTORS)
+    if caller.acts or may is May.LISTERS or (reads and may_read(target, caller)):
         return Answer.DONE
-    if may is May.HOLDERS:
+    if may in (May.HOLDERS, May.SELECTORS):
         return Answer.MISSING
     known = caller.tenant == TENANT or may is May.FOR_OWNER or may_read(target, caller)
     return Answer.FORBIDDEN if known else Answer.MISSING
