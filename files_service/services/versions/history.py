@@ -84,6 +84,7 @@ def remove_version(core: Core, file_id: str, version_id: str, actor: str | None)
 
     Raises Conflict for the current content.
     """
+    load_history(core, file_id, actor)
 
     def decide(found: FileRecord) -> FileRecord:
         require_change(found, actor)
