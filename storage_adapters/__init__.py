@@ -136,13 +136,9 @@ from storage_adapters.records import (
     Part,
     Resealed,
     SignedUrl,
-    Tally,
     Tombstone,
-    Usage,
     Version,
     field_names,
-    usage_entries,
-    usage_from,
 )
 from storage_adapters.registry import (
     BLOB_STORES,
@@ -163,6 +159,7 @@ from storage_adapters.unicode_text import (
     tag_form,
     typed_form,
 )
+from storage_adapters.usage import Tally, Usage, usage_entries, usage_from
 
 __all__ = [
     "BEGINNING",

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from storage_adapters.ports.documents import DocumentChange
 from storage_adapters.query import ListQuery, Page
-from storage_adapters.records import Change, FileRecord, Tombstone, Usage, is_number_passed
+from storage_adapters.records import Change, FileRecord, Tombstone, is_number_passed
+from storage_adapters.usage import Usage
 
 # A sequence of every store that lies before its first change.
 BEGINNING = "0"

@@ -12,8 +12,9 @@ from typing import Self
 
 from storage_adapters.errors import OrderUnavailable
 from storage_adapters.ports.digest import DigestBucket
-from storage_adapters.records import FileRecord, Tombstone, Usage
+from storage_adapters.records import FileRecord, Tombstone
 from storage_adapters.unicode_text import UNICODE_VERSION
+from storage_adapters.usage import Usage
 
 UNICODE_OF_0_1 = "14.0"
 _UNICODE = "unicode"

@@ -8,7 +8,8 @@ from storage_adapters.codec import digest_bucket, digest_halves
 from storage_adapters.metadata.couchdb.keys import hex_of, name_digest, owner_digest, place_of, scope_digest
 from storage_adapters.metadata.couchdb.rows import row_of
 from storage_adapters.query import SORT_FIELDS, other_entries, sort_value, whole_scopes
-from storage_adapters.records import JSON, FileRecord, names_held, usage_entries
+from storage_adapters.records import JSON, FileRecord, names_held
+from storage_adapters.usage import usage_entries
 
 _SIZE_SHIFT = 26
 # Orders of few files, which have a view together.

@@ -48,7 +48,8 @@ from storage_adapters.ports.documents import DocumentChange
 from storage_adapters.ports.identity import SupportsIdentity
 from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.query import ListQuery, Page
-from storage_adapters.records import JSON, Change, FileRecord, Tombstone, Usage
+from storage_adapters.records import JSON, Change, FileRecord, Tombstone
+from storage_adapters.usage import Usage
 
 _BATCH = 200
 _LAST: JSON = {}

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from storage_adapters.metadata.couchdb.index import APART, joined_size
 from storage_adapters.metadata.couchdb.keys import text_of
-from storage_adapters.records import JSON, Tally, Usage, usage_from
+from storage_adapters.records import JSON
+from storage_adapters.usage import Tally, Usage, usage_from
 
 
 def usage_of(rows: Iterable[JSON], versions: Iterable[JSON]) -> Usage:

@@ -20,7 +20,8 @@ from storage_adapters.paging import Row, read_page
 from storage_adapters.ports.identity import SupportsIdentity
 from storage_adapters.ports.metadata import MetadataStore, SupportsLeases
 from storage_adapters.query import ListQuery, Page, Position, candidate_scopes, index_entries, sort_key
-from storage_adapters.records import FileRecord, Lease, Tally, Tombstone, Usage, names_held, usage_entries, usage_from
+from storage_adapters.records import FileRecord, Lease, Tombstone, names_held
+from storage_adapters.usage import Tally, Usage, usage_entries, usage_from
 
 
 class MemoryMetadataStore(

@@ -21,8 +21,9 @@ from storage_adapters.metadata.redis.usage import usage_of
 from storage_adapters.metadata.redis.writes import places_of
 from storage_adapters.ports.digest import DigestBucket
 from storage_adapters.ports.schemas import Counted, Schema, SupportsRebuilding
-from storage_adapters.records import FileRecord, Tombstone, Usage, names_held
+from storage_adapters.records import FileRecord, Tombstone, names_held
 from storage_adapters.unicode_text import UNICODE_VERSION
+from storage_adapters.usage import Usage
 
 _MOST_RECORDS = 500
 _KEYS_PER_SCAN = 20

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from storage_adapters.metadata.redis.keys import DIMENSIONS
-from storage_adapters.records import Tally, Usage, usage_from
+from storage_adapters.usage import Tally, Usage, usage_from
 
 _NAMES = {letter.decode(): dimension for dimension, letter in DIMENSIONS.items()}
 

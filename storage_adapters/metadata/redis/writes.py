@@ -14,7 +14,8 @@ from storage_adapters.codec import digest_bucket, digest_deltas, record_to_docum
 from storage_adapters.metadata.redis.keys import DIMENSIONS, FIELD_NUMBERS, Keys, place
 from storage_adapters.metadata.redis.records import record_to_value, tombstone_to_value
 from storage_adapters.query import index_entries
-from storage_adapters.records import FileRecord, Tally, Tombstone, names_held, usage_entries
+from storage_adapters.records import FileRecord, Tombstone, names_held
+from storage_adapters.usage import Tally, usage_entries
 
 _Entry = tuple[bytes, bytes]
 _Name = tuple[str, str, str]  # owner, kind, name

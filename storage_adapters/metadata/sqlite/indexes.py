@@ -16,7 +16,8 @@ from storage_adapters.codec import digest_bucket, digest_deltas, record_to_docum
 from storage_adapters.errors import NameTaken
 from storage_adapters.metadata.sqlite.schema import FIELD_NUMBERS
 from storage_adapters.query import Scope, index_entries
-from storage_adapters.records import FileRecord, Tally, names_held, usage_entries
+from storage_adapters.records import FileRecord, names_held
+from storage_adapters.usage import Tally, usage_entries
 
 _SCOPE_LETTERS = {
     "all": "a",

@@ -18,8 +18,9 @@ from storage_adapters.metadata.sqlite.indexes import ListingRow, listing_rows, n
 from storage_adapters.metadata.sqlite.usage import add_usage, read_usage
 from storage_adapters.ports.digest import DigestBucket
 from storage_adapters.ports.schemas import Counted, Schema, SupportsRebuilding
-from storage_adapters.records import FileRecord, Tombstone, Usage
+from storage_adapters.records import FileRecord, Tombstone
 from storage_adapters.unicode_text import UNICODE_VERSION
+from storage_adapters.usage import Usage
 
 _JOURNAL = (
     "CREATE TABLE IF NOT EXISTS journal (name TEXT NOT NULL PRIMARY KEY, document BLOB NOT NULL) STRICT, WITHOUT ROWID"

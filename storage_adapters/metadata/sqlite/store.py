@@ -39,7 +39,8 @@ from storage_adapters.ports.identity import NotesInJournal
 from storage_adapters.ports.metadata import MetadataStore, SupportsChanges, SupportsLeases, SupportsReplication
 from storage_adapters.ports.schemas import SupportsBulkImport
 from storage_adapters.query import ListQuery, Page
-from storage_adapters.records import Change, FileRecord, Tombstone, Usage
+from storage_adapters.records import Change, FileRecord, Tombstone
+from storage_adapters.usage import Usage
 
 
 class SqliteMetadataStore(

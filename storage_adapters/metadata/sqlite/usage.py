@@ -6,7 +6,7 @@ import sqlite3
 from collections import defaultdict
 
 from storage_adapters.metadata.sqlite.indexes import usage_scope
-from storage_adapters.records import Tally, Usage, usage_from
+from storage_adapters.usage import Tally, Usage, usage_from
 
 _ADD = (
     "INSERT INTO usage (scope, dimension, key, files, bytes) VALUES (?, ?, ?, ?, ?)"
