@@ -72,6 +72,11 @@ class Files:
         return self.call("files.list", params)
 
     @action
+    def timeline(self, /, **params: Any) -> JSON:
+        """Return the months in which an owner has pictures and videos, or one page of those of a month."""
+        return self.call("files.timeline", params)
+
+    @action
     def count(self, /, **params: Any) -> JSON:
         """Count an owner's files, by access and by status."""
         return self.call("files.count", params)

@@ -17,6 +17,7 @@ from files_service.api.process import process
 from files_service.api.remove import remove
 from files_service.api.sync import sync
 from files_service.api.tags import access_by_tag, add_tags, remove_tags, sync_tags
+from files_service.api.timeline import timeline
 from files_service.api.update import update
 from files_service.api.upload import upload
 from files_service.api.usage import count, report
@@ -33,6 +34,7 @@ METHODS: dict[str, Action] = {
         download,
         archive,
         list_files,
+        timeline,
         count,
         report,
         update,

@@ -19,6 +19,7 @@ _OF_METHODS: Mapping[str, str] = {
             "files.download",
             "files.archive",
             "files.list",
+            "files.timeline",
             "files.count",
             "files.manifest",
         ),

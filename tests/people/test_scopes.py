@@ -47,6 +47,7 @@ NEEDED: dict[str, str] = {
     "GET /api/files/{file_id}/version/{version_id}/download": READ,
     "GET /api/files/search": READ,
     "GET /api/analytics/storage": "analytics",
+    "GET /api/timeline": READ,
     "GET /api/analytics/file-types": "analytics",
     "POST /api/files/bulk": SESSION,
     "POST /api/files/{file_id}/move": WRITE,
@@ -80,7 +81,8 @@ NEEDED: dict[str, str] = {
     "POST /tus/{upload_id}": WRITE,
 }
 METHODS_NEEDED: dict[str, str] = {
-    **dict.fromkeys(("info", "data", "head", "download", "archive", "list", "count", "manifest"), READ),
+    **dict.fromkeys(("info", "data", "head", "download", "archive", "list", "timeline"), READ),
+    **dict.fromkeys(("count", "manifest"), READ),
     **dict.fromkeys(("upload", "finish", "process", "update", "clone", "sync"), WRITE),
     **dict.fromkeys(("tag.add", "tag.remove", "tag.sync"), WRITE),
     **dict.fromkeys(("access", "tag.access"), "shares"),
