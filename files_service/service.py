@@ -246,6 +246,11 @@ class Accounts:
         return self.call("accounts.remove_totp", params)
 
     @action
+    def export(self, /, **params: Any) -> JSON:
+        """Return one page of what the service keeps about the person who is signed in."""
+        return self.call("accounts.export", params)
+
+    @action
     def create_invite(self, /, **params: Any) -> JSON:
         """Make an invite; the answer alone has its code."""
         return self.call("accounts.create_invite", params)

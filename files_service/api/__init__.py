@@ -2,7 +2,7 @@
 
 from files_service.api import analytics, bulk, folders, jobs, moving, share_policy, shares, versions
 from files_service.api.access import set_access
-from files_service.api.accounts import credentials, people, signing
+from files_service.api.accounts import credentials, export, people, signing
 from files_service.api.action import Action
 from files_service.api.archive import archive
 from files_service.api.clone import clone
@@ -75,6 +75,7 @@ METHODS: dict[str, Action] = {
         credentials.begin_totp,
         credentials.confirm_totp,
         credentials.remove_totp,
+        export.export,
         people.create_invite,
         people.list_invites,
         people.revoke_invite,

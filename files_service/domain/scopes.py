@@ -78,6 +78,7 @@ _OF_METHODS: Mapping[str, str] = {
             "accounts.begin_totp",
             "accounts.confirm_totp",
             "accounts.remove_totp",
+            "accounts.export",
         ),
         SESSION,
     ),
