@@ -17,9 +17,9 @@ from files_service.services.files import require_acts_for
 from storage_adapters import JSON, Condition, FileRecord, ListQuery, Position
 
 SHOWN = (IMAGE, VIDEO)
-# Files that are looked at per call, whatever their kind.
-_MOST_READ = 2_000
-_READ_AT_ONCE = 200
+# Reads per call, and files that each of them looks at, whatever their kind.
+_MOST_READS = 10
+_MOST_AT_ONCE = 200
 
 
 def months(core: Core, owner: str, kinds: Sequence[str], *, actor: str | None) -> list[JSON]:
@@ -48,8 +48,8 @@ def files_of_month(
     query = _query(owner, start, end, kinds)
     position = Position(value=end, file_id="") if cursor is None else decode_cursor(query, cursor)
     found: list[FileRecord] = []
-    for _ in range(_MOST_READ // _READ_AT_ONCE):
-        page = core.metadata.find(replace(query, after=position))
+    for number in range(_MOST_READS):
+        page = core.metadata.find(replace(query, after=position, limit=min(limit << number, _MOST_AT_ONCE)))
         core.lists.note_unreadable(page)
         wanted = [record for record in page.records if kind_of(record.content_type) in kinds]
         for record in wanted[: limit - len(found)]:
@@ -72,6 +72,5 @@ def _query(owner: str, start: int, end: int, kinds: Sequence[str]) -> ListQuery:
         owner=owner,
         order_by="created_at",
         conditions=(*limits, *of_kind),
-        limit=_READ_AT_ONCE,
-        scan_limit=_READ_AT_ONCE,
+        scan_limit=_MOST_AT_ONCE,
     )
