@@ -74,6 +74,11 @@ def test_every_method_is_called_over_amqp(caller: NamekoCaller, core: Core) -> N
     clone = call("files.clone", file_id=file_id, owner="bob")
     assert clone["owner"] == "bob"
     assert [each["file_id"] for each in call("files.list", owner="ann")["files"]] == [file_id]
+    assert call("files.timeline", owner="ann", month="2026-01") == {
+        "month": "2026-01",
+        "files": [],
+        "next_cursor": None,
+    }
     assert call("files.count", owner="ann")["total"] == 1
     assert call("files.report", owner="ann")["bytes"] == 5
     assert call("files.sync", owner="ann", dry_run=True)["dry_run"] is True

@@ -25,6 +25,7 @@ CALLS: dict[str, Callable[[str], JSON]] = {
     "files.head": lambda _: {"owner": "ann", "aliases": ["a"]},
     "files.download": lambda file_id: {"file_id": file_id},
     "files.list": lambda _: {"owner": "ann"},
+    "files.timeline": lambda _: {"owner": "ann"},
     "files.count": lambda _: {"owner": "ann"},
     "files.report": lambda _: {"owner": "ann"},
     "files.update": lambda file_id: {"file_id": file_id, "changes": {"name": "new"}},
@@ -43,7 +44,15 @@ OF_FILES = [name for name in METHODS if name.startswith("files.")]
 OF_A_FILE = [name for name, params in CALLS.items() if "file_id" in params("")]
 READING = ["files.info", "files.data", "files.download", "files.manifest"]
 CHANGING = [name for name in OF_A_FILE if name not in READING and name != "files.clone"]
-OF_AN_OWNER = ["files.upload", "files.head", "files.count", "files.report", "files.sync", "files.tag.access"]
+OF_AN_OWNER = [
+    "files.upload",
+    "files.head",
+    "files.timeline",
+    "files.count",
+    "files.report",
+    "files.sync",
+    "files.tag.access",
+]
 
 
 def test_every_method_is_tested() -> None:
