@@ -72,6 +72,11 @@ class Files:
         return self.call("files.list", params)
 
     @action
+    def timeline(self, /, **params: Any) -> JSON:
+        """Return the months in which an owner has pictures and videos, or one page of those of a month."""
+        return self.call("files.timeline", params)
+
+    @action
     def count(self, /, **params: Any) -> JSON:
         """Count an owner's files, by access and by status."""
         return self.call("files.count", params)
@@ -239,6 +244,11 @@ class Accounts:
     def remove_totp(self, /, **params: Any) -> JSON:
         """Turn the second factor off by a code of it."""
         return self.call("accounts.remove_totp", params)
+
+    @action
+    def export(self, /, **params: Any) -> JSON:
+        """Return one page of what the service keeps about the person who is signed in."""
+        return self.call("accounts.export", params)
 
     @action
     def create_invite(self, /, **params: Any) -> JSON:

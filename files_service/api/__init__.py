@@ -2,7 +2,7 @@
 
 from files_service.api import analytics, bulk, folders, jobs, moving, share_policy, shares, versions
 from files_service.api.access import set_access
-from files_service.api.accounts import credentials, people, signing
+from files_service.api.accounts import credentials, export, people, signing
 from files_service.api.action import Action
 from files_service.api.archive import archive
 from files_service.api.clone import clone
@@ -17,6 +17,7 @@ from files_service.api.process import process
 from files_service.api.remove import remove
 from files_service.api.sync import sync
 from files_service.api.tags import access_by_tag, add_tags, remove_tags, sync_tags
+from files_service.api.timeline import timeline
 from files_service.api.update import update
 from files_service.api.upload import upload
 from files_service.api.usage import count, report
@@ -33,6 +34,7 @@ METHODS: dict[str, Action] = {
         download,
         archive,
         list_files,
+        timeline,
         count,
         report,
         update,
@@ -73,6 +75,7 @@ METHODS: dict[str, Action] = {
         credentials.begin_totp,
         credentials.confirm_totp,
         credentials.remove_totp,
+        export.export,
         people.create_invite,
         people.list_invites,
         people.revoke_invite,

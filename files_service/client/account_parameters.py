@@ -39,6 +39,12 @@ class TokenParams(ActorParams, total=False):
     token: Required[str]
 
 
+class ExportParams(TokenParams, total=False):
+    """accounts.export."""
+
+    cursor: str | None
+
+
 class SetPasswordParams(ActorParams, total=False):
     """accounts.set_password."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 
 class Account(TypedDict):
@@ -96,3 +96,17 @@ class CreatedInvite(TypedDict):
     uses_left: int
     created_at: int
     expires_at: int
+
+
+class ExportEntry(TypedDict):
+    """One thing that is kept about a person, and its type."""
+
+    type: str
+    value: dict[str, Any]
+
+
+class Export(TypedDict):
+    """accounts.export."""
+
+    entries: list[ExportEntry]
+    next_cursor: str | None

@@ -82,6 +82,11 @@ class AccountMethods(Caller):
         answer: dict[str, Any] = self._call("accounts.remove_totp", given)
         return answer
 
+    def export(self, **given: Unpack[params.ExportParams]) -> results.Export:
+        """Return one page of what the service keeps about the person who is signed in."""
+        answer: results.Export = self._call("accounts.export", given)
+        return answer
+
     def create_invite(self, **given: Unpack[params.CreateInviteParams]) -> results.CreatedInvite:
         """Make an invite; the answer alone has its code."""
         answer: results.CreatedInvite = self._call("accounts.create_invite", given)

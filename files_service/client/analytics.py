@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict, Unpack
 
 from files_service.client.caller import Caller
+from files_service.client.results import Counted
 
 
 class FileTypesParams(TypedDict, total=False):
@@ -19,13 +20,6 @@ class StorageParams(FileTypesParams, total=False):
     """analytics.storage."""
 
     days: int
-
-
-class Counted(TypedDict):
-    """A number of files or versions, and their bytes."""
-
-    count: int
-    bytes: int
 
 
 class KindOfFiles(Counted):

@@ -154,6 +154,11 @@ class FilesClient(PlaceMethods):
         page: results.Page = self._call("files.list", given)
         return page
 
+    def timeline(self, **given: Unpack[params.TimelineParams]) -> results.Timeline:
+        """Return the months of pictures and videos, or one page of those of a month."""
+        timeline: results.Timeline = self._call("files.timeline", given)
+        return timeline
+
     def count(self, **given: Unpack[params.UsageParams]) -> results.Count:
         """Count an owner's files."""
         count: results.Count = self._call("files.count", given)

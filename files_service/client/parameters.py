@@ -156,6 +156,16 @@ class ListParams(_Params, total=False):
     trashed: bool
 
 
+class TimelineParams(_Params, total=False):
+    """files.timeline."""
+
+    owner: Required[str]
+    month: str | None
+    kind: Literal["image", "video"] | None
+    limit: int
+    cursor: str | None
+
+
 class UsageParams(_Params, total=False):
     """files.count and files.report."""
 

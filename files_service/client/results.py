@@ -135,6 +135,29 @@ class Page(TypedDict):
     total: NotRequired[int | None]
 
 
+class Counted(TypedDict):
+    """A number of files or versions, and their bytes."""
+
+    count: int
+    bytes: int
+
+
+class Month(Counted):
+    """A month with pictures or videos."""
+
+    month: str
+    by_kind: dict[str, Counted]
+
+
+class Timeline(TypedDict):
+    """files.timeline: the months, or a page of the files of one."""
+
+    months: NotRequired[list[Month]]
+    month: NotRequired[str]
+    files: NotRequired[list[File]]
+    next_cursor: NotRequired[str | None]
+
+
 class ManifestChunk(TypedDict):
     """A chunk in files.manifest."""
 

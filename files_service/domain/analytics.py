@@ -7,6 +7,7 @@ file, and so does the upload of a version on its own.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 
@@ -18,6 +19,7 @@ TRASH, VERSIONS = "trash", "versions"
 
 Tallies = Mapping[str, tuple[int, int]]
 
+_DAY_MS = 86_400_000
 _LAST_MS = 253_402_300_799_999
 _DOCUMENTS = frozenset(
     {
@@ -75,6 +77,12 @@ def day_of(time: int) -> str:
 def beginning_of(day: str) -> int:
     """Return the time at which a day begins, in UTC."""
     return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1000
+
+
+def limits_of_month(month: str) -> tuple[int, int]:
+    """Return the times at which a month begins, in UTC, and at which the next one does: "2026-07"."""
+    days = monthrange(int(month[:4]), int(month[5:]))[1]
+    return beginning_of(f"{month}-01"), beginning_of(f"{month}-{days}") + _DAY_MS
 
 
 def days_until(time: int, number: int) -> list[str]:

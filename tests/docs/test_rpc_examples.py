@@ -23,7 +23,7 @@ PAGE = read("docs/rpc.md")
 NOW = 1_769_212_746_000
 FILE_IDS = ("01KFN3R6S0000000000000000A", "01KFN3R6S0000000000000000B")
 CONTENT = b"\x00\x00\x00\x18ftypmp4"
-IN_PART = {"files.upload", "files.process", "files.info", "files.update", "files.clone"} | {
+IN_PART = {"files.upload", "files.process", "files.info", "files.update", "files.clone", "files.timeline"} | {
     f"files.tag.{verb}" for verb in ("add", "remove", "sync")
 }
 

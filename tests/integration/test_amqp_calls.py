@@ -74,9 +74,21 @@ def test_every_method_is_called_over_amqp(caller: NamekoCaller, core: Core) -> N
     clone = call("files.clone", file_id=file_id, owner="bob")
     assert clone["owner"] == "bob"
     assert [each["file_id"] for each in call("files.list", owner="ann")["files"]] == [file_id]
+    assert call("files.timeline", owner="ann", month="2026-01") == {
+        "month": "2026-01",
+        "files": [],
+        "next_cursor": None,
+    }
     assert call("files.count", owner="ann")["total"] == 1
     assert call("files.report", owner="ann")["bytes"] == 5
     assert call("files.sync", owner="ann", dry_run=True)["dry_run"] is True
+    assert call("files.archive", file_ids=[file_id])["entries"] == 2
+    assert call("files.move", file_id=file_id, path="a/b.txt")["path"] == "a/b.txt"
+    tags = [{"file_id": file_id, "tags": ["four"]}]
+    assert call("files.bulk", action="tag", items=tags)["results"][0]["ok"]
+    assert call("files.trash", file_id=file_id)["trashed_at"] is not None
+    assert call("files.restore", file_id=file_id)["path"] == "a/b.txt"
+    assert call("files.empty_trash", owner="ann")["state"] == "done"
     assert call("files.remove", file_id=file_id)["removed"] is True
     # Those of people are called by the tests of people.
     assert called == {name for name in METHODS if name.startswith("files.")}

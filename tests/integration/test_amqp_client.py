@@ -235,6 +235,7 @@ def test_people_are_managed_and_sign_in(files: FilesClient) -> None:
     assert accounts.identify(token=token)["account"]["owner"] == "amy@acme"
     key = accounts.create_key(token=token, label="program", scopes=["files:read"])
     assert accounts.identify(token=key["key"])["scopes"] == ["files:read"]
+    assert accounts.export(token=token)["entries"][0]["value"]["owner"] == "amy@acme"
     invite = accounts.create_invite(actor="amy@acme", tenant="acme")
     assert [each["owner"] for each in accounts.list(actor="amy@acme", tenant="acme")["accounts"]] == ["amy@acme"]
     with pytest.raises(NotFound):
@@ -250,6 +251,7 @@ def test_storage_is_asked_for(files: FilesClient) -> None:
     own = files.analytics.storage(owner="zoe", actor="zoe", days=3)
     assert (own["used"], own["count"], len(own["by_day"])) == (7, 1, 3)
     assert set(files.analytics.file_types()["by_kind"]) >= {"image", "other"}
+    assert [month["count"] for month in files.timeline(owner="zoe").get("months", [])] == []
     with pytest.raises(Forbidden):
         files.analytics.storage(actor="zoe")
 

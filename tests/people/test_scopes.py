@@ -27,6 +27,7 @@ NEEDED: dict[str, str] = {
     "DELETE /api/auth/keys/{key_id}": SESSION,
     "POST /api/auth/totp": SESSION,
     "DELETE /api/auth/totp": SESSION,
+    "GET /api/export": SESSION,
     "GET /api/invites": "admin",
     "POST /api/invites": "admin",
     "DELETE /api/invites/{invite_id}": "admin",
@@ -46,6 +47,7 @@ NEEDED: dict[str, str] = {
     "DELETE /api/files/{file_id}/version/{version_id}": DELETE,
     "GET /api/files/{file_id}/version/{version_id}/download": READ,
     "GET /api/files/search": READ,
+    "GET /api/timeline": READ,
     "GET /api/analytics/storage": "analytics",
     "GET /api/analytics/file-types": "analytics",
     "POST /api/files/bulk": SESSION,
@@ -80,7 +82,8 @@ NEEDED: dict[str, str] = {
     "POST /tus/{upload_id}": WRITE,
 }
 METHODS_NEEDED: dict[str, str] = {
-    **dict.fromkeys(("info", "data", "head", "download", "archive", "list", "count", "manifest"), READ),
+    **dict.fromkeys(("info", "data", "head", "download", "archive", "list", "timeline"), READ),
+    **dict.fromkeys(("count", "manifest"), READ),
     **dict.fromkeys(("upload", "finish", "process", "update", "clone", "sync"), WRITE),
     **dict.fromkeys(("tag.add", "tag.remove", "tag.sync"), WRITE),
     **dict.fromkeys(("access", "tag.access"), "shares"),
@@ -93,6 +96,7 @@ PEOPLE_NEEDED: dict[str, str] = {
     "identify": READ,
     **dict.fromkeys(("logout", "set_password", "list_sessions", "end_session", "end_sessions"), SESSION),
     **dict.fromkeys(("create_key", "list_keys", "revoke_key", "begin_totp", "confirm_totp", "remove_totp"), SESSION),
+    "export": SESSION,
     **dict.fromkeys(("register", "login", "create", "list", "info", "update", "reset"), "admin"),
     **dict.fromkeys(("create_invite", "list_invites", "revoke_invite"), "admin"),
     **dict.fromkeys(("create_tenant", "list_tenants", "set_quota", "set_tenant_quota"), "admin"),

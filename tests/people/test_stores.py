@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from files_service.core import Core
+from files_service.domain.analytics import beginning_of
 from files_service.errors import Gone
 from files_service.services.opening import open_core
 from files_service.services.shares.gate import Visit, open_share, stays_open
@@ -152,3 +153,23 @@ def test_the_story_of_counts(core: Core) -> None:
     feed.move_checkpoint("relay", expected=feed.checkpoint("relay"), sequence=feed.last_sequence())
     feed.trim_changes(limit=1_000)
     assert counted() == [1, 7, 0, 7]
+
+
+def test_the_story_of_a_month_and_an_export(core: Core) -> None:
+    token = call(core, "accounts.register", name="ann", password=PASSWORD)["token"]
+    made = []
+    for day in ("2026-06-30", "2026-07-01", "2026-07-31", "2026-08-01"):
+        parts = [{"size": 7, "content_type": "image/png"}]
+        made.append(processed_file(at(core, beginning_of(day)), owner="ann", parts=parts)["file_id"])
+    july = {"owner": "ann", "month": "2026-07", "limit": 1}
+    first = call(core, "files.timeline", **july)
+    second = call(core, "files.timeline", **july, cursor=first["next_cursor"])
+    assert [each["file_id"] for page in (first, second) for each in page["files"]] == [made[2], made[1]]
+    call(core, "files.trash", file_id=made[0])
+    call(core, "folders.create", owner="ann", path="trips")
+    entries, page = [], call(core, "accounts.export", token=token)
+    while page["next_cursor"] is not None:
+        entries += page["entries"]
+        page = call(core, "accounts.export", token=token, cursor=page["next_cursor"])
+    kinds = [each["type"] for each in entries + page["entries"]]
+    assert kinds == ["account", "session", "folder", *["file"] * 4]

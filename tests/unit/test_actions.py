@@ -24,12 +24,19 @@ CALLS: dict[str, Callable[[str], JSON]] = {
     "files.data": lambda file_id: {"file_id": file_id, "fields": ["name"]},
     "files.head": lambda _: {"owner": "ann", "aliases": ["a"]},
     "files.download": lambda file_id: {"file_id": file_id},
+    "files.archive": lambda file_id: {"file_ids": [file_id]},
     "files.list": lambda _: {"owner": "ann"},
+    "files.timeline": lambda _: {"owner": "ann"},
     "files.count": lambda _: {"owner": "ann"},
     "files.report": lambda _: {"owner": "ann"},
     "files.update": lambda file_id: {"file_id": file_id, "changes": {"name": "new"}},
     "files.access": lambda file_id: {"file_ids": [file_id], "access": "shared"},
     "files.remove": lambda file_id: {"file_id": file_id},
+    "files.move": lambda file_id: {"file_id": file_id, "path": "new/place"},
+    "files.trash": lambda file_id: {"file_id": file_id},
+    "files.restore": lambda file_id: {"file_id": file_id},
+    "files.bulk": lambda file_id: {"action": "tag", "items": [{"file_id": file_id, "tags": ["new"]}]},
+    "files.empty_trash": lambda _: {"owner": "ann"},
     "files.clone": lambda file_id: {"file_id": file_id, "owner": "ann"},
     "files.sync": lambda _: {"owner": "ann"},
     "files.manifest": lambda file_id: {"file_id": file_id},
@@ -43,7 +50,16 @@ OF_FILES = [name for name in METHODS if name.startswith("files.")]
 OF_A_FILE = [name for name, params in CALLS.items() if "file_id" in params("")]
 READING = ["files.info", "files.data", "files.download", "files.manifest"]
 CHANGING = [name for name in OF_A_FILE if name not in READING and name != "files.clone"]
-OF_AN_OWNER = ["files.upload", "files.head", "files.count", "files.report", "files.sync", "files.tag.access"]
+OF_AN_OWNER = [
+    "files.upload",
+    "files.head",
+    "files.timeline",
+    "files.count",
+    "files.report",
+    "files.sync",
+    "files.empty_trash",
+    "files.tag.access",
+]
 
 
 def test_every_method_is_tested() -> None:
@@ -110,7 +126,7 @@ def test_a_file_that_never_was_is_not_found(core: Core, method: str) -> None:
     assert isinstance(refusal(core, method, **CALLS[method](NOBODY)), NotFound)
 
 
-@pytest.mark.parametrize("method", [name for name in OF_A_FILE if name != "files.remove"])
+@pytest.mark.parametrize("method", [name for name in OF_A_FILE if name not in ("files.remove", "files.trash")])
 def test_a_removed_file_is_not_there_any_more(core: Core, method: str) -> None:
     file_id = processed_file(core)["file_id"]
     call(core, "files.remove", file_id=file_id)

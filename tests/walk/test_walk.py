@@ -261,6 +261,9 @@ def _analytics_and_quotas(people: dict[str, Caller]) -> None:
     kinds: dict[str, Any] = ann("GET", "/api/analytics/file-types")
     assert kinds
     ann("GET", "/api/analytics/storage?owner=bob@acme", 403)
+    assert ann("GET", "/api/timeline")["months"] == []
+    exported = ann("GET", "/api/export").splitlines()
+    assert exported[0].startswith(b'{"type":"account","value":{')
     admin("GET", "/api/analytics/storage?tenant=acme")
     operator("PUT", "/api/tenants/acme/quota", quota_bytes=1_000_000)
     admin("PUT", "/api/accounts/bob@acme/quota", quota_bytes=10)

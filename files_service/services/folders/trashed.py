@@ -45,9 +45,14 @@ def remove_entry(core: Core, owner: str, path: str, trashed_at: int) -> None:
         documents.delete(core, document)
 
 
+def prefix_of_entries(owner: str) -> str:
+    """Return the prefix of the order keys of an owner's trashed folders."""
+    return f"{owner_segment(owner)}/{_ENTRY}/"
+
+
 def entries_of(core: Core, owner: str, limit: int) -> Iterator[JSON]:
     """Yield the trashed folders of an owner, the newest first."""
-    prefix = f"{owner_segment(owner)}/{_ENTRY}/"
+    prefix = prefix_of_entries(owner)
     query = DocumentQuery(collection=TRASHED, prefix=prefix, descending=True, limit=limit)
     for each in documents.documents_of(core).find_documents(query, now=core.clock()).documents:
         yield {"path": each.body["path"], "trashed_at": each.body["trashed_at"]}

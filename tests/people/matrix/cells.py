@@ -88,6 +88,7 @@ PARAMS: dict[str, Params] = {
     "files.upload": _fixed(owner=OWNER, name="new", parts=[{"size": 1}]),
     "files.head": _fixed(owner=OWNER, aliases=[ALIAS]),
     "files.count": _fixed(owner=OWNER),
+    "files.timeline": _fixed(owner=OWNER, month="2026-01"),
     "files.report": _fixed(owner=OWNER),
     "files.sync": _fixed(owner=OWNER),
     "files.tag.access": _fixed(owner=OWNER, tag=TAG, access="public"),
@@ -148,6 +149,7 @@ QUERIES = {
     "GET /api/invites": f"?tenant={TENANT}",
     "GET /api/share-policy": f"?tenant={TENANT}",
     "PATCH /api/share-policy": f"?tenant={TENANT}",
+    "GET /api/timeline": f"?owner={OWNER}&month=2026-01",
     "GET /api/analytics/storage": f"?owner={OWNER}",
     "GET /api/analytics/file-types": f"?owner={OWNER}",
 }

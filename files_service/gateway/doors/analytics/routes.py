@@ -1,21 +1,30 @@
-"""The table of ``/api/analytics``."""
+"""The table of ``/api/analytics`` and ``/api/timeline``."""
 
 from __future__ import annotations
 
-from files_service.domain.scopes import ANALYTICS
+from files_service.domain.scopes import ANALYTICS, READ
 from files_service.gateway.auth.callers import by_bearer_or_session
-from files_service.gateway.doors.analytics import storage
+from files_service.gateway.doors.analytics import storage, timeline
 from files_service.gateway.openapi import TEXT, query, reply
 from files_service.gateway.routes import Door, Route, at
+from files_service.services.analytics.timeline import SHOWN
 
-_ANALYTICS = "/api/analytics"
+_ANALYTICS, _TIMELINE = "/api/analytics", "/api/timeline"
 _STORAGE, _TYPES = "Bytes, quota, trash, versions, and the last days.", "Number and bytes of files by kind."
+_MONTHS = "The months of pictures and videos, or a page of those of a month."
 _ABOUT = {"owner": TEXT, "tenant": TEXT, "all": {"type": "boolean"}}
 _DAYS = {"type": "integer", "minimum": 1, "maximum": 366}
+_MONTH = {
+    "owner": TEXT,
+    "month": {**TEXT, "description": "Such as 2026-07."},
+    "kind": {"type": "string", "enum": list(SHOWN)},
+    "limit": {"type": "integer", "minimum": 1, "maximum": 100},
+    "cursor": TEXT,
+}
 
 DOOR = Door(
     name="analytics",
-    match=at(f"{_ANALYTICS}/"),
+    match=at(f"{_ANALYTICS}/", _TIMELINE),
     routes=(
         Route(
             "GET",
@@ -36,6 +45,17 @@ DOOR = Door(
             {200: reply(_TYPES)},
             query(**_ABOUT),
             scope=ANALYTICS,
+        ),
+        Route(
+            "GET",
+            _TIMELINE,
+            timeline.timeline,
+            "timeline",
+            _MONTHS,
+            {200: reply(_MONTHS)},
+            query(**_MONTH),
+            tag="files",
+            scope=READ,
         ),
     ),
     authenticate=by_bearer_or_session,

@@ -1,10 +1,10 @@
-"""The table of ``/api/auth``, ``/api/invites``, ``/api/accounts`` and ``/api/tenants``."""
+"""The table of ``/api/auth``, ``/api/export``, ``/api/invites``, ``/api/accounts`` and ``/api/tenants``."""
 
 from __future__ import annotations
 
 from files_service.domain.scopes import ADMIN, READ, SESSION
 from files_service.gateway.auth.callers import by_bearer_or_session
-from files_service.gateway.doors.auth import credentials, signing
+from files_service.gateway.doors.auth import credentials, export, signing
 from files_service.gateway.openapi import JSON_TYPE, body_schema, json_body, query, reply
 from files_service.gateway.routes import Door, Route, at
 from storage_adapters import JSON
@@ -26,7 +26,7 @@ def _body(*methods: str) -> JSON:
 _SIGN_UP, _SIGN_IN, _SIGN_OUT = "Make an account and sign in.", "Sign in.", "End the session."
 _ME, _PASSWORD = "The account that is signed in.", "Change the password, or set it by the code of a reset link."
 _TOTP_BODY = _body("accounts.begin_totp", "accounts.confirm_totp")
-_AUTH, _INVITES = "/api/auth", "/api/invites"
+_AUTH, _EXPORT, _INVITES = "/api/auth", "/api/export", "/api/invites"
 _ACCOUNT_QUOTA, _TENANT_QUOTA = "/api/accounts/{owner}/quota", "/api/tenants/{tenant}/quota"
 _QUOTA = json_body({**body_schema("accounts.set_quota", without=("actor", "owner")), "required": ["quota_bytes"]})
 
@@ -61,7 +61,7 @@ SIGNING_DOOR = Door(
 
 DOOR = Door(
     name="auth",
-    match=at(f"{_AUTH}/", _INVITES, f"{_INVITES}/", "/api/accounts/", "/api/tenants/"),
+    match=at(f"{_AUTH}/", _EXPORT, _INVITES, f"{_INVITES}/", "/api/accounts/", "/api/tenants/"),
     routes=(
         Route("POST", f"{_AUTH}/logout", signing.logout, "logout", _SIGN_OUT, _DONE, scope=SESSION),
         Route("GET", f"{_AUTH}/me", signing.me, "me", _ME, {200: reply(_ME)}, scope=READ),
@@ -134,6 +134,15 @@ DOOR = Door(
         ),
         Route(
             "GET",
+            _EXPORT,
+            export.export,
+            "export",
+            "All that is kept about oneself, as lines of JSON.",
+            {200: reply("One object per line.", media="application/x-ndjson")},
+            scope=SESSION,
+        ),
+        Route(
+            "GET",
             _INVITES,
             credentials.list_invites,
             "invites",
@@ -184,6 +193,7 @@ DOOR = Door(
     ),
     authenticate=by_bearer_or_session,
     sessions=True,
+    state={export.EXPORTS: lambda _: set()},
     tag="people",
     errors=(400, 401, 403, 404, 405, 408, 409, 413, 415, 417, 429, 500, 501, 503),
 )

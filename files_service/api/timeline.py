@@ -1,0 +1,47 @@
+"""files.timeline: pictures and videos by month."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from files_service.api.action import Params, ParamsSchema, action, owner_field
+from files_service.api.parameters import cursor_field
+from files_service.api.wire import to_wire
+from files_service.core import Core
+from files_service.services.analytics import timeline as timelines
+from storage_adapters import JSON
+
+
+class TimelineParams(ParamsSchema):
+    """Parameters of files.timeline."""
+
+    owner = owner_field()
+    month = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Regexp(r"[1-9][0-9]{3}-(0[1-9]|1[0-2])\Z", error="Must be a month like 2026-07."),
+        metadata={"description": "Month whose files to return, such as `2026-07`; null: the months."},
+    )
+    kind = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.OneOf(timelines.SHOWN),
+        metadata={"description": "`image` or `video`; null: both."},
+    )
+    limit = fields.Integer(
+        strict=True, load_default=100, validate=validate.Range(1, 100), metadata={"description": "Files per page."}
+    )
+    cursor = cursor_field("next_cursor of the previous page; owner, month and kind must be the same.")
+
+
+@action("files.timeline", TimelineParams)
+def timeline(params: Params, core: Core) -> JSON:
+    """Return the months in which an owner has pictures and videos, or one page of those of a month."""
+    owner, actor = params["owner"], params["actor"]
+    kinds = timelines.SHOWN if params["kind"] is None else (params["kind"],)
+    if params["month"] is None:
+        return {"months": timelines.months(core, owner, kinds, actor=actor)}
+    found, following = timelines.files_of_month(
+        core, owner, params["month"], kinds, actor=actor, limit=params["limit"], cursor=params["cursor"]
+    )
+    return {"month": params["month"], "files": [to_wire(each, actor) for each in found], "next_cursor": following}
