@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from files_service.services.shares import folder
 from tests.cores import call
 from tests.gateway.serving import Reply, Served, head_of, wait_until
 from tests.people.links import Visitor, share, stored, stored_at
@@ -127,6 +128,18 @@ def test_a_link_of_a_folder_keeps_the_folders_in_it_and_tells_none_above(served:
     assert list(contents(whole)) == ["a.txt", "more/a.txt"]
     assert b"secret" not in whole.body
     assert visitor.get("/zip", Range="bytes=20-").body == whole.body[20:]
+
+
+def test_a_folder_of_too_many_files_is_refused_and_not_cut(
+    served: Served, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        stored_at(ann, f"trip/{name}.txt", b"abc")
+    made = share(ann, path="trip")
+    monkeypatch.setattr(folder, "MOST", 1)
+    reply = Visitor(served, made["url"]).get("/zip", Accept="application/json")
+    assert reply.status == 413
+    assert used(ann, made["share_id"]) == 0
 
 
 def test_people_make_archives_of_their_files(served: Served, ann: Person) -> None:

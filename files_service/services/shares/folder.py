@@ -9,7 +9,7 @@ from files_service.core import Core
 from files_service.domain import paths
 from files_service.domain.editing import is_finished
 from files_service.domain.shares import fault_of_state
-from files_service.errors import NotFound, bad_request
+from files_service.errors import NotFound, TooLarge, bad_request
 from files_service.services.accounts import documents
 from files_service.services.shares.share import SHARES, Share, order_of, share_of_document
 from storage_adapters import FileRecord, ListQuery, Position
@@ -66,13 +66,13 @@ def page_of(core: Core, share: Share, below: str, after: Position | None) -> Fol
 
 
 def files_below(core: Core, share: Share) -> list[FileRecord]:
-    """Return the finished files of the folder of a share at any depth, by path; at most ``MOST``."""
+    """Return the finished files of the folder of a share at any depth, by path. Raises TooLarge beyond ``MOST``."""
     found = []
     for record in _files_below(core, share.owner, f"{share.path}/", limit=PAGE):
         if is_finished(record):
             found.append(record)
-        if len(found) == MOST:
-            break
+        if len(found) > MOST:
+            raise TooLarge("the folder has too many files for one answer", {"limit": MOST})
     return found
 
 
