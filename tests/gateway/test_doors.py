@@ -300,7 +300,7 @@ def test_calls_by_the_pages_are_counted(gateway: Served) -> None:
         gateway.request("GET", path, headers=cookie())
         assert counted.new() == {expected: 1}
     gateway.request("GET", f"/download/{file_id}")
-    assert counted.new() == {"files.info forbidden": 1}
+    assert counted.new() == {"files.info not_found": 1}
 
 
 def test_notifications_at_the_webhooks_are_counted(hooked: Served) -> None:
