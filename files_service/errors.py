@@ -274,6 +274,7 @@ STORAGE_ERRORS: dict[type[storage.StorageError], Callable[[Exception], FilesErro
     storage.BlobDamaged: lambda _: BytesLost("the stored bytes are damaged"),
     storage.BlobNotFound: lambda _: NotFound("the bytes are not in the store"),
     storage.BlobExists: lambda _: Conflict("the bytes are already in the store"),
+    storage.NoAddress: lambda _: NotSupported("the bytes are encrypted: the bucket has no address for them"),
     storage.InvalidKey: lambda _: BadRequest("not a valid key", {"fields": {"key": ["Not a valid key."]}}),
     storage.InvalidSignature: lambda error: Forbidden(str(error)),
     storage.ChecksumMismatch: _checksum_mismatch,

@@ -89,6 +89,8 @@ def test_whatever_else_reads_the_output_of_a_process_is_known() -> None:
         "syncer/test_progress.py",  # has it looked at
         "releases/keep.py",  # by hand only: a checkout of another release
         "unit/test_unicode_text.py",  # names of functions
+        "walk/curl.py",  # curl
+        "unit/test_zip_layout.py",  # unzip
         "integration/test_packages.py",  # builds of packages, and programs installed from them
     }
 

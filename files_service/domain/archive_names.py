@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from files_service.domain.filenames import safe_name, split_suffix
-from storage_adapters import fold
+from storage_adapters import composed_form, fold
 
 # Names of devices, with any suffix.
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.I | re.S)
@@ -37,7 +36,7 @@ def _segments(path: str) -> list[str]:
 
 
 def _clean(segment: str) -> str:
-    name = safe_name(unicodedata.normalize("NFC", _HIDDEN.sub("", segment.encode(errors="replace").decode())))
+    name = safe_name(composed_form(_HIDDEN.sub("", segment.encode(errors="replace").decode())))
     if _DEVICE.fullmatch(name):
         name = f"_{name}"
     return _cut(name, "")

@@ -39,6 +39,7 @@ RAISED: dict[type[storage.StorageError], tuple[storage.StorageError, type[FilesE
     storage.BlobDamaged: (storage.BlobDamaged("k"), errors.BytesLost),
     storage.BlobNotFound: (storage.BlobNotFound("k"), errors.NotFound),
     storage.BlobExists: (storage.BlobExists(BLOB), errors.Conflict),
+    storage.NoAddress: (storage.NoAddress("k"), errors.NotSupported),
     storage.InvalidKey: (storage.InvalidKey("../x"), errors.BadRequest),
     storage.InvalidSignature: (storage.InvalidSignature("expired"), errors.Forbidden),
     storage.ChecksumMismatch: (storage.ChecksumMismatch("md5", "a", "b"), errors.PartMismatch),
