@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from files_service.core import Core
+from files_service.domain.access import may_change
 from files_service.domain.paths import BadPath, joined, name_of, segment_of
-from files_service.errors import bad_request
+from files_service.errors import Forbidden, bad_request
 from files_service.services.files import change, changeable, require_change, require_mutable, require_not_trashed
 from files_service.services.free_paths import OnConflict, at_path, with_free_path
 from storage_adapters import FileRecord
@@ -17,7 +18,7 @@ def move_file(
 ) -> FileRecord:
     """Move a file to a path, or into a folder under its name; repeating the call changes nothing.
 
-    Raises PathTaken, Immutable, and Gone for a file in the trash.
+    Raises PathTaken, Immutable, Gone for a file in the trash, and Forbidden for a place that the actor does not reach.
     """
     record = changeable(core, file_id, actor)
     _require_movable(record, actor)
@@ -33,7 +34,10 @@ def _save(core: Core, loaded: FileRecord, actor: str | None, path: str) -> FileR
         _require_movable(record, actor)
         if record.path != path:
             require_mutable(record)
-        return at_path(record, path)
+        moved = at_path(record, path)
+        if not may_change(moved, actor):
+            raise Forbidden("the actor may not move the file there", {"field": "path"})
+        return moved
 
     return change(core, loaded.file_id, decide, event="moved", loaded=loaded)
 

@@ -136,6 +136,10 @@ def test_a_key_of_a_folder_reaches_the_files_below_it_alone(served: Served) -> N
         key.request("POST", "/tus/", None, {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}),
     ):
         assert reply.status == 403, reply.body
+    assert key.call("files.move", file_id=inside, path="up2/a.txt").status == 403
+    assert key.call("files.move", file_id=inside, path="up/more/a.txt").status == 200
+    for method in ("files.trash", "files.restore"):
+        assert key.call(method, file_id=inside).status == 200
     archive = key.call("files.archive", file_ids=[inside]).json["result"]["archive_id"]
     assert key.get(f"/api/archives/{archive}").status == 200
     assert ann.get(f"/api/archives/{archive}").status == 404
