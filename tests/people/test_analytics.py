@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from files_service.domain.analytics import day_of
+from files_service.runtime.clock import now_ms
+from files_service.services.accounts.sessions import DAY_MS
 from files_service.worker.analytics import Analytics
+from tests.clocks import Clock
 from tests.cores import SECRETS, call, processed_file
-from tests.gateway.serving import RPC_TOKEN, Served
-from tests.people.persons import appoint, key_of
+from tests.gateway.serving import RPC_TOKEN, Served, serving
+from tests.people.persons import appoint, key_of, open_people
 from tests.unit.cli.running import at as environment_of
 from tests.unit.cli.running import run
 
@@ -24,6 +29,14 @@ def count(served: Served) -> None:
     for _ in range(5):
         worker.step()
     worker.give_up()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """A gateway at noon: no day ends in a test."""
+    noon = now_ms() // DAY_MS * DAY_MS + DAY_MS // 2
+    with serving(replace(open_people(tmp_path), clock=Clock(noon))) as served:
+        yield served
 
 
 @pytest.fixture
