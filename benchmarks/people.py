@@ -116,13 +116,14 @@ def _serving(folder: Path, store: str, files: int, url: str) -> Iterator[_Served
         "FILES_METADATA_URL": url,
         "FILES_DATA_DIR": str(folder / f"{store}-{files}"),
         "FILES_HTTP": f"127.0.0.1:{port}",
-        "FILES_REGISTRATION": "open",
     }
     log = folder / f"{store}-{files}.log"
     with running("-m", "files_service.cli", "gateway", log=log, **environ):
         wait_for_port(port)
+        # Nobody can register the name of an owner that has files.
+        code = _rpc(port, "accounts.create", {"name": _OWNER})["reset"]["code"]
+        _request(port, "POST", "/api/auth/password", json.dumps({"reset": code, "password": _PASSWORD}))
         body = json.dumps({"name": _OWNER, "password": _PASSWORD})
-        _request(port, "POST", "/api/auth/register", body)
         token = json.loads(_request(port, "POST", "/api/auth/login", body))["token"]
         first = _rpc(port, "files.list", {"owner": _OWNER, "order_by": "created_at", "limit": 1})["files"][0]
         share = _rpc(port, "shares.create", {"owner": _OWNER, "items": [first["file_id"]]})
