@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from storage_adapters.blobs.digests import CHECKSUMS, Digests
 from storage_adapters.blobs.encrypted.layout import CONTENT_TYPE, content_size
@@ -118,7 +119,7 @@ class _FreeSpace(EncryptedBlobStore, SupportsFreeSpace):
         return self._inner.free_bytes()
 
 
-class _ServedUrls(EncryptedBlobStore, SupportsSignedUrls, VerifiesSignedUrls):
+class _Urls(EncryptedBlobStore, SupportsSignedUrls):
     def sign(
         self,
         method: str,
@@ -136,31 +137,20 @@ class _ServedUrls(EncryptedBlobStore, SupportsSignedUrls, VerifiesSignedUrls):
             method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename, epoch=epoch
         )
 
+
+class _ServedUrls(_Urls, VerifiesSignedUrls):
     def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:
         """See ``VerifiesSignedUrls``."""
         assert isinstance(self._inner, VerifiesSignedUrls)
         return self._inner.verify(method, key, params, now=now)
 
 
-class _DirectUrls(EncryptedBlobStore, SupportsSignedUrls):
-    def sign(
-        self,
-        method: str,
-        key: str,
-        *,
-        expires_at: int,
-        content_type: str | None = None,
-        size: int | None = None,
-        filename: str | None = None,
-        epoch: int = 0,
-    ) -> SignedUrl:
+class _DirectUrls(_Urls):
+    def sign(self, method: str, key: str, **how: Any) -> SignedUrl:
         """See ``SupportsSignedUrls``. A blob that is encrypted here has no address in the inner store."""
-        assert isinstance(self._inner, SupportsSignedUrls)
         if method != "PUT" and is_encrypted(self._inner.head(key)):
             raise NoAddress(f"blob {key} is encrypted")
-        return self._inner.sign(
-            method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename, epoch=epoch
-        )
+        return super().sign(method, key, **how)
 
 
 class _DirectUploads(EncryptedBlobStore, SupportsResumableUpload):
