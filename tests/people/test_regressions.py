@@ -21,7 +21,8 @@ from tests.people.persons import Person, register
 TESTS = Path(__file__).parents[1]
 _LINKS, _ENDINGS, _COUNTS = "people/test_share_links.py", "people/test_share_endings.py", "people/test_share_counts.py"
 _MATRIX, _KEYS, _SESSIONS = "people/matrix/test_links.py", "people/test_keys.py", "people/test_sessions.py"
-_ARCHIVES = "gateway/test_archives.py"
+_ARCHIVES, _SHARED_ARCHIVES = "gateway/test_archives.py", "people/test_share_archives.py"
+_FOLDERS, _PLACES, _TRASH = "people/test_share_folders.py", "people/test_places.py", "unit/places/test_trash.py"
 _HERE, _BROWSERS, _SHARED = "people/test_regressions.py", "people/test_browsers.py", "pages/test_share.py"
 
 # Number and fault, and the tests against it.
@@ -46,16 +47,30 @@ INDEX: dict[str, list[tuple[str, str]]] = {
         (_ARCHIVES, "test_an_archive_is_its_makers_alone"),
         (_ARCHIVES, "test_a_file_that_may_not_be_read_is_named_and_nothing_is_made"),
         (_ARCHIVES, "test_what_was_taken_away_ends_the_archive_and_is_not_sent"),
+        (_SHARED_ARCHIVES, "test_an_archive_has_the_same_gate_as_each_file"),
     ],
     "8 a link of a file reaches its siblings": [
         (_LINKS, "test_a_link_reaches_no_other_file_of_its_owner"),
         (_MATRIX, "test_a_link_opens_nothing_but_its_own_file"),
     ],
-    "10 /up is a prefix of /up2": [(_KEYS, "test_a_key_of_a_folder_reaches_the_files_below_it_alone")],
+    "9 a link of a folder reaches its parent": [
+        (_FOLDERS, "test_a_link_reaches_neither_siblings_nor_parents_nor_names_that_begin_alike"),
+        (_SHARED_ARCHIVES, "test_a_link_of_a_folder_keeps_the_folders_in_it_and_tells_none_above"),
+    ],
+    "10 /up is a prefix of /up2": [
+        (_KEYS, "test_a_key_of_a_folder_reaches_the_files_below_it_alone"),
+        (_FOLDERS, "test_a_link_reaches_neither_siblings_nor_parents_nor_names_that_begin_alike"),
+        ("unit/places/test_paths.py", "test_up_is_not_up2"),
+    ],
     "11 links of others end with those of one owner": [
         (_ENDINGS, "test_the_links_of_one_owner_end_without_those_of_others")
     ],
-    "12 .. in names of archives": [(_ARCHIVES, "test_an_archive_has_the_files_under_clean_names")],
+    "12 .. in paths of uploads and moves, and in names of archives": [
+        (_ARCHIVES, "test_an_archive_has_the_files_under_clean_names"),
+        (_PLACES, "test_a_path_is_taken_in_the_same_way_at_every_door"),
+        (_PLACES, "test_folders_are_made_shown_moved_trashed_and_restored_by_rest"),
+    ],
+    "13 a share of a path that does not exist": [(_FOLDERS, "test_a_path_that_is_not_there_or_not_clean_is_refused")],
     "14 links of a disabled owner stay open": [
         (_ENDINGS, "test_the_links_of_a_disabled_account_are_closed_while_it_is")
     ],
@@ -86,19 +101,16 @@ INDEX: dict[str, list[tuple[str, str]]] = {
         (_COUNTS, "test_pages_heads_previews_and_the_owner_are_not_counted"),
         (_COUNTS, "test_all_requests_of_a_grant_are_one_download"),
     ],
-    "25 opening a link of setup, invite or reset uses it up": [
-        (_BROWSERS, "test_opening_the_pages_of_codes_uses_nothing_up")
+    "25 opening a link of setup, invite or reset uses it up; equal names deleted at once do not both come back": [
+        (_BROWSERS, "test_opening_the_pages_of_codes_uses_nothing_up"),
+        (_TRASH, "test_equal_folders_trashed_at_once_come_back_apart"),
+        (_TRASH, "test_a_path_that_was_taken_meanwhile_is_left_to_its_file"),
     ],
-}
-# These need folders and moves of files, which have no door here yet.
-WITHOUT_A_DOOR = {
-    9: "a link of a folder reaches its parent",
-    13: "a share of a path that does not exist",
 }
 
 
 def test_every_regression_has_its_tests_and_each_is_there() -> None:
-    assert sorted([*(int(fault.split()[0]) for fault in INDEX), *WITHOUT_A_DOOR]) == list(range(1, 26))
+    assert sorted(int(fault.split()[0]) for fault in INDEX) == list(range(1, 26))
     missing = []
     for fault, tests in INDEX.items():
         for path, name in tests:
