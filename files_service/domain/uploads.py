@@ -89,11 +89,6 @@ def clean_after(record: FileRecord, *, now: int, session_ms: int) -> int:
     return max(now + 1, until)
 
 
-def part_with_key(record: FileRecord, key: str, bucket: str) -> Part | None:
-    """Return the part with this key. An imported file's keys do not contain the part's id."""
-    return next((part for part in record.parts if (part.key, part.bucket) == (key, bucket)), None)
-
-
 def find_part(record: FileRecord, part_id: str) -> Part | None:
     """Return the part with this id, or None."""
     return next((part for part in record.parts if part.part_id == part_id), None)

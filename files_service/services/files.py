@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TypeVar
 
 from files_service.core import Core
@@ -25,6 +26,7 @@ from files_service.services.accounts.identity import is_closed
 from files_service.services.quarantine import hold_file
 from storage_adapters import (
     FileRecord,
+    ListQuery,
     RecordDeleted,
     RecordNotFound,
     RevisionConflict,
@@ -182,6 +184,16 @@ def change(
 
 def _too_many_races(file_id: str) -> Conflict:
     return Conflict("too many concurrent changes of the file", {"file_id": file_id})
+
+
+def files_in(core: Core, query: ListQuery) -> Iterator[FileRecord]:
+    """Yield all files of a query from its position on, page by page."""
+    while True:
+        page = core.metadata.find(query)
+        yield from page.records
+        if page.next_position is None:
+            return
+        query = replace(query, after=page.next_position)
 
 
 def require(store: object, capability: type[T]) -> T:

@@ -29,7 +29,7 @@ from files_service.services.analytics.documents import (
     sum_document,
     tallies_in,
 )
-from files_service.services.files import require
+from files_service.services.files import files_in, require
 from storage_adapters import Change, Document, FileRecord, ListQuery, Position, Section, SupportsDocuments
 
 MOST_HELD = 50_000
@@ -161,7 +161,7 @@ class Counts:
 def files_of(core: Core, owner: str, after: Position | None = None) -> Iterator[Iterator[FileRecord]]:
     """Yield the files of an owner by section: listed ones, the trash, and uploads of versions."""
     for section in Section:
-        yield _walk(core, ListQuery(owner=owner, section=section, **_ORDER, after=after))
+        yield files_in(core, ListQuery(owner=owner, section=section, **_ORDER, after=after))
 
 
 def files_of_day(core: Core, owner: str, day: str) -> Iterator[FileRecord]:
@@ -172,17 +172,8 @@ def files_of_day(core: Core, owner: str, day: str) -> Iterator[FileRecord]:
 
 def walk_files(core: Core, *, first: str) -> Iterator[FileRecord]:
     """Yield all files in the order of their creation, from a day on; "" is the first one."""
-    yield from _walk(core, ListQuery(section=None, **_ORDER, after=_before(first) if first else None))
+    yield from files_in(core, ListQuery(section=None, **_ORDER, after=_before(first) if first else None))
 
 
 def _before(day: str) -> Position:
     return Position(value=beginning_of(day), file_id="")
-
-
-def _walk(core: Core, query: ListQuery) -> Iterator[FileRecord]:
-    while True:
-        page = core.metadata.find(query)
-        yield from page.records
-        if page.next_position is None:
-            return
-        query = replace(query, after=page.next_position)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice, takewhile
 
 from files_service.core import Core
 from files_service.domain.access import may_change
 from files_service.domain.editing import is_finished
 from files_service.errors import Forbidden, NotFound, TooLarge, WrongStatus
-from files_service.services.files import readable, require_acts_for
+from files_service.services.files import files_in, readable, require_acts_for
 from files_service.services.scrub.marks import require_kept
 from storage_adapters import FileRecord, ListQuery, RecordNotFound
 
@@ -65,13 +64,7 @@ def place_below(record: FileRecord, folder: str) -> str:
 
 
 def _below(core: Core, owner: str, prefix: str) -> Iterator[FileRecord]:
-    query = ListQuery(owner=owner, prefix=prefix, order_by="path", descending=False, limit=_PAGE)
-    while True:
-        page = core.metadata.find(query)
-        yield from page.records
-        if page.next_position is None:
-            return
-        query = replace(query, after=page.next_position)
+    return files_in(core, ListQuery(owner=owner, prefix=prefix, order_by="path", descending=False, limit=_PAGE))
 
 
 def _require_whole(record: FileRecord) -> FileRecord:

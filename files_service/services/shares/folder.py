@@ -11,6 +11,7 @@ from files_service.domain.editing import is_finished
 from files_service.domain.shares import fault_of_state
 from files_service.errors import NotFound, TooLarge, bad_request
 from files_service.services.accounts import documents
+from files_service.services.files import files_in
 from files_service.services.shares.share import SHARES, Share, order_of, share_of_document
 from storage_adapters import FileRecord, ListQuery, Position
 
@@ -98,13 +99,7 @@ def links_that_show(core: Core, record: FileRecord) -> list[Share]:
 
 
 def _files_below(core: Core, owner: str, prefix: str, *, limit: int) -> Iterator[FileRecord]:
-    query = _query(owner, prefix, limit)
-    while True:
-        page = core.metadata.find(query)
-        yield from page.records
-        if page.next_position is None:
-            return
-        query = replace(query, after=page.next_position)
+    return files_in(core, _query(owner, prefix, limit))
 
 
 def _query(owner: str, prefix: str, limit: int) -> ListQuery:
