@@ -130,7 +130,11 @@ VERSION_FORM = Form(Version, (), {"parts": lambda parts: tuple(map(PART_FORM.fro
 RECORD_FORM = Form(
     FileRecord,
     FIELDS_OF_0_1["FileRecord"],
-    {"lost_parts": tuple, "versions": lambda versions: tuple(map(VERSION_FORM.from_json, versions))},
+    {
+        "derived": lambda parts: tuple(map(PART_FORM.from_json, parts)),
+        "lost_parts": tuple,
+        "versions": lambda versions: tuple(map(VERSION_FORM.from_json, versions)),
+    },
 )
 TOMBSTONE_FORM = form_of(Tombstone)
 

@@ -120,6 +120,10 @@ class FileRecord(Growing):
     ``version_of`` is the file whose next version this one is to become; until then no list of files shows it.
     ``version_id`` (None: that of the first), ``version_at``, ``version_author`` and ``version_label`` are those of the
     current content.
+    ``captured_at`` is the time at which a picture or clip was taken, ``captured_offset_minutes`` the offset of its
+    place from UTC where it is known, and ``captured_source`` what told the time. ``media`` describes pictures, clips
+    and sound: width, height, duration_ms, codec, rotation and more. ``derived`` are small parts that the service made
+    of the content, of type thumbnail, poster, preview or hover; they count in no size and are made again when lost.
     """
 
     file_id: str
@@ -158,6 +162,11 @@ class FileRecord(Growing):
     version_at: int | None = None
     version_author: str | None = None
     version_label: str | None = None
+    captured_at: int | None = None
+    captured_offset_minutes: int | None = None
+    captured_source: str | None = None
+    media: Mapping[str, Any] | None = None
+    derived: tuple[Part, ...] = ()
 
     @property
     def is_listed(self) -> bool:
@@ -166,9 +175,9 @@ class FileRecord(Growing):
 
     @property
     def stored_parts(self) -> tuple[Part, ...]:
-        """The parts of the content and of all versions; a part that several of them share stands here once."""
+        """The parts of the content and of all versions, derived ones too; one that several share stands here once."""
         parts = {(part.bucket, part.key): part for version in self.versions for part in version.parts}
-        return tuple((parts | {(part.bucket, part.key): part for part in self.parts}).values())
+        return tuple((parts | {(part.bucket, part.key): part for part in (*self.derived, *self.parts)}).values())
 
     @property
     def missing_parts(self) -> tuple[Part, ...]:

@@ -1,0 +1,68 @@
+"""A memory card and what is to be taken from it. Values alone, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Role(StrEnum):
+    """Part that a file plays in its clip."""
+
+    MAIN = "main"
+    PROXY = "proxy"
+    SIDECAR = "sidecar"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A file system with footage, mounted at ``root``.
+
+    ``card_id`` names the file system, which formatting replaces: its UUID and its size. ``layout`` is the camera's
+    structure of folders by name, ``""`` when none is recognized.
+    """
+
+    card_id: str
+    root: Path
+    fs_uuid: str
+    fs_type: str
+    size_bytes: int
+    label: str = ""
+    camera: str = ""
+    serial: str = ""
+    layout: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardFile:
+    """One file of a card as a listing found it; ``path`` is relative to the root, with ``/``, exactly as on the card.
+
+    ``clip`` is the name of the clip to which chapters, proxies and sidecars belong; ``chapter`` is their order in it.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    clip: str = ""
+    chapter: int = 0
+    role: Role = Role.MAIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The files of a card in the order of their transfer, and what is left out: junk by its printed list."""
+
+    card: Card
+    files: tuple[CardFile, ...]
+    junk: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files to take."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def clips(self) -> int:
+        """Number of clips; a file without one is a clip of its own."""
+        return len({file.clip or file.path for file in self.files})
