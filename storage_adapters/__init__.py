@@ -57,6 +57,9 @@ from storage_adapters.index_builder import IndexBuilder
 from storage_adapters.notifications.pubsub import DesiredState, SetupStep, set_up_notifications
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blob_capabilities import (
+    BlobCopy,
+    SupportsColdReads,
+    SupportsCopies,
     SupportsCopy,
     SupportsFreeSpace,
     SupportsListing,
@@ -144,6 +147,7 @@ from storage_adapters.registry import (
     BLOB_STORES,
     METADATA_STORES,
     encrypt_blobs,
+    mirror_blobs,
     open_blob_store,
     open_keyspace,
     open_metadata_store,
@@ -181,6 +185,7 @@ __all__ = [
     "UNICODE_VERSION",
     "UNMARKED",
     "Access",
+    "BlobCopy",
     "BlobDamaged",
     "BlobExists",
     "BlobInfo",
@@ -252,6 +257,8 @@ __all__ = [
     "StorageUnavailable",
     "SupportsBulkImport",
     "SupportsChanges",
+    "SupportsColdReads",
+    "SupportsCopies",
     "SupportsCopy",
     "SupportsDesigns",
     "SupportsDigest",
@@ -297,6 +304,7 @@ __all__ = [
     "encrypt_blobs",
     "field_names",
     "fold",
+    "mirror_blobs",
     "open_blob_store",
     "open_keyspace",
     "open_metadata_store",

@@ -32,6 +32,7 @@ MODULES = {
     "scrub": "scrub",
     "encrypt": "keys",
     "rotate-keys": "keys",
+    "mirror": "mirror",
     "migrate": "migrate",
     "gcs": "gcs",
 }
