@@ -33,6 +33,7 @@ MODULES = {
     "encrypt": "keys",
     "rotate-keys": "keys",
     "mirror": "mirror",
+    "verify-receipt": "receipts",
     "migrate": "migrate",
     "gcs": "gcs",
 }

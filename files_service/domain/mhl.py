@@ -63,7 +63,8 @@ def manifest(
     """Yield the text of a manifest in pieces, one for each file.
 
     The hashes of the first generation are the originals, those of later ones verified ones. ``ignored`` are patterns in
-    the syntax of Git for what is left out of the tree, besides ``IGNORED``. Raises ValueError for a path that XML cannot express.
+    the syntax of Git for what is left out of the tree, besides ``IGNORED``. Raises ValueError for a path that XML
+    cannot express.
     """
     yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
