@@ -79,6 +79,7 @@ _OF_METHODS: Mapping[str, str] = {
             "accounts.confirm_totp",
             "accounts.remove_totp",
             "accounts.export",
+            "accounts.delete_me",
         ),
         SESSION,
     ),
