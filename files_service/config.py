@@ -34,6 +34,7 @@ class Settings:
     """The effective settings; docs/settings.md describes each. Secrets are left out of ``repr``."""
 
     amqp_uri: str = field(repr=False)
+    queue_door: bool
     data_dir: Path
     metadata_url: str = field(repr=False)
     list_url: str = field(repr=False)
@@ -141,6 +142,7 @@ class SettingsSchema(Schema):
         unknown = RAISE
 
     data_dir = _text("Folder of the embedded stores and of generated secrets.", "./data")
+    queue_door = _flag("Take the bytes of uploads over the broker, by `files ingest-worker`.", default=False)
     metadata_url = _text("Metadata store; empty: `sqlite:///<data_dir>/files.db`.")
     list_url = _text("Second metadata store, which answers lists; empty: none.")
     list_reads = _flag("Read lists from the second metadata store; if false, from the primary.", default=True)
@@ -209,7 +211,8 @@ class SettingsSchema(Schema):
     )
     pubsub_emulator_host = _text("Pub/Sub emulator, `host:port`; empty: Google's API.")
     metrics_http = _text(
-        "Address on which `files worker` and `files rpc` serve `/metrics`, `host:port`; empty: none.",
+        "Address on which `files worker`, `files rpc` and `files ingest-worker` serve `/metrics`, `host:port`; empty: "
+        "none.",
         validate=lambda value: _must_be_address(value) if value else None,
     )
     log_level = _text(

@@ -15,6 +15,7 @@ MODULES = {
     "rpc": "processes",
     "gateway": "processes",
     "worker": "processes",
+    "ingest-worker": "ingest_worker",
     "call": "call",
     "put": "put",
     "ls": "ls",
