@@ -66,6 +66,17 @@ NEEDED: dict[str, str] = {
     "GET /api/jobs": READ,
     "GET /api/jobs/{job_id}": READ,
     "DELETE /api/jobs/{job_id}": WRITE,
+    "POST /api/cards": WRITE,
+    "GET /api/cards": READ,
+    "PUT /api/cards/{card_id}": WRITE,
+    "POST /api/cards/{card_id}/sessions": WRITE,
+    "GET /api/card-sessions": READ,
+    "GET /api/card-sessions/{session_id}": READ,
+    "POST /api/card-sessions/{session_id}": WRITE,
+    "GET /api/card-sessions/{session_id}/files": READ,
+    "POST /api/card-sessions/{session_id}/files": WRITE,
+    "POST /api/card-sessions/{session_id}/verify": WRITE,
+    "POST /api/files/known": READ,
     "GET /api/shares": "shares",
     "POST /api/shares": "shares",
     "GET /api/shares/{share_id}": "shares",
@@ -85,7 +96,7 @@ NEEDED: dict[str, str] = {
 }
 METHODS_NEEDED: dict[str, str] = {
     **dict.fromkeys(("info", "data", "head", "download", "archive", "list", "timeline"), READ),
-    **dict.fromkeys(("count", "manifest"), READ),
+    **dict.fromkeys(("count", "manifest", "known"), READ),
     **dict.fromkeys(("upload", "finish", "process", "update", "clone", "sync"), WRITE),
     **dict.fromkeys(("tag.add", "tag.remove", "tag.sync"), WRITE),
     **dict.fromkeys(("access", "tag.access"), "shares"),
@@ -119,6 +130,10 @@ VERSIONS_NEEDED = {
     **dict.fromkeys(("restore", "label"), WRITE),
     "remove": DELETE,
 }
+CARDS_NEEDED = {
+    **dict.fromkeys(("list", "session", "sessions", "files"), READ),
+    **dict.fromkeys(("inserted", "permit", "begin", "add", "progress", "verify"), WRITE),
+}
 NEEDED_BY = {
     "files": METHODS_NEEDED,
     "accounts": PEOPLE_NEEDED,
@@ -127,6 +142,7 @@ NEEDED_BY = {
     "jobs": JOBS_NEEDED,
     "analytics": ANALYTICS_NEEDED,
     "versions": VERSIONS_NEEDED,
+    "cards": CARDS_NEEDED,
 }
 REFUSED = b"does not have the scope"
 

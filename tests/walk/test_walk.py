@@ -76,6 +76,7 @@ def test_people_of_two_tenants_walk_through_every_address(walk: tuple[Walk, str]
     _folders_and_trash(service, people)
     _versions(service, people)
     _links(service, people)
+    _cards(people)
     _analytics_and_quotas(people)
     _pages(service, nobody)
     _deletion(service, people)
@@ -253,6 +254,29 @@ def _links(service: Walk, people: dict[str, Caller]) -> None:
     mine = uploaded(bob, "bob.txt", b"of bob")
     bob("POST", "/api/shares", 400, items=[mine])
     bob("POST", "/api/shares", 201, items=[mine], password="a long password")
+
+
+def _cards(people: dict[str, Caller]) -> None:
+    ann, bob = people["ann"], people["bob"]
+    card = {"card_id": "0123-ABCD:64000000000", "label": "EOS", "size_bytes": 64_000_000_000}
+    assert ann("POST", "/api/cards", card=card)["card"]["state"] == "unknown"
+    path = f"/api/cards/{card['card_id']}"
+    ann("PUT", path, state="allowed")
+    bob("PUT", path, 404, state="allowed")
+    begun = ann("POST", f"{path}/sessions", 201, request_id="first", files=1, bytes=7)
+    file_id = uploaded(ann, "A.MP4", b"a movie", path=f"{begun['folder']}/DCIM/A.MP4")
+    session = f"/api/card-sessions/{begun['session_id']}"
+    key = {"path": "DCIM/A.MP4", "size": 7, "fast_key": "0123456789abcdef"}
+    told = {**key, "mtime_at": 1, "status": "uploaded", "file_id": file_id}
+    assert ann("POST", f"{session}/files", files=[told])["files_done"] == 1
+    ann("POST", session, state="uploaded")
+    assert ann("POST", f"{session}/verify", 202)["state"] == "verifying"
+    assert ann("GET", f"{session}/files")["files"][0]["path"] == "DCIM/A.MP4"
+    assert ann("GET", "/api/card-sessions")["sessions"][0]["session_id"] == begun["session_id"]
+    assert ann("GET", "/api/cards")["cards"][0]["session_id"] == begun["session_id"]
+    assert ann("POST", "/api/files/known", files=[key])["files"][0]["file_id"] == file_id
+    bob("GET", session, 404)
+    ann("GET", session)
 
 
 def _analytics_and_quotas(people: dict[str, Caller]) -> None:
