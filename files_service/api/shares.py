@@ -28,7 +28,7 @@ def _items(**arguments: Any) -> fields.List[str]:
     )
 
 
-def _versions(**arguments: Any) -> fields.Dict[str, str]:
+def _versions(**arguments: Any) -> fields.Dict:
     return fields.Dict(
         keys=file_id_field(required=False),
         values=fields.String(validate=line(1, 40)),
