@@ -17,6 +17,7 @@ MODULES = {
     "worker": "processes",
     "call": "call",
     "put": "put",
+    "ingest": "ingest",
     "ls": "ls",
     "get": "get",
     "rm": "rm",
