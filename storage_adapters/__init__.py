@@ -57,6 +57,7 @@ from storage_adapters.index_builder import IndexBuilder
 from storage_adapters.notifications.pubsub import DesiredState, SetupStep, set_up_notifications
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blob_capabilities import (
+    SupportsColdReads,
     SupportsCopy,
     SupportsFreeSpace,
     SupportsListing,
@@ -252,6 +253,7 @@ __all__ = [
     "StorageUnavailable",
     "SupportsBulkImport",
     "SupportsChanges",
+    "SupportsColdReads",
     "SupportsCopy",
     "SupportsDesigns",
     "SupportsDigest",

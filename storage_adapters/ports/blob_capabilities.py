@@ -113,6 +113,18 @@ class SupportsLocalFiles(ABC):
         """Return the file that holds the blob's bytes; for reading only. Raises BlobNotFound, InvalidKey."""
 
 
+class SupportsColdReads(ABC):
+    """Readings that prove what is stored: bytes come from the medium, not from memory that holds them from before."""
+
+    @abstractmethod
+    def forget_cached(self, key: str) -> None:
+        """Drop what memory holds of the blob's stored bytes, so that the next ``get`` reads them from the medium.
+
+        Harmless for a blob that is not there. A store without this capability answers each ``get`` from its medium as
+        far as its clients can tell. Raises InvalidKey.
+        """
+
+
 class SupportsWholeWrites(ABC):
     """One-call writes of a blob that is in memory and whose hash is known."""
 

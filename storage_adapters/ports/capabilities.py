@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from storage_adapters.ports.blob_capabilities import (
+    SupportsColdReads,
     SupportsCopy,
     SupportsFreeSpace,
     SupportsListing,
@@ -34,6 +35,7 @@ BLOB_CAPABILITIES = (
     SupportsPublicUrls,
     SupportsCopy,
     SupportsLocalFiles,
+    SupportsColdReads,
     SupportsWholeWrites,
     SupportsFreeSpace,
     SupportsResumableUpload,

@@ -14,6 +14,7 @@ from storage_adapters.blobs.encrypted.writer import EncryptedBlobWriter
 from storage_adapters.blobs.keys import check_key
 from storage_adapters.errors import BlobExists, BlobNotFound, ChecksumMismatch, InvalidKey, KeyUnavailable, NoAddress
 from storage_adapters.ports.blob_capabilities import (
+    SupportsColdReads,
     SupportsCopy,
     SupportsFreeSpace,
     SupportsListing,
@@ -112,6 +113,13 @@ class _Listing(EncryptedBlobStore, SupportsListing):
             return replace(stored, size=content_size(stored.size), md5=None, crc32c=None, sha256=None)
 
 
+class _ColdReads(EncryptedBlobStore, SupportsColdReads):
+    def forget_cached(self, key: str) -> None:
+        """See ``SupportsColdReads``."""
+        assert isinstance(self._inner, SupportsColdReads)
+        self._inner.forget_cached(key)
+
+
 class _FreeSpace(EncryptedBlobStore, SupportsFreeSpace):
     def free_bytes(self) -> int:
         """See ``SupportsFreeSpace``."""
@@ -191,6 +199,7 @@ _CAPABILITIES: tuple[tuple[type, type[EncryptedBlobStore]], ...] = (
     (SupportsCopy, _Copying),
     (SupportsListing, _Listing),
     (SupportsFreeSpace, _FreeSpace),
+    (SupportsColdReads, _ColdReads),
 )
 _DIRECT: tuple[tuple[type, type[EncryptedBlobStore]], ...] = (
     (SupportsSignedUrls, _DirectUrls),

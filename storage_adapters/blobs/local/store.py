@@ -31,6 +31,7 @@ from storage_adapters.codec import blob_info_to_document
 from storage_adapters.errors import BlobNotFound, UnknownStore
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blob_capabilities import (
+    SupportsColdReads,
     SupportsCopy,
     SupportsFreeSpace,
     SupportsListing,
@@ -55,6 +56,7 @@ class LocalBlobStore(
     SupportsCopy,
     SupportsLocalFiles,
     SupportsWholeWrites,
+    SupportsColdReads,
     SupportsFreeSpace,
     SupportsListing,
     SupportsReplacement,
@@ -202,6 +204,10 @@ class LocalBlobStore(
             if not path.is_file():
                 raise BlobNotFound(f"no blob {key}")
         return path
+
+    def forget_cached(self, key: str) -> None:
+        """See ``SupportsColdReads``."""
+        disk.forget_cached(self._folders.content(key))
 
     def write_whole(
         self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int
