@@ -84,6 +84,20 @@ class RabbitMQ:
         assert self._server is not None
         self._server.send_signal(signal.SIGCONT)
 
+    def control(self, *arguments: str) -> None:
+        """Run rabbitmqctl on this broker."""
+        done = subprocess.run(
+            [str(Path(_executable()).with_name("rabbitmqctl")), *arguments],
+            cwd=self._folder,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=START_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout.decode(errors="replace")
+
     def close(self) -> None:
         """End the broker and its epmd; harmless twice."""
         self.kill()
