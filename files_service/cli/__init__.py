@@ -33,6 +33,8 @@ MODULES = {
     "scrub": "scrub",
     "encrypt": "keys",
     "rotate-keys": "keys",
+    "mirror": "mirror",
+    "verify-receipt": "receipts",
     "migrate": "migrate",
     "gcs": "gcs",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from storage_adapters.ports.blob_capabilities import (
+    SupportsCopies,
     SupportsCopy,
     SupportsFreeSpace,
     SupportsListing,
@@ -38,6 +39,7 @@ BLOB_CAPABILITIES = (
     SupportsFreeSpace,
     SupportsResumableUpload,
     SupportsListing,
+    SupportsCopies,
 )
 
 
