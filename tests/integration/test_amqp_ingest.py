@@ -12,6 +12,7 @@ from typing import Any
 import amqp
 import pytest
 
+from files_service.cli.queue_checks import check_queue
 from files_service.core import Core
 from files_service.messaging.ingest.client import QueueRefused, QueueSender
 from files_service.messaging.ingest.topology import CHUNKS, DEAD
@@ -24,6 +25,7 @@ from tests.gateway.owners import processed_bytes
 from tests.gateway.serving import Served, serving
 from tests.gateway.slices import talking
 from tests.integration.ingesting import Door, Sender, declared, forget_queues, open_door
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 CHUNK = 16 * 1024
 CONTENT = random.Random(5).randbytes(20 * CHUNK + 7)
@@ -145,7 +147,7 @@ def test_an_upload_of_the_queue_continues_by_websocket_and_back(served: Served, 
     asyncio.run(continue_it())
     send_all(sender, address, STARTS[12:])
     sender.finish(address, sha256=SHA256)
-    assert sender.hear(len(STARTS) - 9 + 1)[-1]["op"] == "done"
+    assert "done" in [each["op"] for each in sender.hear(len(STARTS) - 9 + 1)]
     assert content_of(served, address) == CONTENT
 
 
@@ -165,6 +167,7 @@ def test_an_upload_of_unknown_size_ends_with_the_finish(served: Served, sender: 
 def test_a_finish_without_all_bytes_names_those_that_are_missing(core: Core, sender: Sender) -> None:
     address = declared(core, CONTENT)
     send_all(sender, address, STARTS[1:])
+    sender.hear(len(STARTS) - 1)
     sender.finish(address, attempt=4)
     answer = next(each for each in sender.hear(len(STARTS)) if each["op"] == "error")
     assert (answer["code"], answer["details"]["missing"]) == ("conflict", [[0, CHUNK]])
@@ -329,3 +332,13 @@ def test_without_the_setting_no_answer_names_the_door(tmp_path: Path, amqp_uri: 
         record = call(core, "files.upload", owner="ann", name="a", parts=[{"size": 1}])
         assert "amqp" not in record["parts"][0]
         core.close()
+
+
+def test_the_doctor_counts_workers_and_dead_letters(core: Core, sender: Sender) -> None:
+    assert check_queue(core.settings).text == "0 messages wait for 1 workers, 0 dead letters"
+    sender.chunk(declared(core, CONTENT), 0, piece(0), v=2)
+    sender.hear(1)
+    wait_until(lambda: sender.waiting(DEAD) == 1, seconds=PATIENCE_SECONDS)
+    found = check_queue(core.settings)
+    assert not found.ok
+    assert "reason" in found.advice

@@ -86,17 +86,19 @@ class RabbitMQ:
 
     def control(self, *arguments: str) -> None:
         """Run rabbitmqctl on this broker."""
-        done = subprocess.run(
-            [str(Path(_executable()).with_name("rabbitmqctl")), *arguments],
-            cwd=self._folder,
-            env=self._environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=START_SECONDS,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout.decode(errors="replace")
+        said = self._folder / "control"
+        with said.open("wb") as output:
+            done = subprocess.run(
+                [str(Path(_executable()).with_name("rabbitmqctl")), *arguments],
+                cwd=self._folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                timeout=START_SECONDS,
+                check=False,
+            )
+        assert done.returncode == 0, said.read_text(errors="replace")
 
     def close(self) -> None:
         """End the broker and its epmd; harmless twice."""
