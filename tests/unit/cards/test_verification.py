@@ -12,10 +12,9 @@ import pytest
 
 from files_service.core import Core
 from files_service.services.cards import copies
-from files_service.services.cards.copies import Copy
 from files_service.worker import card_verifier
 from files_service.worker.card_verifier import LOOK_SECONDS, MOST_RATE, SAVE_MS, CardVerifier
-from storage_adapters import JSON, BlobStore, SupportsListing
+from storage_adapters import JSON, BlobCopy, BlobStore, SupportsListing
 from storage_adapters.blobs.memory import MemoryBlobStore
 from tests.clocks import Clock
 from tests.cores import call, memory_core, sqlite_core
@@ -43,7 +42,7 @@ def second_copy(core: Core) -> BlobStore:
 def in_two_places(core: Core, patch: pytest.MonkeyPatch) -> BlobStore:
     """Keep the blobs in a second store, too, which is returned."""
     other = second_copy(core)
-    patch.setattr(copies, "copies_of", lambda blobs: (Copy("here", blobs), Copy("elsewhere", other)))
+    patch.setattr(copies, "copies_of", lambda blobs: (BlobCopy("here", blobs), BlobCopy("elsewhere", other)))
     return other
 
 
@@ -73,7 +72,7 @@ def test_with_two_copies_the_card_may_be_formatted(core: Core, monkeypatch: pyte
 def test_two_copies_in_one_failure_domain_are_one(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     entries = [brought(core, "DCIM/A.MP4")]
     other = second_copy(core)
-    monkeypatch.setattr(copies, "copies_of", lambda blobs: (Copy("here", blobs), Copy("here", other)))
+    monkeypatch.setattr(copies, "copies_of", lambda blobs: (BlobCopy("here", blobs), BlobCopy("here", other)))
     assert verified(core, copied(core, entries)["session_id"])["state"] == "copied_not_verified"
 
 
