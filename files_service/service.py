@@ -256,6 +256,11 @@ class Accounts:
         return self.call("accounts.export", params)
 
     @action
+    def delete_me(self, /, **params: Any) -> JSON:
+        """Delete one's own account: its sessions, keys and links end at once, its files go after 14 days."""
+        return self.call("accounts.delete_me", params)
+
+    @action
     def create_invite(self, /, **params: Any) -> JSON:
         """Make an invite; the answer alone has its code."""
         return self.call("accounts.create_invite", params)
@@ -287,8 +292,13 @@ class Accounts:
 
     @action
     def update(self, /, **params: Any) -> JSON:
-        """Change the role of an account, or disable or enable it."""
+        """Change the role of an account, or disable or enable it, which undoes its deletion."""
         return self.call("accounts.update", params)
+
+    @action
+    def delete(self, /, **params: Any) -> JSON:
+        """Delete an account: its sessions, keys and links end at once, its files go after 14 days."""
+        return self.call("accounts.delete", params)
 
     @action
     def set_quota(self, /, **params: Any) -> JSON:

@@ -15,6 +15,7 @@ MODULES = {
     "rpc": "processes",
     "gateway": "processes",
     "worker": "processes",
+    "ingest-worker": "ingest_worker",
     "call": "call",
     "put": "put",
     "ls": "ls",
@@ -32,6 +33,8 @@ MODULES = {
     "scrub": "scrub",
     "encrypt": "keys",
     "rotate-keys": "keys",
+    "mirror": "mirror",
+    "verify-receipt": "receipts",
     "migrate": "migrate",
     "gcs": "gcs",
 }

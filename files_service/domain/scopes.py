@@ -83,6 +83,7 @@ _OF_METHODS: Mapping[str, str] = {
             "accounts.confirm_totp",
             "accounts.remove_totp",
             "accounts.export",
+            "accounts.delete_me",
         ),
         SESSION,
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from storage_adapters.ports.blob_capabilities import (
-    SupportsColdReads,
+    SupportsCopies,
     SupportsCopy,
     SupportsFreeSpace,
     SupportsListing,
@@ -35,11 +35,11 @@ BLOB_CAPABILITIES = (
     SupportsPublicUrls,
     SupportsCopy,
     SupportsLocalFiles,
-    SupportsColdReads,
     SupportsWholeWrites,
     SupportsFreeSpace,
     SupportsResumableUpload,
     SupportsListing,
+    SupportsCopies,
 )
 
 

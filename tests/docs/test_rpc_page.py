@@ -23,6 +23,7 @@ from files_service.services.bulk import BulkAction
 from files_service.services.free_paths import OnConflict
 from files_service.services.jobs.whole_folders import FolderConflict
 from storage_adapters import FIELDS, OPERATORS, SORT_FIELDS, FileRecord, Part, field_names
+from storage_adapters.query import MEDIA_ORDERS
 from tests.docs.pages import plain, read, rows, section
 
 PAGE = read("docs/rpc.md")
@@ -195,6 +196,7 @@ def test_the_filterable_and_sortable_fields_are_those_of_the_stores() -> None:
     table = rows(section(PAGE, "Filters and order"), "field", "type", "sorts")
     assert {plain(row["field"]): row["type"] for row in table} == {name: kind.value for name, kind in FIELDS.items()}
     assert {plain(row["field"]) for row in table if row["sorts"] == "yes"} == set(SORT_FIELDS)
+    assert {plain(row["field"]) for row in table if row["sorts"] == "of one owner"} == set(MEDIA_ORDERS)
 
 
 def test_the_operators_are_those_of_the_stores() -> None:

@@ -18,6 +18,7 @@ READ, WRITE, DELETE = "files:read", "files:write", "files:delete"
 NEEDED: dict[str, str] = {
     "GET /api/events": READ,
     "GET /api/auth/me": READ,
+    "DELETE /api/auth/me": SESSION,
     "POST /api/auth/logout": SESSION,
     "GET /api/auth/sessions": SESSION,
     "DELETE /api/auth/sessions": SESSION,
@@ -31,6 +32,7 @@ NEEDED: dict[str, str] = {
     "GET /api/invites": "admin",
     "POST /api/invites": "admin",
     "DELETE /api/invites/{invite_id}": "admin",
+    "DELETE /api/accounts/{owner}": "admin",
     "PUT /api/accounts/{owner}/quota": "admin",
     "PUT /api/tenants/{tenant}/quota": "admin",
     "POST /api/files/upload": WRITE,
@@ -107,8 +109,8 @@ PEOPLE_NEEDED: dict[str, str] = {
     "identify": READ,
     **dict.fromkeys(("logout", "set_password", "list_sessions", "end_session", "end_sessions"), SESSION),
     **dict.fromkeys(("create_key", "list_keys", "revoke_key", "begin_totp", "confirm_totp", "remove_totp"), SESSION),
-    "export": SESSION,
-    **dict.fromkeys(("register", "login", "create", "list", "info", "update", "reset"), "admin"),
+    **dict.fromkeys(("export", "delete_me"), SESSION),
+    **dict.fromkeys(("register", "login", "create", "list", "info", "update", "delete", "reset"), "admin"),
     **dict.fromkeys(("create_invite", "list_invites", "revoke_invite"), "admin"),
     **dict.fromkeys(("create_tenant", "list_tenants", "set_quota", "set_tenant_quota"), "admin"),
 }

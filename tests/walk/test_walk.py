@@ -79,6 +79,7 @@ def test_people_of_two_tenants_walk_through_every_address(walk: tuple[Walk, str]
     _cards(people)
     _analytics_and_quotas(people)
     _pages(service, nobody)
+    _deletion(service, people)
     assert service.missing(walked_routes()) == []
 
 
@@ -304,3 +305,14 @@ def _pages(service: Walk, nobody: Caller) -> None:
     for path in ("/join", "/reset"):
         nobody.ask("POST", path, data=b"code=none&name=x&password=some+long+password", headers=form)
     assert nobody.ask("POST", "/sign-out", headers=form).status in (303, 401)
+
+
+def _deletion(service: Walk, people: dict[str, Caller]) -> None:
+    ann, bob, admin = people["ann"], people["bob"], people["admin"]
+    admin("DELETE", "/api/accounts/ann", 404)
+    ann("DELETE", "/api/accounts/bob@acme", 403)
+    assert admin("DELETE", "/api/accounts/bob@acme")["deleted_at"] is not None
+    eventually(lambda: bob.ask("GET", "/api/auth/me").status == 401)
+    ann("DELETE", "/api/auth/me")
+    eventually(lambda: ann.ask("GET", "/api/files").status == 401)
+    Caller(service)("POST", "/api/auth/login", 401, name="ann", password=PASSWORD + "!")

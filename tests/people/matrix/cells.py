@@ -126,6 +126,7 @@ PARAMS: dict[str, Params] = {
     "accounts.info": _fixed(owner=_PERSON),
     "accounts.create": _fixed(name="new", tenant=TENANT),
     "accounts.update": _fixed(owner=_PERSON, disabled=True),
+    "accounts.delete": _fixed(owner=_PERSON),
     "accounts.reset": _fixed(owner="gus@acme"),
     "accounts.create_invite": _TENANT,
     "accounts.list_invites": _TENANT,
