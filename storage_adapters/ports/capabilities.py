@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from storage_adapters.ports.blob_capabilities import (
-    SupportsColdReads,
     SupportsCopies,
     SupportsCopy,
     SupportsFreeSpace,
@@ -36,7 +35,6 @@ BLOB_CAPABILITIES = (
     SupportsPublicUrls,
     SupportsCopy,
     SupportsLocalFiles,
-    SupportsColdReads,
     SupportsWholeWrites,
     SupportsFreeSpace,
     SupportsResumableUpload,

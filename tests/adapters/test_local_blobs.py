@@ -67,7 +67,6 @@ class TestLocalBlobStore(
             "public urls",
             "copy",
             "local files",
-            "cold reads",
             "whole writes",
             "free space",
             "listing",
