@@ -20,6 +20,7 @@ from storage_adapters import (
     SupportsDocuments,
     UnknownStore,
     encrypt_blobs,
+    mirror_blobs,
     open_blob_store,
     open_metadata_store,
 )
@@ -35,15 +36,18 @@ def open_core(settings: Settings) -> Core:
     """
     with ExitStack() as opened:
         metadata = opened.enter_context(closing(open_metadata_store(settings.metadata_url)))
-        blobs = opened.enter_context(closing(sealed(settings, metadata, open_blobs(settings))))
+        blobs = opened.enter_context(closing(open_blobs(settings)))
+        keys = tenant_keys(settings, metadata)
+        if keys is not None:
+            blobs = encrypt_blobs(blobs, keys, direct=settings.accept_bucket_encryption)
         lists = opened.enter_context(closing(open_lists(settings, metadata)))
-        core = Core(metadata=metadata, blobs=blobs, settings=settings, lists=lists, hooks=load_hooks())
+        core = Core(metadata=metadata, blobs=blobs, settings=settings, lists=lists, hooks=load_hooks(), keys=keys)
         opened.pop_all()
     return core
 
 
 def open_blobs(settings: Settings) -> BlobStore:
-    """Open the blob store with the options of the settings. Raises UnknownStore, StorageUnavailable."""
+    """Open the blob store and its mirror as the settings say. Raises UnknownStore, StorageUnavailable."""
     options = BlobOptions(
         signing_key=settings.signing_key.encode(),
         public_url=settings.public_url,
@@ -51,13 +55,15 @@ def open_blobs(settings: Settings) -> BlobStore:
         gcs_hmac_secret=settings.gcs_hmac_secret,
         storage_emulator_host=settings.storage_emulator_host,
     )
-    return open_blob_store(settings.blobs_url, options)
-
-
-def sealed(settings: Settings, metadata: MetadataStore, blobs: BlobStore) -> BlobStore:
-    """Return the blob store with encryption, if the settings have keys. Raises UnknownStore, BadSettings."""
-    keys = tenant_keys(settings, metadata)
-    return blobs if keys is None else encrypt_blobs(blobs, keys, direct=settings.accept_bucket_encryption)
+    first = open_blob_store(settings.blobs_url, options)
+    if not settings.mirror_url:
+        return first
+    with ExitStack() as opened:
+        opened.enter_context(closing(first))
+        second = opened.enter_context(closing(open_blob_store(settings.mirror_url, options)))
+        both = mirror_blobs(first, second, settings.failure_domains)
+        opened.pop_all()
+    return both
 
 
 def tenant_keys(settings: Settings, metadata: MetadataStore) -> StoredTenantKeys | None:

@@ -8,8 +8,8 @@
    the nulls at the end: names would take as much room as values. Fields that came after version 0.1 (see ``codec``)
    stand by name in an object: then the record is a list of two, that list and this object. So is a part.
 4. ``i<field><scope>`` is an index, one of those of ``query.index_entries``: a file's place in the order of one field
-   within one scope. Those by path, of the trash and of versions came after the first release, which has no file in any.
-   Places sort by their
+   within one scope. Those by path, by captured time and duration, of the trash and of versions came after the first
+   release, which has no file in any. Places sort by their
    bytes (all scores are 0), because 100 000 files may share one value and a page must still begin behind any of them
    at the price of a look-up; as scores, integers would be exact to 2^53 only.
 5. A place is the value, then the file id. An integer is a byte that tells sign and length, then its bytes, big end
@@ -33,9 +33,9 @@
    members ``<offset>:<size>:<object_id>:<token>``. What has arrived is ``Us:<upload_id>``, the sorted set of the starts
    of ranges, and ``Ur:<upload_id>``, the hash from start to end. ``Uo:<owner>`` is the set of an owner's open uploads,
    ``Ux`` the sorted set of all open ones by expiry, ``Ud`` the set of those being deleted.
-11. ``P:<owner>`` is a hash from object ids to places: ``<token> <how many chunks name it> <stored> <unused since>``.
-   ``Pu`` is the sorted set by that time of the places that nothing names, members ``<object_id><owner>``; ``Px`` is the
-   hash from garbage tokens to such members.
+11. ``P:<domain>`` is a hash from object ids to places: ``<token> <how many chunks name it> <stored> <unused since>``.
+   ``Pu`` is the sorted set by that time of the places that nothing names, members ``<object_id><domain>``; ``Px`` is
+   the hash from garbage tokens to such members.
 12. ``D<collection>:<document_id>`` is a document or its tombstone as canonical JSON. ``DO:<collection>`` is the sorted
    set of places by order key, as in rule 5 but in one piece, ``DN:<collection>`` that of names, members
    ``<length of the name>:<name><document_id>``. ``DB<bucket>`` is the sorted set of the documents in a parity bucket,
@@ -61,6 +61,8 @@ FIELD_NUMBERS = {
     "size": 6,
     "path": 7,
     "trashed_at": 8,
+    "captured_at": 9,
+    "media.duration_ms": 10,
 }
 TEXT_FIELDS = frozenset({"name", "path"})
 NAME_KINDS = {"request_id": b"r", "alias": b"a", "path": b"p"}
@@ -165,9 +167,9 @@ class Keys:
         """Return the key of an owner's open uploads."""
         return self.tag + b"Uo:" + owner.encode()
 
-    def places(self, owner: str) -> bytes:
-        """Return the key of the places of an owner's chunks."""
-        return self.tag + b"P:" + owner.encode()
+    def places(self, domain: str) -> bytes:
+        """Return the key of the places of a domain's chunks."""
+        return self.tag + b"P:" + domain.encode()
 
 
 def scope_key(scope: Scope) -> bytes:
