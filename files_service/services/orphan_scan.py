@@ -11,6 +11,7 @@ import re
 
 from files_service.core import Core
 from files_service.domain.chunking import manifest_of, names_in_chunk_key
+from files_service.domain.derived import kind_of
 from files_service.domain.editing import MAX_META_DEPTH, depth_of
 from files_service.domain.uploads import names_in_key, owner_segment
 from files_service.domain.versions import is_lost
@@ -90,7 +91,7 @@ class OrphanScan:
 
     def _treat(self, info: BlobInfo) -> None:
         names = names_in_key(info.key)
-        if names is None or _FILE_ID.fullmatch(names[0]) is None or _PART_ID.fullmatch(names[1]) is None:
+        if names is None or _FILE_ID.fullmatch(names[0]) is None or not _is_part_id(names[1]):
             # Imported files have keys of another form.
             if names is None or not self._is_named(info, names[0]):
                 self._report.unnamed.append(info.key)
@@ -128,3 +129,8 @@ class OrphanScan:
             return True
         # The tombstone is clean and the bytes arrived late, or the file was removed with ``keep_blobs``.
         return False if record.clean_after > record.deleted_at else None
+
+
+def _is_part_id(text: str) -> bool:
+    """Return True for the id of a part that this service makes, derived ones too."""
+    return _PART_ID.fullmatch(text) is not None or kind_of(text) is not None
