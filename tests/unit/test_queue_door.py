@@ -70,7 +70,7 @@ def test_a_token_that_lacks_a_claim_is_none(
 
 def test_an_unsigned_token_is_none(core: Core, address: JSON) -> None:
     claims = jwt.decode(address["token"], options={"verify_signature": False})
-    unsigned = jwt.encode(claims, None, algorithm="none")
+    unsigned = jwt.encode(claims, "", algorithm="none")
     assert isinstance(refusal_of(core, unsigned, address["upload_id"]), Unauthorized)
     assert isinstance(refusal_of(core, "", address["upload_id"]), Unauthorized)
 
@@ -92,6 +92,13 @@ def test_a_token_of_the_door_is_no_token_of_a_person(address: JSON) -> None:
     assert owner_of_token(make_token("ann", SECRETS["FILES_JWT_SECRET"], 60), SECRETS["FILES_JWT_SECRET"]) == "ann"
     with pytest.raises(Unauthorized):
         owner_of_token(address["token"], SECRETS["FILES_JWT_SECRET"])
+
+
+def test_an_upload_of_shorter_chunks_keeps_them(core: Core) -> None:
+    for chunk_size, expected in ((1_024, 1_024), (core.settings.chunk_bytes * 2, core.settings.chunk_bytes)):
+        address = queue_address(core, "ann", f"{core.new_id()}-p0", 1, chunk_size=chunk_size)
+        assert address is not None
+        assert address["chunk_bytes"] == expected
 
 
 def test_long_chunks_make_a_short_window() -> None:
