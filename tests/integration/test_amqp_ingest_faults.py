@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,23 @@ def test_a_full_queue_holds_senders_back_until_there_is_a_worker(core: Core, que
         assert asyncio.run(send(PATIENCE_SECONDS))["status"] == "uploaded"
 
 
+@contextmanager
+def _without_disk_space(broker: RabbitMQ) -> Iterator[Callable[[], None]]:
+    """Let the broker believe that its disk is full, until the end of the block or a call."""
+    ended: list[bool] = []
+
+    def end() -> None:
+        if not ended:
+            broker.control("set_disk_free_limit", str(50 * 10**6))
+            ended.append(True)
+
+    broker.control("set_disk_free_limit", str(2**60))
+    try:
+        yield end
+    finally:
+        end()
+
+
 def test_a_broker_without_disk_space_hangs_nobody(own_broker: RabbitMQ, tmp_path: Path) -> None:
     forget_queues(own_broker.uri)
     content = random.Random(6).randbytes(3 * CHUNK)
@@ -146,8 +163,7 @@ def test_a_broker_without_disk_space_hangs_nobody(own_broker: RabbitMQ, tmp_path
             pass
         with Sender(own_broker.uri) as raw:
             raw.chunk(address, 0, content[:CHUNK])
-            own_broker.control("set_disk_free_limit", str(2**60))
-            try:
+            with _without_disk_space(own_broker) as end:
                 began = time.monotonic()
                 with pytest.raises(QueueUnavailable, match="took no chunk within 1 s"):
                     asyncio.run(send(LIMIT_SECONDS))
@@ -158,11 +174,9 @@ def test_a_broker_without_disk_space_hangs_nobody(own_broker: RabbitMQ, tmp_path
                     wait_until(lambda: door.count("blocked_seconds_total") > 0, seconds=PATIENCE_SECONDS)
                     assert door.is_ready()
                     assert not raw.answers
-                    own_broker.control("set_disk_free_limit", str(50 * 10**6))
+                    end()
                     assert raw.hear(1)[0]["op"] == "ack"
                     assert asyncio.run(send(PATIENCE_SECONDS))["status"] == "uploaded"
-            finally:
-                own_broker.control("set_disk_free_limit", str(50 * 10**6))
     forget_queues(own_broker.uri)
 
 
