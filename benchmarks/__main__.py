@@ -16,6 +16,7 @@ from benchmarks import (
     blobs,
     doors,
     encryption,
+    folder_move,
     ingest,
     listing,
     ms_files_import,
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "blobs": lambda options: blobs.measure(),
     "doors": lambda options: doors.measure(),
     "encryption": lambda options: encryption.measure(),
+    "folder-move": lambda options: folder_move.measure(stores=options.stores or folder_move.STORES),
     "ingest": lambda options: ingest.measure(),
     "ms-files": lambda options: [ms_files_import.measure()],
     "people": lambda options: people.measure(

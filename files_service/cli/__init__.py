@@ -19,6 +19,7 @@ MODULES = {
     "call": "call",
     "put": "put",
     "ingest": "ingest",
+    "watch": "watch",
     "ls": "ls",
     "get": "get",
     "rm": "rm",

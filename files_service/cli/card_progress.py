@@ -171,19 +171,22 @@ class PlainProgress(Progress):
 
 
 class JsonProgress(Progress):
-    """A JSON object for each event, on standard output."""
+    """A JSON object for each event, on standard output; ``card_id`` is in each where several cards are shown."""
+
+    def __init__(self, card_id: str = "") -> None:
+        self._always = {"card_id": card_id} if card_id else {}
 
     def planned(self, card: Card, *, files: int, size: int, clips: int) -> None:
         """Show what the card has."""
-        _print("planned", card_id=card.card_id, label=card.label, files=files, clips=clips, bytes=size)
+        self._print("planned", card_id=card.card_id, label=card.label, files=files, clips=clips, bytes=size)
 
     def sorted(self, *, new: int, new_bytes: int, known: int, known_bytes: int) -> None:
         """Show what is new and what is known."""
-        _print("sorted", new=new, new_bytes=new_bytes, known=known, known_bytes=known_bytes)
+        self._print("sorted", new=new, new_bytes=new_bytes, known=known, known_bytes=known_bytes)
 
     def ended(self, entry: Entry) -> None:
         """Show what became of a file."""
-        _print("file", **entry.to_wire())
+        self._print("file", **entry.to_wire())
 
     def reread(self, count: int, size: int) -> None:
         """Show the second reading."""
@@ -192,14 +195,13 @@ class JsonProgress(Progress):
 
     def said(self, text: str) -> None:
         """Show a line."""
-        _print("message", text=text)
+        self._print("message", text=text)
+
+    def _print(self, event: str, **said: Any) -> None:
+        echo(orjson.dumps({"event": event, **self._always, **said}).decode())
 
 
 def _fault(entry: Entry) -> str:
     ranges = ", ".join(f"{start}-{end}" for start, end in entry.ranges)
     where = f" (bytes {ranges})" if ranges else ""
     return f"{entry.state}  {entry.path}: {entry.reason or 'no reason'}{where}"
-
-
-def _print(event: str, **said: Any) -> None:
-    echo(orjson.dumps({"event": event, **said}).decode())

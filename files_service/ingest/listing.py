@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from files_service.ingest.card import Card, CardFile, LeftOut, Plan, Status
+from files_service.ingest.entries import wire_path
 from files_service.ingest.groups import group
 from files_service.ingest.junk import is_junk
 
@@ -22,7 +22,6 @@ MAX_DEPTH = 40
 MAX_ENTRIES = 2_000_000
 # Of a path in a session's manifest.
 MAX_PATH_BYTES = 1_024
-_NO_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class CardUnlistable(Exception):
@@ -135,12 +134,6 @@ def _is_utf8(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def wire_path(path: str) -> str:
-    r"""Return a path as one line of UTF-8, as manifests have it: a line feed is ``\n``, a byte of no text ``\xff``."""
-    text = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    return _NO_LINE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _shortened(path: str) -> str:

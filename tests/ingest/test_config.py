@@ -65,7 +65,7 @@ def test_the_usual_file_may_be_missing_and_a_named_one_may_not(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("paralel = 2", "paralel is no key: did you mean parallel?"),
+        ("place = []", "place is no key: did you mean places?"),
         ("[cards.0123]\nfolders = 'x'", "cards.0123.folders is no key: did you mean cards.0123.folder?"),
         ("[cards.01]\nfolder = 'x'", "cards.01: must have"),
         ("cards = 1", "cards: must be a table"),

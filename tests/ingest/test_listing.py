@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from files_service.ingest.card import CardFile, LeftOut, Status
+from files_service.ingest.entries import wire_path
 from files_service.ingest.identity import identify
 from files_service.ingest.junk import JUNK, is_junk
-from files_service.ingest.listing import MAX_DEPTH, CardUnlistable, list_card, listing_sha256, plan, wire_path
+from files_service.ingest.listing import MAX_DEPTH, CardUnlistable, list_card, listing_sha256, plan
 from tests.ingest.cards import GOPRO, inserted, run
 from tests.ingest.untouched import watched
 from tests.scale import at_scale
