@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -17,17 +17,22 @@ from files_service.cli.card_progress import BarProgress, JsonProgress, PlainProg
 from files_service.cli.remote import DEFAULT_OWNER
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings
+from files_service.errors import Unauthorized
+from files_service.ingest.config import BadConfig, WatchConfig, load_config, read_token
 from files_service.ingest.identity import identify
+from files_service.ingest.listing import CardUnlistable
 from files_service.ingest.options import Ending, Options, Outcome
 from files_service.ingest.progress import Progress
+from files_service.ingest.reader import DeviceGone
 from files_service.ingest.run import run_card
 from files_service.ingest.service import Service
 from files_service.ingest.survey import Survey, survey
 from files_service.ingest.transports.opening import TRANSPORTS
-from files_service.runtime.terminal import echo, printable
+from files_service.runtime.terminal import echo
 
 EXIT_STATUS = {Ending.COMPLETE: 0, Ending.PARTLY_FAILED: 3, Ending.INTERRUPTED: 4, Ending.REFUSED: 5}
 TOKEN_SECONDS = 24 * 3600
+_ADVICE = "Write a token, as `files token OWNER` prints it, into ~/.config/files/token, or set FILES_TOKEN."
 
 
 @click.command()
@@ -50,7 +55,6 @@ TOKEN_SECONDS = 24 * 3600
     show_default=True,
     help="Owner, in the folder of the service, where FILES_TOKEN is not set.",
 )
-@click.option("--token-file", type=click.Path(dir_okay=False, path_type=Path), help="File with the token.")
 @click.option(
     "--wait-seconds", type=click.IntRange(0), default=86_400, show_default=True, help="Seconds to wait for the verdict."
 )
@@ -68,24 +72,22 @@ def ingest(
     folder: str | None,
     transport: str,
     owner: str,
-    token_file: Path | None,
     wait_seconds: int,
     plain: bool,
     as_json: bool,
 ) -> None:
-    """Bring the files of a memory card, or of a folder as if it were one, and print the verdict.
+    """Send the files of a memory card, or of a folder as if it were one, and print the verdict.
 
     Nothing on the card is written. What the service has is not sent again. An interrupted run is continued by the next
     one. Exit status: 0 complete, 3 partly failed, 4 interrupted, 5 refused.
     """
-    try:
-        card = identify(path)
-    except OSError as error:
-        raise Failed(f"cannot read {printable(str(path))}: {error.strerror}") from error
-    service = service_of(session.client_settings, owner, token_file)
-    if dry_run:
-        _show_survey(survey(card, service), as_json=as_json)
-        return
+    with refusals():
+        card, config = identify(path), load_config()
+        service = service_of(session.client_settings, config, owner)
+        service.read_token()
+        if dry_run:
+            _show_survey(survey(card, service), as_json=as_json)
+            return
     with shown(plain=plain, as_json=as_json) as progress, stopping() as stop:
         options = Options(
             verify=verify,
@@ -96,39 +98,55 @@ def ingest(
             verdict_seconds=wait_seconds,
             progress=progress,
             stop=stop,
+            wait_for_token=False,
         )
-        outcome = run_card(card, options, service)
+        with refusals():
+            outcome = run_card(card, options, service)
     _show_outcome(outcome, as_json=as_json)
     sys.exit(EXIT_STATUS[outcome.ending])
 
 
-def service_of(settings: Settings, owner: str, token_file: Path | None = None) -> Service:
-    """Return the service that the settings name.
+def service_of(settings: Settings, config: WatchConfig, owner: str) -> Service:
+    """Return the service that the configuration or the settings name.
 
-    The token is that of a file or of the settings; in the folder of the service its secret makes one for the owner.
+    The token is that of the configuration, of the token file or of the settings; in the folder of the service its
+    secret makes one for the owner.
     """
-    return Service(url=settings.public_url, read_token=_token_source(settings, owner, token_file))
-
-
-def _token_source(settings: Settings, owner: str, token_file: Path | None) -> Callable[[], str]:
     from files_service.gateway.auth.bearer import make_token
 
-    def read() -> str:
-        if token_file is not None:
-            try:
-                return token_file.read_text().strip()
-            except OSError as error:
-                raise Failed(f"cannot read {token_file}: {error.strerror}") from error
-        if settings.token:
-            return settings.token
-        if settings.jwt_secret:
-            return make_token(owner, settings.jwt_secret, TOKEN_SECONDS)
-        raise Failed(
-            f"there is no token for {settings.public_url}",
-            "Set FILES_TOKEN to a token that `files token OWNER` prints beside the service, or give --token-file.",
-        )
+    url = (config.url or settings.public_url).rstrip("/")
 
-    return read
+    def read() -> str:
+        try:
+            token = read_token(config) or settings.token
+        except BadConfig as error:
+            raise Unauthorized(str(error)) from error
+        if not token and settings.jwt_secret and url == settings.public_url:
+            token = make_token(owner, settings.jwt_secret, TOKEN_SECONDS)
+        if not token:
+            raise Unauthorized(f"there is no token for {url}")
+        return token
+
+    return Service(url=url, read_token=read)
+
+
+class CardRefused(Failed):
+    """A card that cannot be read, or a service that cannot be asked."""
+
+    exit_code = EXIT_STATUS[Ending.REFUSED]
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn faults from before the first byte into failures with advice."""
+    try:
+        yield
+    except OSError as error:
+        raise CardRefused(f"cannot read the card: {error.strerror or error}") from error
+    except (CardUnlistable, DeviceGone, BadConfig) as error:
+        raise CardRefused(str(error)) from error
+    except Unauthorized as error:
+        raise CardRefused(str(error), _ADVICE) from error
 
 
 @contextmanager

@@ -31,7 +31,7 @@ _HAS_BYTES = frozenset(("uploaded", "processing", "processed"))
 
 @dataclass
 class Bringer:
-    """Brings the files of one session to the service."""
+    """Carrier of the files of one session to the service."""
 
     transfer: Transfer
     remote: Remote

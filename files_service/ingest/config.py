@@ -74,6 +74,11 @@ def config_folder() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()) / "files"
 
 
+def state_folder() -> Path:
+    """Return the folder of the user's state that outlives a run."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "files"
+
+
 def load_config(path: Path | None = None) -> WatchConfig:
     """Return the configuration of a file; the usual one may be missing. Raises BadConfig."""
     place = path or config_path()

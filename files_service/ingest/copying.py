@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import repeat
 
-from files_service.errors import Conflict, FilesError, Gone, NotFound, WrongStatus
+from files_service.errors import Conflict, FilesError, Gone, NotFound, Unauthorized, WrongStatus
 from files_service.ingest.bring import Bringer
 from files_service.ingest.card import Card, CardFile, Plan
 from files_service.ingest.catalogue import Catalogue, Found, Sought
@@ -61,7 +61,10 @@ class Copying:
         """Take the card through all stages. Raises DeviceGone."""
         listed = await in_thread(None, plan, self.card)
         self.options.progress.planned(self.card, files=len(listed.files), size=listed.size, clips=listed.clips)
-        owner = await self.patience.until_done(self.remote.owner)
+        try:
+            owner = await self.patience.until_done(self.remote.owner)
+        except Unauthorized as error:
+            return Outcome(ending=Ending.REFUSED, reason=f"{error.code}: {error}")
         url = self.remote.service.url
         self.journal = Journal(self.database, service=url, owner=owner, card_id=self.card.card_id)
         self.catalogue = Catalogue(self.database, service=url, owner=owner)
@@ -71,6 +74,7 @@ class Copying:
         except FilesError as error:
             return Outcome(ending=Ending.REFUSED, reason=f"{error.code}: {error}")
         assert self.session is not None
+        self.patience.waits_for_token = True
         rest = self._not_done(listed.files)
         async with self._telling(self.session):
             await self._leave_out(listed)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -60,8 +59,3 @@ class Database:
         """Make one transaction of the block."""
         with self._lock, self._connection:
             yield self._connection
-
-
-def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder of state that outlives a run, by the XDG rules."""
-    return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "files"

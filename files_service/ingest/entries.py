@@ -1,4 +1,4 @@
-"""What became of each file of a card, as the session at the service is told."""
+"""Outcome of each file of a card, as the session at the service is told."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NO_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class FileState(StrEnum):
-    """What became of a file."""
+    """Outcome of a file."""
 
     UPLOADED = "uploaded"
     KNOWN = "known"
@@ -26,7 +26,7 @@ class FileState(StrEnum):
 
     @property
     def is_safe(self) -> bool:
-        """Whether the service has the file."""
+        """True when the service has the file."""
         return self in (FileState.UPLOADED, FileState.KNOWN)
 
 

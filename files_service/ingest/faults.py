@@ -29,7 +29,7 @@ Tell = Callable[[str], None]
 
 
 class Remedy(Enum):
-    """What helps against a fault."""
+    """Remedy against a fault."""
 
     WAIT = auto()
     ROOM = auto()
@@ -56,12 +56,13 @@ def remedy_for(error: Exception) -> Remedy:
 
 @dataclass
 class Patience:
-    """Repeats what the service did not do, after growing pauses, without end. ``tell`` gets a line for people."""
+    """Repetition of calls after growing pauses, without end. ``tell`` gets a line for people."""
 
     remote: Remote
     tell: Tell
     first_seconds: float = 1
     longest_seconds: float = 60
+    waits_for_token: bool = True
     _said: str = field(default="", init=False)
 
     async def until_done(self, attempt: Callable[[], Awaitable[T]], *, moved: Callable[[], int] = lambda: 0) -> T:
@@ -79,6 +80,8 @@ class Patience:
                     raise
                 if remedy is Remedy.TOKEN and self.remote.read_token_again():
                     continue
+                if remedy is Remedy.TOKEN and not self.waits_for_token:
+                    raise
                 if moved() > before:
                     failures, before = 0, moved()
                 self._say(remedy, error)
@@ -107,7 +110,7 @@ class Patience:
 
 
 class NoPatience(Patience):
-    """Tries everything once."""
+    """One attempt at everything."""
 
     def __init__(self, remote: Remote) -> None:
         super().__init__(remote, lambda text: None)

@@ -36,7 +36,7 @@ class Journal:
 
     @property
     def is_continued(self) -> bool:
-        """Whether the service knows the session from an earlier run."""
+        """True when the service knows the session from an earlier run."""
         return bool(self.session_id)
 
     def open(self) -> None:

@@ -38,7 +38,7 @@ class Keyed:
 
 @dataclass
 class KnownFiles:
-    """Asks the service, and then the catalogue, whose answers the service confirms."""
+    """Questions to the service, and then to the catalogue, whose answers the service confirms."""
 
     card: CardReader
     remote: Remote

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from files_service.ingest.database import state_folder
+from files_service.ingest.config import state_folder
 from files_service.ingest.entries import Entry
 from files_service.ingest.progress import Progress
 from files_service.ingest.reader import Read, read_at
@@ -28,7 +28,11 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Options of a run. ``announce`` shows the card to the service first, which the daemon has done already."""
+    """Options of a run.
+
+    ``announce`` shows the card to the service first, which the daemon has done already. Without ``wait_for_token`` a
+    run whose first call is refused ends; later ones wait for another token.
+    """
 
     verify: str = "card"
     full: bool = False
@@ -36,6 +40,7 @@ class Options:
     folder: str | None = None
     transport: str = TRANSPORTS[0]
     announce: bool = True
+    wait_for_token: bool = True
     verdict_seconds: float = 24 * 3600
     host: str = field(default_factory=socket.gethostname)
     state_folder: Path = field(default_factory=state_folder)

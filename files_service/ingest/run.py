@@ -27,7 +27,7 @@ class _Stopped(Exception):
 
 
 def run_card(card: Card, options: Options, service: Service) -> Outcome:
-    """Bring the files of a card to the service and return what became of them; blocks until then.
+    """Send the files of a card to the service and return the outcome; block until then.
 
     A pulled card and a set ``stop`` interrupt the run; the next one of the same card continues it.
     """
@@ -39,7 +39,12 @@ async def _run(card: Card, options: Options, service: Service) -> Outcome:
         database = stack.enter_context(closing(Database(options.state_folder)))
         remote = await stack.enter_async_context(service.connect())
         pool = stack.enter_context(ThreadPoolExecutor(2 * LANES, "card"))
-        patience = Patience(remote, options.progress.said, first_seconds=options.first_pause_seconds)
+        patience = Patience(
+            remote,
+            options.progress.said,
+            first_seconds=options.first_pause_seconds,
+            waits_for_token=options.wait_for_token,
+        )
         try:
             reader = CardReader(card.root, read=options.read)
         except DeviceGone as error:

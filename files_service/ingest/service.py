@@ -6,7 +6,7 @@ A reader of cards runs for days, also on another machine: the token is read agai
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,10 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """The address of a gateway, and the source of the token, which is asked again after a refusal."""
+    """The address of a gateway, and the source of the token, which is asked again after a refusal.
+
+    ``read_token`` raises Unauthorized when there is none.
+    """
 
     url: str
     read_token: Callable[[], str] = field(repr=False)
@@ -49,12 +52,15 @@ class Remote:
     def __init__(self, service: Service, session: ClientSession) -> None:
         self.service = service
         self._session = session
-        self._token = service.read_token()
+        self._token = ""
         self._owner = ""
+        self.read_token_again()
 
     def read_token_again(self) -> bool:
-        """Read the token again; return True when it is another one."""
-        former, self._token = self._token, self.service.read_token()
+        """Read the token again; return True when there is another one."""
+        former = self._token
+        with suppress(Unauthorized):
+            self._token = self.service.read_token()
         return former != self._token
 
     async def owner(self) -> str:

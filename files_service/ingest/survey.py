@@ -1,4 +1,4 @@
-"""What a run with a card would do, found without doing it."""
+"""Survey of a card: the files that a run would send."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pathlib import Path
 from files_service.errors import FilesError
 from files_service.ingest.card import Card, CardFile, Plan
 from files_service.ingest.catalogue import Catalogue
-from files_service.ingest.database import Database, state_folder
+from files_service.ingest.config import state_folder
+from files_service.ingest.database import Database
 from files_service.ingest.faults import NoPatience
 from files_service.ingest.known import KnownFiles
 from files_service.ingest.listing import plan

@@ -15,11 +15,13 @@ from files_service.domain.editing import MAX_META_DEPTH, depth_of
 from files_service.domain.uploads import names_in_key, owner_segment
 from files_service.domain.versions import is_lost
 from files_service.errors import BadRequest, storage_errors_as_files_errors
-from files_service.services.chunk_orphans import orphans_among, remember_owners
+from files_service.services.chunk_orphans import orphans_among, remember_domain
+from files_service.services.content import sealed_upload
 from files_service.services.files import load_owning
 from files_service.services.reconcile_report import Report
-from files_service.services.scrub.examination import Loss, Reason
+from files_service.services.scrub.examination import Loss
 from files_service.services.scrub.marks import clear_mark, find_mark, mark_lost
+from files_service.services.scrub.reading import Reason
 from files_service.services.scrub.repair import generation_of_whole
 from storage_adapters import BlobInfo, FileRecord, Part, RecordNotFound, SupportsListing, Tombstone
 
@@ -34,6 +36,7 @@ class OrphanScan:
         self._core, self._report, self._dry_run = core, report, dry_run
         self._prefix = f"{owner_segment(owner)}/" if owner is not None else ""
         kept = max(core.settings.orphan_seconds, core.settings.upload_ttl_seconds)
+        self._remembered: set[str] = set()
         self._kept_since = core.clock() - kept * 1000
 
     def scan_blobs(self, after: str, limit: int) -> tuple[int, str | None]:
@@ -63,10 +66,15 @@ class OrphanScan:
             message = f"meta is nested deeper than {MAX_META_DEPTH} levels: unset these keys by files.update"
             self._report.note(record.file_id, BadRequest(message, {"field": "meta", "keys": deep}))
         received = [part for part in record.stored_parts if part.received_at is not None]
-        if not self._dry_run and any(manifest_of(part) for part in received):
-            remember_owners(self._core, [record.owner])
+        self._remember_domains(record, [part for part in received if manifest_of(part) is not None])
         if [part for part in received if part.bucket == self._core.blobs.bucket and self._is_lost(record, part)]:
             self._report.lost.append(record.file_id)
+
+    def _remember_domains(self, record: FileRecord, parts: list[Part]) -> None:
+        for upload in () if self._dry_run else (sealed_upload(self._core, part) for part in parts):
+            if upload is not None and upload.domain not in self._remembered:
+                self._remembered.add(upload.domain)
+                remember_domain(self._core, upload.domain, record.file_id)
 
     def _is_lost(self, record: FileRecord, part: Part) -> bool:
         marked = is_lost(record, part)

@@ -28,6 +28,8 @@ async def connect(
         )
 
     async def close() -> None:
+        if connection.is_closed:
+            return
         with suppress(Exception):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await connection.close()

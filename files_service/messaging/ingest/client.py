@@ -25,7 +25,8 @@ from files_service.messaging.ingest.broker import connect, secrets_out
 from files_service.messaging.ingest.messages import CHUNK, FINISH, REPLY_QUEUE, VERSION, message_id_of
 from storage_adapters import JSON
 
-PUBLISH_SECONDS, ACK_SECONDS = 60.0, 120.0
+# With the closing of a connection that does not answer, a publish ends within 60 s.
+PUBLISH_SECONDS, ACK_SECONDS = 55.0, 120.0
 _FULL_SECONDS, _LONGEST_FULL_SECONDS = 0.1, 2.0
 # The bytes from an offset on, of a length; called in the event loop, so it reads in a thread by itself.
 Read = Callable[[int, int], Awaitable[bytes]]
