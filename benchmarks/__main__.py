@@ -16,6 +16,7 @@ from benchmarks import (
     blobs,
     doors,
     encryption,
+    folder_move,
     listing,
     ms_files_import,
     people,
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "blobs": lambda options: blobs.measure(),
     "doors": lambda options: doors.measure(),
     "encryption": lambda options: encryption.measure(),
+    "folder-move": lambda options: folder_move.measure(stores=options.stores or folder_move.STORES),
     "ms-files": lambda options: [ms_files_import.measure()],
     "people": lambda options: people.measure(
         sizes=options.sizes or people.SIZES,

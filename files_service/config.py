@@ -34,6 +34,7 @@ class Settings:
     """The effective settings; docs/settings.md describes each. Secrets are left out of ``repr``."""
 
     amqp_uri: str = field(repr=False)
+    queue_door: bool
     data_dir: Path
     metadata_url: str = field(repr=False)
     list_url: str = field(repr=False)
@@ -41,6 +42,8 @@ class Settings:
     list_writes: bool
     list_timeout_ms: int
     blobs_url: str
+    mirror_url: str
+    failure_domains: tuple[str, str] | None
     http_host: str
     http_port: int
     operation_http: str
@@ -111,6 +114,13 @@ def _flag(description: str, *, default: bool) -> fields.Boolean:
     return fields.Boolean(load_default=default, metadata={"description": description})
 
 
+def _two_names(text: str) -> tuple[str, str] | None:
+    names = [name.strip() for name in text.split(",")] if text else []
+    if names and (len(names) != 2 or not all(names)):
+        raise BadSettings("FILES.failure_domains: must be two names with a comma between")
+    return (names[0], names[1]) if names else None
+
+
 def _must_be_address(value: str) -> None:
     if not is_address(value):
         raise ValidationError("Must be host:port.")
@@ -132,6 +142,7 @@ class SettingsSchema(Schema):
         unknown = RAISE
 
     data_dir = _text("Folder of the embedded stores and of generated secrets.", "./data")
+    queue_door = _flag("Take the bytes of uploads over the broker, by `files ingest-worker`.", default=False)
     metadata_url = _text("Metadata store; empty: `sqlite:///<data_dir>/files.db`.")
     list_url = _text("Second metadata store, which answers lists; empty: none.")
     list_reads = _flag("Read lists from the second metadata store; if false, from the primary.", default=True)
@@ -140,6 +151,10 @@ class SettingsSchema(Schema):
         "Milliseconds after which a list falls back from the second metadata store to the primary.", 2_000, 10, 60_000
     )
     blobs_url = _text("Blob store; empty: `file://<data_dir>/blobs`.")
+    mirror_url = _text("Second blob store, which keeps a copy of every blob; empty: none. Both must be `file://`.")
+    failure_domains = _text(
+        "Failure domains of the blob store and of its mirror, `disk-a,disk-b`; empty: their devices."
+    )
     http = _text(
         "Address on which the gateway listens, `host:port`.",
         "127.0.0.1:8080",
@@ -196,7 +211,8 @@ class SettingsSchema(Schema):
     )
     pubsub_emulator_host = _text("Pub/Sub emulator, `host:port`; empty: Google's API.")
     metrics_http = _text(
-        "Address on which `files worker` and `files rpc` serve `/metrics`, `host:port`; empty: none.",
+        "Address on which `files worker`, `files rpc` and `files ingest-worker` serve `/metrics`, `host:port`; empty: "
+        "none.",
         validate=lambda value: _must_be_address(value) if value else None,
     )
     log_level = _text(
@@ -299,6 +315,7 @@ def load_settings(config: Mapping[str, Any], *, make_secrets: bool = True) -> Se
     ours["blobs_url"] = ours["blobs_url"] or f"file://{quote(str(data_dir / 'blobs'))}"
     ours["public_url"] = (ours["public_url"] or f"http://{http}").rstrip("/")
     ours["trusted_proxies"] = networks(ours["trusted_proxies"])
+    ours["failure_domains"] = _two_names(ours["failure_domains"])
     ours["allowed_content_types"] = tuple(ours["allowed_content_types"])
     if ours["list_url"] and sync_name(ours["list_url"]) == sync_name(ours["metadata_url"]):
         raise BadSettings("FILES.list_url: must not be the metadata store itself; leave it empty")

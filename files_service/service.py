@@ -141,6 +141,11 @@ class Files:
         """Do one action to many files; each file succeeds or fails on its own."""
         return self.call("files.bulk", params)
 
+    @action
+    def known(self, /, **params: Any) -> JSON:
+        """Return for each file of a card the owner's file that a card brought before, or null, in order."""
+        return self.call("files.known", params)
+
 
 class FilesTag:
     """Tags of files, and access by tag."""
@@ -251,6 +256,11 @@ class Accounts:
         return self.call("accounts.export", params)
 
     @action
+    def delete_me(self, /, **params: Any) -> JSON:
+        """Delete one's own account: its sessions, keys and links end at once, its files go after 14 days."""
+        return self.call("accounts.delete_me", params)
+
+    @action
     def create_invite(self, /, **params: Any) -> JSON:
         """Make an invite; the answer alone has its code."""
         return self.call("accounts.create_invite", params)
@@ -282,8 +292,13 @@ class Accounts:
 
     @action
     def update(self, /, **params: Any) -> JSON:
-        """Change the role of an account, or disable or enable it."""
+        """Change the role of an account, or disable or enable it, which undoes its deletion."""
         return self.call("accounts.update", params)
+
+    @action
+    def delete(self, /, **params: Any) -> JSON:
+        """Delete an account: its sessions, keys and links end at once, its files go after 14 days."""
+        return self.call("accounts.delete", params)
 
     @action
     def set_quota(self, /, **params: Any) -> JSON:
@@ -464,3 +479,60 @@ class Versions:
     def download(self, /, **params: Any) -> JSON:
         """Return a signed URL for each part of a version, in order."""
         return self.call("versions.download", params)
+
+
+class Cards:
+    """Memory cards, and the sessions in which they are copied."""
+
+    name = "cards"
+    call: Dispatcher = CoreProvider()
+
+    @action
+    def inserted(self, /, **params: Any) -> JSON:
+        """Note that a card was inserted; return it with its last session."""
+        return self.call("cards.inserted", params)
+
+    @action
+    def permit(self, /, **params: Any) -> JSON:
+        """Allow or ignore a card, or make it unknown again."""
+        return self.call("cards.permit", params)
+
+    @action
+    def list(self, /, **params: Any) -> JSON:
+        """Return one page of an owner's cards, the last inserted first."""
+        return self.call("cards.list", params)
+
+    @action
+    def begin(self, /, **params: Any) -> JSON:
+        """Begin a session of a card, or go on with the one that is not verified."""
+        return self.call("cards.begin", params)
+
+    @action
+    def add(self, /, **params: Any) -> JSON:
+        """Tell what came of files of the card; a later telling of a path takes the place of an earlier one."""
+        return self.call("cards.add", params)
+
+    @action
+    def progress(self, /, **params: Any) -> JSON:
+        """Tell the state of the copying, the second reading, or a new listing."""
+        return self.call("cards.progress", params)
+
+    @action
+    def verify(self, /, **params: Any) -> JSON:
+        """Begin to read all copies again; a worker does it and gives the verdict."""
+        return self.call("cards.verify", params)
+
+    @action
+    def session(self, /, **params: Any) -> JSON:
+        """Return a session with its verdict."""
+        return self.call("cards.session", params)
+
+    @action
+    def sessions(self, /, **params: Any) -> JSON:
+        """Return one page of an owner's sessions, the newest first."""
+        return self.call("cards.sessions", params)
+
+    @action
+    def files(self, /, **params: Any) -> JSON:
+        """Return one page of the files of a session, in the order of their paths."""
+        return self.call("cards.files", params)

@@ -9,9 +9,11 @@ A store may answer from any index it likes as long as the answer is what these f
    without accents (``unicode_text.search_form``).
 4. A missing value matches ``exists: false`` and ``empty: true`` and nothing else.
 5. The order by ``path`` holds one owner's files that have a path, by its code points as they are, which is the order
-   of its UTF-8 bytes. That by ``trashed_at`` holds files of the trash.
+   of its UTF-8 bytes. That by ``trashed_at`` holds files of the trash. Those by ``captured_at`` and by
+   ``media.duration_ms`` hold one owner's files that have the value, so that other files cost a store nothing.
 6. With a delimiter, files whose path has it behind the prefix are answered as one folder: the path up to and with the
    first such delimiter. Files and folders are in one order and count as one each.
+7. A field ``media.<name>`` is a value in ``media``; one of another type than the field's is missing.
 """
 
 from __future__ import annotations
@@ -53,6 +55,13 @@ FIELDS: dict[str, Kind] = {
     "processed_at": Kind.INTEGER,
     "expires_at": Kind.INTEGER,
     "trashed_at": Kind.INTEGER,
+    "captured_at": Kind.INTEGER,
+    "captured_source": Kind.TEXT,
+    "media.kind": Kind.TEXT,
+    "media.codec": Kind.TEXT,
+    "media.width": Kind.INTEGER,
+    "media.height": Kind.INTEGER,
+    "media.duration_ms": Kind.INTEGER,
     "temporary": Kind.BOOLEAN,
     "immutable": Kind.BOOLEAN,
     "tags": Kind.TAGS,
@@ -68,8 +77,14 @@ OPERATORS: dict[Kind, frozenset[str]] = {
 
 # Every scope of listed files has an order by each of these.
 SORT_FIELDS = ("created_at", "uploaded_at", "processed_at", "expires_at", "name", "size")
-# Of the scope of an owner alone, and of the trash.
-ORDERS = (*SORT_FIELDS, "path", "trashed_at")
+# Of the scope of an owner alone, and there of those files alone that have a value.
+MEDIA_ORDERS = ("captured_at", "media.duration_ms")
+# Beside these, of the scope of an owner alone, and of the trash.
+OTHER_ORDERS = ("path", "trashed_at", *MEDIA_ORDERS)
+ORDERS = (*SORT_FIELDS, *OTHER_ORDERS)
+
+_MEDIA = "media."
+_MEDIA_TYPES = {Kind.TEXT: str, Kind.INTEGER: int}
 
 Scope = tuple[str, ...]
 SortValue = int | str | None
@@ -160,6 +175,9 @@ def field_value(record: FileRecord, field: str) -> Any:
         case "description" | "website":
             value = record.meta.get(field)
             return value if isinstance(value, str) else None
+        case _ if field.startswith(_MEDIA):
+            value = (record.media or {}).get(field.removeprefix(_MEDIA))
+            return value if type(value) is _MEDIA_TYPES[FIELDS[field]] else None
         case _:
             return getattr(record, field)
 
@@ -270,7 +288,7 @@ def whole_scopes(record: FileRecord) -> Iterator[Scope]:
 
 
 def other_entries(record: FileRecord) -> Iterator[tuple[Scope, str, SortValue]]:
-    """Yield the other places of a record: by path, in the trash, and among the uploads of versions."""
+    """Yield the other places of a record: by path, by what media tells, in the trash, among uploads of versions."""
     match section_of(record):
         case Section.VERSIONS:
             yield ("versions",), "created_at", record.created_at
@@ -282,8 +300,9 @@ def other_entries(record: FileRecord) -> Iterator[tuple[Scope, str, SortValue]]:
             if record.path is not None:
                 yield ("owner-trash", record.owner), "path", record.path
         case Section.LISTED:
-            if record.path is not None:
-                yield ("owner", record.owner), "path", record.path
+            for field in ("path", *MEDIA_ORDERS):
+                if (value := sort_value(record, field)) is not None:
+                    yield ("owner", record.owner), field, value
 
 
 def candidate_scopes(query: ListQuery) -> list[Scope]:
@@ -295,7 +314,7 @@ def candidate_scopes(query: ListQuery) -> list[Scope]:
         return [("status", query.status.value)]
     if query.section is None:
         return [("all",)]
-    if query.owner is not None and query.order_by != "path":
+    if query.owner is not None and query.order_by in SORT_FIELDS:
         return [("owner-tag", query.owner, tag) for tag in query.tags] or [("owner", query.owner)]
     if query.owner is not None:
         return [("owner", query.owner)]
@@ -305,7 +324,7 @@ def candidate_scopes(query: ListQuery) -> list[Scope]:
 
 
 _ORDERS_OF = {
-    Section.LISTED: (*SORT_FIELDS, "path"),
+    Section.LISTED: (*SORT_FIELDS, "path", *MEDIA_ORDERS),
     Section.TRASH: ("created_at", "trashed_at", "path"),
     Section.VERSIONS: ("created_at",),
     None: SORT_FIELDS,
@@ -318,8 +337,8 @@ def _fault(query: ListQuery) -> str | None:
         return f"there is no order by {query.order_by} in this section"
     if query.section is None and query.public_only:
         return "a public list is that of listed files"
-    if query.order_by == "path" and query.owner is None:
-        return "the order by path is that of one owner"
+    if query.order_by in ("path", *MEDIA_ORDERS) and query.owner is None:
+        return f"the order by {query.order_by} is that of one owner"
     if (query.prefix or query.delimiter) and (query.order_by != "path" or query.descending):
         return "prefix and delimiter need the ascending order by path"
     if query.delimiter.endswith(chr(0x10FFFF)):

@@ -68,6 +68,14 @@ def encrypt_blobs(store: BlobStore, keys: TenantKeys, *, direct: bool = False) -
     return cast(BlobStore, import_adapter("storage_adapters.blobs.encrypted").encrypted(store, keys, direct=direct))
 
 
+def mirror_blobs(first: BlobStore, second: BlobStore, domains: tuple[str, str] | None = None) -> BlobStore:
+    """Return a store that keeps each blob in both stores; ``domains`` are their failure domains, None: their own.
+
+    Raises UnknownStore for a store that cannot keep copies, and for twice the same one.
+    """
+    return cast(BlobStore, import_adapter("storage_adapters.blobs.mirrored").mirrored(first, second, domains))
+
+
 def _adapter(url: str, stores: dict[str, str]) -> Any:
     scheme = urlsplit(url).scheme
     if scheme not in stores:

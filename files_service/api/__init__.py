@@ -1,6 +1,6 @@
 """The method table: every action by its wire name. All transports call the API through ``METHODS``."""
 
-from files_service.api import analytics, bulk, folders, jobs, moving, share_policy, shares, versions
+from files_service.api import analytics, bulk, cards, folders, jobs, moving, share_policy, shares, versions
 from files_service.api.access import set_access
 from files_service.api.accounts import credentials, export, people, signing
 from files_service.api.action import Action
@@ -75,6 +75,7 @@ METHODS: dict[str, Action] = {
         credentials.begin_totp,
         credentials.confirm_totp,
         credentials.remove_totp,
+        credentials.delete_me,
         export.export,
         people.create_invite,
         people.list_invites,
@@ -83,6 +84,7 @@ METHODS: dict[str, Action] = {
         people.list_accounts,
         people.info,
         people.update,
+        people.delete,
         people.set_quota,
         people.set_tenant_quota,
         people.reset,
@@ -103,6 +105,17 @@ METHODS: dict[str, Action] = {
         versions.label,
         versions.remove,
         versions.download,
+        cards.known,
+        cards.inserted,
+        cards.permit,
+        cards.list_cards,
+        cards.begin,
+        cards.add,
+        cards.progress,
+        cards.verify,
+        cards.session,
+        cards.sessions,
+        cards.files,
     )
 }
 

@@ -11,7 +11,7 @@ from files_service.api.bounded import BoundedList
 from files_service.api.text import line
 from files_service.core import Core
 from files_service.services.archives.manifests import make_archive
-from files_service.services.archives.selection import MOST_FILES, files_below, named_files
+from files_service.services.archives.selection import MOST_FILES, files_below, folders_below, named_files
 from storage_adapters import JSON
 
 
@@ -45,6 +45,6 @@ def archive(params: Params, core: Core) -> JSON:
     actor = params["actor"]
     if "folder" in params:
         files = files_below(core, actor, params["owner"], params["folder"])
-    else:
-        files = named_files(core, actor, params["file_ids"])
-    return make_archive(core, actor, files, params["name"])
+        folders = folders_below(core, params["owner"], params["folder"])
+        return make_archive(core, actor, files, params["name"], folders)
+    return make_archive(core, actor, named_files(core, actor, params["file_ids"]), params["name"])

@@ -12,7 +12,7 @@ from files_service.api.text import line
 from files_service.core import Core
 from files_service.domain.listing import MAX_INTEGER
 from files_service.services.parts import FinishedPart, PartAddress, finish_part
-from storage_adapters import JSON
+from storage_adapters import JSON, Upload
 
 _ADDRESS = ("key", "bucket", "file_id", "part_id")
 
@@ -77,3 +77,9 @@ def finish_result(finished: FinishedPart) -> JSON:
         "revision": record.revision,
         "change_token": record.change_token,
     }
+
+
+def done(upload: Upload, finished: FinishedPart | None) -> JSON:
+    """Return the answer to the finish of an upload; a partial upload has no file."""
+    result: JSON = {"file_id": upload.upload_id.partition("-")[0], "upload_id": upload.upload_id}
+    return {**result, **finish_result(finished)} if finished is not None else result

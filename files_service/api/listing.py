@@ -28,7 +28,7 @@ from files_service.domain.listing import decode_cursor, encode_cursor, parse_fil
 from files_service.domain.paths import MAX_BYTES, folder_shown
 from files_service.errors import bad_request
 from files_service.services.files import require_acts_for, require_unbound
-from storage_adapters import JSON, ORDERS, ListQuery, MetadataStore, Page, Section
+from storage_adapters import JSON, ORDERS, OTHER_ORDERS, SORT_FIELDS, ListQuery, MetadataStore, Page, Section
 
 
 class ListParams(ParamsSchema):
@@ -51,7 +51,7 @@ class ListParams(ParamsSchema):
     order_by = fields.String(
         load_default="uploaded_at",
         validate=validate.OneOf(ORDERS),
-        metadata={"description": "Field to sort by; files without a value come last."},
+        metadata={"description": "Field to sort by; files without a value come last, or are not in the list."},
     )
     order = fields.String(
         load_default="desc", validate=validate.OneOf(("asc", "desc")), metadata={"description": "Direction."}
@@ -115,10 +115,11 @@ def list_files(params: Params, core: Core) -> JSON:
 def _query(params: Params) -> ListQuery:
     require_unbound(params["actor"])
     public_only = sees_only_public(params["owner"], params["actor"])
-    if params["trashed"] or params["order_by"] in ("path", "trashed_at"):
+    if params["trashed"] or params["order_by"] in OTHER_ORDERS:
         if params["owner"] is None:
-            raise bad_request("owner", "Paths and the trash are those of one owner.")
-        require_acts_for(params["owner"], params["actor"])
+            raise bad_request("owner", "This list is that of one owner.")
+        if params["trashed"] or params["order_by"].partition(".")[0] in OWNER_ONLY:
+            require_acts_for(params["owner"], params["actor"])
     values: dict[str, Any] = {
         "owner": params["owner"],
         "public_only": public_only,
@@ -149,7 +150,8 @@ def _page(query: ListQuery, store: MetadataStore, *, with_total: bool) -> tuple[
 
 def _total(query: ListQuery, store: MetadataStore) -> int | None:
     """Return the total number of files if a counter has it, else None."""
-    if query.public_only or query.tags or query.conditions or query.search or query.order_by == "path":
+    is_whole = query.order_by in (*SORT_FIELDS, "trashed_at")
+    if query.public_only or query.tags or query.conditions or query.search or not is_whole:
         return None
     usage = store.usage(query.owner)
     if query.section is Section.TRASH:

@@ -28,6 +28,16 @@ def _items(**arguments: Any) -> fields.List[str]:
     )
 
 
+def _versions(**arguments: Any) -> fields.Dict:
+    return fields.Dict(
+        keys=file_id_field(required=False),
+        values=fields.String(validate=line(1, 40)),
+        validate=validate.Length(0, MAX_ITEMS),
+        metadata={"description": "Id of the version that is shown of a file in `items`, by the id of the file."},
+        **arguments,
+    )
+
+
 def _path(**arguments: Any) -> fields.String:
     return fields.String(
         allow_none=True,
@@ -84,6 +94,7 @@ class CreateParams(ParamsSchema):
     owner = owner_field()
     kind = fields.Enum(ShareKind, by_value=True, load_default=ShareKind.VIEW, metadata={"description": _KIND})
     items = _items(load_default=list)
+    versions = _versions(load_default=dict)
     path = _path(load_default=None)
     label = _text(_LABEL, 100, load_default="")
     title = _text(_TITLE, 200, load_default="")
@@ -129,6 +140,7 @@ class ShareChanges(Schema):
         unknown = RAISE
 
     items = _items()
+    versions = _versions()
     path = _path()
     label = _text(_LABEL, 100)
     title = _text(_TITLE, 200)

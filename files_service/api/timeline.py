@@ -8,6 +8,7 @@ from files_service.api.action import Params, ParamsSchema, action, owner_field
 from files_service.api.parameters import cursor_field
 from files_service.api.wire import to_wire
 from files_service.core import Core
+from files_service.domain.analytics import SHOWN
 from files_service.services.analytics import timeline as timelines
 from storage_adapters import JSON
 
@@ -25,7 +26,7 @@ class TimelineParams(ParamsSchema):
     kind = fields.String(
         load_default=None,
         allow_none=True,
-        validate=validate.OneOf(timelines.SHOWN),
+        validate=validate.OneOf(SHOWN),
         metadata={"description": "`image` or `video`; null: both."},
     )
     limit = fields.Integer(
@@ -38,7 +39,7 @@ class TimelineParams(ParamsSchema):
 def timeline(params: Params, core: Core) -> JSON:
     """Return the months in which an owner has pictures and videos, or one page of those of a month."""
     owner, actor = params["owner"], params["actor"]
-    kinds = timelines.SHOWN if params["kind"] is None else (params["kind"],)
+    kinds = SHOWN if params["kind"] is None else (params["kind"],)
     if params["month"] is None:
         return {"months": timelines.months(core, owner, kinds, actor=actor)}
     found, following = timelines.files_of_month(

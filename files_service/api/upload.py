@@ -27,12 +27,15 @@ from files_service.api.parameters import (
 from files_service.api.places import on_conflict_field, path_field
 from files_service.api.wire import to_wire
 from files_service.core import Core
+from files_service.domain.chunking import upload_id_of
 from files_service.domain.paths import name_of
 from files_service.services.files import require, require_acts_for
 from files_service.services.uploads.declare import Declaration, declare, upload_addresses
+from files_service.services.uploads.queue_door import queue_address
 from storage_adapters import (
     JSON,
     Access,
+    FileRecord,
     SupportsSignedUrls,
 )
 
@@ -133,4 +136,13 @@ def upload(params: Params, core: Core) -> JSON:
                 "expires_at": address.expires_at,
                 "protocol": address.protocol,
             }
+            _add_queue(core, record, part)
     return result
+
+
+def _add_queue(core: Core, record: FileRecord, part: JSON) -> None:
+    """Add the address of the queue door, if it is open, to a part that waits for its bytes."""
+    upload_id = upload_id_of(record.file_id, part["part_id"])
+    address = queue_address(core, record.owner, upload_id, part["size"])
+    if address is not None:
+        part["amqp"] = address

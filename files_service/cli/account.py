@@ -61,7 +61,9 @@ def list_accounts(session: Session, tenant: str) -> None:
         while True:
             page = _call(core, "accounts.list", tenant=tenant, cursor=cursor)
             for each in page["accounts"]:
-                state = "disabled" if each["disabled"] else "active" if each["has_password"] else "without password"
+                state = "active" if each["has_password"] else "without password"
+                if each["disabled"]:
+                    state = "disabled" if each["deleted_at"] is None else "deleted"
                 echo(f"{each['owner']}  {each['role']}  {state}")
             cursor = page["next_cursor"]
             if cursor is None:
@@ -77,6 +79,21 @@ def disable(session: Session, name: str, *, undo: bool) -> None:
     with _calling(session) as core:
         made = _call(core, "accounts.update", owner=_owner(name), disabled=not undo)
         echo(f"{'enabled' if undo else 'disabled'} {made['owner']}")
+
+
+@account.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def delete(session: Session, name: str, *, yes: bool) -> None:
+    """Delete an account, NAME or NAME@TENANT: its sessions, keys and links end at once, its files go after 14 days.
+
+    Until then `files account disable --undo NAME` brings it back.
+    """
+    if not yes:
+        click.confirm(f"delete the account {name} and, after 14 days, its files?", abort=True)
+    with _calling(session) as core:
+        echo(f"deleted {_call(core, 'accounts.delete', owner=_owner(name))['owner']}; its files go after 14 days")
 
 
 @account.command("quota")

@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from files_service.cli.download import Download, save_to, write_to
-from files_service.cli.local_names import readable_name
 from files_service.cli.records import find_record
 from files_service.cli.remote import Remote, failure_of
 from files_service.cli.session import Failed, Session
 from files_service.domain.filenames import safe_name, split_suffix
+from files_service.domain.local_names import readable_name
 from files_service.errors import FilesError, NotFound
 from files_service.runtime.terminal import echo, printable
 from storage_adapters import JSON

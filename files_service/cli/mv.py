@@ -53,7 +53,8 @@ def _moved(remote: Remote, params: JSON) -> str:
     """Move a folder, and wait until it is done."""
     job = remote.call("folders.move", {**params, "request_id": uuid.uuid4().hex})
     while job["state"] == "running":
-        echo(f"{job['done']} files moved", err=True)
+        of_all = f" of {job['total']}" if job["total"] is not None else ""
+        echo(f"{job['done']}{of_all} files moved", err=True)
         time.sleep(_LOOK_SECONDS)
         job = remote.call("jobs.info", {"job_id": job["job_id"]})
     left = f", {job['skipped']} stay" if job["skipped"] else ""

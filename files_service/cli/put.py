@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from files_service.cli.local_names import readable_name, type_of_name
 from files_service.cli.outcomes import Outcomes
 from files_service.cli.records import show_record, with_link
 from files_service.cli.remote import Remote
 from files_service.cli.session import Failed, Session
 from files_service.cli.sources import Source, sources_of
 from files_service.cli.upload import processed, send_file
+from files_service.domain.local_names import readable_name, type_of_name
 from files_service.runtime.terminal import echo, printable
 from storage_adapters import Access, FileStatus
 

@@ -31,6 +31,7 @@ def share() -> None:
 @share.command()
 @click.argument("files", nargs=-1, metavar="[FILE...]")
 @_OWNER
+@click.option("--version", "version_id", help="Version that is shown of the one FILE, whatever comes later.")
 @click.option("--folder", help="Folder that is shared, or that takes files, in place of files.")
 @click.option("--kind", type=_KINDS, help="view: read; collect: also add; drop: add and see nothing. Default: view.")
 @click.option("--title", help="Title of the page.")
@@ -50,6 +51,7 @@ def create(
     files: tuple[str, ...],
     owner: str | None,
     *,
+    version_id: str | None,
     folder: str | None,
     protect: bool,
     days: int | None,
@@ -59,6 +61,8 @@ def create(
     **texts: str | None,
 ) -> None:
     """Make a link to files or a folder and print it. A FILE is an id or an alias; a private one becomes shared."""
+    if version_id is not None and len(files) != 1:
+        raise click.UsageError("--version needs one FILE.")
     remote = Remote(session.client_settings)
     params: dict[str, Any] = {name: value for name, value in texts.items() if value is not None}
     params |= {"owner": owner or remote.owner, "max_downloads": downloads, "allow_download": not view_only}
@@ -69,6 +73,8 @@ def create(
         params["expires_at"] = now_ms() + days * _DAY_MS
     try:
         params["items"] = [find_record(remote, params["owner"], each)["file_id"] for each in files]
+        if version_id is not None:
+            params["versions"] = dict.fromkeys(params["items"], version_id)
         link = remote.call("shares.create", params)["url"]
     except FilesError as error:
         raise failure_of(error) from error

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from files_service.cli.local_names import readable_name, stored_name
+from files_service.domain.local_names import readable_name, stored_name
 
 Skip = Callable[[Path, str], None]
 

@@ -15,11 +15,11 @@ from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
-from files_service.cli.local_names import readable_name
 from files_service.cli.progress import Advance, shown_progress
 from files_service.cli.remote import Remote
 from files_service.cli.session import Failed
 from files_service.cli.sources import Source
+from files_service.domain.local_names import readable_name
 from storage_adapters import JSON, FileStatus
 
 PIECE = 1024 * 1024

@@ -34,7 +34,7 @@ class LoginParams(ActorParams, total=False):
 
 
 class TokenParams(ActorParams, total=False):
-    """accounts.logout, .identify, .list_sessions, .end_sessions, .list_keys, .begin_totp."""
+    """accounts.logout, .identify, .list_sessions, .end_sessions, .list_keys, .begin_totp, .delete_me."""
 
     token: Required[str]
 
@@ -125,7 +125,7 @@ class ListParams(ActorParams, total=False):
 
 
 class OwnerParams(ActorParams, total=False):
-    """accounts.info, accounts.reset."""
+    """accounts.info, accounts.reset, accounts.delete."""
 
     owner: Required[str]
 

@@ -14,6 +14,7 @@ class Account(TypedDict):
     owner: str
     role: str
     disabled: bool
+    deleted_at: int | None
     has_password: bool
     totp: bool
     quota_bytes: int

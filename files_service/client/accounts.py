@@ -87,6 +87,11 @@ class AccountMethods(Caller):
         answer: results.Export = self._call("accounts.export", given)
         return answer
 
+    def delete_me(self, **given: Unpack[params.TokenParams]) -> results.Account:
+        """Delete one's own account: its sessions, keys and links end at once, its files go after 14 days."""
+        answer: results.Account = self._call("accounts.delete_me", given)
+        return answer
+
     def create_invite(self, **given: Unpack[params.CreateInviteParams]) -> results.CreatedInvite:
         """Make an invite; the answer alone has its code."""
         answer: results.CreatedInvite = self._call("accounts.create_invite", given)
@@ -118,8 +123,13 @@ class AccountMethods(Caller):
         return answer
 
     def update(self, **given: Unpack[params.UpdateParams]) -> results.Account:
-        """Change the role of an account, or disable or enable it."""
+        """Change the role of an account, or disable or enable it, which undoes its deletion."""
         answer: results.Account = self._call("accounts.update", given)
+        return answer
+
+    def delete(self, **given: Unpack[params.OwnerParams]) -> results.Account:
+        """Delete an account: its sessions, keys and links end at once, its files go after 14 days."""
+        answer: results.Account = self._call("accounts.delete", given)
         return answer
 
     def set_quota(self, **given: Unpack[params.SetQuotaParams]) -> results.Account:

@@ -13,6 +13,7 @@ from files_service.client.accounts import AccountMethods
 from files_service.client.amqp import AmqpTransport
 from files_service.client.analytics import AnalyticsMethods
 from files_service.client.caller import Caller
+from files_service.client.cards import CardMethods, KnownMethods
 from files_service.client.folders import FolderMethods, JobMethods, PlaceMethods
 from files_service.client.http import HttpTransport
 from files_service.client.shares import ShareMethods
@@ -57,7 +58,7 @@ class TagMethods(Caller):
         return outcomes
 
 
-class FilesClient(PlaceMethods):
+class FilesClient(PlaceMethods, KnownMethods):
     """Client of the service at ``amqp[s]://…`` or ``http[s]://…``; thread-safe.
 
     A call that fails because the service is unreachable is repeated for up to ``timeout`` seconds; it still takes
@@ -81,6 +82,7 @@ class FilesClient(PlaceMethods):
         self.folders = FolderMethods(self._transport, timeout)
         self.jobs = JobMethods(self._transport, timeout)
         self.versions = VersionMethods(self._transport, timeout)
+        self.cards = CardMethods(self._transport, timeout)
 
     def with_timeout(self, seconds: float) -> FilesClient:
         """Return a client with another timeout that shares the connections."""
@@ -93,6 +95,7 @@ class FilesClient(PlaceMethods):
         other.folders = FolderMethods(self._transport, seconds)
         other.jobs = JobMethods(self._transport, seconds)
         other.versions = VersionMethods(self._transport, seconds)
+        other.cards = CardMethods(self._transport, seconds)
         return other
 
     def close(self) -> None:

@@ -51,6 +51,7 @@ class Job(TypedDict):
     source: str
     target: str
     state: str
+    total: int | None
     done: int
     skipped: int
     errors: list[dict[str, Any]]

@@ -15,6 +15,7 @@ class ShareChanges(TypedDict, total=False):
     """Fields of a share to set; what is absent stays."""
 
     items: list[str]
+    versions: dict[str, str]
     path: str | None
     label: str
     title: str
@@ -39,6 +40,7 @@ class CreateParams(ActorParams, total=False):
     owner: Required[str]
     kind: Literal["view", "collect", "drop"]
     items: list[str]
+    versions: dict[str, str]
     path: str | None
     label: str
     title: str

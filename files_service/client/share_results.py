@@ -15,6 +15,7 @@ class Share(TypedDict):
     tenant: str
     kind: str
     items: list[str]
+    versions: dict[str, str]
     path: str | None
     label: str
     title: str

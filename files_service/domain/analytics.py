@@ -2,24 +2,29 @@
 
 Tallies are numbers of files and bytes under keys: "image/private", "trash" and "versions"; of several days with the
 day before the key. A file is under one key of kind and access, or in the trash. Versions count on the day of their
-file, and so does the upload of a version on its own.
+file, and so does the upload of a version on its own. A picture or video that was taken in another month than that of
+its making has a second tally, under ``CAPTURED_PREFIX``, that month and its kind.
 """
 
 from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from storage_adapters import FileRecord, usage_entries
 
 IMAGE, VIDEO, AUDIO, DOCUMENT, ARCHIVE, OTHER = "image", "video", "audio", "document", "archive", "other"
 KINDS = (IMAGE, VIDEO, AUDIO, DOCUMENT, ARCHIVE, OTHER)
+SHOWN = (IMAGE, VIDEO)
 TRASH, VERSIONS = "trash", "versions"
+CAPTURED_PREFIX = "captured "
 
 Tallies = Mapping[str, tuple[int, int]]
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _DAY_MS = 86_400_000
+_FIRST_MS = -5_364_662_400_000  # 1800: before there were pictures
 _LAST_MS = 253_402_300_799_999
 _DOCUMENTS = frozenset(
     {
@@ -74,6 +79,21 @@ def day_of(time: int) -> str:
     return datetime.fromtimestamp(min(max(time, 0), _LAST_MS) // 1000, UTC).date().isoformat()
 
 
+def month_of(time: int) -> str:
+    """Return the month of a time, in UTC: "2026-11"."""
+    return (_EPOCH + timedelta(milliseconds=min(max(time, _FIRST_MS), _LAST_MS))).strftime("%Y-%m")
+
+
+def taken_at(record: FileRecord) -> int:
+    """Return the time at which the timeline shows a file: that of its capture, else of its making.
+
+    A camera whose clock was ahead of the upload, or set to nothing, tells no time.
+    """
+    captured = record.captured_at
+    is_known = captured is not None and _FIRST_MS <= captured < record.created_at + _DAY_MS
+    return captured if captured is not None and is_known else record.created_at
+
+
 def beginning_of(day: str) -> int:
     """Return the time at which a day begins, in UTC."""
     return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1000
@@ -98,6 +118,9 @@ def tallies_of(record: FileRecord) -> Tallies:
         key = f"{kind_of(record.content_type)}/{record.access.value}" if dimension == "total" else dimension
         if key in (TRASH, VERSIONS) or dimension == "total":
             add(found, {key: (tally.files, tally.bytes)}, 1)
+        kind, month = kind_of(record.content_type), month_of(taken_at(record))
+        if dimension == "total" and kind in SHOWN and month != month_of(record.created_at):
+            add(found, {f"{CAPTURED_PREFIX}{month}/{kind}": (tally.files, tally.bytes)}, 1)
     return found
 
 

@@ -15,20 +15,29 @@ _HIDDEN = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\
 _SEGMENT_BYTES = 240
 
 
-def entry_names(paths: Sequence[str]) -> list[str]:
+def entry_names(paths: Sequence[str], folders: Iterable[str] = ()) -> list[str]:
     """Return a name for each path of files, in order: clean segments, and "name (2)" for what would be the same file.
 
-    Names that differ in case alone are the same, and no file has the name of a folder.
+    Names that differ in case alone are the same, and no file has the name of a folder, also of an empty one.
     """
     cleaned = [tuple(map(_clean, _segments(path) or [""])) for path in paths]
     taken = {_key(each[:length]) for each in cleaned for length in range(1, len(each))}
+    for each in (tuple(map(_clean, _segments(path))) for path in folders):
+        taken |= {_key(each[:length]) for length in range(1, len(each) + 1)}
     numbers: dict[str, int] = {}
     return ["/".join(_unused(each, taken, numbers)) for each in cleaned]
 
 
-def folder_names(paths: Iterable[str]) -> list[str]:
-    """Return the names of folders as entries."""
-    return list(dict.fromkeys("/".join(map(_clean, found)) + "/" for path in paths if (found := _segments(path))))
+def folder_names(paths: Iterable[str], entries: Iterable[str] = ()) -> dict[str, str]:
+    """Return the names of folders as entries, each with its path; not of those in which another entry lies."""
+    names = {"/".join(map(_clean, found)) + "/": path for path in paths if (found := _segments(path))}
+    above = {above for each in (*entries, *names) for above in _folders_above(each)}
+    return {name: path for name, path in names.items() if name not in above}
+
+
+def _folders_above(name: str) -> Iterator[str]:
+    segments = name.rstrip("/").split("/")
+    return ("/".join(segments[:length]) + "/" for length in range(1, len(segments)))
 
 
 def _segments(path: str) -> list[str]:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from storage_adapters import FIELDS, OPERATORS, SORT_FIELDS, Condition, Kind, ListQuery, Position, tag_form
+from storage_adapters import FIELDS, OPERATORS, ORDERS, Condition, Kind, ListQuery, Position, tag_form
 
 MAX_INTEGER = 2**53 - 1
 MAX_CONDITIONS = 20
@@ -37,7 +37,7 @@ def parse_filter(filters: Mapping[str, Any], *, hidden: Collection[str] = ()) ->
     for field, spec in filters.items():
         if field not in FIELDS:
             raise BadQuery(f"filter.{field}", f"Not a filterable field; known fields: {', '.join(FIELDS)}.")
-        if field in hidden:
+        if field.partition(".")[0] in hidden:
             raise BadQuery(f"filter.{field}", "Only the owner may filter by this field.")
         operations = spec if isinstance(spec, Mapping) else {"eq": spec}
         conditions += [_condition(field, op, value) for op, value in operations.items()]
@@ -135,4 +135,4 @@ def decode_cursor(query: ListQuery, cursor: str) -> Position:
     return Position(value=value, file_id=file_id)
 
 
-assert set(SORT_FIELDS) <= set(FIELDS), "every sort field must be a filterable field"
+assert set(ORDERS) <= set(FIELDS), "every sort field must be a filterable field"

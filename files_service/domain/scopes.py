@@ -31,6 +31,10 @@ _OF_METHODS: Mapping[str, str] = {
     **dict.fromkeys(
         ("files.move", "files.restore", "folders.create", "folders.move", "folders.restore", "jobs.cancel"), WRITE
     ),
+    **dict.fromkeys(("files.known", "cards.list", "cards.session", "cards.sessions", "cards.files"), READ),
+    **dict.fromkeys(
+        ("cards.inserted", "cards.permit", "cards.begin", "cards.add", "cards.progress", "cards.verify"), WRITE
+    ),
     # Each of its actions; a key of one of them uses the method of its own.
     "files.bulk": SESSION,
     **dict.fromkeys(("versions.list", "versions.download"), READ),
@@ -79,6 +83,7 @@ _OF_METHODS: Mapping[str, str] = {
             "accounts.confirm_totp",
             "accounts.remove_totp",
             "accounts.export",
+            "accounts.delete_me",
         ),
         SESSION,
     ),

@@ -57,6 +57,7 @@ def find_version(record: FileRecord, version_id: str) -> Version | None:
 
 def as_content(record: FileRecord, version: Version) -> FileRecord:
     """Return the file as it were if the version were its content."""
+    is_current = version.version_id == current_version(record).version_id
     shown = replace(
         record,
         parts=version.parts,
@@ -65,6 +66,9 @@ def as_content(record: FileRecord, version: Version) -> FileRecord:
         versions=(),
         version_id=version.version_id,
         version_at=version.created_at,
+        # These describe the current content.
+        derived=record.derived if is_current else (),
+        media=record.media if is_current else None,
     )
     return with_lost(shown, lost_keys(record))
 

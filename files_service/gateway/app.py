@@ -12,6 +12,7 @@ from files_service.gateway.doors.analytics import routes as analytics
 from files_service.gateway.doors.archives import routes as archives
 from files_service.gateway.doors.auth import routes as auth
 from files_service.gateway.doors.blobs import routes as blobs
+from files_service.gateway.doors.cards import routes as cards
 from files_service.gateway.doors.folders import routes as folders
 from files_service.gateway.doors.rest import routes as rest
 from files_service.gateway.doors.shares import routes as shares
@@ -40,6 +41,7 @@ DOORS: tuple[Door, ...] = (
     analytics.DOOR,
     archives.DOOR,
     folders.DOOR,
+    cards.DOOR,
     rest.DOOR,
     tus.DOOR,
     websocket.DOOR,

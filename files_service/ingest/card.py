@@ -49,13 +49,37 @@ class CardFile:
     role: Role = Role.MAIN
 
 
+class Status(StrEnum):
+    """State in a session's manifest of a file that is never sent, as ``cards.add`` takes it."""
+
+    UNREADABLE = "unreadable"
+    EXCLUDED = "excluded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """An entry of a card that is neither taken nor junk, such as a link; a session with one is not safe.
+
+    ``path`` is one line of UTF-8 as ``cards.add`` takes it; a folder stands for all that is in it.
+    """
+
+    path: str
+    status: Status
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The files of a card in the order of their transfer, and what is left out: junk by its printed list."""
+    """The files of a card in the order of their transfer, and everything else that is on it.
+
+    ``junk`` is what the printed list leaves out; a path that ends with ``/`` is a folder with all that is in it.
+    ``left_out`` must reach the manifest of the session.
+    """
 
     card: Card
     files: tuple[CardFile, ...]
     junk: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def size(self) -> int:

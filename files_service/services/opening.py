@@ -20,6 +20,7 @@ from storage_adapters import (
     SupportsDocuments,
     UnknownStore,
     encrypt_blobs,
+    mirror_blobs,
     open_blob_store,
     open_metadata_store,
 )
@@ -46,7 +47,7 @@ def open_core(settings: Settings) -> Core:
 
 
 def open_blobs(settings: Settings) -> BlobStore:
-    """Open the blob store with the options of the settings. Raises UnknownStore, StorageUnavailable."""
+    """Open the blob store and its mirror as the settings say. Raises UnknownStore, StorageUnavailable."""
     options = BlobOptions(
         signing_key=settings.signing_key.encode(),
         public_url=settings.public_url,
@@ -54,7 +55,15 @@ def open_blobs(settings: Settings) -> BlobStore:
         gcs_hmac_secret=settings.gcs_hmac_secret,
         storage_emulator_host=settings.storage_emulator_host,
     )
-    return open_blob_store(settings.blobs_url, options)
+    first = open_blob_store(settings.blobs_url, options)
+    if not settings.mirror_url:
+        return first
+    with ExitStack() as opened:
+        opened.enter_context(closing(first))
+        second = opened.enter_context(closing(open_blob_store(settings.mirror_url, options)))
+        both = mirror_blobs(first, second, settings.failure_domains)
+        opened.pop_all()
+    return both
 
 
 def tenant_keys(settings: Settings, metadata: MetadataStore) -> StoredTenantKeys | None:

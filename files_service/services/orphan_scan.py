@@ -19,8 +19,9 @@ from files_service.services.chunk_orphans import orphans_among, remember_domain
 from files_service.services.content import sealed_upload
 from files_service.services.files import load_owning
 from files_service.services.reconcile_report import Report
-from files_service.services.scrub.examination import Loss, Reason
+from files_service.services.scrub.examination import Loss
 from files_service.services.scrub.marks import clear_mark, find_mark, mark_lost
+from files_service.services.scrub.reading import Reason
 from files_service.services.scrub.repair import generation_of_whole
 from storage_adapters import BlobInfo, FileRecord, Part, RecordNotFound, SupportsListing, Tombstone
 

@@ -12,6 +12,7 @@ from files_service.api import METHODS
 from files_service.api.sync import encode_cursor
 from files_service.core import Core
 from files_service.runtime.lease import Lease
+from files_service.services.erasure import sweep_deletions
 from files_service.services.reconcile import Cursor, Stage
 from files_service.services.uploads.sweep import sweep_uploads
 from files_service.services.versions.sweep import sweep_versions
@@ -66,7 +67,13 @@ class Sweeper:
             if self._cursor is None:
                 self._looked_at = began_at
                 self._cleaner.catch_up(self._may_go_on)
-                return self._sweep_versions() and self._sweep_uploads() and self._sweep_documents() and self._search()
+                return (
+                    self._sweep_versions()
+                    and self._sweep_uploads()
+                    and self._sweep_deletions()
+                    and self._sweep_documents()
+                    and self._search()
+                )
         # Other workers may have checked in the meantime; this worker does not know.
         self._looked_at = None
         return False
@@ -89,6 +96,18 @@ class Sweeper:
             if not counts.total():
                 return True
             logger.info("uploads swept", extra={"counts": dict(counts)})
+        return False
+
+    def _sweep_deletions(self) -> bool:
+        """Go on with the deletion of accounts; return False when interrupted."""
+        while self._may_go_on():
+            if not isinstance(self._core.metadata, SupportsDocuments):
+                return True
+            counts = sweep_deletions(self._core)
+            self.totals.update(counts)
+            if not counts.total():
+                return True
+            logger.info("deleted accounts swept", extra={"counts": dict(counts)})
         return False
 
     def _sweep_documents(self) -> bool:

@@ -20,3 +20,8 @@ def check_key(key: str) -> str:
     if _KEY.fullmatch(key) is None and _IMPORTED.fullmatch(key) is None:
         raise InvalidKey(f"invalid key: {key[:100]!r}")
     return key
+
+
+def segments(key: str) -> tuple[str, ...]:
+    """Return the segments of a key: blobs are listed in their order."""
+    return tuple(key.split("/"))

@@ -14,9 +14,9 @@ from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 from storage_adapters.blobs.digests import Digests
-from storage_adapters.blobs.keys import check_key
+from storage_adapters.blobs.keys import check_key, segments
 from storage_adapters.blobs.signing import MINIMAL_KEY_BYTES, UrlSigner
-from storage_adapters.errors import BlobExists, BlobNotFound, UnknownStore
+from storage_adapters.errors import BlobExists, BlobNotFound, ChecksumMismatch, UnknownStore
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blob_capabilities import (
     SupportsCopy,
@@ -24,7 +24,9 @@ from storage_adapters.ports.blob_capabilities import (
     SupportsPublicUrls,
     SupportsReplacement,
     SupportsSignedUrls,
+    SupportsTwins,
     SupportsWholeWrites,
+    TwinWriter,
     VerifiesSignedUrls,
 )
 from storage_adapters.ports.blobs import BlobStore, BlobWriter
@@ -42,6 +44,7 @@ class MemoryBlobStore(
     SupportsWholeWrites,
     SupportsListing,
     SupportsReplacement,
+    SupportsTwins,
 ):
     """Blobs in a dictionary."""
 
@@ -72,6 +75,22 @@ class MemoryBlobStore(
         with self._lock:
             self._require_free(key)
         return _MemoryBlobWriter(self, key, content_type, now, Digests(checksums), self.keep)
+
+    @property
+    def medium(self) -> str:
+        """See ``SupportsTwins``."""
+        return "memory"
+
+    def is_same(self, other: object) -> bool:
+        """See ``SupportsTwins``."""
+        return self is other
+
+    def twin_writer(self, key: str, *, content_type: str, now: int) -> TwinWriter:
+        """See ``SupportsTwins``."""
+        check_key(key)
+        with self._lock:
+            self._require_free(key)
+        return _MemoryBlobWriter(self, key, content_type, now, Digests(None), self.keep)
 
     def replacement(self, key: str, *, generation: str, content_type: str, now: int) -> BlobWriter:
         """See ``SupportsReplacement``."""
@@ -104,7 +123,8 @@ class MemoryBlobStore(
     def scan(self, *, prefix: str = "", after: str = "", limit: int) -> list[BlobInfo]:
         """See ``SupportsListing``."""
         with self._lock:
-            keys = sorted(key for key in self._blobs if key.startswith(prefix) and key > after)
+            keys = sorted((key for key in self._blobs if key.startswith(prefix)), key=segments)
+            keys = [key for key in keys if segments(key) > segments(after)] if after else keys
             return [self._blobs[key][0] for key in keys[:limit]]
 
     def ping(self) -> None:
@@ -187,7 +207,7 @@ class MemoryBlobStore(
             return self._blobs[key]
 
 
-class _MemoryBlobWriter(BlobWriter):
+class _MemoryBlobWriter(TwinWriter):
     def __init__(
         self,
         store: MemoryBlobStore,
@@ -229,6 +249,15 @@ class _MemoryBlobWriter(BlobWriter):
         )
         self._keep(info, content)
         return info
+
+    def commit_as(self, info: BlobInfo) -> None:
+        """See ``TwinWriter``."""
+        if self._content is None:
+            raise ValueError("the writer is closed")
+        content, self._content = bytes(self._content), None
+        if len(content) != info.size:
+            raise ChecksumMismatch("size", info.size, len(content))
+        self._keep(info, content)
 
     def abort(self) -> None:
         """See ``BlobWriter``."""

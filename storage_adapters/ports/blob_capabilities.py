@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-from storage_adapters.ports.blobs import BlobWriter
+from storage_adapters.ports.blobs import BlobStore, BlobWriter
 from storage_adapters.records import BlobInfo, Grant, Resealed, SignedUrl
 
 
@@ -113,6 +114,18 @@ class SupportsLocalFiles(ABC):
         """Return the file that holds the blob's bytes; for reading only. Raises BlobNotFound, InvalidKey."""
 
 
+class SupportsColdReads(ABC):
+    """Readings that prove what is stored: bytes come from the medium, not from memory that holds them from before."""
+
+    @abstractmethod
+    def forget_cached(self, key: str) -> None:
+        """Drop what memory holds of the blob's stored bytes, so that the next ``get`` reads them from the medium.
+
+        Harmless for a blob that is not there. A store without this capability answers each ``get`` from its medium as
+        far as its clients can tell. Raises InvalidKey.
+        """
+
+
 class SupportsWholeWrites(ABC):
     """One-call writes of a blob that is in memory and whose hash is known."""
 
@@ -156,3 +169,57 @@ class SupportsFreeSpace(ABC):
     @abstractmethod
     def free_bytes(self) -> int:
         """Return how many bytes the store can still take; 0 when it can take no more blobs, of whatever size."""
+
+
+class TwinWriter(BlobWriter):
+    """Writer of a blob that another store has too."""
+
+    @abstractmethod
+    def commit_as(self, info: BlobInfo) -> None:
+        """Put the bytes on stable storage under the description of the other copy: generation, checksums, time.
+
+        Raises ChecksumMismatch when the number of bytes is another, BlobExists when the key is taken.
+        """
+
+
+class SupportsTwins(ABC):
+    """Copies of blobs of another store, of which readers take the one for the other."""
+
+    @property
+    @abstractmethod
+    def medium(self) -> str:
+        """Name of what holds the bytes: blobs of two stores on one medium can be lost by one fault."""
+
+    @abstractmethod
+    def is_same(self, other: object) -> bool:
+        """Return True when the other store keeps its blobs in the very same place."""
+
+    @abstractmethod
+    def twin_writer(self, key: str, *, content_type: str, now: int) -> TwinWriter:
+        """Begin to write the copy of a blob, without checksums. Raises InvalidKey, BlobExists."""
+
+
+class BlobCopy(NamedTuple):
+    """One of the stores in which blobs are kept more than once, and the failure domain in which it stands."""
+
+    domain: str
+    store: BlobStore
+
+
+class SupportsCopies(ABC):
+    """Blobs that are kept more than once. A blob that is acknowledged has all its copies on stable storage."""
+
+    @abstractmethod
+    def copies(self) -> tuple[BlobCopy, ...]:
+        """Return the stores of the copies, in which a blob has the same key and the same generation.
+
+        Two copies with one failure domain can be lost by one fault. The stores are for reads and for the deletion of
+        a bad copy.
+        """
+
+    @abstractmethod
+    def restore(self, key: str, *, now: int) -> int:
+        """Make the copies of a blob that are missing or cut, from one that is whole; return how many were made.
+
+        Raises BlobNotFound when no copy is there, InvalidKey.
+        """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from storage_adapters.ports.blob_capabilities import (
+    SupportsColdReads,
+    SupportsCopies,
     SupportsCopy,
     SupportsFreeSpace,
     SupportsListing,
@@ -34,10 +36,12 @@ BLOB_CAPABILITIES = (
     SupportsPublicUrls,
     SupportsCopy,
     SupportsLocalFiles,
+    SupportsColdReads,
     SupportsWholeWrites,
     SupportsFreeSpace,
     SupportsResumableUpload,
     SupportsListing,
+    SupportsCopies,
 )
 
 

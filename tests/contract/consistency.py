@@ -24,9 +24,9 @@ from storage_adapters import (
     digest_bucket,
     digest_halves,
 )
-from storage_adapters.query import section_of
+from storage_adapters.query import MEDIA_ORDERS, section_of
 from storage_adapters.records import names_held
-from tests.contract.metadata_scenes import expected, ids, walk
+from tests.contract.metadata_scenes import expected, has_value, ids, walk
 from tests.feeds import file_changes
 
 
@@ -119,6 +119,9 @@ def _section_queries(records: list[FileRecord]) -> Iterator[ListQuery]:
     for section in (Section.LISTED, Section.TRASH):
         for owner in sorted({r.owner for r in records if r.path is not None and section_of(r) is section}):
             yield ListQuery(section=section, owner=owner, order_by="path", descending=False, limit=100)
+    for order_by in MEDIA_ORDERS:
+        for owner in sorted({r.owner for r in records if has_value(r, order_by)}):
+            yield ListQuery(owner=owner, order_by=order_by, limit=100)
 
 
 def _assert_names(store: MetadataStore, records: list[FileRecord]) -> None:

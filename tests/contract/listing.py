@@ -22,6 +22,8 @@ from storage_adapters import (
     Page,
     Position,
 )
+from storage_adapters.query import MEDIA_ORDERS
+from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import (
     NOW,
     ODD_TEXTS,
@@ -38,7 +40,7 @@ from tests.contract.metadata_scenes import (
 
 DIRECTIONS = [False, True]
 _SINGLE_VALUES: dict[Kind, list[Any]] = {
-    Kind.TEXT: ["", "film", "FILM", "f01", "ann", "private", "pending", "video/mp4", "ß", "a\0b", "about"],
+    Kind.TEXT: ["", "film", "FILM", "f01", "ann", "private", "pending", "video/mp4", "ß", "a\0b", "about", "clip"],
     Kind.INTEGER: [0, 1, NOW, NOW + 1, -1, 2**53, 2**53 + 1],
     Kind.BOOLEAN: [True, False],
     Kind.TAGS: ["red", "", "RED", "3:bob"],
@@ -145,6 +147,40 @@ class OrderContract:
         records = add(store, *various_records())
         assert_answers(store, records, ListQuery(order_by=order_by, limit=limit))
         assert_answers(store, records, ListQuery(order_by=order_by, limit=limit, owner="ann"))
+
+    @pytest.mark.parametrize("order_by", MEDIA_ORDERS)
+    def test_an_order_by_what_media_tells_holds_the_files_that_have_the_value(
+        self, store: MetadataStore, order_by: str
+    ) -> None:
+        records = add(store, *various_records())
+        clips, late = (
+            Condition(field="media.kind", op="eq", value="clip"),
+            Condition(field="captured_at", op="gte", value=NOW - 2),
+        )
+        for limit in (1, 3, 100):
+            query = ListQuery(owner="ann", order_by=order_by, limit=limit)
+            assert_answers(store, records, query)
+            assert_answers(store, records, replace(query, tags=("red",), search="film"))
+            assert_answers(store, records, replace(query, public_only=True))
+            for conditions in ((clips,), (late,), (clips, late)):
+                assert_answers(store, records, replace(query, conditions=conditions))
+        assert walk(store, replace(query, owner="nobody")) == []
+
+    def test_a_file_leaves_the_order_by_what_media_tells_with_its_value(self, store: MetadataStore) -> None:
+        captured = ListQuery(owner="ann", order_by="captured_at")
+        lasting = replace(captured, order_by="media.duration_ms")
+        record = save(store, make_record(captured_at=-7, media={"duration_ms": 5}))
+        save(store, make_record("f2"))
+        assert ids(walk(store, captured)) == ids(walk(store, lasting)) == ["f1"]
+        record = save(store, record, captured_at=9, media={"kind": "clip"})
+        assert (walk(store, captured), walk(store, lasting)) == ([record], [])
+        trashed = save(store, record, trashed_at=NOW)
+        assert walk(store, captured) == []
+        record = save(store, trashed, trashed_at=None)
+        assert walk(store, captured) == [record]
+        save(store, record, captured_at=None)
+        assert walk(store, captured) == []
+        assert_consistent(store)
 
     @pytest.mark.parametrize("descending", DIRECTIONS)
     def test_missing_values_come_last_in_both_directions(self, store: MetadataStore, descending: bool) -> None:

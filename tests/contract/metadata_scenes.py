@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from storage_adapters import (
+    SORT_FIELDS,
     Access,
     FileRecord,
     FileStatus,
@@ -116,9 +117,15 @@ def expected(records: Iterable[FileRecord], query: ListQuery) -> list[FileRecord
     def order(record: FileRecord) -> tuple[bool, Any, str]:
         return sort_key(sort_value(record, query.order_by), record.file_id, descending=query.descending)
 
-    found = [each for each in records if matches(each, query) and (query.order_by != "path" or each.path is not None)]
+    in_order = query.order_by in SORT_FIELDS
+    found = [each for each in records if matches(each, query) and (in_order or has_value(each, query.order_by))]
     loose = [each for each in found if not query.delimiter or _folder(each, query) is None]
     return sorted(loose, key=order, reverse=query.descending)
+
+
+def has_value(record: FileRecord, field: str) -> bool:
+    """Return True when the record has the value, without which some orders do not hold it."""
+    return sort_value(record, field) is not None
 
 
 def expected_folders(records: Iterable[FileRecord], query: ListQuery) -> list[str]:
@@ -130,6 +137,18 @@ def expected_folders(records: Iterable[FileRecord], query: ListQuery) -> list[st
 def _folder(record: FileRecord, query: ListQuery) -> str | None:
     before, delimiter, _ = (record.path or "")[len(query.prefix) :].partition(query.delimiter)
     return query.prefix + before + delimiter if delimiter else None
+
+
+# Some values are of a wrong type.
+_MEDIA: list[dict[str, Any] | None] = [
+    None,
+    {"kind": "picture", "codec": "", "width": 0, "height": NOW, "rotation": 90},
+    {"kind": "clip", "codec": "film", "width": 1, "height": 2**53 + 1, "duration_ms": 1},
+    {},
+    {"kind": 7, "codec": None, "width": "1", "height": True, "duration_ms": 1.0},
+    {"kind": "sound", "codec": "FILM", "duration_ms": 2**53},
+    {"kind": "clip", "duration_ms": 1},
+]
 
 
 def various_records() -> list[FileRecord]:
@@ -167,6 +186,9 @@ def various_records() -> list[FileRecord]:
                 trashed_at=NOW + number // 8 if number % 8 == 7 else None,
                 versions=tuple(make_version(size) for size in range(1, 1 + number % 6 // 4)),
                 version_of="f00" if number % 12 == 10 else None,
+                captured_at=(None, NOW - number // 9, -1, None, 2**40)[number % 5],
+                captured_source=(None, "exif", "about")[number % 3],
+                media=_MEDIA[number % len(_MEDIA)],
             )
         )
     return records

@@ -19,6 +19,7 @@ from storage_adapters import (
     ListQuery,
     Section,
 )
+from storage_adapters.query import MEDIA_ORDERS
 from tests.contract.metadata_scenes import make_part, make_record, make_version
 
 FILE_IDS = tuple(f"f{number}" for number in range(8))
@@ -35,6 +36,12 @@ _PATHS = st.lists(_SEGMENTS, min_size=1, max_size=3).map("/".join) | st.sampled_
     ["a//b", "/a", "a/", "\U0010ffff/x", "a\0/b"]
 )
 _MEDIA_TYPES = st.sampled_from(["video/mp4", "image/png", ""])
+# Some values are of a wrong type, or no field.
+_MEDIA = st.dictionaries(
+    st.sampled_from(["kind", "codec", "width", "height", "duration_ms", "rotation"]),
+    st.sampled_from(["picture", "clip", "hevc", True, None]) | _NUMBERS,
+    max_size=4,
+)
 _CHANGES: dict[str, st.SearchStrategy[Any]] = {
     "owner": _OWNERS,
     "name": _TEXTS,
@@ -60,6 +67,9 @@ _CHANGES: dict[str, st.SearchStrategy[Any]] = {
     "trashed_at": st.none() | st.none() | _NUMBERS,
     "versions": st.lists(st.integers(0, 2).map(make_version), max_size=2).map(tuple),
     "version_of": st.sampled_from([None, None, None, *FILE_IDS[:2]]),
+    "captured_at": st.none() | _NUMBERS | st.integers(-300, -1),
+    "captured_source": st.none() | st.sampled_from(["exif", "sender"]),
+    "media": st.none() | _MEDIA,
 }
 
 
@@ -113,13 +123,15 @@ def _values(field: str) -> st.SearchStrategy[Any]:
             return st.sampled_from([*FILE_IDS, "f"])
         case Kind.TEXT if field == "path":
             return _PATHS
+        case Kind.TEXT if field.startswith("media."):
+            return st.sampled_from(["picture", "clip", "hevc", "", "pic"])
         case Kind.TEXT:
             return _CHANGES[field].map(str)
 
 
 def queries() -> st.SearchStrategy[ListQuery]:
     """Any query from its first page on."""
-    return _plain_queries() | _plain_queries() | _path_queries() | _section_queries()
+    return _plain_queries() | _plain_queries() | _path_queries() | _section_queries() | _media_queries()
 
 
 _SCAN_LIMITS = st.integers(1, 5) | st.just(2_000)
@@ -153,6 +165,22 @@ def _path_queries() -> st.SearchStrategy[ListQuery]:
         st.builds(ListQuery, **ascending, delimiter=delimiters)
         | st.builds(ListQuery, **ascending, search=st.none() | _TEXTS)
         | st.builds(ListQuery, **fixed, section=section, descending=st.booleans(), tags=st.just(("red",)))
+    )
+
+
+def _media_queries() -> st.SearchStrategy[ListQuery]:
+    """Files of one owner by what media tells."""
+    return st.builds(
+        ListQuery,
+        owner=_OWNERS,
+        public_only=st.sampled_from([False, False, True]),
+        tags=st.sampled_from([(), (), ("red",)]),
+        conditions=st.lists(conditions(), max_size=2).map(tuple),
+        search=st.none() | st.none() | _TEXTS,
+        order_by=st.sampled_from(MEDIA_ORDERS),
+        descending=st.booleans(),
+        limit=st.integers(1, 5),
+        scan_limit=_SCAN_LIMITS,
     )
 
 

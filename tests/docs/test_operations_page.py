@@ -7,6 +7,7 @@ from pathlib import Path
 
 from files_service.cli import MODULES
 from files_service.messaging.events import LogPublisher
+from files_service.messaging.ingest.metrics import IngestMetrics
 from files_service.runtime.metrics import Metrics
 from files_service.services.listing.metrics import ListsCollector
 from files_service.worker.metrics import WorkerCollector
@@ -27,6 +28,7 @@ def test_every_metric_is_documented_with_its_type(tmp_path: Path) -> None:
     metrics = Metrics()
     metrics.watch(WorkerCollector(Worker(core, LogPublisher())))
     metrics.watch(ListsCollector(core.lists))
+    IngestMetrics(metrics)
     suffixes = {"counter": "_total"}
     exported = {f"{metric.name}{suffixes.get(metric.type, '')}": metric.type for metric in metrics.registry.collect()}
     documented = {

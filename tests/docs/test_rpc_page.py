@@ -11,16 +11,19 @@ from marshmallow import Schema, fields, missing
 
 from files_service.api import METHODS
 from files_service.api.bulk import BulkItem
+from files_service.api.cards import CardFields, EntryFields, KnownItem, SecondReadFields
 from files_service.api.parameters import Changes, PartParams, PostAction
 from files_service.api.share_policy import PolicyChanges
 from files_service.api.shares import ShareChanges
 from files_service.domain.accounts import Role
+from files_service.domain.cards import CardState, EntryStatus, SessionState, Verify
 from files_service.domain.shares import ShareKind, ShareState
 from files_service.errors import error_classes
 from files_service.services.bulk import BulkAction
 from files_service.services.free_paths import OnConflict
 from files_service.services.jobs.whole_folders import FolderConflict
 from storage_adapters import FIELDS, OPERATORS, SORT_FIELDS, FileRecord, Part, field_names
+from storage_adapters.query import MEDIA_ORDERS
 from tests.docs.pages import plain, read, rows, section
 
 PAGE = read("docs/rpc.md")
@@ -30,7 +33,10 @@ STORAGE = read("docs/analytics.md")
 FOLDERS = read("docs/folders.md")
 # Methods of files that the page of folders describes.
 PLACES = {f"files.{name}" for name in ("move", "trash", "restore", "empty_trash", "bulk")}
+# Those that the page of card sessions describes.
+OF_CARDS = {"files.known"}
 VERSIONS = read("docs/versions.md")
+CARDS = read("docs/card-sessions.md")
 NESTED: dict[type[Schema], str] = {
     PartParams: "part",
     Changes: "changes",
@@ -38,6 +44,10 @@ NESTED: dict[type[Schema], str] = {
     ShareChanges: "changes",
     PolicyChanges: "rules",
     BulkItem: "item",
+    CardFields: "card",
+    EntryFields: "entry",
+    SecondReadFields: "second reading",
+    KnownItem: "item",
 }
 ENUMS: dict[Any, str] = {
     Role: "role",
@@ -46,6 +56,10 @@ ENUMS: dict[Any, str] = {
     OnConflict: "conflict",
     FolderConflict: "folder conflict",
     BulkAction: "action",
+    CardState: "card state",
+    SessionState: "session state",
+    EntryStatus: "status",
+    Verify: "extent",
 }
 NAMED: dict[type[Any], str] = {
     fields.Enum: "access",
@@ -60,6 +74,8 @@ def page_of(method: str) -> str:
     """The page that describes a method."""
     if method in PLACES:
         return FOLDERS
+    if method in OF_CARDS:
+        return CARDS
     pages = {
         "accounts": PEOPLE,
         "shares": LINKS,
@@ -67,6 +83,7 @@ def page_of(method: str) -> str:
         "jobs": FOLDERS,
         "analytics": STORAGE,
         "versions": VERSIONS,
+        "cards": CARDS,
     }
     return pages.get(method.partition(".")[0], PAGE)
 
@@ -129,6 +146,10 @@ def test_a_section_begins_with_the_summary_of_its_action(method: str) -> None:
         ("files.update", "**changes**:", Changes()),
         ("shares.update", "**changes**:", ShareChanges()),
         ("files.bulk", "An **item**", BulkItem()),
+        ("cards.inserted", "A **card**:", CardFields()),
+        ("cards.add", "An **entry**:", EntryFields()),
+        ("cards.progress", "A **second reading**:", SecondReadFields()),
+        ("files.known", "An **item**:", KnownItem()),
     ],
 )
 def test_nested_parameters_are_documented(method: str, title: str, schema: Schema) -> None:
@@ -137,9 +158,9 @@ def test_nested_parameters_are_documented(method: str, title: str, schema: Schem
 
 
 def test_no_section_describes_a_method_that_does_not_exist() -> None:
-    lines = [line for page in (PAGE, PEOPLE, LINKS, FOLDERS, STORAGE, VERSIONS) for line in page.splitlines()]
-    groups = ("## files.", "## accounts.", "## shares.", "## folders.", "## jobs.", "## analytics.", "## versions.")
-    titles = [line.removeprefix("## ") for line in lines if line.startswith(groups)]
+    lines = [line for page in (PAGE, PEOPLE, LINKS, FOLDERS, STORAGE, VERSIONS, CARDS) for line in page.splitlines()]
+    groups = ("files", "accounts", "shares", "folders", "jobs", "analytics", "versions", "cards")
+    titles = [line.removeprefix("## ") for line in lines if line.startswith(tuple(f"## {each}." for each in groups))]
     assert sorted(titles) == sorted(METHODS)
 
 
@@ -175,6 +196,7 @@ def test_the_filterable_and_sortable_fields_are_those_of_the_stores() -> None:
     table = rows(section(PAGE, "Filters and order"), "field", "type", "sorts")
     assert {plain(row["field"]): row["type"] for row in table} == {name: kind.value for name, kind in FIELDS.items()}
     assert {plain(row["field"]) for row in table if row["sorts"] == "yes"} == set(SORT_FIELDS)
+    assert {plain(row["field"]) for row in table if row["sorts"] == "of one owner"} == set(MEDIA_ORDERS)
 
 
 def test_the_operators_are_those_of_the_stores() -> None:

@@ -88,6 +88,26 @@ def test_an_archive_has_the_files_under_clean_names(served: Served, files: Calla
     assert again.json["archive_id"] == made.json["archive_id"]
 
 
+def test_folders_without_files_are_in_an_archive_of_any_range(served: Served) -> None:
+    owner = f"zoe{served.port}"
+    file_id = stored(served, "a.txt", b"0123456789", owner)
+    call(served.core, "files.move", file_id=file_id, path="trip/a.txt")
+    for path in ("trip/leer/für immer", "trip/b"):
+        call(served.core, "folders.create", owner=owner, path=path)
+    body = json.dumps({"folder": "trip", "name": "trip.zip"}).encode()
+    made = served.request("POST", "/api/archives", body, {**JSON, **bearer(owner)}).json
+    whole = get(served, made["url"], owner=owner).body
+    assert made["size"] == len(whole)
+    assert opened(whole) == {"a.txt": b"0123456789", "b/": b"", "leer/für immer/": b""}
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        assert [each.is_dir() for each in archive.infolist()] == [False, True, True]
+    for first in range(len(whole)):
+        assert get(served, made["url"], owner=owner, Range=f"bytes={first}-").body == whole[first:]
+    body = json.dumps({"folder": "trip/b"}).encode()
+    made = served.request("POST", "/api/archives", body, {**JSON, **bearer(owner)}).json
+    assert opened(get(served, made["url"], owner=owner).body) == {}
+
+
 def test_every_range_is_that_of_the_whole(served: Served, files: Callable[[Served], list[str]]) -> None:
     url = make(served, files(served)).json["url"]
     whole = get(served, url)

@@ -89,6 +89,8 @@ def test_every_method_is_called_over_amqp(caller: NamekoCaller, core: Core) -> N
     assert call("files.trash", file_id=file_id)["trashed_at"] is not None
     assert call("files.restore", file_id=file_id)["path"] == "a/b.txt"
     assert call("files.empty_trash", owner="ann")["state"] == "done"
+    known = call("files.known", owner="ann", files=[{"path": "a/b", "size": 5, "fast_key": "0" * 16}])
+    assert known == {"files": [None]}
     assert call("files.remove", file_id=file_id)["removed"] is True
     # Those of people are called by the tests of people.
     assert called == {name for name in METHODS if name.startswith("files.")}

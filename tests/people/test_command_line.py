@@ -45,6 +45,11 @@ def test_people_are_managed_without_a_running_service(environ: dict[str, str]) -
     assert run(environ, "account", "disable", "bob@acme").output == "disabled bob@acme\n"
     assert run(environ, "account", "list", "--tenant", "acme").output == "bob@acme  user  disabled\n"
     assert run(environ, "account", "disable", "--undo", "Bob@acme").output == "enabled bob@acme\n"
+    assert run(environ, "account", "delete", "bob@acme").exit_code == 1
+    deleted = run(environ, "account", "delete", "bob@acme", "--yes")
+    assert deleted.output == "deleted bob@acme; its files go after 14 days\n"
+    assert run(environ, "account", "list", "--tenant", "acme").output == "bob@acme  user  deleted\n"
+    assert run(environ, "account", "disable", "--undo", "bob@acme").output == "enabled bob@acme\n"
     assert run(environ, "account", "reset-link", "ann").output.startswith("http://127.0.0.1:9/reset#")
     assert run(environ, "account", "quota", "bob@acme", "500").output == "bob@acme may have 500 bytes\n"
     assert run(environ, "account", "quota", "ann", "0").output == "ann may have any number of bytes\n"

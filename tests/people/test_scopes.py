@@ -18,6 +18,7 @@ READ, WRITE, DELETE = "files:read", "files:write", "files:delete"
 NEEDED: dict[str, str] = {
     "GET /api/events": READ,
     "GET /api/auth/me": READ,
+    "DELETE /api/auth/me": SESSION,
     "POST /api/auth/logout": SESSION,
     "GET /api/auth/sessions": SESSION,
     "DELETE /api/auth/sessions": SESSION,
@@ -31,6 +32,7 @@ NEEDED: dict[str, str] = {
     "GET /api/invites": "admin",
     "POST /api/invites": "admin",
     "DELETE /api/invites/{invite_id}": "admin",
+    "DELETE /api/accounts/{owner}": "admin",
     "PUT /api/accounts/{owner}/quota": "admin",
     "PUT /api/tenants/{tenant}/quota": "admin",
     "POST /api/files/upload": WRITE,
@@ -64,6 +66,17 @@ NEEDED: dict[str, str] = {
     "GET /api/jobs": READ,
     "GET /api/jobs/{job_id}": READ,
     "DELETE /api/jobs/{job_id}": WRITE,
+    "POST /api/cards": WRITE,
+    "GET /api/cards": READ,
+    "PUT /api/cards/{card_id}": WRITE,
+    "POST /api/cards/{card_id}/sessions": WRITE,
+    "GET /api/card-sessions": READ,
+    "GET /api/card-sessions/{session_id}": READ,
+    "POST /api/card-sessions/{session_id}": WRITE,
+    "GET /api/card-sessions/{session_id}/files": READ,
+    "POST /api/card-sessions/{session_id}/files": WRITE,
+    "POST /api/card-sessions/{session_id}/verify": WRITE,
+    "POST /api/files/known": READ,
     "GET /api/shares": "shares",
     "POST /api/shares": "shares",
     "GET /api/shares/{share_id}": "shares",
@@ -83,7 +96,7 @@ NEEDED: dict[str, str] = {
 }
 METHODS_NEEDED: dict[str, str] = {
     **dict.fromkeys(("info", "data", "head", "download", "archive", "list", "timeline"), READ),
-    **dict.fromkeys(("count", "manifest"), READ),
+    **dict.fromkeys(("count", "manifest", "known"), READ),
     **dict.fromkeys(("upload", "finish", "process", "update", "clone", "sync"), WRITE),
     **dict.fromkeys(("tag.add", "tag.remove", "tag.sync"), WRITE),
     **dict.fromkeys(("access", "tag.access"), "shares"),
@@ -96,8 +109,8 @@ PEOPLE_NEEDED: dict[str, str] = {
     "identify": READ,
     **dict.fromkeys(("logout", "set_password", "list_sessions", "end_session", "end_sessions"), SESSION),
     **dict.fromkeys(("create_key", "list_keys", "revoke_key", "begin_totp", "confirm_totp", "remove_totp"), SESSION),
-    "export": SESSION,
-    **dict.fromkeys(("register", "login", "create", "list", "info", "update", "reset"), "admin"),
+    **dict.fromkeys(("export", "delete_me"), SESSION),
+    **dict.fromkeys(("register", "login", "create", "list", "info", "update", "delete", "reset"), "admin"),
     **dict.fromkeys(("create_invite", "list_invites", "revoke_invite"), "admin"),
     **dict.fromkeys(("create_tenant", "list_tenants", "set_quota", "set_tenant_quota"), "admin"),
 }
@@ -117,6 +130,10 @@ VERSIONS_NEEDED = {
     **dict.fromkeys(("restore", "label"), WRITE),
     "remove": DELETE,
 }
+CARDS_NEEDED = {
+    **dict.fromkeys(("list", "session", "sessions", "files"), READ),
+    **dict.fromkeys(("inserted", "permit", "begin", "add", "progress", "verify"), WRITE),
+}
 NEEDED_BY = {
     "files": METHODS_NEEDED,
     "accounts": PEOPLE_NEEDED,
@@ -125,6 +142,7 @@ NEEDED_BY = {
     "jobs": JOBS_NEEDED,
     "analytics": ANALYTICS_NEEDED,
     "versions": VERSIONS_NEEDED,
+    "cards": CARDS_NEEDED,
 }
 REFUSED = b"does not have the scope"
 

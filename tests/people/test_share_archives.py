@@ -37,6 +37,14 @@ def used(ann: Person, share_id: str) -> int:
     return count
 
 
+def test_a_shared_folder_comes_with_the_empty_folders_below_it(served: Served, ann: Person) -> None:
+    stored_at(ann, "up/a.txt", b"abc")
+    for path in ("up/b/c", "upper"):
+        assert ann.post("/api/folders/create", path=path).status == 201
+    visitor = Visitor(served, share(ann, path="up")["url"])
+    assert contents(visitor.get("/zip")) == {"a.txt": b"abc", "b/c/": b""}
+
+
 def test_all_files_come_as_one_download_that_can_be_gone_on_with(served: Served, ann: Person) -> None:
     first, second = stored(ann, "a.txt", b"0123456789"), stored(ann, "A.txt", b"abc")
     made = share(ann, first, second, title="Our trip", max_downloads=1)

@@ -10,6 +10,8 @@ import pytest
 from files_service.core import Core
 from files_service.domain.analytics import beginning_of
 from files_service.errors import Gone
+from files_service.services.accounts.deletion import KEPT_MS
+from files_service.services.erasure import sweep_deletions
 from files_service.services.opening import open_core
 from files_service.services.shares.gate import Visit, open_share, stays_open
 from files_service.services.shares.grants import make_grant
@@ -65,6 +67,16 @@ def test_the_story_of_people(core: Core) -> None:
     token = call(core, "accounts.login", name="ann", password="another long phrase")["token"]
     call(core, "accounts.logout", token=token)
     assert refusal(core, "accounts.identify", token=token).code == "unauthorized"
+    file_id = processed_file(core)["file_id"]
+    call(core, "folders.create", owner="ann", path="a")
+    call(core, "shares.create", owner="ann", items=[file_id])
+    call(core, "accounts.delete", owner="ann")
+    for late, numbers in (
+        (core, [{"ended_accounts": 1}]),
+        (at(core, core.clock() + KEPT_MS + 1), [{"erased": 1}, {"erased": 2}, {"erased_accounts": 1}, {}]),
+    ):
+        assert [dict(sweep_deletions(late)) for _ in numbers] == numbers
+    assert call(core, "files.count", owner="ann")["total"] == 0
 
 
 def test_the_story_of_a_link(core: Core) -> None:

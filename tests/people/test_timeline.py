@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -39,6 +40,13 @@ def made(served: Served, owner: str, day: str, content_type: str, after: int = 0
     parts = [{"size": 7, "content_type": content_type}]
     file_id: str = processed_file(core, owner=owner, parts=parts)["file_id"]
     return file_id
+
+
+def taken(served: Served, file_id: str, day: str) -> None:
+    """Note that a picture was taken on a day."""
+    store = served.core.metadata
+    record = replace(store.get(file_id), captured_at=beginning_of(day))
+    store.save(record, expected_revision=record.revision, changed_at=1, event="updated")
 
 
 def count(served: Served) -> None:
@@ -96,6 +104,41 @@ def test_a_month_has_its_files_from_the_last_to_the_first(served: Served, ids: l
     assert pages(ann, "month=2026-05") == pages(ann, "month=2025-12") == pages(ann, "month=9999-12") == [[]]
     [file] = ann.get("/api/timeline?month=2026-08").json["files"]
     assert (file["file_id"], kind_of(file["content_type"])) == (ids[4], "image")
+
+
+def test_a_file_belongs_to_the_month_in_which_it_was_taken(served: Served, ids: list[str]) -> None:
+    ann = appoint(served, "ann")
+    days = ("1969-07-20", "1969-07-20", "2026-06-30", None, "2026-07-31")
+    for file_id, day in zip(ids, days, strict=False):
+        if day is not None:
+            taken(served, file_id, day)
+    # A clock that is ahead of the upload tells no time.
+    taken(served, ids[5], "2031-01-01")
+    count(served)
+    months = ann.get("/api/timeline").json["months"]
+    assert [(each["month"], each["count"]) for each in months] == [("2026-07", 2), ("2026-06", 2), ("1969-07", 1)]
+    assert months[2]["by_kind"] == {"image": {"count": 1, "bytes": 7}}
+    for limit in (1, 2, 100):
+        at_once = {month: pages(ann, f"month={month}&limit={limit}") for month in ("2026-07", "2026-06", "1969-07")}
+        assert [list(chain(*each)) for each in at_once.values()] == [[ids[3], ids[4]], [ids[5], ids[2]], [ids[0]]]
+    assert list(chain(*pages(ann, "month=2026-06&kind=video&limit=1"))) == [ids[5], ids[2]]
+    taken(served, ids[0], "2026-07-02")
+    call(served.core, "files.trash", file_id=ids[2])
+    count(served)
+    months = ann.get("/api/timeline").json["months"]
+    assert [(each["month"], each["count"]) for each in months] == [("2026-07", 3), ("2026-06", 1)]
+
+
+def test_files_that_were_taken_in_other_months_do_not_end_a_page(served: Served) -> None:
+    for number in range(120):
+        file_id = made(served, "ann", "2026-03-02", "image/png", after=number)
+        taken(served, file_id, "2026-03-01" if number % 3 else "2025-01-01")
+    last = made(served, "ann", "2026-03-01", "image/png", after=1)
+    ann = appoint(served, "ann")
+    for limit in (7, 100):
+        found = list(chain(*pages(ann, f"month=2026-03&limit={limit}")))
+        assert (found[0], len(found), len(set(found))) == (last, 81, 81)
+        assert len(list(chain(*pages(ann, f"month=2025-01&limit={limit}")))) == 40
 
 
 def test_files_of_other_kinds_and_months_do_not_end_a_page(served: Served) -> None:

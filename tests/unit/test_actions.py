@@ -40,6 +40,7 @@ CALLS: dict[str, Callable[[str], JSON]] = {
     "files.clone": lambda file_id: {"file_id": file_id, "owner": "ann"},
     "files.sync": lambda _: {"owner": "ann"},
     "files.manifest": lambda file_id: {"file_id": file_id},
+    "files.known": lambda _: {"owner": "ann", "files": [{"path": "a", "size": 1, "fast_key": "0" * 16}]},
     "files.tag.add": lambda file_id: {"file_id": file_id, "tags": ["new"]},
     "files.tag.remove": lambda file_id: {"file_id": file_id, "tags": ["old"]},
     "files.tag.sync": lambda file_id: {"file_id": file_id, "tags": ["new"]},
@@ -59,6 +60,7 @@ OF_AN_OWNER = [
     "files.sync",
     "files.empty_trash",
     "files.tag.access",
+    "files.known",
 ]
 
 

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 
 from files_service.core import Core
 from files_service.domain.accounts import tenant_of
-from files_service.domain.analytics import KINDS, beginning_of, day_of, days_until, kind_of
+from files_service.domain.analytics import (
+    KINDS,
+    SHOWN,
+    beginning_of,
+    day_of,
+    days_until,
+    kind_of,
+    month_of,
+    taken_at,
+)
 from files_service.services.analytics import counting
 from files_service.services.analytics.documents import COLLECTION
 from files_service.services.listing.router import Lists
@@ -87,7 +96,9 @@ class World:
     def save(self, number: int, owner: int, day: int, kind: int, access: int, size: int) -> None:
         """Make a file, or change what may change of it; one that was removed stays so."""
         file_id = f"F{number}"
+        captured_at = (None, START - 70 * DAY, START + 2 * DAY, START + 999 * DAY)[size % 4]
         changing = {"content_type": TYPES[kind], "access": list(Access)[access], "size": size}
+        changing["captured_at"] = captured_at
         made = record(file_id=file_id, owner=OWNERS[owner], created_at=START + day * DAY, revision=0)
         before = next((each for each in self.records() if each.file_id == file_id), made)
         # Its id is never used again.
@@ -195,7 +206,26 @@ class World:
                     sizes[*scope, month, key] += size
         return files, +sizes
 
+    def captured(self) -> list[Counter[tuple[str, ...]]]:
+        """The pictures and videos of owners that were taken in other months, by day and by month, and as counted."""
+        by_day, by_month, days, months = Counter(), Counter(), Counter(), Counter()  # type: ignore[var-annotated]
+        for each in self.records():
+            day, taken = day_of(each.created_at), day_of(taken_at(each))[:7]
+            if kind_of(each.content_type) in SHOWN and each.trashed_at is None and taken != day[:7]:
+                by_day[each.owner, day, f"{taken}/{kind_of(each.content_type)}"] += 1
+        for (owner, day, key), number in by_day.items():
+            by_month[owner, day[:7], key] += number
+        query = DocumentQuery(collection=COLLECTION, limit=1_000)
+        for document in self.store.find_documents(query, now=self.clock()).documents:
+            held = days if "days" in document.body else months
+            for when, tallies in document.body.get("captured", {}).items():
+                for key, (count, _) in tallies.items():
+                    held[document.body["name"], when, key] += count
+        return [by_day, days, by_month, months]
+
     def require_exact(self) -> None:
+        made, counted_days, in_months, counted_months = self.captured()
+        assert (counted_days, counted_months) == (made, in_months)
         assert self.counted() == self.recounted()
         by_month = []
         for counted in self.recounted():
@@ -291,6 +321,16 @@ def test_kinds_of_content_types() -> None:
     }
     assert {each: kind_of(each) for each in kinds} == kinds
     assert set(kinds.values()) == set(KINDS)
+
+
+def test_the_time_of_a_file_is_that_of_its_capture_where_a_camera_can_know_it() -> None:
+    made = record(created_at=START)
+    for captured_at in (START - 1, 0, -1, START + DAY - 1, beginning_of("1800-01-01")):
+        assert taken_at(replace(made, captured_at=captured_at)) == captured_at
+    for unknown in (None, START + DAY, beginning_of("1800-01-01") - 1):
+        assert taken_at(replace(made, captured_at=unknown)) == START
+    times = (beginning_of("1969-12-31"), beginning_of("1800-01-01"), -(10**18), 10**18)
+    assert [month_of(each) for each in times] == ["1969-12", "1800-01", "1800-01", "9999-12"]
 
 
 def test_days() -> None:

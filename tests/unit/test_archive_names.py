@@ -77,4 +77,9 @@ def test_any_names_become_as_many_different_clean_ones(paths: list[str]) -> None
 
 
 def test_folders_are_entries_of_their_own() -> None:
-    assert folder_names(["a/b", "a//b/", "../c", ""]) == ["a/b/", "c/"]
+    assert list(folder_names(["a/b", "a//b/", "../c", ""])) == ["a/b/", "c/"]
+    assert folder_names(["a", "a/b", "x", "x/y", "z"], ["x/y/1.txt", "zz"]) == {"a/b/": "a/b", "z/": "z"}
+
+
+def test_no_file_takes_the_name_of_an_empty_folder() -> None:
+    assert entry_names(["a/B", "c.txt"], ["a/b/d", "C.TXT"]) == ["a/B (2)", "c (2).txt"]

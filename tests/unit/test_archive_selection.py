@@ -49,6 +49,16 @@ def test_a_folder_is_archived_with_the_folders_below_it(core: Core) -> None:
         assert refusal(core, "files.archive", actor="ann", **wrong).code == "bad_request"
 
 
+def test_folders_without_files_are_entries(core: Core) -> None:
+    placed(core, "trips/up/a.txt")
+    for path in ("trips/up/empty/deep", "trips/up/more", "trips/upper", "trips/up", "nothing/at/all"):
+        call(core, "folders.create", owner="ann", path=path)
+    placed(core, "trips/up/more/b.txt")
+    assert names(core, "ann", owner="ann", folder="trips/up") == ["a.txt", "more/b.txt", "empty/deep/"]
+    assert names(core, "ann", owner="ann", folder="nothing") == ["at/all/"]
+    assert names(core, "ann", owner="ann", folder="nothing/at/all") == []
+
+
 def test_what_is_not_ready_or_in_the_trash_is_not_in_a_folder(core: Core) -> None:
     placed(core, "up/a.txt")
     placed(core, "up/b.txt", trashed_at=1)

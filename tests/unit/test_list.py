@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from files_service.core import Core
 from files_service.errors import BadRequest
-from storage_adapters import JSON
+from storage_adapters import JSON, Condition, ListQuery
 from tests.cores import at, call, pending_file, processed_file, refusal
 
 
@@ -175,9 +176,29 @@ def test_a_stranger_can_filter_by_nothing_that_it_is_not_shown(files: Core) -> N
     assert call(files, "files.list", owner="ann", actor="ann", filter={"parent_id": {"exists": False}})["files"]
 
 
+def test_pictures_are_listed_by_what_their_media_tells(files: Core) -> None:
+    for name, captured_at, media in (("b", 7, {"kind": "picture"}), ("c", 9, {"kind": "clip", "duration_ms": 5})):
+        [record] = files.metadata.find(ListQuery(conditions=(Condition(field="name", op="eq", value=name),))).records
+        told = replace(record, captured_at=captured_at, media=media)
+        files.metadata.save(told, expected_revision=record.revision, changed_at=1, event=None)
+    assert listed(files, owner="ann", order_by="captured_at") == ["c", "b"]
+    assert listed(files, owner="ann", order_by="media.duration_ms") == ["c"]
+    assert listed(files, owner="ann", order_by="captured_at", actor="sam") == ["b"]
+    assert listed(files, owner="ann", filter={"media.kind": "clip"}) == ["c"]
+    assert listed(files, filter={"captured_at": {"lt": 9}}, actor="sam") == ["b"]
+    assert call(files, "files.list", owner="ann", order_by="captured_at", with_total=True)["total"] is None
+    cursor = call(files, "files.list", owner="ann", order_by="captured_at", limit=1)["next_cursor"]
+    assert listed(files, owner="ann", order_by="captured_at", cursor=cursor) == ["b"]
+
+
 @pytest.mark.parametrize(
     ("params", "field"),
     [
+        ({"order_by": "captured_at"}, "owner"),
+        ({"order_by": "captured_at", "owner": "ann", "trashed": True}, "order_by"),
+        ({"order_by": "media.width", "owner": "ann"}, "order_by"),
+        ({"filter": {"media.rotation": 1}}, "filter.media.rotation"),
+        ({"filter": {"media.width": "1"}}, "filter.media.width.eq"),
         ({"owner": ""}, "owner"),
         ({"access": "open"}, "access"),
         ({"tags": "sea"}, "tags"),

@@ -31,7 +31,7 @@ def core(tmp_path: Path) -> Iterator[Core]:
 def upload(core: Core) -> Upload:
     """An upload of 20 bytes that has those from 2 to 12."""
     upload = begin(core, Beginning(owner="ann", size=20))
-    return ChunkStore(core, uploads_of(core)).take(upload, PLACE, memoryview(STORED))[1]
+    return ChunkStore(core, uploads_of(core)).take(upload, PLACE, memoryview(STORED))[1].upload
 
 
 # Within what is stored, over its beginning, over its end, around it, exactly it.

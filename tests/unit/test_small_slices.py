@@ -28,7 +28,7 @@ def test_ten_thousand_slices_of_four_bytes_are_refused_early(core: Core) -> None
     upload = begin(core, Beginning(owner="ann", size=40_000))
     chunks = ChunkStore(core, uploads_of(core))
     for place in range(0, 4 * MANY_CHUNKS, 4):
-        _, upload = chunks.take(upload, place, memoryview(place.to_bytes(4, "big")))
+        upload = chunks.take(upload, place, memoryview(place.to_bytes(4, "big")))[1].upload
     for place in range(4 * MANY_CHUNKS, 39_996, 400):
         with pytest.raises(BadRequest, match="at least 4096 bytes"):
             chunks.take(upload, place, memoryview(place.to_bytes(4, "big")))
@@ -40,10 +40,9 @@ def test_larger_slices_and_the_last_one_go_on_and_pay_for_small_ones(core: Core)
     upload = begin(core, Beginning(owner="ann", size=small + AVERAGE_BYTES + 7))
     chunks = ChunkStore(core, uploads_of(core))
     for place in range(0, small, 4):
-        _, upload = chunks.take(upload, place, memoryview(place.to_bytes(4, "big")))
-    _, upload = chunks.take(upload, small, memoryview(bytes(AVERAGE_BYTES)))
-    _, upload = chunks.take(upload, small + AVERAGE_BYTES, memoryview(b"the end"))
-    assert upload.complete
+        upload = chunks.take(upload, place, memoryview(place.to_bytes(4, "big")))[1].upload
+    chunks.take(upload, small, memoryview(bytes(AVERAGE_BYTES)))
+    assert chunks.take(upload, small + AVERAGE_BYTES, memoryview(b"the end"))[1].upload.complete
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,10 @@ def test_people_of_two_tenants_walk_through_every_address(walk: tuple[Walk, str]
     _folders_and_trash(service, people)
     _versions(service, people)
     _links(service, people)
+    _cards(people)
     _analytics_and_quotas(people)
     _pages(service, nobody)
+    _deletion(service, people)
     assert service.missing(walked_routes()) == []
 
 
@@ -254,6 +256,29 @@ def _links(service: Walk, people: dict[str, Caller]) -> None:
     bob("POST", "/api/shares", 201, items=[mine], password="a long password")
 
 
+def _cards(people: dict[str, Caller]) -> None:
+    ann, bob = people["ann"], people["bob"]
+    card = {"card_id": "0123-ABCD:64000000000", "label": "EOS", "size_bytes": 64_000_000_000}
+    assert ann("POST", "/api/cards", card=card)["card"]["state"] == "unknown"
+    path = f"/api/cards/{card['card_id']}"
+    ann("PUT", path, state="allowed")
+    bob("PUT", path, 404, state="allowed")
+    begun = ann("POST", f"{path}/sessions", 201, request_id="first", files=1, bytes=7)
+    file_id = uploaded(ann, "A.MP4", b"a movie", path=f"{begun['folder']}/DCIM/A.MP4")
+    session = f"/api/card-sessions/{begun['session_id']}"
+    key = {"path": "DCIM/A.MP4", "size": 7, "fast_key": "0123456789abcdef"}
+    told = {**key, "mtime_at": 1, "status": "uploaded", "file_id": file_id}
+    assert ann("POST", f"{session}/files", files=[told])["files_done"] == 1
+    ann("POST", session, state="uploaded")
+    assert ann("POST", f"{session}/verify", 202)["state"] == "verifying"
+    assert ann("GET", f"{session}/files")["files"][0]["path"] == "DCIM/A.MP4"
+    assert ann("GET", "/api/card-sessions")["sessions"][0]["session_id"] == begun["session_id"]
+    assert ann("GET", "/api/cards")["cards"][0]["session_id"] == begun["session_id"]
+    assert ann("POST", "/api/files/known", files=[key])["files"][0]["file_id"] == file_id
+    bob("GET", session, 404)
+    ann("GET", session)
+
+
 def _analytics_and_quotas(people: dict[str, Caller]) -> None:
     ann, bob, admin, operator = (people[name] for name in ("ann", "bob", "admin", "operator"))
     used = ann("GET", "/api/analytics/storage")["used"]
@@ -280,3 +305,14 @@ def _pages(service: Walk, nobody: Caller) -> None:
     for path in ("/join", "/reset"):
         nobody.ask("POST", path, data=b"code=none&name=x&password=some+long+password", headers=form)
     assert nobody.ask("POST", "/sign-out", headers=form).status in (303, 401)
+
+
+def _deletion(service: Walk, people: dict[str, Caller]) -> None:
+    ann, bob, admin = people["ann"], people["bob"], people["admin"]
+    admin("DELETE", "/api/accounts/ann", 404)
+    ann("DELETE", "/api/accounts/bob@acme", 403)
+    assert admin("DELETE", "/api/accounts/bob@acme")["deleted_at"] is not None
+    eventually(lambda: bob.ask("GET", "/api/auth/me").status == 401)
+    ann("DELETE", "/api/auth/me")
+    eventually(lambda: ann.ask("GET", "/api/files").status == 401)
+    Caller(service)("POST", "/api/auth/login", 401, name="ann", password=PASSWORD + "!")

@@ -11,7 +11,7 @@ from files_service.api.bounded import BoundedList
 from files_service.api.text import line
 from files_service.core import Core
 from files_service.domain.scopes import SCOPES
-from files_service.services.accounts import keys, sessions, totp
+from files_service.services.accounts import deletion, keys, sessions, totp
 from files_service.services.accounts.identity import session_of
 from storage_adapters import JSON
 
@@ -116,3 +116,9 @@ def remove_totp(params: Params, core: Core) -> JSON:
     """Turn the second factor off by a code of it."""
     totp.remove_totp(core, session_of(core, params["token"], fresh=True), params["code"])
     return {"removed": True}
+
+
+@action("accounts.delete_me", TokenParams)
+def delete_me(params: Params, core: Core) -> JSON:
+    """Delete one's own account: its sessions, keys and links end at once, its files go after 14 days."""
+    return deletion.delete_own(core, session_of(core, params["token"], fresh=True))

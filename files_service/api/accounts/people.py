@@ -9,7 +9,7 @@ from files_service.api.action import Params, ParamsSchema, action, owner_field
 from files_service.api.text import line
 from files_service.core import Core
 from files_service.domain.accounts import Role
-from files_service.services.accounts import invites, people, quotas, registration, tenants
+from files_service.services.accounts import deletion, invites, people, quotas, registration, tenants
 from storage_adapters import JSON
 
 
@@ -61,7 +61,7 @@ class ListParams(TenantParams):
 
 
 class OwnerParams(ParamsSchema):
-    """Parameters of accounts.info and accounts.reset."""
+    """Parameters of accounts.info, accounts.reset and accounts.delete."""
 
     owner = owner_field()
 
@@ -147,10 +147,16 @@ def info(params: Params, core: Core) -> JSON:
 
 @action("accounts.update", UpdateParams)
 def update(params: Params, core: Core) -> JSON:
-    """Change the role of an account, or disable or enable it."""
+    """Change the role of an account, or disable or enable it, which undoes its deletion."""
     return people.update_account(
         core, params["actor"], params["owner"], role=params["role"], disabled=params["disabled"]
     )
+
+
+@action("accounts.delete", OwnerParams)
+def delete(params: Params, core: Core) -> JSON:
+    """Delete an account: its sessions, keys and links end at once, its files go after 14 days."""
+    return deletion.delete_account(core, params["actor"], params["owner"])
 
 
 @action("accounts.set_quota", SetQuotaParams)

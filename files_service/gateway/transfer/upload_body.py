@@ -16,10 +16,8 @@ from files_service.gateway.transfer.receive import broke_off
 from files_service.gateway.transfer.socket_receive import receive_body
 from files_service.gateway.transfer.upload_locks import UploadLock
 from files_service.services.parts import FinishedPart
-from files_service.services.uploads.concatenate import join, waiting_for
+from files_service.services.uploads import conclude
 from files_service.services.uploads.finish import complete
-from files_service.services.uploads.quota import is_partial
-from files_service.services.uploads.session import UploadSession
 from files_service.services.uploads.writer import Stream
 from storage_adapters import FileRecord, Upload
 
@@ -102,16 +100,5 @@ def complete_if_all_there(
     gateway: Gateway, upload: Upload, sha256: str | None = None, *, record: FileRecord | None = None
 ) -> FinishedPart | None:
     """Finish an upload that has all bytes, and the uploads that are joined from it; runs in a thread."""
-    core, engine = gateway.core, gateway.engine()
-    upload = join(core, upload)
-    if not upload.complete:
-        return None
-    if is_partial(upload):
-        for joined in waiting_for(core, upload):
-            complete_if_all_there(gateway, joined)
-        return None
-    result = gateway.counted("files.finish", complete)(
-        core, UploadSession(upload, record), engine.hash_of(upload), sha256=sha256
-    )
-    engine.forget_hash(upload)
-    return result
+    counted = gateway.counted("files.finish", complete)
+    return conclude.complete_if_all_there(gateway.engine(), upload, sha256, record=record, complete=counted)

@@ -26,6 +26,9 @@ class Account:
     password: str | None = None
     password_at: int | None = None
     disabled_at: int | None = None
+    # Deleted, and may come back until it is erased.
+    deleted_at: int | None = None
+    erased_at: int | None = None
     epoch: int = 0
     # The one-time link that sets a password: {hash, expires_at}.
     reset: Mapping[str, Any] | None = None
@@ -55,6 +58,7 @@ class Account:
             "owner": self.owner,
             "role": self.role.value,
             "disabled": self.disabled_at is not None,
+            "deleted_at": self.deleted_at,
             "has_password": self.password is not None,
             "totp": self.has_totp,
             "quota_bytes": self.quota_bytes or 0,
@@ -69,6 +73,8 @@ _FIELDS = (
     "password",
     "password_at",
     "disabled_at",
+    "deleted_at",
+    "erased_at",
     "epoch",
     "reset",
     "totp",

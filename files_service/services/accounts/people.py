@@ -15,6 +15,7 @@ from files_service.services.accounts.account import (
     require_account,
 )
 from files_service.services.accounts.authority import authority_of, known_account, managed_account
+from files_service.services.accounts.deletion import require_not_erased
 from files_service.services.accounts.documents import ACCOUNTS
 from files_service.services.accounts.passwords import make_reset
 from files_service.services.accounts.sessions import forget_ended
@@ -44,9 +45,9 @@ def account_info(core: Core, actor: str | None, owner: str) -> JSON:
 def update_account(
     core: Core, actor: str | None, owner: str, *, role: Role | None = None, disabled: bool | None = None
 ) -> JSON:
-    """Change the role of an account, or disable or enable it. Sessions and keys follow at once.
+    """Change the role of an account, or disable or enable it, which undoes its deletion. Sessions and keys follow.
 
-    Raises Conflict for the last operator, and the last admin of a tenant; Forbidden, NotFound.
+    Raises Conflict for the last operator, the last admin of a tenant, an account that is erased; Forbidden, NotFound.
     """
     authority = authority_of(core, actor)
     account = managed_account(core, authority, owner)
@@ -55,12 +56,14 @@ def update_account(
     now = core.clock()
 
     def decide(before: Account) -> Account:
-        disabled_at = before.disabled_at
+        require_not_erased(before)
+        disabled_at, deleted_at = before.disabled_at, before.deleted_at
         if disabled is not None:
             disabled_at = (disabled_at or now) if disabled else None
+            deleted_at = deleted_at if disabled else None
         # Disabled and enabled again, the account has no session from before.
         epoch = before.epoch + (disabled_at is not None and before.disabled_at is None)
-        return replace(before, role=role or before.role, disabled_at=disabled_at, epoch=epoch)
+        return replace(before, role=role or before.role, disabled_at=disabled_at, deleted_at=deleted_at, epoch=epoch)
 
     wanted = decide(account)
     loses = wanted.role is not account.role or wanted.disabled_at is not None

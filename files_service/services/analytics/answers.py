@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from files_service.core import Core
-from files_service.domain.analytics import KINDS, TRASH, VERSIONS, Tallies, days_until, merged
+from files_service.domain.analytics import KINDS, TRASH, VERSIONS, Tallies, days_until
 from files_service.domain.identity import Actor
 from files_service.errors import BadRequest, Forbidden
 from files_service.services.accounts.quotas import quotas_of
@@ -24,6 +24,7 @@ from files_service.services.analytics.documents import (
     read,
     sum_document,
     tallies_in,
+    without_time,
 )
 from files_service.services.analytics.stored import stored_of, stored_of_tenant
 from files_service.services.files import require_acts_for
@@ -107,11 +108,7 @@ def _require_admin(actor: str | None, tenant: str | None) -> None:
 
 def _whole(core: Core, scope: Scope) -> Tallies:
     [document] = read(core, [sum_document(scope)])
-    return _without_time(tallies_in(document.body, "months"))
-
-
-def _without_time(tallies: Tallies) -> Tallies:
-    return merged({key.partition(" ")[2]: tally} for key, tally in tallies.items())
+    return without_time(tallies_in(document.body, "months"))
 
 
 def _counted(tallies: Tallies) -> JSON:

@@ -19,8 +19,9 @@ from itertools import takewhile
 from typing import Any
 
 from files_service.core import Core
-from files_service.domain.analytics import Sum, Tallies, beginning_of, day_of, merged, tallies_of
+from files_service.domain.analytics import CAPTURED_PREFIX, Sum, Tallies, beginning_of, day_of, tallies_of
 from files_service.services.analytics.documents import (
+    CAPTURED,
     Scope,
     listed,
     month_document,
@@ -28,9 +29,10 @@ from files_service.services.analytics.documents import (
     read,
     sum_document,
     tallies_in,
+    without_time,
 )
 from files_service.services.files import files_in, require
-from storage_adapters import Change, Document, FileRecord, ListQuery, Position, Section, SupportsDocuments
+from storage_adapters import JSON, Change, Document, FileRecord, ListQuery, Position, Section, SupportsDocuments
 
 MOST_HELD = 50_000
 _ORDER: Any = {"order_by": "created_at", "descending": False, "limit": 500}
@@ -93,7 +95,9 @@ class Counts:
             [document] = self._read([month_document(scope, month)])
             written = self._write(document, "days", days)
             whole = tallies_in(written.body, "days")
-            sums[scope][month] = merged({key.partition(" ")[2]: tally} for key, tally in whole.items())
+            captured = tallies_in({CAPTURED: {}, **written.body}, CAPTURED)
+            elsewhere = {CAPTURED_PREFIX + key: tally for key, tally in without_time(captured).items()}
+            sums[scope][month] = without_time(whole) | elsewhere
             if group is not None and parts is not None:
                 parts.put(scope.key, whole)
                 for day in days:
@@ -107,8 +111,19 @@ class Counts:
 
     def _write(self, document: Document, name: str, changed: dict[str, Tallies]) -> Document:
         # An empty day stays: a count of all days that is broken off finds it again, and sums it up.
-        entries = {when: {key: list(tally) for key, tally in sorted(found.items())} for when, found in changed.items()}
-        body = {**document.body, name: {**document.body[name], **entries}}
+        entries: dict[str, JSON] = {name: {}, CAPTURED: {}}
+        for when, found in changed.items():
+            for each in entries.values():
+                each[when] = {}
+            for key, tally in sorted(found.items()):
+                kept = CAPTURED if key.startswith(CAPTURED_PREFIX) else name
+                entries[kept][when][key.removeprefix(CAPTURED_PREFIX)] = list(tally)
+        body = {**document.body, name: {**document.body[name], **entries[name]}}
+        captured = {**document.body.get(CAPTURED, {}), **entries[CAPTURED]}
+        if captured := {when: found for when, found in captured.items() if found}:
+            body[CAPTURED] = captured
+        else:
+            body.pop(CAPTURED, None)
         if body == document.body:
             return document
         written = require(self._core.metadata, SupportsDocuments).put_document(

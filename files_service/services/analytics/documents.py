@@ -13,10 +13,13 @@ from typing import Any
 
 from files_service.core import Core
 from files_service.domain.accounts import tenant_of
+from files_service.domain.analytics import Tallies, merged
 from files_service.services.files import require
 from storage_adapters import Document, DocumentKey, DocumentQuery, SupportsDocuments
 
 COLLECTION = "analytics"
+# Beside the days of a month of an owner, and the months of its sum: what was taken in other months, by month and kind.
+CAPTURED = "captured"
 # No tenant is called so.
 _TENANTS, _SUMS = "*", "="
 _PAGE = 500
@@ -106,6 +109,11 @@ def tallies_in(body: Mapping[str, Any], name: str) -> dict[str, tuple[int, int]]
     return {
         f"{when} {key}": (count, size) for when, tallies in body[name].items() for key, (count, size) in tallies.items()
     }
+
+
+def without_time(tallies: Tallies) -> dict[str, tuple[int, int]]:
+    """Return the sum of tallies that have a day or month before each key."""
+    return merged({key.partition(" ")[2]: tally} for key, tally in tallies.items())
 
 
 def counted_days(core: Core) -> Iterator[tuple[str, list[str]]]:

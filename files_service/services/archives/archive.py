@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple
 
 import orjson
 
-from files_service.domain.archive_names import entry_names
+from files_service.domain.archive_names import entry_names, folder_names
 from files_service.domain.filenames import save_as
 from files_service.domain.zip_layout import Entry, Layout
 from files_service.errors import Gone
@@ -21,7 +22,10 @@ DERIVED = frozenset(("thumbnail", "preview", "poster", "hover"))
 
 
 class Item(NamedTuple):
-    """A part in an archive: its bytes are those of ``content``, a checksum or the name of the stored bytes."""
+    """A part in an archive: its bytes are those of ``content``, a checksum or the name of the stored bytes.
+
+    An empty folder has no file, no bytes, and a name with "/" at its end.
+    """
 
     file_id: str
     part_id: str
@@ -60,12 +64,18 @@ class Archive:
         return max((item.modified_at for item in self.items), default=0)
 
 
-def archive_of(records: Iterable[tuple[FileRecord, str]], name: str) -> Archive:
-    """Make the archive of finished files, in their order, each in a folder; "" is none."""
+def archive_of(
+    records: Iterable[tuple[FileRecord, str]], name: str, folders: Mapping[str, int] = MappingProxyType({})
+) -> Archive:
+    """Make the archive of finished files, in their order, each in a folder; "" is none.
+
+    ``folders`` are the paths of folders that were made, with the times; those without files become entries.
+    """
     parts = [(record, folder, part) for record, folder in records for part in _chosen(record)]
-    names = entry_names([f"{folder}/{save_as(record, part)}" for record, folder, part in parts])
+    names = entry_names([f"{folder}/{save_as(record, part)}" for record, folder, part in parts], folders)
     items = [_item(record, part, found) for (record, _, part), found in zip(parts, names, strict=True)]
-    return Archive(name, items)
+    empty = folder_names(folders, names)
+    return Archive(name, [*items, *(Item("", "", "", each, 0, folders[path], 0) for each, path in empty.items())])
 
 
 def part_of_item(record: FileRecord, item: Item, *, with_versions: bool = False) -> Part:

@@ -5,8 +5,9 @@ A manifest may be longer than a document: its items are in several, which are wr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import orjson
 
@@ -28,9 +29,11 @@ _ITEMS_BYTES = 256 * 1024
 _TRUSTED = "trusted"
 
 
-def make_archive(core: Core, actor: str | None, files: Placed, name: str) -> JSON:
+def make_archive(
+    core: Core, actor: str | None, files: Placed, name: str, folders: Mapping[str, int] = MappingProxyType({})
+) -> JSON:
     """Make the manifest of a selection. Repeating the call returns the same archive and keeps it for longer."""
-    archive = archive_of(files, name)
+    archive = archive_of(files, name, folders)
     archive_id = documents.hash_of(orjson.dumps([_maker(actor), name, archive.tag]).decode())[:32]
     _keep(core, actor, archive_id, archive)
     return {

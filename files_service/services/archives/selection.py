@@ -9,7 +9,9 @@ from files_service.core import Core
 from files_service.domain.access import may_change
 from files_service.domain.editing import is_finished
 from files_service.errors import Forbidden, NotFound, TooLarge, WrongStatus
+from files_service.services.accounts import documents
 from files_service.services.files import files_in, readable, require_acts_for
+from files_service.services.folders.folder import FOLDERS, find_folder, order_below
 from files_service.services.scrub.marks import require_kept
 from storage_adapters import FileRecord, ListQuery, RecordNotFound
 
@@ -46,21 +48,46 @@ def named_files(core: Core, actor: str | None, file_ids: Sequence[str]) -> Place
 def files_below(core: Core, actor: str | None, owner: str, folder: str) -> Placed:
     """Return the finished files of an owner below a folder, in folders below it.
 
-    Raises Forbidden, NotFound for a folder without files, TooLarge for one of too many, and BytesLost.
+    Raises Forbidden, NotFound where there is no such folder, TooLarge for one of too many files, and BytesLost.
     """
     require_acts_for(owner, actor)
     prefix = f"{folder.strip('/')}/"
     records = list(islice(_below(core, owner, prefix), MOST_FILES + 1))
     if len(records) > MOST_FILES:
-        raise TooLarge("the folder has too many files for an archive", {"field": "folder", "limit": MOST_FILES})
-    if not records:
+        raise _too_many()
+    if not records and not is_made(core, owner, folder):
         raise NotFound("the owner has no such folder", {"folder": folder})
     return [(_require_whole(each), place_below(each, prefix)) for each in records if is_finished(each)]
+
+
+def folders_below(core: Core, owner: str, folder: str) -> dict[str, int]:
+    """Return the folders that were made below a folder, by their paths from there, with their times.
+
+    Raises TooLarge for too many.
+    """
+    prefix = f"{folder.strip('/')}/"
+    found = documents.walk(core, FOLDERS, order_below(owner, folder.strip("/")))
+    made = {
+        each.body["path"].removeprefix(prefix): int(each.body["created_at"]) for each in islice(found, MOST_FILES + 1)
+    }
+    if len(made) > MOST_FILES:
+        raise _too_many()
+    return made
+
+
+def is_made(core: Core, owner: str, folder: str) -> bool:
+    """Return True when a folder, or one below it, was made and not only by the path of a file."""
+    path = folder.strip("/")
+    return find_folder(core, owner, path) is not None or bool(folders_below(core, owner, path))
 
 
 def place_below(record: FileRecord, folder: str) -> str:
     """Return the folder of a file within a folder that it lies in."""
     return "/".join(_folder_of(record)[folder.strip("/").count("/") + 1 :])
+
+
+def _too_many() -> TooLarge:
+    return TooLarge("the folder has too many files for an archive", {"field": "folder", "limit": MOST_FILES})
 
 
 def _below(core: Core, owner: str, prefix: str) -> Iterator[FileRecord]:

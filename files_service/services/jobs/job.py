@@ -38,6 +38,7 @@ class JobState(StrEnum):
 class Stage(StrEnum):
     """Stages of a job, in their order."""
 
+    COUNT = "count"
     FILES = "files"
     FOLDERS = "folders"
 
@@ -47,6 +48,8 @@ class Job:
     """Work in steps. ``after`` is the place in the present round; a round that changes nothing is the last one.
 
     ``source`` and ``target`` are folders; ``trashed_at`` is the mark of the files that were trashed together.
+    ``total`` is the number of files that were there when it began, None while they are counted and for too many;
+    ``counted`` is the number up to ``after`` while they are.
     """
 
     job_id: str
@@ -57,8 +60,10 @@ class Job:
     trashed_at: int = 0
     created_at: int
     state: JobState = JobState.RUNNING
-    stage: Stage = Stage.FILES
+    stage: Stage = Stage.COUNT
     after: Position | None = None
+    counted: int = 0
+    total: int | None = None
     changed: int = 0
     done: int = 0
     skipped: int = 0
@@ -74,7 +79,7 @@ class Job:
 
     def shown(self) -> JSON:
         """Return what the owner sees."""
-        names = ("job_id", "owner", "source", "target", "done", "skipped", "created_at", "ended_at")
+        names = ("job_id", "owner", "source", "target", "total", "done", "skipped", "created_at", "ended_at")
         plain = {name: getattr(self, name) for name in names}
         return {**plain, "kind": self.kind.value, "state": self.state.value, "errors": list(self.errors)}
 
@@ -85,6 +90,8 @@ _PLAIN = (
     "target",
     "trashed_at",
     "created_at",
+    "counted",
+    "total",
     "changed",
     "done",
     "skipped",
@@ -105,7 +112,7 @@ def job_of(document: Document) -> Job:
         after=None if after is None else Position(value=after[0], file_id=after[1]),
         errors=tuple(body["errors"]),
         document=document,
-        **{name: body[name] for name in _PLAIN},
+        **{name: body[name] for name in _PLAIN if name in body},
     )
 
 

@@ -6,7 +6,7 @@ stored of it, so that doing it again changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from files_service.core import Core
@@ -17,11 +17,14 @@ from files_service.services.jobs.job import MAX_ERRORS, Job, JobState, Stage, en
 from storage_adapters import FileRecord, RevisionConflict, StorageUnavailable
 
 BATCH = 100
+# Files are counted up to so many, in pages, of which a step reads some.
+MOST_COUNTED = 200_000
+COUNT_PAGE, COUNT_PAGES = 500, 4
 
 
 def run_step(core: Core, job: Job) -> Job:
     """Do one batch of a job and store its place; return the job as it is stored then."""
-    after = _files_step(core, job) if job.stage is Stage.FILES else _folders_step(core, job)
+    after = _STEPS[job.stage](core, job)
     try:
         return save_job(core, after)
     except RevisionConflict:
@@ -36,10 +39,27 @@ def run_to_end(core: Core, job: Job, *, go_on: Callable[[], bool] = lambda: True
     return job
 
 
-def is_small(core: Core, job: Job) -> bool:
-    """Return True when one batch holds all files of the job."""
+def with_small_total(core: Core, job: Job) -> Job | None:
+    """Return a new job with its total when one batch holds all its files, else None."""
     page = core.metadata.find(replace(query_of(job), limit=BATCH))
-    return page.next_position is None
+    return None if page.next_position is not None else _counted(job, len(page.records) + len(page.unreadable))
+
+
+def _count_step(core: Core, job: Job) -> Job:
+    """Count some files; too many are not counted to their end, because the work itself must not wait for long."""
+    counted, after = job.counted, job.after
+    for _ in range(COUNT_PAGES):
+        page = core.metadata.find(replace(query_of(job), limit=COUNT_PAGE, after=after))
+        counted, after = counted + len(page.records) + len(page.unreadable), page.next_position
+        if after is None:
+            return _counted(job, counted if counted <= MOST_COUNTED else None)
+        if counted > MOST_COUNTED:
+            return _counted(job, None)
+    return replace(job, counted=counted, after=after)
+
+
+def _counted(job: Job, total: int | None) -> Job:
+    return replace(job, stage=Stage.FILES, total=total, after=None)
 
 
 def _files_step(core: Core, job: Job) -> Job:
@@ -75,3 +95,10 @@ def _folders_step(core: Core, job: Job) -> Job:
     if take_folders(core, job, BATCH):
         return job
     return ended(job, JobState.DONE, core.clock())
+
+
+_STEPS: Mapping[Stage, Callable[[Core, Job], Job]] = {
+    Stage.COUNT: _count_step,
+    Stage.FILES: _files_step,
+    Stage.FOLDERS: _folders_step,
+}

@@ -12,8 +12,8 @@ from files_service.errors import NotFound, PathTaken, bad_request
 from files_service.services.files import require_acts_for
 from files_service.services.folders import trashed
 from files_service.services.folders.folder import is_folder, make_folders, require_folder
-from files_service.services.jobs.job import Job, JobKind, add_job, earlier_job
-from files_service.services.jobs.steps import is_small, run_to_end
+from files_service.services.jobs.job import Job, JobKind, Stage, add_job, earlier_job
+from files_service.services.jobs.steps import run_to_end, with_small_total
 from storage_adapters import Condition, ListQuery, Section
 
 # A folder of one batch has a round for its files, one that finds none, and one or two for its folders.
@@ -134,9 +134,13 @@ def _start(
     )
     job = add_job(core, draft)
     steps = iter(range(_STEPS_IN_CALL))
-    if not is_small(core, job):
+    if not job.is_running or job.stage is not Stage.COUNT:
+        # Of an earlier call.
         return job
-    return run_to_end(core, job, go_on=lambda: next(steps, None) is not None)
+    small = with_small_total(core, job)
+    if small is None:
+        return job
+    return run_to_end(core, small, go_on=lambda: next(steps, None) is not None)
 
 
 def _free_folder(core: Core, owner: str, path: str, form: Callable[..., str] | None) -> str:

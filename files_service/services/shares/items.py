@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from files_service.core import Core
+from files_service.domain.versions import as_content, find_version
 from files_service.errors import Gone, NotFound
 from files_service.services.editing import set_access
 from files_service.services.shares.folder import files_below, is_in_folder
@@ -12,17 +13,28 @@ from files_service.services.shares.share import Item, Share
 from storage_adapters import Access, FileRecord, RecordNotFound
 
 
-def take_in(core: Core, owner: str, file_ids: Sequence[str]) -> tuple[Item, ...]:
-    """Return files of the owner as items; a private file becomes ``shared``. Raises NotFound."""
+def take_in(core: Core, owner: str, file_ids: Sequence[str], versions: Mapping[str, str]) -> tuple[Item, ...]:
+    """Return files of the owner as items, those in ``versions`` by that version; a private file becomes ``shared``.
+
+    Raises NotFound.
+    """
     records = [_owned(core, owner, file_id) for file_id in dict.fromkeys(file_ids)]
-    return tuple(_opened(core, record) for record in records)
+    for record in records:
+        _require_version(record, versions.get(record.file_id))
+    return tuple(_opened(core, record, versions.get(record.file_id)) for record in records)
 
 
 def take_in_again(core: Core, share: Share) -> tuple[Item, ...]:
-    """Return those items whose files are still there, shared anew."""
-    records = [_find(core, item.file_id) for item in share.items]
-    ours = [each for each in records if each is not None and each.owner == share.owner and each.is_listed]
-    return tuple(_opened(core, each) for each in ours)
+    """Return those items whose files and versions are still there, shared anew."""
+    found = [(item, _find(core, item.file_id)) for item in share.items]
+    return tuple(
+        _opened(core, record, item.version_id)
+        for item, record in found
+        if record is not None
+        and record.owner == share.owner
+        and record.is_listed
+        and _has_version(record, item.version_id)
+    )
 
 
 def files_of(core: Core, share: Share) -> list[FileRecord]:
@@ -32,7 +44,7 @@ def files_of(core: Core, share: Share) -> list[FileRecord]:
         return files_below(core, share)
     files = [record for item in share.items if (record := _shown(core, share, item)) is not None]
     if not files:
-        raise Gone("the files of the link are gone")
+        raise _gone(core, share.items, "the files of the link are gone")
     return files
 
 
@@ -46,7 +58,7 @@ def file_of(core: Core, share: Share, file_id: str) -> FileRecord:
         raise NotFound("the link has no such file")
     record = _shown(core, share, item)
     if record is None:
-        raise Gone("the file is gone from the link")
+        raise _gone(core, [item], "the file is gone from the link")
     return record
 
 
@@ -72,13 +84,37 @@ def _shown(core: Core, share: Share, item: Item) -> FileRecord | None:
     record = _find(core, item.file_id)
     if record is None or record.owner != share.owner or not record.is_listed or record.access is Access.PRIVATE:
         return None
-    return record if record.access_epoch == item.access_epoch else None
+    if record.access_epoch != item.access_epoch or not _has_version(record, item.version_id):
+        return None
+    version = find_version(record, item.version_id) if item.version_id is not None else None
+    return record if version is None else as_content(record, version)
 
 
-def _opened(core: Core, record: FileRecord) -> Item:
+def _gone(core: Core, items: Sequence[Item], message: str) -> Gone:
+    """Make the error of items that the link does not show any more; it names versions that were deleted."""
+    lost = [
+        item
+        for item in items
+        if (record := _find(core, item.file_id)) is not None
+        and record.is_listed
+        and not _has_version(record, item.version_id)
+    ]
+    return Gone("the version that the link showed was deleted", {"deleted": "version"}) if lost else Gone(message)
+
+
+def _has_version(record: FileRecord, version_id: str | None) -> bool:
+    return version_id is None or find_version(record, version_id) is not None
+
+
+def _require_version(record: FileRecord, version_id: str | None) -> None:
+    if not _has_version(record, version_id):
+        raise NotFound("the file has no such version", {"file_id": record.file_id, "version_id": version_id})
+
+
+def _opened(core: Core, record: FileRecord, version_id: str | None) -> Item:
     if record.access is Access.PRIVATE:
         record = set_access(core, record.file_id, Access.SHARED, actor=record.owner)
-    return Item(record.file_id, record.access_epoch)
+    return Item(record.file_id, record.access_epoch, version_id)
 
 
 def _owned(core: Core, owner: str, file_id: str) -> FileRecord:

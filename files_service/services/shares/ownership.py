@@ -71,7 +71,7 @@ def create_share(core: Core, actor: str | None, owner: str, given: Mapping[str, 
         kind=kind,
         path=given.get("path"),
         tenant=account.tenant if account is not None else "",
-        items=take_in(core, owner, given.get("items", ())),
+        items=take_in(core, owner, given.get("items", ()), given.get("versions", {})),
         password=hashed,
         created_at=now,
         **{name: given[name] for name in _PLAIN if name in given},
@@ -122,6 +122,8 @@ def update_share(core: Core, actor: str | None, share_id: str, changes: Mapping[
     """
     share = _require_share(core, actor, share_id)
     changes = _with_path(changes)
+    if "versions" in changes and "items" not in changes:
+        raise bad_request("versions", "Send the items, too.")
     _require_fit(share.kind, {"items": [item.file_id for item in share.items], "path": share.path, **changes})
     if share.kind is ShareKind.VIEW and changes.get("path"):
         require_folder(core, share.owner, changes["path"])
@@ -133,7 +135,7 @@ def update_share(core: Core, actor: str | None, share_id: str, changes: Mapping[
     if "path" in changes:
         values["path"] = changes["path"]
     if "items" in changes:
-        values["items"] = take_in(core, share.owner, changes["items"])
+        values["items"] = take_in(core, share.owner, changes["items"], changes.get("versions", {}))
     elif changes.get("state") is ShareState.ACTIVE:
         values["items"] = take_in_again(core, share)
     if "state" in changes:
@@ -181,6 +183,8 @@ def _with_path(given: Mapping[str, Any]) -> dict[str, Any]:
 def _require_fit(kind: ShareKind, given: Mapping[str, Any]) -> None:
     """Raise BadRequest that names a field which a share of this kind cannot have, or lacks."""
     has_items, has_path = bool(given.get("items")), given.get("path") is not None
+    if not set(given.get("versions", ())) <= set(given.get("items", ())):
+        raise bad_request("versions", "Must be of files in items.")
     if kind is ShareKind.DROP and given.get("max_downloads"):
         raise bad_request("max_downloads", "A drop shows no files.")
     if kind is not ShareKind.VIEW and has_items:

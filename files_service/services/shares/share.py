@@ -22,10 +22,14 @@ _KEY = re.compile(KEY)
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file of a share, and the access epoch in which it was shared: the link ends when the access narrows."""
+    """A file of a share, and the access epoch in which it was shared: the link ends when the access narrows.
+
+    With ``version_id`` the link shows this version, whatever comes later, and ends with it.
+    """
 
     file_id: str
     access_epoch: int
+    version_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +74,9 @@ class Share:
         """State of the count: True when no download is left."""
         return self.max_downloads is not None and self.used >= self.max_downloads
 
-    def has(self, file_id: str) -> bool:
-        """Return True when a file is one of the items."""
-        return any(item.file_id == file_id for item in self.items)
+    def has(self, other: Item) -> bool:
+        """Return True when a file is one of the items, by the same version."""
+        return any((item.file_id, item.version_id) == (other.file_id, other.version_id) for item in self.items)
 
     def shown(self, public_url: str) -> JSON:
         """Return what the owner sees: no hash."""
@@ -83,6 +87,7 @@ class Share:
             "kind": self.kind.value,
             "state": self.state.value,
             "items": [item.file_id for item in self.items],
+            "versions": {item.file_id: item.version_id for item in self.items if item.version_id is not None},
             "has_password": self.password is not None,
             "url": self.url(public_url),
         }
@@ -134,7 +139,7 @@ def share_of_document(document: Document) -> Share:
     """Read a stored share."""
     body: Mapping[str, Any] = document.body
     values = {name: body[name] for name in _FIELDS if name in body}
-    items = tuple(Item(each["file_id"], each["access_epoch"]) for each in body["items"])
+    items = tuple(Item(each["file_id"], each["access_epoch"], each.get("version_id")) for each in body["items"])
     return Share(
         share_id=document.document_id,
         items=items,
@@ -160,7 +165,7 @@ def add_share(core: Core, share: Share, request_id: str | None) -> Share:
         if stored is None:
             raise
     earlier = share_of_document(stored)
-    if earlier.path != share.path or not all(earlier.has(item.file_id) for item in share.items):
+    if earlier.path != share.path or not all(map(earlier.has, share.items)):
         raise Conflict("the request_id belongs to another share", {"share_id": earlier.share_id})
     return earlier
 
@@ -197,12 +202,17 @@ def no_such_share(share_id: str) -> NotFound:
     return NotFound("there is no such share", {"share_id": share_id[:100]})
 
 
+def _item_to_json(item: Item) -> JSON:
+    shown = {"file_id": item.file_id, "access_epoch": item.access_epoch}
+    return shown if item.version_id is None else {**shown, "version_id": item.version_id}
+
+
 def _document_of(share: Share) -> Document:
     body = {name: getattr(share, name) for name in _FIELDS}
     body |= {
         "kind": share.kind.value,
         "state": share.state.value,
-        "items": [{"file_id": item.file_id, "access_epoch": item.access_epoch} for item in share.items],
+        "items": [_item_to_json(item) for item in share.items],
     }
     expires_at = share.revoked_at + REVOKED_MS if share.revoked_at is not None else None
     if share.document is not None:

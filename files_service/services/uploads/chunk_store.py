@@ -72,8 +72,8 @@ class ChunkStore:
         require_same_bytes(self._core, upload, offset, data)
         return self._store_all(upload, offset, data, wanted(upload, arrived, offset, end))
 
-    def take(self, upload: Upload, offset: int, data: memoryview) -> tuple[str, Upload]:
-        """Store bytes in any order, new or repeated; return their hash and the upload after them.
+    def take(self, upload: Upload, offset: int, data: memoryview) -> tuple[str, Stored]:
+        """Store bytes in any order, new or repeated; return their hash, and what was new of them.
 
         Raises UploadConflict like ``store``.
         """
@@ -82,8 +82,8 @@ class ChunkStore:
         stored = self.store(upload, offset, data, arrived)
         if [chunk.size for chunk in stored.chunks] == [len(data)]:
             # Hashed already, as the name of the chunk.
-            return stored.chunks[0].object_id, stored.upload
-        return hashlib.sha256(data).hexdigest(), stored.upload
+            return stored.chunks[0].object_id, stored
+        return hashlib.sha256(data).hexdigest(), stored
 
     def name(self, upload: Upload, chunks: list[Chunk]) -> Upload:
         """Append stored chunks to the upload."""

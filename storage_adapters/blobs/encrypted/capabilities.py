@@ -14,6 +14,9 @@ from storage_adapters.blobs.encrypted.writer import EncryptedBlobWriter
 from storage_adapters.blobs.keys import check_key
 from storage_adapters.errors import BlobExists, BlobNotFound, ChecksumMismatch, InvalidKey, KeyUnavailable, NoAddress
 from storage_adapters.ports.blob_capabilities import (
+    BlobCopy,
+    SupportsColdReads,
+    SupportsCopies,
     SupportsCopy,
     SupportsFreeSpace,
     SupportsListing,
@@ -112,6 +115,25 @@ class _Listing(EncryptedBlobStore, SupportsListing):
             return replace(stored, size=content_size(stored.size), md5=None, crc32c=None, sha256=None)
 
 
+class _Copies(EncryptedBlobStore, SupportsCopies):
+    def copies(self) -> tuple[BlobCopy, ...]:
+        """See ``SupportsCopies``."""
+        assert isinstance(self._inner, SupportsCopies)
+        return tuple(BlobCopy(domain, encrypted(store, self._keys)) for domain, store in self._inner.copies())
+
+    def restore(self, key: str, *, now: int) -> int:
+        """See ``SupportsCopies``."""
+        assert isinstance(self._inner, SupportsCopies)
+        return self._inner.restore(key, now=now)
+
+
+class _ColdReads(EncryptedBlobStore, SupportsColdReads):
+    def forget_cached(self, key: str) -> None:
+        """See ``SupportsColdReads``."""
+        assert isinstance(self._inner, SupportsColdReads)
+        self._inner.forget_cached(key)
+
+
 class _FreeSpace(EncryptedBlobStore, SupportsFreeSpace):
     def free_bytes(self) -> int:
         """See ``SupportsFreeSpace``."""
@@ -191,6 +213,8 @@ _CAPABILITIES: tuple[tuple[type, type[EncryptedBlobStore]], ...] = (
     (SupportsCopy, _Copying),
     (SupportsListing, _Listing),
     (SupportsFreeSpace, _FreeSpace),
+    (SupportsCopies, _Copies),
+    (SupportsColdReads, _ColdReads),
 )
 _DIRECT: tuple[tuple[type, type[EncryptedBlobStore]], ...] = (
     (SupportsSignedUrls, _DirectUrls),

@@ -31,6 +31,7 @@ from storage_adapters.codec import blob_info_to_document
 from storage_adapters.errors import BlobNotFound, UnknownStore
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blob_capabilities import (
+    SupportsColdReads,
     SupportsCopy,
     SupportsFreeSpace,
     SupportsListing,
@@ -38,7 +39,9 @@ from storage_adapters.ports.blob_capabilities import (
     SupportsPublicUrls,
     SupportsReplacement,
     SupportsSignedUrls,
+    SupportsTwins,
     SupportsWholeWrites,
+    TwinWriter,
     VerifiesSignedUrls,
 )
 from storage_adapters.ports.blobs import BlobStore, BlobWriter
@@ -55,15 +58,18 @@ class LocalBlobStore(
     SupportsCopy,
     SupportsLocalFiles,
     SupportsWholeWrites,
+    SupportsColdReads,
     SupportsFreeSpace,
     SupportsListing,
     SupportsReplacement,
+    SupportsTwins,
 ):
     """Blobs under one folder, which threads and processes can share."""
 
     def __init__(self, root: Path, *, signing_key: bytes, public_url: str, bucket: str = "local") -> None:
         self._bucket = bucket
         self._signer = UrlSigner(signing_key, public_url)
+        self.root = root
         self._blobs = root / "blobs"
         with disk.os_errors_as_unavailable():
             disk.make_folder(self._blobs)
@@ -105,6 +111,22 @@ class LocalBlobStore(
         """See ``SupportsReplacement``. Raises StorageUnavailable when the file system cannot exchange two folders."""
         self._folders.require(key, generation)
         return self._writer(key, partial(self._folders.replace, generation=generation), content_type, now, Digests())
+
+    @property
+    def medium(self) -> str:
+        """See ``SupportsTwins``."""
+        with disk.os_errors_as_unavailable():
+            return f"device-{self._blobs.stat().st_dev}"
+
+    def is_same(self, other: object) -> bool:
+        """See ``SupportsTwins``."""
+        with disk.os_errors_as_unavailable():
+            return isinstance(other, LocalBlobStore) and self.root.samefile(other.root)
+
+    def twin_writer(self, key: str, *, content_type: str, now: int) -> TwinWriter:
+        """See ``SupportsTwins``."""
+        self._folders.require_free(key)
+        return self._writer(key, self._folders.publish, content_type, now, Digests(None))
 
     def _writer(
         self, key: str, publish: Callable[[Path, BlobInfo], None], content_type: str, now: int, digests: Digests
@@ -202,6 +224,10 @@ class LocalBlobStore(
             if not path.is_file():
                 raise BlobNotFound(f"no blob {key}")
         return path
+
+    def forget_cached(self, key: str) -> None:
+        """See ``SupportsColdReads``."""
+        disk.forget_cached(self._folders.content(key))
 
     def write_whole(
         self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int

@@ -12,7 +12,8 @@ from threading import Lock
 from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.local import disk
 from storage_adapters.codec import blob_info_to_document
-from storage_adapters.ports.blobs import BlobWriter
+from storage_adapters.errors import ChecksumMismatch
+from storage_adapters.ports.blob_capabilities import TwinWriter
 from storage_adapters.records import BlobInfo
 
 CONTENT = "content"
@@ -20,7 +21,7 @@ INFO = "info.json"
 WRITEBACK_BYTES = 32 * 1024 * 1024
 
 
-class LocalBlobWriter(BlobWriter):
+class LocalBlobWriter(TwinWriter):
     """Writer that hashes and writes in the calling thread. ``publish`` moves the finished folder to its place.
 
     The lock makes ``abort`` wait for a ``write`` in another thread: a descriptor closed during the write may already
@@ -80,16 +81,28 @@ class LocalBlobWriter(BlobWriter):
                     generation=secrets.token_hex(8),
                     **self._digests.checksums(),
                 )
-                with disk.os_errors_as_unavailable():
-                    disk.sync_with_description(file, self._folder / INFO, blob_info_to_document(info))
-                    self._publish(self._folder, info)
+                self._finish(file, info)
             return info
+
+    def commit_as(self, info: BlobInfo) -> None:
+        """See ``TwinWriter``."""
+        with self._lock:
+            file = self._require_open()
+            with self._discarding_on_error():
+                if self._digests.size != info.size:
+                    raise ChecksumMismatch("size", info.size, self._digests.size)
+                self._finish(file, info)
 
     def abort(self) -> None:
         """See ``BlobWriter``."""
         with self._lock:
             if self._file is not None and self._file.is_open:
                 self._discard()
+
+    def _finish(self, file: disk.NewFile, info: BlobInfo) -> None:
+        with disk.os_errors_as_unavailable():
+            disk.sync_with_description(file, self._folder / INFO, blob_info_to_document(info))
+            self._publish(self._folder, info)
 
     def _require_open(self) -> disk.NewFile:
         if self._file is None or not self._file.is_open:

@@ -7,13 +7,11 @@ import time
 from storage_adapters.codec import digest_bucket, digest_halves
 from storage_adapters.metadata.couchdb.keys import hex_of, name_digest, owner_digest, place_of, scope_digest
 from storage_adapters.metadata.couchdb.rows import row_of
-from storage_adapters.query import SORT_FIELDS, other_entries, sort_value, whole_scopes
+from storage_adapters.query import OTHER_ORDERS, SORT_FIELDS, other_entries, sort_value, whole_scopes
 from storage_adapters.records import JSON, FileRecord, names_held
 from storage_adapters.usage import usage_entries
 
 _SIZE_SHIFT = 26
-# Orders of few files, which have a view together.
-FOLDER_FIELDS = ("path", "trashed_at")
 # Before a dimension that stands in the place of an access, of which none begins so.
 APART = "~"
 
@@ -34,7 +32,7 @@ def index_of(record: FileRecord) -> JSON:
         "digest": [digest_bucket(record.file_id), *digest_halves(record), record.revision],
     }
     folders = [
-        [scope_digest((*scope, field)), *place_of(value)] for scope, field, value in others if field in FOLDER_FIELDS
+        [scope_digest((*scope, field)), *place_of(value)] for scope, field, value in others if field in OTHER_ORDERS
     ]
     if folders:
         index["folders"] = folders

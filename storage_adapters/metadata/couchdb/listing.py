@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 
 from storage_adapters.errors import UnreadableRecord
 from storage_adapters.metadata.couchdb.database import Database
-from storage_adapters.metadata.couchdb.index import FOLDER_FIELDS
 from storage_adapters.metadata.couchdb.keys import document_id_of, file_id_of, hex_of, place_of, scope_digest, value_at
 from storage_adapters.metadata.couchdb.records import parse_document
-from storage_adapters.metadata.couchdb.rows import asks_for_long_texts, is_cut, parse_row
+from storage_adapters.metadata.couchdb.rows import is_cut, parse_row, with_order
 from storage_adapters.metadata.couchdb.views import DEFAULT_ORDER, DESIGNS, list_key
 from storage_adapters.paging import read_page
 from storage_adapters.query import (
     FIELDS,
+    OTHER_ORDERS,
     Kind,
     ListQuery,
     Page,
@@ -38,7 +38,7 @@ _CURSOR_PARTS = 4
 _LAST: JSON = {}  # an object comes behind all text and numbers
 
 
-_NEVER_MISSING = frozenset({"created_at", "name", "size", "path", "trashed_at"})
+_NEVER_MISSING = frozenset({"created_at", "name", "size", *OTHER_ORDERS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,19 +87,17 @@ def _rows(
     database: Database, query: ListQuery, scope: str, position: Position | None
 ) -> Iterator[tuple[Position, FileRecord | None]]:
     """Read on from a position: what rows tell, and the document where that is not enough."""
-    reads_documents = asks_for_long_texts(query)
     for batch in _batches(database, query, scope, position, include_docs=False):
-        told = {row.document_id: _told(row) for row in batch}
-        if reads_documents:
-            cut = [document_id for document_id, record in told.items() if record is not None and is_cut(record)]
-            told |= _records(database, cut, [])
+        told = {row.document_id: _told(row, query.order_by) for row in batch}
+        cut = [document_id for document_id, record in told.items() if record is not None and is_cut(record, query)]
+        told |= _records(database, cut, []) if cut else {}
         for row in batch:
             yield row.position, told[row.document_id]
 
 
-def _told(row: _Row) -> FileRecord | None:
+def _told(row: _Row, order_by: str) -> FileRecord | None:
     try:
-        return parse_row(row.position.file_id, row.text)
+        return with_order(parse_row(row.position.file_id, row.text), order_by, row.position.value)
     except UnreadableRecord:
         return None
 
@@ -166,7 +164,7 @@ def _ranges(scope: str, query: ListQuery, after: Position | None) -> list[tuple[
 def _smallest_scope(database: Database, query: ListQuery) -> str:
     """Choose the candidate scope with the fewest files."""
     candidates = list(candidate_scopes(query))
-    if query.order_by in FOLDER_FIELDS:
+    if query.order_by in OTHER_ORDERS:
         return scope_digest((*candidates[0], query.order_by))
     digests = [scope_digest(scope) for scope in candidates]
     if len(digests) == 1:

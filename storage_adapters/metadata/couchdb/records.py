@@ -5,9 +5,10 @@
    own.
 2. ``index`` is worked out here, so that a view only has to emit it: see ``designs``. Documents of files without a path,
    outside the trash and without versions have no more in it than those of the first release, and no more rows in views.
-   ``folders`` are the places by path and of the trash by time, ``versions`` what former contents count. The scopes of
-   the trash and of uploads of versions stand among the others. The counter of a file in the trash has ``~trash`` in the
-   place of its access, that of an upload of a version ``~versions``: a release that does not know them takes them so.
+   ``folders`` are the places by path, by captured time and duration, and of the trash by time, ``versions`` what former
+   contents count. The scopes of the trash and of uploads of versions stand among the others. The counter of a file in
+   the trash has ``~trash`` in the place of its access, that of an upload of a version ``~versions``: a release that
+   does not know them takes them so.
 3. ``change`` is the feed's entry of the latest write. It stays until the next one: a reader that finds that the feed
    does not say it yet, writes it there.
 4. A deleted file's document has ``tombstone`` in place of the record, and the last record in ``change``.

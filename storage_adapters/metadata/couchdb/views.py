@@ -17,12 +17,12 @@ import orjson
 
 from storage_adapters.errors import NoAnswerInTime
 from storage_adapters.metadata.couchdb.database import Database
-from storage_adapters.metadata.couchdb.index import FOLDER_FIELDS
-from storage_adapters.query import SORT_FIELDS
+from storage_adapters.query import OTHER_ORDERS, SORT_FIELDS
 from storage_adapters.records import JSON
 
 DEFAULT_ORDER = "uploaded_at"
 _COUNTERS = ("usage", "digest", "names", "unclean", "versions")
+# The view of the orders that hold some of the files: by path, of the trash, by captured time and duration.
 _FOLDERS = "folders"
 # An index that lacks more changes is not brought up to date within the time of a list.
 _MOST_PENDING = 2_000
@@ -70,7 +70,7 @@ def _designs() -> dict[str, Design]:
 
 def list_key(field: str) -> str:
     """Return the key of the design document that lists by a field."""
-    return _FOLDERS if field in FOLDER_FIELDS else f"list-{field}"
+    return _FOLDERS if field in OTHER_ORDERS else f"list-{field}"
 
 
 DESIGNS = _designs()

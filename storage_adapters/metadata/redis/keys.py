@@ -8,8 +8,8 @@
    the nulls at the end: names would take as much room as values. Fields that came after version 0.1 (see ``codec``)
    stand by name in an object: then the record is a list of two, that list and this object. So is a part.
 4. ``i<field><scope>`` is an index, one of those of ``query.index_entries``: a file's place in the order of one field
-   within one scope. Those by path, of the trash and of versions came after the first release, which has no file in any.
-   Places sort by their
+   within one scope. Those by path, by captured time and duration, of the trash and of versions came after the first
+   release, which has no file in any. Places sort by their
    bytes (all scores are 0), because 100 000 files may share one value and a page must still begin behind any of them
    at the price of a look-up; as scores, integers would be exact to 2^53 only.
 5. A place is the value, then the file id. An integer is a byte that tells sign and length, then its bytes, big end
@@ -61,6 +61,8 @@ FIELD_NUMBERS = {
     "size": 6,
     "path": 7,
     "trashed_at": 8,
+    "captured_at": 9,
+    "media.duration_ms": 10,
 }
 TEXT_FIELDS = frozenset({"name", "path"})
 NAME_KINDS = {"request_id": b"r", "alias": b"a", "path": b"p"}

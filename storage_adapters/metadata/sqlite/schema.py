@@ -2,8 +2,9 @@
 
 1. ``listing`` is the sorted index: the rows of ``query.index_entries`` of every record, read in the order of its key.
    ``value`` holds integers or text, never both under one field; text compares by its UTF-8 bytes. A missing value is
-   ``missing`` = 1 with value 0, so that it stands behind the others. Rows by path and of the trash and of versions came
-   after version 2 of the tables: no record of before has any, so they need no version of their own.
+   ``missing`` = 1 with value 0, so that it stands behind the others. Rows by path, by captured time and duration,
+   of the trash and of versions came after version 2 of the tables: no record of before has any, so they need no version
+   of their own.
 2. The numbers of sort fields are stored: they are never changed or used again.
 3. ``uploads`` are the states of uploads, ``upload_chunks`` their manifests, ``upload_ranges`` what has arrived with
    neighbours merged. ``chunks`` are the stored copies: ``named`` counts the rows of ``upload_chunks`` of the uploads of
@@ -35,6 +36,8 @@ FIELD_NUMBERS = {
     "size": 6,
     "path": 7,
     "trashed_at": 8,
+    "captured_at": 9,
+    "media.duration_ms": 10,
 }
 
 _VERSION_1 = """

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.people.matrix.world import ALIAS, OWNER, TAG, TENANT, Caller, Target, headers_of
+from tests.people.matrix.world import ALIAS, CARD, OWNER, TAG, TENANT, Caller, Target, headers_of
 
 NOWHERE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 JSON_TYPE = {"Content-Type": "application/json"}
@@ -50,11 +50,19 @@ def _share(**more: Any) -> Params:
     return lambda target, _: {"share_id": target.share_id, **more}
 
 
+def _session(**more: Any) -> Params:
+    return lambda target, _: {"session_id": target.ids["session_id"], **more}
+
+
 def _fixed(**more: Any) -> Params:
     return lambda target, _: more
 
 
 _TENANT, _PERSON = _fixed(tenant=TENANT), "dis@acme"
+
+_BEGUN: dict[str, Any] = {"owner": OWNER, "request_id": "again", "files": 1, "bytes": 1}
+_ENTRY = {"path": "DCIM/A.MP4", "size": 1, "mtime_at": 1, "status": "missing"}
+_KNOWN = {"path": "DCIM/A.MP4", "size": 1, "fast_key": "0" * 16}
 
 # The parameters of each method.
 PARAMS: dict[str, Params] = {
@@ -101,12 +109,24 @@ PARAMS: dict[str, Params] = {
     "shares.set_policy": _fixed(tenant=TENANT, changes={"max_days": 90}),
     "analytics.storage": _fixed(owner=OWNER),
     "analytics.file_types": _fixed(owner=OWNER),
+    "files.known": _fixed(owner=OWNER, files=[_KNOWN]),
+    "cards.inserted": _fixed(owner=OWNER, card={"card_id": CARD}),
+    "cards.permit": _fixed(owner=OWNER, card_id=CARD, state="allowed"),
+    "cards.list": _fixed(owner=OWNER),
+    "cards.sessions": _fixed(owner=OWNER),
+    "cards.begin": _fixed(card_id=CARD, **_BEGUN),
+    "cards.session": _session(),
+    "cards.files": _session(),
+    "cards.add": _session(files=[_ENTRY]),
+    "cards.progress": _session(state="uploaded"),
+    "cards.verify": _session(),
     "shares.update": _share(changes={"label": "changed"}),
     "shares.revoke": _share(),
     "accounts.list": _TENANT,
     "accounts.info": _fixed(owner=_PERSON),
     "accounts.create": _fixed(name="new", tenant=TENANT),
     "accounts.update": _fixed(owner=_PERSON, disabled=True),
+    "accounts.delete": _fixed(owner=_PERSON),
     "accounts.reset": _fixed(owner="gus@acme"),
     "accounts.create_invite": _TENANT,
     "accounts.list_invites": _TENANT,
@@ -125,6 +145,12 @@ BODIES: dict[str, Params] = {
     "PUT /api/files/{file_id}/metadata": _fixed(tags=["more"]),
     "POST /api/files/{file_id}/move": _fixed(path="new/place"),
     "POST /api/trash/restore": _file(),
+    "POST /api/cards": _fixed(owner=OWNER, card={"card_id": CARD}),
+    "PUT /api/cards/{card_id}": _fixed(owner=OWNER, state="allowed"),
+    "POST /api/cards/{card_id}/sessions": _fixed(**_BEGUN),
+    "POST /api/card-sessions/{session_id}": _fixed(state="uploaded"),
+    "POST /api/card-sessions/{session_id}/files": _fixed(files=[_ENTRY]),
+    "POST /api/files/known": _fixed(owner=OWNER, files=[_KNOWN]),
     "POST /api/archives": lambda target, _: {"file_ids": [target.file_id]},
     "PUT /api/files/{file_id}/version/{version_id}": _fixed(label="x"),
     "POST /api/folders/create": _fixed(owner=OWNER, path="new/folder"),
@@ -142,6 +168,8 @@ QUERIES = {
     "GET /api/files": f"?owner={OWNER}&limit=100",
     "GET /api/files/search": f"?owner={OWNER}&limit=100&query={TAG}",
     "GET /api/shares": f"?owner={OWNER}",
+    "GET /api/cards": f"?owner={OWNER}",
+    "GET /api/card-sessions": f"?owner={OWNER}",
     "GET /api/folders": f"?owner={OWNER}",
     "GET /api/trash": f"?owner={OWNER}",
     "DELETE /api/trash": f"?owner={OWNER}",
@@ -174,9 +202,9 @@ def of_route(row: str, target: Target, caller: Caller) -> Request:
     path = path.replace("{upload_id}", f"{target.file_id}-p0").replace("{key}", _key_of(target))
     path = path.replace("{version_id}", target.file_id)
     path = path.replace("{owner}", _PERSON).replace("{tenant}", TENANT)
-    path = path.replace("{session_id}", NOWHERE).replace("{key_id}", NOWHERE)
     for name, value in target.ids.items():
         path = path.replace(f"{{{name}}}", value)
+    path = path.replace("{session_id}", NOWHERE).replace("{key_id}", NOWHERE).replace("{card_id}", CARD)
     headers = {**HEADERS.get(row, {}), **headers_of(caller)}
     body = json.dumps(BODIES[row](target, caller)).encode() if row in BODIES else None
     return Request(method, path + QUERIES.get(row, ""), body, headers | (JSON_TYPE if body is not None else {}))

@@ -41,7 +41,7 @@ def scope_of(row: str) -> str:
 @pytest.mark.parametrize("row", [each for each, may in ROUTES.items() if may in ABOUT_FILES and "/ws/" not in each])
 def test_routes_about_a_file(matrix: Matrix, row: str) -> None:
     may, page = ROUTES[row], row.startswith("GET /download/")
-    shared = "/shares/" in row
+    shared = "/shares/" in row or "/card-sessions/" in row
     for state in ["pending"] if "/tus/" in row else ["private"] if shared else STATES:
         for caller in matrix.callers_in(state):
             subject = matrix.target(state, shared=shared)
@@ -61,7 +61,7 @@ def test_routes_about_a_file(matrix: Matrix, row: str) -> None:
 
 @pytest.mark.parametrize("method", [each for each, may in METHOD_ROWS.items() if may in ABOUT_FILES])
 def test_methods_about_a_file(matrix: Matrix, method: str) -> None:
-    shared = method.startswith("shares.")
+    shared = method.startswith(("shares.", "cards."))
     for state in ["private"] if shared else STATES:
         for caller in matrix.callers_in(state):
             subject = matrix.target(state, shared=shared)

@@ -22,6 +22,7 @@ from tests.people.persons import Person, appoint, key_of
 TENANT, OWNER = "acme", "ann@acme"
 # In no answer to those who may not read the file.
 NAME, CONTENT, TAG, ALIAS = "Xylograph.txt", b"quetzalcoatlus", "zymurgy", "kakapo"
+CARD = "0123-ABCD:64000000000"
 NOBODYS = "01ARZ3NDEKTSV4RRFFQ69G5FAW"
 FILES = (READ, WRITE, DELETE, SHARES)
 STATES = ("private", "shared", "unlisted", "public", "pending", "failed", "trashed")
@@ -95,6 +96,7 @@ def callers(served: Served) -> list[Caller]:
         _key(root, "key of the operator", ADMIN, owner="root", tenant="", manages=True, operates=True),
     ]
     call(core, "accounts.update", owner="dis@acme", disabled=True)
+    call(core, "cards.inserted", owner=OWNER, card={"card_id": CARD})
     # Sessions and keys note their first use.
     for each in made:
         served.request("GET", "/api/auth/me", headers=headers_of(each))
@@ -147,7 +149,10 @@ class Target:
 
 
 def target(core: Core, state: str, *, shared: bool = False) -> Target:
-    """A file of the owner in this state; with a share, which is of another file, so that this one stays as it is."""
+    """A file of the owner in this state; ``shared`` adds a share and a card session.
+
+    The share is of another file, so that this one stays as it is.
+    """
     access = "public" if state == "trashed" else state
     access = access if access in ("private", "shared", "unlisted", "public") else "private"
     said: dict[str, Any] = {"owner": OWNER, "name": NAME, "access": access, "tags": [TAG]}
@@ -168,7 +173,10 @@ def target(core: Core, state: str, *, shared: bool = False) -> Target:
     if not shared:
         return Target(state, record)
     other = processed_file(core, CONTENT, **said | {"access": "private"})["file_id"]
-    return Target(state, record, call(core, "shares.create", owner=OWNER, items=[other], title=NAME)["share_id"])
+    share = call(core, "shares.create", owner=OWNER, items=[other], title=NAME)
+    card: dict[str, Any] = {"owner": OWNER, "card_id": CARD, "request_id": other, "files": 1, "bytes": 1}
+    session = call(core, "cards.begin", **card)
+    return Target(state, record, share["share_id"], {"session_id": session["session_id"]})
 
 
 def _failed(core: Core, record: JSON) -> JSON:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from files_service.core import Core
-from files_service.services.jobs.job import find_job
+from files_service.services.jobs import steps
+from files_service.services.jobs.job import Stage, find_job
 from files_service.services.jobs.steps import BATCH, run_step
 from storage_adapters import FileRecord, FileStatus
 from tests.contract.metadata_scenes import make_record
@@ -119,7 +120,7 @@ def test_a_large_folder_is_the_work_of_a_worker(core: Core) -> None:
     call(core, "folders.create", owner="ann", path="big/empty")
     ids = set(paths_of(core).values())
     job = call(core, "folders.move", owner="ann", path="big", to="moved")
-    assert (job["state"], job["done"]) == ("running", 0)
+    assert (job["state"], job["total"], job["done"]) == ("running", None, 0)
     # Of the two folders, and of those in and around them, no other job may be made.
     for method, params in (
         ("folders.move", {"path": "big", "to": "other"}),
@@ -130,9 +131,10 @@ def test_a_large_folder_is_the_work_of_a_worker(core: Core) -> None:
         assert refusal(core, method, owner="ann", **params).code == "busy"
     found = find_job(core, job["job_id"])
     assert found is not None
-    run_step(core, found)
-    progress = call(core, "jobs.info", job_id=job["job_id"], actor="ann")
-    assert (progress["state"], progress["done"]) == ("running", BATCH)
+    for done in (0, BATCH):
+        found = run_step(core, found)
+        progress = call(core, "jobs.info", job_id=job["job_id"], actor="ann")
+        assert (progress["state"], progress["total"], progress["done"]) == ("running", 2 * BATCH + 5, done)
     assert refusal(core, "jobs.info", job_id=job["job_id"], actor="bob").code == "not_found"
     file_at(core, "big/0000 new")
     assert len(paths_of(core)) == len(ids) + 1
@@ -147,12 +149,34 @@ def test_a_large_folder_is_the_work_of_a_worker(core: Core) -> None:
     call(core, "folders.move", owner="ann", path="big2", to="big")
 
 
+def test_files_are_counted_in_bounded_steps_and_not_without_end(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(core, "big", BATCH + 1)
+    monkeypatch.setattr(steps, "COUNT_PAGE", 10)
+    for most, total, number in ((BATCH + 1, BATCH + 1, 3), (BATCH, None, 3), (39, None, 1)):
+        monkeypatch.setattr(steps, "MOST_COUNTED", most)
+        job = find_job(core, call(core, "folders.remove", owner="ann", path="big")["job_id"])
+        for _ in range(number):
+            assert job is not None
+            assert (job.stage, job.total) == (Stage.COUNT, None)
+            # A worker that died before it stored the count counts again.
+            run_step(core, job)
+            job = run_step(core, job)
+        assert job is not None
+        assert (job.stage, job.total) == (Stage.FILES, total)
+        call(core, "jobs.cancel", job_id=job.job_id)
+    small = call(core, "folders.create", owner="ann", path="small")
+    assert small["created"]
+    file_at(core, "small/a")
+    assert call(core, "folders.remove", owner="ann", path="small")["total"] == 1
+
+
 def test_a_job_that_is_cancelled_leaves_what_it_did(core: Core) -> None:
     fill(core, "big", BATCH + 50)
     job = call(core, "folders.remove", owner="ann", path="big")
     found = find_job(core, job["job_id"])
     assert found is not None
     # A step that is under way while the job is cancelled ends it.
+    found = run_step(core, found)
     run_step(core, found)
     assert refusal(core, "jobs.cancel", job_id=job["job_id"], actor="bob").code == "not_found"
     assert call(core, "jobs.cancel", job_id=job["job_id"], actor="ann")["state"] == "cancelled"

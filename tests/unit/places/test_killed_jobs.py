@@ -12,41 +12,9 @@ import pytest
 from files_service.core import Core
 from files_service.services.opening import open_lists
 from storage_adapters import JSON
-from storage_adapters.metadata.memory.store import MemoryMetadataStore
 from tests.cores import call, memory_core
+from tests.unit.killable import KillableStore, Killed
 from tests.unit.places.scenes import file_at, in_folder, paths_of, run_jobs, trashed_paths
-
-
-class Killed(BaseException):
-    """The end of the process: nothing catches it."""
-
-
-class KillableStore(MemoryMetadataStore):
-    """A store whose process dies before or after the call of a number."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.left = -1
-
-    def tick(self) -> None:
-        """Die when it is time."""
-        self.left -= 1
-        if self.left == 0:
-            raise Killed
-
-
-def _killable(name: str) -> Callable[..., Any]:
-    def method(self: KillableStore, *given: Any, **named: Any) -> Any:
-        self.tick()
-        result = getattr(MemoryMetadataStore, name)(self, *given, **named)
-        self.tick()
-        return result
-
-    return method
-
-
-for _name in ("get", "save", "delete", "find", "resolve", "put_document", "delete_document", "find_documents"):
-    setattr(KillableStore, _name, _killable(_name))
 
 
 def scene(data_dir: Path) -> tuple[Core, KillableStore, dict[str, str]]:

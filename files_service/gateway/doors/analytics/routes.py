@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from files_service.domain.analytics import SHOWN
 from files_service.domain.scopes import ANALYTICS, READ
 from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.doors.analytics import storage, timeline
 from files_service.gateway.openapi import TEXT, query, reply
 from files_service.gateway.routes import Door, Route, at
-from files_service.services.analytics.timeline import SHOWN
 
 _ANALYTICS, _TIMELINE = "/api/analytics", "/api/timeline"
 _STORAGE, _TYPES = "Bytes, quota, trash, versions, and the last days.", "Number and bytes of files by kind."

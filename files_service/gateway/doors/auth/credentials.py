@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from files_service.gateway.auth.callers import caller_of
+from files_service.gateway.auth.cookies import delete_cookies
 from files_service.gateway.auth.sign_ins import call_for_people
 from files_service.gateway.doors.auth.bodies import body_of
 from files_service.gateway.doors.auth.signing import session_token
@@ -83,6 +84,19 @@ async def revoke_invite(request: web.Request) -> web.StreamResponse:
     return json_reply(
         await call_for_people(request, "accounts.revoke_invite", invite_id=invite_id, actor=caller_of(request).actor)
     )
+
+
+async def delete_me(request: web.Request) -> web.StreamResponse:
+    """Delete one's own account, and the cookie of a browser."""
+    response = json_reply(await call_for_people(request, "accounts.delete_me", token=session_token(request)))
+    delete_cookies(request, response)
+    return response
+
+
+async def delete_account(request: web.Request) -> web.StreamResponse:
+    """Delete an account."""
+    named = {"owner": request.match_info["owner"], "actor": caller_of(request).actor}
+    return json_reply(await call_for_people(request, "accounts.delete", **named))
 
 
 async def set_quota(request: web.Request) -> web.StreamResponse:

@@ -66,6 +66,15 @@ DOOR = Door(
         Route("POST", f"{_AUTH}/logout", signing.logout, "logout", _SIGN_OUT, _DONE, scope=SESSION),
         Route("GET", f"{_AUTH}/me", signing.me, "me", _ME, {200: reply(_ME)}, scope=READ),
         Route(
+            "DELETE",
+            f"{_AUTH}/me",
+            credentials.delete_me,
+            "delete_me",
+            "Delete one's own account; its files go after 14 days.",
+            {200: reply("The account.")},
+            scope=SESSION,
+        ),
+        Route(
             "GET",
             f"{_AUTH}/sessions",
             credentials.list_sessions,
@@ -168,6 +177,15 @@ DOOR = Door(
             "revoke_invite",
             "End an invite.",
             _DONE,
+            scope=ADMIN,
+        ),
+        Route(
+            "DELETE",
+            "/api/accounts/{owner}",
+            credentials.delete_account,
+            "delete_account",
+            "Delete an account; its files go after 14 days.",
+            {200: reply("The account.")},
             scope=ADMIN,
         ),
         Route(

@@ -48,8 +48,8 @@ from files_service.gateway.threads import HOLDER
 from files_service.gateway.transfer.memory_budget import Share
 from files_service.gateway.transfer.min_rate import MinRate
 from files_service.gateway.transfer.upload_locks import upload_locks_of
-from files_service.services.uploads.concatenate import is_joined
 from files_service.services.uploads.session import find_upload
+from files_service.services.uploads.slices import require_takes_slices
 from storage_adapters import JSON, Upload
 
 logger = logging.getLogger(__name__)
@@ -196,8 +196,7 @@ class Conversation:
         core = self._gateway.core
         if start.upload_id is not None:
             upload = await self._gateway.calls.run(find_upload, core, start.upload_id, self._owner)
-            if is_joined(upload):
-                raise Forbidden("this upload is joined from others", {"upload_id": upload.upload_id})
+            require_takes_slices(upload)
             if start.said.get("size") not in (None, upload.size):
                 raise Conflict("the upload has another size", {"field": "size", "size": upload.size})
             return upload

@@ -6,16 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
-from files_service.api.finish import finish_result
-from files_service.domain.chunking import fits, names_in_upload_id
-from files_service.errors import Conflict, TooLarge
+from files_service.api.finish import done
+from files_service.domain.chunking import names_in_upload_id
+from files_service.errors import Conflict
 from files_service.gateway.doors.websocket.messages import error_message
 from files_service.gateway.state import Gateway
 from files_service.gateway.threads import submit
-from files_service.gateway.transfer.upload_body import complete_if_all_there
+from files_service.services.uploads.conclude import conclude
+from files_service.services.uploads.finish import complete
 from files_service.services.uploads.manifests import manifest_of_upload
-from files_service.services.uploads.quota import require_room_for_more, uploads_of
-from files_service.services.uploads.session import declare_size
+from files_service.services.uploads.queue_door import queue_address
+from files_service.services.uploads.quota import uploads_of
+from files_service.services.uploads.slices import require_fits, store_slice
 from storage_adapters import JSON, Upload
 
 # Further ranges are left out: bytes that are sent again are compared, and change nothing.
@@ -59,10 +61,7 @@ class Session:
         ``dealt_with`` is called when the slice is stored or has failed.
         """
         self.raise_error()
-        if not fits(self._upload, offset, len(data)) or offset + len(data) > 2**53:
-            raise TooLarge(f"the upload ends at {self._upload.size}", {"field": "offset", "limit": self._upload.size})
-        if len(data) > self._upload.chunk_size:
-            raise TooLarge("a slice is at most one chunk", {"field": "frame", "limit": self._upload.chunk_size})
+        require_fits(self._upload, offset, len(data))
         await self._window.acquire()
         await self._frames.acquire()
         hashing = self._whole.feed(offset, data, self._engine.hashers)
@@ -84,24 +83,8 @@ class Session:
         return True
 
     def _complete(self, sha256: str | None, size: int | None) -> JSON:
-        core = self._gateway.core
-        uploads = uploads_of(core)
-        upload = uploads.get_upload(self._upload.upload_id)
-        ranges = uploads.ranges(upload.upload_id)
-        end = upload.size if upload.size is not None else size
-        if end is None:
-            end = ranges[-1][1] if ranges else 0
-        if size not in (None, end) or (ranges and ranges[-1][1] > end):
-            raise TooLarge(f"the upload does not end at {size}", {"field": "size", "limit": end})
-        missing = self._engine.chunks.arrived(upload).gaps(0, end)
-        if missing:
-            # The size of an upload stays open until all bytes of it have come.
-            raise Conflict("bytes are missing", {"field": "size", "missing": missing[:100]})
-        if upload.size is None:
-            upload = declare_size(core, upload, end)
-        finished = complete_if_all_there(self._gateway, upload, sha256)
-        result = {"file_id": upload.upload_id.partition("-")[0], "upload_id": upload.upload_id}
-        return {**result, **finish_result(finished)} if finished is not None else result
+        counted = self._gateway.counted("files.finish", complete)
+        return done(*conclude(self._engine, self._upload.upload_id, sha256, size, complete=counted))
 
     async def _store(
         self, offset: int, data: memoryview, hashing: asyncio.Future[None], dealt_with: Callable[[], None]
@@ -130,10 +113,9 @@ class Session:
             self._window.release()
 
     def _store_now(self, offset: int, data: memoryview) -> tuple[str, int]:
-        require_room_for_more(self._gateway.core, self._upload, len(data), end=offset + len(data))
-        object_id, upload = self._engine.chunks.take(self._upload, offset, data)
-        self._upload = upload
-        return object_id, upload.received
+        object_id, stored = store_slice(self._engine, self._upload, offset, data)
+        self._upload = stored.upload
+        return object_id, stored.upload.received
 
     def _fail(self, error: BaseException) -> None:
         if not self.failure.done():
@@ -154,8 +136,10 @@ def _manifest(gateway: Gateway, upload: Upload, start: int) -> dict[str, Any]:
     shown = manifest_of_upload(gateway.core, upload, start=start)
     ranges = uploads_of(gateway.core).ranges(upload.upload_id)[:_MOST_RANGES]
     names = names_in_upload_id(upload.upload_id)
+    address = queue_address(gateway.core, upload.owner, upload.upload_id, upload.size)
     return {
         **shown,
+        **({"amqp": address} if address is not None else {}),
         "file_id": names[0] if names else None,
         "upload_id": upload.upload_id,
         "chunk_size": upload.chunk_size,

@@ -18,7 +18,7 @@ from files_service.gateway.transfer.archives import representation_of, send_arch
 from files_service.gateway.transfer.conditions import evaluate
 from files_service.gateway.watching import watching_while
 from files_service.services.archives.archive import Archive, Item, archive_of, part_of_item
-from files_service.services.archives.selection import place_below
+from files_service.services.archives.selection import folders_below, place_below
 from files_service.services.shares.gate import (
     Opened,
     Visit,
@@ -68,7 +68,7 @@ class _Reader:
 
     def __init__(self, core: Core, opened: Opened, archive: Archive) -> None:
         self._core, self._opened = core, opened
-        self._file_id = archive.items[0].file_id
+        self._file_id = next(item.file_id for item in archive.items if item.file_id)
 
     def __call__(self, item: Item) -> tuple[FileRecord, Part]:
         self._file_id = item.file_id
@@ -109,7 +109,7 @@ def _archive(core: Core, opened: Opened) -> Archive:
         for each in files_of(core, share)
         if is_finished(each)
     ]
-    archive = archive_of(files, f"{share.title or 'files'}.zip")
-    if not archive.items:
+    if not files:
         raise Gone("the files of the link are not ready")
-    return archive
+    folders = folders_below(core, share.owner, share.path) if share.path is not None else {}
+    return archive_of(files, f"{share.title or 'files'}.zip", folders)

@@ -100,7 +100,10 @@ def refusal(request: web.Request, error: HTTPError) -> web.StreamResponse:
         response = _locked(request, error)
     else:
         title = _TITLES.get(error.status, "This did not work")
-        message = _MESSAGES.get(error.status, f"{str(error.error).capitalize()}.")
+        if error.error.details.get("deleted") == "version":
+            title, message = "This version was deleted", "The link showed one version of a file, which is not kept."
+        else:
+            message = _MESSAGES.get(error.status, f"{str(error.error).capitalize()}.")
         response = render(request, "ended.html", status=error.status, title=title, message=message)
     response.headers.update(error.headers)
     return response

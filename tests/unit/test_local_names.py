@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from files_service.cli.local_names import readable_name, type_of_name
+from files_service.domain.local_names import readable_name, type_of_name
 
 
 @pytest.mark.parametrize(

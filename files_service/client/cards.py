@@ -1,0 +1,75 @@
+"""Methods of cards: one typed method per API method."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Unpack
+
+from files_service.client import card_parameters as params
+from files_service.client import card_results as results
+from files_service.client.caller import Caller
+
+
+class CardMethods(Caller):
+    """Memory cards, and the sessions in which they are copied."""
+
+    def inserted(self, **given: Unpack[params.InsertedParams]) -> results.Inserted:
+        """Note that a card was inserted; return it with its last session."""
+        found: results.Inserted = self._call("cards.inserted", given)
+        return found
+
+    def permit(self, **given: Unpack[params.PermitParams]) -> results.Card:
+        """Allow or ignore a card, or make it unknown again."""
+        card: results.Card = self._call("cards.permit", given)
+        return card
+
+    def list(self, **given: Unpack[params.ListParams]) -> results.CardPage:
+        """Return one page of an owner's cards, the last inserted first."""
+        page: results.CardPage = self._call("cards.list", given)
+        return page
+
+    def begin(self, **given: Unpack[params.BeginParams]) -> results.CardSession:
+        """Begin a session of a card, or go on with the one that is not verified."""
+        # Set here, so that a repeated call finds the session of the first one.
+        named = given if given.get("request_id") else {**given, "request_id": uuid.uuid4().hex}
+        session: results.CardSession = self._call("cards.begin", named)
+        return session
+
+    def add(self, **given: Unpack[params.AddParams]) -> results.CardSession:
+        """Tell what came of files of the card."""
+        session: results.CardSession = self._call("cards.add", given)
+        return session
+
+    def progress(self, **given: Unpack[params.ProgressParams]) -> results.CardSession:
+        """Tell the state of the copying, the second reading, or a new listing."""
+        session: results.CardSession = self._call("cards.progress", given)
+        return session
+
+    def verify(self, **given: Unpack[params.SessionParams]) -> results.CardSession:
+        """Begin to read all copies again; a worker does it and gives the verdict."""
+        session: results.CardSession = self._call("cards.verify", given)
+        return session
+
+    def session(self, **given: Unpack[params.SessionParams]) -> results.CardSession:
+        """Return a session with its verdict."""
+        session: results.CardSession = self._call("cards.session", given)
+        return session
+
+    def sessions(self, **given: Unpack[params.ListParams]) -> results.SessionPage:
+        """Return one page of an owner's sessions, the newest first."""
+        page: results.SessionPage = self._call("cards.sessions", given)
+        return page
+
+    def files(self, **given: Unpack[params.FilesParams]) -> results.EntryPage:
+        """Return one page of the files of a session, in the order of their paths."""
+        page: results.EntryPage = self._call("cards.files", given)
+        return page
+
+
+class KnownMethods(Caller):
+    """Files that cards have brought."""
+
+    def known(self, **given: Unpack[params.KnownParams]) -> results.KnownFiles:
+        """Return for each file of a card the owner's file that a card brought before, or None, in order."""
+        found: results.KnownFiles = self._call("files.known", given)
+        return found

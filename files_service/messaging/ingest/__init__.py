@@ -1,0 +1,1 @@
+"""The queue door: the bytes of uploads over AMQP, with aio-pika."""

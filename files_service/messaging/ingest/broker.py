@@ -1,0 +1,43 @@
+"""Connections of asyncio to the broker, and words about them without passwords."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import AsyncExitStack, suppress
+
+import aio_pika
+from aio_pika.abc import AbstractConnection
+
+from files_service.messaging.address import CONNECT_SECONDS
+
+CLOSE_SECONDS = 5.0
+_USER = re.compile(r"//[^/\s@]*@")
+
+
+async def connect(
+    stack: AsyncExitStack, uri: str, name: str, *, seconds: float = CONNECT_SECONDS
+) -> AbstractConnection:
+    """Connect for the time of the stack. Raises TimeoutError and the errors of aio-pika.
+
+    A blocked connection does not close by itself; it is dropped after a while.
+    """
+    async with asyncio.timeout(seconds):
+        connection = await aio_pika.connect(
+            re.sub(r"^pyamqp://", "amqp://", uri), client_properties={"connection_name": name}, timeout=seconds
+        )
+
+    async def close() -> None:
+        if connection.is_closed:
+            return
+        with suppress(Exception):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await connection.close()
+
+    stack.push_async_callback(close)
+    return connection
+
+
+def secrets_out(error: BaseException | None) -> str:
+    """Return the text of an error without the user and password of an address."""
+    return _USER.sub("//***@", f"{type(error).__name__}: {error}") if error is not None else ""

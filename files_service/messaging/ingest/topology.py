@@ -1,0 +1,42 @@
+"""The exchange and the queues of the queue door."""
+
+from __future__ import annotations
+
+from aio_pika.abc import AbstractChannel, AbstractQueue
+
+from files_service.services.uploads.queue_door import EXCHANGE, ROUTING_KEY
+
+CHUNKS = "files.ingest.chunks"
+DEAD = "files.ingest.dead"
+# A full queue refuses messages, which slows senders down.
+MOST_BYTES = 2**30
+DEAD_MOST_BYTES, DEAD_MOST_MESSAGES = 16 * 2**20, 10_000
+DEAD_MS = 7 * 24 * 3_600_000
+# The broker takes no longer times.
+_LONGEST_MS = 2**32 - 1
+
+
+async def declare(channel: AbstractChannel, ttl_seconds: int, *, most_bytes: int = MOST_BYTES) -> AbstractQueue:
+    """Declare everything and return the queue of chunks. Raises ChannelPreconditionFailed where it differs."""
+    exchange = await channel.declare_exchange(EXCHANGE, "direct", durable=True)
+    await channel.declare_queue(
+        DEAD,
+        durable=True,
+        arguments={
+            "x-message-ttl": DEAD_MS,
+            "x-max-length": DEAD_MOST_MESSAGES,
+            "x-max-length-bytes": DEAD_MOST_BYTES,
+            "x-overflow": "drop-head",
+        },
+    )
+    queue = await channel.declare_queue(
+        CHUNKS,
+        durable=True,
+        arguments={
+            "x-max-length-bytes": most_bytes,
+            "x-overflow": "reject-publish",
+            "x-message-ttl": min(ttl_seconds * 1000, _LONGEST_MS),
+        },
+    )
+    await queue.bind(exchange, ROUTING_KEY)
+    return queue

@@ -1,0 +1,101 @@
+"""Files of an owner that cards have brought, found again by their fast key, size and path on the card."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from files_service.core import Core
+from files_service.domain.cards import EntryStatus
+from files_service.domain.uploads import owner_segment
+from files_service.domain.versions import is_lost
+from files_service.services.accounts import documents
+from files_service.services.cards.session import Session
+from storage_adapters import (
+    JSON,
+    Document,
+    DocumentKey,
+    FileRecord,
+    FileStatus,
+    RecordDeleted,
+    RecordNotFound,
+)
+
+KNOWN = "card_known"
+KEPT_MS = 3 * 365 * 86_400_000
+_KEPT = ("file_id", "mtime_at", "sha256", "xxh64")
+
+
+def remember(core: Core, session: Session, entries: Iterable[JSON]) -> None:
+    """Keep by which key uploaded files are found again. Doing it again is harmless."""
+    wanted = {_id_of(session.owner, each): each for each in entries if _is_remembered(each)}
+    stored = _stored(core, list(wanted))
+    for document_id, entry in wanted.items():
+        body = {"owner": session.owner, "session_id": session.session_id, **{name: entry[name] for name in _KEPT}}
+        before = stored.get(document_id)
+        if before is None or any(before.body[name] != body[name] for name in _KEPT):
+            _keep(core, document_id, body)
+
+
+def known_files(core: Core, owner: str, asked: Sequence[Mapping[str, Any]]) -> list[JSON | None]:
+    """Return for each of these the file that is still there, finished and whole; None for the others."""
+    ids = [_id_of(owner, each) for each in asked]
+    stored = _stored(core, ids)
+    return [_answer(core, owner, stored.get(each), item["size"]) for each, item in zip(ids, asked, strict=True)]
+
+
+def find_record(core: Core, file_id: str) -> FileRecord | None:
+    """Return a record, None for a file that is gone."""
+    try:
+        return core.metadata.get(file_id)
+    except (RecordNotFound, RecordDeleted):
+        return None
+
+
+def is_usable(record: FileRecord | None, owner: str, size: int) -> bool:
+    """Return True for a finished file of the owner with this size that is neither in the trash nor lost."""
+    return (
+        record is not None
+        and record.owner == owner
+        and record.status is FileStatus.PROCESSED
+        and record.is_listed
+        and sum(part.size for part in record.parts) == size
+        and not any(is_lost(record, part) for part in record.parts)
+    )
+
+
+def _answer(core: Core, owner: str, document: Document | None, size: int) -> JSON | None:
+    if document is None:
+        return None
+    found = {name: document.body[name] for name in _KEPT}
+    record = find_record(core, found["file_id"])
+    if record is None or not is_usable(record, owner, size):
+        return None
+    # A version with other bytes has taken the place of those of the card.
+    hashes = [part.sha256 for part in record.parts]
+    return found if hashes in ([found["sha256"]], [None]) or found["sha256"] is None else None
+
+
+def _is_remembered(entry: JSON) -> bool:
+    return bool(entry["status"] == EntryStatus.UPLOADED and entry["file_id"] and entry["fast_key"])
+
+
+def _keep(core: Core, document_id: str, body: JSON) -> None:
+    def decide(before: Document | None) -> Document:
+        document = before or documents.new_document(KNOWN, document_id, {})
+        return replace(document, body=body, expires_at=core.clock() + KEPT_MS)
+
+    documents.change(core, KNOWN, document_id, decide)
+
+
+def _stored(core: Core, ids: Sequence[str]) -> Mapping[str, Document]:
+    now = core.clock()
+    found = documents.documents_of(core).stored_documents([DocumentKey(KNOWN, each) for each in dict.fromkeys(ids)])
+    return {each.document_id: each for each in found if each is not None and each.is_visible(now)}
+
+
+def _id_of(owner: str, item: Mapping[str, Any]) -> str:
+    text = f"{owner_segment(owner)}/{item['fast_key']}/{item['size']}/{item['path']}"
+    return hashlib.sha256(text.encode()).hexdigest()
