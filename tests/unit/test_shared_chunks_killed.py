@@ -47,10 +47,10 @@ def _copy_across(core: Core, anns: str) -> object:
     return call(core, "files.clone", file_id=anns, owner="eve@other", request_id="once")
 
 
-def _remove(core: Core, anns: str) -> object:
+def _remove(core: Core, anns: str) -> None:
     file_id = chunked_file(core, DATA, "bob@acme")["file_id"]
     call(core, "files.remove", file_id=file_id)
-    return sweep_all(core)
+    sweep_all(core)
 
 
 def _first(core: Core, anns: str) -> object:
