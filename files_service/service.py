@@ -523,6 +523,11 @@ class Cards:
         return self.call("cards.verify", params)
 
     @action
+    def receipt(self, /, **params: Any) -> JSON:
+        """Return the signed receipt of a verdict."""
+        return self.call("cards.receipt", params)
+
+    @action
     def session(self, /, **params: Any) -> JSON:
         """Return a session with its verdict."""
         return self.call("cards.session", params)

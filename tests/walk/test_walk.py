@@ -295,7 +295,12 @@ def _cards(people: dict[str, Caller]) -> None:
     assert ann("GET", "/api/cards")["cards"][0]["session_id"] == begun["session_id"]
     assert ann("POST", "/api/files/known", files=[key])["files"][0]["file_id"] == file_id
     bob("GET", session, 404)
-    ann("GET", session)
+    eventually(lambda: ann("GET", session)["verdict"] is not None)
+    signed = ann("GET", f"{session}/receipt")
+    assert signed["receipt"]["verdict"] == ann("GET", session)["verdict"]
+    bob("GET", f"{session}/receipt", 404)
+    assert ann.ask("GET", f"{session}/mhl").body.endswith(b"</hashlist>\n")
+    bob("GET", f"{session}/mhl", 404)
 
 
 def _analytics_and_quotas(people: dict[str, Caller]) -> None:
