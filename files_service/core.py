@@ -20,6 +20,7 @@ from files_service.runtime.recent import Recent
 from storage_adapters import BlobStore, MetadataStore
 
 if TYPE_CHECKING:
+    from files_service.services.encryption.tenant_keys import StoredTenantKeys
     from files_service.services.hooks import ProcessingHook
     from files_service.services.listing.router import Lists
 
@@ -47,6 +48,8 @@ class Core:
     settings: Settings
     lists: Lists
     hooks: tuple[ProcessingHook, ...] = ()
+    # None where encryption is off.
+    keys: StoredTenantKeys | None = None
     clock: Callable[[], int] = now_ms
     # Schedules of the process use this one: nobody sets it.
     timer: Callable[[], int] = monotonic_ms

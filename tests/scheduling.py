@@ -20,6 +20,7 @@ SPLIT = (
 BROKER = (
     *("tests/integration/test_amqp_", "tests/integration/test_broker_", "tests/integration/test_rpc_process.py"),
     *("tests/integration/test_up.py", "tests/integration/test_webhook_storm.py", "tests/gateway/test_operation.py"),
+    "tests/docs/test_queue_page.py",
 )
 
 

@@ -18,6 +18,8 @@ MODULES = {
     "ingest-worker": "ingest_worker",
     "call": "call",
     "put": "put",
+    "ingest": "ingest",
+    "watch": "watch",
     "ls": "ls",
     "get": "get",
     "rm": "rm",

@@ -18,6 +18,8 @@ import orjson
 from files_service.cli.finding import PATIENCE_SECONDS, Finding
 from files_service.cli.gateway_checks import check_gateway, check_operation
 from files_service.cli.gcs import desired_state_of, steps
+from files_service.cli.media_checks import check_media
+from files_service.cli.queue_checks import check_queue
 from files_service.cli.scrub import lost_bytes
 from files_service.cli.session import Failed, Session
 from files_service.cli.token_checks import check_tokens
@@ -99,9 +101,11 @@ def findings(session: Session) -> list[Finding]:
         _bytes,
         _notifications,
         _broker,
+        check_queue,
         check_gateway,
         check_operation,
         check_tokens,
+        check_media,
     )
     return [check(settings) for check in checks]
 

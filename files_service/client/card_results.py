@@ -44,6 +44,7 @@ class Verdict(TypedDict):
 
     state: str
     reasons: list[Reason]
+    more_reasons: int
     text: str
     copies: int
     verified_at: int
@@ -57,6 +58,14 @@ class SecondRead(TypedDict):
     bytes: int
     differing: list[str]
     full: bool
+
+
+class Verification(TypedDict):
+    """Progress of the reading of all copies."""
+
+    files_done: int
+    bytes_done: int
+    faults: int
 
 
 class CardSession(TypedDict):
@@ -83,6 +92,7 @@ class CardSession(TypedDict):
     relisting_sha256: str | None
     second_read: SecondRead | None
     verdict: Verdict | None
+    verification: Verification | None
     started_at: int
     updated_at: int
 

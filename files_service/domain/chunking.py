@@ -15,6 +15,11 @@ from files_service.domain.uploads import FILE_ID, names_in_key, owner_segment
 from storage_adapters import Chunk, Part, Ranges, Upload
 
 _UPLOAD_ID = re.compile(rf"(?P<file>{FILE_ID})-(?P<part>p[0-9]{{1,3}}|x[0-9]{{1,3}})")
+# The domain of chunks under a key is longer than any owner, so no owner is called so.
+MAX_OWNER = 78
+_DOMAIN_LENGTH = MAX_OWNER + 2
+# Hexadecimal digits of a token under which no store names a place; those of stores are shorter.
+PASSING_TOKEN = 16
 # Key segment of chunks; no file has this id.
 CHUNKS = "chunks"
 # Details of partial uploads and of those that join them; a spent one is joined, and its bytes count with the file.
@@ -59,14 +64,25 @@ def manifest_of(part: Part) -> str | None:
     return generation.removeprefix(_MANIFEST) if generation.startswith(_MANIFEST) else None
 
 
-def chunk_key(owner: str, object_id: str, token: str) -> str:
+def domain_of_key(name: str) -> str:
+    """Return the domain of the chunks of all owners whose bytes a key of this name encrypts."""
+    return f"chunks under the key {name} ".ljust(_DOMAIN_LENGTH, ".")
+
+
+def is_shared(domain: str) -> bool:
+    """Return True for a domain that is not an owner."""
+    return len(domain) >= _DOMAIN_LENGTH
+
+
+def chunk_key(domain: str, object_id: str, token: str) -> str:
     """Return the key of a stored chunk. It has four segments, so it never equals a part's key."""
-    return _chunk_key(owner_segment(owner), object_id, token)
+    return _chunk_key(owner_segment(domain), object_id, token)
 
 
 def chunk_key_beside(part_key: str, chunk: Chunk) -> str:
-    """Return the key of a chunk of a part; an owner's chunks and parts have the same first segment."""
-    return _chunk_key(part_key.partition("/")[0], chunk.object_id, chunk.token)
+    """Return the key of a listed chunk of a part. Without a domain, it has the first segment of the part's key."""
+    segment = owner_segment(chunk.chunk_domain) if chunk.chunk_domain else part_key.partition("/")[0]
+    return _chunk_key(segment, chunk.object_id, chunk.token)
 
 
 def _chunk_key(segment: str, object_id: str, token: str) -> str:
@@ -77,6 +93,12 @@ def names_in_chunk_key(key: str) -> tuple[str, str, str] | None:
     """Return the first segment, the beginning of the object id and the token in a chunk's key; None for another key."""
     match = _CHUNK_KEY.fullmatch(key)
     return (match["segment"], match["first"] + match["rest"], match["token"]) if match else None
+
+
+def is_passing(key: str) -> bool:
+    """Return True for the key of bytes that were to be deleted at once: no place has a token of its length."""
+    names = names_in_chunk_key(key)
+    return names is not None and len(names[2]) == PASSING_TOKEN
 
 
 def aside_key(key: str) -> str:

@@ -60,7 +60,7 @@ class Status(StrEnum):
 class LeftOut:
     """An entry of a card that is neither taken nor junk, such as a link; a session with one is not safe.
 
-    ``path`` is UTF-8; the bytes of a name that are not are written in hexadecimal.
+    ``path`` is one line of UTF-8 as ``cards.add`` takes it; a folder stands for all that is in it.
     """
 
     path: str

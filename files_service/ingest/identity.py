@@ -20,6 +20,8 @@ from files_service.ingest.volume_info import volume_of
 
 FOLDER = "folder"
 ID_LENGTH = 20
+# Of a name that the card or its camera gives itself.
+MAX_TEXT = 100
 
 
 def identify(root: Path, mounts: tuple[Mount, ...] | None = None) -> Card:
@@ -43,11 +45,16 @@ def identify(root: Path, mounts: tuple[Mount, ...] | None = None) -> Card:
         fs_uuid=fs_uuid,
         fs_type=fs_type,
         size_bytes=size,
-        label=label,
-        camera=layout.camera,
-        serial=layout.serial,
+        label=_line(label),
+        camera=_line(layout.camera),
+        serial=_line(layout.serial),
         layout=layout.name,
     )
+
+
+def _line(text: str) -> str:
+    """Return a text of a card as one short line."""
+    return "".join(each for each in text if each.isprintable()).strip()[:MAX_TEXT]
 
 
 def card_id(fs_uuid: str, size_bytes: int) -> str:

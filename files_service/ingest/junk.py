@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-# Patterns of names, compared without case at any depth. `files watch cards --junk` prints this list.
+# Patterns of names, compared without case at any depth; docs/cards.md has the same list.
 JUNK: tuple[tuple[str, str], ...] = (
     (".trashes", "trash of macOS"),
     (".trash-[0-9]*", "trash of Linux"),

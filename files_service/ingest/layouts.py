@@ -29,7 +29,7 @@ _DCIM = (
     ("dji", re.compile(r"\d{3}MEDIA|DJI_\d{3}.*|\d{3}_\d{4}|PANORAMA|HYPERLAPSE")),
     ("insta360", re.compile(r"CAMERA\d\d")),
     ("canon", re.compile(r"\d{3}(CANON|EOS\w{1,2}|_\d{4})")),
-    ("nikon", re.compile(r"\d{3}(NIKON|NCD\w+|NZ_?\w+|ND\w+)")),
+    ("nikon", re.compile(r"\d{3}(NIKON|N[CDZ]\w+)")),
     ("panasonic", re.compile(r"\d{3}_PANA")),
     ("fujifilm", re.compile(r"\d{3}_FUJI")),
     ("apple", re.compile(r"\d{3}APPLE")),

@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from files_service.ingest.card import Card, CardFile, LeftOut, Plan, Status
+from files_service.ingest.entries import wire_path
 from files_service.ingest.groups import group
 from files_service.ingest.junk import is_junk
 
 # A damaged directory can contain itself under ever new numbers.
 MAX_DEPTH = 40
 MAX_ENTRIES = 2_000_000
+# Of a path in a session's manifest.
+MAX_PATH_BYTES = 1_024
 
 
 class CardUnlistable(Exception):
@@ -36,8 +39,7 @@ class Listing:
 
     def leave_out(self, path: str, status: Status, reason: str) -> None:
         """Note an entry that is not taken."""
-        shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        self.left_out.append(LeftOut(path=shown, status=status, reason=reason))
+        self.left_out.append(LeftOut(path=_shortened(wire_path(path)), status=status, reason=reason))
 
 
 def plan(card: Card) -> Plan:
@@ -80,7 +82,7 @@ def _entries(root: Path, folder: str, listing: Listing) -> list[os.DirEntry[str]
     except OSError as error:
         if not folder:
             raise
-        listing.leave_out(f"{folder}/", Status.UNREADABLE, f"the folder cannot be read: {error.strerror}")
+        listing.leave_out(folder, Status.UNREADABLE, f"the folder cannot be read: {error.strerror}")
         return []
 
 
@@ -98,23 +100,25 @@ def _take(
     if is_junk(entry.name):
         listing.junk.append(f"{path}/" if is_folder else path)
         return None
-    fault = _fault(entry.name, found, device)
+    fault = _fault(path, found, device)
     if fault:
-        listing.leave_out(f"{path}/" if is_folder else path, *fault)
+        listing.leave_out(path, *fault)
         return None
     if not is_folder:
         listing.files.append(CardFile(path=path, size=found.st_size, mtime_ns=found.st_mtime_ns))
         return None
     identity = (found.st_dev, found.st_ino)
     if identity in above or len(above) > MAX_DEPTH:
-        listing.leave_out(f"{path}/", Status.UNREADABLE, "the folder contains itself, or lies too deep")
+        listing.leave_out(path, Status.UNREADABLE, "the folder contains itself, or lies too deep")
         return None
     return above | {identity}
 
 
-def _fault(name: str, found: os.stat_result, device: int) -> tuple[Status, str] | None:
-    if not _is_utf8(name):
+def _fault(path: str, found: os.stat_result, device: int) -> tuple[Status, str] | None:
+    if not _is_utf8(path):
         return Status.UNREADABLE, "the name is not UTF-8"
+    if len(wire_path(path).encode()) > MAX_PATH_BYTES:
+        return Status.UNREADABLE, "the path is too long"
     if stat.S_ISLNK(found.st_mode):
         return Status.EXCLUDED, "a link, which is not followed"
     if found.st_dev != device:
@@ -132,9 +136,17 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
+def _shortened(path: str) -> str:
+    encoded = path.encode()
+    if len(encoded) <= MAX_PATH_BYTES:
+        return path
+    digest = hashlib.sha256(encoded).hexdigest()[:16]
+    return f"{encoded[: MAX_PATH_BYTES - 20].decode(errors='ignore').rstrip('/')}…{digest}"
+
+
 def listing_sha256(files: Iterable[CardFile]) -> str:
     """Return the digest of a listing: path, size and time of each file in the order of the paths."""
     digest = hashlib.sha256()
-    for file in sorted(files, key=lambda each: each.path.encode()):
-        digest.update(b"%s\0%d\0%d\n" % (file.path.encode(), file.size, file.mtime_ns // 1_000_000))
+    for path, file in sorted(((wire_path(file.path).encode(), file) for file in files), key=lambda pair: pair[0]):
+        digest.update(b"%s\0%d\0%d\n" % (path, file.size, file.mtime_ns // 1_000_000))
     return digest.hexdigest()

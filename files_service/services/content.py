@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -14,7 +15,9 @@ from files_service.core import Core
 from files_service.domain.chunking import (
     JOINED_FROM,
     JOINED_INTO,
+    PASSING_TOKEN,
     SPENT,
+    chunk_key,
     chunk_key_beside,
     manifest_generation,
     manifest_of,
@@ -239,6 +242,11 @@ def delete_generation(core: Core, part: Part, generation: str) -> None:
         if upload is not None and head(core, part).generation == generation:
             hold_upload(core, upload)
             delete(core, part)
+
+
+def passing_key(domain: str, object_id: str) -> str:
+    """Return a new key for bytes of a chunk that are deleted at once; the comparison of records finds what is left."""
+    return chunk_key(domain, object_id, secrets.token_hex(PASSING_TOKEN // 2))
 
 
 def is_whole(core: Core, key: str, size: int) -> bool:

@@ -11,7 +11,9 @@ from files_service.domain.chunking import (
     manifest_of,
     upload_id_of_part,
 )
-from files_service.services.content import chunks_of, head, is_whole, uploads_in
+from files_service.services.content import chunks_of, head, is_whole, passing_key, uploads_in
+from files_service.services.encryption.domains import chunk_domain
+from files_service.services.files import require
 from storage_adapters import (
     BlobExists,
     BlobInfo,
@@ -48,25 +50,29 @@ def copy(core: Core, source: Part, target: Part, *, owner: str) -> BlobInfo:
             expires_at=expires_at,
             size=original.size,
             chunk_size=original.chunk_size,
+            chunk_domain=chunk_domain(core, owner),
         )
     )
     if copied.status is UploadStatus.OPEN:
         for chunk in chunks_of(core, upload_id, offset=copied.contiguous):
-            _copy_chunk(core, original.owner, chunk, target_id, owner, expires_at)
+            copy_chunk(core, chunk, copied, of=original.domain, expires_at=expires_at)
         uploads.seal_upload(target_id, sealed_at=core.clock(), sha256=original.sha256, md5=original.md5)
     return head(core, target)
 
 
-def _copy_chunk(core: Core, source_owner: str, chunk: Chunk, target_id: str, owner: str, expires_at: int) -> None:
-    """Append a chunk to another upload; copy its blob for an owner who does not have it."""
-    uploads, blobs = uploads_in(core), core.blobs
-    assert isinstance(blobs, SupportsCopy)
+def copy_chunk(core: Core, chunk: Chunk, upload: Upload, *, of: str, expires_at: int) -> None:
+    """Append a chunk of a domain to an upload; copy its blob for another domain that does not have it."""
+    uploads, blobs = uploads_in(core), require(core.blobs, SupportsCopy)
+    source = chunk_key(of, chunk.object_id, chunk.token)
     for _ in range(_ATTEMPTS):
-        [place] = uploads.reserve_chunks(owner, [chunk.object_id], now=core.clock())
-        source = chunk_key(source_owner, chunk.object_id, chunk.token)
-        target = chunk_key(owner, chunk.object_id, place.token)
+        [place] = uploads.reserve_chunks(upload.domain, [chunk.object_id], now=core.clock())
+        target = chunk_key(upload.domain, chunk.object_id, place.token)
+        if place.stored and upload.chunk_domain not in ("", of):
+            # The owner must not learn by the time that another one has these bytes.
+            blobs.copy(source, vain := passing_key(upload.domain, chunk.object_id), now=core.clock())
+            core.blobs.delete(vain)
         if not (place.stored and is_whole(core, target, chunk.size)):
-            # Within one owner, source and target are one blob, which a copy cannot bring back.
+            # Within one domain, source and target are one blob, which a copy cannot bring back.
             try:
                 size = blobs.copy(source, target, now=core.clock()).size
             except BlobExists as error:
@@ -75,6 +81,6 @@ def _copy_chunk(core: Core, source_owner: str, chunk: Chunk, target_id: str, own
                 raise BlobNotFound(f"the chunk {source} was cut")
         named = replace(chunk, token=place.token)
         with suppress(ChunkGone):
-            uploads.append_chunks(target_id, [named], expires_at=expires_at)
+            uploads.append_chunks(upload.upload_id, [named], expires_at=expires_at)
             return
     raise UploadConflict("the sweep deleted the chunk at every attempt")

@@ -36,9 +36,12 @@ def open_core(settings: Settings) -> Core:
     """
     with ExitStack() as opened:
         metadata = opened.enter_context(closing(open_metadata_store(settings.metadata_url)))
-        blobs = opened.enter_context(closing(sealed(settings, metadata, open_blobs(settings))))
+        blobs = opened.enter_context(closing(open_blobs(settings)))
+        keys = tenant_keys(settings, metadata)
+        if keys is not None:
+            blobs = encrypt_blobs(blobs, keys, direct=settings.accept_bucket_encryption)
         lists = opened.enter_context(closing(open_lists(settings, metadata)))
-        core = Core(metadata=metadata, blobs=blobs, settings=settings, lists=lists, hooks=load_hooks())
+        core = Core(metadata=metadata, blobs=blobs, settings=settings, lists=lists, hooks=load_hooks(), keys=keys)
         opened.pop_all()
     return core
 
@@ -61,12 +64,6 @@ def open_blobs(settings: Settings) -> BlobStore:
         both = mirror_blobs(first, second, settings.failure_domains)
         opened.pop_all()
     return both
-
-
-def sealed(settings: Settings, metadata: MetadataStore, blobs: BlobStore) -> BlobStore:
-    """Return the blob store with encryption, if the settings have keys. Raises UnknownStore, BadSettings."""
-    keys = tenant_keys(settings, metadata)
-    return blobs if keys is None else encrypt_blobs(blobs, keys, direct=settings.accept_bucket_encryption)
 
 
 def tenant_keys(settings: Settings, metadata: MetadataStore) -> StoredTenantKeys | None:

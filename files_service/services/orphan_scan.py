@@ -11,15 +11,18 @@ import re
 
 from files_service.core import Core
 from files_service.domain.chunking import manifest_of, names_in_chunk_key
+from files_service.domain.derived import kind_of
 from files_service.domain.editing import MAX_META_DEPTH, depth_of
 from files_service.domain.uploads import names_in_key, owner_segment
 from files_service.domain.versions import is_lost
 from files_service.errors import BadRequest, storage_errors_as_files_errors
-from files_service.services.chunk_orphans import orphans_among, remember_owners
+from files_service.services.chunk_orphans import orphans_among, remember_domain
+from files_service.services.content import sealed_upload
 from files_service.services.files import load_owning
 from files_service.services.reconcile_report import Report
-from files_service.services.scrub.examination import Loss, Reason
+from files_service.services.scrub.examination import Loss
 from files_service.services.scrub.marks import clear_mark, find_mark, mark_lost
+from files_service.services.scrub.reading import Reason
 from files_service.services.scrub.repair import generation_of_whole
 from files_service.services.settled_time import settled_now
 from storage_adapters import BlobInfo, FileRecord, Part, RecordNotFound, SupportsListing, Tombstone
@@ -35,6 +38,7 @@ class OrphanScan:
         self._core, self._report, self._dry_run = core, report, dry_run
         self._prefix = f"{owner_segment(owner)}/" if owner is not None else ""
         kept = max(core.settings.orphan_seconds, core.settings.upload_ttl_seconds)
+        self._remembered: set[str] = set()
         self._kept_since = settled_now(core) - kept * 1000
 
     def scan_blobs(self, after: str, limit: int) -> tuple[int, str | None]:
@@ -64,10 +68,15 @@ class OrphanScan:
             message = f"meta is nested deeper than {MAX_META_DEPTH} levels: unset these keys by files.update"
             self._report.note(record.file_id, BadRequest(message, {"field": "meta", "keys": deep}))
         received = [part for part in record.stored_parts if part.received_at is not None]
-        if not self._dry_run and any(manifest_of(part) for part in received):
-            remember_owners(self._core, [record.owner])
+        self._remember_domains(record, [part for part in received if manifest_of(part) is not None])
         if [part for part in received if part.bucket == self._core.blobs.bucket and self._is_lost(record, part)]:
             self._report.lost.append(record.file_id)
+
+    def _remember_domains(self, record: FileRecord, parts: list[Part]) -> None:
+        for upload in () if self._dry_run else (sealed_upload(self._core, part) for part in parts):
+            if upload is not None and upload.domain not in self._remembered:
+                self._remembered.add(upload.domain)
+                remember_domain(self._core, upload.domain, record.file_id)
 
     def _is_lost(self, record: FileRecord, part: Part) -> bool:
         marked = is_lost(record, part)
@@ -83,7 +92,7 @@ class OrphanScan:
 
     def _treat(self, info: BlobInfo) -> None:
         names = names_in_key(info.key)
-        if names is None or _FILE_ID.fullmatch(names[0]) is None or _PART_ID.fullmatch(names[1]) is None:
+        if names is None or _FILE_ID.fullmatch(names[0]) is None or not _is_part_id(names[1]):
             # Imported files have keys of another form.
             if names is None or not self._is_named(info, names[0]):
                 self._report.unnamed.append(info.key)
@@ -121,3 +130,8 @@ class OrphanScan:
             return True
         # The tombstone is clean and the bytes arrived late, or the file was removed with ``keep_blobs``.
         return False if record.clean_after > record.deleted_at else None
+
+
+def _is_part_id(text: str) -> bool:
+    """Return True for the id of a part that this service makes, derived ones too."""
+    return _PART_ID.fullmatch(text) is not None or kind_of(text) is not None

@@ -10,6 +10,7 @@ from files_service.core import Core
 from files_service.messaging.events import EventPublisher
 from files_service.runtime.metrics import Metrics
 from files_service.worker.analytics import Analytics
+from files_service.worker.card_verifier import CardVerifier
 from files_service.worker.index_builder import LeasedIndexBuilder
 from files_service.worker.jobs import JobRunner
 from files_service.worker.loop import Loop
@@ -53,6 +54,7 @@ class Worker:
         self.analytics = Analytics(core, holder=holder, stopped=stopped)
         self.stored_bytes = StoredBytes(core, holder=holder, stopped=stopped)
         self.jobs = JobRunner(core, holder=holder, stopped=stopped)
+        self.card_verifier = CardVerifier(core, holder=holder, stopped=stopped)
         self._finder = Loop("processing", self.processor.step, self._stopping)
         self._hands = [Loop(f"processing-{number}", self._work, self._stopping) for number in range(1, threads + 2)]
         self._sweeping = Loop("sweeper", self.sweeper.step, self._stopping)
@@ -66,6 +68,7 @@ class Worker:
             (Loop("analytics", self.analytics.step, self._stopping), self.analytics.give_up),
             (Loop("stored-bytes", self.stored_bytes.step, self._stopping), self.stored_bytes.give_up),
             (Loop("jobs", self.jobs.step, self._stopping), self.jobs.give_up),
+            (Loop("cards", self.card_verifier.step, self._stopping), self.card_verifier.give_up),
         ]
         if isinstance(core.metadata, SupportsDesigns):
             builder = LeasedIndexBuilder(core, core.metadata, holder=holder)

@@ -1,7 +1,8 @@
 """Uploads that arrive in chunks: their state, their chunks, and the port of a store that keeps both.
 
 An upload is open until it is sealed; a sealed one is a manifest: the ordered list of the chunks of a part. Chunks are
-the owner's: a chunk with the same bytes is stored once per owner, however many uploads name it.
+kept in domains: a chunk with the same bytes is stored once per domain, however many uploads name it. Each owner is a
+domain, and an upload may be of another one, which it shares with uploads of other owners.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Upload(Growing):
     """The state of one upload. ``size`` is None until it is known; ``details`` is what the doors keep with it.
 
     ``received`` is the number of bytes that have arrived, in whatever order, and ``chunks`` in how many chunks;
-    ``contiguous`` is how many of them lie at the beginning without a gap.
+    ``contiguous`` is how many of them lie at the beginning without a gap. ``chunk_domain`` is the domain of its chunks,
+    "" for the owner; it never changes.
     """
 
     upload_id: str
@@ -45,6 +47,12 @@ class Upload(Growing):
     sha256: str | None = None
     md5: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    chunk_domain: str = ""
+
+    @property
+    def domain(self) -> str:
+        """The domain of its chunks."""
+        return self.chunk_domain or self.owner
 
     @property
     def complete(self) -> bool:
@@ -54,12 +62,16 @@ class Upload(Growing):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """Bytes with a hash and a place in an upload: ``object_id`` is their SHA-256, ``token`` names the stored copy."""
+    """Bytes with a hash and a place in an upload: ``object_id`` is their SHA-256, ``token`` names the stored copy.
+
+    ``chunk_domain`` is that of the upload by which the chunk is listed; it makes no difference to a store.
+    """
 
     offset: int
     size: int
     object_id: str
     token: str
+    chunk_domain: str = field(default="", compare=False)
 
     @property
     def end(self) -> int:
@@ -80,7 +92,7 @@ class ChunkReservation:
 class GarbageChunk:
     """Stored copy that nothing names or can name any more: its bytes must be deleted."""
 
-    owner: str
+    domain: str
     object_id: str
     token: str
 
@@ -126,14 +138,14 @@ class SupportsUploads(ABC):
 
         A chunk that the upload names already, at the same place and of the same bytes, is left as it is. Raises
         UploadConflict when one lies behind the end or on other bytes, or the upload is not open; ChunkGone when a
-        token is not the one under which the owner's bytes of this hash are kept; UploadNotFound.
+        token is not the one under which the upload's domain keeps bytes of this hash; UploadNotFound.
         """
 
     @abstractmethod
     def list_chunks(self, upload_id: str, *, offset: int = 0, limit: int) -> list[Chunk]:
         """Return up to ``limit`` chunks in their order, from the one on that holds ``offset`` or comes next.
 
-        Empty also when there is no such upload.
+        Each tells the ``chunk_domain`` of the upload. Empty also when there is no such upload.
         """
 
     @abstractmethod
@@ -168,12 +180,12 @@ class SupportsUploads(ABC):
         """Return open uploads whose ``expires_at`` is not later than ``now``, and those half deleted."""
 
     @abstractmethod
-    def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkReservation]:
+    def reserve_chunks(self, domain: str, object_ids: Sequence[str], *, now: int) -> list[ChunkReservation]:
         """Return a place for each, in order: the one that exists, else a new one; none becomes garbage soon after."""
 
     @abstractmethod
-    def chunk_tokens(self, owner: str, object_ids: Sequence[str]) -> list[str | None]:
-        """Return, in order, the token of the owner's place of each chunk; None without a place that can be named.
+    def chunk_tokens(self, domain: str, object_ids: Sequence[str]) -> list[str | None]:
+        """Return, in order, the token of the domain's place of each chunk; None without a place that can be named.
 
         A token that a store does not return once is never returned again: bytes kept under it are of no use.
         """

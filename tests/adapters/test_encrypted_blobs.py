@@ -24,6 +24,7 @@ from tests.adapters.tenant_keys import KeysOfTests
 from tests.contract.blob_scenes import KEY, NOW, in_threads, put, read
 from tests.contract.blobs import (
     BlobStoreContract,
+    ColdReadsContract,
     CopyContract,
     FreeSpaceContract,
     ListingContract,
@@ -55,7 +56,9 @@ class TestEncryptedMemory(
         return encrypted(MemoryBlobStore(), keys)
 
 
-class TestEncryptedFiles(BlobStoreContract, CopyContract, ListingContract, WholeWritesContract, FreeSpaceContract):
+class TestEncryptedFiles(
+    BlobStoreContract, CopyContract, ListingContract, WholeWritesContract, FreeSpaceContract, ColdReadsContract
+):
     @pytest.fixture
     def store(self, keys: KeysOfTests, tmp_path: Path) -> EncryptedBlobStore:
         return encrypted(local_store(tmp_path), keys)

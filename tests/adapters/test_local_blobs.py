@@ -19,6 +19,7 @@ from tests.contract.blob_room import write_whole
 from tests.contract.blob_scenes import KEY, MIB, NOW, is_absent, put, read
 from tests.contract.blobs import (
     BlobStoreContract,
+    ColdReadsContract,
     CopyContract,
     FreeSpaceContract,
     ListingContract,
@@ -56,6 +57,7 @@ class TestLocalBlobStore(
     ListingContract,
     WholeWritesContract,
     FreeSpaceContract,
+    ColdReadsContract,
 ):
     """Besides, the fixture looks whether each test left anything on the disk."""
 
@@ -65,10 +67,31 @@ class TestLocalBlobStore(
             "public urls",
             "copy",
             "local files",
+            "cold reads",
             "whole writes",
             "free space",
             "listing",
         ]
+
+
+def test_a_cold_reading_finds_nothing_in_memory(disk_path: Path) -> None:
+    store = open_local(disk_path)
+    put(store, content=b"x" * 3_000_000)
+    path = store.local_path(KEY)
+    assert in_memory(path)
+    store.forget_cached(KEY)
+    assert not in_memory(path)
+    assert len(read(store)) == 3_000_000
+    store.close()
+
+
+def in_memory(path: Path) -> bool:
+    """True when the first page of a file is read without its disk."""
+    with path.open("rb") as file:
+        try:
+            return os.preadv(file.fileno(), [bytearray(4_096)], 0, os.RWF_NOWAIT) > 0
+        except BlockingIOError:
+            return False
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from storage_adapters import (
     MetadataStore,
     SupportsBulkImport,
     SupportsChanges,
+    SupportsColdReads,
     SupportsCopy,
     SupportsDigest,
     SupportsDocuments,
@@ -59,6 +60,7 @@ CONTRACTS: dict[type, type] = {
     SupportsListing: blobs.ListingContract,
     SupportsResumableUpload: blobs.ResumableUploadContract,
     SupportsWholeWrites: blobs.WholeWritesContract,
+    SupportsColdReads: blobs.ColdReadsContract,
     SupportsFreeSpace: blobs.FreeSpaceContract,
 }
 ADAPTERS = sorted({*METADATA_STORES.values(), *BLOB_STORES.values()})

@@ -12,6 +12,7 @@ from storage_adapters import (
     BlobNotFound,
     BlobStore,
     InvalidKey,
+    SupportsColdReads,
     SupportsFreeSpace,
     SupportsReplacement,
     SupportsWholeWrites,
@@ -69,6 +70,30 @@ class FreeSpaceContract:
     def test_the_room_that_is_left_is_known(self, store: BlobStore) -> None:
         assert isinstance(store, SupportsFreeSpace)
         assert store.free_bytes() > 0
+
+
+class ColdReadsContract:
+    """A blob whose memory is forgotten is read as it was written."""
+
+    def test_the_bytes_stay(self, store: BlobStore) -> None:
+        assert isinstance(store, SupportsColdReads)
+        content = bytes(range(256)) * 10_000
+        put(store, content=content)
+        for _ in range(2):
+            store.forget_cached(KEY)
+            assert read(store) == content
+
+    def test_there_is_nothing_to_forget_of_no_blob(self, store: BlobStore) -> None:
+        assert isinstance(store, SupportsColdReads)
+        store.forget_cached(KEY)
+        with pytest.raises(BlobNotFound):
+            store.get(KEY)
+
+    @pytest.mark.parametrize("key", REFUSED_KEYS)
+    def test_a_bad_key_is_refused_for_cold_reads(self, store: BlobStore, key: str) -> None:
+        assert isinstance(store, SupportsColdReads)
+        with pytest.raises(InvalidKey):
+            store.forget_cached(key)
 
 
 class ReplacementContract:

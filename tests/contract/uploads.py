@@ -17,11 +17,12 @@ from storage_adapters import (
     UploadStatus,
 )
 from tests.contract.blob_scenes import in_threads
+from tests.contract.chunk_domains import ChunkDomainContract
 from tests.contract.upload_expiry import UploadExpiryContract
 from tests.contract.upload_scenes import AA, BB, LATE, LATER, NOW, append, chunk_of, make_upload
 
 
-class UploadsContract(UploadExpiryContract):
+class UploadsContract(UploadExpiryContract, ChunkDomainContract):
     """For stores that keep uploads. Subclasses give ``store``."""
 
     def test_an_upload_is_found_as_it_was_made(self, store: SupportsUploads) -> None:

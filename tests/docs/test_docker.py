@@ -69,9 +69,12 @@ def test_volumes_are_declared_and_ports_bound_to_loopback(file: dict[str, Any]) 
 
 def test_each_part_of_an_installation_is_there_and_watched() -> None:
     services = COMPOSE["compose.yaml"]["services"]
-    assert set(services) == {"gateway", "rpc", "worker", "syncer", "rabbitmq", "redis", "couchdb", "couchdb-setup"}
+    assert set(services) == {
+        *("gateway", "rpc", "worker", "ingest", "syncer"),
+        *("rabbitmq", "redis", "couchdb", "couchdb-setup"),
+    }
     ours = {name for name, service in services.items() if service["image"] == "files-service"}
-    assert ours == {"gateway", "rpc", "worker", "syncer"}
+    assert ours == {"gateway", "rpc", "worker", "ingest", "syncer"}
     # The gateway's check is that of the image.
     assert {name for name, service in services.items() if "healthcheck" not in service} == {"gateway", "couchdb-setup"}
     described = {plain(row["service"]) for row in rows(read("docker/README.md"), "service", "what it does")}

@@ -33,6 +33,8 @@ STORAGE = read("docs/analytics.md")
 FOLDERS = read("docs/folders.md")
 # Methods of files that the page of folders describes.
 PLACES = {f"files.{name}" for name in ("move", "trash", "restore", "empty_trash", "bulk")}
+# Those that the page of card sessions describes.
+OF_CARDS = {"files.known"}
 VERSIONS = read("docs/versions.md")
 CARDS = read("docs/card-sessions.md")
 NESTED: dict[type[Schema], str] = {
@@ -72,7 +74,7 @@ def page_of(method: str) -> str:
     """The page that describes a method."""
     if method in PLACES:
         return FOLDERS
-    if method == "files.known":
+    if method in OF_CARDS:
         return CARDS
     pages = {
         "accounts": PEOPLE,

@@ -14,8 +14,9 @@ from files_service.domain.chunking import CHUNKS
 from files_service.gateway.limits import Limits
 from files_service.services import content
 from files_service.services.content import chunk_slices
-from files_service.services.scrub.examination import Loss, Reason
+from files_service.services.scrub.examination import Loss
 from files_service.services.scrub.marks import mark_lost
+from files_service.services.scrub.reading import Reason
 from tests.contract.blob_scenes import MIB
 from tests.cores import call, memory_core, processed_file, sqlite_core
 from tests.gateway.owners import bearer

@@ -84,6 +84,22 @@ class RabbitMQ:
         assert self._server is not None
         self._server.send_signal(signal.SIGCONT)
 
+    def control(self, *arguments: str) -> None:
+        """Run rabbitmqctl on this broker."""
+        said = self._folder / "control"
+        with said.open("wb") as output:
+            done = subprocess.run(
+                [str(Path(_executable()).with_name("rabbitmqctl")), *arguments],
+                cwd=self._folder,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                timeout=START_SECONDS,
+                check=False,
+            )
+        assert done.returncode == 0, said.read_text(errors="replace")
+
     def close(self) -> None:
         """End the broker and its epmd; harmless twice."""
         self.kill()

@@ -1,4 +1,4 @@
-"""A store in memory whose process dies at a call of a number."""
+"""A store in memory whose process dies at a store call of a number."""
 
 from __future__ import annotations
 
@@ -36,5 +36,15 @@ def _killable(name: str) -> Callable[..., Any]:
     return method
 
 
-for _name in ("get", "save", "delete", "find", "resolve", "put_document", "delete_document", "find_documents"):
+for _name in (
+    "get",
+    "save",
+    "delete",
+    "find",
+    "resolve",
+    "put_document",
+    "delete_document",
+    "find_documents",
+    "stored_documents",
+):
     setattr(KillableStore, _name, _killable(_name))

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from files_service.config import BadSettings
+from files_service.core import Core
 from files_service.services import content
 from files_service.services.opening import open_core
 from storage_adapters import SupportsCopies, UnknownStore
-from tests.cores import processed_file, settings_for
+from tests.cores import call, processed_file, settings_for
+from tests.unit.cards.scenes import brought, copied, verified
 from tests.unit.cli.running import run
+from tests.unit.lost_bytes import Damage, chunked_file, cut, remove, rot, scrub
 from tests.unit.test_encryption import ring_text
 
 
@@ -64,3 +71,49 @@ def test_failure_domains_are_two_names(tmp_path: Path) -> None:
 def test_the_mirror_is_another_folder(tmp_path: Path) -> None:
     with pytest.raises(UnknownStore, match="the mirror is the blob store itself"):
         open_core(settings_for(tmp_path, FILES_MIRROR_URL=f"file://{tmp_path}/blobs"))
+
+
+@pytest.mark.parametrize("damage", [remove, cut, rot])
+@pytest.mark.parametrize("make", [chunked_file, processed_file])
+@pytest.mark.parametrize("place", ["data/blobs", "second"])
+def test_the_scrub_makes_a_bad_copy_anew(
+    tmp_path: Path, damage: Damage, make: Callable[[Core, bytes], dict[str, Any]], place: str
+) -> None:
+    settings = settings_for(tmp_path / "data", FILES_MIRROR_URL=f"file://{tmp_path}/second")
+    with closing(open_core(settings)) as core:
+        text = bytes(range(256)) * 40
+        record = make(core, text)
+        stored = sorted((tmp_path / place).rglob("content"))
+        damage(stored[0])
+        assert scrub(core) == []
+        assert call(core, "files.info", file_id=record["file_id"])["lost_parts"] == []
+        assert isinstance(core.blobs, SupportsCopies)
+        for copy in core.blobs.copies():
+            lone = replace(core, blobs=copy.store)
+            assert scrub(lone) == []
+
+
+def test_a_blob_with_no_good_copy_is_lost_and_nothing_is_removed(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path / "data", FILES_MIRROR_URL=f"file://{tmp_path}/second")
+    with closing(open_core(settings)) as core:
+        record = processed_file(core, b"clip" * 100)
+        found = sorted(tmp_path.rglob("content"))
+        for path in found:
+            rot(path)
+        assert [each[:3] for each in scrub(core)] == [(record["file_id"], "p0", "rotten")]
+        assert sorted(tmp_path.rglob("content")) == found
+
+
+def test_a_card_whose_files_are_on_two_disks_may_be_formatted(tmp_path: Path) -> None:
+    settings = settings_for(
+        tmp_path / "data", FILES_MIRROR_URL=f"file://{tmp_path}/second", FILES_FAILURE_DOMAINS="disk-a,disk-b"
+    )
+    with closing(open_core(settings)) as core:
+        entries = [brought(core, "DCIM/A.MP4"), brought(core, "DCIM/B.MP4", chunked=True)]
+        session_id = copied(core, entries)["session_id"]
+        assert verified(core, session_id)["verdict"]["text"].startswith("SAFE TO FORMAT: 2 files, 600 B, 2 copies")
+        rot(next((tmp_path / "second").rglob("content")))
+        again = verified(core, session_id)["verdict"]
+        assert (again["state"], again["reasons"][0]["code"]) == ("not_safe", "copy_damaged")
+        assert scrub(core) == []
+        assert verified(core, session_id)["verdict"]["state"] == "safe"

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from files_service.domain.sizes import shown_size
 from files_service.gateway.state import at_operation_address, gateway_of
 from files_service.gateway.transfer.disposition import preview_of
 from storage_adapters import category_of
@@ -19,7 +20,6 @@ POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self'; media-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def render(request: web.Request, name: str, *, status: int = 200, **values: Any) -> web.Response:
@@ -50,14 +50,6 @@ def base_of(request: web.Request) -> str:
 def shown_name(name: str) -> str:
     """Return the name with a mark for each control character: those of direction could disguise it."""
     return "".join("\N{REPLACEMENT CHARACTER}" if category_of(c)[0] == "C" else c for c in name)
-
-
-def shown_size(size: int) -> str:
-    """Return a size for people."""
-    value, unit = float(size), 0
-    while value >= 999.5 and unit < len(_UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    return f"{value:.0f} {_UNITS[unit]}" if unit == 0 or value >= 99.95 else f"{value:.1f} {_UNITS[unit]}"
 
 
 def shown_time(at: int) -> str:

@@ -11,7 +11,7 @@ from aio_pika.abc import AbstractConnection
 
 from files_service.messaging.address import CONNECT_SECONDS
 
-CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 2.0
 _USER = re.compile(r"//[^/\s@]*@")
 
 
@@ -28,6 +28,8 @@ async def connect(
         )
 
     async def close() -> None:
+        if connection.is_closed:
+            return
         with suppress(Exception):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await connection.close()

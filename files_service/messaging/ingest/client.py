@@ -25,7 +25,8 @@ from files_service.messaging.ingest.broker import connect, secrets_out
 from files_service.messaging.ingest.messages import CHUNK, FINISH, REPLY_QUEUE, VERSION, message_id_of
 from storage_adapters import JSON
 
-PUBLISH_SECONDS, ACK_SECONDS = 60.0, 120.0
+# With the closing of a connection that does not answer, a publish ends within 60 s.
+PUBLISH_SECONDS, ACK_SECONDS = 55.0, 120.0
 _FULL_SECONDS, _LONGEST_FULL_SECONDS = 0.1, 2.0
 # The bytes from an offset on, of a length; called in the event loop, so it reads in a thread by itself.
 Read = Callable[[int, int], Awaitable[bytes]]
@@ -101,9 +102,10 @@ class QueueSender:
             raise several.exceptions[0] from None
         return await self.finish(amqp, size, sha256)
 
-    async def send(self, amqp: JSON, slice_start: int, data: bytes) -> JSON:
+    async def send(self, amqp: JSON, slice_start: int, data: bytes, *, sha256: str | None = None) -> JSON:
         """Send one chunk; return its ``ack``, after which its bytes are on stable storage."""
-        headers = {"slice_start": slice_start, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        sha256 = sha256 or hashlib.sha256(data).hexdigest()
+        headers = {"slice_start": slice_start, "size": len(data), "sha256": sha256}
         return await self._ask(amqp, CHUNK, message_id_of(amqp["upload_id"], slice_start), headers, data)
 
     async def finish(self, amqp: JSON, size: int | None = None, sha256: str | None = None) -> JSON:

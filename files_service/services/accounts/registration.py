@@ -98,9 +98,8 @@ def accounts_are_on(core: Core) -> bool:
 
 
 def _add(core: Core, account: Account) -> Account:
-    if account.tenant:
-        # Before the account can store a byte: what encrypts it is the key of its tenant.
-        assign_owner(documents.documents_of(core), owner_segment(account.owner), account.tenant, now=core.clock())
+    # Before the account can store a byte: what encrypts it is the key of its tenant.
+    assign_owner(documents.documents_of(core), owner_segment(account.owner), account.tenant, now=core.clock())
     added = add_account(core, account)
     rosters.enter(core, added)
     # The owner may have files: from now on they count for the tenant.

@@ -8,8 +8,9 @@ its ``taken_at`` stands.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from files_service.core import Core
 from files_service.domain.analytics import add, kind_of, limits_of_month, taken_at
@@ -17,7 +18,6 @@ from files_service.domain.listing import decode_cursor, encode_cursor
 from files_service.services.analytics.documents import CAPTURED, of_owner, read, sum_document
 from files_service.services.files import require_acts_for
 from storage_adapters import JSON, Condition, FileRecord, ListQuery, Position
-from storage_adapters.query import SortValue, position_of
 
 # The cursor is one of the first.
 _ORDERS = ("created_at", "captured_at")
@@ -40,7 +40,7 @@ def months(core: Core, owner: str, kinds: Sequence[str], *, actor: str | None) -
     return found
 
 
-def _by_month(body: JSON) -> dict[str, dict[str, tuple[int, int]]]:
+def _by_month(body: Mapping[str, Any]) -> dict[str, dict[str, tuple[int, int]]]:
     """Return the tallies of each kind by month: those by creation, without what stands in another month."""
     found: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
     for month, tallies in body["months"].items():
@@ -92,7 +92,7 @@ def _read(
         for record in page.records:
             order = "captured_at" if record.captured_at == taken_at(record) else "created_at"
             if order == query.order_by and kind_of(record.content_type) in kinds:
-                shown.append((position_of(record, order), record))
+                shown.append((Position(value=taken_at(record), file_id=record.file_id), record))
         following = page.next_position
         if following is not None and isinstance(following.value, int) and following.value >= start:
             reached.append(following)
@@ -101,7 +101,7 @@ def _read(
     return sorted(known, key=lambda each: _order(each[0]), reverse=True), last
 
 
-def _order(place: Position) -> tuple[SortValue, str]:
+def _order(place: Position) -> tuple[Any, str]:
     return place.value, place.file_id
 
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from files_service.core import Core
-from files_service.domain.cards import CardState
+from files_service.domain.cards import CardState, SessionState
 from files_service.errors import bad_request
 from files_service.services.cards.card import cards_of, order_of, permit_card
 from files_service.services.cards.entries import entries_of
 from files_service.services.cards.known import known_files
 from files_service.services.cards.session import require_session, sessions_of
+from files_service.services.cards.verification import find_verification
 from files_service.services.files import require_acts_for
 from storage_adapters import JSON, DocumentPosition
 
@@ -32,8 +33,10 @@ def list_cards(core: Core, actor: str | None, owner: str, *, limit: int, cursor:
 
 
 def session_info(core: Core, actor: str | None, session_id: str) -> JSON:
-    """Return a session. Raises NotFound."""
-    return require_session(core, session_id, actor).shown()
+    """Return a session, and the progress of its verification. Raises NotFound."""
+    session = require_session(core, session_id, actor)
+    work = find_verification(core, session_id) if session.state is SessionState.VERIFYING else None
+    return {**session.shown(), "verification": work.shown() if work is not None else None}
 
 
 def list_sessions(core: Core, actor: str | None, owner: str, *, limit: int, after: str | None) -> JSON:

@@ -45,7 +45,7 @@ def add_entries(core: Core, session: Session, given: Sequence[JSON]) -> Session:
     changed = [entry for path, entry in entries.items() if _differs(stored.get(ids[path]), entry)]
     call_id = hashlib.sha256(orjson.dumps(given, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
     if changed or call_id in session.open_adds:
-        _begin(core, session.session_id, call_id)
+        _begin(core, session.session_id, call_id, added=sum(ids[each["path"]] not in stored for each in changed))
         written = _Written()
         for entry in changed:
             _write(core, session, entry, written)
@@ -100,7 +100,7 @@ def entry_id(session_id: str, path: str) -> str:
 
 @dataclass(slots=True)
 class _Written:
-    """What a call has written: the change of the counters."""
+    """Entries that a call has written: the change of the counters, and their number."""
 
     counts: Counts
     files: int
@@ -109,21 +109,20 @@ class _Written:
         self.counts, self.files = {}, 0
 
 
-def _begin(core: Core, session_id: str, call_id: str) -> None:
+def _begin(core: Core, session_id: str, call_id: str, *, added: int) -> None:
     def decide(before: Session) -> Session:
-        if sum(each.files for each in before.counts.values()) >= MAX_ENTRIES:
+        if added and added + sum(each.files for each in before.counts.values()) > MAX_ENTRIES:
             raise TooLarge("the session has too many files", {"limit": MAX_ENTRIES})
-        died = call_id in before.open_adds
-        return replace(
-            before,
-            state=state_with_changed_entries(before.state),
-            verdict=None,
-            edition=before.edition + 1,
-            open_adds={**before.open_adds, call_id: core.clock()},
-            must_recount=before.must_recount or died,
-        )
+        must_recount = before.must_recount or call_id in before.open_adds
+        open_adds = {**before.open_adds, call_id: core.clock()}
+        return replace(_with_changed_entries(before), open_adds=open_adds, must_recount=must_recount)
 
     change_session(core, session_id, decide)
+
+
+def _with_changed_entries(session: Session) -> Session:
+    state = state_with_changed_entries(session.state)
+    return replace(session, state=state, verdict=None, edition=session.edition + 1)
 
 
 def _counted(core: Core, session_id: str, call_id: str, written: _Written) -> Session:
@@ -133,8 +132,11 @@ def _counted(core: Core, session_id: str, call_id: str, written: _Written) -> Se
         for name, tally in written.counts.items():
             counts[name] = counts.get(name, Tally()).plus(tally)
         counts = {name: tally for name, tally in counts.items() if tally != Tally()}
-        is_lost = call_id not in before.open_adds
-        return replace(before, counts=counts, open_adds=open_adds, must_recount=before.must_recount or is_lost)
+        after = replace(before, counts=counts, open_adds=open_adds)
+        if call_id not in before.open_adds:
+            after = replace(after, must_recount=True)
+        # A verification that began meanwhile may have read the former entries.
+        return _with_changed_entries(after) if written.files else after
 
     return change_session(core, session_id, decide)
 

@@ -29,6 +29,7 @@ from files_service.services.cards.session import (
     open_session,
     require_session,
 )
+from files_service.services.cards.verification import require_verification
 from files_service.services.files import require_acts_for
 from files_service.services.folders.folder import is_folder
 from storage_adapters import JSON
@@ -78,16 +79,22 @@ def add(core: Core, actor: str | None, session_id: str, files: Sequence[Mapping[
 
 def verify(core: Core, actor: str | None, session_id: str) -> JSON:
     """Begin the verification of a session; one that runs goes on. Raises NotFound, WrongStatus."""
-    session = require_session(core, session_id, actor)
+    session = settled(core, require_session(core, session_id, actor))
+    _require_uploaded(session)
+    require_verification(core, session)
 
     def decide(before: Session) -> Session:
         if before.state is SessionState.VERIFYING:
             return before
-        if before.state not in (SessionState.UPLOADED, *JUDGED):
-            raise WrongStatus("only a session whose files are uploaded is verified", {"state": before.state.value})
+        _require_uploaded(before)
         return replace(before, state=SessionState.VERIFYING, verdict=None)
 
-    return change_session(core, settled(core, session).session_id, decide).shown()
+    return change_session(core, session.session_id, decide).shown()
+
+
+def _require_uploaded(session: Session) -> None:
+    if session.state not in (SessionState.UPLOADED, SessionState.VERIFYING, *JUDGED):
+        raise WrongStatus("only a session whose files are uploaded is verified", {"state": session.state.value})
 
 
 def progress(core: Core, actor: str | None, session_id: str, given: Mapping[str, Any]) -> JSON:
@@ -96,6 +103,8 @@ def progress(core: Core, actor: str | None, session_id: str, given: Mapping[str,
     told, listing, second = given.get("state"), given.get("listing_sha256"), given.get("second_read")
 
     def decide(before: Session) -> Session:
+        if before.state is SessionState.STALE and told is SessionState.COPYING:
+            raise WrongStatus("the card has changed since: begin another session", {"state": before.state.value})
         after = replace(
             before,
             state=state_after(before.state, told),

@@ -82,6 +82,7 @@ class Session:
             "bytes_done": max(self.bytes_done, archived.bytes),
             "known": self.counts.get(EntryStatus.KNOWN, Tally()).files,
             "failed": summed(self.counts, FAILED).files,
+            "verification": None,
             "counts": {name: {"files": each.files, "bytes": each.bytes} for name, each in self.counts.items()},
         }
 

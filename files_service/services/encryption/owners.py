@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from storage_adapters import Document, DocumentQuery, MetadataStore, RevisionConflict, SupportsDocuments
+from storage_adapters import (
+    Document,
+    DocumentNotFound,
+    DocumentQuery,
+    MetadataStore,
+    RevisionConflict,
+    SupportsDocuments,
+)
 
 KEYS, OWNERS = "tenant_keys", "owner_tenants"
 
@@ -18,6 +25,14 @@ def assign_owner(documents: SupportsDocuments, owner_segment: str, tenant: str, 
     except RevisionConflict:
         if documents.get_document(OWNERS, owner_segment, now=now).body["tenant"] != tenant:
             raise
+
+
+def tenant_of(documents: SupportsDocuments, owner_segment: str, *, now: int) -> str | None:
+    """Return the tenant of an owner; None for an owner of none, whose bytes the key of the tenant "" encrypts."""
+    try:
+        return str(documents.get_document(OWNERS, owner_segment, now=now).body["tenant"])
+    except DocumentNotFound:
+        return None
 
 
 def has_keys(metadata: MetadataStore, *, now: int) -> bool:

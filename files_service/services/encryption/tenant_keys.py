@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
+from files_service.domain.chunking import domain_of_key
+from files_service.domain.uploads import owner_segment
 from files_service.runtime.recent import Recent
 from files_service.services.encryption.key_ring import KeyRing
-from files_service.services.encryption.owners import KEYS, OWNERS
+from files_service.services.encryption.owners import KEYS, assign_owner, tenant_of
 from storage_adapters import (
     KEY_BYTES,
     Document,
@@ -30,8 +32,8 @@ CACHE_MS = 1_000
 class StoredTenantKeys(TenantKeys):
     """Keys by tenant: a tenant's first blob makes its key. Safe for several threads and processes.
 
-    The first segment of a blob's key stands for its owner; ``assign_owner`` says of which tenant that one is. All other
-    owners are of the tenant "".
+    The first segment of a blob's key stands for its owner, or for the domain of a chunk; ``assign_owner`` says of which
+    tenant that one is. The key of the tenant "" is also that of all other owners.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class StoredTenantKeys(TenantKeys):
         self._clock = clock
         self._by_owner: Recent[str, NamedKey] = Recent(CACHE_MS, timer=timer)
         self._by_name: Recent[str, NamedKey] = Recent(CACHE_MS, timer=timer)
+        self._domains: Recent[str, str] = Recent(CACHE_MS, timer=timer)
 
     @property
     def wrapped_by(self) -> str:
@@ -57,6 +60,13 @@ class StoredTenantKeys(TenantKeys):
         """See ``TenantKeys``."""
         return self._by_name.get(name, lambda: self._of_name(name))
 
+    def domain(self, owner_segment: str) -> str:
+        """Return the domain of the chunks that an owner stores from now on, "" for its own.
+
+        Owners of one tenant share one for as long as the tenant has one key; an owner of no tenant shares none.
+        """
+        return self._domains.get(owner_segment, lambda: self._domain(owner_segment))
+
     def delete(self, tenant: str) -> bool:
         """Delete the keys of a tenant: its bytes cannot be read any more. Return False when there was none."""
         found = list(self._of_tenant(tenant))
@@ -66,6 +76,7 @@ class StoredTenantKeys(TenantKeys):
             )
         self._by_owner.clear()
         self._by_name.clear()
+        self._domains.clear()
         return bool(found)
 
     def rotate(self) -> Iterator[str]:
@@ -86,26 +97,30 @@ class StoredTenantKeys(TenantKeys):
                 yield document.document_id
 
     def _of_owner(self, owner: str) -> NamedKey:
-        tenant = self._tenant_of(owner)
+        tenant = tenant_of(self._documents, owner, now=self._clock())
+        return self._opened(self._current(tenant or ""))
+
+    def _domain(self, owner: str) -> str:
+        tenant = tenant_of(self._documents, owner, now=self._clock())
+        if tenant is None:
+            return ""
+        domain = domain_of_key(self._current(tenant).document_id)
+        # Before the first of its chunks is stored.
+        assign_owner(self._documents, owner_segment(domain), tenant, now=self._clock())
+        return domain
+
+    def _current(self, tenant: str) -> Document:
         while True:
             try:
-                found = self._documents.resolve_document(KEYS, _name_of(tenant), now=self._clock())
+                return self._documents.resolve_document(KEYS, _name_of(tenant), now=self._clock())
             except DocumentNotFound:
                 self._make(tenant)
-            else:
-                return self._opened(found)
 
     def _of_name(self, name: str) -> NamedKey:
         try:
             return self._opened(self._documents.get_document(KEYS, name, now=self._clock()))
         except DocumentNotFound:
             raise KeyUnavailable(f"the key {name} of these bytes was deleted") from None
-
-    def _tenant_of(self, owner: str) -> str:
-        try:
-            return str(self._documents.get_document(OWNERS, owner, now=self._clock()).body["tenant"])
-        except DocumentNotFound:
-            return ""
 
     def _make(self, tenant: str) -> None:
         body = {

@@ -7,47 +7,32 @@ A rotten blob stays in its place, because nobody else names it; the mark of its 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
 
-import google_crc32c
-from isal.isal_zlib import crc32, crc32_combine
+from isal.isal_zlib import crc32_combine
 
 from files_service.core import Core
 from files_service.domain.chunking import aside_key, chunk_key_beside, manifest_of
 from files_service.services.content import chunks_of
+from files_service.services.scrub.copies import mend_copies
+from files_service.services.scrub.reading import Reading, Reason
 from storage_adapters import (
-    BlobDamaged,
     BlobExists,
     BlobInfo,
     BlobNotFound,
     Chunk,
-    KeyUnavailable,
     Part,
     StorageError,
-    StorageUnavailable,
     SupportsCopy,
-    SupportsLocalFiles,
 )
 
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
 _STRONGEST_FIRST = ("sha256", "md5", "crc32c")
-
-
-class Reason(StrEnum):
-    """Reasons for which bytes are lost."""
-
-    MISSING = "missing"
-    CUT = "cut"
-    ROTTEN = "rotten"
-    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +112,8 @@ def _examine_chunks(core: Core, part: Part, offset: int) -> Generator[Step, None
 
 def _examine_chunk(core: Core, key: str, chunk: Chunk) -> Generator[int | Loss, None, int | None]:
     """Examine a chunk; return the CRC-32 of its bytes, None when they were not read to the end."""
-    reading = _Reading(core, key, "sha256")
+    yield from mend_copies(core, key, "sha256", chunk.object_id)
+    reading = Reading(core.blobs, key, "sha256")
     yield from reading.pieces()
     if reading.digest == chunk.object_id:
         return reading.crc32
@@ -141,7 +127,7 @@ def _examine_chunk(core: Core, key: str, chunk: Chunk) -> Generator[int | Loss, 
         if info.size != chunk.size:
             yield Loss(reason=Reason.CUT, offset=chunk.offset)
             return None
-        reading = _Reading(core, key, "sha256", generation=info.generation)
+        reading = Reading(core.blobs, key, "sha256", generation=info.generation)
         yield from reading.pieces()
         if reading.digest == chunk.object_id:
             return reading.crc32
@@ -155,6 +141,9 @@ def _examine_chunk(core: Core, key: str, chunk: Chunk) -> Generator[int | Loss, 
 
 
 def _examine_blob(core: Core, part: Part) -> Iterator[Step]:
+    known = next((name for name in _STRONGEST_FIRST if getattr(part, name)), None)
+    if known is not None:
+        yield from mend_copies(core, part.key, known, getattr(part, known))
     try:
         info = core.blobs.head(part.key)
     except BlobNotFound:
@@ -172,61 +161,12 @@ def _examine_blob(core: Core, part: Part) -> Iterator[Step]:
     else:
         expected = getattr(part, name) or getattr(info, name)
     for _ in range(2):
-        reading = _Reading(core, part.key, name, generation=info.generation)
+        reading = Reading(core.blobs, part.key, name, generation=info.generation)
         yield from reading.pieces()
         if reading.size == part.size and expected in (None, reading.digest):
             yield Whole(info.generation, f"{reading.crc32:08x}")
             return
     yield Loss(reason=reading.fault or Reason.ROTTEN, firm=info.generation)
-
-
-class _Reading:
-    """One reading of a blob. ``digest`` is "" and ``fault`` set when it could not be read to its end."""
-
-    def __init__(self, core: Core, key: str, checksum: str, *, generation: str | None = None) -> None:
-        self.digest = ""
-        self.size = self.crc32 = 0
-        self.fault: Reason | None = None
-        self._core, self._key, self._checksum, self._generation = core, key, checksum, generation
-
-    def pieces(self) -> Iterator[int]:
-        """Read and hash; yield the length of each piece. Raises StorageUnavailable when the store does not answer."""
-        hashed: Any = _Crc32c() if self._checksum == "crc32c" else hashlib.new(self._checksum)
-        try:
-            for piece in self._core.blobs.get(self._key, generation=self._generation):
-                hashed.update(piece)
-                self.crc32 = crc32(piece, self.crc32)
-                self.size += len(piece)
-                yield len(piece)
-        except BlobDamaged:
-            self.fault = Reason.ROTTEN
-        except BlobNotFound:
-            self.fault = Reason.MISSING
-        except KeyUnavailable:
-            raise
-        except StorageUnavailable:
-            if not isinstance(self._core.blobs, SupportsLocalFiles):
-                raise
-            # Some sectors of a disk are gone while it works otherwise.
-            self._core.blobs.ping()
-            self.fault = Reason.UNREADABLE
-        else:
-            self.digest = hashed.hexdigest()
-
-
-class _Crc32c:
-    """CRC32C in the manner of hashlib."""
-
-    def __init__(self) -> None:
-        self._value = 0
-
-    def update(self, data: bytes) -> None:
-        """Add bytes."""
-        self._value = google_crc32c.extend(self._value, data)
-
-    def hexdigest(self) -> str:
-        """Return the checksum in hex."""
-        return f"{self._value:08x}"
 
 
 def _move_aside(core: Core, info: BlobInfo) -> str | None:

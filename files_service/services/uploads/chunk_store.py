@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from files_service.core import Core
 from files_service.domain.chunking import chunk_key, wanted
 from files_service.errors import BadRequest
-from files_service.services.uploads.chunk_bytes import keep_whole, write_chunk
+from files_service.services.uploads.chunk_bytes import keep_whole, write_chunk, write_in_vain
 from files_service.services.uploads.comparison import require_same_bytes
 from storage_adapters import (
     Chunk,
@@ -49,8 +49,11 @@ class ChunkStore:
         """
         _require_size(upload, offset, len(data))
         object_id = hashlib.sha256(data).hexdigest()
-        [place] = self.uploads.reserve_chunks(upload.owner, [object_id], now=self._core.clock())
-        key = chunk_key(upload.owner, object_id, place.token)
+        [place] = self.uploads.reserve_chunks(upload.domain, [object_id], now=self._core.clock())
+        key = chunk_key(upload.domain, object_id, place.token)
+        if place.stored and upload.chunk_domain:
+            # The sender must not learn by the time that another owner has these bytes.
+            write_in_vain(self._core, upload.domain, data, object_id)
         if place.stored:
             keep_whole(self._core, key, data, object_id)
         else:

@@ -29,7 +29,7 @@ def require_same_bytes(core: Core, upload: Upload, offset: int, data: memoryview
 
 
 def _is_same(core: Core, upload: Upload, chunk: Chunk, start: int, given: memoryview) -> bool:
-    key = chunk_key(upload.owner, chunk.object_id, chunk.token)
+    key = chunk_key(upload.domain, chunk.object_id, chunk.token)
     if len(given) == chunk.size:
         # The hash is the name of the chunk, so the stored bytes need not be read.
         if hashlib.sha256(given).hexdigest() != chunk.object_id:

@@ -10,6 +10,7 @@ from files_service.core import Core
 from files_service.domain.chunking import JOINED_FROM, JOINED_INTO, SPENT
 from files_service.errors import BadRequest, FilesError, Gone, NotFound, TooLarge, storage_errors_as_files_errors
 from files_service.services.content import chunks_of
+from files_service.services.content_copy import copy_chunk
 from files_service.services.uploads.quota import is_partial, uploads_of
 from files_service.services.uploads.session import Beginning, begin, declare_size, find_upload
 from storage_adapters import Chunk, Upload
@@ -73,7 +74,10 @@ def join(core: Core, upload: Upload) -> Upload:
             batch: list[Chunk] = []
             for chunk in chunks_of(core, partial.upload_id):
                 moved = replace(chunk, offset=place + chunk.offset)
-                if moved.end > upload.contiguous:
+                if moved.end > upload.contiguous and partial.domain != upload.domain:
+                    # Encryption was turned on in between, or the tenant got another key.
+                    copy_chunk(core, moved, upload, of=partial.domain, expires_at=upload.expires_at)
+                elif moved.end > upload.contiguous:
                     batch.append(moved)
                 if len(batch) >= _NAMED_AT_ONCE:
                     uploads.append_chunks(upload.upload_id, batch, expires_at=upload.expires_at)

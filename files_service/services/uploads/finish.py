@@ -102,7 +102,7 @@ def _discard(core: Core, upload: Upload) -> None:
 
 def _pieces(core: Core, upload: Upload) -> Iterator[bytes]:
     for chunk in chunks_of(core, upload.upload_id):
-        yield from core.blobs.get(chunk_key(upload.owner, chunk.object_id, chunk.token))
+        yield from core.blobs.get(chunk_key(upload.domain, chunk.object_id, chunk.token))
 
 
 def _mismatch(name: str, declared: object, actual: object) -> FilesError:

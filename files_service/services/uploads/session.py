@@ -14,6 +14,7 @@ from files_service.domain.media_types import UNKNOWN_TYPE, declared_type, media_
 from files_service.domain.paths import clean_path, name_of
 from files_service.domain.uploads import find_part, prolong
 from files_service.errors import Gone, NotFound, storage_errors_as_files_errors
+from files_service.services.encryption.domains import chunk_domain
 from files_service.services.files import change, load_owning, require_unbound
 from files_service.services.free_paths import OnConflict, require_free
 from files_service.services.uploads.creation import save_if_room, save_once
@@ -269,4 +270,5 @@ def _draft(core: Core, owner: str, file_id: str, part_id: str, size: int | None,
         size=size,
         chunk_size=core.settings.chunk_bytes,
         details=details,
+        chunk_domain=chunk_domain(core, owner),
     )

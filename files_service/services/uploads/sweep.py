@@ -7,7 +7,7 @@ from collections import Counter
 from files_service.core import Core
 from files_service.domain.chunking import chunk_key
 from files_service.errors import FilesError
-from files_service.services.chunk_orphans import remember_owners
+from files_service.services.chunk_orphans import remember_domain
 from files_service.services.content import open_upload
 from files_service.services.quarantine import hold_upload
 from files_service.services.settled_time import settled_now
@@ -43,10 +43,11 @@ def sweep_uploads(core: Core) -> Counter[str]:
             counts["expired_uploads"] += 1
     unused_before = now - core.settings.chunk_quarantine_seconds * 1000
     garbage = uploads.mark_garbage(unused_before=unused_before, limit=BATCH)
-    # A slow writer may store a chunk after its place is gone; the scan for orphans needs the owner then.
-    remember_owners(core, [each.owner for each in garbage])
+    # A slow writer may store a chunk after its place is gone; the scan for orphans needs the domain then.
+    for domain in sorted({each.domain for each in garbage}):
+        remember_domain(core, domain)
     for each in garbage:
-        core.blobs.delete(chunk_key(each.owner, each.object_id, each.token))
+        core.blobs.delete(chunk_key(each.domain, each.object_id, each.token))
     if garbage:
         uploads.forget_garbage(garbage)
     counts["chunks"] = len(garbage)

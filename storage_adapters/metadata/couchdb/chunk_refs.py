@@ -1,4 +1,4 @@
-"""Places of an owner's chunks: named or garbage, never both, without a transaction over two documents.
+"""Places of a domain's chunks: named or garbage, never both, without a transaction over two documents.
 
 1. To name a copy, a writer writes a reference (run of the upload, token), then reads the place, and unless that is
    known to be ``named`` writes it once more; then the upload's document. A reference is a claim, the upload's document
@@ -46,7 +46,7 @@ class ChunkPlaces:
     def references(self, arrival: Arrival, chunks: Iterable[Chunk]) -> list[JSON]:
         """Return the documents by which an upload claims copies."""
         upload = arrival.upload
-        claims = {chunk.token: place_id(upload.owner, chunk.object_id) for chunk in chunks}
+        claims = {chunk.token: place_id(upload.domain, chunk.object_id) for chunk in chunks}
         return [
             with_own_revision(
                 {
@@ -61,12 +61,12 @@ class ChunkPlaces:
             for token, place in claims.items()
         ]
 
-    def name(self, owner: str, chunks: Iterable[Chunk]) -> None:
+    def name(self, domain: str, chunks: Iterable[Chunk]) -> None:
         """Make sure that claimed copies are not garbage, and cannot become garbage while the claim lives."""
         claims: dict[str, set[str]] = defaultdict(set)
         object_ids = {}
         for chunk in chunks:
-            document_id = place_id(owner, chunk.object_id)
+            document_id = place_id(domain, chunk.object_id)
             claims[document_id].add(chunk.token)
             object_ids[document_id] = chunk.object_id
 
@@ -77,9 +77,9 @@ class ChunkPlaces:
 
         self._change(list(claims), decide)
 
-    def reserve(self, owner: str, object_ids: Sequence[str], now: int) -> list[ChunkReservation]:
+    def reserve(self, domain: str, object_ids: Sequence[str], now: int) -> list[ChunkReservation]:
         """Return a place for each."""
-        wanted = {place_id(owner, object_id): object_id for object_id in object_ids}
+        wanted = {place_id(domain, object_id): object_id for object_id in object_ids}
         since = place_of(now)[1]
         found: dict[str, ChunkReservation] = {}
 
@@ -93,7 +93,7 @@ class ChunkPlaces:
                     "_id": document_id,
                     **({} if place is None else {"_rev": place["_rev"]}),
                     "kind": "place",
-                    "owner": owner,
+                    "owner": domain,
                     "object_id": object_id,
                     "token": new_token(secrets.token_bytes(8)),
                     "since": since,
@@ -111,9 +111,9 @@ class ChunkPlaces:
         self._change(list(wanted), decide)
         return [found[object_id] for object_id in object_ids]
 
-    def tokens(self, owner: str, object_ids: Sequence[str]) -> list[str | None]:
+    def tokens(self, domain: str, object_ids: Sequence[str]) -> list[str | None]:
         """Return the token of each place that is not garbage, None without one."""
-        places = self._database.documents([place_id(owner, object_id) for object_id in object_ids])
+        places = self._database.documents([place_id(domain, object_id) for object_id in object_ids])
         return [None if place is None or place["condemned"] else place["token"] for place in places]
 
     def release(self, arrival: Arrival, now: int) -> None:
@@ -166,7 +166,7 @@ class ChunkPlaces:
         for start in range(0, len(garbage), _BATCH):
             tokens = {each.token: each for each in garbage[start : start + _BATCH]}
             wanted = [f"condemned-{token}" for token in tokens]
-            wanted += [place_id(each.owner, each.object_id) for each in tokens.values()]
+            wanted += [place_id(each.domain, each.object_id) for each in tokens.values()]
             gone = [
                 deletion(each)
                 for each in self._database.documents(wanted)
@@ -237,9 +237,9 @@ class ChunkPlaces:
         return written
 
 
-def place_id(owner: str, object_id: str) -> str:
+def place_id(domain: str, object_id: str) -> str:
     """Return the id of the document of a place."""
-    return f"place-{owner_digest(owner)}-{object_id}"
+    return f"place-{owner_digest(domain)}-{object_id}"
 
 
 def _garbage_document(place: JSON) -> JSON:
@@ -255,4 +255,4 @@ def _garbage_document(place: JSON) -> JSON:
 
 
 def _parse_garbage(document: JSON) -> GarbageChunk:
-    return GarbageChunk(owner=document["owner"], object_id=document["object_id"], token=document["token"])
+    return GarbageChunk(domain=document["owner"], object_id=document["object_id"], token=document["token"])

@@ -178,7 +178,9 @@ class Manifest:
             if len(batch) < min(_BATCH, limit):
                 break
             place = batch[-1].offset + 1
-        return [found[each] for each in sorted(found) if found[each].end > offset][:limit]
+        domain = arrival.upload.chunk_domain
+        listed = [found[each] for each in sorted(found) if found[each].end > offset][:limit]
+        return [replace(each, chunk_domain=domain) for each in listed] if domain else listed
 
     def delete(self, arrival: Arrival) -> None:
         """Delete the documents of all chunks, a bounded number at a time."""

@@ -81,7 +81,7 @@ class CouchUploads(SupportsUploads):
                     raise UploadConflict("the upload takes no more bytes")
                 manifest.require_room(arrival, fresh)
                 write_once(self._uploads, [*manifest.documents(arrival), *places.references(arrival, fresh)])
-                places.name(upload.owner, fresh)
+                places.name(upload.domain, fresh)
             return manifest.extended(arrival, fresh, expires_at=expires_at)
 
         return self._change(upload_id, decide)
@@ -167,13 +167,13 @@ class CouchUploads(SupportsUploads):
         rows = self._uploads.view(UPLOADS.name, startkey=["due", ""], endkey=["due", place_of(now)[1]], limit=limit)
         return [each for each in self._read(rows) if each.status is UploadStatus.DELETING or _is_expired(each, now)]
 
-    def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkReservation]:
+    def reserve_chunks(self, domain: str, object_ids: Sequence[str], *, now: int) -> list[ChunkReservation]:
         """See ``SupportsUploads``."""
-        return ChunkPlaces(self._uploads).reserve(owner, object_ids, now)
+        return ChunkPlaces(self._uploads).reserve(domain, object_ids, now)
 
-    def chunk_tokens(self, owner: str, object_ids: Sequence[str]) -> list[str | None]:
+    def chunk_tokens(self, domain: str, object_ids: Sequence[str]) -> list[str | None]:
         """See ``SupportsUploads``."""
-        return ChunkPlaces(self._uploads).tokens(owner, object_ids)
+        return ChunkPlaces(self._uploads).tokens(domain, object_ids)
 
     def mark_garbage(self, *, unused_before: int, limit: int) -> list[GarbageChunk]:
         """See ``SupportsUploads``."""

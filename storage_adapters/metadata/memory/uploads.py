@@ -95,13 +95,13 @@ class MemoryUploads(SupportsUploads):
                     raise UploadConflict(f"the upload ends at {upload.size}")
                 if ranges.overlaps(chunk.offset, chunk.end):
                     raise UploadConflict(f"other bytes are at offset {chunk.offset}")
-                place = self._places.get((upload.owner, chunk.object_id))
+                place = self._places.get((upload.domain, chunk.object_id))
                 if place is None or place.token != chunk.token:
                     raise ChunkGone(chunk.object_id)
                 ranges.add(chunk.offset, chunk.end)
             for chunk in fresh:
-                arrival.chunks[chunk.offset] = chunk
-                place = self._places[upload.owner, chunk.object_id]
+                arrival.chunks[chunk.offset] = replace(chunk, chunk_domain=upload.chunk_domain)
+                place = self._places[upload.domain, chunk.object_id]
                 place.named, place.stored = place.named + 1, True
             arrival.ranges = ranges
             arrival.upload = replace(
@@ -154,7 +154,7 @@ class MemoryUploads(SupportsUploads):
                 return False
             del self._uploads[upload_id]
             for chunk in arrival.chunks.values():
-                place = self._places[arrival.upload.owner, chunk.object_id]
+                place = self._places[arrival.upload.domain, chunk.object_id]
                 place.named, place.unused_since = place.named - 1, max(place.unused_since, now)
             return True
 
@@ -164,30 +164,30 @@ class MemoryUploads(SupportsUploads):
             uploads = [arrival.upload for arrival in self._uploads.values()]
         return [each for each in uploads if _is_expired(each, now)][:limit]
 
-    def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkReservation]:
+    def reserve_chunks(self, domain: str, object_ids: Sequence[str], *, now: int) -> list[ChunkReservation]:
         """See ``SupportsUploads``."""
         found = []
         with self._uploads_lock:
             for object_id in object_ids:
                 fresh = _Place(new_token(secrets.token_bytes(8)))
-                place = self._places.setdefault((owner, object_id), fresh)
+                place = self._places.setdefault((domain, object_id), fresh)
                 place.unused_since = max(place.unused_since, now)
                 found.append(ChunkReservation(object_id=object_id, token=place.token, stored=place.stored))
         return found
 
-    def chunk_tokens(self, owner: str, object_ids: Sequence[str]) -> list[str | None]:
+    def chunk_tokens(self, domain: str, object_ids: Sequence[str]) -> list[str | None]:
         """See ``SupportsUploads``."""
         with self._uploads_lock:
-            places = [self._places.get((owner, object_id)) for object_id in object_ids]
+            places = [self._places.get((domain, object_id)) for object_id in object_ids]
         return [place.token if place is not None else None for place in places]
 
     def mark_garbage(self, *, unused_before: int, limit: int) -> list[GarbageChunk]:
         """See ``SupportsUploads``."""
         with self._uploads_lock:
             due = [key for key, place in self._places.items() if not place.named and place.unused_since < unused_before]
-            for owner, object_id in due[: max(0, limit - len(self._garbage))]:
-                token = self._places.pop((owner, object_id)).token
-                self._garbage[token] = GarbageChunk(owner=owner, object_id=object_id, token=token)
+            for domain, object_id in due[: max(0, limit - len(self._garbage))]:
+                token = self._places.pop((domain, object_id)).token
+                self._garbage[token] = GarbageChunk(domain=domain, object_id=object_id, token=token)
             return list(self._garbage.values())[:limit]
 
     def forget_garbage(self, garbage: Sequence[GarbageChunk]) -> None:

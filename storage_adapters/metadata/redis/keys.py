@@ -33,9 +33,9 @@
    members ``<offset>:<size>:<object_id>:<token>``. What has arrived is ``Us:<upload_id>``, the sorted set of the starts
    of ranges, and ``Ur:<upload_id>``, the hash from start to end. ``Uo:<owner>`` is the set of an owner's open uploads,
    ``Ux`` the sorted set of all open ones by expiry, ``Ud`` the set of those being deleted.
-11. ``P:<owner>`` is a hash from object ids to places: ``<token> <how many chunks name it> <stored> <unused since>``.
-   ``Pu`` is the sorted set by that time of the places that nothing names, members ``<object_id><owner>``; ``Px`` is the
-   hash from garbage tokens to such members.
+11. ``P:<domain>`` is a hash from object ids to places: ``<token> <how many chunks name it> <stored> <unused since>``.
+   ``Pu`` is the sorted set by that time of the places that nothing names, members ``<object_id><domain>``; ``Px`` is
+   the hash from garbage tokens to such members.
 12. ``D<collection>:<document_id>`` is a document or its tombstone as canonical JSON. ``DO:<collection>`` is the sorted
    set of places by order key, as in rule 5 but in one piece, ``DN:<collection>`` that of names, members
    ``<length of the name>:<name><document_id>``. ``DB<bucket>`` is the sorted set of the documents in a parity bucket,
@@ -167,9 +167,9 @@ class Keys:
         """Return the key of an owner's open uploads."""
         return self.tag + b"Uo:" + owner.encode()
 
-    def places(self, owner: str) -> bytes:
-        """Return the key of the places of an owner's chunks."""
-        return self.tag + b"P:" + owner.encode()
+    def places(self, domain: str) -> bytes:
+        """Return the key of the places of a domain's chunks."""
+        return self.tag + b"P:" + domain.encode()
 
 
 def scope_key(scope: Scope) -> bytes:
@@ -183,12 +183,23 @@ def bounds_of(index: bytes) -> bytes:
     return index + b"/"
 
 
+def text_in_places(text: str) -> bytes:
+    """Return a text as it stands in places."""
+    return text.encode().replace(b"\0", b"\0\xff")
+
+
+def text_place(member: bytes) -> tuple[str, str]:
+    """Return the text and the file id of a place by text."""
+    text, _, file_id = member.partition(b"\0\0")
+    return text.replace(b"\0\xff", b"\0").decode(errors="replace"), file_id.decode(errors="replace")
+
+
 def place(value: SortValue, file_id: str) -> bytes:
     """Return the place of a file among all that have or miss a value of the same field."""
     if value is None:
         return MISSING + file_id.encode()
     if isinstance(value, str):
-        return value.encode().replace(b"\0", b"\0\xff") + b"\0\0" + file_id.encode()
+        return text_in_places(value) + b"\0\0" + file_id.encode()
     length = (abs(value).bit_length() + 7) // 8
     sign, rest = (-1, 256**length + value) if value < 0 else (1, value)
     return bytes([0x80 + sign * length]) + rest.to_bytes(length, "big") + file_id.encode()

@@ -45,6 +45,7 @@ class RedisUploads(SupportsUploads):
             "received": 0,
             "chunks": 0,
             "details": orjson.dumps(dict(upload.details)),
+            **({"chunk_domain": upload.chunk_domain} if upload.chunk_domain else {}),
         }
         keys = self._keys
         self._server.run(
@@ -91,10 +92,10 @@ class RedisUploads(SupportsUploads):
         ordered = sorted(chunks, key=lambda chunk: chunk.offset)
         answer = self._server.run(
             "upload_append",
-            [*self._state(upload_id), keys.places(upload.owner), keys.unused, keys.expiries],
+            [*self._state(upload_id), keys.places(upload.domain), keys.unused, keys.expiries],
             [
                 upload_id,
-                upload.owner,
+                upload.domain,
                 expires_at,
                 *(each for c in ordered for each in (c.offset, c.size, c.object_id, c.token)),
             ],
@@ -111,9 +112,14 @@ class RedisUploads(SupportsUploads):
     def list_chunks(self, upload_id: str, *, offset: int = 0, limit: int) -> list[Chunk]:
         """See ``SupportsUploads``."""
         key = self._keys.upload_chunks(upload_id)
-        first = self._server.call("ZREVRANGEBYSCORE", key, offset, "-inf", "LIMIT", 0, 1)
-        rest = self._server.call("ZRANGEBYSCORE", key, f"({offset}", "+inf", "LIMIT", 0, limit)
-        found = [_chunk(member) for member in (*first, *rest)]
+        domain, first, rest = self._server.call_all(
+            [
+                ("HGET", self._keys.upload(upload_id), "chunk_domain"),
+                ("ZREVRANGEBYSCORE", key, offset, "-inf", "LIMIT", 0, 1),
+                ("ZRANGEBYSCORE", key, f"({offset}", "+inf", "LIMIT", 0, limit),
+            ]
+        )
+        found = [_chunk(member, (domain or b"").decode()) for member in (*first, *rest)]
         return [chunk for chunk in found if chunk.end > offset][:limit]
 
     def ranges(self, upload_id: str) -> list[tuple[int, int]]:
@@ -141,14 +147,14 @@ class RedisUploads(SupportsUploads):
             return False
         names = [
             *self._state(upload_id),
-            keys.places(upload.owner),
+            keys.places(upload.domain),
             keys.unused,
             keys.expiries,
             keys.open_uploads(upload.owner),
             keys.deleting,
         ]
         found = False
-        arguments = [upload_id, upload.owner, now, _DELETED_AT_ONCE, int(only_expired)]
+        arguments = [upload_id, upload.domain, now, _DELETED_AT_ONCE, int(only_expired)]
         while (answer := self._server.run("upload_delete", names, arguments)) == 0:
             found = True
         return found or answer == 1
@@ -159,21 +165,21 @@ class RedisUploads(SupportsUploads):
         expired = self._server.call("ZRANGEBYSCORE", self._keys.expiries, "-inf", now, "LIMIT", 0, limit)
         return self._find_uploads([*deleting, *expired][:limit])
 
-    def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkReservation]:
+    def reserve_chunks(self, domain: str, object_ids: Sequence[str], *, now: int) -> list[ChunkReservation]:
         """See ``SupportsUploads``."""
         places = []
         for start in range(0, len(object_ids), _DELETED_AT_ONCE):
             batch = object_ids[start : start + _DELETED_AT_ONCE]
             wanted = [each for object_id in batch for each in (object_id, new_token(secrets.token_bytes(8)))]
-            keys = [self._keys.places(owner), self._keys.unused]
-            answer = self._server.run("chunk_reserve", keys, [owner, now, *wanted])
+            keys = [self._keys.places(domain), self._keys.unused]
+            answer = self._server.run("chunk_reserve", keys, [domain, now, *wanted])
             for object_id, token, stored in zip(batch, answer[::2], answer[1::2], strict=True):
                 places.append(ChunkReservation(object_id=object_id, token=token.decode(), stored=stored == b"1"))
         return places
 
-    def chunk_tokens(self, owner: str, object_ids: Sequence[str]) -> list[str | None]:
+    def chunk_tokens(self, domain: str, object_ids: Sequence[str]) -> list[str | None]:
         """See ``SupportsUploads``."""
-        places = self._server.call("HMGET", self._keys.places(owner), *object_ids) if object_ids else []
+        places = self._server.call("HMGET", self._keys.places(domain), *object_ids) if object_ids else []
         return [None if place is None else place.decode().partition(" ")[0] for place in places]
 
     def mark_garbage(self, *, unused_before: int, limit: int) -> list[GarbageChunk]:
@@ -182,18 +188,18 @@ class RedisUploads(SupportsUploads):
         room = limit - int(self._server.call("HLEN", keys.garbage))
         if room > 0:
             due = self._server.call("ZRANGEBYSCORE", keys.unused, "-inf", f"({unused_before}", "LIMIT", 0, room)
-            by_owner: dict[str, list[str]] = defaultdict(list)
+            by_domain: dict[str, list[str]] = defaultdict(list)
             for member in due:
-                object_id, owner = _split(member)
-                by_owner[owner].append(object_id)
-            for owner, object_ids in by_owner.items():
-                names = [keys.places(owner), keys.unused, keys.garbage]
-                self._server.run("chunk_garbage", names, [owner, unused_before, *object_ids])
+                object_id, domain = _split(member)
+                by_domain[domain].append(object_id)
+            for domain, object_ids in by_domain.items():
+                names = [keys.places(domain), keys.unused, keys.garbage]
+                self._server.run("chunk_garbage", names, [domain, unused_before, *object_ids])
         found = self._server.call("HGETALL", keys.garbage)
         garbage = []
         for token, member in list(found.items())[:limit]:
-            object_id, owner = _split(member)
-            garbage.append(GarbageChunk(owner=owner, object_id=object_id, token=token.decode()))
+            object_id, domain = _split(member)
+            garbage.append(GarbageChunk(domain=domain, object_id=object_id, token=token.decode()))
         return garbage
 
     def forget_garbage(self, garbage: Sequence[GarbageChunk]) -> None:
@@ -251,15 +257,16 @@ def _upload(upload_id: str, fields: Any, contiguous: bytes | None) -> Upload:
         sha256=known.get("sha256") or None,
         md5=known.get("md5") or None,
         details=orjson.loads(known["details"]),
+        chunk_domain=known.get("chunk_domain", ""),
     )
 
 
-def _chunk(member: bytes) -> Chunk:
+def _chunk(member: bytes, domain: str) -> Chunk:
     offset, size, object_id, token = member.decode().split(":")
-    return Chunk(offset=int(offset), size=int(size), object_id=object_id, token=token)
+    return Chunk(offset=int(offset), size=int(size), object_id=object_id, token=token, chunk_domain=domain)
 
 
 def _split(member: bytes) -> tuple[str, str]:
-    """Split a member into an object id and the owner behind it."""
+    """Split a member into an object id and the domain behind it."""
     text = member.decode()
     return text[:_OBJECT_ID], text[_OBJECT_ID:]

@@ -7,14 +7,14 @@
    of their own.
 2. The numbers of sort fields are stored: they are never changed or used again.
 3. ``uploads`` are the states of uploads, ``upload_chunks`` their manifests, ``upload_ranges`` what has arrived with
-   neighbours merged. ``chunks`` are the stored copies: ``named`` counts the rows of ``upload_chunks`` of the owner's
-   uploads that name them. One marked as garbage is not in ``chunks`` any more.
+   neighbours merged. ``chunks`` are the stored copies: ``named`` counts the rows of ``upload_chunks`` of the uploads of
+   the domain that name them; the column ``owner`` has the domain. One marked as garbage is not in ``chunks`` any more.
 4. A change of tables is a new ``VERSION``, with the statements that lead to it from the one before and back, and a
    step of ``migrations`` that has them carried out. Only an empty file is given its tables when it is opened.
 5. ``journal`` belongs to no version: a migration makes it when it first writes into it. Nor do ``documents`` and
-   ``document_names``: they are added when they are missing, and a version that does not know them does not look at
-   them. ``sort`` is the order key of a document, ``due`` its ``expires_at``; a name has several rows only while copies
-   are on their way.
+   ``document_names``, nor ``upload_domains`` of the uploads whose domain is not their owner: they are added when they
+   are missing, and a version that does not know them does not look at them. ``sort`` is the order key of a document,
+   ``due`` its ``expires_at``; a name has several rows only while copies are on their way.
 6. ``usage`` has the counters of listed files under the scope of their owner and of all; those of the trash and of
    versions stand under the scopes of these, where a version that does not know them does not look.
 """
@@ -189,8 +189,13 @@ CREATE TABLE document_names (
     document_id TEXT NOT NULL,
     PRIMARY KEY (collection, name, document_id)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE upload_domains (
+    upload_id TEXT NOT NULL PRIMARY KEY,
+    domain TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 """
-_OF_NO_VERSION = {"journal", "documents", "document_names"}
+_ADDED = {"documents", "document_names", "upload_domains"}
+_OF_NO_VERSION = {"journal", *_ADDED}
 
 STEPS = (_VERSION_1, _VERSION_2)
 VERSION = len(STEPS)
@@ -210,10 +215,10 @@ DROP TABLE condemned_chunks;
 def prepare(connection: sqlite3.Connection) -> bool:
     """Give an empty file its tables, and any file those of documents; return True when the file was empty.
 
-    Of several processes one does it, and the others wait.
-    Raises SchemaMismatch when the data have another schema, StorageUnavailable when another program made the file.
+    Of several processes one does it. Raises SchemaMismatch for data of another schema, StorageUnavailable for a file
+    of another program.
     """
-    if found_version(connection) == VERSION and _has_document_tables(connection):
+    if found_version(connection) == VERSION and _has_added_tables(connection):
         return False
     connection.execute("BEGIN IMMEDIATE")
     found, tables = found_version(connection), found_tables(connection)
@@ -233,8 +238,7 @@ def change(connection: sqlite3.Connection, version: int) -> None:
     found = found_version(connection)
     if not 0 <= version <= VERSION or found > VERSION:
         raise SchemaMismatch("sqlite", found=str(max(found, version)), known=str(VERSION))
-    tables = found_tables(connection)
-    _refuse_others(tables)
+    _refuse_others(tables := found_tables(connection))
     if found == 0 and not tables:
         _run(connection, STEPS[:version])
     elif found > 0 and version > 0:
@@ -248,9 +252,8 @@ def add_document_tables(connection: sqlite3.Connection) -> None:
     _run(connection, [_DOCUMENTS.replace("TABLE", "TABLE IF NOT EXISTS").replace("INDEX", "INDEX IF NOT EXISTS")])
 
 
-def _has_document_tables(connection: sqlite3.Connection) -> bool:
-    sql = "SELECT count(*) FROM sqlite_schema WHERE name IN ('documents', 'document_names')"
-    return bool(connection.execute(sql).fetchone()[0] == 2)
+def _has_added_tables(connection: sqlite3.Connection) -> bool:
+    return {name for kind, name in _definitions(connection) if kind == "table"} >= _ADDED
 
 
 def document_faults(connection: sqlite3.Connection) -> list[str]:

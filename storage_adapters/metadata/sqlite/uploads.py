@@ -23,7 +23,8 @@ from storage_adapters.ports.uploads import (
 
 _COLUMNS = (
     "upload_id, owner, created_at, expires_at, size, chunk_size, status, received, chunks, sealed_at, sha256, md5, "
-    "details, (SELECT u_end FROM upload_ranges AS r WHERE r.upload_id = uploads.upload_id AND u_start = 0)"
+    "details, (SELECT u_end FROM upload_ranges AS r WHERE r.upload_id = uploads.upload_id AND u_start = 0), "
+    "(SELECT domain FROM upload_domains AS d WHERE d.upload_id = uploads.upload_id)"
 )
 _DELETED_AT_ONCE = 500
 
@@ -36,7 +37,7 @@ class SqliteUploads(SupportsUploads):
     def create_upload(self, upload: Upload) -> Upload:
         """See ``SupportsUploads``."""
         with self._connections.writing() as connection:
-            connection.execute(
+            made = connection.execute(
                 "INSERT INTO uploads (upload_id, owner, created_at, expires_at, size, chunk_size, status, details)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (
@@ -50,6 +51,9 @@ class SqliteUploads(SupportsUploads):
                     orjson.dumps(dict(upload.details)),
                 ),
             )
+            if made.rowcount == 1 and upload.chunk_domain:
+                domain = (upload.upload_id, upload.chunk_domain)
+                connection.execute("INSERT OR REPLACE INTO upload_domains VALUES (?, ?)", domain)
             return _load(connection, upload.upload_id)
 
     def get_upload(self, upload_id: str) -> Upload:
@@ -105,12 +109,13 @@ class SqliteUploads(SupportsUploads):
         """See ``SupportsUploads``."""
         with self._connections.reading() as connection:
             rows = connection.execute(
-                "SELECT place, size, object_id, token FROM upload_chunks WHERE upload_id = ?1 AND place >= coalesce("
+                "SELECT place, size, object_id, token, coalesce(domain, '') FROM upload_chunks"
+                " LEFT JOIN upload_domains USING (upload_id) WHERE upload_id = ?1 AND place >= coalesce("
                 "(SELECT max(place) FROM upload_chunks WHERE upload_id = ?1 AND place <= ?2), 0)"
                 " AND place + size > ?2 ORDER BY place LIMIT ?3",
                 (upload_id, offset, limit),
             ).fetchall()
-        return [Chunk(offset=row[0], size=row[1], object_id=row[2], token=row[3]) for row in rows]
+        return [Chunk(offset=row[0], size=row[1], object_id=row[2], token=row[3], chunk_domain=row[4]) for row in rows]
 
     def ranges(self, upload_id: str) -> list[tuple[int, int]]:
         """See ``SupportsUploads``."""
@@ -153,14 +158,14 @@ class SqliteUploads(SupportsUploads):
         while found:
             with self._connections.writing() as connection:
                 rows = connection.execute(
-                    "SELECT place, owner, object_id FROM upload_chunks JOIN uploads USING (upload_id)"
-                    " WHERE upload_id = ? LIMIT ?",
+                    "SELECT place, coalesce(domain, owner), object_id FROM upload_chunks JOIN uploads USING (upload_id)"
+                    " LEFT JOIN upload_domains USING (upload_id) WHERE upload_id = ? LIMIT ?",
                     (upload_id, _DELETED_AT_ONCE),
                 ).fetchall()
                 connection.executemany(
                     "UPDATE chunks SET named = named - 1, unused_since = max(unused_since, ?)"
                     " WHERE owner = ? AND object_id = ?",
-                    [(now, owner, object_id) for _, owner, object_id in rows],
+                    [(now, domain, object_id) for _, domain, object_id in rows],
                 )
                 connection.executemany(
                     "DELETE FROM upload_chunks WHERE upload_id = ? AND place = ?",
@@ -168,6 +173,7 @@ class SqliteUploads(SupportsUploads):
                 )
                 if len(rows) < _DELETED_AT_ONCE:
                     connection.execute("DELETE FROM upload_ranges WHERE upload_id = ?", (upload_id,))
+                    connection.execute("DELETE FROM upload_domains WHERE upload_id = ?", (upload_id,))
                     connection.execute("DELETE FROM uploads WHERE upload_id = ?", (upload_id,))
                     break
         return found
@@ -181,7 +187,7 @@ class SqliteUploads(SupportsUploads):
         with self._connections.reading() as connection:
             return [_upload(row) for row in connection.execute(sql, (now, limit)).fetchall()]
 
-    def reserve_chunks(self, owner: str, object_ids: Sequence[str], *, now: int) -> list[ChunkReservation]:
+    def reserve_chunks(self, domain: str, object_ids: Sequence[str], *, now: int) -> list[ChunkReservation]:
         """See ``SupportsUploads``."""
         places = []
         with self._connections.writing() as connection:
@@ -190,16 +196,16 @@ class SqliteUploads(SupportsUploads):
                     "INSERT INTO chunks (owner, object_id, token, unused_since) VALUES (?, ?, ?, ?)"
                     " ON CONFLICT DO UPDATE SET unused_since = max(unused_since, excluded.unused_since)"
                     " RETURNING token, stored",
-                    (owner, object_id, new_token(secrets.token_bytes(8)), now),
+                    (domain, object_id, new_token(secrets.token_bytes(8)), now),
                 ).fetchone()
                 places.append(ChunkReservation(object_id=object_id, token=token, stored=bool(stored)))
         return places
 
-    def chunk_tokens(self, owner: str, object_ids: Sequence[str]) -> list[str | None]:
+    def chunk_tokens(self, domain: str, object_ids: Sequence[str]) -> list[str | None]:
         """See ``SupportsUploads``."""
         sql = "SELECT token FROM chunks WHERE owner = ? AND object_id = ?"
         with self._connections.reading() as connection:
-            rows = [connection.execute(sql, (owner, object_id)).fetchone() for object_id in object_ids]
+            rows = [connection.execute(sql, (domain, object_id)).fetchone() for object_id in object_ids]
         return [None if row is None else row[0] for row in rows]
 
     def mark_garbage(self, *, unused_before: int, limit: int) -> list[GarbageChunk]:
@@ -212,12 +218,12 @@ class SqliteUploads(SupportsUploads):
             ).fetchall()
             connection.executemany("INSERT INTO condemned_chunks (owner, object_id, token) VALUES (?, ?, ?)", rows)
             connection.executemany(
-                "DELETE FROM chunks WHERE owner = ? AND object_id = ?", [(owner, oid) for owner, oid, _ in rows]
+                "DELETE FROM chunks WHERE owner = ? AND object_id = ?", [(domain, oid) for domain, oid, _ in rows]
             )
             found = connection.execute(
                 "SELECT owner, object_id, token FROM condemned_chunks LIMIT ?", (limit,)
             ).fetchall()
-        return [GarbageChunk(owner=row[0], object_id=row[1], token=row[2]) for row in found]
+        return [GarbageChunk(domain=row[0], object_id=row[1], token=row[2]) for row in found]
 
     def forget_garbage(self, garbage: Sequence[GarbageChunk]) -> None:
         """See ``SupportsUploads``."""
@@ -249,6 +255,7 @@ def _upload(row: tuple[Any, ...]) -> Upload:
         md5=row[11],
         details=orjson.loads(row[12]),
         contiguous=row[13] or 0,
+        chunk_domain=row[14] or "",
     )
 
 
@@ -262,7 +269,7 @@ def _is_known(connection: sqlite3.Connection, upload_id: str, chunk: Chunk) -> b
 def _name(connection: sqlite3.Connection, upload: Upload, chunk: Chunk) -> None:
     named = connection.execute(
         "UPDATE chunks SET named = named + 1, stored = 1 WHERE owner = ? AND object_id = ? AND token = ?",
-        (upload.owner, chunk.object_id, chunk.token),
+        (upload.domain, chunk.object_id, chunk.token),
     )
     if named.rowcount != 1:
         raise ChunkGone(chunk.object_id)

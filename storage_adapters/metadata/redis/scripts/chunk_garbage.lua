@@ -1,5 +1,5 @@
--- Marks unused chunk references of one owner as garbage. KEYS: the owner's references, unused references,
--- garbage tokens. ARGV: owner, time; then object ids.
+-- Marks unused chunk references of one domain as garbage. KEYS: its references, unused references,
+-- garbage tokens. ARGV: domain, time; then object ids.
 for number = 3, #ARGV do
     local object_id = ARGV[number]
     local place = redis.call('HGET', KEYS[1], object_id)

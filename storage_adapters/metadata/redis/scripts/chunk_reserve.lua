@@ -1,5 +1,5 @@
--- Returns a reference for each object id and creates missing ones. KEYS: the owner's references, unused references.
--- ARGV: owner, time; then for each: object id, token of a new reference. Returns the token and whether it is stored, for each.
+-- Returns a reference for each object id and creates missing ones. KEYS: the references of the domain, unused references.
+-- ARGV: domain, time; then for each: object id, token of a new reference. Returns the token and whether it is stored, for each.
 local answer = {}
 for first = 3, #ARGV, 2 do
     local object_id = ARGV[first]

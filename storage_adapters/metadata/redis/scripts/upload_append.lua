@@ -1,9 +1,9 @@
 -- Adds stored chunks to an open upload: all of them, or none.
--- KEYS: upload, its chunks, starts of ranges, ends of ranges, the owner's references, unused references, expiries.
--- ARGV: upload id, owner, expiry; then for each chunk: offset, size, object id, token, in the order of the offsets.
+-- KEYS: upload, its chunks, starts of ranges, ends of ranges, the references of the domain, unused references, expiries.
+-- ARGV: upload id, domain, expiry; then for each chunk: offset, size, object id, token, in the order of the offsets.
 -- Returns {1}; {0}: no such upload; {-1, reason}; {-2, object id}: its token is not that of the reference.
-local upload = redis.call('HMGET', KEYS[1], 'status', 'size', 'owner')
-if not upload[1] or upload[1] == 'deleting' or upload[3] ~= ARGV[2] then
+local upload = redis.call('HMGET', KEYS[1], 'status', 'size', 'owner', 'chunk_domain')
+if not upload[1] or upload[1] == 'deleting' or (upload[4] or upload[3]) ~= ARGV[2] then
     return {0}
 end
 

@@ -1,0 +1,278 @@
+"""The stages of one run with one card: list, ask, send, read again, list again, have it judged."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import repeat
+
+from files_service.errors import Conflict, FilesError, Gone, NotFound, Unauthorized, WrongStatus
+from files_service.ingest.bring import Bringer
+from files_service.ingest.card import Card, CardFile, Plan
+from files_service.ingest.catalogue import Catalogue, Found, Sought
+from files_service.ingest.database import Database
+from files_service.ingest.entries import Entry, FileState, wire_path
+from files_service.ingest.faults import Patience
+from files_service.ingest.journal import Journal
+from files_service.ingest.known import Keyed, KnownFiles
+from files_service.ingest.listing import listing_sha256, plan
+from files_service.ingest.options import Ending, Options, Outcome
+from files_service.ingest.reader import CardReader, Changed, Missing, Unreadable
+from files_service.ingest.second_read import SecondRead, hash_file, read_again
+from files_service.ingest.service import Remote
+from files_service.ingest.sessions import CardSession
+from files_service.ingest.threads import in_thread
+from files_service.ingest.transfer import Transfer
+from files_service.ingest.transports.transport import Transport
+from storage_adapters import JSON
+
+# Files of one card that are sent at a time, each with a thread that reads and one that hashes.
+LANES = 2
+_TELL_SECONDS = 2.0
+IGNORED = "ignored"
+
+
+@dataclass
+class Copying:
+    """A run with one card at one service."""
+
+    card: Card
+    options: Options
+    reader: CardReader
+    remote: Remote
+    patience: Patience
+    transport: Transport
+    database: Database
+    pool: Executor
+    session: CardSession | None = None
+    entries: dict[str, Entry] = field(default_factory=dict)
+    transfer: Transfer = field(init=False)
+    journal: Journal = field(init=False)
+    catalogue: Catalogue = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.transfer = Transfer(self.reader, self.transport, self.pool, self.patience, self.options.window)
+
+    async def run(self) -> Outcome:
+        """Take the card through all stages. Raises DeviceGone."""
+        listed = await in_thread(None, plan, self.card)
+        self.options.progress.planned(self.card, files=len(listed.files), size=listed.size, clips=listed.clips)
+        try:
+            owner = await self.patience.until_done(self.remote.owner)
+        except Unauthorized as error:
+            return Outcome(ending=Ending.REFUSED, reason=f"{error.code}: {error}")
+        url = self.remote.service.url
+        self.journal = Journal(self.database, service=url, owner=owner, card_id=self.card.card_id)
+        self.catalogue = Catalogue(self.database, service=url, owner=owner)
+        try:
+            if await self._begin(listed) == IGNORED:
+                return Outcome(ending=Ending.REFUSED, reason="the card is ignored")
+        except FilesError as error:
+            return Outcome(ending=Ending.REFUSED, reason=f"{error.code}: {error}")
+        assert self.session is not None
+        self.patience.waits_for_token = True
+        rest = self._not_done(listed.files)
+        async with self._telling(self.session):
+            await self._leave_out(listed)
+            keys = await self._sort(rest)
+            await self._send([file for file in rest if wire_path(file.path) not in self.entries], keys)
+        return await self._close(listed)
+
+    async def say_interrupted(self) -> None:
+        """Tell the service that the card is gone, if it answers soon."""
+        if self.session is not None:
+            await self.session.note_once("interrupted")
+
+    def outcome(self, ending: Ending, *, reason: str = "", session: JSON | None = None) -> Outcome:
+        """Return the outcome so far."""
+        states = [each.state for each in self.entries.values()]
+        return Outcome(
+            ending=ending,
+            reason=reason,
+            session=session,
+            uploaded=states.count(FileState.UPLOADED),
+            known=states.count(FileState.KNOWN),
+            failed=tuple(each for each in self.entries.values() if not each.state.is_safe),
+            sent_bytes=self.transfer.sent_bytes,
+            read_bytes=self.reader.bytes_read,
+        )
+
+    async def _begin(self, listed: Plan) -> str:
+        """Begin or continue the session; return the state of the card at the service."""
+        digest, options = listing_sha256(listed.files), self.options
+        await in_thread(None, self.journal.open)
+        session = CardSession(self.remote, self.patience, self.journal)
+        state = ""
+        if options.announce:
+            shown = await session.show_card(self.card, options.host, digest)
+            state = str(shown["card"]["state"])
+        if state == IGNORED:
+            return state
+        if self.journal.is_continued:
+            try:
+                await session.note("copying")
+            except (NotFound, Conflict, Gone, WrongStatus):
+                # The service has closed it, or has never known it.
+                await in_thread(None, self.journal.begin)
+        if not self.journal.is_continued:
+            await session.begin(
+                self.card,
+                verify=options.verify,
+                clock_offset_ms=options.clock_offset_ms,
+                folder=options.folder,
+                files=len(listed.files),
+                bytes=listed.size,
+                listing_sha256=digest,
+                host=options.host,
+            )
+        self.session = session
+        return state
+
+    def _not_done(self, files: Sequence[CardFile]) -> list[CardFile]:
+        """Return the files that no earlier run of this session has brought as they are now."""
+        done = {each.path: each for each in self.journal.entries() if each.state.is_safe}
+        rest = []
+        for file in files:
+            entry = done.get(wire_path(file.path))
+            if entry is not None and (entry.size, entry.mtime_ns) == (file.size, file.mtime_ns):
+                self.entries[entry.path] = entry
+            else:
+                rest.append(file)
+        return rest
+
+    async def _leave_out(self, listed: Plan) -> None:
+        """Note what is on the card and cannot be taken: no verdict may pass over it in silence."""
+        entries = [
+            Entry(path=each.path, size=0, mtime_ns=0, state=FileState(each.status.value), reason=each.reason)
+            for each in listed.left_out
+        ]
+        await in_thread(None, self.journal.note_entries, entries)
+        self.entries |= {each.path: each for each in entries}
+        for entry in entries:
+            self.options.progress.ended(entry)
+
+    async def _sort(self, files: Sequence[CardFile]) -> dict[str, str]:
+        """Note the files that the service has; return the fast keys."""
+        asking = KnownFiles(self.reader, self.remote, self.patience, self.catalogue, self.pool)
+        keyed = await asking.keys(files)
+        found = await asking.find(keyed)
+        pairs = [(each, found[each.file.path]) for each in keyed if each.file.path in found]
+        entries = [_known(each, it) for each, it in pairs if await self._is_same(each, it)]
+        await in_thread(None, self.journal.note_entries, entries)
+        self.entries |= {each.path: each for each in entries}
+        known_bytes = sum(each.size for each in entries)
+        self.options.progress.sorted(
+            new=len(files) - len(entries),
+            new_bytes=sum(file.size for file in files) - known_bytes,
+            known=len(entries),
+            known_bytes=known_bytes,
+        )
+        return {each.file.path: each.fast_key for each in keyed}
+
+    async def _is_same(self, keyed: Keyed, found: Found) -> bool:
+        """Return True when a file need not be sent; with ``full`` all its bytes are compared."""
+        if not self.options.full:
+            return True
+        try:
+            with self.reader.open(keyed.file.path) as file:
+                hashes = await in_thread(self.pool, hash_file, file, keyed.file.size)
+        except (Unreadable, Missing, Changed):
+            return False
+        return hashes == (found.sha256, found.xxh64)
+
+    async def _send(self, files: Sequence[CardFile], keys: dict[str, str]) -> None:
+        options = self.options
+        bringer = Bringer(
+            self.transfer,
+            self.remote,
+            self.patience,
+            self.journal,
+            options.progress,
+            young_seconds=options.young_seconds,
+        )
+        now = time.time()
+        # What is still being written comes last.
+        waiting = iter(sorted(files, key=lambda file: 0 <= now - file.mtime_ns / 1e9 < options.young_seconds))
+
+        async def lane(files: Iterator[CardFile]) -> None:
+            for file in files:
+                entry = await bringer.bring(file, keys.get(file.path))
+                self.entries[entry.path] = entry
+                await in_thread(None, self._remember, entry)
+
+        try:
+            async with asyncio.TaskGroup() as lanes:
+                for each in repeat(waiting, LANES):
+                    lanes.create_task(lane(each))
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    def _remember(self, entry: Entry) -> None:
+        if entry.state is FileState.UPLOADED and entry.fast_key is not None:
+            assert entry.file_id is not None
+            mtime_at = entry.mtime_ns // 1_000_000
+            found = Found(entry.file_id, mtime_at, entry.sha256 or "", entry.xxh64 or "")
+            self.catalogue.add(Sought(entry.path, entry.size, mtime_at, entry.fast_key), found)
+
+    @asynccontextmanager
+    async def _telling(self, session: CardSession) -> AsyncIterator[None]:
+        """Tell the service of files while others are sent, and of all at the end."""
+
+        async def tell() -> None:
+            while True:
+                await session.tell()
+                await asyncio.sleep(_TELL_SECONDS)
+
+        telling = asyncio.create_task(tell())
+        try:
+            yield
+        finally:
+            telling.cancel()
+            await asyncio.wait((telling,))
+        await session.tell()
+
+    async def _close(self, listed: Plan) -> Outcome:
+        """Read the card again, list it again, and have the session judged."""
+        assert self.session is not None
+        second = await self._read_again(listed) if self.options.verify == "card" else None
+        fresh = await in_thread(None, plan, self.card)
+        await self.session.note(
+            "uploaded",
+            bytes_done=sum(each.size for each in self.entries.values() if each.state.is_safe),
+            listing_sha256=listing_sha256(fresh.files),
+            **({"second_read": second.to_wire()} if second is not None else {}),
+        )
+        session = await self.session.verdict(self.options.verdict_seconds)
+        await in_thread(None, self.journal.end)
+        complete = all(each.state.is_safe for each in self.entries.values())
+        judged = session.get("state") != "not_safe"
+        return self.outcome(Ending.COMPLETE if complete and judged else Ending.PARTLY_FAILED, session=session)
+
+    async def _read_again(self, listed: Plan) -> SecondRead:
+        states = (FileState.UPLOADED, FileState.KNOWN) if self.options.full else (FileState.UPLOADED,)
+        pairs = [(file.path, entry) for file in listed.files if (entry := self.entries.get(wire_path(file.path)))]
+        chosen = [pair for pair in pairs if pair[1].state in states]
+        total = sum(entry.size for _, entry in chosen)
+        return await read_again(
+            self.reader,
+            chosen,
+            full=len(chosen) == len(listed.files),
+            moved=lambda count: self.options.progress.reread(count, total),
+        )
+
+
+def _known(keyed: Keyed, found: Found) -> Entry:
+    return Entry(
+        path=keyed.sought.path,
+        size=keyed.file.size,
+        mtime_ns=keyed.file.mtime_ns,
+        state=FileState.KNOWN,
+        file_id=found.file_id,
+        sha256=found.sha256 or None,
+        xxh64=found.xxh64 or None,
+        fast_key=keyed.fast_key,
+    )

@@ -1,0 +1,74 @@
+"""One card, from its listing to its verdict: the entry of ``files ingest`` and of the daemon ``files watch``."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, closing, suppress
+from typing import Any
+
+from files_service.ingest.card import Card
+from files_service.ingest.copying import LANES, Copying
+from files_service.ingest.database import Database
+from files_service.ingest.faults import Patience
+from files_service.ingest.options import Ending, Options, Outcome
+from files_service.ingest.reader import CardReader, DeviceGone
+from files_service.ingest.service import Service
+from files_service.ingest.transports.opening import open_transport
+
+_LAST_WORDS_SECONDS = 5
+_STOP_LOOK_SECONDS = 0.1
+
+
+class _Stopped(Exception):
+    """A run that was told to stop."""
+
+
+def run_card(card: Card, options: Options, service: Service) -> Outcome:
+    """Send the files of a card to the service and return the outcome; block until then.
+
+    A pulled card and a set ``stop`` interrupt the run; the next one of the same card continues it.
+    """
+    return asyncio.run(_run(card, options, service))
+
+
+async def _run(card: Card, options: Options, service: Service) -> Outcome:
+    async with AsyncExitStack() as stack:
+        database = stack.enter_context(closing(Database(options.state_folder)))
+        remote = await stack.enter_async_context(service.connect())
+        pool = stack.enter_context(ThreadPoolExecutor(2 * LANES, "card"))
+        patience = Patience(
+            remote,
+            options.progress.said,
+            first_seconds=options.first_pause_seconds,
+            waits_for_token=options.wait_for_token,
+        )
+        try:
+            reader = CardReader(card.root, read=options.read)
+        except DeviceGone as error:
+            return Outcome(ending=Ending.INTERRUPTED, reason=str(error))
+        transport = open_transport(options.transport, remote)
+        stack.push_async_callback(transport.close)
+        copying = Copying(card, options, reader, remote, patience, transport, database, pool)
+        try:
+            return await _until_stopped(copying.run(), options.stop)
+        except (DeviceGone, _Stopped) as error:
+            with suppress(Exception):
+                async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                    await copying.say_interrupted()
+            return copying.outcome(Ending.INTERRUPTED, reason=str(error))
+
+
+async def _until_stopped(work: Coroutine[Any, Any, Outcome], stop: threading.Event) -> Outcome:
+    task = asyncio.create_task(work)
+    try:
+        while not task.done():
+            if stop.is_set():
+                raise _Stopped("stopped")
+            await asyncio.wait((task,), timeout=_STOP_LOOK_SECONDS)
+        return task.result()
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))

@@ -1,0 +1,169 @@
+"""Transfer of one file of a card: each block is read once, and hashed beside the socket that sends it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from files_service.errors import FilesError
+from files_service.ingest.faults import Patience, Remedy, remedy_for
+from files_service.ingest.hashing import WholeHash
+from files_service.ingest.reader import (
+    BLOCK_BYTES,
+    CardReader,
+    Changed,
+    DeviceGone,
+    Missing,
+    OpenFile,
+    State,
+    Unreadable,
+)
+from files_service.ingest.threads import in_thread
+from files_service.ingest.transports.transport import Block, Corrupted, OpenUpload, Transport, UploadSession
+from files_service.ingest.window import Window, blocks_of_file
+
+CARD_FAULTS = (DeviceGone, Missing, Changed, Unreadable)
+Moved = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A file that the service has whole."""
+
+    upload_id: str
+    sha256: str
+    xxh64: str
+
+    @property
+    def file_id(self) -> str:
+        """The id of the file."""
+        return self.upload_id.partition("-")[0]
+
+
+class NoUpload(Exception):
+    """An upload that was lost, and must begin anew."""
+
+
+@dataclass
+class Transfer:
+    """Sender of the files of one card."""
+
+    card: CardReader
+    transport: Transport
+    pool: Executor
+    patience: Patience
+    window: Window
+    sent_bytes: int = 0
+
+    async def send(self, file: OpenFile, state: State, upload_id: str, moved: Moved) -> Sent:
+        """Send an open file in a certain state through an upload that was declared for it.
+
+        Raises NoUpload when the upload is lost, Changed, Unreadable, DeviceGone, and FilesError that no waiting helps
+        against.
+        """
+        file.read_ahead()
+        progress = _Progress(moved)
+
+        async def attempt() -> str:
+            session = await self.transport.open(upload_id, state.size)
+            try:
+                return await _Attempt(self, file, state, session, progress).run()
+            finally:
+                await session.close()
+
+        try:
+            sha256 = await self.patience.until_done(attempt, moved=lambda: progress.acknowledged)
+        except (FilesError, Corrupted) as error:
+            if remedy_for(error) is Remedy.NEW_UPLOAD:
+                raise NoUpload(str(error)) from error
+            raise
+        return Sent(upload_id, sha256, progress.hash.xxh64)
+
+
+@dataclass
+class _Progress:
+    """State of a file that outlives a connection."""
+
+    moved: Moved
+    hash: WholeHash = field(default_factory=WholeHash)
+    acknowledged: int = 0
+
+    def reach(self, count: int) -> None:
+        if count > self.acknowledged:
+            self.moved(count - self.acknowledged)
+            self.acknowledged = count
+
+
+@dataclass
+class _Attempt:
+    """One connection's share of a file."""
+
+    transfer: Transfer
+    file: OpenFile
+    state: State
+    session: UploadSession
+    progress: _Progress
+
+    async def run(self) -> str:
+        upload = self.session.state
+        self.progress.reach(upload.arrived)
+        block_bytes = min(BLOCK_BYTES, upload.chunk_bytes)
+        places = asyncio.Semaphore(blocks_of_file(block_bytes))
+        try:
+            async with asyncio.TaskGroup() as blocks:
+                for offset in range(0, self.state.size, block_bytes):
+                    size = min(block_bytes, self.state.size - offset)
+                    if upload.has(offset, offset + size) and offset < self.progress.hash.end:
+                        continue
+                    await places.acquire()
+                    read = asyncio.get_running_loop().create_future()
+                    task = blocks.create_task(self._take(offset, size, upload, read))
+                    task.add_done_callback(lambda _: places.release())
+                    # The next read begins when this one has ended: a card is read in one place at a time.
+                    await read
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+        if self.file.state != self.state:
+            raise Changed("changed while it was read")
+        await self.session.finish(self.progress.hash.sha256)
+        return self.progress.hash.sha256
+
+    async def _take(self, offset: int, size: int, upload: OpenUpload, read: asyncio.Future[None]) -> None:
+        async with self.transfer.window.room(size):
+            block = Block.at(offset, size)
+            await self._read(block)
+            if not read.done():
+                read.set_result(None)
+            hashing = asyncio.ensure_future(self.progress.hash.feed(block, self.transfer.pool))
+            try:
+                if not upload.has(offset, offset + size):
+                    self.transfer.sent_bytes += size
+                    await self.session.send(block, hashing)
+                    self.progress.reach(self.progress.acknowledged + size)
+                await hashing
+            finally:
+                hashing.cancel()
+
+    async def _read(self, block: Block) -> None:
+        pool = self.transfer.pool
+        try:
+            await in_thread(pool, self.file.read, block.data, block.offset)
+        except Unreadable as error:
+            ranges = await in_thread(pool, self.file.bad_ranges, block.offset, self.state.size)
+            raise Unreadable(str(error), ranges) from error
+        self.file.forget(block.offset, block.size)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the error of a group that says most: that of the card before that of the service."""
+    errors = list(_flat(group))
+    return next((each for each in errors if isinstance(each, CARD_FAULTS)), errors[0])
+
+
+def _flat(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for each in group.exceptions:
+        found += _flat(each) if isinstance(each, BaseExceptionGroup) else [each]
+    return found

@@ -1,0 +1,1 @@
+"""The ways of the bytes of a card to the service: by WebSocket, or by tus."""

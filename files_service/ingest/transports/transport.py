@@ -1,0 +1,91 @@
+"""The way of the bytes of a card to the service."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+
+# Room in front of the bytes of a block: a transport writes its own header there, and nothing is copied.
+HEAD_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Bytes of a file that were read once. ``buffer`` has ``HEAD_BYTES`` of room before them."""
+
+    offset: int
+    buffer: bytearray
+
+    @classmethod
+    def at(cls, offset: int, size: int) -> Block:
+        """Make a block with room for bytes."""
+        return cls(offset, bytearray(HEAD_BYTES + size))
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return len(self.buffer) - HEAD_BYTES
+
+    @property
+    def data(self) -> memoryview:
+        """The bytes."""
+        return memoryview(self.buffer)[HEAD_BYTES:]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUpload:
+    """State of an upload at its beginning: the bytes that have arrived, and the longest block."""
+
+    upload_id: str
+    chunk_bytes: int
+    ranges: tuple[tuple[int, int], ...] = field(default=())
+
+    def has(self, start: int, end: int) -> bool:
+        """Return True when all of these bytes have arrived."""
+        return any(first <= start and end <= last for first, last in self.ranges)
+
+    @property
+    def arrived(self) -> int:
+        """Number of bytes that have arrived."""
+        return sum(end - start for start, end in self.ranges)
+
+
+class UploadSession(ABC):
+    """One open upload on one connection. Everything raises FilesError, and Unreachable."""
+
+    state: OpenUpload
+
+    @abstractmethod
+    async def send(self, block: Block, sha256: Awaitable[str]) -> None:
+        """Send a block; return when the service has it on stable storage.
+
+        ``sha256`` is the hash of the block, which is computed meanwhile. Raises Corrupted when the service stored
+        other bytes. Calls of one upload begin in the order of offsets and may overlap.
+        """
+
+    @abstractmethod
+    async def finish(self, sha256: str) -> None:
+        """Complete the upload, all of whose bytes are stored; the service compares the hash of the whole."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Release the connection. What is unfinished can be continued."""
+
+
+class Transport(ABC):
+    """A door of the service that takes uploads which files.upload has declared."""
+
+    name: str
+
+    @abstractmethod
+    async def open(self, upload_id: str, size: int) -> UploadSession:
+        """Begin or continue an upload. Raises FilesError, and Unreachable."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close all connections."""
+
+
+class Corrupted(Exception):
+    """Bytes that arrived otherwise than they were sent."""

@@ -1,0 +1,45 @@
+"""Repair of bad copies of a blob from a good one, where the blob store keeps several."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from files_service.core import Core
+from files_service.services.scrub.reading import Reading
+from storage_adapters import BlobCopy, BlobNotFound, StorageUnavailable, SupportsCopies
+
+logger = logging.getLogger(__name__)
+
+
+def mend_copies(core: Core, key: str, checksum: str, expected: str) -> Iterator[int]:
+    """Examine all copies of a blob and make the bad ones anew; yield the length of each piece that is read.
+
+    Does nothing where blobs are stored once, and where no copy is good. A copy whose store does not answer is left
+    for the next scrub.
+    """
+    if not isinstance(core.blobs, SupportsCopies):
+        return
+    good: list[BlobCopy] = []
+    bad: list[BlobCopy] = []
+    for copy in core.blobs.copies():
+        try:
+            reading = Reading(copy.store, key, checksum)
+            yield from reading.pieces()
+        except StorageUnavailable as error:
+            logger.warning("a copy was not examined: %s", error, extra={"key": key, "domain": copy.domain})
+        else:
+            (good if reading.digest == expected else bad).append(copy)
+    if good and bad:
+        for copy in bad:
+            _remove(copy, key)
+        made = core.blobs.restore(key, now=core.clock())
+        domains = [copy.domain for copy in bad]
+        logger.warning("bad copies were made anew", extra={"key": key, "domains": domains, "copies": made})
+
+
+def _remove(copy: BlobCopy, key: str) -> None:
+    try:
+        copy.store.delete(key, generation=copy.store.head(key).generation)
+    except BlobNotFound:
+        return
