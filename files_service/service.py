@@ -364,12 +364,12 @@ class Shares:
 
     @action
     def policy(self, /, **params: Any) -> JSON:
-        """Return the policy of a tenant for its links."""
+        """Return the policy of a tenant for its links and versions."""
         return self.call("shares.policy", params)
 
     @action
     def set_policy(self, /, **params: Any) -> JSON:
-        """Change the policy of a tenant for its links."""
+        """Change the policy of a tenant for its links and versions."""
         return self.call("shares.set_policy", params)
 
 
