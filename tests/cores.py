@@ -16,9 +16,11 @@ from files_service.api import METHODS
 from files_service.config import Settings, load_settings, read_config
 from files_service.core import Core
 from files_service.errors import FilesError
+from files_service.services.accounts import documents
 from files_service.services.files import change
 from files_service.services.media.derivation import store_previews
 from files_service.services.opening import open_core
+from files_service.services.settled_time import CLOCKS
 from storage_adapters import (
     JSON,
     BlobInfo,
@@ -192,3 +194,10 @@ def with_preview(core: Core, file_id: str, **pictures: bytes) -> JSON:
     derived = store_previews(core, core.metadata.get(file_id), pictures or {"poster": b"RIFF....WEBP"})
     change(core, file_id, lambda before: replace(before, derived=derived))
     return call(core, "files.info", file_id=file_id)
+
+
+def forget_looks(core: Core) -> None:
+    """Let the next sweep be the first one: no time in which none ran delays what is deleted for ever."""
+    found = documents.find(core, CLOCKS, "settled")
+    if found is not None:
+        documents.delete(core, found)

@@ -24,6 +24,7 @@ from files_service.services.scrub.examination import Loss
 from files_service.services.scrub.marks import clear_mark, find_mark, mark_lost
 from files_service.services.scrub.reading import Reason
 from files_service.services.scrub.repair import generation_of_whole
+from files_service.services.settled_time import settled_now
 from storage_adapters import BlobInfo, FileRecord, Part, RecordNotFound, SupportsListing, Tombstone
 
 _FILE_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
@@ -38,7 +39,7 @@ class OrphanScan:
         self._prefix = f"{owner_segment(owner)}/" if owner is not None else ""
         kept = max(core.settings.orphan_seconds, core.settings.upload_ttl_seconds)
         self._remembered: set[str] = set()
-        self._kept_since = core.clock() - kept * 1000
+        self._kept_since = settled_now(core) - kept * 1000
 
     def scan_blobs(self, after: str, limit: int) -> tuple[int, str | None]:
         """Scan blobs after a key for orphans; return the number scanned and the key to continue from."""

@@ -15,6 +15,7 @@ from files_service.services.cards.known import find_record, is_usable
 from files_service.services.content import chunks_of
 from storage_adapters import (
     JSON,
+    BlobCopy,
     BlobDamaged,
     BlobNotFound,
     BlobStore,
@@ -22,16 +23,9 @@ from storage_adapters import (
     Part,
     StorageUnavailable,
     SupportsColdReads,
+    SupportsCopies,
     SupportsLocalFiles,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """One copy of all blobs of a store; two in one failure domain may be lost together."""
-
-    domain: str
-    blobs: BlobStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +36,9 @@ class Proof:
     faults: tuple[Reason, ...] = ()
 
 
-def copies_of(blobs: BlobStore) -> tuple[Copy, ...]:
-    """Return the copies in which a store keeps its blobs. A plain store is one, in the domain of its bucket."""
-    return (Copy(blobs.bucket, blobs),)
+def copies_of(blobs: BlobStore) -> tuple[BlobCopy, ...]:
+    """Return the copies in which a store keeps its blobs; a plain store is one, in the domain of its bucket."""
+    return blobs.copies() if isinstance(blobs, SupportsCopies) else (BlobCopy(blobs.bucket, blobs),)
 
 
 def prove(core: Core, owner: str, entry: JSON) -> Generator[int, None, Proof]:
@@ -69,24 +63,24 @@ def prove(core: Core, owner: str, entry: JSON) -> Generator[int, None, Proof]:
     return Proof(frozenset(domains), tuple(faults))
 
 
-def _read(core: Core, copy: Copy, parts: tuple[Part, ...], entry: JSON) -> Generator[int, None, Reason | None]:
+def _read(core: Core, copy: BlobCopy, parts: tuple[Part, ...], entry: JSON) -> Generator[int, None, Reason | None]:
     """Read one copy of a file; return what is wrong with it."""
     path, whole = entry["path"], (hashlib.sha256(), xxhash.xxh64())
     for part in parts:
         for key, expected in _blobs_of(core, part):
             digest = hashlib.sha256()
             try:
-                for piece in _cold(copy.blobs, key):
+                for piece in _cold(copy.store, key):
                     for each in (digest, *whole):
                         each.update(piece)
                     yield len(piece)
             except (BlobNotFound, BlobDamaged, KeyUnavailable) as error:
                 return _damaged(path, copy, f"cannot be read: {error.__class__.__name__}")
             except StorageUnavailable:
-                if not isinstance(copy.blobs, SupportsLocalFiles):
+                if not isinstance(copy.store, SupportsLocalFiles):
                     raise
                 # Some sectors of a disk are gone while it works otherwise.
-                copy.blobs.ping()
+                copy.store.ping()
                 return _damaged(path, copy, "cannot be read")
             if expected not in (None, digest.hexdigest()):
                 return _damaged(path, copy, "has other bytes than were stored")
@@ -113,5 +107,5 @@ def _cold(blobs: BlobStore, key: str) -> Iterator[bytes]:
     return blobs.get(key)
 
 
-def _damaged(path: str, copy: Copy, what: str) -> Reason:
+def _damaged(path: str, copy: BlobCopy, what: str) -> Reason:
     return Reason(code=Code.COPY_DAMAGED, path=path, detail=f"its copy in {copy.domain} {what}")
