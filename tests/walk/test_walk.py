@@ -76,10 +76,10 @@ def test_people_of_two_tenants_walk_through_every_address(walk: tuple[Walk, str]
     _tus(service, people["ann"])
     _folders_and_trash(service, people)
     _versions(service, people)
-    _previews(service, people)
     _links(service, people)
     _cards(people)
     _analytics_and_quotas(people)
+    _previews(service, people)
     _pages(service, nobody)
     _deletion(service, people)
     assert service.missing(walked_routes()) == []
