@@ -140,7 +140,7 @@ def _watch(watching: Watching, *, plain: bool, as_json: bool) -> None:
             watching.permissions,
             lambda card, stop: _run(watching, card, stop, display),
             display.tell,
-            policy=Policy(parallel=config.parallel, any_volume=config.any_volume),
+            policy=Policy(parallel=config.parallel, any_volume=config.any_volume, mount=config.mount),
             ask=display.ask,
         )
         watcher.start()
