@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks import (
     attacks,
     blobs,
+    card_mounts,
     doors,
     encryption,
     folder_move,
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     ),
     "attacks": lambda options: attacks.measure(),
     "blobs": lambda options: blobs.measure(),
+    "card-mounts": lambda options: card_mounts.measure(),
     "doors": lambda options: doors.measure(),
     "encryption": lambda options: encryption.measure(),
     "folder-move": lambda options: folder_move.measure(stores=options.stores or folder_move.STORES),

@@ -32,7 +32,7 @@ from files_service.runtime.terminal import echo
 
 EXIT_STATUS = {Ending.COMPLETE: 0, Ending.PARTLY_FAILED: 3, Ending.INTERRUPTED: 4, Ending.REFUSED: 5}
 TOKEN_SECONDS = 24 * 3600
-_ADVICE = "Write a token, as `files token OWNER` prints it, into ~/.config/files/token, or set FILES_TOKEN."
+ADVICE = "Write a token, as `files token OWNER` prints it, into ~/.config/files/token, or set FILES_TOKEN."
 
 
 @click.command()
@@ -146,7 +146,7 @@ def refusals() -> Iterator[None]:
     except (CardUnlistable, DeviceGone, BadConfig) as error:
         raise CardRefused(str(error)) from error
     except Unauthorized as error:
-        raise CardRefused(str(error), _ADVICE) from error
+        raise CardRefused(str(error), ADVICE) from error
 
 
 @contextmanager
