@@ -14,12 +14,13 @@ from typing import TypeVar
 import click
 import orjson
 
-from files_service.cli.remote import DEFAULT_OWNER, failure_of
+from files_service.cli.card_service import card_service
+from files_service.cli.remote import failure_of
 from files_service.cli.session import Failed, Session
 from files_service.cli.watch_display import Display, open_display
-from files_service.errors import FilesError
+from files_service.errors import FilesError, Unauthorized
 from files_service.ingest.card import Card
-from files_service.ingest.config import BadConfig, WatchConfig, load_config, read_token
+from files_service.ingest.config import BadConfig, WatchConfig, load_config
 from files_service.ingest.options import Ending, Options, Outcome
 from files_service.ingest.permission import NoSuchCard, Permission, Permissions
 from files_service.ingest.run import run_card
@@ -33,8 +34,6 @@ from files_service.runtime.terminal import echo
 from storage_adapters import JSON
 
 T = TypeVar("T")
-
-TOKEN_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +68,9 @@ def watch(context: click.Context, config_file: Path | None, *, plain: bool, as_j
     session: Session = context.obj
     try:
         config = load_config(config_file)
-        watching = Watching(config, _service(session, config))
+        watching = Watching(config, card_service(session.client_settings, config))
         watching.service.read_token()
-    except BadConfig as error:
+    except (BadConfig, Unauthorized) as error:
         raise Failed(str(error), "docs/cards.md describes the file and the token.") from error
     context.obj = watching
     if context.invoked_subcommand is None:
@@ -128,22 +127,6 @@ def _asked(call: Callable[[], T]) -> T:
         raise Failed(str(error), "Correct url in ~/.config/files/watch.toml, or FILES_PUBLIC_URL.") from error
     except NoSuchCard as error:
         raise Failed(str(error), "`files watch cards` lists all cards.") from error
-
-
-def _service(session: Session, config: WatchConfig) -> Service:
-    """Return the service of the configuration, else of the settings; beside it, its secret makes a token."""
-    settings = session.client_settings
-
-    def token() -> str:
-        if given := read_token(config):
-            return given
-        if settings.jwt_secret and not config.url:
-            from files_service.gateway.auth.bearer import make_token
-
-            return make_token(DEFAULT_OWNER, settings.jwt_secret, TOKEN_SECONDS)
-        raise BadConfig("there is no token: set FILES_TOKEN, or write one into ~/.config/files/token")
-
-    return Service(url=config.url or settings.public_url, read_token=token)
 
 
 def _watch(watching: Watching, *, plain: bool, as_json: bool) -> None:
