@@ -37,7 +37,7 @@ class Proof:
 
 
 def copies_of(blobs: BlobStore) -> tuple[BlobCopy, ...]:
-    """Return the copies in which a store keeps its blobs. A plain store is one, in the domain of its bucket."""
+    """Return the copies in which a store keeps its blobs; a plain store is one, in the domain of its bucket."""
     return blobs.copies() if isinstance(blobs, SupportsCopies) else (BlobCopy(blobs.bucket, blobs),)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from files_service.core import Core
-from files_service.services.cards import copies
 from files_service.worker import card_verifier
 from files_service.worker.card_verifier import LOOK_SECONDS, MOST_RATE, SAVE_MS, CardVerifier
-from storage_adapters import JSON, BlobCopy, BlobStore, SupportsListing
+from storage_adapters import JSON, BlobStore, SupportsListing
 from storage_adapters.blobs.memory import MemoryBlobStore
+from storage_adapters.blobs.mirrored import mirrored
 from tests.clocks import Clock
 from tests.cores import call, memory_core, sqlite_core
 from tests.unit.cards.scenes import CARD, OWNER, begun, brought, copied, listing_of, verified, worked
@@ -30,20 +30,13 @@ def disk_core(tmp_path: Path) -> Iterator[Core]:
     opened.close()
 
 
-def second_copy(core: Core) -> BlobStore:
-    """Another store with all blobs of this one."""
-    other = MemoryBlobStore()
-    assert isinstance(core.blobs, SupportsListing)
-    for info in core.blobs.scan(limit=10_000):
-        other.put(info.key, core.blobs.get(info.key), content_type=info.content_type, now=core.clock())
-    return other
+Two = tuple[Core, BlobStore]
 
 
-def in_two_places(core: Core, patch: pytest.MonkeyPatch) -> BlobStore:
-    """Keep the blobs in a second store, too, which is returned."""
-    other = second_copy(core)
-    patch.setattr(copies, "copies_of", lambda blobs: (BlobCopy("here", blobs), BlobCopy("elsewhere", other)))
-    return other
+def in_two_places(core: Core, domains: tuple[str, str] = ("here", "elsewhere")) -> Two:
+    """The core with every blob in two stores, of which the second is returned as well."""
+    second = MemoryBlobStore()
+    return replace(core, blobs=mirrored(MemoryBlobStore(), second, domains)), second
 
 
 def verdict_of(session: JSON) -> tuple[str, list[tuple[str, str | None]]]:
@@ -61,24 +54,35 @@ def test_with_one_copy_the_best_is_copied_not_verified(core: Core) -> None:
     assert session["verdict"]["copies"] == 1
 
 
-def test_with_two_copies_the_card_may_be_formatted(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_two_copies_the_card_may_be_formatted(core: Core) -> None:
+    core, _ = in_two_places(core)
     entries = [brought(core, "DCIM/A.MP4"), brought(core, "DCIM/B.MP4", chunked=True)]
-    in_two_places(core, monkeypatch)
     session = verified(core, copied(core, entries)["session_id"])
     assert verdict_of(session) == ("safe", [])
     assert session["verdict"]["text"].startswith("SAFE TO FORMAT: 2 files, 600 B, 2 copies re-read ")
 
 
-def test_two_copies_in_one_failure_domain_are_one(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_copies_in_one_failure_domain_are_one(core: Core) -> None:
+    core, _ = in_two_places(core, ("here", "here"))
     entries = [brought(core, "DCIM/A.MP4")]
-    other = second_copy(core)
-    monkeypatch.setattr(copies, "copies_of", lambda blobs: (BlobCopy("here", blobs), BlobCopy("here", other)))
     assert verified(core, copied(core, entries)["session_id"])["state"] == "copied_not_verified"
 
 
-def test_known_files_rest_on_bytes_that_are_read_again(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_is_damaged_speaks_against_formatting_beside_a_good_one(core: Core) -> None:
+    core, second = in_two_places(core)
+    entry = brought(core, "DCIM/A.MP4")
+    session_id = copied(core, [entry])["session_id"]
+    key = core.metadata.get(entry["file_id"]).parts[0].key
+    session = verified(core, session_id, between=lambda: second.delete(key))
+    assert verdict_of(session) == ("not_safe", [("copy_damaged", "DCIM/A.MP4")])
+    assert session["verdict"]["text"] == (
+        "DO NOT FORMAT: DCIM/A.MP4: its copy in elsewhere cannot be read: BlobNotFound"
+    )
+
+
+def test_known_files_rest_on_bytes_that_are_read_again(core: Core) -> None:
+    core, _ = in_two_places(core)
     entries = [brought(core, "DCIM/A.MP4"), brought(core, "DCIM/B.MP4", status="known")]
-    in_two_places(core, monkeypatch)
     session = verified(core, copied(core, entries)["session_id"])
     assert "2 files (1 known)" in session["verdict"]["text"]
     call(core, "files.remove", file_id=entries[1]["file_id"])
@@ -251,18 +255,17 @@ FAULTS: tuple[Fault, ...] = (
     lambda core, entries, other, dice: {"listing_sha256": "0" * 64},
     lambda core, entries, other, dice: {"listing_sha256": None},
     lambda core, entries, other, dice: {"second_read": None},
-    lambda core, entries, other, dice: {"full": False},
     lambda core, entries, other, dice: {"differing": [dice.choice(entries)["path"]]},
     lambda core, entries, other, dice: {"untold": True},
 )
 
 
-def judged(core: Core, dice: random.Random, plant: Fault | None, patch: pytest.MonkeyPatch) -> JSON:
+def judged(tmp_path: Path, dice: random.Random, plant: Fault | None) -> JSON:
     """A session of some files with a fault or none; returns it with its verdict."""
+    core, other = in_two_places(memory_core(tmp_path, chunk_bytes=1_024))
     entries = [brought(core, f"DCIM/{number}.MP4", chunked=dice.random() < 0.3) for number in range(dice.randint(2, 5))]
     if dice.random() < 0.3:
         entries[0]["status"] = "known"
-    other = in_two_places(core, patch)
     announced = sum(each["size"] for each in entries)
     more = plant(core, entries, other, dice) if plant is not None else {}
     session_id = begun(core, len(entries), announced)["session_id"]
@@ -275,19 +278,17 @@ def judged(core: Core, dice: random.Random, plant: Fault | None, patch: pytest.M
     second_read = {**second, **more} if "second_read" not in more else None
     params = {"state": "uploaded", "listing_sha256": listing, "second_read": second_read}
     call(core, "cards.progress", session_id=session_id, **params)
-    return verified(core, session_id)
+    session = verified(core, session_id)
+    core.close()
+    return session
 
 
 @pytest.mark.parametrize("seed", range(2 * len(FAULTS)))
-def test_no_card_with_a_planted_fault_is_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    core = memory_core(tmp_path, chunk_bytes=1_024)
-    session = judged(core, random.Random(seed), FAULTS[seed % len(FAULTS)], monkeypatch)
+def test_no_card_with_a_planted_fault_is_safe(tmp_path: Path, seed: int) -> None:
+    session = judged(tmp_path, random.Random(seed), FAULTS[seed % len(FAULTS)])
     assert session["state"] == "not_safe", session
-    core.close()
 
 
-def test_sound_cards_are_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sound_cards_are_safe(tmp_path: Path) -> None:
     for seed in range(10):
-        core = memory_core(tmp_path, chunk_bytes=1_024)
-        assert judged(core, random.Random(seed), None, monkeypatch)["state"] == "safe", seed
-        core.close()
+        assert judged(tmp_path, random.Random(seed), None)["state"] == "safe", seed
