@@ -32,7 +32,8 @@ LEAST_STOP_SECONDS = 2.0
 def up(session: Session) -> None:
     """Run everything in one command.
 
-    Starts the gateway and the worker, the nameko service if AMQP_URI is set, and the syncer if FILES_LIST_URL is set.
+    Starts the gateway and the worker, the nameko service if AMQP_URI is set, the ingest worker if FILES_QUEUE_DOOR is
+    on, and the syncer if FILES_LIST_URL is set.
     The default needs no server: SQLite and a folder.
     """
     from files_service.runtime.metrics import Metrics
@@ -77,9 +78,13 @@ def up(session: Session) -> None:
 def _children(session: Session) -> list[ChildProcess]:
     settings = session.settings
     children = []
+    options = ["--config", session.config_path] if session.config_path else []
     if settings.amqp_uri:
-        options = ["--config", session.config_path] if session.config_path else []
         children.append(ChildProcess("rpc", "files_service.cli", *options, "rpc"))
+    if settings.amqp_uri and settings.queue_door:
+        # The address of metrics is taken by the other child.
+        environ = {"FILES_METRICS_HTTP": ""}
+        children.append(ChildProcess("ingest", "files_service.cli", *options, "ingest-worker", environ=environ))
     if settings.list_url and settings.list_writes:
         # Pass URLs in the environment: they contain passwords, and other users can read a command line.
         environ = {"FILES_METADATA_URL": settings.metadata_url, "FILES_LIST_URL": settings.list_url}

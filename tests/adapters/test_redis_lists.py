@@ -9,7 +9,18 @@ import storage_adapters.metadata.redis as package
 from storage_adapters import Condition, ListQuery, Position
 from storage_adapters.metadata.redis.keys import CHUNK
 from tests.adapters.redis_servers import assert_intact, opened
-from tests.contract.metadata_scenes import NOW, add, delete, expected, ids, make_record, save, walk
+from tests.contract.metadata_scenes import (
+    NOW,
+    add,
+    delete,
+    expected,
+    expected_folders,
+    ids,
+    make_record,
+    pages,
+    save,
+    walk,
+)
 from tests.servers.redis import RedisServer, raw
 
 
@@ -86,3 +97,29 @@ def test_a_page_costs_the_same_wherever_it_begins(tmp_path: Path) -> None:
         add(store, *(make_record(f"f{number:05}", uploaded_at=NOW, tags=("red",)) for number in range(100, 900)))
         for before, now in zip(few, costs(900), strict=True):
             assert now <= before + 15
+
+
+def test_a_page_of_folders_is_one_script_of_few_commands_for_each_row(tmp_path: Path) -> None:
+    paths = [f"{number // 3:03}{'/' if number % 4 else '-'}{number}" for number in range(6 * CHUNK)]
+    with (
+        RedisServer(tmp_path / "redis", appendfsync="no") as server,
+        opened(server.url) as store,
+        raw(server.url) as client,
+    ):
+
+        def calls() -> tuple[int, int]:
+            stats = client.info("commandstats")
+            scripts = sum(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("eval", "evalsha"))
+            return scripts, sum(stat["calls"] for stat in stats.values())
+
+        records = add(store, *(make_record(f"f{number:04}", path=path) for number, path in enumerate(paths)))
+        for limit in (7, 100, 500):
+            query = ListQuery(owner="ann", order_by="path", descending=False, delimiter="/", limit=limit)
+            (scripts, commands), found = calls(), list(pages(store, query))
+            asked, worked = (now - before for now, before in zip(calls(), (scripts, commands), strict=True))
+            assert [record for page in found for record in page.records] == expected(records, query)
+            assert [folder for page in found for folder in page.folders] == expected_folders(records, query)
+            most = limit // 128 + 1
+            # A script that the server does not know is sent again.
+            assert asked <= most * len(found) + 1
+            assert worked <= 5 * (len(records) + len(found))

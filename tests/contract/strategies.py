@@ -159,7 +159,7 @@ def _path_queries() -> st.SearchStrategy[ListQuery]:
     prefixes = st.just("") | _PATHS | _PATHS.map(lambda path: path + "/")
     fixed = {"owner": _OWNERS, "order_by": st.just("path"), "limit": st.integers(1, 5), "scan_limit": _SCAN_LIMITS}
     section = st.sampled_from([Section.LISTED, Section.LISTED, Section.TRASH])
-    delimiters = st.sampled_from(["/", "/", "a", "//", "\uffff"])
+    delimiters = st.sampled_from(["/", "/", "a", "//", "\uffff", "\0"])
     ascending = {**fixed, "section": section, "descending": st.just(False), "prefix": prefixes}
     return (
         st.builds(ListQuery, **ascending, delimiter=delimiters)

@@ -17,6 +17,7 @@ from files_service.services import content
 from files_service.services.opening import open_core
 from storage_adapters import SupportsCopies, UnknownStore
 from tests.cores import call, processed_file, settings_for
+from tests.unit.cards.scenes import brought, copied, verified
 from tests.unit.cli.running import run
 from tests.unit.lost_bytes import Damage, chunked_file, cut, remove, rot, scrub
 from tests.unit.test_encryption import ring_text
@@ -101,3 +102,18 @@ def test_a_blob_with_no_good_copy_is_lost_and_nothing_is_removed(tmp_path: Path)
             rot(path)
         assert [each[:3] for each in scrub(core)] == [(record["file_id"], "p0", "rotten")]
         assert sorted(tmp_path.rglob("content")) == found
+
+
+def test_a_card_whose_files_are_on_two_disks_may_be_formatted(tmp_path: Path) -> None:
+    settings = settings_for(
+        tmp_path / "data", FILES_MIRROR_URL=f"file://{tmp_path}/second", FILES_FAILURE_DOMAINS="disk-a,disk-b"
+    )
+    with closing(open_core(settings)) as core:
+        entries = [brought(core, "DCIM/A.MP4"), brought(core, "DCIM/B.MP4", chunked=True)]
+        session_id = copied(core, entries)["session_id"]
+        assert verified(core, session_id)["verdict"]["text"].startswith("SAFE TO FORMAT: 2 files, 600 B, 2 copies")
+        rot(next((tmp_path / "second").rglob("content")))
+        again = verified(core, session_id)["verdict"]
+        assert (again["state"], again["reasons"][0]["code"]) == ("not_safe", "copy_damaged")
+        assert scrub(core) == []
+        assert verified(core, session_id)["verdict"]["state"] == "safe"

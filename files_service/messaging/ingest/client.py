@@ -102,9 +102,10 @@ class QueueSender:
             raise several.exceptions[0] from None
         return await self.finish(amqp, size, sha256)
 
-    async def send(self, amqp: JSON, slice_start: int, data: bytes) -> JSON:
+    async def send(self, amqp: JSON, slice_start: int, data: bytes, *, sha256: str | None = None) -> JSON:
         """Send one chunk; return its ``ack``, after which its bytes are on stable storage."""
-        headers = {"slice_start": slice_start, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        sha256 = sha256 or hashlib.sha256(data).hexdigest()
+        headers = {"slice_start": slice_start, "size": len(data), "sha256": sha256}
         return await self._ask(amqp, CHUNK, message_id_of(amqp["upload_id"], slice_start), headers, data)
 
     async def finish(self, amqp: JSON, size: int | None = None, sha256: str | None = None) -> JSON:

@@ -1,9 +1,9 @@
 """Rows of lists: every field of a file that a query may ask for, as JSON text. No I/O.
 
 Text, so that no server touches its numbers. Fields at their usual value stand as null, and not at all at the end. A
-description or website that is long stands as 0: who needs it reads the document. So it is with what media tells: a 1
-says that there is any, as each of a file's dozen rows would repeat it. Of a path that ends in the name, what
-stands before it is a list of its own.
+description or website that is long stands as 0: who needs it reads the document. Of a path that ends in the name, what
+stands before it is a list of its own. What media tells is in no row, as each of a file's dozen rows would repeat it: a
+space at the end says that there is any, and no reader of JSON minds it.
 """
 
 from __future__ import annotations
@@ -42,8 +42,6 @@ _FIELDS = (
     "path",
     "trashed_at",
     "version_of",
-    # A 1 for any of the fields below.
-    "media",
 )
 _MEDIA_FIELDS = frozenset(name for name in FIELDS if name.startswith(("captured_", "media.")))
 _LONG_PLACES = [_FIELDS.index(name) for name in _LONG_FIELDS]
@@ -56,9 +54,8 @@ _PART = Part(part_id="", type="", content_type="", size=0, bucket="", key="")
 def row_of(record: FileRecord) -> str:
     """Write a row."""
     values: list[Any] = [
-        None if (value := field_value(record, name)) == _USUAL.get(name) else value for name in _FIELDS[:-1]
+        None if (value := field_value(record, name)) == _USUAL.get(name) else value for name in _FIELDS
     ]
-    values.append(None if all(field_value(record, name) is None for name in _MEDIA_FIELDS) else 1)
     for place in _LONG_PLACES:
         if values[place] is not None and len(values[place]) > LONGEST_TEXT:
             values[place] = 0
@@ -66,14 +63,14 @@ def row_of(record: FileRecord) -> str:
         values[_PATH_PLACE] = [record.path.removesuffix(record.name)]
     while values[-1] is None:
         values.pop()
-    return orjson.dumps(values).decode()
+    tells_more = any(field_value(record, name) is not None for name in _MEDIA_FIELDS)
+    return orjson.dumps(values).decode() + " " * tells_more
 
 
 def parse_row(file_id: str, text: str) -> FileRecord:
     """Read a row: a record that answers queries as the whole one does, but for what rows leave out.
 
     That is texts that were too long, and what media tells: then ``media`` is empty, and not None.
-
     Raises UnreadableRecord.
     """
     known: dict[str, Any] = {
@@ -82,7 +79,7 @@ def parse_row(file_id: str, text: str) -> FileRecord:
     known["meta"] = {name: value for name in _LONG_FIELDS if (value := known.pop(name, None)) is not None}
     if isinstance(known.get("path"), list):
         known["path"] = known["path"][0] + known["name"]
-    if "media" in known:
+    if text.endswith(" "):
         known["media"] = {}
     known["parts"] = (_PART,) * known["parts"]
     known["tags"] = tuple(known.get("tags", ()))

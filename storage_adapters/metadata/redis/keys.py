@@ -183,12 +183,23 @@ def bounds_of(index: bytes) -> bytes:
     return index + b"/"
 
 
+def text_in_places(text: str) -> bytes:
+    """Return a text as it stands in places."""
+    return text.encode().replace(b"\0", b"\0\xff")
+
+
+def text_place(member: bytes) -> tuple[str, str]:
+    """Return the text and the file id of a place by text."""
+    text, _, file_id = member.partition(b"\0\0")
+    return text.replace(b"\0\xff", b"\0").decode(errors="replace"), file_id.decode(errors="replace")
+
+
 def place(value: SortValue, file_id: str) -> bytes:
     """Return the place of a file among all that have or miss a value of the same field."""
     if value is None:
         return MISSING + file_id.encode()
     if isinstance(value, str):
-        return value.encode().replace(b"\0", b"\0\xff") + b"\0\0" + file_id.encode()
+        return text_in_places(value) + b"\0\0" + file_id.encode()
     length = (abs(value).bit_length() + 7) // 8
     sign, rest = (-1, 256**length + value) if value < 0 else (1, value)
     return bytes([0x80 + sign * length]) + rest.to_bytes(length, "big") + file_id.encode()

@@ -36,6 +36,7 @@ _SCRIPTS = {
     "acquire": ("allow-oom", ("acquire",)),
     "release": ("allow-oom", ("release",)),
     "page": ("no-writes", ("chunks", "page")),
+    "folder": ("no-writes", ("chunks", "folder")),
     "last": ("no-writes", ("last",)),
     "behind": ("no-writes", ("behind",)),
     "ping": ("", ("ping",)),
