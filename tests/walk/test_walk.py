@@ -295,7 +295,10 @@ def _cards(people: dict[str, Caller]) -> None:
     assert ann("GET", "/api/cards")["cards"][0]["session_id"] == begun["session_id"]
     assert ann("POST", "/api/files/known", files=[key])["files"][0]["file_id"] == file_id
     bob("GET", session, 404)
-    ann("GET", session)
+    eventually(lambda: ann("GET", session)["state"] == "not_safe")
+    # The pages are for those who are signed in by a cookie.
+    for page in ("/cards", f"/cards/{begun['session_id']}"):
+        assert ann.ask("GET", page).status == 303
 
 
 def _analytics_and_quotas(people: dict[str, Caller]) -> None:
