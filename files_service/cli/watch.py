@@ -14,8 +14,8 @@ from typing import TypeVar
 import click
 import orjson
 
-from files_service.cli.ingest import ADVICE, service_of
-from files_service.cli.remote import DEFAULT_OWNER, failure_of
+from files_service.cli.card_service import card_service
+from files_service.cli.remote import failure_of
 from files_service.cli.session import Failed, Session
 from files_service.cli.watch_display import Display, open_display
 from files_service.errors import FilesError, Unauthorized
@@ -68,10 +68,10 @@ def watch(context: click.Context, config_file: Path | None, *, plain: bool, as_j
     session: Session = context.obj
     try:
         config = load_config(config_file)
-        watching = Watching(config, service_of(session.client_settings, config, DEFAULT_OWNER))
+        watching = Watching(config, card_service(session.client_settings, config))
         watching.service.read_token()
     except (BadConfig, Unauthorized) as error:
-        raise Failed(str(error), ADVICE) from error
+        raise Failed(str(error), "docs/cards.md describes the file and the token.") from error
     context.obj = watching
     if context.invoked_subcommand is None:
         configure_logging(session.client_settings.log_level, session.client_settings.log_format)

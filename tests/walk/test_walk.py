@@ -301,6 +301,10 @@ def _cards(people: dict[str, Caller]) -> None:
     bob("GET", f"{session}/receipt", 404)
     assert ann.ask("GET", f"{session}/mhl").body.endswith(b"</hashlist>\n")
     bob("GET", f"{session}/mhl", 404)
+    eventually(lambda: ann("GET", session)["state"] == "not_safe")
+    # The pages are for those who are signed in by a cookie.
+    for page in ("/cards", f"/cards/{begun['session_id']}"):
+        assert ann.ask("GET", page).status == 303
 
 
 def _analytics_and_quotas(people: dict[str, Caller]) -> None:

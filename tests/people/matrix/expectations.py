@@ -104,6 +104,9 @@ ROUTES: dict[str, May] = {
     "POST /tus": May.ONESELF,
     "GET /api/events": May.ONESELF,
     "GET /": May.ONESELF,
+    # The pages of cards are by the cookie: tests.pages.test_cards tries others.
+    "GET /cards": May.ONESELF,
+    "GET /cards/{session_id}": May.ONESELF,
     "POST /api/auth/logout": May.SESSIONS,
     "GET /api/auth/me": May.SESSIONS,
     "DELETE /api/auth/me": May.SESSIONS,
