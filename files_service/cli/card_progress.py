@@ -191,7 +191,7 @@ class JsonProgress(Progress):
     def reread(self, count: int, size: int) -> None:
         """Show the second reading."""
         if not count:
-            _print("second_read", bytes=size)
+            self._print("second_read", bytes=size)
 
     def said(self, text: str) -> None:
         """Show a line."""
