@@ -17,7 +17,7 @@ from files_service.cli.card_progress import BarProgress, JsonProgress, PlainProg
 from files_service.cli.remote import DEFAULT_OWNER
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings
-from files_service.errors import Unauthorized
+from files_service.errors import NotSupported, Unauthorized
 from files_service.ingest.config import BadConfig, WatchConfig, load_config, read_token
 from files_service.ingest.identity import identify
 from files_service.ingest.listing import CardUnlistable
@@ -95,6 +95,7 @@ def ingest(
             clock_offset_ms=round(clock_offset * 1_000),
             folder=folder,
             transport=transport,
+            amqp_uri=session.client_settings.amqp_uri,
             verdict_seconds=wait_seconds,
             progress=progress,
             stop=stop,
@@ -143,7 +144,7 @@ def refusals() -> Iterator[None]:
         yield
     except OSError as error:
         raise CardRefused(f"cannot read the card: {error.strerror or error}") from error
-    except (CardUnlistable, DeviceGone, BadConfig) as error:
+    except (CardUnlistable, DeviceGone, BadConfig, NotSupported) as error:
         raise CardRefused(str(error)) from error
     except Unauthorized as error:
         raise CardRefused(str(error), _ADVICE) from error

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -43,6 +43,7 @@ class Watching:
 
     config: WatchConfig
     service: Service
+    amqp_uri: str = field(default="", repr=False)
 
     @property
     def permissions(self) -> Permissions:
@@ -69,7 +70,7 @@ def watch(context: click.Context, config_file: Path | None, *, plain: bool, as_j
     session: Session = context.obj
     try:
         config = load_config(config_file)
-        watching = Watching(config, _service(session, config))
+        watching = Watching(config, _service(session, config), session.client_settings.amqp_uri)
         watching.service.read_token()
     except BadConfig as error:
         raise Failed(str(error), "docs/cards.md describes the file and the token.") from error
@@ -175,6 +176,7 @@ def _run(watching: Watching, card: Card, stop: threading.Event, display: Display
         clock_offset_ms=round(of_card.clock_offset_seconds * 1000),
         folder=of_card.folder or None,
         transport=config.transport or TRANSPORTS[0],
+        amqp_uri=watching.amqp_uri,
         announce=False,
         progress=display.progress(card),
         stop=stop,
