@@ -17,6 +17,7 @@ from benchmarks import (
     doors,
     encryption,
     folder_move,
+    ingest,
     listing,
     ms_files_import,
     people,
@@ -43,6 +44,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "doors": lambda options: doors.measure(),
     "encryption": lambda options: encryption.measure(),
     "folder-move": lambda options: folder_move.measure(stores=options.stores or folder_move.STORES),
+    "ingest": lambda options: ingest.measure(),
     "ms-files": lambda options: [ms_files_import.measure()],
     "people": lambda options: people.measure(
         sizes=options.sizes or people.SIZES,

@@ -26,7 +26,9 @@ from files_service.services.cards import asking, intake
 from storage_adapters import JSON
 
 _TOLD = (SessionState.COPYING, SessionState.INTERRUPTED, SessionState.UPLOADED)
-_LISTING = "SHA-256 of the listing: `path NUL size NUL mtime_ms LF` for each file but junk, in the order of the paths."
+_LISTING = (
+    "SHA-256 of the listing: `path NUL size NUL mtime_ms LF` for each file to be taken, in the order of the paths."
+)
 _PATH = "Path on the card, relative to its root."
 _MTIME = "Time of the last change on the card, milliseconds since the epoch."
 
@@ -206,7 +208,7 @@ class SecondReadFields(Strict):
     """The second reading of the card."""
 
     finished_at = _number("End of the reading.", required=True)
-    files = _number("Number of files that were read again.", required=True)
+    files = _number("Number of files that were read again to their ends.", required=True)
     bytes = _number("Bytes that were read again.", required=True)
     differing = BoundedList(
         _path_field(),
@@ -214,7 +216,7 @@ class SecondReadFields(Strict):
         validate=validate.Length(0, MAX_DIFFERING),
         metadata={"description": f"Paths of files that read differently, at most {MAX_DIFFERING}."},
     )
-    full = StrictBoolean(required=True, metadata={"description": "True when all files were read to their ends."})
+    full = StrictBoolean(required=True, metadata={"description": "True when known files were read again, too."})
 
 
 class ProgressParams(SessionParams):

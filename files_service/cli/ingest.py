@@ -193,6 +193,8 @@ def _show_outcome(outcome: Outcome, *, as_json: bool) -> None:
             "uploaded": outcome.uploaded,
             "known": outcome.known,
             "failed": len(outcome.failed),
+            "sent_bytes": outcome.sent_bytes,
+            "read_bytes": outcome.read_bytes,
             "verdict": verdict or None,
         }
         echo(orjson.dumps(said).decode())
@@ -203,6 +205,9 @@ def _show_outcome(outcome: Outcome, *, as_json: bool) -> None:
         echo(f"{outcome.ending.upper()}: {outcome.reason}.{again}")
     elif verdict.get("text"):
         echo(verdict["text"])
+    elif outcome.failed:
+        first = outcome.failed[0]
+        echo(f"NOT SAFE: {first.path} is {first.state}: {first.reason or 'no reason'}")
     else:
         state = (outcome.session or {}).get("state")
         echo(f"NO VERDICT YET: the session is {state}. Do not format the card.")

@@ -178,14 +178,18 @@ def _run(watching: Watching, card: Card, stop: threading.Event, display: Display
         transport=config.transport or TRANSPORTS[0],
         amqp_uri=watching.amqp_uri,
         announce=False,
+        # The watcher awaits the verdict, after the next card has the reader.
+        verdict_seconds=0,
         progress=display.progress(card),
         stop=stop,
     )
     outcome = run_card(card, options, watching.service)
-    return Result(outcome.ending is not Ending.INTERRUPTED, _text_of(outcome))
+    session_id = str((outcome.session or {}).get("session_id") or "")
+    return Result(outcome.ending is not Ending.INTERRUPTED, _text_of(outcome), session_id)
 
 
 def _text_of(outcome: Outcome) -> str:
     counts = f"{outcome.uploaded} new, {outcome.known} known, {len(outcome.failed)} failed"
-    verdict = (outcome.verdict or {}).get("text") or outcome.reason or "no verdict yet: do not format the card"
-    return f"{outcome.ending}: {counts}: {verdict}"
+    if outcome.ending in (Ending.INTERRUPTED, Ending.REFUSED):
+        return f"{outcome.ending}: {counts}: {outcome.reason}"
+    return f"{outcome.ending}: {counts}; the card must not be formatted before the verdict"

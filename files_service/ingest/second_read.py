@@ -49,6 +49,7 @@ async def read_again(
 ) -> SecondRead:
     """Read files again, each by its path on the card, and compare them with their hashes. Raises DeviceGone."""
     outcome = SecondRead(full)
+    moved(0)
     with ThreadPoolExecutor(1, "second-read", initializer=_be_nice) as pool:
         for path, entry in entries:
             if not await in_thread(pool, _is_same, card, path, entry):

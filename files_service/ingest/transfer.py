@@ -134,7 +134,8 @@ class _Attempt:
         async with self.transfer.window.room(size):
             block = Block.at(offset, size)
             await self._read(block)
-            read.set_result(None)
+            if not read.done():
+                read.set_result(None)
             hashing = asyncio.ensure_future(self.progress.hash.feed(block, self.transfer.pool))
             try:
                 if not upload.has(offset, offset + size):

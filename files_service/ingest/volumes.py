@@ -13,7 +13,6 @@ import select
 import string
 import sys
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -25,6 +24,8 @@ from files_service.ingest.mounts import MOUNTINFO, Mount, parse_mounts
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
+# A folder on a dead disk may never answer.
+_STOP_SECONDS = 5.0
 # Where desktops, administrators and udisks mount what is put in.
 PLACES = (Path("/media"), Path("/run/media"), Path("/mnt"))
 # File systems of cards; `fuseblk` is any of them in user space.
@@ -57,6 +58,9 @@ class Volumes(ABC):
     def wait(self, seconds: float) -> None:
         """Return when the volumes may have changed since ``current`` was called, at the latest after some seconds."""
 
+    def interrupt(self) -> None:  # noqa: B027 - a short wait needs none
+        """End the wait of another thread."""
+
     def close(self) -> None:  # noqa: B027 - most hold nothing
         """Release what was opened."""
 
@@ -75,6 +79,8 @@ class LinuxVolumes(Volumes):
         self._table = os.open(mountinfo, os.O_RDONLY | os.O_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(self._table, select.POLLPRI | select.POLLERR)
+        self._interrupted, self._interrupt = os.pipe()
+        self._poll.register(self._interrupted, select.POLLIN)
 
     def current(self) -> tuple[Volume, ...]:
         """Return one volume for each device, at its first mount, and the folders."""
@@ -90,9 +96,14 @@ class LinuxVolumes(Volumes):
         """Return at a change of the mount table, after these seconds to look at the folders."""
         self._poll.poll(1000 * seconds)
 
+    def interrupt(self) -> None:
+        """End the wait of another thread, and every later one."""
+        os.write(self._interrupt, b"!")
+
     def close(self) -> None:
         """Close the mount table."""
-        os.close(self._table)
+        for descriptor in (self._table, self._interrupted, self._interrupt):
+            os.close(descriptor)
 
     def _read(self) -> bytes:
         os.lseek(self._table, 0, os.SEEK_SET)
@@ -163,7 +174,7 @@ class PolledVolumes(Volumes):
     """Folders that a system makes for volumes: those of ``/Volumes`` on macOS, the drives of Windows."""
 
     def __init__(self, roots: Callable[[], Iterable[Path]]) -> None:
-        self._roots = roots
+        self._roots, self._interrupted = roots, threading.Event()
 
     def current(self) -> tuple[Volume, ...]:
         """Return the volumes that answer."""
@@ -171,7 +182,11 @@ class PolledVolumes(Volumes):
 
     def wait(self, seconds: float) -> None:
         """Wait until it is time to look again."""
-        time.sleep(seconds)
+        self._interrupted.wait(seconds)
+
+    def interrupt(self) -> None:
+        """End the wait of another thread, and every later one."""
+        self._interrupted.set()
 
 
 def open_volumes(*, places: Iterable[Path] = (), folders: Iterable[Path] = ()) -> Volumes:
@@ -215,15 +230,17 @@ class Detector:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the thread, and close the volumes."""
         self._stop.set()
-        self._thread.join(2 * self._look_seconds + 1)
+        self._volumes.interrupt()
+        self._thread.join(_STOP_SECONDS)
+        if not self._thread.is_alive():
+            self._volumes.close()
 
     def _run(self) -> None:
         while not self._stop.is_set():
             self._look()
             self._volumes.wait(self._look_seconds)
-        self._volumes.close()
 
     def _look(self) -> None:
         try:

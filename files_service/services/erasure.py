@@ -14,6 +14,7 @@ from files_service.services.accounts.deletion import DELETIONS, KEPT_MS
 from files_service.services.files import write_tombstone
 from files_service.services.folders.folder import FOLDERS
 from files_service.services.folders.trashed import TRASHED
+from files_service.services.settled_time import settled_now
 from files_service.services.shares.activity import EVENTS, NOTICES
 from files_service.services.shares.ownership import revoke_share
 from files_service.services.shares.share import SHARES, order_of, share_of_document
@@ -57,7 +58,7 @@ def _go_on(core: Core, plan: Document) -> Counter[str]:
         with suppress(RevisionConflict):
             documents.put(core, replace(plan, body={**plan.body, "ended": True}, order=deletion.order_of(due_at)))
         return Counter(ended_accounts=1)
-    if plan.body["deleted_at"] + KEPT_MS > core.clock() or deletion.erase(core, plan) is None:
+    if plan.body["deleted_at"] + KEPT_MS > settled_now(core) or deletion.erase(core, plan) is None:
         return Counter()
     removed = _remove_files(core, account.owner) or _remove_documents(core, account.owner)
     if removed:

@@ -41,6 +41,7 @@ NEEDED: dict[str, str] = {
     "DELETE /api/files/{file_id}": DELETE,
     "GET /api/files/{file_id}/download": READ,
     "GET /api/files/{file_id}/manifest": READ,
+    "GET /api/files/{file_id}/preview/{kind}": READ,
     "PUT /api/files/{file_id}/access": "shares",
     "PUT /api/files/{file_id}/metadata": WRITE,
     "GET /api/files/{file_id}/versions": READ,

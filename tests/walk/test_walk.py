@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import pyotp
 import pytest
+from PIL import Image
 
 from files_service.gateway.app import DOORS
 from tests.integration.test_up import Up, eventually
@@ -75,6 +76,7 @@ def test_people_of_two_tenants_walk_through_every_address(walk: tuple[Walk, str]
     _tus(service, people["ann"])
     _folders_and_trash(service, people)
     _versions(service, people)
+    _previews(service, people)
     _links(service, people)
     _cards(people)
     _analytics_and_quotas(people)
@@ -197,6 +199,23 @@ def _versions(service: Walk, people: dict[str, Caller]) -> None:
     assert ann("GET", f"/api/files/{file_id}/download") == b"first"
     ann("DELETE", f"{path}/{current['version_id']}")
     assert len(ann("GET", f"/api/files/{file_id}/versions")["versions"]) == 2
+
+
+def _previews(service: Walk, people: dict[str, Caller]) -> None:
+    ann, bob = people["ann"], people["bob"]
+    picture = io.BytesIO()
+    Image.new("RGB", (300, 200), "red").save(picture, "JPEG")
+    path, kind = "/api/files/upload?name=red.jpg", {"Content-Type": "image/jpeg"}
+    file_id = ann("POST", path, 201, data=picture.getvalue(), headers=kind)["file_id"]
+    eventually(lambda: bool(ann("GET", f"/api/files/{file_id}").get("derived")))
+    address = f"/api/files/{file_id}/preview/thumbnail-256"
+    assert ann("GET", address)[8:12] == b"WEBP"
+    ann("GET", f"/api/files/{file_id}/preview/hover", 404)
+    bob("GET", address, 404)
+    share = ann("POST", "/api/shares", 201, items=[file_id])
+    key = share["url"].rpartition("/")[2]
+    shown = Caller(service)("GET", f"/s/{key}/files/{file_id}?part=thumbnail-256&inline=1")
+    assert shown[8:12] == b"WEBP"
 
 
 def _tus(service: Walk, ann: Caller) -> None:

@@ -103,6 +103,8 @@ def progress(core: Core, actor: str | None, session_id: str, given: Mapping[str,
     told, listing, second = given.get("state"), given.get("listing_sha256"), given.get("second_read")
 
     def decide(before: Session) -> Session:
+        if before.state is SessionState.STALE and told is SessionState.COPYING:
+            raise WrongStatus("the card has changed since: begin another session", {"state": before.state.value})
         after = replace(
             before,
             state=state_after(before.state, told),

@@ -190,7 +190,7 @@ def _survey(core: Core, session: Session) -> _Survey:
 def _facts(core: Core, session: Session, work: Verification, found: _Survey) -> Facts:
     second = session.second_read
     return Facts(
-        announced=Tally(session.files, session.bytes),
+        announced=session.files,
         counts=found.counts,
         listing_of_entries=found.listing,
         listing=session.relisting_sha256,
@@ -206,9 +206,7 @@ def _facts(core: Core, session: Session, work: Verification, found: _Survey) -> 
 
 
 def _second_read(told: Mapping[str, Any]) -> SecondRead:
-    return SecondRead(
-        files=told["files"], bytes=told["bytes"], differing=tuple(told["differing"]), full=bool(told["full"])
-    )
+    return SecondRead(files=told["files"], bytes=told["bytes"], differing=tuple(told["differing"]))
 
 
 def verification_of(document: Document) -> Verification:

@@ -12,6 +12,7 @@ from files_service.core import Core
 from files_service.domain.versions import Retention, current_version, dropped_parts, prune_at, pruned
 from files_service.errors import Conflict
 from files_service.services.files import MAX_RACES, change
+from files_service.services.settled_time import settled_now
 from files_service.services.versions.garbage import note_garbage
 from storage_adapters import (
     Document,
@@ -78,10 +79,10 @@ def forget_upload(core: Core, file_id: str, version_id: str) -> None:
 
 def prune(core: Core, file_id: str) -> FileRecord:
     """Take the versions that are not to be kept out of a file, and plan the next time."""
-    retention = retention_of(core)
+    retention, now = retention_of(core), settled_now(core)
 
     def decide(record: FileRecord) -> FileRecord:
-        return record if record.immutable else pruned(record, retention, now=core.clock())
+        return record if record.immutable else pruned(record, retention, now=now)
 
     record = change_dropping(core, file_id, decide)
     plan(core, file_id, None if record.immutable else prune_at(record, retention))
@@ -124,7 +125,7 @@ def sweep_ages(core: Core) -> int:
     documents = core.metadata
     if not isinstance(documents, SupportsDocuments):
         return 0
-    query = DocumentQuery(collection=COLLECTION, end=_order(core.clock() + 1), limit=BATCH)
+    query = DocumentQuery(collection=COLLECTION, end=_order(settled_now(core) + 1), limit=BATCH)
     found = documents.find_documents(query, now=core.clock()).documents
     for document in found:
         try:

@@ -200,7 +200,7 @@ def of_route(row: str, target: Target, caller: Caller) -> Request:
     method, pattern = row.split()
     path = pattern.replace("{file_id}", target.file_id).replace("{share_id}", target.share_id)
     path = path.replace("{upload_id}", f"{target.file_id}-p0").replace("{key}", _key_of(target))
-    path = path.replace("{version_id}", target.file_id)
+    path = path.replace("{version_id}", target.file_id).replace("{kind}", "poster")
     path = path.replace("{owner}", _PERSON).replace("{tenant}", TENANT)
     for name, value in target.ids.items():
         path = path.replace(f"{{{name}}}", value)

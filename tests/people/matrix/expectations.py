@@ -45,6 +45,7 @@ ROUTES: dict[str, May] = {
     "GET /api/files/{file_id}": R,
     "GET /api/files/{file_id}/download": R,
     "GET /api/files/{file_id}/manifest": R,
+    "GET /api/files/{file_id}/preview/{kind}": R,
     "GET /download/{file_id}": R,
     "DELETE /api/files/{file_id}": C,
     "PUT /api/files/{file_id}/access": C,

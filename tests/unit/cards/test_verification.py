@@ -255,7 +255,6 @@ FAULTS: tuple[Fault, ...] = (
     lambda core, entries, other, dice: {"listing_sha256": "0" * 64},
     lambda core, entries, other, dice: {"listing_sha256": None},
     lambda core, entries, other, dice: {"second_read": None},
-    lambda core, entries, other, dice: {"full": False},
     lambda core, entries, other, dice: {"differing": [dice.choice(entries)["path"]]},
     lambda core, entries, other, dice: {"untold": True},
 )

@@ -10,6 +10,7 @@ import segno
 from aiohttp import web
 from markupsafe import Markup
 
+from files_service.domain.derived import find_preview, kind_of
 from files_service.domain.editing import is_finished
 from files_service.domain.filenames import save_as
 from files_service.domain.shares import DERIVATIVES
@@ -168,7 +169,8 @@ class _Shown:
 
 
 def _shown(record: FileRecord, opened: Opened) -> _Shown:
-    made = next((each for each in record.parts if each.type in DERIVATIVES and preview_of(each.content_type)), None)
+    given = next((each for each in record.parts if each.type in DERIVATIVES and preview_of(each.content_type)), None)
+    made = given or find_preview(record.derived, "thumbnail-512")
     whole = preview_of(record.content_type) if opened.may_read else ""
     return _Shown(
         record=record,
@@ -213,5 +215,6 @@ def _file(record: FileRecord, share: Share) -> JSON:
             }
             for part in record.parts
         ],
+        "previews": [kind_of(part.part_id) for part in record.derived],
         **_metadata(record, share),
     }
