@@ -13,8 +13,8 @@ from files_service.ingest.transports.websocket import WebSocketTransport
 from files_service.messaging.ingest.client import QueueRefused, QueueSender, QueueUnavailable
 from storage_adapters import JSON
 
-# A broker that failed is left alone for so long.
-REST_SECONDS = 60.0
+# Seconds without another connection to a broker that failed.
+AVOID_SECONDS = 60.0
 
 
 class QueueTransport(Transport):
@@ -22,16 +22,16 @@ class QueueTransport(Transport):
 
     name = "queue"
 
-    def __init__(self, remote: Remote, uri: str, *, rest_seconds: float = REST_SECONDS) -> None:
-        self._uri, self._rest_seconds = uri, rest_seconds
+    def __init__(self, remote: Remote, uri: str, *, avoid_seconds: float = AVOID_SECONDS) -> None:
+        self._uri, self._avoid_seconds = uri, avoid_seconds
         self._http = WebSocketTransport(remote)
         self._stack = AsyncExitStack()
         self._sender: QueueSender | None = None
-        self._rests_until = float("-inf")
+        self._avoided_until = float("-inf")
         self._turn = asyncio.Lock()
 
     async def open(self, upload_id: str, size: int) -> UploadSession:
-        """Begin or continue an upload, by HTTP while the broker rests."""
+        """Begin or continue an upload, by HTTP for a while after the broker failed."""
         session = await self._http.open(upload_id, size)
         sender = await self._connected()
         if sender is None:
@@ -41,9 +41,9 @@ class QueueTransport(Transport):
             raise NotSupported("the service has no queue door: choose another transport")
         return _QueueSession(self, sender, session.state, session.state.amqp)
 
-    async def rest(self) -> None:
-        """Leave the broker alone for a while."""
-        self._rests_until = asyncio.get_running_loop().time() + self._rest_seconds
+    async def avoid(self) -> None:
+        """Use HTTP for a while."""
+        self._avoided_until = asyncio.get_running_loop().time() + self._avoid_seconds
         self._sender = None
         await self._stack.aclose()
 
@@ -54,13 +54,13 @@ class QueueTransport(Transport):
 
     async def _connected(self) -> QueueSender | None:
         async with self._turn:
-            if asyncio.get_running_loop().time() < self._rests_until:
+            if asyncio.get_running_loop().time() < self._avoided_until:
                 return None
             if self._sender is None:
                 try:
                     self._sender = await self._stack.enter_async_context(QueueSender(self._uri))
                 except QueueUnavailable:
-                    await self.rest()
+                    await self.avoid()
             return self._sender
 
 
@@ -89,7 +89,7 @@ class _QueueSession(UploadSession):
         try:
             return await sending
         except QueueUnavailable as error:
-            await self._transport.rest()
+            await self._transport.avoid()
             raise Unreachable(str(error)) from error
         except QueueRefused as refused:
             raise _error_of(refused) from refused
