@@ -115,7 +115,7 @@ def clip_with_index_first() -> bytes:
     """The same clip with its index before the frames: the library moves it in a file alone."""
     with NamedTemporaryFile(suffix=".mp4") as file:
         with (
-            av.open(io.BytesIO(clip())) as source,
+            av.open(io.BytesIO(clip()), "r") as source,
             av.open(file.name, "w", options={"movflags": "+faststart"}) as output,
         ):
             video = output.add_stream_from_template(source.streams.video[0])
