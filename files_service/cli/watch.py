@@ -7,15 +7,15 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 import click
 import orjson
 
-from files_service.cli.ingest import ADVICE, service_of
-from files_service.cli.remote import DEFAULT_OWNER, failure_of
+from files_service.cli.card_service import card_service
+from files_service.cli.remote import failure_of
 from files_service.cli.session import Failed, Session
 from files_service.cli.watch_display import Display, open_display
 from files_service.errors import FilesError, Unauthorized
@@ -42,6 +42,7 @@ class Watching:
 
     config: WatchConfig
     service: Service
+    amqp_uri: str = field(default="", repr=False)
 
     @property
     def permissions(self) -> Permissions:
@@ -68,10 +69,11 @@ def watch(context: click.Context, config_file: Path | None, *, plain: bool, as_j
     session: Session = context.obj
     try:
         config = load_config(config_file)
-        watching = Watching(config, service_of(session.client_settings, config, DEFAULT_OWNER))
+        service = card_service(session.client_settings, config)
+        watching = Watching(config, service, session.client_settings.amqp_uri)
         watching.service.read_token()
     except (BadConfig, Unauthorized) as error:
-        raise Failed(str(error), ADVICE) from error
+        raise Failed(str(error), "docs/cards.md describes the file and the token.") from error
     context.obj = watching
     if context.invoked_subcommand is None:
         configure_logging(session.client_settings.log_level, session.client_settings.log_format)
@@ -158,6 +160,7 @@ def _run(watching: Watching, card: Card, stop: threading.Event, display: Display
         clock_offset_ms=round(of_card.clock_offset_seconds * 1000),
         folder=of_card.folder or None,
         transport=config.transport or TRANSPORTS[0],
+        amqp_uri=watching.amqp_uri,
         announce=False,
         # The watcher awaits the verdict, after the next card has the reader.
         verdict_seconds=0,
