@@ -222,7 +222,8 @@ def _rates(rates: dict[str, list[float]], total: int, files: int) -> Table:
         note=(
             "In turns, in one run. The raw read and the raw door hash nothing on the side of the card; the command "
             "reads, computes three hashes and sends, from its listing to the last acknowledged byte. Card and stores "
-            f"are on one disk, and all processes on one machine, whose cores the hashes of both sides share. Goal: {LEAST_OF_RAW}."
+            "are on one disk, and all processes on one machine, whose cores the hashes of both sides share. Goal: "
+            f"{LEAST_OF_RAW}."
         ),
     )
     limits = [min(pair) for pair in zip(*list(rates.values())[:2], strict=True)]

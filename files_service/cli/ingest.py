@@ -17,7 +17,7 @@ from files_service.cli.card_progress import BarProgress, JsonProgress, PlainProg
 from files_service.cli.card_service import ADVICE, card_service
 from files_service.cli.remote import DEFAULT_OWNER
 from files_service.cli.session import Failed, Session
-from files_service.errors import Unauthorized
+from files_service.errors import NotSupported, Unauthorized
 from files_service.ingest.config import BadConfig, load_config
 from files_service.ingest.identity import identify
 from files_service.ingest.listing import CardUnlistable
@@ -92,6 +92,7 @@ def ingest(
             clock_offset_ms=round(clock_offset * 1_000),
             folder=folder,
             transport=transport,
+            amqp_uri=session.client_settings.amqp_uri,
             verdict_seconds=wait_seconds,
             progress=progress,
             stop=stop,
@@ -116,7 +117,7 @@ def refusals() -> Iterator[None]:
         yield
     except OSError as error:
         raise CardRefused(f"cannot read the card: {error.strerror or error}") from error
-    except (CardUnlistable, DeviceGone, BadConfig) as error:
+    except (CardUnlistable, DeviceGone, BadConfig, NotSupported) as error:
         raise CardRefused(str(error)) from error
     except Unauthorized as error:
         raise CardRefused(str(error), ADVICE) from error

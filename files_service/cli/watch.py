@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,6 +42,7 @@ class Watching:
 
     config: WatchConfig
     service: Service
+    amqp_uri: str = field(default="", repr=False)
 
     @property
     def permissions(self) -> Permissions:
@@ -68,7 +69,8 @@ def watch(context: click.Context, config_file: Path | None, *, plain: bool, as_j
     session: Session = context.obj
     try:
         config = load_config(config_file)
-        watching = Watching(config, card_service(session.client_settings, config))
+        service = card_service(session.client_settings, config)
+        watching = Watching(config, service, session.client_settings.amqp_uri)
         watching.service.read_token()
     except (BadConfig, Unauthorized) as error:
         raise Failed(str(error), "docs/cards.md describes the file and the token.") from error
@@ -140,7 +142,7 @@ def _watch(watching: Watching, *, plain: bool, as_json: bool) -> None:
             watching.permissions,
             lambda card, stop: _run(watching, card, stop, display),
             display.tell,
-            policy=Policy(parallel=config.parallel, any_volume=config.any_volume),
+            policy=Policy(parallel=config.parallel, any_volume=config.any_volume, mount=config.mount),
             ask=display.ask,
         )
         watcher.start()
@@ -158,6 +160,7 @@ def _run(watching: Watching, card: Card, stop: threading.Event, display: Display
         clock_offset_ms=round(of_card.clock_offset_seconds * 1000),
         folder=of_card.folder or None,
         transport=config.transport or TRANSPORTS[0],
+        amqp_uri=watching.amqp_uri,
         announce=False,
         # The watcher awaits the verdict, after the next card has the reader.
         verdict_seconds=0,

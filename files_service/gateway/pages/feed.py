@@ -113,8 +113,8 @@ class Feed:
     def _tell(self, change: Change | DocumentChange) -> None:
         if isinstance(change, DocumentChange):
             told = message_of(change.document)
-            for subscription in self._listening.get(told.owner, ()) if told is not None else ():
-                subscription.put(told.body)
+            if told is not None:
+                self._put(told.owner, told.body)
             return
         if change.event is None:
             return
@@ -125,7 +125,10 @@ class Feed:
             "revision": change.revision,
             "deleted": change.deleted,
         }
-        for subscription in self._listening.get(change.record.owner, ()):
+        self._put(change.record.owner, message)
+
+    def _put(self, owner: str, message: JSON) -> None:
+        for subscription in self._listening.get(owner, ()):
             subscription.put(message)
 
     def _tell_all(self, message: JSON) -> None:

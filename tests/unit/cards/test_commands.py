@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from files_service.cli import export as export_module
-from files_service.cli.download import Download
+from files_service.cli.download import Download, save_to
 from files_service.cli.remote import Unreachable
 from tests.cores import SECRETS, call, sqlite_core
 from tests.gateway.serving import Served, serving
@@ -123,14 +123,13 @@ def test_an_export_that_was_killed_goes_on(
     served: Served, environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session_id, to = session_of(served), tmp_path / "out"
-    real = export_module.save_to
 
     def killed(download: Download, target: Path, *, force: bool) -> None:
         if target.name == "B.MP4":
             # What an interrupted download leaves.
             target.with_name(f".{download.file_id}.p0.draft").write_bytes(bytes_of(PATHS[1])[:100])
             raise Unreachable("killed")
-        real(download, target, force=force)
+        save_to(download, target, force=force)
 
     with monkeypatch.context() as patch:
         patch.setattr(export_module, "save_to", killed)
