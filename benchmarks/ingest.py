@@ -53,7 +53,7 @@ class Run:
 
 
 def measure(*, size: int = SIZE, rounds: int = ROUNDS) -> list[Table]:
-    """Bring a card and an identical one, beside the raw read and the raw door."""
+    """Send a card and an identical one, beside the raw read and the raw door."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_FOLDER")) as name:
         folder = Path(name)
         card = make_card(folder / "card", size)

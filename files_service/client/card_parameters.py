@@ -107,7 +107,7 @@ class ProgressParams(ActorParams, total=False):
 
 
 class SessionParams(ActorParams, total=False):
-    """cards.session, cards.verify."""
+    """cards.session, cards.verify, cards.receipt."""
 
     session_id: Required[str]
 

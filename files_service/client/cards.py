@@ -47,6 +47,11 @@ class CardMethods(Caller):
         session: results.CardSession = self._call("cards.verify", given)
         return session
 
+    def receipt(self, **given: Unpack[params.SessionParams]) -> results.SignedReceipt:
+        """Return the signed receipt of a verdict."""
+        signed: results.SignedReceipt = self._call("cards.receipt", given)
+        return signed
+
     def session(self, **given: Unpack[params.SessionParams]) -> results.CardSession:
         """Return a session with its verdict."""
         session: results.CardSession = self._call("cards.session", given)

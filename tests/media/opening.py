@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from typing import Any
 
 from PIL import Image
@@ -11,13 +12,20 @@ from files_service.services.media.extractor import Extraction, extract
 
 
 def opened(kind: str, data: bytes, *proxies: bytes, **options: Any) -> Extraction:
-    """Open a file, which is in memory, as the service does."""
+    """Open a file, which is in memory, as the service does; the same one only once."""
+    return _opened(kind, data, *proxies) if not options else _open(kind, data, *proxies, **options)
+
+
+def _open(kind: str, data: bytes, *proxies: bytes, **options: Any) -> Extraction:
     sources = (data, *proxies)
 
     def read(source: int, offset: int, length: int) -> bytes:
         return sources[source][offset : offset + length]
 
     return extract(kind, [len(each) for each in sources], read, **options)
+
+
+_opened = cache(_open)
 
 
 def picture(data: bytes) -> Image.Image:

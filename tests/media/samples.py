@@ -7,6 +7,8 @@ import struct
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import av
@@ -85,13 +87,11 @@ def clip(
     options: tuple[tuple[str, str], ...] = (),
     gpmf: bytes | None = None,
     handler: str = "",
-    moov_first: bool = False,
     seconds_per_frame: Fraction = Fraction(1, 25),
 ) -> bytes:
     """A clip with a key frame in every five frames."""
     target = io.BytesIO()
-    flags = "+use_metadata_tags" + ("+faststart" if moov_first else "")
-    extra = {"movflags": flags} if container in ("mp4", "mov") else {}
+    extra = {"movflags": "+use_metadata_tags"} if container in ("mp4", "mov") else {}
     with av.open(target, "w", format=container, options=extra) as output:
         output.metadata.update(dict(metadata))
         video = output.add_stream(codec, rate=1 / seconds_per_frame)
@@ -108,6 +108,22 @@ def clip(
         if track is not None and gpmf is not None:
             output.mux(_packet(track, gpmf))
     return target.getvalue()
+
+
+@cache
+def clip_with_index_first() -> bytes:
+    """The same clip with its index before the frames: the library moves it in a file alone."""
+    with NamedTemporaryFile(suffix=".mp4") as file:
+        with (
+            av.open(io.BytesIO(clip()), "r") as source,
+            av.open(file.name, "w", options={"movflags": "+faststart"}) as output,
+        ):
+            video = output.add_stream_from_template(source.streams.video[0])
+            for packet in source.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = video
+                    output.mux(packet)
+        return Path(file.name).read_bytes()
 
 
 def _gpmf_track(output: Any) -> Any:

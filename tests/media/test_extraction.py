@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from files_service.services.media.extraction.tone_mapping import mapped
-from files_service.services.media.extractor import Extraction
+from files_service.services.media.extractor import Extraction, Limits, extract
 from tests.media import samples
+from tests.media.large import SIZE, large_clip
 from tests.media.opening import is_blue, is_red, opened, picture
 
 
@@ -178,3 +179,14 @@ def test_a_long_clip_is_not_read_to_its_end() -> None:
     found = opened("clip", data)
     assert found.facts["duration_ms"] == 25 * 60_000
     assert "hover" in found.pictures
+
+
+def test_the_poster_of_a_clip_of_4_gb_takes_at_most_16_mib() -> None:
+    clip = large_clip()
+    poster = extract("clip", [SIZE], clip.read, limits=Limits(read_bytes=0))
+    assert "poster" in poster.pictures
+    assert poster.read_bytes <= 16 * 2**20
+    whole = extract("clip", [SIZE], clip.read)
+    assert whole.fault is None
+    assert getattr(Image.open(io.BytesIO(whole.pictures["hover"])), "n_frames", 1) == 10
+    assert whole.read_bytes <= 16 * 2**20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +11,26 @@ from typing import Any
 import pytest
 
 from files_service.core import Core
+from files_service.domain.versions import is_lost
 from files_service.errors import Busy
 from files_service.services import content
 from files_service.services.media.extractor import extract
 from files_service.services.processing import run_processing
+from files_service.services.scrub.walk import Walk
 from storage_adapters import FileRecord
 from storage_adapters import StorageUnavailable as StoreIsAway
 from tests.clocks import Clock
-from tests.cores import call, meanwhile, memory_core, pending_file, processed_file, put_parts, refusal, uploaded_file
+from tests.cores import (
+    call,
+    meanwhile,
+    memory_core,
+    pending_file,
+    processed_file,
+    put_parts,
+    refusal,
+    sqlite_core,
+    uploaded_file,
+)
 from tests.media import samples
 from tests.media.opening import is_red, picture
 from tests.unit.versions.scenes import bring_to_rest, named_keys, new_version, stored_keys
@@ -256,3 +269,53 @@ def test_the_proxy_of_a_camera_serves_for_the_hover_preview(core: Core, monkeypa
     )
     assert sizes == [[len(main), len(proxy)]]
     assert "hover" in kinds(record)
+
+
+def test_a_service_without_the_libraries_processes_files_and_keeps_the_time_of_the_sender(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("files_service.services.media.derivation.is_installed", lambda: False)
+    record = photo(core, meta={"mtime_at": 1_700_000_000_000})
+    assert (record.status, record.derived, record.captured_source) == ("processed", (), "mtime")
+
+
+def test_a_worker_that_must_stop_ends_the_subprocess_and_releases_the_file(core: Core) -> None:
+    data = samples.jpeg()
+    record = uploaded_file(core, data, name="p.jpg", parts=[{"size": len(data), "content_type": "image/jpeg"}])
+    found = core.metadata.get(record["file_id"])
+    asked = 0
+
+    def stopped() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 6
+
+    assert run_processing(core, found, force=False, abandoned=stopped).status == "uploaded"
+    assert asked == 7
+    assert stored_keys(core) == named_keys(core)
+
+
+def test_previews_are_encrypted_scrubbed_and_made_again_like_all_bytes(tmp_path: Path) -> None:
+    core = sqlite_core(tmp_path, media=True, encryption_keys=f"k1:{base64.b64encode(bytes(32)).decode()}")
+    record = photo(core)
+    stored = [path.read_bytes() for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+    assert len(stored) >= 4
+    assert not [data for data in stored if b"WEBP" in data]
+    assert picture(b"".join(content.read(core, record.derived[0])))
+    core.blobs.delete(record.derived[0].key)
+    for _ in Walk(core).steps():
+        pass
+    lost = core.metadata.get(record.file_id)
+    assert is_lost(lost, lost.derived[0])
+    assert not is_lost(lost, lost.parts[0])
+    call(core, "files.process", file_id=record.file_id, force=True)
+    again = core.metadata.get(record.file_id)
+    assert again.lost_parts == ()
+    assert len(again.derived) == 3
+    core.close()
+
+
+def test_no_archive_has_previews_that_the_service_made(core: Core) -> None:
+    record = photo(core, access="unlisted")
+    archive = call(core, "files.archive", file_ids=[record.file_id])
+    assert archive["entries"] == 1

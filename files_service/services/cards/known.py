@@ -67,6 +67,11 @@ def is_usable(record: FileRecord | None, owner: str, size: int) -> bool:
     )
 
 
+def is_being_processed(record: FileRecord | None) -> bool:
+    """Return True for a file whose bytes are there, and of which a worker has yet to say whether they are right."""
+    return record is not None and record.status in (FileStatus.UPLOADED, FileStatus.PROCESSING)
+
+
 def _answer(core: Core, owner: str, document: Document | None, size: int) -> JSON | None:
     if document is None:
         return None

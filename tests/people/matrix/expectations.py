@@ -71,6 +71,8 @@ ROUTES: dict[str, May] = {
     "GET /api/card-sessions/{session_id}/files": H,
     "POST /api/card-sessions/{session_id}/files": H,
     "POST /api/card-sessions/{session_id}/verify": H,
+    "GET /api/card-sessions/{session_id}/receipt": H,
+    "GET /api/card-sessions/{session_id}/mhl": H,
     "GET /api/card-sessions": May.FOR_OWNER,
     "GET /api/cards": May.FOR_OWNER,
     "POST /api/cards": May.FOR_OWNER,
@@ -202,7 +204,9 @@ METHOD_ROWS: dict[str, May] = {
     "shares.events": H,
     "shares.update": H,
     "shares.revoke": H,
-    **dict.fromkeys(("cards.session", "cards.files", "cards.add", "cards.progress", "cards.verify"), H),
+    **dict.fromkeys(
+        ("cards.session", "cards.files", "cards.add", "cards.progress", "cards.verify", "cards.receipt"), H
+    ),
     **dict.fromkeys(("cards.inserted", "cards.permit", "cards.list", "cards.begin", "cards.sessions"), May.FOR_OWNER),
     "files.known": May.FOR_OWNER,
     "accounts.identify": May.SESSIONS,

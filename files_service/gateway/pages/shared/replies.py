@@ -25,6 +25,7 @@ from files_service.services.shares.share import Share
 from storage_adapters import JSON, FileRecord, Part
 
 _LOCKED = (401, 429)
+_PLAYED = ("video", "audio")
 _TITLES = {
     403: "This file cannot be downloaded here",
     404: "There is no such link",
@@ -169,9 +170,10 @@ class _Shown:
 
 
 def _shown(record: FileRecord, opened: Opened) -> _Shown:
-    given = next((each for each in record.parts if each.type in DERIVATIVES and preview_of(each.content_type)), None)
-    made = given or find_preview(record.derived, "thumbnail-512")
     whole = preview_of(record.content_type) if opened.may_read else ""
+    made = next((each for each in record.parts if each.type in DERIVATIVES and preview_of(each.content_type)), None)
+    if made is None and whole not in _PLAYED:
+        made = find_preview(record.derived, "thumbnail-1600")
     return _Shown(
         record=record,
         parts=[(part, save_as(record, part)) for part in _content_of(record)],

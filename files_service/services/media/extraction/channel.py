@@ -78,6 +78,10 @@ class RangeFile:
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._expected, self._ahead = -1, _BLOCK
 
+    def __repr__(self) -> str:
+        """Return what errors of the libraries say of the file."""
+        return "<the file>"
+
     def read(self, length: int = -1) -> bytes:
         """Return the bytes from the place on, fewer only at the end."""
         end = self._size if length is None or length < 0 else min(self._size, self._place + length)

@@ -39,6 +39,7 @@ JSON = dict[str, Any]
 
 def load() -> None:
     """Load what the library would load when it meets a stream of some kind, before the process is sealed."""
+    webp.load()
     for module in pkgutil.walk_packages(av.__path__, "av."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)

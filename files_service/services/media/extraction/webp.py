@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from collections.abc import Iterator, Sequence
 
@@ -14,6 +15,12 @@ HOVER_WIDTH = 320
 _QUALITY = {256: 75, 512: 78, 1600: 80}
 # Tried in their order until the animation is small enough: quality, and share of the width.
 _ATTEMPTS = ((60, 1.0), (40, 1.0), (25, 1.0), (25, 0.75), (15, 0.5), (5, 0.25))
+
+
+def load() -> None:
+    """Load the codec before the process is sealed."""
+    Image.preinit()
+    importlib.import_module("PIL.WebPImagePlugin")
 
 
 def thumbnails(image: Image.Image, sizes: Sequence[int] = SIZES) -> Iterator[tuple[str, bytes]]:
