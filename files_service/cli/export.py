@@ -11,11 +11,13 @@ from stat import S_ISREG
 import click
 
 from files_service.cli.download import Download, save_to
+from files_service.cli.export_proofs import RECEIPT, write_proofs
 from files_service.cli.remote import Remote, Unreachable, failure_of
 from files_service.cli.session import Failed, Session
 from files_service.cli.sessions import entries_of
 from files_service.domain.cards import ARCHIVED, fault_of_path
 from files_service.domain.local_names import readable_name
+from files_service.domain.mhl import FOLDER
 from files_service.errors import FilesError
 from files_service.runtime.terminal import echo, printable
 from storage_adapters import JSON
@@ -43,15 +45,20 @@ def export(session: Session, session_id: str, to: Path) -> None:
     """Write the files of a card's session into a folder, with their paths and times on the card.
 
     Each file is compared with its SHA-256 on the card. What is there with the same bytes stays; a file with other bytes
-    is never overwritten. Repeat the command to go on after an interruption.
+    is never overwritten. Repeat the command to go on after an interruption. A session with a verdict gets a manifest of
+    the ASC Media Hash List and its signed receipt in the folder `ascmhl`.
     """
     remote = Remote(session.client_settings)
     try:
-        remote.call("cards.session", {"session_id": session_id})
+        found = remote.call("cards.session", {"session_id": session_id})
         outcome = export_session(remote, session_id, to)
+        is_sealed = not outcome.failed and found["verdict"] is not None
+        manifest = write_proofs(remote, found, to) if is_sealed else None
     except FilesError as error:
         raise failure_of(error) from error
     echo(f"{outcome.written} files written, {outcome.kept} were there, {outcome.failed} failed, {outcome.size} bytes")
+    if manifest is not None:
+        echo(f"manifest {FOLDER}/{manifest}, receipt {FOLDER}/{RECEIPT}")
     if outcome.failed:
         raise Failed("not all files of the session are in the folder", "Repeat the command once this is mended.")
 

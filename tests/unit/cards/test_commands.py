@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from files_service.cli import export as export_module
 from files_service.cli.download import Download, save_to
+from files_service.cli.export_proofs import RECEIPT
 from files_service.cli.remote import Unreachable
+from files_service.domain.mhl import FOLDER
+from files_service.runtime.clock import now_ms
 from tests.cores import SECRETS, call, sqlite_core
 from tests.gateway.serving import Served, serving
+from tests.servers.ascmhl import ascmhl_debug
 from tests.servers.ports import free_ports
 from tests.unit.cards.scenes import OWNER, begun, brought, bytes_of, copied, entry_of, verified
 from tests.unit.cli.running import at, done, run
@@ -136,3 +141,27 @@ def test_an_export_that_was_killed_goes_on(
         assert run(environ, "export", session_id, to).exit_code == 1
     assert run(environ, "export", session_id, to).stdout == "2 files written, 1 were there, 0 failed, 900 bytes\n"
     assert trees(to) == {path: bytes_of(path) for path in PATHS}
+
+
+def test_an_exported_tree_is_verified_by_the_reference_and_by_its_receipt(
+    served: Served, environ: dict[str, str], tmp_path: Path
+) -> None:
+    session_id, to = session_of(served), tmp_path / "out"
+    assert not (to / FOLDER).exists()
+    verified(served.core, session_id)
+    first = run(environ, "export", session_id, to)
+    assert (first.exit_code, "manifest ascmhl/0001_out_" in first.stdout) == (0, True)
+    assert ascmhl_debug("verify", to) == 0
+    # Repeated, it changes nothing; after another verification it adds a generation.
+    before = trees(to / "ascmhl")
+    assert "manifest" not in run(environ, "export", session_id, to).stdout
+    assert {path: text for path, text in trees(to / "ascmhl").items() if path != RECEIPT} == {
+        path: text for path, text in before.items() if path != RECEIPT
+    }
+    verified(replace(served.core, clock=lambda: now_ms() + 60_000), session_id)
+    assert "manifest ascmhl/0002_out_" in run(environ, "export", session_id, to).stdout
+    assert ascmhl_debug("verify", to) == 0
+    assert run({}, "verify-receipt", to / FOLDER / RECEIPT, "--tree", to).exit_code == 0
+    (to / PATHS[0]).write_bytes(b"?" * 300)
+    assert ascmhl_debug("verify", to) == 11
+    assert run({}, "verify-receipt", to / FOLDER / RECEIPT, "--tree", to).exit_code == 1
