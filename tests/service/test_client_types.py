@@ -84,15 +84,17 @@ def test_nested_parameters_are_declared_as_well() -> None:
     changes = update["changes"].schema  # type: ignore[attr-defined]
     share = METHODS["shares.update"].schema.fields["changes"].schema  # type: ignore[attr-defined]
     item = METHODS["files.bulk"].schema.fields["items"].inner.schema  # type: ignore[attr-defined]
-    pairs = [(PartDeclaration, part), (Changes, changes), (ShareChanges, share), (BulkItem, item)]
-    for method, name, declared in (
+    pairs: list[tuple[type, Any]] = [
+        *((PartDeclaration, part), (Changes, changes), (ShareChanges, share), (BulkItem, item)),
+    ]
+    for method, name, given in (
         ("cards.inserted", "card", CardFields),
         ("cards.add", "files", EntryFields),
         ("cards.progress", "second_read", SecondReadFields),
         ("files.known", "files", KnownItem),
     ):
         field: Any = METHODS[method].schema.fields[name]
-        pairs.append((declared, getattr(field, "inner", field).schema))
+        pairs.append((given, getattr(field, "inner", field).schema))
     for declared, schema in pairs:
         names, required = names_in(schema.fields)
         assert set(typing.get_type_hints(declared)) == names
