@@ -20,7 +20,7 @@ _TRIES = 3
 
 
 class Mounter:
-    """Mounts the file systems of removable devices that are not mounted; each insertion is tried a few times."""
+    """Mounter of removable file systems that are not mounted; each insertion is tried a few times."""
 
     def __init__(self, *, udev: Path = UDEV, sys_block: Path = SYS_BLOCK, mountinfo: Path = MOUNTINFO) -> None:
         self._udev, self._sys_block, self._mountinfo = udev, sys_block, mountinfo
