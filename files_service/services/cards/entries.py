@@ -122,7 +122,8 @@ def _begin(core: Core, session_id: str, call_id: str, *, added: int) -> None:
 
 def _with_changed_entries(session: Session) -> Session:
     state = state_with_changed_entries(session.state)
-    return replace(session, state=state, verdict=None, edition=session.edition + 1)
+    # The card was read a second time before these bytes were told.
+    return replace(session, state=state, verdict=None, second_read=None, edition=session.edition + 1)
 
 
 def _counted(core: Core, session_id: str, call_id: str, written: _Written) -> Session:
