@@ -16,7 +16,9 @@ import pytest
 
 from files_service.errors import Unauthorized
 from files_service.gateway.auth.bearer import make_token
+from files_service.ingest.journal import Journal, NotedUpload
 from files_service.ingest.options import Ending
+from files_service.ingest.reader import DeviceGone
 from files_service.ingest.window import Window
 from tests.cores import SECRETS, memory_core, sqlite_core
 from tests.gateway.cutting_proxy import cutting
@@ -242,3 +244,25 @@ def _reader(folder: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]
             stdout=log,
             stderr=log,
         )
+
+
+def test_an_upload_whose_declaration_was_not_noted_is_found_again(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = footage(count=2)
+    fill(tmp_path / "card", files)
+    note = Journal.note_upload
+
+    def die(journal: Journal, path: str, noted: NotedUpload) -> None:
+        if noted.upload_id is not None:
+            raise DeviceGone("the reader dies here")
+        note(journal, path, noted)
+
+    with monkeypatch.context() as patch:
+        # The moment between the answer and the journal is one that no test can hit from another process.
+        patch.setattr(Journal, "note_upload", die)
+        assert bring(served, tmp_path / "card", tmp_path / "state").ending is Ending.INTERRUPTED
+    outcome = bring(served, tmp_path / "card", tmp_path / "state")
+    assert_identical(served, outcome, files)
+    names = [each["name"] for each in served.result("files.list", owner=OWNER, limit=100)["files"]]
+    assert sorted(names) == sorted(path.rpartition("/")[2] for path in files)
