@@ -53,7 +53,7 @@ class Run:
 
 
 def measure(*, size: int = SIZE, rounds: int = ROUNDS) -> list[Table]:
-    """Bring a card and an identical one, beside the raw read and the raw door."""
+    """Measure a card and an identical one, beside the raw read and the raw door."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_FOLDER")) as name:
         folder = Path(name)
         card = make_card(folder / "card", size)
@@ -222,7 +222,8 @@ def _rates(rates: dict[str, list[float]], total: int, files: int) -> Table:
         note=(
             "In turns, in one run. The raw read and the raw door hash nothing on the side of the card; the command "
             "reads, computes three hashes and sends, from its listing to the last acknowledged byte. Card and stores "
-            f"are on one disk, and all processes on one machine. Goal: {LEAST_OF_RAW}."
+            "are on one disk, and all processes on one machine, whose cores the hashes of both sides share. Goal: "
+            f"{LEAST_OF_RAW}."
         ),
     )
     limits = [min(pair) for pair in zip(*list(rates.values())[:2], strict=True)]

@@ -22,7 +22,7 @@ from files_service.domain.cards import (
     Verify,
     fault_of_path,
 )
-from files_service.services.cards import asking, intake
+from files_service.services.cards import asking, intake, proofs
 from storage_adapters import JSON
 
 _TOLD = (SessionState.COPYING, SessionState.INTERRUPTED, SessionState.UPLOADED)
@@ -305,6 +305,12 @@ def progress(params: Params, core: Core) -> JSON:
 def verify(params: Params, core: Core) -> JSON:
     """Begin to read all copies again; a worker does it and gives the verdict."""
     return intake.verify(core, params["actor"], params["session_id"])
+
+
+@action("cards.receipt", SessionParams)
+def receipt(params: Params, core: Core) -> JSON:
+    """Return the signed receipt of the verdict."""
+    return proofs.receipt(core, params["actor"], params["session_id"])
 
 
 @action("cards.session", SessionParams)

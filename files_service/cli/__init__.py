@@ -36,6 +36,8 @@ MODULES = {
     "encrypt": "keys",
     "rotate-keys": "keys",
     "mirror": "mirror",
+    "sessions": "sessions",
+    "export": "export",
     "verify-receipt": "receipts",
     "migrate": "migrate",
     "gcs": "gcs",

@@ -222,9 +222,22 @@ def _summary(facts: Facts) -> str:
             f"{files} ({known} known)" if known else files,
             shown_size(facts.archived.bytes),
             f"{copies} re-read {at} UTC",
-            "card read twice" if _is_read_twice(facts) else "card read once",
+            _readings(facts),
         )
     )
+
+
+def _readings(facts: Facts) -> str:
+    """Tell how often the card was read; known files are recognized by size and ends, unless all is read."""
+    times = "twice" if _is_read_twice(facts) else "once"
+    second, archived = facts.second_read, facts.archived
+    if not facts.counts.get(EntryStatus.KNOWN, Tally()).files:
+        return f"card read {times}"
+    if second is not None and second.files >= archived.files and second.bytes >= archived.bytes:
+        return "card read in full"
+    if not facts.counts.get(EntryStatus.UPLOADED, Tally()).files:
+        return "known files recognized, not read in full"
+    return f"new files read {times}, known ones recognized"
 
 
 def _text_of_reasons(reasons: tuple[Reason, ...], more: int) -> str:

@@ -260,7 +260,6 @@ class Copying:
         return await read_again(
             self.reader,
             chosen,
-            full=len(chosen) == len(listed.files),
             moved=lambda count: self.options.progress.reread(count, total),
         )
 

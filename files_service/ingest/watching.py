@@ -19,6 +19,7 @@ from files_service.errors import FilesError
 from files_service.ingest.card import Card
 from files_service.ingest.identity import identify
 from files_service.ingest.listing import CardUnlistable, listing_sha256, plan
+from files_service.ingest.mounting import Mounter
 from files_service.ingest.permission import NoSuchCard, Permission, Permissions, Sighting, verdict_of
 from files_service.ingest.service import Unreachable
 from files_service.ingest.usb import connected_cameras, hint
@@ -85,10 +86,11 @@ Ask = Callable[[Card, threading.Event], Answer | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Choices of the user. ``parallel`` is the number of cards of one reader that are read at a time."""
+    """Choices of the user, by the keys of the configuration."""
 
     parallel: int = 2
     any_volume: bool = False
+    mount: bool = False
     look_seconds: float = LOOK_SECONDS
     # Between two looks at the permission of a card that waits for it.
     permission_seconds: float = 3.0
@@ -124,12 +126,13 @@ class Watcher:
         self._is_stopping = threading.Event()
         self._readers: defaultdict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(policy.parallel))
         self._cards: defaultdict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(1))
-        self._usb = threading.Thread(target=self._watch_usb, name="usb-cameras", daemon=True)
+        self._mounter = Mounter() if policy.mount else None
+        self._around = threading.Thread(target=self._look_around, name="devices", daemon=True)
 
     def start(self) -> None:
         """Begin to watch; volumes that are there are treated as if they were put in now."""
         self._detector.start()
-        self._usb.start()
+        self._around.start()
 
     def stop(self) -> None:
         """Interrupt all cards and wait for their ends."""
@@ -261,13 +264,16 @@ class Watcher:
             if has_turn:
                 turns.release()
 
-    def _watch_usb(self) -> None:
+    def _look_around(self) -> None:
+        """Mount cards, and find cameras that show none."""
         known: dict[str, str] = {}
         while not self._is_stopping.wait(self._policy.look_seconds):
             current = connected_cameras()
             for port in current.keys() - known.keys():
                 self._say(Told.CAMERA, hint(current[port]))
             known = current
+            if self._mounter is not None:
+                self._mounter.look()
 
     def _say(self, kind: Told, text: str, volume: Volume | None = None, card: Card | None = None) -> None:
         self._tell(Notice(kind, text, volume, card))

@@ -11,6 +11,7 @@ from files_service.domain.uploads import owner_segment
 from files_service.services.accounts import deletion, documents
 from files_service.services.accounts.account import account_by_id
 from files_service.services.accounts.deletion import DELETIONS, KEPT_MS
+from files_service.services.cards.erasure import erase_cards
 from files_service.services.files import write_tombstone
 from files_service.services.folders.folder import FOLDERS
 from files_service.services.folders.trashed import TRASHED
@@ -86,6 +87,8 @@ def _remove(core: Core, record: FileRecord) -> None:
 
 
 def _remove_documents(core: Core, owner: str) -> int:
+    if erased := erase_cards(core, owner, BATCH):
+        return erased
     prefix, found = f"{owner_segment(owner)}/", list[Document]()
     for collection in (SHARES, FOLDERS, TRASHED):
         query = DocumentQuery(collection=collection, prefix=prefix, limit=BATCH)

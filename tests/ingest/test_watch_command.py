@@ -155,7 +155,11 @@ def test_a_person_at_a_terminal_answers(served: Served, tmp_path: Path, environ:
 
 @pytest.mark.parametrize(
     ("text", "fault"),
-    [("verfy = 'card'", "verfy is no key: did you mean verify?"), ("url = 'x'", "url: must be"), ("=", "is not TOML")],
+    [
+        ("verify_ = 'card'", "verify_ is no key: did you mean verify?"),
+        ("url = 'x'", "url: must be"),
+        ("=", "is not TOML"),
+    ],
 )
 def test_a_fault_of_the_configuration_ends_the_command(
     tmp_path: Path, environ: dict[str, str], text: str, fault: str

@@ -24,6 +24,7 @@ from files_service.messaging.address import open_connection
 from files_service.messaging.ingest.client import QueueSender, QueueUnavailable
 from files_service.messaging.ingest.topology import CHUNKS, DEAD
 from files_service.messaging.ingest.worker import IngestLimits
+from files_service.messaging.readiness import NotReady
 from files_service.services.opening import open_core
 from tests.cores import announced, call, memory_core
 from tests.integration.ingesting import Sender, declared, forget_queues, open_door
@@ -276,3 +277,18 @@ def test_a_sender_without_a_broker_gives_up() -> None:
     with pytest.raises(QueueUnavailable) as error:
         asyncio.run(connect())
     assert "secret" not in str(error.value)
+
+
+def test_a_queue_with_other_arguments_is_named(core: Core) -> None:
+    with open_door(core, IngestLimits(most_bytes=4 * CHUNK)):
+        pass
+    with open_door(core, IngestLimits(most_bytes=8 * CHUNK), ready=False) as door:
+
+        def is_named() -> bool:
+            try:
+                door.worker.check()
+            except NotReady as error:
+                return "declared with other arguments" in str(error)
+            return False
+
+        wait_until(is_named, seconds=PATIENCE_SECONDS)

@@ -73,6 +73,8 @@ NEEDED: dict[str, str] = {
     "POST /api/cards/{card_id}/sessions": WRITE,
     "GET /api/card-sessions": READ,
     "GET /api/card-sessions/{session_id}": READ,
+    "GET /api/card-sessions/{session_id}/receipt": READ,
+    "GET /api/card-sessions/{session_id}/mhl": READ,
     "POST /api/card-sessions/{session_id}": WRITE,
     "GET /api/card-sessions/{session_id}/files": READ,
     "POST /api/card-sessions/{session_id}/files": WRITE,
@@ -132,7 +134,7 @@ VERSIONS_NEEDED = {
     "remove": DELETE,
 }
 CARDS_NEEDED = {
-    **dict.fromkeys(("list", "session", "sessions", "files"), READ),
+    **dict.fromkeys(("list", "session", "sessions", "files", "receipt"), READ),
     **dict.fromkeys(("inserted", "permit", "begin", "add", "progress", "verify"), WRITE),
 }
 NEEDED_BY = {

@@ -123,6 +123,9 @@ class QueueSender:
             raise QueueUnavailable(f"no answer within {self._ack_seconds:g} s") from error
         finally:
             self._waiting.pop(message_id, None)
+            if not answered.cancel() and not answered.cancelled():
+                # A publish that failed has said already what the lost connection says again.
+                answered.exception()
         if answer["op"] == "error":
             raise QueueRefused(answer)
         return answer
@@ -156,7 +159,10 @@ class QueueSender:
                         return
         except TimeoutError as error:
             raise QueueUnavailable(f"the broker took no chunk within {self._publish_seconds:g} s") from error
-        except CONNECTION_EXCEPTIONS as error:
+        except QueueUnavailable:
+            raise
+        except Exception as error:
+            # A connection that is closed meanwhile ends a publish with an error of no type of its own.
             raise QueueUnavailable(f"the connection to the broker broke: {secrets_out(error)}") from error
 
     async def _receive(self, message: AbstractIncomingMessage) -> None:

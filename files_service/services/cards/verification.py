@@ -25,12 +25,15 @@ from files_service.domain.verdict import (
 from files_service.services.accounts import documents
 from files_service.services.cards.copies import Proof, prove
 from files_service.services.cards.entries import is_archived, settled, walk_entries
+from files_service.services.cards.known import find_record, is_being_processed
 from files_service.services.cards.session import Session, change_session, find_session, require_session
 from storage_adapters import JSON, Document, DocumentQuery
 
 VERIFICATIONS = "card_verifications"
 # Opening and describing a file costs as much as reading this many bytes.
 FILE_COST = 64 * 1024
+# Cost of a wait for the processing of a file: a turn of the session ends, and about a second passes.
+WAIT_COST = 256 * 1024 * 1024
 # A call that begins a verification takes less time between its two writes.
 BEGIN_MS = 60_000
 
@@ -110,6 +113,8 @@ class Rereading:
         for entry in walk_entries(self._core, self.work.session_id, after=self.work.after):
             yield FILE_COST
             if is_archived(entry):
+                while is_being_processed(find_record(self._core, entry["file_id"] or "")):
+                    yield WAIT_COST
                 proof = yield from prove(self._core, self.work.owner, entry)
                 self.work = self.work.with_proof(entry, proof)
             else:

@@ -120,6 +120,7 @@ PARAMS: dict[str, Params] = {
     "cards.add": _session(files=[_ENTRY]),
     "cards.progress": _session(state="uploaded"),
     "cards.verify": _session(),
+    "cards.receipt": _session(),
     "shares.update": _share(changes={"label": "changed"}),
     "shares.revoke": _share(),
     "accounts.list": _TENANT,

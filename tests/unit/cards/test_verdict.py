@@ -161,6 +161,9 @@ def test_every_sound_card_is_safe() -> None:
         assert (verdict.state, verdict.reasons) == (SessionState.SAFE, ()), seed
 
 
+KNOWN = "SAFE TO FORMAT: 214 files (14 known), 50.1 GB, 2 copies re-read 14:02 UTC"
+
+
 def facts_of(**more: object) -> Facts:
     """A card of 214 files."""
     files = Tally(214, 50_100_000_000)
@@ -187,8 +190,19 @@ def facts_of(**more: object) -> Facts:
             "SAFE TO FORMAT: 214 files, 50.1 GB, 2 copies re-read 14:02 UTC, card read once",
         ),
         (
+            {
+                "counts": {"uploaded": Tally(200, 50_000_000_000), "known": Tally(14, 100_000_000)},
+                "second_read": SecondRead(files=200, bytes=50_000_000_000),
+            },
+            f"{KNOWN}, new files read twice, known ones recognized",
+        ),
+        (
             {"counts": {"uploaded": Tally(200, 50_000_000_000), "known": Tally(14, 100_000_000)}},
-            "SAFE TO FORMAT: 214 files (14 known), 50.1 GB, 2 copies re-read 14:02 UTC, card read twice",
+            f"{KNOWN}, card read in full",
+        ),
+        (
+            {"counts": {"known": Tally(214, 50_100_000_000)}, "second_read": SecondRead(files=0, bytes=0)},
+            f"{KNOWN.replace('14 known', '214 known')}, known files recognized, not read in full",
         ),
         (
             {"copies": 1},

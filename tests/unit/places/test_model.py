@@ -292,7 +292,7 @@ def core(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Core]:
 
 def examples_of(core: Core) -> int:
     """Fewer where each call goes to a server."""
-    few = 50 if isinstance(core.metadata, MemoryMetadataStore | SqliteMetadataStore) else 12
+    few = 40 if isinstance(core.metadata, MemoryMetadataStore | SqliteMetadataStore) else 6
     return 20 * few if NIGHTLY else few
 
 
