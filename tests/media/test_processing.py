@@ -22,6 +22,7 @@ from storage_adapters import StorageUnavailable as StoreIsAway
 from tests.clocks import Clock
 from tests.cores import (
     call,
+    forget_looks,
     meanwhile,
     memory_core,
     pending_file,
@@ -204,6 +205,7 @@ def test_what_a_killed_worker_left_is_an_orphan(core: Core, clock: Clock, monkey
     bring_to_rest(core, clock)
     assert core.metadata.get(record["file_id"]).derived
     clock.pass_seconds(WEEK + 1)
+    forget_looks(core)
     report = call(core, "files.sync", deep=True)
     while report["next_cursor"] is not None and not report["orphans"]:
         report = call(core, "files.sync", deep=True, cursor=report["next_cursor"])
