@@ -18,7 +18,7 @@ from files_service.client import FilesClient
 from files_service.client.caller import Caller
 from files_service.config import load_settings
 from files_service.core import Core
-from files_service.errors import Conflict, Forbidden, InsufficientStorage, NotFound, Unauthorized
+from files_service.errors import Conflict, Forbidden, InsufficientStorage, NotFound, Unauthorized, WrongStatus
 from files_service.services.opening import open_core
 from tests.cores import put_parts
 from tests.servers.processes import ServiceProcess
@@ -251,6 +251,8 @@ def _cards(story: Story) -> None:
     cards.progress(**named, state="uploaded")
     assert cards.verify(**named)["session_id"] == session["session_id"]
     assert cards.session(**named)["card_id"] == card["card_id"]
+    with pytest.raises(WrongStatus):
+        cards.receipt(**named)
     assert len(cards.sessions(**owner)["sessions"]) == 1
     assert [each["path"] for each in cards.files(**named)["files"]] == ["a.jpg"]
     with pytest.raises(NotFound):
