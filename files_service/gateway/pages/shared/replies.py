@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import segno
 from aiohttp import web
@@ -76,6 +77,7 @@ def share_reply(request: web.Request, seen: Seen) -> web.StreamResponse:
     shown: dict[str, Any] = {
         "qr": qr_of(share.url(gateway_of(request).core.settings.public_url)) if opened.is_owner else "",
         "preview_text": _preview_text(seen),
+        "picture": _picture(seen, share.url(gateway_of(request).core.settings.public_url)),
         "kind": share.kind.value,
         "takes_files": share.kind.takes_files,
         "require_name": share.require_name,
@@ -137,6 +139,21 @@ def _preview_text(seen: Seen) -> str:
         return "A shared folder"
     count = len(seen.files)
     return "1 file" if count == 1 else f"{count} files"
+
+
+def _picture(seen: Seen, url: str) -> str:
+    """Return the address of a picture for services that preview links: the first preview of a file, "" without one.
+
+    Links that are protected or limited show none: such a service would show it to people who cannot open the link.
+    """
+    share = seen.opened.share
+    if share.password is not None or share.max_downloads is not None:
+        return ""
+    for record in filter(is_finished, seen.files):
+        part = find_preview(record.derived, "poster") or find_preview(record.derived, "thumbnail-1600")
+        if part is not None:
+            return f"{url}/files/{record.file_id}?{urlencode({'part': part.part_id, 'inline': 1})}"
+    return ""
 
 
 def _share(seen: Seen) -> JSON:
