@@ -20,7 +20,7 @@ _TRIES = 3
 
 
 class Mounter:
-    """Mounter of removable file systems that are not mounted; each insertion is tried a few times."""
+    """Mounts of removable file systems that are not mounted; each insertion is tried a few times."""
 
     def __init__(self, *, udev: Path = UDEV, sys_block: Path = SYS_BLOCK, mountinfo: Path = MOUNTINFO) -> None:
         self._udev, self._sys_block, self._mountinfo = udev, sys_block, mountinfo
