@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ from files_service.messaging.ingest.topology import CHUNKS, DEAD
 from files_service.messaging.ingest.worker import IngestLimits, IngestWorker
 from files_service.messaging.readiness import NotReady
 from files_service.runtime.metrics import Metrics
+from files_service.services.uploads.queue_door import EXCHANGE
 from storage_adapters import JSON
 from tests.cores import pending_file
 from tests.waiting import PATIENCE_SECONDS, wait_until
@@ -74,13 +75,16 @@ def open_door(core: Core, limits: IngestLimits | None = None, *, ready: bool = T
 
 def forget_queues(uri: str) -> None:
     """Delete the queues of the door, whatever their arguments are."""
-    connection = open_connection(uri)
-    try:
+    with closing(open_connection(uri)) as connection:
         channel = connection.channel()
         for queue in (CHUNKS, DEAD):
             channel.queue_delete(queue)
-    finally:
-        connection.close()
+
+
+def forget_exchange(uri: str) -> None:
+    """Delete the exchange of the door, as in a broker that never had a worker."""
+    with closing(open_connection(uri)) as connection:
+        connection.channel().exchange_delete(EXCHANGE)
 
 
 def declared(core: Core, content: bytes, **params: Any) -> JSON:

@@ -150,7 +150,7 @@ def _files(story: Story) -> None:
     assert len(files.download(file_id=file_id, actor="ann")["urls"]) == 2
     assert files.manifest(file_id=file_id, actor="ann")["upload_size"] == 18
     assert [each["file_id"] for each in files.list(owner="ann", actor="ann", search="CAFE")["files"]] == [file_id]
-    assert files.timeline(owner="ann", month="2026-01", actor="ann")["files"] == []
+    assert files.timeline(owner="ann", month="2001-01", actor="ann")["files"] == []
     assert files.count(owner="ann", actor="ann")["total"] == 1
     assert files.report(owner="ann", actor="ann")["bytes"] == 18
     assert files.known(owner="ann", files=[{"path": "x", "size": 1, "fast_key": "0" * 16}], actor="ann") is not None

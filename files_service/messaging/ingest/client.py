@@ -19,7 +19,7 @@ import aio_pika
 import orjson
 from aio_pika import DeliveryMode
 from aio_pika.abc import AbstractIncomingMessage
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS, DeliveryError, PublishError
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelNotFoundEntity, DeliveryError, PublishError
 
 from files_service.messaging.ingest.broker import connect, secrets_out
 from files_service.messaging.ingest.messages import CHUNK, FINISH, REPLY_QUEUE, VERSION, message_id_of
@@ -150,7 +150,7 @@ class QueueSender:
                 while True:
                     try:
                         await exchange.publish(message, amqp["routing_key"], mandatory=True)
-                    except PublishError as error:
+                    except (PublishError, ChannelNotFoundEntity) as error:
                         raise QueueUnavailable("the broker has no queue for chunks: is a worker running?") from error
                     except DeliveryError:
                         await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads senders
