@@ -32,7 +32,8 @@ LEAST_STOP_SECONDS = 2.0
 def up(session: Session) -> None:
     """Run everything in one command.
 
-    Starts the gateway and the worker, the nameko service if AMQP_URI is set, and the syncer if FILES_LIST_URL is set.
+    Starts the gateway and the worker, the nameko service if AMQP_URI is set, the syncer if FILES_LIST_URL is set, and
+    the notifier if FILES_NOTICE_CHANNELS is set.
     The default needs no server: SQLite and a folder.
     """
     from files_service.runtime.metrics import Metrics
@@ -76,9 +77,13 @@ def up(session: Session) -> None:
 
 def _children(session: Session) -> list[ChildProcess]:
     settings = session.settings
+    options = ["--config", session.config_path] if session.config_path else []
     children = []
+    if settings.notice_channels:
+        # The nameko service has the address of the metrics.
+        taken = {"FILES_METRICS_HTTP": ""} if settings.amqp_uri else {}
+        children.append(ChildProcess("notifier", "files_service.cli", *options, "notifier", environ=taken))
     if settings.amqp_uri:
-        options = ["--config", session.config_path] if session.config_path else []
         children.append(ChildProcess("rpc", "files_service.cli", *options, "rpc"))
     if settings.list_url and settings.list_writes:
         # Pass URLs in the environment: they contain passwords, and other users can read a command line.
