@@ -76,7 +76,7 @@ def notices_of_card(card: Mapping[str, Any], at: int) -> Iterator[Notice]:
     if card["state"] == CardState.IGNORED or at - card["seen_at"] > COLLECT_MS:
         return
     kind = Kind.CARD_UNKNOWN if card["state"] == CardState.UNKNOWN else Kind.CARD_FOUND
-    facts = {name: card[name] for name in ("card_id", "label", "camera", "size_bytes", "host")}
+    facts = {name: card[name] for name in ("card_id", "label", "camera", "size_bytes", "host", "seen_at")}
     key = f"card/{card['owner']}/{card['card_id']}/{card['seen_at']}"
     yield Notice(kind=kind, key=key, at=at, owner=card["owner"], facts=facts)
 

@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from files_service.core import Core
 from files_service.domain.notices import TRIES_TOGETHER, Kind, joined
 from files_service.services.notices.channels import Sender
-from files_service.services.notices.outbox import due_at, note_failure, note_sent, notice_of, pending
+from files_service.services.notices.outbox import due_at, note_dropped, note_failure, note_sent, notice_of, pending
+from files_service.services.notices.outdated import is_outdated
 from files_service.services.notices.pace import Pace
 from files_service.services.notices.posters import poster_of
 from files_service.services.notices.texts import text_of
@@ -40,13 +41,20 @@ class Delivery:
         """Send one message to each channel that has something due."""
         oldest: list[int] = []
         for sender in self._senders:
-            entries = pending(self._core, sender.name)
+            entries = [entry for entry in pending(self._core, sender.name) if not self._is_dropped(entry)]
             self.waiting[sender.name] = len(entries)
             oldest += [entry.body["at"] for entry in entries]
             is_due = bool(entries) and due_at(entries[0]) <= self._core.clock()
             if is_due and self._may_go_on() and self._pace.admits(sender.chats):
                 self._send(sender, entries)
         self.oldest_at = min(oldest, default=None)
+
+    def _is_dropped(self, entry: Document) -> bool:
+        """Drop a notice that is due and not true any more; return False for any other."""
+        if due_at(entry) > self._core.clock() or not is_outdated(self._core, notice_of(entry)):
+            return False
+        note_dropped(self._core, entry)
+        return True
 
     def _send(self, sender: Sender, entries: Sequence[Document]) -> None:
         batch = _together(entries)

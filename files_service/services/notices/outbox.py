@@ -60,6 +60,11 @@ def note_sent(core: Core, entry: Document) -> None:
     _store(core, _over(entry, "sent", core.clock()))
 
 
+def note_dropped(core: Core, entry: Document) -> None:
+    """Note that a notice is not sent, because it is not true any more."""
+    _store(core, _over(entry, "dropped", core.clock()))
+
+
 def note_failure(core: Core, entry: Document) -> bool:
     """Note that a notice was not sent; return True when it is given up."""
     now, tries = core.clock(), entry.body["tries"] + 1

@@ -89,6 +89,23 @@ def test_an_unknown_card_is_told_and_an_ignored_one_is_not(core: Core, clock: Cl
     assert len(api.texts) == 1
 
 
+@pytest.mark.parametrize("decided", ["allowed", "begun"])
+def test_an_unknown_card_that_is_taken_within_a_minute_is_not_told(
+    core: Core, clock: Clock, api: BotApi, decided: str
+) -> None:
+    worker = notifier_of(core)
+    run_for(worker, clock, 10)
+    inserted(core)
+    if decided == "allowed":
+        call(core, "cards.permit", owner=OWNER, card_id=CARD, state="allowed")
+    else:
+        given = {"request_id": "one", "files": 1, "bytes": 1, "verify": "card", "host": "desk"}
+        call(core, "cards.begin", owner=OWNER, card_id=CARD, **given)
+    run_for(worker, clock, 120)
+    assert api.texts == []
+    assert worker.delivery.waiting["phone"] == 0
+
+
 def test_what_was_before_the_first_start_is_no_news(core: Core, clock: Clock, api: BotApi) -> None:
     inserted(core)
     run_for(notifier_of(core), clock, 300)
