@@ -43,7 +43,7 @@ def notifier(session: Session) -> None:
     Several may run; one works at a time. `/healthz`, `/readyz` and `/metrics` are at FILES_METRICS_HTTP.
     """
     settings = session.settings
-    channels = _channels(settings)
+    channels = channels_of(settings)
     configure_logging(settings.log_level, settings.log_format)
     senders = _senders(channels)
     with session.core() as core:
@@ -63,7 +63,7 @@ def notify() -> None:
 @click.pass_obj
 def test_channels(session: Session, name: str | None) -> None:
     """Send a test message to a channel, or to all."""
-    channels = [each for each in _channels(session.settings) if name in (None, each.name)]
+    channels = [each for each in channels_of(session.settings) if name in (None, each.name)]
     if not channels:
         raise Failed(f"there is no notice channel {name}", _ADVICE)
     refused = []
@@ -137,7 +137,8 @@ def _serve_operation(core: Core, worker: NoticeWorker, loop: Loop, stack: ExitSt
     stack.callback(server.close)
 
 
-def _channels(settings: Settings) -> list[Channel]:
+def channels_of(settings: Settings) -> list[Channel]:
+    """Return the channels of the settings. Raises Failed without any, or for a fault."""
     try:
         channels = parse_channels(settings.notice_channels)
     except BadChannel as error:

@@ -80,6 +80,9 @@ def _children(session: Session) -> list[ChildProcess]:
     options = ["--config", session.config_path] if session.config_path else []
     children = []
     if settings.notice_channels:
+        from files_service.cli.notifier import channels_of
+
+        channels_of(settings)
         # The nameko service has the address of the metrics.
         taken = {"FILES_METRICS_HTTP": ""} if settings.amqp_uri else {}
         children.append(ChildProcess("notifier", "files_service.cli", *options, "notifier", environ=taken))

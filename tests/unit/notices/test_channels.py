@@ -109,6 +109,13 @@ def test_the_notifier_does_not_start_without_a_channel_that_works(
     assert SECRET not in done.output
 
 
+def test_up_refuses_channels_that_cannot_be_read(tmp_path: object) -> None:
+    done = CliRunner().invoke(cli, ["up"], env=environ(tmp_path, f"phone={TOKEN}"))
+    assert done.exit_code == 1
+    assert "notice channel 1 is not name=url" in done.output
+    assert SECRET not in done.output
+
+
 def test_notices_end(tmp_path: object) -> None:
     done = CliRunner().invoke(cli, ["notify", "end"], env=environ(tmp_path, ""))
     assert (done.exit_code, done.output) == (0, "there were no notices\n")
