@@ -96,6 +96,7 @@ def _move(folder: Path, url: str, files: int) -> _Run:
                     if killed[0] and job["done"] > killed[1]:
                         waited, killed = waited + time.perf_counter() - killed[0], (0.0, 0)
                     counted = counted or (time.perf_counter() - began if job["total"] is not None else 0.0)
+                print(f"{time.perf_counter() - began:.0f} s: {job['done']:,} files", file=sys.stderr, flush=True)
                 if share is not None:
                     os.killpg(worker.pid, signal.SIGKILL)
                     kills, killed = kills + 1, (time.perf_counter(), job["done"])

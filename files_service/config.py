@@ -95,6 +95,7 @@ class Settings:
     kept_versions: int
     kept_versions_days: int
     scrub_days: int
+    media: bool
     rpc_timeout_seconds: int
     stop_timeout_seconds: int
 
@@ -274,6 +275,10 @@ class SettingsSchema(Schema):
         14,
         0,
         3_650,
+    )
+    media = _flag(
+        "Read times and make previews of pictures and clips while processing, where the extra `media` is installed.",
+        default=True,
     )
     rpc_timeout_seconds = _number("Seconds that a client waits for an answer.", 30, 1, 3_600)
     stop_timeout_seconds = _number("Seconds that a stopping process waits for requests in flight.", 30, 0, 3_600)

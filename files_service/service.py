@@ -364,12 +364,12 @@ class Shares:
 
     @action
     def policy(self, /, **params: Any) -> JSON:
-        """Return the policy of a tenant for its links."""
+        """Return the policy of a tenant for its links and versions."""
         return self.call("shares.policy", params)
 
     @action
     def set_policy(self, /, **params: Any) -> JSON:
-        """Change the policy of a tenant for its links."""
+        """Change the policy of a tenant for its links and versions."""
         return self.call("shares.set_policy", params)
 
 
@@ -521,6 +521,11 @@ class Cards:
     def verify(self, /, **params: Any) -> JSON:
         """Begin to read all copies again; a worker does it and gives the verdict."""
         return self.call("cards.verify", params)
+
+    @action
+    def receipt(self, /, **params: Any) -> JSON:
+        """Return the signed receipt of a verdict."""
+        return self.call("cards.receipt", params)
 
     @action
     def session(self, /, **params: Any) -> JSON:

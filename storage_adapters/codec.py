@@ -126,7 +126,14 @@ def form_of(kind: type[T]) -> Form[T]:
 PART_FORM = form_of(Part)
 LEASE_FORM = form_of(Lease)
 FAILURE_FORM = form_of(Failure)
-VERSION_FORM = Form(Version, (), {"parts": lambda parts: tuple(map(PART_FORM.from_json, parts))})
+VERSION_FORM = Form(
+    Version,
+    (),
+    {
+        "derived": lambda parts: tuple(map(PART_FORM.from_json, parts)),
+        "parts": lambda parts: tuple(map(PART_FORM.from_json, parts)),
+    },
+)
 RECORD_FORM = Form(
     FileRecord,
     FIELDS_OF_0_1["FileRecord"],

@@ -96,7 +96,10 @@ class Failure(Growing):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version(Growing):
-    """A former content of a file; ``created_at`` is the time from which on it was the content."""
+    """A former content of a file; ``created_at`` is the time from which on it was the content.
+
+    What cameras tell of it and its derived parts are those of ``FileRecord``, and come back with a rollback.
+    """
 
     version_id: str
     parts: tuple[Part, ...]
@@ -105,6 +108,11 @@ class Version(Growing):
     created_at: int
     author: str | None = None
     label: str | None = None
+    captured_at: int | None = None
+    captured_offset_minutes: int | None = None
+    captured_source: str | None = None
+    media: Mapping[str, Any] | None = None
+    derived: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +184,8 @@ class FileRecord(Growing):
     @property
     def stored_parts(self) -> tuple[Part, ...]:
         """The parts of the content and of all versions, derived ones too; one that several share stands here once."""
-        parts = {(part.bucket, part.key): part for version in self.versions for part in version.parts}
+        former = (part for version in self.versions for part in (*version.derived, *version.parts))
+        parts = {(part.bucket, part.key): part for part in former}
         return tuple((parts | {(part.bucket, part.key): part for part in (*self.derived, *self.parts)}).values())
 
     @property

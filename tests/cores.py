@@ -16,7 +16,11 @@ from files_service.api import METHODS
 from files_service.config import Settings, load_settings, read_config
 from files_service.core import Core
 from files_service.errors import FilesError
+from files_service.services.accounts import documents
+from files_service.services.files import change
+from files_service.services.media.derivation import store_previews
 from files_service.services.opening import open_core
+from files_service.services.settled_time import CLOCKS
 from storage_adapters import (
     JSON,
     BlobInfo,
@@ -69,7 +73,9 @@ class BareBlobStore(BlobStore):
 
 def settings_for(data_dir: Path, **environ: str) -> Settings:
     """Settings as a process with this environment would have them."""
-    return load_settings(read_config(environ={"FILES_DATA_DIR": str(data_dir), **SECRETS, **environ}))
+    # Media has tests of its own: every picture of another test would start a process.
+    given = {"FILES_DATA_DIR": str(data_dir), "FILES_MEDIA": "false", **SECRETS, **environ}
+    return load_settings(read_config(environ=given))
 
 
 def memory_core(data_dir: Path, **overrides: Any) -> Core:
@@ -181,3 +187,17 @@ def processed_file(core: Core, *contents: bytes, **params: Any) -> JSON:
     """Upload, finish and process a file; returns its record."""
     record = uploaded_file(core, *contents, **params)
     return call(core, "files.process", file_id=record["file_id"])
+
+
+def with_preview(core: Core, file_id: str, **pictures: bytes) -> JSON:
+    """Give a file previews as processing makes them, by default a poster; returns its record."""
+    derived = store_previews(core, core.metadata.get(file_id), pictures or {"poster": b"RIFF....WEBP"})
+    change(core, file_id, lambda before: replace(before, derived=derived))
+    return call(core, "files.info", file_id=file_id)
+
+
+def forget_looks(core: Core) -> None:
+    """Let the next sweep be the first one: no time in which none ran delays what is deleted for ever."""
+    found = documents.find(core, CLOCKS, "settled")
+    if found is not None:
+        documents.delete(core, found)

@@ -12,6 +12,7 @@ QUICK = (
 # What starts processes, or takes every point at which one can die.
 NOT_QUICK = (
     *("tests/docs/test_readme.py", "tests/docs/test_migrations_page.py", "tests/unit/test_mhl.py"),
+    *("tests/unit/cards/test_proofs.py", "tests/unit/cards/test_commands.py::test_an_exported_tree"),
     *(
         f"tests/adapters/test_{name}.py"
         for name in ("sqlite_processes", "sqlite_work", "local_processes", "local_crashes")

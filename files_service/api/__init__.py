@@ -113,6 +113,7 @@ METHODS: dict[str, Action] = {
         cards.add,
         cards.progress,
         cards.verify,
+        cards.receipt,
         cards.session,
         cards.sessions,
         cards.files,

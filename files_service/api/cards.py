@@ -22,11 +22,13 @@ from files_service.domain.cards import (
     Verify,
     fault_of_path,
 )
-from files_service.services.cards import asking, intake
+from files_service.services.cards import asking, intake, proofs
 from storage_adapters import JSON
 
 _TOLD = (SessionState.COPYING, SessionState.INTERRUPTED, SessionState.UPLOADED)
-_LISTING = "SHA-256 of the listing: `path NUL size NUL mtime_ms LF` for each file but junk, in the order of the paths."
+_LISTING = (
+    "SHA-256 of the listing: `path NUL size NUL mtime_ms LF` for each file to be taken, in the order of the paths."
+)
 _PATH = "Path on the card, relative to its root."
 _MTIME = "Time of the last change on the card, milliseconds since the epoch."
 
@@ -206,7 +208,7 @@ class SecondReadFields(Strict):
     """The second reading of the card."""
 
     finished_at = _number("End of the reading.", required=True)
-    files = _number("Number of files that were read again.", required=True)
+    files = _number("Number of files that were read again to their ends.", required=True)
     bytes = _number("Bytes that were read again.", required=True)
     differing = BoundedList(
         _path_field(),
@@ -214,7 +216,7 @@ class SecondReadFields(Strict):
         validate=validate.Length(0, MAX_DIFFERING),
         metadata={"description": f"Paths of files that read differently, at most {MAX_DIFFERING}."},
     )
-    full = StrictBoolean(required=True, metadata={"description": "True when all files were read to their ends."})
+    full = StrictBoolean(required=True, metadata={"description": "True when known files were read again, too."})
 
 
 class ProgressParams(SessionParams):
@@ -303,6 +305,12 @@ def progress(params: Params, core: Core) -> JSON:
 def verify(params: Params, core: Core) -> JSON:
     """Begin to read all copies again; a worker does it and gives the verdict."""
     return intake.verify(core, params["actor"], params["session_id"])
+
+
+@action("cards.receipt", SessionParams)
+def receipt(params: Params, core: Core) -> JSON:
+    """Return the signed receipt of the verdict."""
+    return proofs.receipt(core, params["actor"], params["session_id"])
 
 
 @action("cards.session", SessionParams)

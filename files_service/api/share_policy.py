@@ -8,13 +8,13 @@ from files_service.api.accounts.fields import tenant_field
 from files_service.api.action import Params, ParamsSchema, action
 from files_service.core import Core
 from files_service.domain.shares import MAX_DAYS
-from files_service.services.shares import policy
+from files_service.services.accounts import policy
 from storage_adapters import JSON
 
 
-def _days(description: str) -> fields.Integer:
+def _days(description: str, least: int = 1, most: int = MAX_DAYS) -> fields.Integer:
     return fields.Integer(
-        strict=True, allow_none=True, validate=validate.Range(1, MAX_DAYS), metadata={"description": description}
+        strict=True, allow_none=True, validate=validate.Range(least, most), metadata={"description": description}
     )
 
 
@@ -37,6 +37,10 @@ class PolicyChanges(Schema):
     )
     default_days = _days("Days after which a link ends whose owner chooses none; null: never.")
     max_days = _days("Most days from now on after which a link ends; null: any.")
+    kept_versions = _days(
+        "Former contents of a file that are kept however old they are; null: as in the settings.", 0, 1_000
+    )
+    kept_versions_days = _days("Days for which older ones without a label are kept; null: as in the settings.", 0)
 
 
 class SetPolicyParams(PolicyParams):
@@ -47,11 +51,11 @@ class SetPolicyParams(PolicyParams):
 
 @action("shares.policy", PolicyParams)
 def show(params: Params, core: Core) -> JSON:
-    """Return the policy of a tenant for its links."""
+    """Return the policy of a tenant for its links and versions."""
     return policy.show_policy(core, params["actor"], params["tenant"])
 
 
 @action("shares.set_policy", SetPolicyParams)
 def change(params: Params, core: Core) -> JSON:
-    """Change the policy of a tenant for its links."""
+    """Change the policy of a tenant for its links and versions."""
     return policy.set_policy(core, params["actor"], params["tenant"], params["changes"])

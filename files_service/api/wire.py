@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from files_service.domain.access import OWNER_ONLY, OWNER_ONLY_OF_PARTS, may_change
+from files_service.domain.derived import kind_of
 from files_service.domain.editing import MAX_META_DEPTH, cut_at, depth_of
 from storage_adapters import (
     JSON,
     FileRecord,
+    Part,
     Version,
     record_to_json,
 )
@@ -40,8 +42,16 @@ def to_wire(record: FileRecord, actor: str | None = None) -> JSON:
         for part in value["parts"]:
             for name in OWNER_ONLY_OF_PARTS:
                 del part[name]
+    if record.derived:
+        value["derived"] = [_derived_to_wire(each) for each in record.derived]
     value["change_token"] = record.change_token
     return value
+
+
+def _derived_to_wire(part: Part) -> JSON:
+    """Return a derived part as every reader of the file sees it."""
+    names = ("part_id", "type", "content_type", "size")
+    return {"kind": kind_of(part.part_id), **{name: getattr(part, name) for name in names}}
 
 
 def version_to_wire(version: Version) -> JSON:

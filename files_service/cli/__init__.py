@@ -38,6 +38,8 @@ MODULES = {
     "encrypt": "keys",
     "rotate-keys": "keys",
     "mirror": "mirror",
+    "sessions": "sessions",
+    "export": "export",
     "verify-receipt": "receipts",
     "migrate": "migrate",
     "gcs": "gcs",

@@ -150,14 +150,16 @@ def set_tenant_quota(session: Session, name: str, quota: int) -> None:
 @click.option("--password/--no-password", "require_password", default=None, help="Make no link without a password.")
 @click.option("--default-days", type=click.IntRange(0, MAX_DAYS), help="Life of a link whose owner chooses none.")
 @click.option("--max-days", type=click.IntRange(0, MAX_DAYS), help="Longest life of a link.")
+@click.option("--kept-versions", type=click.IntRange(-1, 1_000), help="Former contents kept at any age; -1: settings.")
+@click.option("--kept-versions-days", type=click.IntRange(-1, MAX_DAYS), help="Days for older ones; -1: settings.")
 @click.pass_obj
 def policy(session: Session, /, name: str, **rules: Any) -> None:
-    """Print, or change, the rules of a tenant for its links; 0 days are no limit.
+    """Print, or change, the rules of a tenant for its links and versions; 0 days of a link are no limit.
 
     Without NAME, the rules are those of the tenant without a name.
     """
     given = {rule: value for rule, value in rules.items() if value is not None}
-    changes = {rule: None if value == 0 and value is not False else value for rule, value in given.items()}
+    changes = {rule: None if _is_unset(rule, value) else value for rule, value in given.items()}
     with _calling(session) as core:
         if changes:
             _call(core, "shares.set_policy", tenant=name, changes=changes)
@@ -165,6 +167,10 @@ def policy(session: Session, /, name: str, **rules: Any) -> None:
         password = "required" if found["require_password"] else "as the owner likes"
         default, most = (found[rule] or "any" for rule in ("default_days", "max_days"))
         echo(f"password {password}  default {default} days  most {most} days")
+        kept, days = (found[rule] for rule in ("kept_versions", "kept_versions_days"))
+        if kept is not None or days is not None:
+            said = ["as in the settings" if each is None else str(each) for each in (kept, days)]
+            echo(f"versions kept at any age {said[0]}  days for older ones {said[1]}")
 
 
 @tenant.command("delete-key")
@@ -184,6 +190,11 @@ def delete_key(session: Session, name: str, *, yes: bool) -> None:
         if not yes:
             click.confirm(f"make all bytes of the tenant {name} unreadable for ever?", abort=True)
         echo(f"deleted the key of {name}" if keys.delete(name) else f"{name} has no key")
+
+
+def _is_unset(rule: str, value: Any) -> bool:
+    """Return True for the number by which a rule is taken back."""
+    return value is not False and value == (-1 if rule.startswith("kept") else 0)
 
 
 def reset_link(core: Core, code: str) -> str:

@@ -102,8 +102,9 @@ class BarProgress(Progress):
 
     def ended(self, entry: Entry) -> None:
         """Show what became of a file."""
-        task, done = self._files.pop(entry.path)
-        self._shown.remove_task(task)
+        task, done = self._files.pop(entry.path, (None, 0))
+        if task is not None:
+            self._shown.remove_task(task)
         self._counts.add(entry)
         assert self._card is not None
         self._shown.update(self._card, description=self._text())
@@ -130,7 +131,7 @@ class PlainProgress(Progress):
     """A line for each file, and one from time to time."""
 
     def __init__(self) -> None:
-        self._counts, self._size, self._done, self._second = Counts(), 0, 0, 0
+        self._counts, self._size, self._done = Counts(), 0, 0
         self._began = self._last = time.monotonic()
 
     def planned(self, card: Card, *, files: int, size: int, clips: int) -> None:
@@ -161,9 +162,8 @@ class PlainProgress(Progress):
 
     def reread(self, count: int, size: int) -> None:
         """Show the second reading."""
-        if not self._second:
+        if not count:
             self.said(f"second reading of {size_text(size)}")
-        self._second += count
 
     def said(self, text: str) -> None:
         """Show a line."""
@@ -187,6 +187,11 @@ class JsonProgress(Progress):
     def ended(self, entry: Entry) -> None:
         """Show what became of a file."""
         self._print("file", **entry.to_wire())
+
+    def reread(self, count: int, size: int) -> None:
+        """Show the second reading."""
+        if not count:
+            self._print("second_read", bytes=size)
 
     def said(self, text: str) -> None:
         """Show a line."""

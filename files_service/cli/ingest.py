@@ -14,25 +14,22 @@ import click
 import orjson
 
 from files_service.cli.card_progress import BarProgress, JsonProgress, PlainProgress, bars, card_name, size_text
+from files_service.cli.card_service import ADVICE, card_service
 from files_service.cli.remote import DEFAULT_OWNER
 from files_service.cli.session import Failed, Session
-from files_service.config import Settings
-from files_service.errors import Unauthorized
-from files_service.ingest.config import BadConfig, WatchConfig, load_config, read_token
+from files_service.errors import NotSupported, Unauthorized
+from files_service.ingest.config import BadConfig, load_config
 from files_service.ingest.identity import identify
 from files_service.ingest.listing import CardUnlistable
 from files_service.ingest.options import Ending, Options, Outcome
 from files_service.ingest.progress import Progress
 from files_service.ingest.reader import DeviceGone
 from files_service.ingest.run import run_card
-from files_service.ingest.service import Service
 from files_service.ingest.survey import Survey, survey
 from files_service.ingest.transports.opening import TRANSPORTS
 from files_service.runtime.terminal import echo
 
 EXIT_STATUS = {Ending.COMPLETE: 0, Ending.PARTLY_FAILED: 3, Ending.INTERRUPTED: 4, Ending.REFUSED: 5}
-TOKEN_SECONDS = 24 * 3600
-_ADVICE = "Write a token, as `files token OWNER` prints it, into ~/.config/files/token, or set FILES_TOKEN."
 
 
 @click.command()
@@ -83,7 +80,7 @@ def ingest(
     """
     with refusals():
         card, config = identify(path), load_config()
-        service = service_of(session.client_settings, config, owner)
+        service = card_service(session.client_settings, config, owner)
         service.read_token()
         if dry_run:
             _show_survey(survey(card, service), as_json=as_json)
@@ -95,6 +92,7 @@ def ingest(
             clock_offset_ms=round(clock_offset * 1_000),
             folder=folder,
             transport=transport,
+            amqp_uri=session.client_settings.amqp_uri,
             verdict_seconds=wait_seconds,
             progress=progress,
             stop=stop,
@@ -104,30 +102,6 @@ def ingest(
             outcome = run_card(card, options, service)
     _show_outcome(outcome, as_json=as_json)
     sys.exit(EXIT_STATUS[outcome.ending])
-
-
-def service_of(settings: Settings, config: WatchConfig, owner: str) -> Service:
-    """Return the service that the configuration or the settings name.
-
-    The token is that of the configuration, of the token file or of the settings; in the folder of the service its
-    secret makes one for the owner.
-    """
-    from files_service.gateway.auth.bearer import make_token
-
-    url = (config.url or settings.public_url).rstrip("/")
-
-    def read() -> str:
-        try:
-            token = read_token(config) or settings.token
-        except BadConfig as error:
-            raise Unauthorized(str(error)) from error
-        if not token and settings.jwt_secret and url == settings.public_url:
-            token = make_token(owner, settings.jwt_secret, TOKEN_SECONDS)
-        if not token:
-            raise Unauthorized(f"there is no token for {url}")
-        return token
-
-    return Service(url=url, read_token=read)
 
 
 class CardRefused(Failed):
@@ -143,10 +117,10 @@ def refusals() -> Iterator[None]:
         yield
     except OSError as error:
         raise CardRefused(f"cannot read the card: {error.strerror or error}") from error
-    except (CardUnlistable, DeviceGone, BadConfig) as error:
+    except (CardUnlistable, DeviceGone, BadConfig, NotSupported) as error:
         raise CardRefused(str(error)) from error
     except Unauthorized as error:
-        raise CardRefused(str(error), _ADVICE) from error
+        raise CardRefused(str(error), ADVICE) from error
 
 
 @contextmanager
@@ -192,6 +166,8 @@ def _show_outcome(outcome: Outcome, *, as_json: bool) -> None:
             "uploaded": outcome.uploaded,
             "known": outcome.known,
             "failed": len(outcome.failed),
+            "sent_bytes": outcome.sent_bytes,
+            "read_bytes": outcome.read_bytes,
             "verdict": verdict or None,
         }
         echo(orjson.dumps(said).decode())
@@ -202,6 +178,9 @@ def _show_outcome(outcome: Outcome, *, as_json: bool) -> None:
         echo(f"{outcome.ending.upper()}: {outcome.reason}.{again}")
     elif verdict.get("text"):
         echo(verdict["text"])
+    elif outcome.failed:
+        first = outcome.failed[0]
+        echo(f"NOT SAFE: {first.path} is {first.state}: {first.reason or 'no reason'}")
     else:
         state = (outcome.session or {}).get("state")
         echo(f"NO VERDICT YET: the session is {state}. Do not format the card.")

@@ -36,6 +36,7 @@ from storage_adapters import Access, FileStatus
 @click.option(
     "--wait-seconds", type=click.IntRange(0), default=600, show_default=True, help="Seconds to wait for processing."
 )
+@click.option("--queue", is_flag=True, help="Send the bytes over the broker of AMQP_URI, to the queue door.")
 @click.pass_obj
 def put(
     session: Session,
@@ -47,6 +48,8 @@ def put(
     access: str,
     version_of: str | None,
     wait_seconds: int,
+    *,
+    queue: bool,
 ) -> None:
     """Upload files and folders, and wait until they are processed.
 
@@ -59,6 +62,9 @@ def put(
         raise click.UsageError("--name and --alias are for a single file")
     if version_of is not None and (several or name is not None or alias is not None or access != Access.PRIVATE.value):
         raise click.UsageError("--version-of is for a single file, whose name, alias and access stay")
+    queue_uri = session.client_settings.amqp_uri if queue else None
+    if queue_uri == "":
+        raise click.UsageError("--queue needs AMQP_URI")
     remote, outcomes = Remote(session.client_settings), Outcomes(several=several)
     found = list(sources_of(paths, skip=_say_skipped, fail=lambda path, why: outcomes.note(str(path), why)))
     if name is not None:
@@ -68,7 +74,7 @@ def put(
         kind = content_type or type_of_name(source.path.name)
         said: dict[str, str | None] = {"owner": owner or remote.owner}
         said |= {"version_of": version_of} if version_of is not None else {"alias": alias, "access": access}
-        return str(send_file(remote, source, content_type=kind, **said)["file_id"])
+        return str(send_file(remote, source, content_type=kind, queue_uri=queue_uri, **said)["file_id"])
 
     def finish(file_id: str) -> None:
         record = with_link(remote, processed(remote, file_id, wait_seconds, version_of=version_of))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
-import xxhash
 
 from files_service.cli.session import Failed
+from files_service.domain.mhl import FOLDER
 from files_service.runtime.terminal import echo
 from files_service.services.receipts import MAX_BYTES, BadReceipt, fingerprint, verified
-
-_PIECE = 4 * 2**20
 
 
 @click.command("verify-receipt")
@@ -55,25 +54,25 @@ def _show(receipt: dict[str, Any]) -> None:
 
 
 def _compare(receipt: dict[str, Any], tree: Path) -> None:
-    """Hash the files of a folder. Raises Failed when any is missing or differs."""
-    files = receipt.get("files") or []
-    faults = [fault for entry in files if (fault := _fault(tree, entry))]
-    for fault in faults:
-        echo(fault, err=True)
-    if faults:
-        raise Failed(f"{len(faults)} of {len(files)} files differ from the receipt")
-    echo(f"{len(files)} files are those of the receipt")
+    """Hash the files of a folder. Raises Failed when they are not those of the receipt."""
+    digest, files, size = hashlib.sha256(), 0, 0
+    for path in _paths(tree):
+        content = tree / path
+        with content.open("rb") as opened:
+            whole = hashlib.file_digest(opened, "sha256").hexdigest()
+        length = content.stat().st_size
+        digest.update(f"{path}\0{length}\0{whole}\n".encode())
+        files, size = files + 1, size + length
+    if digest.hexdigest() != receipt.get("files_sha256"):
+        told = f"{receipt.get('files')} files of {receipt.get('bytes')} bytes"
+        raise Failed(
+            f"the folder has not the files of the receipt: {files} files of {size} bytes, the receipt has {told}",
+            "A tool for the ASC Media Hash List names the files that differ, where the folder has a manifest.",
+        )
+    echo(f"{files} files are those of the receipt")
 
 
-def _fault(tree: Path, entry: dict[str, Any]) -> str:
-    path = tree / entry["path"]
-    if not path.resolve().is_relative_to(tree.resolve()):
-        return f"outside of the folder: {entry['path']}"
-    if not path.is_file():
-        return f"missing: {entry['path']}"
-    digest = xxhash.xxh64()
-    with path.open("rb") as opened:
-        while piece := opened.read(_PIECE):
-            digest.update(piece)
-    same = path.stat().st_size == entry["size"] and digest.hexdigest() == entry["xxh64"]
-    return "" if same else f"differs: {entry['path']}"
+def _paths(tree: Path) -> list[str]:
+    """Return the paths of all files but manifests, in the order of their bytes."""
+    found = [path.relative_to(tree) for path in tree.rglob("*") if path.is_file() and not path.is_symlink()]
+    return sorted((path.as_posix() for path in found if path.parts[0] != FOLDER), key=str.encode)

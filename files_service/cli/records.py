@@ -64,7 +64,7 @@ def show_record(record: JSON, *, as_json: bool = False) -> None:
 def _line(record: JSON) -> str:
     from rich.filesize import decimal
 
-    at = _local_time(record["uploaded_at"] or record["created_at"])
+    at = local_time(record["uploaded_at"] or record["created_at"])
     status = "" if record["status"] == FileStatus.PROCESSED else f" ({_state(record)})"
     return f"{record['file_id']}  {decimal(record['size']):>8}  {at}  {record['access']:<8}  {record['name']}{status}"
 
@@ -74,5 +74,6 @@ def _state(record: JSON) -> str:
     return f"{record['status']}: {error['message']}" if error else str(record["status"])
 
 
-def _local_time(milliseconds: int) -> str:
+def local_time(milliseconds: int) -> str:
+    """Return a time as people on this machine write it."""
     return datetime.fromtimestamp(milliseconds / 1000).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -32,8 +32,8 @@ LEAST_STOP_SECONDS = 2.0
 def up(session: Session) -> None:
     """Run everything in one command.
 
-    Starts the gateway and the worker, the nameko service if AMQP_URI is set, the syncer if FILES_LIST_URL is set, and
-    the notifier if FILES_NOTICE_CHANNELS is set.
+    Starts the gateway and the worker, the nameko service if AMQP_URI is set, the ingest worker if FILES_QUEUE_DOOR is
+    on, the syncer if FILES_LIST_URL is set, and the notifier if FILES_NOTICE_CHANNELS is set.
     The default needs no server: SQLite and a folder.
     """
     from files_service.runtime.metrics import Metrics
@@ -88,6 +88,10 @@ def _children(session: Session) -> list[ChildProcess]:
         children.append(ChildProcess("notifier", "files_service.cli", *options, "notifier", environ=taken))
     if settings.amqp_uri:
         children.append(ChildProcess("rpc", "files_service.cli", *options, "rpc"))
+    if settings.amqp_uri and settings.queue_door:
+        # The address of metrics is taken by the other child.
+        environ = {"FILES_METRICS_HTTP": ""}
+        children.append(ChildProcess("ingest", "files_service.cli", *options, "ingest-worker", environ=environ))
     if settings.list_url and settings.list_writes:
         # Pass URLs in the environment: they contain passwords, and other users can read a command line.
         environ = {"FILES_METADATA_URL": settings.metadata_url, "FILES_LIST_URL": settings.list_url}

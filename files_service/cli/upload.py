@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from files_service.cli.progress import Advance, shown_progress
+from files_service.cli.queue_put import put_by_queue
 from files_service.cli.remote import Remote
 from files_service.cli.session import Failed
 from files_service.cli.sources import Source
@@ -28,8 +29,12 @@ ADVICE = "Put it again when nothing writes to it."
 _WAITED_FOR = (FileStatus.UPLOADED, FileStatus.PROCESSING)
 
 
-def send_file(remote: Remote, source: Source, *, content_type: str, **said: str | None) -> JSON:
+def send_file(
+    remote: Remote, source: Source, *, content_type: str, queue_uri: str | None = None, **said: str | None
+) -> JSON:
     """Declare a file and send its bytes; return its record. ``said`` are further parameters of files.upload.
+
+    With ``queue_uri`` the bytes go over this broker, and by HTTP if it does not take them.
 
     Raises FilesError, and Failed if the file cannot be read.
     """
@@ -43,8 +48,10 @@ def send_file(remote: Remote, source: Source, *, content_type: str, **said: str 
             part = {"content_type": content_type, "size": size, "sha256": sha256}
             declared: JSON = remote.call("files.upload", {**said, "name": source.name, "parts": [part]})
             with shown_progress(source.name, size) as advance:
-                upload = declared["parts"][0]["upload"]
-                remote.put(upload["url"], _pieces(file, size, advance), upload["headers"])
+                waiting = declared["parts"][0]
+                if queue_uri is None or not put_by_queue(queue_uri, waiting.get("amqp"), file, size, advance):
+                    upload = waiting["upload"]
+                    remote.put(upload["url"], _pieces(file, size, advance), upload["headers"])
             _require_unchanged(source.path, file, before, size)
             return declared
     except OSError as error:

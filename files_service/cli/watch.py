@@ -7,19 +7,20 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 import click
 import orjson
 
-from files_service.cli.remote import DEFAULT_OWNER, failure_of
+from files_service.cli.card_service import card_service
+from files_service.cli.remote import failure_of
 from files_service.cli.session import Failed, Session
 from files_service.cli.watch_display import Display, open_display
-from files_service.errors import FilesError
+from files_service.errors import FilesError, Unauthorized
 from files_service.ingest.card import Card
-from files_service.ingest.config import BadConfig, WatchConfig, load_config, read_token
+from files_service.ingest.config import BadConfig, WatchConfig, load_config
 from files_service.ingest.options import Ending, Options, Outcome
 from files_service.ingest.permission import NoSuchCard, Permission, Permissions
 from files_service.ingest.run import run_card
@@ -34,8 +35,6 @@ from storage_adapters import JSON
 
 T = TypeVar("T")
 
-TOKEN_SECONDS = 24 * 3600
-
 
 @dataclass(frozen=True, slots=True)
 class Watching:
@@ -43,6 +42,7 @@ class Watching:
 
     config: WatchConfig
     service: Service
+    amqp_uri: str = field(default="", repr=False)
 
     @property
     def permissions(self) -> Permissions:
@@ -69,9 +69,10 @@ def watch(context: click.Context, config_file: Path | None, *, plain: bool, as_j
     session: Session = context.obj
     try:
         config = load_config(config_file)
-        watching = Watching(config, _service(session, config))
+        service = card_service(session.client_settings, config)
+        watching = Watching(config, service, session.client_settings.amqp_uri)
         watching.service.read_token()
-    except BadConfig as error:
+    except (BadConfig, Unauthorized) as error:
         raise Failed(str(error), "docs/cards.md describes the file and the token.") from error
     context.obj = watching
     if context.invoked_subcommand is None:
@@ -130,22 +131,6 @@ def _asked(call: Callable[[], T]) -> T:
         raise Failed(str(error), "`files watch cards` lists all cards.") from error
 
 
-def _service(session: Session, config: WatchConfig) -> Service:
-    """Return the service of the configuration, else of the settings; beside it, its secret makes a token."""
-    settings = session.client_settings
-
-    def token() -> str:
-        if given := read_token(config):
-            return given
-        if settings.jwt_secret and not config.url:
-            from files_service.gateway.auth.bearer import make_token
-
-            return make_token(DEFAULT_OWNER, settings.jwt_secret, TOKEN_SECONDS)
-        raise BadConfig("there is no token: set FILES_TOKEN, or write one into ~/.config/files/token")
-
-    return Service(url=config.url or settings.public_url, read_token=token)
-
-
 def _watch(watching: Watching, *, plain: bool, as_json: bool) -> None:
     """Run the watcher until a signal."""
     config = watching.config
@@ -157,7 +142,7 @@ def _watch(watching: Watching, *, plain: bool, as_json: bool) -> None:
             watching.permissions,
             lambda card, stop: _run(watching, card, stop, display),
             display.tell,
-            policy=Policy(parallel=config.parallel, any_volume=config.any_volume),
+            policy=Policy(parallel=config.parallel, any_volume=config.any_volume, mount=config.mount),
             ask=display.ask,
         )
         watcher.start()
@@ -175,15 +160,20 @@ def _run(watching: Watching, card: Card, stop: threading.Event, display: Display
         clock_offset_ms=round(of_card.clock_offset_seconds * 1000),
         folder=of_card.folder or None,
         transport=config.transport or TRANSPORTS[0],
+        amqp_uri=watching.amqp_uri,
         announce=False,
+        # The watcher awaits the verdict, after the next card has the reader.
+        verdict_seconds=0,
         progress=display.progress(card),
         stop=stop,
     )
     outcome = run_card(card, options, watching.service)
-    return Result(outcome.ending is not Ending.INTERRUPTED, _text_of(outcome))
+    session_id = str((outcome.session or {}).get("session_id") or "")
+    return Result(outcome.ending is not Ending.INTERRUPTED, _text_of(outcome), session_id)
 
 
 def _text_of(outcome: Outcome) -> str:
     counts = f"{outcome.uploaded} new, {outcome.known} known, {len(outcome.failed)} failed"
-    verdict = (outcome.verdict or {}).get("text") or outcome.reason or "no verdict yet: do not format the card"
-    return f"{outcome.ending}: {counts}: {verdict}"
+    if outcome.ending in (Ending.INTERRUPTED, Ending.REFUSED):
+        return f"{outcome.ending}: {counts}: {outcome.reason}"
+    return f"{outcome.ending}: {counts}; the card must not be formatted before the verdict"

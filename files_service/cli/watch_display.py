@@ -49,7 +49,7 @@ class _NamedLines(PlainProgress):
 
     def said(self, text: str) -> None:
         """Print a line."""
-        super().said(f"{self._title}: {text}")
+        super().said(text if text.startswith(f"{self._title}: ") else f"{self._title}: {text}")
 
 
 class JsonDisplay(Display):

@@ -39,11 +39,20 @@ class DayOfFiles(Counted):
     by_kind: dict[str, KindOfFiles]
 
 
+class StoredBytes(TypedDict):
+    """Bytes that files take, and those that deduplication saves."""
+
+    bytes: int
+    saved_bytes: int
+    counted_at: int
+
+
 class Storage(Counted):
     """analytics.storage; a quota of 0 is none."""
 
     used: int
     quota: int
+    stored: StoredBytes | None
     versions: Counted
     trash: Counted
     by_access: dict[str, Counted]

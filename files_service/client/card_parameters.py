@@ -33,12 +33,12 @@ class InsertedParams(ActorParams, total=False):
     listing_sha256: str | None
 
 
-class PermitParams(ActorParams):
+class PermitParams(ActorParams, total=False):
     """cards.permit."""
 
-    owner: str
-    card_id: str
-    state: Literal["allowed", "ignored", "unknown"]
+    owner: Required[str]
+    card_id: Required[str]
+    state: Required[Literal["allowed", "ignored", "unknown"]]
 
 
 class ListParams(ActorParams, total=False):
@@ -54,7 +54,7 @@ class BeginParams(ActorParams, total=False):
 
     owner: Required[str]
     card_id: Required[str]
-    request_id: str
+    request_id: Required[str]
     verify: Literal["card", "copies"]
     clock_offset_ms: int
     folder: str | None
@@ -79,11 +79,11 @@ class EntryFields(TypedDict, total=False):
     reason: str
 
 
-class AddParams(ActorParams):
+class AddParams(ActorParams, total=False):
     """cards.add."""
 
-    session_id: str
-    files: list[EntryFields]
+    session_id: Required[str]
+    files: Required[list[EntryFields]]
 
 
 class SecondReadFields(TypedDict, total=False):
@@ -106,10 +106,10 @@ class ProgressParams(ActorParams, total=False):
     listing_sha256: str | None
 
 
-class SessionParams(ActorParams):
-    """cards.session, cards.verify."""
+class SessionParams(ActorParams, total=False):
+    """cards.session, cards.verify, cards.receipt."""
 
-    session_id: str
+    session_id: Required[str]
 
 
 class FilesParams(ActorParams, total=False):
@@ -128,8 +128,8 @@ class KnownItem(TypedDict):
     fast_key: str
 
 
-class KnownParams(ActorParams):
+class KnownParams(ActorParams, total=False):
     """files.known."""
 
-    owner: str
-    files: list[KnownItem]
+    owner: Required[str]
+    files: Required[list[KnownItem]]

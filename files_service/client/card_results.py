@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Required, TypedDict
+from typing import Any, Required, TypedDict
 
 
 class Card(TypedDict):
@@ -153,3 +153,11 @@ class KnownFiles(TypedDict):
     """files.known: in the order of the question."""
 
     files: list[KnownFile | None]
+
+
+class SignedReceipt(TypedDict):
+    """The receipt of a verdict, its signature and the public key of the service, both in base64."""
+
+    receipt: dict[str, Any]
+    signature: str
+    key: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Unpack
 
 from files_service.client import card_parameters as params
@@ -30,9 +29,7 @@ class CardMethods(Caller):
 
     def begin(self, **given: Unpack[params.BeginParams]) -> results.CardSession:
         """Begin a session of a card, or go on with the one that is not verified."""
-        # Set here, so that a repeated call finds the session of the first one.
-        named = given if given.get("request_id") else {**given, "request_id": uuid.uuid4().hex}
-        session: results.CardSession = self._call("cards.begin", named)
+        session: results.CardSession = self._call("cards.begin", given)
         return session
 
     def add(self, **given: Unpack[params.AddParams]) -> results.CardSession:
@@ -49,6 +46,11 @@ class CardMethods(Caller):
         """Begin to read all copies again; a worker does it and gives the verdict."""
         session: results.CardSession = self._call("cards.verify", given)
         return session
+
+    def receipt(self, **given: Unpack[params.SessionParams]) -> results.SignedReceipt:
+        """Return the signed receipt of a verdict."""
+        signed: results.SignedReceipt = self._call("cards.receipt", given)
+        return signed
 
     def session(self, **given: Unpack[params.SessionParams]) -> results.CardSession:
         """Return a session with its verdict."""

@@ -91,6 +91,8 @@ class PolicyChanges(TypedDict, total=False):
     require_password: bool
     default_days: int | None
     max_days: int | None
+    kept_versions: int | None
+    kept_versions_days: int | None
 
 
 class SetPolicyParams(PolicyParams, total=False):

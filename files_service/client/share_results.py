@@ -58,6 +58,8 @@ class Policy(TypedDict):
     require_password: bool
     default_days: int | None
     max_days: int | None
+    kept_versions: int | None
+    kept_versions_days: int | None
 
 
 class ShareEvent(TypedDict, total=False):

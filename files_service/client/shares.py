@@ -46,11 +46,11 @@ class ShareMethods(Caller):
         return share
 
     def policy(self, **given: Unpack[params.PolicyParams]) -> results.Policy:
-        """Return the policy of a tenant for its links."""
+        """Return the policy of a tenant for its links and versions."""
         policy: results.Policy = self._call("shares.policy", given)
         return policy
 
     def set_policy(self, **given: Unpack[params.SetPolicyParams]) -> results.Policy:
-        """Change the policy of a tenant for its links."""
+        """Change the policy of a tenant for its links and versions."""
         policy: results.Policy = self._call("shares.set_policy", given)
         return policy

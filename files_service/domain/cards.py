@@ -3,7 +3,7 @@
 1. A session is the copying of one card. It is begun, copies, is verified, and ends with a verdict.
 2. An entry is a file of the card. Entries are told in any order and any number of times; the last telling counts.
 3. What changes the entries of a session takes its verdict away.
-4. Junk is no part of a listing: an entry that is excluded as junk is counted apart and never hinders a verdict.
+4. A listing has what is to be taken. An entry that is excluded as junk is counted apart and never hinders a verdict.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class Listing:
 
 def is_listed(entry: Mapping[str, Any]) -> bool:
     """Return True for an entry that a listing of the card has."""
-    return count_of(entry) != JUNK_COUNT and entry["status"] != EntryStatus.MISSING
+    return entry["status"] not in (EntryStatus.EXCLUDED, EntryStatus.MISSING)
 
 
 def default_folder(title: str, card_id: str, now: int) -> str:

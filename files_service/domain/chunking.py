@@ -18,6 +18,8 @@ _UPLOAD_ID = re.compile(rf"(?P<file>{FILE_ID})-(?P<part>p[0-9]{{1,3}}|x[0-9]{{1,
 # The domain of chunks under a key is longer than any owner, so no owner is called so.
 MAX_OWNER = 78
 _DOMAIN_LENGTH = MAX_OWNER + 2
+# Hexadecimal digits of a token under which no store names a place; those of stores are shorter.
+PASSING_TOKEN = 16
 # Key segment of chunks; no file has this id.
 CHUNKS = "chunks"
 # Details of partial uploads and of those that join them; a spent one is joined, and its bytes count with the file.
@@ -91,6 +93,12 @@ def names_in_chunk_key(key: str) -> tuple[str, str, str] | None:
     """Return the first segment, the beginning of the object id and the token in a chunk's key; None for another key."""
     match = _CHUNK_KEY.fullmatch(key)
     return (match["segment"], match["first"] + match["rest"], match["token"]) if match else None
+
+
+def is_passing(key: str) -> bool:
+    """Return True for the key of bytes that were to be deleted at once: no place has a token of its length."""
+    names = names_in_chunk_key(key)
+    return names is not None and len(names[2]) == PASSING_TOKEN
 
 
 def aside_key(key: str) -> str:

@@ -101,6 +101,11 @@ def chain(generations: Iterable[Generation]) -> str:
     )
 
 
+def is_expressible(path: str) -> bool:
+    """Return True for a path that XML can express."""
+    return _NO_XML.search(path) is None
+
+
 class C4:
     """Identifier of a byte stream: its SHA-512 in the digits of SMPTE ST 2114:2017."""
 

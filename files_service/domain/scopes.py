@@ -31,7 +31,9 @@ _OF_METHODS: Mapping[str, str] = {
     **dict.fromkeys(
         ("files.move", "files.restore", "folders.create", "folders.move", "folders.restore", "jobs.cancel"), WRITE
     ),
-    **dict.fromkeys(("files.known", "cards.list", "cards.session", "cards.sessions", "cards.files"), READ),
+    **dict.fromkeys(
+        ("files.known", "cards.list", "cards.session", "cards.sessions", "cards.files", "cards.receipt"), READ
+    ),
     **dict.fromkeys(
         ("cards.inserted", "cards.permit", "cards.begin", "cards.add", "cards.progress", "cards.verify"), WRITE
     ),

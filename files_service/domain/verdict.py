@@ -91,25 +91,24 @@ def reason_of_entry(entry: Mapping[str, Any]) -> Reason | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecondRead:
-    """The second reading of the card: ``full`` when each file was read to its end."""
+    """The second reading of the card: the files that were read to their ends."""
 
     files: int
     bytes: int
     differing: tuple[str, ...] = ()
-    full: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """All that is known when a verdict is given.
 
-    ``announced`` is the sender's number of files; ``counts`` and ``listing_of_entries`` are of the entries, counted
-    anew; ``failed`` are reasons by the status of entries and ``faults`` those of the reading in the archive, of which
-    ``more`` were not kept. ``reread`` are the files of which every copy was read whole with the right hashes, and
-    ``copies`` is the least number of failure domains in which one of them was.
+    ``announced`` is the number of files with which the sender began; ``counts`` and ``listing_of_entries`` are of the
+    entries, counted anew; ``failed`` are reasons by the status of entries and ``faults`` those of the reading in the
+    archive, of which ``more`` were not kept. ``reread`` are the files of which every copy was read whole with the right
+    hashes, and ``copies`` is the least number of failure domains in which one of them was.
     """
 
-    announced: Tally
+    announced: int
     counts: Counts
     listing_of_entries: str
     listing: str | None
@@ -181,8 +180,9 @@ def _against(facts: Facts) -> Iterator[Reason]:
     yield from facts.faults
     if not facts.listed.files:
         yield Reason(code=Code.NO_FILES, detail="the session has no files")
-    if facts.listed != facts.announced:
-        detail = f"the card has {_tally(facts.announced)}, and {_tally(facts.listed)} were told"
+    # More than announced is no fault: a card that came back may have new files. The listing decides.
+    if facts.listed.files < facts.announced:
+        detail = f"the card had {facts.announced} files, and {facts.listed.files} were told"
         yield Reason(code=Code.INCOMPLETE, detail=detail)
     if not _failed_by_status(facts) and not facts.failed and facts.archived != facts.listed:
         yield Reason(code=Code.INCOMPLETE, detail="not all files are in the archive")
@@ -206,9 +206,9 @@ def _failed_by_status(facts: Facts) -> bool:
 
 def _is_read_twice(facts: Facts) -> bool:
     second, uploaded = facts.second_read, facts.counts.get(EntryStatus.UPLOADED, Tally())
-    if second is None or not second.full or second.differing:
+    if second is None or second.differing:
         return False
-    # Known files are not read at all the first time; whether a sender reads them now is its own affair.
+    # Known files are not read whole the first time either.
     return second.files >= uploaded.files and second.bytes >= uploaded.bytes
 
 
@@ -222,9 +222,22 @@ def _summary(facts: Facts) -> str:
             f"{files} ({known} known)" if known else files,
             shown_size(facts.archived.bytes),
             f"{copies} re-read {at} UTC",
-            "card read twice" if _is_read_twice(facts) else "card read once",
+            _readings(facts),
         )
     )
+
+
+def _readings(facts: Facts) -> str:
+    """Tell how often the card was read; known files are recognized by size and ends, unless all is read."""
+    times = "twice" if _is_read_twice(facts) else "once"
+    second, archived = facts.second_read, facts.archived
+    if not facts.counts.get(EntryStatus.KNOWN, Tally()).files:
+        return f"card read {times}"
+    if second is not None and second.files >= archived.files and second.bytes >= archived.bytes:
+        return "card read in full"
+    if not facts.counts.get(EntryStatus.UPLOADED, Tally()).files:
+        return "known files recognized, not read in full"
+    return f"new files read {times}, known ones recognized"
 
 
 def _text_of_reasons(reasons: tuple[Reason, ...], more: int) -> str:

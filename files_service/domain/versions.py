@@ -8,12 +8,14 @@
 4. A label keeps a version from being pruned.
 5. A part is named among its file's lost parts by its id while it is current, and by the id of its upload otherwise:
    part ids of several versions are the same.
+6. What cameras tell of a content and its derived parts go with it into a version, and come back with a rollback.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from files_service.domain.chunking import upload_id_of_part
 from files_service.domain.media_types import UNKNOWN_TYPE
@@ -42,6 +44,7 @@ def current_version(record: FileRecord) -> Version:
         created_at=record.version_at or record.uploaded_at or record.created_at,
         author=record.version_author,
         label=record.version_label,
+        **_described(record),
     )
 
 
@@ -57,7 +60,6 @@ def find_version(record: FileRecord, version_id: str) -> Version | None:
 
 def as_content(record: FileRecord, version: Version) -> FileRecord:
     """Return the file as it were if the version were its content."""
-    is_current = version.version_id == current_version(record).version_id
     shown = replace(
         record,
         parts=version.parts,
@@ -66,9 +68,7 @@ def as_content(record: FileRecord, version: Version) -> FileRecord:
         versions=(),
         version_id=version.version_id,
         version_at=version.created_at,
-        # These describe the current content.
-        derived=record.derived if is_current else (),
-        media=record.media if is_current else None,
+        **_described(version),
     )
     return with_lost(shown, lost_keys(record))
 
@@ -89,6 +89,7 @@ def absorb(record: FileRecord, upload: FileRecord, *, now: int) -> FileRecord:
         created_at=now,
         author=upload.version_author,
         label=upload.version_label,
+        **_described(upload),
     )
     is_known = record.urls_expire_at is not None and upload.urls_expire_at is not None
     return replace(
@@ -171,8 +172,10 @@ def with_part(record: FileRecord, part: Part) -> FileRecord:
     def renewed(parts: Iterable[Part]) -> tuple[Part, ...]:
         return tuple(part if each.key == part.key else each for each in parts)
 
-    versions = tuple(replace(each, parts=renewed(each.parts)) for each in record.versions)
-    return replace(record, parts=renewed(record.parts), versions=versions)
+    versions = tuple(
+        replace(each, parts=renewed(each.parts), derived=renewed(each.derived)) for each in record.versions
+    )
+    return replace(record, parts=renewed(record.parts), derived=renewed(record.derived), versions=versions)
 
 
 def _with_content(record: FileRecord, content: Version, *, lost: Collection[str]) -> FileRecord:
@@ -188,8 +191,20 @@ def _with_content(record: FileRecord, content: Version, *, lost: Collection[str]
         version_at=max(content.created_at, former.created_at),
         version_author=content.author,
         version_label=content.label,
+        **_described(content),
     )
     return with_lost(changed, lost)
+
+
+def _described(content: FileRecord | Version) -> dict[str, Any]:
+    """Return what cameras tell of a content, and its derived parts."""
+    return {
+        "captured_at": content.captured_at,
+        "captured_offset_minutes": content.captured_offset_minutes,
+        "captured_source": content.captured_source,
+        "media": content.media,
+        "derived": content.derived,
+    }
 
 
 def _with_versions(record: FileRecord, versions: list[Version]) -> FileRecord:

@@ -85,8 +85,11 @@ class Bringer:
         with self.transfer.card.open(file.path) as opened:
             state = opened.state
             noted = await in_thread(None, self.journal.upload_of, path)
-            if noted is None or noted.state != state or noted.upload_id is None:
-                noted = await self._declare(file, path, state, noted.number if noted is not None else 0)
+            if noted is not None and noted.state != state:
+                await self._discard(path)
+                noted = await in_thread(None, self.journal.upload_of, path)
+            if noted is None or noted.upload_id is None:
+                noted = await self._declare(path, NotedUpload(state, noted.number if noted is not None else 1))
             assert noted.upload_id is not None
             moved = lambda count: self.progress.moved(path, count)  # noqa: E731 - of this path
             try:
@@ -108,9 +111,9 @@ class Bringer:
         with self.transfer.card.open(file.path) as opened:
             return opened.state.mtime_ns / 1e9
 
-    async def _declare(self, file: CardFile, path: str, state: State, number: int) -> NotedUpload:
+    async def _declare(self, path: str, noted: NotedUpload) -> NotedUpload:
         """Declare a file and note its upload. A killed reader declares the same again: the answer is the same."""
-        noted = NotedUpload(state, number + 1)
+        state = noted.state
         await in_thread(None, self.journal.note_upload, path, noted)
         digest = hashlib.sha256(f"{path}\0{state.size}\0{state.mtime_ns}".encode()).hexdigest()[:24]
         owner = await self.remote.owner()
@@ -147,7 +150,9 @@ class Bringer:
         noted = await in_thread(None, self.journal.upload_of, path)
         if noted is None or noted.upload_id is None:
             return
-        await in_thread(None, self.journal.note_upload, path, replace(noted, upload_id=None))
+        # The next declaration is another one.
+        further = replace(noted, number=noted.number + 1, upload_id=None)
+        await in_thread(None, self.journal.note_upload, path, further)
         file_id = noted.upload_id.partition("-")[0]
         with suppress(FilesError):
             await self.patience.until_done(lambda: self.remote.call("files.remove", file_id=file_id))

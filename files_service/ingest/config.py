@@ -39,7 +39,8 @@ class WatchConfig:
 
     ``url`` is the address of the service, "" for the one of the settings. ``places`` are further folders below which
     cards are mounted, ``folders`` are treated as cards themselves. With ``any_volume`` a volume without the folders of
-    a camera is a card, too. ``parallel`` is the number of cards of one reader that are read at a time.
+    a camera is a card, too; with ``mount`` cards are mounted by udisks2. ``parallel`` is the number of cards of one
+    reader that are read at a time.
     """
 
     url: str = ""
@@ -50,6 +51,7 @@ class WatchConfig:
     transport: str = ""
     parallel: int = 2
     any_volume: bool = False
+    mount: bool = False
     places: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     cards: Mapping[str, CardConfig] = field(default_factory=dict)

@@ -152,6 +152,8 @@ class Copying:
         ]
         await in_thread(None, self.journal.note_entries, entries)
         self.entries |= {each.path: each for each in entries}
+        for entry in entries:
+            self.options.progress.ended(entry)
 
     async def _sort(self, files: Sequence[CardFile]) -> dict[str, str]:
         """Note the files that the service has; return the fast keys."""
@@ -258,7 +260,6 @@ class Copying:
         return await read_again(
             self.reader,
             chosen,
-            full=len(chosen) == len(listed.files),
             moved=lambda count: self.options.progress.reread(count, total),
         )
 

@@ -19,7 +19,10 @@ from files_service.ingest.reader import State
 
 @dataclass(frozen=True, slots=True)
 class NotedUpload:
-    """An upload that was begun for a file in a certain state; ``number`` counts the uploads of the path."""
+    """An upload that was begun for a file in a certain state; ``number`` counts the uploads of the path.
+
+    Without ``upload_id`` it may have been declared, by a reader that died before the answer.
+    """
 
     state: State
     number: int

@@ -5,6 +5,7 @@ Invariant: each entry of the card is a file to take, or junk or inside a folder 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -56,7 +57,7 @@ def plan(card: Card) -> Plan:
 def list_card(root: Path, *, max_entries: int = MAX_ENTRIES) -> Listing:
     """Return everything below ``root`` without following a link or entering another file system.
 
-    Raises CardUnlistable, and OSError when the root itself cannot be read.
+    Raises CardUnlistable, and OSError when the root itself cannot be read, or the card is pulled meanwhile.
     """
     listing = Listing()
     top = root.stat()
@@ -72,7 +73,18 @@ def list_card(root: Path, *, max_entries: int = MAX_ENTRIES) -> Listing:
             inside = _take(entry, path, listing, above, top.st_dev)
             if inside is not None:
                 pending.append((path, inside))
+    if listing.left_out:
+        _require_same(root, top)
     return listing
+
+
+def _require_same(root: Path, top: os.stat_result) -> None:
+    """Raise OSError when the card was pulled while it was listed: its folders are not unreadable, but gone."""
+    now = root.stat()
+    with os.scandir(root) as entries:
+        next(entries, None)
+    if (now.st_dev, now.st_ino) != (top.st_dev, top.st_ino):
+        raise OSError(errno.ENODEV, "the card is gone", str(root))
 
 
 def _entries(root: Path, folder: str, listing: Listing) -> list[os.DirEntry[str]]:

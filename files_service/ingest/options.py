@@ -39,6 +39,7 @@ class Options:
     clock_offset_ms: int = 0
     folder: str | None = None
     transport: str = TRANSPORTS[0]
+    amqp_uri: str = field(default="", repr=False)
     announce: bool = True
     wait_for_token: bool = True
     verdict_seconds: float = 24 * 3600

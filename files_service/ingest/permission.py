@@ -15,6 +15,7 @@ from files_service.ingest.card import Card
 from files_service.ingest.service import Service
 from storage_adapters import JSON
 
+_UNJUDGED = frozenset(("copying", "uploaded", "verifying"))
 _VERIFIED = frozenset(("safe", "copied_not_verified"))
 _PAGE = 100
 _DESCRIBED = ("card_id", "fs_uuid", "fs_type", "size_bytes", "label", "camera", "serial", "layout")
@@ -69,6 +70,11 @@ class Permissions:
         """Return the permission of a card that was sighted."""
         return Permission(asyncio.run(self._find(card_id))["state"])
 
+    def verdict(self, session_id: str) -> str:
+        """Return the verdict of a session as one line, "" when there is none yet."""
+        session = asyncio.run(self._ask("GET", f"/api/card-sessions/{quote(session_id, safe='')}", None))
+        return verdict_of(session) if session["state"] not in _UNJUDGED else ""
+
     def find(self, beginning: str) -> JSON:
         """Return the card whose id begins so. Raises NoSuchCard."""
         found = [card for card in self.cards() if card["card_id"].startswith(beginning)] if beginning else []
@@ -102,10 +108,16 @@ class Permissions:
                 if cursor is None:
                     return
 
-    async def _ask(self, verb: str, path: str, body: JSON) -> Any:
+    async def _ask(self, verb: str, path: str, body: JSON | None) -> Any:
         async with self.service.connect() as remote:
             return await remote.ask(verb, path, body)
 
 
 def _address(card_id: str) -> str:
     return f"/api/cards/{quote(card_id, safe='')}"
+
+
+def verdict_of(session: JSON | None) -> str:
+    """Return the verdict of a session as one line: its text, or its state where it has none."""
+    found = session or {}
+    return str((found.get("verdict") or {}).get("text") or found.get("state") or "")

@@ -25,7 +25,7 @@ class Progress:
         """Note what became of a file."""
 
     def reread(self, count: int, size: int) -> None:
-        """Note that so many more bytes of ``size`` were read a second time."""
+        """Note that so many more bytes of ``size`` were read a second time; none at the beginning."""
 
     def said(self, text: str) -> None:
         """Show a line for people."""

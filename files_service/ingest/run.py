@@ -49,7 +49,7 @@ async def _run(card: Card, options: Options, service: Service) -> Outcome:
             reader = CardReader(card.root, read=options.read)
         except DeviceGone as error:
             return Outcome(ending=Ending.INTERRUPTED, reason=str(error))
-        transport = open_transport(options.transport, remote)
+        transport = open_transport(options.transport, remote, options.amqp_uri)
         stack.push_async_callback(transport.close)
         copying = Copying(card, options, reader, remote, patience, transport, database, pool)
         try:

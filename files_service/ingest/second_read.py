@@ -26,9 +26,8 @@ MOST_DIFFERING = 1_000
 
 @dataclass
 class SecondRead:
-    """Outcome of a second reading. ``full`` says that it was of all files."""
+    """Outcome of a second reading; a file that could not be read to its end differs."""
 
-    full: bool
     files: int = 0
     size: int = 0
     differing: list[str] = field(default_factory=list)
@@ -40,15 +39,16 @@ class SecondRead:
             "files": self.files,
             "bytes": self.size,
             "differing": self.differing[:MOST_DIFFERING],
-            "full": self.full,
+            "full": True,
         }
 
 
 async def read_again(
-    card: CardReader, entries: Sequence[tuple[str, Entry]], *, full: bool, moved: Callable[[int], None]
+    card: CardReader, entries: Sequence[tuple[str, Entry]], *, moved: Callable[[int], None]
 ) -> SecondRead:
     """Read files again, each by its path on the card, and compare them with their hashes. Raises DeviceGone."""
-    outcome = SecondRead(full)
+    outcome = SecondRead()
+    moved(0)
     with ThreadPoolExecutor(1, "second-read", initializer=_be_nice) as pool:
         for path, entry in entries:
             if not await in_thread(pool, _is_same, card, path, entry):

@@ -110,7 +110,8 @@ class _Attempt:
         upload = self.session.state
         self.progress.reach(upload.arrived)
         block_bytes = min(BLOCK_BYTES, upload.chunk_bytes)
-        places = asyncio.Semaphore(blocks_of_file(block_bytes))
+        # One block is read and hashed while a whole window is on its way.
+        places = asyncio.Semaphore(blocks_of_file(block_bytes) + 1)
         try:
             async with asyncio.TaskGroup() as blocks:
                 for offset in range(0, self.state.size, block_bytes):
@@ -134,7 +135,8 @@ class _Attempt:
         async with self.transfer.window.room(size):
             block = Block.at(offset, size)
             await self._read(block)
-            read.set_result(None)
+            if not read.done():
+                read.set_result(None)
             hashing = asyncio.ensure_future(self.progress.hash.feed(block, self.transfer.pool))
             try:
                 if not upload.has(offset, offset + size):

@@ -8,30 +8,29 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import select
 import string
 import sys
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from files_service.ingest.devices import BlockDevice
 from files_service.ingest.identity import device_node
 from files_service.ingest.mounts import MOUNTINFO, Mount, parse_mounts
 
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
+# A folder on a dead disk may never answer.
+_STOP_SECONDS = 5.0
 # Where desktops, administrators and udisks mount what is put in.
 PLACES = (Path("/media"), Path("/run/media"), Path("/mnt"))
 # File systems of cards; `fuseblk` is any of them in user space.
 CARD_TYPES = frozenset("exfat vfat msdos fuseblk ntfs ntfs3 udf hfsplus ext2 ext3 ext4 f2fs".split())  # noqa: SIM905
 _SYSTEM: str = sys.platform
-_SYS_BLOCK = Path("/sys/dev/block")
-_READER = re.compile(r"(.*?)/(?:host\d+|mmc_host)/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +56,9 @@ class Volumes(ABC):
     def wait(self, seconds: float) -> None:
         """Return when the volumes may have changed since ``current`` was called, at the latest after some seconds."""
 
+    def interrupt(self) -> None:  # noqa: B027 - a short wait needs none
+        """End the wait of another thread."""
+
     def close(self) -> None:  # noqa: B027 - most hold nothing
         """Release what was opened."""
 
@@ -75,24 +77,34 @@ class LinuxVolumes(Volumes):
         self._table = os.open(mountinfo, os.O_RDONLY | os.O_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(self._table, select.POLLPRI | select.POLLERR)
+        self._interrupted, self._interrupt = os.pipe()
+        self._poll.register(self._interrupted, select.POLLIN)
 
     def current(self) -> tuple[Volume, ...]:
         """Return one volume for each device, at its first mount, and the folders."""
         mounts = parse_mounts(self._read())
-        system = {_disk(mount) for mount in mounts if mount.mount_point == Path("/")} - {""}
+        system = {_device(mount).disk for mount in mounts if mount.mount_point == Path("/")} - {""}
         found: dict[str, Volume] = {}
         for mount in mounts:
             if self._may_be_card(mount, system) and mount.device not in found:
-                found[mount.device] = Volume(key=_key(mount), root=mount.mount_point, reader=_reader(mount))
+                device = _device(mount)
+                # The kernel gives ids and numbers of devices again; it counts what was put into a drive.
+                key = f"{mount.mount_id} {mount.device} {device.insertion} {mount.mount_point}"
+                found[mount.device] = Volume(key=key, root=mount.mount_point, reader=device.reader)
         return (*found.values(), *(volume for folder in self._folders if (volume := _folder(folder)) is not None))
 
     def wait(self, seconds: float) -> None:
         """Return at a change of the mount table, after these seconds to look at the folders."""
         self._poll.poll(1000 * seconds)
 
+    def interrupt(self) -> None:
+        """End the wait of another thread, and every later one."""
+        os.write(self._interrupt, b"!")
+
     def close(self) -> None:
         """Close the mount table."""
-        os.close(self._table)
+        for descriptor in (self._table, self._interrupted, self._interrupt):
+            os.close(descriptor)
 
     def _read(self) -> bytes:
         os.lseek(self._table, 0, os.SEEK_SET)
@@ -101,52 +113,20 @@ class LinuxVolumes(Volumes):
     def _may_be_card(self, mount: Mount, system: set[str]) -> bool:
         if mount.fs_type not in CARD_TYPES or mount.root != "/" or device_node(mount) is None:
             return False
-        if _disk(mount) in system:
+        device = _device(mount)
+        if device.disk in system:
             return False
-        return _is_removable(mount) or any(mount.mount_point.is_relative_to(place) for place in self._places)
+        return device.is_removable or any(mount.mount_point.is_relative_to(place) for place in self._places)
 
 
-def _key(mount: Mount) -> str:
-    # The kernel gives ids and numbers of devices again; it counts what was put into a drive.
-    return f"{mount.mount_id} {mount.device} {_attribute(mount, 'diskseq')} {mount.mount_point}"
-
-
-def _reader(mount: Mount) -> str:
-    path = os.path.realpath(_SYS_BLOCK / _device(mount))
-    found = _READER.match(path)
-    return found[1] if found else _disk(mount) or path
-
-
-def _is_removable(mount: Mount) -> bool:
-    path = os.path.realpath(_SYS_BLOCK / _device(mount))
-    return "/usb" in path or _attribute(mount, "removable") == "1" or _attribute(mount, "device/type") == "SD"
-
-
-def _disk(mount: Mount) -> str:
-    """Return the disk of a mount: that of its partition, "" for a file system without a device."""
-    path = Path(os.path.realpath(_SYS_BLOCK / _device(mount)))
-    if path.parent == _SYS_BLOCK or not path.exists():
-        return ""
-    return str(path.parent if (path / "partition").exists() else path)
-
-
-def _attribute(mount: Mount, name: str) -> str:
-    try:
-        return (Path(_disk(mount)) / name).read_text().strip() if _disk(mount) else ""
-    except OSError:
-        return ""
-
-
-def _device(mount: Mount) -> str:
-    """Return the numbers of the device; the table has those of no device for a file system in user space."""
+def _device(mount: Mount) -> BlockDevice:
+    """Return the device of a mount; the table has the numbers of none for some file systems in user space."""
     node = device_node(mount)
-    if node is None:
-        return mount.device
     try:
-        number = node.stat().st_rdev
+        number = node.stat().st_rdev if node is not None else None
     except OSError:
-        return mount.device
-    return f"{os.major(number)}:{os.minor(number)}"
+        number = None
+    return BlockDevice(mount.device if number is None else f"{os.major(number)}:{os.minor(number)}")
 
 
 def _folder(folder: Path) -> Volume | None:
@@ -163,7 +143,7 @@ class PolledVolumes(Volumes):
     """Folders that a system makes for volumes: those of ``/Volumes`` on macOS, the drives of Windows."""
 
     def __init__(self, roots: Callable[[], Iterable[Path]]) -> None:
-        self._roots = roots
+        self._roots, self._interrupted = roots, threading.Event()
 
     def current(self) -> tuple[Volume, ...]:
         """Return the volumes that answer."""
@@ -171,7 +151,11 @@ class PolledVolumes(Volumes):
 
     def wait(self, seconds: float) -> None:
         """Wait until it is time to look again."""
-        time.sleep(seconds)
+        self._interrupted.wait(seconds)
+
+    def interrupt(self) -> None:
+        """End the wait of another thread, and every later one."""
+        self._interrupted.set()
 
 
 def open_volumes(*, places: Iterable[Path] = (), folders: Iterable[Path] = ()) -> Volumes:
@@ -215,15 +199,17 @@ class Detector:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the thread, and close the volumes."""
         self._stop.set()
-        self._thread.join(2 * self._look_seconds + 1)
+        self._volumes.interrupt()
+        self._thread.join(_STOP_SECONDS)
+        if not self._thread.is_alive():
+            self._volumes.close()
 
     def _run(self) -> None:
         while not self._stop.is_set():
             self._look()
             self._volumes.wait(self._look_seconds)
-        self._volumes.close()
 
     def _look(self) -> None:
         try:

@@ -19,7 +19,8 @@ from files_service.errors import FilesError
 from files_service.ingest.card import Card
 from files_service.ingest.identity import identify
 from files_service.ingest.listing import CardUnlistable, listing_sha256, plan
-from files_service.ingest.permission import NoSuchCard, Permission, Permissions, Sighting
+from files_service.ingest.mounting import Mounter
+from files_service.ingest.permission import NoSuchCard, Permission, Permissions, Sighting, verdict_of
 from files_service.ingest.service import Unreachable
 from files_service.ingest.usb import connected_cameras, hint
 from files_service.ingest.volumes import LOOK_SECONDS, Change, Detector, Volume, Volumes
@@ -43,6 +44,7 @@ class Told(StrEnum):
     DONE = "card_done"
     BEGAN = "card_began"
     ENDED = "card_ended"
+    VERDICT = "card_verdict"
     REMOVED = "card_removed"
     WAITING = "waiting"
     CAMERA = "camera_at_usb"
@@ -68,10 +70,14 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """End of a run with a card; one that is not over goes on while the card is there."""
+    """End of a run with a card; one that is not over goes on while the card is there.
+
+    The verdict of the session is awaited after the run: it needs neither the reader nor the card.
+    """
 
     is_over: bool
     text: str
+    session_id: str = ""
 
 
 Run = Callable[[Card, threading.Event], Result]
@@ -80,10 +86,11 @@ Ask = Callable[[Card, threading.Event], Answer | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Choices of the user. ``parallel`` is the number of cards of one reader that are read at a time."""
+    """Choices of the user, by the keys of the configuration."""
 
     parallel: int = 2
     any_volume: bool = False
+    mount: bool = False
     look_seconds: float = LOOK_SECONDS
     # Between two looks at the permission of a card that waits for it.
     permission_seconds: float = 3.0
@@ -119,12 +126,13 @@ class Watcher:
         self._is_stopping = threading.Event()
         self._readers: defaultdict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(policy.parallel))
         self._cards: defaultdict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(1))
-        self._usb = threading.Thread(target=self._watch_usb, name="usb-cameras", daemon=True)
+        self._mounter = Mounter() if policy.mount else None
+        self._around = threading.Thread(target=self._look_around, name="devices", daemon=True)
 
     def start(self) -> None:
         """Begin to watch; volumes that are there are treated as if they were put in now."""
         self._detector.start()
-        self._usb.start()
+        self._around.start()
 
     def stop(self) -> None:
         """Interrupt all cards and wait for their ends."""
@@ -182,7 +190,7 @@ class Watcher:
         if sighting.permission is not Permission.ALLOWED and not self._is_permitted(card, seat, sighting):
             return True
         if sighting.is_done(listing):
-            self._say(Told.DONE, f"{_name(card)} holds nothing new: {_verdict(sighting)}", seat.volume, card)
+            self._say(Told.DONE, f"{_name(card)} holds nothing new: {verdict_of(sighting.session)}", seat.volume, card)
             return True
         return self._run(card, seat)
 
@@ -223,10 +231,26 @@ class Watcher:
                 result = self._run_card(card, seat.stop)
             self._say(Told.ENDED, f"{_name(card)}: {result.text}", seat.volume, card)
             if result.is_over:
+                self._await_verdict(card, seat, result.session_id)
                 return True
             seat.stop.wait(delay_after(failures, first=_FIRST_SECONDS, longest=_LONGEST_SECONDS))
             failures += 1
         return True
+
+    def _await_verdict(self, card: Card, seat: _Seat, session_id: str) -> None:
+        """Tell the verdict of a session once the service has it; the card may be removed before."""
+        looks = 0
+        while session_id and not self._is_stopping.is_set():
+            try:
+                verdict = self._permissions.verdict(session_id)
+            except (FilesError, Unreachable) as error:
+                logger.info("the verdict is not known", extra={"session_id": session_id, "error": str(error)})
+                verdict = ""
+            if verdict:
+                self._say(Told.VERDICT, f"{_name(card)}: {verdict}", seat.volume, card)
+                return
+            self._is_stopping.wait(delay_after(looks, first=self._policy.permission_seconds, longest=_LONGEST_SECONDS))
+            looks += 1
 
     @contextmanager
     def _turn(self, turns: threading.Semaphore, seat: _Seat) -> Iterator[None]:
@@ -240,13 +264,16 @@ class Watcher:
             if has_turn:
                 turns.release()
 
-    def _watch_usb(self) -> None:
+    def _look_around(self) -> None:
+        """Mount cards, and find cameras that show none."""
         known: dict[str, str] = {}
         while not self._is_stopping.wait(self._policy.look_seconds):
             current = connected_cameras()
             for port in current.keys() - known.keys():
                 self._say(Told.CAMERA, hint(current[port]))
             known = current
+            if self._mounter is not None:
+                self._mounter.look()
 
     def _say(self, kind: Told, text: str, volume: Volume | None = None, card: Card | None = None) -> None:
         self._tell(Notice(kind, text, volume, card))
@@ -256,8 +283,3 @@ def _name(card: Card) -> str:
     title = card.label or card.camera or "card"
     camera = f" ({card.camera})" if card.camera and card.camera != title else ""
     return f"{title}{camera} {card.card_id[:8]}"
-
-
-def _verdict(sighting: Sighting) -> str:
-    session = sighting.session or {}
-    return str((session.get("verdict") or {}).get("text") or session.get("state"))

@@ -47,5 +47,5 @@ ALL = Window()
 
 
 def blocks_of_file(block_bytes: int = BLOCK_BYTES) -> int:
-    """Return the number of blocks of one file that may be unacknowledged."""
+    """Return the number of blocks of one file that may be sent and not acknowledged."""
     return max(1, FILE_BYTES // block_bytes)

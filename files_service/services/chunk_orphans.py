@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from files_service.core import Core
-from files_service.domain.chunking import is_shared, manifest_of, names_in_chunk_key
+from files_service.domain.chunking import is_passing, is_shared, manifest_of, names_in_chunk_key
 from files_service.domain.uploads import owner_segment
 from files_service.services.content import sealed_upload
 from files_service.services.files import load_owning
@@ -74,7 +74,7 @@ def orphans_among(core: Core, chunks: Sequence[BlobInfo]) -> tuple[list[BlobInfo
     orphans: list[BlobInfo] = []
     unknown: list[BlobInfo] = []
     for info in chunks:
-        by_segment[info.key.partition("/")[0]].append(info)
+        (orphans if is_passing(info.key) else by_segment[info.key.partition("/")[0]]).append(info)
     for segment, found in by_segment.items():
         domain = domain_of(core, segment)
         # Without its hash, a cut chunk cannot be looked up; the comparison of records finds it.

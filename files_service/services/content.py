@@ -15,6 +15,7 @@ from files_service.core import Core
 from files_service.domain.chunking import (
     JOINED_FROM,
     JOINED_INTO,
+    PASSING_TOKEN,
     SPENT,
     chunk_key,
     chunk_key_beside,
@@ -244,11 +245,8 @@ def delete_generation(core: Core, part: Part, generation: str) -> None:
 
 
 def passing_key(domain: str, object_id: str) -> str:
-    """Return a new key for bytes of a chunk that are deleted at once.
-
-    No place has a token of its length, so the comparison of records finds what a crash leaves behind.
-    """
-    return chunk_key(domain, object_id, secrets.token_hex(8))
+    """Return a new key for bytes of a chunk that are deleted at once; the comparison of records finds what is left."""
+    return chunk_key(domain, object_id, secrets.token_hex(PASSING_TOKEN // 2))
 
 
 def is_whole(core: Core, key: str, size: int) -> bool:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from files_service.core import Core
 from files_service.domain.access import STRANGER_URL_SECONDS, may_change, readable_without_signature
 from files_service.domain.chunking import manifest_of
+from files_service.domain.derived import find_readable
 from files_service.domain.filenames import save_as
-from files_service.domain.uploads import find_part
 from files_service.domain.versions import as_content
 from files_service.errors import NotSupported, bad_request
 from files_service.services.files import readable, require, require_change, require_finished, require_not_trashed
@@ -88,7 +88,7 @@ def _chosen(record: FileRecord, part_ids: Sequence[str] | None) -> list[Part]:
         return list(record.parts)
     chosen = []
     for part_id in part_ids:
-        part = find_part(record, part_id)
+        part = find_readable(record, part_id)
         if part is None:
             raise bad_request("parts", f"The file has no part {part_id}.")
         chosen.append(part)

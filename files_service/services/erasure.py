@@ -11,9 +11,11 @@ from files_service.domain.uploads import owner_segment
 from files_service.services.accounts import deletion, documents
 from files_service.services.accounts.account import account_by_id
 from files_service.services.accounts.deletion import DELETIONS, KEPT_MS
+from files_service.services.cards.erasure import erase_cards
 from files_service.services.files import write_tombstone
 from files_service.services.folders.folder import FOLDERS
 from files_service.services.folders.trashed import TRASHED
+from files_service.services.settled_time import settled_now
 from files_service.services.shares.activity import EVENTS, NOTICES
 from files_service.services.shares.ownership import revoke_share
 from files_service.services.shares.share import SHARES, order_of, share_of_document
@@ -57,7 +59,7 @@ def _go_on(core: Core, plan: Document) -> Counter[str]:
         with suppress(RevisionConflict):
             documents.put(core, replace(plan, body={**plan.body, "ended": True}, order=deletion.order_of(due_at)))
         return Counter(ended_accounts=1)
-    if plan.body["deleted_at"] + KEPT_MS > core.clock() or deletion.erase(core, plan) is None:
+    if plan.body["deleted_at"] + KEPT_MS > settled_now(core) or deletion.erase(core, plan) is None:
         return Counter()
     removed = _remove_files(core, account.owner) or _remove_documents(core, account.owner)
     if removed:
@@ -85,6 +87,8 @@ def _remove(core: Core, record: FileRecord) -> None:
 
 
 def _remove_documents(core: Core, owner: str) -> int:
+    if erased := erase_cards(core, owner, BATCH):
+        return erased
     prefix, found = f"{owner_segment(owner)}/", list[Document]()
     for collection in (SHARES, FOLDERS, TRASHED):
         query = DocumentQuery(collection=collection, prefix=prefix, limit=BATCH)

@@ -15,6 +15,8 @@ from files_service.services.accounts.account import require_account
 from files_service.services.accounts.documents import documents_of
 from files_service.services.accounts.keys import list_keys
 from files_service.services.accounts.sessions import list_sessions
+from files_service.services.cards.card import CARDS, shown
+from files_service.services.cards.session import SESSIONS, session_of
 from files_service.services.folders.folder import FOLDERS
 from files_service.services.folders.trashed import TRASHED, prefix_of_entries
 from files_service.services.shares.share import SHARES, order_of, share_of_document
@@ -47,6 +49,10 @@ _DOCUMENTS = {
     "share": _Listed(SHARES, order_of, lambda core, each: share_of_document(each).shown(core.settings.public_url)),
     "folder": _Listed(FOLDERS, lambda owner: f"{owner_segment(owner)}/", lambda core, each: dict(each.body)),
     "trashed_folder": _Listed(TRASHED, prefix_of_entries, lambda core, each: dict(each.body)),
+    "card": _Listed(CARDS, lambda owner: f"{owner_segment(owner)}/", lambda core, each: shown(each)),
+    "card_session": _Listed(
+        SESSIONS, lambda owner: f"{owner_segment(owner)}/", lambda core, each: session_of(each).shown()
+    ),
 }
 # In this order, behind the account.
 _SECTIONS = (*_DOCUMENTS, *Section)

@@ -11,6 +11,7 @@ import re
 
 from files_service.core import Core
 from files_service.domain.chunking import manifest_of, names_in_chunk_key
+from files_service.domain.derived import kind_of
 from files_service.domain.editing import MAX_META_DEPTH, depth_of
 from files_service.domain.uploads import names_in_key, owner_segment
 from files_service.domain.versions import is_lost
@@ -23,6 +24,7 @@ from files_service.services.scrub.examination import Loss
 from files_service.services.scrub.marks import clear_mark, find_mark, mark_lost
 from files_service.services.scrub.reading import Reason
 from files_service.services.scrub.repair import generation_of_whole
+from files_service.services.settled_time import settled_now
 from storage_adapters import BlobInfo, FileRecord, Part, RecordNotFound, SupportsListing, Tombstone
 
 _FILE_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
@@ -37,7 +39,7 @@ class OrphanScan:
         self._prefix = f"{owner_segment(owner)}/" if owner is not None else ""
         kept = max(core.settings.orphan_seconds, core.settings.upload_ttl_seconds)
         self._remembered: set[str] = set()
-        self._kept_since = core.clock() - kept * 1000
+        self._kept_since = settled_now(core) - kept * 1000
 
     def scan_blobs(self, after: str, limit: int) -> tuple[int, str | None]:
         """Scan blobs after a key for orphans; return the number scanned and the key to continue from."""
@@ -90,7 +92,7 @@ class OrphanScan:
 
     def _treat(self, info: BlobInfo) -> None:
         names = names_in_key(info.key)
-        if names is None or _FILE_ID.fullmatch(names[0]) is None or _PART_ID.fullmatch(names[1]) is None:
+        if names is None or _FILE_ID.fullmatch(names[0]) is None or not _is_part_id(names[1]):
             # Imported files have keys of another form.
             if names is None or not self._is_named(info, names[0]):
                 self._report.unnamed.append(info.key)
@@ -128,3 +130,8 @@ class OrphanScan:
             return True
         # The tombstone is clean and the bytes arrived late, or the file was removed with ``keep_blobs``.
         return False if record.clean_after > record.deleted_at else None
+
+
+def _is_part_id(text: str) -> bool:
+    """Return True for the id of a part that this service makes, derived ones too."""
+    return _PART_ID.fullmatch(text) is not None or kind_of(text) is not None

@@ -21,6 +21,7 @@ from files_service.domain.lifecycle import (
 from files_service.domain.paths import BadPath
 from files_service.errors import Busy, FilesError, TooManyAttempts
 from files_service.services.files import change
+from files_service.services.media.derivation import discard, note_dropped
 from files_service.services.verification import Abandoned, Findings, verify
 from files_service.services.versions.absorbing import absorb
 from storage_adapters import (
@@ -29,6 +30,7 @@ from storage_adapters import (
     FileStatus,
     Lease,
     NameTaken,
+    RecordNotFound,
     StorageError,
     StorageUnavailable,
 )
@@ -73,7 +75,13 @@ def run_processing(
     except Exception as error:
         logger.exception("processing failed", extra={"file_id": record.file_id})
         outcome = ProcessingFailed("internal_error", type(error).__name__)
-    return absorb(core, record_outcome(core, record, worker, outcome))
+    try:
+        processed = record_outcome(core, record, worker, outcome)
+    except (FilesError, RecordNotFound):
+        # Nothing was saved, and nobody will name the blobs of the previews.
+        discard(core, record.file_id, outcome.derivation if isinstance(outcome, Findings) else None)
+        raise
+    return absorb(core, processed)
 
 
 def take(record: FileRecord, worker: str, core: Core, *, force: bool) -> FileRecord:
@@ -128,6 +136,7 @@ def record_outcome(core: Core, taken: FileRecord, worker: str, outcome: Findings
         if isinstance(outcome, ProcessingFailed):
             return advance(record, outcome, now=core.clock())
         done = advance(outcome.apply(record), ProcessingSucceeded(), now=core.clock())
+        note_dropped(core, record, done)
         if done.post_action is None:
             return done
         if not follow_up:

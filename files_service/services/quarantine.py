@@ -19,6 +19,7 @@ from collections.abc import Iterable
 
 from files_service.core import Core
 from files_service.domain.chunking import SPENT, manifest_of, upload_id_of_part
+from files_service.domain.derived import without_derived
 from files_service.domain.uploads import owner_segment
 from files_service.services.accounts.quotas import quotas_of
 from storage_adapters import (
@@ -61,7 +62,8 @@ def hold_parts(core: Core, owner: str, name: str, parts: Iterable[Part], *, clea
     documents = _documents(core, owner)
     if documents is None:
         return
-    parts = tuple(parts)
+    # Derived parts count in no quota, neither before nor now.
+    parts = without_derived(parts)
     chunks = sum(_chunk_bytes(core, part) for part in parts)
     blobs = sum(part.size for part in parts if part.received_at is not None and manifest_of(part) is None)
     if not chunks + blobs:

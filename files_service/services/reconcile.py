@@ -25,6 +25,7 @@ from files_service.services.files import change, write_tombstone
 from files_service.services.orphan_scan import OrphanScan
 from files_service.services.processing import with_bounded_lease
 from files_service.services.reconcile_report import Report
+from files_service.services.settled_time import settled_now
 from files_service.services.uploads.sweep import finalize
 from files_service.services.versions.absorbing import settle_upload
 from storage_adapters import (
@@ -98,6 +99,8 @@ class Reconciliation:
         self._deep, self._looked_at = deep, looked_at
         self._orphan_scan = OrphanScan(core, self.report, owner=owner, dry_run=dry_run)
         self._now = core.clock()
+        # Nothing is deleted by a clock that has just been set ahead.
+        self._settled_at = settled_now(core)
         self._grace = older_than_seconds * 1000
         self._settled_before = self._now - self._grace
         self._treat: dict[Stage, Callable[[FileRecord], None]] = {
@@ -148,7 +151,7 @@ class Reconciliation:
             case Stage.PENDING:
                 return record.created_at > self._settled_before
             case Stage.TEMPORARY:
-                return record.expires_at is None or record.expires_at > self._now
+                return record.expires_at is None or record.expires_at > self._settled_at
             case Stage.TRASHED:
                 return not self._is_purged(record)
             case _:
@@ -156,7 +159,7 @@ class Reconciliation:
 
     def _is_purged(self, record: FileRecord) -> bool:
         kept_ms = self._core.settings.trash_days * DAY_MS
-        return record.trashed_at is not None and record.trashed_at + kept_ms <= self._now
+        return record.trashed_at is not None and record.trashed_at + kept_ms <= self._settled_at
 
     def _treat_pending(self, record: FileRecord) -> None:
         """Finish parts whose notification was lost, and delete a file whose upload has expired."""
@@ -179,10 +182,10 @@ class Reconciliation:
 
     def _is_over(self, record: FileRecord) -> bool:
         """Return True when no bytes can arrive any more, by a signed address or in chunks."""
-        if record.upload_expires_at is None or record.upload_expires_at > self._now:
+        if record.upload_expires_at is None or record.upload_expires_at > self._settled_at:
             return False
         uploads = [content.open_upload(self._core, part) for part in record.missing_parts]
-        return all(upload is None or upload.expires_at <= self._now for upload in uploads)
+        return all(upload is None or upload.expires_at <= self._settled_at for upload in uploads)
 
     def _give_up(self, current: FileRecord) -> bool:
         """Delete the expired uploads of a pending file; return False when its sender has continued, else True.
@@ -190,9 +193,9 @@ class Reconciliation:
         They are deleted before the file, which is then deleted at the revision that was read before: a new upload
         prolongs the file first, so that the deletion conflicts.
         """
-        if current.status is not FileStatus.PENDING or (current.upload_expires_at or 0) > self._now:
+        if current.status is not FileStatus.PENDING or (current.upload_expires_at or 0) > self._settled_at:
             return False
-        return all(content.forget_abandoned(self._core, part, now=self._now) for part in current.missing_parts)
+        return all(content.forget_abandoned(self._core, part, now=self._settled_at) for part in current.missing_parts)
 
     def _stored(self, record: FileRecord, part: Part) -> BlobInfo | None:
         """Return the description of a part's stored bytes; delete bytes that differ from the declaration."""

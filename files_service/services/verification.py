@@ -21,6 +21,7 @@ from files_service.domain.uploads import CHECKSUMS, mismatch
 from files_service.services import content
 from files_service.services.content_types import content_type_allowed
 from files_service.services.hooks import ProcessingHook, ReadPart, Rejected
+from files_service.services.media.derivation import Derivation, derive
 from files_service.services.sniffing import type_of_bytes
 from storage_adapters import BlobInfo, BlobNotFound, FileRecord, Part
 
@@ -35,22 +36,27 @@ class Abandoned(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """Changes to the record that follow from the verification."""
+    """Changes to the record that follow from the verification; ``derivation`` is what was made of the content."""
 
     parts: tuple[Part, ...]
     content_type: str
     meta: dict[str, Any]
+    derivation: Derivation | None = None
 
     def apply(self, record: FileRecord) -> FileRecord:
         """Apply the findings to a record; edits that users made meanwhile take precedence."""
         content_type = self.content_type if record.content_type == UNKNOWN_TYPE else record.content_type
-        return replace(record, parts=self.parts, content_type=content_type, meta=merge_meta(record.meta, self.meta))
+        meta = merge_meta(record.meta, self.meta)
+        found = replace(record, parts=self.parts, content_type=content_type, meta=meta)
+        return found if self.derivation is None else self.derivation.apply(found)
 
 
 def verify(
     core: Core, record: FileRecord, keepalive: Callable[[], None], *, thorough: bool = False
 ) -> Findings | ProcessingFailed:
-    """Verify every part, detect the content type and run the hooks; call ``keepalive`` at least once per MiB read.
+    """Verify every part, detect the content type, run the hooks and derive previews.
+
+    ``keepalive`` is called at least once per MiB read, and every second.
 
     ``thorough`` also asks the store for each chunk of a part, which costs a request each.
     Raises the errors of ``keepalive``, and StorageUnavailable, which is no finding about the file.
@@ -88,7 +94,8 @@ def verify(
         return failed("hook_failed", f"the hooks made meta larger than {MAX_META_BYTES} bytes")
     if depth_of(meta) > MAX_META_DEPTH:
         return failed("hook_failed", f"the hooks nested meta deeper than {MAX_META_DEPTH} levels")
-    return Findings(parts=tuple(verified), content_type=content_type, meta=meta)
+    derivation = derive(core, replace(verified_record, meta=merge_meta(record.meta, meta)), keepalive)
+    return Findings(parts=tuple(verified), content_type=content_type, meta=meta, derivation=derivation)
 
 
 def failed(code: str, message: str) -> ProcessingFailed:

@@ -1,4 +1,4 @@
-"""The counter of stored bytes: one owner after the other, at a bounded load."""
+"""The counter of stored bytes: one owner or tenant after the other, at a bounded load."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from files_service.core import Core
 from files_service.runtime.lease import Lease
-from files_service.services.analytics.stored import Stopped, count_stored, due_owner
+from files_service.services.analytics.stored import Stopped, count_stored, due_count
 from storage_adapters import SupportsDocuments
 
 LEASE_SECONDS = 30
@@ -16,7 +16,7 @@ _LOAD = 10
 
 
 class StoredBytes:
-    """Counter of the bytes that owners whose files changed take."""
+    """Counter of the bytes that owners and tenants whose files changed take."""
 
     def __init__(self, core: Core, *, holder: str, stopped: Callable[[], bool] = lambda: False) -> None:
         self.counted = 0
@@ -26,10 +26,10 @@ class StoredBytes:
         )
 
     def step(self) -> float:
-        """Count the owner that is due; return the seconds to wait."""
+        """Count who is due; return the seconds to wait."""
         if not isinstance(self._core.metadata, SupportsDocuments) or not self._lease.held():
             return RETRY_SECONDS
-        found = due_owner(self._core)
+        found = due_count(self._core)
         if found is None or found[1] > self._core.clock():
             return RETRY_SECONDS
         began = self._core.timer()

@@ -14,6 +14,7 @@ from files_service.core import Core
 from files_service.runtime.lease import Lease
 from files_service.services.erasure import sweep_deletions
 from files_service.services.reconcile import Cursor, Stage
+from files_service.services.settled_time import ClockWatch, settled_now
 from files_service.services.uploads.sweep import sweep_uploads
 from files_service.services.versions.sweep import sweep_versions
 from files_service.worker.cleaner import Cleaner
@@ -40,6 +41,7 @@ class Sweeper:
             core.metadata, "sweeper", holder=holder, seconds=interval, clock=core.clock, timer=core.timer
         )
         self._cleaner = Cleaner(core)
+        self._watch = ClockWatch(core)
         self._cursor: str | None = None
         self._search_cursor: str | None = None
         self._looked_at: int | None = None
@@ -62,6 +64,8 @@ class Sweeper:
     def sweep(self) -> bool:
         """Run files.sync to its end, from the last interruption; return False when interrupted."""
         began_at = self._core.clock()
+        if self._may_go_on():
+            self._watch.look()
         while self._may_go_on():
             self._cursor = self._sync(cursor=self._cursor, looked_at=self._looked_at)
             if self._cursor is None:
@@ -116,7 +120,7 @@ class Sweeper:
         while self._may_go_on():
             if not isinstance(documents, SupportsDocuments):
                 return True
-            now = self._core.clock()
+            now = settled_now(self._core)
             expired = documents.expire_documents(now=now - EXPIRED_FOR_MS, limit=DOCUMENT_BATCH)
             forgotten = documents.forget_documents(now=now, limit=DOCUMENT_BATCH)
             if not expired + forgotten:

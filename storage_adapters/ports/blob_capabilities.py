@@ -114,6 +114,18 @@ class SupportsLocalFiles(ABC):
         """Return the file that holds the blob's bytes; for reading only. Raises BlobNotFound, InvalidKey."""
 
 
+class SupportsColdReads(ABC):
+    """Readings that prove what is stored: bytes come from the medium, not from memory that holds them from before."""
+
+    @abstractmethod
+    def forget_cached(self, key: str) -> None:
+        """Drop what memory holds of the blob's stored bytes, so that the next ``get`` reads them from the medium.
+
+        Harmless for a blob that is not there. A store without this capability answers each ``get`` from its medium as
+        far as its clients can tell. Raises InvalidKey.
+        """
+
+
 class SupportsWholeWrites(ABC):
     """One-call writes of a blob that is in memory and whose hash is known."""
 
@@ -157,17 +169,6 @@ class SupportsFreeSpace(ABC):
     @abstractmethod
     def free_bytes(self) -> int:
         """Return how many bytes the store can still take; 0 when it can take no more blobs, of whatever size."""
-
-
-class SupportsColdReads(ABC):
-    """Reads that come from the medium, not from what this machine remembers of it."""
-
-    @abstractmethod
-    def forget_cached(self, key: str) -> None:
-        """Let the next read of the blob come from the disk: write its dirty pages and drop it from the page cache.
-
-        A file system that keeps no pages apart may not follow. Does nothing without a blob. Raises InvalidKey.
-        """
 
 
 class TwinWriter(BlobWriter):

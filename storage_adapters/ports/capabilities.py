@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from storage_adapters.ports.blob_capabilities import (
+    SupportsColdReads,
     SupportsCopies,
     SupportsCopy,
     SupportsFreeSpace,
@@ -35,6 +36,7 @@ BLOB_CAPABILITIES = (
     SupportsPublicUrls,
     SupportsCopy,
     SupportsLocalFiles,
+    SupportsColdReads,
     SupportsWholeWrites,
     SupportsFreeSpace,
     SupportsResumableUpload,

@@ -67,6 +67,7 @@ class TestLocalBlobStore(
             "public urls",
             "copy",
             "local files",
+            "cold reads",
             "whole writes",
             "free space",
             "listing",

@@ -11,7 +11,7 @@ import pytest
 from files_service.gateway.app import DOORS
 from files_service.gateway.auth.bearer import make_token
 from files_service.gateway.limits import KIB, MIB, Limits
-from tests.cores import SECRETS, processed_file, sqlite_core
+from tests.cores import SECRETS, processed_file, sqlite_core, with_preview
 from tests.docs.pages import plain, read, rows
 from tests.gateway.serving import Served, serving
 
@@ -76,7 +76,9 @@ def test_an_address_needs_the_token_that_the_page_says(served: Served, address: 
         record = processed_file(served.core, access=access)
         path = address.replace("{file_id}", record["file_id"]).replace("{upload_id}", f"{record['file_id']}-p0")
         path = path.replace("{key}", record["parts"][0]["key"]).replace("{method}", "files.count")
-        path = re.sub(r"\{\w+\}", "x", path)
+        if "{kind}" in path:
+            with_preview(served.core, record["file_id"])
+        path = re.sub(r"\{\w+\}", "x", path.replace("{kind}", "poster"))
         headers = {"Content-Type": "application/json", "Tus-Resumable": "1.0.0"}
         if address == "/ws/upload":
             lines = [f"GET {path} HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in HANDSHAKE.items())]

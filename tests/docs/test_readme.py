@@ -37,7 +37,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
     """A shell's environment in which the documented address is a free one, and .venv the one of this test run."""
     (tmp_path / ".venv").symlink_to(Path(sys.prefix))
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FILES_", "AMQP_"))}
-    return {**kept, "FILES_HTTP": f"127.0.0.1:{free_ports(1)[0]}"}
+    places = {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    return {**kept, **places, "FILES_HTTP": f"127.0.0.1:{free_ports(1)[0]}"}
 
 
 @contextmanager
@@ -77,7 +78,7 @@ def run(command: list[str], text: str, folder: Path, environment: dict[str, str]
 
 
 def test_the_blocks_run_when_pasted_into_a_second_shell(tmp_path: Path, environment: dict[str, str]) -> None:
-    example, by_signed_url, by_curl = blocks(README, "bash")
+    example, by_card, by_signed_url, by_curl = blocks(README, "bash")
     by_python, _ = blocks(README, "python")
     with running(tmp_path, environment):
         put, listed, *rest = run(BASH, example.text, tmp_path, environment).splitlines()
@@ -85,6 +86,10 @@ def test_the_blocks_run_when_pasted_into_a_second_shell(tmp_path: Path, environm
         assert (json.loads(put)["name"], json.loads(put)["status"]) == ("clip.bin", "processed")
         assert f"http://{environment['FILES_HTTP']}/download/" in json.loads(put)["link"]
         assert rest == ["copy.bin", "the same"]
+        *_, counted, verdict = run(BASH, by_card.text, tmp_path, environment).splitlines()
+        assert counted == "1 new, 0 known, 0 failed"
+        assert verdict.startswith("COPIED, NOT VERIFIED: 1 file, ")
+        assert "card read twice" in verdict
         assert run(BASH, by_signed_url.text, tmp_path, environment).splitlines()[-1] == "identical"
         assert json.loads(run(BASH, by_curl.text, tmp_path, environment))["result"]["total"] == 1
         line, missing = run(PYTHON, by_python.text, tmp_path, environment).splitlines()

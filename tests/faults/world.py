@@ -34,7 +34,7 @@ from storage_adapters import (
 )
 from tests.clocks import Clock, Patience
 from tests.contract.consistency import assert_consistent
-from tests.cores import settings_for
+from tests.cores import forget_looks, settings_for
 from tests.feeds import file_changes
 
 DAY = 86_400_000
@@ -185,6 +185,7 @@ def assert_announced(world: World) -> None:
 def assert_nothing_left(world: World) -> list[FileRecord]:
     """After all times are over: finished files with their bytes, and not a byte more."""
     world.clock.now += 8 * DAY
+    forget_looks(world.core)
     world.bring_to_rest()
     records = assert_sound(world)
     assert {record.status for record in records} <= {FileStatus.PROCESSED, FileStatus.FAILED}

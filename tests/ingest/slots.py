@@ -33,7 +33,8 @@ class Slot:
         if can_mount():
             mount(self._loop, self.root)
         else:
-            self._away.rename(self.root)
+            # By another process: this one is watched for writes.
+            run("mv", "-T", self._away, self.root)
         self.is_in = True
 
     def pull(self) -> None:
@@ -41,7 +42,7 @@ class Slot:
         if can_mount():
             run("umount", "--lazy", self.root)
         else:
-            self.root.rename(self._away)
+            run("mv", "-T", self.root, self._away)
         self.is_in = False
 
     def close(self) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +19,7 @@ from files_service.ingest.entries import wire_path
 from files_service.ingest.identity import identify
 from files_service.ingest.junk import JUNK, is_junk
 from files_service.ingest.listing import MAX_DEPTH, CardUnlistable, list_card, listing_sha256, plan
-from tests.ingest.cards import GOPRO, inserted, run
+from tests.ingest.cards import GOPRO, fill, inserted, run
 from tests.ingest.untouched import watched
 from tests.scale import at_scale
 
@@ -141,6 +143,47 @@ def test_a_card_with_more_entries_than_any_camera_writes_is_refused(tmp_path: Pa
     assert len(list_card(tmp_path, max_entries=11).files) == 11
     with pytest.raises(CardUnlistable):
         list_card(tmp_path, max_entries=10)
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, folder: Path, fault: Callable[[], None]) -> None:
+    """Let the look into one folder fail as the system does on a bad sector."""
+    scandir = os.scandir
+
+    def scan(path: Path) -> Any:
+        if path == folder:
+            fault()
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr("files_service.ingest.listing.os.scandir", scan)
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_the_others_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, {"DCIM/100GOPRO/A.MP4": b"a", "DCIM/101GOPRO/B.MP4": b"b"})
+    failing(monkeypatch, tmp_path / "DCIM" / "101GOPRO", lambda: None)
+    found = plan(identify(tmp_path))
+    assert [file.path for file in found.files] == ["DCIM/100GOPRO/A.MP4"]
+    assert [(each.path, each.status) for each in found.left_out] == [("DCIM/101GOPRO", Status.UNREADABLE)]
+    assert "Input/output error" in found.left_out[0].reason
+
+
+def test_a_card_that_is_pulled_while_it_is_listed_is_not_one_with_unreadable_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "card"
+    fill(root, {"DCIM/100GOPRO/A.MP4": b"a"})
+
+    def pull() -> None:
+        root.rename(tmp_path / "away")
+        # The folder at which it was mounted stays.
+        root.mkdir()
+
+    card = identify(root)
+    failing(monkeypatch, root / "DCIM", pull)
+    with pytest.raises(OSError, match="the card is gone"):
+        plan(card)
 
 
 def test_a_card_that_is_gone_is_an_error(tmp_path: Path) -> None:

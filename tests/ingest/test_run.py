@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from files_service.ingest.options import Ending
-from tests.gateway.serving import Served
+from files_service.ingest.reader import BLOCK_BYTES
+from tests.cores import memory_core
+from tests.gateway.serving import Served, serving
 from tests.ingest.bringing import (
     CHUNK,
     KIB,
@@ -44,6 +46,16 @@ def test_a_card_arrives_whole_and_each_byte_is_read_once_for_it(served: Served, 
     assert_identical(served, outcome, files)
     assert outcome.session is not None
     assert outcome.session["second_read"] is None
+
+
+@pytest.mark.parametrize("transport", ["websocket", "tus"])
+def test_a_card_arrives_in_blocks_of_the_usual_size(tmp_path: Path, transport: str) -> None:
+    files = {"DCIM/100GOPRO/GX010001.MP4": random.Random(4).randbytes(3 * BLOCK_BYTES + 5)}
+    fill(tmp_path / "card", files)
+    with serving(memory_core(tmp_path / "data")) as served:
+        outcome = bring(served, tmp_path / "card", tmp_path / "state", transport=transport)
+        assert outcome.ending is Ending.COMPLETE
+        assert_identical(served, outcome, files)
 
 
 def test_the_card_is_read_a_second_time_and_listed_again(served: Served, tmp_path: Path) -> None:

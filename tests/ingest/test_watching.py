@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from files_service.domain.cards import SessionState
 from files_service.ingest.card import Card
 from files_service.ingest.identity import identify
 from files_service.ingest.options import Ending, Options
@@ -17,6 +19,7 @@ from files_service.ingest.permission import NoSuchCard, Permission, Permissions
 from files_service.ingest.run import run_card
 from files_service.ingest.volumes import Volume, Volumes
 from files_service.ingest.watching import Answer, Ask, Notice, Policy, Result, Told, Watcher
+from files_service.services.cards.session import change_session
 from tests.gateway.owners import bearer
 from tests.gateway.serving import Served
 from tests.ingest.bringing import OWNER, Reading, entries, received_bytes, service_at
@@ -321,6 +324,33 @@ def test_a_card_whose_session_has_its_verdict_is_not_run_again(served: Served, t
         assert sighting.session is None
         told = type(sighting)(sighting.permission, {"state": state, "listing_sha256": listing})
         assert told.is_done("a" * 64) is is_done
+
+
+def test_the_verdict_is_told_also_of_a_card_that_is_gone(served: Served, tmp_path: Path) -> None:
+    [root], reader = allowed_folders(served, tmp_path, 1), Reader()
+    volumes = Reader()
+    with watching(served.port, volumes, tmp_path / "s") as first:
+        volumes.put_in([root])
+        first.wait(Told.ENDED)
+        [session] = sessions_of(served)
+        assert Permissions(service_at(served.port)).verdict(session["session_id"]) == ""
+
+    def run(card: Card, stop: threading.Event) -> Result:
+        return Result(is_over=True, text="complete", session_id=session["session_id"])
+
+    with watching(served.port, reader, tmp_path / "s", run=run) as seen:
+        reader.put_in([root])
+        seen.wait(Told.ENDED)
+        reader.cards = ()
+        seen.wait(Told.REMOVED)
+        assert Told.VERDICT not in seen.kinds()
+        verdict = {"text": "SAFE TO FORMAT"}
+        change_session(
+            served.core,
+            session["session_id"],
+            lambda before: replace(before, state=SessionState.SAFE, verdict=verdict),
+        )
+        assert seen.wait(Told.VERDICT).text.endswith(": SAFE TO FORMAT")
 
 
 def test_the_beginning_of_an_id_names_one_card(served: Served, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,17 +15,21 @@ import pytest
 
 from files_service.cli.queue_checks import check_queue
 from files_service.core import Core
+from files_service.messaging.events import LogPublisher
 from files_service.messaging.ingest.client import QueueRefused, QueueSender
 from files_service.messaging.ingest.topology import CHUNKS, DEAD
 from files_service.messaging.ingest.worker import IngestLimits
 from files_service.services.uploads.quota import uploads_of
+from files_service.worker.run import Worker
 from storage_adapters import StorageUnavailable, UploadNotFound
-from tests.cores import announced, at, call, memory_core
+from tests.cores import SECRETS, announced, at, call, memory_core
 from tests.gateway import tus
 from tests.gateway.owners import processed_bytes
 from tests.gateway.serving import Served, serving
 from tests.gateway.slices import talking
 from tests.integration.ingesting import Door, Sender, declared, forget_queues, open_door
+from tests.unit.cli.running import at as command_at
+from tests.unit.cli.running import run
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 CHUNK = 16 * 1024
@@ -342,3 +347,17 @@ def test_the_doctor_counts_workers_and_dead_letters(core: Core, sender: Sender) 
     found = check_queue(core.settings)
     assert not found.ok
     assert "reason" in found.advice
+
+
+def test_a_file_is_put_over_the_queue(served: Served, door: Door, amqp_uri: str, tmp_path: Path) -> None:
+    (tmp_path / "clip.bin").write_bytes(CONTENT)
+    acks, worker = door.count("messages_total", outcome="ack"), Worker(served.core, LogPublisher())
+    worker.start()
+    environ = {"FILES_DATA_DIR": str(tmp_path), "AMQP_URI": amqp_uri, **SECRETS}
+    result = run(command_at(served, environ), "put", tmp_path / "clip.bin", "--queue", "--owner", "ann")
+    worker.stop(10)
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    assert record["status"] == "processed"
+    assert processed_bytes(served, record["file_id"]) == CONTENT
+    wait_until(lambda: door.count("messages_total", outcome="ack") == acks + len(STARTS), seconds=PATIENCE_SECONDS)

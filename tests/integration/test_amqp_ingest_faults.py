@@ -10,18 +10,21 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import amqp
 import pytest
 
 from benchmarks.processes import peak_memory_mib
 from files_service.config import load_settings
 from files_service.core import Core
+from files_service.messaging.address import open_connection
 from files_service.messaging.ingest.client import QueueSender, QueueUnavailable
 from files_service.messaging.ingest.topology import CHUNKS, DEAD
 from files_service.messaging.ingest.worker import IngestLimits
+from files_service.messaging.readiness import NotReady
 from files_service.services.opening import open_core
 from tests.cores import announced, call, memory_core
 from tests.integration.ingesting import Sender, declared, forget_queues, open_door
@@ -36,7 +39,7 @@ KILLS = at_scale(quick=2, default=2, nightly=20)
 SLICES = at_scale(quick=60, default=60, nightly=600)
 WORKER = ("-m", "files_service.cli", "--config", "{config}", "ingest-worker")
 MOST_MEMORY_MIB = 256
-LIMIT_SECONDS = 3.0
+LIMIT_SECONDS = 1.0
 
 
 @pytest.fixture
@@ -129,6 +132,23 @@ def test_a_full_queue_holds_senders_back_until_there_is_a_worker(core: Core, que
         assert asyncio.run(send(PATIENCE_SECONDS))["status"] == "uploaded"
 
 
+@contextmanager
+def _without_disk_space(broker: RabbitMQ) -> Iterator[Callable[[], None]]:
+    """Let the broker believe that its disk is full, until the end of the block or a call."""
+    ended: list[bool] = []
+
+    def end() -> None:
+        if not ended:
+            broker.control("set_disk_free_limit", str(50 * 10**6))
+            ended.append(True)
+
+    broker.control("set_disk_free_limit", str(2**60))
+    try:
+        yield end
+    finally:
+        end()
+
+
 def test_a_broker_without_disk_space_hangs_nobody(own_broker: RabbitMQ, tmp_path: Path) -> None:
     forget_queues(own_broker.uri)
     content = random.Random(6).randbytes(3 * CHUNK)
@@ -139,19 +159,56 @@ def test_a_broker_without_disk_space_hangs_nobody(own_broker: RabbitMQ, tmp_path
             async with QueueSender(own_broker.uri, publish_seconds=publish_seconds) as sender:
                 return await sender.put(address, len(content), reader(content))
 
-        with open_door(core) as door:
-            own_broker.control("set_disk_free_limit", str(2**60))
-            try:
+        with open_door(core):
+            # The worker declares the queue.
+            pass
+        with Sender(own_broker.uri) as raw:
+            raw.chunk(address, 0, content[:CHUNK])
+            with _without_disk_space(own_broker) as end:
                 began = time.monotonic()
-                with pytest.raises(QueueUnavailable, match="took no chunk within 3 s"):
+                with pytest.raises(QueueUnavailable, match="took no chunk within 1 s"):
                     asyncio.run(send(LIMIT_SECONDS))
                 # The limit, and the closing of a connection that does not answer.
                 assert time.monotonic() - began < LIMIT_SECONDS + PATIENCE_SECONDS
-                assert door.is_ready()
-            finally:
-                own_broker.control("set_disk_free_limit", str(50 * 10**6))
-            assert asyncio.run(send(PATIENCE_SECONDS))["status"] == "uploaded"
+                with open_door(core) as door:
+                    # The bytes are stored; their answer waits for the disk.
+                    wait_until(lambda: door.count("blocked_seconds_total") > 0, seconds=PATIENCE_SECONDS)
+                    assert door.is_ready()
+                    assert not raw.answers
+                    end()
+                    assert raw.hear(1)[0]["op"] == "ack"
+                    assert asyncio.run(send(PATIENCE_SECONDS))["status"] == "uploaded"
     forget_queues(own_broker.uri)
+
+
+def test_a_worker_whose_queue_is_deleted_declares_it_again(core: Core, queues: str) -> None:
+    content = random.Random(10).randbytes(3 * CHUNK)
+    address = declared(core, content)
+    with open_door(core), Sender(queues) as raw:
+        forget_queues(queues)
+        wait_until(lambda: _consumers(queues) == 1, seconds=PATIENCE_SECONDS)
+        raw.chunk(address, 0, content[:CHUNK])
+        assert raw.hear(1)[0]["op"] == "ack"
+
+
+def _consumers(uri: str) -> int:
+    """The number of workers of the queue, 0 without it."""
+    with closing(open_connection(uri)) as connection:
+        try:
+            return int(connection.channel().queue_declare(CHUNKS, passive=True)[2])
+        except amqp.NotFound:
+            return 0
+
+
+def test_an_empty_file_is_its_finish(core: Core, queues: str) -> None:
+    address = declared(core, b"")
+
+    async def send() -> Any:
+        async with QueueSender(queues) as sender:
+            return await sender.put(address, 0, reader(b""))
+
+    with open_door(core):
+        assert asyncio.run(send())["status"] == "uploaded"
 
 
 def test_a_sender_without_an_answer_gives_up_in_time(core: Core, queues: str) -> None:
@@ -175,6 +232,7 @@ def test_a_sender_without_an_answer_gives_up_in_time(core: Core, queues: str) ->
         assert sender.hear(1)[0]["upload_size"] == CHUNK
 
 
+@pytest.mark.nightly
 def test_a_worker_whose_connections_are_closed_opens_new_ones(own_broker: RabbitMQ, tmp_path: Path) -> None:
     forget_queues(own_broker.uri)
     content = random.Random(9).randbytes(3 * CHUNK)
@@ -219,3 +277,18 @@ def test_a_sender_without_a_broker_gives_up() -> None:
     with pytest.raises(QueueUnavailable) as error:
         asyncio.run(connect())
     assert "secret" not in str(error.value)
+
+
+def test_a_queue_with_other_arguments_is_named(core: Core) -> None:
+    with open_door(core, IngestLimits(most_bytes=4 * CHUNK)):
+        pass
+    with open_door(core, IngestLimits(most_bytes=8 * CHUNK), ready=False) as door:
+
+        def is_named() -> bool:
+            try:
+                door.worker.check()
+            except NotReady as error:
+                return "declared with other arguments" in str(error)
+            return False
+
+        wait_until(is_named, seconds=PATIENCE_SECONDS)

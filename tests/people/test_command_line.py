@@ -34,6 +34,9 @@ def test_people_are_managed_without_a_running_service(environ: dict[str, str]) -
     assert run(environ, "tenant", "list").output == "acme\n"
     policy = run(environ, "tenant", "policy", "acme", "--password", "--max-days", "90")
     assert policy.output == "password required  default 30 days  most 90 days\n"
+    kept = run(environ, "tenant", "policy", "acme", "--kept-versions", "3").output.splitlines()
+    assert kept[1:] == ["versions kept at any age 3  days for older ones as in the settings"]
+    assert len(run(environ, "tenant", "policy", "acme", "--kept-versions", "-1").output.splitlines()) == 1
     policy = run(environ, "tenant", "policy", "acme", "--no-password", "--default-days", "0")
     assert policy.output == "password as the owner likes  default any days  most 90 days\n"
     assert run(environ, "tenant", "policy").output == "password as the owner likes  default 30 days  most any days\n"

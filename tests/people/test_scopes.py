@@ -41,6 +41,7 @@ NEEDED: dict[str, str] = {
     "DELETE /api/files/{file_id}": DELETE,
     "GET /api/files/{file_id}/download": READ,
     "GET /api/files/{file_id}/manifest": READ,
+    "GET /api/files/{file_id}/preview/{kind}": READ,
     "PUT /api/files/{file_id}/access": "shares",
     "PUT /api/files/{file_id}/metadata": WRITE,
     "GET /api/files/{file_id}/versions": READ,
@@ -72,6 +73,8 @@ NEEDED: dict[str, str] = {
     "POST /api/cards/{card_id}/sessions": WRITE,
     "GET /api/card-sessions": READ,
     "GET /api/card-sessions/{session_id}": READ,
+    "GET /api/card-sessions/{session_id}/receipt": READ,
+    "GET /api/card-sessions/{session_id}/mhl": READ,
     "POST /api/card-sessions/{session_id}": WRITE,
     "GET /api/card-sessions/{session_id}/files": READ,
     "POST /api/card-sessions/{session_id}/files": WRITE,
@@ -131,7 +134,7 @@ VERSIONS_NEEDED = {
     "remove": DELETE,
 }
 CARDS_NEEDED = {
-    **dict.fromkeys(("list", "session", "sessions", "files"), READ),
+    **dict.fromkeys(("list", "session", "sessions", "files", "receipt"), READ),
     **dict.fromkeys(("inserted", "permit", "begin", "add", "progress", "verify"), WRITE),
 }
 NEEDED_BY = {

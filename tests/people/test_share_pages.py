@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
 
-from tests.cores import call, processed_file
+from tests.cores import call, processed_file, with_preview
 from tests.gateway.serving import Served
 from tests.people.links import PASSWORD, Visitor, share, stored, stored_at
 from tests.people.persons import Person, register
@@ -41,6 +42,21 @@ def test_previews_of_links_tell_title_kind_and_count_of_open_links_alone(served:
     assert ann.delete(f"/api/shares/{made['share_id']}").status == 200
     assert previewed(Visitor(served, made["url"])) == site
     assert previewed(Visitor(served, f"/s/{'A' * 22}")) == site
+
+
+def test_previews_of_open_links_show_a_picture_and_those_of_others_none(served: Served, ann: Person) -> None:
+    file_id = stored(ann)
+    assert "image" not in previewed(Visitor(served, share(ann, file_id)["url"]))
+    with_preview(served.core, file_id, poster=b"RIFF....WEBP")
+    made = share(ann, file_id)
+    visitor = Visitor(served, made["url"])
+    picture = unescape(previewed(visitor)["image"])
+    assert picture.startswith(f"{made['url']}/files/{file_id}?part=")
+    reply = visitor.get(picture.removeprefix(made["url"]))
+    assert (reply.status, reply.body, reply.headers["Content-Type"]) == (200, b"RIFF....WEBP", "image/webp")
+    assert ann.get(f"/api/shares/{made['share_id']}").json["used"] == 0
+    for more in ({"password": PASSWORD}, {"max_downloads": 3}):
+        assert "image" not in previewed(Visitor(served, share(ann, file_id, **more)["url"]))
 
 
 def test_the_owner_alone_sees_the_code_of_the_link(served: Served, ann: Person) -> None:

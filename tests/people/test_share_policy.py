@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from files_service.domain.shares import DAY_MS
+from files_service.runtime.clock import now_ms
 from files_service.services.shares.ownership import link_of_file
-from tests.cores import at, call
+from files_service.worker.sweeper import Sweeper
+from tests.clocks import Clock
+from tests.cores import at, call, processed_file, refusal
 from tests.gateway.serving import Reply, Served
 from tests.people.links import PASSWORD, share, stored
-from tests.people.persons import JSON_TYPE, Person, appoint, register
+from tests.people.persons import JSON_TYPE, Person, appoint, open_people, register
+from tests.unit.versions.scenes import new_version
 
 
 @pytest.fixture
@@ -84,6 +90,8 @@ def test_only_administrators_set_the_policy_and_only_of_their_tenant(served: Ser
         "require_password": False,
         "default_days": 30,
         "max_days": None,
+        "kept_versions": None,
+        "kept_versions_days": None,
     }
     assert patch(root, "acme", default_days=None).json["result"]["max_days"] == 7
     assert patch(root, "none", default_days=None).status == 404
@@ -102,3 +110,36 @@ def test_access_by_link_opens_a_link_that_has_ended_by_the_policy(served: Served
     late = at(served.core, made["expires_at"])
     again = link_of_file(late, "ann", served.core.metadata.get(record.file_id))
     assert (again["url"], again["expires_at"]) == (made["url"], made["expires_at"] + 30 * DAY_MS)
+
+
+def test_a_tenant_keeps_the_versions_that_its_policy_says(tmp_path: Path) -> None:
+    clock = Clock(now_ms())
+    core = replace(open_people(tmp_path, kept_versions=9, kept_versions_days=100), clock=clock, timer=clock)
+    call(core, "accounts.create_tenant", name="acme")
+    for name, tenant in (("ann", ""), ("bob", "acme")):
+        call(core, "accounts.create", name=name, tenant=tenant)
+    files = {owner: processed_file(core, owner=owner)["file_id"] for owner in ("ann", "bob@acme", "zoe@acme")}
+
+    def kept() -> list[int]:
+        for number in range(4):
+            for owner, file_id in files.items():
+                clock.pass_seconds(1)
+                new_version(core, file_id, f"{number} at {clock()}".encode(), owner=owner)
+        return [len(core.metadata.get(each).versions) for each in files.values()]
+
+    assert kept() == [4, 4, 4]
+    policy = call(core, "shares.set_policy", tenant="acme", changes={"kept_versions": 2, "kept_versions_days": 0})
+    assert (policy["kept_versions"], policy["kept_versions_days"]) == (2, 0)
+    # An owner of this form without an account has no policy.
+    assert kept() == [8, 2, 8]
+    call(core, "shares.set_policy", tenant="acme", changes={"kept_versions": None, "kept_versions_days": None})
+    assert kept()[1] == 6
+    call(core, "shares.set_policy", tenant="acme", changes={"kept_versions": 1, "kept_versions_days": 10})
+    assert kept()[1] == 10
+    clock.pass_seconds(11 * 86_400)
+    sweeper = Sweeper(core, holder="worker")
+    assert sweeper.sweep()
+    assert len(core.metadata.get(files["bob@acme"]).versions) == 1
+    for wrong in ({"kept_versions": 1_001}, {"kept_versions": -1}, {"kept_versions_days": 36_501}):
+        assert refusal(core, "shares.set_policy", tenant="acme", changes=wrong).code == "bad_request"
+    core.close()

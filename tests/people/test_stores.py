@@ -11,6 +11,7 @@ from files_service.core import Core
 from files_service.domain.analytics import beginning_of
 from files_service.errors import Gone
 from files_service.services.accounts.deletion import KEPT_MS
+from files_service.services.cards.erasure import erase_cards
 from files_service.services.erasure import sweep_deletions
 from files_service.services.opening import open_core
 from files_service.services.shares.gate import Visit, open_share, stays_open
@@ -20,6 +21,7 @@ from files_service.worker.analytics import Analytics
 from storage_adapters import SupportsChanges
 from tests.cores import at, at_once, attempt, call, processed_file, refusal, settings_for
 from tests.people.persons import PASSWORD, cheap
+from tests.unit.cards.scenes import brought, copied, verified
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis", "couchdb"])
@@ -185,3 +187,27 @@ def test_the_story_of_a_month_and_an_export(core: Core) -> None:
         page = call(core, "accounts.export", token=token, cursor=page["next_cursor"])
     kinds = [each["type"] for each in entries + page["entries"]]
     assert kinds == ["account", "session", "folder", *["file"] * 4]
+
+
+def test_the_story_of_a_card(core: Core, tmp_path: Path) -> None:
+    entries = [brought(core, path) for path in ("DCIM/B.MP4", "DCIM/A.MP4")]
+    session_id = copied(core, entries)["session_id"]
+    # Concurrent and repeated calls leave exact counters.
+    gone = [{"path": f"gone/{number}", "size": 1, "mtime_at": 1, "status": "missing"} for number in range(6)]
+    at_once(2, lambda number: call(core, "cards.add", session_id=session_id, files=gone[number * 2 : number * 2 + 4]))
+    told = call(core, "cards.session", session_id=session_id)
+    assert told["counts"] == {"uploaded": {"files": 2, "bytes": 600}, "missing": {"files": 6, "bytes": 6}}
+    page = call(core, "cards.files", session_id=session_id, limit=2)
+    assert [each["path"] for each in page["files"]] == ["DCIM/A.MP4", "DCIM/B.MP4"]
+    rest = call(core, "cards.files", session_id=session_id, cursor=page["next_cursor"])["files"]
+    assert [each["path"] for each in rest] == sorted(str(each["path"]) for each in gone)
+    asked = {name: entries[0][name] for name in ("path", "size", "fast_key")}
+    assert call(core, "files.known", owner="ann", files=[asked])["files"][0]["file_id"] == entries[0]["file_id"]
+    judged = verified(core, session_id)
+    assert (judged["state"], judged["verdict"]["reasons"][0]["path"]) == ("not_safe", "gone/0")
+    erased = 0
+    while step := erase_cards(core, "ann", 10):
+        erased += step
+    # 8 entries, a session, 2 known files and a card.
+    assert erased == 12
+    assert call(core, "cards.sessions", owner="ann")["sessions"] == call(core, "cards.list", owner="ann")["cards"] == []

@@ -14,6 +14,8 @@ from files_service.api import METHODS
 from files_service.client import FilesClient, results
 from files_service.client.accounts import AccountMethods
 from files_service.client.analytics import AnalyticsMethods
+from files_service.client.card_parameters import CardFields, EntryFields, KnownItem, SecondReadFields
+from files_service.client.cards import CardMethods
 from files_service.client.files import TagMethods
 from files_service.client.folder_parameters import BulkItem
 from files_service.client.folders import FolderMethods, JobMethods
@@ -37,6 +39,7 @@ def client_methods() -> dict[str, Any]:
     found |= {f"folders.{name}": function for name, function in inspect.getmembers(FolderMethods, inspect.isfunction)}
     found |= {f"jobs.{name}": function for name, function in inspect.getmembers(JobMethods, inspect.isfunction)}
     found |= {f"versions.{name}": function for name, function in inspect.getmembers(VersionMethods, inspect.isfunction)}
+    found |= {f"cards.{name}": function for name, function in inspect.getmembers(CardMethods, inspect.isfunction)}
     return {name: function for name, function in found.items() if name.rpartition(".")[2][0] != "_"}
 
 
@@ -81,7 +84,17 @@ def test_nested_parameters_are_declared_as_well() -> None:
     changes = update["changes"].schema  # type: ignore[attr-defined]
     share = METHODS["shares.update"].schema.fields["changes"].schema  # type: ignore[attr-defined]
     item = METHODS["files.bulk"].schema.fields["items"].inner.schema  # type: ignore[attr-defined]
-    pairs = ((PartDeclaration, part), (Changes, changes), (ShareChanges, share), (BulkItem, item))
+    pairs: list[tuple[type, Any]] = [
+        *((PartDeclaration, part), (Changes, changes), (ShareChanges, share), (BulkItem, item)),
+    ]
+    for method, name, given in (
+        ("cards.inserted", "card", CardFields),
+        ("cards.add", "files", EntryFields),
+        ("cards.progress", "second_read", SecondReadFields),
+        ("files.known", "files", KnownItem),
+    ):
+        field: Any = METHODS[method].schema.fields[name]
+        pairs.append((given, getattr(field, "inner", field).schema))
     for declared, schema in pairs:
         names, required = names_in(schema.fields)
         assert set(typing.get_type_hints(declared)) == names

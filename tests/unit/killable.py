@@ -1,4 +1,4 @@
-"""A store in memory whose process dies at a call of a number."""
+"""A store in memory whose process dies at a store call of a number."""
 
 from __future__ import annotations
 

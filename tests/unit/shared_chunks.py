@@ -29,11 +29,9 @@ def new_key() -> str:
     return f"a:{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
-def encrypting_core(folder: Path, key: str, **overrides: Any) -> Core:
+def encrypting_core(folder: Path, key: str, *, metadata: str = "memory://", **overrides: Any) -> Core:
     """A core with encryption, owners of three tenants, and a clock that stands still."""
-    settings = settings_for(
-        folder, FILES_ENCRYPTION_KEYS=key, FILES_METADATA_URL="memory://", FILES_BLOBS_URL="memory://"
-    )
+    settings = settings_for(folder, FILES_ENCRYPTION_KEYS=key, FILES_METADATA_URL=metadata, FILES_BLOBS_URL="memory://")
     clock = Clock()
     core = replace(
         open_core(replace(settings, chunk_bytes=CHUNK, free_disk_bytes=0, **overrides)), clock=clock, timer=clock

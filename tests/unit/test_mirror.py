@@ -27,7 +27,7 @@ def env(tmp_path: Path, **more: str) -> dict[str, str]:
     return {"FILES_DATA_DIR": str(tmp_path / "data"), "FILES_MIRROR_URL": f"file://{tmp_path}/second", **more}
 
 
-@pytest.mark.parametrize("keys", ["", ring_text("a")])
+@pytest.mark.parametrize("keys", ["", ring_text("a")], ids=["plain", "encrypted"])
 def test_a_file_outlives_either_disk(tmp_path: Path, keys: str) -> None:
     settings = settings_for(tmp_path / "data", FILES_MIRROR_URL=f"file://{tmp_path}/second", FILES_ENCRYPTION_KEYS=keys)
     core = open_core(settings)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
-import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +20,9 @@ CONTENT: dict[str, Any] = {
     "card_id": "c1",
     "signed_at": 1_790_000_000_000,
     "verdict": {"text": "SAFE TO FORMAT: 1 files"},
-    "files": [{"path": "DCIM/a.mp4", "size": 4, "xxh64": xxhash.xxh64(b"clip").hexdigest()}],
+    "files": 1,
+    "bytes": 4,
+    "files_sha256": sha256(f"DCIM/a.mp4\0{4}\0{sha256(b'clip').hexdigest()}\n".encode()).hexdigest(),
 }
 
 
@@ -79,25 +81,20 @@ def test_the_command_verifies_the_receipt_and_a_folder(receipt: Path, tmp_path: 
     assert run({}, "verify-receipt", receipt, "--key", SIGNER.public_key, "--json").exit_code == 0
     tree = tmp_path / "tree"
     (tree / "DCIM").mkdir(parents=True)
-    missing = run({}, "verify-receipt", receipt, "--tree", tree)
-    assert (missing.exit_code, "missing: DCIM/a.mp4" in missing.stderr) == (1, True)
-    (tree / "DCIM" / "a.mp4").write_bytes(b"clap")
-    differs = run({}, "verify-receipt", receipt, "--tree", tree)
-    assert (differs.exit_code, "differs: DCIM/a.mp4" in differs.stderr) == (1, True)
+    (tree / "ascmhl").mkdir()
+    (tree / "ascmhl" / "0001_card.mhl").write_bytes(b"manifest")
+    for content in (None, b"clap", b"clips"):
+        if content is not None:
+            (tree / "DCIM" / "a.mp4").write_bytes(content)
+        differs = run({}, "verify-receipt", receipt, "--tree", tree)
+        assert (differs.exit_code, "has not the files of the receipt" in differs.stderr) == (1, True)
     (tree / "DCIM" / "a.mp4").write_bytes(b"clip")
     assert "1 files are those of the receipt" in run({}, "verify-receipt", receipt, "--tree", tree).stdout
+    (tree / "DCIM" / "more.mp4").write_bytes(b"")
+    assert run({}, "verify-receipt", receipt, "--tree", tree).exit_code == 1
 
 
 def test_the_command_refuses_an_altered_receipt(receipt: Path) -> None:
     receipt.write_text(receipt.read_text(encoding="utf-8").replace("SAFE", "safe"), encoding="utf-8")
     refused = run({}, "verify-receipt", receipt)
     assert (refused.exit_code, "was altered" in refused.stderr) == (1, True)
-
-
-def test_a_path_that_leads_out_of_the_folder_is_not_read(tmp_path: Path) -> None:
-    content = {**CONTENT, "files": [{"path": "../secret", "size": 4, "xxh64": "0" * 16}]}
-    path = tmp_path / "receipt.json"
-    path.write_text(json.dumps(SIGNER.sign(content)), encoding="utf-8")
-    (tmp_path / "tree").mkdir()
-    refused = run({}, "verify-receipt", path, "--tree", tmp_path / "tree")
-    assert (refused.exit_code, "outside of the folder" in refused.stderr) == (1, True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from files_service.core import Core
-from files_service.domain.chunking import MAX_OWNER, aside_key, chunk_key, domain_of_key, is_shared
+from files_service.domain.chunking import MAX_OWNER, PASSING_TOKEN, aside_key, chunk_key, domain_of_key, is_shared
 from files_service.domain.uploads import owner_segment
 from files_service.services.chunk_orphans import domain_of
 from files_service.services.encryption.owners import OWNERS, assign_owner
@@ -235,7 +235,7 @@ def test_each_owner_has_the_quota_of_its_own_files(tmp_path: Path) -> None:
 def test_the_comparison_of_records_finds_orphans_of_a_domain_and_keeps_the_rest(core: Core) -> None:
     anns, bobs = sent(core, "ann@acme"), sent(core, "bob@acme")
     domain = upload_of(core, anns).domain
-    passing = chunk_keys(core)[0].rpartition("-")[0] + "-" + "f" * 16
+    passing = chunk_keys(core)[0].rpartition("-")[0] + "-" + "f" * PASSING_TOKEN
     core.blobs.put(passing, [DATA[:CHUNK]], content_type="a/b", now=core.clock(), declared={})
     clock = core.clock
     assert isinstance(clock, Clock)

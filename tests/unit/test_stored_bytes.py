@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from files_service.core import Core
+from files_service.domain.uploads import owner_segment
 from files_service.services.analytics import stored
 from files_service.services.uploads.finish import complete
 from files_service.services.uploads.quota import uploads_of
@@ -124,7 +125,7 @@ def test_a_count_that_is_broken_off_is_due_still(core: Core) -> None:
     sent(core, "a")
     mark(core)
     with pytest.raises(stored.Stopped):
-        stored.count_stored(core, "ann", lambda: False)
+        stored.count_stored(core, owner_segment("ann"), lambda: False)
     assert reported(core) is None
     assert count(core) == 1
 
@@ -135,7 +136,7 @@ def test_an_owner_who_changes_all_the_time_is_counted_now_and_then(core: Core) -
     assert count(core) == 1
     sent(core, "b")
     mark(core)
-    found = stored.due_owner(core)
+    found = stored.due_count(core)
     assert found is not None
     assert found[1] >= core.clock() + stored.PAUSE_MS - 1
     assert StoredBytes(core, holder="stored").step() > 0

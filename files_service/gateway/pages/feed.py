@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from files_service.errors import FilesError
 from files_service.gateway.state import Gateway
+from files_service.services.cards.messages import message_of
 from files_service.services.files import require
 from storage_adapters import JSON, Change, DocumentChange, SupportsChanges
 
@@ -47,7 +48,7 @@ class Subscription:
 
 
 class Feed:
-    """Reader of the change feed while pages listen; owners get the changes of their own files."""
+    """Reader of the change feed while pages listen; owners get the changes of their own files and cards."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
@@ -101,7 +102,7 @@ class Feed:
             if not changes and not await self._gateway.calls.run(feed.has_changes_behind, position):
                 # The store lost its latest writes, and gives the same sequences to other changes.
                 position = None
-            for change in changes:
+            for change in _newest(changes):
                 self._tell(change)
             if changes:
                 position, wait = changes[-1].sequence, SHORTEST_SECONDS
@@ -110,7 +111,12 @@ class Feed:
                 wait = min(LONGEST_SECONDS, wait * 1.5)
 
     def _tell(self, change: Change | DocumentChange) -> None:
-        if isinstance(change, DocumentChange) or change.event is None:
+        if isinstance(change, DocumentChange):
+            told = message_of(change.document)
+            if told is not None:
+                self._put(told.owner, told.body)
+            return
+        if change.event is None:
             return
         message = {
             "event": change.event,
@@ -119,13 +125,24 @@ class Feed:
             "revision": change.revision,
             "deleted": change.deleted,
         }
-        for subscription in self._listening.get(change.record.owner, ()):
+        self._put(change.record.owner, message)
+
+    def _put(self, owner: str, message: JSON) -> None:
+        for subscription in self._listening.get(owner, ()):
             subscription.put(message)
 
     def _tell_all(self, message: JSON) -> None:
         for subscriptions in self._listening.values():
             for subscription in subscriptions:
                 subscription.put(message)
+
+
+def _newest(changes: Sequence[Change | DocumentChange]) -> Iterator[Change | DocumentChange]:
+    """Yield the changes, and of each document the last one alone: one that is written often is told once."""
+    last = {each.document.key: each.sequence for each in changes if isinstance(each, DocumentChange)}
+    for change in changes:
+        if not isinstance(change, DocumentChange) or last[change.document.key] == change.sequence:
+            yield change
 
 
 def _changes(feed: SupportsChanges, position: str) -> list[Change | DocumentChange]:

@@ -7,7 +7,7 @@ from aiohttp import web
 from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.cors import READ_EXPOSED, Cors
 from files_service.gateway.openapi import ANY_BYTES, TEXT, parameter, reply
-from files_service.gateway.pages import assets, listing, people, reference, session, share
+from files_service.gateway.pages import assets, cards, listing, people, reference, session, share
 from files_service.gateway.pages.events import FEED, MAX_PAGES, PAGES, events
 from files_service.gateway.pages.feed import Feed
 from files_service.gateway.routes import Door, Route, at
@@ -32,6 +32,8 @@ _SHARE_QUERY = [
     parameter("file_id", "path", description="The file."),
     parameter("raw", "query", description="1: the bytes instead of the page."),
 ]
+_CARDS, _SESSION = "The page of one's own memory cards.", "The page of a session of a card."
+_TO_SIGN_IN: JSON = {"description": "To `/`, for whoever is not signed in."}
 _SIGN_IN = "The forms for signing in; opening them uses no link up."
 _BY_FORM = "Sign in by name and password, or by the code of a link; sent by the pages."
 _FAULTS = "What is wrong with the form, beside it; for a form of another site, an error."
@@ -52,9 +54,18 @@ _STREAM = {200: reply("Events, until the client goes.", TEXT, "text/event-stream
 
 DOOR = Door(
     name="pages",
-    match=at("/", "/download/", "/join", "/reset", "/sign-in", "/sign-out"),
+    match=at("/", "/cards", "/cards/", "/download/", "/join", "/reset", "/sign-in", "/sign-out"),
     routes=(
         Route("GET", "/", listing.index, "index", _INDEX, {200: _page(_INDEX)}, tag="operation"),
+        Route("GET", "/cards", cards.cards, "cards_page", _CARDS, {200: _page(_CARDS), 303: _TO_SIGN_IN}),
+        Route(
+            "GET",
+            "/cards/{session_id}",
+            cards.card_session,
+            "card_session_page",
+            _SESSION,
+            {200: _page(_SESSION), 303: _TO_SIGN_IN, 404: _page("There is no such session of one's own.")},
+        ),
         Route("GET", "/download/{file_id}", share.share, "share_page", _SHARE, _SHARED, _SHARE_QUERY, errors=()),
         Route("GET", "/sign-in", session.sign_in, "sign_in", _SIGN_IN, {200: _page("The forms.")}),
         Route("POST", "/sign-in", session.signed_in, "switch", _BY_FORM, _SENT, errors=_SENT_ERRORS),

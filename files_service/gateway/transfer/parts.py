@@ -13,8 +13,8 @@ from aiohttp import web
 
 from files_service.core import Core
 from files_service.domain.chunking import manifest_of
+from files_service.domain.derived import find_readable
 from files_service.domain.media_types import UNKNOWN_TYPE
-from files_service.domain.uploads import find_part
 from files_service.errors import BytesLost, NotFound, WrongStatus
 from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import Gateway
@@ -55,7 +55,7 @@ def part_of(record: FileRecord, part_id: str | None, core: Core) -> Found:
         if record.status in _SOON:
             raise HTTPError(error, 503, {"Retry-After": "1"}) from None
         raise
-    part = find_part(record, part_id) if part_id is not None else record.parts[0]
+    part = find_readable(record, part_id) if part_id is not None else record.parts[0]
     if part is None:
         raise NotFound("the file has no such part", {"file_id": record.file_id})
     return found_part(core, record, part)
@@ -77,7 +77,8 @@ def found_part(core: Core, record: FileRecord, part: Part) -> Found:
     info = None if part.sha256 or part.generation else core.blobs.head(part.key)
     tag = part.sha256 or part.generation or (info.generation if info else "")
     # Bytes that a rollback made current again are older than what clients have.
-    since = max(part.received_at, record.version_at or 0) if part in record.parts else part.received_at
+    is_current = part in (*record.parts, *record.derived)
+    since = max(part.received_at, record.version_at or 0) if is_current else part.received_at
     representation = Representation(size=part.size, tag=tag, modified=since // 1000)
     return Found(record, part, representation)
 

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from files_service.errors import NotSupported
 from files_service.ingest.service import Remote
 from files_service.ingest.transports.transport import Transport
 from files_service.ingest.transports.tus import TusTransport
 from files_service.ingest.transports.websocket import WebSocketTransport
 
-TRANSPORTS = (WebSocketTransport.name, TusTransport.name)
+QUEUE = "queue"
+TRANSPORTS = (WebSocketTransport.name, TusTransport.name, QUEUE)
 
 
-def open_transport(name: str, remote: Remote) -> Transport:
-    """Return the transport of a name."""
+def open_transport(name: str, remote: Remote, amqp_uri: str = "") -> Transport:
+    """Return the transport of a name; ``amqp_uri`` is the broker of the queue. Raises NotSupported."""
+    if name == QUEUE:
+        return _open_queue(remote, amqp_uri)
     return TusTransport(remote) if name == TusTransport.name else WebSocketTransport(remote)
+
+
+def _open_queue(remote: Remote, amqp_uri: str) -> Transport:
+    try:
+        from files_service.ingest.transports.queue import QueueTransport
+    except ImportError as error:
+        raise NotSupported("the queue needs aio-pika: pip install 'files-service[queue]'") from error
+    if not amqp_uri:
+        raise NotSupported("the queue needs a broker: set AMQP_URI")
+    return QueueTransport(remote, amqp_uri)

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
+from storage_adapters import JSON
+
 # Room in front of the bytes of a block: a transport writes its own header there, and nothing is copied.
 HEAD_BYTES = 8
 
@@ -40,6 +42,8 @@ class OpenUpload:
     upload_id: str
     chunk_bytes: int
     ranges: tuple[tuple[int, int], ...] = field(default=())
+    # The address of the queue door, where the service has one.
+    amqp: JSON | None = field(default=None, repr=False)
 
     def has(self, start: int, end: int) -> bool:
         """Return True when all of these bytes have arrived."""

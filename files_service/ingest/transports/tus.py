@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 
 from files_service.ingest.service import Remote
 from files_service.ingest.transports.transport import Block, Corrupted, OpenUpload, Transport, UploadSession
 
 _TUS = {"Tus-Resumable": "1.0.0"}
 CHUNK_BYTES = 4 * 1024 * 1024
+PIECE_BYTES = 256 * 1024
 
 
 class TusTransport(Transport):
@@ -50,9 +51,22 @@ class _TusSession(UploadSession):
             raise Corrupted("the service stored other bytes")
 
     async def _patch(self, offset: int, data: memoryview | bytes, headers: dict[str, str]) -> None:
-        headers |= {**_TUS, "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
-        async with self._remote.request("PATCH", f"/tus/{self.state.upload_id}", headers=headers, data=data):
+        headers |= {
+            **_TUS,
+            "Upload-Offset": str(offset),
+            "Content-Type": "application/offset+octet-stream",
+            "Content-Length": str(len(data)),
+        }
+        address = f"/tus/{self.state.upload_id}"
+        async with self._remote.request("PATCH", address, headers=headers, data=_pieces(data)):
             pass
 
     async def close(self) -> None:
         """Have no connection of its own."""
+
+
+async def _pieces(data: memoryview | bytes) -> AsyncIterator[memoryview]:
+    """Yield the body in pieces, between which the event loop does other work."""
+    view = memoryview(data)
+    for offset in range(0, len(view), PIECE_BYTES):
+        yield view[offset : offset + PIECE_BYTES]

@@ -20,6 +20,7 @@ from files_service.ingest.transports.transport import (
     Transport,
     UploadSession,
 )
+from files_service.ingest.window import blocks_of_file
 
 ADDRESS = "/ws/upload"
 
@@ -72,8 +73,8 @@ class _WebSocketSession(UploadSession):
         await self._say({"op": "start", "upload_id": upload_id, "size": size})
         manifest = await self._hear()
         ranges = tuple((int(start), int(end)) for start, end in manifest["ranges"])
-        self.state = OpenUpload(manifest["upload_id"], int(manifest["chunk_size"]), ranges)
-        self._window = asyncio.Semaphore(int(manifest["window"]))
+        self.state = OpenUpload(manifest["upload_id"], int(manifest["chunk_size"]), ranges, manifest.get("amqp"))
+        self._window = asyncio.Semaphore(min(int(manifest["window"]), blocks_of_file(self.state.chunk_bytes)))
         self._listening = asyncio.create_task(self._listen())
 
     async def send(self, block: Block, sha256: Awaitable[str]) -> None:

@@ -11,7 +11,7 @@ from aio_pika.abc import AbstractConnection
 
 from files_service.messaging.address import CONNECT_SECONDS
 
-CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 2.0
 _USER = re.compile(r"//[^/\s@]*@")
 
 

@@ -102,9 +102,10 @@ class QueueSender:
             raise several.exceptions[0] from None
         return await self.finish(amqp, size, sha256)
 
-    async def send(self, amqp: JSON, slice_start: int, data: bytes) -> JSON:
+    async def send(self, amqp: JSON, slice_start: int, data: bytes, *, sha256: str | None = None) -> JSON:
         """Send one chunk; return its ``ack``, after which its bytes are on stable storage."""
-        headers = {"slice_start": slice_start, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        sha256 = sha256 or hashlib.sha256(data).hexdigest()
+        headers = {"slice_start": slice_start, "size": len(data), "sha256": sha256}
         return await self._ask(amqp, CHUNK, message_id_of(amqp["upload_id"], slice_start), headers, data)
 
     async def finish(self, amqp: JSON, size: int | None = None, sha256: str | None = None) -> JSON:
@@ -122,6 +123,9 @@ class QueueSender:
             raise QueueUnavailable(f"no answer within {self._ack_seconds:g} s") from error
         finally:
             self._waiting.pop(message_id, None)
+            if not answered.cancel() and not answered.cancelled():
+                # A publish that failed has said already what the lost connection says again.
+                answered.exception()
         if answer["op"] == "error":
             raise QueueRefused(answer)
         return answer
@@ -155,7 +159,10 @@ class QueueSender:
                         return
         except TimeoutError as error:
             raise QueueUnavailable(f"the broker took no chunk within {self._publish_seconds:g} s") from error
-        except CONNECTION_EXCEPTIONS as error:
+        except QueueUnavailable:
+            raise
+        except Exception as error:
+            # A connection that is closed meanwhile ends a publish with an error of no type of its own.
             raise QueueUnavailable(f"the connection to the broker broke: {secrets_out(error)}") from error
 
     async def _receive(self, message: AbstractIncomingMessage) -> None:

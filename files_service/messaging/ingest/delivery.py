@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 # A finish overtakes chunks that other workers store; it goes behind those that wait, after a pause.
 _FINISH_SECONDS = 0.2
+_FAULT_SECONDS = 1.0
 _LOST = (*CONNECTION_EXCEPTIONS, TimeoutError)
 
 
@@ -59,7 +60,7 @@ class Outlet:
         """Publish a message again, behind those that wait. Raises DeliveryError when the queue is full."""
         message = aio_pika.Message(
             given.body,
-            headers={**given.headers, "attempt": attempt},
+            headers={**messages.known_headers(given.headers), "attempt": attempt},
             message_id=given.message_id,
             correlation_id=given.correlation_id,
             type=given.type,
@@ -105,6 +106,11 @@ class Delivery:
             # Without our acknowledgement the broker delivers the message again, and repeated bytes change nothing.
             outcome = "given_back"
             logger.info("message not acknowledged", extra={"error": secrets_out(error)})
+            await self._give_back()
+        except Exception:
+            outcome = "given_back"
+            logger.exception("message failed")
+            await asyncio.sleep(_FAULT_SECONDS)
             await self._give_back()
         self._metrics.chunks.labels(outcome).inc()
 

@@ -24,6 +24,7 @@ _REPLY_NAME = re.compile(r"amq\.rabbitmq\.reply-to\.[\x21-\x7e]{1,200}")
 _UPLOAD_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_BYTES = 2**53
+_HEADERS = ("v", "token", "upload_id", "slice_start", "size", "sha256", "name", "attempt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +116,15 @@ def is_permanent(error: FilesError) -> bool:
     return error.http_status < 500 or error.http_status in (501, 507)
 
 
+def known_headers(headers: Mapping[str, Any]) -> JSON:
+    """Return the headers of this protocol; others are dropped."""
+    return {name: headers[name] for name in _HEADERS if isinstance(headers.get(name), str | int)}
+
+
 def dead_headers(headers: Mapping[str, Any], body: bytes, error: FilesError, kind: str | None, now: int) -> JSON:
     """Describe a refused message for the people who look: without its token, and without the bytes of its owner."""
-    known = ("v", "upload_id", "slice_start", "size", "sha256", "name", "attempt")
-    kept = {name: headers[name] for name in known if isinstance(headers.get(name), str | int)}
+    kept = known_headers(headers)
+    kept.pop("token", None)
     cut = {name: value[:200] if isinstance(value, str) else value for name, value in kept.items()}
     found: JSON = {**cut, "reason": error.code, "error": str(error)[:300], "kind": (kind or "")[:40], "died_at": now}
     return {**found, "body_bytes": len(body), "body_sha256": hashlib.sha256(body).hexdigest()}

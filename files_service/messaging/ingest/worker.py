@@ -99,11 +99,11 @@ class IngestWorker:
             await declare(out, self._core.settings.upload_ttl_seconds, most_bytes=limits.most_bytes)
             channel = await taking.channel()
             await channel.set_qos(prefetch_count=limits.prefetch or window(self._core.settings.chunk_bytes))
-            self._ends = asyncio.Event()
-            for each in (taking, giving):
-                each.close_callbacks.add(lambda *_: self._ends.set())
-            channel.close_callbacks.add(lambda *_: self._ends.set())
-            out.close_callbacks.add(lambda *_: self._ends.set())
+            ends = self._ends = asyncio.Event()
+            for each in (taking, giving, channel, out):
+                each.close_callbacks.add(lambda *_: ends.set())
+            # The broker cancels the consumer of a queue that is deleted, and says so here alone.
+            (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(lambda *_: ends.set())
             watching = asyncio.create_task(self._watch(giving))
             stack.callback(watching.cancel)
             consuming = asyncio.create_task(self._consume(channel, Outlet(out, limits.publish_seconds)))

@@ -26,6 +26,7 @@ from files_service.services.analytics.documents import (
     tallies_in,
     without_time,
 )
+from files_service.services.analytics.stored import stored_of, stored_of_tenant
 from files_service.services.files import require_acts_for
 from storage_adapters import JSON, Tally
 
@@ -76,8 +77,15 @@ def storage(core: Core, question: Question, *, days: int) -> JSON:
         }
     else:
         found = _counted(_whole(core, question.scope))
+    stored = None if question.scope == ALL else _stored(core, question)
     by_day = _by_day(core, question.scope, days_until(core.clock(), days))
-    return {**found, "quota": _quota(core, question), "by_day": by_day}
+    return {**found, "stored": stored, "quota": _quota(core, question), "by_day": by_day}
+
+
+def _stored(core: Core, question: Question) -> JSON | None:
+    if question.owner is not None:
+        return stored_of(core, question.owner)
+    return stored_of_tenant(core, question.tenant or "")
 
 
 def file_types(core: Core, question: Question) -> JSON:

@@ -48,7 +48,7 @@ def add_entries(core: Core, session: Session, given: Sequence[JSON]) -> Session:
         _begin(core, session.session_id, call_id, added=sum(ids[each["path"]] not in stored for each in changed))
         written = _Written()
         for entry in changed:
-            _write(core, session, entry, written)
+            _write(core, session, entry, stored.get(ids[entry["path"]]), written)
         session = _counted(core, session.session_id, call_id, written)
     remember(core, session, list(entries.values()))
     return settled(core, session)
@@ -122,7 +122,8 @@ def _begin(core: Core, session_id: str, call_id: str, *, added: int) -> None:
 
 def _with_changed_entries(session: Session) -> Session:
     state = state_with_changed_entries(session.state)
-    return replace(session, state=state, verdict=None, edition=session.edition + 1)
+    # The card was read a second time before these bytes were told.
+    return replace(session, state=state, verdict=None, second_read=None, edition=session.edition + 1)
 
 
 def _counted(core: Core, session_id: str, call_id: str, written: _Written) -> Session:
@@ -141,7 +142,8 @@ def _counted(core: Core, session_id: str, call_id: str, written: _Written) -> Se
     return change_session(core, session_id, decide)
 
 
-def _write(core: Core, session: Session, entry: JSON, written: _Written) -> None:
+def _write(core: Core, session: Session, entry: JSON, known: Document | None, written: _Written) -> None:
+    """Store an entry over ``known``, the stored one of a moment ago, or over what has taken its place."""
     path = entry["path"]
     earlier: list[Document | None] = []
 
@@ -152,7 +154,11 @@ def _write(core: Core, session: Session, entry: JSON, written: _Written) -> None
         order = f"{session.session_id}/{path}"
         return documents.new_document(ENTRIES, entry_id(session.session_id, path), entry, order=order)
 
-    stored = documents.change(core, ENTRIES, entry_id(session.session_id, path), decide)
+    stored: Document | None
+    try:
+        stored = documents.put(core, decide(known))
+    except RevisionConflict:
+        stored = documents.change(core, ENTRIES, entry_id(session.session_id, path), decide)
     [before] = earlier
     if before is None or stored is None or before.revision != stored.revision:
         written.counts = recounted(written.counts, before.body if before is not None else None, entry)

@@ -103,6 +103,8 @@ def progress(core: Core, actor: str | None, session_id: str, given: Mapping[str,
     told, listing, second = given.get("state"), given.get("listing_sha256"), given.get("second_read")
 
     def decide(before: Session) -> Session:
+        if before.state is SessionState.STALE and told is SessionState.COPYING:
+            raise WrongStatus("the card has changed since: begin another session", {"state": before.state.value})
         after = replace(
             before,
             state=state_after(before.state, told),
@@ -169,8 +171,9 @@ def _with_listing(session: Session, listing: str) -> Session:
         return session
     if session.state in (SessionState.SAFE, SessionState.COPIED_NOT_VERIFIED):
         return replace(session, state=SessionState.STALE)
-    # Before the verdict, which compares the newest listing with the entries.
-    return replace(session, relisting_sha256=listing) if session.state is SessionState.VERIFYING else session
+    # A verdict to come compares the newest listing with the entries. The first one after the copying is the sender's.
+    is_newer = session.state in (SessionState.UPLOADED, SessionState.VERIFYING) and session.relisting_sha256
+    return replace(session, relisting_sha256=listing) if is_newer else session
 
 
 def _folder(core: Core, owner: str, card: JSON, given: str | None) -> str:

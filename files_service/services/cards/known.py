@@ -21,6 +21,7 @@ from storage_adapters import (
     FileStatus,
     RecordDeleted,
     RecordNotFound,
+    RevisionConflict,
 )
 
 KNOWN = "card_known"
@@ -36,7 +37,7 @@ def remember(core: Core, session: Session, entries: Iterable[JSON]) -> None:
         body = {"owner": session.owner, "session_id": session.session_id, **{name: entry[name] for name in _KEPT}}
         before = stored.get(document_id)
         if before is None or any(before.body[name] != body[name] for name in _KEPT):
-            _keep(core, document_id, body)
+            _keep(core, document_id, body, before)
 
 
 def known_files(core: Core, owner: str, asked: Sequence[Mapping[str, Any]]) -> list[JSON | None]:
@@ -66,6 +67,11 @@ def is_usable(record: FileRecord | None, owner: str, size: int) -> bool:
     )
 
 
+def is_being_processed(record: FileRecord | None) -> bool:
+    """Return True for a file whose bytes are there, and of which a worker has yet to say whether they are right."""
+    return record is not None and record.status in (FileStatus.UPLOADED, FileStatus.PROCESSING)
+
+
 def _answer(core: Core, owner: str, document: Document | None, size: int) -> JSON | None:
     if document is None:
         return None
@@ -82,12 +88,16 @@ def _is_remembered(entry: JSON) -> bool:
     return bool(entry["status"] == EntryStatus.UPLOADED and entry["file_id"] and entry["fast_key"])
 
 
-def _keep(core: Core, document_id: str, body: JSON) -> None:
+def _keep(core: Core, document_id: str, body: JSON, stored: Document | None) -> None:
     def decide(before: Document | None) -> Document:
-        document = before or documents.new_document(KNOWN, document_id, {})
+        order = f"{owner_segment(body['owner'])}/"
+        document = before or documents.new_document(KNOWN, document_id, {}, order=order)
         return replace(document, body=body, expires_at=core.clock() + KEPT_MS)
 
-    documents.change(core, KNOWN, document_id, decide)
+    try:
+        documents.put(core, decide(stored))
+    except RevisionConflict:
+        documents.change(core, KNOWN, document_id, decide)
 
 
 def _stored(core: Core, ids: Sequence[str]) -> Mapping[str, Document]:

@@ -25,12 +25,15 @@ from files_service.domain.verdict import (
 from files_service.services.accounts import documents
 from files_service.services.cards.copies import Proof, prove
 from files_service.services.cards.entries import is_archived, settled, walk_entries
+from files_service.services.cards.known import find_record, is_being_processed
 from files_service.services.cards.session import Session, change_session, find_session, require_session
 from storage_adapters import JSON, Document, DocumentQuery
 
 VERIFICATIONS = "card_verifications"
 # Opening and describing a file costs as much as reading this many bytes.
 FILE_COST = 64 * 1024
+# Cost of a wait for the processing of a file: a turn of the session ends, and about a second passes.
+WAIT_COST = 256 * 1024 * 1024
 # A call that begins a verification takes less time between its two writes.
 BEGIN_MS = 60_000
 
@@ -110,6 +113,8 @@ class Rereading:
         for entry in walk_entries(self._core, self.work.session_id, after=self.work.after):
             yield FILE_COST
             if is_archived(entry):
+                while is_being_processed(find_record(self._core, entry["file_id"] or "")):
+                    yield WAIT_COST
                 proof = yield from prove(self._core, self.work.owner, entry)
                 self.work = self.work.with_proof(entry, proof)
             else:
@@ -190,7 +195,7 @@ def _survey(core: Core, session: Session) -> _Survey:
 def _facts(core: Core, session: Session, work: Verification, found: _Survey) -> Facts:
     second = session.second_read
     return Facts(
-        announced=Tally(session.files, session.bytes),
+        announced=session.files,
         counts=found.counts,
         listing_of_entries=found.listing,
         listing=session.relisting_sha256,
@@ -206,9 +211,7 @@ def _facts(core: Core, session: Session, work: Verification, found: _Survey) -> 
 
 
 def _second_read(told: Mapping[str, Any]) -> SecondRead:
-    return SecondRead(
-        files=told["files"], bytes=told["bytes"], differing=tuple(told["differing"]), full=bool(told["full"])
-    )
+    return SecondRead(files=told["files"], bytes=told["bytes"], differing=tuple(told["differing"]))
 
 
 def verification_of(document: Document) -> Verification:

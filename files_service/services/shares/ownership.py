@@ -13,12 +13,12 @@ from files_service.domain.shares import MAX_ITEMS, ShareKind, ShareState
 from files_service.errors import bad_request
 from files_service.services.accounts import documents
 from files_service.services.accounts.account import find_account
+from files_service.services.accounts.policy import policy_for
 from files_service.services.files import require_acts_for
 from files_service.services.folders.folder import require_folder
 from files_service.services.shares.activity import events_of
 from files_service.services.shares.folder import clean_folder
 from files_service.services.shares.items import closed_items, take_in, take_in_again
-from files_service.services.shares.policy import policy_for
 from files_service.services.shares.share import (
     SHARES,
     Share,

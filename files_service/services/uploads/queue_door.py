@@ -33,11 +33,17 @@ _ALGORITHM = "HS256"
 _OPTIONS: Options = {"require": ["exp", "aud", "sub", "upload"], "verify_exp": False, "verify_iat": False}
 
 
-def queue_address(core: Core, owner: str, upload_id: str, size: int | None) -> JSON | None:
-    """Return the way to the queue door for one upload, None where there is no such door."""
+def queue_address(
+    core: Core, owner: str, upload_id: str, size: int | None, *, chunk_size: int | None = None
+) -> JSON | None:
+    """Return the way to the queue door for one upload, None where there is no such door.
+
+    ``chunk_size`` is that of an upload that was begun, maybe under another setting.
+    """
     settings = core.settings
     if not (settings.queue_door and settings.amqp_uri and isinstance(core.metadata, SupportsUploads)):
         return None
+    chunk_bytes = min(settings.chunk_bytes, chunk_size or settings.chunk_bytes)
     expires_at = core.clock() + settings.upload_ttl_seconds * 1000
     claims = {"aud": AUDIENCE, "sub": str(owner), "upload": upload_id, "bytes": size, "exp": expires_at // 1000}
     return {
@@ -45,8 +51,8 @@ def queue_address(core: Core, owner: str, upload_id: str, size: int | None) -> J
         "exchange": EXCHANGE,
         "routing_key": ROUTING_KEY,
         "token": jwt.encode(claims, _key(core), algorithm=_ALGORITHM),
-        "chunk_bytes": settings.chunk_bytes,
-        "window": window(settings.chunk_bytes),
+        "chunk_bytes": chunk_bytes,
+        "window": window(chunk_bytes),
         "expires_at": expires_at,
     }
 

@@ -10,6 +10,7 @@ from files_service.errors import FilesError
 from files_service.services.chunk_orphans import remember_domain
 from files_service.services.content import open_upload
 from files_service.services.quarantine import hold_upload
+from files_service.services.settled_time import settled_now
 from files_service.services.uploads.finish import complete
 from files_service.services.uploads.session import UploadSession
 from storage_adapters import Part, SupportsUploads
@@ -34,7 +35,7 @@ def sweep_uploads(core: Core) -> Counter[str]:
     uploads = core.metadata
     if not isinstance(uploads, SupportsUploads):
         return counts
-    now = core.clock()
+    now = settled_now(core)
     for upload in uploads.expired_uploads(now=now, limit=BATCH):
         # The sender may have prolonged it since the list was read.
         if uploads.delete_upload(upload.upload_id, now=now, only_expired=True):

@@ -14,7 +14,7 @@ from files_service.services.files import (
     require_mutable,
     require_not_trashed,
 )
-from files_service.services.versions.keeping import change_dropping, plan_now, prune, retention_of
+from files_service.services.versions.keeping import change_dropping, plan_now, prune
 from storage_adapters import FileRecord, Version
 
 
@@ -33,7 +33,7 @@ def load_history(core: Core, file_id: str, actor: str | None) -> FileRecord:
 
 def require_label_fits(core: Core, record: FileRecord) -> None:
     """Raise Conflict when so many versions have a label that one more leaves no place for others."""
-    most = retention_of(core).most
+    most = core.settings.max_versions
     if versions.labels(record) >= most:
         raise Conflict("too many versions of the file have a label", {"field": "label", "limit": most})
 

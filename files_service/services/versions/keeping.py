@@ -11,7 +11,9 @@ from contextlib import suppress
 from files_service.core import Core
 from files_service.domain.versions import Retention, current_version, dropped_parts, prune_at, pruned
 from files_service.errors import Conflict
+from files_service.services.accounts.policy import versions_policy
 from files_service.services.files import MAX_RACES, change
+from files_service.services.settled_time import settled_now
 from files_service.services.versions.garbage import note_garbage
 from storage_adapters import (
     Document,
@@ -28,12 +30,12 @@ BATCH = 100
 _DAY_MS = 86_400_000
 
 
-def retention_of(core: Core) -> Retention:
-    """Return the limits of former contents."""
-    settings = core.settings
-    return Retention(
-        most=settings.max_versions, kept=settings.kept_versions, kept_ms=settings.kept_versions_days * _DAY_MS
-    )
+def retention_of(core: Core, owner: str) -> Retention:
+    """Return the limits of former contents of an owner: those of its tenant, else those of the settings."""
+    settings, policy = core.settings, versions_policy(core, owner)
+    kept = settings.kept_versions if policy.kept_versions is None else policy.kept_versions
+    days = settings.kept_versions_days if policy.kept_versions_days is None else policy.kept_versions_days
+    return Retention(most=settings.max_versions, kept=kept, kept_ms=days * _DAY_MS)
 
 
 def change_dropping(core: Core, file_id: str, decide: Callable[[FileRecord], FileRecord]) -> FileRecord:
@@ -78,10 +80,10 @@ def forget_upload(core: Core, file_id: str, version_id: str) -> None:
 
 def prune(core: Core, file_id: str) -> FileRecord:
     """Take the versions that are not to be kept out of a file, and plan the next time."""
-    retention = retention_of(core)
+    retention, now = retention_of(core, core.metadata.get(file_id).owner), settled_now(core)
 
     def decide(record: FileRecord) -> FileRecord:
-        return record if record.immutable else pruned(record, retention, now=core.clock())
+        return record if record.immutable else pruned(record, retention, now=now)
 
     record = change_dropping(core, file_id, decide)
     plan(core, file_id, None if record.immutable else prune_at(record, retention))
@@ -114,7 +116,7 @@ def plan(core: Core, file_id: str, at: int | None) -> None:
 
 def plan_now(core: Core, record: FileRecord) -> None:
     """Plan to prune a file that is about to get one more version, or one that may be pruned, if it has so many."""
-    retention = retention_of(core)
+    retention = retention_of(core, record.owner)
     if len(record.versions) >= min(retention.kept, retention.most):
         plan(core, record.file_id, core.clock())
 
@@ -124,7 +126,7 @@ def sweep_ages(core: Core) -> int:
     documents = core.metadata
     if not isinstance(documents, SupportsDocuments):
         return 0
-    query = DocumentQuery(collection=COLLECTION, end=_order(core.clock() + 1), limit=BATCH)
+    query = DocumentQuery(collection=COLLECTION, end=_order(settled_now(core) + 1), limit=BATCH)
     found = documents.find_documents(query, now=core.clock()).documents
     for document in found:
         try:

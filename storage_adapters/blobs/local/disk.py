@@ -51,6 +51,15 @@ def free_bytes_of(found: os.statvfs_result) -> int:
     return 0 if lacks_inodes else found.f_bavail * found.f_frsize
 
 
+def forget_cached(path: Path) -> None:
+    """Write the dirty pages of a file and drop it from memory, where the system can and the file is there."""
+    with os_errors_as_unavailable(), suppress(FileNotFoundError), path.open("rb", buffering=0) as file:
+        # Dirty pages are not dropped.
+        os.fsync(file.fileno())
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def create_file(path: Path) -> int:
     """Create a file that does not exist and open it for writing; return its descriptor."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
@@ -187,16 +196,5 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(descriptor)
-
-
-def drop_cached(path: Path) -> None:
-    """Write the dirty pages of a file and drop it from the page cache."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        # Dirty pages are not dropped.
-        os.fdatasync(descriptor)
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:
         os.close(descriptor)

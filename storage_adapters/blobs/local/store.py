@@ -58,10 +58,10 @@ class LocalBlobStore(
     SupportsCopy,
     SupportsLocalFiles,
     SupportsWholeWrites,
+    SupportsColdReads,
     SupportsFreeSpace,
     SupportsListing,
     SupportsReplacement,
-    SupportsColdReads,
     SupportsTwins,
 ):
     """Blobs under one folder, which threads and processes can share."""
@@ -227,8 +227,7 @@ class LocalBlobStore(
 
     def forget_cached(self, key: str) -> None:
         """See ``SupportsColdReads``."""
-        with disk.os_errors_as_unavailable(), suppress(FileNotFoundError):
-            disk.drop_cached(self._folders.content(key))
+        disk.forget_cached(self._folders.content(key))
 
     def write_whole(
         self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int

@@ -120,6 +120,7 @@ PARAMS: dict[str, Params] = {
     "cards.add": _session(files=[_ENTRY]),
     "cards.progress": _session(state="uploaded"),
     "cards.verify": _session(),
+    "cards.receipt": _session(),
     "shares.update": _share(changes={"label": "changed"}),
     "shares.revoke": _share(),
     "accounts.list": _TENANT,
@@ -200,7 +201,7 @@ def of_route(row: str, target: Target, caller: Caller) -> Request:
     method, pattern = row.split()
     path = pattern.replace("{file_id}", target.file_id).replace("{share_id}", target.share_id)
     path = path.replace("{upload_id}", f"{target.file_id}-p0").replace("{key}", _key_of(target))
-    path = path.replace("{version_id}", target.file_id)
+    path = path.replace("{version_id}", target.file_id).replace("{kind}", "poster")
     path = path.replace("{owner}", _PERSON).replace("{tenant}", TENANT)
     for name, value in target.ids.items():
         path = path.replace(f"{{{name}}}", value)

@@ -45,6 +45,7 @@ ROUTES: dict[str, May] = {
     "GET /api/files/{file_id}": R,
     "GET /api/files/{file_id}/download": R,
     "GET /api/files/{file_id}/manifest": R,
+    "GET /api/files/{file_id}/preview/{kind}": R,
     "GET /download/{file_id}": R,
     "DELETE /api/files/{file_id}": C,
     "PUT /api/files/{file_id}/access": C,
@@ -70,6 +71,8 @@ ROUTES: dict[str, May] = {
     "GET /api/card-sessions/{session_id}/files": H,
     "POST /api/card-sessions/{session_id}/files": H,
     "POST /api/card-sessions/{session_id}/verify": H,
+    "GET /api/card-sessions/{session_id}/receipt": H,
+    "GET /api/card-sessions/{session_id}/mhl": H,
     "GET /api/card-sessions": May.FOR_OWNER,
     "GET /api/cards": May.FOR_OWNER,
     "POST /api/cards": May.FOR_OWNER,
@@ -101,6 +104,9 @@ ROUTES: dict[str, May] = {
     "POST /tus": May.ONESELF,
     "GET /api/events": May.ONESELF,
     "GET /": May.ONESELF,
+    # The pages of cards are by the cookie: tests.pages.test_cards tries others.
+    "GET /cards": May.ONESELF,
+    "GET /cards/{session_id}": May.ONESELF,
     "POST /api/auth/logout": May.SESSIONS,
     "GET /api/auth/me": May.SESSIONS,
     "DELETE /api/auth/me": May.SESSIONS,
@@ -198,7 +204,9 @@ METHOD_ROWS: dict[str, May] = {
     "shares.events": H,
     "shares.update": H,
     "shares.revoke": H,
-    **dict.fromkeys(("cards.session", "cards.files", "cards.add", "cards.progress", "cards.verify"), H),
+    **dict.fromkeys(
+        ("cards.session", "cards.files", "cards.add", "cards.progress", "cards.verify", "cards.receipt"), H
+    ),
     **dict.fromkeys(("cards.inserted", "cards.permit", "cards.list", "cards.begin", "cards.sessions"), May.FOR_OWNER),
     "files.known": May.FOR_OWNER,
     "accounts.identify": May.SESSIONS,

@@ -14,7 +14,7 @@ from files_service.services.accounts.sessions import DAY_MS, Client, begin_sessi
 from files_service.services.files import change
 from files_service.services.processing import record_outcome, take
 from storage_adapters import JSON
-from tests.cores import at, call, pending_file, processed_file, put_parts, uploaded_file
+from tests.cores import at, call, pending_file, processed_file, put_parts, uploaded_file, with_preview
 from tests.gateway.owners import bearer
 from tests.gateway.serving import RPC_TOKEN, Served
 from tests.people.persons import Person, appoint, key_of
@@ -163,7 +163,7 @@ def target(core: Core, state: str, *, shared: bool = False) -> Target:
     elif state == "failed":
         record = _failed(core, uploaded_file(core, CONTENT, **said))
     else:
-        record = processed_file(core, CONTENT, **said)
+        record = with_preview(core, processed_file(core, CONTENT, **said)["file_id"], poster=CONTENT)
     if state == "trashed":
         # It was public, and is so again when it is restored.
         change(core, record["file_id"], lambda before: replace(before, trashed_at=core.clock()))

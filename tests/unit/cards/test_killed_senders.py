@@ -1,18 +1,22 @@
-"""Calls of a sender that die at each of their store calls: repeated, they leave exact counters."""
+"""Calls of a sender, and verifications, that die at each of their store calls: nothing is counted wrong or left."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from files_service.core import Core
 from files_service.services.cards import entries as card_entries
 from files_service.services.cards.entries import ADD_MS
+from files_service.services.cards.verification import BEGIN_MS, due_verifications
 from files_service.services.opening import open_lists
+from files_service.worker.card_verifier import CardVerifier
 from storage_adapters import JSON
 from tests.clocks import Clock
 from tests.cores import call, memory_core
-from tests.unit.cards.scenes import begun, worked
+from tests.unit.cards.scenes import begun, brought, copied, verified, worked
 from tests.unit.killable import KillableStore, Killed
 
 FIRST = [{"path": name, "size": 10, "mtime_at": 1, "status": "missing"} for name in "abc"]
@@ -93,3 +97,31 @@ def test_a_call_that_was_taken_for_dead_is_counted(tmp_path: Path) -> None:
         assert add(core, session_id)["counts"] == WANTED
     finally:
         card_entries._write = real
+
+
+def test_a_verification_that_dies_anywhere_is_continued_to_its_verdict(tmp_path: Path) -> None:
+    def sound() -> tuple[Core, KillableStore, Clock, str]:
+        base, store, clock = memory_core(tmp_path), KillableStore(), Clock()
+        core = replace(base, metadata=store, lists=open_lists(base.settings, store), clock=clock)
+        entries = [brought(core, path) for path in ("DCIM/A.MP4", "DCIM/B.MP4")]
+        return core, store, clock, copied(core, entries)["session_id"]
+
+    core, store, clock, session_id = sound()
+    store.left = 10_000
+    verified(core, session_id)
+    points = 10_000 - store.left
+    assert points > 20
+    for point in range(1, points + 1):
+        core, store, clock, session_id = sound()
+        store.left = point
+        with pytest.raises(Killed):
+            verified(core, session_id)
+        store.left = -1
+        # The lease of the dead worker is over.
+        clock.pass_seconds(BEGIN_MS / 1_000)
+        if call(core, "cards.session", session_id=session_id)["state"] == "uploaded":
+            # The call had no answer: its client repeats it.
+            call(core, "cards.verify", session_id=session_id)
+        assert worked(core, session_id)["state"] == "copied_not_verified", point
+        CardVerifier(core, holder="last").step()
+        assert due_verifications(core, 10) == [], point

@@ -17,7 +17,8 @@ from tests.servers.ports import free_ports
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
     """An environment in which no gateway runs."""
-    return {"FILES_DATA_DIR": str(tmp_path), "FILES_HTTP": "127.0.0.1:9", "AMQP_URI": "", **SECRETS}
+    given = {"FILES_DATA_DIR": str(tmp_path), "FILES_HTTP": "127.0.0.1:9", "AMQP_URI": "", **SECRETS}
+    return {**given, "FILES_MEDIA": "false"}
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from files_service.cli import cli
+from files_service.cli import cli, up
 from files_service.cli.queue_checks import check_queue
+from files_service.cli.session import Session
 from tests.cores import SECRETS, settings_for
 from tests.servers.ports import free_ports
 
@@ -43,3 +44,14 @@ def test_the_doctor_says_what_the_door_lacks(tmp_path: Path) -> None:
     found = check_queue(replace(settings_for(tmp_path, FILES_QUEUE_DOOR="on"), amqp_uri=uri))
     assert not found.ok
     assert "verysecret" not in found.text
+
+
+def test_up_runs_a_worker_of_an_open_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"FILES_DATA_DIR": str(tmp_path), "AMQP_URI": "amqp://broker", **SECRETS}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert [child.name for child in up._children(Session(None))] == ["rpc"]
+    monkeypatch.setenv("FILES_QUEUE_DOOR", "on")
+    assert [child.name for child in up._children(Session(None))] == ["rpc", "ingest"]
+    monkeypatch.setenv("AMQP_URI", "")
+    assert up._children(Session(None)) == []

@@ -161,3 +161,27 @@ def test_a_file_is_put_for_the_owner_of_the_token(served: Served, environ: dict[
     result = run(client, "put", tmp_path / "a.txt", "--owner", "ann")
     assert result.exit_code == 1
     assert "forbidden" in result.stderr
+
+
+def test_a_file_goes_by_http_where_there_is_no_broker(environ: dict[str, str], tmp_path: Path) -> None:
+    port, nowhere = free_ports(2)
+    uri = f"amqp://ann:verysecret@127.0.0.1:{nowhere}/"
+    core = sqlite_core(tmp_path, public_url=f"http://127.0.0.1:{port}", amqp_uri=uri, queue_door=True)
+    (tmp_path / "a.bin").write_bytes(b"content")
+    with serving(core, port=port) as served:
+        worker = Worker(core, LogPublisher())
+        worker.start()
+        result = run(at(served, environ) | {"AMQP_URI": uri}, "put", str(tmp_path / "a.bin"), "--queue")
+        worker.stop(10)
+    assert result.exit_code == 0, result.output
+    assert "sent by HTTP instead: no connection to the broker" in result.stderr
+    assert "verysecret" not in result.output
+    assert json.loads(result.stdout)["status"] == "processed"
+
+
+def test_the_queue_needs_a_broker_and_a_door(served: Served, environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"content")
+    result = run(at(served, environ), "put", str(tmp_path / "a.bin"), "--queue")
+    assert "--queue needs AMQP_URI" in result.output
+    result = run(at(served, environ) | {"AMQP_URI": "amqp://127.0.0.1:9/"}, "put", str(tmp_path / "a.bin"), "--queue")
+    assert "the service has no queue door" in result.output

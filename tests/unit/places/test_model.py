@@ -1,4 +1,4 @@
-"""Random uploads, moves, renames, trashing, restoring and removing, compared with a model in dicts."""
+"""Random uploads, moves, versions, rollbacks, trash and links together, compared with a model in dicts."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ from hypothesis import strategies as st
 
 from files_service.core import Core
 from files_service.domain.paths import ancestors_of, name_of, numbered, prefix_of, rebased, renamed, restored
-from files_service.errors import FilesError
+from files_service.errors import FilesError, Gone
 from files_service.services.opening import open_core
+from files_service.services.shares.gate import Visit, open_share
+from files_service.services.shares.items import files_of
+from files_service.services.shares.share import find_share
 from storage_adapters import FileStatus
 from storage_adapters.metadata.memory.store import MemoryMetadataStore
 from storage_adapters.metadata.sqlite.store import SqliteMetadataStore
 from tests.adapters import couchdb_servers
 from tests.contract.metadata_scenes import make_record
 from tests.cores import attempt, call, settings_for
+from tests.scale import NIGHTLY
 from tests.unit.places.scenes import in_folder, paths_of
+from tests.unit.versions.scenes import contents, new_version, read, version_ids
 
 NAMES = ("x.t", "y")
 FOLDERS = ("a", "a/b", "ab", "c")
@@ -38,6 +43,10 @@ class Model:
     trash: dict[str, tuple[str, int]] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
     entries: dict[tuple[str, int], set[str]] = field(default_factory=dict)
+    # Of each file its contents, oldest first, by the number of the upload: a rollback brings the same one again.
+    contents: dict[str, list[int]] = field(default_factory=dict)
+    # Of each link its file, and the content that it stays at, None for the present one.
+    links: dict[str, tuple[str, int | None]] = field(default_factory=dict)
 
     def free(self, path: str, form: Form, file_id: str = "") -> str:
         return next(each for number in count(1) if self.live.get(each := form(path, number), file_id) == file_id)
@@ -93,6 +102,7 @@ class Play:
 
     def __init__(self, core: Core) -> None:
         self.core, self.model, self.owner = core, Model(), f"owner {next(_OWNERS)}"
+        self.uploads = 0
 
     def call(self, method: str, **params: Any) -> Any:
         return call(self.core, method, **params)
@@ -107,6 +117,7 @@ class Play:
             file_id, owner=self.owner, name=name, parts=(), status=FileStatus.PROCESSED, processed_at=1
         )
         self.core.metadata.save(record, expected_revision=0, changed_at=1, event=None)
+        self.model.contents[file_id] = [0]
         self.move_to(file_id, path)
 
     def move_to(self, file_id: str, path: str) -> None:
@@ -142,7 +153,48 @@ class Play:
     def remove(self, folder: str, name: str, number: int) -> None:
         if (file_id := self.pick(self.model.trash, number)) is not None:
             self.call("files.remove", file_id=file_id, only_trashed=True)
-            del self.model.trash[file_id]
+            del self.model.trash[file_id], self.model.contents[file_id]
+
+    def version(self, folder: str, name: str, number: int) -> None:
+        if (path := self.pick(self.model.live, number)) is not None:
+            self.uploads += 1
+            new_version(self.core, self.model.live[path], data_of(self.uploads), owner=self.owner)
+            self.model.contents[self.model.live[path]].append(self.uploads)
+
+    def rollback(self, folder: str, name: str, number: int) -> None:
+        if (path := self.pick(self.model.live, number)) is None:
+            return
+        file_id, index = self.model.live[path], number % len(self.model.contents[self.model.live[path]])
+        self.call("versions.restore", file_id=file_id, version_id=version_ids(self.core, file_id)[index])
+        contents_, wanted = self.model.contents[file_id], self.model.contents[file_id][index]
+        contents_ += [wanted] if wanted != contents_[-1] else []
+
+    def share(self, folder: str, name: str, number: int) -> None:
+        if (path := self.pick(self.model.live, number)) is None:
+            return
+        file_id, index, is_pinned = self.model.live[path], number % 3, number % 2
+        pinned = self.model.contents[file_id][index % len(self.model.contents[file_id])] if is_pinned else None
+        ids = version_ids(self.core, file_id)
+        versions = {file_id: ids[index % len(ids)]} if is_pinned else {}
+        made = self.call("shares.create", owner=self.owner, items=[file_id], versions=versions)
+        self.model.links[made["share_id"]] = (file_id, pinned)
+
+    def revoke(self, folder: str, name: str, number: int) -> None:
+        if (share_id := self.pick(self.model.links, number)) is not None:
+            self.call("shares.revoke", share_id=share_id)
+            del self.model.links[share_id]
+            assert self.shown(share_id) is None
+
+    def shown(self, share_id: str) -> bytes | None:
+        """The bytes that visitors of a link get, None where it does not open."""
+        share = find_share(self.core, share_id)
+        assert share is not None
+        try:
+            opened = open_share(self.core, share.key, Visit())
+            [record] = files_of(self.core, opened.share)
+        except Gone:
+            return None
+        return b"".join(read(self.core, part) for part in record.parts)
 
     def make(self, folder: str, name: str, number: int) -> None:
         self.call("folders.create", owner=self.owner, path=folder)
@@ -180,6 +232,12 @@ class Play:
         assert paths_of(self.core, self.owner) == self.model.live
         in_trash = self.call("files.list", owner=self.owner, trashed=True, limit=100)["files"]
         assert {each["file_id"]: (each["path"], each["trashed_at"]) for each in in_trash} == self.model.trash
+        for file_id, numbers in self.model.contents.items():
+            assert contents(self.core, file_id) == [data_of(number) for number in numbers]
+        for share_id, (file_id, pinned) in self.model.links.items():
+            current = self.model.contents[file_id][-1] if file_id in self.model.live.values() else None
+            wanted = current if pinned is None or current is None else pinned
+            assert self.shown(share_id) == (None if wanted is None else data_of(wanted))
         folders = self.model.folders()
         for folder in {"", *folders}:
             prefix = prefix_of(folder)
@@ -188,8 +246,17 @@ class Play:
             assert in_folder(self.core, folder, self.owner, limit=3) == sorted(rows)
 
 
+def data_of(number: int) -> bytes:
+    """The bytes of an upload; the first content of a file has none."""
+    return b"%d " % number * number
+
+
 ACTIONS = (
     "upload",
+    "version",
+    "rollback",
+    "share",
+    "revoke",
     "move",
     "rename",
     "trash",
@@ -225,7 +292,8 @@ def core(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Core]:
 
 def examples_of(core: Core) -> int:
     """Fewer where each call goes to a server."""
-    return 50 if isinstance(core.metadata, MemoryMetadataStore | SqliteMetadataStore) else 12
+    few = 40 if isinstance(core.metadata, MemoryMetadataStore | SqliteMetadataStore) else 6
+    return 20 * few if NIGHTLY else few
 
 
 def test_the_service_does_what_the_model_does(core: Core) -> None:

@@ -20,7 +20,7 @@ from files_service.worker.sweeper import Sweeper
 from storage_adapters import JSON, FileRecord, ListQuery, Part, SupportsListing
 from tests.clocks import Clock
 from tests.contract.metadata_scenes import walk
-from tests.cores import call, pending_file, put_parts
+from tests.cores import call, forget_looks, pending_file, put_parts
 
 DAY = 86_400
 
@@ -93,12 +93,14 @@ def bring_to_rest(core: Core, clock: Clock, *, days: int = 0) -> None:
     """Let a new worker do all there is to do, in a while; the last that it does is to sweep."""
     for _ in range(3):
         clock.pass_seconds(days * DAY / 3)
+        forget_looks(core)
         processor = Processor(core)
         for _ in range(3):
             processor.step()
             while processor.work():
                 pass
             clock.pass_seconds(15)
+        forget_looks(core)
         sweeper = Sweeper(core, holder=core.new_id())
         assert sweeper.sweep()
         sweeper.give_up()

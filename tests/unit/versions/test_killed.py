@@ -62,11 +62,13 @@ def fused(core: Core, fuse: Fuse) -> Iterator[None]:
         for name, methods in _WRITES.items():
             store = getattr(core, name)
             for method in methods:
-                patch.setattr(store, method, _before(fuse, getattr(store, method)))
+                patch.setattr(store, method, before(fuse, getattr(store, method)))
         yield
 
 
-def _before(fuse: Fuse, method: Callable[..., Any]) -> Callable[..., Any]:
+def before(fuse: Fuse, method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method, with the fuse in front of it."""
+
     def burning(*args: Any, **kwargs: Any) -> Any:
         fuse.burn()
         return method(*args, **kwargs)

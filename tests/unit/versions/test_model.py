@@ -20,7 +20,7 @@ from tests.adapters import couchdb_servers
 from tests.clocks import Clock
 from tests.contract.consistency import recomputed_usage
 from tests.contract.metadata_scenes import walk
-from tests.cores import call, memory_core, processed_file, settings_for, sqlite_core
+from tests.cores import call, forget_looks, memory_core, processed_file, settings_for, sqlite_core
 from tests.unit.versions.scenes import (
     DAY,
     bring_to_rest,
@@ -114,6 +114,7 @@ class Play:
                 self.model.versions = [each for each in self.model.versions if each is not chosen]
             case "days":
                 self.clock.pass_seconds(what * DAY)
+                forget_looks(self.core)
                 bring_to_rest(self.core, self.clock)
                 self.model.prune(self.clock())
 

@@ -38,7 +38,7 @@ def find(core: Core, address: Address, grant: Grant | None) -> Found:
         if grant is not None:
             raise
         raise _unsigned() from None
-    if grant is None and not (readable_without_signature(record) and part in record.parts):
+    if grant is None and not (readable_without_signature(record) and part in (*record.parts, *record.derived)):
         raise _unsigned()
     if grant is not None and grant.epoch != record.access_epoch:
         message = "the access to the file was restricted after this URL was signed"

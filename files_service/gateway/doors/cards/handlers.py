@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -11,8 +12,10 @@ from files_service.gateway.auth.bearer import Caller
 from files_service.gateway.auth.callers import caller_of
 from files_service.gateway.query import number
 from files_service.gateway.replies import bad_field, json_reply
-from files_service.gateway.state import gateway_of
+from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import most_of, parse_object, read_small, require_json
+from files_service.gateway.transfer.disposition import content_disposition
+from files_service.services.cards.proofs import manifest_of
 from storage_adapters import JSON
 
 
@@ -68,6 +71,33 @@ async def list_files(request: web.Request) -> web.StreamResponse:
 async def verify(request: web.Request) -> web.StreamResponse:
     """Begin the verification of a session."""
     return json_reply(await _call(request, "cards.verify", _of_session(request)), 202)
+
+
+async def receipt(request: web.Request) -> web.StreamResponse:
+    """Reply with the signed receipt of a verdict."""
+    return json_reply(await _call(request, "cards.receipt", _of_session(request)))
+
+
+async def manifest(request: web.Request) -> web.StreamResponse:
+    """Stream the ASC MHL manifest of a session, of which one page is in memory."""
+    gateway, given = gateway_of(request), _of_session(request)
+    unknown = next((name for name in request.query if name != "generation"), None)
+    if unknown is not None:
+        raise bad_field(unknown[:100], "Unknown parameter.")
+    generation = number(request, "generation", 1, 1, 9_999)
+    begin = gateway.counted("cards.manifest", partial(manifest_of, generation=generation))
+    pages = await gateway.calls.run(begin, gateway.core, given["actor"], given["session_id"])
+    response = web.StreamResponse(headers={"Content-Type": "application/xml", "Cache-Control": "no-store"})
+    response.headers["Content-Disposition"] = content_disposition("attachment", f"{given['session_id']}.mhl")
+    if request.method != "HEAD":
+        await gateway.unless_given_up(_send(request, response, gateway, pages))
+    return response
+
+
+async def _send(request: web.Request, response: web.StreamResponse, gateway: Gateway, pages: Iterator[str]) -> None:
+    await response.prepare(request)
+    while page := await gateway.calls.run(next, pages, ""):
+        await response.write(page.encode())
 
 
 async def known(request: web.Request) -> web.StreamResponse:

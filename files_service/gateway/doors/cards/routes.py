@@ -15,6 +15,8 @@ _INSERTED, _PERMIT, _LIST = "Note that a card was inserted.", "Allow or ignore a
 _BEGIN, _ADD = "Begin a session of a card, or go on with one.", "Tell what came of files of the card."
 _PROGRESS, _VERIFY = "Tell the state of a session.", "Read all copies again; a worker does it."
 _INFO, _PAGE, _FILES = "A session with its verdict.", "One page of sessions, the newest first.", "Files of a session."
+_RECEIPT = "The verdict on a card, signed."
+_MANIFEST = "The files of a session as a manifest of the ASC Media Hash List."
 _KNOWN_FILES = "Files that cards have brought before, found by fast key, size and path."
 
 
@@ -105,6 +107,25 @@ DOOR = Door(
             _VERIFY,
             {202: reply("The session.")},
             scope=WRITE,
+        ),
+        Route(
+            "GET",
+            f"{_SESSION}/receipt",
+            handlers.receipt,
+            "card_receipt",
+            _RECEIPT,
+            {200: reply(_RECEIPT)},
+            scope=READ,
+        ),
+        Route(
+            "GET",
+            f"{_SESSION}/mhl",
+            handlers.manifest,
+            "card_manifest",
+            _MANIFEST,
+            {200: reply(_MANIFEST)},
+            query(generation=_limit(9_999)),
+            scope=READ,
         ),
         Route(
             "POST",

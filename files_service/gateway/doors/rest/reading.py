@@ -11,6 +11,7 @@ from aiohttp import web
 from files_service.api.wire import to_wire
 from files_service.core import Core
 from files_service.domain.access import NOBODY
+from files_service.domain.derived import find_preview
 from files_service.domain.filenames import save_as
 from files_service.errors import Forbidden, NotFound, error_from_wire
 from files_service.gateway.auth.bearer import unauthorized
@@ -20,7 +21,7 @@ from files_service.gateway.replies import bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import most_of, parse_object, read_small, require_json
 from files_service.gateway.transfer.parts import Found, part_headers, part_of, send_part
-from files_service.services.files import readable
+from files_service.services.files import readable, require_finished
 from files_service.services.shares.folder import links_that_show
 from files_service.services.shares.ownership import link_of_file
 from files_service.services.uploads.manifests import MOST_CHUNKS, PAGE_CHUNKS, manifest_of_record
@@ -106,6 +107,24 @@ async def download(request: web.Request) -> web.StreamResponse:
         return await send_part(request, gateway, found, headers)
 
 
+async def preview(request: web.Request) -> web.StreamResponse:
+    """Send a picture that was made of the file, of this kind or the one nearest to it.
+
+    With ``part``, its id, the address always has the same bytes, and clients may keep them.
+    """
+    gateway, actor = gateway_of(request), actor_of(request)
+    file_id, part_id = request.match_info["file_id"], request.query.get("part")
+    find = gateway.counted("files.download", _find_preview)
+    with gateway.downloads.take(*holders_of(request, actor), f"file {file_id}"):
+        found = await gateway.calls.run(find, gateway.core, file_id, request.match_info["kind"], part_id, actor)
+        kept = "max-age=60" if part_id is None else "max-age=31536000, immutable"
+        public = found.record.access is Access.PUBLIC
+        control = f"public, {kept}" if public and part_id is None else f"private, {kept}"
+        headers = part_headers(found, "inline", save_as(found.record, found.part), control)
+        headers["Vary"] = "Authorization"
+        return await send_part(request, gateway, found, headers)
+
+
 async def set_access(request: web.Request) -> web.StreamResponse:
     """Set the access of the file: ``{"access": …}``, or ``{"accessType": …}``, with which ``shared`` makes a link."""
     gateway = gateway_of(request)
@@ -179,6 +198,15 @@ def _manifest(core: Core, file_id: str, actor: str | None, page: Mapping[str, in
 
 def _find(core: Core, file_id: str, part_id: str | None, actor: str | None) -> Found:
     return part_of(_readable(core, file_id, actor), part_id, core)
+
+
+def _find_preview(core: Core, file_id: str, kind: str, part_id: str | None, actor: str | None) -> Found:
+    record = _readable(core, file_id, actor)
+    require_finished(record)
+    part = find_preview(record.derived, kind)
+    if part is None or part_id not in (None, part.part_id):
+        raise NotFound("the file has no such preview", {"file_id": file_id})
+    return part_of(record, part.part_id, core)
 
 
 def _set_access(gateway: Gateway, params: dict[str, Any]) -> JSON:

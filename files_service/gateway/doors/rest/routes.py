@@ -91,6 +91,8 @@ _BULK, _RESULTS = "Do one action to many files.", {200: reply("A result for each
 _BULK_BODY = json_body(body_schema("files.bulk", without=("actor",)))
 _MOVE, _RESTORE = "Move the file to a path or into a folder.", "Take the file out of the trash."
 _MOVE_BODY = json_body(body_schema("files.move", without=("actor", "file_id", "file_ids")))
+_PREVIEW = f"{_FILE}/preview/{{kind}}"
+_PICTURE = "A preview of the file: thumbnail-256, thumbnail-512, thumbnail-1600, poster or hover, as WebP."
 _CHUNKS = "A page of the chunks of a file."
 _PLACE = query(start={"type": "integer", "minimum": 0}, limit={"type": "integer", "minimum": 1, "maximum": MOST_CHUNKS})
 _PART = query(part=TEXT, inline=FLAG)
@@ -111,6 +113,8 @@ DOOR = Door(
         preflight_route(_FILE, "file_options"),
         Route("GET", f"{_FILE}/download", reading.download, "download_file", _BYTES, READ_REPLIES, _PART),
         preflight_route(f"{_FILE}/download", "download_options"),
+        Route("GET", _PREVIEW, reading.preview, "file_preview", _PICTURE, READ_REPLIES, query(part=TEXT)),
+        preflight_route(_PREVIEW, "preview_options"),
         Route("GET", f"{_FILE}/manifest", reading.manifest, "file_manifest", _CHUNKS, _MANIFEST, _PLACE),
         preflight_route(f"{_FILE}/manifest", "manifest_options"),
         Route(

@@ -17,7 +17,8 @@ _DONE, _MADE = {200: reply("The share.")}, {201: reply("The share.")}
 _NEW = json_body({**body_schema("shares.create", without=("actor",)), "required": []})
 _CHANGES = json_body(parameters_of("shares.update")["changes"])
 _POLICY, _RULES = "/api/share-policy", json_body(parameters_of("shares.set_policy")["changes"])
-_SHOW_POLICY, _SET_POLICY = "The policy of a tenant for its links.", "Change the policy of a tenant for its links."
+_SHOW_POLICY = "The policy of a tenant for its links and versions."
+_SET_POLICY = "Change the policy of a tenant for its links and versions."
 _TENANT = query(tenant=TEXT)
 _QUERY = query(owner=TEXT, limit={"type": "integer", "minimum": 1, "maximum": 100}, cursor=TEXT)
 

@@ -136,7 +136,7 @@ def _manifest(gateway: Gateway, upload: Upload, start: int) -> dict[str, Any]:
     shown = manifest_of_upload(gateway.core, upload, start=start)
     ranges = uploads_of(gateway.core).ranges(upload.upload_id)[:_MOST_RANGES]
     names = names_in_upload_id(upload.upload_id)
-    address = queue_address(gateway.core, upload.owner, upload.upload_id, upload.size)
+    address = queue_address(gateway.core, upload.owner, upload.upload_id, upload.size, chunk_size=upload.chunk_size)
     return {
         **shown,
         **({"amqp": address} if address is not None else {}),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import segno
 from aiohttp import web
 from markupsafe import Markup
 
+from files_service.domain.derived import find_preview, kind_of
 from files_service.domain.editing import is_finished
 from files_service.domain.filenames import save_as
 from files_service.domain.shares import DERIVATIVES
@@ -24,6 +26,7 @@ from files_service.services.shares.share import Share
 from storage_adapters import JSON, FileRecord, Part
 
 _LOCKED = (401, 429)
+_PLAYED = ("video", "audio")
 _TITLES = {
     403: "This file cannot be downloaded here",
     404: "There is no such link",
@@ -74,6 +77,7 @@ def share_reply(request: web.Request, seen: Seen) -> web.StreamResponse:
     shown: dict[str, Any] = {
         "qr": qr_of(share.url(gateway_of(request).core.settings.public_url)) if opened.is_owner else "",
         "preview_text": _preview_text(seen),
+        "picture": _picture(seen, share.url(gateway_of(request).core.settings.public_url)),
         "kind": share.kind.value,
         "takes_files": share.kind.takes_files,
         "require_name": share.require_name,
@@ -137,6 +141,21 @@ def _preview_text(seen: Seen) -> str:
     return "1 file" if count == 1 else f"{count} files"
 
 
+def _picture(seen: Seen, url: str) -> str:
+    """Return the address of a picture for services that preview links: the first preview of a file, "" without one.
+
+    Links that are protected or limited show none: such a service would show it to people who cannot open the link.
+    """
+    share = seen.opened.share
+    if share.password is not None or share.max_downloads is not None:
+        return ""
+    for record in filter(is_finished, seen.files):
+        part = find_preview(record.derived, "poster") or find_preview(record.derived, "thumbnail-1600")
+        if part is not None:
+            return f"{url}/files/{record.file_id}?{urlencode({'part': part.part_id, 'inline': 1})}"
+    return ""
+
+
 def _share(seen: Seen) -> JSON:
     share = seen.opened.share
     shown: JSON = {
@@ -168,8 +187,10 @@ class _Shown:
 
 
 def _shown(record: FileRecord, opened: Opened) -> _Shown:
-    made = next((each for each in record.parts if each.type in DERIVATIVES and preview_of(each.content_type)), None)
     whole = preview_of(record.content_type) if opened.may_read else ""
+    made = next((each for each in record.parts if each.type in DERIVATIVES and preview_of(each.content_type)), None)
+    if made is None and whole not in _PLAYED:
+        made = find_preview(record.derived, "thumbnail-1600")
     return _Shown(
         record=record,
         parts=[(part, save_as(record, part)) for part in _content_of(record)],
@@ -213,5 +234,6 @@ def _file(record: FileRecord, share: Share) -> JSON:
             }
             for part in record.parts
         ],
+        "previews": [kind_of(part.part_id) for part in record.derived],
         **_metadata(record, share),
     }

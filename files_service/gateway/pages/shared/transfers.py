@@ -5,9 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from files_service.core import Core
+from files_service.domain.derived import find_readable
 from files_service.domain.filenames import save_as
 from files_service.domain.shares import DERIVATIVES
-from files_service.domain.uploads import find_part
 from files_service.errors import Gone
 from files_service.gateway.pages.shared.counting import DownloadCount
 from files_service.gateway.pages.shared.visitors import visit_of
@@ -45,7 +45,7 @@ async def send(request: web.Request) -> web.StreamResponse:
 
 def _find(core: Core, opened: Opened, file_id: str, part_id: str | None, *, inline: bool) -> Found:
     record = file_of(core, opened.share, file_id)
-    part = find_part(record, part_id) if part_id is not None else None
+    part = find_readable(record, part_id) if part_id is not None else None
     derived = part is not None and part.type in DERIVATIVES
     shown = inline and preview_of(part.content_type if part is not None and derived else record.content_type) != ""
     require_bytes(opened, shown=shown, derived=derived)

@@ -9,5 +9,6 @@ document.getElementById("sending").hidden = false;
 watchList();
 watchChoosing(take);
 whenDone(refreshSoon);
-watchChanges(refreshSoon);
+// Cards change no file.
+watchChanges(({ event }) => event.startsWith("card_") || refreshSoon());
 showUnfinished(() => document.getElementById("choose-files").click());

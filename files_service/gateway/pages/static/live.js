@@ -11,7 +11,7 @@ export function watchChanges(changed) {
     clearTimeout(timer);
     source?.close();
     source = new EventSource(`${base}/api/events`);
-    source.onmessage = changed;
+    source.onmessage = ({ data }) => changed(JSON.parse(data));
     source.onerror = () => {
       // By itself it tries again only where the connection broke, not where the server refused.
       if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN_MS);

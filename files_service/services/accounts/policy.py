@@ -1,4 +1,4 @@
-"""The policy of a tenant for its links: a required password, the default and the longest life.
+"""The policy of a tenant: for its links a required password, the default and the longest life; the versions it keeps.
 
 Owners without an account, and installations without accounts, have none.
 """
@@ -6,29 +6,31 @@ Owners without an account, and installations without accounts, have none.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from files_service.core import Core
-from files_service.domain.accounts import Role
+from files_service.domain.accounts import Role, tenant_of
 from files_service.domain.shares import DAY_MS, DEFAULT_DAYS
 from files_service.errors import NotFound, bad_request
 from files_service.services.accounts import documents
-from files_service.services.accounts.account import Account
+from files_service.services.accounts.account import Account, find_account
 from files_service.services.accounts.authority import authority_of
 from files_service.services.accounts.tenants import require_tenant
-from storage_adapters import JSON, Document
+from storage_adapters import JSON, Document, SupportsDocuments
 
 POLICIES = "share_policies"
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Rules for the links of a tenant; None is no limit."""
+    """Rules for the links of a tenant; None is no limit. Of former contents, None is what the settings say."""
 
     require_password: bool = False
     default_days: int | None = DEFAULT_DAYS
     max_days: int | None = None
+    kept_versions: int | None = None
+    kept_versions_days: int | None = None
 
     def expires_at(self, now: int) -> int | None:
         """Return the time at which a link ends whose owner chooses none."""
@@ -44,11 +46,20 @@ class Policy:
 
 
 _NONE = Policy(default_days=None)
+_RULES = tuple(each.name for each in fields(Policy))
 
 
 def policy_for(core: Core, account: Account | None) -> Policy:
     """Return the policy for the links of an owner with this account, or without any."""
     return _NONE if account is None else _policy_of(core, account.tenant)
+
+
+def versions_policy(core: Core, owner: str) -> Policy:
+    """Return the policy for the versions of an owner."""
+    found = _policy_of(core, tenant_of(owner)) if isinstance(core.metadata, SupportsDocuments) else _NONE
+    if found.kept_versions is None and found.kept_versions_days is None:
+        return _NONE
+    return policy_for(core, find_account(core, owner))
 
 
 def show_policy(core: Core, actor: str | None, tenant: str | None) -> JSON:
@@ -87,7 +98,7 @@ def _policy_of(core: Core, tenant: str) -> Policy:
 
 def _policy_in(document: Document | None) -> Policy:
     body = document.body if document is not None else {}
-    return Policy(**{name: body[name] for name in ("require_password", "default_days", "max_days") if name in body})
+    return Policy(**{name: body[name] for name in _RULES if name in body})
 
 
 def _id_of(tenant: str) -> str:

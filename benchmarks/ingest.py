@@ -1,0 +1,261 @@
+"""A memory card from its listing to its last acknowledged byte, beside a raw read of it and the raw door, in one run.
+
+``python -m benchmarks ingest``; BENCH_CARD_BYTES is the size of the card, BENCH_FOLDER where it and the stores lie.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.blobs import _rpc
+from benchmarks.door_clients import Blocks, send_websocket
+from benchmarks.processes import SECRETS, free_port, peak_memory_mib, running, wait_for_port
+from benchmarks.tables import Table, spread
+from files_service.gateway.auth.bearer import make_token
+
+SIZE = int(os.environ.get("BENCH_CARD_BYTES", 5 * 10**9))
+ROUNDS = int(os.environ.get("BENCH_CARD_ROUNDS", 2))
+CLIP_BYTES = 250 * 10**6
+PICTURES, PICTURE_BYTES = 40, 5 * 10**6
+BLOCK = 4 << 20
+LANES = 2
+LEAST_OF_RAW = 0.9
+MOST_READ = 1.001
+MOST_OF_FIRST = 0.1
+MOST_KNOWN_BYTES = 128 * 1024
+_LOOK_SECONDS = 0.05
+
+
+@dataclass
+class Run:
+    """One run of ``files ingest``: seconds until events, its last event, and the peak of its memory.
+
+    ``fetched`` are the bytes that the system got from the disk for it until the last byte was acknowledged.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    fetched: int = 0
+    outcome: dict[str, Any] = field(default_factory=dict)
+    memory_mib: float = 0
+
+
+def measure(*, size: int = SIZE, rounds: int = ROUNDS) -> list[Table]:
+    """Measure a card and an identical one, beside the raw read and the raw door."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_FOLDER")) as name:
+        folder = Path(name)
+        card = make_card(folder / "card", size)
+        total = sum(path.stat().st_size for path in card)
+        rates: dict[str, list[float]] = {"raw read of the card": [], "raw door, two at a time": [], "files ingest": []}
+        firsts: list[Run] = []
+        with service(folder) as (port, gateway, worker):
+            for number in range(rounds):
+                drop(card)
+                rates["raw read of the card"].append(rate(total, partial(read_raw, card)))
+                rates["raw door, two at a time"].append(rate(total, partial(send_raw, port, total, number)))
+                firsts.append(ingest(folder, port, "card", f"owner{number}"))
+                rates["files ingest"].append(total / firsts[-1].seconds["sent"] / 1e6)
+            wait_until_processed(port, f"owner{rounds - 1}", len(card))
+            # Another folder with the same content is another card; links cost no space.
+            shutil.copytree(folder / "card", folder / "second", copy_function=os.link)
+            drop(card)
+            second = ingest(folder, port, "second", f"owner{rounds - 1}")
+            memory = {
+                "files ingest": max(run.memory_mib for run in (*firsts, second)),
+                "gateway": peak_memory_mib(gateway.pid),
+                "worker": peak_memory_mib(worker.pid),
+            }
+    return [
+        _rates(rates, total, len(card)),
+        _reads(firsts, second, total, len(card)),
+        _memory(memory),
+    ]
+
+
+def make_card(root: Path, size: int) -> list[Path]:
+    """Make clips and pictures with random content."""
+    sizes = [PICTURE_BYTES] * PICTURES
+    left = max(0, size - sum(sizes))
+    sizes += [CLIP_BYTES] * (left // CLIP_BYTES) + ([left % CLIP_BYTES] if left % CLIP_BYTES else [])
+    place = root / "DCIM" / "100GOPRO"
+    place.mkdir(parents=True)
+    paths = []
+    for number, length in enumerate(sizes):
+        path = place / (f"GOPR{number:04}.JPG" if length == PICTURE_BYTES else f"GX01{number:04}.MP4")
+        with path.open("wb") as file:
+            for offset in range(0, length, BLOCK):
+                file.write(os.urandom(min(BLOCK, length - offset)))
+            file.flush()
+            os.fsync(file.fileno())
+        os.utime(path, (1_700_000_000 + 60 * number,) * 2)
+        paths.append(path)
+    return paths
+
+
+def drop(paths: list[Path]) -> None:
+    """Drop files from the page cache."""
+    for path in paths:
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def read_raw(paths: list[Path]) -> None:
+    """Read files in blocks, one after another, without a look at the bytes."""
+    buffer = bytearray(BLOCK)
+    for path in paths:
+        with path.open("rb", buffering=0) as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
+            while file.readinto(buffer):
+                pass
+
+
+def send_raw(port: int, size: int, number: int) -> None:
+    """Send as many bytes as the card has by WebSocket, without reading and hashing any."""
+    token = make_token(f"raw{number}", SECRETS["FILES_JWT_SECRET"], 86_400)
+    streams = [threading.Thread(target=_send_clips, args=(port, token, size // LANES)) for _ in range(LANES)]
+    for each in streams:
+        each.start()
+    for each in streams:
+        each.join()
+
+
+def _send_clips(port: int, token: str, size: int) -> None:
+    blocks = Blocks()
+    for offset in range(0, size, CLIP_BYTES):
+        file_id = send_websocket(port, token, blocks, min(CLIP_BYTES, size - offset))
+        # The disk has room for the card, and not for each measurement of the door.
+        _rpc(port, "files.remove", {"file_id": file_id})
+
+
+def ingest(folder: Path, port: int, card: str, owner: str) -> Run:
+    """Run the command and note when each stage ended."""
+    environ = {
+        **os.environ,
+        "FILES_HTTP": f"127.0.0.1:{port}",
+        "FILES_DATA_DIR": str(folder / "client"),
+        "FILES_TOKEN": make_token(owner, SECRETS["FILES_JWT_SECRET"], 86_400),
+        "XDG_STATE_HOME": str(folder / f"state-{card}-{owner}"),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+    }
+    drop([path for path in (folder / card).rglob("*") if path.is_file()])
+    run, start, fetched = Run(), 0.0, 0
+    command = [sys.executable, "-m", "files_service.cli", "ingest", "--json", "--wait-seconds", "0", str(folder / card)]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        watcher = threading.Thread(target=_watch_memory, args=(process, run))
+        watcher.start()
+        for line in process.stdout:
+            event, now = json.loads(line), time.perf_counter()
+            match event["event"]:
+                case "planned":
+                    start, fetched = now, _fetched(process.pid)
+                case "second_read":
+                    run.seconds["sent"] = now - start
+                    run.fetched = _fetched(process.pid) - fetched
+                case "verdict":
+                    run.seconds["all"] = now - start
+                    run.outcome = event
+        watcher.join()
+    assert run.outcome["ending"] == "complete", run.outcome
+    return run
+
+
+def _fetched(pid: int) -> int:
+    [line] = [line for line in Path(f"/proc/{pid}/io").read_text().splitlines() if line.startswith("read_bytes:")]
+    return int(line.split()[1])
+
+
+def _watch_memory(process: subprocess.Popen[str], run: Run) -> None:
+    while process.poll() is None:
+        try:
+            run.memory_mib = max(run.memory_mib, peak_memory_mib(process.pid))
+        except (OSError, ProcessLookupError):
+            return
+        time.sleep(_LOOK_SECONDS)
+
+
+@contextmanager
+def service(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes], subprocess.Popen[bytes]]]:
+    """Run a gateway and a worker on the embedded default."""
+    port = free_port()
+    environ = {
+        "FILES_DATA_DIR": str(folder / "data"),
+        "FILES_HTTP": f"127.0.0.1:{port}",
+    }
+    with (
+        running("-m", "files_service.cli", "gateway", log=folder / "gateway.log", **environ) as gateway,
+        running("-m", "files_service.cli", "worker", log=folder / "worker.log", **environ) as worker,
+    ):
+        wait_for_port(port)
+        yield port, gateway, worker
+
+
+def wait_until_processed(port: int, owner: str, count: int) -> None:
+    """Return when the worker has verified all files of an owner."""
+    while _rpc(port, "files.count", {"owner": owner})["by_status"].get("processed", 0) < count:
+        time.sleep(_LOOK_SECONDS)
+
+
+def rate(size: int, run: Any) -> float:
+    """Return MB/s."""
+    start = time.perf_counter()
+    run()
+    return size / (time.perf_counter() - start) / 1e6
+
+
+def _rates(rates: dict[str, list[float]], total: int, files: int) -> Table:
+    table = Table(
+        f"A card of {total / 1e9:.1f} GB in {files} files",
+        ["by", "MB/s", "of the lesser raw rate"],
+        note=(
+            "In turns, in one run. The raw read and the raw door hash nothing on the side of the card; the command "
+            "reads, computes three hashes and sends, from its listing to the last acknowledged byte. Card and stores "
+            "are on one disk, and all processes on one machine, whose cores the hashes of both sides share. Goal: "
+            f"{LEAST_OF_RAW}."
+        ),
+    )
+    limits = [min(pair) for pair in zip(*list(rates.values())[:2], strict=True)]
+    for name, values in rates.items():
+        shares = [value / limit for value, limit in zip(values, limits, strict=True)]
+        table.rows.append([name, spread(values), spread(shares, 2)])
+    return table
+
+
+def _reads(firsts: list[Run], second: Run, total: int, files: int) -> Table:
+    table = Table("Bytes that are read and sent, and an identical second card", ["figure", "value", "goal"])
+    fetched = [run.fetched / total for run in firsts]
+    table.rows.append(["fetched from the disk for the transfer, of the size", spread(fetched, 5), f"{MOST_READ}"])
+    # The second reading is of all bytes.
+    reads = [(run.outcome["read_bytes"] - total) / total for run in firsts]
+    table.rows.append(["asked for, fast keys included, of the size", spread(reads, 5), ""])
+    table.rows.append(["sent, of the size", spread([run.outcome["sent_bytes"] / total for run in firsts], 5), "1"])
+    table.rows.append(["seconds with the second reading", spread([run.seconds["all"] for run in firsts], 1), ""])
+    per_file = second.outcome["read_bytes"] / files
+    table.rows.append(["identical card: read of each file", f"{per_file:,.0f} bytes", f"{MOST_KNOWN_BYTES:,}"])
+    table.rows.append(["identical card: sent", f"{second.outcome['sent_bytes']} bytes", "0"])
+    share = second.seconds["all"] / min(run.seconds["all"] for run in firsts)
+    table.rows.append(["identical card: time, of the first's", f"{share:.3f}", f"{MOST_OF_FIRST}"])
+    return table
+
+
+def _memory(memory: dict[str, float]) -> Table:
+    table = Table("Peak resident memory through all of this", ["process", "MB"])
+    table.rows.extend([name, f"{value * 2**20 / 1e6:.0f}"] for name, value in memory.items())
+    return table
+
+
+if __name__ == "__main__":
+    for table in measure():
+        print(table.markdown(), flush=True)

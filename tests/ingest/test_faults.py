@@ -1,0 +1,268 @@
+"""Faults between a card and its verdict: killed readers, stopped gateways, cut networks, no room, no token."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace as with_other
+from pathlib import Path
+
+import pytest
+
+from files_service.errors import Unauthorized
+from files_service.gateway.auth.bearer import make_token
+from files_service.ingest.journal import Journal, NotedUpload
+from files_service.ingest.options import Ending
+from files_service.ingest.reader import DeviceGone
+from files_service.ingest.window import Window
+from tests.cores import SECRETS, memory_core, sqlite_core
+from tests.gateway.cutting_proxy import cutting
+from tests.gateway.serving import WAIT_SECONDS, Served, serving
+from tests.ingest.bringing import CHUNK, KIB, OWNER, Reading, Told, assert_identical, bring, footage, received_bytes
+from tests.ingest.cards import fill, fingerprint
+from tests.ingest.valve import valve
+from tests.servers.ports import free_ports
+
+# Slices of one connection that the gateway takes before it has stored them, and one that is on its way.
+WINDOW = 5 * CHUNK
+LANES = 2
+# Seeds with which the first connection meets with an accident.
+ACCIDENTS = [seed for seed in range(1, 20) if random.Random(seed).random() >= 0.3]
+
+
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(2, 12))])
+def test_a_killed_reader_goes_on_where_the_service_stopped_receiving(served: Served, tmp_path: Path, seed: int) -> None:
+    files, dice = footage(seed=seed), random.Random(seed)
+    size, kills = sum(map(len, files.values())), 2
+    fill(tmp_path / "card", files)
+    state = fingerprint(tmp_path / "card")
+    with valve(served.port) as way:
+        environ = _environ(tmp_path, way.port)
+        for _ in range(kills):
+            with _reader(tmp_path, environ) as reader:
+                way.open_for(dice.randrange(size // 2))
+                way.wait_until_used_up()
+                reader.kill()
+                reader.wait(WAIT_SECONDS)
+        way.open_for(2**60)
+        outcome = bring(served, tmp_path / "card", tmp_path / "state" / "files", port=way.port)
+    assert outcome.ending is Ending.COMPLETE
+    assert_identical(served, outcome, files)
+    sessions = served.result("cards.sessions", owner=OWNER)["sessions"]
+    assert len(sessions) == 1
+    # Each kill costs what was not acknowledged, and nothing else is sent again.
+    assert size <= received_bytes(served) <= size + kills * LANES * WINDOW
+    names = [each["name"] for each in served.result("files.list", owner=OWNER, limit=100)["files"]]
+    assert sorted(names) == sorted(path.rpartition("/")[2] for path in files)
+    assert fingerprint(tmp_path / "card") == state
+
+
+@pytest.mark.parametrize("transport", ["websocket", "tus"])
+@pytest.mark.parametrize(
+    "seed", [ACCIDENTS[0], *(pytest.param(seed, marks=pytest.mark.nightly) for seed in ACCIDENTS[1:])]
+)
+def test_a_card_arrives_over_a_network_that_cuts_connections_and_loses_answers(
+    served: Served, tmp_path: Path, seed: int, transport: str
+) -> None:
+    files = footage(seed=seed)
+    fill(tmp_path / "card", files)
+    with cutting(served.port, accidents=8, seed=seed) as proxy:
+        outcome = bring(served, tmp_path / "card", tmp_path / "state", port=proxy.port, transport=transport)
+    assert proxy.met
+    assert outcome.ending is Ending.COMPLETE
+    assert_identical(served, outcome, files)
+
+
+def test_a_card_arrives_although_the_gateway_is_restarted(tmp_path: Path) -> None:
+    files, [port] = footage(), free_ports(1)
+    fill(tmp_path / "card", files)
+    with valve(port) as way, ThreadPoolExecutor(1) as pool:
+        with serving(sqlite_core(tmp_path / "data", chunk_bytes=CHUNK), port=port) as first:
+            way.open_for(sum(map(len, files.values())) // 2)
+            running = pool.submit(bring, first, tmp_path / "card", tmp_path / "state", port=way.port)
+            way.wait_until_used_up()
+        way.open_for(2**60)
+        with serving(sqlite_core(tmp_path / "data", chunk_bytes=CHUNK), port=port) as second:
+            outcome = running.result(WAIT_SECONDS)
+            assert outcome.ending is Ending.COMPLETE
+            assert_identical(second, outcome, files)
+
+
+def test_without_room_the_card_waits_for_room(tmp_path: Path) -> None:
+    files = footage(count=3)
+    fill(tmp_path / "card", files)
+    size = sum(map(len, files.values()))
+    core = memory_core(tmp_path / "data", chunk_bytes=CHUNK, owner_quota_bytes=size + CHUNK)
+    with serving(core) as served:
+        big = served.result("files.upload", owner=OWNER, name="in the way", parts=[{"size": size // 2}])
+
+        class Clearing(Told):
+            """Makes room when it is told that there is none."""
+
+            def said(self, text: str) -> None:
+                super().said(text)
+                if "no room" in text:
+                    served.result("files.remove", file_id=big["file_id"])
+
+        told = Clearing()
+        outcome = bring(served, tmp_path / "card", tmp_path / "state", progress=told)
+        assert outcome.ending is Ending.COMPLETE
+        assert [line.partition(":")[0] for line in told.lines] == ["paused", "going on"]
+        assert_identical(served, outcome, files)
+
+
+def test_a_refused_token_is_asked_for_and_read_again(served: Served, tmp_path: Path) -> None:
+    files = footage(count=2)
+    fill(tmp_path / "card", files)
+    tokens = [make_token(OWNER, SECRETS["FILES_JWT_SECRET"], 86_400)]
+    other = "another-secret-of-32-characters-and-more"
+
+    class Renewing(Told):
+        """Has all tokens refused in the middle, and writes a new one when it is told."""
+
+        def began(self, path: str, size: int) -> None:
+            settings = with_other(served.core.settings, jwt_secret=other)
+            object.__setattr__(served.core, "settings", settings)
+
+        def said(self, text: str) -> None:
+            super().said(text)
+            if "token" in text:
+                tokens[:] = [make_token(OWNER, other, 86_400)]
+
+    told = Renewing()
+    outcome = bring(served, tmp_path / "card", tmp_path / "state", progress=told, read_token=lambda: tokens[0])
+    assert outcome.ending is Ending.COMPLETE
+    assert told.lines[0].startswith("paused: the service refuses the token")
+    assert outcome.session is not None
+    object.__setattr__(
+        served.core, "settings", with_other(served.core.settings, jwt_secret=SECRETS["FILES_JWT_SECRET"])
+    )
+    assert_identical(served, outcome, files)
+
+
+def test_without_a_token_that_is_accepted_a_command_is_refused_and_a_daemon_waits(
+    served: Served, tmp_path: Path
+) -> None:
+    files = footage(count=1)
+    fill(tmp_path / "card", files)
+    wrong = make_token(OWNER, "another-secret-of-32-characters-and-more", 86_400)
+    outcome = bring(served, tmp_path / "card", tmp_path / "state", read_token=lambda: wrong, wait_for_token=False)
+    assert (outcome.ending, outcome.reason.partition(":")[0]) == (Ending.REFUSED, "unauthorized")
+
+    def none() -> str:
+        raise Unauthorized("there is no token")
+
+    outcome = bring(served, tmp_path / "card", tmp_path / "state", read_token=none, wait_for_token=False)
+    assert outcome.ending is Ending.REFUSED
+    right, tokens = make_token(OWNER, SECRETS["FILES_JWT_SECRET"], 86_400), [wrong]
+
+    class Writing(Told):
+        """Writes the right token when it is asked for."""
+
+        def said(self, text: str) -> None:
+            super().said(text)
+            tokens[:] = [right]
+
+    told = Writing()
+    outcome = bring(served, tmp_path / "card", tmp_path / "state", read_token=lambda: tokens[0], progress=told)
+    assert outcome.ending is Ending.COMPLETE
+    assert told.lines[0].startswith("paused: the service refuses the token")
+    assert right not in "".join(told.lines)
+    assert_identical(served, outcome, files)
+
+
+def test_reading_stops_while_nothing_is_acknowledged(served: Served, tmp_path: Path) -> None:
+    files = footage(count=2, size=40 * CHUNK)
+    fill(tmp_path / "card", files)
+    most = [0]
+    acknowledged = [0]
+
+    class Noting(Told):
+        """Adds up what is acknowledged."""
+
+        def moved(self, path: str, count: int) -> None:
+            acknowledged[0] += count
+
+    reading = Reading(before=lambda descriptor, offset: most.append(reading.count - acknowledged[0]))
+    keys = sum(min(len(each), 128 * KIB) for each in files.values())
+    outcome = bring(
+        served,
+        tmp_path / "card",
+        tmp_path / "state",
+        read=reading,
+        progress=Noting(),
+        verify="copies",
+        window=Window(6 * CHUNK),
+    )
+    assert outcome.ending is Ending.COMPLETE
+    assert acknowledged[0] == sum(map(len, files.values()))
+    assert max(most) <= keys + 6 * CHUNK
+
+
+def test_a_stopped_run_is_interrupted_and_continued(served: Served, tmp_path: Path) -> None:
+    files = footage()
+    fill(tmp_path / "card", files)
+    stop = threading.Event()
+
+    class Stopping(Told):
+        """Stops at the first byte."""
+
+        def moved(self, path: str, count: int) -> None:
+            stop.set()
+
+    with valve(served.port) as way:
+        way.open_for(sum(map(len, files.values())) // 2)
+        outcome = bring(served, tmp_path / "card", tmp_path / "state", port=way.port, progress=Stopping(), stop=stop)
+        assert (outcome.ending, outcome.reason) == (Ending.INTERRUPTED, "stopped")
+        way.open_for(2**60)
+        outcome = bring(served, tmp_path / "card", tmp_path / "state", port=way.port)
+    assert outcome.ending is Ending.COMPLETE
+    assert_identical(served, outcome, files)
+
+
+def _environ(folder: Path, port: int) -> Mapping[str, str]:
+    return {
+        **os.environ,
+        "FILES_DATA_DIR": str(folder / "client"),
+        "FILES_HTTP": f"127.0.0.1:{port}",
+        "FILES_TOKEN": make_token(OWNER, SECRETS["FILES_JWT_SECRET"], 86_400),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+    }
+
+
+def _reader(folder: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    with (folder / "log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "files_service.cli", "ingest", "--plain", str(folder / "card")],
+            env=environ,
+            stdout=log,
+            stderr=log,
+        )
+
+
+def test_an_upload_whose_declaration_was_not_noted_is_found_again(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = footage(count=2)
+    fill(tmp_path / "card", files)
+    note = Journal.note_upload
+
+    def die(journal: Journal, path: str, noted: NotedUpload) -> None:
+        if noted.upload_id is not None:
+            raise DeviceGone("the reader dies here")
+        note(journal, path, noted)
+
+    with monkeypatch.context() as patch:
+        # The moment between the answer and the journal is one that no test can hit from another process.
+        patch.setattr(Journal, "note_upload", die)
+        assert bring(served, tmp_path / "card", tmp_path / "state").ending is Ending.INTERRUPTED
+    outcome = bring(served, tmp_path / "card", tmp_path / "state")
+    assert_identical(served, outcome, files)
+    names = [each["name"] for each in served.result("files.list", owner=OWNER, limit=100)["files"]]
+    assert sorted(names) == sorted(path.rpartition("/")[2] for path in files)
