@@ -128,6 +128,14 @@ def is_wanted(kind: Kind, kinds: Collection[str]) -> bool:
     return kind is Kind.TEST or not kinds or kind in kinds
 
 
+def is_quiet(quiet: tuple[int, int] | None, now: int) -> bool:
+    """Return True within the quiet hours, which may go over midnight."""
+    if quiet is None:
+        return False
+    (first, end), hour = quiet, now // 3_600_000 % 24
+    return first <= hour < end if first <= end else hour >= first or hour < end
+
+
 def length_of(text: str) -> int:
     """Return the length of a text as Telegram counts it, in units of UTF-16."""
     return len(text) + sum(each > "\uffff" for each in text)

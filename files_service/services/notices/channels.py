@@ -1,6 +1,7 @@
 """Channels: where notices go. The address of a channel is a secret; messages and errors have its name alone.
 
-The setting has one channel in each line, or between blanks: ``name=url``, or ``name:kind,kind=url`` for some kinds.
+The setting has one channel in each line, or between blanks: ``name=url``, ``name:kind,kind=url`` for some kinds, and
+``name@22-7=url`` or ``name:kind@22-7=url`` for quiet hours.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from files_service.services.notices.outbox import Wanted
 
 SEND_SECONDS = 30.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_HOURS = re.compile(r"(2[0-3]|1?[0-9])-(2[0-3]|1?[0-9])")
 _TELEGRAM = "tgram"
 # They log addresses, at levels that an operator may choose.
 _TALKATIVE = ("apprise", "urllib3", "requests")
@@ -28,11 +30,12 @@ class BadChannel(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """A name, the address, and the kinds of notices that go there; none are all."""
+    """A name, the address, the kinds of notices that go there (none are all), and its quiet hours in UTC."""
 
     name: str
     url: str = field(repr=False)
     kinds: frozenset[Kind] = frozenset()
+    quiet: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +61,21 @@ def parse_channels(text: str) -> list[Channel]:
 
 def _parsed(entry: str, number: int) -> Channel:
     head, has_url, url = entry.partition("=")
+    head, _, hours = head.partition("@")
     name, _, kinds = head.partition(":")
     # Anything else may be a part of an address, which is not repeated.
     if not _NAME.fullmatch(name) or not has_url or "://" not in url:
         raise BadChannel(f"notice channel {number} is not name=url or name:kind,kind=url")
+    quiet = _HOURS.fullmatch(hours)
+    if hours and not quiet:
+        raise BadChannel(f"the quiet hours of the notice channel {name} are not two hours, as 22-7")
     try:
-        return Channel(name=name, url=url, kinds=frozenset(Kind(each) for each in kinds.split(",") if each))
+        return Channel(
+            name=name,
+            url=url,
+            kinds=frozenset(Kind(each) for each in kinds.split(",") if each),
+            quiet=(int(quiet[1]), int(quiet[2])) if quiet else None,
+        )
     except ValueError:
         known = ", ".join(each for each in Kind if each is not Kind.TEST)
         raise BadChannel(f"the notice channel {name} asks for an unknown kind; known are {known}") from None
@@ -84,7 +96,7 @@ class Sender:
         import apprise
 
         silence_libraries()
-        self.name = channel.name
+        self.name, self.quiet = channel.name, channel.quiet
         asset = apprise.AppriseAsset(app_id="files", secure_logging=True, storage_mode="memory")
         self._apprise = apprise.Apprise(asset=asset)
         try:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from files_service.core import Core
-from files_service.domain.notices import TRIES_TOGETHER, Kind, joined
+from files_service.domain.notices import CRITICAL, TRIES_TOGETHER, Kind, is_quiet, joined
 from files_service.services.notices.channels import Sender
 from files_service.services.notices.outbox import due_at, note_dropped, note_failure, note_sent, notice_of, pending
 from files_service.services.notices.outdated import is_outdated
@@ -44,6 +44,8 @@ class Delivery:
             entries = [entry for entry in pending(self._core, sender.name) if not self._is_dropped(entry)]
             self.waiting[sender.name] = len(entries)
             oldest += [entry.body["at"] for entry in entries]
+            if is_quiet(sender.quiet, self._core.clock()):
+                entries = [entry for entry in entries if entry.body["kind"] in CRITICAL]
             is_due = bool(entries) and due_at(entries[0]) <= self._core.clock()
             if is_due and self._may_go_on() and self._pace.admits(sender.chats):
                 self._send(sender, entries)

@@ -25,6 +25,8 @@ def test_the_setting_has_a_channel_in_each_place() -> None:
         Channel(name="desk", url="json://127.0.0.1:1/?a=b", kinds=frozenset([Kind.SAFE, Kind.NOT_SAFE])),
     ]
     assert parse_channels("") == []
+    both = parse_channels(f"a@22-7={URL} b:safe@0-9={URL}")
+    assert [(each.quiet, each.kinds) for each in both] == [((22, 7), frozenset()), ((0, 9), frozenset([Kind.SAFE]))]
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,7 @@ def test_the_setting_has_a_channel_in_each_place() -> None:
         (f"phone={URL} phone={URL}", "phone"),
         (f"phone:all={URL}", "phone"),
         (f"ph/one={URL}", "channel 1"),
+        (f"phone@24-7={URL}", "phone"),
     ],
 )
 def test_a_fault_of_the_setting_is_named_without_an_address(text: str, part: str) -> None:

@@ -20,7 +20,7 @@ from tests.clocks import Clock
 from tests.cores import call, processed_file
 from tests.fakes.telegram import HANG, TOKEN, URL, BotApi
 from tests.unit.cards.scenes import CARD, OWNER, begun, brought, worked
-from tests.unit.notices.scenes import core_at, inserted, known_card, notifier_of, run_for
+from tests.unit.notices.scenes import PHONE, PLENTY, core_at, inserted, known_card, notifier_of, run_for
 from tests.waiting import wait_until
 
 GB = 10**9
@@ -227,6 +227,24 @@ def test_less_space_than_the_largest_card_is_critical_and_goes_at_once(core: Cor
     assert len(critical) == 1
     assert "less than a day left" in critical[0]
     assert not any("less than a day" in text for text in api.texts if text != critical[0])
+
+
+def test_in_quiet_hours_only_the_critical_is_told(core: Core, clock: Clock, api: BotApi) -> None:
+    """The test begins at 22:13 UTC."""
+    known_card(core)
+    space = [PLENTY]
+    worker = notifier_of(core, channel=replace(PHONE, quiet=(22, 7)), measure=lambda folder: space[0])
+    run_for(worker, clock, 100)
+    inserted(core)
+    run_for(worker, clock, 3_600, step=60)
+    assert api.texts == []
+    space[0] = Space(10 * GB, 1_000 * GB)
+    run_for(worker, clock, 120, step=60)
+    assert len(api.texts) == 1
+    assert "CRITICAL" in api.texts[0]
+    run_for(worker, clock, 9 * 3_600, step=600)
+    assert len(api.texts) == 2
+    assert "Card inserted: EOS" in api.texts[1]
 
 
 def test_the_digest_counts_a_day(core: Core, clock: Clock, api: BotApi) -> None:
