@@ -20,8 +20,10 @@ class KillableStore(MemoryMetadataStore):
         self.left = -1
 
     def tick(self) -> None:
-        """Die when it is time."""
-        self.left -= 1
+        """Die when it is time, and at whatever the process would still do."""
+        if self.left < 0:
+            return
+        self.left = max(0, self.left - 1)
         if self.left == 0:
             raise Killed
 

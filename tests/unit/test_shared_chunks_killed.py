@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,28 +9,12 @@ import pytest
 
 from files_service.core import Core
 from tests.cores import call
+from tests.unit.fused import Fuse, fused
+from tests.unit.killable import Killed
 from tests.unit.lost_bytes import chunked_file
 from tests.unit.shared_chunks import DATA, bytes_of, chunk_keys, encrypting_core, new_key, sweep_all
-from tests.unit.versions.test_killed import Fuse, Killed, before
 
 KEY = new_key()
-_WRITES = {
-    "metadata": (
-        *("save", "delete", "mark_clean", "put_document", "delete_document", "create_upload", "append_chunks"),
-        *("seal_upload", "delete_upload", "mark_garbage", "forget_garbage", "reserve_chunks", "set_size"),
-    ),
-    "blobs": ("write_whole", "writer", "copy", "delete", "delete_many"),
-}
-
-
-@contextmanager
-def fused(core: Core, fuse: Fuse) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, methods in _WRITES.items():
-            for method in methods:
-                store = getattr(core, name)
-                patch.setattr(store, method, before(fuse, getattr(store, method)))
-        yield
 
 
 def _send(core: Core, anns: str) -> object:

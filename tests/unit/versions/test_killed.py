@@ -17,6 +17,8 @@ from tests.clocks import Clock
 from tests.contract.consistency import recomputed_usage
 from tests.contract.metadata_scenes import walk
 from tests.cores import call, memory_core, processed_file
+from tests.unit.fused import Fuse, fused
+from tests.unit.killable import Killed
 from tests.unit.versions.scenes import (
     bring_to_rest,
     chunked_version,
@@ -29,51 +31,7 @@ from tests.unit.versions.scenes import (
     version_ids,
 )
 
-_WRITES = {
-    "metadata": (
-        *("save", "delete", "mark_clean", "put_document", "delete_document", "create_upload", "append_chunks"),
-        *("seal_upload", "delete_upload", "mark_garbage", "forget_garbage", "reserve_chunks", "set_size"),
-    ),
-    "blobs": ("delete", "delete_many", "put", "writer"),
-}
 CHUNKS = b"chunk" * 500
-
-
-class Killed(BaseException):
-    """The end of a process."""
-
-
-class Fuse:
-    """Counts writes, and ends the process before the n-th, and whatever it would still write."""
-
-    def __init__(self, last: int | None = None) -> None:
-        self.writes = 0
-        self._last = last
-
-    def burn(self) -> None:
-        self.writes += 1
-        if self._last is not None and self.writes >= self._last:
-            raise Killed
-
-
-@contextmanager
-def fused(core: Core, fuse: Fuse) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, methods in _WRITES.items():
-            store = getattr(core, name)
-            for method in methods:
-                patch.setattr(store, method, before(fuse, getattr(store, method)))
-        yield
-
-
-def before(fuse: Fuse, method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method, with the fuse in front of it."""
-
-    def burning(*args: Any, **kwargs: Any) -> Any:
-        fuse.burn()
-        return method(*args, **kwargs)
-
-    return burning
 
 
 @dataclass(frozen=True)
