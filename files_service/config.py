@@ -84,6 +84,10 @@ class Settings:
     free_disk_bytes: int
     max_attempts: int
     lease_seconds: int
+    notice_channels: str = field(repr=False)
+    notice_disk_percent: int
+    notice_disk_bytes: int
+    notice_digest_hour: int
     sweep_interval_seconds: int
     inventory_interval_seconds: int
     orphan_seconds: int
@@ -212,8 +216,8 @@ class SettingsSchema(Schema):
     )
     pubsub_emulator_host = _text("Pub/Sub emulator, `host:port`; empty: Google's API.")
     metrics_http = _text(
-        "Address on which `files worker`, `files rpc` and `files ingest-worker` serve `/metrics`, `host:port`; empty: "
-        "none.",
+        "Address on which `files worker`, `files rpc`, `files ingest-worker` and `files notifier` serve `/metrics`, "
+        "`host:port`; empty: none.",
         validate=lambda value: _must_be_address(value) if value else None,
     )
     log_level = _text(
@@ -251,6 +255,13 @@ class SettingsSchema(Schema):
     )
     max_attempts = _number("Failed attempts after which processing is no longer retried automatically.", 5, 1, 1_000)
     lease_seconds = _number("Seconds after which the lease of a worker that does not respond expires.", 60, 1, 86_400)
+    notice_channels = _text(
+        "Channels of `files notifier`, `name=url …`, or the path of a file of them; empty: none. The addresses are "
+        "secrets."
+    )
+    notice_disk_percent = _number("Percentage of free space below which a disk is low.", 15, 0, 90)
+    notice_disk_bytes = _number("Free bytes below which a disk is low.", 100 * 10**9, 0, 2**53 - 1)
+    notice_digest_hour = _number("Hour of the daily digest, in UTC; -1: none.", 7, -1, 23)
     sweep_interval_seconds = _number("Seconds between two runs of the sweeper.", 60, 1, 86_400)
     inventory_interval_seconds = _number(
         "Seconds between two orphan scans of the blob store; 0: never.", 86_400, 0, 31_536_000
@@ -333,6 +344,10 @@ def load_settings(config: Mapping[str, Any], *, make_secrets: bool = True) -> Se
         ours["encryption_keys"] = secret_or_file(ours["encryption_keys"])
     except UnkeptSecret as error:
         raise BadSettings(f"FILES.encryption_keys: {error}") from error
+    try:
+        ours["notice_channels"] = secret_or_file(ours["notice_channels"])
+    except UnkeptSecret as error:
+        raise BadSettings(f"FILES.notice_channels: {error}") from error
     for name in (*_GENERATED, "webhook_token", "webhook_channel_token"):
         if ours[name] and len(ours[name]) < 32:
             raise BadSettings(f"FILES.{name}: must have at least 32 characters; create one with: openssl rand -hex 32")

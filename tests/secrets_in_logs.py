@@ -21,6 +21,7 @@ PROOFS = re.compile(
     r"|(?<![\w.])Bearer (?!\*\*\*|realm)[A-Za-z0-9]"
     r"|\bf[sk]_[A-Za-z0-9_-]{40}|\$argon2|/s/[A-Za-z0-9_-]{22}(?![\w-])"
     r"|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}"
+    r"|(?<=\d:)AA[A-Za-z0-9_-]{30,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY"
     r"|(?:webhook|channel)-token-for-tests"
     r"|" + "|".join(map(re.escape, (*SECRETS.values(), SECRET))),

@@ -29,6 +29,7 @@ from tests.servers.commands import run_command
         f"the session fs_{'a' * 43}",
         "$argon2id$v=19$m=65536",
         "-----BEGIN PRIVATE KEY-----",
+        f"POST /bot1234567890:AA{'b' * 33}/sendMessage",
     ],
 )
 def test_a_secret_would_be_found(text: str) -> None:

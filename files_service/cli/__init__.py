@@ -16,6 +16,8 @@ MODULES = {
     "gateway": "processes",
     "worker": "processes",
     "ingest-worker": "ingest_worker",
+    "notifier": "notifier",
+    "notify": "notifier",
     "call": "call",
     "put": "put",
     "ingest": "ingest",

@@ -33,7 +33,7 @@ def up(session: Session) -> None:
     """Run everything in one command.
 
     Starts the gateway and the worker, the nameko service if AMQP_URI is set, the ingest worker if FILES_QUEUE_DOOR is
-    on, and the syncer if FILES_LIST_URL is set.
+    on, the syncer if FILES_LIST_URL is set, and the notifier if FILES_NOTICE_CHANNELS is set.
     The default needs no server: SQLite and a folder.
     """
     from files_service.runtime.metrics import Metrics
@@ -77,8 +77,15 @@ def up(session: Session) -> None:
 
 def _children(session: Session) -> list[ChildProcess]:
     settings = session.settings
-    children = []
     options = ["--config", session.config_path] if session.config_path else []
+    children = []
+    if settings.notice_channels:
+        from files_service.cli.notifier import channels_of
+
+        channels_of(settings)
+        # The nameko service has the address of the metrics.
+        taken = {"FILES_METRICS_HTTP": ""} if settings.amqp_uri else {}
+        children.append(ChildProcess("notifier", "files_service.cli", *options, "notifier", environ=taken))
     if settings.amqp_uri:
         children.append(ChildProcess("rpc", "files_service.cli", *options, "rpc"))
     if settings.amqp_uri and settings.queue_door:

@@ -38,6 +38,8 @@ _SECRETS = re.compile(
 _JWT = re.compile(r"(?<![\w-])(?P<first>[\w-]{11,}+)\.eyJ[\w-]{8,}+\.[\w-]*+", re.ASCII)
 # The key of a share is all that its readers need.
 _SHARE_KEY = re.compile(r"(?<=/s/)[\w-]{22}(?![\w-])", re.ASCII)
+# The token of a bot of Telegram stands in the path of its addresses.
+_BOT_TOKEN = re.compile(r"(?<=\d:)AA[\w-]{30,}+", re.ASCII)
 _LEAST_OF_JWT = len("eyJ") + 8
 
 
@@ -47,8 +49,9 @@ def accepted_request_id(given: str | None) -> str:
 
 
 def redact(text: str) -> str:
-    """Replace secret values, JWTs and keys of shares in a text by ``***``."""
-    return _SHARE_KEY.sub("***", _JWT.sub(_hide_jwt, _SECRETS.sub(r"\g<name>***", text)))
+    """Replace secret values, JWTs, keys of shares and tokens of bots in a text by ``***``."""
+    text = _JWT.sub(_hide_jwt, _SECRETS.sub(r"\g<name>***", text))
+    return _BOT_TOKEN.sub("***", _SHARE_KEY.sub("***", text))
 
 
 def _hide_jwt(match: re.Match[str]) -> str:

@@ -43,7 +43,7 @@ def last_stage() -> str:
 @pytest.mark.parametrize(("services", "name"), SERVICES)
 def test_a_service_has_known_keys_alone(services: dict[str, Any], name: str) -> None:
     known = {"build", "image", "hostname", "environment", "ports", "volumes", "depends_on", "restart"}
-    known |= {"healthcheck", "stop_grace_period", "command", "entrypoint"}
+    known |= {"healthcheck", "stop_grace_period", "command", "entrypoint", "profiles"}
     assert set(services[name]) <= known
     assert set(services[name].get("healthcheck", {})) <= {"test", "interval", "timeout", "retries", "start_period"}
 
@@ -70,11 +70,11 @@ def test_volumes_are_declared_and_ports_bound_to_loopback(file: dict[str, Any]) 
 def test_each_part_of_an_installation_is_there_and_watched() -> None:
     services = COMPOSE["compose.yaml"]["services"]
     assert set(services) == {
-        *("gateway", "rpc", "worker", "ingest", "syncer"),
+        *("gateway", "rpc", "worker", "ingest", "notifier", "syncer"),
         *("rabbitmq", "redis", "couchdb", "couchdb-setup"),
     }
     ours = {name for name, service in services.items() if service["image"] == "files-service"}
-    assert ours == {"gateway", "rpc", "worker", "ingest", "syncer"}
+    assert ours == {"gateway", "rpc", "worker", "ingest", "notifier", "syncer"}
     # The gateway's check is that of the image.
     assert {name for name, service in services.items() if "healthcheck" not in service} == {"gateway", "couchdb-setup"}
     described = {plain(row["service"]) for row in rows(read("docker/README.md"), "service", "what it does")}

@@ -10,7 +10,9 @@ from files_service.messaging.events import LogPublisher
 from files_service.messaging.ingest.metrics import IngestMetrics
 from files_service.runtime.metrics import Metrics
 from files_service.services.listing.metrics import ListsCollector
+from files_service.services.notices.delivery import Delivery
 from files_service.worker.metrics import WorkerCollector
+from files_service.worker.notices import NoticeCollector
 from files_service.worker.run import Worker
 from tests.cores import call, memory_core, processed_file, settings_for, sqlite_core
 from tests.docs.pages import blocks, plain, read, rows, section
@@ -29,6 +31,7 @@ def test_every_metric_is_documented_with_its_type(tmp_path: Path) -> None:
     metrics.watch(WorkerCollector(Worker(core, LogPublisher())))
     metrics.watch(ListsCollector(core.lists))
     IngestMetrics(metrics)
+    metrics.watch(NoticeCollector(core, Delivery(core, [])))
     suffixes = {"counter": "_total"}
     exported = {f"{metric.name}{suffixes.get(metric.type, '')}": metric.type for metric in metrics.registry.collect()}
     documented = {

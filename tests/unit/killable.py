@@ -28,7 +28,9 @@ class KillableStore(MemoryMetadataStore):
             raise Killed
 
 
-def _killable(name: str) -> Callable[..., Any]:
+def killable(name: str) -> Callable[..., Any]:
+    """A method of the store that may be the last one."""
+
     def method(self: KillableStore, *given: Any, **named: Any) -> Any:
         self.tick()
         result = getattr(MemoryMetadataStore, name)(self, *given, **named)
@@ -49,4 +51,4 @@ for _name in (
     "find_documents",
     "stored_documents",
 ):
-    setattr(KillableStore, _name, _killable(_name))
+    setattr(KillableStore, _name, killable(_name))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aio_pika.abc import AbstractChannel, AbstractQueue
 
-from files_service.services.uploads.queue_door import EXCHANGE, ROUTING_KEY
+from files_service.services.uploads.queue_door import DEAD_QUEUE, EXCHANGE, ROUTING_KEY
 
 CHUNKS = "files.ingest.chunks"
-DEAD = "files.ingest.dead"
+DEAD = DEAD_QUEUE
 # A full queue refuses messages, which slows senders down.
 MOST_BYTES = 2**30
 DEAD_MOST_BYTES, DEAD_MOST_MESSAGES = 16 * 2**20, 10_000

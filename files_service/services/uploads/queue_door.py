@@ -22,6 +22,7 @@ from files_service.services.uploads.slices import require_takes_slices
 from storage_adapters import JSON, SupportsUploads
 
 EXCHANGE = "files.ingest"
+DEAD_QUEUE = "files.ingest.dead"
 ROUTING_KEY = "chunks"
 AUDIENCE = "files.ingest"
 MAX_TOKEN = 2_048

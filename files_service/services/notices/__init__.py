@@ -1,0 +1,1 @@
+"""Notices to people: what is told, the outbox, and the channels."""

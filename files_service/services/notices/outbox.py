@@ -1,0 +1,119 @@
+"""The outbox: one document for each notice and channel, from which it is sent at least once.
+
+The id of a document is a hash of the notice's key and the channel, so a notice that is added again changes nothing,
+also when it was sent long ago. What is over stays for ``KEPT_MS``. Each notice is added for ``LOG``, too, which is no
+channel: that copy is over at once, and the digest counts it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from files_service.core import Core
+from files_service.domain.notices import COLLECT_MS, CRITICAL, GIVE_UP_MS, Kind, Notice, is_wanted, retry_after
+from files_service.services.accounts import documents
+from storage_adapters import Document, DocumentQuery, RevisionConflict
+
+NOTICES = "notices"
+LOG = ""
+KEPT_MS = 30 * 24 * 3_600_000
+BATCH = 200
+_OVER = "~"
+
+# The names of the channels, and the kinds for which each asks.
+Wanted = Mapping[str, frozenset[Kind]]
+
+
+def add_notices(core: Core, wanted: Wanted, notices: Iterable[Notice]) -> None:
+    """Write notices for each channel that asks for them; those that are there stay as they are."""
+    for notice in notices:
+        channels = [name for name, kinds in wanted.items() if is_wanted(notice.kind, kinds)]
+        for channel in [*channels, LOG]:
+            try:
+                documents.put(core, _new_document(notice, channel, core.clock()))
+            except RevisionConflict:
+                continue
+
+
+def pending(core: Core, channel: str) -> tuple[Document, ...]:
+    """Return up to ``BATCH`` notices that a channel has not got, by the time at which they are due."""
+    query = DocumentQuery(collection=NOTICES, prefix=f"{channel}/", limit=BATCH)
+    return documents.documents_of(core).find_documents(query, now=core.clock()).documents
+
+
+def due_at(entry: Document) -> int:
+    """Return the time from which on a notice may be sent."""
+    return int(entry.order.rpartition("/")[2])
+
+
+def notice_of(entry: Document) -> Notice:
+    """Return the notice of a document."""
+    body: Mapping[str, Any] = entry.body
+    return Notice(kind=Kind(body["kind"]), key=body["key"], at=body["at"], owner=body["owner"], facts=body["facts"])
+
+
+def note_sent(core: Core, entry: Document) -> None:
+    """Note that a notice was sent."""
+    _store(core, _over(entry, "sent", core.clock()))
+
+
+def note_dropped(core: Core, entry: Document) -> None:
+    """Note that a notice is not sent, because it is not true any more."""
+    _store(core, _over(entry, "dropped", core.clock()))
+
+
+def note_failure(core: Core, entry: Document) -> bool:
+    """Note that a notice was not sent; return True when it is given up."""
+    now, tries = core.clock(), entry.body["tries"] + 1
+    body = {**entry.body, "tries": tries}
+    if now - entry.body["added_at"] >= GIVE_UP_MS:
+        _store(core, _over(replace(entry, body=body), "given_up", now))
+        return True
+    _store(core, replace(entry, body=body, order=_order(entry.body["channel"], now + retry_after(tries))))
+    return False
+
+
+def logged(core: Core, first: int, end: int) -> Iterator[Notice]:
+    """Yield all notices that were added for ``LOG`` within a time."""
+    query = DocumentQuery(
+        collection=NOTICES, first=f"{_OVER}log/{first:015d}", end=f"{_OVER}log/{end:015d}", limit=BATCH
+    )
+    for entry in documents.documents_of(core).walk_documents(query, now=core.clock()):
+        yield notice_of(entry)
+
+
+def _store(core: Core, entry: Document) -> None:
+    try:
+        documents.put(core, entry)
+    except RevisionConflict:
+        return  # another process has the lease, and did it
+
+
+def _new_document(notice: Notice, channel: str, now: int) -> Document:
+    body = {
+        "kind": notice.kind.value,
+        "key": notice.key,
+        "at": notice.at,
+        "owner": notice.owner,
+        "facts": dict(notice.facts),
+        "channel": channel,
+        "added_at": now,
+        "tries": 0,
+        "state": "pending",
+    }
+    document_id = hashlib.sha256(f"{channel}\0{notice.key}".encode()).hexdigest()
+    order = _order(channel, notice.at + (0 if notice.kind in CRITICAL else COLLECT_MS))
+    entry = documents.new_document(NOTICES, document_id, body, order=order, expires_at=now + KEPT_MS)
+    return entry if channel != LOG else _over(entry, "log", notice.at)
+
+
+def _over(entry: Document, state: str, now: int) -> Document:
+    body = {**entry.body, "state": state}
+    return replace(entry, body=body, order=f"{_OVER}{state}/{now:015d}", expires_at=now + KEPT_MS)
+
+
+def _order(channel: str, due: int) -> str:
+    return f"{channel}/{due:015d}"

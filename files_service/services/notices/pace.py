@@ -1,0 +1,35 @@
+"""The pace that Telegram permits: one message a second to a chat, and twenty a minute to a group."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+CHAT_MS = 1_000
+GROUP_MS = 60_000
+GROUP_MESSAGES = 20
+
+
+class Pace:
+    """The times of the last messages to each chat."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._sent: dict[str, deque[int]] = {}
+
+    def admits(self, chats: Sequence[str]) -> bool:
+        """Return True when a message may go to all of these chats now."""
+        return all(self._admits(chat) for chat in chats)
+
+    def note(self, chats: Sequence[str]) -> None:
+        """Note that a message goes to these chats."""
+        for chat in chats:
+            self._sent.setdefault(chat, deque(maxlen=GROUP_MESSAGES)).append(self._clock())
+
+    def _admits(self, chat: str) -> bool:
+        times, now = self._sent.get(chat, ()), self._clock()
+        if not times:
+            return True
+        is_group = chat.startswith(("-", "@"))
+        is_full = is_group and len(times) == GROUP_MESSAGES and now - times[0] < GROUP_MS
+        return now - times[-1] >= CHAT_MS and not is_full

@@ -1,0 +1,1 @@
+"""Notices: events, outbox, channels and texts."""
