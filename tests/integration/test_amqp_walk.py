@@ -22,6 +22,7 @@ from files_service.errors import Conflict, Forbidden, InsufficientStorage, NotFo
 from files_service.services.opening import open_core
 from tests.cores import put_parts
 from tests.servers.processes import ServiceProcess
+from tests.unit.cards.scenes import worked
 
 PASSWORD = "correct horse battery"
 
@@ -253,6 +254,8 @@ def _cards(story: Story) -> None:
     assert cards.session(**named)["card_id"] == card["card_id"]
     with pytest.raises(WrongStatus):
         cards.receipt(**named)
+    assert worked(story.core, session["session_id"])["state"] == "not_safe"
+    assert cards.receipt(**named)["signature"]
     assert len(cards.sessions(**owner)["sessions"]) == 1
     assert [each["path"] for each in cards.files(**named)["files"]] == ["a.jpg"]
     with pytest.raises(NotFound):
