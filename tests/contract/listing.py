@@ -70,6 +70,10 @@ def assert_answers(store: MetadataStore, records: list[FileRecord], query: ListQ
         assert ids(walk(store, asked)) == ids(expected(records, asked)), asked
 
 
+# A store is filled once for several fields: on a server that takes longer than the questions.
+FIELD_GROUPS = [tuple(FIELDS)[first::4] for first in range(4)]
+
+
 class MeaningContract:
     """Which files a list holds."""
 
@@ -82,10 +86,12 @@ class MeaningContract:
         found = store.find(ListQuery(limit=100, order_by="created_at", descending=False, section=None)).records
         assert sorted(found, key=lambda record: record.file_id) == records
 
-    @pytest.mark.parametrize("field", FIELDS)
-    def test_every_operator_of_a_field_selects_what_it_says(self, store: MetadataStore, field: str) -> None:
+    @pytest.mark.parametrize("fields", FIELD_GROUPS, ids=lambda fields: fields[0])
+    def test_every_operator_of_a_field_selects_what_it_says(
+        self, store: MetadataStore, fields: tuple[str, ...]
+    ) -> None:
         records = add(store, *various_records())
-        for number, condition in enumerate(conditions_of(field)):
+        for number, condition in enumerate(each for field in fields for each in conditions_of(field)):
             # In pages, and every other one at once: the selection is the same, and a page is a request.
             limit = 100 if number % 2 else 7
             assert_answers(store, records, ListQuery(conditions=(condition,), limit=limit, order_by="name"))
