@@ -524,7 +524,7 @@ class Cards:
 
     @action
     def receipt(self, /, **params: Any) -> JSON:
-        """Return the signed receipt of a verdict."""
+        """Return the signed receipt of the verdict."""
         return self.call("cards.receipt", params)
 
     @action

@@ -48,7 +48,7 @@ class CardMethods(Caller):
         return session
 
     def receipt(self, **given: Unpack[params.SessionParams]) -> results.SignedReceipt:
-        """Return the signed receipt of a verdict."""
+        """Return the signed receipt of the verdict."""
         signed: results.SignedReceipt = self._call("cards.receipt", given)
         return signed
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
+from storage_adapters import fold
+
 # Patterns of names, compared without case at any depth; docs/cards.md has the same list.
 JUNK: tuple[tuple[str, str], ...] = (
     (".trashes", "trash of macOS"),
@@ -24,5 +26,5 @@ JUNK: tuple[tuple[str, str], ...] = (
 
 def is_junk(name: str) -> bool:
     """Return True when a file or folder of this name is left out."""
-    folded = name.casefold()
+    folded = fold(name)
     return any(fnmatchcase(folded, pattern) for pattern, _ in JUNK)

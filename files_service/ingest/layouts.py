@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage_adapters import fold
+
 # A file in which a camera names itself has a few hundred bytes.
 MAX_BYTES = 64 * 1024
 # Names as they are shown when the camera does not name itself.
@@ -90,8 +92,8 @@ def _sony(root: Path) -> tuple[str, str] | None:
 
 def _entry(folder: Path | None, name: str) -> Path | None:
     """Return the entry of this name, in any case; None when there is none or it is a link."""
-    wanted = name.casefold()
-    found = next((each for each in _names(folder) if each.casefold() == wanted), None)
+    wanted = fold(name)
+    found = next((each for each in _names(folder) if fold(each) == wanted), None)
     if folder is None or found is None or (folder / found).is_symlink():
         return None
     return folder / found

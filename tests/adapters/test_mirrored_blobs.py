@@ -29,6 +29,7 @@ from tests.contract.blob_room import write_whole
 from tests.contract.blob_scenes import KEY, NOW, in_threads, is_absent, put, read
 from tests.contract.blobs import (
     BlobStoreContract,
+    CopiesContract,
     CopyContract,
     FreeSpaceContract,
     ListingContract,
@@ -50,6 +51,7 @@ class TestMirroredMemory(
     PublicUrlsContract,
     ListingContract,
     WholeWritesContract,
+    CopiesContract,
 ):
     @pytest.fixture
     def store(self) -> Iterator[MirroredBlobStore]:
@@ -59,7 +61,13 @@ class TestMirroredMemory(
 
 
 class TestMirroredFiles(
-    BlobStoreContract, CopyContract, LocalFilesContract, ListingContract, WholeWritesContract, FreeSpaceContract
+    BlobStoreContract,
+    CopyContract,
+    LocalFilesContract,
+    ListingContract,
+    WholeWritesContract,
+    FreeSpaceContract,
+    CopiesContract,
 ):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[MirroredBlobStore]:
@@ -68,7 +76,7 @@ class TestMirroredFiles(
         assert [first.head(info.key) for info in first.scan(limit=1_000)] == second.scan(limit=1_000)
 
 
-class TestEncryptedMirror(BlobStoreContract, CopyContract, ListingContract, WholeWritesContract):
+class TestEncryptedMirror(BlobStoreContract, CopyContract, ListingContract, WholeWritesContract, CopiesContract):
     @pytest.fixture
     def store(self) -> BlobStore:
         return encrypted(mirrored(MemoryBlobStore(), MemoryBlobStore()), KeysOfTests())

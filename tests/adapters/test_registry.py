@@ -18,6 +18,7 @@ from storage_adapters import (
     SupportsBulkImport,
     SupportsChanges,
     SupportsColdReads,
+    SupportsCopies,
     SupportsCopy,
     SupportsDigest,
     SupportsDocuments,
@@ -61,6 +62,7 @@ CONTRACTS: dict[type, type] = {
     SupportsResumableUpload: blobs.ResumableUploadContract,
     SupportsWholeWrites: blobs.WholeWritesContract,
     SupportsColdReads: blobs.ColdReadsContract,
+    SupportsCopies: blobs.CopiesContract,
     SupportsFreeSpace: blobs.FreeSpaceContract,
 }
 ADAPTERS = sorted({*METADATA_STORES.values(), *BLOB_STORES.values()})

@@ -13,6 +13,7 @@ from storage_adapters import (
     BlobStore,
     InvalidKey,
     SupportsColdReads,
+    SupportsCopies,
     SupportsFreeSpace,
     SupportsReplacement,
     SupportsWholeWrites,
@@ -94,6 +95,39 @@ class ColdReadsContract:
         assert isinstance(store, SupportsColdReads)
         with pytest.raises(InvalidKey):
             store.forget_cached(key)
+
+
+class CopiesContract:
+    """Every blob is kept more than once, and a copy that is lost is made anew."""
+
+    @pytest.fixture
+    def copied(self, store: BlobStore) -> SupportsCopies:
+        assert isinstance(store, SupportsCopies)
+        return store
+
+    def test_each_copy_has_the_bytes_and_the_description(self, store: BlobStore, copied: SupportsCopies) -> None:
+        info = put(store)
+        found = [(copy.store.head(KEY), read(copy.store)) for copy in copied.copies()]
+        assert len(found) >= 2
+        assert found == [(info, read(store))] * len(found)
+
+    def test_each_copy_can_be_lost_and_restored(self, store: BlobStore, copied: SupportsCopies) -> None:
+        info, content = put(store), read(store)
+        for copy in copied.copies():
+            copy.store.delete(KEY)
+            assert (store.head(KEY), read(store)) == (info, content)
+            assert copied.restore(KEY, now=NOW) == 1
+            assert (copy.store.head(KEY), read(copy.store)) == (info, content)
+            assert copied.restore(KEY, now=NOW) == 0
+
+    def test_what_is_nowhere_is_not_restored(self, copied: SupportsCopies) -> None:
+        with pytest.raises(BlobNotFound):
+            copied.restore(KEY, now=NOW)
+
+    @pytest.mark.parametrize("key", REFUSED_KEYS)
+    def test_no_other_key_is_restored(self, copied: SupportsCopies, key: str) -> None:
+        with pytest.raises(InvalidKey):
+            copied.restore(key, now=NOW)
 
 
 class ReplacementContract:

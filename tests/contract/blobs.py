@@ -21,7 +21,13 @@ from storage_adapters import (
     SupportsPublicUrls,
 )
 from tests.contract.blob_listing import ConditionalDeletionContract, ListingContract
-from tests.contract.blob_room import ColdReadsContract, FreeSpaceContract, ReplacementContract, WholeWritesContract
+from tests.contract.blob_room import (
+    ColdReadsContract,
+    CopiesContract,
+    FreeSpaceContract,
+    ReplacementContract,
+    WholeWritesContract,
+)
 from tests.contract.blob_scenes import KEY, MIB, NOW, REFUSED_KEYS, in_threads, is_absent, put, read
 from tests.contract.blob_sessions import ResumableUploadContract
 from tests.contract.blob_writing import BlobWritingContract
@@ -30,6 +36,7 @@ from tests.contract.signed_urls import SignedUrlsContract, VerifiedUrlsContract
 __all__ = [
     "BlobStoreContract",
     "ColdReadsContract",
+    "CopiesContract",
     "CopyContract",
     "FreeSpaceContract",
     "ListingContract",
