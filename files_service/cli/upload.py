@@ -21,6 +21,7 @@ from files_service.cli.remote import Remote
 from files_service.cli.session import Failed
 from files_service.cli.sources import Source
 from files_service.domain.local_names import readable_name
+from files_service.errors import NotFound
 from storage_adapters import JSON, FileStatus
 
 PIECE = 1024 * 1024
@@ -94,7 +95,7 @@ def processed(remote: Remote, file_id: str, seconds: float, *, version_of: str |
     end, pause = time.monotonic() + seconds, FIRST_ASK_SECONDS
     asked = threading.Event()
     while True:
-        record: JSON = _absorbed(remote, file_id, version_of) or remote.call("files.info", {"file_id": file_id})
+        record = _record(remote, file_id, version_of)
         has_ended = record["status"] not in _WAITED_FOR
         if has_ended and (version_of in (None, record["file_id"]) or record["status"] == FileStatus.FAILED):
             return record
@@ -107,10 +108,23 @@ def processed(remote: Remote, file_id: str, seconds: float, *, version_of: str |
         pause = min(ASK_SECONDS, 2 * pause)
 
 
-def _absorbed(remote: Remote, upload_id: str, file_id: str | None) -> JSON | None:
+def _record(remote: Remote, upload_id: str, file_id: str | None) -> JSON:
+    """Return the record of an upload, or that of the file of which it has become a version.
+
+    The upload is read first: it is deleted after the file has its content.
+    """
+    try:
+        record: JSON = remote.call("files.info", {"file_id": upload_id})
+    except NotFound:
+        absorbed = _absorbed(remote, upload_id, file_id) if file_id is not None else None
+        if absorbed is None:
+            raise
+        return absorbed
+    return record if file_id is None else _absorbed(remote, upload_id, file_id) or record
+
+
+def _absorbed(remote: Remote, upload_id: str, file_id: str) -> JSON | None:
     """Return the record of a file once the upload is one of its versions."""
-    if file_id is None:
-        return None
     record: JSON = remote.call("files.info", {"file_id": file_id})
     has_it = upload_id in (record["version_id"], *(each["version_id"] for each in record["versions"]))
     return record if has_it else None

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+from files_service.cli.remote import Remote
+from files_service.cli.upload import processed
+from files_service.config import load_settings, read_config
+from files_service.errors import NotFound
+from tests.cores import call as call_action
+from tests.cores import processed_file, put_parts, refusal
 from tests.gateway.serving import Served
 from tests.unit.cli.running import at, run
 
@@ -41,3 +48,27 @@ def test_versions_are_put_listed_labelled_restored_and_removed(
     assert (refused.exit_code, "no such version" in refused.stderr) == (1, True)
     for more in (["--name", "x"], ["--access", "public"], [str(tmp_path)]):
         assert run(env, "put", str(path), "--version-of", file_id, *more).exit_code == 2
+
+
+def test_a_version_that_is_absorbed_while_its_sender_asks_is_found(alone: Served, environ: dict[str, str]) -> None:
+    """The worker deletes the upload between any two questions."""
+    core = alone.core
+    file_id = processed_file(core, b"one")["file_id"]
+    settings = load_settings(read_config(environ=at(alone, environ)))
+
+    class Late(Remote):
+        asked = 0
+
+        def call(self, method: str, params: dict[str, Any]) -> Any:
+            answer = super().call(method, params)
+            self.asked += 1
+            if self.asked == 1:
+                put_parts(core, upload, [b"second"])
+                call_action(core, "files.finish", file_id=upload["file_id"], part_id="p0")
+                call_action(core, "files.process", file_id=upload["file_id"])
+                assert isinstance(refusal(core, "files.info", file_id=upload["file_id"]), NotFound)
+            return answer
+
+    upload = call_action(core, "files.upload", owner="ann", name="n", parts=[{"size": 6}], version_of=file_id)
+    record = processed(Late(settings), upload["file_id"], 60, version_of=file_id)
+    assert (record["file_id"], record["version_id"]) == (file_id, upload["file_id"])
