@@ -11,6 +11,7 @@ from storage_adapters.blobs.digests import CHECKSUMS, Digests
 from storage_adapters.blobs.encrypted.layout import CONTENT_TYPE, content_size
 from storage_adapters.blobs.encrypted.store import EncryptedBlobStore, damage_reported, is_encrypted
 from storage_adapters.blobs.encrypted.writer import EncryptedBlobWriter
+from storage_adapters.blobs.forwarding import ForwardsPublicUrls, ForwardsServedUrls, ForwardsSignedUrls
 from storage_adapters.blobs.keys import check_key
 from storage_adapters.errors import BlobExists, BlobNotFound, ChecksumMismatch, InvalidKey, KeyUnavailable, NoAddress
 from storage_adapters.ports.blob_capabilities import (
@@ -29,7 +30,7 @@ from storage_adapters.ports.blob_capabilities import (
 )
 from storage_adapters.ports.blobs import BlobStore
 from storage_adapters.ports.keys import TenantKeys
-from storage_adapters.records import BlobInfo, Grant, Resealed, SignedUrl
+from storage_adapters.records import BlobInfo, Resealed, SignedUrl
 
 
 class _Resealing(EncryptedBlobStore, SupportsResealing):
@@ -141,33 +142,11 @@ class _FreeSpace(EncryptedBlobStore, SupportsFreeSpace):
         return self._inner.free_bytes()
 
 
-class _Urls(EncryptedBlobStore, SupportsSignedUrls):
-    def sign(
-        self,
-        method: str,
-        key: str,
-        *,
-        expires_at: int,
-        content_type: str | None = None,
-        size: int | None = None,
-        filename: str | None = None,
-        epoch: int = 0,
-    ) -> SignedUrl:
-        """See ``SupportsSignedUrls``."""
-        assert isinstance(self._inner, SupportsSignedUrls)
-        return self._inner.sign(
-            method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename, epoch=epoch
-        )
+class _ServedUrls(ForwardsServedUrls, EncryptedBlobStore):
+    pass
 
 
-class _ServedUrls(_Urls, VerifiesSignedUrls):
-    def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:
-        """See ``VerifiesSignedUrls``."""
-        assert isinstance(self._inner, VerifiesSignedUrls)
-        return self._inner.verify(method, key, params, now=now)
-
-
-class _DirectUrls(_Urls):
+class _DirectUrls(ForwardsSignedUrls, EncryptedBlobStore):
     def sign(self, method: str, key: str, **how: Any) -> SignedUrl:
         """See ``SupportsSignedUrls``. A blob that is encrypted here has no address in the inner store."""
         if method != "PUT" and is_encrypted(self._inner.head(key)):
@@ -202,11 +181,8 @@ class _DirectUploads(EncryptedBlobStore, SupportsResumableUpload):
             raise self._exists(error) from None
 
 
-class _PublicUrls(EncryptedBlobStore, SupportsPublicUrls):
-    def public_url(self, key: str) -> str:
-        """See ``SupportsPublicUrls``."""
-        assert isinstance(self._inner, SupportsPublicUrls)
-        return self._inner.public_url(key)
+class _PublicUrls(ForwardsPublicUrls, EncryptedBlobStore):
+    pass
 
 
 _CAPABILITIES: tuple[tuple[type, type[EncryptedBlobStore]], ...] = (

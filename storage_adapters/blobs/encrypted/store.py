@@ -40,7 +40,7 @@ class EncryptedBlobStore(BlobStore, SupportsWholeWrites):
     """Blobs that another store keeps encrypted."""
 
     def __init__(self, inner: BlobStore, keys: TenantKeys) -> None:
-        self._inner = inner
+        self._inner = self.url_store = inner
         self._keys = keys
 
     @property

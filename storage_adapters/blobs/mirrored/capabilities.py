@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
-from storage_adapters.blobs.keys import check_key, segments
+from storage_adapters.blobs.forwarding import ForwardsPublicUrls, ForwardsServedUrls
+from storage_adapters.blobs.keys import segments
 from storage_adapters.blobs.mirrored.store import MirroredBlobStore, TwinStore
 from storage_adapters.blobs.mirrored.writer import write_twin
 from storage_adapters.errors import BlobExists, BlobNotFound, UnknownStore
@@ -17,19 +17,18 @@ from storage_adapters.ports.blob_capabilities import (
     SupportsListing,
     SupportsLocalFiles,
     SupportsPublicUrls,
-    SupportsSignedUrls,
     SupportsTwins,
     VerifiesSignedUrls,
 )
 from storage_adapters.ports.blobs import BlobStore
-from storage_adapters.records import BlobInfo, Grant, SignedUrl
+from storage_adapters.records import BlobInfo
 
 
 class _Copying(MirroredBlobStore, SupportsCopy):
     def copy(self, source: str, target: str, *, now: int) -> BlobInfo:
         """See ``SupportsCopy``."""
         assert isinstance(self._first, SupportsCopy)
-        self._require_free(target, now)
+        self._require_no_copy(target, now)
         with suppress(BlobNotFound):
             self.restore(source, now=now)
         try:
@@ -69,35 +68,12 @@ class _FreeSpace(MirroredBlobStore, SupportsFreeSpace):
         return min(cast(SupportsFreeSpace, store).free_bytes() for store in (self._first, self._second))
 
 
-class _ServedUrls(MirroredBlobStore, SupportsSignedUrls, VerifiesSignedUrls):
-    def sign(
-        self,
-        method: str,
-        key: str,
-        *,
-        expires_at: int,
-        content_type: str | None = None,
-        size: int | None = None,
-        filename: str | None = None,
-        epoch: int = 0,
-    ) -> SignedUrl:
-        """See ``SupportsSignedUrls``."""
-        assert isinstance(self._first, SupportsSignedUrls)
-        return self._first.sign(
-            method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename, epoch=epoch
-        )
-
-    def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:
-        """See ``VerifiesSignedUrls``."""
-        assert isinstance(self._first, VerifiesSignedUrls)
-        return self._first.verify(method, key, params, now=now)
+class _ServedUrls(ForwardsServedUrls, MirroredBlobStore):
+    pass
 
 
-class _PublicUrls(MirroredBlobStore, SupportsPublicUrls):
-    def public_url(self, key: str) -> str:
-        """See ``SupportsPublicUrls``."""
-        assert isinstance(self._first, SupportsPublicUrls)
-        return self._first.public_url(check_key(key))
+class _PublicUrls(ForwardsPublicUrls, MirroredBlobStore):
+    pass
 
 
 _OF_BOTH: tuple[tuple[type, type[MirroredBlobStore]], ...] = (

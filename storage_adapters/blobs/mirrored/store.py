@@ -31,7 +31,7 @@ from storage_adapters.records import BlobInfo
 R = TypeVar("R")
 
 
-class TwinStore(BlobStore, SupportsTwins):
+class TwinStore(BlobStore, SupportsTwins, SupportsWholeWrites):
     """A store that can be one of the two."""
 
 
@@ -40,6 +40,7 @@ class MirroredBlobStore(BlobStore, SupportsCopies, SupportsWholeWrites, Supports
 
     def __init__(self, first: TwinStore, second: TwinStore, domains: tuple[str, str]) -> None:
         self._first, self._second = first, second
+        self.url_store: BlobStore = first
         self._domains = domains
 
     @property
@@ -49,8 +50,11 @@ class MirroredBlobStore(BlobStore, SupportsCopies, SupportsWholeWrites, Supports
 
     def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
         """See ``BlobStore``."""
-        self._require_free(key, now)
-        first = self._first.writer(key, content_type=content_type, now=now, checksums=checksums)
+        self._require_no_copy(key, now)
+        try:
+            first = self._first.writer(key, content_type=content_type, now=now, checksums=checksums)
+        except BlobExists as error:
+            raise self._complete(error, now) from None
         twin = self._second.twin_writer(key, content_type=content_type, now=now)
         return MirroredBlobWriter(first, twin, exists=lambda error: self._complete(error, now))
 
@@ -58,12 +62,9 @@ class MirroredBlobStore(BlobStore, SupportsCopies, SupportsWholeWrites, Supports
         self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int
     ) -> None:
         """See ``SupportsWholeWrites``."""
-        self._require_free(key, now)
+        self._require_no_copy(key, now)
         try:
-            if isinstance(self._first, SupportsWholeWrites):
-                self._first.write_whole(key, data, sha256=sha256, content_type=content_type, now=now)
-            else:
-                self._first.put(key, [bytes(data)], content_type=content_type, now=now, declared={"sha256": sha256})
+            self._first.write_whole(key, data, sha256=sha256, content_type=content_type, now=now)
         except BlobExists as error:
             raise self._complete(error, now) from None
         with suppress(BlobExists):
@@ -166,15 +167,17 @@ class MirroredBlobStore(BlobStore, SupportsCopies, SupportsWholeWrites, Supports
     def _ends_at(self, key: str, place: int) -> bool:
         return self.head(key).size <= place
 
-    def _require_free(self, key: str, now: int) -> None:
-        check_key(key)
+    def _require_no_copy(self, key: str, now: int) -> None:
+        """Raise BlobExists for a blob that the second store has; the first one looks for itself when it is written."""
         with suppress(BlobNotFound):
-            raise self._complete(BlobExists(self.head(key)), now)
+            raise self._complete(BlobExists(self._second.head(key)), now)
 
     def _complete(self, error: BlobExists, now: int) -> BlobExists:
         """Make the copies of a blob that is there, so that its writer's successor may rely on them."""
+        key = error.info.key
         with suppress(BlobNotFound):
-            self.restore(error.info.key, now=now)
+            self.restore(key, now=now)
+            return BlobExists(self.head(key))
         return error
 
 
