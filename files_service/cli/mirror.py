@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import click
 
 from files_service.cli.session import Failed, Session
 from files_service.runtime.terminal import echo
-from storage_adapters import BlobInfo, BlobNotFound, StorageError, SupportsCopies, SupportsListing
+from storage_adapters import BlobNotFound, StorageError, SupportsCopies, SupportsListing
 
 STEP = 100
 
@@ -27,21 +25,15 @@ def mirror(session: Session, start: str) -> None:
         store = core.blobs
         if not isinstance(store, SupportsCopies) or not isinstance(store, SupportsListing):
             raise Failed("there is no mirror: FILES_MIRROR_URL is empty", "docs/operations.md describes it.")
-        for page in _pages(store, start):
-            try:
-                made += sum(_restored(store, info.key, core.clock()) for info in page)
-            except StorageError as error:
-                raise Failed(str(error), f"To go on: files mirror --start '{page[0].key}'") from error
-            blobs += len(page)
-            echo(f"{blobs} blobs, {made} copies made; to go on: files mirror --start {page[-1].key}", err=True)
+        try:
+            while page := store.scan(after=start, limit=STEP):
+                for info in page:
+                    made += _restored(store, info.key, core.clock())
+                    blobs, start = blobs + 1, info.key
+                echo(f"{blobs} blobs, {made} copies made; to go on: files mirror --start {start}", err=True)
+        except StorageError as error:
+            raise Failed(str(error), f"To go on: files mirror --start '{start}'") from error
     echo(f"mirrored: {blobs} blobs, {made} copies made")
-
-
-def _pages(store: SupportsListing, start: str) -> Iterator[list[BlobInfo]]:
-    after = start
-    while page := store.scan(after=after, limit=STEP):
-        yield page
-        after = page[-1].key
 
 
 def _restored(store: SupportsCopies, key: str, now: int) -> int:

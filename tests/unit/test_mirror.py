@@ -15,7 +15,8 @@ from files_service.config import BadSettings
 from files_service.core import Core
 from files_service.services import content
 from files_service.services.opening import open_core
-from storage_adapters import SupportsCopies, UnknownStore
+from storage_adapters import StorageUnavailable, SupportsCopies, UnknownStore
+from storage_adapters.blobs.mirrored import MirroredBlobStore
 from tests.cores import call, processed_file, settings_for
 from tests.unit.cards.scenes import brought, copied, verified
 from tests.unit.cli.running import run
@@ -53,6 +54,30 @@ def test_a_new_mirror_is_filled_and_a_run_can_be_continued(tmp_path: Path) -> No
     last = filled.stderr.split()[-1]
     assert run(env(tmp_path), "mirror", "--start", last).stdout == "mirrored: 0 blobs, 0 copies made\n"
     assert run(env(tmp_path), "mirror").stdout == "mirrored: 3 blobs, 0 copies made\n"
+
+
+@pytest.mark.parametrize("done", [0, 1])
+def test_a_run_that_fails_names_the_place_behind_which_nothing_was_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: int
+) -> None:
+    with closing(open_core(settings_for(tmp_path / "data"))) as core:
+        for number in range(3):
+            processed_file(core, b"x" * (number + 1))
+    restore, asked = MirroredBlobStore.restore, []
+
+    def fail(store: MirroredBlobStore, key: str, *, now: int) -> int:
+        asked.append(key)
+        if len(asked) > done:
+            raise StorageUnavailable("the second disk fails")
+        return restore(store, key, now=now)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MirroredBlobStore, "restore", fail)
+        failed = run(env(tmp_path), "mirror")
+    assert failed.exit_code == 1
+    start = failed.stderr.rpartition("--start ")[2].strip().strip("'")
+    again = run(env(tmp_path), "mirror", "--start", start).stdout
+    assert again == f"mirrored: {3 - done} blobs, {3 - done} copies made\n"
 
 
 def test_failure_domains_are_two_names(tmp_path: Path) -> None:
