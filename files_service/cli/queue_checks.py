@@ -22,14 +22,15 @@ def check_queue(settings: Settings) -> Finding:
     import amqp
 
     from files_service.messaging.address import open_connection
-    from files_service.messaging.ingest.topology import CHUNKS, DEAD
+    from files_service.messaging.ingest.topology import CHUNKS
+    from files_service.services.uploads.queue_door import DEAD_QUEUE
 
     start = "Start a worker: files ingest-worker"
     try:
         with closing(open_connection(settings.amqp_uri, connect_timeout=PATIENCE_SECONDS)) as connection:
             channel = connection.channel()
             _, waiting, workers = channel.queue_declare(CHUNKS, passive=True)
-            dead = channel.queue_declare(DEAD, passive=True)[1]
+            dead = channel.queue_declare(DEAD_QUEUE, passive=True)[1]
     except amqp.NotFound:
         return Finding(_PART, f"the queue {CHUNKS} is not declared", start)
     except (OSError, ValueError, amqp.AMQPError):
@@ -37,4 +38,4 @@ def check_queue(settings: Settings) -> Finding:
     text = f"{waiting} messages wait for {workers} workers, {dead} dead letters"
     if not workers:
         return Finding(_PART, text, start)
-    return Finding(_PART, text, f"Read {DEAD}: the header `reason` says why." if dead else "")
+    return Finding(_PART, text, f"Read {DEAD_QUEUE}: the header `reason` says why." if dead else "")

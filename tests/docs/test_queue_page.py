@@ -13,7 +13,7 @@ import pytest
 from files_service import errors
 from files_service.core import Core
 from files_service.messaging.ingest import topology
-from files_service.services.uploads.queue_door import EXCHANGE, ROUTING_KEY, queue_address
+from files_service.services.uploads.queue_door import DEAD_QUEUE, EXCHANGE, ROUTING_KEY, queue_address
 from tests.cores import call, memory_core
 from tests.docs.pages import blocks, plain, read, rows, section
 from tests.integration.ingesting import declared, forget_queues, open_door
@@ -56,7 +56,7 @@ def test_the_address_of_the_page_has_the_fields_of_one(core: Core) -> None:
 
 def test_the_queues_and_the_errors_are_those_of_the_code() -> None:
     named = {plain(row["name"]) for row in rows(section(PAGE, "Open the door"), "name", "what it is")}
-    assert named == {EXCHANGE, topology.CHUNKS, topology.DEAD}
+    assert named == {EXCHANGE, topology.CHUNKS, DEAD_QUEUE}
     codes = {
         code.strip("` ")
         for row in rows(section(PAGE, "Refusals and dead letters"), "refused with", "when")

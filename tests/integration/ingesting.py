@@ -18,11 +18,11 @@ from amqp.basic_message import Message
 from files_service.core import Core
 from files_service.messaging.address import open_connection
 from files_service.messaging.ingest.metrics import IngestMetrics
-from files_service.messaging.ingest.topology import CHUNKS, DEAD
+from files_service.messaging.ingest.topology import CHUNKS
 from files_service.messaging.ingest.worker import IngestLimits, IngestWorker
 from files_service.messaging.readiness import NotReady
 from files_service.runtime.metrics import Metrics
-from files_service.services.uploads.queue_door import EXCHANGE
+from files_service.services.uploads.queue_door import DEAD_QUEUE, EXCHANGE
 from storage_adapters import JSON
 from tests.cores import pending_file
 from tests.waiting import PATIENCE_SECONDS, wait_until
@@ -77,7 +77,7 @@ def forget_queues(uri: str) -> None:
     """Delete the queues of the door, whatever their arguments are."""
     with closing(open_connection(uri)) as connection:
         channel = connection.channel()
-        for queue in (CHUNKS, DEAD):
+        for queue in (CHUNKS, DEAD_QUEUE):
             channel.queue_delete(queue)
 
 
@@ -139,7 +139,7 @@ class Sender:
         found: list[JSON] = []
 
         def take() -> bool:
-            while (message := self.channel.basic_get(DEAD, no_ack=True)) is not None:
+            while (message := self.channel.basic_get(DEAD_QUEUE, no_ack=True)) is not None:
                 assert message.body in (b"", "")
                 found.append(message.properties["application_headers"])
             return len(found) >= count

@@ -17,8 +17,9 @@ from files_service.cli.queue_checks import check_queue
 from files_service.core import Core
 from files_service.messaging.events import LogPublisher
 from files_service.messaging.ingest.client import QueueRefused, QueueSender
-from files_service.messaging.ingest.topology import CHUNKS, DEAD
+from files_service.messaging.ingest.topology import CHUNKS
 from files_service.messaging.ingest.worker import IngestLimits
+from files_service.services.uploads.queue_door import DEAD_QUEUE
 from files_service.services.uploads.quota import uploads_of
 from files_service.worker.run import Worker
 from storage_adapters import StorageUnavailable, UploadNotFound
@@ -67,7 +68,7 @@ def core(served: Served) -> Core:
 @pytest.fixture
 def sender(amqp_uri: str, door: Door) -> Iterator[Sender]:
     with Sender(amqp_uri) as sender:
-        sender.channel.queue_purge(DEAD)
+        sender.channel.queue_purge(DEAD_QUEUE)
         yield sender
         assert sender.waiting(CHUNKS) == 0
 
@@ -103,7 +104,7 @@ def test_the_messages_of_an_upload_doubled_and_shuffled_make_one_file(
     assert announced(core, done[0]["file_id"]).count("uploaded") == 1
     assert door.count("duplicates_total") >= doubles + 1
     assert content_of(served, address) == CONTENT
-    assert sender.waiting(DEAD) == 0
+    assert sender.waiting(DEAD_QUEUE) == 0
 
 
 def test_an_ack_is_that_of_the_websocket(core: Core, sender: Sender) -> None:
@@ -195,7 +196,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "an id of another place": ({"message_id": "x:1"}, "bad_request"),
     "no id": ({"message_id": None}, "bad_request"),
     "no reply_to": ({"reply_to": None}, "bad_request"),
-    "the queue of somebody": ({"reply_to": DEAD}, "bad_request"),
+    "the queue of somebody": ({"reply_to": DEAD_QUEUE}, "bad_request"),
     "a name that looks like a reply": ({"reply_to": "amq.rabbitmq.reply-to.\n"}, "bad_request"),
 }
 
@@ -216,7 +217,7 @@ def test_a_wrong_message_is_a_dead_letter_with_a_reason(
     answers = sender.hear(1 if "reply_to" in changed else 2)
     assert [each["code"] for each in answers if each["op"] == "error"] == ([] if "reply_to" in changed else [code])
     assert uploads_of(core).ranges(address["upload_id"]) == [(CHUNK, 2 * CHUNK)]
-    assert sender.waiting(DEAD) == 0
+    assert sender.waiting(DEAD_QUEUE) == 0
 
 
 def test_bytes_beyond_the_upload_or_longer_than_a_chunk_are_refused(core: Core, sender: Sender) -> None:
@@ -278,7 +279,7 @@ def test_a_store_that_is_away_costs_an_attempt_and_no_message(
     sender.finish(address, sha256=SHA256)
     assert {each["op"] for each in sender.hear(len(STARTS) + 1)} == {"ack", "done"}
     assert door.count("messages_total", outcome="retried") >= 1
-    assert sender.waiting(DEAD) == 0
+    assert sender.waiting(DEAD_QUEUE) == 0
 
 
 def test_a_message_that_fails_at_every_attempt_is_dead(
@@ -343,7 +344,7 @@ def test_the_doctor_counts_workers_and_dead_letters(core: Core, sender: Sender) 
     assert check_queue(core.settings).text == "0 messages wait for 1 workers, 0 dead letters"
     sender.chunk(declared(core, CONTENT), 0, piece(0), v=2)
     sender.hear(1)
-    wait_until(lambda: sender.waiting(DEAD) == 1, seconds=PATIENCE_SECONDS)
+    wait_until(lambda: sender.waiting(DEAD_QUEUE) == 1, seconds=PATIENCE_SECONDS)
     found = check_queue(core.settings)
     assert not found.ok
     assert "reason" in found.advice

@@ -22,10 +22,11 @@ from files_service.config import load_settings
 from files_service.core import Core
 from files_service.messaging.address import open_connection
 from files_service.messaging.ingest.client import QueueSender, QueueUnavailable
-from files_service.messaging.ingest.topology import CHUNKS, DEAD
+from files_service.messaging.ingest.topology import CHUNKS
 from files_service.messaging.ingest.worker import IngestLimits
 from files_service.messaging.readiness import NotReady
 from files_service.services.opening import open_core
+from files_service.services.uploads.queue_door import DEAD_QUEUE
 from tests.cores import announced, call, memory_core
 from tests.integration.ingesting import Sender, declared, forget_exchange, forget_queues, open_door
 from tests.scale import at_scale
@@ -97,7 +98,7 @@ def test_workers_that_are_killed_lose_nothing_and_finish_once(queues: str, tmp_p
         assert {each["op"] for each in sender.answers} == {"ack", "done"}
         assert announced(core, file_id).count("uploaded") == 1
         assert call(core, "files.process", file_id=file_id)["status"] == "processed"
-        assert sender.waiting(DEAD) == 0
+        assert sender.waiting(DEAD_QUEUE) == 0
         assert peak_memory_mib(worker.pid) <= MOST_MEMORY_MIB
         assert worker.stop() == 0
 

@@ -20,8 +20,7 @@ from files_service.messaging.ingest.messages import ChunkMessage
 from files_service.messaging.ingest.metrics import IngestMetrics
 from files_service.messaging.ingest.outage import Outage
 from files_service.messaging.ingest.receiver import Receiver
-from files_service.messaging.ingest.topology import DEAD
-from files_service.services.uploads.queue_door import EXCHANGE, ROUTING_KEY
+from files_service.services.uploads.queue_door import DEAD_QUEUE, EXCHANGE, ROUTING_KEY
 from storage_adapters import JSON
 
 logger = logging.getLogger(__name__)
@@ -54,7 +53,7 @@ class Outlet:
         message = aio_pika.Message(
             b"", headers=headers, message_id=message_id, delivery_mode=DeliveryMode.PERSISTENT, type="dead"
         )
-        await self._publish("", DEAD, message, mandatory=True)
+        await self._publish("", DEAD_QUEUE, message, mandatory=True)
 
     async def again(self, given: AbstractIncomingMessage, attempt: int) -> None:
         """Publish a message again, behind those that wait. Raises DeliveryError when the queue is full."""

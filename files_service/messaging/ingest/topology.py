@@ -7,7 +7,6 @@ from aio_pika.abc import AbstractChannel, AbstractQueue
 from files_service.services.uploads.queue_door import DEAD_QUEUE, EXCHANGE, ROUTING_KEY
 
 CHUNKS = "files.ingest.chunks"
-DEAD = DEAD_QUEUE
 # A full queue refuses messages, which slows senders down.
 MOST_BYTES = 2**30
 DEAD_MOST_BYTES, DEAD_MOST_MESSAGES = 16 * 2**20, 10_000
@@ -20,7 +19,7 @@ async def declare(channel: AbstractChannel, ttl_seconds: int, *, most_bytes: int
     """Declare everything and return the queue of chunks. Raises ChannelPreconditionFailed where it differs."""
     exchange = await channel.declare_exchange(EXCHANGE, "direct", durable=True)
     await channel.declare_queue(
-        DEAD,
+        DEAD_QUEUE,
         durable=True,
         arguments={
             "x-message-ttl": DEAD_MS,
