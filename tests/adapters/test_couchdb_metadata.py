@@ -19,16 +19,26 @@ from storage_adapters.metadata.couchdb.location import location_of
 from storage_adapters.metadata.couchdb.rows import LONGEST_TEXT
 from storage_adapters.metadata.couchdb.views import DESIGNS, DesignStatus, build, design_status, install_designs
 from tests.adapters.couchdb_servers import assert_intact, opened
+from tests.contract.listing import Filled
 from tests.contract.metadata_scenes import add, delete, make_record, save, various_records, walk
 from tests.contract.whole_store import WholeStoreContract
 from tests.feeds import file_changes
-from tests.servers.couchdb import raw
+from tests.scale import at_scale
+from tests.servers.couchdb import raw, throw_away
 
 # The server that tests can install is not a fast one.
 pytestmark = pytest.mark.timeout(600)
 
 
 class TestCouchMetadataStore(WholeStoreContract):
+    values_step = at_scale(quick=4, default=4, nightly=1)
+
+    @pytest.fixture(scope="class")
+    def filled(self, couchdb_server_url: str) -> Iterator[Filled]:
+        """Filled once, which takes this server longer than the questions."""
+        with throw_away(couchdb_server_url) as url, opened(url) as store:
+            yield Filled(store, add(store, *various_records()))
+
     @pytest.fixture
     def store(self, couchdb_url: str) -> Iterator[CouchMetadataStore]:
         with opened(couchdb_url) as store:
@@ -148,7 +158,8 @@ def test_green_threads_share_a_store(couchdb_url: str) -> None:
         eventlet.monkey_patch()
         import sys
         from storage_adapters.metadata.couchdb import CouchMetadataStore
-        from tests.contract.metadata_scenes import make_record, save
+        from tests.contract.listing import Filled
+from tests.contract.metadata_scenes import make_record, save
         store = CouchMetadataStore.from_url(sys.argv[1])
         def write(number):
             record = save(store, make_record(f"f{number}", alias=f"{number}"))
