@@ -136,7 +136,7 @@ def at_once(threads: int, job: Callable[[int], T]) -> list[T]:
     barrier = Barrier(threads)
 
     def run(index: int) -> T:
-        barrier.wait(timeout=30)
+        barrier.wait(timeout=PATIENCE_SECONDS)
         return job(index)
 
     with ThreadPoolExecutor(threads) as pool:

@@ -27,6 +27,12 @@ _COUCHDB = r"tests/adapters/test_couchdb_metadata\.py::TestCouchMetadataStore::t
 NIGHTLY_CASES = re.compile(
     "|".join(
         (
+            _COUCHDB + r"names_change_hands_in_any_order\[request_id",
+            r"tests/adapters/test_documents\.py::TestCouch\w+::test_random_calls_have_.*\[[2-9]",
+            r"tests/migrations/test_steps\.py::test_a_(run_that_is_killed_at_every|way_back_that_was_killed)_.*\[couchdb",
+            r"tests/migrations/test_unicode\.py::test_(names_that_are_out_of_order|a_step_that_is_killed)_.*\[couchdb",
+            r"tests/migrations/test_ms_files_import\.py::test_(an_import_that_is_killed|a_second_run)_.*\[couchdb",
+            r"tests/unit/test_unicode_text\.py::test_every_code_point_.*\[as a newer one-tag_form",
             _COUCHDB + r"every_field_sorts_both_ways_in_pages_of_any_size\[(1|2|40)-",
             _COUCHDB + r"a_bounded_walk_finds_all_the_same\[(1|40)-",
             _COUCHDB + r"pages_of_any_length_give_each_file_and_folder_once\[.*-[135]\]",

@@ -25,6 +25,7 @@ from tests.contract.whole_store import WholeStoreContract
 from tests.feeds import file_changes
 from tests.scale import at_scale
 from tests.servers.couchdb import raw, throw_away
+from tests.waiting import PATIENCE_SECONDS
 
 # The server that tests can install is not a fast one.
 pytestmark = pytest.mark.timeout(600)
@@ -146,7 +147,7 @@ def test_forked_children_use_the_store_of_their_parent(couchdb_url: str) -> None
         for index in range(5):
             save(store, make_record(f"parent {index}"))
         for child in children:
-            child.join(60)
+            child.join(PATIENCE_SECONDS)
             assert child.exitcode == 0
     assert len(assert_intact(couchdb_url)) == 16
 
