@@ -37,6 +37,7 @@ from tests.contract.metadata_scenes import (
     various_records,
     walk,
 )
+from tests.scale import at_scale
 
 DIRECTIONS = [False, True]
 
@@ -87,7 +88,7 @@ FIELD_GROUPS = [tuple(FIELDS)[first::4] for first in range(4)]
 class FilledContract:
     """A store with records, for tests that only read it."""
 
-    values_step = 1
+    values_step = at_scale(quick=4, default=2, nightly=1)
 
     @pytest.fixture
     def filled(self, store: MetadataStore) -> Filled:
