@@ -266,6 +266,13 @@ def _links(service: Walk, people: dict[str, Caller]) -> None:
     drop = ann("POST", "/api/shares", 201, kind="drop", items=[])
     upload = drop["url"].removeprefix(service.url) + "/upload?name=gift.txt&sender=Bob"
     visitor("POST", upload, 201, data=b"a gift", headers={"Content-Type": "text/plain"})
+    place, kind = drop["url"].removeprefix(service.url) + "/tus/", {"Content-Type": "application/offset+octet-stream"}
+    begun = visitor.ask("POST", place, headers={**TUS, "Upload-Length": "6"})
+    cookie = {"Cookie": begun.headers["set-cookie"].partition(";")[0]}
+    resumed = {**TUS, **kind, **cookie, "Upload-Offset": "0"}
+    visitor("PATCH", begun.headers["location"], 204, data=b"a gift", headers=resumed)
+    assert visitor.ask("HEAD", begun.headers["location"], headers={**TUS, **cookie}).headers["upload-offset"] == "6"
+    visitor("DELETE", begun.headers["location"], 403, headers={**TUS, **cookie})
     assert "gift.txt" in [each["name"] for each in ann("GET", "/api/files")["files"]]
     assert drop["share_id"] in [each["share_id"] for each in ann("GET", "/api/shares")["shares"]]
     people["admin"]("PATCH", "/api/share-policy", require_password=True)

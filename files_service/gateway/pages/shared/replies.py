@@ -20,6 +20,7 @@ from files_service.gateway.pages.shared.places import FolderAddress, cursor_of
 from files_service.gateway.replies import HTTPError, error_reply, json_reply
 from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.disposition import preview_of
+from files_service.gateway.transfer.tus_headers import VERSION
 from files_service.services.shares.folder import FolderPage
 from files_service.services.shares.gate import Opened
 from files_service.services.shares.share import Share
@@ -41,7 +42,9 @@ _MESSAGES = {
 
 
 def wants_json(request: web.Request) -> bool:
-    """Return True for a program: one that asks for JSON, or sends a raw body, as no page does."""
+    """Return True for a program: one that asks for JSON, speaks tus, or sends a raw body, as no page does."""
+    if "Tus-Resumable" in request.headers:
+        return True
     if request.path.endswith("/upload") and request.content_type != "multipart/form-data":
         return True
     accepted = request.headers.get("Accept", "")
@@ -99,7 +102,10 @@ def share_reply(request: web.Request, seen: Seen) -> web.StreamResponse:
 def refusal(request: web.Request, error: HTTPError) -> web.StreamResponse:
     """Reply with an error: as JSON, or as the page that says why the link does not open or asks for its password."""
     if wants_json(request) or error.status in (416, 405):
-        return error_reply(request, error)
+        reply = error_reply(request, error)
+        if "Tus-Resumable" in request.headers:
+            reply.headers["Tus-Resumable"] = VERSION
+        return reply
     if error.status in _LOCKED:
         response = _locked(request, error)
     else:
