@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -216,6 +218,10 @@ def _previews(service: Walk, people: dict[str, Caller]) -> None:
     key = share["url"].rpartition("/")[2]
     shown = Caller(service)("GET", f"/s/{key}/files/{file_id}?part=thumbnail-256&inline=1")
     assert shown[8:12] == b"WEBP"
+    page = Caller(service)("GET", f"/s/{key}").decode()
+    cover = unescape(re.findall('og:image" content="([^"]*)"', page)[0])
+    with Image.open(io.BytesIO(Caller(service)("GET", cover))) as opened:
+        assert opened.size == (1200, 630)
 
 
 def _tus(service: Walk, ann: Caller) -> None:

@@ -143,6 +143,7 @@ ROUTES: dict[str, May] = {
     "DELETE /s/{key}/tus/{upload_id}": May.LINK,
     "GET /s/{key}/files/{file_id}": May.LINK,
     "GET /s/{key}/zip": May.LINK,
+    "GET /s/{key}/cover": May.LINK,
     "POST /s/{key}/zip": May.LINK,
     "POST /api/auth/register": May.FORM,
     "POST /api/auth/login": May.FORM,

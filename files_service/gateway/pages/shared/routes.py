@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from files_service.gateway.openapi import BINARY, FLAG, READ_REPLIES, TEXT, parameter, query, reply
-from files_service.gateway.pages.shared import archives, resumable, transfers, uploads, visits
+from files_service.gateway.pages.shared import archives, covers, resumable, transfers, uploads, visits
 from files_service.gateway.pages.shared.replies import refusal
 from files_service.gateway.routes import Door, Route, at
 from files_service.gateway.transfer import tus_headers
@@ -107,11 +107,21 @@ DOOR = Door(
         Route("HEAD", _UPLOAD, resumable.head, "share_tus_head", "Ask how much has arrived.", _done(200), _VERSION),
         Route("PATCH", _UPLOAD, resumable.patch, "share_tus_patch", "Send bytes.", _done(204), _AT, _PIECE),
         Route("DELETE", _UPLOAD, resumable.delete, "share_tus_delete", "Give an upload up.", _done(204), _VERSION),
+        Route(
+            "GET",
+            f"{_SHARE}/cover",
+            covers.send,
+            "shared_cover",
+            "The picture of an open link, for services that preview links.",
+            {200: {"description": "WebP, 1200 x 630.", "content": {"image/webp": BINARY}}, **_REFUSED},
+            query(file_id=TEXT, part=TEXT),
+        ),
         Route("POST", f"{_SHARE}/zip", archives.begin, "begin_zip", _BEGIN, _NEXT),
         Route("GET", f"{_SHARE}/zip", archives.send, "shared_zip", _ZIP, {**READ_REPLIES, **_REFUSED}),
     ),
     error_form=refusal,
     headers={"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"},
     sessions=True,
+    state={covers.COVERS: lambda _: covers.Covers()},
     tag="pages",
 )
