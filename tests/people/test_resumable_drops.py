@@ -47,7 +47,7 @@ def create(visitor: Visitor, length: int | None, body: bytes | None = None, **sa
 
 def begun(visitor: Visitor, length: int | None, **said: str) -> str:
     """The address of a new upload, below the link."""
-    reply = create(visitor, length, **said)
+    reply = create(visitor, length, None, **said)
     assert reply.status == 201, reply.body
     assert reply.headers["Upload-Offset"] == "0"
     place: str = reply.headers["Location"].removeprefix(visitor.path)
@@ -59,7 +59,7 @@ def patch(visitor: Visitor, place: str, offset: int, body: bytes, **more: str) -
 
 
 def head(visitor: Visitor, place: str) -> Reply:
-    return visitor.request("HEAD", place, **TUS)
+    return visitor.request("HEAD", place, None, **TUS)
 
 
 def received(ann: Person, made: Any) -> tuple[int, int]:
@@ -76,6 +76,7 @@ def test_tuspy_stops_at_a_drop_and_goes_on(served: Served, ann: Person) -> None:
     client = TusClient(endpoint, headers={"Cookie": f"files_sender={SECRET}"})
     first = client.uploader(file_stream=io.BytesIO(CONTENT), chunk_size=2**20, metadata=said)
     first.upload(stop_at=3 * 2**20)
+    assert first.url is not None
     assert (len(files_of(ann)), received(ann, made)) == (1, (0, 0))
     second = client.uploader(file_stream=io.BytesIO(CONTENT), chunk_size=5 * 2**20, url=first.url, upload_checksum=True)
     assert second.offset == 3 * 2**20
@@ -121,7 +122,7 @@ def test_an_upload_is_the_visits_alone_and_no_other_upload_is_there(served: Serv
             assert reply.headers["Tus-Resumable"] == "1.0.0"
     assert patch(visitor, place, 0, b"1234").status == 204
     # The owner's from now on: a visitor removes no file.
-    assert visitor.request("DELETE", place, **TUS).status == 403
+    assert visitor.request("DELETE", place, None, **TUS).status == 403
     assert [each["name"] for each in files_of(ann)][-1] == "a.bin"
 
 
@@ -137,7 +138,7 @@ def test_every_request_passes_the_gate(served: Served, ann: Person) -> None:
         ann.call("shares.update", share_id=made["share_id"], changes={**change})
         replies = head(visitor, place), patch(visitor, place, 2, b"34"), create(visitor, 4, sender="Bob")
         assert [each.status for each in replies] == [status] * 3
-        assert visitor.request("DELETE", place, **TUS).status == status
+        assert visitor.request("DELETE", place, None, **TUS).status == status
         ann.call("shares.update", share_id=made["share_id"], changes={"state": "active"})
     visitor.unlock("another one")
     assert patch(visitor, place, 2, b"34").status == 204
@@ -175,7 +176,7 @@ def test_the_protocol(served: Served, ann: Person) -> None:
     )
     assert visitor.request("POST", "/tus/", None, **{"Upload-Length": "4"}).status == 412
     ended = begun(visitor, 4)
-    assert visitor.request("DELETE", ended, **TUS).status == 204
+    assert visitor.request("DELETE", ended, None, **TUS).status == 204
     assert head(visitor, ended).status == 404
     assert [each["name"] for each in files_of(ann)] == ["a.bin", "whole.bin", "deferred.bin"]
 

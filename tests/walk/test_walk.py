@@ -72,9 +72,11 @@ def test_people_of_two_tenants_walk_through_every_address(walk: tuple[Walk, str]
     operator("POST", "/rpc/accounts.create_tenant", name="acme")
     admin = registered(service, operator, "adam", tenant="acme", role="admin")
     bob = registered(service, admin, "bob")
-    people = {"ann": ann, "bob": bob, "admin": admin, "operator": operator}
+    cid = registered(service, admin, "cid")
+    people = {"ann": ann, "bob": bob, "cid": cid, "admin": admin, "operator": operator}
     _sessions_keys_and_factors(service, people)
     _files(service, people)
+    _grants(people)
     _tus(service, people["ann"])
     _folders_and_trash(service, people)
     _versions(service, people)
@@ -222,6 +224,20 @@ def _previews(service: Walk, people: dict[str, Caller]) -> None:
     cover = unescape(re.findall('og:image" content="([^"]*)"', page)[0])
     with Image.open(io.BytesIO(Caller(service)("GET", cover))) as opened:
         assert opened.size == (1200, 630)
+
+
+def _grants(people: dict[str, Caller]) -> None:
+    """What the third user reads, of the own tenant, by a grant; the other tenant never learns of it."""
+    ann, bob, cid = people["ann"], people["bob"], people["cid"]
+    file_id = uploaded(bob, "of bob.txt", b"granted")
+    path = f"/api/files/{file_id}"
+    for caller, status in ((cid, 403), (ann, 404), (people["operator"], 404), (people["admin"], 200)):
+        caller("GET", path, status)
+    bob("POST", "/rpc/files.access", file_ids=[file_id], access="shared")
+    bob("POST", "/rpc/files.update", file_id=file_id, changes={"grantees": ["cid@acme"]})
+    assert cid("GET", f"{path}/download") == b"granted"
+    cid("DELETE", path, 403)
+    ann("GET", path, 404)
 
 
 def _tus(service: Walk, ann: Caller) -> None:
