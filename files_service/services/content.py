@@ -31,6 +31,7 @@ from storage_adapters import (
     Part,
     StorageDenied,
     SupportsLocalFiles,
+    SupportsPartUploads,
     SupportsUploads,
     Upload,
     UploadNotFound,
@@ -56,6 +57,13 @@ def head(core: Core, part: Part) -> BlobInfo:
     if upload is None:
         raise BlobNotFound(f"no content {part.key}")
     return manifest_info(part, upload)
+
+
+def complete_parts(core: Core, part: Part) -> None:
+    """Make the blob of a missing part of what a client sent straight to the store, if all of it is there."""
+    if part.received_at is None and isinstance(core.blobs, SupportsPartUploads):
+        with suppress(BlobNotFound):
+            core.blobs.complete_upload(part.key, size=part.size)
 
 
 def manifest_info(part: Part, upload: Upload) -> BlobInfo:
