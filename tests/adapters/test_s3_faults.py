@@ -19,15 +19,15 @@ from storage_adapters import (
     StorageUnavailable,
     UnknownStore,
 )
-from storage_adapters.blobs.s3 import S3BlobStore
+from storage_adapters.blobs.s3 import S3BlobStore, writer
 from storage_adapters.blobs.s3.client import ATTEMPTS
-from storage_adapters.blobs.s3.writer import PART
 from tests.adapters.s3_buckets import OPTIONS, opened
 from tests.contract.blob_parts import begin, send
 from tests.contract.blob_scenes import KEY, is_absent, put, read
 from tests.servers.faulty import FaultyProxy
 from tests.servers.seaweedfs import SeaweedFS
 
+PART = 64 * 1024
 BIG = bytes(range(256)) * (PART // 256) + b"more than a part"
 SMALL = b"some bytes"
 FAULTS = ("reset before", "reset after", "slow down", "bad gateway", "cut answer")
@@ -35,7 +35,8 @@ FAULTS = ("reset before", "reset after", "slow down", "bad gateway", "cut answer
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Repeat without a pause; that there are pauses is botocore's to test."""
+    """Repeat without a pause; that there are pauses is botocore's to test. Parts are small: SeaweedFS takes them."""
+    monkeypatch.setattr(writer, "PART", PART)
     monkeypatch.setattr(standard.ExponentialBackoff, "delay_amount", lambda *_: 0)
 
 

@@ -111,7 +111,7 @@ def test_a_signed_url_reads_a_blob_and_names_the_attachment(s3_url: str) -> None
         plain = requests.get(store.sign("GET", KEY, expires_at=later).url, headers={"Range": "bytes=0-3"}, timeout=60)
         assert (plain.status_code, plain.content) == (206, b"some")
         assert plain.headers["Cache-Control"] == "private, max-age=900, immutable"
-        for url in (signed.url.replace("GET", "X").replace(KEY, "other"), signed.url.replace("1%22", "2%22")):
+        for url in (signed.url.replace(KEY, "other"), signed.url.replace(".mov", ".exe")):
             assert requests.get(url, timeout=60).status_code == 403
         assert requests.put(signed.url, data=b"x", timeout=60).status_code == 403
 

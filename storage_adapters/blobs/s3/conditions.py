@@ -1,4 +1,4 @@
-"""What a server is found to do: conditions of writes, and the order of its lists. Asked once per process."""
+"""Findings about a server: conditions of writes, and the order of its lists. Asked once per process."""
 
 from __future__ import annotations
 
