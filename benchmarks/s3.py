@@ -21,7 +21,7 @@ from benchmarks.tables import Table, spread
 from files_service.gateway.auth.bearer import make_token
 from tests.servers.seaweedfs import ACCESS_KEY, BUCKET, SECRET_KEY, SeaweedFS
 
-SIZE = 256 << 20
+SIZE = 128 << 20
 ROUNDS = 6
 _PIECE = 1 << 20
 _GOAL = "0.7"

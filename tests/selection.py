@@ -18,7 +18,10 @@ NOT_QUICK = (
         for name in ("sqlite_processes", "sqlite_work", "local_processes", "local_crashes")
     ),
 )
-SERVERS = {"redis_server_url", "couchdb_server_url", "amqp_uri", "own_redis", "own_couchdb", "second_broker"}
+SERVERS = {
+    *("redis_server_url", "couchdb_server_url", "amqp_uri", "own_redis", "own_couchdb", "second_broker"),
+    *("seaweedfs", "own_seaweedfs"),
+}
 
 # What takes long begins first, so that no process waits for another at the end.
 LONG = (

@@ -16,6 +16,7 @@ from storage_adapters import (
     BlobOptions,
     NoAnswerInTime,
     StorageDenied,
+    StorageFull,
     StorageUnavailable,
     UnknownStore,
 )
@@ -119,6 +120,14 @@ def test_a_server_that_stays_busy_is_asked_a_bounded_number_of_times(store: S3Bl
     with pytest.raises(StorageUnavailable, match="SlowDown"):
         store.ping()
     assert proxy.requests == ATTEMPTS
+
+
+def test_a_full_server_says_so(store: S3BlobStore, proxy: FaultyProxy) -> None:
+    proxy.fail_all("PUT", "full")
+    with pytest.raises(StorageFull):
+        put(store)
+    proxy.heal()
+    assert is_absent(store)
 
 
 def test_a_server_that_stands_still_is_given_up_in_time(seaweedfs: SeaweedFS) -> None:

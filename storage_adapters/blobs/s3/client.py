@@ -17,7 +17,14 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoC
 
 from storage_adapters.blobs.s3.location import Location
 from storage_adapters.blobs.s3.signing import Secret
-from storage_adapters.errors import BlobNotFound, NoAnswerInTime, StorageDenied, StorageUnavailable, UnknownStore
+from storage_adapters.errors import (
+    BlobNotFound,
+    NoAnswerInTime,
+    StorageDenied,
+    StorageFull,
+    StorageUnavailable,
+    UnknownStore,
+)
 from storage_adapters.options import BlobOptions
 
 CONNECTIONS = 64
@@ -28,6 +35,7 @@ _DENIED = frozenset(
     {"AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled"}
 )
 _CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+_FULL = frozenset({"XMinioStorageFull", "QuotaExceeded"})
 _UNKNOWN = frozenset({"NotImplemented", "501"})
 
 
@@ -69,6 +77,8 @@ def _translated(error: ClientError) -> Exception:
     words = " ".join(dict.fromkeys(each for each in (code, str(status)) if each.isalnum()))
     if code in _DENIED or status == 403:
         return StorageDenied(f"S3: {words}")
+    if code in _FULL or status == 507:
+        return StorageFull(f"S3: {words}")
     return StorageUnavailable(f"S3: {words}")
 
 
