@@ -95,6 +95,12 @@ def test_a_signature_is_that_of_botocore(
     assert urlsplit(url)[:3] == urlsplit(request.url)[:3]
 
 
+def test_clients_may_reach_the_server_at_another_address() -> None:
+    location = parse(f"s3://films?endpoint={SERVER}&public_endpoint=https://s3.example:443")
+    url = UrlSigner(location, lambda: Secret("AKID", "secret")).sign("GET", "a", at=AT, seconds=1)
+    assert url.startswith("https://s3.example/films/a?")
+
+
 def test_a_secret_is_not_shown() -> None:
     assert "hidden" not in repr(Secret("AKID", "hidden", "hidden too"))
 

@@ -12,17 +12,28 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}){0,7}")
 _ENDPOINT = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+/?")
 _REGION = re.compile(r"[a-z0-9-]{1,40}")
-_DEFAULTS = {"endpoint": "", "region": "us-east-1", "path_style": "", "conditions": "probe", "timeout": "20"}
+_DEFAULTS = {
+    "endpoint": "",
+    "public_endpoint": "",
+    "region": "us-east-1",
+    "path_style": "",
+    "conditions": "probe",
+    "timeout": "20",
+}
 _CHOICES = {"path_style": ("", "yes", "no"), "conditions": ("probe", "none")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """Bucket, name prefix and how the server is addressed. Without an ``endpoint`` it is that of AWS."""
+    """Bucket, name prefix and addresses of the server, which is that of AWS without an ``endpoint``.
+
+    Clients of signed URLs reach it at ``public_endpoint``, if that is another.
+    """
 
     bucket: str
     prefix: str = ""
     endpoint: str = ""
+    public_endpoint: str = ""
     region: str = "us-east-1"
     path_style: bool = True
     # False: the server is known to ignore conditions of writes.
@@ -53,14 +64,14 @@ def parse(url: str) -> Location:
         or set(given) - set(_DEFAULTS)
         or _BUCKET.fullmatch(parts.netloc) is None
         or (prefix and _PREFIX.fullmatch(prefix) is None)
-        or (options["endpoint"] and _ENDPOINT.fullmatch(options["endpoint"]) is None)
+        or any(options[name] and _ENDPOINT.fullmatch(options[name]) is None for name in ("endpoint", "public_endpoint"))
         or _REGION.fullmatch(options["region"]) is None
         or any(options[name] not in choices for name, choices in _CHOICES.items())
         or re.fullmatch(r"[0-9]{1,4}(?:\.[0-9]+)?", options["timeout"]) is None
         or float(options["timeout"]) <= 0
     ):
         raise UnknownStore(
-            "the S3 store takes s3://bucket[/prefix][?endpoint=http://HOST:PORT&region=REGION&path_style=yes|no"
+            "the S3 store takes s3://bucket[/prefix][?endpoint=http://HOST:PORT&public_endpoint=URL&region=REGION&path_style=yes|no"
             f"&conditions=probe|none&timeout=SECONDS], not {url}"
         )
     style = options["path_style"] or ("yes" if options["endpoint"] else "no")
@@ -68,6 +79,7 @@ def parse(url: str) -> Location:
         bucket=parts.netloc,
         prefix=prefix,
         endpoint=options["endpoint"].rstrip("/"),
+        public_endpoint=options["public_endpoint"].rstrip("/"),
         region=options["region"],
         path_style=style == "yes",
         conditions=options["conditions"] == "probe",

@@ -30,7 +30,9 @@ class UrlSigner:
 
     def __init__(self, location: Location, secret: Callable[[], Secret]) -> None:
         self._secret, self._region = secret, location.region
-        endpoint = urlsplit(location.endpoint or f"https://s3.{location.region}.amazonaws.com")
+        endpoint = urlsplit(
+            location.public_endpoint or location.endpoint or f"https://s3.{location.region}.amazonaws.com"
+        )
         host = endpoint.netloc if location.path_style else f"{location.bucket}.{endpoint.netloc}"
         # The default port stands in no Host header.
         host = host.removesuffix(":443" if endpoint.scheme == "https" else ":80")

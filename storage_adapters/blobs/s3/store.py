@@ -1,7 +1,7 @@
 """Blobs in a bucket of an S3 server.
 
-URL: ``s3://bucket[/prefix][?endpoint=http://HOST:PORT&region=REGION&path_style=yes|no&conditions=probe|none
-&timeout=SECONDS]``.
+URL: ``s3://bucket[/prefix][?endpoint=http://HOST:PORT&public_endpoint=URL&region=REGION&path_style=yes|no
+&conditions=probe|none&timeout=SECONDS]``.
 
 A blob is one object, named by prefix and key, which its writer marks: mark and ETag are its generation. Checksums and
 the caller's timestamp are stored in the object's metadata. ``inserting`` says how an object never replaces another.
