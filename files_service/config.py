@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -294,7 +295,7 @@ def read_config(path: str | Path | None = None, environ: Mapping[str, str] | Non
     """Read the YAML file (by default the packaged one) and substitute environment variables. Raises BadSettings."""
     try:
         text = Path(path).read_text() if path else (files("files_service") / "config.yaml").read_text()
-        document = yaml.safe_load(text)
+        document = _parsed(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BadSettings(f"cannot read the settings: {error}") from error
     if not isinstance(document, dict):
@@ -304,6 +305,11 @@ def read_config(path: str | Path | None = None, environ: Mapping[str, str] | Non
     except MissingVariable as error:
         raise BadSettings(str(error)) from error
     return filled
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> object:
+    return yaml.safe_load(text)
 
 
 def misspelt_variables(path: str | Path | None, environ: Mapping[str, str] | None = None) -> dict[str, str]:
