@@ -17,6 +17,7 @@ from tests.cores import call
 from tests.gateway.serving import Served
 from tests.people.links import Visitor, share, stored
 from tests.people.persons import Person, register
+from tests.waiting import PATIENCE_SECONDS
 
 TESTS = Path(__file__).parents[1]
 _LINKS, _ENDINGS, _COUNTS = "people/test_share_links.py", "people/test_share_endings.py", "people/test_share_counts.py"
@@ -127,7 +128,7 @@ def test_every_regression_has_its_tests_and_each_is_there() -> None:
 @contextmanager
 def listening(person: Person) -> Iterator[HTTPResponse]:
     """The stream of events of a person, from its first one on."""
-    with closing(HTTPConnection("127.0.0.1", person.served.port, timeout=30)) as connection:
+    with closing(HTTPConnection("127.0.0.1", person.served.port, timeout=PATIENCE_SECONDS)) as connection:
         connection.request("GET", "/api/events", headers=person.headers)
         response = connection.getresponse()
         while not response.readline().startswith(b"data:"):

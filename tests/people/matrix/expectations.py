@@ -155,6 +155,7 @@ ROUTES: dict[str, May] = {
     "POST /sign-out": May.FORM,
     "POST /webhooks/gcs/pubsub": May.SENDERS,
     "POST /webhooks/gcs/channel": May.SENDERS,
+    "POST /webhooks/s3": May.SENDERS,
     "GET /healthz": May.ANYBODY,
     "GET /readyz": May.ANYBODY,
     "GET /metrics": May.ANYBODY,
