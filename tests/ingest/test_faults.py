@@ -111,6 +111,27 @@ def test_a_card_arrives_although_the_gateway_is_restarted(tmp_path: Path) -> Non
             assert_identical(second, outcome, files)
 
 
+def test_a_card_that_does_not_fit_is_refused_before_anything_is_copied(tmp_path: Path) -> None:
+    files, stop = footage(count=3), threading.Event()
+    fill(tmp_path / "card", files)
+    # Room for all files but the last one.
+    core = memory_core(tmp_path / "data", chunk_bytes=CHUNK, owner_quota_bytes=sum(map(len, files.values())) - 1)
+    with serving(core) as served:
+
+        class Stopping(Told):
+            """Stops when it is told that there is no room."""
+
+            def said(self, text: str) -> None:
+                super().said(text)
+                stop.set()
+
+        told = Stopping()
+        outcome = bring(served, tmp_path / "card", tmp_path / "state", progress=told, stop=stop)
+        assert served.result("files.count", owner=OWNER)["total"] == 0
+    assert (outcome.ending, outcome.sent_bytes) == (Ending.INTERRUPTED, 0)
+    assert told.lines[0].startswith("paused: the service has no room")
+
+
 def test_without_room_the_card_waits_for_room(tmp_path: Path) -> None:
     files = footage(count=3)
     fill(tmp_path / "card", files)
