@@ -82,6 +82,7 @@ def test_people_of_two_tenants_walk_through_every_address(walk: tuple[Walk, str]
     _versions(service, people)
     _links(service, people)
     _cards(people)
+    _channels(people)
     _analytics_and_quotas(people)
     _previews(service, people)
     _pages(service, nobody)
@@ -334,6 +335,17 @@ def _cards(people: dict[str, Caller]) -> None:
     # The pages are for those who are signed in by a cookie.
     for page in ("/cards", f"/cards/{begun['session_id']}"):
         assert ann.ask("GET", page).status == 303
+
+
+def _channels(people: dict[str, Caller]) -> None:
+    ann, bob = people["ann"], people["bob"]
+    channels = "/api/notice-channels"
+    assert ann("GET", channels) == {"channels": [], "services": []}
+    # An installation permits none unless its operator opens services.
+    ann("PUT", f"{channels}/phone", 501, url="tgram://1:aaaaaaaaaaaaaaaaaaaa/1/")
+    ann("POST", f"{channels}/phone/test", 404)
+    assert ann("DELETE", f"{channels}/phone")["removed"]
+    bob("GET", f"{channels}?owner=ann", 403)
 
 
 def _analytics_and_quotas(people: dict[str, Caller]) -> None:

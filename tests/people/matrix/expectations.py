@@ -76,6 +76,10 @@ ROUTES: dict[str, May] = {
     "GET /api/card-sessions/{session_id}/mhl": H,
     "GET /api/card-sessions": May.FOR_OWNER,
     "GET /api/cards": May.FOR_OWNER,
+    "GET /api/notice-channels": May.FOR_OWNER,
+    "PUT /api/notice-channels/{name}": May.FOR_OWNER,
+    "DELETE /api/notice-channels/{name}": May.FOR_OWNER,
+    "POST /api/notice-channels/{name}/test": May.FOR_OWNER,
     "POST /api/cards": May.FOR_OWNER,
     "PUT /api/cards/{card_id}": May.FOR_OWNER,
     "POST /api/cards/{card_id}/sessions": May.FOR_OWNER,
@@ -212,10 +216,22 @@ METHOD_ROWS: dict[str, May] = {
     "shares.update": H,
     "shares.revoke": H,
     **dict.fromkeys(
-        ("cards.session", "cards.files", "cards.add", "cards.progress", "cards.verify", "cards.receipt"), H
+        (
+            "cards.session",
+            "cards.files",
+            "cards.add",
+            "cards.progress",
+            "cards.verify",
+            "cards.receipt",
+            "cards.manifest",
+        ),
+        H,
     ),
     **dict.fromkeys(("cards.inserted", "cards.permit", "cards.list", "cards.begin", "cards.sessions"), May.FOR_OWNER),
     "files.known": May.FOR_OWNER,
+    **dict.fromkeys(
+        ("notices.channels", "notices.set_channel", "notices.remove_channel", "notices.test_channel"), May.FOR_OWNER
+    ),
     "accounts.identify": May.SESSIONS,
     "accounts.logout": May.SESSIONS,
     "accounts.set_password": May.SESSIONS,
