@@ -112,6 +112,8 @@ ROUTES: dict[str, May] = {
     # The pages of cards are by the cookie: tests.pages.test_cards tries others.
     "GET /cards": May.ONESELF,
     "GET /cards/{session_id}": May.ONESELF,
+    "GET /photos": May.ONESELF,
+    "GET /trash": May.ONESELF,
     "POST /api/auth/logout": May.SESSIONS,
     "GET /api/auth/me": May.SESSIONS,
     "DELETE /api/auth/me": May.SESSIONS,
@@ -157,6 +159,8 @@ ROUTES: dict[str, May] = {
     "POST /join": May.FORM,
     "POST /reset": May.FORM,
     "POST /sign-out": May.FORM,
+    "POST /delete": May.FORM,
+    "POST /restore": May.FORM,
     "POST /webhooks/gcs/pubsub": May.SENDERS,
     "POST /webhooks/gcs/channel": May.SENDERS,
     "POST /webhooks/s3": May.SENDERS,
