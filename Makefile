@@ -28,12 +28,16 @@ $(VENV)/.installed: $(VENV)/.runtime
 $(VENV)/.runtime: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) --no-compile pip 'setuptools<81'
-	$(PIP_INSTALL) --no-compile --no-build-isolation --editable '.[redis,couchdb]'
+	$(PIP_INSTALL) --no-compile --no-build-isolation --editable '.[redis,couchdb,media]'
 	@touch $@
 
 # The libraries of Google are a quarter of the time, so they come when a setting asks for them.
 $(VENV)/.gcs: $(VENV)/.runtime
 	$(PIP_INSTALL) --no-compile --no-build-isolation --editable '.[gcs]'
+	@touch $@
+
+$(VENV)/.s3: $(VENV)/.runtime
+	$(PIP_INSTALL) --no-compile --no-build-isolation --editable '.[s3]'
 	@touch $@
 
 servers: ## Install what the tests start beside Python (Debian; needs root)
@@ -43,7 +47,7 @@ servers: ## Install what the tests start beside Python (Debian; needs root)
 	        && [ -e $(NPM)/$$name/node_modules ] || exec bash .ci/servers; done; \
 	    cmp -s .ci/ascmhl/requirements.txt $(NPM)/ascmhl/requirements.txt || exec bash .ci/servers
 
-run: $(VENV)/.runtime $(if $(GOOGLE),$(VENV)/.gcs) ## Run the service on its embedded default: no server needed
+run: $(VENV)/.runtime $(if $(GOOGLE),$(VENV)/.gcs) $(if $(filter s3:%,$(FILES_BLOBS_URL)),$(VENV)/.s3) ## Run the service on its embedded default: no server needed
 	@exec $(BIN)/files up
 
 quick: install ## Run the tests that need no server, in a minute

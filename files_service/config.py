@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 import yaml
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from files_service.domain.notice_addresses import SERVICES
 from files_service.runtime.addresses import Network, host_and_port, is_address, networks
 from files_service.runtime.data_folder import UnkeptSecret, kept_secret, secret_or_file
 from files_service.runtime.logs import LOG_FORMATS
@@ -60,10 +61,13 @@ class Settings:
     gcs_hmac_access_id: str
     gcs_hmac_secret: str = field(repr=False)
     storage_emulator_host: str
+    s3_access_key_id: str
+    s3_secret_access_key: str = field(repr=False)
     webhook_email: str
     webhook_audience: str
     webhook_token: str = field(repr=False)
     webhook_channel_token: str = field(repr=False)
+    webhook_s3_token: str = field(repr=False)
     webhook_certs_url: str
     notifications_url: str
     gcs_project: str
@@ -86,6 +90,7 @@ class Settings:
     max_attempts: int
     lease_seconds: int
     notice_channels: str = field(repr=False)
+    notice_services: tuple[str, ...]
     notice_disk_percent: int
     notice_disk_bytes: int
     notice_digest_hour: int
@@ -108,6 +113,12 @@ class Settings:
 
 def _text(description: str, default: str = "", **arguments: Any) -> fields.String:
     return fields.String(load_default=default, metadata={"description": description}, **arguments)
+
+
+def _services(value: str) -> None:
+    unknown = sorted(set(value.split()) - set(SERVICES))
+    if unknown:
+        raise ValidationError(f"{unknown[0][:40]}: must be of {', '.join(SERVICES)}.")
 
 
 def _number(description: str, default: int, low: int, high: int) -> fields.Integer:
@@ -199,10 +210,13 @@ class SettingsSchema(Schema):
     gcs_hmac_access_id = _text("Access id of the HMAC key that signs Cloud Storage URLs; empty: another signer.")
     gcs_hmac_secret = _text("Secret of that HMAC key.")
     storage_emulator_host = _text("Cloud Storage emulator, `http://host:port`; empty: Google's API.")
+    s3_access_key_id = _text("Access key of the S3 server; empty: `AWS_ACCESS_KEY_ID`, or the machine's own role.")
+    s3_secret_access_key = _text("Secret of that access key.")
     webhook_email = _text("Service account that signs Pub/Sub push requests; empty: signed pushes are rejected.")
     webhook_audience = _text("Audience of the push tokens; empty: `<public_url>/webhooks/gcs/pubsub`.")
     webhook_token = _text("Secret that a push may carry instead of a signed token; empty: rejected.")
     webhook_channel_token = _text("Secret of object change notifications, the older kind; empty: rejected.")
+    webhook_s3_token = _text("Secret of the notifications of an S3 bucket; empty: rejected.")
     webhook_certs_url = _text(
         "URL of the keys that verify signed push tokens.",
         "https://www.googleapis.com/oauth2/v3/certs",
@@ -259,6 +273,11 @@ class SettingsSchema(Schema):
     notice_channels = _text(
         "Channels of `files notifier`, `name=url …`, or the path of a file of them; empty: none. The addresses are "
         "secrets."
+    )
+    notice_services = _text(
+        "Services whose addresses owners may choose as channels of their own, among discord, pover, slack and tgram, "
+        "with blanks between; empty: none.",
+        validate=_services,
     )
     notice_disk_percent = _number("Percentage of free space below which a disk is low.", 15, 0, 90)
     notice_disk_bytes = _number("Free bytes below which a disk is low.", 100 * 10**9, 0, 2**53 - 1)
@@ -339,6 +358,7 @@ def load_settings(config: Mapping[str, Any], *, make_secrets: bool = True) -> Se
     ours["trusted_proxies"] = networks(ours["trusted_proxies"])
     ours["failure_domains"] = _two_names(ours["failure_domains"])
     ours["allowed_content_types"] = tuple(ours["allowed_content_types"])
+    ours["notice_services"] = tuple(ours["notice_services"].split())
     if ours["list_url"] and sync_name(ours["list_url"]) == sync_name(ours["metadata_url"]):
         raise BadSettings("FILES.list_url: must not be the metadata store itself; leave it empty")
     try:
@@ -354,7 +374,7 @@ def load_settings(config: Mapping[str, Any], *, make_secrets: bool = True) -> Se
         ours["notice_channels"] = secret_or_file(ours["notice_channels"])
     except UnkeptSecret as error:
         raise BadSettings(f"FILES.notice_channels: {error}") from error
-    for name in (*_GENERATED, "webhook_token", "webhook_channel_token"):
+    for name in (*_GENERATED, "webhook_token", "webhook_channel_token", "webhook_s3_token"):
         if ours[name] and len(ours[name]) < 32:
             raise BadSettings(f"FILES.{name}: must have at least 32 characters; create one with: openssl rand -hex 32")
     return Settings(amqp_uri=config.get("AMQP_URI") or "", **ours)

@@ -19,9 +19,12 @@ from tests.servers.fixtures import (  # noqa: F401 - fixtures
     own_broker,
     own_couchdb,
     own_redis,
+    own_seaweedfs,
     redis_server_url,
     redis_url,
     rpc_service,
+    s3_url,
+    seaweedfs,
     second_broker,
 )
 

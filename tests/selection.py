@@ -20,7 +20,10 @@ NOT_QUICK = (
         for name in ("sqlite_processes", "sqlite_work", "local_processes", "local_crashes")
     ),
 )
-SERVERS = {"redis_server_url", "couchdb_server_url", "amqp_uri", "own_redis", "own_couchdb", "second_broker"}
+SERVERS = {
+    *("redis_server_url", "couchdb_server_url", "amqp_uri", "own_redis", "own_couchdb", "second_broker"),
+    *("seaweedfs", "own_seaweedfs"),
+}
 
 # Cases of an enumeration that a slow server answers in the nightly run alone; the fast ones answer all in every run.
 _COUCHDB = r"tests/adapters/test_couchdb_metadata\.py::TestCouchMetadataStore::test_"

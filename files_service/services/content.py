@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -31,6 +33,7 @@ from storage_adapters import (
     Part,
     StorageDenied,
     SupportsLocalFiles,
+    SupportsPartUploads,
     SupportsUploads,
     Upload,
     UploadNotFound,
@@ -42,6 +45,7 @@ logger = logging.getLogger(__name__)
 _PAGE = 256
 # Chunks of a range that are looked at before an answer begins.
 LOOKED_AT = 1_024
+_ASKED_AHEAD = 3
 
 
 def head(core: Core, part: Part) -> BlobInfo:
@@ -56,6 +60,13 @@ def head(core: Core, part: Part) -> BlobInfo:
     if upload is None:
         raise BlobNotFound(f"no content {part.key}")
     return manifest_info(part, upload)
+
+
+def complete_parts(core: Core, part: Part) -> None:
+    """Make the blob of a missing part of what a client sent straight to the store, if all of it is there."""
+    if part.received_at is None and isinstance(core.blobs, SupportsPartUploads):
+        with suppress(BlobNotFound):
+            core.blobs.complete_upload(part.key, size=part.size)
 
 
 def manifest_info(part: Part, upload: Upload) -> BlobInfo:
@@ -129,8 +140,20 @@ def read(core: Core, part: Part, *, offset: int = 0, length: int | None = None) 
 
 
 def _read_chunks(core: Core, part: Part, offset: int, end: int) -> Iterator[bytes]:
-    for key, start, length in chunk_slices(core, part, offset, end):
-        yield from core.blobs.get(key, offset=start, length=length)
+    slices = chunk_slices(core, part, offset, end)
+    if isinstance(core.blobs, SupportsLocalFiles):
+        for key, start, length in slices:
+            yield from core.blobs.get(key, offset=start, length=length)
+        return
+    # The requests for the next chunks are under way while one is read.
+    with ThreadPoolExecutor(_ASKED_AHEAD, "next-chunk") as pool:
+        asked: deque[Future[Iterator[bytes]]] = deque()
+        for key, start, length in slices:
+            asked.append(pool.submit(core.blobs.get, key, offset=start, length=length))
+            if len(asked) > _ASKED_AHEAD:
+                yield from asked.popleft().result()
+        while asked:
+            yield from asked.popleft().result()
 
 
 def files(core: Core, part: Part, *, offset: int, length: int) -> Iterator[tuple[Path, int, int]] | None:

@@ -37,7 +37,7 @@ INDEX: dict[str, list[tuple[str, str]]] = {
     ],
     "3 a copied address of a download works elsewhere": [(_COUNTS, "test_a_copied_address_opens_for_nobody_else")],
     "4 an address of bytes outlives the link or the file": [
-        (_ENDINGS, "test_a_running_transfer_of_another_gateway_ends_with_the_link"),
+        (_ENDINGS, "test_running_transfers_of_both_gateways_end_with_the_link"),
         (_ENDINGS, "test_a_file_that_is_removed_or_private_is_gone_from_its_links"),
     ],
     "5 an unlock outlives a new password": [(_LINKS, "test_an_unlock_is_of_one_share_one_password_and_twelve_hours")],
@@ -76,7 +76,11 @@ INDEX: dict[str, list[tuple[str, str]]] = {
         (_ENDINGS, "test_the_links_of_a_disabled_account_are_closed_while_it_is")
     ],
     "15 keys outlive a demotion": [(_KEYS, "test_demotion_cuts_the_keys_of_the_demoted")],
-    "16 a key mints more permissions": [(_KEYS, "test_a_key_cannot_mint_more_right")],
+    "16 a key mints more permissions": [
+        (_KEYS, "test_a_key_cannot_mint_more_right"),
+        (_KEYS, "test_a_key_makes_no_credential_that_may_do_more"),
+        (_KEYS, "test_a_key_without_the_scope_changes_no_readers"),
+    ],
     "17 another site signs in": [(_BROWSERS, "test_another_site_signs_nobody_in_and_changes_nothing")],
     "18 events of others": [
         ("pages/test_events.py", "test_an_owner_hears_of_every_change_of_the_own_files_and_of_no_others"),
