@@ -28,6 +28,7 @@ class May(Enum):
     SESSIONS = "people who are signed in, for themselves; no key, no JWT, no system"
     # Rows about people: an admin manages its tenant, for which other tenants do not exist.
     MANAGERS = "an admin of the tenant, operators, trusted systems"
+    PERSONS = "an admin of the tenant and operators who are signed in, trusted systems; no key"
     MEMBERS = "people of the tenant, operators, trusted systems; for all others it does not exist"
     OPERATORS = "operators, trusted systems"
     SYSTEMS = "trusted systems"
@@ -75,6 +76,10 @@ ROUTES: dict[str, May] = {
     "GET /api/card-sessions/{session_id}/mhl": H,
     "GET /api/card-sessions": May.FOR_OWNER,
     "GET /api/cards": May.FOR_OWNER,
+    "GET /api/notice-channels": May.FOR_OWNER,
+    "PUT /api/notice-channels/{name}": May.FOR_OWNER,
+    "DELETE /api/notice-channels/{name}": May.FOR_OWNER,
+    "POST /api/notice-channels/{name}/test": May.FOR_OWNER,
     "POST /api/cards": May.FOR_OWNER,
     "PUT /api/cards/{card_id}": May.FOR_OWNER,
     "POST /api/cards/{card_id}/sessions": May.FOR_OWNER,
@@ -107,6 +112,8 @@ ROUTES: dict[str, May] = {
     # The pages of cards are by the cookie: tests.pages.test_cards tries others.
     "GET /cards": May.ONESELF,
     "GET /cards/{session_id}": May.ONESELF,
+    "GET /photos": May.ONESELF,
+    "GET /trash": May.ONESELF,
     "POST /api/auth/logout": May.SESSIONS,
     "GET /api/auth/me": May.SESSIONS,
     "DELETE /api/auth/me": May.SESSIONS,
@@ -137,8 +144,13 @@ ROUTES: dict[str, May] = {
     "POST /s/{key}/unlock": May.LINK,
     "POST /s/{key}/download": May.LINK,
     "POST /s/{key}/upload": May.LINK,
+    "POST /s/{key}/tus/": May.LINK,
+    "HEAD /s/{key}/tus/{upload_id}": May.LINK,
+    "PATCH /s/{key}/tus/{upload_id}": May.LINK,
+    "DELETE /s/{key}/tus/{upload_id}": May.LINK,
     "GET /s/{key}/files/{file_id}": May.LINK,
     "GET /s/{key}/zip": May.LINK,
+    "GET /s/{key}/cover": May.LINK,
     "POST /s/{key}/zip": May.LINK,
     "POST /api/auth/register": May.FORM,
     "POST /api/auth/login": May.FORM,
@@ -147,6 +159,8 @@ ROUTES: dict[str, May] = {
     "POST /join": May.FORM,
     "POST /reset": May.FORM,
     "POST /sign-out": May.FORM,
+    "POST /delete": May.FORM,
+    "POST /restore": May.FORM,
     "POST /webhooks/gcs/pubsub": May.SENDERS,
     "POST /webhooks/gcs/channel": May.SENDERS,
     "POST /webhooks/s3": May.SENDERS,
@@ -206,10 +220,22 @@ METHOD_ROWS: dict[str, May] = {
     "shares.update": H,
     "shares.revoke": H,
     **dict.fromkeys(
-        ("cards.session", "cards.files", "cards.add", "cards.progress", "cards.verify", "cards.receipt"), H
+        (
+            "cards.session",
+            "cards.files",
+            "cards.add",
+            "cards.progress",
+            "cards.verify",
+            "cards.receipt",
+            "cards.manifest",
+        ),
+        H,
     ),
     **dict.fromkeys(("cards.inserted", "cards.permit", "cards.list", "cards.begin", "cards.sessions"), May.FOR_OWNER),
     "files.known": May.FOR_OWNER,
+    **dict.fromkeys(
+        ("notices.channels", "notices.set_channel", "notices.remove_channel", "notices.test_channel"), May.FOR_OWNER
+    ),
     "accounts.identify": May.SESSIONS,
     "accounts.logout": May.SESSIONS,
     "accounts.set_password": May.SESSIONS,
@@ -229,7 +255,7 @@ METHOD_ROWS: dict[str, May] = {
     "accounts.create": May.MANAGERS,
     "accounts.update": May.MANAGERS,
     "accounts.delete": May.MANAGERS,
-    "accounts.reset": May.MANAGERS,
+    "accounts.reset": May.PERSONS,
     "accounts.create_invite": May.MANAGERS,
     "accounts.list_invites": May.MANAGERS,
     "accounts.revoke_invite": May.MANAGERS,
