@@ -101,8 +101,8 @@ class RabbitMQ:
         assert self._server is not None
         self._server.send_signal(signal.SIGCONT)
 
-    def control(self, *arguments: str) -> None:
-        """Run rabbitmqctl on this broker."""
+    def control(self, *arguments: str) -> str:
+        """Run rabbitmqctl on this broker; returns what it says."""
         said = self._folder / "control"
         with said.open("wb") as output:
             done = subprocess.run(
@@ -115,7 +115,9 @@ class RabbitMQ:
                 timeout=START_SECONDS,
                 check=False,
             )
-        assert done.returncode == 0, said.read_text(errors="replace")
+        answer = said.read_text(errors="replace")
+        assert done.returncode == 0, answer
+        return answer
 
     def close(self) -> None:
         """End the broker and its epmd; harmless twice."""
