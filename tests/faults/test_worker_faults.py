@@ -20,7 +20,6 @@ import pytest
 
 from files_service.core import Core
 from files_service.messaging.events import EventPublisher
-from files_service.runtime.clock import now_ms
 from files_service.services.files import require
 from files_service.services.hooks import ProcessingHook, ReadPart
 from files_service.worker.run import Worker
