@@ -89,10 +89,7 @@ class ListBlobs:
 
 @dataclass(frozen=True, slots=True)
 class Have:
-    """Question for at most ``IDS_AT_ONCE`` chunks, without reading them. Reply: Present.
-
-    Raises NodeUnavailable while the inventory is not complete.
-    """
+    """Question for at most ``IDS_AT_ONCE`` chunks, without reading them. Reply: Present."""
 
     chunk_ids: tuple[str, ...]
 
