@@ -19,11 +19,11 @@ CLUSTER = "cluster"
 class File:
     """A copy: recorded hash, bytes as they are, and the parts of it that a crash cannot take."""
 
-    __slots__ = ("data", "named", "sha256", "synced", "touched_at", "version", "written_at")
+    __slots__ = ("data", "lied", "named", "sha256", "synced", "touched_at", "version", "written_at")
 
     def __init__(self, sha: str, data: bytes, version: str, now: float) -> None:
         self.sha256, self.data, self.version = sha, data, version
-        self.synced = self.named = False
+        self.synced = self.named = self.lied = False
         self.written_at = self.touched_at = now
 
     def is_durable(self) -> bool:
@@ -69,7 +69,7 @@ class NodeDisk:
 
     def at_risk(self) -> bool:
         """Return True when a crash would take something that the node has confirmed: the disk lied."""
-        return any(not file.synced for file in self.files.values())
+        return any(file.lied and not file.synced for file in self.files.values())
 
 
 class DiskEffects:
@@ -130,6 +130,7 @@ class DiskEffects:
 
     def _sync_file(self, disk: NodeDisk, effect: d.SyncFile) -> None:
         disk.beside[effect.name].synced = not disk.lies
+        disk.beside[effect.name].lied = disk.lies
 
     def _rename(self, disk: NodeDisk, effect: d.Rename) -> None:
         present = disk.files.get(effect.chunk_id)

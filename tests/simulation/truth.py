@@ -79,7 +79,7 @@ class Truth:
         file = disk.files.get(key)
         if file is not None and file.data != self.content[key]:
             self.fail(f"{node_id} confirmed a damaged copy of {key}")
-        if file is not None and not (file.named and (file.synced or disk.lies)):
+        if file is not None and not (file.named and (file.synced or file.lied)):
             self.fail(f"{node_id} confirmed {key} before it was durable")
         self.confirmed.setdefault(key, {})[node_id] = True
 

@@ -74,9 +74,9 @@ class World:
     def add_disk(self, node_id: str) -> None:
         """Give a node an empty disk and start it."""
         self.truth.disks[node_id] = NodeDisk(node_id, self.kernel)
-        self.start(node_id, init=True)
+        self.start(node_id)
 
-    def start(self, node_id: str, *, init: bool = False) -> None:
+    def start(self, node_id: str) -> None:
         """Start a node that is down."""
         disk = self.truth.disks.get(node_id)
         if disk is None or node_id in self.processes:
@@ -85,10 +85,10 @@ class World:
         process = Process(f"{node_id}#{boots + 1}", node_id, self.kernel.random() * 1e6, disk)
         process.on_crash = lambda: self._down(node_id, power=self.kernel.random() < 0.6)
         self.processes[node_id] = process
-        self.kernel.spawn(process, self._serve(disk, init), lambda _, error: self._ended(process, error))
+        self.kernel.spawn(process, self._serve(disk), lambda _, error: self._ended(process, error))
 
-    def _serve(self, disk: NodeDisk, init: bool) -> Step[None]:
-        record = yield from startup.start(CLUSTER, disk.node_id, init=init)
+    def _serve(self, disk: NodeDisk) -> Step[None]:
+        record = yield from startup.start(CLUSTER, disk.node_id, init=disk.record is None)
         yield Sleep(self.kernel.random() * (40.0 if self.faulty and record.boots > 1 else 0.1))
         yield from startup.rebuild(record)
 
@@ -103,7 +103,7 @@ class World:
         if disk is None:
             return
         if power:
-            lost_fsync = disk.at_risk() and disk.lies
+            lost_fsync = disk.at_risk()
             if lost_fsync and not self.truth.may_destroy():
                 lost_fsync = False
                 for file in disk.files.values():
