@@ -6,6 +6,7 @@ import logging
 import sqlite3
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from storage_adapters import JSON
 from storage_adapters.blobs.nodes.calls import NodeCaller
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol import node as rules
+from storage_adapters.blobs.nodes.protocol import startup
 from storage_adapters.blobs.nodes.protocol.effects import Call
 from storage_adapters.blobs.nodes.protocol.errors import DiskError, NodeError, NodeUnavailable, StartRefused
 
@@ -68,7 +70,8 @@ class FileNode:
             self.disk.sweep()
             self.inventory = Inventory(root / INVENTORY)
             self.driver = DiskDriver(self.folder, self.disk, self.inventory, self._call, floor_bytes=floor_bytes)
-            self.rules = rules.NodeRules(cluster)
+            self._started = self.driver.run(startup.start(cluster, self.folder.record.node_id))
+            self.driver.complete = self._started.clean and self._started.boots > 1
         except (StartRefused, DiskError, OSError, sqlite3.Error) as error:
             self.folder.close()
             raise Refused(str(error)) from error
@@ -98,7 +101,11 @@ class FileNode:
         self.stopping.set()
         for thread in self._threads:
             thread.join()
+        complete = self.driver.complete
         self.inventory.close()
+        if complete:
+            with suppress(DiskError):
+                self.driver.run(startup.stop())
         self.folder.close()
 
     def answer(self, request: m.Request) -> m.Reply:
@@ -153,22 +160,21 @@ class FileNode:
             case m.FindBlobs():
                 return self.indexes.find(request)
             case m.ListBlobs():
-                return self.indexes.list(request)
+                return self.indexes.page(request)
             case m.PutChunk(first=True):
                 with self.indexes.first(request.chunk_id):
                     return self._put(request)
             case m.PutChunk():
                 return self._put(request)
             case m.Pull():
-                step = rules.answer(request)
-                return self.driver.run(step, chunk_id=request.chunk_id, source_url=request.source_url)
-        return self.driver.run(rules.answer(request))
+                return self.driver.run(rules.handle(request), chunk_id=request.chunk_id)
+        return self.driver.run(rules.handle(request))
 
     def _put(self, request: m.PutChunk) -> m.Reply:
-        return self.driver.run(rules.answer(request), chunk_id=request.chunk_id, info=request.info)
+        return self.driver.run(rules.handle(request), chunk_id=request.chunk_id, info=request.info)
 
-    def _call(self, effect: Call, url: str) -> m.Reply:
-        return self._caller.call(effect.node_id, url, effect.request, effect.timeout)
+    def _call(self, effect: Call) -> m.Reply:
+        return self._caller.call(effect.node_id, effect.url, effect.request, effect.timeout)
 
     def _verify(self, chunk_ids: tuple[str, ...]) -> m.Receipts:
         reply = self.answer(m.Verify(chunk_ids))
@@ -195,7 +201,8 @@ class FileNode:
 
     def _walk(self) -> None:
         try:
-            self.driver.run(rules.walk())
+            self.driver.run(startup.rebuild(self._started))
+            self.driver.complete = True
         except DiskError as error:
             logger.warning("the disk cannot be walked", extra={"error": str(error)})
 
