@@ -6,7 +6,8 @@ import logging
 import sqlite3
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,14 @@ def initialize(root: Path, cluster: str) -> None:
     create(root, cluster, FOLDERS)
 
 
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except (StartRefused, DiskError, OSError, sqlite3.Error) as error:
+        raise Refused(str(error)) from error
+
+
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
     """What a node says of itself."""
@@ -65,19 +74,24 @@ class FileNode:
         self._caller = caller
         self.stopping = threading.Event()
         self._threads: list[threading.Thread] = []
-        try:
+        with ExitStack() as opened, _refusing():
+            opened.callback(self.folder.close)
             self.disk = ChunkDisk(root)
             self.disk.sweep()
             self.inventory = Inventory(root / INVENTORY)
+            opened.callback(self.inventory.close)
             self.driver = DiskDriver(self.folder, self.disk, self.inventory, self._call, floor_bytes=floor_bytes)
             self._started = self.driver.run(startup.start(cluster, self.folder.record.node_id))
             self.driver.complete = self._started.clean and self._started.boots > 1
-        except (StartRefused, DiskError, OSError, sqlite3.Error) as error:
-            self.folder.close()
-            raise Refused(str(error)) from error
+            opened.pop_all()
         self.indexes = BlobIndexes(self.driver)
         self.metrics = NodeCollector(self)
-        self.scrub = Scrub(self.inventory, self._verify, self.stopping)
+        self.scrub = Scrub(
+            self.inventory,
+            self._verify,
+            is_failing=lambda: self.driver.health.read_only or not self.is_there(),
+            stopping=self.stopping,
+        )
 
     @property
     def node_id(self) -> str:
