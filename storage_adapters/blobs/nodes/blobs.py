@@ -80,7 +80,7 @@ class Blobs:
         if conflict:
             with suppress(StorageError):
                 self._remove((chunk_id,))
-            raise BlobExists(self._completed(info.key).info)
+            raise BlobExists(self.completed(info.key).info)
 
     def begin_chunk(self, name: str, sha256: str, data: bytes | bytearray) -> Future[Any]:
         """Store a piece beside; the result raises ProtocolError."""
@@ -105,7 +105,11 @@ class Blobs:
                 self._remove((chunk_id,))
                 self._remove(piece_names(chunk_id))
 
-    def _completed(self, key: str) -> Description:
+    def completed(self, key: str) -> Description:
+        """Make sure of the copies of a blob that is there, and return what is known of it.
+
+        Raises StorageUnavailable, also when the blob is gone meanwhile.
+        """
         try:
             self.cluster.run(indexes.complete(self.cluster.layout(), key, self.cluster.writing))
             return self.head(key)
