@@ -22,7 +22,7 @@ CONTENT = random.Random(9).randbytes(5_000_000)
 
 @pytest.fixture
 def nodes(tmp_path: Path) -> Iterator[NodesInThreads]:
-    with NodesInThreads(tmp_path / "nodes", 3) as started:
+    with NodesInThreads(tmp_path, 3) as started:
         yield started
 
 

@@ -81,6 +81,9 @@ def _place(layout: Layout, request: m.PutChunk, timing: Timing) -> Step[bool]:
         raise TooFewCopies(0, layout.min_write, ())
     if isinstance((yield from _lane(creation)), OtherContent):
         return True
+    # Slow nodes, beside which another one was tried, come last: asking them again is harmless.
+    tried = [node for node in ranked(layout, request.chunk_id) if node not in creation.untried]
+    creation.untried += [node for node in tried if node not in creation.stored]
     # Of each lane the node is chosen here: lanes do not begin at the same one.
     targets = [creation.take() for _ in range(min(layout.copies - 1, len(creation.untried)))]
     lanes = tuple(_beside(creation, node) for node in targets)

@@ -68,18 +68,19 @@ class NodesBlobStore(BlobStore, ServesSignedUrls, SupportsWholeWrites, SupportsF
     def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
         """See ``BlobStore``."""
         digests = Digests(checksums)
-        if self._may_exist(check_key(key)):
-            raise BlobExists(self._blobs.completed(key).info)
+        found = self._existing(check_key(key))
+        if found is not None:
+            raise BlobExists(found)
         return NodesBlobWriter(
             self._blobs, key, bucket=self._bucket, content_type=content_type, now=now, digests=digests
         )
 
-    def _may_exist(self, key: str) -> bool:
+    def _existing(self, key: str) -> BlobInfo | None:
         # A blob on nodes that do not answer is met at the commit.
         with suppress(BlobNotFound, StorageUnavailable):
             self._blobs.head(key)
-            return True
-        return False
+            return self._blobs.completed(key).info
+        return None
 
     def write_whole(
         self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int
