@@ -21,8 +21,9 @@ from storage_adapters import (
     StorageUnavailable,
     open_blob_store,
 )
-from storage_adapters.blobs.nodes import NodesBlobStore, cluster
+from storage_adapters.blobs.nodes import NodesBlobStore, cluster, indexes
 from storage_adapters.blobs.nodes.protocol import messages as m
+from storage_adapters.blobs.nodes.protocol.errors import Unreachable
 from storage_adapters.blobs.nodes.protocol.layout import partition_of
 from storage_adapters.options import BlobOptions
 from tests.contract.blob_scenes import KEY, NOW, put, read
@@ -48,6 +49,8 @@ def store(nodes: NodesInThreads, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     monkeypatch.setattr(cluster, "PROBE_SECONDS", 0.0)
     # No copy is made beside a slow one: the machine may be slow, and copies are counted.
     monkeypatch.setattr(cluster, "WRITE_HEDGE_SECONDS", 1_000.0)
+    # A writer of which nothing more is heard is taken for dead at once.
+    monkeypatch.setattr(indexes, "CONTEND_SECONDS", 0.1)
     opened = nodes.open()
     yield opened
     opened.close()
@@ -167,7 +170,7 @@ def test_a_lost_answer_is_no_lost_blob(
         reply = call(node_id, url, request, timeout)
         if isinstance(request, m.PutChunk) and (node_id, request.chunk_id) not in lost:
             lost.add((node_id, request.chunk_id))
-            raise cluster.Unreachable(node_id)
+            raise Unreachable(node_id)
         return reply
 
     monkeypatch.setattr(store._cluster._caller, "call", lose)
