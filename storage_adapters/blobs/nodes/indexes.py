@@ -61,7 +61,7 @@ def create(layout: Layout, request: m.PutChunk, timing: Timing) -> Step[None]:
     key = request.chunk_id.partition(SEPARATOR)[0]
     end = (yield Now()) + CONTEND_SECONDS
     while True:
-        found = yield from generations(layout, key, timing.attempt)
+        found = yield from generations(layout, (key,), timing.attempt)
         others = {chunk_id: nodes for chunk_id, nodes in found.items() if chunk_id != request.chunk_id}
         settled = any(len(nodes) >= max(2, layout.min_write) for nodes in others.values())
         if settled or min(others, default=request.chunk_id) < request.chunk_id or (yield Now()) > end:
@@ -118,15 +118,15 @@ def _pause() -> Step[None]:
     yield Sleep(0.02 + 0.08 * chance)
 
 
-def generations(layout: Layout, key: str, timeout: float) -> Step[dict[str, list[Node]]]:
-    """Ask all nodes for the indexes of a blob; return the nodes of each. Raises ChunkUnavailable when none answers."""
+def generations(layout: Layout, keys: tuple[str, ...], timeout: float) -> Step[dict[str, list[Node]]]:
+    """Ask all nodes for the indexes of blobs; return the nodes of each. Raises ChunkUnavailable when none answers."""
     nodes = layout.registered
-    request = m.FindBlobs((key,))
-    outcomes = yield Together(tuple(_ask(node, request, timeout) for node in nodes))
+    outcomes = yield Together(tuple(_ask(node, m.FindBlobs(keys), timeout) for node in nodes))
     found: dict[str, list[Node]] = {}
     for node, outcome in zip(nodes, outcomes, strict=True):
-        for chunk_id in outcome.entries.get(key, ()) if isinstance(outcome, m.Blobs) else ():
-            found.setdefault(chunk_id, []).append(node)
+        for chunk_ids in outcome.entries.values() if isinstance(outcome, m.Blobs) else ():
+            for chunk_id in chunk_ids:
+                found.setdefault(chunk_id, []).append(node)
     if not any(isinstance(outcome, m.Blobs) for outcome in outcomes):
         raise ChunkUnavailable("no node answers")
     return found
@@ -150,7 +150,7 @@ def complete(layout: Layout, key: str, timing: Timing) -> Step[str]:
     """
     end = (yield Now()) + CONTEND_SECONDS
     while True:
-        found = yield from generations(layout, key, timing.attempt)
+        found = yield from generations(layout, (key,), timing.attempt)
         if not found:
             raise ChunkAbsent(f"blob {key} was deleted")
         chunk_id, holders = max(found.items(), key=lambda item: (len(item[1]), item[0]))

@@ -7,7 +7,7 @@ is seen when it is whole. Each chunk is acknowledged by ``min_write`` nodes, whi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -119,7 +119,11 @@ class NodesBlobStore(BlobStore, ServesSignedUrls, SupportsWholeWrites, SupportsF
 
     def delete(self, key: str, *, generation: str | None = None) -> None:
         """See ``BlobStore``."""
-        self._blobs.delete(check_key(key), generation)
+        self._blobs.delete((check_key(key),), generation)
+
+    def delete_many(self, keys: Sequence[str], *, generations: Mapping[str, str | None] | None = None) -> None:
+        """See ``BlobStore``."""
+        self._blobs.delete([check_key(key) for key in dict.fromkeys(keys)])
 
     def scan(self, *, prefix: str = "", after: str = "", limit: int) -> list[BlobInfo]:
         """See ``SupportsListing``. The order is that of the partitions, then of the keys."""
