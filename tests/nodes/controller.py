@@ -21,7 +21,7 @@ SECRET = "secret-of-nodes-for-tests-0123456789abcdef"
 class SmallController:
     """Each node that pings is active at once, and stays so; a later start must have a higher number."""
 
-    def __init__(self, *, copies: int = 2, min_write: int = 2) -> None:
+    def __init__(self, *, copies: int = 2, min_write: int = 2, host: str = "127.0.0.1") -> None:
         self._layout = Layout(0, copies, min_write, ())
         self.pings: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
@@ -48,9 +48,9 @@ class SmallController:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((host, 0), Handler)
         self._server.daemon_threads = True
-        self.address = f"127.0.0.1:{self._server.server_address[1]}"
+        self.address = f"{host}:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> Self:

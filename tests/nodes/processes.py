@@ -21,21 +21,30 @@ from tests.waiting import PATIENCE_SECONDS, wait_until
 class NodeProcess(ServiceProcess):
     """``files node`` at a port of its own; the first start makes its folder."""
 
-    def __init__(self, folder: Path, controllers: str, *, zone: str, root: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        controllers: str,
+        *,
+        zone: str,
+        root: Path | None = None,
+        host: str = "127.0.0.1",
+        within: tuple[str, ...] = (),
+    ) -> None:
         self.root = root or folder / "node"
         (port,) = free_ports(1)
-        self.url = f"http://127.0.0.1:{port}"
-        self._options = (
+        self.url = f"http://{host}:{port}"
+        options = (
             *("-m", "files_service.cli", "--config", "{config}", "node", "--data", str(self.root), "--floor", "0"),
-            *("--listen", f"127.0.0.1:{port}", "--zone", zone, "--controllers", controllers),
+            *("--listen", f"{host}:{port}", "--zone", zone, "--controllers", controllers),
         )
-        super().__init__(folder, "", command=self._options, environ={"FILES_NODES_SECRET": SECRET})
+        super().__init__(folder, "", command=options, environ={"FILES_NODES_SECRET": SECRET})
+        self._start = [*within, *self._command]
 
     def launch(self) -> None:
         """Start without waiting until it is ready."""
         is_new = not (self.root / "node.json").exists()
-        arguments = self._command[: len(self._options) + 1]
-        self._command = [*arguments, *(["--init"] if is_new else [])]
+        self._command = [*self._start, *(["--init"] if is_new else [])]
         super().launch()
 
     @property
@@ -57,10 +66,17 @@ class NodeProcess(ServiceProcess):
 class NodesInProcesses:
     """A controller in this process, and node processes, each in a zone of its own."""
 
-    def __init__(self, folder: Path, count: int) -> None:
-        self.controller = SmallController()
-        url = f"http://{self.controller.address}"
-        self.nodes = [NodeProcess(folder / f"n{number}", url, zone=f"zone{number}") for number in range(count)]
+    def __init__(self, controller: SmallController, nodes: list[NodeProcess]) -> None:
+        self.controller, self.nodes = controller, nodes
+
+    @classmethod
+    def of(cls, folder: Path, count: int) -> Self:
+        """Make nodes with folders of their own."""
+        controller = SmallController()
+        url = f"http://{controller.address}"
+        return cls(
+            controller, [NodeProcess(folder / f"n{number}", url, zone=f"zone{number}") for number in range(count)]
+        )
 
     def __enter__(self) -> Self:
         self.controller.__enter__()

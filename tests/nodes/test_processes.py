@@ -28,7 +28,7 @@ FROZEN_SECONDS = at_scale(quick=1, default=2, nightly=60)
 
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodesInProcesses]:
-    with NodesInProcesses(tmp_path_factory.mktemp("processes"), at_scale(quick=3, default=3, nightly=4)) as started:
+    with NodesInProcesses.of(tmp_path_factory.mktemp("processes"), at_scale(quick=3, default=3, nightly=4)) as started:
         yield started
 
 

@@ -29,7 +29,7 @@ SIZE = 5 * GIB
 
 @pytest.fixture
 def nodes(disk_path: Path) -> Iterator[NodesInProcesses]:
-    with NodesInProcesses(disk_path, 3) as started:
+    with NodesInProcesses.of(disk_path, 3) as started:
         yield started
 
 
