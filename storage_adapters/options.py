@@ -15,3 +15,6 @@ class BlobOptions:
     gcs_hmac_secret: str = field(default="", repr=False)
     storage_emulator_host: str = ""
     nodes_secret: str = field(default="", repr=False)
+    cache_folder: str = ""
+    s3_access_key_id: str = ""
+    s3_secret_access_key: str = field(default="", repr=False)

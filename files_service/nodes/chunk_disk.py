@@ -126,6 +126,10 @@ class ChunkDisk:
         except FileNotFoundError:
             return ""
 
+    def partitions(self) -> list[int]:
+        """Return the partitions that have a folder."""
+        return [int(path.name, 16) for path in (self.root / CHUNKS).iterdir()]
+
     def sizes_of(self, partition: int) -> dict[str, int]:
         """Return the sizes of the files of a partition, by the names of the files."""
         sizes = {}
@@ -174,7 +178,7 @@ class ChunkDisk:
     def number_of(self, folder: str) -> int:
         """Return the number of files in a folder, 0 when the disk is gone."""
         with suppress(OSError):
-            return len(os.listdir(self.root / folder))
+            return sum(1 for _ in (self.root / folder).iterdir())
         return 0
 
     def _move(self, source: Path, target: Path) -> bool:

@@ -16,6 +16,7 @@ from storage_adapters.blobs.nodes import indexes
 from storage_adapters.blobs.nodes.cluster import Cluster
 from storage_adapters.blobs.nodes.description import Description, description_of
 from storage_adapters.blobs.nodes.protocol import messages as m
+from storage_adapters.blobs.nodes.protocol.effects import Step
 from storage_adapters.blobs.nodes.protocol.errors import OtherContent, ProtocolError
 from storage_adapters.blobs.nodes.protocol.naming import generation_of, index_name, parse_name, piece_names
 from storage_adapters.blobs.nodes.protocol.reading import Found, read
@@ -47,6 +48,15 @@ class Blobs:
             self._last_us = max(self._last_us + 1, time.time_ns() // 1_000)
             return generation_of(self._last_us, secrets.token_bytes(6))
 
+    def head(self, key: str) -> Description:
+        """Return what is known of a blob. Raises BlobNotFound, StorageUnavailable."""
+        return self.find(key, 0, 1).description
+
+    def ping(self) -> None:
+        """Return when as many nodes answer as a write needs. Raises StorageUnavailable."""
+        layout = self.cluster.layout()
+        self.cluster.run(indexes.reach(layout, self.cluster.writing.attempt))
+
     def find(self, key: str, offset: int = 0, length: int | None = None) -> FoundBlob:
         """Find a blob, and read its index or a range of that. Raises BlobNotFound, StorageUnavailable."""
         request = m.GetIndex(key, offset, length)
@@ -70,7 +80,7 @@ class Blobs:
         if conflict:
             with suppress(StorageError):
                 self._remove((chunk_id,))
-            raise BlobExists(self._completed(info.key).info)
+            raise BlobExists(self.completed(info.key).info)
 
     def begin_chunk(self, name: str, sha256: str, data: bytes | bytearray) -> Future[Any]:
         """Store a piece beside; the result raises ProtocolError."""
@@ -84,21 +94,25 @@ class Blobs:
         with suppress(StorageError):
             self._remove(names)
 
-    def delete(self, key: str, generation: str | None) -> None:
-        """Remove a blob from all nodes that answer. Raises StorageUnavailable when none does."""
-        layout = self.cluster.layout()
-        found = self.cluster.run(indexes.generations(layout, key, self.cluster.writing.attempt))
-        for chunk_id in found:
-            name = parse_name(chunk_id)
-            if name is not None and generation in (None, name.generation):
-                # The index first: what is left behind of the pieces is found by a census.
-                self._remove((chunk_id,))
-                self._remove(piece_names(chunk_id))
+    def delete(self, keys: Sequence[str], generation: str | None = None) -> None:
+        """Remove blobs from all nodes that answer. Raises StorageUnavailable when none does."""
+        for start in range(0, len(keys), m.IDS_AT_ONCE):
+            batch = tuple(keys[start : start + m.IDS_AT_ONCE])
+            layout = self.cluster.layout()
+            found = self.cluster.run(indexes.generations(layout, batch, self.cluster.writing.attempt))
+            names = [name for name in found if generation in (None, _generation_of(name))]
+            # The indexes first: what is left behind of the pieces is found by a census.
+            self._remove(names)
+            self._remove([piece for name in names for piece in piece_names(name)])
 
-    def _completed(self, key: str) -> Description:
+    def completed(self, key: str) -> Description:
+        """Make sure of the copies of a blob that is there, and return what is known of it.
+
+        Raises StorageUnavailable, also when the blob is gone meanwhile.
+        """
         try:
             self.cluster.run(indexes.complete(self.cluster.layout(), key, self.cluster.writing))
-            return self.find(key, 0, 1).description
+            return self.head(key)
         except BlobNotFound:
             raise StorageUnavailable(
                 f"another writer of blob {key} gave way at the same time, or it was deleted"
@@ -108,3 +122,17 @@ class Blobs:
         for start in range(0, len(names), m.IDS_AT_ONCE):
             batch = tuple(names[start : start + m.IDS_AT_ONCE])
             self.cluster.run(remove(self.cluster.layout(), batch, self.cluster.writing.attempt))
+
+
+def _outcome(step: Step[None]) -> Step[OtherContent | None]:
+    """Return a conflict with another generation as the result of a step: it is no failure of the nodes."""
+    try:
+        yield from step
+    except OtherContent as error:
+        return error
+    return None
+
+
+def _generation_of(chunk_id: str) -> str | None:
+    name = parse_name(chunk_id)
+    return None if name is None else name.generation
