@@ -42,10 +42,13 @@ def withdraw(truth: Truth, layout: Layout, key: str, holder: str) -> Step[None]:
     except ProtocolError:
         return
     truth.kernel.note(holder, "gives up", key)
-    yield from _remove_unwanted(layout, key)
+    yield from _remove_unwanted(truth, layout, key)
 
 
-def _remove_unwanted(layout: Layout, key: str) -> Step[None]:
+def _remove_unwanted(truth: Truth, layout: Layout, key: str) -> Step[None]:
+    """Remove the copies when the last holder has gone; a name without holders is never wanted again."""
+    if key in truth.metadata.names:
+        return
     try:
         yield from removing.remove(layout, (key,))
     except ProtocolError:
@@ -58,8 +61,7 @@ def remove(truth: Truth, layout: Layout, key: str, holder: str) -> Step[None]:
         yield Metadata("drop", key, holder)
     except ProtocolError:
         return
-    if key not in truth.metadata.names:
-        yield from _remove_unwanted(layout, key)
+    yield from _remove_unwanted(truth, layout, key)
 
 
 def share(truth: Truth, layout: Layout, key: str, holder: str) -> Step[None]:

@@ -214,14 +214,12 @@ class World:
                 for holder in list(name.holders):
                     self.client(clients.remove(self.truth, self.layout, key, holder))
         self.kernel.drain()
-        self.report = None
-        for _ in range(ROUNDS):
+        for number in range(ROUNDS):
             self._scrub_all()
             self.kernel.run(self.kernel.now + DAY + 3_600.0)
-            before = self.report
             self.begin_census(confirmed=True)
             self.kernel.drain()
-            if before is not None and self._is_quiet():
+            if number and self._is_quiet():
                 break
         self._check()
         taken = sum(key in self.truth.metadata.names for key in self.truth.taken)
