@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
 from storage_adapters.blobs.nodes.protocol import disk as d
-from storage_adapters.blobs.nodes.protocol import ledger, node, reading, repair, snapshot, trimming, writing
+from storage_adapters.blobs.nodes.protocol import ledger, node, reading, repair, snapshot, startup, trimming, writing
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.effects import Step
 from storage_adapters.blobs.nodes.protocol.errors import ChunkAbsent
@@ -89,6 +90,18 @@ def verify_in_place(chunk_ids: tuple[str, ...]) -> Step[m.Receipts]:
     return m.Receipts({chunk_id: entry.sha256 for chunk_id, entry in found.items()})
 
 
+def stop_clean() -> Step[None]:
+    """Mark a stop as clean while the inventory is not complete."""
+    record = yield d.ReadState()
+    if record is not None:
+        yield d.WriteState(replace(record, clean=True))
+
+
+def read_once(layout: Any, request: Any, sha256: str = "", timing: Any = None) -> Step[Any]:
+    """Ask each node once before a chunk is called absent."""
+    return (yield from reading._search(layout, request, sha256, timing))
+
+
 PUBLISH, WITHDRAW, COLLECT = node.publish, clients.withdraw, snapshot.collect_wanted
 LIST_NODE, ADMIT, BEGIN = snapshot._list_node, node.admit, ledger.begin
 TRUST_LOST: Change = (repair, "confirm_lost", lambda view, chunks, epoch: answers((chunks, []))())
@@ -113,6 +126,7 @@ PLANTS: dict[str, tuple[Change, ...]] = {
         (trimming, "has_receipts", answers(True)),
     ),
     "stored trusted after loss": ((writing, "confirmed_again", answers(99)),),
+    "clean stop with an incomplete inventory": ((startup, "_stop", stop_clean),),
     "incomplete inventory used, lost not confirmed": ((snapshot, "_list_node", list_incomplete), TRUST_LOST),
 }
 
