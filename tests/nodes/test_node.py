@@ -86,6 +86,7 @@ def test_a_chunk_is_stored_once_and_read_back(ask: Ask) -> None:
     assert (found.data, found.sha256, found.size, found.info) == (DATA, hash_of(DATA), len(DATA), "beside")
     assert ask(m.GetChunk("a", 100, 50)).data == DATA[100:150]
     assert ask(m.GetChunk("a", len(DATA) + 5)).data == b""
+    assert ask(m.GetChunk("a", 5, 0)).data == b""
     assert ask(m.HeadChunk("a")).size == len(DATA)
     assert ask(m.GetChunk("b")) == m.Absent()
     assert ask(put("empty", b"")).created
