@@ -1,4 +1,4 @@
-"""What an operator should mend of the nodes of a ``nodes://`` store."""
+"""Checks of the nodes of a ``nodes://`` store, with advice to the operator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LARGEST_SKEW_MS = 30_000
 
 
 def check_nodes(settings: Settings) -> tuple[str, str]:
-    """Return what the nodes are, and what should be done about them, "" for nothing."""
+    """Return a description of the nodes, and advice, "" when they need none."""
     try:
         location = Location.parse(settings.blobs_url)
         with closing(SignedClient(NodeKeys.derive(settings.nodes_secret))) as client:
