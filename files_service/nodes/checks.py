@@ -6,13 +6,12 @@ from collections import Counter
 from contextlib import closing
 
 from files_service.config import Settings
-from storage_adapters import JSON
+from storage_adapters import JSON, StorageUnavailable, UnknownStore
 from storage_adapters.blobs.nodes.authentication import NodeKeys
 from storage_adapters.blobs.nodes.http import SignedClient
 from storage_adapters.blobs.nodes.layouts import LayoutSource
 from storage_adapters.blobs.nodes.location import Location
 from storage_adapters.blobs.nodes.protocol.layout import Layout
-from storage_adapters.errors import StorageUnavailable, UnknownStore
 
 LARGEST_SKEW_MS = 30_000
 
