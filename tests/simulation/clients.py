@@ -14,21 +14,16 @@ from tests.simulation.metadata import Metadata
 from tests.simulation.truth import Truth
 
 
-def new_name(names: list[str]) -> str:
-    """Return a name that was never used before."""
-    return names.pop()
-
-
-def upload(truth: Truth, layout: Layout, names: list[str], holder: str) -> Step[None]:
+def upload(truth: Truth, layout: Layout, holder: str) -> Step[None]:
     """Reserve a name, store the bytes, then name them; withdraw everything after a failure."""
-    key = new_name(names)
+    key = truth.names.pop()
     data = f"{key} of {holder}".encode()
     truth.begin(key, data)
     try:
         yield Metadata("reserve", key, holder)
         yield from _store(truth, layout, key, holder)
     except ProtocolError:
-        yield from withdraw(layout, key, holder)
+        yield from withdraw(truth, layout, key, holder)
     finally:
         truth.end(key)
 
@@ -40,16 +35,20 @@ def _store(truth: Truth, layout: Layout, key: str, holder: str) -> Step[None]:
     yield Metadata("store", key, holder)
 
 
-def withdraw(layout: Layout, key: str, holder: str) -> Step[None]:
+def withdraw(truth: Truth, layout: Layout, key: str, holder: str) -> Step[None]:
     """Give up a name, then its copies; only a name that is certainly not wanted is removed."""
     try:
         yield Metadata("drop", key, holder)
     except ProtocolError:
         return
-    yield from _remove_unwanted(layout, key)
+    truth.kernel.note(holder, "gives up", key)
+    yield from _remove_unwanted(truth, layout, key)
 
 
-def _remove_unwanted(layout: Layout, key: str) -> Step[None]:
+def _remove_unwanted(truth: Truth, layout: Layout, key: str) -> Step[None]:
+    """Remove the copies when the last holder has gone; a name without holders is never wanted again."""
+    if key in truth.metadata.names:
+        return
     try:
         yield from removing.remove(layout, (key,))
     except ProtocolError:
@@ -62,8 +61,7 @@ def remove(truth: Truth, layout: Layout, key: str, holder: str) -> Step[None]:
         yield Metadata("drop", key, holder)
     except ProtocolError:
         return
-    if key not in truth.metadata.names:
-        yield from _remove_unwanted(layout, key)
+    yield from _remove_unwanted(truth, layout, key)
 
 
 def share(truth: Truth, layout: Layout, key: str, holder: str) -> Step[None]:

@@ -26,7 +26,9 @@ def plan(world: World) -> float:
     world.network.drops = chance.choice((0.0, 0.0, 0.02, 0.1))
     world.network.doubles = chance.choice((0.0, 0.05))
     effects = chance.choice((300, 1_500))
-    world.kernel.crashes_at = {chance.randrange(100, effects): chance.random() < 0.5 for _ in range(chance.randint(0, 4))}
+    world.kernel.crashes_at = {
+        chance.randrange(100, effects): chance.random() < 0.5 for _ in range(chance.randint(0, 4))
+    }
     return bursts[-1] + 120.0
 
 
@@ -78,13 +80,13 @@ def share(world: World) -> None:
 
 def census(world: World) -> None:
     """Begin a census, beside one that may be under way; its controller may stand still for a while."""
-    world.census()
+    world.begin_census()
 
 
 def slow_census(world: World) -> None:
     """Begin a census whose controller stands still in the middle, and another one meanwhile."""
     world.look()
-    world.census()
+    world.begin_census()
     process = world.last
     kernel = world.kernel
     kernel.after(kernel.random() * 3.0, lambda: setattr(process, "paused_until", kernel.now + 100.0 * kernel.random()))
@@ -171,7 +173,13 @@ def bad_disk(world: World) -> None:
     """Let a disk fail, be full, slow, or lie about fsync."""
     disk, chance = _some_disk(world), world.kernel.chance
     name, value, usual = chance.choice(
-        (("fails", 0.5, 0.0), ("is_full", True, False), ("slow", 500.0, 1.0), ("lies", True, False), ("lies", True, False))
+        (
+            ("fails", 0.5, 0.0),
+            ("is_full", True, False),
+            ("slow", 500.0, 1.0),
+            ("lies", True, False),
+            ("lies", True, False),
+        )
     )
     setattr(disk, name, value)
     world.kernel.note("FAULT: disk of", disk.node_id, name)

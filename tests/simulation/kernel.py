@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from functools import partial
 from random import Random as Chance
 from typing import Any
 
@@ -151,7 +152,7 @@ class Kernel:
         if not effect.steps:
             finish()
         for number, step in enumerate(effect.steps):
-            self.spawn(task.process, step, lambda value, error, number=number: end(number, value, error), task.request)
+            self.spawn(task.process, step, partial(end, number), task.request)
 
     def _hedged(self, task: Task, effect: e.Hedged) -> None:
         _Hedge(self, task, effect)

@@ -55,7 +55,8 @@ class MetadataStore:
         return handle
 
     def _perform(self, task: Task, perform: Any, effect: Any, writes: bool) -> None:
-        value, error = None, None
+        value: Any = None
+        error: ProtocolError | None = None
         chance = self.kernel.random()
         if chance < self.fails:
             error = Unreachable("metadata")

@@ -84,11 +84,15 @@ class _Exchange:
             error = Unreachable(self.effect.node_id)
         if self.network.kernel.trace is not None:
             outcome = type(value).__name__ if error is None else repr(error)
-            self.network.kernel.note(self.task.process.name, "->", self.effect.node_id, _short(self.effect.request), "=", outcome)
+            self.network.kernel.note(
+                self.task.process.name, "->", self.effect.node_id, _short(self.effect.request), "=", outcome
+            )
         self.network.kernel.resume(self.task, value, error)
 
 
 def _short(request: Any) -> str:
-    keys = getattr(request, "chunk_ids", None) or getattr(request, "chunk_id", None) or getattr(request, "partition", "")
+    keys = (
+        getattr(request, "chunk_ids", None) or getattr(request, "chunk_id", None) or getattr(request, "partition", "")
+    )
     extra = [f"{name}={getattr(request, name)}" for name in ("epoch", "reason", "source") if hasattr(request, name)]
     return " ".join([type(request).__name__, str(keys), *extra])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -197,7 +196,7 @@ class DiskEffects:
 
     def _write_state(self, disk: NodeDisk, effect: d.WriteState) -> None:
         self.observer.record_written(disk, effect.record)
-        disk.record = replace(effect.record)
+        disk.record = effect.record
 
     def _trash(self, task: Task, effect: d.Trash) -> None:
         disk: NodeDisk = task.process.view

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.simulation.faults import plan
@@ -29,12 +31,25 @@ class Failure:
 
 def first_failure(seeds: Iterable[int]) -> Failure | None:
     """Return the first seed that fails, None when none does."""
-    for seed in seeds:
-        try:
-            run(seed)
-        except Violation as violation:
-            return Failure(seed, str(violation))
+    with uncollected():
+        for number, seed in enumerate(seeds):
+            try:
+                run(seed)
+            except Violation as violation:
+                return Failure(seed, str(violation))
+            if number % 25 == 0:
+                gc.collect()
     return None
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep the collector from running in the middle of a world, which takes a sixth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def trace_of(seed: int, last: int = 200) -> str:

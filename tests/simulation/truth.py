@@ -26,6 +26,8 @@ class Truth:
         self.taken: dict[str, bool] = {}
         self.confirmed: dict[str, dict[str, bool]] = {}
         self.exposed: list[str] = []
+        # Names that were never used.
+        self.names: list[str] = []
 
     def fail(self, text: str) -> None:
         """Report a broken invariant."""
@@ -37,6 +39,8 @@ class Truth:
         self.content[key] = data
         self.hashes[key] = sha256(data).hexdigest()
         self.under_way[key] = self.under_way.get(key, 0) + 1
+        self.confirmed.pop(key, None)
+        self.acknowledged.pop(key, None)
 
     def end(self, key: str) -> None:
         """Note that a write is over."""

@@ -11,6 +11,7 @@ from storage_adapters.blobs.nodes.protocol import node as logic
 from storage_adapters.blobs.nodes.protocol.effects import FetchLayout, Sleep, Step
 from storage_adapters.blobs.nodes.protocol.errors import ProtocolError, Unreachable
 from storage_adapters.blobs.nodes.protocol.layout import Layout, Node, partition_of
+from storage_adapters.blobs.nodes.protocol.trimming import Limits
 from tests.simulation import clients
 from tests.simulation.kernel import Kernel, Process, Task
 from tests.simulation.network import Network
@@ -48,7 +49,9 @@ class World:
         chance = self.kernel.chance
         count = chance.choice((3, 4, 4, 5))
         zones = chance.choice((count, count, 2, 1))
-        nodes = tuple(Node(f"node{n}", f"http://node{n}", f"z{n % zones}", chance.choice((1.0, 1.0, 2.0))) for n in range(count))
+        nodes = tuple(
+            Node(f"node{n}", f"http://node{n}", f"z{n % zones}", chance.choice((1.0, 1.0, 2.0))) for n in range(count)
+        )
         copies = 3 if count > 3 and chance.random() < 0.15 else 2
         self.layout = Layout(1, copies, 2, nodes)
         self.view = liveness.View(self.layout)
@@ -57,9 +60,9 @@ class World:
         self.network = Network(self.kernel, self.processes, self.truth)
         DiskEffects(self.kernel, self.truth)
         self.kernel.handlers[FetchLayout] = self._fetch_layout
-        self.names = [name for names in chance.sample(names_by_partition(), 6) for name in names]
-        chance.shuffle(self.names)
-        self.limits = census.Limits(garbage_age=chance.choice((0.0, 0.0, DAY)))
+        self.truth.names += [name for names in chance.sample(names_by_partition(), 6) for name in names]
+        chance.shuffle(self.truth.names)
+        self.limits = Limits(garbage_age=chance.choice((0.0, 0.0, DAY)))
         self.heard_at: dict[str, float] = {}
         self.faulty = True
         self.destroyed = 0
@@ -114,7 +117,9 @@ class World:
                 self.note_destroyed(f"{node_id} lost what its disk had not synced")
         disk.complete = disk.complete and disk.record is not None and disk.record.clean
         long = self.kernel.random() < 0.2
-        self.kernel.after(self.kernel.random() * ((4_000.0 if long else 30.0) if self.faulty else 1.0), self.start, node_id)
+        self.kernel.after(
+            self.kernel.random() * ((4_000.0 if long else 30.0) if self.faulty else 1.0), self.start, node_id
+        )
 
     def stop(self, node_id: str) -> None:
         """Stop a node gracefully, after its last request; it starts again later."""
@@ -159,7 +164,7 @@ class World:
         quiet = {node_id: now - at for node_id, at in self.heard_at.items()}
         self.view = liveness.look(self.view, self.layout, quiet)
 
-    def census(self, *, confirmed: bool = False) -> None:
+    def begin_census(self, *, confirmed: bool = False) -> None:
         """Begin a census."""
         self.look()
         process = self.process("census", "controller", self.view)
@@ -191,9 +196,8 @@ class World:
 
     def upload(self) -> None:
         """Upload new bytes; an event may follow."""
-        holder = f"holder{len(self.names)}"
-        key = self.names[-1]
-        self.client(clients.upload(self.truth, self.layout, self.names, holder), lambda *_: self._event(key))
+        key, holder = self.truth.names[-1], self.kernel.token()
+        self.client(clients.upload(self.truth, self.layout, holder), lambda *_: self._event(key))
 
     def _event(self, key: str) -> None:
         if self.kernel.random() < 0.6 and key in self.truth.acknowledged:
@@ -210,14 +214,12 @@ class World:
                 for holder in list(name.holders):
                     self.client(clients.remove(self.truth, self.layout, key, holder))
         self.kernel.drain()
-        self.report = None
-        for _ in range(ROUNDS):
+        for number in range(ROUNDS):
             self._scrub_all()
             self.kernel.run(self.kernel.now + DAY + 3_600.0)
-            before = self.report
-            self.census(confirmed=True)
+            self.begin_census(confirmed=True)
             self.kernel.drain()
-            if before is not None and self._is_quiet():
+            if number and self._is_quiet():
                 break
         self._check()
         taken = sum(key in self.truth.metadata.names for key in self.truth.taken)
@@ -265,5 +267,3 @@ class World:
         there = sorted(node_id for node_id, disk in self.truth.disks.items() if key in disk.files)
         if there != assigned or sorted(self.truth.good(key)) != assigned:
             self.truth.fail(f"{key} should lie on {assigned}, and lies on {there}, well on {self.truth.good(key)}")
-
-

@@ -84,15 +84,14 @@ class Search:
 def read(layout: Layout, request: GetChunk | GetIndex, sha256: str = "", timing: Timing | None = None) -> Step[Found]:
     """Return a chunk or a range of it; a range is passed on without verification.
 
-    Raises ChunkAbsent, ChunkLost, ChunkUnavailable. A chunk is absent only by the newest layout: a node that joined
-    since may have it.
+    Raises ChunkAbsent, ChunkLost, ChunkUnavailable. Before a chunk is called absent or lost, all are asked once more,
+    by the newest layout: a node that joined since may have it, or the copy moved from a node that was not asked yet to
+    one that had been asked.
     """
     try:
         return (yield from _search(layout, request, sha256, timing or Timing()))
     except (ChunkAbsent, ChunkLost) as error:
         newest = yield from newest_layout(error)
-        if newest.version <= layout.version:
-            raise
     return (yield from _search(newest, request, sha256, timing or Timing()))
 
 

@@ -45,34 +45,37 @@ class Written:
 
 @dataclass(slots=True)
 class Write:
-    """A write under way: nodes that are not tried yet, nodes in use, and nodes that confirmed."""
+    """A write under way: nodes that are not tried yet, nodes in use, and nodes that confirmed, by their ids.
+
+    Lanes run in threads: each change is one operation of a dict or a list.
+    """
 
     layout: Layout
     request: PutChunk
     timing: Timing
     deadline: float
-    untried: list[Node]
-    in_use: list[Node] = field(default_factory=list)
-    confirmed: list[Node] = field(default_factory=list)
+    untried: dict[str, Node]
+    in_use: dict[str, Node] = field(default_factory=dict)
+    confirmed: dict[str, Node] = field(default_factory=dict)
     failures: list[ProtocolError] = field(default_factory=list)
 
     def take(self) -> Node | None:
         """Return the next node by rank, first of a zone that is not in use yet; None when all were tried."""
-        zones = {node.zone for node in self.in_use}
-        node = next((node for node in self.untried if node.zone not in zones), None) or next(iter(self.untried), None)
-        if node is not None:
-            self.untried.remove(node)
-            self.in_use.append(node)
-        return node
+        while nodes := list(self.untried.values()):
+            zones = {node.zone for node in list(self.in_use.values())}
+            node = next((node for node in nodes if node.zone not in zones), nodes[0])
+            if self.untried.pop(node.node_id, None) is not None:
+                self.in_use[node.node_id] = node
+                return node
+        return None
 
     def confirm(self, node: Node) -> None:
         """Count a confirmed copy, each node once."""
-        if node not in self.confirmed:
-            self.confirmed.append(node)
+        self.confirmed[node.node_id] = node
 
     def fail(self, node: Node, error: ProtocolError) -> None:
         """Give up on a node."""
-        self.in_use.remove(node)
+        self.in_use.pop(node.node_id, None)
         self.failures.append(error)
 
     @property
@@ -88,7 +91,8 @@ def put(layout: Layout, request: PutChunk, timing: Timing | None = None) -> Step
     """
     limits = timing or Timing()
     started = yield Now()
-    write = Write(layout, request, limits, started + limits.total, ranked(layout, request.chunk_id))
+    by_rank = {node.node_id: node for node in ranked(layout, request.chunk_id)}
+    write = Write(layout, request, limits, started + limits.total, by_rank)
     if len(write.untried) < layout.min_write:
         raise TooFewCopies(0, layout.min_write, ())
     lanes = tuple(_lane(write, limits.hedge) for _ in range(layout.copies))
@@ -96,7 +100,7 @@ def put(layout: Layout, request: PutChunk, timing: Timing | None = None) -> Step
     if write.copies < layout.min_write:
         raise _reason(write)
     first = assigned(layout, request.chunk_id)
-    return Written(tuple(node.node_id for node in write.confirmed), sum(node not in write.confirmed for node in first))
+    return Written(tuple(write.confirmed), sum(node.node_id not in write.confirmed for node in first))
 
 
 def _lane(write: Write, hedge: float) -> Step[None]:
