@@ -28,7 +28,7 @@ $(VENV)/.installed: $(VENV)/.runtime
 $(VENV)/.runtime: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) --no-compile pip 'setuptools<81'
-	$(PIP_INSTALL) --no-compile --no-build-isolation --editable '.[redis,couchdb]'
+	$(PIP_INSTALL) --no-compile --no-build-isolation --editable '.[redis,couchdb,media]'
 	@touch $@
 
 # The libraries of Google are a quarter of the time, so they come when a setting asks for them.

@@ -55,6 +55,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
         sizes=options.sizes or people.SIZES,
         stores=options.stores or people.STORES,
         rounds=options.rounds or people.ROUNDS,
+        calls=options.calls or people.CALLS,
     ),
     "queue": lambda options: queue.measure(),
     "s3": lambda options: s3.measure(),
@@ -106,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sizes", type=_sizes, help="list: numbers of files, as in 10k,100k,1M; no page is written")
     parser.add_argument("--stores", type=_stores, help=f"list: of {','.join(listing.STORES)}")
     parser.add_argument("--rounds", type=int, help="list: number of rounds")
+    parser.add_argument("--calls", type=int, help="people: number of calls in a round")
     parser.add_argument("--folder", type=Path, help="list: folder of the filled stores, kept and reused")
     return parser
 

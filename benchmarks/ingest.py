@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.blobs import _rpc
-from benchmarks.door_clients import Blocks, send_websocket
+from benchmarks.door_clients import Blocks, send_tus, send_websocket
 from benchmarks.processes import SECRETS, free_port, peak_memory_mib, running, wait_for_port
 from benchmarks.tables import Table, spread
 from files_service.gateway.auth.bearer import make_token
@@ -37,6 +37,9 @@ MOST_READ = 1.001
 MOST_OF_FIRST = 0.1
 MOST_KNOWN_BYTES = 128 * 1024
 _LOOK_SECONDS = 0.05
+Send = Callable[[int, str, Blocks, int], str]
+_READ, _INGEST = "raw read of the card", "files ingest"
+_DOORS: dict[str, Send] = {"raw WebSocket, two at a time": send_websocket, "raw tus, two at a time": send_tus}
 
 
 @dataclass
@@ -58,15 +61,16 @@ def measure(*, size: int = SIZE, rounds: int = ROUNDS) -> list[Table]:
         folder = Path(name)
         card = make_card(folder / "card", size)
         total = sum(path.stat().st_size for path in card)
-        rates: dict[str, list[float]] = {"raw read of the card": [], "raw door, two at a time": [], "files ingest": []}
+        rates: dict[str, list[float]] = {name: [] for name in (_READ, *_DOORS, _INGEST)}
         firsts: list[Run] = []
         with service(folder) as (port, gateway, worker):
             for number in range(rounds):
                 drop(card)
-                rates["raw read of the card"].append(rate(total, partial(read_raw, card)))
-                rates["raw door, two at a time"].append(rate(total, partial(send_raw, port, total, number)))
+                rates[_READ].append(rate(total, partial(read_raw, card)))
+                for name, send in _DOORS.items():
+                    rates[name].append(rate(total, partial(send_raw, port, total, number, send)))
                 firsts.append(ingest(folder, port, "card", f"owner{number}"))
-                rates["files ingest"].append(total / firsts[-1].seconds["sent"] / 1e6)
+                rates[_INGEST].append(total / firsts[-1].seconds["sent"] / 1e6)
             wait_until_processed(port, f"owner{rounds - 1}", len(card))
             # Another folder with the same content is another card; links cost no space.
             shutil.copytree(folder / "card", folder / "second", copy_function=os.link)
@@ -121,20 +125,20 @@ def read_raw(paths: list[Path]) -> None:
                 pass
 
 
-def send_raw(port: int, size: int, number: int) -> None:
-    """Send as many bytes as the card has by WebSocket, without reading and hashing any."""
+def send_raw(port: int, size: int, number: int, send: Send) -> None:
+    """Send as many bytes as the card has by a door, without reading and hashing any."""
     token = make_token(f"raw{number}", SECRETS["FILES_JWT_SECRET"], 86_400)
-    streams = [threading.Thread(target=_send_clips, args=(port, token, size // LANES)) for _ in range(LANES)]
+    streams = [threading.Thread(target=_send_clips, args=(port, token, size // LANES, send)) for _ in range(LANES)]
     for each in streams:
         each.start()
     for each in streams:
         each.join()
 
 
-def _send_clips(port: int, token: str, size: int) -> None:
+def _send_clips(port: int, token: str, size: int, send: Send) -> None:
     blocks = Blocks()
     for offset in range(0, size, CLIP_BYTES):
-        file_id = send_websocket(port, token, blocks, min(CLIP_BYTES, size - offset))
+        file_id = send(port, token, blocks, min(CLIP_BYTES, size - offset))
         # The disk has room for the card, and not for each measurement of the door.
         _rpc(port, "files.remove", {"file_id": file_id})
 
@@ -218,18 +222,17 @@ def rate(size: int, run: Any) -> float:
 def _rates(rates: dict[str, list[float]], total: int, files: int) -> Table:
     table = Table(
         f"A card of {total / 1e9:.1f} GB in {files} files",
-        ["by", "MB/s", "of the lesser raw rate"],
+        ["by", "MB/s", *(f"of {name.partition(',')[0]}" for name in _DOORS)],
         note=(
-            "In turns, in one run. The raw read and the raw door hash nothing on the side of the card; the command "
-            "reads, computes three hashes and sends, from its listing to the last acknowledged byte. Card and stores "
-            "are on one disk, and all processes on one machine, whose cores the hashes of both sides share. Goal: "
-            f"{LEAST_OF_RAW}."
+            "In turns, in one run. The raw read and the raw doors hash nothing on the side of the card; the command "
+            "reads, computes two hashes and sends by tus, from its listing to the last acknowledged byte. Card and "
+            "stores are on one disk, and all processes on one machine, whose cores the hashes of both sides share. "
+            f"Goal: {LEAST_OF_RAW} of the lesser of card and door."
         ),
     )
-    limits = [min(pair) for pair in zip(*list(rates.values())[:2], strict=True)]
     for name, values in rates.items():
-        shares = [value / limit for value, limit in zip(values, limits, strict=True)]
-        table.rows.append([name, spread(values), spread(shares, 2)])
+        shares = [[value / limit for value, limit in zip(values, rates[door], strict=True)] for door in _DOORS]
+        table.rows.append([name, spread(values), *(spread(each, 2) for each in shares)])
     return table
 
 

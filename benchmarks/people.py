@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from redis import Redis
 
@@ -25,7 +26,7 @@ from benchmarks.peers.fsort import used_memory
 from benchmarks.processes import free_port, peak_memory_mib, running, wait_for_port
 from benchmarks.tables import Table, percentile, spread
 from storage_adapters import FileRecord, open_metadata_store
-from tests.servers.couchdb import CouchServer
+from tests.servers.couchdb import SUFFIXES, CouchServer, raw, server_url, throw_away
 from tests.servers.redis import RedisServer
 
 SIZES = (10_000, 100_000)
@@ -114,12 +115,30 @@ def _servers(folder: Path, store: str, sizes: Sequence[int]) -> Iterator[list[tu
                 client = stack.enter_context(Redis(port=redis.port, socket_timeout=600))
                 found.append((files, redis.url, partial(used_memory, client)))
             elif store == "couchdb":
-                couchdb = stack.enter_context(CouchServer(place))
-                found.append((files, f"{couchdb.url}/files?timeout=600", partial(_bytes_in, place)))
+                found.append((files, *stack.enter_context(_couchdb(place))))
             else:
                 place.mkdir()
                 found.append((files, f"sqlite:///{place}/files.db", partial(_bytes_in, place)))
         yield found
+
+
+@contextmanager
+def _couchdb(folder: Path) -> Iterator[tuple[str, Weigh]]:
+    """Yield the URL of an empty store on the server of COUCHDB_URL, or on a private pouchdb-server, and its bytes."""
+    given = os.environ.get("COUCHDB_URL")
+    if not given:
+        with CouchServer(folder) as server:
+            yield f"{server.url}/files?timeout=600", partial(_bytes_in, folder)
+        return
+    with throw_away(server_url(given), timeout_seconds=600) as url:
+        yield url, partial(_bytes_of_databases, url)
+
+
+def _bytes_of_databases(url: str) -> int:
+    name = urlsplit(url).path.strip("/")
+    with raw(url) as ask:
+        found = [ask("GET", name + suffix) for suffix in SUFFIXES]
+    return sum(each["sizes"]["file"] for each in found if "sizes" in each)
 
 
 def _bytes_in(folder: Path) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from urllib.parse import quote, urlsplit
 import yaml
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
+from files_service.domain.notice_addresses import SERVICES
 from files_service.runtime.addresses import Network, host_and_port, is_address, networks
 from files_service.runtime.data_folder import UnkeptSecret, kept_secret, secret_or_file
 from files_service.runtime.logs import LOG_FORMATS
@@ -89,6 +91,7 @@ class Settings:
     max_attempts: int
     lease_seconds: int
     notice_channels: str = field(repr=False)
+    notice_services: tuple[str, ...]
     notice_disk_percent: int
     notice_disk_bytes: int
     notice_digest_hour: int
@@ -111,6 +114,12 @@ class Settings:
 
 def _text(description: str, default: str = "", **arguments: Any) -> fields.String:
     return fields.String(load_default=default, metadata={"description": description}, **arguments)
+
+
+def _services(value: str) -> None:
+    unknown = sorted(set(value.split()) - set(SERVICES))
+    if unknown:
+        raise ValidationError(f"{unknown[0][:40]}: must be of {', '.join(SERVICES)}.")
 
 
 def _number(description: str, default: int, low: int, high: int) -> fields.Integer:
@@ -267,6 +276,11 @@ class SettingsSchema(Schema):
         "Channels of `files notifier`, `name=url …`, or the path of a file of them; empty: none. The addresses are "
         "secrets."
     )
+    notice_services = _text(
+        "Services whose addresses owners may choose as channels of their own, among discord, pover, slack and tgram, "
+        "with blanks between; empty: none.",
+        validate=_services,
+    )
     notice_disk_percent = _number("Percentage of free space below which a disk is low.", 15, 0, 90)
     notice_disk_bytes = _number("Free bytes below which a disk is low.", 100 * 10**9, 0, 2**53 - 1)
     notice_digest_hour = _number("Hour of the daily digest, in UTC; -1: none.", 7, -1, 23)
@@ -296,7 +310,7 @@ def read_config(path: str | Path | None = None, environ: Mapping[str, str] | Non
     """Read the YAML file (by default the packaged one) and substitute environment variables. Raises BadSettings."""
     try:
         text = Path(path).read_text() if path else (files("files_service") / "config.yaml").read_text()
-        document = yaml.safe_load(text)
+        document = _parsed(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BadSettings(f"cannot read the settings: {error}") from error
     if not isinstance(document, dict):
@@ -306,6 +320,11 @@ def read_config(path: str | Path | None = None, environ: Mapping[str, str] | Non
     except MissingVariable as error:
         raise BadSettings(str(error)) from error
     return filled
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> object:
+    return yaml.safe_load(text)
 
 
 def misspelt_variables(path: str | Path | None, environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -341,6 +360,7 @@ def load_settings(config: Mapping[str, Any], *, make_secrets: bool = True) -> Se
     ours["trusted_proxies"] = networks(ours["trusted_proxies"])
     ours["failure_domains"] = _two_names(ours["failure_domains"])
     ours["allowed_content_types"] = tuple(ours["allowed_content_types"])
+    ours["notice_services"] = tuple(ours["notice_services"].split())
     if ours["list_url"] and sync_name(ours["list_url"]) == sync_name(ours["metadata_url"]):
         raise BadSettings("FILES.list_url: must not be the metadata store itself; leave it empty")
     try:

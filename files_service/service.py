@@ -528,6 +528,11 @@ class Cards:
         return self.call("cards.receipt", params)
 
     @action
+    def manifest(self, /, **params: Any) -> JSON:
+        """Return the files of a session as a manifest of the ASC Media Hash List."""
+        return self.call("cards.manifest", params)
+
+    @action
     def session(self, /, **params: Any) -> JSON:
         """Return a session with its verdict."""
         return self.call("cards.session", params)
@@ -541,3 +546,30 @@ class Cards:
     def files(self, /, **params: Any) -> JSON:
         """Return one page of the files of a session, in the order of their paths."""
         return self.call("cards.files", params)
+
+
+class Notices:
+    """Channels where an owner wants to be told of its cards and uploads."""
+
+    name = "notices"
+    call: Dispatcher = CoreProvider()
+
+    @action
+    def channels(self, /, **params: Any) -> JSON:
+        """Return the channels of an owner without their addresses."""
+        return self.call("notices.channels", params)
+
+    @action
+    def set_channel(self, /, **params: Any) -> JSON:
+        """Make a channel of an owner, or change one; the address is never shown again."""
+        return self.call("notices.set_channel", params)
+
+    @action
+    def remove_channel(self, /, **params: Any) -> JSON:
+        """Remove a channel of an owner; repeating the call is harmless."""
+        return self.call("notices.remove_channel", params)
+
+    @action
+    def test_channel(self, /, **params: Any) -> JSON:
+        """Have the notifier send a test message to a channel of an owner."""
+        return self.call("notices.test_channel", params)

@@ -16,6 +16,7 @@ SPLIT = (
     *("tests/migrations/test_ms_files_import.py", "tests/migrations/test_steps.py", "tests/syncer/test_parity.py"),
     *("tests/adapters/test_couchdb_metadata.py", "tests/adapters/test_couchdb_outages.py"),
     *("tests/adapters/test_documents.py", "tests/adapters/test_couchdb_uploads.py"),
+    *("tests/faults/test_list_store_outages.py", "tests/integration/test_two_stores.py"),
 )
 BROKER = (
     *("tests/integration/test_amqp_", "tests/integration/test_broker_", "tests/integration/test_rpc_process.py"),

@@ -35,6 +35,7 @@ NIGHTLY_CASES = re.compile(
             r"tests/migrations/test_steps\.py::test_a_(run_that_is_killed_at_every|way_back_that_was_killed)_.*\[couchdb",
             r"tests/migrations/test_unicode\.py::test_(names_that_are_out_of_order|a_step_that_is_killed)_.*\[couchdb",
             r"tests/migrations/test_ms_files_import\.py::test_(an_import_that_is_killed|a_second_run)_.*\[couchdb",
+            r"tests/integration/test_amqp_nameko_run\.py::.*\[(sqlite-nameko run|memory-files rpc)",
             r"tests/unit/test_unicode_text\.py::test_every_code_point_.*\[as a newer one-tag_form",
             _COUCHDB + r"every_field_sorts_both_ways_in_pages_of_any_size\[(1|2|40)-",
             _COUCHDB + r"a_bounded_walk_finds_all_the_same\[(1|40)-",
@@ -46,8 +47,15 @@ NIGHTLY_CASES = re.compile(
 # What takes long begins first, so that no process waits for another at the end.
 LONG = (
     *("tests/integration/", "tests/pages/", "tests/faults/", "tests/docs/test_m", "tests/docs/test_readme.py"),
-    *("tests/syncer/", "tests/migrations/", "tests/adapters/test_couchdb_", "tests/adapters/test_diff"),
-    *("tests/adapters/", "tests/gateway/test_fuzz.py", "tests/gateway/"),
+    *(
+        "tests/people/matrix/",
+        "tests/gateway/test_fuzz.py",
+        "tests/syncer/",
+        "tests/migrations/",
+        "tests/adapters/test_couchdb_",
+        "tests/adapters/test_diff",
+    ),
+    *("tests/adapters/", "tests/gateway/"),
 )
 
 

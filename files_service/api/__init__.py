@@ -1,6 +1,6 @@
 """The method table: every action by its wire name. All transports call the API through ``METHODS``."""
 
-from files_service.api import analytics, bulk, cards, folders, jobs, moving, share_policy, shares, versions
+from files_service.api import analytics, bulk, cards, folders, jobs, moving, notices, share_policy, shares, versions
 from files_service.api.access import set_access
 from files_service.api.accounts import credentials, export, people, signing
 from files_service.api.action import Action
@@ -114,9 +114,14 @@ METHODS: dict[str, Action] = {
         cards.progress,
         cards.verify,
         cards.receipt,
+        cards.manifest,
         cards.session,
         cards.sessions,
         cards.files,
+        notices.channels,
+        notices.set_channel,
+        notices.remove_channel,
+        notices.test_channel,
     )
 }
 

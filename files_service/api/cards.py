@@ -231,10 +231,26 @@ class ProgressParams(SessionParams):
         metadata={"description": "`copying`, `interrupted` or `uploaded`."},
     )
     bytes_done = _number("Bytes that are done, of known files too.", load_default=None, allow_none=True)
+    new_bytes = _number(
+        "Bytes of the files that are to be sent: refused when there is no room for them.",
+        load_default=None,
+        allow_none=True,
+    )
     second_read = fields.Nested(
         SecondReadFields, load_default=None, allow_none=True, metadata={"description": "The second reading."}
     )
     listing_sha256 = _hash(64, f"{_LISTING} Of a listing after the copying.")
+
+
+class ManifestParams(SessionParams):
+    """Parameters of cards.manifest."""
+
+    generation = fields.Integer(
+        strict=True,
+        load_default=1,
+        validate=validate.Range(1, 9_999),
+        metadata={"description": "Generation of the tree whose manifest it becomes."},
+    )
 
 
 class FilesParams(SessionParams):
@@ -311,6 +327,12 @@ def verify(params: Params, core: Core) -> JSON:
 def receipt(params: Params, core: Core) -> JSON:
     """Return the signed receipt of the verdict."""
     return proofs.receipt(core, params["actor"], params["session_id"])
+
+
+@action("cards.manifest", ManifestParams)
+def manifest(params: Params, core: Core) -> JSON:
+    """Return the files of a session as a manifest of the ASC Media Hash List."""
+    return proofs.whole_manifest(core, params["actor"], params["session_id"], generation=params["generation"])
 
 
 @action("cards.session", SessionParams)

@@ -14,7 +14,6 @@ from files_service.cli.processes import allow_many_descriptors, describe_stores
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings
 from files_service.core import Core
-from files_service.gateway.memory import give_buffers_back
 from files_service.runtime.addresses import host_and_port
 from files_service.runtime.logs import configure_logging
 from files_service.runtime.metrics import Metrics
@@ -35,7 +34,6 @@ def ingest_worker(session: Session) -> None:
     settings = session.settings
     _require_door(settings)
     configure_logging(settings.log_level, settings.log_format)
-    give_buffers_back()
     allow_many_descriptors()
     with session.core() as core:
         if not isinstance(core.metadata, SupportsUploads):

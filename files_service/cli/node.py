@@ -54,7 +54,7 @@ def node(
         raise Failed(f"--listen is no address: {listen}", "For example: --listen 127.0.0.1:8090.")
     configure_logging(settings.log_level, settings.log_format)
     allow_many_descriptors()
-    from files_service.nodes.identity import Refused
+    from files_service.nodes.identity import NodeRefused
     from files_service.nodes.running import NodeOptions, RunningNode
 
     options = NodeOptions(
@@ -71,7 +71,7 @@ def node(
     )
     try:
         running = RunningNode(options, init=init)
-    except Refused as error:
+    except NodeRefused as error:
         _refuse(error)
     signalled = listen_for_signals(on_second=lambda: os._exit(130))
     try:

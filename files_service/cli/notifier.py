@@ -38,7 +38,7 @@ _ADVICE = "docs/notices.md describes FILES_NOTICE_CHANNELS."
 @click.command()
 @click.pass_obj
 def notifier(session: Session) -> None:
-    """Send notices of cards, uploads and disks to the channels of FILES_NOTICE_CHANNELS.
+    """Send notices of cards, uploads and disks to the channels of FILES_NOTICE_CHANNELS and of owners.
 
     Several may run; one works at a time. `/healthz`, `/readyz` and `/metrics` are at FILES_METRICS_HTTP.
     """
@@ -138,12 +138,12 @@ def _serve_operation(core: Core, worker: NoticeWorker, loop: Loop, stack: ExitSt
 
 
 def channels_of(settings: Settings) -> list[Channel]:
-    """Return the channels of the settings. Raises Failed without any, or for a fault."""
+    """Return the channels of the settings. Raises Failed for a fault, or when owners may have none either."""
     try:
         channels = parse_channels(settings.notice_channels)
     except BadChannel as error:
         raise Failed(str(error), _ADVICE) from None
-    if not channels:
+    if not channels and not settings.notice_services:
         raise Failed("there are no notice channels", "Set FILES_NOTICE_CHANNELS; docs/notices.md describes it.")
     return channels
 

@@ -33,7 +33,7 @@ def up(session: Session) -> None:
     """Run everything in one command.
 
     Starts the gateway and the worker, the nameko service if AMQP_URI is set, the ingest worker if FILES_QUEUE_DOOR is
-    on, the syncer if FILES_LIST_URL is set, and the notifier if FILES_NOTICE_CHANNELS is set.
+    on, the syncer if FILES_LIST_URL is set, and the notifier if FILES_NOTICE_CHANNELS or FILES_NOTICE_SERVICES is set.
     The default needs no server: SQLite and a folder.
     """
     from files_service.runtime.metrics import Metrics
@@ -79,7 +79,7 @@ def _children(session: Session) -> list[ChildProcess]:
     settings = session.settings
     options = ["--config", session.config_path] if session.config_path else []
     children = []
-    if settings.notice_channels:
+    if settings.notice_channels or settings.notice_services:
         from files_service.cli.notifier import channels_of
 
         channels_of(settings)

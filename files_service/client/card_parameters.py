@@ -102,6 +102,7 @@ class ProgressParams(ActorParams, total=False):
     session_id: Required[str]
     state: Literal["copying", "interrupted", "uploaded"] | None
     bytes_done: int | None
+    new_bytes: int | None
     second_read: SecondReadFields | None
     listing_sha256: str | None
 
@@ -110,6 +111,12 @@ class SessionParams(ActorParams, total=False):
     """cards.session, cards.verify, cards.receipt."""
 
     session_id: Required[str]
+
+
+class ManifestParams(SessionParams, total=False):
+    """cards.manifest."""
+
+    generation: int
 
 
 class FilesParams(ActorParams, total=False):

@@ -104,6 +104,14 @@ class Inserted(TypedDict):
     session: CardSession | None
 
 
+class CardManifest(TypedDict):
+    """cards.manifest."""
+
+    session_id: str
+    generation: int
+    manifest: str
+
+
 class CardPage(TypedDict):
     """cards.list."""
 

@@ -52,6 +52,11 @@ class CardMethods(Caller):
         signed: results.SignedReceipt = self._call("cards.receipt", given)
         return signed
 
+    def manifest(self, **given: Unpack[params.ManifestParams]) -> results.CardManifest:
+        """Return the files of a session as a manifest of the ASC Media Hash List."""
+        manifest: results.CardManifest = self._call("cards.manifest", given)
+        return manifest
+
     def session(self, **given: Unpack[params.SessionParams]) -> results.CardSession:
         """Return a session with its verdict."""
         session: results.CardSession = self._call("cards.session", given)

@@ -16,6 +16,7 @@ from files_service.client.caller import Caller
 from files_service.client.cards import CardMethods, KnownMethods
 from files_service.client.folders import FolderMethods, JobMethods, PlaceMethods
 from files_service.client.http import HttpTransport
+from files_service.client.notices import NoticeMethods
 from files_service.client.shares import ShareMethods
 from files_service.client.transport import Transport
 from files_service.client.versions import VersionMethods
@@ -83,6 +84,7 @@ class FilesClient(PlaceMethods, KnownMethods):
         self.jobs = JobMethods(self._transport, timeout)
         self.versions = VersionMethods(self._transport, timeout)
         self.cards = CardMethods(self._transport, timeout)
+        self.notices = NoticeMethods(self._transport, timeout)
 
     def with_timeout(self, seconds: float) -> FilesClient:
         """Return a client with another timeout that shares the connections."""
@@ -96,6 +98,7 @@ class FilesClient(PlaceMethods, KnownMethods):
         other.jobs = JobMethods(self._transport, seconds)
         other.versions = VersionMethods(self._transport, seconds)
         other.cards = CardMethods(self._transport, seconds)
+        other.notices = NoticeMethods(self._transport, seconds)
         return other
 
     def close(self) -> None:

@@ -47,6 +47,21 @@ class Kind(StrEnum):
 
 
 CRITICAL = frozenset({Kind.DISK_CRITICAL, Kind.TEST})
+# What is about an owner's own cards and uploads; the rest is the installation's.
+PERSONAL = frozenset(
+    {
+        Kind.CARD_FOUND,
+        Kind.CARD_UNKNOWN,
+        Kind.SESSION_COMPLETE,
+        Kind.SESSION_FAILED,
+        Kind.SESSION_INTERRUPTED,
+        Kind.SAFE,
+        Kind.COPIED_NOT_VERIFIED,
+        Kind.NOT_SAFE,
+        Kind.UPLOAD_EXPIRED,
+    }
+)
+_HOUR_MS = 3_600_000
 _VERDICTS = {
     SessionState.SAFE: Kind.SAFE,
     SessionState.COPIED_NOT_VERIFIED: Kind.COPIED_NOT_VERIFIED,
@@ -132,8 +147,15 @@ def is_quiet(quiet: tuple[int, int] | None, now: int) -> bool:
     """Return True within the quiet hours, which may go over midnight."""
     if quiet is None:
         return False
-    (first, end), hour = quiet, now // 3_600_000 % 24
+    (first, end), hour = quiet, now // _HOUR_MS % 24
     return first <= hour < end if first <= end else hour >= first or hour < end
+
+
+def quiet_until(quiet: tuple[int, int] | None, now: int) -> int:
+    """Return the time from which on it is not quiet."""
+    while is_quiet(quiet, now):
+        now = (now // _HOUR_MS + 1) * _HOUR_MS
+    return now
 
 
 def length_of(text: str) -> int:

@@ -32,10 +32,23 @@ _OF_METHODS: Mapping[str, str] = {
         ("files.move", "files.restore", "folders.create", "folders.move", "folders.restore", "jobs.cancel"), WRITE
     ),
     **dict.fromkeys(
-        ("files.known", "cards.list", "cards.session", "cards.sessions", "cards.files", "cards.receipt"), READ
+        (
+            "files.known",
+            "cards.list",
+            "cards.session",
+            "cards.sessions",
+            "cards.files",
+            "cards.receipt",
+            "cards.manifest",
+        ),
+        READ,
     ),
     **dict.fromkeys(
         ("cards.inserted", "cards.permit", "cards.begin", "cards.add", "cards.progress", "cards.verify"), WRITE
+    ),
+    # They say where one is told of things: a key that leaked sends nothing elsewhere.
+    **dict.fromkeys(
+        ("notices.channels", "notices.set_channel", "notices.remove_channel", "notices.test_channel"), SESSION
     ),
     # Each of its actions; a key of one of them uses the method of its own.
     "files.bulk": SESSION,

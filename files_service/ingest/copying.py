@@ -15,7 +15,7 @@ from files_service.ingest.bring import Bringer
 from files_service.ingest.card import Card, CardFile, Plan
 from files_service.ingest.catalogue import Catalogue, Found, Sought
 from files_service.ingest.database import Database
-from files_service.ingest.entries import Entry, FileState, wire_path
+from files_service.ingest.entries import Entry, FileState, junk_entry, wire_path
 from files_service.ingest.faults import Patience
 from files_service.ingest.journal import Journal
 from files_service.ingest.known import Keyed, KnownFiles
@@ -79,7 +79,9 @@ class Copying:
         async with self._telling(self.session):
             await self._leave_out(listed)
             keys = await self._sort(rest)
-            await self._send([file for file in rest if wire_path(file.path) not in self.entries], keys)
+            new = [file for file in rest if wire_path(file.path) not in self.entries]
+            await self._require_room(self.session, new)
+            await self._send(new, keys)
         return await self._close(listed)
 
     async def say_interrupted(self) -> None:
@@ -150,7 +152,9 @@ class Copying:
             Entry(path=each.path, size=0, mtime_ns=0, state=FileState(each.status.value), reason=each.reason)
             for each in listed.left_out
         ]
-        await in_thread(None, self.journal.note_entries, entries)
+        junk = await in_thread(None, lambda: [junk_entry(self.card.root, path) for path in listed.junk])
+        # Junk hinders no verdict, so it is told and forgotten.
+        await in_thread(None, self.journal.note_entries, [*entries, *junk])
         self.entries |= {each.path: each for each in entries}
         for entry in entries:
             self.options.progress.ended(entry)
@@ -172,6 +176,14 @@ class Copying:
             known_bytes=known_bytes,
         )
         return {each.file.path: each.fast_key for each in keyed}
+
+    async def _require_room(self, session: CardSession, files: Sequence[CardFile]) -> None:
+        """Wait until the service has room for all new files: half a card is of no use to anybody."""
+        begun = await in_thread(None, self.journal.uploads)
+        # An upload that was begun has its room already.
+        size = sum(file.size for file in files if wire_path(file.path) not in begun)
+        if size:
+            await session.note("copying", new_bytes=size)
 
     async def _is_same(self, keyed: Keyed, found: Found) -> bool:
         """Return True when a file need not be sent; with ``full`` all its bytes are compared."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import stat
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
+from files_service.domain.cards import JUNK
 from files_service.ingest.reader import Ranges
 from storage_adapters import JSON
 
 MOST_RANGES = 100
+MOST_PATH = 250
 _NO_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -60,6 +64,22 @@ class Entry:
             "reason": self.reason and self.reason[:200],
         }
         return {name: value for name, value in said.items() if value is not None}
+
+
+def junk_entry(root: Path, path: str) -> Entry:
+    """Return the entry of junk; a folder of it is one entry, whose size is not known."""
+    try:
+        found = (root / path).lstat()
+    except OSError:
+        found = None
+    is_file = found is not None and stat.S_ISREG(found.st_mode)
+    return Entry(
+        path=wire_path(path.rstrip("/"))[-MOST_PATH:],
+        size=found.st_size if found is not None and is_file else 0,
+        mtime_ns=found.st_mtime_ns if found is not None else 0,
+        state=FileState.EXCLUDED,
+        reason=JUNK,
+    )
 
 
 def wire_path(path: str) -> str:

@@ -95,6 +95,12 @@ class Journal:
         row = found[0]
         return NotedUpload(State(row["size"], row["mtime_ns"]), row["number"], row["upload_id"])
 
+    def uploads(self) -> set[str]:
+        """Return the paths for which an upload was begun."""
+        return {
+            row["path"] for row in self._database.rows("SELECT path FROM uploads WHERE request_id = ?", self.request_id)
+        }
+
     def note_upload(self, path: str, noted: NotedUpload) -> None:
         """Note an upload."""
         state = noted.state

@@ -21,7 +21,7 @@ from files_service.ingest.reader import (
     Unreadable,
 )
 from files_service.ingest.threads import in_thread
-from files_service.ingest.transports.transport import Block, Corrupted, OpenUpload, Transport, UploadSession
+from files_service.ingest.transports.transport import Block, Corrupted, OpenUpload, Stored, Transport, UploadSession
 from files_service.ingest.window import Window, blocks_of_file
 
 CARD_FAULTS = (DeviceGone, Missing, Changed, Unreadable)
@@ -132,20 +132,25 @@ class _Attempt:
         return self.progress.hash.sha256
 
     async def _take(self, offset: int, size: int, upload: OpenUpload, read: asyncio.Future[None]) -> None:
+        stored: Stored | None = None
         async with self.transfer.window.room(size):
             block = Block.at(offset, size)
             await self._read(block)
             if not read.done():
                 read.set_result(None)
-            hashing = asyncio.ensure_future(self.progress.hash.feed(block, self.transfer.pool))
+            feeding = self.progress.hash.feed(block, self.transfer.pool, alone=self.session.compares_blocks)
+            hashing = asyncio.ensure_future(feeding)
             try:
                 if not upload.has(offset, offset + size):
                     self.transfer.sent_bytes += size
-                    await self.session.send(block, hashing)
-                    self.progress.reach(self.progress.acknowledged + size)
+                    stored = await self.session.send(block, hashing)
                 await hashing
             finally:
                 hashing.cancel()
+            del block
+        if stored is not None:
+            await stored()
+            self.progress.reach(self.progress.acknowledged + upload.missing(offset, offset + size))
 
     async def _read(self, block: Block) -> None:
         pool = self.transfer.pool

@@ -1,4 +1,4 @@
-"""Memory of blocks that were read and not yet acknowledged. Reading stops when it is full."""
+"""Memory of blocks that were read and have not left yet. Reading stops when it is full."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Window:
     """Memory that all files of all cards share."""
 
     def __init__(self, size: int = ALL_BYTES) -> None:
-        self._left, self._lock = size, Lock()
+        self._size, self._left, self._lock = size, size, Lock()
 
     def _take(self, size: int) -> bool:
         with self._lock:
@@ -35,6 +35,8 @@ class Window:
     @asynccontextmanager
     async def room(self, size: int) -> AsyncIterator[None]:
         """Wait for room and hold it for the duration of the block."""
+        # A block that is longer than the whole window has it to itself.
+        size = min(size, self._size)
         while not self._take(size):  # noqa: ASYNC110 - others are in other event loops
             await asyncio.sleep(_LOOK_SECONDS)
         try:

@@ -1,4 +1,4 @@
-"""What an operator should mend of the nodes of a ``nodes://`` store."""
+"""Checks of the nodes of a ``nodes://`` store, with advice to the operator."""
 
 from __future__ import annotations
 
@@ -6,19 +6,18 @@ from collections import Counter
 from contextlib import closing
 
 from files_service.config import Settings
-from storage_adapters import JSON
+from storage_adapters import JSON, StorageUnavailable, UnknownStore
 from storage_adapters.blobs.nodes.authentication import NodeKeys
 from storage_adapters.blobs.nodes.http import SignedClient
 from storage_adapters.blobs.nodes.layouts import LayoutSource
 from storage_adapters.blobs.nodes.location import Location
 from storage_adapters.blobs.nodes.protocol.layout import Layout
-from storage_adapters.errors import StorageUnavailable, UnknownStore
 
 LARGEST_SKEW_MS = 30_000
 
 
 def check_nodes(settings: Settings) -> tuple[str, str]:
-    """Return what the nodes are, and what should be done about them, "" for nothing."""
+    """Return a description of the nodes, and advice, "" when they need none."""
     try:
         location = Location.parse(settings.blobs_url)
         with closing(SignedClient(NodeKeys.derive(settings.nodes_secret))) as client:

@@ -240,7 +240,7 @@ class DiskDriver:
             raise DiskError(str(error)) from error
         offset = min(effect.offset, chunk.size)
         rest = chunk.size - offset
-        length = rest if effect.length is None else min(effect.length, rest)
+        length = rest if effect.length is None else max(0, min(effect.length, rest))
         return m.ChunkData(
             chunk.sha256, chunk.size, FileRange(file, chunk.start + offset, length), effect.chunk_id, chunk.info
         )

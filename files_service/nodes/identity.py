@@ -23,7 +23,7 @@ MARKER = "node.json"
 STATE = "state.json"
 
 
-class Refused(Exception):
+class NodeRefused(Exception):
     """A folder with which the process must not run, or a node that runs elsewhere; the message says why."""
 
 
@@ -50,25 +50,25 @@ class NodeFolder:
 
     @classmethod
     def open(cls, root: Path) -> Self:
-        """Lock the folder of a node. Raises Refused."""
+        """Lock the folder of a node. Raises NodeRefused."""
         path = root / MARKER
         try:
             marker = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
-            raise Refused(
+            raise NodeRefused(
                 f"{root} is no folder of a node: its disk is not mounted, or it is new and needs --init once"
             ) from None
         except OSError as error:
-            raise Refused(f"cannot open {path}: {error.strerror}") from error
+            raise NodeRefused(f"cannot open {path}: {error.strerror}") from error
         try:
             fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return cls(root, marker)
         except BlockingIOError:
             os.close(marker)
-            raise Refused(f"another process runs the node of {root}") from None
+            raise NodeRefused(f"another process runs the node of {root}") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             os.close(marker)
-            raise Refused(f"the identity of the node in {root} is damaged: {error}") from error
+            raise NodeRefused(f"the identity of the node in {root} is damaged: {error}") from error
 
     def keep(self, record: NodeRecord) -> None:
         """Put the state on stable storage. Raises OSError, MarkerGone."""
@@ -93,13 +93,13 @@ class NodeFolder:
 
 
 def create(root: Path, cluster: str, folders: tuple[str, ...]) -> None:
-    """Make an empty folder that of a new node; create the folder itself, but no folder above it. Raises Refused."""
+    """Make an empty folder that of a new node; create the folder itself, but no folder above it. Raises NodeRefused."""
     try:
         if (root / MARKER).exists():
-            raise Refused(f"{root} holds a node already: start it without --init")
+            raise NodeRefused(f"{root} holds a node already: start it without --init")
         root.mkdir(mode=0o700, exist_ok=True)
         if strangers := sorted({path.name for path in root.iterdir()} - {"lost+found", STATE, *folders}):
-            raise Refused(f"{root} is not empty: it holds {strangers[0]}")
+            raise NodeRefused(f"{root} is not empty: it holds {strangers[0]}")
         for name in folders:
             (root / name).mkdir(mode=0o700, exist_ok=True)
         node_id = secrets.token_hex(8)
@@ -108,4 +108,4 @@ def create(root: Path, cluster: str, folders: tuple[str, ...]) -> None:
         replace_file(root / MARKER, orjson.dumps({"cluster": cluster, "node_id": node_id}))
         sync_folder(root.parent)
     except OSError as error:
-        raise Refused(f"cannot make {root} the folder of a node: {error.strerror}") from error
+        raise NodeRefused(f"cannot make {root} the folder of a node: {error.strerror}") from error

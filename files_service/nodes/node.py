@@ -14,7 +14,7 @@ from pathlib import Path
 from files_service.nodes.blob_indexes import BlobIndexes
 from files_service.nodes.chunk_disk import FOLDERS, QUARANTINE, TRASH, ChunkDisk
 from files_service.nodes.disk_driver import DiskDriver
-from files_service.nodes.identity import MarkerGone, NodeFolder, Refused, create
+from files_service.nodes.identity import MarkerGone, NodeFolder, NodeRefused, create
 from files_service.nodes.inventory import Inventory
 from files_service.nodes.metrics import NodeCollector
 from files_service.nodes.scrub import Scrub
@@ -38,7 +38,7 @@ _DAY_MS = 86_400_000
 
 
 def initialize(root: Path, cluster: str) -> None:
-    """Make an empty folder that of a new node. Raises Refused."""
+    """Make an empty folder that of a new node. Raises NodeRefused."""
     create(root, cluster, FOLDERS)
 
 
@@ -47,12 +47,12 @@ def _refusing() -> Iterator[None]:
     try:
         yield
     except (StartRefused, DiskError, OSError, sqlite3.Error) as error:
-        raise Refused(str(error)) from error
+        raise NodeRefused(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """What a node says of itself."""
+    """State of a node at one moment."""
 
     chunks: int
     bytes: int
@@ -67,7 +67,7 @@ class NodeStatus:
 
 
 class FileNode:
-    """A node from its start to ``close``. Raises Refused when the folder must not be served."""
+    """A node from its start to ``close``. Raises NodeRefused when the folder must not be served."""
 
     def __init__(self, root: Path, cluster: str, caller: NodeCaller, *, floor_bytes: int = FLOOR_BYTES) -> None:
         self.folder = NodeFolder.open(root)

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import orjson
 
-from files_service.nodes.identity import Refused
+from files_service.nodes.identity import NodeRefused
 from files_service.runtime.clock import now_ms
 from storage_adapters import JSON
 from storage_adapters.blobs.nodes.authentication import CONTROLLER, SignedRequest
@@ -23,7 +23,10 @@ PATH = "/ping"
 
 
 class Pinger:
-    """Pings every five seconds; the first controller that answers is enough. ``refused`` is called at most once."""
+    """Sender of a ping every five seconds, to the first controller that answers.
+
+    ``refused`` is called at most once.
+    """
 
     def __init__(
         self,
@@ -32,14 +35,14 @@ class Pinger:
         body: Callable[[], JSON],
         *,
         stopping: threading.Event,
-        refused: Callable[[Refused], None],
+        refused: Callable[[NodeRefused], None],
     ) -> None:
         self._client, self._controllers, self._body = client, tuple(controllers), body
         self._stopping, self._refused = stopping, refused
         self._answers = True
 
     def ping(self) -> bool:
-        """Ping once; return False when no controller answers. Raises Refused for a node that runs elsewhere."""
+        """Send one ping; return False when no controller answers. Raises NodeRefused for a node that runs elsewhere."""
         body = orjson.dumps(self._body())
         request = SignedRequest("POST", PATH, CONTROLLER, hash_of(body), len(body))
         for url in self._controllers:
@@ -53,18 +56,18 @@ class Pinger:
                     timeout=TIMEOUT_SECONDS,
                 )
                 if reply.status == 409:
-                    raise Refused(f"a controller refuses this node: {_message(reply.body)}")
+                    raise NodeRefused(f"a controller refuses this node: {_message(reply.body)}")
                 if reply.status < 300:
                     return True
                 logger.warning("a controller refuses a ping", extra={"url": url, "status": reply.status})
         return False
 
     def run(self) -> None:
-        """Ping until the node stops or is refused."""
+        """Send pings until the node stops or is refused."""
         while not self._stopping.wait(PING_SECONDS):
             try:
                 answers = self.ping()
-            except Refused as error:
+            except NodeRefused as error:
                 self._refused(error)
                 return
             except Exception:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from files_service.nodes.identity import Refused
+from files_service.nodes.identity import NodeRefused
 from files_service.nodes.node import FileNode, initialize
 from files_service.nodes.pinging import Pinger
 from files_service.nodes.server import NodeServer
@@ -42,7 +42,7 @@ class NodeOptions:
 
 
 class RunningNode:
-    """A node from its start until a signal. Raises Refused when it must not run."""
+    """A node from its start until a signal. Raises NodeRefused when it must not run."""
 
     def __init__(self, options: NodeOptions, *, init: bool) -> None:
         self._options = options
@@ -52,19 +52,19 @@ class RunningNode:
             initialize(options.root, options.cluster)
         self.node = FileNode(options.root, options.cluster, NodeCaller(self._client), floor_bytes=options.floor_bytes)
 
-    async def serve(self, signalled: int, *, on_ready: Callable[[str], None]) -> Refused | None:
+    async def serve(self, signalled: int, *, on_ready: Callable[[str], None]) -> NodeRefused | None:
         """Serve until the descriptor is readable, or a controller refuses the node: then return why.
 
         Raises OSError when the address is not free.
         """
         loop = asyncio.get_running_loop()
-        stopped: asyncio.Future[Refused | None] = loop.create_future()
+        stopped: asyncio.Future[NodeRefused | None] = loop.create_future()
 
-        def stop(reason: Refused | None = None) -> None:
+        def stop(reason: NodeRefused | None = None) -> None:
             if not stopped.done():
                 stopped.set_result(reason)
 
-        def refuse(reason: Refused) -> None:
+        def refuse(reason: NodeRefused) -> None:
             loop.call_soon_threadsafe(stop, reason)
 
         server = NodeServer(self.node, self._keys)
@@ -86,7 +86,7 @@ class RunningNode:
             )
             try:
                 await loop.run_in_executor(None, pinger.ping)
-            except Refused as error:
+            except NodeRefused as error:
                 return error
             self.node.start()
             pinging = loop.run_in_executor(None, pinger.run)

@@ -32,7 +32,7 @@ _IDLE_CLASS = 3 << 13
 class Scrub:
     """The thread that reads the copies of a node. ``verify`` reads some and puts damaged ones into quarantine.
 
-    It rests while ``is_failing``: a disk that fails is not read without need.
+    It pauses while ``is_failing``: a disk that fails is not read without need.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Scrub:
         return max(0, now_ms() - max(oldest[0][1].verified_at, oldest[0][1].stored_at)) / 1000 if oldest else 0.0
 
     def _due(self) -> list[Entry]:
-        """Return the copies that come next; a copy rests for half the time in which all are read."""
+        """Return the copies that come next; a copy is left alone for half the time in which all are read."""
         before = now_ms() - DAYS * _DAY_MS // 2
         return [entry for _, entry in self._inventory.oldest(BATCH) if entry.verified_at < before]
 

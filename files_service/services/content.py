@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -44,6 +45,7 @@ logger = logging.getLogger(__name__)
 _PAGE = 256
 # Chunks of a range that are looked at before an answer begins.
 LOOKED_AT = 1_024
+_ASKED_AHEAD = 3
 
 
 def head(core: Core, part: Part) -> BlobInfo:
@@ -143,15 +145,15 @@ def _read_chunks(core: Core, part: Part, offset: int, end: int) -> Iterator[byte
         for key, start, length in slices:
             yield from core.blobs.get(key, offset=start, length=length)
         return
-    # The request for the next chunk is under way while this one is read.
-    with ThreadPoolExecutor(1, "next-chunk") as pool:
-        asked: Future[Iterator[bytes]] | None = None
+    # The requests for the next chunks are under way while one is read.
+    with ThreadPoolExecutor(_ASKED_AHEAD, "next-chunk") as pool:
+        asked: deque[Future[Iterator[bytes]]] = deque()
         for key, start, length in slices:
-            reading, asked = asked, pool.submit(core.blobs.get, key, offset=start, length=length)
-            if reading is not None:
-                yield from reading.result()
-        if asked is not None:
-            yield from asked.result()
+            asked.append(pool.submit(core.blobs.get, key, offset=start, length=length))
+            if len(asked) > _ASKED_AHEAD:
+                yield from asked.popleft().result()
+        while asked:
+            yield from asked.popleft().result()
 
 
 def files(core: Core, part: Part, *, offset: int, length: int) -> Iterator[tuple[Path, int, int]] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -39,5 +40,11 @@ class ProcessingHook(ABC):
 
 def load_hooks() -> tuple[ProcessingHook, ...]:
     """Build the installed hooks, in the order of their names."""
+    return tuple(hook() for hook in _installed())
+
+
+@cache
+def _installed() -> tuple[Callable[[], ProcessingHook], ...]:
+    """Look through all installed packages, which takes longer than all else of opening the service."""
     found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
-    return tuple(point.load()() for point in found)
+    return tuple(point.load() for point in found)

@@ -50,7 +50,7 @@ def outcome(call: Callable[[], Any]) -> Any:
 
 def test_a_killed_server_keeps_all_that_it_acknowledged(own_couchdb: CouchServer) -> None:
     with opened(url_of(own_couchdb)) as store:
-        assert_kills_lose_nothing(store, own_couchdb, files=(12, 12))
+        assert_kills_lose_nothing(store, own_couchdb, files=(6, 6))
     assert_intact(url_of(own_couchdb))
 
 

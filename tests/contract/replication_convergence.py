@@ -21,7 +21,7 @@ _NEW_IDS = itertools.count()  # one store serves all examples, and no id is used
 class ConvergingContract:
     """Whatever happened on the way, a store that was given everything is equal."""
 
-    @settings(max_examples=at_scale(quick=10, default=15, nightly=300), suppress_health_check=list(HealthCheck))
+    @settings(max_examples=at_scale(quick=8, default=8, nightly=300), suppress_health_check=list(HealthCheck))
     @given(data=st.data(), written=st.lists(writes(), max_size=25))
     def test_late_doubled_and_cut_batches_end_in_the_same_files(
         self, store: ReplicaStore, data: st.DataObject, written: list[Write]

@@ -17,6 +17,7 @@ from files_service.api.share_policy import PolicyChanges
 from files_service.api.shares import ShareChanges
 from files_service.domain.accounts import Role
 from files_service.domain.cards import CardState, EntryStatus, SessionState, Verify
+from files_service.domain.notices import Kind
 from files_service.domain.shares import ShareKind, ShareState
 from files_service.errors import error_classes
 from files_service.services.bulk import BulkAction
@@ -37,6 +38,7 @@ PLACES = {f"files.{name}" for name in ("move", "trash", "restore", "empty_trash"
 OF_CARDS = {"files.known"}
 VERSIONS = read("docs/versions.md")
 CARDS = read("docs/card-sessions.md")
+NOTICES = read("docs/notices.md")
 NESTED: dict[type[Schema], str] = {
     PartParams: "part",
     Changes: "changes",
@@ -60,6 +62,7 @@ ENUMS: dict[Any, str] = {
     SessionState: "session state",
     EntryStatus: "status",
     Verify: "extent",
+    Kind: "kind",
 }
 NAMED: dict[type[Any], str] = {
     fields.Enum: "access",
@@ -84,6 +87,7 @@ def page_of(method: str) -> str:
         "analytics": STORAGE,
         "versions": VERSIONS,
         "cards": CARDS,
+        "notices": NOTICES,
     }
     return pages.get(method.partition(".")[0], PAGE)
 
@@ -158,8 +162,9 @@ def test_nested_parameters_are_documented(method: str, title: str, schema: Schem
 
 
 def test_no_section_describes_a_method_that_does_not_exist() -> None:
-    lines = [line for page in (PAGE, PEOPLE, LINKS, FOLDERS, STORAGE, VERSIONS, CARDS) for line in page.splitlines()]
-    groups = ("files", "accounts", "shares", "folders", "jobs", "analytics", "versions", "cards")
+    pages = (PAGE, PEOPLE, LINKS, FOLDERS, STORAGE, VERSIONS, CARDS, NOTICES)
+    lines = [line for page in pages for line in page.splitlines()]
+    groups = ("files", "accounts", "shares", "folders", "jobs", "analytics", "versions", "cards", "notices")
     titles = [line.removeprefix("## ") for line in lines if line.startswith(tuple(f"## {each}." for each in groups))]
     assert sorted(titles) == sorted(METHODS)
 

@@ -80,13 +80,22 @@ def service_at(port: int, read_token: Callable[[], str] | None = None) -> Servic
 
 
 def bring(served: Served, root: Path, state: Path, *, card_id: str = "", **options: Any) -> Outcome:
-    """Run with the card at ``root``; no worker gives the verdict, so none is waited for."""
+    """Run with the card at ``root``; no worker gives the verdict, so none is waited for.
+
+    By default by WebSocket, whose blocks are the chunks of the gateway: so a small file has many.
+    """
     port = options.pop("port", served.port)
     read_token = options.pop("read_token", None)
     card: Card = identify(root)
     if card_id:
         card = with_other(card, card_id=card_id)
-    given = {"verdict_seconds": 0, "first_pause_seconds": 0.01, "state_folder": state, **options}
+    given = {
+        "transport": "websocket",
+        "verdict_seconds": 0,
+        "first_pause_seconds": 0.01,
+        "state_folder": state,
+        **options,
+    }
     return run_card(card, Options(**given), service_at(port, read_token))
 
 

@@ -18,7 +18,7 @@ from files_service.errors import Unauthorized
 from files_service.gateway.auth.bearer import make_token
 from files_service.ingest.journal import Journal, NotedUpload
 from files_service.ingest.options import Ending
-from files_service.ingest.reader import DeviceGone
+from files_service.ingest.reader import BLOCK_BYTES, DeviceGone
 from files_service.ingest.window import Window
 from tests.cores import SECRETS, memory_core, sqlite_core
 from tests.gateway.cutting_proxy import cutting
@@ -31,6 +31,7 @@ from tests.servers.ports import free_ports
 # Slices of one connection that the gateway takes before it has stored them, and one that is on its way.
 WINDOW = 5 * CHUNK
 LANES = 2
+MOST_AGAIN = 16 * 2**20
 # Seeds with which the first connection meets with an accident.
 ACCIDENTS = [seed for seed in range(1, 20) if random.Random(seed).random() >= 0.3]
 
@@ -78,6 +79,23 @@ def test_a_card_arrives_over_a_network_that_cuts_connections_and_loses_answers(
     assert_identical(served, outcome, files)
 
 
+def test_a_gateway_that_restarts_loses_at_most_sixteen_mebibytes_of_a_file(tmp_path: Path) -> None:
+    size, [port] = 8 * BLOCK_BYTES + 5, free_ports(1)
+    files = {"DCIM/100GOPRO/GX010001.MP4": random.Random(5).randbytes(size)}
+    fill(tmp_path / "card", files)
+    with valve(port) as way, ThreadPoolExecutor(1) as pool:
+        with serving(sqlite_core(tmp_path / "data"), port=port) as first:
+            way.open_for(6 * BLOCK_BYTES)
+            running = pool.submit(bring, first, tmp_path / "card", tmp_path / "state", port=way.port, transport="tus")
+            way.wait_until_used_up()
+        way.open_for(2**60)
+        with serving(sqlite_core(tmp_path / "data"), port=port) as second:
+            outcome = running.result(WAIT_SECONDS)
+            assert outcome.ending is Ending.COMPLETE
+            assert_identical(second, outcome, files)
+    assert size <= outcome.sent_bytes <= size + MOST_AGAIN
+
+
 def test_a_card_arrives_although_the_gateway_is_restarted(tmp_path: Path) -> None:
     files, [port] = footage(), free_ports(1)
     fill(tmp_path / "card", files)
@@ -91,6 +109,27 @@ def test_a_card_arrives_although_the_gateway_is_restarted(tmp_path: Path) -> Non
             outcome = running.result(WAIT_SECONDS)
             assert outcome.ending is Ending.COMPLETE
             assert_identical(second, outcome, files)
+
+
+def test_a_card_that_does_not_fit_is_refused_before_anything_is_copied(tmp_path: Path) -> None:
+    files, stop = footage(count=3), threading.Event()
+    fill(tmp_path / "card", files)
+    # Room for all files but the last one.
+    core = memory_core(tmp_path / "data", chunk_bytes=CHUNK, owner_quota_bytes=sum(map(len, files.values())) - 1)
+    with serving(core) as served:
+
+        class Stopping(Told):
+            """Stops when it is told that there is no room."""
+
+            def said(self, text: str) -> None:
+                super().said(text)
+                stop.set()
+
+        told = Stopping()
+        outcome = bring(served, tmp_path / "card", tmp_path / "state", progress=told, stop=stop)
+        assert served.result("files.count", owner=OWNER)["total"] == 0
+    assert (outcome.ending, outcome.sent_bytes) == (Ending.INTERRUPTED, 0)
+    assert told.lines[0].startswith("paused: the service has no room")
 
 
 def test_without_room_the_card_waits_for_room(tmp_path: Path) -> None:
@@ -201,7 +240,7 @@ def test_reading_stops_while_nothing_is_acknowledged(served: Served, tmp_path: P
     )
     assert outcome.ending is Ending.COMPLETE
     assert acknowledged[0] == sum(map(len, files.values()))
-    assert max(most) <= keys + 6 * CHUNK
+    assert max(most) <= keys + LANES * WINDOW + 6 * CHUNK
 
 
 def test_a_stopped_run_is_interrupted_and_continued(served: Served, tmp_path: Path) -> None:

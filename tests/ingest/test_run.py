@@ -58,6 +58,22 @@ def test_a_card_arrives_in_blocks_of_the_usual_size(tmp_path: Path, transport: s
         assert_identical(served, outcome, files)
 
 
+def test_junk_is_told_with_its_bytes_and_hinders_nothing(served: Served, tmp_path: Path) -> None:
+    junk = {"Get_started_with_GoPro.url": b"[link]", ".Trashes/501/old.MP4": b"old", "DCIM/.DS_Store": b"finder"}
+    fill(tmp_path / "card", footage(count=1) | junk)
+    outcome = bring(served, tmp_path / "card", tmp_path / "state")
+    assert (outcome.ending, outcome.failed) == (Ending.COMPLETE, ())
+    found = {path: each for path, each in entries(served, outcome).items() if each["status"] == "excluded"}
+    sizes = {path: (each["size"], each["reason"]) for path, each in found.items()}
+    assert sizes == {
+        "Get_started_with_GoPro.url": (6, "junk"),
+        ".Trashes": (0, "junk"),
+        "DCIM/.DS_Store": (6, "junk"),
+    }
+    assert outcome.session is not None
+    assert outcome.session["counts"]["junk"] == {"files": 3, "bytes": 12}
+
+
 def test_the_card_is_read_a_second_time_and_listed_again(served: Served, tmp_path: Path) -> None:
     files = footage()
     with inserted(tmp_path, files) as card:

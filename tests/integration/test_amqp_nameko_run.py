@@ -11,9 +11,10 @@ import pytest
 from files_service.client import FilesClient
 from files_service.errors import BadRequest
 from tests.integration.callers import purge_calls
+from tests.scale import at_scale
 from tests.servers.processes import ServiceProcess
 
-THREADS, CALLS = 20, 25
+THREADS, CALLS = 20, at_scale(quick=10, default=10, nightly=25)
 NAMEKO_RUN = ("-m", "nameko", "run", "--config", "{config}", "files_service.service")
 
 

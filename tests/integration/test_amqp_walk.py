@@ -21,6 +21,7 @@ from files_service.core import Core
 from files_service.errors import Conflict, Forbidden, InsufficientStorage, NotFound, Unauthorized, WrongStatus
 from files_service.services.opening import open_core
 from tests.cores import put_parts
+from tests.fakes.telegram import URL
 from tests.servers.processes import ServiceProcess
 from tests.unit.cards.scenes import worked
 
@@ -63,7 +64,9 @@ def called(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 @pytest.fixture
 def story(amqp_uri: str, tmp_path: Path) -> Iterator[Story]:
-    with ServiceProcess(tmp_path / "rpc", amqp_uri, environ={"FILES_REGISTRATION": "invite"}) as service:
+    with ServiceProcess(
+        tmp_path / "rpc", amqp_uri, environ={"FILES_REGISTRATION": "invite", "FILES_NOTICE_SERVICES": "tgram"}
+    ) as service:
         core = open_core(load_settings(service.config))
         try:
             with FilesClient(amqp_uri, timeout=120) as files:
@@ -81,6 +84,7 @@ def test_people_of_two_tenants_walk_through_every_method(story: Story, called: s
     _links(story)
     _analytics_and_quotas(story)
     _cards(story)
+    _channels(story)
     _deletion(story)
     missing = set(METHODS) - called
     assert not missing, f"the walk leaves out {sorted(missing)}"
@@ -238,6 +242,16 @@ def _analytics_and_quotas(story: Story) -> None:
         files.upload(owner="bob@acme", name="large", parts=[{"size": 1_000}], actor="bob@acme")
 
 
+def _channels(story: Story) -> None:
+    notices, owner = story.files.notices, {"owner": "ann", "actor": "ann"}
+    made = notices.set_channel(**owner, name="phone", url=URL, kinds=["safe"], quiet_hours=[22, 7])
+    assert (made["service"], made["kinds"], made["quiet_hours"]) == ("tgram", ["safe"], [22, 7])
+    assert notices.channels(**owner)["channels"] == [notices.test_channel(**owner, name="phone")]
+    assert notices.remove_channel(**owner, name="phone")["removed"]
+    with pytest.raises(Forbidden):
+        notices.channels(owner="ann", actor="bob@acme")
+
+
 def _cards(story: Story) -> None:
     cards: Any = story.files.cards
     owner = {"owner": "ann", "actor": "ann"}
@@ -256,6 +270,7 @@ def _cards(story: Story) -> None:
         cards.receipt(**named)
     assert worked(story.core, session["session_id"])["state"] == "not_safe"
     assert cards.receipt(**named)["signature"]
+    assert cards.manifest(**named)["manifest"].endswith("</hashlist>\n")
     assert len(cards.sessions(**owner)["sessions"]) == 1
     assert [each["path"] for each in cards.files(**named)["files"]] == ["a.jpg"]
     with pytest.raises(NotFound):

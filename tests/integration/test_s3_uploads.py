@@ -23,7 +23,7 @@ from tests.servers.seaweedfs import SeaweedFS
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 MIB = 1024 * 1024
-BIG = 300_000_000 if NIGHTLY else 60_000_000
+BIG = 300_000_000 if NIGHTLY else 40_000_000
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
-from files_service.nodes.identity import Refused
+from files_service.nodes.identity import NodeRefused
 from files_service.nodes.node import FileNode
 from files_service.nodes.running import NodeOptions, RunningNode
 from storage_adapters import BlobOptions, open_blob_store
@@ -28,7 +28,7 @@ class NodeThread:
         self.root, self._controller, self._zone, self._cluster = root, controller, zone, cluster
         self._port = 0
         self.url = ""
-        self.refused: Refused | None = None
+        self.refused: NodeRefused | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -37,7 +37,7 @@ class NodeThread:
         return self._running.node
 
     def start(self) -> Self:
-        """Start, and return when the node serves. Raises Refused."""
+        """Start, and return when the node serves. Raises NodeRefused."""
         options = NodeOptions(
             root=self.root,
             host="127.0.0.1",

@@ -48,7 +48,11 @@ class SmallController:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer((host, 0), Handler)
+        class Listener(ThreadingHTTPServer):
+            def handle_error(self, *_: object) -> None:
+                """Nodes that are killed do not wait for their answers."""
+
+        self._server = Listener((host, 0), Handler)
         self._server.daemon_threads = True
         self.address = f"{host}:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from files_service.nodes import chunk_disk
-from files_service.nodes.identity import Refused
+from files_service.nodes.identity import NodeRefused
 from storage_adapters.blobs.nodes.authentication import NodeKeys, SignedRequest
 from storage_adapters.blobs.nodes.calls import NodeCaller, wall_clock_ms
 from storage_adapters.blobs.nodes.http import SignedClient, hash_of
@@ -86,6 +86,7 @@ def test_a_chunk_is_stored_once_and_read_back(ask: Ask) -> None:
     assert (found.data, found.sha256, found.size, found.info) == (DATA, hash_of(DATA), len(DATA), "beside")
     assert ask(m.GetChunk("a", 100, 50)).data == DATA[100:150]
     assert ask(m.GetChunk("a", len(DATA) + 5)).data == b""
+    assert ask(m.GetChunk("a", 5, 0)).data == b""
     assert ask(m.HeadChunk("a")).size == len(DATA)
     assert ask(m.GetChunk("b")) == m.Absent()
     assert ask(put("empty", b"")).created
@@ -331,30 +332,30 @@ class TestFolder:
 
     def test_an_empty_folder_needs_to_be_made_one_of_a_node(self, tmp_path: Path, controller: SmallController) -> None:
         (tmp_path / "node").mkdir()
-        with pytest.raises(Refused, match="--init"):
+        with pytest.raises(NodeRefused, match="--init"):
             NodeThread(tmp_path / "node", controller.address).start()
         assert list((tmp_path / "node").iterdir()) == []
 
     def test_two_processes_cannot_run_one_node(self, node: NodeThread, controller: SmallController) -> None:
-        with pytest.raises(Refused, match="another process"):
+        with pytest.raises(NodeRefused, match="another process"):
             NodeThread(node.root, controller.address).start()
 
     def test_a_folder_of_another_cluster_is_refused(self, node: NodeThread, controller: SmallController) -> None:
         node.stop()
-        with pytest.raises(Refused, match="cluster"):
+        with pytest.raises(NodeRefused, match="cluster"):
             NodeThread(node.root, controller.address, cluster="other").start()
 
     def test_a_copy_of_a_folder_is_refused(self, node: NodeThread, controller: SmallController, tmp_path: Path) -> None:
         node.stop()
         shutil.copytree(node.root, tmp_path / "clone")
         node.start()
-        with pytest.raises(Refused, match="copy of its folder"):
+        with pytest.raises(NodeRefused, match="copy of its folder"):
             NodeThread(tmp_path / "clone", controller.address).start()
 
     def test_a_damaged_identity_is_refused(self, node: NodeThread, controller: SmallController) -> None:
         node.stop()
         (node.root / "state.json").write_text("{")
-        with pytest.raises(Refused, match="damaged"):
+        with pytest.raises(NodeRefused, match="damaged"):
             NodeThread(node.root, controller.address).start()
 
     def test_a_node_counts_its_starts(self, node: NodeThread, controller: SmallController) -> None:

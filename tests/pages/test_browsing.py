@@ -8,10 +8,12 @@ from playwright.sync_api import Page, expect
 from tests.cores import call, pending_file, processed_file
 from tests.gateway.serving import Served
 from tests.pages.pictures import png
-from tests.pages.visits import PHONE, Visits, sign_in_path
+from tests.pages.visits import PHONE, Visits, choose, more, sign_in_path, sign_out
+from tests.scale import at_scale
 
 PICTURE = png(320, 200)
 NASTY = '<img src=x onerror="document.body.dataset.owned=1">.png'
+FILES = at_scale(quick=200, default=200, nightly=1_000)
 LONG = "a_long_name_without_a_space_" * 8 + ".tar.gz"
 
 
@@ -31,7 +33,7 @@ def names(page: Page) -> list[str]:
 
 def test_an_empty_list_says_so(visits: Visits, gateway: Served) -> None:
     page = visits.signed_in(url_of(gateway), "nobody-yet")
-    expect(page.locator(".empty")).to_have_text("You have no files yet.")
+    expect(page.locator(".empty")).to_contain_text("Drop files or folders here")
     assert "token" not in page.url
     assert page.evaluate("document.cookie") == ""
 
@@ -40,13 +42,11 @@ def test_names_that_would_be_scripts_are_text_everywhere(visits: Visits, gateway
     file_id = picture(gateway, "eve", NASTY)
     page = visits.signed_in(url_of(gateway), "eve")
     assert names(page) == [NASTY]
-    page.get_by_role("button", name="Delete").click()
-    expect(page.locator("#sure-name")).to_have_text(NASTY)
-    page.get_by_role("button", name="Keep it").click()
-    page.locator("#files-input").set_input_files(
-        {"name": "<b onclick=alert(1)>\u202egpj.exe", "mimeType": "text/html", "buffer": b"x"}
-    )
-    expect(page.locator(".upload bdi")).to_have_text("<b onclick=alert(1)>\N{REPLACEMENT CHARACTER}gpj.exe")
+    page.get_by_role("button", name="Share").click()
+    expect(page.locator("dialog h2")).to_have_text(f"Share {NASTY}")
+    page.get_by_role("button", name="Cancel").click()
+    choose(page, {"name": "<b onclick=alert(1)>\u202egpj.exe", "mimeType": "text/html", "buffer": b"x"})
+    expect(page.locator(".upload bdi")).to_have_text("<b onclick=alert(1)>_gpj.exe")
     page.goto(f"{url_of(gateway)}/download/{file_id}")
     expect(page.locator("h1")).to_have_text(NASTY)
     assert page.evaluate("document.body.dataset.owned") is None
@@ -55,7 +55,7 @@ def test_names_that_would_be_scripts_are_text_everywhere(visits: Visits, gateway
 def test_previews_are_seen_in_the_list_and_on_the_share_page(visits: Visits, gateway: Served) -> None:
     file_id = picture(gateway, "pia", access="unlisted")
     page = visits.signed_in(url_of(gateway), "pia")
-    expect(page.locator(".thumbnail img")).to_have_js_property("naturalWidth", 320)
+    expect(page.locator(".thumbnail .icon")).to_be_visible()
     stranger = visits.profile().new_page()
     stranger.goto(f"{url_of(gateway)}/download/{file_id}")
     expect(stranger.locator("img.preview")).to_have_js_property("naturalWidth", 320)
@@ -79,14 +79,15 @@ def test_search_order_and_pages_lead_to_every_file(visits: Visits, gateway: Serv
     assert names(page)[0] == "clip 59.bin"
     page.get_by_role("link", name="Next page").click()
     expect(page.locator(".file")).to_have_count(10)
-    page.wait_for_selector("#sending:not([hidden])")
-    page.get_by_label("Order").select_option("name")
+    page.locator("summary", has_text="Newest first").click()
+    page.get_by_role("link", name="Name, A to Z").click()
     page.wait_for_url("**sort=name*")
-    assert names(page)[0] == "clip 00.bin"
+    expect(page.locator(".file .name").first).to_have_text("clip 00.bin")
     page.get_by_role("searchbox").fill("41")
     page.keyboard.press("Enter")
     page.wait_for_url("**search=41*")
-    assert names(page) == ["clip 41.bin"]
+    expect(page.locator(".file .name")).to_have_text(["clip 41.bin"])
+    expect(page.get_by_text("1 file found")).to_be_visible()
     page.get_by_role("searchbox").fill("nothing-like-it")
     page.keyboard.press("Enter")
     expect(page.locator(".empty")).to_contain_text("Nothing found for “nothing-like-it”")
@@ -94,18 +95,18 @@ def test_search_order_and_pages_lead_to_every_file(visits: Visits, gateway: Serv
     expect(page.locator(".file")).to_have_count(50)
 
 
-def test_a_thousand_files_are_twenty_pages(visits: Visits, gateway: Served) -> None:
-    for number in range(1_000):
+def test_many_files_are_many_pages(visits: Visits, gateway: Served) -> None:
+    for number in range(FILES):
         call(gateway.core, "files.upload", owner="max", name=f"clip {number}.bin", parts=[{"size": number + 1}])
     page = visits.signed_in(url_of(gateway), "max")
-    expect(page.get_by_text("1000 files")).to_be_visible()
+    expect(page.get_by_text(f"{FILES:,} files")).to_be_visible()
     seen = names(page)
     while (following := page.get_by_role("link", name="Next page")).count():
         page.goto(url_of(gateway) + str(following.get_attribute("href")), wait_until="commit")
         expect(page.get_by_role("link", name="First page")).to_be_visible()
         page.wait_for_load_state()
         seen += names(page)
-    assert seen == [f"clip {number}.bin" for number in reversed(range(1_000))]
+    assert seen == [f"clip {number}.bin" for number in reversed(range(FILES))]
 
 
 def test_the_list_works_without_scripts(visits: Visits, gateway: Served) -> None:
@@ -117,24 +118,38 @@ def test_the_list_works_without_scripts(visits: Visits, gateway: Served) -> None
     page.get_by_role("button", name="Sign in by the link").click()
     page.wait_for_url(url_of(gateway) + "/")
     assert names(page) == ["one.bin"]
-    expect(page.locator("#sending")).to_be_hidden()
-    expect(page.get_by_role("button", name="Delete one.bin")).to_be_disabled()
+    expect(page.get_by_role("button", name="Upload files")).to_be_hidden()
     page.get_by_role("searchbox").fill("two")
-    page.get_by_role("button", name="Search").click()
+    page.keyboard.press("Enter")
     expect(page.locator(".empty")).to_contain_text("Nothing found")
+    page.get_by_role("link", name="Show all files").click()
+    page.get_by_label("Select one.bin").check()
+    page.get_by_role("button", name="Delete selected").click()
+    expect(page.locator(".file")).to_have_count(0)
+    page.get_by_role("link", name="Trash").first.click()
+    page.get_by_label("Select one.bin").check()
+    page.get_by_role("button", name="Restore selected").click()
+    expect(page.locator(".empty")).to_have_text("The trash is empty.")
+    page.get_by_role("link", name="Files", exact=True).click()
+    assert names(page) == ["one.bin"]
 
 
-def test_the_link_is_copied_and_access_decides_who_can_use_it(visits: Visits, gateway: Served) -> None:
+def test_the_address_is_copied_and_access_decides_who_can_use_it(visits: Visits, gateway: Served) -> None:
     file_id = picture(gateway, "cia")
     page = visits.signed_in(url_of(gateway), "cia", permissions=["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Copy the link").click()
-    expect(page.locator("#news")).to_contain_text("Only you can open it")
+    more(page, "beach.png", "Copy link")
+    expect(page.locator(".toast")).to_contain_text("The file is private: the link opens for you alone")
     link = page.evaluate("navigator.clipboard.readText()")
     assert link == f"{url_of(gateway)}/download/{file_id}"
     stranger = visits.profile().new_page()
-    for access, status in (("unlisted", 200), ("private", 404), ("public", 200)):
-        page.get_by_label("Who may see").select_option(access)
-        expect(page.locator("select.access")).to_have_attribute("data-was", access)
+    page.get_by_role("button", name="Share").click()
+    page.locator("dialog summary", has_text="Address of the file").click()
+    for access, label, status in (("unlisted", "Link", 200), ("private", "Private", 404), ("public", "Public", 200)):
+        page.locator(f'dialog input[value="{access}"]').check()
+        # Nothing is shared by the choice alone.
+        assert call(gateway.core, "files.info", file_id=file_id)["access"] != access
+        page.get_by_role("button", name="Set access").click()
+        expect(page.locator("dialog summary", has_text=f"Address of the file: {label}")).to_be_visible()
         answer = stranger.goto(link)
         assert answer is not None
         assert answer.status == status
@@ -142,57 +157,99 @@ def test_the_link_is_copied_and_access_decides_who_can_use_it(visits: Visits, ga
     expect(stranger.locator(".file")).to_have_count(0)
 
 
-def test_deleting_asks_first_and_can_be_done_by_keyboard_alone(visits: Visits, gateway: Served) -> None:
+def test_a_link_with_rules_is_made_and_copied(visits: Visits, gateway: Served) -> None:
+    file_id = picture(gateway, "lia")
+    page = visits.signed_in(url_of(gateway), "lia", permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Share").click()
+    page.get_by_label("Password").fill("a secret phrase")
+    page.get_by_role("button", name="Create link").click()
+    expect(page.locator(".toast")).to_contain_text("Send the password separately")
+    link = page.evaluate("navigator.clipboard.readText()")
+    stranger = visits.profile().new_page()
+    stranger.goto(link)
+    stranger.get_by_label("Password").fill("a secret phrase")
+    stranger.get_by_role("button", name="Open").click()
+    expect(stranger.locator("h1")).to_have_text("beach.png")
+    [share] = call(gateway.core, "shares.list", owner="lia")["shares"]
+    assert (share["items"], share["expires_at"] is not None) == ([file_id], True)
+
+
+def test_what_was_deleted_by_mistake_comes_back_by_keyboard_alone(visits: Visits, gateway: Served) -> None:
     for name in ("one.bin", "two.bin"):
         processed_file(gateway.core, b"x", owner="dan", name=name)
     page = visits.signed_in(url_of(gateway), "dan")
-    page.get_by_role("button", name="Delete two.bin").focus()
-    page.keyboard.press("Enter")
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("button", name="Delete two.bin")).to_be_focused()
-    assert names(page) == ["two.bin", "one.bin"]
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    expect(page.locator("#news")).to_have_text("two.bin was deleted")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("link", name="two.bin")).to_be_focused()
+    page.keyboard.press("Delete")
+    expect(page.locator(".toast")).to_contain_text("two.bin moved to the trash")
     expect(page.locator(".file")).to_have_count(1)
-    expect(page.get_by_role("button", name="Delete one.bin")).to_be_focused()
+    expect(page.get_by_role("link", name="one.bin")).to_be_focused()
     assert [each["name"] for each in call(gateway.core, "files.list", owner="dan")["files"]] == ["one.bin"]
+    page.keyboard.press("Control+z")
+    expect(page.locator(".file")).to_have_count(2)
+    assert len(call(gateway.core, "files.list", owner="dan")["files"]) == 2
 
 
-def test_a_refusal_is_said_and_taken_back(visits: Visits, gateway: Served) -> None:
-    file_id = processed_file(gateway.core, b"x", owner="rex", name="one.bin")["file_id"]
+def test_a_refusal_is_said_beside_the_question_and_nothing_is_lost(visits: Visits, gateway: Served) -> None:
+    processed_file(gateway.core, b"x", owner="rex", name="one.bin")
     page = visits.signed_in(url_of(gateway), "rex")
-    page.route("**/api/events", lambda route: route.abort())
-    page.route("**/access", lambda route: route.fulfill(status=503, body="{}"))
-    page.get_by_label("Who may see").select_option("public")
-    expect(page.locator("#complaint")).to_contain_text("one.bin was not changed")
-    expect(page.get_by_label("Who may see")).to_have_value("private")
-    assert call(gateway.core, "files.info", file_id=file_id)["access"] == "private"
+    page.route("**/api/files/bulk", lambda route: route.fulfill(status=503, body="{}"))
+    more(page, "one.bin", "Rename")
+    page.locator("dialog input").fill("two.bin")
+    page.locator("dialog").get_by_role("button", name="Rename").click()
+    expect(page.locator('dialog [role="alert"]')).to_have_text("The service does not answer at the moment.")
+    expect(page.locator("dialog input")).to_have_value("two.bin")
+    page.unroute("**/api/files/bulk")
+    page.locator("dialog").get_by_role("button", name="Rename").click()
+    expect(page.locator(".file .name")).to_have_text(["two.bin"])
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".file .name")).to_have_text(["one.bin"])
+
+
+def test_many_files_are_selected_across_pages_and_moved_into_a_folder(visits: Visits, gateway: Served) -> None:
+    for number in range(55):
+        path = f"top/{number:02}.bin"
+        processed_file(gateway.core, b"x" * (number + 1), owner="sel", name=f"{number:02}.bin", path=path)
+    page = visits.signed_in(url_of(gateway), "sel")
+    page.get_by_label("Select 54.bin").check()
+    page.get_by_role("link", name="Next page").click()
+    expect(page.locator(".file")).to_have_count(5)
+    expect(page.locator(".chosen")).to_contain_text("1 selected")
+    page.get_by_role("button", name="Select all 55").click()
+    expect(page.locator(".chosen")).to_contain_text("55 selected")
+    page.locator(".chosen").get_by_role("button", name="Move").click()
+    page.get_by_label("Folder").fill("archive/2026")
+    page.locator("dialog").get_by_role("button", name="Move").click()
+    expect(page.locator(".toast").last).to_contain_text("55 files moved to archive/2026")
+    assert len(call(gateway.core, "folders.list", owner="sel", path="archive/2026")["files"]) == 55
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("link", name="Files", exact=True).click()
+    page.get_by_role("link", name="top", exact=True).click()
+    expect(page.locator("h1")).to_be_focused()
+    expect(page.locator(".file")).to_have_count(55)
 
 
 def test_open_pages_show_what_happens_elsewhere_and_keep_the_focus(visits: Visits, gateway: Served) -> None:
     first = processed_file(gateway.core, b"x", owner="liv", name="first.bin")["file_id"]
     page = visits.signed_in(url_of(gateway), "liv")
-    page.get_by_label("Who may see first.bin").focus()
+    page.get_by_role("link", name="first.bin").focus()
     with page.expect_response("**/"):
         processed_file(gateway.core, b"x", owner="liv", name="second.bin")
     expect(page.locator(".file")).to_have_count(2)
     call(gateway.core, "files.update", file_id=first, changes={"name": "renamed.bin"})
     expect(page.locator(".file .name", has_text="renamed.bin")).to_have_count(1)
-    expect(page.get_by_label("Who may see renamed.bin")).to_be_focused()
+    expect(page.get_by_role("link", name="renamed.bin")).to_be_focused()
     call(gateway.core, "files.remove", file_id=first)
     expect(page.locator(".file")).to_have_count(1)
     processed_file(gateway.core, b"x", owner="somebody-else", name="other.bin")
     pending_file(gateway.core, b"x", owner="liv", name="third.bin")
-    expect(page.locator(".file", has_text="third.bin")).to_contain_text("not all has arrived")
+    expect(page.locator(".file", has_text="third.bin")).to_contain_text("Upload incomplete")
     assert names(page) == ["third.bin", "second.bin"]
 
 
 def test_signing_out_closes_the_list(visits: Visits, gateway: Served) -> None:
     page = visits.signed_in(url_of(gateway), "out")
-    page.get_by_role("button", name="Sign out").click()
+    sign_out(page)
     expect(page.get_by_text("open your sign-in link")).to_be_visible()
     page.go_back()
     expect(page.locator("#drop")).to_have_count(0)
@@ -204,9 +261,9 @@ def test_everything_fits_a_phone_and_can_be_read(visits: Visits, gateway: Served
         for name in (LONG, NASTY, "long words " * 20, "plain.bin"):
             picture(gateway, "pho", name.strip(), access="unlisted")
     page = visits.signed_in(url_of(gateway), "pho", viewport=PHONE, color_scheme=scheme, has_touch=True)
-    page.locator("#files-input").set_input_files({"name": LONG, "mimeType": "text/plain", "buffer": b"x" * 99})
+    choose(page, {"name": LONG, "mimeType": "text/plain", "buffer": b"x" * 99})
     expect(page.locator(".upload")).to_have_count(1)
-    paths = ["/", str(page.locator("a.name").last.get_attribute("href")), "/download/x", "/docs"]
+    paths = ["/", "/trash", "/cards", str(page.locator("a.name").last.get_attribute("href")), "/download/x", "/docs"]
     for path in paths:
         if page.url != url_of(gateway) + path:
             page.goto(url_of(gateway) + path)

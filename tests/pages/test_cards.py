@@ -45,7 +45,7 @@ def is_strict(reply: Reply) -> bool:
     scripts = re.findall(rb"<script[^>]*>", reply.body)
     nonce = re.search(r"'nonce-([^']+)'", policy)
     assert nonce is not None
-    ours = f'<script type="module" nonce="{nonce[1]}" src="/static/cards.js">'.encode()
+    ours = f'<script type="module" nonce="{nonce[1]}" src="/static/app.js">'.encode()
     return policy.startswith("default-src 'none'") and scripts == [ours]
 
 
@@ -128,11 +128,11 @@ def test_an_open_page_follows_its_session(gateway: Served, visits: Visits) -> No
     session_id = call(core, "cards.begin", owner="eve", **params)["session_id"]
     url = f"http://127.0.0.1:{gateway.port}"
     page = visits.signed_in(url, "eve")
-    page.get_by_role("link", name="Memory cards").click()
+    page.get_by_role("link", name="Cards").click()
     page.get_by_role("link", name="LIVE").click()
-    expect(page.get_by_role("status")).to_have_text("Being copied")
+    expect(page.locator("#live .note")).to_have_text("Being copied")
     gone = {"path": "DCIM/<i>.MP4", "size": 1, "mtime_at": 1, "status": "missing"}
     call(core, "cards.add", session_id=session_id, files=[gone])
     expect(page.locator("bdi", has_text="DCIM/<i>.MP4")).to_be_visible()
     call(core, "cards.progress", session_id=session_id, state="interrupted")
-    expect(page.get_by_role("status")).to_have_text("Interrupted")
+    expect(page.locator("#live .note")).to_have_text("Interrupted")

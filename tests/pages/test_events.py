@@ -88,18 +88,23 @@ def test_a_page_that_falls_behind_is_told_to_load_everything() -> None:
     assert held[-1] == {"event": "updated", "file_id": str(3 * feed.QUEUE - 1)}
 
 
-def test_an_owner_has_so_many_pages_and_gets_the_place_of_one_that_went(
+def test_an_owner_has_so_many_pages_and_the_oldest_makes_room(
     memory_gateway: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "MAX_PAGES_OF_OWNER", 2)
     monkeypatch.setattr(events, "PING_SECONDS", 0.05)
-    with listening(memory_gateway, bearer("ann")), listening(memory_gateway, bearer("bob")):
-        with listening(memory_gateway, bearer("ann")):
-            reply = memory_gateway.request("GET", "/api/events", headers=bearer("ann"))
-            assert (reply.status, reply.code, reply.headers["Retry-After"]) == (503, "service_unavailable", "1")
+    told = memory_gateway.state_of(events.FEED)
+    with listening(memory_gateway, bearer("ann")) as first, listening(memory_gateway, bearer("bob")):
+        with listening(memory_gateway, bearer("ann")) as second, listening(memory_gateway, bearer("ann")) as third:
+            while first.hear() is not None:
+                pass
+            assert (told.listeners("ann"), told.listeners("bob")) == (2, 1)
+            file_id = processed_file(memory_gateway.core, b"x")["file_id"]
+            for listener in (second, third):
+                listener.hear_until(file_id, "processed")
         # The gateway finds out that nobody is there when it has something to say.
-        told = memory_gateway.state_of(events.FEED)
-        wait_until(lambda: told.listeners("ann") == 1)
+        wait_until(lambda: told.listeners("ann") == 0)
+        assert told.listeners("bob") == 1
     wait_until(lambda: told.listeners("ann") + told.listeners("bob") == 0)
     assert told._reading is None
 

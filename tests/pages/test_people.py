@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from tests.cores import call
 from tests.gateway.serving import Served, serving
-from tests.pages.visits import Visits
+from tests.pages.visits import Visits, sign_out
 from tests.people.persons import PASSWORD, open_people
 
 
@@ -35,8 +35,8 @@ def test_a_link_makes_an_account_which_signs_out_and_in_again(gateway: Served, v
     assert page.url == f"{url}/join"
     fill(page, "Make your account", name="ann", password=PASSWORD)
     page.wait_for_selector('h1:has-text("Your files")')
-    assert page.inner_text(".who") == "Signed in as ann"
-    page.click('button:has-text("Sign out")')
+    assert page.text_content(".who") == "Signed in as ann"
+    sign_out(page)
     page.click('a:has-text("Sign in")')
     fill(page, "Sign in", name="ann", password="wrong password")
     page.wait_for_selector('[role="alert"]')

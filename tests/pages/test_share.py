@@ -149,7 +149,7 @@ def test_there_is_nothing_static_but_what_is_ours(gateway: Served, name: str) ->
 
 
 def test_scripts_are_asked_for_again_but_not_sent_again(gateway: Served) -> None:
-    reply = gateway.request("GET", "/static/index.js")
+    reply = gateway.request("GET", "/static/app.js")
     assert (reply.status, reply.headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
-    again = gateway.request("GET", "/static/index.js", headers={"If-None-Match": reply.headers["ETag"]})
+    again = gateway.request("GET", "/static/app.js", headers={"If-None-Match": reply.headers["ETag"]})
     assert (again.status, again.body) == (304, b"")

@@ -29,6 +29,25 @@ def cookie(owner: str = "ann", ttl_seconds: int = 600) -> dict[str, str]:
     return {"Cookie": f"{COOKIE}={make_token(owner, SECRETS['FILES_JWT_SECRET'], ttl_seconds)}"}
 
 
+def choose(page: Page, *files: Any, kind: str = "files") -> None:
+    """Choose files, or a folder, by the button of the page."""
+    with page.expect_file_chooser() as chooser:
+        page.locator(f"[data-pick={kind}]").click()
+    chooser.value.set_files(files[0] if kind == "folder" else list(files))
+
+
+def sign_out(page: Page) -> None:
+    """Sign out by the menu of the account."""
+    page.get_by_label("Your account").click()
+    page.get_by_role("button", name="Sign out").click()
+
+
+def more(page: Page, name: str, action: str) -> None:
+    """Choose an action in the menu of a file."""
+    page.get_by_label(f"More for {name}").click()
+    page.locator(".menu[open]").get_by_role("button", name=action).click()
+
+
 class Visits:
     """Makes profiles, and keeps account of what their pages complain about."""
 
@@ -63,7 +82,7 @@ class Visits:
         page.goto(url + sign_in_path(owner))
         page.get_by_role("button", name="Sign in by the link").click()
         page.wait_for_url(url + "/")
-        page.wait_for_selector("#sending:not([hidden])")
+        page.wait_for_selector(".title .scripted:not([hidden])")
         return page
 
     def _hear(self, message: ConsoleMessage) -> None:

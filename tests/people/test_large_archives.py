@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from files_service.api.begin import store_whole
 from files_service.services.opening import open_core
-from tests.cores import call, processed_file, settings_for
+from files_service.services.uploads.session import Beginning
+from tests.cores import call, settings_for
 from tests.gateway.serving import Served, serving
 from tests.people.links import Visitor
 from tests.people.persons import cheap
@@ -54,12 +56,14 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+@pytest.mark.timeout(at_scale(quick=600, default=600, nightly=3_600))
 def test_an_archive_of_many_files_is_resumed_in_the_middle_and_opens_everywhere(
     service: Served, disk_path: Path
 ) -> None:
     for number in range(FILES):
-        record = processed_file(service.core, content(number), owner="ann", path=f"trip/{number:04}.bin", name=None)
-        assert record["parts"][0]["crc32"]
+        beginning = Beginning(owner="ann", size=SIZE, path=f"trip/{number:04}.bin")
+        stored = store_whole(service.core, beginning, content(number))
+        call(service.core, "files.process", file_id=stored.record.file_id)
     made = call(service.core, "shares.create", owner="ann", path="trip")
     path = f"{Visitor(service, made['url']).path}/zip"
     whole, resumed = disk_path / "whole.zip", disk_path / "resumed.zip"
@@ -71,7 +75,7 @@ def test_an_archive_of_many_files_is_resumed_in_the_middle_and_opens_everywhere(
     assert receive(service, path, resumed, None, Range=f"bytes={middle}-", **{"If-Range": tag}) == (206, tag)
     assert digest(resumed) == digest(whole)
     whole.unlink()
-    subprocess.run(["unzip", "-tqq", str(resumed)], check=True, timeout=900, stdout=subprocess.DEVNULL)
+    subprocess.run(["unzip", "-tqq", str(resumed)], check=True, timeout=3_600, stdout=subprocess.DEVNULL)
     with zipfile.ZipFile(resumed) as archive:
         assert len(archive.infolist()) == FILES
         for number in range(FILES):

@@ -76,9 +76,10 @@ def test_tuspy_stops_at_a_drop_and_goes_on(served: Served, ann: Person) -> None:
     client = TusClient(endpoint, headers={"Cookie": f"files_sender={SECRET}"})
     first = client.uploader(file_stream=io.BytesIO(CONTENT), chunk_size=2**20, metadata=said)
     first.upload(stop_at=3 * 2**20)
-    assert first.url is not None
+    begun: Any = first.url
+    assert begun is not None
     assert (len(files_of(ann)), received(ann, made)) == (1, (0, 0))
-    second = client.uploader(file_stream=io.BytesIO(CONTENT), chunk_size=5 * 2**20, url=first.url, upload_checksum=True)
+    second = client.uploader(file_stream=io.BytesIO(CONTENT), chunk_size=5 * 2**20, url=begun, upload_checksum=True)
     assert second.offset == 3 * 2**20
     second.upload()
     [_, mine] = files_of(ann)
@@ -94,7 +95,7 @@ def test_tuspy_stops_at_a_drop_and_goes_on(served: Served, ann: Person) -> None:
     assert ann.get(f"/api/files/{mine['file_id']}/download").body == CONTENT
     # Its own row, under the name that was sent; a repeated question counts nothing.
     visitor = Visitor(served, made["url"], {"files_sender": SECRET})
-    again = head(visitor, first.url.partition(made["key"])[2])
+    again = head(visitor, begun.partition(made["key"])[2])
     assert (again.status, again.headers["Upload-Offset"]) == (200, str(len(CONTENT)))
     assert [each["name"] for each in visitor.json().json["uploads"]] == ["trip/clip.bin"]
     assert received(ann, made) == (1, len(CONTENT))

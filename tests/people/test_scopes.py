@@ -69,6 +69,10 @@ NEEDED: dict[str, str] = {
     "DELETE /api/jobs/{job_id}": WRITE,
     "POST /api/cards": WRITE,
     "GET /api/cards": READ,
+    "GET /api/notice-channels": SESSION,
+    "PUT /api/notice-channels/{name}": SESSION,
+    "DELETE /api/notice-channels/{name}": SESSION,
+    "POST /api/notice-channels/{name}/test": SESSION,
     "PUT /api/cards/{card_id}": WRITE,
     "POST /api/cards/{card_id}/sessions": WRITE,
     "GET /api/card-sessions": READ,
@@ -134,7 +138,7 @@ VERSIONS_NEEDED = {
     "remove": DELETE,
 }
 CARDS_NEEDED = {
-    **dict.fromkeys(("list", "session", "sessions", "files", "receipt"), READ),
+    **dict.fromkeys(("list", "session", "sessions", "files", "receipt", "manifest"), READ),
     **dict.fromkeys(("inserted", "permit", "begin", "add", "progress", "verify"), WRITE),
 }
 NEEDED_BY = {
@@ -146,6 +150,7 @@ NEEDED_BY = {
     "analytics": ANALYTICS_NEEDED,
     "versions": VERSIONS_NEEDED,
     "cards": CARDS_NEEDED,
+    "notices": dict.fromkeys(("channels", "set_channel", "remove_channel", "test_channel"), SESSION),
 }
 REFUSED = b"does not have the scope"
 

@@ -54,20 +54,24 @@ def cover_of(visitor: Visitor) -> str:
 
 
 def test_previews_of_open_links_show_a_picture_and_those_of_others_none(served: Served, ann: Person) -> None:
-    file_id, other = stored(ann), stored(ann)
-    assert cover_of(Visitor(served, share(ann, file_id)["url"])) == ""
-    # What was found in processing, made without the libraries, is given as it is.
-    for each in (file_id, other):
-        with_preview(served.core, each, poster=b"RIFF....WEBP")
+    file_id = stored_at(ann, "trip/day/a.txt")
+    bare = Visitor(served, share(ann, file_id)["url"])
+    assert (cover_of(bare), bare.get("/cover").status) == ("", 404)
+    # Without the libraries, the preview is given as it is.
+    with_preview(served.core, file_id, poster=b"RIFF....WEBP")
     made = share(ann, file_id)
-    visitor = Visitor(served, made["url"])
-    picture = cover_of(visitor)
-    assert picture.startswith(f"/cover?file_id={file_id}&part=poster-")
+    visitor, picture = Visitor(served, made["url"]), "/cover"
+    assert cover_of(visitor) == picture
+    folder = Visitor(served, share(ann, path="trip/day")["url"])
+    assert (cover_of(folder), folder.get(picture).status) == (picture, 200)
+    # That of a folder below is not the picture of the link.
+    above = Visitor(served, share(ann, path="trip")["url"])
+    assert (cover_of(above), above.get(picture).status) == ("", 404)
+    assert b"og:image" not in above.get("?path=day").body
+    assert Visitor(served, share(ann, kind="drop", path="trip/day")["url"]).get(picture).status == 404
     reply = visitor.get(picture)
     assert (reply.status, reply.body, reply.headers["Content-Type"]) == (200, b"RIFF....WEBP", "image/webp")
     assert ann.get(f"/api/shares/{made['share_id']}").json["used"] == 0
-    for wrong in (picture.replace(file_id, other), picture.replace("poster-", "hover-"), "/cover", "/cover?file_id=.."):
-        assert visitor.get(wrong).status == 404, wrong
     for more in ({"password": PASSWORD}, {"max_downloads": 3}):
         closed = Visitor(served, share(ann, file_id, **more)["url"])
         assert cover_of(closed) == ""

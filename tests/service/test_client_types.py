@@ -19,6 +19,7 @@ from files_service.client.cards import CardMethods
 from files_service.client.files import TagMethods
 from files_service.client.folder_parameters import BulkItem
 from files_service.client.folders import FolderMethods, JobMethods
+from files_service.client.notices import NoticeMethods
 from files_service.client.parameters import Changes, PartDeclaration
 from files_service.client.share_parameters import ShareChanges
 from files_service.client.shares import ShareMethods
@@ -40,6 +41,7 @@ def client_methods() -> dict[str, Any]:
     found |= {f"jobs.{name}": function for name, function in inspect.getmembers(JobMethods, inspect.isfunction)}
     found |= {f"versions.{name}": function for name, function in inspect.getmembers(VersionMethods, inspect.isfunction)}
     found |= {f"cards.{name}": function for name, function in inspect.getmembers(CardMethods, inspect.isfunction)}
+    found |= {f"notices.{name}": function for name, function in inspect.getmembers(NoticeMethods, inspect.isfunction)}
     return {name: function for name, function in found.items() if name.rpartition(".")[2][0] != "_"}
 
 

@@ -82,6 +82,7 @@ def test_people_of_two_tenants_walk_through_every_address(walk: tuple[Walk, str]
     _versions(service, people)
     _links(service, people)
     _cards(people)
+    _channels(people)
     _analytics_and_quotas(people)
     _previews(service, people)
     _pages(service, nobody)
@@ -336,6 +337,17 @@ def _cards(people: dict[str, Caller]) -> None:
         assert ann.ask("GET", page).status == 303
 
 
+def _channels(people: dict[str, Caller]) -> None:
+    ann, bob = people["ann"], people["bob"]
+    channels = "/api/notice-channels"
+    assert ann("GET", channels) == {"channels": [], "services": []}
+    # An installation permits none unless its operator opens services.
+    ann("PUT", f"{channels}/phone", 501, url="tgram://1:aaaaaaaaaaaaaaaaaaaa/1/")
+    ann("POST", f"{channels}/phone/test", 404)
+    assert ann("DELETE", f"{channels}/phone")["removed"]
+    bob("GET", f"{channels}?owner=ann", 403)
+
+
 def _analytics_and_quotas(people: dict[str, Caller]) -> None:
     ann, bob, admin, operator = (people[name] for name in ("ann", "bob", "admin", "operator"))
     used = ann("GET", "/api/analytics/storage")["used"]
@@ -359,6 +371,10 @@ def _pages(service: Walk, nobody: Caller) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": service.url}
     entered = nobody.ask("POST", "/sign-in", data=b"name=bob@acme&password=wrong+password+here", headers=form)
     assert entered.status in (401, 403)
+    for path in ("/photos", "/trash"):
+        assert nobody.ask("GET", path).status == 303
+    for path in ("/delete", "/restore"):
+        assert nobody.ask("POST", path, data=b"file_id=x", headers=form).status == 303
     for path in ("/join", "/reset"):
         nobody.ask("POST", path, data=b"code=none&name=x&password=some+long+password", headers=form)
     assert nobody.ask("POST", "/sign-out", headers=form).status in (303, 401)

@@ -36,6 +36,13 @@ async def static(request: web.Request) -> web.StreamResponse:
 
 
 @cache
+def build() -> str:
+    """Return a name that is another one when any script or style is another one."""
+    tags = "".join(asset.representation.tag for _, asset in sorted(_assets().items()))
+    return hashlib.sha256(tags.encode()).hexdigest()[:16]
+
+
+@cache
 def _assets() -> dict[str, Asset]:
     found = {}
     for path in (files(__package__) / "static").iterdir():

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from aiohttp import web
 
 from files_service.errors import BadRequest, NotFound
+from files_service.gateway.pages.calls import call, first_and_following, page_of
 from files_service.gateway.pages.rendering import redirect, render
 from files_service.gateway.pages.session import viewer_of
-from files_service.gateway.state import gateway_of
-from storage_adapters import JSON
 
 PER_PAGE = 50
 FILES_PER_PAGE = 200
@@ -40,15 +37,15 @@ async def cards(request: web.Request) -> web.StreamResponse:
     viewer = viewer_of(request)
     if viewer is None:
         return redirect(request, "/")
-    sessions = await _page(request, "cards.sessions", {"owner": viewer, "actor": viewer, "limit": PER_PAGE})
-    found = await _call(request, "cards.list", {"owner": viewer, "actor": viewer, "limit": 100})
+    sessions = await page_of(request, "cards.sessions", {"owner": viewer, "actor": viewer, "limit": PER_PAGE})
+    found = await call(request, "cards.list", {"owner": viewer, "actor": viewer, "limit": 100})
     return render(
         request,
         "cards.html",
         viewer=viewer,
         sessions=sessions["sessions"],
-        following=_following(sessions),
-        begun=bool(request.query.get("cursor")),
+        screen="cards",
+        **first_and_following(request, "/cards", {}, sessions),
         cards=found["cards"],
         states=STATES,
         permissions=PERMISSIONS,
@@ -62,40 +59,21 @@ async def card_session(request: web.Request) -> web.StreamResponse:
         return redirect(request, "/")
     named = {"session_id": request.match_info["session_id"], "actor": viewer}
     try:
-        session = await _call(request, "cards.session", named)
+        session = await call(request, "cards.session", named)
     except (NotFound, BadRequest):
         message = "The link may be wrong, or the session is another person's."
         return render(
             request, "refused.html", status=404, title="There is no such session", message=message, viewer=viewer
         )
-    files = await _page(request, "cards.files", {**named, "limit": FILES_PER_PAGE})
+    files = await page_of(request, "cards.files", {**named, "limit": FILES_PER_PAGE})
     return render(
         request,
         "card_session.html",
         viewer=viewer,
         session=session,
         files=files["files"],
-        following=_following(files),
-        begun=bool(request.query.get("cursor")),
+        screen="cards",
+        **first_and_following(request, f"/cards/{session['session_id']}", {}, files),
         states=STATES,
         statuses=STATUSES,
     )
-
-
-async def _page(request: web.Request, method: str, params: JSON) -> JSON:
-    """Return a page from the cursor of the address on; an old cursor is the beginning."""
-    cursor = request.query.get("cursor")
-    try:
-        return await _call(request, method, {**params, **({"cursor": cursor} if cursor else {})})
-    except BadRequest:
-        return await _call(request, method, params)
-
-
-async def _call(request: web.Request, method: str, params: JSON) -> JSON:
-    gateway = gateway_of(request)
-    found: JSON = await gateway.calls.run(gateway.invoke, method, params)
-    return found
-
-
-def _following(page: JSON) -> str:
-    return urlencode({"cursor": page["next_cursor"]}) if page["next_cursor"] else ""

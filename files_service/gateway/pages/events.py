@@ -23,9 +23,10 @@ async def events(request: web.Request) -> web.StreamResponse:
     """Stream the changes to one page, until it closes or the gateway stops."""
     gateway, owner = gateway_of(request), owner_of(request)
     feed = request.config_dict[FEED]
-    if gateway.stopping or feed.listeners(owner) >= MAX_PAGES_OF_OWNER:
-        reason = "the gateway is stopping" if gateway.stopping else "too many open pages"
-        raise HTTPError(ServiceUnavailable(reason), headers={"Retry-After": "1"})
+    if gateway.stopping:
+        raise HTTPError(ServiceUnavailable("the gateway is stopping"), headers={"Retry-After": "1"})
+    # Of a page that went the gateway hears late: it is the oldest one that makes room.
+    feed.keep(owner, MAX_PAGES_OF_OWNER - 1)
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     # A proxy must not buffer events.
     response.headers["X-Accel-Buffering"] = "no"

@@ -52,7 +52,8 @@ class Feed:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._listening: defaultdict[str, set[Subscription]] = defaultdict(set)
+        # In the order in which they came.
+        self._listening: defaultdict[str, dict[Subscription, None]] = defaultdict(dict)
         self._reading: asyncio.Task[None] | None = None
 
     @contextmanager
@@ -60,18 +61,25 @@ class Feed:
         """Subscribe to the changes of an owner's files for the block. Raises NotSupported without a change feed."""
         feed = require(self._gateway.core.metadata, SupportsChanges)
         subscription = Subscription()
-        self._listening[owner].add(subscription)
+        self._listening[owner][subscription] = None
         if self._reading is None:
             self._reading = asyncio.ensure_future(self._read(feed))
         try:
             yield subscription
         finally:
-            self._listening[owner].discard(subscription)
+            self._listening[owner].pop(subscription, None)
             if not self._listening[owner]:
                 del self._listening[owner]
             if not self._listening and self._reading is not None:
                 self._reading.cancel()
                 self._reading = None
+
+    def keep(self, owner: str, most: int) -> None:
+        """End the oldest subscriptions of an owner, so that at most so many are left."""
+        subscriptions = list(self._listening.get(owner, ()))
+        for subscription in subscriptions[: max(0, len(subscriptions) - most)]:
+            del self._listening[owner][subscription]
+            subscription.put(None)
 
     def listeners(self, owner: str) -> int:
         """Return the number of listening pages of an owner."""

@@ -10,11 +10,15 @@ from typing import Any
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from files_service.domain.analytics import OTHER, kind_of
 from files_service.domain.sizes import shown_size
+from files_service.gateway.pages.assets import build
+from files_service.gateway.pages.frame import MAP
 from files_service.gateway.state import at_operation_address, gateway_of
 from files_service.gateway.transfer.disposition import preview_of
 from storage_adapters import category_of
 
+_JOINERS = "\u200c\u200d"
 # Scripts carry a nonce of the reply, because files of users have addresses of this origin, too.
 POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self'; media-src 'self'; "
@@ -26,7 +30,8 @@ def render(request: web.Request, name: str, *, status: int = 200, **values: Any)
     """Reply with a page."""
     nonce = secrets.token_urlsafe(16)
     home = gateway_of(request).core.settings.public_url if at_operation_address(request) else base_of(request)
-    values = {"base": base_of(request), "home": home, "viewer": None, "nonce": nonce, **values}
+    values = {"base": base_of(request), "home": home, "viewer": None, "nonce": nonce, "screen": "", **values}
+    values |= {"map": MAP, "build": build()}
     response = web.Response(text=_environment().get_template(name).render(values), status=status)
     response.content_type = "text/html"
     response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce)
@@ -48,8 +53,17 @@ def base_of(request: web.Request) -> str:
 
 
 def shown_name(name: str) -> str:
-    """Return the name with a mark for each control character: those of direction could disguise it."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if category_of(c)[0] == "C" else c for c in name)
+    """Return the name with a mark for each control character: those of direction could disguise it.
+
+    Joiners stay: they belong to words and to emoji.
+    """
+    return "".join("\N{REPLACEMENT CHARACTER}" if category_of(c)[0] == "C" and c not in _JOINERS else c for c in name)
+
+
+def icon_of(content_type: str | None) -> str:
+    """Return the icon of files of a content type."""
+    kind = kind_of(content_type or "")
+    return kind if kind != OTHER else "file"
 
 
 def shown_time(at: int) -> str:
@@ -73,5 +87,5 @@ def _environment() -> Environment:
     )
     shown = {"name": shown_name, "size": shown_size, "time": shown_time, "machine_time": machine_time}
     environment.filters |= {f"shown_{name}" if name != "machine_time" else name: each for name, each in shown.items()}
-    environment.filters["preview"] = preview_of
+    environment.filters |= {"preview": preview_of, "icon_of": icon_of}
     return environment

@@ -9,14 +9,15 @@ from files_service.ingest.transports.tus import TusTransport
 from files_service.ingest.transports.websocket import WebSocketTransport
 
 QUEUE = "queue"
-TRANSPORTS = (WebSocketTransport.name, TusTransport.name, QUEUE)
+# The first is the default: it costs the gateway the least time per byte.
+TRANSPORTS = (TusTransport.name, WebSocketTransport.name, QUEUE)
 
 
 def open_transport(name: str, remote: Remote, amqp_uri: str = "") -> Transport:
     """Return the transport of a name; ``amqp_uri`` is the broker of the queue. Raises NotSupported."""
     if name == QUEUE:
         return _open_queue(remote, amqp_uri)
-    return TusTransport(remote) if name == TusTransport.name else WebSocketTransport(remote)
+    return WebSocketTransport(remote) if name == WebSocketTransport.name else TusTransport(remote)
 
 
 def _open_queue(remote: Remote, amqp_uri: str) -> Transport:

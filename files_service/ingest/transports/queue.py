@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 from files_service.errors import FilesError, NotSupported, Unauthorized, error_from_wire
 from files_service.ingest.service import Remote, Unreachable
-from files_service.ingest.transports.transport import Block, Corrupted, OpenUpload, Transport, UploadSession
+from files_service.ingest.transports.transport import Block, Corrupted, OpenUpload, Stored, Transport, UploadSession
 from files_service.ingest.transports.websocket import WebSocketTransport
 from files_service.messaging.ingest.client import QueueRefused, QueueSender, QueueUnavailable
 from storage_adapters import JSON
@@ -70,7 +70,7 @@ class _QueueSession(UploadSession):
         self.state = OpenUpload(state.upload_id, int(amqp["chunk_bytes"]), state.ranges)
         self._window = asyncio.Semaphore(int(amqp["window"]))
 
-    async def send(self, block: Block, sha256: Awaitable[str]) -> None:
+    async def send(self, block: Block, sha256: Awaitable[str]) -> Stored:
         async with self._window:
             expected = await sha256
             answer = await self._guarded(
@@ -78,6 +78,7 @@ class _QueueSession(UploadSession):
             )
         if answer["object_id"] != expected:
             raise Corrupted(f"the service received other bytes at {block.offset}")
+        return _stored
 
     async def finish(self, sha256: str) -> None:
         await self._guarded(self._sender.finish(self._amqp, sha256=sha256))
@@ -93,6 +94,10 @@ class _QueueSession(UploadSession):
             raise Unreachable(str(error)) from error
         except QueueRefused as refused:
             raise _error_of(refused) from refused
+
+
+async def _stored() -> None:
+    """Return: an answered chunk is on stable storage."""
 
 
 def _error_of(refused: QueueRefused) -> FilesError | Unreachable:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from storage_adapters import JSON
 
 # Room in front of the bytes of a block: a transport writes its own header there, and nothing is copied.
 HEAD_BYTES = 8
+
+# The wait for sent bytes to be on stable storage.
+Stored = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,10 @@ class OpenUpload:
         """Return True when all of these bytes have arrived."""
         return any(first <= start and end <= last for first, last in self.ranges)
 
+    def missing(self, start: int, end: int) -> int:
+        """Return the number of these bytes that have not arrived."""
+        return end - start - sum(max(0, min(end, last) - max(start, first)) for first, last in self.ranges)
+
     @property
     def arrived(self) -> int:
         """Number of bytes that have arrived."""
@@ -59,13 +66,16 @@ class UploadSession(ABC):
     """One open upload on one connection. Everything raises FilesError, and Unreachable."""
 
     state: OpenUpload
+    # False where ``send`` has no use for the hash of a block.
+    compares_blocks = True
 
     @abstractmethod
-    async def send(self, block: Block, sha256: Awaitable[str]) -> None:
-        """Send a block; return when the service has it on stable storage.
+    async def send(self, block: Block, sha256: Awaitable[str]) -> Stored:
+        """Send a block; return when its memory is free, with a wait for its bytes to be on stable storage.
 
-        ``sha256`` is the hash of the block, which is computed meanwhile. Raises Corrupted when the service stored
-        other bytes. Calls of one upload begin in the order of offsets and may overlap.
+        ``sha256`` is the hash of the block, which is computed meanwhile if the session compares blocks. Both raise
+        Corrupted when the service stored other bytes. Calls of one upload begin in the order of offsets and may
+        overlap.
         """
 
     @abstractmethod

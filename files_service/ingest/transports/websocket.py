@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -17,6 +18,7 @@ from files_service.ingest.transports.transport import (
     Block,
     Corrupted,
     OpenUpload,
+    Stored,
     Transport,
     UploadSession,
 )
@@ -77,22 +79,34 @@ class _WebSocketSession(UploadSession):
         self._window = asyncio.Semaphore(min(int(manifest["window"]), blocks_of_file(self.state.chunk_bytes)))
         self._listening = asyncio.create_task(self._listen())
 
-    async def send(self, block: Block, sha256: Awaitable[str]) -> None:
-        async with self._window:
+    async def send(self, block: Block, sha256: Awaitable[str]) -> Stored:
+        await self._window.acquire()
+        try:
             if self._error is not None:
                 raise self._error
             stored = self._waiting[block.offset] = asyncio.get_running_loop().create_future()
-            try:
-                block.buffer[:HEAD_BYTES] = block.offset.to_bytes(HEAD_BYTES, "big")
-                # The client takes any buffer, and masks a copy of it.
-                await self._guarded(self._connection.send_bytes(cast("bytes", block.buffer)))
-                object_id = await self._answer(stored)
-            finally:
-                self._waiting.pop(block.offset, None)
-                # An error that nobody waits for any more is that of all others.
-                stored.cancel()
+            block.buffer[:HEAD_BYTES] = block.offset.to_bytes(HEAD_BYTES, "big")
+            # The client takes any buffer, and masks a copy of it.
+            await self._guarded(self._connection.send_bytes(cast("bytes", block.buffer)))
+        except BaseException:
+            self._forget(block.offset)
+            raise
+        return partial(self._stored, block.offset, stored, sha256)
+
+    async def _stored(self, offset: int, stored: asyncio.Future[str], sha256: Awaitable[str]) -> None:
+        try:
+            object_id = await self._answer(stored)
+        finally:
+            self._forget(offset)
         if object_id != await sha256:
-            raise Corrupted(f"the service received other bytes at {block.offset}")
+            raise Corrupted(f"the service received other bytes at {offset}")
+
+    def _forget(self, offset: int) -> None:
+        """Give the place of a block free; an error that nobody waits for any more is that of all others."""
+        stored = self._waiting.pop(offset, None)
+        if stored is not None:
+            stored.cancel()
+        self._window.release()
 
     async def finish(self, sha256: str) -> None:
         if self._error is not None:
@@ -107,6 +121,10 @@ class _WebSocketSession(UploadSession):
             self._listening.cancel()
             with suppress(asyncio.CancelledError):
                 await self._listening
+        for stored in self._waiting.values():
+            if not stored.cancel() and not stored.cancelled():
+                # Nobody waits any more: the error of one block ended the others.
+                stored.exception()
         if self._finished and not self._connection.closed:
             self._idle.append(self._connection)
         else:

@@ -37,10 +37,11 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class ChunkMessage(Heading):
-    """Bytes of an upload, at their place."""
+    """Bytes of an upload at their place, and their declared hash."""
 
     slice_start: int
     body: bytes
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def attempt_of(headers: Mapping[str, Any]) -> int:
 def parse(
     kind: str | None, message_id: str | None, headers: Mapping[str, Any], body: bytes, *, longest: int
 ) -> ChunkMessage | FinishMessage:
-    """Read a message. Raises BadRequest that names the header, TooLarge, and PartMismatch for altered bytes."""
+    """Read a message, not yet its bytes. Raises BadRequest that names the header, and TooLarge."""
     if headers.get("v") != VERSION:
         raise bad_request("v", f"Must be {VERSION}.")
     heading = _text(headers, "upload_id", _UPLOAD_ID), _text(headers, "token", None)
@@ -90,10 +91,13 @@ def _chunk(
         raise TooLarge("a message is at most one chunk", {"field": "body", "limit": longest})
     if not body or size != len(body):
         raise bad_request("size", "Must be the number of bytes in the body, at least 1.")
-    actual = hashlib.sha256(body).hexdigest()
-    if not hmac.compare_digest(actual, sha256):
-        raise PartMismatch("the bytes are not those of sha256", {"field": "sha256", "declared": sha256})
-    return ChunkMessage(*heading, start, body)
+    return ChunkMessage(*heading, start, body, sha256)
+
+
+def require_same(message: ChunkMessage) -> None:
+    """Hash the bytes of a message. Raises PartMismatch when they were altered."""
+    if not hmac.compare_digest(hashlib.sha256(message.body).hexdigest(), message.sha256):
+        raise PartMismatch("the bytes are not those of sha256", {"field": "sha256", "declared": message.sha256})
 
 
 def message_id_of(upload_id: str, slice_start: int) -> str:

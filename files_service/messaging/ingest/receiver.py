@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from files_service.api.finish import done
 from files_service.core import Core
 from files_service.errors import storage_errors_as_files_errors
-from files_service.messaging.ingest.messages import ChunkMessage, FinishMessage, ack
+from files_service.messaging.ingest.messages import ChunkMessage, FinishMessage, ack, require_same
 from files_service.messaging.ingest.metrics import IngestMetrics
 from files_service.services.uploads.conclude import conclude
 from files_service.services.uploads.finish import complete
@@ -47,15 +47,14 @@ class Receiver:
         """Store a chunk; return the answer once it is on stable storage. Raises FilesError."""
         data = memoryview(message.body)
         async with self._turn(message.upload_id):
-            session = await self._run(self._calls, self._find, message.token, message.upload_id)
-            upload = session.upload
+            upload = (await self._run(self._calls, self._checked, message)).upload
             require_fits(upload, message.slice_start, len(data))
             whole = self._hash_of(upload)
             hashing = asyncio.wrap_future(whole.feed(message.slice_start, data, self._engine.hashers))
         started = perf_counter()
         try:
             object_id, stored = await self._run(
-                self._engine.pool, store_slice, self._engine, upload, message.slice_start, data
+                self._engine.pool, store_slice, self._engine, upload, message.slice_start, data, message.sha256
             )
         except BaseException:
             whole.spoil()
@@ -84,6 +83,12 @@ class Receiver:
 
     def _find(self, token: str, upload_id: str) -> UploadSession:
         return session_of_token(self._core, token, upload_id)
+
+    def _checked(self, message: ChunkMessage) -> UploadSession:
+        """Find the upload of a chunk; compare its bytes with their hash, which becomes the name of the chunk."""
+        session = self._find(message.token, message.upload_id)
+        require_same(message)
+        return session
 
     def _finish(self, message: FinishMessage) -> JSON:
         self._find(message.token, message.upload_id)

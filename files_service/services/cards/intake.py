@@ -32,6 +32,7 @@ from files_service.services.cards.session import (
 from files_service.services.cards.verification import require_verification
 from files_service.services.files import require_acts_for
 from files_service.services.folders.folder import is_folder
+from files_service.services.uploads.quota import check_room
 from storage_adapters import JSON
 
 _MOST_FOLDERS = 1_000
@@ -98,8 +99,13 @@ def _require_uploaded(session: Session) -> None:
 
 
 def progress(core: Core, actor: str | None, session_id: str, given: Mapping[str, Any]) -> JSON:
-    """Keep what the sender tells of a session; what comes late or again changes nothing. Raises NotFound."""
+    """Keep what the sender tells of a session; what comes late or again changes nothing.
+
+    Raises NotFound, and InsufficientStorage when the new bytes exceed a quota or the free space.
+    """
     session = require_session(core, session_id, actor)
+    if given.get("new_bytes"):
+        check_room(core, session.owner, given["new_bytes"])
     told, listing, second = given.get("state"), given.get("listing_sha256"), given.get("second_read")
 
     def decide(before: Session) -> Session:

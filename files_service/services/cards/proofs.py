@@ -10,13 +10,14 @@ from itertools import islice
 
 from files_service.core import Core
 from files_service.domain.mhl import HashedFile, is_expressible, manifest
-from files_service.errors import WrongStatus
+from files_service.errors import TooLarge, WrongStatus
 from files_service.services.cards.entries import is_archived, walk_entries
 from files_service.services.cards.session import Session, require_session
 from files_service.services.receipts import ReceiptSigner
 from storage_adapters import JSON
 
 _PIECES = 500
+MOST_MANIFEST_BYTES = 8 * 2**20
 _SHOWN = ("session_id", "owner", "card_id", "label", "camera", "folder", "verify", "counts", "listing_sha256")
 
 
@@ -81,6 +82,18 @@ def manifest_of(core: Core, actor: str | None, session_id: str, *, generation: i
         is_first=generation == 1,
     )
     return _joined(pieces)
+
+
+def whole_manifest(core: Core, actor: str | None, session_id: str, *, generation: int) -> JSON:
+    """Return the manifest of ``manifest_of`` as one text. Raises TooLarge for one that no message of a broker holds."""
+    pages, length = list[str](), 0
+    for page in manifest_of(core, actor, session_id, generation=generation):
+        length += len(page.encode())
+        if length > MOST_MANIFEST_BYTES:
+            message = "the manifest is too large for one answer: read it by HTTP, /api/card-sessions/{session_id}/mhl"
+            raise TooLarge(message, {"field": "manifest", "limit": MOST_MANIFEST_BYTES})
+        pages.append(page)
+    return {"session_id": session_id, "generation": generation, "manifest": "".join(pages)}
 
 
 def _joined(pieces: Iterator[str]) -> Iterator[str]:

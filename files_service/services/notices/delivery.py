@@ -4,6 +4,8 @@
 2. A notice is noted as sent after the channel took it: a process that dies in between sends it again.
 3. A failure puts off all notices of the message, for longer each time, until they are given up after a day.
 4. After ``TRIES_TOGETHER`` failures a notice goes alone.
+5. The channels of owners come after those of the installation. They are opened when they have something due, and what
+   falls into their quiet hours is put off, so that it stands before nobody else's notices.
 """
 
 from __future__ import annotations
@@ -11,18 +13,31 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 from files_service.core import Core
-from files_service.domain.notices import CRITICAL, TRIES_TOGETHER, Kind, is_quiet, joined
-from files_service.services.notices.channels import Sender
-from files_service.services.notices.outbox import due_at, note_dropped, note_failure, note_sent, notice_of, pending
+from files_service.domain.notices import CRITICAL, TRIES_TOGETHER, Kind, is_quiet, joined, quiet_until
+from files_service.services.notices.channels import BadChannel, Channel, Sender
+from files_service.services.notices.outbox import (
+    due_at,
+    note_dropped,
+    note_failure,
+    note_sent,
+    notice_of,
+    pending,
+    postpone,
+)
 from files_service.services.notices.outdated import is_outdated
 from files_service.services.notices.pace import Pace
+from files_service.services.notices.personal import MARK, find_by_key
 from files_service.services.notices.posters import poster_of
 from files_service.services.notices.texts import text_of
 from storage_adapters import Document
 
 logger = logging.getLogger(__name__)
+
+# A channel of an owner that hangs holds up all others for so long.
+OWNER_SECONDS = 10.0
 
 
 class Delivery:
@@ -33,6 +48,8 @@ class Delivery:
         self.failed: Counter[str] = Counter()
         self.given_up: Counter[str] = Counter()
         self.waiting: dict[str, int] = {sender.name: 0 for sender in senders}
+        if core.settings.notice_services:
+            self.waiting[MARK] = 0
         self.oldest_at: int | None = None
         self._core, self._senders, self._may_go_on = core, senders, may_go_on
         self._pace = Pace(core.clock)
@@ -48,8 +65,43 @@ class Delivery:
                 entries = [entry for entry in entries if entry.body["kind"] in CRITICAL]
             is_due = bool(entries) and due_at(entries[0]) <= self._core.clock()
             if is_due and self._may_go_on() and self._pace.admits(sender.chats):
-                self._send(sender, entries)
+                self._send(sender, entries, sender.name)
+        if MARK in self.waiting:
+            oldest += self._step_of_owners()
         self.oldest_at = min(oldest, default=None)
+
+    def _step_of_owners(self) -> list[int]:
+        """Send to the channels of owners what is due; return the times of all that waits."""
+        entries = [entry for entry in pending(self._core, MARK) if not self._is_dropped(entry)]
+        self.waiting[MARK] = len(entries)
+        for key in dict.fromkeys(entry.body["channel"] for entry in entries):
+            batch = [entry for entry in entries if entry.body["channel"] == key]
+            if due_at(batch[0]) <= self._core.clock() and self._may_go_on():
+                self._send_to_owner(key, batch)
+        return [entry.body["at"] for entry in entries]
+
+    def _send_to_owner(self, key: str, entries: Sequence[Document]) -> None:
+        document = find_by_key(self._core, key)
+        if document is None:
+            for entry in entries:
+                note_dropped(self._core, entry)
+            return
+        now, hours = self._core.clock(), document.body["quiet_hours"]
+        until = quiet_until(tuple(hours) if hours else None, now)
+        loud = [entry for entry in entries if until == now or entry.body["kind"] in CRITICAL]
+        for entry in entries:
+            if entry not in loud:
+                postpone(self._core, entry, until)
+        if not loud:
+            return
+        try:
+            sender = Sender(Channel(name=key, url=document.body["url"]), seconds=OWNER_SECONDS)
+        except BadChannel:
+            self._note_failure(loud, key, MARK)
+            return
+        with closing(sender):
+            if self._pace.admits(sender.chats):
+                self._send(sender, loud, MARK)
 
     def _is_dropped(self, entry: Document) -> bool:
         """Drop a notice that is due and not true any more; return False for any other."""
@@ -58,7 +110,7 @@ class Delivery:
         note_dropped(self._core, entry)
         return True
 
-    def _send(self, sender: Sender, entries: Sequence[Document]) -> None:
+    def _send(self, sender: Sender, entries: Sequence[Document], label: str) -> None:
         batch = _together(entries)
         texts = [(Kind(entry.body["kind"]), text_of(notice_of(entry))) for entry in batch]
         message, count = joined(texts)
@@ -70,12 +122,15 @@ class Delivery:
         if sender.send(message, poster):
             for entry in batch:
                 note_sent(self._core, entry)
-            self.sent[sender.name] += len(batch)
+            self.sent[label] += len(batch)
             return
-        self.failed[sender.name] += 1
+        self._note_failure(batch, sender.name, label)
+
+    def _note_failure(self, batch: Sequence[Document], name: str, label: str) -> None:
+        self.failed[label] += 1
         given_up = sum(note_failure(self._core, entry) for entry in batch)
-        self.given_up[sender.name] += given_up
-        extra = {"channel": sender.name, "notices": len(batch), "given_up": given_up}
+        self.given_up[label] += given_up
+        extra = {"channel": name, "notices": len(batch), "given_up": given_up}
         logger.warning("a channel does not take a notice", extra=extra)
 
 

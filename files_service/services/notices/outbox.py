@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from files_service.core import Core
 from files_service.domain.notices import COLLECT_MS, CRITICAL, GIVE_UP_MS, Kind, Notice, is_wanted, retry_after
 from files_service.services.accounts import documents
+from files_service.services.notices.personal import MARK, keys_of
 from storage_adapters import Document, DocumentQuery, RevisionConflict
 
 NOTICES = "notices"
@@ -28,18 +30,24 @@ Wanted = Mapping[str, frozenset[Kind]]
 
 
 def add_notices(core: Core, wanted: Wanted, notices: Iterable[Notice]) -> None:
-    """Write notices for each channel that asks for them; those that are there stay as they are."""
+    """Write notices for each channel that asks for them, also of their owners; those that are there stay."""
     for notice in notices:
         channels = [name for name, kinds in wanted.items() if is_wanted(notice.kind, kinds)]
-        for channel in [*channels, LOG]:
-            try:
-                documents.put(core, _new_document(notice, channel, core.clock()))
-            except RevisionConflict:
-                continue
+        for channel in [*channels, *keys_of(core, notice), LOG]:
+            add_for(core, channel, notice)
+
+
+def add_for(core: Core, channel: str, notice: Notice) -> None:
+    """Write a notice for one channel, unless it is there."""
+    with suppress(RevisionConflict):
+        documents.put(core, _new_document(notice, channel, core.clock()))
 
 
 def pending(core: Core, channel: str) -> tuple[Document, ...]:
-    """Return up to ``BATCH`` notices that a channel has not got, by the time at which they are due."""
+    """Return up to ``BATCH`` notices that a channel has not got, by the time at which they are due.
+
+    ``MARK`` is all channels of owners together.
+    """
     query = DocumentQuery(collection=NOTICES, prefix=f"{channel}/", limit=BATCH)
     return documents.documents_of(core).find_documents(query, now=core.clock()).documents
 
@@ -63,6 +71,11 @@ def note_sent(core: Core, entry: Document) -> None:
 def note_dropped(core: Core, entry: Document) -> None:
     """Note that a notice is not sent, because it is not true any more."""
     _store(core, _over(entry, "dropped", core.clock()))
+
+
+def postpone(core: Core, entry: Document, until: int) -> None:
+    """Put a notice off, so that it does not stand before those that are due."""
+    _store(core, replace(entry, order=_order(entry.body["channel"], until)))
 
 
 def note_failure(core: Core, entry: Document) -> bool:
@@ -116,4 +129,4 @@ def _over(entry: Document, state: str, now: int) -> Document:
 
 
 def _order(channel: str, due: int) -> str:
-    return f"{channel}/{due:015d}"
+    return f"{MARK if channel.startswith(MARK) else channel}/{due:015d}"

@@ -13,8 +13,8 @@ from files_service.domain.editing import is_finished
 from files_service.errors import NotFound
 from files_service.services import content
 from files_service.services.media.extractor import Limits, extract, is_installed
-from files_service.services.shares.gate import Opened
-from files_service.services.shares.items import file_of
+from files_service.services.shares.folder import page_of
+from files_service.services.shares.items import files_of
 from files_service.services.shares.share import Share
 from storage_adapters import FileRecord, Part
 
@@ -22,23 +22,23 @@ from storage_adapters import FileRecord, Part
 _LIMITS = Limits(wall_seconds=10)
 
 
-def find_cover(share: Share, files: Iterable[FileRecord]) -> tuple[FileRecord, Part] | None:
-    """Return the file and the preview of which the picture of a link is made, None for a link without one."""
+def find_cover(share: Share, files: Iterable[FileRecord]) -> Part | None:
+    """Return the preview of which the picture of a link is made, None for a link without one."""
     if share.password is not None or share.max_downloads is not None:
         return None
-    for record in filter(is_finished, files):
-        part = _preview_of(record)
-        if part is not None:
-            return record, part
-    return None
+    return next(filter(None, map(_preview_of, filter(is_finished, files))), None)
 
 
-def preview_for_cover(core: Core, opened: Opened, file_id: str, part_id: str) -> Part:
-    """Return a preview that an open link shows. Raises NotFound, and Gone for a file that is gone from the link."""
-    found = find_cover(opened.share, [file_of(core, opened.share, file_id)])
-    if found is None or found[1].part_id != part_id:
-        raise NotFound("the link has no such picture")
-    return found[1]
+def preview_for_cover(core: Core, share: Share) -> Part:
+    """Return the preview of which the picture of a link is made. Raises NotFound, and Gone for a link without files.
+
+    It is the one of the first page alone: whoever has a link of many pictures must not have one made of each.
+    """
+    files = files_of(core, share) if share.path is None else page_of(core, share, "", None).files
+    found = find_cover(share, files)
+    if found is None:
+        raise NotFound("the link has no picture")
+    return found
 
 
 def make_cover(core: Core, part: Part) -> bytes:

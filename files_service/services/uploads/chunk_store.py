@@ -42,13 +42,13 @@ class ChunkStore:
         self._core = core
         self.uploads = uploads
 
-    def keep(self, upload: Upload, offset: int, data: memoryview) -> Chunk:
+    def keep(self, upload: Upload, offset: int, data: memoryview, object_id: str | None = None) -> Chunk:
         """Store bytes without appending them to the upload; a stored copy that is lost or cut is written again.
 
-        Raises BadRequest for one small slice too many.
+        ``object_id`` is their hash where the caller has computed it. Raises BadRequest for one small slice too many.
         """
         _require_size(upload, offset, len(data))
-        object_id = hashlib.sha256(data).hexdigest()
+        object_id = object_id or hashlib.sha256(data).hexdigest()
         [place] = self.uploads.reserve_chunks(upload.domain, [object_id], now=self._core.clock())
         key = chunk_key(upload.domain, object_id, place.token)
         if place.stored and upload.chunk_domain:
@@ -60,30 +60,38 @@ class ChunkStore:
             write_chunk(self._core, key, data, object_id)
         return Chunk(offset=offset, size=len(data), object_id=object_id, token=place.token)
 
-    def store(self, upload: Upload, offset: int, data: memoryview, arrived: Ranges | None = None) -> Stored:
+    def store(
+        self,
+        upload: Upload,
+        offset: int,
+        data: memoryview,
+        arrived: Ranges | None = None,
+        *,
+        object_id: str | None = None,
+    ) -> Stored:
         """Store bytes and append them to the upload; stored ranges stay as they are.
 
-        ``arrived`` are the stored ranges that the caller knows. Raises UploadConflict when other bytes are stored in
-        a part of the range, or the upload rejects the bytes.
+        ``arrived`` are the stored ranges that the caller knows, ``object_id`` is the hash that it has computed. Raises
+        UploadConflict when other bytes are stored in a part of the range, or the upload rejects the bytes.
         """
         end = offset + len(data)
         if arrived is None or not arrived.overlaps(offset, end):
-            return self._store_all(upload, offset, data, [(offset, end)])
+            return self._store(upload, offset, data, object_id)
         require_same_bytes(self._core, upload, offset, data)
         return self._store_all(upload, offset, data, wanted(upload, arrived, offset, end))
 
-    def take(self, upload: Upload, offset: int, data: memoryview) -> tuple[str, Stored]:
+    def take(self, upload: Upload, offset: int, data: memoryview, object_id: str | None = None) -> tuple[str, Stored]:
         """Store bytes in any order, new or repeated; return their hash, and what was new of them.
 
-        Raises UploadConflict like ``store``.
+        ``object_id`` is as for ``store``. Raises UploadConflict like ``store``.
         """
         there = self.uploads.list_chunks(upload.upload_id, offset=offset, limit=1)
         arrived = self.arrived(upload) if there and there[0].offset < offset + len(data) else None
-        stored = self.store(upload, offset, data, arrived)
+        stored = self.store(upload, offset, data, arrived, object_id=object_id)
         if [chunk.size for chunk in stored.chunks] == [len(data)]:
             # Hashed already, as the name of the chunk.
             return stored.chunks[0].object_id, stored
-        return hashlib.sha256(data).hexdigest(), stored
+        return object_id or hashlib.sha256(data).hexdigest(), stored
 
     def name(self, upload: Upload, chunks: list[Chunk]) -> Upload:
         """Append stored chunks to the upload."""
@@ -106,9 +114,10 @@ class ChunkStore:
             after = stored.upload
         return Stored(chunks, after or self.uploads.get_upload(upload.upload_id))
 
-    def _store(self, upload: Upload, offset: int, data: memoryview) -> Stored:
+    def _store(self, upload: Upload, offset: int, data: memoryview, object_id: str | None = None) -> Stored:
         for _ in range(_ATTEMPTS):
-            chunk = self.keep(upload, offset, data)
+            chunk = self.keep(upload, offset, data, object_id)
+            object_id = chunk.object_id
             try:
                 after = self.name(upload, [chunk])
             except ChunkGone:

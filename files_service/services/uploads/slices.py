@@ -27,11 +27,13 @@ def require_fits(upload: Upload, offset: int, size: int) -> None:
         raise TooLarge("a slice is at most one chunk", {"field": "frame", "limit": upload.chunk_size})
 
 
-def store_slice(engine: Engine, upload: Upload, offset: int, data: memoryview) -> tuple[str, Stored]:
+def store_slice(
+    engine: Engine, upload: Upload, offset: int, data: memoryview, object_id: str | None = None
+) -> tuple[str, Stored]:
     """Store a slice that fits; return its hash, and what was new of it.
 
-    Repeated bytes change nothing. Raises UploadConflict for other bytes than the stored ones, TooLarge and
-    InsufficientStorage without room.
+    ``object_id`` is the hash where the caller has computed it. Repeated bytes change nothing. Raises UploadConflict for
+    other bytes than the stored ones, TooLarge and InsufficientStorage without room.
     """
     require_room_for_more(engine.core, upload, len(data), end=offset + len(data))
-    return engine.chunks.take(upload, offset, data)
+    return engine.chunks.take(upload, offset, data, object_id)

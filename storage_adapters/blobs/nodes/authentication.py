@@ -36,7 +36,7 @@ class Unauthentic(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """What a signature covers."""
+    """Parts of a request that its signature covers."""
 
     method: str
     path: str

@@ -52,6 +52,11 @@ class Blobs:
         """Return what is known of a blob. Raises BlobNotFound, StorageUnavailable."""
         return self.find(key, 0, 1).description
 
+    def may_exist(self, key: str) -> bool:
+        """Return True when a node that answers has an index of the blob. Raises StorageUnavailable."""
+        found = indexes.generations(self.cluster.layout(), (key,), indexes.QUICK_SECONDS)
+        return bool(self.cluster.run(found))
+
     def ping(self) -> None:
         """Return when as many nodes answer as a write needs. Raises StorageUnavailable."""
         layout = self.cluster.layout()

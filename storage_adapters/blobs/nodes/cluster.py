@@ -30,11 +30,10 @@ from storage_adapters.blobs.nodes.threads import ThreadDriver
 from storage_adapters.errors import BlobDamaged, BlobNotFound, StorageFull, StorageUnavailable
 
 T = TypeVar("T")
-# A node that was silent so often in a row is asked once in a while only.
+# A node that was silent so often in a row is waited for no longer than this, but every so many seconds.
 SILENCES = 2
+SILENT_SECONDS = 0.9
 PROBE_SECONDS = 2.0
-# A question that does not wait long tells little of a node.
-LONG_SECONDS = 5.0
 READ_HEDGE_SECONDS, WRITE_HEDGE_SECONDS = 0.05, 0.5
 _ENOUGH_CALLS = 20
 
@@ -107,13 +106,13 @@ class Cluster:
             url = self._layouts.current().node(effect.node_id).url
         except KeyError:
             raise Unreachable(effect.node_id, "it is not registered any more") from None
-        if not self._may_ask(effect.node_id):
-            raise Unreachable(effect.node_id, "it did not answer before")
+        timeout = self._patience(effect.node_id, effect.timeout)
         started = time.monotonic()
         try:
-            reply = self._caller.call(effect.node_id, url, effect.request, effect.timeout)
+            reply = self._caller.call(effect.node_id, url, effect.request, timeout)
         except Unreachable:
-            if time.monotonic() - started > LONG_SECONDS or effect.timeout > LONG_SECONDS:
+            # A connection that is refused costs no time, and may be taken a moment later.
+            if time.monotonic() - started >= SILENT_SECONDS:
                 self._note(effect.node_id, silent=True)
             raise
         except ProtocolError:
@@ -131,15 +130,16 @@ class Cluster:
             raise Unreachable("controller", "no controller answers")
         return self.layout()
 
-    def _may_ask(self, node_id: str) -> bool:
+    def _patience(self, node_id: str, timeout: float) -> float:
+        """Return the seconds to wait for a node: few for one that was silent lately, but now and then all."""
         with self._lock:
             silence = self._silences.get(node_id)
             if silence is None or silence.count < SILENCES:
-                return True
+                return timeout
             if time.monotonic() < silence.probe_at:
-                return False
+                return min(timeout, SILENT_SECONDS)
             silence.probe_at = time.monotonic() + PROBE_SECONDS
-            return True
+            return timeout
 
     def _note(self, node_id: str, *, silent: bool) -> None:
         with self._lock:

@@ -30,7 +30,7 @@ from storage_adapters.blobs.nodes.protocol.writing import FINAL, Timing
 # The time in which other writers of a key give way or have their copies; later they are taken for dead.
 CONTEND_SECONDS = 5.0
 # A node that is silent for so long has no word in who is first.
-QUICK_SECONDS = 2.0
+QUICK_SECONDS = 1.0
 
 
 @dataclass(slots=True)

@@ -78,8 +78,8 @@ class NodesBlobStore(BlobStore, ServesSignedUrls, SupportsWholeWrites, SupportsF
     def _existing(self, key: str) -> BlobInfo | None:
         # A blob on nodes that do not answer is met at the commit.
         with suppress(BlobNotFound, StorageUnavailable):
-            self._blobs.head(key)
-            return self._blobs.completed(key).info
+            if self._blobs.may_exist(key):
+                return self._blobs.completed(key).info
         return None
 
     def write_whole(

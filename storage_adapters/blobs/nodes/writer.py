@@ -79,7 +79,10 @@ class NodesBlobWriter(BlobWriter):
                 raise
             self._buffer = None
             try:
-                self._blobs.create(Description(info, self._pieces), bytes(self._hashes) if self._hashes else buffer)
+                if self._hashes:
+                    self._blobs.create(Description(info, self._pieces), bytes(self._hashes))
+                else:
+                    self._blobs.create(Description(info, 0), buffer, info.sha256 or "")
             except BlobExists:
                 self._discard()
                 raise

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.people.matrix.world import ALIAS, CARD, OWNER, TAG, TENANT, Caller, Target, headers_of
+from tests.people.matrix.world import ALIAS, CARD, CHANNEL, OWNER, TAG, TENANT, Caller, Target, headers_of
 
 NOWHERE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 JSON_TYPE = {"Content-Type": "application/json"}
@@ -121,6 +121,11 @@ PARAMS: dict[str, Params] = {
     "cards.progress": _session(state="uploaded"),
     "cards.verify": _session(),
     "cards.receipt": _session(),
+    "cards.manifest": _session(),
+    "notices.channels": _fixed(owner=OWNER),
+    "notices.set_channel": _fixed(owner=OWNER, name=CHANNEL, kinds=["safe"]),
+    "notices.remove_channel": _fixed(owner=OWNER, name="another"),
+    "notices.test_channel": _fixed(owner=OWNER, name=CHANNEL),
     "shares.update": _share(changes={"label": "changed"}),
     "shares.revoke": _share(),
     "accounts.list": _TENANT,
@@ -148,6 +153,7 @@ BODIES: dict[str, Params] = {
     "POST /api/trash/restore": _file(),
     "POST /api/cards": _fixed(owner=OWNER, card={"card_id": CARD}),
     "PUT /api/cards/{card_id}": _fixed(owner=OWNER, state="allowed"),
+    "PUT /api/notice-channels/{name}": _fixed(owner=OWNER, kinds=["safe"]),
     "POST /api/cards/{card_id}/sessions": _fixed(**_BEGUN),
     "POST /api/card-sessions/{session_id}": _fixed(state="uploaded"),
     "POST /api/card-sessions/{session_id}/files": _fixed(files=[_ENTRY]),
@@ -170,6 +176,9 @@ QUERIES = {
     "GET /api/files/search": f"?owner={OWNER}&limit=100&query={TAG}",
     "GET /api/shares": f"?owner={OWNER}",
     "GET /api/cards": f"?owner={OWNER}",
+    "GET /api/notice-channels": f"?owner={OWNER}",
+    "DELETE /api/notice-channels/{name}": f"?owner={OWNER}",
+    "POST /api/notice-channels/{name}/test": f"?owner={OWNER}",
     "GET /api/card-sessions": f"?owner={OWNER}",
     "GET /api/folders": f"?owner={OWNER}",
     "GET /api/trash": f"?owner={OWNER}",
@@ -206,6 +215,7 @@ def of_route(row: str, target: Target, caller: Caller) -> Request:
     for name, value in target.ids.items():
         path = path.replace(f"{{{name}}}", value)
     path = path.replace("{session_id}", NOWHERE).replace("{key_id}", NOWHERE).replace("{card_id}", CARD)
+    path = path.replace("{name}", CHANNEL)
     headers = {**HEADERS.get(row, {}), **headers_of(caller)}
     body = json.dumps(BODIES[row](target, caller)).encode() if row in BODIES else None
     return Request(method, path + QUERIES.get(row, ""), body, headers | (JSON_TYPE if body is not None else {}))

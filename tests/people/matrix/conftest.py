@@ -14,7 +14,9 @@ from tests.people.persons import open_people
 
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
-    with serving(open_people(tmp_path_factory.mktemp("matrix"), registration="closed")) as served:
+    with serving(
+        open_people(tmp_path_factory.mktemp("matrix"), registration="closed", notice_services=("tgram",))
+    ) as served:
         made = Matrix(served)
         with closing(made.connection):
             yield made

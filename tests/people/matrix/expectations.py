@@ -76,6 +76,10 @@ ROUTES: dict[str, May] = {
     "GET /api/card-sessions/{session_id}/mhl": H,
     "GET /api/card-sessions": May.FOR_OWNER,
     "GET /api/cards": May.FOR_OWNER,
+    "GET /api/notice-channels": May.FOR_OWNER,
+    "PUT /api/notice-channels/{name}": May.FOR_OWNER,
+    "DELETE /api/notice-channels/{name}": May.FOR_OWNER,
+    "POST /api/notice-channels/{name}/test": May.FOR_OWNER,
     "POST /api/cards": May.FOR_OWNER,
     "PUT /api/cards/{card_id}": May.FOR_OWNER,
     "POST /api/cards/{card_id}/sessions": May.FOR_OWNER,
@@ -108,6 +112,8 @@ ROUTES: dict[str, May] = {
     # The pages of cards are by the cookie: tests.pages.test_cards tries others.
     "GET /cards": May.ONESELF,
     "GET /cards/{session_id}": May.ONESELF,
+    "GET /photos": May.ONESELF,
+    "GET /trash": May.ONESELF,
     "POST /api/auth/logout": May.SESSIONS,
     "GET /api/auth/me": May.SESSIONS,
     "DELETE /api/auth/me": May.SESSIONS,
@@ -153,6 +159,8 @@ ROUTES: dict[str, May] = {
     "POST /join": May.FORM,
     "POST /reset": May.FORM,
     "POST /sign-out": May.FORM,
+    "POST /delete": May.FORM,
+    "POST /restore": May.FORM,
     "POST /webhooks/gcs/pubsub": May.SENDERS,
     "POST /webhooks/gcs/channel": May.SENDERS,
     "POST /webhooks/s3": May.SENDERS,
@@ -212,10 +220,22 @@ METHOD_ROWS: dict[str, May] = {
     "shares.update": H,
     "shares.revoke": H,
     **dict.fromkeys(
-        ("cards.session", "cards.files", "cards.add", "cards.progress", "cards.verify", "cards.receipt"), H
+        (
+            "cards.session",
+            "cards.files",
+            "cards.add",
+            "cards.progress",
+            "cards.verify",
+            "cards.receipt",
+            "cards.manifest",
+        ),
+        H,
     ),
     **dict.fromkeys(("cards.inserted", "cards.permit", "cards.list", "cards.begin", "cards.sessions"), May.FOR_OWNER),
     "files.known": May.FOR_OWNER,
+    **dict.fromkeys(
+        ("notices.channels", "notices.set_channel", "notices.remove_channel", "notices.test_channel"), May.FOR_OWNER
+    ),
     "accounts.identify": May.SESSIONS,
     "accounts.logout": May.SESSIONS,
     "accounts.set_password": May.SESSIONS,

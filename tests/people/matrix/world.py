@@ -15,6 +15,7 @@ from files_service.services.files import change
 from files_service.services.processing import record_outcome, take
 from storage_adapters import JSON
 from tests.cores import at, call, pending_file, processed_file, put_parts, uploaded_file, with_preview
+from tests.fakes.telegram import URL
 from tests.gateway.owners import bearer
 from tests.gateway.serving import RPC_TOKEN, Served
 from tests.people.persons import Person, appoint, key_of
@@ -23,6 +24,7 @@ TENANT, OWNER = "acme", "ann@acme"
 # In no answer to those who may not read the file.
 NAME, CONTENT, TAG, ALIAS = "Xylograph.txt", b"quetzalcoatlus", "zymurgy", "kakapo"
 CARD = "0123-ABCD:64000000000"
+CHANNEL = "phone"
 NOBODYS = "01ARZ3NDEKTSV4RRFFQ69G5FAW"
 FILES = (READ, WRITE, DELETE, SHARES)
 STATES = ("private", "shared", "unlisted", "public", "pending", "failed", "trashed")
@@ -98,6 +100,7 @@ def callers(served: Served) -> list[Caller]:
     ]
     call(core, "accounts.update", owner="dis@acme", disabled=True)
     call(core, "cards.inserted", owner=OWNER, card={"card_id": CARD})
+    call(core, "notices.set_channel", owner=OWNER, name=CHANNEL, url=URL)
     # Sessions and keys note their first use.
     for each in made:
         served.request("GET", "/api/auth/me", headers=headers_of(each))

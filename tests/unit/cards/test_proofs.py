@@ -9,7 +9,8 @@ import pytest
 
 from files_service.core import Core
 from files_service.domain.mhl import C4, CHAIN, FOLDER, Generation, chain, manifest_name
-from files_service.errors import NotFound, WrongStatus
+from files_service.errors import NotFound, TooLarge, WrongStatus
+from files_service.services.cards import proofs
 from files_service.services.cards.proofs import manifest_of
 from files_service.services.receipts import verified as verified_receipt
 from tests.cores import call, refusal
@@ -82,3 +83,16 @@ def test_a_path_that_a_manifest_cannot_express_is_named(core: Core) -> None:
     with pytest.raises(WrongStatus, match="cannot express"):
         manifest_of(core, OWNER, session_id, generation=1)
     assert call(core, "cards.receipt", session_id=session_id)["receipt"]["files"] == 1
+
+
+def test_the_manifest_is_one_answer_unless_it_is_too_long(
+    core: Core, session_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verified(core, session_id)
+    answer = call(core, "cards.manifest", session_id=session_id, actor=OWNER, generation=2)
+    pages = manifest_of(core, OWNER, session_id, generation=2)
+    assert answer == {"session_id": session_id, "generation": 2, "manifest": "".join(pages)}
+    monkeypatch.setattr(proofs, "MOST_MANIFEST_BYTES", len(answer["manifest"]) - 1)
+    refused = refusal(core, "cards.manifest", session_id=session_id, actor=OWNER)
+    assert isinstance(refused, TooLarge)
+    assert isinstance(refusal(core, "cards.manifest", session_id=session_id, actor="bob"), NotFound)

@@ -141,5 +141,5 @@ DOOR = Door(
     authenticate=by_bearer_or_session,
     sessions=True,
     tag="cards",
-    errors=(400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 417, 500, 501, 503),
+    errors=(400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 417, 500, 501, 503, 507),
 )

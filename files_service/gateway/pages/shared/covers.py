@@ -7,13 +7,11 @@ made of, whose bytes never change.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import OrderedDict
 
 from aiohttp import web
 
 from files_service.core import Core
-from files_service.domain.uploads import FILE_ID
 from files_service.errors import NotFound
 from files_service.gateway.pages.shared.visitors import visit_of
 from files_service.gateway.peers import peer_holder
@@ -48,17 +46,17 @@ COVERS = web.AppKey("covers", Covers)
 
 
 async def send(request: web.Request) -> web.StreamResponse:
-    """Send the picture of a file that an open link shows."""
-    gateway, query = gateway_of(request), request.query
-    key, visit = request.match_info["key"], visit_of(request)
-    if re.fullmatch(FILE_ID, query.get("file_id", "")) is None:
-        raise NotFound("the link has no such picture")
-    with gateway.downloads.take(peer_holder(request), "cover"):
-        part = await gateway.calls.run(_find, gateway.core, key, visit, query["file_id"], query.get("part", ""))
+    """Send the picture of an open link."""
+    gateway, key = gateway_of(request), request.match_info["key"]
+    with gateway.downloads.take(peer_holder(request), f"cover of {key}"):
+        part = await gateway.calls.run(_find, gateway.core, key, visit_of(request))
         data = await request.config_dict[COVERS].of(gateway, part)
     headers = {"Cache-Control": "private, no-store", "Content-Security-Policy": "sandbox; default-src 'none'"}
     return web.Response(body=data, content_type="image/webp", headers=headers)
 
 
-def _find(core: Core, key: str, visit: Visit, file_id: str, part_id: str) -> Part:
-    return preview_for_cover(core, open_share(core, key, visit), file_id, part_id)
+def _find(core: Core, key: str, visit: Visit) -> Part:
+    opened = open_share(core, key, visit)
+    if not opened.share.kind.shows_files:
+        raise NotFound("the link has no picture")
+    return preview_for_cover(core, opened.share)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 import segno
 from aiohttp import web
@@ -150,12 +149,8 @@ def _preview_text(seen: Seen) -> str:
 
 def _picture(seen: Seen, url: str) -> str:
     """Return the address of the picture for services that preview links, "" without one."""
-    share = seen.opened.share
-    found = find_cover(share, seen.files)
-    if found is None:
-        return ""
-    record, part = found
-    return f"{url}/cover?{urlencode({'file_id': record.file_id, 'part': part.part_id})}"
+    is_first_page = not seen.place.below
+    return f"{url}/cover" if is_first_page and find_cover(seen.opened.share, seen.files) is not None else ""
 
 
 def _share(seen: Seen) -> JSON:

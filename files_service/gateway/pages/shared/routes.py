@@ -114,7 +114,6 @@ DOOR = Door(
             "shared_cover",
             "The picture of an open link, for services that preview links.",
             {200: {"description": "WebP, 1200 x 630.", "content": {"image/webp": BINARY}}, **_REFUSED},
-            query(file_id=TEXT, part=TEXT),
         ),
         Route("POST", f"{_SHARE}/zip", archives.begin, "begin_zip", _BEGIN, _NEXT),
         Route("GET", f"{_SHARE}/zip", archives.send, "shared_zip", _ZIP, {**READ_REPLIES, **_REFUSED}),

@@ -1,4 +1,4 @@
-// What this browser remembers of unfinished uploads. The bytes of a file it may not keep: the file is chosen again.
+// What this browser remembers of unfinished uploads. The bytes of a file it may not keep: the file is selected again.
 
 import { viewer } from "./server.js";
 
@@ -38,8 +38,8 @@ export function unfinished() {
     for (const key of Object.keys(localStorage)) {
       if (!key.startsWith(PREFIX)) continue;
       const print = key.slice(PREFIX.length);
-      const [path, size] = JSON.parse(print);
-      found.push({ print, path, size, uploadId: recall(print) });
+      const [path, size, modified] = JSON.parse(print);
+      found.push({ print, path, size, modified, uploadId: recall(print) });
     }
   } catch {
     // As above.

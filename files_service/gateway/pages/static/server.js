@@ -11,13 +11,25 @@ export class Refused extends Error {
   }
 }
 
-// Nobody answered, or not to the end: to be tried again.
-export class Broken extends Error {}
+// Nobody answered, or not to the end: to be tried again. `code` is there when the server said so itself.
+export class Broken extends Error {
+  constructor(message, code) {
+    super(message);
+    this.code = code;
+  }
+}
 
 const UNTIL_LATER = new Set(["busy", "service_unavailable", "storage_unavailable", "internal_error", "conflict"]);
 
 export function failureOf(code, message) {
-  return UNTIL_LATER.has(code) ? new Broken(message) : new Refused(code, message);
+  return UNTIL_LATER.has(code) ? new Broken(message, code) : new Refused(code, message);
+}
+
+// Sends JSON; else as `ask`.
+export async function tell(method, path, body) {
+  const headers = { "Content-Type": "application/json" };
+  const response = await ask(method, path, { headers, body: JSON.stringify(body) });
+  return response.status === 204 ? undefined : response.json();
 }
 
 // A request whose answer is a success; else Refused or Broken is thrown.
@@ -31,12 +43,12 @@ export async function ask(method, path, { headers = {}, body, signal } = {}) {
   if (response.ok) return response;
   let found = {};
   try {
-    found = (await response.json()).error;
+    found = (await response.json()).error ?? {};
   } catch {
     // An answer without a body, as to HEAD, or of somebody in between.
   }
   const code = found.code ?? { 401: "unauthorized", 404: "not_found", 410: "gone" }[response.status];
   const message = found.message ?? `the server answered ${response.status}`;
-  if (code === undefined && response.status >= 500) throw new Broken(message);
+  if (code === undefined && response.status >= 500) throw new Broken(message, "service_unavailable");
   throw failureOf(code ?? "refused", message);
 }

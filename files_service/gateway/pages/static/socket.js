@@ -2,6 +2,7 @@
 
 import { pace } from "./pace.js";
 import { base, Broken, failureOf, Refused } from "./server.js";
+import { nameOf } from "./words.js";
 
 const PROTOCOL = "files-upload.v1";
 const OFFSET_BYTES = 8;
@@ -90,7 +91,7 @@ class Attempt {
   start() {
     this.opened = true;
     const { uploadId, path, file } = this.upload;
-    const known = uploadId ? { upload_id: uploadId } : { name: path, size: file.size };
+    const known = uploadId ? { upload_id: uploadId } : { name: nameOf(path), path, size: file.size };
     if (!uploadId && file.type) known.mime_type = file.type;
     this.socket.send(JSON.stringify({ op: "start", ...known }));
   }
@@ -146,7 +147,7 @@ class Attempt {
         this.socket.send(frame);
       }
     } catch {
-      this.fail(new Refused("unreadable", "the file cannot be read any more; choose it again"));
+      this.fail(new Refused("unreadable", "the file cannot be read any more; select it again"));
     } finally {
       this.reading = false;
     }

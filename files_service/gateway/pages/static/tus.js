@@ -1,6 +1,7 @@
 // One attempt to send a file by tus 1.0.0, for networks that let no WebSocket through.
 
 import { ask, Refused } from "./server.js";
+import { nameOf } from "./words.js";
 
 const PIECE = 4 * 1024 * 1024;
 const VERSION = { "Tus-Resumable": "1.0.0" };
@@ -19,7 +20,7 @@ export async function sendByTus(upload, signal) {
     try {
       body = await file.slice(offset, offset + PIECE).arrayBuffer();
     } catch {
-      throw new Refused("unreadable", "the file cannot be read any more; choose it again");
+      throw new Refused("unreadable", "the file cannot be read any more; select it again");
     }
     const headers = { ...VERSION, "Upload-Offset": offset, "Content-Type": "application/offset+octet-stream" };
     const answer = await ask("PATCH", `/tus/${uploadId}`, { headers, body, signal });
@@ -40,7 +41,7 @@ export async function terminate(uploadId) {
 }
 
 function create({ file, path }, signal) {
-  const said = [`filename ${base64(path)}`];
+  const said = [`filename ${base64(nameOf(path))}`, `path ${base64(path)}`];
   if (file.type) said.push(`filetype ${base64(file.type)}`);
   const headers = { ...VERSION, "Upload-Length": file.size, "Upload-Metadata": said.join(",") };
   return ask("POST", "/tus/", { headers, signal });

@@ -4,6 +4,7 @@ import { forget, recall, remember } from "./memory.js";
 import { Broken, Refused } from "./server.js";
 import { sendBySocket } from "./socket.js";
 import { sendByTus, terminate } from "./tus.js";
+import { failure } from "./words.js";
 
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 8_000;
@@ -15,16 +16,26 @@ const RATE_WINDOW_MS = 8_000;
 export class Upload extends EventTarget {
   constructor(file, path, print) {
     super();
-    Object.assign(this, { file, path, print, state: "waiting", received: 0, message: "" });
+    Object.assign(this, { file, path, print, state: "waiting", received: 0, message: "", code: "" });
     this.uploadId = recall(print);
+    // An upload of an earlier visit may be over at the server: then it is begun anew.
+    this.mayBeginAnew = true;
     this.samples = [];
     this.closedDoors = 0;
   }
 
-  // Sends the file; returns when it is there, or when it does not go on by itself.
-  async run() {
+  // Sends the file; returns when it is there, or when it does not go on by itself. Only one page sends an upload.
+  run() {
     // A later run has a signal of its own.
     const { signal } = (this.stopping = new AbortController());
+    if (!navigator.locks) return this.send(signal);
+    return navigator.locks.request(`files:${this.print}`, { ifAvailable: true }, (lock) => {
+      if (lock) return this.send(signal);
+      this.become("failed", "Another page uploads this file");
+    });
+  }
+
+  async send(signal) {
     let failures = 0;
     while (!signal.aborted) {
       const before = this.received;
@@ -39,7 +50,8 @@ export class Upload extends EventTarget {
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof Refused && !this.beginAnew(error)) {
-          this.become("failed", error.code === "unauthorized" ? "You are not signed in any more" : error.message);
+          const deleted = ["not_found", "gone"].includes(error.code);
+          this.become("failed", deleted ? "It was deleted" : failure(error), error.code);
           return;
         }
         if (!(error instanceof Refused || error instanceof Broken)) throw error;
@@ -68,9 +80,10 @@ export class Upload extends EventTarget {
     }
   }
 
-  // An upload that the server knows no more is begun anew, once for each time it was begun.
+  // An upload that the server knows no more was deleted: it is begun anew when somebody says so, never by itself.
   beginAnew(error) {
-    if (!this.uploadId || !["not_found", "gone"].includes(error.code)) return false;
+    if (!this.uploadId || !this.mayBeginAnew || !["not_found", "gone"].includes(error.code)) return false;
+    this.mayBeginAnew = false;
     forget(this.print);
     this.uploadId = undefined;
     this.received = 0;
@@ -83,6 +96,7 @@ export class Upload extends EventTarget {
   }
 
   resume() {
+    this.mayBeginAnew = true;
     this.become("waiting");
   }
 
@@ -100,6 +114,7 @@ export class Upload extends EventTarget {
   // Told by the doors: the upload has begun, and what is there.
   begun(uploadId, received) {
     this.uploadId = uploadId;
+    this.mayBeginAnew = false;
     remember(this.print, uploadId);
     this.arrived(received);
   }
@@ -119,9 +134,8 @@ export class Upload extends EventTarget {
     return end - start < 200 ? 0 : ((to - from) * 1000) / (end - start);
   }
 
-  become(state, message = "") {
-    this.state = state;
-    this.message = message;
+  become(state, message = "", code = "") {
+    Object.assign(this, { state, message, code });
     this.dispatchEvent(new Event("change"));
   }
 

@@ -1,4 +1,4 @@
-// How sizes, times and names are said.
+// How sizes, times, names and errors are said.
 
 const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
 
@@ -18,17 +18,54 @@ export function duration(seconds) {
   return `${Math.floor(seconds / 3600)} h ${Math.ceil((seconds % 3600) / 60)} min`;
 }
 
-// Controls of direction would make a name look like another one.
-export function name(text) {
-  return text.replace(/\p{C}/gu, "\ufffd");
+export function count(number, noun) {
+  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-// Every time of a part of the page, in the reader's zone and language.
+// Controls, of direction above all, would make a name look like another one. Joiners belong to scripts and to emoji.
+export function name(text) {
+  return text.replace(/(?![\u200c\u200d])\p{C}/gu, "\ufffd");
+}
+
+// The last segment of a path.
+export function nameOf(path) {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+// Every time of a part of the page, in the reader's zone and language; in lists in few words.
 export function tellLocalTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
-    time.textContent = at.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+    const whole = at.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+    const today = at.toDateString() === new Date().toDateString();
+    time.title = whole;
+    time.textContent = time.closest(".file") ? at.toLocaleString([], today ? { timeStyle: "short" } : { dateStyle: "medium" }) : whole;
   }
+}
+
+const FAILURES = {
+  unauthorized: "You are signed out",
+  forbidden: "You may not do this",
+  not_found: "It is not there any more",
+  gone: "It was deleted",
+  conflict: "Somebody else changed it at the same moment",
+  immutable: "It is protected against changes",
+  path_taken: "There is a file of this name already",
+  insufficient_storage: "There is no space left for it",
+  too_large: "It is too large",
+  unsupported_type: "Files of this type are not accepted",
+  storage_unavailable: "The storage does not answer at the moment",
+  service_unavailable: "The service does not answer at the moment",
+  busy: "The service is busy",
+  offline: "There is no connection to the service",
+};
+
+// What went wrong, as a sentence without its full stop.
+export function failure(error) {
+  if (error.constructor.name === "Broken" && !error.code) return FAILURES.offline;
+  const known = FAILURES[error.code];
+  if (known) return known;
+  return error.message.charAt(0).toUpperCase() + error.message.slice(1).replace(/\.$/, "");
 }
 
 // Says something to those who hear the page instead of seeing it, and to nobody twice.

@@ -1,0 +1,56 @@
+"""``/photos``: pictures and videos of the viewer by the month in which they were taken."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from aiohttp import web
+
+from files_service.errors import BadRequest, NotSupported
+from files_service.gateway.pages.calls import call, first_and_following, link, page_of
+from files_service.gateway.pages.rendering import redirect, render
+from files_service.gateway.pages.session import viewer_of
+from storage_adapters import JSON
+
+PER_PAGE = 100
+
+
+async def photos(request: web.Request) -> web.StreamResponse:
+    """Show the months, and the pictures and videos of one of them, by default the newest."""
+    viewer = viewer_of(request)
+    if viewer is None:
+        return redirect(request, "/")
+    own = {"owner": viewer, "actor": viewer}
+    try:
+        months = (await call(request, "files.timeline", own))["months"]
+    except NotSupported:
+        months = []
+    newest = months[0]["month"] if months else ""
+    chosen = request.query.get("month", newest)
+    found: JSON = {"files": [], "next_cursor": None}
+    if months:
+        try:
+            found = await page_of(request, "files.timeline", {**own, "month": chosen, "limit": PER_PAGE})
+        except BadRequest:
+            chosen = newest
+            found = await call(request, "files.timeline", {**own, "month": chosen, "limit": PER_PAGE})
+    return render(
+        request,
+        "photos.html",
+        screen="photos",
+        viewer=viewer,
+        months=[{**each, "title": title_of(each["month"]), "link": _month(request, each["month"])} for each in months],
+        month=chosen,
+        title=title_of(chosen) if chosen else "",
+        files=found["files"],
+        **first_and_following(request, "/photos", {"month": chosen}, found),
+    )
+
+
+def title_of(month: str) -> str:
+    """Return the month for people: "July 2026"."""
+    return date.fromisoformat(f"{month}-01").strftime("%B %Y")
+
+
+def _month(request: web.Request, month: str) -> str:
+    return link(request, "/photos", {"month": month})

@@ -1,0 +1,171 @@
+// What can be done with files. Each action says what it did, with a way back, or what went wrong.
+
+import { ask, askText, element, field } from "./dialogs.js";
+import { cancelFile } from "./queue.js";
+import { ask as request, base, tell } from "./server.js";
+import { toast } from "./toast.js";
+import * as words from "./words.js";
+
+const AT_ONCE = 1_000;
+// More files than this are trashed only after a question.
+const MANY = 50;
+
+export class Sentence extends Error {}
+
+// Does the same to many files ({fileId, name, …}), a thousand at a time. Returns what became of each.
+async function bulk(action, files, extra = () => ({})) {
+  const results = [];
+  for (let at = 0; at < files.length; at += AT_ONCE) {
+    const some = files.slice(at, at + AT_ONCE);
+    const items = some.map((file) => ({ file_id: file.fileId, ...extra(file) }));
+    results.push(...(await tell("POST", "/api/files/bulk", { action, items })).results);
+  }
+  return results;
+}
+
+function named(files) {
+  return files.length === 1 ? words.name(files[0].name) : words.count(files.length, "file");
+}
+
+// Throws a sentence when not one file was changed, and says it when some were not.
+function judge(files, results, verb) {
+  const failed = results.filter((each) => !each.ok);
+  if (!failed.length) return files.length;
+  const why = words.failure(failed[0].error);
+  if (failed.length === files.length) throw new Sentence(`${named(files)} could not be ${verb}. ${why}.`);
+  toast(`${words.count(failed.length, "file")} could not be ${verb}. ${why}.`, { failed: true });
+  return files.length - failed.length;
+}
+
+async function attempt(files, verb, work) {
+  try {
+    return await work();
+  } catch (error) {
+    const text = error instanceof Sentence ? error.message : `${named(files)} could not be ${verb}. ${words.failure(error)}.`;
+    toast(text, { failed: true });
+    return undefined;
+  }
+}
+
+export async function trash(files, changed) {
+  if (files.length > MANY && !(await sure(files))) return;
+  const done = await attempt(files, "deleted", async () => {
+    const results = await bulk("trash", files);
+    for (const { fileId } of files) cancelFile(fileId);
+    return judge(files, results, "deleted");
+  });
+  if (!done) return;
+  toast(`${named(files)} moved to the trash`, { undo: () => restore(files, changed) });
+  changed();
+}
+
+function sure(files) {
+  const bytes = files.reduce((sum, file) => sum + file.size, 0);
+  const text = `${words.count(files.length, "file")}, ${words.size(bytes)}. They stay in the trash for a while and can be restored.`;
+  return ask({ title: "Move to the trash?", content: [element("p", { textContent: text })], accept: "Delete", danger: true, submit: () => true });
+}
+
+export async function restore(files, changed) {
+  const done = await attempt(files, "restored", async () => judge(files, await bulk("restore", files), "restored"));
+  if (done) toast(`${named(files)} restored`);
+  changed();
+}
+
+export async function rename(file, changed) {
+  const name = await askText({
+    title: "Rename",
+    label: "Name",
+    value: file.name,
+    accept: "Rename",
+    submit: async (text) => {
+      const [result] = await sentences(() => bulk("rename", [file], () => ({ name: text })));
+      if (!result.ok) throw new Error(`${words.failure(result.error)}.`);
+      return text;
+    },
+  });
+  if (!name) return;
+  toast(`Renamed to ${words.name(name)}`, {
+    undo: async () => {
+      await attempt([file], "renamed", () => bulk("rename", [file], () => ({ name: file.name })));
+      changed();
+    },
+  });
+  changed();
+}
+
+async function sentences(work) {
+  try {
+    return await work();
+  } catch (error) {
+    throw new Error(`${words.failure(error)}.`);
+  }
+}
+
+export async function move(files, here, changed) {
+  const { folders } = await (await request("GET", `/api/folders?path=${encodeURIComponent(here)}&limit=100`)).json().catch(() => ({ folders: [] }));
+  const list = element("datalist", { id: "folders" });
+  for (const { path } of folders) list.append(element("option", { value: path }));
+  const input = element("input", { name: "folder", value: here, maxLength: 1024, autocomplete: "off" });
+  input.setAttribute("list", list.id);
+  const target = await ask({
+    title: `Move ${named(files)}`,
+    accept: "Move",
+    content: [field("Folder", input, "A new folder is made. Empty: no folder around it."), list],
+    submit: async (data) => {
+      const folder = data.get("folder").trim().replace(/^\/+|\/+$/g, "");
+      await sentences(async () => judge(files, await bulk("move", files, () => ({ folder })), "moved"));
+      return { folder };
+    },
+  });
+  if (!target) return;
+  const where = target.folder || "the top";
+  const undo = async () => {
+    const placed = files.filter((file) => file.path);
+    if (placed.length) await attempt(placed, "moved back", () => bulk("move", placed, (file) => ({ path: file.path })));
+    changed();
+  };
+  toast(`${named(files)} moved to ${words.name(where)}`, files.some((file) => file.path) ? { undo } : {});
+  changed();
+}
+
+export async function makeFolder(here, changed) {
+  const made = await askText({
+    title: "New folder",
+    label: "Name",
+    accept: "Create",
+    submit: (text) => sentences(() => tell("POST", "/api/folders/create", { path: here ? `${here}/${text}` : text })),
+  });
+  if (!made) return;
+  toast(`Folder ${words.name(made.name)} created`);
+  changed();
+}
+
+export async function copyLink(file) {
+  const link = new URL(`${base}/download/${file.fileId}`, location.href).href;
+  const note = {
+    private: "The file is private: the link opens for you alone. Use Share to send it",
+    shared: "The link opens for the people you shared the file with",
+  }[file.access];
+  try {
+    await navigator.clipboard.writeText(link);
+  } catch {
+    // Without https a browser has no clipboard for pages: the link is shown, to be copied by hand.
+    return showLink(link, note);
+  }
+  toast(note ? `Link copied. ${note}` : "Link copied");
+}
+
+export function showLink(link, note = "") {
+  const input = element("input", { value: link, readOnly: true });
+  input.addEventListener("focus", () => input.select());
+  return ask({ title: "Link", content: [field("Copy this link", input, note)] });
+}
+
+// Several files as one archive.
+export async function download(files) {
+  await attempt(files, "downloaded", async () => {
+    if (files.length === 1) return void location.assign(`${base}/download/${files[0].fileId}?raw=1`);
+    const { archive_id: id } = await tell("POST", "/api/archives", { file_ids: files.map((file) => file.fileId) });
+    location.assign(`${base}/api/archives/${id}`);
+  });
+}

@@ -1,0 +1,15 @@
+// What runs on every page of a person: navigation, uploads, live changes, and the screen that is shown.
+
+import { watchMenus } from "./menus.js";
+import { watchNavigation } from "./navigation.js";
+import { watchPicking } from "./picking.js";
+import { showScreen } from "./screens.js";
+import { watchStorage } from "./storage.js";
+import { showUnfinished, take } from "./tray.js";
+
+watchMenus();
+watchNavigation();
+watchPicking(take);
+watchStorage();
+showUnfinished();
+showScreen();

@@ -1,0 +1,39 @@
+// Listens to what changes, once for all screens, while somebody can see the page: a browser has few connections to a server.
+
+import { base } from "./server.js";
+
+const AGAIN_MS = 5_000;
+const listeners = new Set();
+let source;
+let timer;
+
+// Calls back with each change, and returns a function that ends it.
+export function watchChanges(changed) {
+  listeners.add(changed);
+  if (listeners.size === 1) begin();
+  return () => listeners.delete(changed);
+}
+
+function open() {
+  clearTimeout(timer);
+  source?.close();
+  source = new EventSource(`${base}/api/events`);
+  source.onmessage = ({ data }) => listeners.forEach((changed) => changed(JSON.parse(data)));
+  source.onerror = () => {
+    // By itself it tries again only where the connection broke, not where the server refused.
+    if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN_MS);
+  };
+}
+
+function close() {
+  clearTimeout(timer);
+  source?.close();
+  source = undefined;
+}
+
+function begin() {
+  if (source) return;
+  document.addEventListener("visibilitychange", () => (document.visibilityState === "visible" ? open() : close()));
+  window.addEventListener("pagehide", close);
+  open();
+}

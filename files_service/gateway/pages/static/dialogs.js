@@ -1,0 +1,67 @@
+// Dialogs that ask something. Each resolves when it is closed: with what was entered, or with nothing.
+
+export function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+export function field(label, input, note) {
+  const words = element("span", { textContent: label });
+  const hint = note ? [element("span", { className: "small", textContent: note })] : [];
+  return element("label", { className: "field" }, words, input, ...hint);
+}
+
+// Shows a dialog. `submit` gets the form's data and may throw, which is shown beside the buttons; its answer is the result.
+export function ask({ title, content = [], accept, danger = false, submit }) {
+  const before = document.activeElement;
+  const heading = element("h2", { id: "dialog-title", textContent: title });
+  const wrong = element("p", { role: "alert" });
+  wrong.setAttribute("role", "alert");
+  const no = element("button", { type: "button", textContent: submit ? "Cancel" : "Close" });
+  const yes = element("button", { textContent: accept ?? "OK", className: danger ? "danger" : "main" });
+  const buttons = element("div", { className: "buttons" }, no, ...(submit ? [yes] : []));
+  const form = element("form", { method: "dialog" }, heading, ...content, wrong, buttons);
+  const dialog = element("dialog", {}, form);
+  dialog.setAttribute("aria-labelledby", heading.id);
+  document.body.append(dialog);
+  dialog.showModal();
+  (dialog.querySelector("[autofocus], input, select, textarea") ?? (danger ? no : yes)).focus();
+  return new Promise((resolve) => {
+    let result;
+    no.addEventListener("click", () => dialog.close());
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      if (before?.isConnected) before.focus();
+      resolve(result);
+    });
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      wrong.textContent = "";
+      yes.disabled = true;
+      try {
+        result = (await submit?.(new FormData(form))) ?? true;
+        dialog.close();
+      } catch (error) {
+        wrong.textContent = error.message;
+      } finally {
+        yes.disabled = false;
+      }
+    });
+  });
+}
+
+// Asks for a line of text.
+export function askText({ title, label, value = "", accept, submit }) {
+  const input = element("input", { name: "text", value, required: true, maxLength: 255, autocomplete: "off" });
+  const shown = ask({
+    title,
+    accept,
+    content: [field(label, input)],
+    submit: (data) => submit(data.get("text").trim()),
+  });
+  // The name is what people change, rarely its ending.
+  const dot = value.lastIndexOf(".");
+  input.setSelectionRange(0, dot > 0 ? dot : value.length);
+  return shown;
+}

@@ -1,0 +1,48 @@
+// Keys for lists. None of them works while somebody writes or a dialog is open.
+
+import { ask, element } from "./dialogs.js";
+
+const HELP = [
+  ["/", "Search"],
+  ["↑ ↓", "Go through the files"],
+  ["Space", "Select"],
+  ["Shift + ↑ ↓", "Select several"],
+  ["Ctrl + A", "Select all of the page"],
+  ["Enter", "Open"],
+  ["F2", "Rename"],
+  ["M", "Move"],
+  ["S", "Share"],
+  ["D", "Download"],
+  ["U", "Upload"],
+  ["Delete", "Move to the trash"],
+  ["Ctrl + Z", "Undo"],
+  ["Esc", "Clear the selection"],
+  ["?", "This list"],
+];
+
+// Calls the handler of a key, by its name with "Ctrl+" and "Shift+"; returns a function that ends it.
+export function watchKeys(handlers) {
+  const all = {
+    "/": () => document.querySelector("#search input").focus(),
+    "?": help,
+    u: () => document.querySelector("[data-pick=files]")?.click(),
+    "Ctrl+z": () => [...document.querySelectorAll(".toast button")].findLast((each) => each.textContent === "Undo")?.click(),
+    ...handlers,
+  };
+  const hear = (event) => {
+    const writing = event.target.closest?.("input:not([type=checkbox]), textarea, select, dialog, [contenteditable]");
+    if (writing || event.altKey || event.defaultPrevented) return;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const shift = event.shiftKey && key.length > 1 ? "Shift+" : "";
+    const handler = all[`${event.ctrlKey || event.metaKey ? "Ctrl+" : ""}${shift}${key}`];
+    if (handler && handler(event) !== false) event.preventDefault();
+  };
+  document.addEventListener("keydown", hear);
+  return () => document.removeEventListener("keydown", hear);
+}
+
+function help() {
+  const body = element("tbody");
+  for (const [key, does] of HELP) body.append(element("tr", {}, element("th", { textContent: key, scope: "row" }), element("td", { textContent: does })));
+  return ask({ title: "Keys", content: [element("table", {}, body)] });
+}

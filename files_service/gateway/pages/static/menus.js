@@ -1,0 +1,18 @@
+// Menus are <details>, which work without scripts: here they close by Escape, by a click elsewhere, and one by another.
+
+const MENUS = "details:is(.menu, .others)[open]";
+
+export function watchMenus() {
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll(MENUS)) {
+      const inside = menu.contains(event.target);
+      if (!inside || event.target.closest("li, a")) menu.open = false;
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    const [menu] = event.key === "Escape" ? document.querySelectorAll(MENUS) : [];
+    if (!menu) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+}

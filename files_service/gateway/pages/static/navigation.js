@@ -1,0 +1,95 @@
+// Links between the pages: `<main>` is replaced, so that uploads go on. Anything unusual is a full load.
+
+import { base, viewer } from "./server.js";
+import { showScreen } from "./screens.js";
+import { isBusy } from "./tray.js";
+
+const PAGES = /^\/(photos|cards(\/.*)?|shared|trash|activity|settings|admin|download\/[^/]+)?$/;
+const { build } = document.body.dataset;
+let loading;
+
+export function watchNavigation() {
+  history.scrollRestoration = "manual";
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href]");
+    if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (link.target || link.hasAttribute("download") || !isPage(link)) return;
+    event.preventDefault();
+    go(link.href);
+  });
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "get" || !isPage(new URL(form.action))) return;
+    event.preventDefault();
+    const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+    go(`${form.action.split("?")[0]}${query.size ? `?${query}` : ""}`);
+  });
+  window.addEventListener("popstate", ({ state }) => show(location.href, state?.scroll ?? 0));
+  window.addEventListener("beforeunload", (event) => isBusy() && event.preventDefault());
+}
+
+// Goes to a page of ours.
+export function go(url) {
+  history.replaceState({ scroll: scrollY }, "");
+  return show(url, 0, () => history.pushState(null, "", url));
+}
+
+// Loads the page anew that is shown; its scroll position stays.
+export function reload() {
+  return show(location.href, scrollY);
+}
+
+function isPage(url) {
+  if (url.origin !== location.origin || !url.pathname.startsWith(base)) return false;
+  if (url.hash && url.pathname === location.pathname) return false;
+  return PAGES.test(url.pathname.slice(base.length)) && !new URLSearchParams(url.search).has("raw");
+}
+
+async function show(url, scroll, enter = () => {}) {
+  loading?.abort();
+  const { signal } = (loading = new AbortController());
+  let fresh;
+  try {
+    const response = await fetch(url, { headers: { Accept: "text/html" }, signal });
+    if (response.redirected) throw new Error("elsewhere");
+    fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    return void location.assign(url);
+  }
+  if (signal.aborted) return;
+  const { dataset } = fresh.body;
+  // Another version of the scripts, or another person.
+  if (dataset.build !== build || dataset.viewer !== viewer) return void location.assign(url);
+  enter();
+  const swap = () => {
+    document.getElementById("main").replaceWith(fresh.getElementById("main"));
+    document.title = fresh.title;
+    mark(fresh);
+    scrollTo(0, scroll);
+  };
+  await swapped(swap);
+  document.querySelector("h1")?.setAttribute("tabindex", "-1");
+  document.querySelector("h1")?.focus({ preventScroll: true });
+  showScreen();
+}
+
+async function swapped(swap) {
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (!document.startViewTransition || still || document.visibilityState === "hidden") return swap();
+  const transition = document.startViewTransition(swap);
+  transition.finished.catch(() => {});
+  transition.ready.catch(() => {});
+  await transition.updateCallbackDone;
+}
+
+// The map and the search field are those of the page that is shown now.
+function mark(fresh) {
+  const here = new Map([...fresh.querySelectorAll(".map a")].map((link) => [link.href, link.getAttribute("aria-current")]));
+  for (const link of document.querySelectorAll(".map a")) {
+    if (here.get(link.href)) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.querySelector("#search input").value = fresh.querySelector("#search input")?.value ?? "";
+  for (const open of document.querySelectorAll("details[open]:is(.menu, .others)")) open.open = false;
+}

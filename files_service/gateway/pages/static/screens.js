@@ -1,0 +1,24 @@
+// The screens: each is a module that starts with the content of `<main>` and may return a function that stops it.
+
+import { tellLocalTimes } from "./words.js";
+
+const MODULES = {
+  files: "./files.js",
+  photos: "./photos.js",
+  cards: "./cards.js",
+  trash: "./trash.js",
+};
+
+let stop;
+
+export async function showScreen() {
+  stop?.();
+  stop = undefined;
+  const main = document.getElementById("main");
+  tellLocalTimes(main);
+  const module = MODULES[main.dataset.screen];
+  if (!module) return;
+  const { start } = await import(module);
+  // Somebody may have gone on meanwhile.
+  if (document.getElementById("main") === main) stop = start(main);
+}

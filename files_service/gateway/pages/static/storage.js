@@ -1,0 +1,36 @@
+// The storage bar of the map: what is used of the quota.
+
+import { watchChanges } from "./changes.js";
+import { ask } from "./server.js";
+import * as words from "./words.js";
+
+const TOGETHER_MS = 3_000;
+const bar = document.getElementById("storage");
+let timer;
+
+export function watchStorage() {
+  refresh();
+  watchChanges(({ event }) => {
+    if (!event.startsWith("card_")) timer ??= setTimeout(refresh, TOGETHER_MS);
+  });
+}
+
+async function refresh() {
+  timer = undefined;
+  let found;
+  try {
+    found = await (await ask("GET", "/api/analytics/storage?days=1")).json();
+  } catch {
+    // The bar is a convenience: it stays as it is until the next change.
+    return;
+  }
+  const { used, quota } = found;
+  bar.hidden = false;
+  bar.replaceChildren();
+  if (quota) {
+    const progress = Object.assign(document.createElement("progress"), { max: quota, value: Math.min(used, quota) });
+    progress.setAttribute("aria-label", "Storage");
+    bar.append(progress);
+  }
+  bar.append(quota ? `${words.size(used)} of ${words.size(quota)} used` : `${words.size(used)} used`);
+}

@@ -1,0 +1,37 @@
+// Short messages at the edge of the page: what was done, with a way to undo it, or what went wrong.
+
+const SHOWN_MS = 10_000;
+const MOST = 3;
+
+const list = document.getElementById("toasts");
+
+// Shows a message; `undo` is called by its button. Returns a function that takes the message away.
+export function toast(text, { undo, failed = false } = {}) {
+  const note = document.createElement("div");
+  note.className = failed ? "toast failed" : "toast";
+  note.append(Object.assign(document.createElement("p"), { textContent: text }));
+  const close = () => {
+    clearTimeout(timer);
+    note.remove();
+  };
+  if (undo) note.append(button("Undo", () => (close(), undo())));
+  note.append(button("Close", close));
+  let timer;
+  const wait = () => {
+    clearTimeout(timer);
+    timer = setTimeout(close, SHOWN_MS);
+  };
+  // Who reads it, or is about to press its button, has time.
+  for (const event of ["pointerenter", "focusin"]) note.addEventListener(event, () => clearTimeout(timer));
+  for (const event of ["pointerleave", "focusout"]) note.addEventListener(event, wait);
+  while (list.children.length >= MOST) list.firstElementChild.remove();
+  list.append(note);
+  wait();
+  return close;
+}
+
+function button(words, click) {
+  const made = Object.assign(document.createElement("button"), { type: "button", textContent: words });
+  made.addEventListener("click", click);
+  return made;
+}
