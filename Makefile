@@ -13,7 +13,7 @@ PYTEST := $(BIN)/pytest -n $(WORKERS)
 export PYTHONDONTWRITEBYTECODE :=
 NPM := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/files-service
 
-.PHONY: help install servers run quick test nightly check lint types imports contract bench coverage picture clean
+.PHONY: help install servers run quick test nightly simulate check lint types imports contract bench coverage picture clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -58,6 +58,10 @@ test: install servers ## Run all tests; starts what they need by itself
 
 nightly: install servers ## Run all tests at every point, and the long ones: hours
 	FILES_TESTS=nightly $(PYTEST)
+
+simulate: install ## Simulate file nodes: 10 000 seeds, then every planted bug; seed=N prints one history
+	$(BIN)/python -m tests.simulation $(if $(seed),--seed $(seed))
+	$(if $(seed),,$(BIN)/python -m tests.simulation --plants)
 
 check: install lint types imports test ## All that CI checks
 

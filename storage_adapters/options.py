@@ -14,5 +14,7 @@ class BlobOptions:
     gcs_hmac_access_id: str = ""
     gcs_hmac_secret: str = field(default="", repr=False)
     storage_emulator_host: str = ""
+    nodes_secret: str = field(default="", repr=False)
+    cache_folder: str = ""
     s3_access_key_id: str = ""
     s3_secret_access_key: str = field(default="", repr=False)

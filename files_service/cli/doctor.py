@@ -19,6 +19,7 @@ from files_service.cli.finding import PATIENCE_SECONDS, Finding
 from files_service.cli.gateway_checks import check_gateway, check_operation
 from files_service.cli.gcs import desired_state_of, steps
 from files_service.cli.media_checks import check_media
+from files_service.cli.node_checks import check_nodes
 from files_service.cli.notice_checks import check_notices
 from files_service.cli.queue_checks import check_queue
 from files_service.cli.s3 import bucket_steps
@@ -108,6 +109,7 @@ def findings(session: Session) -> list[Finding]:
         check_operation,
         check_tokens,
         check_media,
+        check_nodes,
         check_notices,
     )
     return [check(settings) for check in checks]

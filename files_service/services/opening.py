@@ -68,6 +68,8 @@ def blob_options(settings: Settings) -> BlobOptions:
         gcs_hmac_access_id=settings.gcs_hmac_access_id,
         gcs_hmac_secret=settings.gcs_hmac_secret,
         storage_emulator_host=settings.storage_emulator_host,
+        nodes_secret=settings.nodes_secret,
+        cache_folder=str(settings.data_dir),
         s3_access_key_id=settings.s3_access_key_id,
         s3_secret_access_key=settings.s3_secret_access_key,
     )

@@ -130,6 +130,7 @@ def test_settings_and_options_show_no_secret(tmp_path: Path) -> None:
         "FILES_METADATA_URL": "redis://:secret-of-redis@redis",
         "FILES_LIST_URL": "couchdb://files:secret-of-couch@couch/files",
         "FILES_GCS_HMAC_SECRET": "secret-of-key",
+        "FILES_NODES_SECRET": "secret-of-nodes-0123456789abcdef",
         "FILES_WEBHOOK_TOKEN": "secret-of-webhook-0123456789abcdef",
         "FILES_WEBHOOK_CHANNEL_TOKEN": "secret-of-channel-0123456789abcdef",
     }
@@ -137,6 +138,7 @@ def test_settings_and_options_show_no_secret(tmp_path: Path) -> None:
     shown = [
         repr(settings),
         repr(BlobOptions(signing_key=settings.signing_key.encode(), gcs_hmac_secret=settings.gcs_hmac_secret)),
+        repr(BlobOptions(nodes_secret=settings.nodes_secret)),
         repr(DesiredState(bucket="b", prefix="", project="p", push_token=settings.webhook_token)),
         repr(SignedUrl(method="PUT", url="https://x/?upload_id=secret-of-session", headers={}, expires_at=1)),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -106,6 +107,17 @@ def write_file(path: Path, data: bytes | bytearray | memoryview) -> None:
         file.close()
 
 
+def replace_file(path: Path, data: bytes) -> None:
+    """Put this content in the place of a file, on stable storage: readers meet the one or the other, whole."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        write_file(beside, data)
+        beside.rename(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
 def sync_with_description(content: NewFile, description: Path, document: bytes) -> None:
     """Write the description beside a content, and put both and their names on stable storage; closes the content."""
     file = NewFile(description)
@@ -114,6 +126,15 @@ def sync_with_description(content: NewFile, description: Path, document: bytes) 
         sync_together(content.sync, file.sync, partial(sync_folder, description.parent))
     finally:
         file.close()
+
+
+def sync_path(path: Path) -> None:
+    """Put the content of a file on stable storage."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(path: Path) -> None:
