@@ -113,7 +113,7 @@ def _servers(folder: Path, store: str, sizes: Sequence[int]) -> Iterator[list[tu
             if store == "redis":
                 redis = stack.enter_context(RedisServer(place))
                 client = stack.enter_context(Redis(port=redis.port, socket_timeout=600))
-                found.append((files, redis.url, partial(used_memory, client)))
+                found.append((files, f"{redis.url}?timeout=600", partial(used_memory, client)))
             elif store == "couchdb":
                 found.append((files, *stack.enter_context(_couchdb(place))))
             else:

@@ -37,6 +37,7 @@ class Settings:
 
     amqp_uri: str = field(repr=False)
     queue_door: bool
+    queue_type: str
     data_dir: Path
     metadata_url: str = field(repr=False)
     list_url: str = field(repr=False)
@@ -161,6 +162,11 @@ class SettingsSchema(Schema):
 
     data_dir = _text("Folder of the embedded stores and of generated secrets.", "./data")
     queue_door = _flag("Take the bytes of uploads over the broker, by `files ingest-worker`.", default=False)
+    queue_type = _text(
+        "Type of the queues that the service declares: `classic`, or `quorum` for a cluster of brokers.",
+        "classic",
+        validate=validate.OneOf(("classic", "quorum")),
+    )
     metadata_url = _text("Metadata store; empty: `sqlite:///<data_dir>/files.db`.")
     list_url = _text("Second metadata store, which answers lists; empty: none.")
     list_reads = _flag("Read lists from the second metadata store; if false, from the primary.", default=True)

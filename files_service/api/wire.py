@@ -31,7 +31,7 @@ def to_wire(record: FileRecord, actor: str | None = None) -> JSON:
         record = replace(record, meta=cut_at(record.meta, MAX_META_DEPTH))
     if record.post_action is not None:
         record = replace(record, post_action=None)
-    value = record_to_json(replace(record, versions=()))
+    value = record_to_json(replace(record, versions=()) if record.versions else record)
     if may_change(record, actor):
         value["versions"] = [version_to_wire(each) for each in record.versions[-MOST_VERSIONS:]]
     for name in SECRET:

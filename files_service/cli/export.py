@@ -15,7 +15,7 @@ from files_service.cli.export_proofs import RECEIPT, write_proofs
 from files_service.cli.remote import Remote, Unreachable, failure_of
 from files_service.cli.session import Failed, Session
 from files_service.cli.sessions import entries_of
-from files_service.domain.cards import ARCHIVED, fault_of_path
+from files_service.domain.cards import ARCHIVED, JUNK_COUNT, count_of, fault_of_path
 from files_service.domain.local_names import readable_name
 from files_service.domain.mhl import FOLDER
 from files_service.errors import FilesError
@@ -68,6 +68,8 @@ def export_session(remote: Remote, session_id: str, to: Path) -> Outcome:
     outcome = Outcome()
     to.mkdir(parents=True, exist_ok=True)
     for entry in entries_of(remote, session_id):
+        if count_of(entry) == JUNK_COUNT:
+            continue
         try:
             was_there = _export(remote, entry, to)
         except NotExported as error:

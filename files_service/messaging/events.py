@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from files_service.errors import ServiceUnavailable
 from storage_adapters import JSON
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event to publish."""
+
+    name: str
+    payload: JSON
+    event_id: str
 
 
 class EventPublisher(ABC):
@@ -19,6 +31,18 @@ class EventPublisher(ABC):
 
         Raises ServiceUnavailable when that is not possible now; the caller retries later, in order.
         """
+
+    def publish_all(self, events: Sequence[Event]) -> int:
+        """Publish events that do not depend on each other's order; return how many of the first ones cannot be lost.
+
+        Fewer than all: the others may have been published or not, and the caller publishes them again later.
+        """
+        for number, event in enumerate(events):
+            try:
+                self.publish(event.name, event.payload, event_id=event.event_id)
+            except ServiceUnavailable:
+                return number
+        return len(events)
 
     @abstractmethod
     def close(self) -> None:

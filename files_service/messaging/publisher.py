@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any
+from collections.abc import Sequence
 
 import amqp
 import orjson
@@ -15,7 +15,7 @@ from amqp.basic_message import Message
 
 from files_service.errors import ServiceUnavailable
 from files_service.messaging.address import CONNECT_SECONDS, open_connection
-from files_service.messaging.events import EventPublisher
+from files_service.messaging.events import Event, EventPublisher
 from files_service.messaging.rpc.topology import EVENT_EXCHANGE
 from storage_adapters import JSON
 
@@ -37,52 +37,107 @@ class AmqpPublisher(EventPublisher):
         self._connect_seconds = connect_seconds
         self._confirm_seconds = confirm_seconds
         self._lock = threading.Lock()
-        self._connection: Any = None
-        self._channel: Any = None
+        self._channel: _ConfirmedChannel | None = None
 
     def publish(self, event: str, payload: JSON, *, event_id: str) -> None:
         """Publish one event and wait until the broker has it."""
-        message = Message(
-            orjson.dumps(payload),
-            content_type="application/json",
-            content_encoding="utf-8",
-            delivery_mode=_PERSISTENT,
-            message_id=event_id,
-            application_headers={EVENT_ID: event_id},
-        )
-        with self._lock:
-            try:
-                self._publish(event, message)
-            except _ERRORS as first:
-                # The break of an idle connection is noticed only now.
-                logger.info("publishing again over a new connection", extra={"error": str(first)})
-                self._disconnect()
-                try:
-                    self._publish(event, message)
-                except _ERRORS as error:
-                    self._disconnect()
-                    raise ServiceUnavailable("the broker does not accept events now") from error
+        if not self.publish_all([Event(event, payload, event_id)]):
+            raise ServiceUnavailable("the broker does not accept events now")
 
-    def _publish(self, event: str, message: Message) -> None:
-        if self._connection is None:
-            self._connection = open_connection(self._uri, confirm_publish=True, connect_timeout=self._connect_seconds)
-            self._channel = self._connection.channel()
-            self._channel.exchange_declare(EVENT_EXCHANGE, "topic", durable=True, auto_delete=False)
-        self._channel.basic_publish(
-            message, exchange=EVENT_EXCHANGE, routing_key=event, confirm_timeout=self._confirm_seconds
-        )
+    def publish_all(self, events: Sequence[Event]) -> int:
+        """Send all events, then wait until the broker has them: a wait for each would take most of the time."""
+        messages = [(event.name, _message_of(event)) for event in events]
+        confirmed = 0
+        with self._lock:
+            # Twice, since the break of an idle connection is noticed only now.
+            for _ in range(2):
+                try:
+                    if self._channel is None:
+                        self._channel = _ConfirmedChannel(self._uri, self._connect_seconds)
+                    self._channel.send(messages[confirmed:], self._confirm_seconds)
+                except _ERRORS as error:
+                    confirmed += self._channel.confirmed if self._channel is not None else 0
+                    self._disconnect()
+                    logger.info("events were not confirmed", extra={"error": str(error)})
+                else:
+                    return len(messages)
+        return confirmed
 
     def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.collect()
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.drop()
 
     def close(self) -> None:
         """Close the connection; a later event opens a new one."""
         with self._lock:
-            if self._connection is not None:
+            if self._channel is not None:
                 try:
-                    self._connection.close()
+                    self._channel.close()
                 except _ERRORS as error:
                     logger.debug("closing", extra={"error": str(error)})
             self._disconnect()
+
+
+class _ConfirmedChannel:
+    """A connection with one channel, on which many messages await their confirms. ``confirmed`` counts the first ones.
+
+    The broker takes the messages of a channel in their order, but may refuse one and take the next.
+    """
+
+    def __init__(self, uri: str, connect_seconds: float) -> None:
+        self.confirmed = 0
+        self._sent = self._first = 0
+        self._waiting: set[int] = set()
+        self._refused: set[int] = set()
+        self._connection = open_connection(uri, connect_timeout=connect_seconds)
+        try:
+            self._channel = self._connection.channel()
+            self._channel.exchange_declare(EVENT_EXCHANGE, "topic", durable=True, auto_delete=False)
+            self._channel.confirm_select()
+        except BaseException:
+            self._connection.collect()
+            raise
+        self._channel.events["basic_ack"].add(self._on_ack)
+        self._channel.events["basic_nack"].add(self._on_nack)
+
+    def send(self, messages: Sequence[tuple[str, Message]], confirm_seconds: float) -> None:
+        """Send messages and wait for all confirms. Raises OSError or an AMQPError."""
+        self.confirmed, self._first = 0, self._sent + 1
+        try:
+            for event, message in messages:
+                self._sent += 1
+                self._waiting.add(self._sent)
+                self._channel.basic_publish(message, exchange=EVENT_EXCHANGE, routing_key=event)
+            while self._waiting:
+                self._connection.drain_events(timeout=confirm_seconds)
+        finally:
+            self.confirmed = min(self._waiting | self._refused, default=self._sent + 1) - self._first
+        if self._refused:
+            raise amqp.AMQPError("the broker refused an event")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def drop(self) -> None:
+        """Release the connection without a word to the broker."""
+        self._connection.collect()
+
+    def _on_ack(self, tag: int, multiple: bool) -> None:  # noqa: FBT001 - the signature of the library
+        self._waiting -= {each for each in self._waiting if each <= tag} if multiple else {tag}
+
+    def _on_nack(self, tag: int, multiple: bool) -> None:  # noqa: FBT001 - the signature of the library
+        self._refused |= {each for each in self._waiting if each <= tag} if multiple else {tag}
+        self._on_ack(tag, multiple)
+
+
+def _message_of(event: Event) -> Message:
+    return Message(
+        orjson.dumps(event.payload),
+        content_type="application/json",
+        content_encoding="utf-8",
+        delivery_mode=_PERSISTENT,
+        message_id=event.event_id,
+        application_headers={EVENT_ID: event.event_id},
+    )

@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -37,7 +37,8 @@ class Lease:
         clock: Callable[[], int] = now_ms,
         timer: Callable[[], int] = monotonic_ms,
     ) -> None:
-        self._store, self._name, self._holder, self._clock, self._timer = store, name, holder, clock, timer
+        self.name = name
+        self._store, self._holder, self._clock, self._timer = store, holder, clock, timer
         self._length = int(seconds * 1000)
         self._until = self._ends_at = 0
 
@@ -46,17 +47,27 @@ class Lease:
 
         Raises StorageUnavailable.
         """
-        return self._length / 2 <= self._rest() or self.renew()
+        return self.is_fresh() or self.renew()
+
+    def is_fresh(self) -> bool:
+        """Return True when the lease is held for at least half of its length."""
+        return not isinstance(self._store, SupportsLeases) or self._length / 2 <= self._rest()
 
     def renew(self) -> bool:
         """Take or renew the lease; return False when another holder has it. Raises StorageUnavailable."""
+        return self.renew_all([self])[0]
+
+    def renew_all(self, leases: Sequence[Lease]) -> list[bool]:
+        """Take or renew leases that differ from this one in their name alone, in one call of the store."""
         if not isinstance(self._store, SupportsLeases):
-            return True
+            return [True for _ in leases]
         # Measured from before the call, so that our expiry is never later than the store's.
         now, began = self._clock(), self._timer()
         until = now + self._length
-        taken = self._store.acquire_lease(self._name, holder=self._holder, now=now, until=until)
-        self._until, self._ends_at = (until, began + self._length) if taken else (0, 0)
+        names = [each.name for each in leases]
+        taken = self._store.acquire_leases(names, holder=self._holder, now=now, until=until)
+        for each, is_taken in zip(leases, taken, strict=True):
+            each._until, each._ends_at = (until, began + self._length) if is_taken else (0, 0)  # noqa: SLF001
         return taken
 
     def is_certain(self) -> bool:
@@ -72,7 +83,7 @@ class Lease:
         """Release the lease, so that another holder can take it at once. Harmless when it is not held."""
         if self._until and isinstance(self._store, SupportsLeases):
             self._until = 0
-            self._store.release_lease(self._name, holder=self._holder)
+            self._store.release_lease(self.name, holder=self._holder)
 
 
 class LeaseTaken(Exception):

@@ -26,6 +26,7 @@ class WorkerCollector(Collector):
         yield failing
         yield GaugeMetricFamily("files_relay_lag_changes", "Unpublished changes of the batch.", relay.lag_changes)
         yield GaugeMetricFamily("files_relay_lag_seconds", "Age of the oldest of these changes.", relay.lag_seconds)
+        yield GaugeMetricFamily("files_relay_partitions", "Partitions of the feed that it has.", relay.partitions)
         yield CounterMetricFamily("files_relay_events", "Published events.", relay.published)
         yield GaugeMetricFamily("files_processing_in_flight", "Files queued or in progress.", processor.in_flight)
         outcomes = CounterMetricFamily("files_processing", "Processed files, by outcome.", labels=["status"])

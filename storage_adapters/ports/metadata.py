@@ -7,7 +7,7 @@ may raise ``StorageUnavailable``; all methods may be called from several threads
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from storage_adapters.ports.documents import DocumentChange
 from storage_adapters.query import ListQuery, Page
@@ -129,6 +129,17 @@ class SupportsChanges(ABC):
     def changes(self, *, after: str, limit: int) -> list[Change | DocumentChange]:
         """Return up to ``limit`` changes behind the sequence ``after``, oldest first: of files and of documents."""
 
+    def changes_of(self, wanted: Callable[[str], bool], *, after: str, limit: int) -> tuple[list[Change], str, int]:
+        """Return the changes of the wanted files among the next ``limit`` changes, and where and how many those were.
+
+        ``wanted`` decides by the file id. The second answer is the sequence of the last change read, ``after`` where
+        nothing is behind it; the third is the number of changes read. So several consumers share a feed, each with
+        files of its own; a store need not decode the changes of others.
+        """
+        found = self.changes(after=after, limit=limit)
+        chosen = [each for each in found if isinstance(each, Change) and wanted(each.file_id)]
+        return chosen, found[-1].sequence if found else after, len(found)
+
     @abstractmethod
     def last_sequence(self) -> str:
         """Return the sequence of the newest change, "" when there never was one."""
@@ -153,6 +164,10 @@ class SupportsChanges(ABC):
     @abstractmethod
     def checkpoint(self, consumer: str) -> str:
         """Return where the consumer's checkpoint stands, "" when it has none."""
+
+    def checkpoints(self, consumers: Sequence[str]) -> list[str]:
+        """Return, in order, where the consumers' checkpoints stand, "" for one that has none."""
+        return [self.checkpoint(consumer) for consumer in consumers]
 
     @abstractmethod
     def move_checkpoint(self, consumer: str, *, expected: str, sequence: str) -> None:
@@ -203,6 +218,14 @@ class SupportsLeases(ABC):
     def acquire_lease(self, name: str, *, holder: str, now: int, until: int) -> bool:
         """Take or prolong the lease; return False when another holder has it and it has not expired at ``now``."""
 
+    def acquire_leases(self, names: Sequence[str], *, holder: str, now: int, until: int) -> list[bool]:
+        """Take or prolong each lease; return, in order, what ``acquire_lease`` returns for it."""
+        return [self.acquire_lease(name, holder=holder, now=now, until=until) for name in names]
+
     @abstractmethod
     def release_lease(self, name: str, *, holder: str) -> None:
         """Release the lease; do nothing when the holder does not have it."""
+
+    @abstractmethod
+    def lease_holders(self, names: Sequence[str], *, now: int) -> list[str]:
+        """Return, in order, the holders of the leases, "" for one that nobody has or that has expired at ``now``."""

@@ -19,9 +19,12 @@ from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import add, delete, make_record, save, various_records
 from tests.contract.whole_store import WholeStoreContract
 from tests.feeds import file_changes
+from tests.scale import at_scale
 
 
 class TestSqliteMetadataStore(WholeStoreContract, AdoptionContract):
+    values_step = at_scale(quick=4, default=1, nightly=1)
+
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[SqliteMetadataStore]:
         with opened(tmp_path / "files.db") as store:

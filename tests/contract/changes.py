@@ -132,9 +132,25 @@ class FeedContract:
         assert seen == written
         assert_consistent(store)
 
+    def test_a_consumer_reads_the_changes_of_its_files_and_passes_those_of_others(self, store: FeedStore) -> None:
+        add(store, *(make_record(f"f{number}") for number in range(6)))
+        changes = file_changes(store, after="", limit=10)
+        own, reached, count = store.changes_of(lambda file_id: file_id in ("f1", "f4"), after="", limit=4)
+        assert (own, reached, count) == ([changes[1]], changes[3].sequence, 4)
+        own, reached, count = store.changes_of(lambda file_id: file_id in ("f1", "f4"), after=reached, limit=4)
+        assert (own, reached, count) == ([changes[4]], changes[5].sequence, 2)
+        assert store.changes_of(lambda file_id: True, after=reached, limit=4) == ([], reached, 0)
+
 
 class CheckpointContract:
     """Places of consumers, and trimming that respects them."""
+
+    def test_several_checkpoints_are_read_in_order(self, store: FeedStore) -> None:
+        add(store, make_record("f1"), make_record("f2"))
+        first, second = (change.sequence for change in file_changes(store, after="", limit=2))
+        store.move_checkpoint("relay-1", expected="", sequence=first)
+        store.move_checkpoint("relay-0", expected="", sequence=second)
+        assert store.checkpoints(["relay-0", "relay-1", "relay-2"]) == [second, first, ""]
 
     def test_a_checkpoint_moves_from_where_it_is_expected(self, store: FeedStore) -> None:
         add(store, make_record("f1"), make_record("f2"))

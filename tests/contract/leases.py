@@ -37,6 +37,22 @@ class LeasesContract:
         assert store.acquire_lease("sweeper", holder="a", now=NOW, until=NOW + 10)
         assert store.acquire_lease("relay", holder="b", now=NOW, until=NOW + 10)
 
+    def test_the_holders_of_leases_are_told_until_these_expire(self, store: SupportsLeases) -> None:
+        assert store.acquire_lease("sweeper", holder="a b", now=NOW, until=NOW + 10)
+        assert store.acquire_lease("relay", holder="c", now=NOW, until=NOW + 20)
+        assert store.acquire_lease("gone", holder="d", now=NOW, until=NOW + 20)
+        store.release_lease("gone", holder="d")
+        names = ["relay", "none", "sweeper", "gone"]
+        assert store.lease_holders(names, now=NOW + 9) == ["c", "", "a b", ""]
+        assert store.lease_holders(names, now=NOW + 10) == ["c", "", "", ""]
+
+    def test_of_several_leases_those_are_taken_that_nobody_else_has(self, store: SupportsLeases) -> None:
+        assert store.acquire_lease("second", holder="a", now=NOW, until=NOW + 10)
+        names = ["first", "second", "third"]
+        assert store.acquire_leases(names, holder="b", now=NOW, until=NOW + 20) == [True, False, True]
+        assert store.lease_holders(names, now=NOW) == ["b", "a", "b"]
+        assert store.acquire_leases(names, holder="b", now=NOW + 10, until=NOW + 30) == [True, True, True]
+
     def test_of_concurrent_takers_exactly_one_wins(self, store: SupportsLeases) -> None:
         for start in (NOW, NOW + 10, NOW + 20):
             taken = in_threads(

@@ -19,9 +19,9 @@ START_SECONDS = 300
 class GatewayProcess:
     """``files gateway`` over one data folder."""
 
-    def __init__(self, data_dir: Path, config: str) -> None:
+    def __init__(self, data_dir: Path, config: str, **environ: str) -> None:
         [self.port] = free_ports(1)
-        self._config = data_dir / "config.yaml"
+        self._config = data_dir / f"config-{self.port}.yaml"
         self._config.write_text(config)
         self._environ = {
             **os.environ,
@@ -29,8 +29,9 @@ class GatewayProcess:
             "FILES_DATA_DIR": str(data_dir),
             "FILES_HTTP": f"127.0.0.1:{self.port}",
             "FILES_LOG_LEVEL": "ERROR",
+            **environ,
         }
-        self._log = (data_dir / "gateway.log").open("ab")
+        self._log = (data_dir / f"gateway-{self.port}.log").open("ab")
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -15,7 +15,7 @@ from tests.servers.seaweedfs import SeaweedCluster
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 WRITERS = 4
-BEFORE, AFTER = 12, 12
+BEFORE, AFTER = 24, 12
 
 
 class Writers:
@@ -46,8 +46,8 @@ class Writers:
         while not self._stopping.is_set():
             number += 1
             key = f"{self._kind}/{writer}/{number}"
-            # Every fifth is sent in parts.
-            content = hashlib.sha256(key.encode()).digest() * (300_000 if number % 5 == 0 else 1_000)
+            # Every tenth is sent in parts.
+            content = hashlib.sha256(key.encode()).digest() * (300_000 if number % 10 == 5 else 1_000)
             if self._is_written(key, content):
                 self.acknowledged[key] = content
 

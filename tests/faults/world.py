@@ -35,7 +35,7 @@ from storage_adapters import (
 from tests.clocks import Clock, Patience
 from tests.contract.consistency import assert_consistent
 from tests.cores import forget_looks, settings_for
-from tests.feeds import file_changes
+from tests.feeds import by_file, file_changes, is_announced
 
 DAY = 86_400_000
 ROUNDS = 200
@@ -118,7 +118,7 @@ class World:
         metadata = self.core.metadata
         assert isinstance(metadata, SupportsChanges)
         busy = metadata.usage(None).by_status.keys() & {FileStatus.UPLOADED.value, FileStatus.PROCESSING.value}
-        relayed = metadata.checkpoint("relay") == metadata.last_sequence()
+        relayed = is_announced(metadata)
         return relayed and not busy and not metadata.unclean(now=self.clock(), limit=1)
 
 
@@ -167,10 +167,10 @@ def assert_sound(world: World) -> list[FileRecord]:
 
 
 def assert_announced(world: World) -> None:
-    """Every event of the feed was published under its id, nothing else was, and first announcements keep the order."""
+    """Every event of the feed was published under its id, in the order of its file, and nothing else was."""
     published = world.publisher.published()
     expected = [f"{change.file_id}:{change.revision}" for change in world.feed() if change.event is not None]
-    assert list(dict.fromkeys(each["event_id"] for each in published)) == expected
+    assert by_file(dict.fromkeys(each["event_id"] for each in published)) == by_file(expected)
     events = {f"{change.file_id}:{change.revision}": change.event for change in world.feed()}
     for each in published:
         assert each["event"] == events[each["event_id"]]

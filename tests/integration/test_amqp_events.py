@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from amqp.exceptions import NotFound
 from files_service.config import load_settings
 from files_service.errors import ServiceUnavailable
 from files_service.messaging.address import open_connection
+from files_service.messaging.events import Event
 from files_service.messaging.publisher import AmqpPublisher
 from files_service.messaging.rpc.topology import EVENT_EXCHANGE
 from files_service.services.opening import open_core
@@ -182,3 +184,18 @@ def test_a_broker_that_is_paused_or_gone_is_said_and_used_again_when_it_is_back(
     own_broker.start()
     wait_until(lambda: taken("1:3"), seconds=PATIENCE_SECONDS)
     publisher.close()
+
+
+def test_events_are_counted_up_to_the_first_that_the_broker_refuses(amqp_uri: str) -> None:
+    events = [Event("created", {"number": number}, f"{number}:1") for number in range(4)]
+    with closing(AmqpPublisher(amqp_uri)) as publisher, closing(open_connection(amqp_uri)) as connection:
+        assert publisher.publish_all(events[:1]) == 1
+        channel = connection.channel()
+        full = {"x-max-length": 2, "x-overflow": "reject-publish"}
+        queue = channel.queue_declare(exclusive=True, arguments=full).queue
+        channel.queue_bind(queue, EVENT_EXCHANGE, "created")
+        assert publisher.publish_all(events) == 2
+        with pytest.raises(ServiceUnavailable):
+            publisher.publish("created", {}, event_id="9:1")
+        assert channel.queue_purge(queue) == 2
+        assert publisher.publish_all(events[2:]) == 2

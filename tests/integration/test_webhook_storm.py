@@ -30,7 +30,7 @@ from tests.cores import call, pending_file, settings_for
 from tests.fakes.gcs.server import FakeGcs
 from tests.fakes.gcs.tokens import KEY_ID, pem
 from tests.fakes.pubsub.notices import description, message, wrapped
-from tests.feeds import file_changes
+from tests.feeds import file_changes, is_announced
 from tests.scale import NIGHTLY
 from tests.servers.ports import free_ports
 from tests.servers.processes import ServiceProcess
@@ -247,7 +247,7 @@ def wait_until_processed(core: Core, files: int) -> None:
 def wait_until_announced(core: Core) -> None:
     assert isinstance(core.metadata, SupportsChanges)
     deadline = time.monotonic() + SETTLE_SECONDS
-    while core.metadata.checkpoint("relay") != core.metadata.last_sequence():
+    while not is_announced(core.metadata):
         assert time.monotonic() < deadline
         time.sleep(0.1)
 

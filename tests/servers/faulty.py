@@ -6,6 +6,7 @@ import http.client
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
@@ -62,6 +63,9 @@ class FaultyProxy:
         self._countdown = 0
         self._fault = ""
         self._always: dict[str, str] = {}
+        # What a cluster says in other words: the path that is asked for, and the status and content of the answer.
+        self.ask: Callable[[str], str] = lambda path: path
+        self.tell: Callable[[str, str, bytes, int, bytes], tuple[int, bytes]] = lambda command, path, body, *said: said
         self.requests = 0
         self._listener = Listener(("127.0.0.1", 0), Handler)
         self.port = self._listener.server_address[1]
@@ -110,9 +114,9 @@ class FaultyProxy:
             return
         connection = http.client.HTTPConnection("127.0.0.1", self._backend, timeout=60)
         try:
-            connection.request(handler.command, handler.path, body, dict(handler.headers))
+            connection.request(handler.command, self.ask(handler.path), body, dict(handler.headers))
             answer = connection.getresponse()
-            content = answer.read()
+            status, content = self.tell(handler.command, handler.path, body, answer.status, answer.read())
         finally:
             connection.close()
         if fault == "reset after":
@@ -121,7 +125,7 @@ class FaultyProxy:
             handler.wfile.write(_spoilt(fault, content))
             handler.close_connection = True
         else:
-            handler.send_response_only(answer.status)
+            handler.send_response_only(status)
             for name, value in answer.getheaders():
                 if name.lower() not in ("connection", "transfer-encoding", "content-length"):
                     handler.send_header(name, value)

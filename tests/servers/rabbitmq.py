@@ -23,14 +23,19 @@ _SERVER_PLACES = ("/usr/lib/rabbitmq/bin", "/opt/homebrew/sbin", "/usr/local/sbi
 
 
 class RabbitMQ:
-    """One broker; ``uri`` stays the same when it is started again, and durable things are still there."""
+    """One broker; ``uri`` stays the same when it is started again, and durable things are still there.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    With a ``certificate`` for localhost, whose key lies beside it, ``tls_uri`` is its address by TLS.
+    """
+
+    def __init__(self, folder: Path, *, certificate: Path | None = None) -> None:
+        self._folder, self._certificate = folder, certificate
+        [self._tls_port] = free_ports(1) if certificate is not None else [0]
         self._port, self._dist_port, self._epmd_port = free_ports(3)
         self._server: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
         self.uri = f"amqp://guest:guest@127.0.0.1:{self._port}/"
+        self.tls_uri = f"amqps://guest:guest@localhost:{self._tls_port}/"
 
     def __enter__(self) -> Self:
         self.start()
@@ -57,12 +62,24 @@ class RabbitMQ:
             f"listeners.tcp.1 = 127.0.0.1:{self._port}\n"
             f"max_message_size = {MAX_MESSAGE_BYTES}\n"
             "disk_free_limit.absolute = 50MB\n"
-            "log.file.level = warning\n"
+            f"log.file.level = warning\n{self._tls_lines()}"
         )
         if self._epmd is None:
             self._epmd = self._spawn(["epmd", "-address", "127.0.0.1", "-port", str(self._epmd_port)])
         self._server = self._spawn([executable])
         self._wait_until_open()
+
+    def _tls_lines(self) -> str:
+        if self._certificate is None:
+            return ""
+        lines = {
+            "listeners.ssl.1": f"127.0.0.1:{self._tls_port}",
+            "ssl_options.cacertfile": self._certificate,
+            "ssl_options.certfile": self._certificate,
+            "ssl_options.keyfile": self._certificate.with_suffix(".key"),
+            "ssl_options.verify": "verify_none",
+        }
+        return "".join(f"{name} = {value}\n" for name, value in lines.items())
 
     def kill(self) -> None:
         """End the broker as a power cut would: at once."""
@@ -84,8 +101,8 @@ class RabbitMQ:
         assert self._server is not None
         self._server.send_signal(signal.SIGCONT)
 
-    def control(self, *arguments: str) -> None:
-        """Run rabbitmqctl on this broker."""
+    def control(self, *arguments: str) -> str:
+        """Run rabbitmqctl on this broker; returns what it says."""
         said = self._folder / "control"
         with said.open("wb") as output:
             done = subprocess.run(
@@ -98,7 +115,9 @@ class RabbitMQ:
                 timeout=START_SECONDS,
                 check=False,
             )
-        assert done.returncode == 0, said.read_text(errors="replace")
+        answer = said.read_text(errors="replace")
+        assert done.returncode == 0, answer
+        return answer
 
     def close(self) -> None:
         """End the broker and its epmd; harmless twice."""

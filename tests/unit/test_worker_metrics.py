@@ -28,6 +28,7 @@ def test_announced_and_processed_files_are_counted(tmp_path: Path) -> None:
 
     assert _value(metrics, "files_processing_total", status="processed") == 1
     assert _value(metrics, "files_relay_events_total") == 3
+    assert _value(metrics, "files_relay_partitions") == 8
     assert _value(metrics, "files_relay_lag_changes") == 0
     assert _value(metrics, "files_worker_alive") == 0
     worker.start()

@@ -8,13 +8,15 @@ import pytest
 
 from files_service.core import Core
 from files_service.errors import NotSupported, ServiceUnavailable
+from files_service.runtime.lease import Lease
 from files_service.worker import relay as relaying
+from files_service.worker.partitions import LEASE_SECONDS, PARTITIONS
 from files_service.worker.relay import Relay
-from storage_adapters import Change, MetadataStore, SupportsChanges, SupportsDocuments
+from storage_adapters import MetadataStore, SupportsChanges, SupportsDocuments
 from tests.clocks import Clock
 from tests.contract.document_scenes import delete, make_document
 from tests.cores import call, processed_file, uploaded_file
-from tests.feeds import file_changes
+from tests.feeds import by_file, file_changes, is_announced
 from tests.publishers import Collector
 
 
@@ -30,6 +32,14 @@ def expected_ids(core: Core) -> list[str]:
 
 def relay(core: Core, publisher: Collector, holder: str = "one") -> Relay:
     return Relay(core, publisher, holder=holder)
+
+
+def share_out(clock: Clock, *relays: Relay) -> None:
+    """Let relays find each other and divide the partitions."""
+    for _ in range(3):
+        clock.pass_seconds(1)
+        for each in relays:
+            each.step()
 
 
 def test_changes_become_events_in_their_order(core: Core) -> None:
@@ -60,7 +70,7 @@ def test_a_change_that_is_nobodys_business_is_passed_over(core: Core) -> None:
     relay(core, publisher).step()
     assert len(publisher.events) == 3
     assert len(file_changes(feed(core), after="", limit=100)) == 4
-    assert feed(core).checkpoint("relay") == feed(core).last_sequence()
+    assert is_announced(feed(core))
 
 
 def test_changes_of_documents_announce_nothing_and_are_passed(core: Core) -> None:
@@ -75,7 +85,7 @@ def test_changes_of_documents_announce_nothing_and_are_passed(core: Core) -> Non
     relaying_one.step()
     assert publisher.names == ["created", "uploaded"]
     assert len(noticed) == 2
-    assert feed(core).checkpoint("relay") == feed(core).last_sequence()
+    assert is_announced(feed(core))
     assert feed(core).trim_changes(limit=9) == 4
 
 
@@ -100,8 +110,7 @@ def test_a_publisher_that_fails_loses_and_reorders_nothing(core: Core) -> None:
         with pytest.raises(ServiceUnavailable):
             one.step()
     one.step()
-    assert publisher.names == ["created", "uploaded"] * 5
-    assert publisher.ids == expected_ids(core)
+    assert by_file(publisher.ids) == by_file(expected_ids(core))
 
 
 def test_what_was_published_before_a_failure_is_not_published_again(core: Core) -> None:
@@ -120,21 +129,55 @@ def test_what_was_published_before_a_failure_is_not_published_again(core: Core) 
     publisher.publish = publish  # type: ignore[method-assign]
     publisher.broken = False
     one.step()
-    assert [each.event_id for each in publisher.events] == expected_ids(core)
+    assert len(publisher.events) == 2
+    assert publisher.ids == expected_ids(core)
 
 
-def test_one_relay_at_a_time(core: Core) -> None:
-    publisher = Collector()
-    uploaded_file(core)
-    one, two = relay(core, publisher, "one"), relay(core, publisher, "two")
+def test_two_relays_share_the_files(core: Core) -> None:
+    clock, publishers = Clock(), (Collector(), Collector())
+    core = replace(core, clock=clock, timer=clock)
+    one, two = relay(core, publishers[0], "one"), relay(core, publishers[1], "two")
     one.step()
     assert two.step() == relaying.RETRY_SECONDS
-    uploaded_file(core)
+    share_out(clock, one, two)
+    assert (one.partitions, two.partitions) == (PARTITIONS / 2, PARTITIONS / 2)
+    for _ in range(40):
+        uploaded_file(core)
+    one.step()
     two.step()
-    assert len(publisher.events) == 2
-    one.give_up()
-    two.step()
-    assert publisher.names == ["created", "uploaded"] * 2
+    files = [by_file(each.ids) for each in publishers]
+    assert all(files)
+    assert not files[0].keys() & files[1].keys()
+    assert files[0] | files[1] == by_file(expected_ids(core))
+    assert is_announced(feed(core))
+
+
+def test_a_relay_that_ends_gives_its_partitions_to_the_others_at_once(core: Core) -> None:
+    clock, publisher = Clock(), Collector()
+    core = replace(core, clock=clock, timer=clock)
+    relays = [relay(core, publisher, str(number)) for number in range(3)]
+    share_out(clock, *relays)
+    assert sorted(each.partitions for each in relays) == [2, 3, 3]
+    relays[0].give_up()
+    share_out(clock, *relays[1:])
+    assert [each.partitions for each in relays[1:]] == [4, 4]
+    for _ in range(20):
+        uploaded_file(core)
+    for each in relays[1:]:
+        each.step()
+    assert by_file(publisher.ids) == by_file(expected_ids(core))
+    assert len(publisher.events) == len(publisher.ids)
+
+
+def test_more_relays_than_partitions_wait_until_there_is_room(core: Core) -> None:
+    clock, publisher = Clock(), Collector()
+    core = replace(core, clock=clock, timer=clock)
+    relays = [relay(core, publisher, str(number)) for number in range(PARTITIONS + 1)]
+    share_out(clock, *relays)
+    assert [each.partitions for each in relays] == [1] * PARTITIONS + [0]
+    relays.pop(3).give_up()
+    share_out(clock, *relays)
+    assert [each.partitions for each in relays] == [1] * PARTITIONS
 
 
 def test_a_relay_that_died_is_replaced_when_its_lease_is_over(core: Core) -> None:
@@ -144,7 +187,7 @@ def test_a_relay_that_died_is_replaced_when_its_lease_is_over(core: Core) -> Non
     relay(core, publisher, "dead").step()
     uploaded_file(core)
     two = relay(core, publisher, "two")
-    clock.pass_seconds(relaying.LEASE_SECONDS - 1)
+    clock.pass_seconds(LEASE_SECONDS - 1)
     two.step()
     assert len(publisher.events) == 2
     clock.pass_seconds(1)
@@ -158,17 +201,17 @@ def test_a_relay_that_was_overtaken_starts_again_from_the_checkpoint(core: Core)
     sleeper = relay(core, publisher, "sleeper")
     uploaded_file(core)
     sleeper.step()
-    clock.pass_seconds(2 * relaying.LEASE_SECONDS)
+    clock.pass_seconds(2 * LEASE_SECONDS)
     other = relay(core, publisher, "other")
     uploaded_file(core)
     other.step()
     other.give_up()
-    # It has the lease again, and does not know that the feed went on without it.
+    # It has the leases again, and does not know that the feed went on without it.
     sleeper.step()
     uploaded_file(core)
     sleeper.step()
     assert publisher.ids == expected_ids(core)
-    assert feed(core).checkpoint("relay") == feed(core).last_sequence()
+    assert is_announced(feed(core))
 
 
 def test_a_relay_whose_lease_is_lost_while_it_publishes_leaves_the_rest_to_the_other(core: Core) -> None:
@@ -177,25 +220,91 @@ def test_a_relay_whose_lease_is_lost_while_it_publishes_leaves_the_rest_to_the_o
     for _ in range(2):
         uploaded_file(core)
     two = relay(core, publisher, "two")
+    publish = publisher.publish
 
-    def pause(change: Change) -> None:
+    def pause(event: str, payload: dict[str, object], *, event_id: str) -> None:
+        publish(event, payload, event_id=event_id)
         if len(publisher.events) == 1:
-            clock.pass_seconds(2 * relaying.LEASE_SECONDS)
+            clock.pass_seconds(2 * LEASE_SECONDS)
             two.step()
 
-    Relay(core, publisher, holder="one", on_change=pause).step()
-    assert publisher.ids == expected_ids(core)
-    assert len(publisher.events) <= 5
-    assert feed(core).checkpoint("relay") == feed(core).last_sequence()
+    publisher.publish = pause  # type: ignore[method-assign]
+    relay(core, publisher).step()
+    assert by_file(publisher.ids) == by_file(expected_ids(core))
+    # The wave that was on its way, and no more, was published by both.
+    assert len(publisher.events) == 6
+    assert is_announced(feed(core))
 
 
 def test_a_relay_that_is_told_to_stop_ends_in_the_middle_of_a_batch(core: Core) -> None:
     publisher = Collector()
+    processed_file(core)
+    Relay(core, publisher, holder="one", stopped=lambda: len(publisher.events) == 2).step()
+    assert publisher.names == ["created", "uploaded"]
+    second, third = file_changes(feed(core), after="", limit=3)[1:]
+    assert is_announced(feed(core), second.sequence)
+    assert not is_announced(feed(core), third.sequence)
+
+
+def test_the_checkpoint_of_an_earlier_release_becomes_that_of_all_partitions(core: Core) -> None:
+    publisher = Collector()
     for _ in range(3):
         uploaded_file(core)
-    Relay(core, publisher, holder="one", stopped=lambda: len(publisher.events) == 2).step()
+    store = feed(core)
+    store.move_checkpoint("relay", expected="", sequence=file_changes(store, after="", limit=3)[-1].sequence)
+    relay(core, publisher).step()
+    assert by_file(publisher.ids) == by_file(expected_ids(core)[3:])
+    assert store.checkpoint("relay") == ""
+    assert is_announced(store)
+
+
+def test_a_division_that_was_interrupted_is_finished(core: Core) -> None:
+    publisher = Collector()
+    for _ in range(2):
+        uploaded_file(core)
+    store = feed(core)
+    first, *_, last = [each.sequence for each in file_changes(store, after="", limit=9)]
+    # Half of the partitions were given a checkpoint, one of them before the earlier release ran once more.
+    store.move_checkpoint("relay", expected="", sequence=last)
+    store.move_checkpoint("relay-0", expected="", sequence=first)
+    store.move_checkpoint("relay-1", expected="", sequence=last)
+    one = relay(core, publisher)
+    one.step()
+    assert publisher.events == []
+    uploaded_file(core)
+    one.step()
+    assert publisher.ids == expected_ids(core)[4:]
+    assert is_announced(store)
+
+
+def test_the_relay_of_an_earlier_release_and_this_one_exclude_each_other(core: Core) -> None:
+    clock, publisher = Clock(), Collector()
+    core = replace(core, clock=clock, timer=clock)
+    earlier = Lease(core.metadata, "relay", holder="earlier", seconds=LEASE_SECONDS, clock=clock, timer=clock)
+    assert earlier.held()
+    uploaded_file(core)
+    one = relay(core, publisher)
+    assert one.step() == relaying.RETRY_SECONDS
+    assert publisher.events == []
+    earlier.release()
+    clock.pass_seconds(1)
+    one.step()
     assert len(publisher.events) == 2
-    assert feed(core).checkpoint("relay") == file_changes(feed(core), after="", limit=2)[-1].sequence
+    assert not earlier.held()
+
+
+def test_nothing_is_trimmed_that_a_partition_without_a_worker_needs(core: Core) -> None:
+    clock, publishers = Clock(), (Collector(), Collector())
+    core = replace(core, clock=clock, timer=clock)
+    one, two = (relay(core, publisher, str(number)) for number, publisher in enumerate(publishers))
+    share_out(clock, one, two)
+    for _ in range(20):
+        uploaded_file(core)
+    one.step()
+    expected = expected_ids(core)
+    feed(core).trim_changes(limit=100)
+    two.step()
+    assert by_file(publishers[0].ids) | by_file(publishers[1].ids) == by_file(expected)
 
 
 def test_the_feed_is_trimmed_behind_the_relay(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,7 +96,10 @@ class IngestWorker:
             taking = await connect(stack, uri, "files ingest-worker: messages")
             giving = await connect(stack, uri, "files ingest-worker: answers")
             out = await giving.channel(publisher_confirms=True, on_return_raises=True)
-            await declare(out, self._core.settings.upload_ttl_seconds, most_bytes=limits.most_bytes)
+            settings = self._core.settings
+            await declare(
+                out, settings.upload_ttl_seconds, most_bytes=limits.most_bytes, queue_type=settings.queue_type
+            )
             channel = await taking.channel()
             await channel.set_qos(prefetch_count=limits.prefetch or window(self._core.settings.chunk_bytes))
             ends = self._ends = asyncio.Event()

@@ -35,7 +35,7 @@ from files_service.messaging.rpc.codec import (
 from files_service.messaging.rpc.connection import CONNECTION_ERRORS, BrokerConnection
 from files_service.messaging.rpc.executions import Execution, Executions, call_key
 from files_service.messaging.rpc.frames import Delivery, header_table, json_properties, request_id_header
-from files_service.messaging.rpc.topology import REDELIVERED, declare_service
+from files_service.messaging.rpc.topology import CLASSIC, REDELIVERED, declare_service
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +129,12 @@ class Consumer(rpc.RpcConsumer):
             login_method=config.get(LOGIN_METHOD_CONFIG_KEY),
         )
         try:
-            queue = declare_service(link.channel, self.container.service_name, self._exchange)
+            queue = declare_service(
+                link.channel,
+                self.container.service_name,
+                self._exchange,
+                queue_type=config.get("FILES", {}).get("queue_type", CLASSIC),
+            )
             link.consume(queue, prefetch=self.container.max_workers)
         except BaseException:
             link.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -46,12 +47,19 @@ class Database:
         """Return the sequence of the newest change of a document."""
         return str(self._server.request("GET", self.name)[1]["update_seq"])
 
-    def get(self, document_id: str) -> JSON | None:
+    @cached_property
+    def clustered(self) -> bool:
+        """True where several nodes keep the database."""
+        return int(self._server.request("GET", self.name)[1].get("cluster", {}).get("n", 1)) > 1
+
+    def get(self, document_id: str, **params: str) -> JSON | None:
         """Read a document; None when there is none in the database.
 
         Any other 404, as of a database that is gone or of a proxy that knows no way to it, is no word about documents.
         """
-        status, answer, _ = self._server.request("GET", self.name, *document_id.split("/"), allowed=(NOT_FOUND,))
+        status, answer, _ = self._server.request(
+            "GET", self.name, *document_id.split("/"), params=params, allowed=(NOT_FOUND,)
+        )
         if status != NOT_FOUND:
             document: JSON = answer
             return document
@@ -68,6 +76,8 @@ class Database:
         if status != CONFLICT:
             rev: str = answer["rev"]
             return rev
+        if self.clustered:
+            self._withdraw(document)
         if again:
             # The first attempt may have been carried out before its connection broke.
             stored = self.get(document_id)
@@ -78,6 +88,17 @@ class Database:
                 return None
             raise StorageUnavailable("couchdb: the answer to a write was lost")
         return None
+
+    def _withdraw(self, refused: JSON) -> None:
+        """Delete what a refused write left in a cluster: a revision at the nodes that took it, beside the accepted one.
+
+        CouchDB may show either of the two to readers, whichever has the greater name.
+        """
+        stored = self.get(refused["_id"], conflicts="true") or {"_rev": ""}
+        for rev in (stored["_rev"], *stored["_conflicts"]) if stored.get("_conflicts") else ():
+            leaf = self.get(refused["_id"], rev=rev)
+            if leaf is not None and leaf.get("write_id") == refused["write_id"]:
+                self.bulk([{"_id": refused["_id"], "_rev": rev, "_deleted": True}])
 
     def bulk(self, documents: Sequence[Any], *, new_edits: bool = True) -> list[JSON]:
         """Write documents; with ``new_edits`` False, as they are with the revisions they have.
@@ -159,6 +180,13 @@ class Database:
         params = {"startkey": '"_design/"', "endkey": '"_design0"'}
         rows = self._server.request("GET", self.name, "_all_docs", params=params)[1]["rows"]
         return [row["id"].removeprefix("_design/") for row in rows]
+
+    def behind(self, since: str, document_ids: Sequence[str]) -> set[str]:
+        """Return those of the documents that changed behind a sequence."""
+        params = {"since": since or "0", "filter": "_doc_ids"}
+        body = {"doc_ids": list(document_ids)}
+        rows = self._server.request("POST", self.name, "_changes", body=body, params=params)[1]["results"]
+        return {row["id"] for row in rows}
 
     def changes(self, since: str, limit: int, **params: str) -> tuple[list[JSON], str]:
         """Read changes behind a sequence, and where they end."""

@@ -6,7 +6,8 @@
    a document it makes sure that the entry of the revision before is there: a file's entries come in order.
 3. Entries of writers that died in between are written by readers of the feed: these follow the changes of the files'
    database and of that of documents, and keep their place in each.
-4. Nothing else is in this database, and it has one shard, so that its changes have one order.
+4. Nothing else is in this database, and it has one shard, so that its changes have one order. In a cluster each copy
+   of the shard has its own: after a node was away, changes may be read again, and in another order.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import orjson
 
 from storage_adapters.errors import StorageUnavailable
 from storage_adapters.metadata.couchdb.database import Database
+from storage_adapters.metadata.couchdb.keys import file_id_of
 from storage_adapters.metadata.couchdb.records import Stored, encode, entry_document, parse_document, parse_entry
 from storage_adapters.metadata.couchdb.state import State
 from storage_adapters.ports.document_codec import (
@@ -107,14 +109,25 @@ class Feed:
 
     def read(self, after: str, limit: int) -> list[Change | DocumentChange]:
         """Return changes behind a sequence."""
+        return [_parsed(row["doc"], str(row["seq"])) for row in self._rows(after, limit)]
+
+    def read_of(self, wanted: Callable[[str], bool], after: str, limit: int) -> tuple[list[Change], str, int]:
+        """See ``SupportsChanges.changes_of``."""
+        rows = self._rows(after, limit)
+        of_files = [row for row in rows if "document" not in row["doc"]]
+        chosen = [row for row in of_files if wanted(file_id_of(row["id"].rpartition(":")[0]))]
+        found = [parse_entry(row["doc"], str(row["seq"])) for row in chosen]
+        return found, str(rows[-1]["seq"]) if rows else after, len(rows)
+
+    def _rows(self, after: str, limit: int) -> list[JSON]:
         for each in self._followed:
             self._follow(each)
         after = self._beginning() if after in ("", BEGINNING) else after
-        found: list[Change | DocumentChange] = []
+        found: list[JSON] = []
         while len(found) < limit:
             wanted = min(limit - len(found), _BATCH)
             rows, after = self.entries.changes(after, wanted, include_docs="true")
-            found += [_parsed(row["doc"], str(row["seq"])) for row in rows if not row.get("deleted")]
+            found += [row for row in rows if not row.get("deleted")]
             if len(rows) < wanted:
                 break
         return found
@@ -136,18 +149,23 @@ class Feed:
 
     def has_behind(self, sequence: str) -> bool:
         """Return True when the feed came to a sequence, and was not trimmed behind it."""
-        number = number_of(sequence)
-        return number_of(self._beginning()) <= number <= number_of(self.entries.update_seq())
+        number, beginning = number_of(sequence), self._beginning()
+        if self.entries.clustered:
+            # Nodes count for themselves. No checkpoint was trimmed past, so one that was given out is good.
+            return number > 0 or not beginning
+        return number_of(beginning) <= number <= number_of(self.entries.update_seq())
 
     def trim(self, checkpoints: list[str], limit: int) -> int:
         """Delete entries that all checkpoints have passed, oldest first."""
+        if not checkpoints or not all(map(number_of, checkpoints)):
+            return 0
         passed: list[tuple[str, str]] = []
         place = self._beginning()
-        slowest = min(map(number_of, checkpoints), default=0)
         while len(passed) < limit:
             rows, end = self.entries.changes(place, _BATCH)
+            waiting = self._waiting([row["id"] for row in rows], checkpoints)
             for row in rows:
-                if number_of(str(row["seq"])) > slowest or len(passed) == limit:
+                if row["id"] in waiting or len(passed) == limit:
                     break
                 place = str(row["seq"])
                 if not row.get("deleted"):
@@ -163,6 +181,19 @@ class Feed:
         self._state.replace(_TRIMMED, {"sequence": self.last(), "place": place})
         answers = self.entries.bulk([{"_id": i, "_rev": rev, "_deleted": True} for i, rev in passed])
         return sum("error" not in answer for answer in answers)
+
+    def _waiting(self, entry_ids: list[str], checkpoints: list[str]) -> set[str]:
+        """Return those of the entries that a consumer has not read: the numbers of a cluster's nodes do not tell."""
+        found: set[str] = set()
+        for checkpoint in set(checkpoints) if entry_ids else ():
+            found |= self.entries.behind(checkpoint, entry_ids)
+        return found
+
+    def has_passed(self, sequence: str, checkpoint: str) -> bool:
+        """See ``SupportsChanges``. In a cluster, only the same sequence is known to be passed."""
+        if self.entries.clustered:
+            return sequence in ("", BEGINNING, checkpoint)
+        return sequence in ("", BEGINNING) or 0 < number_of(sequence) <= number_of(checkpoint)
 
     def _beginning(self) -> str:
         """Return a sequence before which no entries are left."""
@@ -230,11 +261,6 @@ def number_of(sequence: str) -> int:
     """
     number = sequence.partition("-")[0]
     return int(number) if number.isascii() and number.isdecimal() and len(number) < 20 else 0
-
-
-def has_passed(sequence: str, checkpoint: str) -> bool:
-    """See ``SupportsChanges``."""
-    return sequence in ("", BEGINNING) or 0 < number_of(sequence) <= number_of(checkpoint)
 
 
 def _entry_of(stored: Stored) -> Entry | None:

@@ -4,7 +4,8 @@
 2. A request that breaks on a connection that was kept open is sent once more on a new one; nothing else is. All our
    requests may be sent twice: reads, entries with a revision of their own making, and documents with a ``write_id``,
    by which ``database`` tells a write of its own from another writer's.
-3. The client keeps no answers and follows no redirections.
+3. A write that fewer nodes of a cluster than a quorum took is one whose answer was lost: it may be there, or not.
+4. The client keeps no answers and follows no redirections.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _STATUSES = {
     ResourceConflict: 409,
     PreconditionFailed: 412,
 }
-SERVER_ERROR, GATEWAY_TIMEOUT = 500, 504
+ACCEPTED, SERVER_ERROR, GATEWAY_TIMEOUT = 202, 500, 504
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -94,7 +95,7 @@ class Server:
             status, _, data = self._resource._request(  # noqa: SLF001
                 method, list(path), body=body, headers=_JSON if body is not None else None, **params
             )
-            return status, None if data is None else orjson.loads(data.read())
+            answer = None if data is None else orjson.loads(data.read())
         except HTTPError as error:
             status, said = _refusal_of(error)
             if status not in allowed:
@@ -109,6 +110,10 @@ class Server:
             raise (NoAnswerInTime if late else StorageUnavailable)(_said(error)) from error
         finally:
             self._connections.abandon()
+        if status == ACCEPTED:
+            # Fewer nodes of a cluster than a quorum have it: it may be lost with them. Another attempt tells.
+            raise StorageUnavailable("couchdb: 202: too few nodes of the cluster took the write")
+        return status, answer
 
 
 class _BrokenConnection(StorageUnavailable):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from storage_adapters.errors import StorageUnavailable
 from storage_adapters.metadata.couchdb.database import Database, new_write_id
@@ -51,6 +51,11 @@ class State:
         found = self.get(_CHECKPOINT + hex_of(consumer))
         return "" if found is None else str(found["sequence"])
 
+    def checkpoints_of(self, consumers: Sequence[str]) -> list[str]:
+        """Return the sequences at which consumers are."""
+        found = self._database.documents(_CHECKPOINT + hex_of(consumer) for consumer in consumers)
+        return ["" if each is None else str(each["sequence"]) for each in found]
+
     def move_checkpoint(self, consumer: str, *, expected: str, sequence: str) -> bool:
         """Move a checkpoint; return False when it is not at ``expected``."""
         name = _CHECKPOINT + hex_of(consumer)
@@ -88,3 +93,8 @@ class State:
             return None if found is None or found["holder"] != holder else {"holder": "", "until": 0}
 
         self.change(_LEASE + hex_of(lease), decide)
+
+    def holders(self, leases: Sequence[str], *, now: int) -> list[str]:
+        """Return the holders of leases that have not expired."""
+        found = self._database.documents(_LEASE + hex_of(lease) for lease in leases)
+        return ["" if each is None or each["until"] <= now else str(each["holder"]) for each in found]

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -20,7 +20,7 @@ from storage_adapters.errors import (
 )
 from storage_adapters.metadata.couchdb.database import Database
 from storage_adapters.metadata.couchdb.documents import CouchDocuments
-from storage_adapters.metadata.couchdb.feed import Feed, has_passed
+from storage_adapters.metadata.couchdb.feed import Feed
 from storage_adapters.metadata.couchdb.keys import (
     document_id_of,
     file_id_of,
@@ -204,13 +204,17 @@ class CouchMetadataStore(
         """See ``SupportsChanges``."""
         return self._feed.read(after, limit)
 
+    def changes_of(self, wanted: Callable[[str], bool], *, after: str, limit: int) -> tuple[list[Change], str, int]:
+        """See ``SupportsChanges``."""
+        return self._feed.read_of(wanted, after, limit)
+
     def last_sequence(self) -> str:
         """See ``SupportsChanges``."""
         return self._feed.last()
 
     def has_passed(self, sequence: str, checkpoint: str) -> bool:
         """See ``SupportsChanges``."""
-        return has_passed(sequence, checkpoint)
+        return self._feed.has_passed(sequence, checkpoint)
 
     def has_changes_behind(self, sequence: str) -> bool:
         """See ``SupportsChanges``."""
@@ -219,6 +223,10 @@ class CouchMetadataStore(
     def checkpoint(self, consumer: str) -> str:
         """See ``SupportsChanges``."""
         return self._state.checkpoint(consumer)
+
+    def checkpoints(self, consumers: Sequence[str]) -> list[str]:
+        """See ``SupportsChanges``."""
+        return self._state.checkpoints_of(consumers)
 
     def move_checkpoint(self, consumer: str, *, expected: str, sequence: str) -> None:
         """See ``SupportsChanges``."""
@@ -285,3 +293,7 @@ class CouchMetadataStore(
     def release_lease(self, name: str, *, holder: str) -> None:
         """See ``SupportsLeases``."""
         self._state.release(name, holder=holder)
+
+    def lease_holders(self, names: Sequence[str], *, now: int) -> list[str]:
+        """See ``SupportsLeases``."""
+        return self._state.holders(names, now=now)

@@ -187,6 +187,12 @@ class MemoryMetadataStore(
             if name in self._leases and self._leases[name].worker == holder:
                 del self._leases[name]
 
+    def lease_holders(self, names: Sequence[str], *, now: int) -> list[str]:
+        """See ``SupportsLeases``."""
+        with self._lock:
+            held = {name: lease.worker for name, lease in self._leases.items() if lease.until > now}
+        return [held.get(name, "") for name in names]
+
     def _expect(self, file_id: str, revision: int) -> None:
         if file_id in self._tombstones:
             raise RevisionConflict(f"file {file_id} was deleted")

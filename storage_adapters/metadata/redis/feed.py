@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
-from storage_adapters.codec import record_from_document
+from storage_adapters.codec import record_from_json
 from storage_adapters.ports.document_codec import document_from_text
 from storage_adapters.ports.documents import DocumentChange
-from storage_adapters.records import Change
+from storage_adapters.records import JSON, Change
 
 
 def entry_header(*, changed_at: int, event: str | None, deleted: bool) -> bytes:
@@ -29,13 +30,29 @@ def is_of_document(fields: dict[bytes, Any]) -> bool:
 
 def parse_entry(entry_id: bytes, fields: dict[bytes, Any]) -> Change | DocumentChange:
     """Read an entry."""
-    sequence = entry_id.decode().partition("-")[2]
     if is_of_document(fields):
-        return DocumentChange(sequence=sequence, document=document_from_text(fields[b"k"]))
+        return DocumentChange(sequence=sequence_of(entry_id), document=document_from_text(fields[b"k"]))
+    return _change_of(entry_id, fields, orjson.loads(fields[b"d"]))
+
+
+def parse_change(entry_id: bytes, fields: dict[bytes, Any], wanted: Callable[[str], bool]) -> Change | None:
+    """Read an entry; None where it is not about a wanted file."""
+    if is_of_document(fields):
+        return None
+    document = orjson.loads(fields[b"d"])
+    return _change_of(entry_id, fields, document) if wanted(document["file_id"]) else None
+
+
+def sequence_of(entry_id: bytes) -> str:
+    """Return the sequence of an entry's id in the stream."""
+    return entry_id.decode().partition("-")[2]
+
+
+def _change_of(entry_id: bytes, fields: dict[bytes, Any], document: JSON) -> Change:
     changed_at, event, deleted = orjson.loads(fields[b"h"])
-    record = record_from_document(fields[b"d"])
+    record = record_from_json(document)
     return Change(
-        sequence=sequence,
+        sequence=sequence_of(entry_id),
         file_id=record.file_id,
         revision=record.revision,
         deleted=deleted,

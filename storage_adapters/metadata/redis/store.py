@@ -8,7 +8,7 @@ stable storage, with ``everysec`` a crash of the machine may lose the last secon
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Self
@@ -218,6 +218,14 @@ class RedisMetadataStore(
         entries = self._server.call("XRANGE", self._keys.feed, start, "+", "COUNT", limit)
         return [feed.parse_entry(entry_id, fields) for entry_id, fields in entries]
 
+    def changes_of(self, wanted: Callable[[str], bool], *, after: str, limit: int) -> tuple[list[Change], str, int]:
+        """See ``SupportsChanges``."""
+        start = f"({feed.entry_id(after)}" if after else "-"
+        entries = self._server.call("XRANGE", self._keys.feed, start, "+", "COUNT", limit)
+        found = [feed.parse_change(entry_id, fields, wanted) for entry_id, fields in entries]
+        reached = feed.sequence_of(entries[-1][0]) if entries else after
+        return [each for each in found if each is not None], reached, len(entries)
+
     def last_sequence(self) -> str:
         """See ``SupportsChanges``."""
         sequence: bytes = self._server.run("last", [self._keys.feed], [])
@@ -231,6 +239,11 @@ class RedisMetadataStore(
         """See ``SupportsChanges``."""
         sequence = self._server.call("HGET", self._keys.checkpoints, consumer)
         return "" if sequence is None else sequence.decode()
+
+    def checkpoints(self, consumers: Sequence[str]) -> list[str]:
+        """See ``SupportsChanges``."""
+        found = self._server.call("HMGET", self._keys.checkpoints, *consumers)
+        return ["" if sequence is None else sequence.decode() for sequence in found]
 
     def move_checkpoint(self, consumer: str, *, expected: str, sequence: str) -> None:
         """See ``SupportsChanges``."""
@@ -281,3 +294,9 @@ class RedisMetadataStore(
     def release_lease(self, name: str, *, holder: str) -> None:
         """See ``SupportsLeases``."""
         self._server.run("release", [self._keys.leases], [name, holder])
+
+    def lease_holders(self, names: Sequence[str], *, now: int) -> list[str]:
+        """See ``SupportsLeases``."""
+        leases = self._server.call("HMGET", self._keys.leases, *names)
+        ends = [(b"0", b"", b"") if lease is None else lease.partition(b" ") for lease in leases]
+        return [holder.decode() if int(until) > now else "" for until, _, holder in ends]

@@ -6,6 +6,8 @@ In the row of a document ``deleted`` is 2, and ``document`` is the whole documen
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
+from typing import Any
 
 from storage_adapters.codec import record_from_document
 from storage_adapters.errors import CheckpointConflict
@@ -43,25 +45,42 @@ def withdraw_document_changes(connection: sqlite3.Connection) -> int:
 
 def read_changes(connection: sqlite3.Connection, *, after: str, limit: int) -> list[Change | DocumentChange]:
     """Read entries behind a sequence."""
-    rows = connection.execute(
+    return [
+        DocumentChange(sequence=str(row[0]), document=document_from_text(row[6]))
+        if row[3] == _DOCUMENT
+        else _change_of(row)
+        for row in _rows(connection, after, limit)
+    ]
+
+
+def read_changes_of(
+    connection: sqlite3.Connection, wanted: Callable[[str], bool], *, after: str, limit: int
+) -> tuple[list[Change], str, int]:
+    """Read the next entries for those about wanted files; also return the last sequence and the number of all."""
+    rows = _rows(connection, after, limit)
+    found = [_change_of(row) for row in rows if row[3] != _DOCUMENT and wanted(row[1])]
+    return found, str(rows[-1][0]) if rows else after, len(rows)
+
+
+def _rows(connection: sqlite3.Connection, after: str, limit: int) -> list[tuple[Any, ...]]:
+    return connection.execute(
         "SELECT sequence, file_id, revision, deleted, event, changed_at, document FROM changes"
         " WHERE sequence > ? ORDER BY sequence LIMIT ?",
         (int(after or 0), limit),
     ).fetchall()
-    return [
-        DocumentChange(sequence=str(sequence), document=document_from_text(document))
-        if deleted == _DOCUMENT
-        else Change(
-            sequence=str(sequence),
-            file_id=file_id,
-            revision=revision,
-            deleted=bool(deleted),
-            event=event,
-            record=record_from_document(document),
-            changed_at=changed_at,
-        )
-        for sequence, file_id, revision, deleted, event, changed_at, document in rows
-    ]
+
+
+def _change_of(row: tuple[Any, ...]) -> Change:
+    sequence, file_id, revision, deleted, event, changed_at, document = row
+    return Change(
+        sequence=str(sequence),
+        file_id=file_id,
+        revision=revision,
+        deleted=bool(deleted),
+        event=event,
+        record=record_from_document(document),
+        changed_at=changed_at,
+    )
 
 
 def last_sequence(connection: sqlite3.Connection) -> str:

@@ -147,6 +147,9 @@ def test_an_exported_tree_is_verified_by_the_reference_and_by_its_receipt(
     served: Served, environ: dict[str, str], tmp_path: Path
 ) -> None:
     session_id, to = session_of(served), tmp_path / "out"
+    # Junk is told, and is no file of the tree.
+    junk = {"path": "DCIM/.DS_Store", "size": 6, "mtime_at": 1, "status": "excluded", "reason": "junk"}
+    call(served.core, "cards.add", session_id=session_id, files=[junk])
     assert not (to / FOLDER).exists()
     verified(served.core, session_id)
     first = run(environ, "export", session_id, to)
