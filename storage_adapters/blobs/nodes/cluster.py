@@ -30,9 +30,10 @@ from storage_adapters.blobs.nodes.threads import ThreadDriver
 from storage_adapters.errors import BlobDamaged, BlobNotFound, StorageFull, StorageUnavailable
 
 T = TypeVar("T")
-# A node that was silent so often in a row is waited for no longer than this, but every so many seconds.
+# A node that let so many requests in a row wait so long is given less time, but every so many seconds.
 SILENCES = 2
 SILENT_SECONDS = 0.9
+SUSPECTED_SECONDS = 0.3
 PROBE_SECONDS = 2.0
 READ_HEDGE_SECONDS, WRITE_HEDGE_SECONDS = 0.05, 0.5
 _ENOUGH_CALLS = 20
@@ -137,7 +138,7 @@ class Cluster:
             if silence is None or silence.count < SILENCES:
                 return timeout
             if time.monotonic() < silence.probe_at:
-                return min(timeout, SILENT_SECONDS)
+                return min(timeout, SUSPECTED_SECONDS)
             silence.probe_at = time.monotonic() + PROBE_SECONDS
             return timeout
 
