@@ -1,0 +1,1 @@
+"""Blob store over file nodes, each of which keeps chunks on a disk of its own."""

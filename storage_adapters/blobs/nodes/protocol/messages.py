@@ -1,0 +1,200 @@
+"""Requests to a node and their replies. ``wire`` maps both to HTTP.
+
+A reply that is an error is a NodeError. "Absent" is always an answer of the node itself, never an error or silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+CHUNK_BYTES = 4 * 1024 * 1024
+IDS_AT_ONCE = 1_000
+
+TrashReason = Literal["removed", "garbage", "surplus"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A copy as the inventory has it: hash and size of its writing, seconds since then by the node's own clock."""
+
+    sha256: str
+    size: int
+    age: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PutChunk:
+    """Request to store a chunk. Reply: Stored, once it is durable. Raises HashDiffers, OtherContent, NodeFull.
+
+    ``data`` is bytes; at a real node it is the body of the request, which WriteBeside reads.
+    """
+
+    chunk_id: str
+    sha256: str
+    data: Any
+
+
+@dataclass(frozen=True, slots=True)
+class GetChunk:
+    """Request for a chunk or a range of it. Reply: ChunkData or Absent. The node does not verify; the reader does."""
+
+    chunk_id: str
+    offset: int = 0
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeadChunk:
+    """Request to look at a chunk. Reply: ChunkData without data, or Absent."""
+
+    chunk_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Have:
+    """Question for at most ``IDS_AT_ONCE`` chunks, without reading them. Reply: Present.
+
+    Raises NodeUnavailable while the inventory is not complete.
+    """
+
+    chunk_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Request to read chunks and compare their hashes. Reply: Receipts. A damaged copy goes into quarantine."""
+
+    chunk_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Request to fetch a chunk from another node. Reply: Stored. ``sha256`` empty: the hash that the source names."""
+
+    chunk_id: str
+    sha256: str
+    source: str
+    source_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrashChunks:
+    """Request to move chunks to the trash. Reply: Moved. ``epoch`` None: names that the service itself removes.
+
+    Raises StaleEpoch when a later census has begun; nothing is moved then.
+    """
+
+    chunk_ids: tuple[str, ...]
+    reason: TrashReason
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreChunks:
+    """Request to move chunks back from the trash. Reply: Moved, with those that are there now."""
+
+    chunk_ids: tuple[str, ...]
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GetInventory:
+    """Request for the sums of all partitions. Reply: Inventory.
+
+    A census gives its ``epoch``: the node refuses lower ones from then on, so that no earlier census changes anything
+    behind this snapshot. Raises StaleEpoch.
+    """
+
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GetPartition:
+    """Request for the copies of one partition. Reply: InventoryPage."""
+
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The chunk is on stable storage; ``created`` False: a copy was there, was read again, and matches."""
+
+    sha256: str
+    size: int
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkData:
+    """Bytes of a chunk; hash and size are those of the whole. At a real node ``data`` is a range of a file."""
+
+    sha256: str
+    size: int
+    data: Any = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The node has no copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Copies that are there, by chunk id."""
+
+    entries: Mapping[str, Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """Hash of each copy that was read and matches; copies that did not match; those that could not be read.
+
+    Ids that are in none of the three have no copy.
+    """
+
+    good: Mapping[str, str]
+    damaged: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Ids that were moved to the trash or back, and those of which there was nothing to move."""
+
+    chunk_ids: tuple[str, ...]
+    absent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionSum:
+    """Number, bytes, and sum (modulo 2^64) of the hashes of the ids in one partition."""
+
+    count: int
+    size: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Partitions that hold copies. ``complete`` False: the disk is still being walked, so entries may be missing."""
+
+    complete: bool
+    boot_id: str
+    partitions: Mapping[int, PartitionSum] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryPage:
+    """Copies of one partition, sorted by id."""
+
+    complete: bool
+    boot_id: str
+    entries: Mapping[str, Entry]
+
+
+Request: TypeAlias = (
+    PutChunk | GetChunk | HeadChunk | Have | Verify | Pull | TrashChunks | RestoreChunks | GetInventory | GetPartition
+)
+Reply: TypeAlias = Stored | ChunkData | Absent | Present | Receipts | Moved | Inventory | InventoryPage
