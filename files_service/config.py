@@ -56,6 +56,7 @@ class Settings:
     signing_key: str = field(repr=False)
     encryption_keys: str = field(repr=False)
     accept_bucket_encryption: bool
+    nodes_secret: str = field(repr=False)
     gcs_hmac_access_id: str
     gcs_hmac_secret: str = field(repr=False)
     storage_emulator_host: str
@@ -195,6 +196,7 @@ class SettingsSchema(Schema):
         "Let clients send bytes straight to a bucket while `encryption_keys` is set: the bucket alone encrypts them.",
         default=False,
     )
+    nodes_secret = _text("Secret by which adapters, nodes and controllers know each other; needed for `nodes://`.")
     gcs_hmac_access_id = _text("Access id of the HMAC key that signs Cloud Storage URLs; empty: another signer.")
     gcs_hmac_secret = _text("Secret of that HMAC key.")
     storage_emulator_host = _text("Cloud Storage emulator, `http://host:port`; empty: Google's API.")
@@ -348,7 +350,7 @@ def load_settings(config: Mapping[str, Any], *, make_secrets: bool = True) -> Se
         ours["notice_channels"] = secret_or_file(ours["notice_channels"])
     except UnkeptSecret as error:
         raise BadSettings(f"FILES.notice_channels: {error}") from error
-    for name in (*_GENERATED, "webhook_token", "webhook_channel_token"):
+    for name in (*_GENERATED, "nodes_secret", "webhook_token", "webhook_channel_token"):
         if ours[name] and len(ours[name]) < 32:
             raise BadSettings(f"FILES.{name}: must have at least 32 characters; create one with: openssl rand -hex 32")
     return Settings(amqp_uri=config.get("AMQP_URI") or "", **ours)

@@ -14,3 +14,4 @@ class BlobOptions:
     gcs_hmac_access_id: str = ""
     gcs_hmac_secret: str = field(default="", repr=False)
     storage_emulator_host: str = ""
+    nodes_secret: str = field(default="", repr=False)

@@ -54,6 +54,7 @@ def open_blobs(settings: Settings) -> BlobStore:
         gcs_hmac_access_id=settings.gcs_hmac_access_id,
         gcs_hmac_secret=settings.gcs_hmac_secret,
         storage_emulator_host=settings.storage_emulator_host,
+        nodes_secret=settings.nodes_secret,
     )
     first = open_blob_store(settings.blobs_url, options)
     if not settings.mirror_url:

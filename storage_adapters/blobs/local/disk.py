@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -104,6 +105,17 @@ def write_file(path: Path, data: bytes | bytearray | memoryview) -> None:
         file.sync()
     finally:
         file.close()
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put this content in the place of a file, on stable storage: readers meet the one or the other, whole."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        write_file(beside, data)
+        beside.rename(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 def sync_with_description(content: NewFile, description: Path, document: bytes) -> None:

@@ -1,0 +1,1 @@
+"""File nodes: servers of chunks on one disk each."""

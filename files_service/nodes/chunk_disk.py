@@ -1,0 +1,188 @@
+"""Chunks as files: ``chunks/PARTITION/HASH OF NAME``, each a line of JSON and the bytes.
+
+A chunk is written beside, in ``tmp/``, synced, and renamed to its place. ``trash/`` has what was deleted for some days,
+``quarantine/`` copies whose bytes were not those of their hash. Nothing here creates a folder above a partition, so
+that a disk that was unmounted is never replaced by a folder of the file system below.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from storage_adapters.blobs.local import disk
+
+CHUNKS, TMP, TRASH, QUARANTINE = "chunks", "tmp", "trash", "quarantine"
+FOLDERS = (CHUNKS, TMP, TRASH, QUARANTINE)
+MAGIC = b"files-chunk-1 "
+# A name has at most 600 characters, so the first line is shorter.
+HEADER_BYTES = 2048
+
+
+class Damaged(Exception):
+    """A file that is no chunk, or whose bytes are not those of its hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkHeader:
+    """The first line of a file; ``start`` is the offset of the bytes."""
+
+    name: str
+    sha256: str
+    size: int
+    stored_at: int
+    start: int
+
+
+class ChunkDisk:
+    """The files of one node below ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path_of(self, partition: int, name: str) -> Path:
+        """Return the place of a chunk."""
+        return self.root / CHUNKS / f"{partition:03x}" / _hash(name)
+
+    def sweep(self) -> None:
+        """Remove what a process that died left half written."""
+        for path in (self.root / TMP).iterdir():
+            path.unlink()
+
+    def write_beside(self, name: str, sha256: str, data: bytes | bytearray | memoryview, stored_at: int) -> Path:
+        """Write the file of a chunk in ``tmp/``, without syncing it. Raises OSError, and leaves nothing then."""
+        path = self.root / TMP / secrets.token_hex(8)
+        header = orjson.dumps({"name": name, "sha256": sha256, "size": len(data), "stored_at": stored_at})
+        try:
+            file = disk.NewFile(path)
+            try:
+                file.write(MAGIC + header + b"\n")
+                file.write(data)
+            finally:
+                file.close()
+        except OSError:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            raise
+        return path
+
+    def publish(self, path: Path, partition: int, name: str) -> None:
+        """Rename a synced file to its place."""
+        place = self.path_of(partition, name)
+        try:
+            path.rename(place)
+        except FileNotFoundError:
+            place.parent.mkdir(mode=disk.FOLDER_MODE)
+            disk.sync_folder(place.parent.parent)
+            path.rename(place)
+
+    def header(self, path: Path) -> ChunkHeader:
+        """Read the first line of a file. Raises FileNotFoundError, Damaged."""
+        with path.open("rb", buffering=0) as file:
+            return _parsed(file.read(HEADER_BYTES), os.fstat(file.fileno()).st_size)
+
+    def read(self, path: Path, *, cold: bool = False) -> tuple[ChunkHeader, bytes]:
+        """Read a chunk and compare it with its hash. Raises FileNotFoundError, Damaged.
+
+        With ``cold`` the bytes come from the medium, not from memory that holds them from before.
+        """
+        with path.open("rb", buffering=0) as file:
+            if cold:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            content = file.read()
+        header = _parsed(content[:HEADER_BYTES], len(content))
+        data = content[header.start :]
+        if hashlib.sha256(data).hexdigest() != header.sha256:
+            raise Damaged(f"the bytes of {path.name} are not those of their hash")
+        return header, data
+
+    def partitions(self) -> list[int]:
+        """Return the partitions that have a folder."""
+        return sorted(int(path.name, 16) for path in (self.root / CHUNKS).iterdir())
+
+    def files_of(self, partition: int) -> list[Path]:
+        """Return the files of a partition."""
+        with suppress(FileNotFoundError):
+            return list((self.root / CHUNKS / f"{partition:03x}").iterdir())
+        return []
+
+    def trash(self, partition: int, name: str, *, now: int) -> bool:
+        """Move a chunk into the trash, durably; return False when there is none."""
+        return self._move(self.path_of(partition, name), self.root / TRASH / f"{_hash(name)}.{now:x}")
+
+    def quarantine(self, path: Path, *, now: int) -> None:
+        """Move a damaged file out of the way, durably."""
+        self._move(path, self.root / QUARANTINE / f"{path.name}.{now:x}")
+
+    def trashed(self, name: str) -> Path | None:
+        """Return the latest file of a name in the trash."""
+        found = sorted((self.root / TRASH).glob(f"{_hash(name)}.*"), key=_moved_at)
+        return found[-1] if found else None
+
+    def in_trash(self) -> Iterator[Path]:
+        """Yield the files in the trash."""
+        yield from (self.root / TRASH).iterdir()
+
+    def restore(self, path: Path, partition: int, name: str) -> None:
+        """Move a file of the trash back to its place, durably."""
+        self.publish(path, partition, name)
+        disk.sync_together(
+            lambda: disk.sync_folder(self.path_of(partition, name).parent), lambda: disk.sync_folder(self.root / TRASH)
+        )
+
+    def purge(self, folder: str, *, before: int) -> int:
+        """Remove the files that were moved into a folder before a time; return their number."""
+        old = [path for path in (self.root / folder).iterdir() if _moved_at(path) < before]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
+
+    def free_bytes(self) -> int:
+        """Return the free bytes of the file system."""
+        return disk.free_bytes_of(os.statvfs(self.root))
+
+    def _move(self, source: Path, target: Path) -> bool:
+        try:
+            source.rename(target)
+        except FileNotFoundError:
+            return False
+        disk.sync_together(lambda: disk.sync_folder(source.parent), lambda: disk.sync_folder(target.parent))
+        return True
+
+
+def is_full(error: OSError) -> bool:
+    """Return True when the disk has no room left."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def _moved_at(path: Path) -> int:
+    try:
+        return int(path.suffix[1:], 16)
+    except ValueError:
+        return 0
+
+
+def _parsed(head: bytes, size: int) -> ChunkHeader:
+    end = head.find(b"\n")
+    try:
+        if not head.startswith(MAGIC) or end < 0:
+            raise ValueError("no header")
+        document = orjson.loads(head[len(MAGIC) : end])
+        header = ChunkHeader(start=end + 1, **document)
+        if header.size != size - header.start:
+            raise ValueError("the file was cut")
+    except (ValueError, TypeError) as error:
+        raise Damaged(f"a file is no chunk: {error}") from error
+    return header
