@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import orjson
 
@@ -28,18 +29,19 @@ HEADER_BYTES = 2048
 
 
 class Damaged(Exception):
-    """A file that is no chunk, or whose bytes are not those of its hash."""
+    """A file that is no chunk."""
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkHeader:
-    """The first line of a file; ``start`` is the offset of the bytes."""
+class ChunkFile:
+    """An open chunk: the first line of its file, the offset of its bytes, and the version of the copy."""
 
     name: str
     sha256: str
     size: int
     stored_at: int
     start: int
+    version: str
 
 
 class ChunkDisk:
@@ -52,12 +54,16 @@ class ChunkDisk:
         """Return the place of a chunk."""
         return self.root / CHUNKS / f"{partition:03x}" / _hash(name)
 
+    def beside(self, name: str) -> Path:
+        """Return the path of a file that is written beside."""
+        return self.root / TMP / name
+
     def sweep(self) -> None:
         """Remove what a process that died left half written."""
         for path in (self.root / TMP).iterdir():
             path.unlink()
 
-    def write_beside(self, name: str, sha256: str, data: bytes | bytearray | memoryview, stored_at: int) -> Path:
+    def write_beside(self, name: str, sha256: str, data: bytes | bytearray | memoryview, *, stored_at: int) -> Path:
         """Write the file of a chunk in ``tmp/``, without syncing it. Raises OSError, and leaves nothing then."""
         path = self.root / TMP / secrets.token_hex(8)
         header = orjson.dumps({"name": name, "sha256": sha256, "size": len(data), "stored_at": stored_at})
@@ -84,43 +90,54 @@ class ChunkDisk:
             disk.sync_folder(place.parent.parent)
             path.rename(place)
 
-    def header(self, path: Path) -> ChunkHeader:
-        """Read the first line of a file. Raises FileNotFoundError, Damaged."""
-        with path.open("rb", buffering=0) as file:
-            return _parsed(file.read(HEADER_BYTES), os.fstat(file.fileno()).st_size)
+    def open(self, path: Path) -> tuple[BinaryIO, ChunkFile]:
+        """Open a chunk. Raises FileNotFoundError, Damaged."""
+        file = path.open("rb", buffering=0)
+        try:
+            return file, _parsed(file.read(HEADER_BYTES), os.fstat(file.fileno()))
+        except BaseException:
+            file.close()
+            raise
 
-    def read(self, path: Path, *, cold: bool = False) -> tuple[ChunkHeader, bytes]:
-        """Read a chunk and compare it with its hash. Raises FileNotFoundError, Damaged.
+    def read(self, path: Path, *, cold: bool = False) -> tuple[str, bytes, str]:
+        """Return the hash that a chunk should have, its bytes, and the version of the copy. Raises FileNotFoundError.
 
-        With ``cold`` the bytes come from the medium, not from memory that holds them from before.
+        A file that is no chunk has the hash "". With ``cold`` the bytes come from the medium, not from memory.
         """
         with path.open("rb", buffering=0) as file:
             if cold:
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            found = os.fstat(file.fileno())
             content = file.read()
-        header = _parsed(content[:HEADER_BYTES], len(content))
-        data = content[header.start :]
-        if hashlib.sha256(data).hexdigest() != header.sha256:
-            raise Damaged(f"the bytes of {path.name} are not those of their hash")
-        return header, data
+        try:
+            chunk = _parsed(content[:HEADER_BYTES], found)
+        except Damaged:
+            return "", content, _version(found)
+        return chunk.sha256, content[chunk.start :], chunk.version
 
-    def partitions(self) -> list[int]:
-        """Return the partitions that have a folder."""
-        return sorted(int(path.name, 16) for path in (self.root / CHUNKS).iterdir())
+    def version_of(self, path: Path) -> str:
+        """Return the version of the copy at a path, "" when there is none."""
+        try:
+            return _version(path.stat())
+        except FileNotFoundError:
+            return ""
 
-    def files_of(self, partition: int) -> list[Path]:
-        """Return the files of a partition."""
-        with suppress(FileNotFoundError):
-            return list((self.root / CHUNKS / f"{partition:03x}").iterdir())
-        return []
+    def sizes_of(self, partition: int) -> dict[str, int]:
+        """Return the sizes of the files of a partition, by the names of the files."""
+        sizes = {}
+        with suppress(FileNotFoundError), os.scandir(self.root / CHUNKS / f"{partition:03x}") as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    sizes[entry.name] = entry.stat().st_size
+        return sizes
 
     def trash(self, partition: int, name: str, *, now: int) -> bool:
         """Move a chunk into the trash, durably; return False when there is none."""
         return self._move(self.path_of(partition, name), self.root / TRASH / f"{_hash(name)}.{now:x}")
 
-    def quarantine(self, path: Path, *, now: int) -> None:
-        """Move a damaged file out of the way, durably."""
-        self._move(path, self.root / QUARANTINE / f"{path.name}.{now:x}")
+    def quarantine(self, path: Path, *, now: int) -> bool:
+        """Move a damaged file out of the way, durably; return False when there is none."""
+        return self._move(path, self.root / QUARANTINE / f"{path.name}.{now:x}")
 
     def trashed(self, name: str) -> Path | None:
         """Return the latest file of a name in the trash."""
@@ -174,15 +191,18 @@ def _moved_at(path: Path) -> int:
         return 0
 
 
-def _parsed(head: bytes, size: int) -> ChunkHeader:
+def _version(found: os.stat_result) -> str:
+    return f"{found.st_ino:x}-{found.st_mtime_ns:x}"
+
+
+def _parsed(head: bytes, found: os.stat_result) -> ChunkFile:
     end = head.find(b"\n")
     try:
         if not head.startswith(MAGIC) or end < 0:
             raise ValueError("no header")
-        document = orjson.loads(head[len(MAGIC) : end])
-        header = ChunkHeader(start=end + 1, **document)
-        if header.size != size - header.start:
+        chunk = ChunkFile(start=end + 1, version=_version(found), **orjson.loads(head[len(MAGIC) : end]))
+        if chunk.size != found.st_size - chunk.start:
             raise ValueError("the file was cut")
     except (ValueError, TypeError) as error:
         raise Damaged(f"a file is no chunk: {error}") from error
-    return header
+    return chunk

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-PARTITIONS = 4096
+from storage_adapters.blobs.nodes.protocol.layout import PARTITIONS
+
 _MASK = (1 << 64) - 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS chunks (
@@ -46,7 +46,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Sums:
-    """Count, bytes and sum of the hashes of the chunks of a partition, the last modulo 2^64."""
+    """Count, bytes and sum of the hashes of the names of a partition, the last modulo 2^64."""
 
     count: int = 0
     size: int = 0
@@ -56,14 +56,14 @@ class Sums:
         """Add a chunk, or take it out."""
         self.count += sign
         self.size += sign * entry.size
-        self.digest = (self.digest + sign * hash_of(entry)) & _MASK
+        self.digest = (self.digest + sign * hash_of(entry.name)) & _MASK
 
 
 class Inventory:
     """The chunks of a disk by partition and name; threads may share it."""
 
     def __init__(self, path: Path) -> None:
-        self._lock = Lock()
+        self._lock, self._closed = Lock(), False
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None, cached_statements=32)
         for pragma in ("journal_mode = WAL", "synchronous = OFF", "cache_size = -8192"):
             self._database.execute(f"PRAGMA {pragma}")
@@ -71,23 +71,10 @@ class Inventory:
         if version not in (0, _VERSION):
             raise sqlite3.DatabaseError("the inventory has another version")
         self._database.executescript(_SCHEMA)
-        [(self._mark,)] = self._database.execute("PRAGMA application_id")
         self._database.execute(f"PRAGMA user_version = {_VERSION}")
         self._sums = [Sums() for _ in range(PARTITIONS)]
         for partition, *columns in self._database.execute(_ALL):
             self._sums[partition].add(Entry(*columns))
-
-    @property
-    def was_closed(self) -> bool:
-        """True when the process before stopped in order, so that the inventory is complete."""
-        return bool(self._mark == 1)
-
-    def begin(self) -> None:
-        """Note that the inventory is in use: a start behind a crash finds that it may be incomplete."""
-        # On stable storage: behind a crash of the machine, an old mark would hide what is missing.
-        self._database.execute("PRAGMA synchronous = FULL")
-        self._database.execute("PRAGMA application_id = 0")
-        self._database.execute("PRAGMA synchronous = OFF")
 
     def put(self, partition: int, entry: Entry) -> None:
         """Add a chunk, or replace what is known of it."""
@@ -144,13 +131,14 @@ class Inventory:
         with self._lock:
             return sum(each.count for each in self._sums), sum(each.size for each in self._sums)
 
-    def close(self, *, complete: bool) -> None:
-        """Close; note whether it was complete. Closing twice is harmless."""
-        with self._lock, closing(self._database):
-            if complete:
+    def close(self) -> None:
+        """Put all on stable storage and close. Closing twice is harmless."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
                 self._database.execute("PRAGMA synchronous = FULL")
-                self._database.execute("PRAGMA application_id = 1")
                 self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._database.close()
 
     def _find(self, partition: int, name: str) -> Entry | None:
         row = self._database.execute(_ONE, (partition, name)).fetchone()
@@ -163,7 +151,6 @@ class Inventory:
             self._sums[partition].add(known, -1)
 
 
-def hash_of(entry: Entry) -> int:
-    """Return the 64-bit hash of a name and its content."""
-    digest = hashlib.blake2b(f"{entry.name}\n{entry.sha256}\n{entry.size}".encode(), digest_size=8)
-    return int.from_bytes(digest.digest())
+def hash_of(name: str) -> int:
+    """Return the first 64 bits of the SHA-256 of a name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])

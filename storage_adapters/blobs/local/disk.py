@@ -128,6 +128,15 @@ def sync_with_description(content: NewFile, description: Path, document: bytes) 
         file.close()
 
 
+def sync_path(path: Path) -> None:
+    """Put the content of a file on stable storage."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def sync_folder(path: Path) -> None:
     """Sync the names in a folder to disk; does nothing for a folder that was removed."""
     with suppress(FileNotFoundError):

@@ -52,8 +52,12 @@ class Layout:
 
 
 def partition_of(chunk_id: str) -> int:
-    """Return the partition of a chunk: the first 12 bits of the SHA-256 of its id."""
-    digest = sha256(chunk_id.encode()).digest()
+    """Return the partition of a chunk: the first 12 bits of the SHA-256 of its id.
+
+    All generations of the index of a blob are in the partition of its key, so that they are found by the key.
+    """
+    key, *rest = chunk_id.split("~")
+    digest = sha256((key if len(rest) == 1 else chunk_id).encode()).digest()
     return digest[0] << 4 | digest[1] >> 4
 
 

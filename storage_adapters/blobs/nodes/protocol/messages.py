@@ -28,12 +28,14 @@ class Entry:
 class PutChunk:
     """Request to store a chunk. Reply: Stored, once it is durable. Raises HashDiffers, OtherContent, NodeFull.
 
-    ``data`` is bytes; at a real node it is the body of the request, which WriteBeside reads.
+    ``data`` is bytes; at a real node it is the body of the request, which WriteBeside reads. With ``first`` the chunk
+    is the index of a blob, and is stored only where no other generation of the blob is: OtherContent otherwise.
     """
 
     chunk_id: str
     sha256: str
     data: Any
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,38 @@ class HeadChunk:
     """Request to look at a chunk. Reply: ChunkData without data, or Absent."""
 
     chunk_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class GetIndex:
+    """Request for the index of the latest generation of a blob, or a range of it. Reply: ChunkData or Absent.
+
+    Raises NodeUnavailable while the node cannot tell.
+    """
+
+    key: str
+    offset: int = 0
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FindBlobs:
+    """Question for the generations of at most ``IDS_AT_ONCE`` blobs. Reply: Blobs. Raises as GetIndex."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListBlobs:
+    """Request for up to ``limit`` indexes in one partition, behind the id ``after``. Reply: BlobPage.
+
+    Raises NodeUnavailable while the inventory is not complete.
+    """
+
+    partition: int
+    prefix: str = ""
+    after: str = ""
+    limit: int = IDS_AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +162,15 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class ChunkData:
-    """Bytes of a chunk; hash and size are those of the whole. At a real node ``data`` is a range of a file."""
+    """Bytes of a chunk; hash and size are those of the whole. At a real node ``data`` is a range of a file.
+
+    ``chunk_id`` is set in the reply to GetIndex.
+    """
 
     sha256: str
     size: int
     data: Any = b""
+    chunk_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +183,24 @@ class Present:
     """Copies that are there, by chunk id."""
 
     entries: Mapping[str, Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Blobs:
+    """Ids of the indexes that are there, by key, the oldest generation first."""
+
+    entries: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPage:
+    """First line of each index, by its id, in the order of the ids; the next page begins behind ``last``.
+
+    ``last`` is "" behind the end of the partition.
+    """
+
+    heads: Mapping[str, str]
+    last: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +251,20 @@ class InventoryPage:
 
 
 Request: TypeAlias = (
-    PutChunk | GetChunk | HeadChunk | Have | Verify | Pull | TrashChunks | RestoreChunks | GetInventory | GetPartition
+    PutChunk
+    | GetChunk
+    | HeadChunk
+    | GetIndex
+    | FindBlobs
+    | ListBlobs
+    | Have
+    | Verify
+    | Pull
+    | TrashChunks
+    | RestoreChunks
+    | GetInventory
+    | GetPartition
 )
-Reply: TypeAlias = Stored | ChunkData | Absent | Present | Receipts | Moved | Inventory | InventoryPage
+Reply: TypeAlias = (
+    Stored | ChunkData | Absent | Blobs | BlobPage | Present | Receipts | Moved | Inventory | InventoryPage
+)

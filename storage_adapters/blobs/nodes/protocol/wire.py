@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.errors import NODE_ERRORS, BadRequest, NodeError
+from storage_adapters.blobs.nodes.protocol.layout import Layout, Node
 
 CHUNK_ID = "X-Files-Chunk-Id"
 CHUNK_SHA256 = "X-Files-Chunk-Sha256"
@@ -45,13 +46,15 @@ class HttpReply:
 def request_to_http(request: m.Request) -> HttpRequest:
     """Return the HTTP form of a request."""
     match request:
-        case m.PutChunk(chunk_id, sha256, data):
-            headers = {CHUNK_ID: quote(chunk_id, safe=""), CHUNK_SHA256: sha256, "Content-Type": OCTETS}
-            return HttpRequest("POST", "/chunk", headers, data)
+        case m.PutChunk(chunk_id, sha256, data, first):
+            path = f"/chunk?id={quote(chunk_id, safe='')}{'&first=1' if first else ''}"
+            return HttpRequest("POST", path, {CHUNK_SHA256: sha256, "Content-Type": OCTETS}, data)
         case m.GetChunk(chunk_id, offset, length):
             return HttpRequest("GET", _chunk_path(chunk_id), _range_header(offset, length))
         case m.HeadChunk(chunk_id):
             return HttpRequest("HEAD", _chunk_path(chunk_id))
+        case m.GetIndex(key, offset, length):
+            return HttpRequest("GET", f"/index/{quote(key, safe='')}", _range_header(offset, length))
         case m.GetInventory(epoch):
             return HttpRequest("GET", "/inventory" if epoch is None else f"/inventory?epoch={epoch}")
         case m.GetPartition(partition):
@@ -75,7 +78,10 @@ def request_from_http(method: str, path: str, headers: Mapping[str, str], body: 
 def _parse(method: str, path: str, headers: Mapping[str, str], body: Any) -> m.Request:
     parts = urlsplit(path)
     if (method, parts.path) == ("POST", "/chunk"):
-        return m.PutChunk(unquote(headers[CHUNK_ID]), _checked_hash(headers[CHUNK_SHA256]), body)
+        query = parse_qs(parts.query)
+        return m.PutChunk(query["id"][0], _checked_hash(headers[CHUNK_SHA256]), body, "first" in query)
+    if method == "GET" and parts.path.startswith("/index/"):
+        return m.GetIndex(unquote(parts.path.removeprefix("/index/")), *_range(headers.get("Range", "")))
     if method in ("GET", "HEAD") and parts.path.startswith("/chunk/"):
         chunk_id = unquote(parts.path.removeprefix("/chunk/"))
         return m.HeadChunk(chunk_id) if method == "HEAD" else m.GetChunk(chunk_id, *_range(headers.get("Range", "")))
@@ -94,9 +100,9 @@ def reply_to_http(reply: m.Reply | NodeError) -> HttpReply:
             return HttpReply(reply.status, _named(reply.code), _json({"error": reply.code, "message": str(reply)}))
         case m.Absent():
             return HttpReply(404, _named("absent"), _json({"error": "absent"}))
-        case m.ChunkData(sha256, size, data):
+        case m.ChunkData(sha256, size, data, chunk_id):
             headers = {CHUNK_SHA256: sha256, CHUNK_SIZE: str(size), "Content-Type": OCTETS, ANSWER: "chunk"}
-            return HttpReply(200, headers, data)
+            return HttpReply(200, {**headers, CHUNK_ID: quote(chunk_id, safe="")}, data)
         case m.Stored():
             return HttpReply(201 if reply.created else 200, _named("stored"), _json(asdict(reply)))
         case _:
@@ -115,13 +121,31 @@ def reply_from_http(status: int, headers: Mapping[str, str], body: bytes) -> m.R
         if status >= 400 or answer not in _REPLIES:
             raise NODE_ERRORS.get(answer, NodeError)(f"status {status}: {body[:200].decode(errors='replace')!r}")
         if answer == "chunk":
-            return m.ChunkData(_checked_hash(headers[CHUNK_SHA256]), int(headers[CHUNK_SIZE]), body)
+            chunk_id = unquote(headers.get(CHUNK_ID, ""))
+            return m.ChunkData(_checked_hash(headers[CHUNK_SHA256]), int(headers[CHUNK_SIZE]), body, chunk_id)
         return _REPLIES[answer](json.loads(body))
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise NodeError(f"malformed answer with status {status}") from error
 
 
+def layout_to_json(layout: Layout) -> bytes:
+    """Return the body of the answer of a controller to ``GET /layout``."""
+    return _json(asdict(layout))
+
+
+def layout_from_json(body: bytes) -> Layout:
+    """Return the layout in the answer of a controller. Raises ValueError."""
+    try:
+        document = json.loads(body)
+        nodes = tuple(Node(**node) for node in document.pop("nodes"))
+        return Layout(nodes=nodes, **document)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("not a layout") from error
+
+
 _PATHS: dict[type, tuple[str, str]] = {
+    m.FindBlobs: ("POST", "/blobs/find"),
+    m.ListBlobs: ("POST", "/blobs/list"),
     m.Have: ("POST", "/have"),
     m.Verify: ("POST", "/verify"),
     m.Pull: ("POST", "/pull"),
@@ -129,6 +153,10 @@ _PATHS: dict[type, tuple[str, str]] = {
     m.RestoreChunks: ("POST", "/restore"),
 }
 _BODIES: dict[tuple[str, str], Callable[[dict[str, Any]], m.Request]] = {
+    ("POST", "/blobs/find"): lambda body: m.FindBlobs(_ids(body, "keys")),
+    ("POST", "/blobs/list"): lambda body: m.ListBlobs(
+        int(body["partition"]), str(body["prefix"]), str(body["after"]), int(body["limit"])
+    ),
     ("POST", "/have"): lambda body: m.Have(_ids(body)),
     ("POST", "/verify"): lambda body: m.Verify(_ids(body)),
     ("POST", "/pull"): lambda body: m.Pull(
@@ -140,6 +168,8 @@ _BODIES: dict[tuple[str, str], Callable[[dict[str, Any]], m.Request]] = {
 _REPLIES: dict[str, Callable[[dict[str, Any]], m.Reply]] = {
     "chunk": lambda body: m.ChunkData(**body),
     "stored": lambda body: m.Stored(**body),
+    "blobs": lambda body: m.Blobs({key: tuple(ids) for key, ids in body["entries"].items()}),
+    "blobpage": lambda body: m.BlobPage(dict(body["heads"]), str(body["last"])),
     "present": lambda body: m.Present(_entries(body)),
     "receipts": lambda body: m.Receipts(dict(body["good"]), tuple(body["damaged"]), tuple(body["unread"])),
     "moved": lambda body: m.Moved(tuple(body["chunk_ids"]), tuple(body["absent"])),
@@ -177,10 +207,10 @@ def _named(answer: str) -> dict[str, str]:
     return {ANSWER: answer, "Content-Type": JSON}
 
 
-def _ids(body: Mapping[str, Any]) -> tuple[str, ...]:
-    ids = body["chunk_ids"]
+def _ids(body: Mapping[str, Any], name: str = "chunk_ids") -> tuple[str, ...]:
+    ids = body[name]
     if not isinstance(ids, list) or len(ids) > m.IDS_AT_ONCE or not all(isinstance(each, str) for each in ids):
-        raise ValueError("chunk_ids")
+        raise ValueError(name)
     return tuple(ids)
 
 

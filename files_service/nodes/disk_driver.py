@@ -1,0 +1,268 @@
+"""Driver of the rules of a node: performs their effects on the files of one disk."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+from files_service.nodes.chunk_disk import ChunkDisk, Damaged, is_full
+from files_service.nodes.identity import MarkerGone, NodeFolder
+from files_service.nodes.inventory import Entry, Inventory
+from files_service.nodes.walking import walk
+from files_service.runtime.clock import now_ms
+from storage_adapters.blobs.local import disk as files
+from storage_adapters.blobs.nodes.protocol import disk as d
+from storage_adapters.blobs.nodes.protocol import messages as m
+from storage_adapters.blobs.nodes.protocol.effects import Call, Effect, Step
+from storage_adapters.blobs.nodes.protocol.errors import ChunkExists, DiskError, DiskFull, ProtocolError
+from storage_adapters.blobs.nodes.protocol.layout import partition_of
+
+T = TypeVar("T")
+EIO_WINDOW_SECONDS = 600.0
+EIO_LIMIT = 3
+_STRIPES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The bytes of a request, and the hash that was computed while they came in."""
+
+    data: bytes | bytearray
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileRange:
+    """A range of an open file, for the one who sends and closes it."""
+
+    file: BinaryIO
+    start: int
+    length: int
+
+
+class DiskHealth:
+    """Errors of a disk: after three failed reads or writes within ten minutes, nothing is written any more."""
+
+    def __init__(self) -> None:
+        self._errors: deque[float] = deque(maxlen=EIO_LIMIT)
+        self.read_only = False
+
+    def note(self, error: OSError) -> None:
+        """Count an I/O error."""
+        if error.errno != errno.EIO:
+            return
+        self._errors.append(time.monotonic())
+        if len(self._errors) == EIO_LIMIT and self._errors[-1] - self._errors[0] <= EIO_WINDOW_SECONDS:
+            self.read_only = True
+
+
+class DiskDriver:
+    """Effects of one node on its disk; threads may share it. ``call`` reaches other nodes."""
+
+    def __init__(
+        self,
+        folder: NodeFolder,
+        disk: ChunkDisk,
+        inventory: Inventory,
+        call: Callable[[Call, str], m.Reply],
+        *,
+        floor_bytes: int,
+    ) -> None:
+        self._folder, self._disk, self._inventory, self._call = folder, disk, inventory, call
+        self._floor_bytes = floor_bytes
+        self._locks = [threading.Lock() for _ in range(_STRIPES)]
+        self._local = threading.local()
+        self._written: dict[str, Entry] = {}
+        self.health = DiskHealth()
+        self.complete = False
+        self._effects: dict[type[Effect], Callable[[Any], Any]] = {
+            d.WriteBeside: self._write_beside,
+            d.SyncFile: self._sync_file,
+            d.Discard: self._discard,
+            d.Rename: self._rename,
+            d.SyncFolder: self._sync_folder,
+            d.ReadChunk: self._read_chunk,
+            d.OpenChunk: self._open_chunk,
+            d.LookUp: self._look_up,
+            d.ListPartitions: self._list_partitions,
+            d.ListChunks: self._list_chunks,
+            d.WalkDisk: self._walk_disk,
+            d.Trash: self._trash,
+            d.Restore: self._restore,
+            d.Quarantine: self._quarantine,
+            d.ReadState: lambda _: self._folder.record,
+            d.WriteState: lambda effect: self._folder.keep(effect.record),
+            Call: self._call_node,
+        }
+
+    def run(self, step: Step[T], *, chunk_id: str = "", source_url: str = "") -> T:
+        """Perform the effects of a step in this thread; ``chunk_id`` is that of a chunk that it writes.
+
+        Raises the ProtocolError with which the step ends.
+        """
+        self._local.chunk_id, self._local.source_url = chunk_id, source_url
+        result: Any = None
+        error: ProtocolError | None = None
+        try:
+            while True:
+                effect = step.send(result) if error is None else step.throw(error)
+                result, error = None, None
+                try:
+                    result = self._perform(effect)
+                except ProtocolError as found:
+                    error = found
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
+    def _perform(self, effect: Effect) -> Any:
+        try:
+            return self._effects[type(effect)](effect)
+        except MarkerGone as error:
+            raise DiskError(str(error)) from error
+        except OSError as error:
+            self.health.note(error)
+            kind = DiskFull if is_full(error) else DiskError
+            raise kind(f"disk error: {error.strerror or error}") from error
+
+    def _write_beside(self, effect: d.WriteBeside) -> d.Beside:
+        self._folder.check()
+        if self.health.read_only:
+            raise DiskError("the disk failed several times: nothing is written any more")
+        data = effect.data
+        body = data if isinstance(data, Body) else Body(data, hashlib.sha256(data).hexdigest())
+        if self._disk.free_bytes() < self._floor_bytes + len(body.data):
+            raise DiskFull("the disk has no room above its floor")
+        now = now_ms()
+        path = self._disk.write_beside(self._local.chunk_id, body.sha256, body.data, stored_at=now)
+        self._written[path.name] = Entry(self._local.chunk_id, len(body.data), body.sha256, now, now)
+        return d.Beside(path.name, body.sha256, len(body.data))
+
+    def _sync_file(self, effect: d.SyncFile) -> None:
+        files.sync_path(self._disk.beside(effect.name))
+
+    def _discard(self, effect: d.Discard) -> None:
+        self._written.pop(effect.name, None)
+        with suppress(OSError):
+            self._disk.beside(effect.name).unlink(missing_ok=True)
+
+    def _rename(self, effect: d.Rename) -> None:
+        partition = partition_of(effect.chunk_id)
+        place = self._disk.path_of(partition, effect.chunk_id)
+        with self._locked(effect.chunk_id):
+            self._folder.check()
+            if self._disk.version_of(place) != effect.replaces:
+                raise ChunkExists(f"another copy of {effect.chunk_id} is there")
+            if effect.replaces:
+                self._disk.quarantine(place, now=now_ms())
+            self._disk.publish(self._disk.beside(effect.name), partition, effect.chunk_id)
+            self._inventory.put(partition, self._written.pop(effect.name))
+
+    def _sync_folder(self, effect: d.SyncFolder) -> None:
+        files.sync_folder(self._place(effect.chunk_id).parent)
+
+    def _read_chunk(self, effect: d.ReadChunk) -> d.Content | None:
+        self._folder.check()
+        try:
+            sha256, data, version = self._disk.read(self._place(effect.chunk_id), cold=True)
+        except FileNotFoundError:
+            self._folder.check()
+            return None
+        if hashlib.sha256(data).hexdigest() == sha256:
+            self._inventory.verified(partition_of(effect.chunk_id), effect.chunk_id, now_ms())
+        return d.Content(sha256, data, version)
+
+    def _open_chunk(self, effect: d.OpenChunk) -> m.ChunkData | None:
+        self._folder.check()
+        try:
+            file, chunk = self._disk.open(self._place(effect.chunk_id))
+        except FileNotFoundError:
+            self._folder.check()
+            return None
+        except Damaged as error:
+            raise DiskError(str(error)) from error
+        offset = min(effect.offset, chunk.size)
+        rest = chunk.size - offset
+        length = rest if effect.length is None else min(effect.length, rest)
+        return m.ChunkData(chunk.sha256, chunk.size, FileRange(file, chunk.start + offset, length))
+
+    def _look_up(self, effect: d.LookUp) -> dict[str, m.Entry]:
+        self._folder.check()
+        found = {}
+        for chunk_id in effect.chunk_ids:
+            entry = self._inventory.find(partition_of(chunk_id), chunk_id)
+            if entry is not None and self._place(chunk_id).exists():
+                found[chunk_id] = _entry(entry)
+        self._folder.check()
+        return found
+
+    def _list_partitions(self, _: d.ListPartitions) -> m.Inventory:
+        self._folder.check()
+        sums = {number: m.PartitionSum(*values) for number, *values in self._inventory.sums()}
+        return m.Inventory(self.complete, self._folder.record.boot_id, sums)
+
+    def _list_chunks(self, effect: d.ListChunks) -> m.InventoryPage:
+        self._folder.check()
+        entries = {entry.name: _entry(entry) for entry in self._inventory.of_partition(effect.partition)}
+        return m.InventoryPage(self.complete, self._folder.record.boot_id, entries)
+
+    def _walk_disk(self, _: d.WalkDisk) -> None:
+        self._folder.check()
+        walk(self._disk, self._inventory, self._locked)
+        self._folder.check()
+
+    def _trash(self, effect: d.Trash) -> bool:
+        partition = partition_of(effect.chunk_id)
+        with self._locked(effect.chunk_id):
+            self._folder.check()
+            moved = self._disk.trash(partition, effect.chunk_id, now=now_ms())
+            self._inventory.remove(partition, effect.chunk_id)
+        return moved
+
+    def _restore(self, effect: d.Restore) -> bool:
+        partition = partition_of(effect.chunk_id)
+        with self._locked(effect.chunk_id):
+            self._folder.check()
+            if self._disk.version_of(self._place(effect.chunk_id)):
+                return True
+            path = self._disk.trashed(effect.chunk_id)
+            if path is None:
+                return False
+            self._disk.restore(path, partition, effect.chunk_id)
+            self._note(partition, self._place(effect.chunk_id))
+        return True
+
+    def _quarantine(self, effect: d.Quarantine) -> None:
+        partition, place = partition_of(effect.chunk_id), self._place(effect.chunk_id)
+        with self._locked(effect.chunk_id):
+            self._folder.check()
+            if self._disk.version_of(place) == effect.version:
+                self._disk.quarantine(place, now=now_ms())
+                self._inventory.remove(partition, effect.chunk_id)
+
+    def _call_node(self, effect: Call) -> m.Reply:
+        return self._call(effect, self._local.source_url)
+
+    def _note(self, partition: int, place: Path) -> None:
+        with suppress(Damaged):
+            file, chunk = self._disk.open(place)
+            file.close()
+            self._inventory.put(partition, Entry(chunk.name, chunk.size, chunk.sha256, chunk.stored_at, 0))
+
+    def _place(self, chunk_id: str) -> Path:
+        return self._disk.path_of(partition_of(chunk_id), chunk_id)
+
+    def _locked(self, chunk_id: str) -> threading.Lock:
+        return self._locks[hash(chunk_id) % _STRIPES]
+
+
+def _entry(entry: Entry) -> m.Entry:
+    return m.Entry(entry.sha256, entry.size, max(0, now_ms() - entry.stored_at) / 1000)

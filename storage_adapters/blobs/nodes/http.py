@@ -1,0 +1,76 @@
+"""One HTTP client for all threads of an adapter, and the only place that translates its exceptions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from storage_adapters.blobs.nodes.authentication import EMPTY_SHA256, NodeKeys, SignedRequest
+
+CONNECT_SECONDS = 1.0
+CONNECTIONS_OF_NODE = 32
+_NODES = 64
+
+
+class NoReply(Exception):
+    """A request that was not answered; its effect is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """An answer, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class SignedClient:
+    """Requests with signatures, over connections that are kept."""
+
+    def __init__(self, keys: NodeKeys) -> None:
+        self._keys = keys
+        self._pool = urllib3.PoolManager(
+            num_pools=_NODES, maxsize=CONNECTIONS_OF_NODE, retries=False, headers={"User-Agent": "files"}
+        )
+
+    def request(
+        self,
+        url: str,
+        request: SignedRequest,
+        *,
+        body: Any = b"",
+        headers: Mapping[str, str] | None = None,
+        now: int,
+        timeout: float,
+        destroys: bool = False,
+    ) -> HttpReply:
+        """Send a request, whose body is bytes, and read the answer. Raises NoReply."""
+        signed = self._keys.headers(request, now=now, destroys=destroys)
+        try:
+            reply = self._pool.request(
+                request.method,
+                url + request.path,
+                body=body if len(body) else None,
+                headers={**(headers or {}), **signed},
+                timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, timeout), read=timeout),
+                redirect=False,
+            )
+        except (HTTPError, OSError) as error:
+            # The text of the library has addresses, and says little more.
+            raise NoReply(type(error).__name__) from None
+        return HttpReply(reply.status, reply.headers, reply.data)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.clear()
+
+
+def hash_of(body: bytes | bytearray | memoryview) -> str:
+    """Return the SHA-256 of a body."""
+    return hashlib.sha256(body).hexdigest() if len(body) else EMPTY_SHA256
