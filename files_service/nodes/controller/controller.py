@@ -11,6 +11,7 @@ from files_service.errors import NotSupported, Unauthorized
 from files_service.nodes.controller.layouts import Layouts, layout_to_wire
 from files_service.nodes.controller.liveness import Liveness
 from files_service.nodes.controller.members import Member, Ping, members
+from files_service.nodes.controller.nodes import Nodes
 from files_service.nodes.controller.registration import ACTIVE_SECONDS, PING_SECONDS, register
 from storage_adapters import JSON
 from storage_adapters.blobs.nodes.authentication import NodeKeys
@@ -25,6 +26,21 @@ class Controller:
         self.core = core
         self.layouts = Layouts(core, **copies_of(core.settings.blobs_url))
         self.liveness = Liveness(core.timer)
+
+    @property
+    def has_nodes(self) -> bool:
+        """True where the blobs of the service are on nodes."""
+        return urlsplit(self.core.settings.blobs_url).scheme == _SCHEME
+
+    @cached_property
+    def nodes(self) -> Nodes:
+        """The connections to the nodes."""
+        return Nodes(self.keys)
+
+    def close(self) -> None:
+        """Close the connections. Closing twice is harmless."""
+        if "nodes" in self.__dict__:
+            self.nodes.close()
 
     @cached_property
     def keys(self) -> NodeKeys:
@@ -73,7 +89,20 @@ class Controller:
         return self.liveness.observe(member) < ACTIVE_SECONDS
 
 
-_SHOWN = ("boot", "boots", "url", "zone", "weight", "free", "total", "complete", "read_only", "medium", "epoch", "clock")
+_SHOWN = (
+    "boot",
+    "boots",
+    "url",
+    "zone",
+    "weight",
+    "free",
+    "total",
+    "complete",
+    "read_only",
+    "medium",
+    "epoch",
+    "clock",
+)
 
 
 def copies_of(blobs_url: str) -> dict[str, int]:

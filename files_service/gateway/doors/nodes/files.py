@@ -14,8 +14,10 @@ from aiohttp import web
 
 from files_service.api.begin import begin
 from files_service.core import Core
+from files_service.domain.access import NOBODY
 from files_service.domain.chunking import upload_id_of
-from files_service.errors import TooLarge
+from files_service.errors import Forbidden, NotFound, TooLarge
+from files_service.gateway.auth.bearer import unauthorized
 from files_service.gateway.auth.callers import actor_of, holders_of, owner_of
 from files_service.gateway.doors.nodes.members import controller_of
 from files_service.gateway.query import number
@@ -70,14 +72,18 @@ async def show(request: web.Request) -> web.StreamResponse:
     limit = number(request, "limit", PAGE_CHUNKS, 1, MOST_CHUNKS)
     look = gateway.counted("files.manifest", file_with_locations)
     controller, file_id = controller_of(request), request.match_info["file_id"]
-    return json_reply(await gateway.calls.run(look, controller, file_id, actor, start=start, limit=limit))
+    try:
+        return json_reply(await gateway.calls.run(look, controller, file_id, actor, start=start, limit=limit))
+    except (Forbidden, NotFound):
+        if actor != NOBODY:
+            raise
+    # Without a token, a missing file and one that needs a token are the same error.
+    raise unauthorized("send Authorization: Bearer, with an end user's token")
 
 
 async def _object(request: web.Request, gateway: Gateway) -> dict[str, Any]:
     require_json(request)
-    return parse_object(
-        await read_small(request, gateway.limits, most=gateway.limits.user_call_bytes), gateway.limits
-    )
+    return parse_object(await read_small(request, gateway.limits, most=gateway.limits.user_call_bytes), gateway.limits)
 
 
 def _beginning(owner: str, said: dict[str, Any]) -> Beginning:
@@ -95,9 +101,14 @@ def _beginning(owner: str, said: dict[str, Any]) -> Beginning:
     return Beginning(
         owner=owner,
         size=_count(said, "size") if "size" in said else None,
+        name=said["name"],
         content_type=said.get("mime_type"),
+        access=said.get("access"),
         tags=tuple(tags),
-        **{name: said.get(name) for name in ("name", "access", "path", "on_conflict", "sha256", "md5")},
+        md5=said.get("md5"),
+        sha256=said.get("sha256"),
+        path=said.get("path"),
+        on_conflict=said.get("on_conflict"),
     )
 
 
@@ -122,7 +133,12 @@ async def _store(request: web.Request, gateway: Gateway, session: UploadSession)
         _require_hash(request, body)
         stored = await gateway.transfers.run(_put, gateway, upload, offset, body)
     gateway.metrics.uploaded_bytes.inc(size)
-    chunk = {"id": hashlib.sha256(body).hexdigest(), "order": offset // upload.chunk_size, "offset": offset, "size": size}
+    chunk = {
+        "id": hashlib.sha256(body).hexdigest(),
+        "order": offset // upload.chunk_size,
+        "offset": offset,
+        "size": size,
+    }
     return UploadSession(stored, session.record), chunk
 
 

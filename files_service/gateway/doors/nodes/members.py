@@ -1,4 +1,4 @@
-"""``/ping``, ``/active-nodes`` and ``/layout``: for nodes and adapters by signature, the last two for operators, too."""
+"""``/ping``, ``/active-nodes``, ``/layout``: for nodes and adapters by signature; the last two for operators, too."""
 
 from __future__ import annotations
 
@@ -18,15 +18,8 @@ from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.body import parse_object, read_small, require_json
 from files_service.nodes.controller.controller import Controller
 from files_service.nodes.controller.members import Ping, ping_of
-from storage_adapters.blobs.nodes.authentication import (
-    CONTROLLER as CONTROLLER_ID,
-)
-from storage_adapters.blobs.nodes.authentication import (
-    SIGNATURE,
-    SignedRequest,
-    Unauthentic,
-    content_hash,
-)
+from storage_adapters.blobs.nodes import authentication
+from storage_adapters.blobs.nodes.authentication import SIGNATURE, SignedRequest, Unauthentic, content_hash
 
 CONTROLLER = web.AppKey("controller", Controller)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -39,6 +32,11 @@ _COUNTS = ("boots", "free", "total", "epoch", "clock", "damaged")
 def controller_of(request: web.Request) -> Controller:
     """Return the controller of the request's gateway."""
     return request.config_dict[CONTROLLER]
+
+
+async def close(app: web.Application) -> None:
+    """Close the connections to the nodes."""
+    app[CONTROLLER].close()
 
 
 async def ping(request: web.Request) -> web.StreamResponse:
@@ -85,7 +83,7 @@ def _require_signature(request: web.Request, controller: Controller, body: bytes
         sha256 = content_hash(request.headers)
         if body and hashlib.sha256(body).hexdigest() != sha256:
             raise Unauthentic("the body is not the signed one")
-        signed = SignedRequest(request.method, request.raw_path, CONTROLLER_ID, sha256, len(body))
+        signed = SignedRequest(request.method, request.raw_path, authentication.CONTROLLER, sha256, len(body))
         keys.verify(signed, request.headers, now=controller.core.clock())
     except Unauthentic as error:
         raise Unauthorized(str(error)) from None

@@ -67,12 +67,15 @@ DOOR = Door(
             body=_MEMBER,
             scope=ADMIN,
         ),
-        Route("GET", "/active-nodes", members.active_nodes, "active_nodes", _ACTIVE, {200: reply(_ACTIVE)}, scope=ADMIN),
+        Route(
+            "GET", "/active-nodes", members.active_nodes, "active_nodes", _ACTIVE, {200: reply(_ACTIVE)}, scope=ADMIN
+        ),
         Route("GET", "/layout", members.layout, "layout", _LAYOUT, {200: reply(_LAYOUT)}, scope=ADMIN),
     ),
     authenticate=by_bearer_or_session,
     sessions=True,
     state={CONTROLLER: lambda gateway: Controller(gateway.core), IN_MEMORY: lambda _: asyncio.Semaphore(AT_ONCE)},
+    close=members.close,
     tag="nodes",
     errors=(400, 401, 403, 404, 405, 408, 409, 410, 411, 413, 415, 417, 422, 500, 501, 503, 507),
 )
