@@ -16,6 +16,7 @@ MODULES = {
     "gateway": "processes",
     "worker": "processes",
     "ingest-worker": "ingest_worker",
+    "node": "node",
     "notifier": "notifier",
     "notify": "notifier",
     "call": "call",

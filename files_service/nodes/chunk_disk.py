@@ -1,4 +1,4 @@
-"""Chunks as files: ``chunks/PARTITION/HASH OF NAME``, each a line of JSON and the bytes.
+"""Chunks as files: ``chunks/PARTITION/HASH OF NAME``, each a line of JSON with its check, and the bytes.
 
 A chunk is written beside, in ``tmp/``, synced, and renamed to its place. ``trash/`` has what was deleted for some days,
 ``quarantine/`` copies whose bytes were not those of their hash. Nothing here creates a folder above a partition, so
@@ -24,8 +24,9 @@ from storage_adapters.blobs.local import disk
 CHUNKS, TMP, TRASH, QUARANTINE = "chunks", "tmp", "trash", "quarantine"
 FOLDERS = (CHUNKS, TMP, TRASH, QUARANTINE)
 MAGIC = b"files-chunk-1 "
-# A name has at most 600 characters, so the first line is shorter.
-HEADER_BYTES = 2048
+# A name has at most 600 characters and the text beside the bytes at most 6 KiB, so the first line is shorter.
+HEADER_BYTES = 16 * 1024
+_CHECK_BYTES = 16
 
 
 class Damaged(Exception):
@@ -40,6 +41,7 @@ class ChunkFile:
     sha256: str
     size: int
     stored_at: int
+    info: str
     start: int
     version: str
 
@@ -63,14 +65,16 @@ class ChunkDisk:
         for path in (self.root / TMP).iterdir():
             path.unlink()
 
-    def write_beside(self, name: str, sha256: str, data: bytes | bytearray | memoryview, *, stored_at: int) -> Path:
+    def write_beside(
+        self, name: str, sha256: str, data: bytes | bytearray | memoryview, *, info: str, stored_at: int
+    ) -> Path:
         """Write the file of a chunk in ``tmp/``, without syncing it. Raises OSError, and leaves nothing then."""
         path = self.root / TMP / secrets.token_hex(8)
-        header = orjson.dumps({"name": name, "sha256": sha256, "size": len(data), "stored_at": stored_at})
+        header = orjson.dumps({"name": name, "sha256": sha256, "size": len(data), "stored_at": stored_at, "info": info})
         try:
             file = disk.NewFile(path)
             try:
-                file.write(MAGIC + header + b"\n")
+                file.write(MAGIC + _check(header) + header + b"\n")
                 file.write(data)
             finally:
                 file.close()
@@ -162,9 +166,16 @@ class ChunkDisk:
             path.unlink(missing_ok=True)
         return len(old)
 
-    def free_bytes(self) -> int:
-        """Return the free bytes of the file system."""
-        return disk.free_bytes_of(os.statvfs(self.root))
+    def room(self) -> tuple[int, int]:
+        """Return the free bytes and all bytes of the file system."""
+        found = os.statvfs(self.root)
+        return disk.free_bytes_of(found), found.f_blocks * found.f_frsize
+
+    def number_of(self, folder: str) -> int:
+        """Return the number of files in a folder, 0 when the disk is gone."""
+        with suppress(OSError):
+            return len(os.listdir(self.root / folder))
+        return 0
 
     def _move(self, source: Path, target: Path) -> bool:
         try:
@@ -191,6 +202,10 @@ def _moved_at(path: Path) -> int:
         return 0
 
 
+def _check(header: bytes) -> bytes:
+    return hashlib.sha256(header).hexdigest()[:_CHECK_BYTES].encode()
+
+
 def _version(found: os.stat_result) -> str:
     return f"{found.st_ino:x}-{found.st_mtime_ns:x}"
 
@@ -198,9 +213,10 @@ def _version(found: os.stat_result) -> str:
 def _parsed(head: bytes, found: os.stat_result) -> ChunkFile:
     end = head.find(b"\n")
     try:
-        if not head.startswith(MAGIC) or end < 0:
+        check, document = head[len(MAGIC) : len(MAGIC) + _CHECK_BYTES], head[len(MAGIC) + _CHECK_BYTES : end]
+        if not head.startswith(MAGIC) or end < 0 or check != _check(document):
             raise ValueError("no header")
-        chunk = ChunkFile(start=end + 1, version=_version(found), **orjson.loads(head[len(MAGIC) : end]))
+        chunk = ChunkFile(start=end + 1, version=_version(found), **orjson.loads(document))
         if chunk.size != found.st_size - chunk.start:
             raise ValueError("the file was cut")
     except (ValueError, TypeError) as error:

@@ -7,8 +7,8 @@ import hashlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -16,14 +16,14 @@ from typing import Any, BinaryIO, TypeVar
 from files_service.nodes.chunk_disk import ChunkDisk, Damaged, is_full
 from files_service.nodes.identity import MarkerGone, NodeFolder
 from files_service.nodes.inventory import Entry, Inventory
-from files_service.nodes.walking import walk
+from files_service.nodes.walking import walk_partition
 from files_service.runtime.clock import now_ms
 from storage_adapters.blobs.local import disk as files
 from storage_adapters.blobs.nodes.protocol import disk as d
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.effects import Call, Effect, Step
 from storage_adapters.blobs.nodes.protocol.errors import ChunkExists, DiskError, DiskFull, ProtocolError
-from storage_adapters.blobs.nodes.protocol.layout import partition_of
+from storage_adapters.blobs.nodes.protocol.layout import PARTITIONS, partition_of
 
 T = TypeVar("T")
 EIO_WINDOW_SECONDS = 600.0
@@ -64,6 +64,19 @@ class DiskHealth:
             self.read_only = True
 
 
+@contextmanager
+def translated(health: DiskHealth) -> Iterator[None]:
+    """Translate errors of the system into DiskError and count them."""
+    try:
+        yield
+    except MarkerGone as error:
+        raise DiskError(str(error)) from error
+    except OSError as error:
+        health.note(error)
+        kind = DiskFull if is_full(error) else DiskError
+        raise kind(f"disk error: {error.strerror or error}") from error
+
+
 class DiskDriver:
     """Effects of one node on its disk; threads may share it. ``call`` reaches other nodes."""
 
@@ -77,12 +90,13 @@ class DiskDriver:
         floor_bytes: int,
     ) -> None:
         self._folder, self._disk, self._inventory, self._call = folder, disk, inventory, call
-        self._floor_bytes = floor_bytes
+        self.floor_bytes = floor_bytes
         self._locks = [threading.Lock() for _ in range(_STRIPES)]
         self._local = threading.local()
         self._written: dict[str, Entry] = {}
         self.health = DiskHealth()
         self.complete = False
+        self._walked: set[int] = set()
         self._effects: dict[type[Effect], Callable[[Any], Any]] = {
             d.WriteBeside: self._write_beside,
             d.SyncFile: self._sync_file,
@@ -103,12 +117,12 @@ class DiskDriver:
             Call: self._call_node,
         }
 
-    def run(self, step: Step[T], *, chunk_id: str = "", source_url: str = "") -> T:
-        """Perform the effects of a step in this thread; ``chunk_id`` is that of a chunk that it writes.
+    def run(self, step: Step[T], *, chunk_id: str = "", info: str = "", source_url: str = "") -> T:
+        """Perform the effects of a step in this thread; ``chunk_id`` and ``info`` are of a chunk that it writes.
 
         Raises the ProtocolError with which the step ends.
         """
-        self._local.chunk_id, self._local.source_url = chunk_id, source_url
+        self._local.chunk_id, self._local.info, self._local.source_url = chunk_id, info, source_url
         result: Any = None
         error: ProtocolError | None = None
         try:
@@ -123,15 +137,40 @@ class DiskDriver:
             value: T = end.value
             return value
 
+    def complete_partition(self, partition: int) -> None:
+        """Make the inventory of a partition complete before the walk over the disk is. Raises DiskError."""
+        if not self.complete and partition not in self._walked:
+            with translated(self.health):
+                self._walk_partition(partition)
+
+    def named(self, partition: int, prefix: str, *, after: str, limit: int) -> list[Entry]:
+        """Return chunks of a partition by the beginning of their ids. Raises DiskError."""
+        with translated(self.health):
+            self._folder.check()
+        return self._inventory.named(partition, prefix, after=after, limit=limit)
+
+    def ordered(self, prefix: str, *, after: tuple[int, str], limit: int) -> list[tuple[int, Entry]]:
+        """Return chunks by partition and id. Raises DiskError."""
+        with translated(self.health):
+            self._folder.check()
+        return self._inventory.ordered(prefix, after=after, limit=limit)
+
+    def info_of(self, chunk_id: str) -> str | None:
+        """Return the text beside the bytes of a chunk, None when there is no such chunk. Raises DiskError."""
+        with translated(self.health), suppress(FileNotFoundError, Damaged):
+            file, chunk = self._disk.open(self._place(chunk_id))
+            file.close()
+            return chunk.info
+        return None
+
+    def _walk_partition(self, partition: int) -> None:
+        self._folder.check()
+        walk_partition(self._disk, self._inventory, self._locked, partition)
+        self._walked.add(partition)
+
     def _perform(self, effect: Effect) -> Any:
-        try:
+        with translated(self.health):
             return self._effects[type(effect)](effect)
-        except MarkerGone as error:
-            raise DiskError(str(error)) from error
-        except OSError as error:
-            self.health.note(error)
-            kind = DiskFull if is_full(error) else DiskError
-            raise kind(f"disk error: {error.strerror or error}") from error
 
     def _write_beside(self, effect: d.WriteBeside) -> d.Beside:
         self._folder.check()
@@ -139,10 +178,12 @@ class DiskDriver:
             raise DiskError("the disk failed several times: nothing is written any more")
         data = effect.data
         body = data if isinstance(data, Body) else Body(data, hashlib.sha256(data).hexdigest())
-        if self._disk.free_bytes() < self._floor_bytes + len(body.data):
+        if self._disk.room()[0] < self.floor_bytes + len(body.data):
             raise DiskFull("the disk has no room above its floor")
         now = now_ms()
-        path = self._disk.write_beside(self._local.chunk_id, body.sha256, body.data, stored_at=now)
+        path = self._disk.write_beside(
+            self._local.chunk_id, body.sha256, body.data, info=self._local.info, stored_at=now
+        )
         self._written[path.name] = Entry(self._local.chunk_id, len(body.data), body.sha256, now, now)
         return d.Beside(path.name, body.sha256, len(body.data))
 
@@ -192,7 +233,9 @@ class DiskDriver:
         offset = min(effect.offset, chunk.size)
         rest = chunk.size - offset
         length = rest if effect.length is None else min(effect.length, rest)
-        return m.ChunkData(chunk.sha256, chunk.size, FileRange(file, chunk.start + offset, length))
+        return m.ChunkData(
+            chunk.sha256, chunk.size, FileRange(file, chunk.start + offset, length), effect.chunk_id, chunk.info
+        )
 
     def _look_up(self, effect: d.LookUp) -> dict[str, m.Entry]:
         self._folder.check()
@@ -215,9 +258,10 @@ class DiskDriver:
         return m.InventoryPage(self.complete, self._folder.record.boot_id, entries)
 
     def _walk_disk(self, _: d.WalkDisk) -> None:
+        for partition in range(PARTITIONS):
+            self._walk_partition(partition)
         self._folder.check()
-        walk(self._disk, self._inventory, self._locked)
-        self._folder.check()
+        self.complete = True
 
     def _trash(self, effect: d.Trash) -> bool:
         partition = partition_of(effect.chunk_id)
@@ -249,7 +293,11 @@ class DiskDriver:
                 self._inventory.remove(partition, effect.chunk_id)
 
     def _call_node(self, effect: Call) -> m.Reply:
-        return self._call(effect, self._local.source_url)
+        reply = self._call(effect, self._local.source_url)
+        if isinstance(reply, m.ChunkData):
+            # What stands beside the bytes is written with them.
+            self._local.info = reply.info
+        return reply
 
     def _note(self, partition: int, place: Path) -> None:
         with suppress(Damaged):

@@ -43,6 +43,11 @@ class NodeFolder:
         if (named["cluster"], named["node_id"]) != (self.record.cluster, self.record.node_id):
             raise ValueError(f"{MARKER} and {STATE} are of two nodes")
 
+    @property
+    def device(self) -> int:
+        """The device of the disk."""
+        return self._place[0]
+
     @classmethod
     def open(cls, root: Path) -> Self:
         """Lock the folder of a node. Raises Refused."""

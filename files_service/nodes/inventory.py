@@ -32,6 +32,11 @@ _NAMED = (
     " ORDER BY name LIMIT ?"
 )
 
+_ORDERED = (
+    f"SELECT partition, {_COLUMNS} FROM chunks"  # noqa: S608 - our own words
+    " WHERE (partition, name) > (?, ?) AND name >= ? AND name < ? ORDER BY partition, name LIMIT ?"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -102,6 +107,12 @@ class Inventory:
             found = self._database.execute(_NAMED, (partition, prefix, after, prefix + "\U0010ffff", limit))
             return [Entry(*columns) for columns in found]
 
+    def ordered(self, prefix: str, *, after: tuple[int, str], limit: int) -> list[tuple[int, Entry]]:
+        """Return chunks whose names begin with ``prefix`` behind a partition and name, in that order."""
+        with self._lock:
+            found = self._database.execute(_ORDERED, (*after, prefix, prefix + "\U0010ffff", limit))
+            return [(partition, Entry(*columns)) for partition, *columns in found]
+
     def of_partition(self, partition: int) -> list[Entry]:
         """Return the chunks of a partition in the order of their names."""
         return self.named(partition, "", limit=-1)
@@ -125,6 +136,10 @@ class Inventory:
             return [
                 (number, each.count, each.size, each.digest) for number, each in enumerate(self._sums) if each.count
             ]
+
+    def root(self) -> str:
+        """Return one hash of the sums of all partitions."""
+        return hashlib.sha256(repr(self.sums()).encode()).hexdigest()[:32]
 
     def total(self) -> tuple[int, int]:
         """Return the number of chunks and their bytes."""

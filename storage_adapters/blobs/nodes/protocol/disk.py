@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from storage_adapters.blobs.nodes.protocol.effects import Effect
+from storage_adapters.blobs.nodes.protocol.effects import Effect, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,13 @@ class NodeRecord:
     boot_id: str = ""
     epoch: int = 0
     clean: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusive(Effect):
+    """A step that runs while no other exclusive step of this node does. Result: that of the step."""
+
+    step: Step[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,7 @@ class OpenChunk(Effect):
 
 @dataclass(frozen=True, slots=True)
 class LookUp(Effect):
-    """Look-up of copies without reading them. Result: a dict of chunk id to Entry for those that are there."""
+    """Look-up of copies on the disk, without reading them. Result: a dict of chunk id to Entry."""
 
     chunk_ids: tuple[str, ...]
 

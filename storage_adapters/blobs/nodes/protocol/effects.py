@@ -26,11 +26,15 @@ Step: TypeAlias = Generator[Effect, Any, T]
 
 @dataclass(frozen=True, slots=True)
 class Call(Effect):
-    """Request to a node. Result: its Reply. Raises Unreachable after ``timeout`` seconds, or a NodeError."""
+    """Request to a node. Result: its Reply. Raises Unreachable after ``timeout`` seconds, or a NodeError.
+
+    ``url`` is for a driver that does not know the node.
+    """
 
     node_id: str
     request: Request
     timeout: float
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,11 @@ class Token(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class FetchLayout(Effect):
+    """Read of the newest layout from a controller. Result: Layout. Raises Unreachable when none answers."""
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentState:
     """Body of a document and its revision; revision 0 and an empty body when there is none."""
 
@@ -110,10 +119,14 @@ class PutDocument(Effect):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A chunk that the metadata want. An empty ``sha256`` means that the copies' own hash decides."""
+    """A chunk that the metadata want. An empty ``sha256`` means that the copies' own hash decides.
+
+    ``stored`` False: the name is reserved, and its bytes may not have come yet.
+    """
 
     chunk_id: str
     sha256: str = ""
+    stored: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +146,10 @@ class WalkWanted(Effect):
     """
 
     position: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IsWanted(Effect):
+    """Look-up of one name in the metadata. Result: True when it is wanted as stored. Raises Unreachable."""
+
+    chunk_id: str

@@ -4,6 +4,7 @@ ProtocolError
 ├── Unreachable         no answer: the request may have been processed. Never taken for "absent"
 ├── Uncertain           a write to the metadata store may have been applied: its answer was lost
 ├── Conflict            a document has another revision than expected
+├── Overtaken           a later census has begun: this one ends
 ├── StillRunning        in the answer of Together: the step has not ended yet
 ├── NodeError           a node answered with an error
 │   ├── BadRequest      400 the request is malformed
@@ -43,6 +44,10 @@ class Uncertain(ProtocolError):
 
 class Conflict(ProtocolError):
     """The document has another revision."""
+
+
+class Overtaken(ProtocolError):
+    """A later census has begun; this one changes nothing more."""
 
 
 class StillRunning(ProtocolError):

@@ -30,12 +30,14 @@ class PutChunk:
 
     ``data`` is bytes; at a real node it is the body of the request, which WriteBeside reads. With ``first`` the chunk
     is the index of a blob, and is stored only where no other generation of the blob is: OtherContent otherwise.
+    ``info`` is a text that is kept beside the bytes, at every copy.
     """
 
     chunk_id: str
     sha256: str
     data: Any
     first: bool = False
+    info: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,11 @@ class FindBlobs:
 
 @dataclass(frozen=True, slots=True)
 class ListBlobs:
-    """Request for up to ``limit`` indexes in one partition, behind the id ``after``. Reply: BlobPage.
+    """Request for up to ``limit`` indexes by partition and id, behind those of the key ``after``. Reply: BlobPage.
 
     Raises NodeUnavailable while the inventory is not complete.
     """
 
-    partition: int
     prefix: str = ""
     after: str = ""
     limit: int = IDS_AT_ONCE
@@ -88,10 +89,7 @@ class ListBlobs:
 
 @dataclass(frozen=True, slots=True)
 class Have:
-    """Question for at most ``IDS_AT_ONCE`` chunks, without reading them. Reply: Present.
-
-    Raises NodeUnavailable while the inventory is not complete.
-    """
+    """Question for at most ``IDS_AT_ONCE`` chunks, without reading them. Reply: Present."""
 
     chunk_ids: tuple[str, ...]
 
@@ -164,13 +162,14 @@ class Stored:
 class ChunkData:
     """Bytes of a chunk; hash and size are those of the whole. At a real node ``data`` is a range of a file.
 
-    ``chunk_id`` is set in the reply to GetIndex.
+    ``chunk_id`` is set in the reply to GetIndex, ``info`` where the chunk has one.
     """
 
     sha256: str
     size: int
     data: Any = b""
     chunk_id: str = ""
+    info: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +193,9 @@ class Blobs:
 
 @dataclass(frozen=True, slots=True)
 class BlobPage:
-    """First line of each index, by its id, in the order of the ids; the next page begins behind ``last``.
+    """The text beside each index, by its id, in the order of partitions and ids. ``last`` is "" on the last page."""
 
-    ``last`` is "" behind the end of the partition.
-    """
-
-    heads: Mapping[str, str]
+    infos: Mapping[str, str]
     last: str = ""
 
 

@@ -16,6 +16,7 @@ from storage_adapters.blobs.nodes.protocol.errors import NODE_ERRORS, BadRequest
 from storage_adapters.blobs.nodes.protocol.layout import Layout, Node
 
 CHUNK_ID = "X-Files-Chunk-Id"
+CHUNK_INFO = "X-Files-Chunk-Info"
 CHUNK_SHA256 = "X-Files-Chunk-Sha256"
 CHUNK_SIZE = "X-Files-Chunk-Size"
 ANSWER = "X-Files-Answer"
@@ -46,8 +47,9 @@ class HttpReply:
 def request_to_http(request: m.Request) -> HttpRequest:
     """Return the HTTP form of a request."""
     match request:
-        case m.PutChunk(chunk_id, sha256, data, first):
+        case m.PutChunk(chunk_id, sha256, data, first, info):
             path = f"/chunk?id={quote(chunk_id, safe='')}{'&first=1' if first else ''}"
+            path += f"&info={quote(info, safe='')}" if info else ""
             return HttpRequest("POST", path, {CHUNK_SHA256: sha256, "Content-Type": OCTETS}, data)
         case m.GetChunk(chunk_id, offset, length):
             return HttpRequest("GET", _chunk_path(chunk_id), _range_header(offset, length))
@@ -79,7 +81,9 @@ def _parse(method: str, path: str, headers: Mapping[str, str], body: Any) -> m.R
     parts = urlsplit(path)
     if (method, parts.path) == ("POST", "/chunk"):
         query = parse_qs(parts.query)
-        return m.PutChunk(query["id"][0], _checked_hash(headers[CHUNK_SHA256]), body, "first" in query)
+        return m.PutChunk(
+            query["id"][0], _checked_hash(headers[CHUNK_SHA256]), body, "first" in query, query.get("info", [""])[0]
+        )
     if method == "GET" and parts.path.startswith("/index/"):
         return m.GetIndex(unquote(parts.path.removeprefix("/index/")), *_range(headers.get("Range", "")))
     if method in ("GET", "HEAD") and parts.path.startswith("/chunk/"):
@@ -100,9 +104,10 @@ def reply_to_http(reply: m.Reply | NodeError) -> HttpReply:
             return HttpReply(reply.status, _named(reply.code), _json({"error": reply.code, "message": str(reply)}))
         case m.Absent():
             return HttpReply(404, _named("absent"), _json({"error": "absent"}))
-        case m.ChunkData(sha256, size, data, chunk_id):
+        case m.ChunkData(sha256, size, data, chunk_id, info):
             headers = {CHUNK_SHA256: sha256, CHUNK_SIZE: str(size), "Content-Type": OCTETS, ANSWER: "chunk"}
-            return HttpReply(200, {**headers, CHUNK_ID: quote(chunk_id, safe="")}, data)
+            texts = {CHUNK_ID: quote(chunk_id, safe=""), CHUNK_INFO: quote(info, safe="")}
+            return HttpReply(200, {**headers, **texts}, data)
         case m.Stored():
             return HttpReply(201 if reply.created else 200, _named("stored"), _json(asdict(reply)))
         case _:
@@ -121,8 +126,8 @@ def reply_from_http(status: int, headers: Mapping[str, str], body: bytes) -> m.R
         if status >= 400 or answer not in _REPLIES:
             raise NODE_ERRORS.get(answer, NodeError)(f"status {status}: {body[:200].decode(errors='replace')!r}")
         if answer == "chunk":
-            chunk_id = unquote(headers.get(CHUNK_ID, ""))
-            return m.ChunkData(_checked_hash(headers[CHUNK_SHA256]), int(headers[CHUNK_SIZE]), body, chunk_id)
+            chunk_id, info = (unquote(headers.get(name, "")) for name in (CHUNK_ID, CHUNK_INFO))
+            return m.ChunkData(_checked_hash(headers[CHUNK_SHA256]), int(headers[CHUNK_SIZE]), body, chunk_id, info)
         return _REPLIES[answer](json.loads(body))
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise NodeError(f"malformed answer with status {status}") from error
@@ -134,11 +139,12 @@ def layout_to_json(layout: Layout) -> bytes:
 
 
 def layout_from_json(body: bytes) -> Layout:
-    """Return the layout in the answer of a controller. Raises ValueError."""
+    """Return the layout in the answer of a controller; what it says beyond that is left out. Raises ValueError."""
     try:
         document = json.loads(body)
-        nodes = tuple(Node(**node) for node in document.pop("nodes"))
-        return Layout(nodes=nodes, **document)
+        names = ("node_id", "url", "zone", "weight", "state")
+        nodes = tuple(Node(**{name: node[name] for name in names}) for node in document["nodes"])
+        return Layout(document["version"], document["copies"], document["min_write"], nodes)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("not a layout") from error
 
@@ -154,9 +160,7 @@ _PATHS: dict[type, tuple[str, str]] = {
 }
 _BODIES: dict[tuple[str, str], Callable[[dict[str, Any]], m.Request]] = {
     ("POST", "/blobs/find"): lambda body: m.FindBlobs(_ids(body, "keys")),
-    ("POST", "/blobs/list"): lambda body: m.ListBlobs(
-        int(body["partition"]), str(body["prefix"]), str(body["after"]), int(body["limit"])
-    ),
+    ("POST", "/blobs/list"): lambda body: m.ListBlobs(str(body["prefix"]), str(body["after"]), int(body["limit"])),
     ("POST", "/have"): lambda body: m.Have(_ids(body)),
     ("POST", "/verify"): lambda body: m.Verify(_ids(body)),
     ("POST", "/pull"): lambda body: m.Pull(
@@ -169,7 +173,7 @@ _REPLIES: dict[str, Callable[[dict[str, Any]], m.Reply]] = {
     "chunk": lambda body: m.ChunkData(**body),
     "stored": lambda body: m.Stored(**body),
     "blobs": lambda body: m.Blobs({key: tuple(ids) for key, ids in body["entries"].items()}),
-    "blobpage": lambda body: m.BlobPage(dict(body["heads"]), str(body["last"])),
+    "blobpage": lambda body: m.BlobPage(dict(body["infos"]), str(body["last"])),
     "present": lambda body: m.Present(_entries(body)),
     "receipts": lambda body: m.Receipts(dict(body["good"]), tuple(body["damaged"]), tuple(body["unread"])),
     "moved": lambda body: m.Moved(tuple(body["chunk_ids"]), tuple(body["absent"])),

@@ -1,0 +1,95 @@
+"""``files node``: a server of chunks on one disk."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from files_service.cli.processes import allow_many_descriptors
+from files_service.cli.session import Failed, Session
+from files_service.runtime.addresses import host_and_port, is_address
+from files_service.runtime.logs import configure_logging
+from files_service.runtime.signals import listen_for_signals
+from files_service.runtime.terminal import echo
+
+logger = logging.getLogger(__name__)
+
+# A folder or an identity with which the process must not run: starting it again does not help.
+REFUSED_STATUS = 3
+
+
+@click.command()
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of the node, alone on its disk.")
+@click.option("--init", is_flag=True, help="Make the empty folder that of a new node; never for a node that exists.")
+@click.option("--listen", default="127.0.0.1:8090", show_default=True, metavar="HOST:PORT", help="Address to serve at.")
+@click.option("--url", default="", help="URL at which others reach the node. Default: http://HOST:PORT of --listen.")
+@click.option("--zone", default="", help="Failure domain: copies of a chunk are kept in different ones.")
+@click.option("--weight", default=1.0, show_default=True, type=click.FloatRange(0.001, 1000), help="Share of chunks.")
+@click.option("--controllers", default="", metavar="URL,…", help="Gateways or controllers that the node pings.")
+@click.option("--cluster", default="files", show_default=True, help="Name of the cluster, which the folder keeps.")
+@click.option("--floor", default=256 * 2**20, show_default=True, type=click.IntRange(0), help="Bytes to leave free.")
+@click.pass_obj
+def node(
+    session: Session,
+    data: Path,
+    init: bool,  # noqa: FBT001 - an option
+    listen: str,
+    url: str,
+    zone: str,
+    weight: float,
+    controllers: str,
+    cluster: str,
+    floor: int,
+) -> None:
+    """Run a file node; requires FILES_NODES_SECRET. Exit status 3: the folder or the identity is refused."""
+    settings = session.settings
+    if not settings.nodes_secret:
+        raise Failed("FILES_NODES_SECRET is not set", "Create one for all processes: openssl rand -hex 32.")
+    if not is_address(listen):
+        raise Failed(f"--listen is no address: {listen}", "For example: --listen 127.0.0.1:8090.")
+    configure_logging(settings.log_level, settings.log_format)
+    allow_many_descriptors()
+    from files_service.gateway.memory import give_buffers_back
+    from files_service.nodes.identity import Refused
+    from files_service.nodes.running import NodeOptions, RunningNode
+
+    give_buffers_back()
+    options = NodeOptions(
+        root=data.absolute(),
+        host=host_and_port(listen)[0],
+        port=host_and_port(listen)[1],
+        url=url.rstrip("/"),
+        zone=zone,
+        weight=weight,
+        controllers=tuple(each.strip().rstrip("/") for each in controllers.split(",") if each.strip()),
+        cluster=cluster,
+        floor_bytes=floor,
+        secret=settings.nodes_secret,
+    )
+    try:
+        running = RunningNode(options, init=init)
+    except Refused as error:
+        _refuse(error)
+    signalled = listen_for_signals(on_second=lambda: os._exit(130))
+    try:
+        refused = asyncio.run(running.serve(signalled, on_ready=_ready))
+    except OSError as error:
+        raise Failed(f"cannot listen on {listen}: {error.strerror}", "Choose another --listen, host:port.") from error
+    if refused is not None:
+        _refuse(refused)
+
+
+def _ready(url: str) -> None:
+    logger.info("ready", extra={"url": url})
+    echo(f"ready {url}")
+
+
+def _refuse(error: Exception) -> NoReturn:
+    logger.error("refused", extra={"error": str(error)})
+    echo(str(error), err=True)
+    raise click.exceptions.Exit(REFUSED_STATUS)

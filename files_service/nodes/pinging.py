@@ -1,0 +1,81 @@
+"""Pings of a node to its controllers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import orjson
+
+from files_service.nodes.identity import Refused
+from files_service.runtime.clock import now_ms
+from storage_adapters import JSON
+from storage_adapters.blobs.nodes.authentication import CONTROLLER, SignedRequest
+from storage_adapters.blobs.nodes.http import NoReply, SignedClient, hash_of
+
+logger = logging.getLogger(__name__)
+
+PING_SECONDS = 5.0
+TIMEOUT_SECONDS = 3.0
+PATH = "/ping"
+
+
+class Pinger:
+    """Pings every five seconds; the first controller that answers is enough. ``refused`` is called at most once."""
+
+    def __init__(
+        self,
+        client: SignedClient,
+        controllers: Sequence[str],
+        body: Callable[[], JSON],
+        *,
+        stopping: threading.Event,
+        refused: Callable[[Refused], None],
+    ) -> None:
+        self._client, self._controllers, self._body = client, tuple(controllers), body
+        self._stopping, self._refused = stopping, refused
+        self._answers = True
+
+    def ping(self) -> bool:
+        """Ping once; return False when no controller answers. Raises Refused for a node that runs elsewhere."""
+        body = orjson.dumps(self._body())
+        request = SignedRequest("POST", PATH, CONTROLLER, hash_of(body), len(body))
+        for url in self._controllers:
+            with suppress(NoReply):
+                reply = self._client.request(
+                    url,
+                    request,
+                    body=body,
+                    headers={"Content-Type": "application/json"},
+                    now=now_ms(),
+                    timeout=TIMEOUT_SECONDS,
+                )
+                if reply.status == 409:
+                    raise Refused(f"a controller refuses this node: {_message(reply.body)}")
+                if reply.status < 300:
+                    return True
+                logger.warning("a controller refuses a ping", extra={"url": url, "status": reply.status})
+        return False
+
+    def run(self) -> None:
+        """Ping until the node stops or is refused."""
+        while not self._stopping.wait(PING_SECONDS):
+            try:
+                answers = self.ping()
+            except Refused as error:
+                self._refused(error)
+                return
+            except Exception:
+                logger.exception("a ping failed")
+                continue
+            if answers != self._answers:
+                self._answers = answers
+                logger.info("controllers answer" if answers else "no controller answers")
+
+
+def _message(body: bytes) -> str:
+    with suppress(ValueError, TypeError, KeyError):
+        return str(orjson.loads(body)["error"]["message"])
+    return "it runs elsewhere"

@@ -1,0 +1,131 @@
+"""A node as a process: its disk, its server, its pings."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+
+from files_service.nodes.identity import Refused
+from files_service.nodes.node import FileNode, initialize
+from files_service.nodes.pinging import Pinger
+from files_service.nodes.server import NodeServer
+from files_service.runtime.clock import now_ms
+from storage_adapters import JSON
+from storage_adapters.blobs.nodes.authentication import NodeKeys
+from storage_adapters.blobs.nodes.calls import NodeCaller
+from storage_adapters.blobs.nodes.http import SignedClient
+
+logger = logging.getLogger(__name__)
+
+_IDLE_SECONDS = 75.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeOptions:
+    """The options of the command."""
+
+    root: Path
+    host: str
+    port: int
+    url: str
+    zone: str
+    weight: float
+    controllers: tuple[str, ...]
+    cluster: str
+    floor_bytes: int
+    secret: str = field(repr=False)
+
+
+class RunningNode:
+    """A node from its start until a signal. Raises Refused when it must not run."""
+
+    def __init__(self, options: NodeOptions, *, init: bool) -> None:
+        self._options = options
+        self._keys = NodeKeys.derive(options.secret)
+        self._client = SignedClient(self._keys)
+        if init:
+            initialize(options.root, options.cluster)
+        self.node = FileNode(options.root, options.cluster, NodeCaller(self._client), floor_bytes=options.floor_bytes)
+
+    async def serve(self, signalled: int, *, on_ready: Callable[[str], None]) -> Refused | None:
+        """Serve until the descriptor is readable, or a controller refuses the node: then return why.
+
+        Raises OSError when the address is not free.
+        """
+        loop = asyncio.get_running_loop()
+        stopped: asyncio.Future[Refused | None] = loop.create_future()
+
+        def stop(reason: Refused | None = None) -> None:
+            if not stopped.done():
+                stopped.set_result(reason)
+
+        server = NodeServer(self.node, self._keys)
+        runner = web.AppRunner(
+            server.app, access_log=None, shutdown_timeout=5, keepalive_timeout=_IDLE_SECONDS, auto_decompress=False
+        )
+        loop.add_reader(signalled, stop)
+        try:
+            await runner.setup()
+            site = web.TCPSite(runner, self._options.host, self._options.port)
+            await site.start()
+            url = self._options.url or _url_of(site)
+            pinger = Pinger(
+                self._client,
+                self._options.controllers,
+                lambda: self._ping(url),
+                stopping=self.node.stopping,
+                refused=lambda error: loop.call_soon_threadsafe(stop, error),
+            )
+            try:
+                await loop.run_in_executor(None, pinger.ping)
+            except Refused as error:
+                return error
+            self.node.start()
+            pinging = loop.run_in_executor(None, pinger.run)
+            on_ready(url)
+            reason = await stopped
+            self.node.stopping.set()
+            await runner.cleanup()
+            await pinging
+            return reason
+        finally:
+            loop.remove_reader(signalled)
+            await runner.cleanup()
+            await server.close()
+            self.node.close()
+            self._client.close()
+
+    def _ping(self, url: str) -> JSON:
+        record, status, options = self.node.folder.record, self.node.status(), self._options
+        return {
+            "id": record.node_id,
+            "cluster": record.cluster,
+            "boot": record.boot_id,
+            "boots": record.boots,
+            "url": url,
+            "zone": options.zone,
+            "weight": options.weight,
+            "free": status.free,
+            "total": status.total,
+            "epoch": record.epoch,
+            "clock": now_ms(),
+            "digest_root": status.digest_root,
+            "complete": status.complete,
+            "read_only": status.read_only,
+            "medium": f"device-{self.node.device}",
+            "damaged": status.quarantined,
+            "oldest_unverified_seconds": status.oldest_unverified_seconds,
+        }
+
+
+def _url_of(site: web.TCPSite) -> str:
+    server = site._server  # noqa: SLF001 - the port that the system chose is nowhere else
+    assert server is not None
+    host, port = server.sockets[0].getsockname()[:2]  # type: ignore[attr-defined]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

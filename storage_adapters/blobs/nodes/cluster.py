@@ -1,0 +1,123 @@
+"""The nodes as an adapter sees them: the layout, calls with a memory of silent nodes, and errors of stores."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from storage_adapters.blobs.nodes.calls import NodeCaller
+from storage_adapters.blobs.nodes.layouts import LayoutSource
+from storage_adapters.blobs.nodes.location import Location
+from storage_adapters.blobs.nodes.protocol import messages as m
+from storage_adapters.blobs.nodes.protocol.effects import Call, Step
+from storage_adapters.blobs.nodes.protocol.errors import (
+    ChunkAbsent,
+    ChunkLost,
+    NodeFull,
+    ProtocolError,
+    TooFewCopies,
+    Unreachable,
+)
+from storage_adapters.blobs.nodes.protocol.layout import Layout
+from storage_adapters.blobs.nodes.threads import ThreadDriver
+from storage_adapters.errors import BlobDamaged, BlobNotFound, StorageFull, StorageUnavailable
+
+T = TypeVar("T")
+# A node that was silent so often in a row is asked once in a while only.
+SILENCES = 2
+PROBE_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class _Silence:
+    count: int = 0
+    probe_at: float = 0.0
+
+
+class Cluster:
+    """Steps on the nodes of the current layout; threads may share it."""
+
+    def __init__(self, layouts: LayoutSource, caller: NodeCaller, location: Location) -> None:
+        self._layouts, self._caller, self._location = layouts, caller, location
+        self._driver = ThreadDriver(self._call)
+        self._lock = threading.Lock()
+        self._silences: dict[str, _Silence] = {}
+
+    def layout(self) -> Layout:
+        """Return the current layout, with the numbers of copies of the URL. Raises StorageUnavailable."""
+        layout = self._layouts.current()
+        copies, min_write = self._location.copies or layout.copies, self._location.min_write or layout.min_write
+        if (copies, min_write) == (layout.copies, layout.min_write):
+            return layout
+        return replace(layout, copies=copies, min_write=min(min_write, copies))
+
+    def run(self, step: Step[T]) -> T:
+        """Perform a step. Raises what ``ProtocolError`` means for a store."""
+        with translated():
+            return self._driver.run(step)
+
+    def begin(self, step: Step[T]) -> Future[T]:
+        """Perform a step beside; its result raises ProtocolError."""
+        return self._driver.begin(step)
+
+    def close(self) -> None:
+        """Begin no more steps."""
+        self._driver.close()
+
+    def _call(self, effect: Call) -> m.Reply:
+        try:
+            url = self._layouts.current().node(effect.node_id).url
+        except KeyError:
+            raise Unreachable(effect.node_id, "it is not registered any more") from None
+        if not self._may_ask(effect.node_id):
+            raise Unreachable(effect.node_id, "it did not answer before")
+        try:
+            reply = self._caller.call(effect.node_id, url, effect.request, effect.timeout)
+        except Unreachable:
+            self._note(effect.node_id, silent=True)
+            raise
+        except ProtocolError:
+            self._note(effect.node_id, silent=False)
+            raise
+        self._note(effect.node_id, silent=False)
+        return reply
+
+    def _may_ask(self, node_id: str) -> bool:
+        with self._lock:
+            silence = self._silences.get(node_id)
+            if silence is None or silence.count < SILENCES:
+                return True
+            if time.monotonic() < silence.probe_at:
+                return False
+            silence.probe_at = time.monotonic() + PROBE_SECONDS
+            return True
+
+    def _note(self, node_id: str, *, silent: bool) -> None:
+        with self._lock:
+            if not silent:
+                self._silences.pop(node_id, None)
+                return
+            silence = self._silences.setdefault(node_id, _Silence())
+            silence.count += 1
+            silence.probe_at = time.monotonic() + PROBE_SECONDS
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Translate errors of the protocol into those of stores."""
+    try:
+        yield
+    except ChunkAbsent as error:
+        raise BlobNotFound(str(error)) from error
+    except ChunkLost as error:
+        raise BlobDamaged(str(error)) from error
+    except TooFewCopies as error:
+        full = error.failures and all(isinstance(each, NodeFull) for each in error.failures)
+        raise (StorageFull if full else StorageUnavailable)(f"nodes: {error}") from error
+    except ProtocolError as error:
+        raise StorageUnavailable(f"nodes: {error}") from error

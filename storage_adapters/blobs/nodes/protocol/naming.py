@@ -1,0 +1,101 @@
+"""Names of the chunks of a blob.
+
+The index of a blob has the name ``KEY~GENERATION``, or ``KEY~GENERATION.COUNT`` when it has pieces, and these have
+``KEY~GENERATION~NUMBER``. A generation is never used again, so no name is: a chunk that comes back with a node cannot
+be taken for that of a later blob. Generations are ordered by the time of their making, and a later one of a key was
+made where no earlier one was found: the latest with an index is the blob.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from storage_adapters.blobs.nodes.protocol.effects import Wanted
+
+SEPARATOR = "~"
+_GENERATION = re.compile(r"[0-9a-f]{26}")
+_NUMBER = re.compile(r"[0-9a-f]{1,6}")
+
+
+class ChunkName(NamedTuple):
+    """A name, taken apart: ``pieces`` is the count in the name of an index, ``number`` that of a piece, else None."""
+
+    key: str
+    generation: str
+    pieces: int | None
+    number: int | None
+
+
+def generation_of(microseconds: int, token: bytes) -> str:
+    """Return the generation of a time since the epoch and six random bytes."""
+    return f"{microseconds:014x}{token.hex()}"
+
+
+def index_name(key: str, generation: str, pieces: int) -> str:
+    """Return the name of the index of a blob."""
+    return f"{key}{SEPARATOR}{generation}" + (f".{pieces:x}" if pieces else "")
+
+
+def piece_name(key: str, generation: str, number: int) -> str:
+    """Return the name of a piece of a blob."""
+    return f"{key}{SEPARATOR}{generation}{SEPARATOR}{number:06x}"
+
+
+def piece_names(index: str) -> list[str]:
+    """Return the names of the pieces that the name of an index tells."""
+    name = parse_name(index)
+    if name is None or name.pieces is None:
+        return []
+    return [piece_name(name.key, name.generation, number) for number in range(name.pieces)]
+
+
+def parse_name(name: str) -> ChunkName | None:
+    """Take a name apart; None for a chunk that is of no blob."""
+    key, *rest = name.split(SEPARATOR)
+    if not key or not 1 <= len(rest) <= 2:
+        return None
+    generation, dot, count = rest[0].partition(".")
+    if _GENERATION.fullmatch(generation) is None or (dot and _NUMBER.fullmatch(count) is None):
+        return None
+    if len(rest) == 1:
+        return ChunkName(key, generation, int(count, 16) if dot else 0, None)
+    if dot or _NUMBER.fullmatch(rest[1]) is None:
+        return None
+    return ChunkName(key, generation, None, int(rest[1], 16))
+
+
+def wanted_chunks(wanted: Mapping[str, Wanted], stored: Iterable[str]) -> dict[str, Wanted]:
+    """Return the chunks that are wanted where metadata want blobs by their keys; ``stored`` are names that nodes have.
+
+    Of a wanted blob these are its index and pieces, and the chunks of later generations, which may be under way; while
+    it has no index, all its chunks. A name that is no key of stored chunks is wanted as it is.
+    """
+    chunks: dict[str, list[ChunkName]] = {}
+    for text in stored:
+        name = parse_name(text)
+        if name is not None and name.key in wanted:
+            chunks.setdefault(name.key, []).append(name)
+    found: dict[str, Wanted] = {}
+    for key, each in wanted.items():
+        for text, is_stored in _of_blob(chunks[key], stored=each.stored) if key in chunks else ((key, each.stored),):
+            sha256 = "" if key in chunks else each.sha256
+            found[text] = Wanted(text, sha256, stored=is_stored)
+    return found
+
+
+def _of_blob(names: list[ChunkName], *, stored: bool) -> Iterator[tuple[str, bool]]:
+    """Yield the names of the wanted chunks of a blob, and True for those that must be there."""
+    latest = max((name for name in names if name.pieces is not None), key=lambda name: name.generation, default=None)
+    if latest is None:
+        if stored:
+            # Nothing tells what the blob was: it is lost under its key.
+            yield names[0].key, True
+    else:
+        index = index_name(latest.key, latest.generation, latest.pieces or 0)
+        for text in (index, *piece_names(index)):
+            yield text, True
+    for name in names:
+        if name.number is not None and (latest is None or name.generation > latest.generation):
+            yield piece_name(name.key, name.generation, name.number), False

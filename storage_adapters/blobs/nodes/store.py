@@ -1,0 +1,133 @@
+"""Blobs on file nodes; see docs/nodes.md.
+
+A blob of at most 4 MiB is one chunk, the index, which holds its bytes and its description. A larger one has pieces of
+4 MiB, and the hashes of these are the bytes of its index. Pieces are stored first and the index last, so that a blob
+is seen when it is whole. Each chunk is acknowledged by ``min_write`` nodes, which have it on stable storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from storage_adapters.blobs.digests import Digests
+from storage_adapters.blobs.keys import check_key
+from storage_adapters.blobs.nodes.authentication import NodeKeys
+from storage_adapters.blobs.nodes.blobs import Blobs
+from storage_adapters.blobs.nodes.calls import NodeCaller
+from storage_adapters.blobs.nodes.cluster import Cluster
+from storage_adapters.blobs.nodes.description import PIECE_BYTES, Description
+from storage_adapters.blobs.nodes.http import SignedClient
+from storage_adapters.blobs.nodes.layouts import LayoutSource
+from storage_adapters.blobs.nodes.listing import scan
+from storage_adapters.blobs.nodes.location import Location
+from storage_adapters.blobs.nodes.reading import BlobReader
+from storage_adapters.blobs.nodes.room import free_bytes
+from storage_adapters.blobs.nodes.writer import NodesBlobWriter
+from storage_adapters.blobs.served_urls import ServesSignedUrls
+from storage_adapters.blobs.signing import UrlSigner
+from storage_adapters.errors import BlobExists, BlobNotFound, StorageUnavailable, UnknownStore
+from storage_adapters.options import BlobOptions
+from storage_adapters.ports.blob_capabilities import SupportsFreeSpace, SupportsListing, SupportsWholeWrites
+from storage_adapters.ports.blobs import BlobStore, BlobWriter
+from storage_adapters.records import BlobInfo
+
+LAYOUT_FILE = "nodes-layout.json"
+
+
+class NodesBlobStore(BlobStore, ServesSignedUrls, SupportsWholeWrites, SupportsFreeSpace, SupportsListing):
+    """Blobs on the nodes of one cluster; threads and processes may share it."""
+
+    def __init__(self, location: Location, keys: NodeKeys, signer: UrlSigner, cache: Path | None) -> None:
+        self.url_signer = signer
+        self._bucket = location.bucket
+        self._client = SignedClient(keys)
+        self._layouts = LayoutSource(self._client, location.controllers, cache)
+        self._cluster = Cluster(self._layouts, NodeCaller(self._client), location)
+        self._blobs = Blobs(self._cluster)
+
+    @classmethod
+    def from_url(cls, url: str, options: BlobOptions) -> Self:
+        """Open ``nodes://controller:port[,controller:port]?copies=2&min_write=2``."""
+        location = Location.parse(url)
+        try:
+            keys = NodeKeys.derive(options.nodes_secret)
+        except ValueError as error:
+            raise UnknownStore(f"nodes:// needs FILES_NODES_SECRET: {error}") from None
+        cache = Path(options.cache_folder) / LAYOUT_FILE if options.cache_folder else None
+        store = cls(location, keys, UrlSigner(options.signing_key, options.public_url), cache)
+        store._layouts.current()
+        return store
+
+    @property
+    def bucket(self) -> str:
+        """See ``BlobStore``."""
+        return self._bucket
+
+    def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
+        """See ``BlobStore``."""
+        digests = Digests(checksums)
+        # A blob on nodes that do not answer is met at the commit.
+        with suppress(BlobNotFound, StorageUnavailable):
+            raise BlobExists(self._blobs.head(check_key(key)).info)
+        return NodesBlobWriter(
+            self._blobs, key, bucket=self._bucket, content_type=content_type, now=now, digests=digests
+        )
+
+    def write_whole(
+        self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int
+    ) -> None:
+        """See ``SupportsWholeWrites``."""
+        if len(data) > PIECE_BYTES:
+            writer = self.writer(key, content_type=content_type, now=now)
+            try:
+                writer.write(data)
+                writer.commit(declared={})
+            finally:
+                writer.abort()
+            return
+        info = BlobInfo(
+            bucket=self._bucket,
+            key=check_key(key),
+            size=len(data),
+            content_type=content_type,
+            created_at=now,
+            generation=self._blobs.new_generation(),
+            sha256=sha256,
+        )
+        self._blobs.create(Description(info, 0), data, sha256 or "")
+
+    def head(self, key: str) -> BlobInfo:
+        """See ``BlobStore``."""
+        return self._blobs.head(check_key(key)).info
+
+    def get(
+        self, key: str, *, offset: int = 0, length: int | None = None, generation: str | None = None
+    ) -> Iterator[bytes]:
+        """See ``BlobStore``."""
+        if offset < 0 or (length is not None and length < 0):
+            raise ValueError("offset and length must not be negative")
+        return BlobReader(self._blobs, check_key(key), generation).pieces(offset, length)
+
+    def delete(self, key: str, *, generation: str | None = None) -> None:
+        """See ``BlobStore``."""
+        self._blobs.delete(check_key(key), generation)
+
+    def scan(self, *, prefix: str = "", after: str = "", limit: int) -> list[BlobInfo]:
+        """See ``SupportsListing``. The order is that of the partitions, then of the keys."""
+        return scan(self._cluster, prefix, after, limit)
+
+    def free_bytes(self) -> int:
+        """See ``SupportsFreeSpace``."""
+        return free_bytes(self._layouts.rooms(), self._cluster.layout().copies)
+
+    def ping(self) -> None:
+        """See ``BlobStore``."""
+        self._blobs.ping()
+
+    def close(self) -> None:
+        """See ``BlobStore``."""
+        self._cluster.close()
+        self._client.close()
