@@ -12,7 +12,17 @@ from dataclasses import dataclass, replace
 from files_service.core import Core
 from files_service.domain.chunking import chunk_key, chunk_key_beside, manifest_of
 from files_service.services.content import chunks_of
-from storage_adapters import FileRecord, ListQuery, Part, StorageUnavailable, SupportsUploads, UploadStatus
+from files_service.services.files import load_owning
+from storage_adapters import (
+    FileRecord,
+    ListQuery,
+    Part,
+    RecordNotFound,
+    StorageUnavailable,
+    SupportsUploads,
+    Tombstone,
+    UploadStatus,
+)
 
 PAGE = 100
 _ORDER = ListQuery(section=None, order_by="created_at", descending=False, limit=PAGE)
@@ -80,3 +90,17 @@ def _of_uploads(core: Core) -> Iterator[WantedBlob]:
         if upload.status is UploadStatus.OPEN:
             for chunk in chunks_of(core, upload.upload_id):
                 yield WantedBlob(chunk_key(upload.domain, chunk.object_id, chunk.token))
+
+
+def is_still_wanted(core: Core, blob: WantedBlob) -> bool:
+    """Return True when the file of a blob, or its upload, still names it as stored. Raises StorageUnavailable."""
+    if not blob.file_id:
+        return any(each.key == blob.key for each in _of_uploads(core))
+    try:
+        record = load_owning(core, blob.file_id)
+    except RecordNotFound:
+        return False
+    if isinstance(record, Tombstone):
+        return False
+    parts = [part for part in record.stored_parts if part.key == blob.part_key and part.received_at is not None]
+    return any(each.key == blob.key for part in parts for each in _of_part(core, record, part))

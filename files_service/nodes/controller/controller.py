@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from functools import cached_property
 from urllib.parse import parse_qs, urlsplit
@@ -12,15 +13,16 @@ from files_service.nodes.controller.layouts import Layouts, layout_to_wire
 from files_service.nodes.controller.liveness import Liveness
 from files_service.nodes.controller.members import Member, Ping, members
 from files_service.nodes.controller.nodes import Nodes
-from files_service.nodes.controller.registration import ACTIVE_SECONDS, PING_SECONDS, register
+from files_service.nodes.controller.registration import PING_SECONDS, register
 from storage_adapters import JSON
 from storage_adapters.blobs.nodes.authentication import NodeKeys
+from storage_adapters.blobs.nodes.protocol.liveness import ACTIVE_SECONDS
 
 _SCHEME = "nodes"
 
 
 class Controller:
-    """What the door of nodes calls. Safe for several threads; it keeps nothing that another controller would need."""
+    """The calls of the door of nodes. Safe for several threads; it keeps nothing that another controller would need."""
 
     def __init__(self, core: Core) -> None:
         self.core = core
@@ -57,7 +59,6 @@ class Controller:
             "id": ping.node_id,
             "created": done.created,
             "state": done.state,
-            "presence": done.member.presence.value,
             "layout_version": done.layout_version,
             "ping_seconds": PING_SECONDS,
             "active_seconds": ACTIVE_SECONDS,
@@ -66,27 +67,27 @@ class Controller:
     def active_nodes(self) -> JSON:
         """Return the nodes that ping, with what each last said of itself."""
         layout, found = self.layouts.load(), members(self.core)
-        silence = self.liveness.observe_all(found)
+        silence, out = self.liveness.observe_all(found), self.layouts.out()
         nodes = [
             {
                 "id": node.node_id,
                 "state": node.state,
-                "presence": found[node.node_id].presence.value,
+                "presence": "returning" if node.node_id in out else "present",
                 "silent_seconds": round(silence[node.node_id], 1),
                 "skew_ms": found[node.node_id].skew_ms,
                 **{name: value for name, value in asdict(found[node.node_id].ping).items() if name in _SHOWN},
             }
             for node in layout.registered
-            if silence.get(node.node_id, ACTIVE_SECONDS) < ACTIVE_SECONDS
+            if silence.get(node.node_id, math.inf) <= ACTIVE_SECONDS
         ]
         return {"layout_version": layout.version, "nodes": nodes}
 
     def layout(self) -> JSON:
-        """Return the layout, and the node that is out, "" for none."""
+        """Return the layout, and the nodes that are out."""
         return {**layout_to_wire(self.layouts.load()), "out": self.layouts.out()}
 
     def _is_live(self, member: Member) -> bool:
-        return self.liveness.observe(member) < ACTIVE_SECONDS
+        return self.liveness.observe(member) <= ACTIVE_SECONDS
 
 
 _SHOWN = (

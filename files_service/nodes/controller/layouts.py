@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -69,19 +69,19 @@ class Layouts:
 
         return self._change(decide)
 
-    def out(self) -> str:
-        """Return the node in whose place others get copies because it is silent for long; "" without one."""
+    def out(self) -> list[str]:
+        """Return the nodes in whose place others get copies: since a long silence, until a census has cleared them."""
         found = documents.find(self._core, COLLECTION, _OUT)
-        return "" if found is None else str(found.body["node_id"])
+        return [] if found is None else list(found.body["node_ids"])
 
-    def set_out(self, node_id: str, *, instead_of: str) -> bool:
-        """Set that node; return False when another controller was faster. One document has it, so it is one at most."""
+    def set_out(self, node_ids: Iterable[str], *, instead_of: Iterable[str]) -> bool:
+        """Set these nodes; return False when another controller was faster, so that one at a time goes out."""
         found = documents.find(self._core, COLLECTION, _OUT)
-        if (str(found.body["node_id"]) if found is not None else "") != instead_of:
+        if (list(found.body["node_ids"]) if found is not None else []) != sorted(instead_of):
             return False
         fresh = found or Document(collection=COLLECTION, document_id=_OUT, updated_at=self._core.clock())
         try:
-            documents.put(self._core, replace(fresh, body={"node_id": node_id}))
+            documents.put(self._core, replace(fresh, body={"node_ids": sorted(node_ids)}))
         except RevisionConflict:
             return False
         return True

@@ -1,10 +1,9 @@
-"""Nodes as documents: what each last said of itself, and what the controllers know of it."""
+"""Nodes as documents: the last ping of each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from enum import StrEnum
 from typing import Any
 
 from files_service.core import Core
@@ -15,17 +14,12 @@ COLLECTION = "nodes"
 _PAGE = 100
 
 
-class Presence(StrEnum):
-    """Presence of a node: it pings, it does not, or it does again and no census has looked at it since."""
-
-    PRESENT = "present"
-    SILENT = "silent"
-    RETURNING = "returning"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ping:
-    """What a node says of itself. ``clock`` is its wall clock in milliseconds, which is shown and never compared."""
+    """Description of a node by itself. ``clock`` is its wall clock in milliseconds, which is shown and never compared.
+
+    ``medium`` names its disk: two nodes with one medium can be lost by one fault.
+    """
 
     node_id: str
     boot: str
@@ -52,7 +46,6 @@ class Member:
 
     ping: Ping
     sequence: int = 1
-    presence: Presence = Presence.PRESENT
     skew_ms: int = 0
 
     @property
@@ -63,8 +56,7 @@ class Member:
 
 def document_of(member: Member, known: Document | None, *, now: int) -> Document:
     """Return the document of a member, over the one that is known. Its address is a unique name."""
-    ping = asdict(member.ping)
-    body = {"ping": ping, "sequence": member.sequence, "presence": member.presence.value, "skew_ms": member.skew_ms}
+    body = {"ping": asdict(member.ping), "sequence": member.sequence, "skew_ms": member.skew_ms}
     fresh = Document(collection=COLLECTION, document_id=member.node_id, updated_at=now)
     return replace(known or fresh, body=body, order=member.node_id, names=(member.ping.url,), updated_at=now)
 
@@ -72,12 +64,7 @@ def document_of(member: Member, known: Document | None, *, now: int) -> Document
 def member_of(document: Document) -> Member:
     """Return the member in a document."""
     body = document.body
-    return Member(
-        ping=ping_of(body["ping"]),
-        sequence=int(body["sequence"]),
-        presence=Presence(body["presence"]),
-        skew_ms=int(body["skew_ms"]),
-    )
+    return Member(ping=ping_of(body["ping"]), sequence=int(body["sequence"]), skew_ms=int(body["skew_ms"]))
 
 
 def ping_of(body: Mapping[str, Any]) -> Ping:
@@ -92,27 +79,8 @@ def members(core: Core) -> dict[str, Member]:
     return {each.document_id: member_of(each) for each in found}
 
 
-def set_presence(core: Core, node_id: str, presence: Presence, *, sequence: int | None = None) -> bool:
-    """Set the presence of a node; with ``sequence``, only while that is its last ping. Return True when it changed."""
-    changed = False
-
-    def decide(found: Document | None) -> Document | None:
-        nonlocal changed
-        changed = False
-        if found is None:
-            return None
-        member = member_of(found)
-        if member.presence is presence or sequence not in (None, member.sequence):
-            return None
-        changed = True
-        return document_of(replace(member, presence=presence), found, now=core.clock())
-
-    documents.change(core, COLLECTION, node_id, decide)
-    return changed
-
-
 def forget(core: Core, node_id: str) -> None:
-    """Delete the document of a node that was removed. Idempotent."""
+    """Delete the document of a node that was removed, so that its address is free. Idempotent."""
     found = documents.find(core, COLLECTION, node_id)
     if found is not None:
         documents.delete(core, found)

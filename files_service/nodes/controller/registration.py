@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from files_service.core import Core
 from files_service.errors import Conflict
 from files_service.nodes.controller.layouts import Layouts
-from files_service.nodes.controller.members import COLLECTION, Member, Ping, Presence, document_of, member_of
+from files_service.nodes.controller.members import COLLECTION, Member, Ping, document_of, member_of
 from files_service.services.accounts import documents
 from storage_adapters import Document, NameTaken
+from storage_adapters.blobs.nodes.protocol.liveness import ACTIVE_SECONDS
 
-ACTIVE_SECONDS = 15
 PING_SECONDS = 5
 
 
@@ -69,7 +69,7 @@ def _fence(before: Member, ping: Ping, is_live: Callable[[Member], bool]) -> Non
         )
     if ping.url != known.url and is_live(before):
         message = "this node runs at another address: this is a copy of its folder"
-        raise Conflict(message, {**details, "reason": "live", "retry_after_seconds": ACTIVE_SECONDS})
+        raise Conflict(message, {**details, "reason": "live", "retry_after_seconds": int(ACTIVE_SECONDS)})
 
 
 def _after(before: Member | None, ping: Ping, *, now: int) -> Member:
@@ -77,7 +77,4 @@ def _after(before: Member | None, ping: Ping, *, now: int) -> Member:
     skew = now - ping.clock if ping.clock else 0
     if before is None:
         return Member(ping=ping, skew_ms=skew)
-    presence = before.presence
-    if presence is Presence.SILENT:
-        presence = Presence.RETURNING
-    return replace(before, ping=ping, sequence=before.sequence + 1, presence=presence, skew_ms=skew)
+    return replace(before, ping=ping, sequence=before.sequence + 1, skew_ms=skew)

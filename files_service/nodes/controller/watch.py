@@ -8,77 +8,62 @@ from collections.abc import Mapping
 from files_service.core import Core
 from files_service.nodes.controller.layouts import Layouts
 from files_service.nodes.controller.liveness import Liveness
-from files_service.nodes.controller.members import Member, Presence, members, set_presence
-from files_service.nodes.controller.registration import ACTIVE_SECONDS
+from files_service.nodes.controller.members import Member, members
 from storage_adapters.blobs.nodes.protocol.layout import Layout
+from storage_adapters.blobs.nodes.protocol.liveness import ACTIVE_SECONDS, OUT_AFTER_SECONDS, View, cleared, look
 
 logger = logging.getLogger(__name__)
 
-OUT_AFTER_SECONDS = 1_800
 LOOK_SECONDS = 5.0
-# Beyond this share of silent nodes, the network is more likely at fault than so many nodes.
-_MOST_SILENT = 3
 
 
 class Watch:
-    """The watch. ``out_after_seconds`` of silence make a node one in whose place others get copies."""
+    """The watch of one controller. ``view`` is what it saw last; ``out_after`` are seconds of silence."""
 
     def __init__(
-        self, core: Core, layouts: Layouts, liveness: Liveness, *, out_after_seconds: float = OUT_AFTER_SECONDS
+        self, core: Core, layouts: Layouts, liveness: Liveness, *, out_after: float = OUT_AFTER_SECONDS
     ) -> None:
-        self._core, self._layouts, self._liveness = core, layouts, liveness
-        self._out_after = out_after_seconds
+        self._core, self._layouts, self._liveness, self._out_after = core, layouts, liveness, out_after
+        self.view = View(layouts.load())
+        self.members: dict[str, Member] = {}
 
     def step(self) -> float:
         """Look at all nodes once; return the seconds to wait."""
-        layout, found = self._layouts.load(), members(self._core)
-        registered = {node.node_id for node in layout.registered}
-        found = {node_id: member for node_id, member in found.items() if node_id in registered}
-        silence = self._liveness.observe_all(found)
-        for node_id, member in found.items():
-            if silence[node_id] < ACTIVE_SECONDS or member.presence is Presence.SILENT:
-                continue
-            # Written down, so that whichever controller gets its next ping knows that it was away.
-            if set_presence(self._core, node_id, Presence.SILENT, sequence=member.sequence):
-                logger.warning("node is silent", extra={"node": node_id, "url": member.ping.url})
-        self._let_in(layout, found, silence)
-        self._decide_out(layout, found, silence)
+        layout, self.members = self._layouts.load(), members(self._core)
+        silence = self._liveness.observe_all(self.members)
+        layout = self._let_in(layout, silence)
+        before = frozenset(self._layouts.out())
+        view = look(View(layout, out=before), layout, silence, out_after=self._out_after)
+        if view.out != before and not self._layouts.set_out(view.out, instead_of=before):
+            # Another controller has decided; the next look begins with its word.
+            return 0.0
+        self._tell(view)
+        self.view = view
         return LOOK_SECONDS
 
-    def _let_in(self, layout: Layout, found: Mapping[str, Member], silence: Mapping[str, float]) -> None:
-        """Make joining nodes active once their inventory is complete."""
+    def clear(self, node_ids: frozenset[str]) -> None:
+        """Take nodes back that a complete census has looked at."""
+        before = frozenset(self._layouts.out())
+        after = cleared(View(self.view.layout, out=before, returning=before), node_ids).out
+        if after != before:
+            self._layouts.set_out(after, instead_of=before)
+
+    def _let_in(self, layout: Layout, silence: Mapping[str, float]) -> Layout:
+        """Make joining nodes active once their inventory is complete; return the layout after that."""
         for node in layout.nodes:
-            member = found.get(node.node_id)
-            if node.state != "joining" or member is None or silence[node.node_id] >= ACTIVE_SECONDS:
+            member = self.members.get(node.node_id)
+            if node.state != "joining" or member is None or silence[node.node_id] > ACTIVE_SECONDS:
                 continue
             if member.ping.complete and not member.ping.read_only:
-                self._layouts.set_state(node.node_id, "active")
+                layout = self._layouts.set_state(node.node_id, "active")
                 logger.info("node is active", extra={"node": node.node_id, "zone": node.zone})
+        return layout
 
-    def _decide_out(self, layout: Layout, found: Mapping[str, Member], silence: Mapping[str, float]) -> None:
-        out = self._layouts.out()
-        chosen = choose_out(layout, found, silence, out=out, out_after_seconds=self._out_after)
-        if chosen != out and self._layouts.set_out(chosen, instead_of=out):
-            logger.warning("another node is out" if chosen else "no node is out", extra={"node": chosen or out})
-
-
-def choose_out(
-    layout: Layout,
-    found: Mapping[str, Member],
-    silence: Mapping[str, float],
-    *,
-    out: str,
-    out_after_seconds: float,
-) -> str:
-    """Return the node that is out, "" for none: one at a time, and none while more than a third is silent.
-
-    A node that is out stays so until it pings.
-    """
-    active = [node.node_id for node in layout.nodes if node.state == "active"]
-    silent = [each for each in active if each not in found or found[each].presence is Presence.SILENT]
-    if len(silent) * _MOST_SILENT > len(active):
-        return ""
-    if out in silent:
-        return out
-    due = [each for each in silent if silence.get(each, 0.0) >= out_after_seconds]
-    return max(due, key=lambda each: (silence[each], each), default="")
+    def _tell(self, view: View) -> None:
+        for word, now, before in (
+            ("silent", view.silent, self.view.silent),
+            ("out", view.out, self.view.out),
+            ("returning", view.returning, self.view.returning),
+        ):
+            for node_id in now - before:
+                logger.warning("node is %s", word, extra={"node": node_id})
