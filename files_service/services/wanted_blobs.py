@@ -58,11 +58,11 @@ def wanted_blobs(core: Core) -> Iterator[WantedBlob]:
             message = f"file {page.unreadable[0]!r} has a value that this version does not know: use a newer one"
             raise StorageUnavailable(message)
         for record in page.records:
-            yield from _of_record(core, record)
+            yield from blobs_of_record(core, record)
         query = None if page.next_position is None else replace(_ORDER, after=page.next_position)
 
 
-def _of_record(core: Core, record: FileRecord) -> Iterator[WantedBlob]:
+def blobs_of_record(core: Core, record: FileRecord) -> Iterator[WantedBlob]:
     """Yield the blobs of the content, of versions and of derived parts that have been received."""
     for part in record.stored_parts:
         if part.received_at is not None and part.bucket == core.blobs.bucket:
