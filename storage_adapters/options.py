@@ -15,3 +15,4 @@ class BlobOptions:
     gcs_hmac_secret: str = field(default="", repr=False)
     storage_emulator_host: str = ""
     nodes_secret: str = field(default="", repr=False)
+    cache_folder: str = ""

@@ -29,6 +29,7 @@ BLOB_STORES = {
     "memory": "storage_adapters.blobs.memory:MemoryBlobStore",
     "file": "storage_adapters.blobs.local:LocalBlobStore",
     "gs": "storage_adapters.blobs.gcs:GcsBlobStore",
+    "nodes": "storage_adapters.blobs.nodes:NodesBlobStore",
 }
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from files_service.nodes.disk_driver import DiskDriver
-from storage_adapters.blobs.nodes.naming import SEPARATOR, parse_name
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.errors import NodeUnavailable, OtherContent
 from storage_adapters.blobs.nodes.protocol.layout import partition_of
+from storage_adapters.blobs.nodes.protocol.naming import SEPARATOR, parse_name
 
 _STRIPES = 256
 _MOST_GENERATIONS = 100
@@ -33,7 +33,7 @@ class BlobIndexes:
         found = {key: tuple(self._generations(key)) for key in request.keys}
         return m.Blobs({key: ids for key, ids in found.items() if ids})
 
-    def list(self, request: m.ListBlobs) -> m.BlobPage:
+    def page(self, request: m.ListBlobs) -> m.BlobPage:
         """Answer ListBlobs. Raises NodeUnavailable, DiskError."""
         if not self._driver.complete:
             raise NodeUnavailable("the inventory is not complete yet")
@@ -47,7 +47,7 @@ class BlobIndexes:
             for partition, entry in found:
                 place = (partition, entry.name)
                 name = parse_name(entry.name)
-                info = self._driver.info_of(entry.name) if name is not None and name.number is None else None
+                info = self._driver.info_of(entry.name) if name is not None and name.pieces is not None else None
                 if info is not None:
                     infos[entry.name] = info
                 if len(infos) == limit:
@@ -67,4 +67,4 @@ class BlobIndexes:
         self._driver.complete_partition(partition_of(key))
         found = self._driver.named(partition_of(key), key + SEPARATOR, after="", limit=_MOST_GENERATIONS)
         names = ((entry.name, parse_name(entry.name)) for entry in found)
-        return [text for text, name in names if name is not None and name.number is None]
+        return [text for text, name in names if name is not None and name.pieces is not None]

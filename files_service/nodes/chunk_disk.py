@@ -174,7 +174,7 @@ class ChunkDisk:
     def number_of(self, folder: str) -> int:
         """Return the number of files in a folder, 0 when the disk is gone."""
         with suppress(OSError):
-            return len(os.listdir(self.root / folder))
+            return sum(1 for _ in (self.root / folder).iterdir())
         return 0
 
     def _move(self, source: Path, target: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import secrets
 import threading
 import time
 from collections import deque
@@ -21,7 +22,7 @@ from files_service.runtime.clock import now_ms
 from storage_adapters.blobs.local import disk as files
 from storage_adapters.blobs.nodes.protocol import disk as d
 from storage_adapters.blobs.nodes.protocol import messages as m
-from storage_adapters.blobs.nodes.protocol.effects import Call, Effect, Step
+from storage_adapters.blobs.nodes.protocol.effects import Call, Effect, Step, Token
 from storage_adapters.blobs.nodes.protocol.errors import ChunkExists, DiskError, DiskFull, ProtocolError
 from storage_adapters.blobs.nodes.protocol.layout import PARTITIONS, partition_of
 
@@ -85,7 +86,7 @@ class DiskDriver:
         folder: NodeFolder,
         disk: ChunkDisk,
         inventory: Inventory,
-        call: Callable[[Call, str], m.Reply],
+        call: Callable[[Call], m.Reply],
         *,
         floor_bytes: int,
     ) -> None:
@@ -93,6 +94,7 @@ class DiskDriver:
         self.floor_bytes = floor_bytes
         self._locks = [threading.Lock() for _ in range(_STRIPES)]
         self._local = threading.local()
+        self._exclusion = threading.Lock()
         self._written: dict[str, Entry] = {}
         self.health = DiskHealth()
         self.complete = False
@@ -114,15 +116,20 @@ class DiskDriver:
             d.Quarantine: self._quarantine,
             d.ReadState: lambda _: self._folder.record,
             d.WriteState: lambda effect: self._folder.keep(effect.record),
+            d.Exclusive: self._exclusive,
+            Token: lambda _: secrets.token_hex(13),
             Call: self._call_node,
         }
 
-    def run(self, step: Step[T], *, chunk_id: str = "", info: str = "", source_url: str = "") -> T:
+    def run(self, step: Step[T], *, chunk_id: str = "", info: str = "") -> T:
         """Perform the effects of a step in this thread; ``chunk_id`` and ``info`` are of a chunk that it writes.
 
         Raises the ProtocolError with which the step ends.
         """
-        self._local.chunk_id, self._local.info, self._local.source_url = chunk_id, info, source_url
+        self._local.chunk_id, self._local.info = chunk_id, info
+        return self._perform_all(step)
+
+    def _perform_all(self, step: Step[T]) -> T:
         result: Any = None
         error: ProtocolError | None = None
         try:
@@ -170,6 +177,7 @@ class DiskDriver:
 
     def _perform(self, effect: Effect) -> Any:
         with translated(self.health):
+            # A step within an effect raises errors of its own, which are no errors of the system.
             return self._effects[type(effect)](effect)
 
     def _write_beside(self, effect: d.WriteBeside) -> d.Beside:
@@ -293,11 +301,15 @@ class DiskDriver:
                 self._inventory.remove(partition, effect.chunk_id)
 
     def _call_node(self, effect: Call) -> m.Reply:
-        reply = self._call(effect, self._local.source_url)
+        reply = self._call(effect)
         if isinstance(reply, m.ChunkData):
             # What stands beside the bytes is written with them.
             self._local.info = reply.info
         return reply
+
+    def _exclusive(self, effect: d.Exclusive) -> Any:
+        with self._exclusion:
+            return self._perform_all(effect.step)
 
     def _note(self, partition: int, place: Path) -> None:
         with suppress(Damaged):

@@ -6,6 +6,8 @@ import logging
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from storage_adapters import JSON
 from storage_adapters.blobs.nodes.calls import NodeCaller
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol import node as rules
+from storage_adapters.blobs.nodes.protocol import startup
 from storage_adapters.blobs.nodes.protocol.effects import Call
 from storage_adapters.blobs.nodes.protocol.errors import DiskError, NodeError, NodeUnavailable, StartRefused
 
@@ -37,6 +40,14 @@ _DAY_MS = 86_400_000
 def initialize(root: Path, cluster: str) -> None:
     """Make an empty folder that of a new node. Raises Refused."""
     create(root, cluster, FOLDERS)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except (StartRefused, DiskError, OSError, sqlite3.Error) as error:
+        raise Refused(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +74,24 @@ class FileNode:
         self._caller = caller
         self.stopping = threading.Event()
         self._threads: list[threading.Thread] = []
-        try:
+        with ExitStack() as opened, _refusing():
+            opened.callback(self.folder.close)
             self.disk = ChunkDisk(root)
             self.disk.sweep()
             self.inventory = Inventory(root / INVENTORY)
+            opened.callback(self.inventory.close)
             self.driver = DiskDriver(self.folder, self.disk, self.inventory, self._call, floor_bytes=floor_bytes)
-            self.rules = rules.NodeRules(cluster)
-        except (StartRefused, DiskError, OSError, sqlite3.Error) as error:
-            self.folder.close()
-            raise Refused(str(error)) from error
+            self._started = self.driver.run(startup.start(cluster, self.folder.record.node_id))
+            self.driver.complete = self._started.clean and self._started.boots > 1
+            opened.pop_all()
         self.indexes = BlobIndexes(self.driver)
         self.metrics = NodeCollector(self)
-        self.scrub = Scrub(self.inventory, self._verify, self.stopping)
+        self.scrub = Scrub(
+            self.inventory,
+            self._verify,
+            is_failing=lambda: self.driver.health.read_only or not self.is_there(),
+            stopping=self.stopping,
+        )
 
     @property
     def node_id(self) -> str:
@@ -98,7 +115,11 @@ class FileNode:
         self.stopping.set()
         for thread in self._threads:
             thread.join()
+        complete = self.driver.complete
         self.inventory.close()
+        if complete:
+            with suppress(DiskError):
+                self.driver.run(startup.stop())
         self.folder.close()
 
     def answer(self, request: m.Request) -> m.Reply:
@@ -153,22 +174,21 @@ class FileNode:
             case m.FindBlobs():
                 return self.indexes.find(request)
             case m.ListBlobs():
-                return self.indexes.list(request)
+                return self.indexes.page(request)
             case m.PutChunk(first=True):
                 with self.indexes.first(request.chunk_id):
                     return self._put(request)
             case m.PutChunk():
                 return self._put(request)
             case m.Pull():
-                step = rules.answer(request)
-                return self.driver.run(step, chunk_id=request.chunk_id, source_url=request.source_url)
-        return self.driver.run(rules.answer(request))
+                return self.driver.run(rules.handle(request), chunk_id=request.chunk_id)
+        return self.driver.run(rules.handle(request))
 
     def _put(self, request: m.PutChunk) -> m.Reply:
-        return self.driver.run(rules.answer(request), chunk_id=request.chunk_id, info=request.info)
+        return self.driver.run(rules.handle(request), chunk_id=request.chunk_id, info=request.info)
 
-    def _call(self, effect: Call, url: str) -> m.Reply:
-        return self._caller.call(effect.node_id, url, effect.request, effect.timeout)
+    def _call(self, effect: Call) -> m.Reply:
+        return self._caller.call(effect.node_id, effect.url, effect.request, effect.timeout)
 
     def _verify(self, chunk_ids: tuple[str, ...]) -> m.Receipts:
         reply = self.answer(m.Verify(chunk_ids))
@@ -195,7 +215,8 @@ class FileNode:
 
     def _walk(self) -> None:
         try:
-            self.driver.run(rules.walk())
+            self.driver.run(startup.rebuild(self._started))
+            self.driver.complete = True
         except DiskError as error:
             logger.warning("the disk cannot be walked", extra={"error": str(error)})
 

@@ -64,6 +64,9 @@ class RunningNode:
             if not stopped.done():
                 stopped.set_result(reason)
 
+        def refuse(reason: Refused) -> None:
+            loop.call_soon_threadsafe(stop, reason)
+
         server = NodeServer(self.node, self._keys)
         runner = web.AppRunner(
             server.app, access_log=None, shutdown_timeout=5, keepalive_timeout=_IDLE_SECONDS, auto_decompress=False
@@ -79,7 +82,7 @@ class RunningNode:
                 self._options.controllers,
                 lambda: self._ping(url),
                 stopping=self.node.stopping,
-                refused=lambda error: loop.call_soon_threadsafe(stop, error),
+                refused=refuse,
             )
             try:
                 await loop.run_in_executor(None, pinger.ping)

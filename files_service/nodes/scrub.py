@@ -16,6 +16,7 @@ from files_service.nodes.inventory import Entry, Inventory
 from files_service.runtime.clock import monotonic_ms, now_ms
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.errors import ProtocolError
+from storage_adapters.blobs.nodes.protocol.layout import PARTITIONS, partition_of
 
 logger = logging.getLogger(__name__)
 
@@ -29,12 +30,21 @@ _IDLE_CLASS = 3 << 13
 
 
 class Scrub:
-    """The thread that reads the copies of a node. ``verify`` reads some and puts damaged ones into quarantine."""
+    """The thread that reads the copies of a node. ``verify`` reads some and puts damaged ones into quarantine.
+
+    It rests while ``is_failing``: a disk that fails is not read without need.
+    """
 
     def __init__(
-        self, inventory: Inventory, verify: Callable[[tuple[str, ...]], m.Receipts], stopping: threading.Event
+        self,
+        inventory: Inventory,
+        verify: Callable[[tuple[str, ...]], m.Receipts],
+        *,
+        is_failing: Callable[[], bool],
+        stopping: threading.Event,
     ) -> None:
-        self._inventory, self._verify, self._stopping = inventory, verify, stopping
+        self._inventory, self._verify = inventory, verify
+        self._is_failing, self._stopping = is_failing, stopping
         self.read_bytes = 0
         self.damaged = 0
 
@@ -43,7 +53,7 @@ class Scrub:
         _lower_priority()
         while not self._stopping.is_set():
             due = self._due()
-            if not due:
+            if not due or self._is_failing():
                 self._stopping.wait(IDLE_SECONDS)
                 continue
             started = monotonic_ms()
@@ -58,6 +68,9 @@ class Scrub:
             logger.warning("copies cannot be read", extra={"error": str(error)})
             self._stopping.wait(IDLE_SECONDS)
             return 0
+        for name in receipts.unread:
+            # Tried again when the others have had their turn.
+            self._inventory.verified(partition_of(name), name, now_ms() - DAYS * _DAY_MS // 2 + _DAY_MS)
         for name in receipts.damaged:
             logger.error("a copy is damaged", extra={"chunk": name})
         self.damaged += len(receipts.damaged)
@@ -67,9 +80,11 @@ class Scrub:
 
     def read_all(self) -> int:
         """Read each copy that is there now once, at full speed; return the number of damaged ones."""
-        before, begun = self.damaged, now_ms()
-        while due := [entry for _, entry in self._inventory.oldest(BATCH) if entry.verified_at < begun]:
-            self.read(due)
+        before = self.damaged
+        for partition in range(PARTITIONS):
+            names = self._inventory.of_partition(partition)
+            for start in range(0, len(names), BATCH):
+                self.read(names[start : start + BATCH])
         return self.damaged - before
 
     def oldest_unverified_seconds(self) -> float:

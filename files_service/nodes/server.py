@@ -80,7 +80,7 @@ class NodeServer:
         )
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=await self.run(self._node.exposition), headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(body=await self.run(self._node.metrics.exposition), headers={"Content-Type": CONTENT_TYPE})
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         destroys = _destroys(request)

@@ -55,6 +55,7 @@ def open_blobs(settings: Settings) -> BlobStore:
         gcs_hmac_secret=settings.gcs_hmac_secret,
         storage_emulator_host=settings.storage_emulator_host,
         nodes_secret=settings.nodes_secret,
+        cache_folder=str(settings.data_dir),
     )
     first = open_blob_store(settings.blobs_url, options)
     if not settings.mirror_url:

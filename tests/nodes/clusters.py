@@ -1,161 +1,127 @@
-"""Clusters in one process: real nodes on folders, a controller at a gateway, and a core whose blobs are on nodes."""
+"""Nodes in threads of the test's process, and the store over them."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Self
 
-from aiohttp import web
+from files_service.nodes.identity import Refused
+from files_service.nodes.node import FileNode
+from files_service.nodes.running import NodeOptions, RunningNode
+from storage_adapters import BlobOptions, open_blob_store
+from storage_adapters.blobs.nodes import NodesBlobStore
+from tests.nodes.controller import SECRET, SmallController
+from tests.waiting import PATIENCE_SECONDS
 
-from files_service.core import Core
-from files_service.nodes.controller.census.reports import Outcome
-from files_service.nodes.controller.census.runner import CensusRunner
-from files_service.nodes.controller.census.throttle import Throttle
-from files_service.nodes.controller.layouts import Layouts
-from files_service.nodes.controller.liveness import Liveness
-from files_service.nodes.controller.nodes import Nodes
-from files_service.nodes.controller.watch import Watch
-from files_service.nodes.node import FileNode, initialize
-from files_service.nodes.server import NodeServer
-from storage_adapters import BlobOptions
-from storage_adapters.blobs.nodes.calls import NodeCaller
-from storage_adapters.blobs.nodes.http import SignedClient
-from storage_adapters.blobs.nodes.protocol.trimming import Limits
-from storage_adapters.blobs.nodes.store import NodesBlobStore
-from tests.clocks import Clock
-from tests.gateway.serving import Served, serving, wait_until
-from tests.nodes.pings import KEYS, SECRET, core_of_nodes, ping
-
-WAIT_SECONDS = 60
+OPTIONS = BlobOptions(signing_key=b"k" * 32, public_url="http://files.example", nodes_secret=SECRET)
 
 
-@dataclass
-class RunningNode:
-    """A node that serves, until it is stopped."""
+class NodeThread:
+    """One node at a port of its own; it can be stopped, and started again at the same port."""
 
-    name: str
-    root: Path
-    node: FileNode
-    runner: web.AppRunner
-    server: NodeServer
-    url: str
+    def __init__(self, root: Path, controller: str, *, zone: str = "", cluster: str = "files") -> None:
+        self.root, self._controller, self._zone, self._cluster = root, controller, zone, cluster
+        self._port = 0
+        self.url = ""
+        self.refused: Refused | None = None
+        self._thread: threading.Thread | None = None
 
+    @property
+    def node(self) -> FileNode:
+        """The node that runs."""
+        return self._running.node
 
-@dataclass
-class Cluster:
-    """Nodes, their controller, and the service over them. Ages and silence are those of ``clock``, or none."""
-
-    folder: Path
-    served: Served
-    core: Core
-    clock: Clock
-    loop: asyncio.AbstractEventLoop
-    liveness: Liveness
-    nodes: dict[str, RunningNode] = field(default_factory=dict)
-
-    def start(self, name: str, zone: str = "") -> RunningNode:
-        """Start a node, whose folder is made at its first start, and let it ping."""
-        root = self.folder / name
-        if not root.exists():
-            initialize(root, "files")
-        client = SignedClient(KEYS)
-        node = FileNode(root, "files", NodeCaller(client), floor_bytes=0)
-        self.nodes[name] = asyncio.run_coroutine_threadsafe(self._serve(name, root, node), self.loop).result(
-            WAIT_SECONDS
+    def start(self) -> Self:
+        """Start, and return when the node serves. Raises Refused."""
+        options = NodeOptions(
+            root=self.root,
+            host="127.0.0.1",
+            port=self._port,
+            url="",
+            zone=self._zone,
+            weight=1.0,
+            controllers=(f"http://{self._controller}",),
+            cluster=self._cluster,
+            floor_bytes=0,
+            secret=SECRET,
         )
-        node.start()
-        self.ping(name, zone=zone or name, complete=False)
-        return self.nodes[name]
+        self._running = RunningNode(options, init=not self.root.exists())
+        self._stop_reader, self._stop = os.pipe()
+        ready: SimpleQueue[str | BaseException] = SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, args=(ready,), daemon=True)
+        self._thread.start()
+        told = ready.get(timeout=PATIENCE_SECONDS)
+        if isinstance(told, BaseException):
+            self.stop()
+            raise told
+        self.url, self._port = told, int(told.rpartition(":")[2])
+        return self
 
-    def stop(self, name: str) -> None:
-        """Stop a node; its folder stays."""
-        running = self.nodes.pop(name)
+    def stop(self) -> None:
+        """Stop in order. Stopping twice is harmless."""
+        if self._thread is None:
+            return
+        os.write(self._stop, b"!")
+        self._thread.join(PATIENCE_SECONDS)
+        self._thread = None
+        os.close(self._stop)
+        os.close(self._stop_reader)
 
-        async def stop() -> None:
-            await running.runner.cleanup()
-            await running.server.close()
+    def clear(self) -> None:
+        """Make the node one without chunks."""
+        node = self.node
+        for number, *_ in node.inventory.sums():
+            for entry in node.inventory.of_partition(number):
+                node.disk.path_of(number, entry.name).unlink(missing_ok=True)
+                node.inventory.remove(number, entry.name)
 
-        asyncio.run_coroutine_threadsafe(stop(), self.loop).result(WAIT_SECONDS)
-        running.node.close()
-
-    def ping(self, name: str, **more: object) -> None:
-        running = self.nodes[name]
-        record = running.node.folder.record
-        told = {"boot": record.boot_id, "boots": record.boots, "url": running.url, "zone": name, **more}
-        reply = ping(self.served, record.node_id, **told)
-        assert reply.status in (200, 201), reply.body
-
-    def node_id(self, name: str) -> str:
-        return self.nodes[name].node.node_id
-
-    def names(self, name: str) -> set[str]:
-        """The names of the chunks of a node."""
-        inventory = self.nodes[name].node.inventory
-        return {entry.name for partition, *_ in inventory.sums() for entry in inventory.of_partition(partition)}
-
-    def holders(self, key: str) -> set[str]:
-        """The nodes that have a chunk of a blob."""
-        return {name for name in self.nodes if any(each.startswith(f"{key}~") for each in self.names(name))}
-
-    def census(self, **options: Any) -> Outcome | None:
-        """Run a census whose limits take no time, unless ``options`` say otherwise."""
-        nodes, watch = Nodes(KEYS), Watch(self.core, Layouts(self.core), self.liveness)
-        limits = Limits(**{"garbage_age": -1.0, **options})
+    def _serve(self, ready: SimpleQueue[str | BaseException]) -> None:
         try:
-            return CensusRunner(
-                self.core, watch, lambda: nodes, holder=self.core.new_id(), throttle=Throttle(), limits=limits
-            ).run()
-        finally:
-            nodes.close()
-
-    def let_in(self, number: int) -> None:
-        """Wait until so many nodes are active."""
-        watch = Watch(self.core, Layouts(self.core), self.liveness)
-
-        def all_are_active() -> bool:
-            for name in self.nodes:
-                self.ping(name, complete=self.nodes[name].node.status().complete)
-            watch.step()
-            return [node.state for node in watch.view.layout.nodes].count("active") >= number
-
-        wait_until(all_are_active)
-
-    async def _serve(self, name: str, root: Path, node: FileNode) -> RunningNode:
-        server = NodeServer(node, KEYS)
-        runner = web.AppRunner(server.app, access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port = runner.addresses[0][1]
-        return RunningNode(name, root, node, runner, server, f"http://127.0.0.1:{port}")
+            refused = asyncio.run(self._running.serve(self._stop_reader, on_ready=ready.put))
+            if refused is not None:
+                ready.put(refused)
+        except BaseException as error:
+            ready.put(error)
 
 
-@contextmanager
-def cluster(folder: Path, *names: str) -> Iterator[Cluster]:
-    """Run a cluster with these nodes, each in a zone of its own, all active."""
-    clock = Clock()
-    bare = core_of_nodes(folder / "service", clock, chunk_bytes=1_024, free_disk_bytes=0)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="nodes")
-    thread.start()
-    with ExitStack() as opened:
-        opened.callback(loop.close)
-        opened.callback(thread.join, WAIT_SECONDS)
-        opened.callback(loop.call_soon_threadsafe, loop.stop)
-        served = opened.enter_context(serving(bare))
-        running = Cluster(folder, served, bare, clock, loop, Liveness(clock))
-        opened.callback(lambda: [running.stop(name) for name in list(running.nodes)])
-        for name in names:
-            running.start(name)
-        running.let_in(len(names))
-        options = BlobOptions(signing_key=b"k" * 32, public_url="http://127.0.0.1", nodes_secret=SECRET)
-        blobs = NodesBlobStore.from_url(f"nodes://127.0.0.1:{served.port}", options)
-        opened.callback(blobs.close)
-        url = f"nodes://127.0.0.1:{served.port}"
-        running.core = replace(bare, blobs=blobs, settings=replace(bare.settings, blobs_url=url))
-        yield running
+class NodesInThreads:
+    """A controller and nodes, each in a zone of its own."""
+
+    def __init__(self, folder: Path, count: int, *, copies: int = 2) -> None:
+        self.folder = folder
+        self.controller = SmallController(copies=copies)
+        self.nodes = [
+            NodeThread(folder / f"node{number}", self.controller.address, zone=f"zone{number}")
+            for number in range(count)
+        ]
+
+    def __enter__(self) -> Self:
+        self.controller.__enter__()
+        for node in self.nodes:
+            node.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for node in self.nodes:
+            node.stop()
+        self.controller.stop()
+
+    def open(self, query: str = "") -> NodesBlobStore:
+        """Open a store over the nodes."""
+        store = open_blob_store(f"nodes://{self.controller.address}{query}", OPTIONS)
+        assert isinstance(store, NodesBlobStore)
+        return store
+
+    def of_key(self, key: str) -> list[NodeThread]:
+        """Return the nodes in the order in which the index of a blob is stored."""
+        from storage_adapters.blobs.nodes.protocol.layout import ranked
+
+        order = [node.node_id for node in ranked(self.controller.layout, f"{key}~")]
+        return sorted(self.nodes, key=lambda each: order.index(each.node.node_id))

@@ -15,8 +15,8 @@ from storage_adapters.blobs.nodes.http import hash_of
 from tests.clocks import Clock
 from tests.cores import settings_for
 from tests.gateway.serving import Reply, Served
+from tests.nodes.controller import SECRET
 
-SECRET = "secret-of-the-nodes-for-tests-0123456789"
 KEYS = NodeKeys.derive(SECRET)
 
 

@@ -16,6 +16,7 @@ from storage_adapters.blobs.nodes import indexes
 from storage_adapters.blobs.nodes.cluster import Cluster
 from storage_adapters.blobs.nodes.description import Description, description_of
 from storage_adapters.blobs.nodes.protocol import messages as m
+from storage_adapters.blobs.nodes.protocol.effects import Step
 from storage_adapters.blobs.nodes.protocol.errors import OtherContent, ProtocolError
 from storage_adapters.blobs.nodes.protocol.naming import generation_of, index_name, parse_name, piece_names
 from storage_adapters.blobs.nodes.protocol.reading import Found, read
@@ -46,6 +47,15 @@ class Blobs:
         with self._lock:
             self._last_us = max(self._last_us + 1, time.time_ns() // 1_000)
             return generation_of(self._last_us, secrets.token_bytes(6))
+
+    def head(self, key: str) -> Description:
+        """Return what is known of a blob. Raises BlobNotFound, StorageUnavailable."""
+        return self.find(key, 0, 1).description
+
+    def ping(self) -> None:
+        """Return when as many nodes answer as a write needs. Raises StorageUnavailable."""
+        layout = self.cluster.layout()
+        self.cluster.run(indexes.reach(layout, self.cluster.writing.attempt))
 
     def find(self, key: str, offset: int = 0, length: int | None = None) -> FoundBlob:
         """Find a blob, and read its index or a range of that. Raises BlobNotFound, StorageUnavailable."""
@@ -98,7 +108,7 @@ class Blobs:
     def _completed(self, key: str) -> Description:
         try:
             self.cluster.run(indexes.complete(self.cluster.layout(), key, self.cluster.writing))
-            return self.find(key, 0, 1).description
+            return self.head(key)
         except BlobNotFound:
             raise StorageUnavailable(
                 f"another writer of blob {key} gave way at the same time, or it was deleted"
@@ -108,3 +118,12 @@ class Blobs:
         for start in range(0, len(names), m.IDS_AT_ONCE):
             batch = tuple(names[start : start + m.IDS_AT_ONCE])
             self.cluster.run(remove(self.cluster.layout(), batch, self.cluster.writing.attempt))
+
+
+def _outcome(step: Step[None]) -> Step[OtherContent | None]:
+    """Return a conflict with another generation as the result of a step: it is no failure of the nodes."""
+    try:
+        yield from step
+    except OtherContent as error:
+        return error
+    return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from storage_adapters.blobs.nodes.calls import NodeCaller
 from storage_adapters.blobs.nodes.layouts import LayoutSource
 from storage_adapters.blobs.nodes.location import Location
 from storage_adapters.blobs.nodes.protocol import messages as m
+from storage_adapters.blobs.nodes.protocol import reading, writing
 from storage_adapters.blobs.nodes.protocol.effects import Call, Step
 from storage_adapters.blobs.nodes.protocol.errors import (
     ChunkAbsent,
@@ -31,6 +33,23 @@ T = TypeVar("T")
 # A node that was silent so often in a row is asked once in a while only.
 SILENCES = 2
 PROBE_SECONDS = 2.0
+_ENOUGH_CALLS = 20
+
+
+class Latencies:
+    """The seconds that the last calls took."""
+
+    def __init__(self) -> None:
+        self._last: deque[float] = deque(maxlen=200)
+
+    def add(self, seconds: float) -> None:
+        """Note a call."""
+        self._last.append(seconds)
+
+    def p95(self) -> float:
+        """Return the time that nineteen of twenty calls did not exceed, 0 before there are some."""
+        ordered = sorted(self._last)
+        return ordered[len(ordered) * 19 // 20] if len(ordered) >= _ENOUGH_CALLS else 0.0
 
 
 @dataclass(slots=True)
@@ -44,7 +63,8 @@ class Cluster:
 
     def __init__(self, layouts: LayoutSource, caller: NodeCaller, location: Location) -> None:
         self._layouts, self._caller, self._location = layouts, caller, location
-        self._driver = ThreadDriver(self._call)
+        self._driver = ThreadDriver(self._call, self._fetch_layout)
+        self._reads, self._writes = Latencies(), Latencies()
         self._lock = threading.Lock()
         self._silences: dict[str, _Silence] = {}
 
@@ -55,6 +75,16 @@ class Cluster:
         if (copies, min_write) == (layout.copies, layout.min_write):
             return layout
         return replace(layout, copies=copies, min_write=min(min_write, copies))
+
+    @property
+    def reading(self) -> reading.Timing:
+        """Limits of a read: another node is asked beside one that is slower than nearly all reads."""
+        return reading.Timing(hedge=max(0.05, self._reads.p95()))
+
+    @property
+    def writing(self) -> writing.Timing:
+        """Limits of a write: another node is tried beside one that is far slower than nearly all writes."""
+        return writing.Timing(total=self._location.timeout, hedge=max(0.5, 4 * self._writes.p95()))
 
     def run(self, step: Step[T]) -> T:
         """Perform a step. Raises what ``ProtocolError`` means for a store."""
@@ -76,6 +106,7 @@ class Cluster:
             raise Unreachable(effect.node_id, "it is not registered any more") from None
         if not self._may_ask(effect.node_id):
             raise Unreachable(effect.node_id, "it did not answer before")
+        started = time.monotonic()
         try:
             reply = self._caller.call(effect.node_id, url, effect.request, effect.timeout)
         except Unreachable:
@@ -85,7 +116,16 @@ class Cluster:
             self._note(effect.node_id, silent=False)
             raise
         self._note(effect.node_id, silent=False)
+        if isinstance(effect.request, m.PutChunk):
+            self._writes.add(time.monotonic() - started)
+        elif isinstance(effect.request, m.GetChunk | m.GetIndex):
+            self._reads.add(time.monotonic() - started)
         return reply
+
+    def _fetch_layout(self) -> Layout:
+        if not self._layouts.refresh():
+            raise Unreachable("controller", "no controller answers")
+        return self.layout()
 
     def _may_ask(self, node_id: str) -> bool:
         with self._lock:

@@ -25,6 +25,11 @@ class Description:
     info: BlobInfo
     pieces: int
 
+    @property
+    def inline(self) -> bool:
+        """True when the index has the bytes of the blob itself."""
+        return not self.pieces
+
     def text(self) -> str:
         """Return the text beside the bytes of the index."""
         return orjson.dumps({"info": self.info, "pieces": self.pieces}).decode()

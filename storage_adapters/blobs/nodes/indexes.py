@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass, field
 
 from storage_adapters.blobs.nodes.protocol import messages as m
@@ -76,6 +75,17 @@ def generations(layout: Layout, key: str, timeout: float) -> Step[dict[str, list
     if not any(isinstance(outcome, m.Blobs) for outcome in outcomes):
         raise ChunkUnavailable("no node answers")
     return found
+
+
+def reach(layout: Layout, timeout: float) -> Step[None]:
+    """Return when ``min_write`` active nodes answer. Raises TooFewCopies."""
+    nodes = [node for node in layout.nodes if node.state == "active"]
+    asked = tuple(_ask(node, m.Have(()), timeout) for node in nodes)
+    outcomes = yield Together(asked, enough=min(layout.min_write, len(nodes)))
+    answers = sum(not isinstance(outcome, ProtocolError) for outcome in outcomes)
+    if answers < layout.min_write:
+        failures = tuple(each for each in outcomes if isinstance(each, ProtocolError))
+        raise TooFewCopies(answers, layout.min_write, failures)
 
 
 def complete(layout: Layout, key: str, timing: Timing) -> Step[str]:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import orjson
+
 from storage_adapters.blobs.nodes.authentication import CONTROLLER, SignedRequest
 from storage_adapters.blobs.nodes.calls import wall_clock_ms
 from storage_adapters.blobs.nodes.http import NoReply, SignedClient
@@ -24,6 +26,7 @@ from storage_adapters.errors import StorageUnavailable
 FRESH_SECONDS = 5.0
 TIMEOUT_SECONDS = 3.0
 PATH = "/layout"
+NODES_PATH = "/active-nodes"
 
 
 class LayoutSource:
@@ -41,7 +44,9 @@ class LayoutSource:
         self._lock = threading.Lock()
         self._refreshing = threading.Lock()
         self._layout = _read(cache)
-        self._asked_at = -FRESH_SECONDS
+        self._asking = threading.Lock()
+        self._asked_at = self._answered_at = self._rooms_at = -FRESH_SECONDS
+        self._rooms: list[int] | None = None
 
     def current(self) -> Layout:
         """Return the layout in use; one that is not fresh is refreshed beside. Raises StorageUnavailable."""
@@ -57,13 +62,33 @@ class LayoutSource:
         return layout
 
     def refresh(self) -> bool:
-        """Ask the controllers in turn; return True when one has answered."""
-        for url in self._controllers:
-            found = self._ask(url)
-            if found is not None:
-                self._take(found)
+        """Ask the controllers in turn; return True when one has answered since this was called."""
+        called = self._clock()
+        with self._asking:
+            # Others waited, too: one question answers all that were called before it was asked.
+            if self._answered_at > called:
                 return True
+            asked = self._clock()
+            for url in self._controllers:
+                found = self._ask(url)
+                if found is not None:
+                    self._take(found)
+                    self._answered_at = asked
+                    return True
         return False
+
+    def rooms(self) -> list[int]:
+        """Return the free bytes of the nodes that take chunks, as controllers last told. Raises StorageUnavailable."""
+        if self._rooms is None or self._clock() - self._rooms_at >= FRESH_SECONDS:
+            self._rooms_at = self._clock()
+            for url in self._controllers:
+                document = self._get(url, NODES_PATH)
+                if document is not None:
+                    self._rooms = _rooms_in(document)
+                    break
+        if self._rooms is None:
+            raise StorageUnavailable("no controller tells the free space of the nodes")
+        return self._rooms
 
     def _refresh_beside(self) -> None:
         try:
@@ -72,11 +97,17 @@ class LayoutSource:
             self._refreshing.release()
 
     def _ask(self, url: str) -> Layout | None:
-        request = SignedRequest("GET", PATH, CONTROLLER)
-        with suppress(NoReply, ValueError):
+        with suppress(ValueError):
+            body = self._get(url, PATH)
+            return None if body is None else layout_from_json(body)
+        return None
+
+    def _get(self, url: str, path: str) -> bytes | None:
+        request = SignedRequest("GET", path, CONTROLLER)
+        with suppress(NoReply):
             reply = self._client.request(url, request, now=wall_clock_ms(), timeout=TIMEOUT_SECONDS)
             if reply.status == 200:
-                return layout_from_json(reply.body)
+                return reply.body
         return None
 
     def _take(self, layout: Layout) -> None:
@@ -109,3 +140,11 @@ def _write(path: Path, data: bytes) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _rooms_in(body: bytes) -> list[int] | None:
+    try:
+        nodes = orjson.loads(body)["nodes"]
+        return [int(node["free"]) for node in nodes if node["state"] == "active" and not node["read_only"]]
+    except (ValueError, TypeError, KeyError):
+        return None

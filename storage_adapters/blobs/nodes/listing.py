@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from storage_adapters.blobs.nodes.cluster import Cluster
 from storage_adapters.blobs.nodes.description import description_of
-from storage_adapters.blobs.nodes.naming import SEPARATOR
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.effects import Call, Step, Together
 from storage_adapters.blobs.nodes.protocol.errors import ChunkUnavailable, ProtocolError
 from storage_adapters.blobs.nodes.protocol.layout import Layout, Node, partition_of
+from storage_adapters.blobs.nodes.protocol.naming import SEPARATOR
 from storage_adapters.records import BlobInfo
 
 ATTEMPT_SECONDS = 10.0

@@ -57,9 +57,8 @@ class NodesBlobStore(BlobStore, ServesSignedUrls, SupportsWholeWrites, SupportsF
         except ValueError as error:
             raise UnknownStore(f"nodes:// needs FILES_NODES_SECRET: {error}") from None
         cache = Path(options.cache_folder) / LAYOUT_FILE if options.cache_folder else None
-        store = cls(location, keys, UrlSigner(options.signing_key, options.public_url), cache)
-        store._layouts.current()
-        return store
+        # Nothing is asked yet: the first controller may be the gateway that opens this store.
+        return cls(location, keys, UrlSigner(options.signing_key, options.public_url), cache)
 
     @property
     def bucket(self) -> str:

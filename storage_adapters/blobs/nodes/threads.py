@@ -14,6 +14,7 @@ from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.effects import (
     Call,
     Effect,
+    FetchLayout,
     Hedged,
     Now,
     Random,
@@ -23,6 +24,7 @@ from storage_adapters.blobs.nodes.protocol.effects import (
     Token,
 )
 from storage_adapters.blobs.nodes.protocol.errors import ProtocolError, StillRunning
+from storage_adapters.blobs.nodes.protocol.layout import Layout
 
 T = TypeVar("T")
 # Steps wait for steps that they begin: there are always more threads than steps.
@@ -31,13 +33,18 @@ _LETTERS = string.ascii_lowercase + string.digits
 
 
 class ThreadDriver:
-    """Steps in the calling thread, and those beside it in a pool; ``call`` reaches a node."""
+    """Steps in the calling thread, and those beside it in a pool.
 
-    def __init__(self, call: Callable[[Call], m.Reply], threads: int = THREADS) -> None:
-        self._call = call
+    ``call`` reaches a node, ``fetch_layout`` a controller.
+    """
+
+    def __init__(
+        self, call: Callable[[Call], m.Reply], fetch_layout: Callable[[], Layout], threads: int = THREADS
+    ) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="nodes")
         self._effects: dict[type[Effect], Callable[[Any], Any]] = {
             Call: call,
+            FetchLayout: lambda _: fetch_layout(),
             Together: self._together,
             Hedged: self._hedged,
             Sleep: lambda effect: time.sleep(effect.seconds),

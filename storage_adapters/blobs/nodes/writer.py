@@ -14,7 +14,7 @@ from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.nodes.blobs import Blobs
 from storage_adapters.blobs.nodes.cluster import translated
 from storage_adapters.blobs.nodes.description import HASH_BYTES, MOST_PIECES, PIECE_BYTES, Description
-from storage_adapters.blobs.nodes.naming import piece_name
+from storage_adapters.blobs.nodes.protocol.naming import piece_name
 from storage_adapters.errors import BlobExists, StorageUnavailable
 from storage_adapters.ports.blobs import BlobWriter
 from storage_adapters.records import BlobInfo

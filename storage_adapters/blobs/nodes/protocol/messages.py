@@ -67,6 +67,11 @@ class GetIndex:
     offset: int = 0
     length: int | None = None
 
+    @property
+    def chunk_id(self) -> str:
+        """A name in the partition of the indexes of the blob."""
+        return f"{self.key}~"
+
 
 @dataclass(frozen=True, slots=True)
 class FindBlobs:

@@ -21,7 +21,7 @@ from storage_adapters.blobs.nodes.protocol.errors import (
     Unreachable,
 )
 from storage_adapters.blobs.nodes.protocol.layout import Layout, Node, readers
-from storage_adapters.blobs.nodes.protocol.messages import Absent, ChunkData, Entry, GetChunk, Have, Present
+from storage_adapters.blobs.nodes.protocol.messages import Absent, ChunkData, Entry, GetChunk, GetIndex, Have, Present
 
 UNHEDGED = 3_600.0
 
@@ -36,13 +36,18 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Bytes of a chunk, hash and size of the whole, and the nodes whose copies are missing or damaged."""
+    """Bytes of a chunk, hash and size of the whole, and the nodes whose copies are missing or damaged.
+
+    ``chunk_id`` and ``info`` are those of the reply.
+    """
 
     data: Any
     sha256: str
     size: int
     node_id: str
     repair: tuple[str, ...]
+    chunk_id: str = ""
+    info: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class Search:
     """A read under way: nodes to ask, and the answers that were no good copy."""
 
     layout: Layout
-    request: GetChunk
+    request: GetChunk | GetIndex
     expected: str
     timing: Timing
     nodes: list[Node]
@@ -76,7 +81,7 @@ class Search:
         return ChunkUnavailable(f"no answer of {', '.join(silent)}")
 
 
-def read(layout: Layout, request: GetChunk, sha256: str = "", timing: Timing | None = None) -> Step[Found]:
+def read(layout: Layout, request: GetChunk | GetIndex, sha256: str = "", timing: Timing | None = None) -> Step[Found]:
     """Return a chunk or a range of it; a range is passed on without verification.
 
     Raises ChunkAbsent, ChunkLost, ChunkUnavailable. A chunk is absent only by the newest layout: a node that joined
@@ -100,7 +105,7 @@ def newest_layout(error: ProtocolError) -> Step[Layout]:
     return layout
 
 
-def _search(layout: Layout, request: GetChunk, expected: str, timing: Timing) -> Step[Found]:
+def _search(layout: Layout, request: GetChunk | GetIndex, expected: str, timing: Timing) -> Step[Found]:
     search = Search(layout, request, expected, timing, readers(layout, request.chunk_id))
     try:
         found: Found = yield from _next(search)
@@ -127,10 +132,10 @@ def _fetch(search: Search, node: Node) -> Step[Found]:
     if not is_good(reply, search.request, search.expected):
         search.damaged.add(node.node_id)
         raise HashDiffers(f"the copy of node {node.node_id} is damaged")
-    return Found(reply.data, reply.sha256, reply.size, node.node_id, ())
+    return Found(reply.data, reply.sha256, reply.size, node.node_id, (), reply.chunk_id, reply.info)
 
 
-def is_good(reply: ChunkData, request: GetChunk, expected: str) -> bool:
+def is_good(reply: ChunkData, request: GetChunk | GetIndex, expected: str) -> bool:
     """Return True unless the bytes are known to be wrong; those of a range cannot be checked."""
     if expected and reply.sha256 != expected:
         return False

@@ -12,6 +12,7 @@ from storage_adapters.blobs.nodes.protocol.effects import Call, Step, Together, 
 from storage_adapters.blobs.nodes.protocol.errors import Overtaken, ProtocolError, StaleEpoch
 from storage_adapters.blobs.nodes.protocol.liveness import View
 from storage_adapters.blobs.nodes.protocol.messages import Entry, GetInventory, GetPartition, Inventory, InventoryPage
+from storage_adapters.blobs.nodes.protocol.naming import wanted_chunks
 
 CALL_SECONDS = 30.0
 
@@ -41,7 +42,8 @@ def take(view: View, epoch: int) -> Step[Snapshot]:
     """Take a snapshot. Raises Overtaken, or Unreachable when the metadata do not answer."""
     listings = yield from list_nodes(view, epoch)
     wanted = yield from collect_wanted()
-    return Snapshot(listings, wanted)
+    stored = {chunk_id for listing in listings.values() for chunk_id in listing.entries}
+    return Snapshot(listings, wanted_chunks(wanted, stored))
 
 
 def list_nodes(view: View, epoch: int) -> Step[dict[str, Listing]]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from storage_adapters.blobs.nodes.protocol import disk
 from storage_adapters.blobs.nodes.protocol.effects import Step, Token
 from storage_adapters.blobs.nodes.protocol.errors import StartRefused
+from storage_adapters.blobs.nodes.protocol.messages import Inventory
 
 
 def start(cluster: str, node_id: str, *, init: bool = False) -> Step[disk.NodeRecord]:
@@ -32,7 +33,8 @@ def rebuild(record: disk.NodeRecord) -> Step[None]:
 
 
 def stop() -> Step[None]:
-    """Mark the stop as clean, after the last request and the saving of the inventory."""
+    """Mark the stop as clean, after the last request and the saving of the inventory, if that is complete."""
     record: disk.NodeRecord | None = yield disk.ReadState()
-    if record is not None:
+    found: Inventory = yield disk.ListPartitions()
+    if record is not None and found.complete:
         yield disk.WriteState(replace(record, clean=True))

@@ -33,7 +33,7 @@ class Limits:
 
     def allowed(self, keys: int) -> int:
         """Return the number of copies that a node with so many keys may lose without confirmation."""
-        return max(self.fuse_floor, min(self.fuse_keys, int(keys * self.fuse_share)))
+        return min(keys, max(self.fuse_floor, min(self.fuse_keys, int(keys * self.fuse_share))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,15 @@ class Verdict:
 def judge(
     unwanted: list[Copy], previous: frozenset[str], snapshot: Snapshot, limits: Limits, *, confirmed: bool
 ) -> Verdict:
-    """Choose the garbage that may go. Metadata without a single name are never believed."""
-    if not snapshot.complete or not snapshot.wanted:
+    """Choose the garbage that may go. Metadata without a single name are believed only when an operator confirms."""
+    if not snapshot.complete:
         return Verdict()
     ripe = [copy for copy in unwanted if is_ripe(copy, previous, limits)]
     counts = Counter(copy.node_id for copy in ripe)
     held_back = {
         node_id: count
         for node_id, count in counts.items()
-        if not confirmed and count > limits.allowed(len(snapshot.listings[node_id].entries))
+        if not confirmed and count > limits.allowed(len(snapshot.listings[node_id].entries) if snapshot.wanted else 0)
     }
     return Verdict(tuple(copy for copy in ripe if copy.node_id not in held_back), held_back)
 
