@@ -40,12 +40,14 @@ class Cluster:
     clock: Clock
     liveness: Liveness
     nodes: dict[str, NodeThread] = field(default_factory=dict)
+    stopped: set[str] = field(default_factory=set)
 
     def start(self, *names: str) -> None:
         """Start nodes, each in a zone of its own, and wait until they are active."""
         for name in names:
             fresh = NodeThread(self.folder / name, f"127.0.0.1:{self.served.port}", zone=name)
             self.nodes[name] = self.nodes.get(name, fresh).start()
+            self.stopped.discard(name)
         watch = self.watch()
 
         def all_are_active() -> bool:
@@ -60,6 +62,7 @@ class Cluster:
     def stop(self, name: str) -> None:
         """Stop a node; its folder stays."""
         self.nodes[name].stop()
+        self.stopped.add(name)
 
     def node_id(self, name: str) -> str:
         return self.nodes[name].node.node_id
@@ -84,8 +87,12 @@ class Cluster:
         return {entry.name for partition, *_ in inventory.sums() for entry in inventory.of_partition(partition)}
 
     def holders(self, key: str) -> set[str]:
-        """The nodes that have a chunk of a blob."""
-        return {name for name in self.nodes if any(each.startswith(f"{key}~") for each in self.names(name))}
+        """The running nodes that have a chunk of a blob."""
+        return {
+            name
+            for name in self.nodes
+            if name not in self.stopped and any(each.startswith(f"{key}~") for each in self.names(name))
+        }
 
     def drop(self, name: str, key: str) -> None:
         """Take the chunks of a blob from the disk of a node, behind its back."""
