@@ -36,6 +36,10 @@ $(VENV)/.gcs: $(VENV)/.runtime
 	$(PIP_INSTALL) --no-compile --no-build-isolation --editable '.[gcs]'
 	@touch $@
 
+$(VENV)/.s3: $(VENV)/.runtime
+	$(PIP_INSTALL) --no-compile --no-build-isolation --editable '.[s3]'
+	@touch $@
+
 servers: ## Install what the tests start beside Python (Debian; needs root)
 	@PATH=$$PATH:/usr/sbin; for name in chromium curl faketime rabbitmq-server redis-server unzip; do \
 	    command -v $$name >/dev/null || exec bash .ci/servers; done; \
@@ -43,7 +47,7 @@ servers: ## Install what the tests start beside Python (Debian; needs root)
 	        && [ -e $(NPM)/$$name/node_modules ] || exec bash .ci/servers; done; \
 	    cmp -s .ci/ascmhl/requirements.txt $(NPM)/ascmhl/requirements.txt || exec bash .ci/servers
 
-run: $(VENV)/.runtime $(if $(GOOGLE),$(VENV)/.gcs) ## Run the service on its embedded default: no server needed
+run: $(VENV)/.runtime $(if $(GOOGLE),$(VENV)/.gcs) $(if $(filter s3:%,$(FILES_BLOBS_URL)),$(VENV)/.s3) ## Run the service on its embedded default: no server needed
 	@exec $(BIN)/files up
 
 quick: install ## Run the tests that need no server, in a minute

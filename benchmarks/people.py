@@ -1,4 +1,4 @@
-"""Requests of people over stores of several sizes: a folder, a search, a sign-in, the page of a link.
+"""Requests of people over stores of several sizes: a folder, a search, a sign-in, the page of a link; and memory.
 
 ``python -m benchmarks people``. Goal: p99 at most files is at most 1.5 times that at fewest.
 """
@@ -12,13 +12,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from urllib.parse import urlencode
 
+from redis import Redis
+
 from benchmarks.blobs import _rpc
 from benchmarks.filling import fill, records
-from benchmarks.processes import free_port, running, wait_for_port
+from benchmarks.peers.fsort import used_memory
+from benchmarks.processes import free_port, peak_memory_mib, running, wait_for_port
 from benchmarks.tables import Table, percentile, spread
 from storage_adapters import FileRecord, open_metadata_store
 from tests.servers.couchdb import CouchServer
@@ -30,6 +34,8 @@ ROUNDS = 5
 CALLS = 100
 _OWNER, _PASSWORD = "ann", "correct horse battery"
 _IN_FOLDER = 200
+# Tells the bytes that a store takes.
+Weigh = Callable[[], int]
 _QUESTIONS = ("a folder", "folders", "search", "search, nothing found", "sign-in", "page of a link")
 
 
@@ -42,6 +48,9 @@ class _Served:
     port: int
     token: str
     link: str
+    filled_seconds: float
+    weight: int
+    gateway_pid: int
 
     def ask(self, question: str, number: int) -> None:
         """Ask once; ``number`` chooses the folder."""
@@ -72,9 +81,9 @@ def measure(
     times: dict[tuple[str, int, str], list[list[float]]] = {}
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         served = [
-            stack.enter_context(_serving(Path(name), store, files, url))
+            stack.enter_context(_serving(Path(name), store, files, url, weigh))
             for store in stores
-            for files, url in stack.enter_context(_servers(Path(name), store, sizes))
+            for files, url, weigh in stack.enter_context(_servers(Path(name), store, sizes))
         ]
         for _ in range(rounds):
             for question in _QUESTIONS:
@@ -84,7 +93,7 @@ def measure(
                         found[each.store, each.files].append(_time(each.ask, question, number))
                 for (store, files), taken in found.items():
                     times.setdefault((store, files, question), []).append(taken)
-    return [_table(times, stores, sizes, rounds, calls)]
+        return [_table(times, stores, sizes, rounds, calls), _weights(served)]
 
 
 def _time(ask: Callable[[str, int], None], question: str, number: int) -> float:
@@ -94,23 +103,35 @@ def _time(ask: Callable[[str, int], None], question: str, number: int) -> float:
 
 
 @contextmanager
-def _servers(folder: Path, store: str, sizes: Sequence[int]) -> Iterator[list[tuple[int, str]]]:
-    """Start a server for each size, or one for all; yield the URLs of empty stores."""
+def _servers(folder: Path, store: str, sizes: Sequence[int]) -> Iterator[list[tuple[int, str, Weigh]]]:
+    """Start a server for each size; yield the URLs of empty stores, each with what tells its bytes."""
     with ExitStack() as stack:
-        if store == "redis":
-            servers = [stack.enter_context(RedisServer(folder / f"redis-{files}")) for files in sizes]
-            yield [(files, server.url) for files, server in zip(sizes, servers, strict=True)]
-        elif store == "couchdb":
-            server = stack.enter_context(CouchServer(folder / "couchdb"))
-            yield [(files, f"{server.url}/files{files}?timeout=600") for files in sizes]
-        else:
-            yield [(files, f"sqlite:///{folder}/files{files}.db") for files in sizes]
+        found = list[tuple[int, str, Weigh]]()
+        for files in sizes:
+            place = folder / f"{store}-{files}-store"
+            if store == "redis":
+                redis = stack.enter_context(RedisServer(place))
+                client = stack.enter_context(Redis(port=redis.port, socket_timeout=600))
+                found.append((files, redis.url, partial(used_memory, client)))
+            elif store == "couchdb":
+                couchdb = stack.enter_context(CouchServer(place))
+                found.append((files, f"{couchdb.url}/files?timeout=600", partial(_bytes_in, place)))
+            else:
+                place.mkdir()
+                found.append((files, f"sqlite:///{place}/files.db", partial(_bytes_in, place)))
+        yield found
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
 
 
 @contextmanager
-def _serving(folder: Path, store: str, files: int, url: str) -> Iterator[_Served]:
+def _serving(folder: Path, store: str, files: int, url: str, weigh: Weigh) -> Iterator[_Served]:
     with closing(open_metadata_store(url)) as opened:
+        empty, began = weigh(), time.perf_counter()
         fill(opened, _filed(files))
+        filled_seconds = time.perf_counter() - began
     port = free_port()
     environ = {
         "FILES_METADATA_URL": url,
@@ -118,7 +139,7 @@ def _serving(folder: Path, store: str, files: int, url: str) -> Iterator[_Served
         "FILES_HTTP": f"127.0.0.1:{port}",
     }
     log = folder / f"{store}-{files}.log"
-    with running("-m", "files_service.cli", "gateway", log=log, **environ):
+    with running("-m", "files_service.cli", "gateway", log=log, **environ) as gateway:
         wait_for_port(port)
         # Nobody can register the name of an owner that has files.
         code = _rpc(port, "accounts.create", {"name": _OWNER})["reset"]["code"]
@@ -127,7 +148,11 @@ def _serving(folder: Path, store: str, files: int, url: str) -> Iterator[_Served
         token = json.loads(_request(port, "POST", "/api/auth/login", body))["token"]
         first = _rpc(port, "files.list", {"owner": _OWNER, "order_by": "created_at", "limit": 1})["files"][0]
         share = _rpc(port, "shares.create", {"owner": _OWNER, "items": [first["file_id"]]})
-        yield _Served(store, files, port, token, f"/s/{share['key']}")
+        served = _Served(store, files, port, token, f"/s/{share['key']}", filled_seconds, 0, gateway.pid)
+        # The first answers of a store may build what they read.
+        for question in _QUESTIONS:
+            served.ask(question, 0)
+        yield replace(served, weight=weigh() - empty)
 
 
 def _filed(files: int) -> Iterator[FileRecord]:
@@ -177,6 +202,22 @@ def _table(
                 for share in (0.5, 0.99)
             ]
             table.rows.append([store, question, *cells, *ratios])
+    return table
+
+
+def _weights(served: Sequence[_Served]) -> Table:
+    table = Table(
+        "What a store holds per file",
+        ["store", "files", "filled in, s", "bytes per file", "gateway at most, MB"],
+        note=(
+            "Growth of a store from empty to filled and asked once: memory of Redis, files on the disk of the others, "
+            "indexes and views included. The most resident memory of the gateway, after all questions."
+        ),
+    )
+    for each in served:
+        peak = peak_memory_mib(each.gateway_pid) * 2**20 / 1e6
+        row = (f"{each.filled_seconds:.0f}", f"{each.weight / each.files:,.0f}", f"{peak:.0f}")
+        table.rows.append([each.store, f"{each.files:,}", *row])
     return table
 
 

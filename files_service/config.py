@@ -61,10 +61,13 @@ class Settings:
     gcs_hmac_access_id: str
     gcs_hmac_secret: str = field(repr=False)
     storage_emulator_host: str
+    s3_access_key_id: str
+    s3_secret_access_key: str = field(repr=False)
     webhook_email: str
     webhook_audience: str
     webhook_token: str = field(repr=False)
     webhook_channel_token: str = field(repr=False)
+    webhook_s3_token: str = field(repr=False)
     webhook_certs_url: str
     notifications_url: str
     gcs_project: str
@@ -205,10 +208,13 @@ class SettingsSchema(Schema):
     gcs_hmac_access_id = _text("Access id of the HMAC key that signs Cloud Storage URLs; empty: another signer.")
     gcs_hmac_secret = _text("Secret of that HMAC key.")
     storage_emulator_host = _text("Cloud Storage emulator, `http://host:port`; empty: Google's API.")
+    s3_access_key_id = _text("Access key of the S3 server; empty: `AWS_ACCESS_KEY_ID`, or the machine's own role.")
+    s3_secret_access_key = _text("Secret of that access key.")
     webhook_email = _text("Service account that signs Pub/Sub push requests; empty: signed pushes are rejected.")
     webhook_audience = _text("Audience of the push tokens; empty: `<public_url>/webhooks/gcs/pubsub`.")
     webhook_token = _text("Secret that a push may carry instead of a signed token; empty: rejected.")
     webhook_channel_token = _text("Secret of object change notifications, the older kind; empty: rejected.")
+    webhook_s3_token = _text("Secret of the notifications of an S3 bucket; empty: rejected.")
     webhook_certs_url = _text(
         "URL of the keys that verify signed push tokens.",
         "https://www.googleapis.com/oauth2/v3/certs",
@@ -355,7 +361,7 @@ def load_settings(config: Mapping[str, Any], *, make_secrets: bool = True) -> Se
         ours["notice_channels"] = secret_or_file(ours["notice_channels"])
     except UnkeptSecret as error:
         raise BadSettings(f"FILES.notice_channels: {error}") from error
-    for name in (*_GENERATED, "nodes_secret", "webhook_token", "webhook_channel_token"):
+    for name in (*_GENERATED, "nodes_secret", "webhook_token", "webhook_channel_token", "webhook_s3_token"):
         if ours[name] and len(ours[name]) < 32:
             raise BadSettings(f"FILES.{name}: must have at least 32 characters; create one with: openssl rand -hex 32")
     return Settings(amqp_uri=config.get("AMQP_URI") or "", **ours)

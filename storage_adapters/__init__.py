@@ -54,16 +54,18 @@ from storage_adapters.errors import (
 )
 from storage_adapters.identity import sync_name
 from storage_adapters.index_builder import IndexBuilder
-from storage_adapters.notifications.pubsub import DesiredState, SetupStep, set_up_notifications
+from storage_adapters.notifications.pubsub import DesiredState, set_up_notifications
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blob_capabilities import (
     BlobCopy,
+    StartsUploads,
     SupportsColdReads,
     SupportsCopies,
     SupportsCopy,
     SupportsFreeSpace,
     SupportsListing,
     SupportsLocalFiles,
+    SupportsPartUploads,
     SupportsPublicUrls,
     SupportsReplacement,
     SupportsResealing,
@@ -110,6 +112,7 @@ from storage_adapters.ports.schemas import (
     SupportsMigrations,
     SupportsRebuilding,
 )
+from storage_adapters.ports.setup import SetupStep
 from storage_adapters.ports.uploads import Chunk, ChunkReservation, GarbageChunk, SupportsUploads, Upload, UploadStatus
 from storage_adapters.query import (
     FIELDS,
@@ -139,6 +142,7 @@ from storage_adapters.records import (
     Lease,
     Part,
     Resealed,
+    SignedPart,
     SignedUrl,
     Tombstone,
     Version,
@@ -153,6 +157,7 @@ from storage_adapters.registry import (
     open_keyspace,
     open_metadata_store,
     open_store_of_any_schema,
+    set_up_bucket,
 )
 from storage_adapters.unicode_text import (
     UNICODE_VERSION,
@@ -251,8 +256,10 @@ __all__ = [
     "SchemaMismatch",
     "Section",
     "SetupStep",
+    "SignedPart",
     "SignedUrl",
     "SortValue",
+    "StartsUploads",
     "StorageDenied",
     "StorageError",
     "StorageFull",
@@ -271,6 +278,7 @@ __all__ = [
     "SupportsListing",
     "SupportsLocalFiles",
     "SupportsMigrations",
+    "SupportsPartUploads",
     "SupportsPublicUrls",
     "SupportsRebuilding",
     "SupportsReplacement",
@@ -318,6 +326,7 @@ __all__ = [
     "record_to_document",
     "record_to_json",
     "search_form",
+    "set_up_bucket",
     "set_up_notifications",
     "sync_name",
     "tag_form",

@@ -8,7 +8,7 @@ from types import ModuleType
 from storage_adapters.errors import UnknownStore
 
 # The extra by the name under which its library is imported.
-_EXTRAS = {"redis": "redis", "couchdb": "couchdb", "google": "gcs"}
+_EXTRAS = {"redis": "redis", "couchdb": "couchdb", "google": "gcs", "boto3": "s3", "botocore": "s3"}
 
 
 def import_adapter(name: str) -> ModuleType:

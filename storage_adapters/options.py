@@ -16,3 +16,5 @@ class BlobOptions:
     storage_emulator_host: str = ""
     nodes_secret: str = field(default="", repr=False)
     cache_folder: str = ""
+    s3_access_key_id: str = ""
+    s3_secret_access_key: str = field(default="", repr=False)

@@ -308,6 +308,16 @@ class Resealed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignedPart:
+    """A PUT of one part of a blob, which the holder may make until the upload's address expires."""
+
+    number: int
+    offset: int
+    size: int
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignedUrl:
     """A request that the holder may make until ``expires_at``; the headers are part of what was signed."""
 
@@ -317,6 +327,8 @@ class SignedUrl:
     headers: Mapping[str, str]
     expires_at: int
     protocol: str = "put"
+    # Of an upload in parts only; its URL then answers which parts have arrived.
+    parts: tuple[SignedPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from storage_adapters.ports.keys import TenantKeys
 from storage_adapters.ports.keyspace import Keyspace
 from storage_adapters.ports.metadata import MetadataStore
 from storage_adapters.ports.schemas import SupportsMigrations
+from storage_adapters.ports.setup import SetupStep
 
 METADATA_STORES = {
     "memory": "storage_adapters.metadata.memory:MemoryMetadataStore",
@@ -30,6 +32,7 @@ BLOB_STORES = {
     "file": "storage_adapters.blobs.local:LocalBlobStore",
     "gs": "storage_adapters.blobs.gcs:GcsBlobStore",
     "nodes": "storage_adapters.blobs.nodes:NodesBlobStore",
+    "s3": "storage_adapters.blobs.s3:S3BlobStore",
 }
 
 
@@ -75,6 +78,16 @@ def mirror_blobs(first: BlobStore, second: BlobStore, domains: tuple[str, str] |
     Raises UnknownStore for a store that cannot keep copies, and for twice the same one.
     """
     return cast(BlobStore, import_adapter("storage_adapters.blobs.mirrored").mirrored(first, second, domains))
+
+
+def set_up_bucket(url: str, options: BlobOptions, *, origins: Sequence[str], dry_run: bool) -> Iterator[SetupStep]:
+    """Create missing configuration of an ``s3://`` bucket, or report it with ``dry_run``. Raises nothing."""
+    try:
+        provisioning = import_adapter("storage_adapters.blobs.s3.provisioning")
+    except UnknownStore as error:
+        yield SetupStep(name="library", state="failed", text=str(error))
+        return
+    yield from provisioning.set_up(url, options, origins=origins, dry_run=dry_run)
 
 
 def _adapter(url: str, stores: dict[str, str]) -> Any:

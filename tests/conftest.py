@@ -11,7 +11,7 @@ import pytest
 from tests.folders import disk_path, tmp_path, use_memory  # noqa: F401 - fixtures
 from tests.scale import NIGHTLY, load_profile
 from tests.secrets_in_logs import WATCH, WatchedRun
-from tests.selection import is_quick, rank
+from tests.selection import is_nightly, is_quick, rank
 from tests.servers.fixtures import (  # noqa: F401 - fixtures
     amqp_uri,
     couchdb_server_url,
@@ -19,9 +19,12 @@ from tests.servers.fixtures import (  # noqa: F401 - fixtures
     own_broker,
     own_couchdb,
     own_redis,
+    own_seaweedfs,
     redis_server_url,
     redis_url,
     rpc_service,
+    s3_url,
+    seaweedfs,
     second_broker,
 )
 
@@ -43,7 +46,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if is_quick(item):
             item.add_marker("quick")
-    kept = [item for item in items if NIGHTLY or item.get_closest_marker("nightly") is None]
+    kept = [item for item in items if NIGHTLY or not is_nightly(item)]
     if len(kept) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = sorted(kept, key=rank)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from files_service.api import METHODS
 from files_service.config import Settings, load_settings, read_config
 from files_service.core import Core
-from files_service.errors import FilesError
+from files_service.errors import Busy, FilesError
 from files_service.services.accounts import documents
 from files_service.services.files import change
 from files_service.services.media.derivation import store_previews
@@ -32,6 +33,7 @@ from storage_adapters import (
     SupportsChanges,
 )
 from tests.feeds import file_changes
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 T = TypeVar("T")
 
@@ -134,7 +136,7 @@ def at_once(threads: int, job: Callable[[int], T]) -> list[T]:
     barrier = Barrier(threads)
 
     def run(index: int) -> T:
-        barrier.wait(timeout=30)
+        barrier.wait(timeout=PATIENCE_SECONDS)
         return job(index)
 
     with ThreadPoolExecutor(threads) as pool:
@@ -184,9 +186,12 @@ def uploaded_file(core: Core, *contents: bytes, **params: Any) -> JSON:
 
 
 def processed_file(core: Core, *contents: bytes, **params: Any) -> JSON:
-    """Upload, finish and process a file; returns its record."""
-    record = uploaded_file(core, *contents, **params)
-    return call(core, "files.process", file_id=record["file_id"])
+    """Upload, finish and process a file, unless a running worker is ahead; returns its record."""
+    file_id = uploaded_file(core, *contents, **params)["file_id"]
+    with suppress(Busy):
+        return call(core, "files.process", file_id=file_id)
+    wait_until(lambda: core.metadata.get(file_id).status == "processed", seconds=PATIENCE_SECONDS)
+    return call(core, "files.info", file_id=file_id)
 
 
 def with_preview(core: Core, file_id: str, **pictures: bytes) -> JSON:

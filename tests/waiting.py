@@ -10,8 +10,12 @@ PATIENCE_SECONDS = 120
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float, otherwise: str = "waited in vain") -> None:
-    """Return once the condition holds; fail with these words when it does not in time."""
-    end = time.monotonic() + seconds
+    """Return once the condition holds; fail with these words when it does not in time.
+
+    It is looked at less and less often: to ask a service takes time from what is waited for.
+    """
+    end, pause = time.monotonic() + seconds, 0.01
     while not condition():
         assert time.monotonic() < end, otherwise
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.2)

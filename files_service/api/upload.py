@@ -136,6 +136,11 @@ def upload(params: Params, core: Core) -> JSON:
                 "expires_at": address.expires_at,
                 "protocol": address.protocol,
             }
+            if address.parts:
+                part["upload"]["parts"] = [
+                    {"number": each.number, "offset": each.offset, "size": each.size, "url": each.url}
+                    for each in address.parts
+                ]
             _add_queue(core, record, part)
     return result
 

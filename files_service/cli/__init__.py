@@ -46,6 +46,7 @@ MODULES = {
     "verify-receipt": "receipts",
     "migrate": "migrate",
     "gcs": "gcs",
+    "s3": "s3",
 }
 
 

@@ -19,7 +19,9 @@ from files_service.cli.finding import PATIENCE_SECONDS, Finding
 from files_service.cli.gateway_checks import check_gateway, check_operation
 from files_service.cli.gcs import desired_state_of, steps
 from files_service.cli.media_checks import check_media
+from files_service.cli.node_checks import check_nodes
 from files_service.cli.queue_checks import check_queue
+from files_service.cli.s3 import bucket_steps
 from files_service.cli.scrub import lost_bytes
 from files_service.cli.session import Failed, Session
 from files_service.cli.token_checks import check_tokens
@@ -106,6 +108,7 @@ def findings(session: Session) -> list[Finding]:
         check_operation,
         check_tokens,
         check_media,
+        check_nodes,
     )
     return [check(settings) for check in checks]
 
@@ -247,6 +250,8 @@ def _bytes(settings: Settings) -> Finding:
 def _notifications(settings: Settings) -> Finding:
     """Check that the bucket reports completed uploads; a store behind the gateway needs no notifications."""
     part = "webhook"
+    if settings.blobs_url.startswith("s3:"):
+        return _bucket(settings)
     if not settings.blobs_url.startswith("gs:"):
         return Finding(part, "not needed: the gateway serves the blob store")
     try:
@@ -265,6 +270,23 @@ def _notifications(settings: Settings) -> Finding:
         return Finding(part, f"missing or different: {', '.join(missing)}", "Run: files gcs setup")
     bucket = next(step.text for step in found if step.name == "bucket")
     return Finding(part, f"gs://{wanted.bucket} reports uploads to {wanted.topic_name}; {bucket}")
+
+
+def _bucket(settings: Settings) -> Finding:
+    """Check the rules of an S3 bucket; completion needs no notifications, which only make it faster."""
+    found = list(bucket_steps(settings, (), dry_run=True))
+    broken = [f"{step.name}: {step.text}" for step in found if step.state == "failed"]
+    if broken:
+        return Finding("webhook", f"the bucket: {'; '.join(broken)}", "See docs/operations.md, S3.")
+    missing = [step.name for step in found if step.state == "due"]
+    if missing:
+        return Finding("webhook", f"missing or different: {', '.join(missing)}", "Run: files s3 setup")
+    by = (
+        "notifications and the sweeper"
+        if settings.webhook_s3_token
+        else "the sweeper (FILES_WEBHOOK_S3_TOKEN is empty)"
+    )
+    return Finding("webhook", f"the bucket is set up; uploads are completed by {by}")
 
 
 def _broker(settings: Settings) -> Finding:

@@ -54,11 +54,9 @@ def node(
         raise Failed(f"--listen is no address: {listen}", "For example: --listen 127.0.0.1:8090.")
     configure_logging(settings.log_level, settings.log_format)
     allow_many_descriptors()
-    from files_service.gateway.memory import give_buffers_back
     from files_service.nodes.identity import Refused
     from files_service.nodes.running import NodeOptions, RunningNode
 
-    give_buffers_back()
     options = NodeOptions(
         root=data.absolute(),
         host=host_and_port(listen)[0],

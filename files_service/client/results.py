@@ -5,6 +5,15 @@ from __future__ import annotations
 from typing import Any, NotRequired, TypedDict
 
 
+class AddressPart(TypedDict):
+    """Address of some bytes of a part, of the protocol ``s3-multipart``."""
+
+    number: int
+    offset: int
+    size: int
+    url: str
+
+
 class Address(TypedDict):
     """Upload address of a part."""
 
@@ -13,6 +22,7 @@ class Address(TypedDict):
     headers: dict[str, str]
     expires_at: int
     protocol: str
+    parts: NotRequired[list[AddressPart]]
 
 
 class Part(TypedDict):

@@ -17,6 +17,8 @@ POSTER, HOVER = "poster", "hover"
 # Each kind and the type of its parts.
 TYPES = {**{f"thumbnail-{size}": "thumbnail" for size in THUMBNAIL_SIZES}, POSTER: "poster", HOVER: "hover"}
 KINDS = tuple(TYPES)
+# Made of a preview when it is asked for and never stored: the picture for services that preview links.
+COVER, COVER_SIZE = "cover", (1200, 630)
 _PART_ID = re.compile(rf"(?P<kind>{'|'.join(KINDS)})-(?P<token>[0-9A-Za-z-]{{1,40}})")
 # Pictures that serve where the kind itself was not made, the best first: those of small pictures are not enlarged.
 _INSTEAD = {

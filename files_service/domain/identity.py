@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from files_service.domain.accounts import Role, may_have_account, tenant_of
-from files_service.domain.scopes import ADMIN, ANALYTICS
+from files_service.domain.scopes import ADMIN, ANALYTICS, SHARES
 
 # Prefixes by which a token tells its kind; no JWT begins with either.
 SESSION_PREFIX, KEY_PREFIX = "fs_", "fk_"
@@ -18,20 +18,31 @@ class Actor(str):
 
     Plain text in its place, of a JWT or named by a trusted system, has the permissions of the owner alone.
     ``administers`` is the tenant for whose owners it acts, None for none; ``operates`` is that of operators. With a
-    ``folder`` it reaches nothing but the owner's files below that path, one by one.
+    ``folder`` it reaches nothing but the owner's files below that path, one by one. ``is_key`` is True of an API key,
+    which has a part of the permissions of its account; ``may_share`` is False of one without the scope for that.
     """
 
-    __slots__ = ("administers", "folder", "operates")
+    __slots__ = ("administers", "folder", "is_key", "may_share", "operates")
     administers: str | None
     operates: bool
     folder: str | None
+    is_key: bool
+    may_share: bool
 
     def __new__(
-        cls, owner: str, *, administers: str | None = None, operates: bool = False, folder: str | None = None
+        cls,
+        owner: str,
+        *,
+        administers: str | None = None,
+        operates: bool = False,
+        folder: str | None = None,
+        is_key: bool = False,
+        may_share: bool = True,
     ) -> Self:
         """Make an actor."""
         actor = super().__new__(cls, owner)
         actor.administers, actor.operates, actor.folder = administers, operates, folder
+        actor.is_key, actor.may_share = is_key, may_share
         return actor
 
     def acts_for(self, owner: str) -> bool:
@@ -51,6 +62,11 @@ class Actor(str):
 def folder_of(actor: str | None) -> str | None:
     """Return the folder to which an actor is bound, None for one that is bound to none."""
     return actor.folder if isinstance(actor, Actor) else None
+
+
+def may_share(actor: str | None) -> bool:
+    """Return True for an actor that may change who reads a file."""
+    return not isinstance(actor, Actor) or actor.may_share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +93,14 @@ class Identity:
         """The actor of the credential: an admin acts for its tenant by a session, or by a key with that scope."""
         administers, operates = (self.role is role and self.may(ADMIN) for role in (Role.ADMIN, Role.OPERATOR))
         tenant = self.tenant if administers else None
-        return Actor(self.owner, administers=tenant, operates=operates, folder=self.folder)
+        return Actor(
+            self.owner,
+            administers=tenant,
+            operates=operates,
+            folder=self.folder,
+            is_key=not self.is_session,
+            may_share=self.may(SHARES),
+        )
 
     def may(self, scope: str) -> bool:
         """Return True when the credential covers a scope, and of a key also the account at this moment.

@@ -126,6 +126,10 @@ class ChunkDisk:
         except FileNotFoundError:
             return ""
 
+    def partitions(self) -> list[int]:
+        """Return the partitions that have a folder."""
+        return [int(path.name, 16) for path in (self.root / CHUNKS).iterdir()]
+
     def sizes_of(self, partition: int) -> dict[str, int]:
         """Return the sizes of the files of a partition, by the names of the files."""
         sizes = {}

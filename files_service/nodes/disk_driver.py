@@ -24,7 +24,7 @@ from storage_adapters.blobs.nodes.protocol import disk as d
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.effects import Call, Effect, Step, Token
 from storage_adapters.blobs.nodes.protocol.errors import ChunkExists, DiskError, DiskFull, ProtocolError
-from storage_adapters.blobs.nodes.protocol.layout import PARTITIONS, partition_of
+from storage_adapters.blobs.nodes.protocol.layout import partition_of
 
 T = TypeVar("T")
 EIO_WINDOW_SECONDS = 600.0
@@ -266,7 +266,7 @@ class DiskDriver:
         return m.InventoryPage(self.complete, self._folder.record.boot_id, entries)
 
     def _walk_disk(self, _: d.WalkDisk) -> None:
-        for partition in range(PARTITIONS):
+        for partition in sorted({*self._disk.partitions(), *(number for number, *_ in self._inventory.sums())}):
             self._walk_partition(partition)
         self._folder.check()
         self.complete = True

@@ -121,10 +121,11 @@ class NodeServer:
 
 async def _received(request: web.Request, announced: str) -> Body:
     """Read the body and hash it meanwhile. Raises HashDiffers."""
-    digest, data = hashlib.sha256(), bytearray()
+    digest, data, size = hashlib.sha256(), bytearray(request.content_length or 0), 0
     async for piece in request.content.iter_any():
         digest.update(piece)
-        data += piece
+        data[size : size + len(piece)] = piece
+        size += len(piece)
     sha256 = digest.hexdigest()
     if sha256 != announced:
         raise HashDiffers("the body is not that of the announced hash")

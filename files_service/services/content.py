@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -31,6 +32,7 @@ from storage_adapters import (
     Part,
     StorageDenied,
     SupportsLocalFiles,
+    SupportsPartUploads,
     SupportsUploads,
     Upload,
     UploadNotFound,
@@ -56,6 +58,13 @@ def head(core: Core, part: Part) -> BlobInfo:
     if upload is None:
         raise BlobNotFound(f"no content {part.key}")
     return manifest_info(part, upload)
+
+
+def complete_parts(core: Core, part: Part) -> None:
+    """Make the blob of a missing part of what a client sent straight to the store, if all of it is there."""
+    if part.received_at is None and isinstance(core.blobs, SupportsPartUploads):
+        with suppress(BlobNotFound):
+            core.blobs.complete_upload(part.key, size=part.size)
 
 
 def manifest_info(part: Part, upload: Upload) -> BlobInfo:
@@ -129,8 +138,20 @@ def read(core: Core, part: Part, *, offset: int = 0, length: int | None = None) 
 
 
 def _read_chunks(core: Core, part: Part, offset: int, end: int) -> Iterator[bytes]:
-    for key, start, length in chunk_slices(core, part, offset, end):
-        yield from core.blobs.get(key, offset=start, length=length)
+    slices = chunk_slices(core, part, offset, end)
+    if isinstance(core.blobs, SupportsLocalFiles):
+        for key, start, length in slices:
+            yield from core.blobs.get(key, offset=start, length=length)
+        return
+    # The request for the next chunk is under way while this one is read.
+    with ThreadPoolExecutor(1, "next-chunk") as pool:
+        asked: Future[Iterator[bytes]] | None = None
+        for key, start, length in slices:
+            reading, asked = asked, pool.submit(core.blobs.get, key, offset=start, length=length)
+            if reading is not None:
+                yield from reading.result()
+        if asked is not None:
+            yield from asked.result()
 
 
 def files(core: Core, part: Part, *, offset: int, length: int) -> Iterator[tuple[Path, int, int]] | None:

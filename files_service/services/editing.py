@@ -10,8 +10,10 @@ import orjson
 
 from files_service.core import Core
 from files_service.domain.editing import MAX_META_BYTES, MAX_TAGS, edit, is_same, keeps_the_seal, normalise_tags
+from files_service.domain.identity import may_share
 from files_service.domain.paths import BadPath
-from files_service.errors import Conflict, bad_request
+from files_service.domain.scopes import SHARES
+from files_service.errors import Conflict, Forbidden, bad_request
 from files_service.services.content_types import require_allowed_changes
 from files_service.services.files import change, changeable, require_change, require_mutable
 from storage_adapters import Access, FileRecord
@@ -22,8 +24,13 @@ CombineTags = Callable[[tuple[str, ...], tuple[str, ...]], Iterable[str]]
 def update(
     core: Core, file_id: str, changes: Mapping[str, Any], *, actor: str | None, expected_revision: int | None
 ) -> FileRecord:
-    """Apply ``changes`` to a file; null unsets. Raises Conflict when the file is at another revision than expected."""
+    """Apply ``changes`` to a file; null unsets.
+
+    Raises Conflict when the file is at another revision than expected, and Forbidden for readers that are changed by
+    an API key without the scope for that.
+    """
     require_allowed_changes(changes, "changes", core)
+    require_sharing(changes, actor)
 
     def decide(record: FileRecord) -> FileRecord:
         require_change(record, actor)
@@ -37,6 +44,12 @@ def update(
         return require_fitting_meta(edited)
 
     return change(core, file_id, decide, event="updated", loaded=changeable(core, file_id, actor))
+
+
+def require_sharing(changes: Mapping[str, Any], actor: str | None) -> None:
+    """Raise Forbidden when changes name readers and the actor may not do that."""
+    if "grantees" in changes and not may_share(actor):
+        raise Forbidden(f"the key does not have the scope {SHARES}", {"scope": SHARES})
 
 
 def _edited(record: FileRecord, changes: Mapping[str, Any]) -> FileRecord:

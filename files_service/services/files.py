@@ -30,7 +30,7 @@ from storage_adapters import (
     RecordDeleted,
     RecordNotFound,
     RevisionConflict,
-    SupportsResumableUpload,
+    StartsUploads,
     Tombstone,
 )
 
@@ -246,7 +246,7 @@ def write_tombstone(core: Core, record: FileRecord, *, event: str, keep_blobs: b
     Raises RevisionConflict.
     """
     now = core.clock()
-    session_ms = core.blobs.upload_seconds * 1000 if isinstance(core.blobs, SupportsResumableUpload) else 0
+    session_ms = core.blobs.upload_seconds * 1000 if isinstance(core.blobs, StartsUploads) else 0
     cleaned_at = None if keep_blobs else clean_after(record, now=now, session_ms=session_ms)
     if cleaned_at is not None:
         hold_file(core, record, clean_after=cleaned_at)

@@ -48,15 +48,7 @@ def open_core(settings: Settings) -> Core:
 
 def open_blobs(settings: Settings) -> BlobStore:
     """Open the blob store and its mirror as the settings say. Raises UnknownStore, StorageUnavailable."""
-    options = BlobOptions(
-        signing_key=settings.signing_key.encode(),
-        public_url=settings.public_url,
-        gcs_hmac_access_id=settings.gcs_hmac_access_id,
-        gcs_hmac_secret=settings.gcs_hmac_secret,
-        storage_emulator_host=settings.storage_emulator_host,
-        nodes_secret=settings.nodes_secret,
-        cache_folder=str(settings.data_dir),
-    )
+    options = blob_options(settings)
     first = open_blob_store(settings.blobs_url, options)
     if not settings.mirror_url:
         return first
@@ -66,6 +58,21 @@ def open_blobs(settings: Settings) -> BlobStore:
         both = mirror_blobs(first, second, settings.failure_domains)
         opened.pop_all()
     return both
+
+
+def blob_options(settings: Settings) -> BlobOptions:
+    """Return what the settings say of blob stores beside their URLs."""
+    return BlobOptions(
+        signing_key=settings.signing_key.encode(),
+        public_url=settings.public_url,
+        gcs_hmac_access_id=settings.gcs_hmac_access_id,
+        gcs_hmac_secret=settings.gcs_hmac_secret,
+        storage_emulator_host=settings.storage_emulator_host,
+        nodes_secret=settings.nodes_secret,
+        cache_folder=str(settings.data_dir),
+        s3_access_key_id=settings.s3_access_key_id,
+        s3_secret_access_key=settings.s3_secret_access_key,
+    )
 
 
 def tenant_keys(settings: Settings, metadata: MetadataStore) -> StoredTenantKeys | None:

@@ -72,6 +72,7 @@ def finish_part(
     if skip_processing and actor is not None:
         raise Forbidden("only a trusted system may set skip_processing", {"field": "skip_processing"})
     record, part = _addressed_part(core, address, actor)
+    content.complete_parts(core, part)
     finished = receive(core, record, part, content.head(core, part), announced or {}, crc32=crc32)
     record = finished.record
     if skip_processing:

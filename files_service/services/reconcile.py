@@ -202,6 +202,7 @@ class Reconciliation:
         self._require_bucket(part)
         if not self._dry_run:
             finalize(self._core, part)
+            content.complete_parts(self._core, part)
         try:
             info = content.head(self._core, part)
         except BlobNotFound:

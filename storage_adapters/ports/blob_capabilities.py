@@ -58,7 +58,7 @@ class SupportsPublicUrls(ABC):
         """Return the URL of the key, the same for ever. Raises InvalidKey."""
 
 
-class SupportsResumableUpload(ABC):
+class StartsUploads(ABC):
     """Addresses at which a client without credentials sends one blob in pieces, and resumes when interrupted."""
 
     @property
@@ -77,11 +77,36 @@ class SupportsResumableUpload(ABC):
         checksums: Mapping[str, str | None] | None = None,
         origin: str | None = None,
     ) -> SignedUrl:
-        """Begin an upload of exactly ``size`` bytes; the answer's URL is a secret by which any client may send them.
+        """Begin an upload of exactly ``size`` bytes; the answer has secrets by which any client may send them.
 
         Of several uploads to one key the first that is complete wins, and the others cannot be completed. Bytes of
-        another size, or with another MD5 or CRC32C than ``checksums`` says, are not stored. A page may send them only
-        if it comes from ``origin``. Raises BlobExists when the key is taken, InvalidKey.
+        another size are not stored. Raises BlobExists when the key is taken, InvalidKey.
+        """
+
+
+class SupportsResumableUpload(StartsUploads):
+    """Uploads to one address, which keeps the bytes that have arrived, and is done with the last of them.
+
+    Bytes with another MD5 or CRC32C than ``checksums`` says are not stored. A page may send them only if it comes from
+    ``origin``.
+    """
+
+
+class SupportsPartUploads(StartsUploads):
+    """Uploads in parts, each with an address of its own; the blob exists once the service completes the upload.
+
+    ``start_upload`` answers the protocol ``s3-multipart`` and all parts. A client sends each part by a PUT, in any
+    order, and the same bytes again after a cut; an address takes only as many bytes as its part has. A GET of
+    ``SignedUrl.url`` answers which parts have arrived. The store compares no ``checksums``, and vouches for none of
+    such a blob, so that processing compares its bytes; which pages may send them, the bucket's CORS rules say.
+    """
+
+    @abstractmethod
+    def complete_upload(self, key: str, *, size: int) -> BlobInfo:
+        """Make a blob of the parts of an upload that has all of them, and end the other uploads to the key.
+
+        Return the blob that is there, also when it came otherwise. Raises BlobNotFound when there is none and no
+        upload has all of its ``size`` bytes, InvalidKey. Doing it again, or at once in several processes, is harmless.
         """
 
 

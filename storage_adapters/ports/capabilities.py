@@ -9,6 +9,7 @@ from storage_adapters.ports.blob_capabilities import (
     SupportsFreeSpace,
     SupportsListing,
     SupportsLocalFiles,
+    SupportsPartUploads,
     SupportsPublicUrls,
     SupportsResumableUpload,
     SupportsSignedUrls,
@@ -40,6 +41,7 @@ BLOB_CAPABILITIES = (
     SupportsWholeWrites,
     SupportsFreeSpace,
     SupportsResumableUpload,
+    SupportsPartUploads,
     SupportsListing,
     SupportsCopies,
 )

@@ -19,16 +19,27 @@ from storage_adapters.metadata.couchdb.location import location_of
 from storage_adapters.metadata.couchdb.rows import LONGEST_TEXT
 from storage_adapters.metadata.couchdb.views import DESIGNS, DesignStatus, build, design_status, install_designs
 from tests.adapters.couchdb_servers import assert_intact, opened
+from tests.contract.listing import Filled
 from tests.contract.metadata_scenes import add, delete, make_record, save, various_records, walk
 from tests.contract.whole_store import WholeStoreContract
 from tests.feeds import file_changes
-from tests.servers.couchdb import raw
+from tests.scale import at_scale
+from tests.servers.couchdb import raw, throw_away
+from tests.waiting import PATIENCE_SECONDS
 
 # The server that tests can install is not a fast one.
 pytestmark = pytest.mark.timeout(600)
 
 
 class TestCouchMetadataStore(WholeStoreContract):
+    values_step = at_scale(quick=4, default=4, nightly=1)
+
+    @pytest.fixture(scope="class")
+    def filled(self, couchdb_server_url: str) -> Iterator[Filled]:
+        """Filled once, which takes this server longer than the questions."""
+        with throw_away(couchdb_server_url) as url, opened(url) as store:
+            yield Filled(store, add(store, *various_records()))
+
     @pytest.fixture
     def store(self, couchdb_url: str) -> Iterator[CouchMetadataStore]:
         with opened(couchdb_url) as store:
@@ -136,7 +147,7 @@ def test_forked_children_use_the_store_of_their_parent(couchdb_url: str) -> None
         for index in range(5):
             save(store, make_record(f"parent {index}"))
         for child in children:
-            child.join(60)
+            child.join(PATIENCE_SECONDS)
             assert child.exitcode == 0
     assert len(assert_intact(couchdb_url)) == 16
 
@@ -148,7 +159,8 @@ def test_green_threads_share_a_store(couchdb_url: str) -> None:
         eventlet.monkey_patch()
         import sys
         from storage_adapters.metadata.couchdb import CouchMetadataStore
-        from tests.contract.metadata_scenes import make_record, save
+        from tests.contract.listing import Filled
+from tests.contract.metadata_scenes import make_record, save
         store = CouchMetadataStore.from_url(sys.argv[1])
         def write(number):
             record = save(store, make_record(f"f{number}", alias=f"{number}"))

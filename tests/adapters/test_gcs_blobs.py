@@ -23,6 +23,7 @@ from tests.contract.blobs import (
     SignedUrlsContract,
 )
 from tests.fakes.gcs import FakeGcs
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def test_objects_say_how_browsers_and_caches_treat_them(fake: FakeGcs, store: Gc
     store.put("big", [BIG], content_type="video/mp4", now=NOW)
     store.copy("big", "copied", now=NOW)
     begun = store.start_upload("sent", content_type="text/html", size=1, now=NOW)
-    assert requests.put(begun.url, data=b"x", timeout=30).status_code == 200
+    assert requests.put(begun.url, data=b"x", timeout=PATIENCE_SECONDS).status_code == 200
     described = {name: stored.described for name, stored in fake.objects.bucket("files").objects.items()}
     assert {each["cacheControl"] for each in described.values()} == {"private, max-age=900, immutable"}
     dispositions = [described[f"small/{number}"]["contentDisposition"] for number in range(len(types))]
@@ -193,11 +194,11 @@ def test_where_requesters_pay_each_request_says_who_does() -> None:
         later = int(fake.now() * 1000) + 900_000
         for method in ("GET", "HEAD"):
             signed = store.sign(method, KEY, expires_at=later)
-            assert requests.request(method, signed.url, timeout=30).status_code == 200
+            assert requests.request(method, signed.url, timeout=PATIENCE_SECONDS).status_code == 200
         sent = store.sign("PUT", "sent", expires_at=later, content_type="a/b", size=1)
-        assert requests.put(sent.url, data=b"x", headers=sent.headers, timeout=30).status_code == 200
+        assert requests.put(sent.url, data=b"x", headers=sent.headers, timeout=PATIENCE_SECONDS).status_code == 200
         begun = store.start_upload("begun", content_type="a/b", size=1, now=NOW)
-        assert requests.put(begun.url, data=b"x", timeout=30).status_code == 200
+        assert requests.put(begun.url, data=b"x", timeout=PATIENCE_SECONDS).status_code == 200
         store.delete("big", generation=put_big_info.generation)
         store.delete_many([KEY, "copied", "sent", "begun"])
         assert fake.objects.bucket("files").objects == {}

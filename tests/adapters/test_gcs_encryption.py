@@ -25,6 +25,7 @@ from tests.adapters.big_blobs import BIG
 from tests.adapters.tenant_keys import KeysOfTests
 from tests.contract.blob_scenes import KEY, put, read
 from tests.contract.blobs import BlobStoreContract, CopyContract, ListingContract
+from tests.waiting import PATIENCE_SECONDS
 
 
 class DirectStore(BlobStore, SupportsSignedUrls, SupportsResumableUpload):
@@ -67,22 +68,22 @@ def test_objects_from_before_are_encrypted_in_their_place(
 
 def test_bytes_sent_straight_to_an_accepted_bucket_are_read_as_they_are(direct: DirectStore) -> None:
     signed = direct.sign("PUT", KEY, expires_at=now_ms() + 60_000, content_type="a/b", size=3)
-    assert requests.put(signed.url, b"abc", headers=signed.headers, timeout=10).ok
+    assert requests.put(signed.url, b"abc", headers=signed.headers, timeout=PATIENCE_SECONDS).ok
     started = direct.start_upload("owner/file/p1", content_type="a/b", size=2, now=now_ms())
-    assert requests.put(started.url, b"de", headers=started.headers, timeout=10).ok
+    assert requests.put(started.url, b"de", headers=started.headers, timeout=PATIENCE_SECONDS).ok
     assert (read(direct, KEY), read(direct, "owner/file/p1")) == (b"abc", b"de")
     assert direct.upload_seconds > 0
     with pytest.raises(BlobExists) as raised:
         direct.start_upload(KEY, content_type="a/b", size=3, now=now_ms())
     assert raised.value.info == direct.head(KEY)
     address = direct.sign("GET", KEY, expires_at=now_ms() + 60_000).url
-    assert requests.get(address, timeout=10).content == b"abc"
+    assert requests.get(address, timeout=PATIENCE_SECONDS).content == b"abc"
 
 
 def test_bytes_encrypted_here_have_no_address_in_an_accepted_bucket(direct: DirectStore) -> None:
     put(direct, KEY, b"abc")
     signed = direct.sign("PUT", "owner/file/p1", expires_at=now_ms() + 60_000, content_type="a/b", size=2)
-    assert requests.put(signed.url, b"de", headers=signed.headers, timeout=10).ok
+    assert requests.put(signed.url, b"de", headers=signed.headers, timeout=PATIENCE_SECONDS).ok
     assert isinstance(direct, SupportsResealing)
     assert direct.reseal(10, after="").blobs == 1
     for key, method in itertools.product((KEY, "owner/file/p1"), ("GET", "HEAD")):

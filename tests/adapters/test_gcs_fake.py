@@ -21,6 +21,7 @@ from google.oauth2.service_account import Credentials
 from tests.cores import at_once
 from tests.fakes.gcs import FakeGcs
 from tests.fakes.gcs.tokens import private_key
+from tests.waiting import PATIENCE_SECONDS as SECONDS
 
 STEP = 256 * 1024
 EMAIL = "files@demo.iam.gserviceaccount.com"
@@ -116,29 +117,31 @@ def test_uniform_access_takes_no_acl(fake: FakeGcs, bucket: Any) -> None:
         bucket.blob("b").upload_from_string(b"x", predefined_acl="publicRead")
     with pytest.raises(BadRequest, match="legacy ACL"):
         blob.make_public()
-    assert requests.get(f"{fake.url}/files/a", timeout=10).status_code == 403
+    assert requests.get(f"{fake.url}/files/a", timeout=SECONDS).status_code == 403
     fake.objects.bucket("files").uniform = False
     blob.make_public()
-    assert requests.get(f"{fake.url}/files/a", timeout=10).content == b"x"
+    assert requests.get(f"{fake.url}/files/a", timeout=SECONDS).content == b"x"
 
 
 def test_the_signature_of_googles_library_is_accepted_and_no_other(fake: FakeGcs, signed: Any) -> None:
     headers = {"x-goog-content-length-range": "0,7", "content-type": "text/plain"}
     # The library adds to the dictionary that it is given, and would sign a content type in it twice.
     url = signed("PUT", headers={"x-goog-content-length-range": "0,7"}, content_type="text/plain")
-    assert requests.put(url, data=b"12345678", headers=headers, timeout=10).status_code == 400
-    assert requests.put(url, data=b"content", headers={"content-type": "text/plain"}, timeout=10).status_code == 400
+    assert requests.put(url, data=b"12345678", headers=headers, timeout=SECONDS).status_code == 400
+    assert (
+        requests.put(url, data=b"content", headers={"content-type": "text/plain"}, timeout=SECONDS).status_code == 400
+    )
     more = {**headers, "x-goog-if-generation-match": "0"}
-    assert requests.put(url, data=b"content", headers=more, timeout=10).status_code == 403
-    assert requests.put(url, data=b"content", headers=headers, timeout=10).status_code == 200
+    assert requests.put(url, data=b"content", headers=more, timeout=SECONDS).status_code == 403
+    assert requests.put(url, data=b"content", headers=headers, timeout=SECONDS).status_code == 200
     url = signed("GET", response_disposition='attachment; filename="x"')
-    answer = requests.get(url, timeout=10)
+    answer = requests.get(url, timeout=SECONDS)
     assert (answer.content, answer.headers["Content-Disposition"]) == (b"content", 'attachment; filename="x"')
-    assert requests.get(url.replace("files/a", "files/c"), timeout=10).status_code == 403
-    assert requests.get(url[:-1] + ("0" if url[-1] != "0" else "1"), timeout=10).status_code == 403
-    assert requests.delete(url, timeout=10).status_code == 403
+    assert requests.get(url.replace("files/a", "files/c"), timeout=SECONDS).status_code == 403
+    assert requests.get(url[:-1] + ("0" if url[-1] != "0" else "1"), timeout=SECONDS).status_code == 403
+    assert requests.delete(url, timeout=SECONDS).status_code == 403
     fake.advance(301)
-    assert "ExpiredToken" in requests.get(url, timeout=10).text
+    assert "ExpiredToken" in requests.get(url, timeout=SECONDS).text
 
 
 def start(fake: FakeGcs, size: int, **headers: str) -> str:
@@ -146,19 +149,19 @@ def start(fake: FakeGcs, size: int, **headers: str) -> str:
         f"{fake.url}/upload/storage/v1/b/files/o?uploadType=resumable&name=a%2Fb&ifGenerationMatch=0",
         json={"contentType": "video/mp4"},
         headers={"X-Upload-Content-Length": str(size), **headers},
-        timeout=10,
+        timeout=SECONDS,
     )
     assert answer.status_code == 200
     return answer.headers["Location"]
 
 
 def ask(uri: str, size: int) -> requests.Response:
-    return requests.put(uri, headers={"Content-Range": f"bytes */{size}"}, timeout=10)
+    return requests.put(uri, headers={"Content-Range": f"bytes */{size}"}, timeout=SECONDS)
 
 
 def send(uri: str, content: bytes, first: int, end: int) -> requests.Response:
     headers = {"Content-Range": f"bytes {first}-{end - 1}/{len(content)}"}
-    return requests.put(uri, data=content[first:end], headers=headers, timeout=10)
+    return requests.put(uri, data=content[first:end], headers=headers, timeout=SECONDS)
 
 
 def test_a_session_keeps_whole_steps_until_the_end(fake: FakeGcs) -> None:
@@ -169,7 +172,7 @@ def test_a_session_keeps_whole_steps_until_the_end(fake: FakeGcs) -> None:
     assert send(uri, content, 0, STEP + 100).headers["Range"] == f"bytes=0-{STEP - 1}"
     assert send(uri, content, 2 * STEP, 3 * STEP).status_code == 400
     assert send(uri, content, STEP, 3 * STEP).headers["Range"] == f"bytes=0-{3 * STEP - 1}"
-    assert requests.put(uri, headers={"Content-Range": "bytes */999"}, timeout=10).status_code == 400
+    assert requests.put(uri, headers={"Content-Range": "bytes */999"}, timeout=SECONDS).status_code == 400
     last = send(uri, content, 3 * STEP, len(content))
     assert (last.status_code, last.json()["size"]) == (200, str(len(content)))
     assert ask(uri, len(content)).json()["generation"] == last.json()["generation"]
@@ -192,7 +195,7 @@ def test_connections_are_cut_and_answers_lost_on_demand(fake: FakeGcs) -> None:
 
 def test_sessions_end(fake: FakeGcs) -> None:
     uri = start(fake, 5)
-    assert requests.delete(uri, timeout=10).status_code == 499
+    assert requests.delete(uri, timeout=SECONDS).status_code == 499
     assert ask(uri, 5).status_code == 499
     assert ask(uri[:-4], 5).status_code == 404
     uri = start(fake, 5)
@@ -208,13 +211,17 @@ def test_pages_of_a_known_origin_may_send(fake: FakeGcs) -> None:
         "Access-Control-Request-Method": "PUT",
         "Access-Control-Request-Headers": "content-type,x-goog-if-generation-match",
     }
-    allowed = requests.options(f"{fake.url}/files/a", headers={**wanted, "Origin": "https://app.example"}, timeout=10)
+    allowed = requests.options(
+        f"{fake.url}/files/a", headers={**wanted, "Origin": "https://app.example"}, timeout=SECONDS
+    )
     assert allowed.headers["Access-Control-Allow-Origin"] == "https://app.example"
-    other = requests.options(f"{fake.url}/files/a", headers={**wanted, "Origin": "https://evil.example"}, timeout=10)
+    other = requests.options(
+        f"{fake.url}/files/a", headers={**wanted, "Origin": "https://evil.example"}, timeout=SECONDS
+    )
     assert "Access-Control-Allow-Origin" not in other.headers
     uri = start(fake, 5, Origin="https://app.example")
     for origin, shown in (("https://app.example", True), ("https://evil.example", False)):
-        answer = requests.put(uri, headers={"Content-Range": "bytes */5", "Origin": origin}, timeout=10)
+        answer = requests.put(uri, headers={"Content-Range": "bytes */5", "Origin": origin}, timeout=SECONDS)
         assert ("Access-Control-Allow-Origin" in answer.headers) is shown
 
 
@@ -223,14 +230,14 @@ def test_changes_are_published_and_pulled(fake: FakeGcs, bucket: Any) -> None:
     fake.pull_from()
     bucket.blob("a/b").upload_from_string(b"content")
     url = f"{fake.url}/v1/projects/demo/subscriptions/pull"
-    (received,) = requests.post(f"{url}:pull", json={"maxMessages": 10}, timeout=10).json()["receivedMessages"]
+    (received,) = requests.post(f"{url}:pull", json={"maxMessages": 10}, timeout=SECONDS).json()["receivedMessages"]
     assert received["message"]["attributes"]["eventType"] == "OBJECT_FINALIZE"
     assert received["message"]["attributes"]["objectId"] == "a/b"
     assert json.loads(base64.b64decode(received["message"]["data"]))["size"] == "7"
-    assert requests.post(f"{url}:pull", json={"maxMessages": 10}, timeout=10).json() == {}
-    requests.post(f"{url}:acknowledge", json={"ackIds": [received["ackId"]]}, timeout=10)
+    assert requests.post(f"{url}:pull", json={"maxMessages": 10}, timeout=SECONDS).json() == {}
+    requests.post(f"{url}:acknowledge", json={"ackIds": [received["ackId"]]}, timeout=SECONDS)
     fake.advance(60)
-    assert requests.post(f"{url}:pull", json={"maxMessages": 10}, timeout=10).json() == {}
+    assert requests.post(f"{url}:pull", json={"maxMessages": 10}, timeout=SECONDS).json() == {}
 
 
 def test_changes_are_pushed_until_they_are_taken(fake: FakeGcs, bucket: Any) -> None:
@@ -241,7 +248,7 @@ def test_changes_are_pushed_until_they_are_taken(fake: FakeGcs, bucket: Any) -> 
     while fake.pushes[0].answers[403] < 3:
         assert not refused.wait_until_empty(0.05)
     refused.config["pushConfig"]["pushEndpoint"] = f"{fake.url}/token"
-    assert refused.wait_until_empty(30)
+    assert refused.wait_until_empty(SECONDS)
     assert fake.pushes[0].answers[200] == 1
 
 

@@ -21,8 +21,9 @@ from storage_adapters.blobs.gcs.signing import WEEK_SECONDS, UrlSigner, attachme
 from tests.adapters.gcs_buckets import ACCESS_ID, EMAIL, SECRET, open_store, running_fake
 from tests.contract.blob_scenes import KEY, checksums, is_absent, put, read
 from tests.fakes.gcs import FakeGcs
+from tests.waiting import PATIENCE_SECONDS
 
-TIMEOUT = 30
+TIMEOUT = PATIENCE_SECONDS
 T = 1_800_000_000
 
 

@@ -14,6 +14,7 @@ import pytest
 from storage_adapters import BlobExists, BlobNotFound, StorageUnavailable
 from tests.adapters.local_disk import Child, assert_tidy, open_local
 from tests.contract.blob_scenes import KEY, MIB, NOW, put, read
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -88,13 +89,13 @@ def test_of_several_processes_that_write_one_key_exactly_one_wins(root: Path) ->
         for round_ in range(rounds):
             writer = store.writer(f"race/{round_}/x", content_type="text/plain", now=NOW)
             writer.write(b"%d" % number)
-            barrier.wait(30)
+            barrier.wait(PATIENCE_SECONDS)
             try:
                 writer.commit(declared={})
                 won.append(round_)
             except BlobExists:
                 pass
-            barrier.wait(30)
+            barrier.wait(PATIENCE_SECONDS)
         return won
 
     children = [Child(partial(contend, number)) for number in range(3)]

@@ -19,6 +19,7 @@ from tests.adapters.sqlite_files import assert_intact, opened
 from tests.adapters.writers import grow, write_for_ever, write_some
 from tests.contract.blob_scenes import in_threads
 from tests.contract.metadata_scenes import delete, make_record, revision_of, save
+from tests.waiting import PATIENCE_SECONDS
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -160,7 +161,7 @@ def test_a_child_that_outlives_its_parents_connections_keeps_its_writes(path: Pa
 
     child = Child(in_child)
     with opened(path) as other:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not other.changes(after="1", limit=1):
             assert time.monotonic() < deadline
     store.close()

@@ -15,6 +15,7 @@ from tests.adapters.local_disk import Child
 from tests.adapters.sqlite_files import assert_intact, opened, raw
 from tests.contract.consistency import assert_consistent
 from tests.contract.metadata_scenes import add, delete, make_record, save
+from tests.waiting import PATIENCE_SECONDS
 
 PADDING = {"padding": "x" * 3_000}
 
@@ -114,7 +115,7 @@ def test_a_writer_waits_for_a_short_lock(path: Path) -> None:
         writer.start()
         assert store.get("f1") == saved
         other.execute("ROLLBACK")
-        writer.join(30)
+        writer.join(PATIENCE_SECONDS)
         assert [record.revision for record in waiting] == [2]
 
 

@@ -12,6 +12,7 @@ import google_crc32c
 import pytest
 
 from storage_adapters import BlobInfo, BlobNotFound, BlobStore
+from tests.waiting import PATIENCE_SECONDS
 
 T = TypeVar("T")
 NOW = 1_700_000_000_000
@@ -72,7 +73,7 @@ def in_threads(count: int, work: Callable[[int], T]) -> list[T | Exception]:
     barrier = Barrier(count)
 
     def call(number: int) -> T | Exception:
-        barrier.wait(30)
+        barrier.wait(PATIENCE_SECONDS)
         try:
             return work(number)
         except Exception as error:

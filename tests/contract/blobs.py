@@ -21,6 +21,7 @@ from storage_adapters import (
     SupportsPublicUrls,
 )
 from tests.contract.blob_listing import ConditionalDeletionContract, ListingContract
+from tests.contract.blob_parts import PartUploadsContract
 from tests.contract.blob_room import (
     ColdReadsContract,
     CopiesContract,
@@ -41,6 +42,7 @@ __all__ = [
     "FreeSpaceContract",
     "ListingContract",
     "LocalFilesContract",
+    "PartUploadsContract",
     "PublicUrlsContract",
     "ReplacementContract",
     "ResumableUploadContract",

@@ -31,7 +31,7 @@ eventually = partial(wait_until, seconds=WAIT_SECONDS)
 WRITERS = 2
 LISTERS = 2
 # Slow enough that a CouchDB on a full machine can follow, with its views: else lists would never come back to it.
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.2
 OWNERS = ("ann", "bob")
 CLEAR = {"storage_unavailable", "service_unavailable"}
 
@@ -231,7 +231,7 @@ def test_lists_fall_back_and_no_write_fails_while_couchdb_is_away(
     with Load(up) as load:
         load.goes_on("writes", "couchdb")
         own_couchdb.kill() if how == "killed" else own_couchdb.pause()
-        load.goes_on("writes", "redis", by=20)
+        load.goes_on("writes", "redis", by=10)
         eventually(lambda: is_well_but_for(client, "lists"))
         own_couchdb.start() if how == "killed" else own_couchdb.resume()
         load.goes_on("writes", "couchdb")

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.waiting import PATIENCE_SECONDS
+
 
 @dataclass
 class CuttingProxy:
@@ -73,4 +75,4 @@ def cutting(target: int, *, accidents: int, seed: int) -> Iterator[CuttingProxy]
         thread.start()
         yield proxy
         listener.shutdown(socket.SHUT_RDWR)
-    thread.join(30)
+    thread.join(PATIENCE_SECONDS)

@@ -13,6 +13,7 @@ import pytest
 from files_service.gateway.limits import Limits
 from tests.cores import memory_core
 from tests.gateway.serving import Served, serving, wait_until
+from tests.waiting import PATIENCE_SECONDS
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 
@@ -24,7 +25,7 @@ def bounded(tmp_path: Path) -> Iterator[Served]:
 
 
 def from_address(served: Served, address: str) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", served.port), timeout=30, source_address=(address, 0))
+    return socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE_SECONDS, source_address=(address, 0))
 
 
 def answered(connection: socket.socket) -> bool:

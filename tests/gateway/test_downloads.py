@@ -18,6 +18,7 @@ from files_service.gateway.limits import Limits
 from tests.cores import memory_core, processed_file, sqlite_core
 from tests.gateway.addresses import url_of
 from tests.gateway.serving import WAIT_SECONDS, Served, serving, wait_until
+from tests.waiting import PATIENCE_SECONDS
 
 CONTENT = bytes(range(256)) * 40
 SIZE = len(CONTENT)
@@ -59,7 +60,7 @@ def test_a_large_file_comes_back_identical(tmp_path: Path, socket_thread_bytes: 
 def test_a_connection_serves_one_large_download_after_the_other(gateway: Served) -> None:
     content = os.urandom(3_000_000)
     target = urlsplit(url_of(gateway, processed_file(gateway.core, content)))
-    with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=30)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=PATIENCE_SECONDS)) as connection:
         for _ in range(3):
             connection.request("GET", f"{target.path}?{target.query}")
             assert connection.getresponse().read() == content

@@ -80,4 +80,4 @@ def valve(target: int) -> Iterator[Valve]:
         # What still waits ends with its client.
         found.open_for(2**60)
         listener.shutdown(socket.SHUT_RDWR)
-    thread.join(30)
+    thread.join(PATIENCE_SECONDS)

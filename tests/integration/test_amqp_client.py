@@ -28,6 +28,7 @@ from tests.cores import SECRETS, at_once
 from tests.servers.network import Network
 from tests.servers.ports import free_ports
 from tests.servers.processes import ServiceProcess
+from tests.waiting import PATIENCE_SECONDS
 
 UNKNOWN_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 TOKEN = SECRETS["FILES_RPC_TOKEN"]
@@ -125,7 +126,7 @@ def test_idle_connections_that_a_network_has_forgotten_cost_one_short_question(
             barrier = threading.Barrier(4)
 
             def call(_: int) -> None:
-                barrier.wait(30)
+                barrier.wait(PATIENCE_SECONDS)
                 files.count()
 
             at_once(4, call)

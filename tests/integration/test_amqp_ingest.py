@@ -356,7 +356,7 @@ def test_a_file_is_put_over_the_queue(served: Served, door: Door, amqp_uri: str,
     worker.start()
     environ = {"FILES_DATA_DIR": str(tmp_path), "AMQP_URI": amqp_uri, **SECRETS}
     result = run(command_at(served, environ), "put", tmp_path / "clip.bin", "--queue", "--owner", "ann")
-    worker.stop(10)
+    assert worker.stop(PATIENCE_SECONDS)
     assert result.exit_code == 0, result.output
     record = json.loads(result.stdout)
     assert record["status"] == "processed"

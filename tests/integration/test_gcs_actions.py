@@ -22,9 +22,10 @@ from tests.adapters.gcs_buckets import gcs_environ, running_fake
 from tests.clocks import Clock
 from tests.cores import call, pending_file, put_parts, refusal, settings_for
 from tests.fakes.gcs import FakeGcs
+from tests.waiting import PATIENCE_SECONDS
 
 DAY = 86_400
-TIMEOUT = 30
+TIMEOUT = PATIENCE_SECONDS
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from tests.integration.resuming import Sender
 from tests.scale import NIGHTLY
 from tests.servers.gcs_emulator import GcsEmulator
 from tests.servers.network import Network
+from tests.waiting import PATIENCE_SECONDS
 
 MIB = 2**20
 BIG = 300_000_000 if NIGHTLY else 60_000_000
@@ -41,7 +42,7 @@ class Relay:
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        self._thread.join(60)
+        self._thread.join(PATIENCE_SECONDS)
 
     def _run(self) -> None:
         while not self._stopped.wait(0.1):

@@ -74,11 +74,13 @@ def test_a_file_is_taken_processed_listed_by_couchdb_and_given_back(up: Up, tmp_
     eventually(processed)
 
     def served_by_couchdb() -> bool:
-        page = up.files("call", "files.list", "owner=ann", f"min_change={found['change_token']}")
+        page = listed(up, min_change=found["change_token"])
         assert [each["status"] for each in page["files"]] == ["processed"], "the answer must include the write"
         return bool(page["served_by"] == "couchdb")
 
     eventually(served_by_couchdb)
+    page = up.files("call", "files.list", "owner=ann", f"min_change={found['change_token']}")
+    assert [each["file_id"] for each in page["files"]] == [file["file_id"]]
     for method in ("files.count", "files.report"):
         answer = up.call(method, owner="ann", min_change=found["change_token"])
         assert (answer["total"], answer["served_by"]) == (1, "couchdb")

@@ -16,7 +16,7 @@ from files_service.nodes.running import NodeOptions, RunningNode
 from storage_adapters import BlobOptions, open_blob_store
 from storage_adapters.blobs.nodes import NodesBlobStore
 from tests.nodes.controller import SECRET, SmallController
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 OPTIONS = BlobOptions(signing_key=b"k" * 32, public_url="http://files.example", nodes_secret=SECRET)
 
@@ -60,6 +60,7 @@ class NodeThread:
             self.stop()
             raise told
         self.url, self._port = told, int(told.rpartition(":")[2])
+        wait_until(lambda: self.node.driver.complete, seconds=PATIENCE_SECONDS)
         return self
 
     def stop(self) -> None:

@@ -33,11 +33,11 @@ class SmallController:
             disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
-                self._answer(*controller._shown(self.path, self.headers))
+                self._answer(*controller._shown(self.path, dict(self.headers)))
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                self._answer(*controller._pinged(self.path, self.headers, body))
+                self._answer(*controller._pinged(self.path, dict(self.headers), body))
 
             def _answer(self, status: int, body: bytes) -> None:
                 self.send_response(status)

@@ -7,10 +7,12 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from files_service.nodes.checks import check_nodes
 from storage_adapters import (
     BlobExists,
     BlobNotFound,
@@ -19,13 +21,17 @@ from storage_adapters import (
     StorageUnavailable,
     open_blob_store,
 )
-from storage_adapters.blobs.nodes import NodesBlobStore, cluster
+from storage_adapters.blobs.nodes import NodesBlobStore, cluster, indexes
 from storage_adapters.blobs.nodes.protocol import messages as m
+from storage_adapters.blobs.nodes.protocol.errors import Unreachable
 from storage_adapters.blobs.nodes.protocol.layout import partition_of
 from storage_adapters.options import BlobOptions
 from tests.contract.blob_scenes import KEY, NOW, put, read
+from tests.cores import settings_for
 from tests.nodes.clusters import OPTIONS, NodesInThreads, NodeThread
+from tests.nodes.controller import SECRET
 from tests.scale import at_scale
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 MIB = 1024 * 1024
 BLOBS = at_scale(quick=20, default=60, nightly=1_000)
@@ -41,6 +47,10 @@ def nodes(tmp_path: Path) -> Iterator[NodesInThreads]:
 def store(nodes: NodesInThreads, monkeypatch: pytest.MonkeyPatch) -> Iterator[NodesBlobStore]:
     # A node that was away is asked again at once.
     monkeypatch.setattr(cluster, "PROBE_SECONDS", 0.0)
+    # No copy is made beside a slow one: the machine may be slow, and copies are counted.
+    monkeypatch.setattr(cluster, "WRITE_HEDGE_SECONDS", 1_000.0)
+    # A writer of which nothing more is heard is taken for dead at once.
+    monkeypatch.setattr(indexes, "CONTEND_SECONDS", 0.1)
     opened = nodes.open()
     yield opened
     opened.close()
@@ -160,7 +170,7 @@ def test_a_lost_answer_is_no_lost_blob(
         reply = call(node_id, url, request, timeout)
         if isinstance(request, m.PutChunk) and (node_id, request.chunk_id) not in lost:
             lost.add((node_id, request.chunk_id))
-            raise cluster.Unreachable(node_id)
+            raise Unreachable(node_id)
         return reply
 
     monkeypatch.setattr(store._cluster._caller, "call", lose)
@@ -256,7 +266,7 @@ def test_a_deleted_blob_is_in_the_trash_of_each_node(nodes: NodesInThreads, stor
 def test_a_writer_that_gives_up_leaves_nothing(nodes: NodesInThreads, store: NodesBlobStore) -> None:
     writer = store.writer(KEY, content_type="a/b", now=NOW)
     writer.write(b"x" * (9 * MIB))
-    assert copies(nodes)
+    wait_until(lambda: len(copies(nodes)) == 2, seconds=PATIENCE_SECONDS)
     writer.abort()
     assert copies(nodes) == {}
 
@@ -270,6 +280,26 @@ def test_who_meets_a_write_that_was_broken_off_makes_its_copies(nodes: NodesInTh
     assert caught.value.info == first
     assert [len(each) for each in copies(nodes).values()] == [2]
     assert read(store) == b"some bytes"
+
+
+def test_the_doctor_tells_what_to_do(nodes: NodesInThreads, tmp_path: Path) -> None:
+    url = f"nodes://{nodes.controller.address}"
+    settings = settings_for(tmp_path / "data", FILES_BLOBS_URL=url, FILES_NODES_SECRET=SECRET)
+    text, advice = check_nodes(settings)
+    assert text == "4 of 4 nodes answer; 2 copies of each chunk"
+    # All stand on one disk here.
+    assert advice == "Give each node a disk of its own: 4 nodes of 127.0.0.1 share one."
+    for number, ping in enumerate(nodes.controller.pings.values()):
+        ping |= {"medium": f"device-{number}", "zone": ""}
+    assert check_nodes(settings)[1] == ""
+    ping |= {"read_only": True, "skew_ms": 60_000}
+    assert "Replace the disk" in check_nodes(settings)[1]
+    assert "60 s behind" in check_nodes(settings)[1]
+    nodes.controller.pings.clear()
+    assert "silent" in check_nodes(settings)[1]
+    assert "FILES_NODES_SECRET" in check_nodes(replace(settings, nodes_secret=""))[1]
+    nodes.controller.stop()
+    assert "Start a gateway" in check_nodes(settings)[1]
 
 
 def test_a_node_that_is_made_anew_is_another_node(nodes: NodesInThreads, store: NodesBlobStore) -> None:

@@ -212,7 +212,7 @@ def test_a_disk_that_fails_three_times_is_read_only(
 ) -> None:
     ask(put())
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patched:

@@ -117,7 +117,7 @@ def test_a_frozen_node_holds_up_nobody(nodes: NodesInProcesses, store: NodesBlob
     try:
         senders = Senders(store, "frozen", at_scale(quick=10, default=20, nightly=500))
         senders.run()
-        reads = []
+        reads: list[float] = []
         end = time.monotonic() + FROZEN_SECONDS
         blobs = {**before.blobs, **senders.blobs}
         while not reads or time.monotonic() < end:

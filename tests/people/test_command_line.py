@@ -17,6 +17,7 @@ from tests.cores import SECRETS, at, call, refusal, sqlite_core
 from tests.gateway.serving import serving
 from tests.people.persons import PASSWORD, cheap, key_of, open_people, register
 from tests.servers.ports import free_ports
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -125,4 +126,4 @@ def test_the_commands_of_clients_take_a_session_or_a_key_as_their_token(tmp_path
         ended = run({**elsewhere, "FILES_TOKEN": "fs_" + "x" * 43}, "ls")
         assert ended.exit_code == 1
         assert "refuses the token" in ended.output
-        worker.stop(10)
+        assert worker.stop(PATIENCE_SECONDS)

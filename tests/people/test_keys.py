@@ -13,7 +13,7 @@ from files_service.domain.scopes import SCOPES
 from files_service.runtime.clock import now_ms
 from files_service.services.files import change
 from tests.clocks import Clock
-from tests.cores import call
+from tests.cores import call, processed_file
 from tests.gateway.serving import RPC_TOKEN, Served, serving, wait_until
 from tests.gateway.slices import Talk, talk
 from tests.people.persons import Person, appoint, key_of, open_people, post, register
@@ -92,6 +92,36 @@ def test_a_key_cannot_mint_more_right(served: Served) -> None:
             assert post(served, f"/rpc/{method}", bearer, token=key.token, **more).status == 403, method
     reply = key.post("/api/auth/password", current="x", password="another long phrase")
     assert reply.status == 403
+
+
+def test_a_key_makes_no_credential_that_may_do_more(served: Served) -> None:
+    core = served.core
+    call(core, "accounts.create_tenant", name="acme")
+    amy, bob = appoint(served, "amy", "admin", "acme"), appoint(served, "bob", tenant="acme")
+    processed_file(core, owner="old@acme")
+    key, secret = key_of(amy, "admin"), bob.upload()
+    assert key.get(f"/api/files/{secret}").status == 403
+    for owner in ("amy@acme", "bob@acme"):
+        assert key.call("accounts.reset", owner=owner).status == 403, owner
+        assert amy.call("accounts.reset", owner=owner).status == 200, owner
+    assert key.call("accounts.create", name="old").status == 403
+    for role, status in (("admin", 403), ("user", 200)):
+        assert key.call("accounts.create_invite", role=role).status == status, role
+        assert key.call("accounts.create", name="new", role=role).status == status, role
+        assert key.call("accounts.update", owner="bob@acme", role=role).status == status, role
+    assert key.post("/api/invites", role="admin").status == 403
+    assert amy.call("accounts.update", owner="bob@acme", role="admin").status == 200
+
+
+def test_a_key_without_the_scope_changes_no_readers(served: Served) -> None:
+    ann = register(served)
+    file_id = ann.upload(access="shared")
+    given = {"file_id": file_id, "changes": {"grantees": ["eve"]}}
+    refused = key_of(ann, "files:read", "files:write").call("files.update", **given)
+    assert (refused.status, refused.error["details"]) == (403, {"scope": "shares"})
+    assert served.core.metadata.get(file_id).grantees == ()
+    assert key_of(ann, "files:write", "shares").call("files.update", **given).status == 200
+    assert ann.call("files.update", **given).status == 200
 
 
 def test_demotion_cuts_the_keys_of_the_demoted(served: Served) -> None:

@@ -97,6 +97,27 @@ def test_an_operator_does_not_read_the_files_of_others(served: Served) -> None:
     assert root.call("files.list", owner="ann").json["result"]["files"] == []
 
 
+@pytest.mark.parametrize("change", [{"role": "user"}, {"disabled": True}], ids=["demoted", "disabled"])
+def test_codes_end_with_the_right_of_those_who_made_them(served: Served, change: dict[str, Any]) -> None:
+    core = served.core
+    call(core, "accounts.create_tenant", name="acme")
+    root, amy = appoint(served, "root", "operator"), appoint(served, "amy", "admin", "acme")
+    appoint(served, "zoe", "admin", "acme")
+    appoint(served, "bob", tenant="acme")
+    invite = amy.call("accounts.create_invite", role="admin").json["result"]["code"]
+    resets = [
+        amy.call("accounts.reset", owner="bob@acme").json["result"]["code"],
+        amy.call("accounts.create", name="new", role="admin").json["result"]["reset"]["code"],
+    ]
+    assert root.call("accounts.update", owner="amy@acme", **change).status == 200
+    assert post(served, "/api/auth/register", name="amy2", password=PASSWORD, invite=invite).status == 401
+    for code in resets:
+        assert post(served, "/api/auth/password", reset=code, password=PASSWORD).status == 401
+    root.call("accounts.update", owner="amy@acme", role="admin", disabled=False)
+    assert post(served, "/api/auth/register", name="amy2", password=PASSWORD, invite=invite).status == 201
+    assert post(served, "/api/auth/password", reset=resets[0], password=PASSWORD).status == 200
+
+
 def test_the_links_of_a_disabled_owner_are_closed_and_open_again(served: Served) -> None:
     root, ann, bob = appoint(served, "root", "operator"), register(served), register(served, "bob")
     file_id = processed_file(served.core, owner="ann", access="public", alias="home")["file_id"]

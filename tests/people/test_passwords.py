@@ -17,6 +17,7 @@ from files_service.services.accounts.account import require_account
 from tests.cores import at, attempt, call, refusal
 from tests.gateway.serving import Served, wait_until
 from tests.people.persons import PASSWORD, login, register
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -154,21 +155,21 @@ def test_beyond_the_queue_sign_ins_are_refused_and_the_rest_get_their_turn() -> 
     def sign_in() -> None:
         with hashing.turn():
             inside.release()
-            gate.wait(30)
+            gate.wait(PATIENCE_SECONDS)
             outcomes.append("turn")
 
     threads = [threading.Thread(target=sign_in) for _ in range(AT_ONCE + QUEUE)]
     for thread in threads:
         thread.start()
     for _ in range(AT_ONCE):
-        assert inside.acquire(timeout=30)
+        assert inside.acquire(timeout=PATIENCE_SECONDS)
     wait_until(lambda: not hashing._places._value)
     assert not inside.acquire(blocking=False)
     with pytest.raises(ServiceUnavailable), hashing.turn():
         pass
     gate.set()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
     assert len(outcomes) == AT_ONCE + QUEUE
 
 

@@ -17,6 +17,7 @@ from tests.cores import call
 from tests.gateway.serving import Served
 from tests.people.links import Visitor, share, stored
 from tests.people.persons import Person, register
+from tests.waiting import PATIENCE_SECONDS
 
 TESTS = Path(__file__).parents[1]
 _LINKS, _ENDINGS, _COUNTS = "people/test_share_links.py", "people/test_share_endings.py", "people/test_share_counts.py"
@@ -36,7 +37,7 @@ INDEX: dict[str, list[tuple[str, str]]] = {
     ],
     "3 a copied address of a download works elsewhere": [(_COUNTS, "test_a_copied_address_opens_for_nobody_else")],
     "4 an address of bytes outlives the link or the file": [
-        (_ENDINGS, "test_a_running_transfer_of_another_gateway_ends_with_the_link"),
+        (_ENDINGS, "test_running_transfers_of_both_gateways_end_with_the_link"),
         (_ENDINGS, "test_a_file_that_is_removed_or_private_is_gone_from_its_links"),
     ],
     "5 an unlock outlives a new password": [(_LINKS, "test_an_unlock_is_of_one_share_one_password_and_twelve_hours")],
@@ -75,7 +76,11 @@ INDEX: dict[str, list[tuple[str, str]]] = {
         (_ENDINGS, "test_the_links_of_a_disabled_account_are_closed_while_it_is")
     ],
     "15 keys outlive a demotion": [(_KEYS, "test_demotion_cuts_the_keys_of_the_demoted")],
-    "16 a key mints more permissions": [(_KEYS, "test_a_key_cannot_mint_more_right")],
+    "16 a key mints more permissions": [
+        (_KEYS, "test_a_key_cannot_mint_more_right"),
+        (_KEYS, "test_a_key_makes_no_credential_that_may_do_more"),
+        (_KEYS, "test_a_key_without_the_scope_changes_no_readers"),
+    ],
     "17 another site signs in": [(_BROWSERS, "test_another_site_signs_nobody_in_and_changes_nothing")],
     "18 events of others": [
         ("pages/test_events.py", "test_an_owner_hears_of_every_change_of_the_own_files_and_of_no_others"),
@@ -123,7 +128,7 @@ def test_every_regression_has_its_tests_and_each_is_there() -> None:
 @contextmanager
 def listening(person: Person) -> Iterator[HTTPResponse]:
     """The stream of events of a person, from its first one on."""
-    with closing(HTTPConnection("127.0.0.1", person.served.port, timeout=30)) as connection:
+    with closing(HTTPConnection("127.0.0.1", person.served.port, timeout=PATIENCE_SECONDS)) as connection:
         connection.request("GET", "/api/events", headers=person.headers)
         response = connection.getresponse()
         while not response.readline().startswith(b"data:"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,9 @@ from files_service.services.accounts.account import require_account
 from files_service.services.accounts.sessions import IDLE_MS, LONGEST_MS, SEEN_MS, Client, begin_session
 from files_service.services.opening import open_core
 from tests.cores import at, attempt, call, refusal, settings_for
+from tests.gateway.owners import bearer
 from tests.gateway.serving import WAIT_SECONDS, Served, head_of, serving, wait_until
+from tests.gateway.slices import Talk, talk
 from tests.people.persons import PASSWORD, Person, appoint, cheap, login, post, register
 
 NEW = "another long pass phrase"
@@ -73,6 +77,33 @@ def test_an_event_stream_and_an_upload_end_with_the_session(tmp_path: Path, pret
             ann.request("POST", "/api/auth/logout")
             drained(stream)
             assert drained(upload).startswith(b"HTTP/1.1 401")
+
+
+def test_what_runs_by_a_jwt_ends_when_the_account_of_its_owner_is_disabled(tmp_path: Path) -> None:
+    with two_gateways(tmp_path) as (first, second):
+        root, jwt = appoint(first, "root", "operator"), bearer("ann")
+        register(first)
+        with second.connect() as stream, second.connect() as upload:
+            stream.sendall(head_of("GET", "/api/events", jwt))
+            assert stream.recv(4096).startswith(b"HTTP/1.1 200")
+            head = head_of("POST", "/api/files/upload?name=x", {**jwt, "Content-Length": "5000000"})
+            upload.sendall(head + b"begun")
+
+            async def disabled(conversation: Talk) -> Any:
+                await conversation.ask(op="start", name="x", size=1)
+                await asyncio.to_thread(root.call, "accounts.update", owner="ann", disabled=True)
+                return await conversation.hear()
+
+            assert talk(second.port, disabled)["code"] == "unauthorized"
+            drained(stream)
+            assert drained(upload).startswith(b"HTTP/1.1 401")
+        pending = first.result("files.upload", owner="ann", name="late", parts=[{"size": 1}])
+        sending = pending["parts"][0]["upload"]
+        address = f"/blobs/{sending['url'].partition('/blobs/')[2]}"
+        assert first.request("PUT", address, b"x", sending["headers"]).status == 403
+        root.call("accounts.update", owner="ann", disabled=False)
+        wait_until(lambda: second.request("GET", "/api/files", headers=jwt).status == 200)
+        assert first.request("PUT", address, b"x", sending["headers"]).status == 201
 
 
 def drained(connection: socket.socket) -> bytes:

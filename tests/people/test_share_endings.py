@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from files_service.core import IDENTITY_MS
 from files_service.domain.shares import REVOKED_MS
+from files_service.gateway.watching import LOOK_SECONDS
 from files_service.runtime.clock import now_ms
 from tests.clocks import Clock
 from tests.cores import at, call, refusal
@@ -168,7 +170,7 @@ def test_links_are_listed_page_by_page_the_newest_first(served: Served, ann: Per
     ],
     ids=["revoked", "private", "removed", "another password"],
 )
-def test_a_running_transfer_of_another_gateway_ends_with_the_link(
+def test_running_transfers_of_both_gateways_end_with_the_link(
     tmp_path: Path, end: Callable[[Person, Any], Any]
 ) -> None:
     with two_gateways(tmp_path) as (first, second):
@@ -176,15 +178,20 @@ def test_a_running_transfer_of_another_gateway_ends_with_the_link(
         file_id = stored(ann, content=LARGE)
         made = share(ann, file_id)
         path = f"/s/{made['key']}/files/{file_id}"
-        with second.connect() as reader:
-            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
-            reader.sendall(head_of("GET", path, {}))
-            assert reader.recv(4096).startswith(b"HTTP/1.1 200")
+        with first.connect() as near, second.connect() as far:
+            for reader in (near, far):
+                reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+                reader.sendall(head_of("GET", path, {}))
+                assert reader.recv(4096).startswith(b"HTTP/1.1 200")
             assert end(ann, made).status == 200
             # What is read from now on is what was under way: the rest never comes.
-            wait_until(lambda: second.state.downloads.taken == 0)
-            assert len(drained(reader)) < len(LARGE)
-        assert second.request("GET", path).status in (401, 410)
+            wait_until(lambda: first.state.downloads.taken == second.state.downloads.taken == 0)
+            assert max(len(drained(near)), len(drained(far))) < len(LARGE)
+        assert {each.request("GET", path).status for each in (first, second)} <= {401, 410}
+
+
+def test_what_ends_is_looked_at_often_enough_to_end_within_a_second() -> None:
+    assert LOOK_SECONDS * 1000 + IDENTITY_MS <= 750
 
 
 def test_access_by_link_makes_one_link_which_private_closes(served: Served, ann: Person) -> None:

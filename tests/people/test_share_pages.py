@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 from html import unescape
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.cores import call, processed_file, with_preview
-from tests.gateway.serving import Served
+from tests.gateway.serving import Served, serving
+from tests.media.samples import exif_of, jpeg, two_halves
 from tests.people.links import PASSWORD, Visitor, share, stored, stored_at
-from tests.people.persons import Person, register
+from tests.people.persons import Person, open_people, register
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -44,19 +48,49 @@ def test_previews_of_links_tell_title_kind_and_count_of_open_links_alone(served:
     assert previewed(Visitor(served, f"/s/{'A' * 22}")) == site
 
 
+def cover_of(visitor: Visitor) -> str:
+    """The address of the picture that the page names, below the link; "" without one."""
+    return unescape(previewed(visitor).get("image", "")).partition(visitor.path)[2]
+
+
 def test_previews_of_open_links_show_a_picture_and_those_of_others_none(served: Served, ann: Person) -> None:
-    file_id = stored(ann)
-    assert "image" not in previewed(Visitor(served, share(ann, file_id)["url"]))
-    with_preview(served.core, file_id, poster=b"RIFF....WEBP")
+    file_id, other = stored(ann), stored(ann)
+    assert cover_of(Visitor(served, share(ann, file_id)["url"])) == ""
+    # What was found in processing, made without the libraries, is given as it is.
+    for each in (file_id, other):
+        with_preview(served.core, each, poster=b"RIFF....WEBP")
     made = share(ann, file_id)
     visitor = Visitor(served, made["url"])
-    picture = unescape(previewed(visitor)["image"])
-    assert picture.startswith(f"{made['url']}/files/{file_id}?part=")
-    reply = visitor.get(picture.removeprefix(made["url"]))
+    picture = cover_of(visitor)
+    assert picture.startswith(f"/cover?file_id={file_id}&part=poster-")
+    reply = visitor.get(picture)
     assert (reply.status, reply.body, reply.headers["Content-Type"]) == (200, b"RIFF....WEBP", "image/webp")
     assert ann.get(f"/api/shares/{made['share_id']}").json["used"] == 0
+    for wrong in (picture.replace(file_id, other), picture.replace("poster-", "hover-"), "/cover", "/cover?file_id=.."):
+        assert visitor.get(wrong).status == 404, wrong
     for more in ({"password": PASSWORD}, {"max_downloads": 3}):
-        assert "image" not in previewed(Visitor(served, share(ann, file_id, **more)["url"]))
+        closed = Visitor(served, share(ann, file_id, **more)["url"])
+        assert cover_of(closed) == ""
+        assert closed.get(picture).status == (401 if "password" in more else 404)
+        if "password" in more:
+            closed.unlock()
+            assert closed.get(picture).status == 404
+    assert ann.delete(f"/api/shares/{made['share_id']}").status == 200
+    assert visitor.get(picture).status == 410
+
+
+@pytest.mark.parametrize("size", [(1600, 1200), (300, 900)], ids=["large", "small and upright"])
+def test_the_picture_of_a_link_has_its_size_and_no_exif(tmp_path: Path, size: tuple[int, int]) -> None:
+    with serving(open_people(tmp_path, media=True)) as served:
+        ann = register(served)
+        exif = exif_of(taken="2026:07:01 12:00:00", gps=("12:00:00", (12.0, 0.0, 0.0)))
+        picture = jpeg(two_halves(*size), exif=exif)
+        visitor = Visitor(served, share(ann, stored(ann, "a.jpg", picture, content_type="image/jpeg"))["url"])
+        address = cover_of(visitor)
+        with Image.open(io.BytesIO(visitor.get(address).body)) as shown:
+            assert (shown.format, shown.size, dict(shown.getexif())) == ("WEBP", (1200, 630), {})
+            sides = [shown.convert("RGB").getpixel((x, 315)) for x in (100, 1100)]
+        assert [max(range(3), key=side.__getitem__) for side in sides if isinstance(side, tuple)] == [0, 2]
 
 
 def test_the_owner_alone_sees_the_code_of_the_link(served: Served, ann: Person) -> None:

@@ -61,7 +61,17 @@ class CouchServer(PrivateServer):
         output = (self._folder / "output").open("ab")
         with output:
             self._process = subprocess.Popen(
-                [node, "--require", str(PRELOADED), str(script), "--no-stdout-logs", *address, *where],
+                # What it makes for one request would outlive a nursery of the usual size.
+                [
+                    node,
+                    "--max-semi-space-size=64",
+                    "--require",
+                    str(PRELOADED),
+                    str(script),
+                    "--no-stdout-logs",
+                    *address,
+                    *where,
+                ],
                 cwd=self._folder,
                 # Else an anonymous write, or a filter that it does not know, would end it.
                 env={**os.environ, "NODE_OPTIONS": "--unhandled-rejections=warn"},

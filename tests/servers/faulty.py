@@ -15,7 +15,9 @@ FAULTS = (
     "full",  # the server's disk is: it refuses what it is asked for
     "reset after",  # the server did what was asked, the answer is lost
     "cut answer",  # the answer ends half way
+    "cut body",  # the same, behind its own headers
     "bad gateway",  # an error page of HTML without a type
+    "slow down",  # an S3 server has too much to do
     "long error",  # an error whose text is longer than the client reads at once
     "chunked error",  # an error in chunks
     "list error",  # an error whose JSON is no object
@@ -115,15 +117,20 @@ class FaultyProxy:
             connection.close()
         if fault == "reset after":
             _reset(handler)
-        elif fault:
+        elif fault and fault != "cut body":
             handler.wfile.write(_spoilt(fault, content))
             handler.close_connection = True
         else:
-            handler.send_response(answer.status)
-            handler.send_header("Content-Type", answer.getheader("Content-Type", "application/json"))
-            handler.send_header("Content-Length", str(len(content)))
+            handler.send_response_only(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in ("connection", "transfer-encoding", "content-length"):
+                    handler.send_header(name, value)
+            length = answer.getheader("Content-Length") if handler.command == "HEAD" else None
+            handler.send_header("Content-Length", length or str(len(content)))
             handler.end_headers()
-            handler.wfile.write(b"" if handler.command == "HEAD" else content)
+            end = len(content) // 2 if fault else len(content)
+            handler.wfile.write(b"" if handler.command == "HEAD" else content[:end])
+            handler.close_connection = handler.close_connection or bool(fault)
 
 
 def _spoilt(fault: str, content: bytes) -> bytes:
@@ -132,6 +139,9 @@ def _spoilt(fault: str, content: bytes) -> bytes:
         return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (len(content) + 10) + content[: len(content) // 2]
     if fault == "bad gateway":
         return b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 15\r\n\r\n<h1>Trouble</h1"
+    if fault == "slow down":
+        text = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+        return status + b"Content-Type: application/xml\r\nContent-Length: %d\r\n\r\n" % len(text) + text
     if fault == "long error":
         text = b'{"error":"trouble","reason":"%s"}' % (b"x" * 20_000)
         return status + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(text) + text

@@ -13,6 +13,7 @@ from tests.servers.couchdb import throw_away as throw_away_databases
 from tests.servers.processes import ServiceProcess
 from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.redis import RedisServer, throw_away
+from tests.servers.seaweedfs import SeaweedCluster, SeaweedFS
 
 
 @pytest.fixture(scope="session")
@@ -96,3 +97,23 @@ def own_couchdb(tmp_path: Path) -> Iterator[CouchServer]:
     """A CouchDB for one test, which may kill it; what it acknowledged is on the disk."""
     with CouchServer(tmp_path / "couchdb") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
+    """A SeaweedFS in one process, for the tests that need an S3 server."""
+    with SeaweedFS(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server
+
+
+@pytest.fixture
+def own_seaweedfs(tmp_path: Path) -> Iterator[SeaweedCluster]:
+    """A SeaweedFS of several processes for one test, which may kill them."""
+    with SeaweedCluster(tmp_path / "seaweedfs") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def s3_url(seaweedfs: SeaweedFS) -> str:
+    """The URL of an empty blob store on that SeaweedFS."""
+    return seaweedfs.store_url()

@@ -14,6 +14,7 @@ from typing import Self
 import requests
 
 from tests.servers.ports import free_ports
+from tests.waiting import PATIENCE_SECONDS
 
 START_SECONDS = 300
 
@@ -53,7 +54,7 @@ class GcsEmulator:
     def bucket(self) -> Iterator[str]:
         """The name of a bucket of one's own."""
         name = f"files-{uuid.uuid4().hex}"
-        made = requests.post(f"{self.url}/storage/v1/b?project=demo", json={"name": name}, timeout=30)
+        made = requests.post(f"{self.url}/storage/v1/b?project=demo", json={"name": name}, timeout=PATIENCE_SECONDS)
         assert made.status_code == 200, made.text
         yield name
 

@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from tests.waiting import PATIENCE_SECONDS
+
 PIECE = 64 * 1024
 
 
@@ -39,7 +41,7 @@ class Network:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closed.set()
-        self._thread.join(30)
+        self._thread.join(PATIENCE_SECONDS)
         self._listener.close()
         _cut(*self._open)
 

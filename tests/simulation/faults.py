@@ -36,7 +36,7 @@ def _some_disk(world: World) -> NodeDisk:
 
 def _for_a_while(world: World, undo: Callable[[], None], seconds: float = 60.0) -> None:
     long = world.kernel.random() < 0.1
-    world.kernel.after(world.kernel.random() * (3_000.0 if long else seconds), undo)
+    world.kernel.after(world.kernel.random() * (3_000.0 if long else seconds), lambda: undo() if world.faulty else None)
 
 
 # Work.

@@ -64,8 +64,10 @@ class NodeDisk:
             elif not file.synced and chance() < 0.6:
                 file.data = file.data[: len(file.data) // 2]
             file.named = file.synced = True
-        self.inventory = {key for key in sorted(self.files) if chance() < 0.5}
-        self.complete = False
+        if self.record is None or not self.record.clean:
+            # What was saved of the inventory is old.
+            self.inventory = {key for key in sorted(self.files) if chance() < 0.5}
+            self.complete = False
 
     def at_risk(self) -> bool:
         """Return True when a crash would take something that the node has confirmed: the disk lied."""

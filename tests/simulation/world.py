@@ -112,21 +112,23 @@ class World:
             self.truth.all_there()
             if lost_fsync:
                 self.note_destroyed(f"{node_id} lost what its disk had not synced")
-        disk.complete = False
+        disk.complete = disk.complete and disk.record is not None and disk.record.clean
         long = self.kernel.random() < 0.2
         self.kernel.after(self.kernel.random() * ((4_000.0 if long else 30.0) if self.faulty else 1.0), self.start, node_id)
 
     def stop(self, node_id: str) -> None:
-        """Stop a node gracefully; it starts again later."""
+        """Stop a node gracefully, after its last request; it starts again later."""
         process = self.processes.get(node_id)
         if process is not None:
-            self.kernel.spawn(process, startup.stop(), lambda *_: self._stopped(process))
+            process.alive = False
+            last = self.processes[node_id] = Process(f"{process.name}, stopping", node_id, process.clock, process.view)
+            last.on_crash = process.on_crash
+            self.kernel.spawn(last, startup.stop(), lambda *_: self._stopped(last))
 
     def _stopped(self, process: Process) -> None:
-        if process.alive:
-            process.alive = False
-            del self.processes[process.site]
-            self.kernel.after(self.kernel.random() * 60.0, self.start, process.site)
+        process.alive = False
+        del self.processes[process.site]
+        self.kernel.after(self.kernel.random() * 60.0, self.start, process.site)
 
     def note_destroyed(self, text: str) -> None:
         """Note a destructive fault."""

@@ -114,7 +114,7 @@ def stand_still(patch: pytest.MonkeyPatch, store: MetadataStore, method: str) ->
     real, go_on = getattr(store, method), threading.Event()
 
     def wait(*args: Any, **kwargs: Any) -> Any:
-        go_on.wait(30)
+        go_on.wait(PATIENCE_SECONDS)
         return real(*args, **kwargs)
 
     patch.setattr(store, method, wait)

@@ -26,7 +26,8 @@ from storage_adapters import (
 )
 from tests.cores import call, memory_core, pending_file, refusal
 from tests.gateway.serving import wait_until
-from tests.unit.list_pairs import CONSUMER, PATIENCE_SECONDS, Pair, fail, stand_still
+from tests.unit.list_pairs import CONSUMER, Pair, fail, stand_still
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -188,7 +189,7 @@ def test_an_order_that_takes_too_long_takes_no_other_off_the_list_store(
 
     def find(query: ListQuery) -> Page:
         if query.order_by == "size":
-            go_on.wait(30)
+            go_on.wait(PATIENCE_SECONDS)
         return real(query)
 
     monkeypatch.setattr(hurried.copy, "find", find)

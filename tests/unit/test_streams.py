@@ -15,6 +15,7 @@ from files_service.services.uploads.quota import uploads_of
 from files_service.services.uploads.session import Beginning, begin
 from files_service.services.uploads.writer import IN_FLIGHT_OF_ONE, Engine, Stream
 from tests.cores import sqlite_core
+from tests.waiting import PATIENCE_SECONDS
 
 KIB = 1024
 CHUNK = 256 * KIB
@@ -37,7 +38,7 @@ def live_buffers() -> int:
 
 
 def wait_for_buffers(most: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while (found := live_buffers()) > most:
         assert time.monotonic() < deadline, f"{found} buffers"
         time.sleep(0.01)

@@ -9,6 +9,7 @@ from files_service.runtime.metrics import Metrics
 from files_service.worker.metrics import WorkerCollector
 from files_service.worker.run import Worker
 from tests.cores import call, memory_core, put_parts
+from tests.waiting import PATIENCE_SECONDS
 
 
 def test_announced_and_processed_files_are_counted(tmp_path: Path) -> None:
@@ -31,7 +32,7 @@ def test_announced_and_processed_files_are_counted(tmp_path: Path) -> None:
     assert _value(metrics, "files_worker_alive") == 0
     worker.start()
     assert _value(metrics, "files_worker_alive") == 1
-    worker.stop(10)
+    assert worker.stop(PATIENCE_SECONDS)
     core.close()
 
 

@@ -32,6 +32,7 @@ from tests.cores import announced, call, pending_file, settings_for
 from tests.fakes.gcs.server import PROJECT, FakeGcs
 from tests.fakes.pubsub.notices import description, message
 from tests.gateway.serving import wait_until
+from tests.waiting import PATIENCE_SECONDS
 
 TOPIC = f"{PROJECT}/topics/files"
 URL = "pubsub://demo/pull"
@@ -121,7 +122,7 @@ def test_a_message_that_takes_long_is_kept(
     real = core.metadata.get
 
     def slow(file_id: str) -> Any:
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE_SECONDS)
         return real(file_id)
 
     monkeypatch.setattr(core.metadata, "get", slow)
@@ -129,7 +130,7 @@ def test_a_message_that_takes_long_is_kept(
     step.start()
     wait_until(lambda: google.requests("POST", "modifyAckDeadline") >= 2)
     go_on.set()
-    step.join(30)
+    step.join(PATIENCE_SECONDS)
     assert (waiting(google), status(core, record)) == (0, "uploaded")
 
 
@@ -177,7 +178,7 @@ def test_a_worker_with_a_queue_pulls_and_stops(core: Core, google: FakeGcs, queu
     for _ in range(3):
         publish(google, message(description(record["parts"][0]["key"], b"content")))
     wait_until(lambda: status(core, record) == "processed" and waiting(google) == 0)
-    assert worker.stop(30)
+    assert worker.stop(PATIENCE_SECONDS)
     assert announced(core) == ["created", "uploaded", "processed"]
     assert b'files_notifications_total{outcome="duplicate",source="pull"} 2.0' in metrics.exposition()
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -70,9 +72,11 @@ def test_people_of_two_tenants_walk_through_every_address(walk: tuple[Walk, str]
     operator("POST", "/rpc/accounts.create_tenant", name="acme")
     admin = registered(service, operator, "adam", tenant="acme", role="admin")
     bob = registered(service, admin, "bob")
-    people = {"ann": ann, "bob": bob, "admin": admin, "operator": operator}
+    cid = registered(service, admin, "cid")
+    people = {"ann": ann, "bob": bob, "cid": cid, "admin": admin, "operator": operator}
     _sessions_keys_and_factors(service, people)
     _files(service, people)
+    _grants(people)
     _tus(service, people["ann"])
     _folders_and_trash(service, people)
     _versions(service, people)
@@ -216,6 +220,24 @@ def _previews(service: Walk, people: dict[str, Caller]) -> None:
     key = share["url"].rpartition("/")[2]
     shown = Caller(service)("GET", f"/s/{key}/files/{file_id}?part=thumbnail-256&inline=1")
     assert shown[8:12] == b"WEBP"
+    page = Caller(service)("GET", f"/s/{key}").decode()
+    cover = unescape(re.findall('og:image" content="([^"]*)"', page)[0])
+    with Image.open(io.BytesIO(Caller(service)("GET", cover))) as opened:
+        assert opened.size == (1200, 630)
+
+
+def _grants(people: dict[str, Caller]) -> None:
+    """What the third user reads, of the own tenant, by a grant; the other tenant never learns of it."""
+    ann, bob, cid = people["ann"], people["bob"], people["cid"]
+    file_id = uploaded(bob, "of bob.txt", b"granted")
+    path = f"/api/files/{file_id}"
+    for caller, status in ((cid, 403), (ann, 404), (people["operator"], 404), (people["admin"], 200)):
+        caller("GET", path, status)
+    bob("POST", "/rpc/files.access", file_ids=[file_id], access="shared")
+    bob("POST", "/rpc/files.update", file_id=file_id, changes={"grantees": ["cid@acme"]})
+    assert cid("GET", f"{path}/download") == b"granted"
+    cid("DELETE", path, 403)
+    ann("GET", path, 404)
 
 
 def _tus(service: Walk, ann: Caller) -> None:
@@ -266,6 +288,13 @@ def _links(service: Walk, people: dict[str, Caller]) -> None:
     drop = ann("POST", "/api/shares", 201, kind="drop", items=[])
     upload = drop["url"].removeprefix(service.url) + "/upload?name=gift.txt&sender=Bob"
     visitor("POST", upload, 201, data=b"a gift", headers={"Content-Type": "text/plain"})
+    place, kind = drop["url"].removeprefix(service.url) + "/tus/", {"Content-Type": "application/offset+octet-stream"}
+    begun = visitor.ask("POST", place, headers={**TUS, "Upload-Length": "6"})
+    cookie = {"Cookie": begun.headers["set-cookie"].partition(";")[0]}
+    resumed = {**TUS, **kind, **cookie, "Upload-Offset": "0"}
+    visitor("PATCH", begun.headers["location"], 204, data=b"a gift", headers=resumed)
+    assert visitor.ask("HEAD", begun.headers["location"], headers={**TUS, **cookie}).headers["upload-offset"] == "6"
+    visitor("DELETE", begun.headers["location"], 403, headers={**TUS, **cookie})
     assert "gift.txt" in [each["name"] for each in ann("GET", "/api/files")["files"]]
     assert drop["share_id"] in [each["share_id"] for each in ann("GET", "/api/shares")["shares"]]
     people["admin"]("PATCH", "/api/share-policy", require_password=True)

@@ -9,8 +9,8 @@ from aiohttp import web
 from files_service.domain.access import NOBODY
 from files_service.domain.identity import is_peoples
 from files_service.errors import Forbidden
-from files_service.gateway.auth.bearer import Caller, identify, token_of, unauthorized
-from files_service.gateway.auth.people import found_identity
+from files_service.gateway.auth.bearer import Caller, is_system, token_of, unauthorized
+from files_service.gateway.auth.people import found_identity, found_owner
 from files_service.gateway.auth.sessions import authorization_of
 from files_service.gateway.peers import SYSTEM, owner_holder, peer_holder
 from files_service.gateway.state import gateway_of
@@ -80,9 +80,11 @@ def _identified(request: web.Request, authorization: str | None) -> Caller | Non
 
 
 def caller_by(request: web.Request, authorization: str | None) -> Caller:
-    """Return the caller by an ``Authorization`` header, whose session or key was looked up. Raises Unauthorized."""
+    """Return the caller by an ``Authorization`` header, whose token was looked up. Raises Unauthorized."""
     token = token_of(authorization)
     if is_peoples(token):
         identity = found_identity(request, token)
         return Caller(identity.actor, identity)
-    return identify(authorization, gateway_of(request).core.settings)
+    if is_system(token, gateway_of(request).core.settings):
+        return Caller(None)
+    return Caller(found_owner(request, token))

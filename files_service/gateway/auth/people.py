@@ -1,7 +1,8 @@
-"""Sessions and API keys of people: looked up before a handler runs, and watched for as long as it runs.
+"""Sessions, API keys and the owners of JWTs: looked up before a handler runs, and watched for as long as it runs.
 
 The look-up asks the store, so it runs in a thread; what it finds is kept on the request, where the synchronous
-authentication of the doors reads it. A request whose session or key ends meanwhile is cancelled.
+authentication of the doors reads it. A request whose session or key ends meanwhile is cancelled, and so is one with a
+JWT whose owner's account is disabled: a JWT itself cannot be revoked.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from aiohttp.typedefs import Handler
 
 from files_service.domain.identity import Identity, is_peoples
 from files_service.errors import Forbidden, Unauthorized
+from files_service.gateway.auth.bearer import is_system, owner_of_token
 from files_service.gateway.auth.cookies import cookie_token
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.watching import watching_while
-from files_service.services.accounts.identity import find_identity, recent_identity
+from files_service.services.accounts.identity import find_identity, is_closed, recent_identity
 
 # Set by a door whose handlers watch by themselves, because they say why they end.
 WATCHES_ITSELF = web.AppKey("watches_itself", bool)
@@ -26,10 +28,11 @@ WATCHES_ITSELF = web.AppKey("watches_itself", bool)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A token of a request, and the identity that it proves."""
+    """A token of a request, and the identity that it proves, or the owner of a JWT whose account is not disabled."""
 
     token: str = ""
     identity: Identity | None = None
+    owner: str | None = None
 
 
 _FOUND = web.RequestKey("identity", Found)
@@ -38,26 +41,49 @@ _NOTHING = Found()
 
 @web.middleware
 async def with_identity(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Look up the session or key of a request, if it has one, and watch it."""
+    """Look up who sends a request with a token, and watch it."""
     token = _token_of(request)
     if token is None:
         return await handler(request)
-    identity = await look_up(request, token)
-    if identity is None:
+    found = await look_up(request, token)
+    if found is _NOTHING or request.config_dict.get(WATCHES_ITSELF):
         return await handler(request)
-    if request.config_dict.get(WATCHES_ITSELF):
-        return await handler(request)
-    async with watching(gateway_of(request), token, identity):
+    async with watching(request, token):
         return await handler(request)
 
 
-async def look_up(request: web.Request, token: str) -> Identity | None:
-    """Return the identity that a token proves; the request keeps it."""
+async def look_up(request: web.Request, token: str) -> Found:
+    """Return what a token proves; the request keeps it."""
     gateway = gateway_of(request)
+    request[_FOUND] = found = await _of_people(gateway, token) if is_peoples(token) else await _of_owner(gateway, token)
+    return found
+
+
+async def _of_people(gateway: Gateway, token: str) -> Found:
     recent = recent_identity(gateway.core, token)
     identity = recent[0] if recent is not None else await gateway.calls.run(find_identity, gateway.core, token)
-    request[_FOUND] = Found(token, identity)
-    return identity
+    return Found(token, identity) if identity is not None else _NOTHING
+
+
+async def _of_owner(gateway: Gateway, token: str) -> Found:
+    try:
+        owner = owner_of_token(token, gateway.core.settings.jwt_secret)
+    except Unauthorized:
+        # The door says what is wrong with it, if it needs a token at all.
+        return _NOTHING
+    recent = gateway.core.closed_owners.recent(owner)
+    closed = recent[0] if recent is not None else await gateway.calls.run(is_closed, gateway.core, owner)
+    return _NOTHING if closed else Found(token, owner=owner)
+
+
+def found_owner(request: web.Request, token: str) -> str:
+    """Return the owner of a JWT that was looked up. Raises Unauthorized, also where the account is disabled."""
+    found: Found = request.get(_FOUND, _NOTHING)
+    if found.token == token and found.owner is not None:
+        return found.owner
+    owner_of_token(token, gateway_of(request).core.settings.jwt_secret)
+    message = "the account of the owner is disabled"
+    raise Unauthorized(message, {"fields": {"Authorization": [message]}})
 
 
 def found_identity(request: web.Request, token: str) -> Identity:
@@ -82,27 +108,34 @@ def require_scope(identity: Identity | None, scope: str) -> None:
 
 
 @asynccontextmanager
-async def watching(gateway: Gateway, token: str, identity: Identity) -> AsyncIterator[None]:
-    """Cancel the block, with Unauthorized, soon after the session or key of this token has ended.
+async def watching(request: web.Request, token: str) -> AsyncIterator[None]:
+    """Cancel the block, with Unauthorized, soon after what was looked up for this token has ended.
 
-    It ends with the role of its account, too: an admin who is none any more reads no more of the files of others.
+    A session ends with the role of its account, too: an admin who is none any more reads no more of the files of
+    others.
     """
-    ended = Unauthorized("the session or key has ended")
+    gateway, found = gateway_of(request), request.get(_FOUND, _NOTHING)
+    if found.owner is not None:
+        ended, owner = Unauthorized("the account of the owner was disabled"), found.owner
+        async with watching_while(gateway, lambda: not is_closed(gateway.core, owner), ended):
+            yield
+        return
+    before = found_identity(request, token)
 
     def holds() -> bool:
-        found = find_identity(gateway.core, token)
-        return found is not None and found.role is identity.role
+        now = find_identity(gateway.core, token)
+        return now is not None and now.role is before.role
 
-    async with watching_while(gateway, holds, ended):
+    async with watching_while(gateway, holds, Unauthorized("the session or key has ended")):
         yield
 
 
 def _token_of(request: web.Request) -> str | None:
-    """Return the token of a person in the header, or else in the cookie."""
+    """Return the token in the header, or else in the cookie; None for that of trusted systems."""
     authorization = request.headers.get("Authorization")
     if authorization is None:
         token = cookie_token(request)
     else:
         scheme, _, token = authorization.partition(" ")
         token = token.strip() if scheme.lower() == "bearer" else ""
-    return token if token is not None and is_peoples(token) else None
+    return token if token and not is_system(token, gateway_of(request).core.settings) else None

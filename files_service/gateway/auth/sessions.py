@@ -16,9 +16,8 @@ from aiohttp import web
 
 from files_service.domain.identity import is_peoples
 from files_service.errors import Unauthorized
-from files_service.gateway.auth.bearer import owner_of_token
 from files_service.gateway.auth.cookies import cookie_token
-from files_service.gateway.auth.people import found_identity
+from files_service.gateway.auth.people import found_identity, found_owner
 from files_service.gateway.state import gateway_of
 
 _SAFE = ("GET", "HEAD")
@@ -62,7 +61,7 @@ def _read(request: web.Request) -> Session | None:
     try:
         if is_peoples(token):
             return Session(found_identity(request, token).actor, token)
-        return Session(owner_of_token(token, gateway_of(request).core.settings.jwt_secret), token)
+        return Session(found_owner(request, token), token)
     except Unauthorized:
         return None
 

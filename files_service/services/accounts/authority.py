@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from files_service.core import Core
 from files_service.domain.accounts import DEFAULT_TENANT, Role, may_grant, may_manage
+from files_service.domain.identity import Actor
 from files_service.errors import Forbidden, NotFound
 from files_service.services.accounts.account import (
     Account,
@@ -17,10 +18,14 @@ from files_service.services.accounts.account import (
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Role and tenant of somebody who manages people."""
+    """Role and tenant of somebody who manages people, by signing in or by an API key.
+
+    A key makes no credential that may do more than the key: no reset of a password, no role above that of users.
+    """
 
     role: Role
     tenant: str
+    by_key: bool = False
 
     @property
     def is_operator(self) -> bool:
@@ -52,6 +57,17 @@ class Authority:
         if not may_grant(self.role, role):
             raise Forbidden("nobody can give a role above the own one", {"role": role.value})
 
+    def require_new_role(self, role: Role) -> None:
+        """Raise Forbidden for those who cannot give a role to somebody else."""
+        self.require_grant(role)
+        if role is not Role.USER:
+            self.require_person()
+
+    def require_person(self) -> None:
+        """Raise Forbidden for an API key."""
+        if self.by_key:
+            raise Forbidden("an API key cannot do this: sign in")
+
 
 def authority_of(core: Core, actor: str | None) -> Authority:
     """Return the authority of an actor; None, the trusted system, is an operator. Raises Forbidden."""
@@ -60,7 +76,19 @@ def authority_of(core: Core, actor: str | None) -> Authority:
     account = find_account(core, actor)
     if account is None or account.disabled_at is not None:
         raise Forbidden("the actor has no account")
-    return Authority(account.role, account.tenant)
+    return Authority(account.role, account.tenant, isinstance(actor, Actor) and actor.is_key)
+
+
+def still_manages(core: Core, maker: str | None, tenant: str, role: Role) -> bool:
+    """Return True while who made a code may still give a role in a tenant; None is the trusted system.
+
+    A code that outlived the demotion of its maker would bring the role back.
+    """
+    try:
+        authority = authority_of(core, maker)
+    except Forbidden:
+        return False
+    return may_manage(authority.role, tenant, of_tenant=authority.tenant) and may_grant(authority.role, role)
 
 
 def managed_account(core: Core, authority: Authority, owner: str) -> Account:

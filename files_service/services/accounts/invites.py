@@ -9,7 +9,7 @@ from files_service.domain.accounts import DEFAULT_TENANT, Role
 from files_service.errors import NotFound, Unauthorized
 from files_service.services.accounts import documents
 from files_service.services.accounts.account import accounts_exist, find_account
-from files_service.services.accounts.authority import authority_of
+from files_service.services.accounts.authority import authority_of, still_manages
 from files_service.services.accounts.documents import INVITES, hash_of, new_secret
 from files_service.services.accounts.tenants import require_tenant
 from storage_adapters import JSON, Document
@@ -24,9 +24,10 @@ def create_invite(core: Core, actor: str | None, *, tenant: str | None, role: Ro
     authority = authority_of(core, actor)
     tenant = authority.tenant_or_own(tenant)
     authority.require_people(tenant)
-    authority.require_grant(role)
+    authority.require_new_role(role)
     require_tenant(core, tenant)
-    return _create(core, tenant=tenant, role=role, uses=uses, expires_at=expires_at)
+    maker = None if actor is None else str(actor)
+    return _create(core, tenant=tenant, role=role, uses=uses, expires_at=expires_at, maker=maker)
 
 
 def create_setup(core: Core) -> str | None:
@@ -72,9 +73,12 @@ def revoke_invite(core: Core, actor: str | None, invite_id: str) -> None:
 
 
 def require_invite(core: Core, code: str) -> Document:
-    """Return the invite of a code, which is not used by that. Raises Unauthorized."""
+    """Return the invite of a code, unused. Raises Unauthorized, also when its maker may not invite any more."""
     document = documents.find(core, INVITES, hash_of(code))
     if document is None or (is_setup(document) and accounts_exist(core)):
+        raise _ended()
+    body = document.body
+    if not still_manages(core, body.get("made_by"), body["tenant"], Role(body["role"])):
         raise _ended()
     return document
 
@@ -117,7 +121,16 @@ def give_back(core: Core, invite: Document, owner: str) -> None:
     documents.change(core, INVITES, invite.document_id, decide)
 
 
-def _create(core: Core, *, tenant: str, role: Role, uses: int, expires_at: int, names: tuple[str, ...] = ()) -> JSON:
+def _create(
+    core: Core,
+    *,
+    tenant: str,
+    role: Role,
+    uses: int,
+    expires_at: int,
+    maker: str | None = None,
+    names: tuple[str, ...] = (),
+) -> JSON:
     code, invite_id = new_secret(), core.new_id()
     body: JSON = {
         "invite_id": invite_id,
@@ -125,6 +138,7 @@ def _create(core: Core, *, tenant: str, role: Role, uses: int, expires_at: int, 
         "role": role.value,
         "uses": uses,
         "takers": [],
+        "made_by": maker,
         "created_at": core.clock(),
     }
     document = documents.new_document(

@@ -14,6 +14,7 @@ from files_service.domain.passwords import MAX_BYTES, fault_of_password, passwor
 from files_service.errors import Forbidden, Unauthorized, bad_request
 from files_service.services.accounts import throttling
 from files_service.services.accounts.account import Account, account_by_id, change_account
+from files_service.services.accounts.authority import still_manages
 from files_service.services.accounts.documents import hash_of, new_secret
 
 RESET_MS = 3_600_000
@@ -71,10 +72,13 @@ def set_password(core: Core, account: Account, password: str) -> Account:
     return changed
 
 
-def make_reset(core: Core, account: Account) -> tuple[str, int]:
-    """Make the code of a reset link and return it with its end; an earlier code of the account ends."""
+def make_reset(core: Core, account: Account, maker: str | None = None) -> tuple[str, int]:
+    """Make the code of a reset link and return it with its end; an earlier code of the account ends.
+
+    It ends with the right of its maker to reset the account; None is the trusted system.
+    """
     secret, expires_at = new_secret(), core.clock() + RESET_MS
-    reset = {"hash": hash_of(secret), "expires_at": expires_at}
+    reset = {"hash": hash_of(secret), "expires_at": expires_at, "made_by": maker}
     change_account(core, account.account_id, lambda before: replace(before, reset=reset))
     return f"{account.account_id}.{secret}", expires_at
 
@@ -85,6 +89,9 @@ def use_reset(core: Core, code: str, password: str) -> Account:
     account = account_by_id(core, account_id) if secret.isascii() and account_id else None
     _require_reset(core, account, secret)
     assert account is not None
+    assert account.reset is not None
+    if not still_manages(core, account.reset.get("made_by"), account.tenant, account.role):
+        raise _ended()
     hashed, now = hash_new(core, password, account.name), core.clock()
 
     def decide(before: Account) -> Account:
@@ -99,4 +106,8 @@ def use_reset(core: Core, code: str, password: str) -> Account:
 def _require_reset(core: Core, account: Account | None, secret: str) -> None:
     reset = account.reset if account is not None and account.disabled_at is None else None
     if reset is None or reset["expires_at"] <= core.clock() or not hmac.compare_digest(reset["hash"], hash_of(secret)):
-        raise Unauthorized("the link was used, was replaced by a newer one, or has expired")
+        raise _ended()
+
+
+def _ended() -> Unauthorized:
+    return Unauthorized("the link was used, was replaced by a newer one, or has expired")

@@ -52,7 +52,7 @@ def update_account(
     authority = authority_of(core, actor)
     account = managed_account(core, authority, owner)
     if role is not None:
-        authority.require_grant(role)
+        authority.require_new_role(role)
     now = core.clock()
 
     def decide(before: Account) -> Account:
@@ -81,8 +81,10 @@ def update_account(
 
 def reset_account(core: Core, actor: str | None, owner: str) -> JSON:
     """Make a one-time link by which the person sets a new password. Raises Forbidden, NotFound."""
-    account = managed_account(core, authority_of(core, actor), owner)
+    authority = authority_of(core, actor)
+    account = managed_account(core, authority, owner)
+    authority.require_person()
     if account.disabled_at is not None:
         raise Forbidden("the account is disabled", {"owner": owner})
-    code, expires_at = make_reset(core, account)
+    code, expires_at = make_reset(core, account, None if actor is None else str(actor))
     return {"owner": owner, "code": code, "expires_at": expires_at}

@@ -60,19 +60,19 @@ def create_account(core: Core, actor: str | None, *, name: str, tenant: str | No
     authority = authority_of(core, actor)
     tenant = authority.tenant_or_own(tenant)
     authority.require_people(tenant)
-    authority.require_grant(role)
+    authority.require_new_role(role)
     require_tenant(core, tenant)
-    account = _add(
-        core,
-        Account(
-            account_id=core.new_id(),
-            name=valid_name(name, tenant),
-            tenant=tenant,
-            role=role,
-            created_at=core.clock(),
-        ),
+    account = Account(
+        account_id=core.new_id(),
+        name=valid_name(name, tenant),
+        tenant=tenant,
+        role=role,
+        created_at=core.clock(),
     )
-    code, expires_at = make_reset(core, account)
+    if core.metadata.usage(account.owner).total.files:
+        authority.require_person()
+    account = _add(core, account)
+    code, expires_at = make_reset(core, account, None if actor is None else str(actor))
     return {**account.shown(), "reset": {"code": code, "expires_at": expires_at}}
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from files_service.domain.derived import KINDS
+from files_service.domain.derived import COVER, KINDS
 from files_service.runtime.clock import monotonic_ms
 from files_service.services.media.extraction.channel import (
     ASKED,
@@ -76,7 +76,7 @@ DEFAULTS = Limits()
 def extract(
     kind: str, sizes: Sequence[int], read: Read, *, tick: Callable[[], None] = lambda: None, limits: Limits = DEFAULTS
 ) -> Extraction:
-    """Open a file in a subprocess: a ``picture``, ``clip`` or ``sound``; ``none`` opens nothing.
+    """Open a file in a subprocess: a ``picture``, ``clip``, ``sound``, a picture to ``cover``; ``none`` opens nothing.
 
     ``sizes`` are those of the file and, of a clip, its proxy. ``read`` gets the number of the source, offset and
     length, and returns None for bytes that are not there. ``tick`` is called every second; its errors, and those of
@@ -170,7 +170,7 @@ class _Conversation:
         else:
             kind, _, data = body.partition(b"\0")
             name = kind.decode("ascii", "replace")
-            if name not in KINDS or data[:4] != b"RIFF" or data[8:12] != b"WEBP":
+            if name not in (*KINDS, COVER) or data[:4] != b"RIFF" or data[8:12] != b"WEBP":
                 raise _Misbehaves("the subprocess sent no preview")
             self._outcome.pictures[name] = data
 

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -24,7 +25,7 @@ from files_service.services import content
 from files_service.services.files import change, load_owning
 from files_service.services.notifications.messages import Finalized, Ignored
 from files_service.services.parts import PartAddress, Receive, finish_part
-from storage_adapters import BlobInfo, FileRecord, FileStatus, Part, RecordNotFound, Tombstone
+from storage_adapters import BlobInfo, BlobNotFound, FileRecord, FileStatus, Part, RecordNotFound, Tombstone
 
 
 class Outcome(StrEnum):
@@ -103,7 +104,7 @@ class NotificationHandler:
     def _finish(self, key: str, news: Finalized) -> tuple[Outcome, dict[str, Any]]:
         """Finish the part by the stored bytes: the notification is incomplete or differs from the declaration."""
         announced = {
-            "generation": str(news.generation),
+            "generation": None if news.generation is None else str(news.generation),
             "size": news.size,
             "md5": news.md5,
             "crc32c": news.crc32c,
@@ -128,19 +129,23 @@ class NotificationHandler:
         """
         part = next((part for part in tombstone.parts if (part.key, part.bucket) == (key, news.bucket)), None)
         if part is not None:
-            content.delete_generation(self._core, part, str(news.generation))
+            with suppress(BlobNotFound):
+                generation = news.generation or self._core.blobs.head(key).generation
+                content.delete_generation(self._core, part, str(generation))
         return Outcome.GONE
 
 
 def prefix_of(blobs_url: str) -> str:
-    """Return the prefix of keys in object names: the path of a ``gs://`` URL."""
+    """Return the prefix of keys in object names: the path of a ``gs://`` or ``s3://`` URL."""
     parts = urlsplit(blobs_url)
-    path = unquote(parts.path).strip("/") if parts.scheme == "gs" else ""
+    path = unquote(parts.path).strip("/") if parts.scheme in ("gs", "s3") else ""
     return f"{path}/" if path else ""
 
 
 def _seen_before(part: Part, news: Finalized) -> Outcome:
     stored = part.generation or ""
+    if news.generation is None:
+        return Outcome.DUPLICATE
     # A store with generations that are not numbers has one generation for each key.
     if not (stored.isascii() and stored.isdigit()) or int(stored) == news.generation:
         return Outcome.DUPLICATE

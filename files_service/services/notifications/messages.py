@@ -55,7 +55,7 @@ class Finalized:
 
     bucket: str
     name: str
-    generation: int
+    generation: int | None
     event_at: int | None = None
     size: int | None = None
     content_type: str | None = None
@@ -131,6 +131,11 @@ def resource_of_channel(body: bytes, state: str, event_at: int | None = None) ->
     return _with_resource(finalized, body)
 
 
+def is_name(value: object, longest: int) -> bool:
+    """Return True for text that a store can look up: a header may contain bytes that are none."""
+    return isinstance(value, str) and 1 <= len(value) <= longest and _NO_TEXT.search(value) is None
+
+
 def _with_resource(finalized: Finalized, data: bytes) -> Finalized:
     """Add the object's description. Raises Malformed for the description of another object."""
     resource = _resource(data)
@@ -162,8 +167,7 @@ def _resource(data: bytes) -> dict[str, Any]:
 
 def _text(source: Mapping[str, Any], name: str, longest: int) -> str:
     value = source.get(name)
-    # A header may contain bytes that are not text, which stores cannot look up.
-    if not isinstance(value, str) or not 1 <= len(value) <= longest or _NO_TEXT.search(value):
+    if not isinstance(value, str) or not is_name(value, longest):
         raise Malformed(f"{name} is missing or no name")
     return value
 

@@ -22,11 +22,21 @@ def place(core: Core, share: Share, sender: str, file_id: str, name: str) -> Non
 
     Its sender does not learn that name: it would tell which ones are taken. Raises BadRequest that names ``name``.
     """
-    if share.path is None:
+    wanted = wanted_path(share, sender, name)
+    if wanted is None:
         return
     try:
-        wanted = paths.joined(share.path, "/".join(_segments_of(share, sender, name)))
         _move(core, share, file_id, wanted)
+    except paths.BadPath as error:
+        raise bad_request("name", str(error)) from None
+
+
+def wanted_path(share: Share, sender: str, name: str) -> str | None:
+    """Return the path of a file in the folder of the share, None without one. Raises BadRequest that names ``name``."""
+    if share.path is None:
+        return None
+    try:
+        return paths.joined(share.path, "/".join(_segments_of(share, sender, name)))
     except paths.BadPath as error:
         raise bad_request("name", str(error)) from None
 

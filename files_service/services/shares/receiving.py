@@ -18,13 +18,15 @@ from files_service.services.accounts.documents import hash_of
 from files_service.services.shares.activity import record_event
 from files_service.services.shares.gate import Opened, require_still_open
 from files_service.services.shares.share import Share, change_share
-from files_service.services.uploads.quota import require_place, require_room, room_for_more
+from files_service.services.uploads.quota import check_room, require_place, room_for_more
 from files_service.services.uploads.session import Beginning
 from storage_adapters import JSON, Document, DocumentQuery, FileRecord, Upload, category_of
 
 RECEIVED, ADDRESSES = "share_uploads", "share_addresses"
 # Rows of a visit that are shown.
 SHOWN = 100
+# Counted uploads that a share remembers: more than can be between their count and their end.
+_REMEMBERED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def beginning_of(
     _require_address(share, _received_from(core, share, sender))
     with quota_hidden():
         require_place(core, share.owner)
-        require_room(core, share.owner, size or 0)
+        check_room(core, share.owner, size or 0)
     given = {"share_id": share.share_id, **({"sender": sender.name} if sender.name else {})}
     # The name is all that is taken of a path: nothing that a visitor sends chooses another folder.
     plain = name.replace("\\", "/").rstrip("/").rpartition("/")[2] or "file"
@@ -65,21 +67,28 @@ def room_in(core: Core, share: Share, begun: Upload) -> tuple[int, FilesError]:
     """Return the most bytes that an upload may still take, and the error for more."""
     room, error = room_for_more(core, begun)
     if isinstance(error, InsufficientStorage):
-        error = _full("bytes")
+        error = full("bytes")
     if share.max_bytes is not None and (left := share.max_bytes - share.received_bytes - begun.received) < room:
-        room, error = left, _full("bytes")
+        room, error = left, full("bytes")
     return max(0, room), error
 
 
-def count_received(core: Core, share: Share, sender: Sender, size: int) -> None:
-    """Count a file whose bytes are there. Raises Gone for a closed link, InsufficientStorage above the limits."""
+def count_received(core: Core, share: Share, sender: Sender, upload: Upload) -> None:
+    """Count a file whose bytes are there, once. Raises Gone for a closed link, InsufficientStorage above the limits."""
+    is_repeated = False
 
     def decide(before: Share) -> Share:
+        nonlocal is_repeated
         require_still_open(core, before)
         if before.epoch != share.epoch:
             raise Gone("the link has changed")
-        _require_limits(before, size)
-        return replace(before, received_files=before.received_files + 1, received_bytes=before.received_bytes + size)
+        is_repeated = upload.upload_id in before.counted
+        if is_repeated:
+            return before
+        _require_limits(before, upload.received)
+        files, held = before.received_files + 1, before.received_bytes + upload.received
+        counted = (*before.counted, upload.upload_id)[-_REMEMBERED:]
+        return replace(before, received_files=files, received_bytes=held, counted=counted)
 
     _count_address(core, share, sender)
     try:
@@ -87,14 +96,19 @@ def count_received(core: Core, share: Share, sender: Sender, size: int) -> None:
     except BaseException:
         _change_address(core, share, sender, -1)
         raise
+    if is_repeated:
+        _change_address(core, share, sender, -1)
 
 
-def give_back(core: Core, share: Share, sender: Sender, size: int) -> None:
+def give_back(core: Core, share: Share, sender: Sender, upload: Upload) -> None:
     """Take back the count of a file that could not be completed."""
 
     def decide(before: Share) -> Share:
-        files, held = before.received_files - 1, before.received_bytes - size
-        return replace(before, received_files=max(0, files), received_bytes=max(0, held))
+        if upload.upload_id not in before.counted:
+            return before
+        files, held = before.received_files - 1, before.received_bytes - upload.received
+        counted = tuple(each for each in before.counted if each != upload.upload_id)
+        return replace(before, received_files=max(0, files), received_bytes=max(0, held), counted=counted)
 
     with suppress(Conflict):
         change_share(core, share.share_id, decide)
@@ -105,7 +119,7 @@ def note_received(core: Core, share: Share, sender: Sender, record: FileRecord, 
     """Return, and keep, what a visitor has brought, under the name that was sent, for the page of this visit alone."""
     now = core.clock()
     body = {"name": name, "size": record.size, "received_at": now}
-    order = f"{_visit_of(share, sender.secret)}/{record.file_id}"
+    order = f"{visit_of(share, sender.secret)}/{record.file_id}"
     row = documents.new_document(RECEIVED, record.file_id, body, order=order, expires_at=now + VISIT_MS)
     documents.put(core, row)
     details = {"file_id": record.file_id, "sender": sender.name, "size": record.size}
@@ -117,7 +131,7 @@ def received_in_visit(core: Core, share: Share, secret: str) -> list[JSON]:
     """Return what the visitor has brought, the newest first; at most ``SHOWN``."""
     if not secret:
         return []
-    prefix = f"{_visit_of(share, secret)}/"
+    prefix = f"{visit_of(share, secret)}/"
     query = DocumentQuery(collection=RECEIVED, prefix=prefix, descending=True, limit=SHOWN)
     page = documents.documents_of(core).find_documents(query, now=core.clock())
     return [{name: row.body[name] for name in ("name", "size", "received_at")} for row in page.documents]
@@ -129,7 +143,7 @@ def quota_hidden() -> Iterator[None]:
     try:
         yield
     except InsufficientStorage as error:
-        raise (error if error.details.get("field") in ("files", "address") else _full("bytes")) from None
+        raise (error if error.details.get("field") in ("files", "address") else full("bytes")) from None
 
 
 def _require_name(share: Share, name: str) -> None:
@@ -142,14 +156,14 @@ def _require_name(share: Share, name: str) -> None:
 
 def _require_limits(share: Share, size: int) -> None:
     if share.max_files is not None and share.received_files >= share.max_files:
-        raise _full("files")
+        raise full("files")
     if share.max_bytes is not None and share.received_bytes + size > share.max_bytes:
-        raise _full("bytes")
+        raise full("bytes")
 
 
 def _require_address(share: Share, received: int) -> None:
     if share.max_files_per_address is not None and received >= share.max_files_per_address:
-        raise _full("address")
+        raise full("address")
 
 
 def _count_address(core: Core, share: Share, sender: Sender) -> None:
@@ -161,7 +175,7 @@ def _change_address(core: Core, share: Share, sender: Sender, by: int) -> None:
     """Count files of an address within a day of the first one."""
     if share.max_files_per_address is None:
         return
-    document_id, now = _address_of(share, sender), core.clock()
+    document_id, now = address_of(share, sender), core.clock()
 
     def decide(before: Document | None) -> Document | None:
         if by > 0:
@@ -177,17 +191,20 @@ def _change_address(core: Core, share: Share, sender: Sender, by: int) -> None:
 def _received_from(core: Core, share: Share, sender: Sender) -> int:
     if share.max_files_per_address is None:
         return 0
-    document = documents.find(core, ADDRESSES, _address_of(share, sender))
+    document = documents.find(core, ADDRESSES, address_of(share, sender))
     return int(document.body["files"]) if document is not None else 0
 
 
-def _address_of(share: Share, sender: Sender) -> str:
+def address_of(share: Share, sender: Sender) -> str:
+    """Return the name of an address at a share."""
     return hash_of(f"{share.share_id} {sender.address}")
 
 
-def _visit_of(share: Share, secret: str) -> str:
+def visit_of(share: Share, secret: str) -> str:
+    """Return the name of a visit, from which nobody learns its secret."""
     return hash_of(f"{share.share_id} {secret}")
 
 
-def _full(field: str) -> InsufficientStorage:
+def full(field: str) -> InsufficientStorage:
+    """Make the error for a link that takes no more."""
     return InsufficientStorage("the link takes no more files", {"field": field})

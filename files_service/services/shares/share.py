@@ -65,6 +65,8 @@ class Share:
     max_files_per_address: int | None = None
     received_files: int = 0
     received_bytes: int = 0
+    # The last uploads that were counted: one whose end is repeated is not counted again.
+    counted: tuple[str, ...] = ()
     state: ShareState = ShareState.ACTIVE
     revoked_at: int | None = None
     document: Document | None = field(default=None, repr=False, compare=False)
@@ -143,6 +145,7 @@ def share_of_document(document: Document) -> Share:
     return Share(
         share_id=document.document_id,
         items=items,
+        counted=tuple(body.get("counted", ())),
         kind=ShareKind(body["kind"]),
         state=ShareState(body["state"]),
         document=document,
@@ -213,6 +216,7 @@ def _document_of(share: Share) -> Document:
         "kind": share.kind.value,
         "state": share.state.value,
         "items": [_item_to_json(item) for item in share.items],
+        "counted": list(share.counted),
     }
     expires_at = share.revoked_at + REVOKED_MS if share.revoked_at is not None else None
     if share.document is not None:

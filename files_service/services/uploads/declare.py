@@ -25,7 +25,7 @@ from storage_adapters import (
     Part,
     RecordNotFound,
     SignedUrl,
-    SupportsResumableUpload,
+    StartsUploads,
     SupportsSignedUrls,
 )
 
@@ -64,7 +64,7 @@ def declare(core: Core, declaration: Declaration, *, resumable: bool, now: int) 
     check_limits(declaration, core)
     until = now + declaration.expires_seconds * 1000
     urls_until = until
-    if resumable and isinstance(core.blobs, SupportsResumableUpload):
+    if resumable and isinstance(core.blobs, StartsUploads):
         # A session of the store cannot be revoked, and outlives the upload.
         urls_until = now + core.blobs.upload_seconds * 1000
 
@@ -146,7 +146,7 @@ def upload_addresses(
     """Return upload addresses by part id for the missing parts. Raises NotSupported."""
     blobs = require(core.blobs, SupportsSignedUrls)
     missing = record.missing_parts if record.status is FileStatus.PENDING else ()
-    if resumable and isinstance(blobs, SupportsResumableUpload):
+    if resumable and isinstance(blobs, StartsUploads):
         start = partial(_started, record, blobs, origin=origin, now=now)
         with ThreadPoolExecutor(_STARTED_AT_ONCE) as pool:
             started = list(pool.map(start, missing))
@@ -159,9 +159,7 @@ def _signed(part: Part, blobs: SupportsSignedUrls, until: int) -> SignedUrl:
     return blobs.sign("PUT", part.key, expires_at=until, content_type=part.content_type, size=part.size)
 
 
-def _started(
-    record: FileRecord, blobs: SupportsResumableUpload, part: Part, *, origin: str | None, now: int
-) -> SignedUrl | None:
+def _started(record: FileRecord, blobs: StartsUploads, part: Part, *, origin: str | None, now: int) -> SignedUrl | None:
     """Start a resumable upload that expires with the record's upload; return None when the bytes exist."""
     checksums = {"md5": part.md5, "crc32c": part.crc32c}
     try:

@@ -27,8 +27,8 @@ from storage_adapters import (
     Part,
     RecordNotFound,
     RevisionConflict,
+    StartsUploads,
     SupportsDocuments,
-    SupportsResumableUpload,
     Tombstone,
 )
 
@@ -42,7 +42,7 @@ def note_garbage(core: Core, record: FileRecord, parts: Sequence[Part]) -> None:
     """Name parts that the next change of this record takes out of its file. Idempotent."""
     documents = require(core.metadata, SupportsDocuments)
     now = core.clock()
-    session_ms = core.blobs.upload_seconds * 1000 if isinstance(core.blobs, SupportsResumableUpload) else 0
+    session_ms = core.blobs.upload_seconds * 1000 if isinstance(core.blobs, StartsUploads) else 0
     due_at = max(now + _GRACE_MS, clean_after(record, now=now, session_ms=session_ms))
     for first in range(0, len(parts), _PARTS):
         some = parts[first : first + _PARTS]

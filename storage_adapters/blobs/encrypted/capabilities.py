@@ -16,11 +16,13 @@ from storage_adapters.blobs.keys import check_key
 from storage_adapters.errors import BlobExists, BlobNotFound, ChecksumMismatch, InvalidKey, KeyUnavailable, NoAddress
 from storage_adapters.ports.blob_capabilities import (
     BlobCopy,
+    StartsUploads,
     SupportsColdReads,
     SupportsCopies,
     SupportsCopy,
     SupportsFreeSpace,
     SupportsListing,
+    SupportsPartUploads,
     SupportsPublicUrls,
     SupportsReplacement,
     SupportsResealing,
@@ -154,11 +156,11 @@ class _DirectUrls(ForwardsSignedUrls, EncryptedBlobStore):
         return super().sign(method, key, **how)
 
 
-class _DirectUploads(EncryptedBlobStore, SupportsResumableUpload):
+class _DirectUploads(EncryptedBlobStore, StartsUploads):
     @property
     def upload_seconds(self) -> int:
-        """See ``SupportsResumableUpload``."""
-        assert isinstance(self._inner, SupportsResumableUpload)
+        """See ``StartsUploads``."""
+        assert isinstance(self._inner, StartsUploads)
         return self._inner.upload_seconds
 
     def start_upload(
@@ -171,14 +173,26 @@ class _DirectUploads(EncryptedBlobStore, SupportsResumableUpload):
         checksums: Mapping[str, str | None] | None = None,
         origin: str | None = None,
     ) -> SignedUrl:
-        """See ``SupportsResumableUpload``."""
-        assert isinstance(self._inner, SupportsResumableUpload)
+        """See ``StartsUploads``."""
+        assert isinstance(self._inner, StartsUploads)
         try:
             return self._inner.start_upload(
                 key, content_type=content_type, size=size, now=now, checksums=checksums, origin=origin
             )
         except BlobExists as error:
             raise self._exists(error) from None
+
+
+class _DirectResumableUploads(_DirectUploads, SupportsResumableUpload):
+    pass
+
+
+class _DirectPartUploads(_DirectUploads, SupportsPartUploads):
+    def complete_upload(self, key: str, *, size: int) -> BlobInfo:
+        """See ``SupportsPartUploads``."""
+        assert isinstance(self._inner, SupportsPartUploads)
+        self._inner.complete_upload(key, size=size)
+        return self.head(key)
 
 
 class _PublicUrls(ForwardsPublicUrls, EncryptedBlobStore):
@@ -194,7 +208,8 @@ _CAPABILITIES: tuple[tuple[type, type[EncryptedBlobStore]], ...] = (
 )
 _DIRECT: tuple[tuple[type, type[EncryptedBlobStore]], ...] = (
     (SupportsSignedUrls, _DirectUrls),
-    (SupportsResumableUpload, _DirectUploads),
+    (SupportsResumableUpload, _DirectResumableUploads),
+    (SupportsPartUploads, _DirectPartUploads),
 )
 
 

@@ -80,7 +80,7 @@ class Blobs:
         if conflict:
             with suppress(StorageError):
                 self._remove((chunk_id,))
-            raise BlobExists(self._completed(info.key).info)
+            raise BlobExists(self.completed(info.key).info)
 
     def begin_chunk(self, name: str, sha256: str, data: bytes | bytearray) -> Future[Any]:
         """Store a piece beside; the result raises ProtocolError."""
@@ -94,18 +94,22 @@ class Blobs:
         with suppress(StorageError):
             self._remove(names)
 
-    def delete(self, key: str, generation: str | None) -> None:
-        """Remove a blob from all nodes that answer. Raises StorageUnavailable when none does."""
-        layout = self.cluster.layout()
-        found = self.cluster.run(indexes.generations(layout, key, self.cluster.writing.attempt))
-        for chunk_id in found:
-            name = parse_name(chunk_id)
-            if name is not None and generation in (None, name.generation):
-                # The index first: what is left behind of the pieces is found by a census.
-                self._remove((chunk_id,))
-                self._remove(piece_names(chunk_id))
+    def delete(self, keys: Sequence[str], generation: str | None = None) -> None:
+        """Remove blobs from all nodes that answer. Raises StorageUnavailable when none does."""
+        for start in range(0, len(keys), m.IDS_AT_ONCE):
+            batch = tuple(keys[start : start + m.IDS_AT_ONCE])
+            layout = self.cluster.layout()
+            found = self.cluster.run(indexes.generations(layout, batch, self.cluster.writing.attempt))
+            names = [name for name in found if generation in (None, _generation_of(name))]
+            # The indexes first: what is left behind of the pieces is found by a census.
+            self._remove(names)
+            self._remove([piece for name in names for piece in piece_names(name)])
 
-    def _completed(self, key: str) -> Description:
+    def completed(self, key: str) -> Description:
+        """Make sure of the copies of a blob that is there, and return what is known of it.
+
+        Raises StorageUnavailable, also when the blob is gone meanwhile.
+        """
         try:
             self.cluster.run(indexes.complete(self.cluster.layout(), key, self.cluster.writing))
             return self.head(key)
@@ -127,3 +131,8 @@ def _outcome(step: Step[None]) -> Step[OtherContent | None]:
     except OtherContent as error:
         return error
     return None
+
+
+def _generation_of(chunk_id: str) -> str | None:
+    name = parse_name(chunk_id)
+    return None if name is None else name.generation

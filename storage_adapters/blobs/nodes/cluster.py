@@ -33,6 +33,9 @@ T = TypeVar("T")
 # A node that was silent so often in a row is asked once in a while only.
 SILENCES = 2
 PROBE_SECONDS = 2.0
+# A question that does not wait long tells little of a node.
+LONG_SECONDS = 5.0
+READ_HEDGE_SECONDS, WRITE_HEDGE_SECONDS = 0.05, 0.5
 _ENOUGH_CALLS = 20
 
 
@@ -79,12 +82,12 @@ class Cluster:
     @property
     def reading(self) -> reading.Timing:
         """Limits of a read: another node is asked beside one that is slower than nearly all reads."""
-        return reading.Timing(hedge=max(0.05, self._reads.p95()))
+        return reading.Timing(hedge=max(READ_HEDGE_SECONDS, self._reads.p95()))
 
     @property
     def writing(self) -> writing.Timing:
         """Limits of a write: another node is tried beside one that is far slower than nearly all writes."""
-        return writing.Timing(total=self._location.timeout, hedge=max(0.5, 4 * self._writes.p95()))
+        return writing.Timing(total=self._location.timeout, hedge=max(WRITE_HEDGE_SECONDS, 4 * self._writes.p95()))
 
     def run(self, step: Step[T]) -> T:
         """Perform a step. Raises what ``ProtocolError`` means for a store."""
@@ -110,7 +113,8 @@ class Cluster:
         try:
             reply = self._caller.call(effect.node_id, url, effect.request, effect.timeout)
         except Unreachable:
-            self._note(effect.node_id, silent=True)
+            if time.monotonic() - started > LONG_SECONDS or effect.timeout > LONG_SECONDS:
+                self._note(effect.node_id, silent=True)
             raise
         except ProtocolError:
             self._note(effect.node_id, silent=False)

@@ -1,10 +1,11 @@
 """Steps about the index of a blob, which is stored only where no other generation of the blob is.
 
-1. One node after the other is asked in the order of the key until one stores the index; the other copies follow. So
-   two writers meet at the first node, and one of them gives way there.
-2. A writer that meets another generation anywhere withdraws its own, makes sure of the copies of the other, and
-   reports that the blob exists. Two writers who begin at different nodes, because one of these is slow, may both give
-   way, but are never both confirmed: the nodes of two confirmed writes have one in common.
+1. A writer stores the index at one node, the first in the order of the key that takes it. Afterwards it stores the
+   other copies, and asks all other nodes for other generations. A node takes no second generation of a key. So of two
+   writers at once at least one meets the other, however they began.
+2. A writer that meets another generation gives way to one that has its copies, and to an older one: it withdraws its
+   own, makes sure of the copies of the other, and reports that the blob exists. The oldest waits until the others have
+   given way. Only two writers on two sides of a broken network may both be confirmed.
 3. The latest generation that a reader meets is the blob.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from storage_adapters.blobs.nodes.protocol import messages as m
-from storage_adapters.blobs.nodes.protocol.effects import Call, Hedged, Random, Sleep, Step, Together
+from storage_adapters.blobs.nodes.protocol.effects import Call, Hedged, Now, Random, Sleep, Step, Together
 from storage_adapters.blobs.nodes.protocol.errors import (
     ChunkAbsent,
     ChunkUnavailable,
@@ -23,7 +24,13 @@ from storage_adapters.blobs.nodes.protocol.errors import (
     TooFewCopies,
 )
 from storage_adapters.blobs.nodes.protocol.layout import Layout, Node, ranked
+from storage_adapters.blobs.nodes.protocol.naming import SEPARATOR
 from storage_adapters.blobs.nodes.protocol.writing import FINAL, Timing
+
+# The time in which other writers of a key give way or have their copies; later they are taken for dead.
+CONTEND_SECONDS = 5.0
+# A node that is silent for so long has no word in who is first.
+QUICK_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -47,31 +54,79 @@ class _Creation:
 
 
 def create(layout: Layout, request: m.PutChunk, timing: Timing) -> Step[None]:
-    """Store the index of a new blob. Raises OtherContent when there is another generation, TooFewCopies."""
+    """Store the index of a new blob. Raises OtherContent when it gives way to another generation, TooFewCopies."""
+    met = yield from _place(layout, request, timing)
+    if not met:
+        return
+    key = request.chunk_id.partition(SEPARATOR)[0]
+    end = (yield Now()) + CONTEND_SECONDS
+    while True:
+        found = yield from generations(layout, (key,), timing.attempt)
+        others = {chunk_id: nodes for chunk_id, nodes in found.items() if chunk_id != request.chunk_id}
+        settled = any(len(nodes) >= max(2, layout.min_write) for nodes in others.values())
+        if settled or min(others, default=request.chunk_id) < request.chunk_id or (yield Now()) > end:
+            raise OtherContent(f"another generation of {key} is there")
+        if not others and not (yield from _place(layout, request, timing)):
+            return
+        yield from _pause()
+
+
+def _place(layout: Layout, request: m.PutChunk, timing: Timing) -> Step[bool]:
+    """Store the index at ``min_write`` nodes and more; return True when another generation was met.
+
+    Raises TooFewCopies.
+    """
     creation = _Creation(request, timing, ranked(layout, request.chunk_id))
     if len(creation.untried) < layout.min_write:
         raise TooFewCopies(0, layout.min_write, ())
-    outcomes = [(yield from _lane(creation))]
-    if layout.copies > 1 and creation.untried:
-        rest = min(layout.copies - 1, len(creation.untried))
-        # Of each lane the node is chosen here: lanes do not begin at the same one.
-        lanes = tuple(_beside(creation, creation.take()) for _ in range(rest))
-        outcomes += yield Together(lanes, enough=min(layout.min_write - 1, rest))
-    if refused := next((each for each in outcomes if isinstance(each, OtherContent)), None):
-        raise refused
-    if len(creation.stored) < layout.min_write:
+    if isinstance((yield from _lane(creation)), OtherContent):
+        return True
+    # Slow nodes, beside which another one was tried, come last: asking them again is harmless.
+    tried = [node for node in ranked(layout, request.chunk_id) if node not in creation.untried]
+    creation.untried += [node for node in tried if node not in creation.stored]
+    # Of each lane the node is chosen here: lanes do not begin at the same one.
+    targets = [creation.take() for _ in range(min(layout.copies - 1, len(creation.untried)))]
+    lanes = tuple(_beside(creation, node) for node in targets)
+    rest = [node for node in layout.registered if node not in creation.stored and node not in targets]
+    needed = min(layout.min_write - 1, len(lanes))
+    outcomes = yield Together((_enough(lanes, needed), _others(rest, request)))
+    errors = [each for each in outcomes if isinstance(each, ProtocolError)]
+    met = any(isinstance(each, list) and any(isinstance(one, OtherContent) for one in each) for each in outcomes)
+    if met or True in outcomes:
+        return True
+    if errors or len(creation.stored) < layout.min_write:
         raise TooFewCopies(len(creation.stored), layout.min_write, tuple(creation.failures))
+    return False
 
 
-def generations(layout: Layout, key: str, timeout: float) -> Step[dict[str, list[Node]]]:
-    """Ask all nodes for the indexes of a blob; return the nodes of each. Raises ChunkUnavailable when none answers."""
+def _enough(lanes: tuple[Step[m.Stored | OtherContent], ...], needed: int) -> Step[list[object]]:
+    outcomes: list[object] = (yield Together(lanes, enough=needed)) if lanes else []
+    return outcomes
+
+
+def _others(nodes: list[Node], request: m.PutChunk) -> Step[bool]:
+    """Return True when one of the nodes has another generation; silent ones have none, as far as is known."""
+    key = request.chunk_id.partition(SEPARATOR)[0]
+    asked = tuple(_ask(node, m.FindBlobs((key,)), QUICK_SECONDS) for node in nodes)
+    outcomes = (yield Together(asked)) if asked else []
+    found = [each.entries.get(key, ()) for each in outcomes if isinstance(each, m.Blobs)]
+    return any(chunk_id != request.chunk_id for ids in found for chunk_id in ids)
+
+
+def _pause() -> Step[None]:
+    chance = yield Random()
+    yield Sleep(0.02 + 0.08 * chance)
+
+
+def generations(layout: Layout, keys: tuple[str, ...], timeout: float) -> Step[dict[str, list[Node]]]:
+    """Ask all nodes for the indexes of blobs; return the nodes of each. Raises ChunkUnavailable when none answers."""
     nodes = layout.registered
-    request = m.FindBlobs((key,))
-    outcomes = yield Together(tuple(_ask(node, request, timeout) for node in nodes))
+    outcomes = yield Together(tuple(_ask(node, m.FindBlobs(keys), timeout) for node in nodes))
     found: dict[str, list[Node]] = {}
     for node, outcome in zip(nodes, outcomes, strict=True):
-        for chunk_id in outcome.entries.get(key, ()) if isinstance(outcome, m.Blobs) else ():
-            found.setdefault(chunk_id, []).append(node)
+        for chunk_ids in outcome.entries.values() if isinstance(outcome, m.Blobs) else ():
+            for chunk_id in chunk_ids:
+                found.setdefault(chunk_id, []).append(node)
     if not any(isinstance(outcome, m.Blobs) for outcome in outcomes):
         raise ChunkUnavailable("no node answers")
     return found
@@ -89,25 +144,38 @@ def reach(layout: Layout, timeout: float) -> Step[None]:
 
 
 def complete(layout: Layout, key: str, timing: Timing) -> Step[str]:
-    """Make sure of the copies of the latest generation, which another writer stored; return its index.
+    """Make sure of the copies of a blob that another writer stored, once it alone is left; return its index.
 
     Raises ChunkAbsent when there is none any more, TooFewCopies.
     """
-    found = yield from generations(layout, key, timing.attempt)
-    if not found:
-        raise ChunkAbsent(f"blob {key} was deleted")
-    chunk_id, holders = max(found.items())
-    source, failures = holders[0], list[ProtocolError]()
+    end = (yield Now()) + CONTEND_SECONDS
+    while True:
+        found = yield from generations(layout, (key,), timing.attempt)
+        if not found:
+            raise ChunkAbsent(f"blob {key} was deleted")
+        chunk_id, holders = max(found.items(), key=lambda item: (len(item[1]), item[0]))
+        late = (yield Now()) > end
+        if len(holders) >= layout.min_write and (len(found) == 1 or late):
+            return chunk_id
+        if late:
+            yield from _pull(layout, chunk_id, holders, timing)
+            return chunk_id
+        yield from _pause()
+
+
+def _pull(layout: Layout, chunk_id: str, holders: list[Node], timing: Timing) -> Step[None]:
+    """Make the copies of an index whose writer has died. Raises TooFewCopies."""
+    copies, failures = len(holders), list[ProtocolError]()
     for node in ranked(layout, chunk_id):
-        if len(holders) < layout.min_write and node not in holders:
+        if copies < layout.min_write and node not in holders:
             try:
+                source = holders[0]
                 yield Call(node.node_id, m.Pull(chunk_id, "", source.node_id, source.url), timing.attempt)
-                holders.append(node)
+                copies += 1
             except ProtocolError as error:
                 failures.append(error)
-    if len(holders) < layout.min_write:
-        raise TooFewCopies(len(holders), layout.min_write, tuple(failures))
-    return chunk_id
+    if copies < layout.min_write:
+        raise TooFewCopies(copies, layout.min_write, tuple(failures))
 
 
 def _lane(creation: _Creation) -> Step[m.Stored | OtherContent]:

@@ -22,11 +22,14 @@ from storage_adapters.blobs.nodes.http import NoReply, SignedClient
 from storage_adapters.blobs.nodes.protocol.layout import Layout
 from storage_adapters.blobs.nodes.protocol.wire import layout_from_json, layout_to_json
 from storage_adapters.errors import StorageUnavailable
+from storage_adapters.records import JSON
 
 FRESH_SECONDS = 5.0
 TIMEOUT_SECONDS = 3.0
 PATH = "/layout"
 NODES_PATH = "/active-nodes"
+# What an older controller does not tell.
+_SILENT: JSON = {"free": 0, "state": "", "read_only": False, "zone": "", "medium": "", "url": "", "skew_ms": 0}
 
 
 class LayoutSource:
@@ -45,8 +48,8 @@ class LayoutSource:
         self._refreshing = threading.Lock()
         self._layout = _read(cache)
         self._asking = threading.Lock()
-        self._asked_at = self._answered_at = self._rooms_at = -FRESH_SECONDS
-        self._rooms: list[int] | None = None
+        self._asked_at = self._answered_at = self._members_at = -FRESH_SECONDS
+        self._members: list[JSON] | None = None
 
     def current(self) -> Layout:
         """Return the layout in use; one that is not fresh is refreshed beside. Raises StorageUnavailable."""
@@ -79,16 +82,22 @@ class LayoutSource:
 
     def rooms(self) -> list[int]:
         """Return the free bytes of the nodes that take chunks, as controllers last told. Raises StorageUnavailable."""
-        if self._rooms is None or self._clock() - self._rooms_at >= FRESH_SECONDS:
-            self._rooms_at = self._clock()
-            for url in self._controllers:
-                document = self._get(url, NODES_PATH)
-                if document is not None:
-                    self._rooms = _rooms_in(document)
-                    break
-        if self._rooms is None:
+        if self._members is None or self._clock() - self._members_at >= FRESH_SECONDS:
+            self._members_at = self._clock()
+            with suppress(StorageUnavailable):
+                self._members = self.members()
+        if self._members is None:
             raise StorageUnavailable("no controller tells the free space of the nodes")
-        return self._rooms
+        return [int(each["free"]) for each in self._members if each["state"] == "active" and not each["read_only"]]
+
+    def members(self) -> list[JSON]:
+        """Return the nodes that ping, as a controller tells them. Raises StorageUnavailable."""
+        for url in self._controllers:
+            body = self._get(url, NODES_PATH)
+            with suppress(ValueError, TypeError, KeyError):
+                if body is not None:
+                    return [{**_SILENT, **each} for each in orjson.loads(body)["nodes"]]
+        raise StorageUnavailable("no controller of the nodes answers")
 
     def _refresh_beside(self) -> None:
         try:
@@ -140,11 +149,3 @@ def _write(path: Path, data: bytes) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
-
-
-def _rooms_in(body: bytes) -> list[int] | None:
-    try:
-        nodes = orjson.loads(body)["nodes"]
-        return [int(node["free"]) for node in nodes if node["state"] == "active" and not node["read_only"]]
-    except (ValueError, TypeError, KeyError):
-        return None

@@ -41,7 +41,8 @@ class Location:
         bucket = options.pop("bucket", "nodes")
         if options or _BUCKET.fullmatch(bucket) is None:
             raise UnknownStore(f"{url}: has an unknown option: {', '.join(options) or 'bucket'}")
-        if not 1 <= (min_write or 1) <= (copies or _MOST_COPIES) <= _MOST_COPIES or not 1 <= timeout <= 600:
+        fewest, most = (1 if min_write is None else min_write), (_MOST_COPIES if copies is None else copies)
+        if not 1 <= fewest <= most <= _MOST_COPIES or not 1 <= timeout <= 600:
             raise UnknownStore(f"{url}: needs 1 <= min_write <= copies <= {_MOST_COPIES} and 1 <= timeout <= 600")
         scheme = "https" if secure else "http"
         return cls(tuple(f"{scheme}://{host}" for host in hosts), copies, min_write, timeout, bucket)

@@ -7,7 +7,7 @@ is seen when it is whole. Each chunk is acknowledged by ``min_write`` nodes, whi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -68,12 +68,19 @@ class NodesBlobStore(BlobStore, ServesSignedUrls, SupportsWholeWrites, SupportsF
     def writer(self, key: str, *, content_type: str, now: int, checksums: Iterable[str] | None = ()) -> BlobWriter:
         """See ``BlobStore``."""
         digests = Digests(checksums)
-        # A blob on nodes that do not answer is met at the commit.
-        with suppress(BlobNotFound, StorageUnavailable):
-            raise BlobExists(self._blobs.head(check_key(key)).info)
+        found = self._existing(check_key(key))
+        if found is not None:
+            raise BlobExists(found)
         return NodesBlobWriter(
             self._blobs, key, bucket=self._bucket, content_type=content_type, now=now, digests=digests
         )
+
+    def _existing(self, key: str) -> BlobInfo | None:
+        # A blob on nodes that do not answer is met at the commit.
+        with suppress(BlobNotFound, StorageUnavailable):
+            self._blobs.head(key)
+            return self._blobs.completed(key).info
+        return None
 
     def write_whole(
         self, key: str, data: bytes | bytearray | memoryview, *, sha256: str | None, content_type: str, now: int
@@ -112,7 +119,11 @@ class NodesBlobStore(BlobStore, ServesSignedUrls, SupportsWholeWrites, SupportsF
 
     def delete(self, key: str, *, generation: str | None = None) -> None:
         """See ``BlobStore``."""
-        self._blobs.delete(check_key(key), generation)
+        self._blobs.delete((check_key(key),), generation)
+
+    def delete_many(self, keys: Sequence[str], *, generations: Mapping[str, str | None] | None = None) -> None:
+        """See ``BlobStore``."""
+        self._blobs.delete([check_key(key) for key in dict.fromkeys(keys)])
 
     def scan(self, *, prefix: str = "", after: str = "", limit: int) -> list[BlobInfo]:
         """See ``SupportsListing``. The order is that of the partitions, then of the keys."""

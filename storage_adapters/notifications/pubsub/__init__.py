@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from storage_adapters.errors import UnknownStore
 from storage_adapters.extras import import_adapter
-from storage_adapters.notifications.pubsub.desired_state import DesiredState, SetupStep
+from storage_adapters.notifications.pubsub.desired_state import DesiredState
+from storage_adapters.ports.setup import SetupStep
 
-__all__ = ["DesiredState", "SetupStep", "set_up_notifications"]
+__all__ = ["DesiredState", "set_up_notifications"]
 
 
 def set_up_notifications(

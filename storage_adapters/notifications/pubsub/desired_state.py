@@ -35,15 +35,6 @@ RETRY = {"minimumBackoff": "1s", "maximumBackoff": "300s"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetupStep:
-    """One step: ``ok`` as it is, ``done`` now, ``due`` in a dry run, or ``failed``."""
-
-    name: str
-    state: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredState:
     """Names and URLs. Push needs ``push_url``, pull needs ``pull_subscription``.
 

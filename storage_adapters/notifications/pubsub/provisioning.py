@@ -11,8 +11,9 @@ from functools import partial
 from urllib.parse import quote
 
 from storage_adapters.errors import StorageUnavailable
-from storage_adapters.notifications.pubsub.desired_state import JSON, DesiredState, SetupStep, admits, differing
+from storage_adapters.notifications.pubsub.desired_state import JSON, DesiredState, admits, differing
 from storage_adapters.notifications.pubsub.rest import PUBSUB, STORAGE, CloudError, RestApi, repeated
+from storage_adapters.ports.setup import SetupStep
 
 PUBLISHER, SUBSCRIBER = "roles/pubsub.publisher", "roles/pubsub.subscriber"
 

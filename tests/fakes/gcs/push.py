@@ -11,6 +11,7 @@ import requests
 
 from tests.fakes.gcs.pubsub import Delivery, Subscription
 from tests.fakes.gcs.tokens import Tokens
+from tests.waiting import PATIENCE_SECONDS
 
 ACCEPTED = frozenset({102, 200, 201, 202, 204})
 LEAST_BACK_OFF = 0.1
@@ -37,7 +38,7 @@ class PushDelivery:
         self._stopped.set()
         with self._subscription.changed:
             self._subscription.changed.notify_all()
-        self._thread.join(30)
+        self._thread.join(PATIENCE_SECONDS)
 
     def _run(self) -> None:
         subscription = self._subscription

@@ -28,6 +28,7 @@ class May(Enum):
     SESSIONS = "people who are signed in, for themselves; no key, no JWT, no system"
     # Rows about people: an admin manages its tenant, for which other tenants do not exist.
     MANAGERS = "an admin of the tenant, operators, trusted systems"
+    PERSONS = "an admin of the tenant and operators who are signed in, trusted systems; no key"
     MEMBERS = "people of the tenant, operators, trusted systems; for all others it does not exist"
     OPERATORS = "operators, trusted systems"
     SYSTEMS = "trusted systems"
@@ -146,8 +147,13 @@ ROUTES: dict[str, May] = {
     "POST /s/{key}/unlock": May.LINK,
     "POST /s/{key}/download": May.LINK,
     "POST /s/{key}/upload": May.LINK,
+    "POST /s/{key}/tus/": May.LINK,
+    "HEAD /s/{key}/tus/{upload_id}": May.LINK,
+    "PATCH /s/{key}/tus/{upload_id}": May.LINK,
+    "DELETE /s/{key}/tus/{upload_id}": May.LINK,
     "GET /s/{key}/files/{file_id}": May.LINK,
     "GET /s/{key}/zip": May.LINK,
+    "GET /s/{key}/cover": May.LINK,
     "POST /s/{key}/zip": May.LINK,
     "POST /api/auth/register": May.FORM,
     "POST /api/auth/login": May.FORM,
@@ -159,6 +165,7 @@ ROUTES: dict[str, May] = {
     "POST /webhooks/gcs/pubsub": May.SENDERS,
     "POST /webhooks/gcs/channel": May.SENDERS,
     "POST /ping": May.SENDERS,
+    "POST /webhooks/s3": May.SENDERS,
     "GET /healthz": May.ANYBODY,
     "GET /readyz": May.ANYBODY,
     "GET /metrics": May.ANYBODY,
@@ -238,7 +245,7 @@ METHOD_ROWS: dict[str, May] = {
     "accounts.create": May.MANAGERS,
     "accounts.update": May.MANAGERS,
     "accounts.delete": May.MANAGERS,
-    "accounts.reset": May.MANAGERS,
+    "accounts.reset": May.PERSONS,
     "accounts.create_invite": May.MANAGERS,
     "accounts.list_invites": May.MANAGERS,
     "accounts.revoke_invite": May.MANAGERS,

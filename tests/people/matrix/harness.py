@@ -11,6 +11,7 @@ from tests.gateway.serving import Reply, Served
 from tests.people.matrix.cells import NOWHERE, Request
 from tests.people.matrix.oracle import Answer
 from tests.people.matrix.world import CONTENT, NAME, Caller, Target, callers, target
+from tests.waiting import PATIENCE_SECONDS
 
 # Allowed: done, or in no state to be done.
 DONE = (200, 201, 204, 303, 409, 410, 412, 416)
@@ -25,7 +26,7 @@ class Matrix:
         self.served, self.core = served, served.core
         self.callers = callers(served)
         self.targets: dict[tuple[str, bool], Target] = {}
-        self.connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+        self.connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=PATIENCE_SECONDS)
         self.wrong: list[str] = []
         self.blob_calls: list[str] = []
         for name in _OF_BLOBS:

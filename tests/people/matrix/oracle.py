@@ -72,5 +72,5 @@ def expected_of_people(may: May, caller: Caller, scope: str) -> Answer:
     if may is May.MEMBERS:
         return Answer.DONE if caller.tenant == TENANT or caller.operates else Answer.MISSING
     if caller.manages:
-        return Answer.DONE
+        return Answer.FORBIDDEN if may is May.PERSONS and caller.scopes is not None else Answer.DONE
     return Answer.MISSING if caller.owner.startswith("ada@") else Answer.FORBIDDEN

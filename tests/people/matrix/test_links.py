@@ -80,6 +80,8 @@ def test_a_link_of_each_kind(matrix: Matrix, kind: str) -> None:
     read, brought = visitor.bytes_of(file_id), visitor.request("POST", "/upload?name=brought.txt", b"x")
     answers = (page, unlocked, counted, read, brought)
     assert tuple(each.status for each in answers) == LINKS[kind]
+    begun = visitor.request("POST", "/tus/", None, **{"Tus-Resumable": "1.0.0", "Upload-Length": "1"})
+    assert begun.status == brought.status
     assert file_id.encode() not in page.body or page.status == 200
 
 

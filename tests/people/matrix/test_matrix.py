@@ -18,7 +18,7 @@ from tests.people.matrix.world import OWNER, STATES, TENANT, target
 from tests.people.test_scopes import NEEDED
 
 ABOUT_FILES = (May.READERS, May.SELECTORS, May.CHANGERS, May.HOLDERS)
-OF_PEOPLE = (May.MANAGERS, May.MEMBERS, May.OPERATORS, May.SYSTEMS)
+OF_PEOPLE = (May.MANAGERS, May.PERSONS, May.MEMBERS, May.OPERATORS, May.SYSTEMS)
 NAMED = (May.FOR_OWNER, May.LISTERS)
 
 

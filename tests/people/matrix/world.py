@@ -88,6 +88,7 @@ def callers(served: Served) -> list[Caller]:
         Caller("expired session", _session(core, OWNER, core.clock() - 31 * DAY_MS), is_ended=True),
         Caller("revoked session", revoked.token, is_ended=True),
         Caller("session of a disabled account", dis.token, is_ended=True),
+        Caller("disabled owner by JWT", _jwt("dis@acme"), is_ended=True),
         _key(ann, "revoked key", *SCOPES[:-1], is_ended=True),
         _key(amy, "key of the admin without its scope", *SCOPES[:-1], owner="amy@acme"),
         _key(amy, "key of the admin", READ, ADMIN, owner="amy@acme", acts=True, manages=True),

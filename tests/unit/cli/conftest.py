@@ -12,6 +12,7 @@ from files_service.worker.run import Worker
 from tests.cores import SECRETS, sqlite_core
 from tests.gateway.serving import Served, serving
 from tests.servers.ports import free_ports
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
     with serving(core, port=port) as found:
         worker.start()
         yield found
-        worker.stop(10)
+        assert worker.stop(PATIENCE_SECONDS)
 
 
 @pytest.fixture

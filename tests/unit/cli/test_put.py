@@ -23,6 +23,7 @@ from tests.cores import SECRETS, sqlite_core
 from tests.gateway.serving import Served, serving
 from tests.servers.ports import free_ports
 from tests.unit.cli.running import at, done, run
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize("size", [0, 5, 3_000_000])
@@ -135,7 +136,7 @@ def test_a_file_that_fails_in_processing_is_a_failure(environ: dict[str, str], t
     with serving(core, port=port) as served:
         worker.start()
         result = run(at(served, environ), "put", tmp_path / "a.txt")
-        worker.stop(10)
+        assert worker.stop(PATIENCE_SECONDS)
     assert result.exit_code == 1
     assert json.loads(result.stdout)["status"] == "failed"
     assert "processing failed" in result.stderr
@@ -172,7 +173,7 @@ def test_a_file_goes_by_http_where_there_is_no_broker(environ: dict[str, str], t
         worker = Worker(core, LogPublisher())
         worker.start()
         result = run(at(served, environ) | {"AMQP_URI": uri}, "put", str(tmp_path / "a.bin"), "--queue")
-        worker.stop(10)
+        assert worker.stop(PATIENCE_SECONDS)
     assert result.exit_code == 0, result.output
     assert "sent by HTTP instead: no connection to the broker" in result.stderr
     assert "verysecret" not in result.output

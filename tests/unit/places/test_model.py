@@ -1,4 +1,7 @@
-"""Random uploads, moves, versions, rollbacks, trash and links together, compared with a model in dicts."""
+"""Random uploads, moves, versions, rollbacks, trash and links together, compared with a model in dicts.
+
+In the end, every byte that is stored is named by a record, and every other one is gone.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,25 @@ from files_service.services.opening import open_core
 from files_service.services.shares.gate import Visit, open_share
 from files_service.services.shares.items import files_of
 from files_service.services.shares.share import find_share
-from storage_adapters import FileStatus
+from storage_adapters import ListQuery
 from storage_adapters.metadata.memory.store import MemoryMetadataStore
 from storage_adapters.metadata.sqlite.store import SqliteMetadataStore
 from tests.adapters import couchdb_servers
-from tests.contract.metadata_scenes import make_record
-from tests.cores import attempt, call, settings_for
+from tests.clocks import Clock
+from tests.contract.consistency import recomputed_usage
+from tests.contract.metadata_scenes import walk
+from tests.cores import attempt, call, processed_file, settings_for
 from tests.scale import NIGHTLY
 from tests.unit.places.scenes import in_folder, paths_of
-from tests.unit.versions.scenes import contents, new_version, read, version_ids
+from tests.unit.versions.scenes import (
+    bring_to_rest,
+    contents,
+    named_keys,
+    new_version,
+    read,
+    stored_keys,
+    version_ids,
+)
 
 NAMES = ("x.t", "y")
 FOLDERS = ("a", "a/b", "ab", "c")
@@ -45,8 +58,10 @@ class Model:
     entries: dict[tuple[str, int], set[str]] = field(default_factory=dict)
     # Of each file its contents, oldest first, by the number of the upload: a rollback brings the same one again.
     contents: dict[str, list[int]] = field(default_factory=dict)
-    # Of each link its file, and the content that it stays at, None for the present one.
-    links: dict[str, tuple[str, int | None]] = field(default_factory=dict)
+    # Of each link its file, and the version and content that it stays at, None for the present one.
+    links: dict[str, tuple[str, tuple[str, int] | None]] = field(default_factory=dict)
+    # Ids of versions that were removed.
+    gone: set[str] = field(default_factory=set)
 
     def free(self, path: str, form: Form, file_id: str = "") -> str:
         return next(each for number in count(1) if self.live.get(each := form(path, number), file_id) == file_id)
@@ -112,12 +127,10 @@ class Play:
 
     def upload(self, folder: str, name: str, number: int) -> None:
         path = f"{folder}/{name}" if number else name
-        file_id = self.core.new_id()
-        record = make_record(
-            file_id, owner=self.owner, name=name, parts=(), status=FileStatus.PROCESSED, processed_at=1
-        )
-        self.core.metadata.save(record, expected_revision=0, changed_at=1, event=None)
-        self.model.contents[file_id] = [0]
+        self.uploads += 1
+        data = data_of(self.uploads)
+        file_id: str = processed_file(self.core, data, owner=self.owner, name=name)["file_id"]
+        self.model.contents[file_id] = [self.uploads]
         self.move_to(file_id, path)
 
     def move_to(self, file_id: str, path: str) -> None:
@@ -169,13 +182,27 @@ class Play:
         contents_, wanted = self.model.contents[file_id], self.model.contents[file_id][index]
         contents_ += [wanted] if wanted != contents_[-1] else []
 
+    def remove_version(self, folder: str, name: str, number: int) -> None:
+        if (path := self.pick(self.model.live, number)) is None:
+            return
+        file_id = self.model.live[path]
+        ids, numbers = version_ids(self.core, file_id), self.model.contents[file_id]
+        index = number % len(ids)
+        result = attempt(self.core, "versions.remove", file_id=file_id, version_id=ids[index])
+        if index == len(ids) - 1:
+            assert isinstance(result, FilesError)
+        else:
+            self.model.gone.add(ids[index])
+            del numbers[index]
+
     def share(self, folder: str, name: str, number: int) -> None:
         if (path := self.pick(self.model.live, number)) is None:
             return
         file_id, index, is_pinned = self.model.live[path], number % 3, number % 2
-        pinned = self.model.contents[file_id][index % len(self.model.contents[file_id])] if is_pinned else None
         ids = version_ids(self.core, file_id)
-        versions = {file_id: ids[index % len(ids)]} if is_pinned else {}
+        index %= len(ids)
+        pinned = (ids[index], self.model.contents[file_id][index]) if is_pinned else None
+        versions = {file_id: ids[index]} if is_pinned else {}
         made = self.call("shares.create", owner=self.owner, items=[file_id], versions=versions)
         self.model.links[made["share_id"]] = (file_id, pinned)
 
@@ -235,8 +262,9 @@ class Play:
         for file_id, numbers in self.model.contents.items():
             assert contents(self.core, file_id) == [data_of(number) for number in numbers]
         for share_id, (file_id, pinned) in self.model.links.items():
-            current = self.model.contents[file_id][-1] if file_id in self.model.live.values() else None
-            wanted = current if pinned is None or current is None else pinned
+            wanted = self.model.contents[file_id][-1] if file_id in self.model.live.values() else None
+            if wanted is not None and pinned is not None:
+                wanted = None if pinned[0] in self.model.gone else pinned[1]
             assert self.shown(share_id) == (None if wanted is None else data_of(wanted))
         folders = self.model.folders()
         for folder in {"", *folders}:
@@ -247,7 +275,7 @@ class Play:
 
 
 def data_of(number: int) -> bytes:
-    """The bytes of an upload; the first content of a file has none."""
+    """The bytes of an upload."""
     return b"%d " % number * number
 
 
@@ -255,6 +283,7 @@ ACTIONS = (
     "upload",
     "version",
     "rollback",
+    "remove_version",
     "share",
     "revoke",
     "move",
@@ -275,9 +304,22 @@ STEPS = st.tuples(
 )
 
 
+class Ticking(Clock):
+    """A clock that never shows a time twice."""
+
+    def __call__(self) -> int:
+        self.now += 1
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Ticking()
+
+
 @pytest.fixture(params=["memory", "sqlite", "redis", "couchdb"])
-def core(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Core]:
-    """A core whose clock never shows a time twice."""
+def core(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Core]:
+    """A core on each store, at the time of the clock."""
     kind = request.param
     url = {"memory": "memory://", "sqlite": ""}.get(kind)
     if url is None:
@@ -285,24 +327,29 @@ def core(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Core]:
         if kind == "couchdb":
             with couchdb_servers.opened(url):
                 pass
-    opened, times = open_core(settings_for(tmp_path, FILES_METADATA_URL=url)), count(1_700_000_000_000)
-    yield replace(opened, clock=lambda: next(times))
+    opened = open_core(settings_for(tmp_path, FILES_METADATA_URL=url, FILES_BLOBS_URL="memory://"))
+    yield replace(opened, clock=clock, timer=clock)
     opened.close()
 
 
 def examples_of(core: Core) -> int:
-    """Fewer where each call goes to a server."""
-    few = 40 if isinstance(core.metadata, MemoryMetadataStore | SqliteMetadataStore) else 6
-    return 20 * few if NIGHTLY else few
+    """Fewer where each call goes to a server, but for a nightly run."""
+    is_embedded = isinstance(core.metadata, MemoryMetadataStore | SqliteMetadataStore)
+    return 800 if NIGHTLY else 20 if is_embedded else 4
 
 
-def test_the_service_does_what_the_model_does(core: Core) -> None:
+def test_the_service_does_what_the_model_does(core: Core, clock: Clock) -> None:
     @settings(max_examples=examples_of(core), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(steps=st.lists(STEPS, min_size=4, max_size=14))
     def check(steps: list[tuple[str, str, str, int]]) -> None:
         compare(core, steps)
 
     check()
+    # Longer than anything stays in the trash.
+    bring_to_rest(core, clock, days=60)
+    assert stored_keys(core) == named_keys(core)
+    records = walk(core.metadata, ListQuery(section=None, limit=100))
+    assert core.metadata.usage(None) == recomputed_usage(records)
 
 
 def compare(core: Core, steps: list[tuple[str, str, str, int]]) -> None:

@@ -13,6 +13,7 @@ from files_service.gateway.doors.blobs.address import Address, address_of, load_
 from files_service.gateway.peers import peer_holder
 from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.parts import Found, found_part, part_headers, send_part
+from files_service.services.accounts.identity import is_closed
 from storage_adapters import Grant, RecordNotFound
 
 
@@ -38,8 +39,10 @@ def find(core: Core, address: Address, grant: Grant | None) -> Found:
         if grant is not None:
             raise
         raise _unsigned() from None
-    if grant is None and not (readable_without_signature(record) and part in (*record.parts, *record.derived)):
-        raise _unsigned()
+    if grant is None:
+        is_content = part in (*record.parts, *record.derived)
+        if not (readable_without_signature(record) and is_content) or is_closed(core, record.owner):
+            raise _unsigned()
     if grant is not None and grant.epoch != record.access_epoch:
         message = "the access to the file was restricted after this URL was signed"
         raise Forbidden(f"signature: {message}", {"fields": {"signature": [message]}})

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from files_service.api.finish import finish_result
 from files_service.core import Core
-from files_service.errors import Busy, Gone, NotFound, PartMismatch
+from files_service.errors import Busy, Forbidden, Gone, NotFound, PartMismatch
 from files_service.gateway.auth.signed_urls import grant_of
 from files_service.gateway.doors.blobs.address import Address, address_of, load_part
 from files_service.gateway.peers import hash_holder, peer_holder
@@ -20,6 +20,7 @@ from files_service.gateway.transfer.digests import sha256_of
 from files_service.gateway.transfer.receive import BlobSink, PartSink, VerifySink
 from files_service.gateway.transfer.socket_receive import receive_body
 from files_service.services import content
+from files_service.services.accounts.identity import is_closed
 from files_service.services.parts import PartAddress, finish_part
 from files_service.services.uploads.quota import require_space
 from storage_adapters import JSON, BlobExists, BlobInfo, FileStatus, Grant
@@ -67,10 +68,12 @@ def announced_size(request: web.Request, grant: Grant) -> int:
 def open_sink(core: Core, address: Address, sha256: str | None = None) -> PartSink:
     """Open the destination of the bytes, which may have to have this checksum.
 
-    Raises PartMismatch when another checksum was declared, Gone or NotFound for bytes of no file, InsufficientStorage
-    when the disk has filled since they were declared.
+    Raises Forbidden for a disabled account, PartMismatch when another checksum was declared, Gone or NotFound for
+    bytes of no file, InsufficientStorage when the disk has filled since they were declared.
     """
     record, part = load_part(core, address)
+    if is_closed(core, record.owner):
+        raise Forbidden("the account of the owner is disabled", {"file_id": address.file_id})
     if record.status is not FileStatus.PENDING or part.received_at is not None:
         return VerifySink(content.head(core, part), sha256)
     if sha256 is not None and part.sha256 not in (None, sha256):

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import web
 
 from files_service.api.begin import begin, begin_joined
 from files_service.core import Core
 from files_service.domain.chunking import fits
-from files_service.errors import Conflict, Forbidden, InsufficientStorage, MethodNotAllowed, TooLarge
+from files_service.errors import Forbidden, InsufficientStorage, MethodNotAllowed, TooLarge
 from files_service.gateway.auth.callers import holders_of, owner_of
 from files_service.gateway.cors import preflight
-from files_service.gateway.doors.tus import protocol
-from files_service.gateway.doors.tus.protocol import Checksum
-from files_service.gateway.replies import HTTPError, bad_field
+from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import Gateway, gateway_of
-from files_service.gateway.transfer.body import require_plain
-from files_service.gateway.transfer.upload_body import Most, complete_if_all_there, finish_stream, take_in
+from files_service.gateway.transfer import tus_headers as protocol
+from files_service.gateway.transfer.tus_body import Body, append, body_of
+from files_service.gateway.transfer.upload_body import Most, complete_if_all_there
 from files_service.gateway.transfer.upload_locks import UploadLock, upload_locks_of
 from files_service.services.uploads.concatenate import is_joined, join, length_of_joined
 from files_service.services.uploads.finish import complete
@@ -59,7 +56,7 @@ async def create(request: web.Request) -> web.StreamResponse:
             raise HTTPError(Forbidden("a final upload takes no bytes", {"field": "body"}))
         upload = await gateway.calls.run(_begin_joined, gateway, beginning, joining.upload_ids, owner)
         return _created(gateway, upload)
-    body = _body_of(request)
+    body = body_of(request)
     if body is not None:
         protocol.require_content_type(request.headers)
         if beginning.size is not None and (body.size or 0) > beginning.size:
@@ -117,14 +114,12 @@ async def patch(request: web.Request) -> web.StreamResponse:
     owner = owner_of(request)
     protocol.require_version(request.headers)
     protocol.require_content_type(request.headers)
-    offset = protocol.number(request.headers, "Upload-Offset")
-    if offset is None:
-        raise bad_field("Upload-Offset", "Send it.")
+    offset = protocol.offset_of(request.headers)
     session = await gateway.calls.run(find_session, gateway.core, request.match_info["upload_id"], owner)
     upload = session.upload
     if is_joined(upload):
         raise HTTPError(Forbidden("a final upload takes no bytes", {"upload_id": upload.upload_id}))
-    body = _body_of(request)
+    body = body_of(request)
     length = protocol.number(request.headers, "Upload-Length")
     if length is not None:
         upload = await gateway.calls.run(declare_size, gateway.core, upload, length)
@@ -143,24 +138,8 @@ async def delete(request: web.Request) -> web.StreamResponse:
     return web.Response(status=204)
 
 
-@dataclass(frozen=True, slots=True)
-class _Body:
-    """The body of a request: its size, None when it is unknown, and its declared checksum."""
-
-    size: int | None
-    check: Checksum | None
-
-
-def _body_of(request: web.Request) -> _Body | None:
-    """Return the declared body of a request. Raises HTTPError before anything is begun for an invalid one."""
-    require_plain(request)
-    size = request.content_length if "Transfer-Encoding" not in request.headers else None
-    check = protocol.checksum_of(request.headers)
-    return _Body(size, check) if request.can_read_body and size != 0 else None
-
-
 async def _receive(
-    request: web.Request, gateway: Gateway, session: UploadSession, offset: int, body: _Body | None
+    request: web.Request, gateway: Gateway, session: UploadSession, offset: int, body: Body | None
 ) -> Upload:
     upload, size = session.upload, body.size if body is not None else 0
     if not fits(upload, offset, size or 0):
@@ -170,31 +149,10 @@ async def _receive(
             # Under the lock no other request moves the offset.
             upload, most = await gateway.calls.run(_current, gateway.core, upload, offset, size or 0, lock)
             if body is not None and upload.size != offset:
-                check = body.check
-                stream = await take_in(
-                    request, gateway, upload, offset, size=size, lock=lock, check=check and check.hash, most=most
-                )
-                upload = await _conclude(gateway, stream, check)
-                gateway.metrics.uploaded_bytes.inc(max(0, upload.contiguous - offset))
+                upload = await append(request, gateway, upload, offset, body, lock=lock, most=most)
             if upload.complete:
                 await gateway.transfers.run(complete_if_all_there, gateway, upload, record=session.record)
     return upload
-
-
-async def _conclude(gateway: Gateway, stream: Any, check: Checksum | None) -> Upload:
-    if check is None:
-        return await finish_stream(gateway, stream)
-
-    def compare() -> Upload:
-        try:
-            stream.flush()
-            check.compare()
-            finished: Upload = stream.finish()
-        finally:
-            stream.abort()
-        return finished
-
-    return await gateway.transfers.run(compare)
 
 
 def _current(core: Core, upload: Upload, offset: int, size: int, lock: UploadLock) -> tuple[Upload, Most]:
@@ -202,8 +160,7 @@ def _current(core: Core, upload: Upload, offset: int, size: int, lock: UploadLoc
     if lock.displaced or offset != upload.contiguous:
         upload = uploads_of(core).get_upload(upload.upload_id)
     if offset != upload.contiguous:
-        details = {"field": "Upload-Offset", "offset": upload.contiguous}
-        raise Conflict(f"the upload is at {upload.contiguous}", details)
+        raise protocol.elsewhere(upload.contiguous)
     room, error = require_room_for_more(core, upload, size, end=offset + size)
     if upload.size is not None and not isinstance(error, InsufficientStorage):
         # More bytes may follow than are missing: those are ignored.
@@ -237,8 +194,8 @@ def _beginning(request: web.Request, owner: str, joining: protocol.Concatenation
     return Beginning(
         owner=owner,
         size=size,
-        name=said.get("filename") or said.get("name") or "file",
-        content_type=said.get("filetype") or said.get("type") or None,
+        name=protocol.name_of(said),
+        content_type=protocol.type_of(said),
         access=said.get("access") or None,
         tags=tuple(tag.strip() for tag in said.get("tags", "").split(",") if tag.strip()),
         md5=said.get("md5") or None,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from files_service.domain.scopes import WRITE
 from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.cors import Cors
-from files_service.gateway.doors.tus import door, protocol
+from files_service.gateway.doors.tus import door
 from files_service.gateway.openapi import BINARY, parameter
 from files_service.gateway.routes import Door, Route, at
+from files_service.gateway.transfer import tus_headers as protocol
 from storage_adapters import JSON
 
 _BARE = protocol.PATH.rstrip("/")

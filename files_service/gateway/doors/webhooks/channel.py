@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 
 from aiohttp import web
 
@@ -32,7 +33,7 @@ async def channel(request: web.Request) -> web.StreamResponse:
     return await receiver.take(request, SOURCE, _read)
 
 
-def _read(request: web.Request, body: bytes) -> tuple[str, Finalized | Ignored]:
+def _read(request: web.Request, body: bytes) -> tuple[str, Sequence[Finalized | Ignored]]:
     headers = request.headers
     parts = (headers.get(CHANNEL_ID, ""), headers.get(MESSAGE_NUMBER, ""))
-    return "-".join(filter(None, parts)), resource_of_channel(body, headers.get(STATE, ""))
+    return "-".join(filter(None, parts)), [resource_of_channel(body, headers.get(STATE, ""))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from files_service.errors import Forbidden, Unauthorized
@@ -23,6 +25,6 @@ async def pubsub(request: web.Request) -> web.StreamResponse:
     return await receiver.take(request, SOURCE, _read)
 
 
-def _read(request: web.Request, body: bytes) -> tuple[str, Finalized | Ignored]:
+def _read(request: web.Request, body: bytes) -> tuple[str, Sequence[Finalized | Ignored]]:
     message = read_push(body, request.headers)
-    return message.message_id, meaning(message)
+    return message.message_id, [meaning(message)]

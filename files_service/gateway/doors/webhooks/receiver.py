@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
@@ -25,8 +25,8 @@ from files_service.runtime.metrics import Metrics
 from files_service.services.notifications.messages import Finalized, Ignored, Malformed
 from files_service.services.notifications.outcomes import MeteredHandler
 
-# Reads a request: the id of its log lines, and the notification.
-Read = Callable[[web.Request, bytes], tuple[str, Finalized | Ignored]]
+# Reads a request: the id of its log lines, and the notifications.
+Read = Callable[[web.Request, bytes], tuple[str, Sequence[Finalized | Ignored]]]
 
 
 class Receiver:
@@ -37,7 +37,7 @@ class Receiver:
         self.threads = Threads("notification", limits.notification_threads)
         self._limiter = Limiter("notifications", limits.notifications)
         self._metrics = metrics
-        self._handlers = {source: MeteredHandler(core, metrics, source) for source in ("push", "channel")}
+        self._handlers = {source: MeteredHandler(core, metrics, source) for source in ("push", "channel", "s3")}
 
     def refuse(self, source: str) -> None:
         """Count a request of an unknown sender."""
@@ -48,7 +48,7 @@ class Receiver:
         self.threads.close()
 
     async def take(self, request: web.Request, source: str, read: Read) -> web.StreamResponse:
-        """Read and apply a notification. Raises FilesError for one to deliver again."""
+        """Read and apply the notifications of a request. Raises FilesError for one to deliver again."""
         handler = self._handlers[source]
         with self._limiter.take():
             try:
@@ -58,7 +58,8 @@ class Receiver:
             else:
                 if news_id:
                     request_id.set(accepted_request_id(news_id))
-                await self.threads.run(handler.handle, news)
+                for each in news:
+                    await self.threads.run(handler.handle, each)
         return web.Response(status=204)
 
 

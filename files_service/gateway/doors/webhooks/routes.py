@@ -1,4 +1,4 @@
-"""The door of webhooks: ``/webhooks/gcs/…``, for senders that the receiver admits."""
+"""The door of webhooks: ``/webhooks/gcs/…`` and ``/webhooks/s3``, for senders that the receiver admits."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from aiohttp import web
 from files_service.gateway.doors.webhooks.channel import channel
 from files_service.gateway.doors.webhooks.pubsub import pubsub
 from files_service.gateway.doors.webhooks.receiver import RECEIVER, Receiver
+from files_service.gateway.doors.webhooks.s3 import s3
 from files_service.gateway.openapi import json_body
 from files_service.gateway.routes import Door, Route, at
 
 _PUBSUB, _CHANNEL = "Take a notification that Pub/Sub pushes.", "Take an object change notification."
+_S3 = "Take notifications of an S3 bucket."
 _HANDLED = {204: {"description": "Applied: not to be delivered again."}}
 _BODY = json_body({"type": "object"})
 
@@ -25,6 +27,7 @@ DOOR = Door(
     routes=(
         Route("POST", "/webhooks/gcs/pubsub", pubsub, "webhook_pubsub", _PUBSUB, _HANDLED, body=_BODY),
         Route("POST", "/webhooks/gcs/channel", channel, "webhook_channel", _CHANNEL, _HANDLED, body=_BODY),
+        Route("POST", "/webhooks/s3", s3, "webhook_s3", _S3, _HANDLED, body=_BODY),
     ),
     state={RECEIVER: lambda gateway: Receiver(gateway.core, gateway.limits, gateway.metrics)},
     close=_close,

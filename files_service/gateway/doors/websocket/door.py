@@ -11,7 +11,6 @@ from functools import partial
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from files_service.api.begin import begin
-from files_service.domain.identity import is_peoples
 from files_service.domain.scopes import WRITE
 from files_service.errors import (
     Busy,
@@ -25,7 +24,7 @@ from files_service.errors import (
 )
 from files_service.gateway.auth.bearer import token_of
 from files_service.gateway.auth.callers import caller_by, holders_of
-from files_service.gateway.auth.people import found_identity, look_up, require_scope, watching
+from files_service.gateway.auth.people import look_up, require_scope, watching
 from files_service.gateway.auth.sessions import authorization_of
 from files_service.gateway.connection import Connection
 from files_service.gateway.doors.websocket.flow_control import FlowControl
@@ -164,19 +163,17 @@ class Conversation:
         return parsed
 
     async def _watch(self, watches: AsyncExitStack) -> None:
-        """Close the connection soon after its session or key has ended."""
-        token = token_of(self._authorization) if self._authorization is not None else ""
-        if is_peoples(token):
-            await watches.enter_async_context(watching(self._gateway, token, found_identity(self._request, token)))
+        """Close the connection soon after its session or key has ended, or its owner's account is disabled."""
+        if self._authorization is not None and caller_by(self._request, self._authorization).actor is not None:
+            await watches.enter_async_context(watching(self._request, token_of(self._authorization)))
 
     async def _identify(self, start: Start, watches: AsyncExitStack) -> tuple[str, ...]:
         """Identify the owner of the next upload; return the holders of its place."""
         if start.token is not None and self._authorization != f"Bearer {start.token}":
             self._authorization = f"Bearer {start.token}"
             await watches.aclose()
-            if is_peoples(start.token):
-                await look_up(self._request, start.token)
-                await self._watch(watches)
+            await look_up(self._request, start.token)
+            await self._watch(watches)
         caller = caller_by(self._request, self._authorization)
         require_scope(caller.identity, WRITE)
         if caller.actor is None:

@@ -20,6 +20,8 @@ from files_service.gateway.pages.shared.places import FolderAddress, cursor_of
 from files_service.gateway.replies import HTTPError, error_reply, json_reply
 from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.disposition import preview_of
+from files_service.gateway.transfer.tus_headers import VERSION
+from files_service.services.shares.cover import find_cover
 from files_service.services.shares.folder import FolderPage
 from files_service.services.shares.gate import Opened
 from files_service.services.shares.share import Share
@@ -41,7 +43,9 @@ _MESSAGES = {
 
 
 def wants_json(request: web.Request) -> bool:
-    """Return True for a program: one that asks for JSON, or sends a raw body, as no page does."""
+    """Return True for a program: one that asks for JSON, speaks tus, or sends a raw body, as no page does."""
+    if "Tus-Resumable" in request.headers:
+        return True
     if request.path.endswith("/upload") and request.content_type != "multipart/form-data":
         return True
     accepted = request.headers.get("Accept", "")
@@ -99,7 +103,10 @@ def share_reply(request: web.Request, seen: Seen) -> web.StreamResponse:
 def refusal(request: web.Request, error: HTTPError) -> web.StreamResponse:
     """Reply with an error: as JSON, or as the page that says why the link does not open or asks for its password."""
     if wants_json(request) or error.status in (416, 405):
-        return error_reply(request, error)
+        reply = error_reply(request, error)
+        if "Tus-Resumable" in request.headers:
+            reply.headers["Tus-Resumable"] = VERSION
+        return reply
     if error.status in _LOCKED:
         response = _locked(request, error)
     else:
@@ -142,18 +149,13 @@ def _preview_text(seen: Seen) -> str:
 
 
 def _picture(seen: Seen, url: str) -> str:
-    """Return the address of a picture for services that preview links: the first preview of a file, "" without one.
-
-    Links that are protected or limited show none: such a service would show it to people who cannot open the link.
-    """
+    """Return the address of the picture for services that preview links, "" without one."""
     share = seen.opened.share
-    if share.password is not None or share.max_downloads is not None:
+    found = find_cover(share, seen.files)
+    if found is None:
         return ""
-    for record in filter(is_finished, seen.files):
-        part = find_preview(record.derived, "poster") or find_preview(record.derived, "thumbnail-1600")
-        if part is not None:
-            return f"{url}/files/{record.file_id}?{urlencode({'part': part.part_id, 'inline': 1})}"
-    return ""
+    record, part = found
+    return f"{url}/cover?{urlencode({'file_id': record.file_id, 'part': part.part_id})}"
 
 
 def _share(seen: Seen) -> JSON:

@@ -64,7 +64,7 @@ async def receive(request: web.Request) -> web.StreamResponse:
         if name not in _SAID:
             raise bad_field(name[:100], "Unknown parameter.")
     gateway, key, visit = gateway_of(request), request.match_info["key"], visit_of(request)
-    opened = await gateway.calls.run(_let_in, gateway.core, key, visit)
+    opened = await gateway.calls.run(let_in, gateway.core, key, visit)
     secret, said = visit.sender or new_secret(), request.query.get("sender", "").strip()
     reception = _Reception(gateway, opened, Sender(secret, client_of(request)["address"], said))
     form, core = request.content_type == "multipart/form-data", gateway.core
@@ -79,7 +79,8 @@ async def receive(request: web.Request) -> web.StreamResponse:
     return response
 
 
-def _let_in(core: Core, key: str, visit: Visit) -> Opened:
+def let_in(core: Core, key: str, visit: Visit) -> Opened:
+    """Let a visitor in who may bring files. Raises as ``open_share``, and Forbidden for a link that takes none."""
     opened = open_share(core, key, visit)
     receiving.require_taking(opened)
     return opened
@@ -165,14 +166,13 @@ def _complete(reception: _Reception, begun: Upload, name: str) -> JSON:
     core = gateway.core
     if begun.size is None:
         begun = declare_size(core, begun, begun.received)
-    size = begun.received
-    receiving.count_received(core, share, sender, size)
+    receiving.count_received(core, share, sender, begun)
     try:
         place(core, share, sender.name, _file_id_of(begun), name)
         finished = complete_if_all_there(gateway, begun)
         assert finished is not None, "all bytes of a whole file have come"
     except BaseException:
-        receiving.give_back(core, share, sender, size)
+        receiving.give_back(core, share, sender, begun)
         raise
     return receiving.note_received(core, share, sender, finished.record, name)
 

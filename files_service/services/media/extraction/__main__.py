@@ -20,7 +20,7 @@ def main() -> None:
     files = [RangeFile(channel, source, size) for source, size in enumerate(job["sizes"])]
     kind = job["kind"]
     # Imported under the limits, and before the time when no file can be opened any more.
-    if kind == "picture":
+    if kind in ("picture", "cover"):
         from files_service.services.media.extraction import pictures
 
         pictures.load()
@@ -33,6 +33,8 @@ def main() -> None:
     try:
         if kind == "picture":
             pictures.extract(channel, files[0])
+        elif kind == "cover":
+            pictures.cover(channel, files[0])
         elif kind in ("clip", "sound"):
             clips.extract(channel, files[0], files[1] if len(files) > 1 else None, pictures=kind == "clip")
     except Exception as error:  # noqa: BLE001 - files of any origin, and two libraries that open them

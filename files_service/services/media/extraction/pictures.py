@@ -45,6 +45,13 @@ def extract(channel: Channel, file: RangeFile) -> None:
             channel.picture(kind, data)
 
 
+def cover(channel: Channel, file: RangeFile) -> None:
+    """Send the middle of a picture at the size of a cover."""
+    with Image.open(cast(Any, file), formats=FORMATS) as image:
+        whole = _upright(image, None)
+        channel.picture("cover", webp.encoded(ImageOps.fit(whole, webp.COVER_SIZE, Image.Resampling.LANCZOS)))
+
+
 def _facts(image: Image.Image) -> JSON:
     exif = image.getexif()
     rotation = _ROTATIONS.get(exif.get(_ORIENTATION, 1), 0)

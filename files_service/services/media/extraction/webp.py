@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from PIL import Image
 
 SIZES = (256, 512, 1600)
+COVER_SIZE = (1200, 630)
 HOVER_BYTES = 60_000
 HOVER_FRAME_MS = 500
 HOVER_WIDTH = 320

@@ -15,6 +15,11 @@ def start(cluster: str, node_id: str, *, init: bool = False) -> Step[disk.NodeRe
 
     The inventory is complete only when the record that was found is ``clean``; else ``rebuild`` has to run.
     """
+    record: disk.NodeRecord = yield disk.Exclusive(_start(cluster, node_id, init=init))
+    return record
+
+
+def _start(cluster: str, node_id: str, *, init: bool) -> Step[disk.NodeRecord]:
     found: disk.NodeRecord | None = yield disk.ReadState()
     if found is None and not init:
         raise StartRefused("the folder is empty: is the disk mounted? A new node needs --init")
@@ -34,6 +39,10 @@ def rebuild(record: disk.NodeRecord) -> Step[None]:
 
 def stop() -> Step[None]:
     """Mark the stop as clean, after the last request and the saving of the inventory, if that is complete."""
+    yield disk.Exclusive(_stop())
+
+
+def _stop() -> Step[None]:
     record: disk.NodeRecord | None = yield disk.ReadState()
     found: Inventory = yield disk.ListPartitions()
     if record is not None and found.complete:

@@ -13,7 +13,7 @@ from email.utils import formatdate
 from typing import Any
 from urllib.parse import urlsplit
 
-from files_service.errors import PartMismatch, UnsupportedType
+from files_service.errors import Conflict, PartMismatch, UnsupportedType
 from files_service.gateway.replies import HTTPError, bad_field
 from files_service.gateway.transfer.digests import sha256_of
 
@@ -71,6 +71,29 @@ def length_of(headers: Mapping[str, str]) -> int | None:
     if deferred is None and length is None:
         raise bad_field("Upload-Length", "Send it, or Upload-Defer-Length: 1.")
     return length
+
+
+def name_of(said: Mapping[str, str]) -> str:
+    """Return the name of the file in the metadata of an upload."""
+    return said.get("filename") or said.get("name") or "file"
+
+
+def type_of(said: Mapping[str, str]) -> str | None:
+    """Return the content type of the file in the metadata of an upload, None without one."""
+    return said.get("filetype") or said.get("type") or None
+
+
+def offset_of(headers: Mapping[str, str]) -> int:
+    """Return the offset at which bytes begin. Raises HTTPError."""
+    offset = number(headers, "Upload-Offset")
+    if offset is None:
+        raise bad_field("Upload-Offset", "Send it.")
+    return offset
+
+
+def elsewhere(offset: int) -> HTTPError:
+    """Make the error for bytes that begin at another place than the offset of the upload."""
+    return HTTPError(Conflict(f"the upload is at {offset}", {"field": "Upload-Offset", "offset": offset}))
 
 
 def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
