@@ -122,10 +122,10 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, *names: str) -> Iterator[Cluster]:
+def cluster(folder: Path, *names: str, metadata_url: str = "memory://") -> Iterator[Cluster]:
     """Run a cluster with these nodes, all active."""
     clock = Clock()
-    bare = core_of_nodes(folder / "service", chunk_bytes=CHUNK, free_disk_bytes=0)
+    bare = core_of_nodes(folder / "service", metadata_url=metadata_url, chunk_bytes=CHUNK, free_disk_bytes=0)
     with ExitStack() as opened:
         served = opened.enter_context(serving(bare, doors=(routes.DOOR,)))
         running = Cluster(folder, served, bare, clock, Liveness(clock))

@@ -20,10 +20,12 @@ from tests.nodes.controller import SECRET
 KEYS = NodeKeys.derive(SECRET)
 
 
-def core_of_nodes(folder: Path, clock: Clock | None = None, **overrides: Any) -> Core:
+def core_of_nodes(
+    folder: Path, clock: Clock | None = None, *, metadata_url: str = "memory://", **overrides: Any
+) -> Core:
     """A core with the secret of nodes, whose blobs are in memory."""
     settings = settings_for(
-        folder, FILES_METADATA_URL="memory://", FILES_BLOBS_URL="memory://", FILES_NODES_SECRET=SECRET
+        folder, FILES_METADATA_URL=metadata_url, FILES_BLOBS_URL="memory://", FILES_NODES_SECRET=SECRET
     )
     opened = open_core(replace(settings, **overrides))
     return replace(opened, timer=clock) if clock is not None else opened
