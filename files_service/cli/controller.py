@@ -45,7 +45,12 @@ def run_controller(core: Core) -> None:
     metrics.watch(NodesCollector(core, duties))
     loops = {name: Loop(name, step, stopping) for name, step in duties.steps.items()}
     if core.settings.amqp_uri:
-        events = UploadEvents(core.settings.amqp_uri, duties.replicator.notice, stopped=stopping.is_set)
+
+        def notice(file_id: str) -> None:
+            duties.replicator.notice(file_id)
+            loops["replication"].wake()
+
+        events = UploadEvents(core.settings.amqp_uri, notice, stopped=stopping.is_set)
         loops["events"] = Loop("events", events.step, stopping)
 
     def check() -> None:

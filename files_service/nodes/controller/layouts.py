@@ -30,12 +30,12 @@ class Layouts:
 
     def __init__(self, core: Core, *, copies: int = 2, min_write: int = 2) -> None:
         self._core = core
-        self._empty = Layout(version=0, copies=copies, min_write=min_write, nodes=())
+        self.empty = Layout(version=0, copies=copies, min_write=min_write, nodes=())
 
     def load(self) -> Layout:
         """Return the layout, one without nodes before the first has joined."""
         found = documents.find(self._core, COLLECTION, _ID)
-        return self._empty if found is None else layout_from_wire(found.body)
+        return self.empty if found is None else layout_from_wire(found.body)
 
     def require_welcome(self, ping: Ping) -> None:
         """Raise Conflict for a node that was removed, and one of another cluster."""
@@ -90,7 +90,7 @@ class Layouts:
         """Decide on the layout as stored, and store the outcome under the next version when it differs."""
 
         def on_document(found: Document | None) -> Document | None:
-            before = self._empty if found is None else layout_from_wire(found.body)
+            before = self.empty if found is None else layout_from_wire(found.body)
             known = str(found.body.get("cluster", "")) if found is not None else ""
             after = decide(before, known)
             if after == before and (known or not cluster):
@@ -100,7 +100,7 @@ class Layouts:
             return replace(found or fresh, body=body)
 
         stored = documents.change(self._core, COLLECTION, _ID, on_document)
-        return self._empty if stored is None else layout_from_wire(stored.body)
+        return self.empty if stored is None else layout_from_wire(stored.body)
 
 
 def layout_to_wire(layout: Layout) -> JSON:

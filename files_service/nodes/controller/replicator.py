@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import threading
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from files_service.core import Core
 from files_service.nodes.controller.census.driver import Driver
@@ -15,7 +16,7 @@ from files_service.services.files import load_owning
 from files_service.services.wanted_blobs import blobs_of_record
 from storage_adapters import FileRecord, RecordNotFound
 from storage_adapters.blobs.nodes.protocol.effects import Wanted
-from storage_adapters.blobs.nodes.protocol.messages import Blobs, FindBlobs
+from storage_adapters.blobs.nodes.protocol.messages import IDS_AT_ONCE, Blobs, FindBlobs, Have, Present
 from storage_adapters.blobs.nodes.protocol.naming import piece_names
 from storage_adapters.blobs.nodes.protocol.replication import replicate, retry_after
 
@@ -86,10 +87,20 @@ class Replicator:
         driver = Driver(self._core, self._nodes(), view.layout, throttle=self._throttle, threads=_THREADS)
         try:
             # Each of them, also after one that failed.
-            outcomes = [driver.run(replicate(view, Wanted(name))) for name in self._names(record)]
+            outcomes = [driver.run(replicate(view, Wanted(name))) for name in self._short_of_copies(record)]
         finally:
             driver.close()
         return all(outcomes)
+
+    def _short_of_copies(self, record: FileRecord) -> Iterator[str]:
+        """Yield the names of the chunks that an assigned node lacks, as far as the nodes answer."""
+        view, names = self._watch.view, self._names(record)
+        while some := tuple(islice(names, IDS_AT_ONCE)):
+            replies = self._nodes().ask_all(view.layout.registered, Have(some))
+            held = {node_id: reply.entries for node_id, reply in replies.items() if isinstance(reply, Present)}
+            for name in some:
+                if any(name not in held.get(node.node_id, ()) for node in view.targets(name)):
+                    yield name
 
     def _names(self, record: FileRecord) -> Iterator[str]:
         """Yield the names of the chunks of a file that any node has."""

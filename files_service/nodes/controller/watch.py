@@ -24,7 +24,8 @@ class Watch:
         self, core: Core, layouts: Layouts, liveness: Liveness, *, out_after: float = OUT_AFTER_SECONDS
     ) -> None:
         self._core, self._layouts, self._liveness, self._out_after = core, layouts, liveness, out_after
-        self.view = View(layouts.load())
+        # Nothing is asked before the first look.
+        self.view = View(layouts.empty)
         self.members: dict[str, Member] = {}
 
     def step(self) -> float:
