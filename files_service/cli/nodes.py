@@ -34,13 +34,12 @@ def status(session: Session) -> None:
     not answer, or chunks are lost, or wait for a confirmation.
     """
     from files_service.nodes.controller.members import members
-    from storage_adapters.blobs.nodes.protocol.messages import Have, Present
+    from files_service.nodes.controller.operations import silent_nodes
 
     with _controller(session) as controller:
         layout, found = controller.layouts.load(), members(controller.core)
         out = controller.layouts.out()
-        answers = controller.nodes.ask_all(layout.registered, Have(()))
-        silent = {node_id for node_id, each in answers.items() if not isinstance(each, Present)}
+        silent = silent_nodes(controller)
         for node in layout.registered:
             ping = found[node.node_id].ping if node.node_id in found else None
             words = [node.node_id, "out" if node.node_id in out else node.state]
@@ -119,24 +118,17 @@ def scrub(session: Session, node_id: str | None) -> None:
     The exit status is 1 when copies are damaged.
     """
     from files_service.nodes.controller.census.reports import ask
-    from files_service.nodes.controller.removal import entries_of, verify
-    from storage_adapters.blobs.nodes.protocol.errors import ProtocolError
+    from files_service.nodes.controller.operations import read_copies
 
     damaged = 0
     with _controller(session) as controller:
         chosen = [_node(controller, node_id)] if node_id else list(controller.layouts.load().registered)
         for node in chosen:
-            try:
-                entries = entries_of(controller.nodes, node)
-                for receipts in verify(controller.nodes, node, sorted(entries)):
-                    for name in (*receipts.damaged, *receipts.unread):
-                        echo(f"damaged {node.node_id} {name}")
-                        damaged += 1
-            except ProtocolError as error:
-                raise Failed(
-                    f"node {node.node_id} does not answer: {error}", "Start it: files node --data …"
-                ) from error
-            echo(f"{node.node_id}: {len(entries)} copies read")
+            number, bad = read_copies(controller, node)
+            for name in bad:
+                echo(f"damaged {node.node_id} {name}")
+            damaged += len(bad)
+            echo(f"{node.node_id}: {number} copies read")
         if damaged:
             ask(controller.core)
     if damaged:
@@ -152,16 +144,12 @@ def restore(session: Session, names: tuple[str, ...]) -> None:
 
     A census moves those that nothing needs to the trash again.
     """
-    from storage_adapters.blobs.nodes.protocol.messages import Moved, RestoreChunks
+    from files_service.nodes.controller.operations import restore_chunks
 
     with _controller(session) as controller:
-        replies = controller.nodes.ask_all(controller.layouts.load().registered, RestoreChunks(names))
-    back: set[str] = set()
-    for node_id, reply in replies.items():
-        if isinstance(reply, Moved):
-            back |= set(reply.chunk_ids)
-        else:
-            echo(f"node {node_id} does not answer", err=True)
+        back, silent = restore_chunks(controller, names)
+    for node_id in silent:
+        echo(f"node {node_id} does not answer", err=True)
     for name in names:
         echo(f"{name} {'is there' if name in back else 'is in no trash'}")
     if back != set(names):
