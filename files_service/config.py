@@ -56,6 +56,7 @@ class Settings:
     jwt_secret: str = field(repr=False)
     token: str = field(repr=False)
     registration: str
+    anonymous_owner: str
     signing_key: str = field(repr=False)
     encryption_keys: str = field(repr=False)
     accept_bucket_encryption: bool
@@ -204,6 +205,10 @@ class SettingsSchema(Schema):
         "Registration of people: `closed`, `invite`, or `open`.",
         "closed",
         validate=validate.OneOf(("closed", "invite", "open")),
+    )
+    anonymous_owner = _text(
+        "Owner of the files that strangers send to `POST /upload`; empty: whoever sends must sign in.",
+        validate=validate.Length(max=78),
     )
     signing_key = _text("Secret that signs local blob URLs; empty: generated into the data folder.")
     encryption_keys = _text(

@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,6 +24,9 @@ from files_service.runtime.metrics import Metrics
 from files_service.runtime.signals import listen_for_signals
 from files_service.runtime.terminal import echo
 from storage_adapters import capabilities
+
+if TYPE_CHECKING:
+    from files_service.gateway.routes import Door
 
 logger = logging.getLogger(__name__)
 
@@ -107,10 +111,11 @@ def serve_http(
     on_stopping: Callable[[], None] | None = None,
     metrics: Metrics | None = None,
     parts: Sequence[Part] = (),
+    doors: Sequence[Door] | None = None,
 ) -> None:
     """Run the gateway in this thread until a signal arrives; call ``on_ready`` with its URL.
 
-    ``parts`` are checked for readiness in addition to the stores.
+    ``parts`` are checked for readiness in addition to the stores; ``doors`` are served, by default all.
     """
     from files_service.gateway.endpoint import AddressUnavailable
     from files_service.gateway.event_loop import new_event_loop
@@ -127,6 +132,7 @@ def serve_http(
         on_stopping=on_stopping,
         metrics=metrics,
         parts=parts,
+        doors=doors,
     )
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:

@@ -14,6 +14,7 @@ from files_service.gateway.doors.auth import routes as auth
 from files_service.gateway.doors.blobs import routes as blobs
 from files_service.gateway.doors.cards import routes as cards
 from files_service.gateway.doors.folders import routes as folders
+from files_service.gateway.doors.nodes import routes as nodes
 from files_service.gateway.doors.notices import routes as notices
 from files_service.gateway.doors.rest import routes as rest
 from files_service.gateway.doors.shares import routes as shares
@@ -45,6 +46,8 @@ DOORS: tuple[Door, ...] = (
     cards.DOOR,
     notices.DOOR,
     rest.DOOR,
+    rest.UPLOAD_DOOR,
+    nodes.DOOR,
     tus.DOOR,
     websocket.DOOR,
     webhooks.DOOR,

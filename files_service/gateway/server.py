@@ -92,6 +92,7 @@ async def serve(
     on_stopping: Callable[[], None] | None = None,
     metrics: Metrics | None = None,
     parts: Sequence[Part] = (),
+    doors: Sequence[Door] | None = None,
 ) -> None:
     """Serve at the addresses of the settings until SIGTERM or SIGINT; a second signal ends the process at once.
 
@@ -109,7 +110,7 @@ async def serve(
 
     raise_descriptor_limit(_DESCRIPTORS)
     sys.setswitchinterval(_SWITCH_SECONDS)
-    server = GatewayServer(core, metrics=metrics, parts=parts)
+    server = GatewayServer(core, metrics=metrics, parts=parts, doors=doors)
     port = await server.start(settings.http_host, settings.http_port)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)

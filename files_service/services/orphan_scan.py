@@ -7,28 +7,22 @@ reported.
 
 from __future__ import annotations
 
-import re
-
 from files_service.core import Core
 from files_service.domain.chunking import manifest_of, names_in_chunk_key
-from files_service.domain.derived import kind_of
 from files_service.domain.editing import MAX_META_DEPTH, depth_of
-from files_service.domain.uploads import names_in_key, owner_segment
+from files_service.domain.uploads import owner_segment
 from files_service.domain.versions import is_lost
 from files_service.errors import BadRequest, storage_errors_as_files_errors
+from files_service.services.blob_claims import Claim, claim_on_part
 from files_service.services.chunk_orphans import orphans_among, remember_domain
 from files_service.services.content import sealed_upload
-from files_service.services.files import load_owning
 from files_service.services.reconcile_report import Report
 from files_service.services.scrub.examination import Loss
 from files_service.services.scrub.marks import clear_mark, find_mark, mark_lost
 from files_service.services.scrub.reading import Reason
 from files_service.services.scrub.repair import generation_of_whole
 from files_service.services.settled_time import settled_now
-from storage_adapters import BlobInfo, FileRecord, Part, RecordNotFound, SupportsListing, Tombstone
-
-_FILE_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
-_PART_ID = re.compile(r"p[0-9]{1,3}")
+from storage_adapters import BlobInfo, FileRecord, Part, SupportsListing
 
 
 class OrphanScan:
@@ -91,17 +85,11 @@ class OrphanScan:
         return False
 
     def _treat(self, info: BlobInfo) -> None:
-        names = names_in_key(info.key)
-        if names is None or _FILE_ID.fullmatch(names[0]) is None or not _is_part_id(names[1]):
-            # Imported files have keys of another form.
-            if names is None or not self._is_named(info, names[0]):
+        match claim_on_part(self._core, info):
+            case Claim.UNKNOWN:
                 self._report.unnamed.append(info.key)
-            return
-        named = self._is_named(info, names[0])
-        if named is None:
-            self._report.unnamed.append(info.key)
-        elif not named:
-            self._remove(info)
+            case Claim.NONE:
+                self._remove(info)
 
     def _treat_chunks(self, chunks: list[BlobInfo]) -> None:
         orphans, unknown = orphans_among(self._core, chunks)
@@ -116,22 +104,3 @@ class OrphanScan:
         if not self._dry_run:
             self._core.blobs.delete(info.key, generation=info.generation)
         self._report.orphans.append(info.key)
-
-    def _is_named(self, info: BlobInfo, file_id: str) -> bool | None:
-        """Return True when a record or tombstone names the blob, None when that is unknown."""
-        try:
-            record = load_owning(self._core, file_id)
-        except RecordNotFound:
-            return False
-        if not isinstance(record, Tombstone):
-            return any(part.key == info.key for part in record.stored_parts)
-        if record.parts:
-            # The sweep deletes them once they are due.
-            return True
-        # The tombstone is clean and the bytes arrived late, or the file was removed with ``keep_blobs``.
-        return False if record.clean_after > record.deleted_at else None
-
-
-def _is_part_id(text: str) -> bool:
-    """Return True for the id of a part that this service makes, derived ones too."""
-    return _PART_ID.fullmatch(text) is not None or kind_of(text) is not None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from files_service.nodes.controller.metrics import NodesCollector
 from files_service.worker.run import Worker
 
 
@@ -51,3 +52,5 @@ class WorkerCollector(Collector):
             "Age of the stored bytes that were not read for longest.",
             scrubber.oldest_unverified_seconds,
         )
+        if self._worker.nodes is not None:
+            yield from NodesCollector(self._worker.core, self._worker.nodes).collect()

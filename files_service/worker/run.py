@@ -8,6 +8,7 @@ import time
 
 from files_service.core import Core
 from files_service.messaging.events import EventPublisher
+from files_service.nodes.controller.duties import duties_of
 from files_service.runtime.metrics import Metrics
 from files_service.worker.analytics import Analytics
 from files_service.worker.card_verifier import CardVerifier
@@ -43,7 +44,7 @@ class Worker:
         queue: NotificationQueue | None = None,
         metrics: Metrics | None = None,
     ) -> None:
-        holder = core.new_id()
+        self.core, holder = core, core.new_id()
         self._stopping = threading.Event()
         stopped = self._stopping.is_set
         self.relay = Relay(core, publisher, holder=holder, stopped=stopped, on_change=self._notice)
@@ -73,6 +74,11 @@ class Worker:
         if isinstance(core.metadata, SupportsDesigns):
             builder = LeasedIndexBuilder(core, core.metadata, holder=holder)
             self._leased.append((Loop("warming", builder.step, self._stopping), builder.give_up))
+        # The work of a controller, where the blobs are on nodes; ``files controller`` does it as well.
+        self.nodes = duties_of(core, holder=holder, stopped=stopped)
+        self._of_nodes = (
+            [Loop(name, step, self._stopping) for name, step in self.nodes.steps.items()] if self.nodes else []
+        )
         self._puller = Puller(core, queue, metrics or Metrics(), stopped=stopped) if queue is not None else None
         self._pulling = [Loop("pull", self._puller.step, self._stopping)] if self._puller is not None else []
 
@@ -80,7 +86,7 @@ class Worker:
     def loops(self) -> list[Loop]:
         """All loops; health checks and metrics read their ``failures`` and ``alive``."""
         leased = [loop for loop, _ in self._leased]
-        return [*leased, self._finder, *self._hands, *self._pulling]
+        return [*leased, self._finder, *self._hands, *self._of_nodes, *self._pulling]
 
     def alive(self) -> bool:
         """Return True while every thread runs, even if its steps fail."""
@@ -117,6 +123,8 @@ class Worker:
                 logger.warning("lease not released; it will expire", extra={"loop": loop.name, "error": str(error)})
         if self._puller is not None:
             self._puller.close()
+        if self.nodes is not None:
+            self.nodes.close()
         return all(ended.values())
 
     def _work(self) -> float:
@@ -135,5 +143,8 @@ class Worker:
             self._sweeping.wake()
         elif change.event == "uploaded":
             self._finder.wake()
+            if self.nodes is not None:
+                self.nodes.replicator.notice(change.file_id)
+                self._of_nodes[-1].wake()
         elif self.scrubber.notice(change):
             self._scrubbing.wake()

@@ -76,6 +76,7 @@ def test_people_of_two_tenants_walk_through_every_address(walk: tuple[Walk, str]
     people = {"ann": ann, "bob": bob, "cid": cid, "admin": admin, "operator": operator}
     _sessions_keys_and_factors(service, people)
     _files(service, people)
+    _chunks(service, people)
     _grants(people)
     _tus(service, people["ann"])
     _folders_and_trash(service, people)
@@ -154,6 +155,27 @@ def _files(service: Walk, people: dict[str, Caller]) -> None:
         assert sorted(map(opened.read, opened.namelist())) == sorted([content, b"second"])
     bob("GET", f"/api/archives/{made['archive_id']}", 404)
     assert service.first_line("/api/events", "-H", f"Authorization: Bearer {ann.token}") != b""
+
+
+def _chunks(service: Walk, people: dict[str, Caller]) -> None:
+    ann, bob, nobody = people["ann"], people["bob"], Caller(service)
+    octets = {"Content-Type": "application/octet-stream"}
+    file_id = ann("POST", "/file", 201, name="in chunks.bin", size=6)["id"]
+    assert ann("POST", f"/file/{file_id}?offset=3", 201, data=b"def", headers=octets)["received"] == 3
+    assert ann("POST", f"/file/{file_id}?offset=0", 201, data=b"abc", headers=octets)["complete"]
+    eventually(lambda: ann("GET", f"/api/files/{file_id}")["status"] == "processed")
+    assert [chunk["size"] for chunk in ann("GET", f"/file/{file_id}")["chunks"]] == [3, 3]
+    assert ann("GET", f"/api/files/{file_id}/download") == b"abcdef"
+    bob("GET", f"/file/{file_id}", 404)
+    nobody("GET", f"/file/{file_id}", 401)
+    for path in ("/active-nodes", "/layout"):
+        ann("GET", path, 403)
+        nobody("GET", path, 401)
+    nobody("POST", "/ping", 401, id="n", boot="b", boots=1, url="http://n:1")
+    form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="form.txt"\r\n\r\nform\r\n--b--\r\n'
+    sent = {"Content-Type": "multipart/form-data; boundary=b"}
+    assert ann("POST", "/upload", 201, data=form, headers=sent)["name"] == "form.txt"
+    nobody("POST", "/upload", 401, data=form, headers=sent)
 
 
 def _folders_and_trash(service: Walk, people: dict[str, Caller]) -> None:

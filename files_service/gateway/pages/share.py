@@ -8,7 +8,10 @@ from files_service.core import Core
 from files_service.domain.access import NOBODY, may_change
 from files_service.domain.editing import is_finished
 from files_service.domain.filenames import save_as
+from files_service.domain.scopes import READ
 from files_service.errors import FilesError
+from files_service.gateway.auth.callers import caller_by
+from files_service.gateway.auth.people import require_scope
 from files_service.gateway.pages.listing import ACCESSES
 from files_service.gateway.pages.rendering import render
 from files_service.gateway.pages.session import viewer_of
@@ -19,7 +22,6 @@ from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.disposition import preview_of
 from files_service.gateway.transfer.parts import Found, part_headers, part_of, send_part
 from files_service.services.files import readable
-from storage_adapters import FileRecord
 
 _TITLES = {401: "Sign in first", 403: "This file is not shared with you", 404: "There is no such file"}
 _GONE = "The link may be wrong, or the file was removed or is not shared. If it is yours, sign in and try again."
@@ -31,9 +33,13 @@ _MESSAGES = {
 
 
 async def share(request: web.Request) -> web.StreamResponse:
-    """Show a file, or send its bytes."""
+    """Show a file, or send its bytes; a program with a token gets the bytes, and errors that it can read."""
+    if "Authorization" in request.headers:
+        caller = caller_by(request, request.headers["Authorization"])
+        require_scope(caller.identity, READ)
+        return await _raw(request, caller.actor)
     try:
-        return await (_raw(request) if flag(request, "raw") else _show(request))
+        return await (_raw(request, _actor_of(request)) if flag(request, "raw") else _show(request))
     except HTTPError as refused:
         if refused.status == 416:
             raise
@@ -44,8 +50,8 @@ async def share(request: web.Request) -> web.StreamResponse:
 
 async def _show(request: web.Request) -> web.StreamResponse:
     gateway, viewer = gateway_of(request), viewer_of(request)
-    load = gateway.counted("files.info", _load)
-    record = await gateway.calls.run(load, gateway.core, request.match_info["file_id"], viewer)
+    load = gateway.counted("files.info", readable)
+    record = await gateway.calls.run(load, gateway.core, request.match_info["file_id"], _actor_of(request))
     return render(
         request,
         "share.html",
@@ -59,13 +65,13 @@ async def _show(request: web.Request) -> web.StreamResponse:
     )
 
 
-async def _raw(request: web.Request) -> web.StreamResponse:
+async def _raw(request: web.Request, actor: str | None) -> web.StreamResponse:
     gateway = gateway_of(request)
     inline = flag(request, "inline")
     with gateway.downloads.take(peer_holder(request), f"file {request.match_info['file_id']}"):
         find = gateway.counted("files.download", _find)
         found = await gateway.calls.run(
-            find, gateway.core, request.match_info["file_id"], request.query.get("part"), viewer_of(request)
+            find, gateway.core, request.match_info["file_id"], request.query.get("part"), actor
         )
         # Revalidated each time, because access can be revoked; the tag saves the bytes.
         name = save_as(found.record, found.part)
@@ -74,12 +80,13 @@ async def _raw(request: web.Request) -> web.StreamResponse:
         return await send_part(request, gateway, found, headers)
 
 
-def _load(core: Core, file_id: str, viewer: str | None) -> FileRecord:
-    return readable(core, file_id, viewer if viewer is not None else NOBODY)
+def _actor_of(request: web.Request) -> str:
+    viewer = viewer_of(request)
+    return viewer if viewer is not None else NOBODY
 
 
-def _find(core: Core, file_id: str, part_id: str | None, viewer: str | None) -> Found:
-    return part_of(_load(core, file_id, viewer), part_id, core)
+def _find(core: Core, file_id: str, part_id: str | None, actor: str | None) -> Found:
+    return part_of(readable(core, file_id, actor), part_id, core)
 
 
 def _refusal(request: web.Request, error: FilesError, status: int) -> web.StreamResponse:

@@ -48,6 +48,7 @@ ROUTES: dict[str, May] = {
     "GET /api/files/{file_id}/manifest": R,
     "GET /api/files/{file_id}/preview/{kind}": R,
     "GET /download/{file_id}": R,
+    "GET /file/{file_id}": R,
     "DELETE /api/files/{file_id}": C,
     "PUT /api/files/{file_id}/access": C,
     "PUT /api/files/{file_id}/metadata": C,
@@ -96,6 +97,14 @@ ROUTES: dict[str, May] = {
     "GET /api/files": May.LISTERS,
     "GET /api/files/search": May.LISTERS,
     "POST /api/files/upload": May.ONESELF,
+    # Strangers where a setting has an owner for them: tests.gateway.test_upload_address tries both.
+    "POST /upload": May.ONESELF,
+    # tests.nodes.test_controller_files tries the file of another owner.
+    "POST /file": May.ONESELF,
+    "POST /file/{file_id}": May.ONESELF,
+    # For nodes by their signature, too: tests.nodes.test_controller_pings tries it.
+    "GET /active-nodes": May.SYSTEMS,
+    "GET /layout": May.SYSTEMS,
     # For the owner alone, because every upload has an owner: tests.gateway.test_versions tries others.
     "POST /api/files/{file_id}/version": May.ONESELF,
     # These name folders and jobs, of which each caller has its own: tests.people.test_places tries others.
@@ -163,6 +172,7 @@ ROUTES: dict[str, May] = {
     "POST /restore": May.FORM,
     "POST /webhooks/gcs/pubsub": May.SENDERS,
     "POST /webhooks/gcs/channel": May.SENDERS,
+    "POST /ping": May.SENDERS,
     "POST /webhooks/s3": May.SENDERS,
     "GET /healthz": May.ANYBODY,
     "GET /readyz": May.ANYBODY,

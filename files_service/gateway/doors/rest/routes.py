@@ -173,3 +173,26 @@ DOOR = Door(
     tag="files",
     errors=(400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 415, 416, 417, 422, 500, 501, 503, 507),
 )
+# An address of its own, for forms of pages and programs that know no other door.
+UPLOAD_DOOR = Door(
+    name="upload",
+    match=at("/upload"),
+    routes=(
+        Route(
+            "POST",
+            "/upload",
+            uploading.upload_form,
+            "upload_form",
+            "Take a file of any size from a form.",
+            _CREATED,
+            _UPLOAD_QUERY,
+            {"content": {"multipart/form-data": _FORM}},
+        ),
+        preflight_route("/upload", "upload_form_options"),
+    ),
+    authenticate=by_bearer_or_session,
+    cors=Cors("Authorization, Content-Type, X-Request-Id", READ_EXPOSED, embeddable=True),
+    sessions=True,
+    tag="files",
+    errors=DOOR.errors,
+)

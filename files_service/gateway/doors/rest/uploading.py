@@ -11,8 +11,9 @@ from aiohttp import BodyPartReader, web
 from files_service.api.begin import begin, store_whole
 from files_service.api.wire import to_wire
 from files_service.core import Core
+from files_service.domain.access import NOBODY
 from files_service.errors import TooLarge
-from files_service.gateway.auth.callers import holders_of, owner_of
+from files_service.gateway.auth.callers import actor_of, holders_of, owner_of
 from files_service.gateway.query import texts
 from files_service.gateway.replies import HTTPError, bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of
@@ -45,9 +46,29 @@ async def upload_version(request: web.Request) -> web.StreamResponse:
     return await _upload(request, {"label", "sha256", "md5"}, said)
 
 
+async def upload_form(request: web.Request) -> web.StreamResponse:
+    """Take a file of any size in the field ``file`` of a form; of a stranger where the settings allow it."""
+    settings = gateway_of(request).core.settings
+    if settings.anonymous_owner and actor_of(request) == NOBODY:
+        # A stranger decides nothing about the files of that owner.
+        owner, known = settings.anonymous_owner, _SAID & {"name", "sha256", "md5"}
+    else:
+        owner, known = owner_of(request), _SAID
+    if request.content_type != "multipart/form-data":
+        raise no_form()
+    result = await _take(request, owner, known, {}, settings.max_part_bytes)
+    return json_reply(result, 201, {"Location": f"{settings.public_path}/download/{_file_of(result)}"})
+
+
 async def _upload(request: web.Request, known: AbstractSet[str], said: dict[str, Any]) -> web.StreamResponse:
-    gateway, owner = gateway_of(request), owner_of(request)
-    limit = gateway.core.settings.form_upload_bytes
+    core = gateway_of(request).core
+    result = await _take(request, owner_of(request), known, said, core.settings.form_upload_bytes)
+    return json_reply(result, 201, {"Location": f"{core.settings.public_path}/api/files/{_file_of(result)}"})
+
+
+async def _take(request: web.Request, owner: str, known: AbstractSet[str], said: dict[str, Any], limit: int) -> JSON:
+    """Take a file of at most ``limit`` bytes; return its record."""
+    gateway = gateway_of(request)
     form = request.content_type == "multipart/form-data"
     require_plain(request)
     if (request.content_length or 0) > limit + (PIECE if form else 0):
@@ -59,10 +80,8 @@ async def _upload(request: web.Request, known: AbstractSet[str], said: dict[str,
     said["tags"] = texts(request, "tags")
     with gateway.uploads.take(*holders_of(request, owner)):
         if form:
-            result = await _take_form(request, gateway, owner, said, limit, known)
-        else:
-            result = await _take_body(request, gateway, owner, said, limit)
-    return json_reply(result, 201, {"Location": f"{gateway.core.settings.public_path}/api/files/{_file_of(result)}"})
+            return await _take_form(request, gateway, owner, said, limit, known)
+        return await _take_body(request, gateway, owner, said, limit)
 
 
 def _file_of(result: JSON) -> str:
