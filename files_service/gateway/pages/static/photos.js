@@ -68,8 +68,9 @@ class Month {
 
   async fill() {
     this.near = true;
-    if (this.loading || this.grid.children.length >= Number(this.section.dataset.count)) return;
+    if (this.loading || (!this.stale && this.grid.children.length >= Number(this.section.dataset.count))) return;
     this.loading = true;
+    this.stale = false;
     try {
       const made = [];
       let cursor = "";
@@ -112,8 +113,7 @@ class Month {
   }
 
   refresh() {
-    if (!this.near || this.loading) return;
-    this.section.dataset.count = String(Number(this.section.dataset.count) + 1);
-    this.fill();
+    this.stale = true;
+    if (this.near) this.fill();
   }
 }
