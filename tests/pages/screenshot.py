@@ -15,7 +15,7 @@ from tests.pages.conftest import FLAGS
 from tests.pages.visits import Visits
 
 OWNER = "me"
-SIZE = {"width": 880, "height": 850}
+SIZE = {"width": 1120, "height": 760}
 MB = 1_000_000
 # Name, content type, size and access; JPEGs show a landscape.
 FILES = (
@@ -73,7 +73,8 @@ def take(browser: Browser, path: Path) -> None:
             picture = next((content for key, content in pictures.items() if key in name), b"")
             content = (picture or HEADS[content_type]).ljust(size, b"\0")
             parts = [{"size": size, "content_type": content_type}]
-            processed_file(served.core, content, owner=OWNER, name=name, access=access, parts=parts)
+            named = {"name": name.rpartition("/")[2], "path": name}
+            processed_file(served.core, content, owner=OWNER, access=access, parts=parts, **named)
         with Visits(browser) as visits:
             page = visits.signed_in(f"http://127.0.0.1:{served.port}", OWNER, viewport=SIZE)
             page.wait_for_load_state("networkidle")

@@ -55,7 +55,7 @@ def test_names_that_would_be_scripts_are_text_everywhere(visits: Visits, gateway
 def test_previews_are_seen_in_the_list_and_on_the_share_page(visits: Visits, gateway: Served) -> None:
     file_id = picture(gateway, "pia", access="unlisted")
     page = visits.signed_in(url_of(gateway), "pia")
-    expect(page.locator(".thumbnail .icon")).to_be_visible()
+    expect(page.locator(".thumbnail img")).to_have_js_property("naturalWidth", 320)
     stranger = visits.profile().new_page()
     stranger.goto(f"{url_of(gateway)}/download/{file_id}")
     expect(stranger.locator("img.preview")).to_have_js_property("naturalWidth", 320)

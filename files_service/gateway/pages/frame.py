@@ -25,6 +25,10 @@ MAP = Map(
         Place("files", "/", "Files"),
         Place("photos", "/photos", "Photos"),
         Place("cards", "/cards", "Cards"),
+        Place("shared", "/shared", "Shared"),
+    ),
+    others=(
         Place("trash", "/trash", "Trash"),
+        Place("activity", "/activity", "Activity"),
     ),
 )

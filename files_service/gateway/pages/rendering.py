@@ -16,8 +16,9 @@ from files_service.gateway.pages.assets import build
 from files_service.gateway.pages.frame import MAP
 from files_service.gateway.state import at_operation_address, gateway_of
 from files_service.gateway.transfer.disposition import preview_of
-from storage_adapters import category_of
+from storage_adapters import JSON, category_of
 
+MAX_THUMBNAIL_BYTES = 2_000_000
 _JOINERS = "\u200c\u200d"
 # Scripts carry a nonce of the reply, because files of users have addresses of this origin, too.
 POLICY = (
@@ -66,6 +67,12 @@ def icon_of(content_type: str | None) -> str:
     return kind if kind != OTHER else "file"
 
 
+def is_small_picture(file: JSON) -> bool:
+    """Return True for a picture that is small enough to be its own preview where none was made."""
+    is_picture = file["status"] == "processed" and preview_of(file["content_type"] or "") == "image"
+    return is_picture and file["size"] <= MAX_THUMBNAIL_BYTES
+
+
 def shown_time(at: int) -> str:
     """Return a time in UTC; the page converts it to the reader's zone."""
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at / 1000))
@@ -87,5 +94,5 @@ def _environment() -> Environment:
     )
     shown = {"name": shown_name, "size": shown_size, "time": shown_time, "machine_time": machine_time}
     environment.filters |= {f"shown_{name}" if name != "machine_time" else name: each for name, each in shown.items()}
-    environment.filters |= {"preview": preview_of, "icon_of": icon_of}
+    environment.filters |= {"preview": preview_of, "icon_of": icon_of, "is_small_picture": is_small_picture}
     return environment

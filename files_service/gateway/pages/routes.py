@@ -7,7 +7,7 @@ from aiohttp import web
 from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.cors import READ_EXPOSED, Cors
 from files_service.gateway.openapi import ANY_BYTES, TEXT, parameter, reply
-from files_service.gateway.pages import assets, cards, listing, people, photos, reference, session, share, trash
+from files_service.gateway.pages import assets, cards, links, listing, people, photos, reference, session, share, trash
 from files_service.gateway.pages.events import FEED, MAX_PAGES, PAGES, events
 from files_service.gateway.pages.feed import Feed
 from files_service.gateway.routes import Door, Route, at
@@ -47,6 +47,9 @@ _SENT_ERRORS = (404, 408, 413, 417, 500)
 _FORM = {200: _page("The form; opening it uses no code up.")}
 _SIGNED_OUT: dict[int, JSON] = {303: {"description": "To `/`."}}
 _PHOTOS = "The page of one's own pictures and videos, by month."
+_OWN: dict[int, JSON] = {303: _TO_SIGN_IN}
+_LINKS = "The page of one's own links."
+_ACTIVITY = "The page of what visitors did with one's own links, and of jobs."
 _TRASH = "The page of one's own trash."
 _CHOSEN: dict[int, JSON] = {
     303: {"description": "Done; back to the list."},
@@ -58,24 +61,13 @@ _ASSET_NAME = [parameter("name", "path", description="The name of the file.")]
 _EVENTS = "What changes of the owner's files, as it happens."
 _STREAM = {200: reply("Events, until the client goes.", TEXT, "text/event-stream")}
 
-_PATHS = ("/cards", "/delete", "/join", "/photos", "/reset", "/restore", "/sign-in", "/sign-out", "/trash")
+_PLACES = ("/activity", "/cards", "/photos", "/shared", "/trash")
+_FORMS = ("/delete", "/join", "/reset", "/restore", "/sign-in", "/sign-out")
 _DELETE, _RESTORE = "Move files to the trash.", "Take files out of the trash."
 
 DOOR = Door(
     name="pages",
-    match=at(
-        "/",
-        "/cards",
-        "/cards/",
-        "/download/",
-        "/delete",
-        "/join",
-        "/reset",
-        "/restore",
-        "/sign-in",
-        "/sign-out",
-        "/trash",
-    ),
+    match=at("/", "/cards/", "/download/", *_PLACES, *_FORMS),
     routes=(
         Route("GET", "/", listing.index, "index", _INDEX, {200: _page(_INDEX)}, tag="operation"),
         Route("GET", "/cards", cards.cards, "cards_page", _CARDS, {200: _page(_CARDS), 303: _TO_SIGN_IN}),
@@ -88,6 +80,10 @@ DOOR = Door(
             {200: _page(_SESSION), 303: _TO_SIGN_IN, 404: _page("There is no such session of one's own.")},
         ),
         Route("GET", "/photos", photos.photos, "photos_page", _PHOTOS, {200: _page(_PHOTOS), 303: _TO_SIGN_IN}),
+        Route("GET", "/shared", links.links, "links_page", _LINKS, {200: _page(_LINKS), 303: _TO_SIGN_IN}),
+        Route(
+            "GET", "/activity", links.activity, "activity_page", _ACTIVITY, {200: _page(_ACTIVITY), 303: _TO_SIGN_IN}
+        ),
         Route("GET", "/trash", trash.trash, "trash_page", _TRASH, {200: _page(_TRASH), 303: _TO_SIGN_IN}),
         Route("POST", "/delete", trash.delete, "delete_by_form", _DELETE, _CHOSEN, errors=_SENT_ERRORS),
         Route("POST", "/restore", trash.restore, "restore_by_form", _RESTORE, _CHOSEN, errors=_SENT_ERRORS),

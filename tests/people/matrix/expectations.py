@@ -122,6 +122,8 @@ ROUTES: dict[str, May] = {
     "GET /cards": May.ONESELF,
     "GET /cards/{session_id}": May.ONESELF,
     "GET /photos": May.ONESELF,
+    "GET /shared": May.ONESELF,
+    "GET /activity": May.ONESELF,
     "GET /trash": May.ONESELF,
     "POST /api/auth/logout": May.SESSIONS,
     "GET /api/auth/me": May.SESSIONS,

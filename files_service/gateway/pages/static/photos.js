@@ -9,6 +9,8 @@ import { toast } from "./toast.js";
 import * as words from "./words.js";
 
 const PER_CALL = 100;
+// A picture of at most so many bytes is its own preview where none was made.
+const SMALL_BYTES = 2_000_000;
 const TOGETHER_MS = 1_000;
 // Months within so many screens have their pictures.
 const NEAR = "150% 0px";
@@ -66,8 +68,9 @@ class Month {
 
   async fill() {
     this.near = true;
-    if (this.loading || this.grid.children.length >= Number(this.section.dataset.count)) return;
+    if (this.loading || (!this.stale && this.grid.children.length >= Number(this.section.dataset.count))) return;
     this.loading = true;
+    this.stale = false;
     try {
       const made = [];
       let cursor = "";
@@ -91,8 +94,10 @@ class Month {
     const link = element("a", { className: "photo", href: `${base}/download/${file.file_id}` });
     Object.assign(link.dataset, { fileId: file.file_id, type: file.content_type, name: file.name });
     const name = words.name(file.name);
-    if (kind) {
-      link.append(element("img", { src: `${base}/api/files/${file.file_id}/preview/${kind}`, alt: name, loading: "lazy", decoding: "async" }));
+    const small = file.content_type.startsWith("image/") && file.size <= SMALL_BYTES;
+    if (kind || small) {
+      const src = kind ? `${base}/api/files/${file.file_id}/preview/${kind}` : `${base}/download/${file.file_id}?raw=1&inline=1`;
+      link.append(element("img", { src, alt: name, loading: "lazy", decoding: "async" }));
     } else {
       link.append(icon(file.content_type.startsWith("video/") ? "video" : "image"), element("span", { className: "small", textContent: name }));
     }
@@ -108,8 +113,7 @@ class Month {
   }
 
   refresh() {
-    if (!this.near || this.loading) return;
-    this.section.dataset.count = String(Number(this.section.dataset.count) + 1);
-    this.fill();
+    this.stale = true;
+    if (this.near) this.fill();
   }
 }
