@@ -215,7 +215,8 @@ def of_route(row: str, target: Target, caller: Caller) -> Request:
     for name, value in target.ids.items():
         path = path.replace(f"{{{name}}}", value)
     path = path.replace("{session_id}", NOWHERE).replace("{key_id}", NOWHERE).replace("{card_id}", CARD)
-    path = path.replace("{name}", CHANNEL)
+    # The channel that a request removes is none that another needs.
+    path = path.replace("{name}", "another" if method == "DELETE" else CHANNEL)
     headers = {**HEADERS.get(row, {}), **headers_of(caller)}
     body = json.dumps(BODIES[row](target, caller)).encode() if row in BODIES else None
     return Request(method, path + QUERIES.get(row, ""), body, headers | (JSON_TYPE if body is not None else {}))

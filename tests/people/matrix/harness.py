@@ -14,7 +14,7 @@ from tests.people.matrix.world import CONTENT, NAME, Caller, Target, callers, ta
 from tests.waiting import PATIENCE_SECONDS
 
 # Allowed: done, or in no state to be done.
-DONE = (200, 201, 204, 303, 409, 410, 412, 416)
+DONE = (200, 201, 202, 204, 303, 409, 410, 412, 416)
 _TELLING = (NAME.encode(), CONTENT, b'"size":')
 _OF_BLOBS = ("writer", "put", "head", "get", "delete", "sign")
 
