@@ -7,6 +7,7 @@ import random
 import re
 import signal
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,13 @@ def service(tmp_path: Path) -> Iterator[ServiceProcess]:
         yield process
 
 
+@pytest.fixture(scope="module")
+def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """``files up`` for tests that leave it running; each has an owner of its own."""
+    with up(tmp_path_factory.mktemp("up"), chunk_bytes=CHUNK) as process:
+        yield process
+
+
 @pytest.fixture
 def service_of_large_chunks(tmp_path: Path) -> Iterator[ServiceProcess]:
     """As ``files up`` is by default: a chunk has 4 MiB."""
@@ -51,9 +59,13 @@ def service_of_large_chunks(tmp_path: Path) -> Iterator[ServiceProcess]:
         yield process
 
 
+def proxy_of(service: ServiceProcess) -> AbstractContextManager[GatedProxy]:
+    return gated(int(service.config["FILES"]["http"].rpartition(":")[2]))
+
+
 @pytest.fixture
-def network(service: ServiceProcess) -> Iterator[GatedProxy]:
-    with gated(int(service.config["FILES"]["http"].rpartition(":")[2])) as proxy:
+def network(shared_service: ServiceProcess) -> Iterator[GatedProxy]:
+    with proxy_of(shared_service) as proxy:
         yield proxy
 
 
@@ -72,8 +84,13 @@ def kill_and_start(service: ServiceProcess, page: Page) -> None:
 
 @pytest.mark.timeout(900)
 def test_a_large_file_arrives_though_the_server_is_killed_twice_and_the_page_reloaded_once(
-    visits: Visits, service: ServiceProcess, network: GatedProxy, tmp_path: Path
+    visits: Visits, service: ServiceProcess, tmp_path: Path
 ) -> None:
+    with proxy_of(service) as network:
+        send_holiday(visits, service, network, tmp_path)
+
+
+def send_holiday(visits: Visits, service: ServiceProcess, network: GatedProxy, tmp_path: Path) -> None:
     path = file_of(tmp_path, "holiday.bin", SIZE)
     page = visits.signed_in(network.url)
     network.let_through(SIZE // 4)
@@ -120,7 +137,7 @@ def test_a_line_on_which_a_chunk_takes_longer_than_the_page_waits_is_good_enough
     # The page waits a fifth as long, and still twice as long as a piece takes.
     hurry = 1 if NIGHTLY else 5
     path = file_of(tmp_path, "slow.bin", 4_000_000)
-    with gated(int(service_of_large_chunks.config["FILES"]["http"].rpartition(":")[2])) as network:
+    with proxy_of(service_of_large_chunks) as network:
         network.rate, network.limit = 80_000 * hurry, 10_000_000
         page = visits.signed_in(network.url)
         page.context.route("**/static/socket.js", lambda route: _hurry(route, hurry))
@@ -139,10 +156,10 @@ def _hurry(route: Route, hurry: int) -> None:
 
 
 def test_what_is_paused_stays_so_until_told_and_goes_on_where_it_was(
-    visits: Visits, service: ServiceProcess, network: GatedProxy, tmp_path: Path
+    visits: Visits, network: GatedProxy, tmp_path: Path
 ) -> None:
     path = file_of(tmp_path, "clip.bin", 4_000_000)
-    page = visits.signed_in(network.url)
+    page = visits.signed_in(network.url, "paul")
     network.let_through(2_000_000)
     choose(page, path)
     network.wait_until_passed(2_000_000)
@@ -156,10 +173,10 @@ def test_what_is_paused_stays_so_until_told_and_goes_on_where_it_was(
 
 
 def test_an_upload_goes_on_by_itself_when_the_network_comes_back(
-    visits: Visits, service: ServiceProcess, network: GatedProxy, tmp_path: Path
+    visits: Visits, network: GatedProxy, tmp_path: Path
 ) -> None:
     path = file_of(tmp_path, "clip.bin", 4_000_000)
-    page = visits.signed_in(network.url)
+    page = visits.signed_in(network.url, "nora")
     network.let_through(2_000_000)
     choose(page, path)
     network.wait_until_passed(2_000_000)
@@ -173,12 +190,10 @@ def test_an_upload_goes_on_by_itself_when_the_network_comes_back(
     assert_arrived(page, network, path)
 
 
-def test_where_no_websocket_gets_through_files_go_by_tus(
-    visits: Visits, service: ServiceProcess, network: GatedProxy, tmp_path: Path
-) -> None:
+def test_where_no_websocket_gets_through_files_go_by_tus(visits: Visits, network: GatedProxy, tmp_path: Path) -> None:
     path = file_of(tmp_path, "clip.bin", 9_000_000)
     network.refused = (b"GET /ws/upload",)
-    page = visits.signed_in(network.url)
+    page = visits.signed_in(network.url, "theo")
     network.let_through(5_000_000)
     choose(page, path)
     network.wait_until_passed(5_000_000)
@@ -190,11 +205,9 @@ def test_where_no_websocket_gets_through_files_go_by_tus(
     assert_arrived(page, network, path)
 
 
-def test_an_upload_that_the_server_forgot_begins_anew(
-    visits: Visits, service: ServiceProcess, network: GatedProxy, tmp_path: Path
-) -> None:
+def test_an_upload_that_the_server_forgot_begins_anew(visits: Visits, network: GatedProxy, tmp_path: Path) -> None:
     path = file_of(tmp_path, "clip.bin", 1_000_000)
-    page = visits.signed_in(network.url)
+    page = visits.signed_in(network.url, "fred")
     network.let_through(300_000)
     choose(page, path)
     network.wait_until_passed(300_000)
@@ -208,10 +221,8 @@ def test_an_upload_that_the_server_forgot_begins_anew(
     assert_arrived(page, network, path)
 
 
-def test_cancelling_leaves_nothing(
-    visits: Visits, service: ServiceProcess, network: GatedProxy, tmp_path: Path
-) -> None:
-    page = visits.signed_in(network.url)
+def test_cancelling_leaves_nothing(visits: Visits, network: GatedProxy, tmp_path: Path) -> None:
+    page = visits.signed_in(network.url, "cora")
     network.let_through(300_000)
     choose(page, file_of(tmp_path, "clip.bin", 1_000_000))
     network.wait_until_passed(300_000)
@@ -223,16 +234,14 @@ def test_cancelling_leaves_nothing(
     expect(page.locator(".upload")).to_have_count(0)
 
 
-def test_folders_and_empty_files_arrive_with_their_paths(
-    visits: Visits, service: ServiceProcess, network: GatedProxy, tmp_path: Path
-) -> None:
+def test_folders_and_empty_files_arrive_with_their_paths(visits: Visits, network: GatedProxy, tmp_path: Path) -> None:
     folder = tmp_path / "trip"
     (folder / "day one").mkdir(parents=True)
     (folder / "empty.txt").touch()
     for number in range(12):
         file_of(folder / "day one", f"{number}.bin", 1_000 + number, seed=number)
     network.let_through(10_000_000)
-    page = visits.signed_in(network.url)
+    page = visits.signed_in(network.url, "tina")
     choose(page, str(folder), kind="folder")
     expect(page.locator(".upload")).to_have_count(1)
     expect(page.locator(".upload-name")).to_have_text("trip")
@@ -243,9 +252,9 @@ def test_folders_and_empty_files_arrive_with_their_paths(
     expect(page.locator(".file .name", has_text="7.bin")).to_have_count(1)
 
 
-def test_dropped_files_are_sent(visits: Visits, service: ServiceProcess, network: GatedProxy) -> None:
+def test_dropped_files_are_sent(visits: Visits, network: GatedProxy) -> None:
     network.let_through(10_000_000)
-    page = visits.signed_in(network.url)
+    page = visits.signed_in(network.url, "dora")
     dropped = page.evaluate_handle(
         """() => {
             const dropped = new DataTransfer();
