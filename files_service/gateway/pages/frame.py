@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Place(NamedTuple):
+class Destination(NamedTuple):
     """A page of the map: the name of its screen and icon, its path, its label."""
 
     name: str
@@ -14,21 +14,21 @@ class Place(NamedTuple):
 
 
 class Map(NamedTuple):
-    """The places of the map: those that a phone shows at once, and those behind "More"."""
+    """The destinations of the map: those that a phone shows at once, and those behind "More"."""
 
-    first: tuple[Place, ...]
-    others: tuple[Place, ...] = ()
+    first: tuple[Destination, ...]
+    others: tuple[Destination, ...] = ()
 
 
 MAP = Map(
     first=(
-        Place("files", "/", "Files"),
-        Place("photos", "/photos", "Photos"),
-        Place("cards", "/cards", "Cards"),
-        Place("shared", "/shared", "Shared"),
+        Destination("files", "/", "Files"),
+        Destination("photos", "/photos", "Photos"),
+        Destination("cards", "/cards", "Cards"),
+        Destination("shared", "/shared", "Shared"),
     ),
     others=(
-        Place("trash", "/trash", "Trash"),
-        Place("activity", "/activity", "Activity"),
+        Destination("trash", "/trash", "Trash"),
+        Destination("activity", "/activity", "Activity"),
     ),
 )
