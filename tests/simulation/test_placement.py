@@ -74,7 +74,8 @@ def test_a_node_that_is_out_gets_nothing_and_the_others_keep_what_they_have() ->
 def test_one_node_goes_out_at_a_time_and_none_while_a_third_is_silent() -> None:
     layout = Layout(1, 2, 2, nodes(6))
     view = look(View(layout), layout, dict.fromkeys((f"node{number}" for number in range(5)), 0.0) | {"node5": 1_801.0})
-    assert (view.silent, view.out, view.returning) == ({"node5"}, {"node5"}, frozenset())
+    only = frozenset({"node5"})
+    assert (view.silent, view.out, view.returning) == (only, only, frozenset())
     quiet = dict.fromkeys((f"node{number}" for number in range(4)), 0.0) | {"node4": 1_801.0, "node5": 3_000.0}
     assert look(view, layout, quiet).out == {"node5"}
     assert look(View(layout), layout, quiet).out == {"node5"}
@@ -85,7 +86,8 @@ def test_a_node_that_was_out_returns_and_is_no_source_until_a_census_cleared_it(
     layout = Layout(1, 2, 2, nodes(4))
     away = View(layout, frozenset({"node1"}), frozenset({"node1"}))
     back = look(away, layout, dict.fromkeys((f"node{number}" for number in range(4)), 1.0))
-    assert (back.out, back.returning) == ({"node1"}, {"node1"})
+    only = frozenset({"node1"})
+    assert (back.out, back.returning) == (only, only)
     assert not back.may_give("node1")
     assert cleared(back, frozenset({"node1"})) == View(layout)
     assert cleared(away, frozenset({"node1"})) == away
