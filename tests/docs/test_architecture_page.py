@@ -65,7 +65,7 @@ def test_decisions_have_the_form_of_a_record_and_fit_a_page() -> None:
     ("library", "allowed"),
     [
         ("eventlet", r"files_service/(service|dependencies|messaging/rpc/\w+)\.py"),
-        ("aiohttp", r"files_service/(gateway|ingest)/(\w+/)*\w+\.py"),
+        ("aiohttp", r"files_service/(gateway|nodes|ingest)/(\w+/)*\w+\.py"),
         ("aio_pika", r"files_service/(messaging/ingest/\w+|cli/ingest_worker)\.py"),
         ("os.environ", r"files_service/(config|ingest/(config|volumes))\.py"),
     ],
