@@ -140,7 +140,7 @@ def scrub(session: Session, node_id: str | None) -> None:
 @click.argument("names", metavar="CHUNK…", nargs=-1, required=True)
 @click.pass_obj
 def restore(session: Session, names: tuple[str, ...]) -> None:
-    """Bring chunks back from the trash of all nodes, where they stay for 7 days.
+    """Restore chunks from the trash of all nodes, where they stay for 7 days.
 
     A census moves those that nothing needs to the trash again.
     """

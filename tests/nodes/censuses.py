@@ -64,6 +64,10 @@ class Cluster:
         self.nodes[name].stop()
         self.stopped.add(name)
 
+    def stop_all(self) -> None:
+        for node in self.nodes.values():
+            node.stop()
+
     def node_id(self, name: str) -> str:
         return self.nodes[name].node.node_id
 
@@ -129,7 +133,7 @@ def cluster(folder: Path, *names: str, metadata_url: str = "memory://") -> Itera
     with ExitStack() as opened:
         served = opened.enter_context(serving(bare, doors=(routes.DOOR,)))
         running = Cluster(folder, served, bare, clock, Liveness(clock))
-        opened.callback(lambda: [node.stop() for node in running.nodes.values()])
+        opened.callback(running.stop_all)
         running.start(*names)
         url = f"nodes://127.0.0.1:{served.port}"
         options = BlobOptions(signing_key=b"k" * 32, public_url="http://127.0.0.1", nodes_secret=SECRET)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -202,7 +203,8 @@ def test_a_ping_needs_the_signature_of_its_body(served: Served) -> None:
     ],
 )
 def test_a_wrong_field_is_named(served: Served, field: str, value: object) -> None:
-    refused = ping(served, **{"node_id" if field == "id" else field: value})
+    more: dict[str, Any] = {"node_id" if field == "id" else field: value}
+    refused = ping(served, **more)
     assert (refused.status, refused.fields) == (400, [field])
 
 

@@ -19,7 +19,7 @@ def silent_nodes(controller: Controller) -> set[str]:
 
 
 def restore_chunks(controller: Controller, names: Iterable[str]) -> tuple[set[str], list[str]]:
-    """Bring chunks back from the trash; return those that are there now, and the ids of nodes that do not answer."""
+    """Restore chunks from the trash; return those that are there now, and the ids of nodes that do not answer."""
     replies = controller.nodes.ask_all(controller.layouts.load().registered, RestoreChunks(tuple(names)))
     back = {name for reply in replies.values() if isinstance(reply, Moved) for name in reply.chunk_ids}
     return back, [node_id for node_id, reply in replies.items() if not isinstance(reply, Moved)]

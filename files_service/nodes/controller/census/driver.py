@@ -37,12 +37,11 @@ class Driver(ThreadDriver):
         is_certain: Callable[[], bool] = lambda: True,
         threads: int = THREADS,
     ) -> None:
-        super().__init__(self._ask, threads)
+        super().__init__(self._ask, lambda: layout, threads)
         self._core, self._nodes, self._layout = core, nodes, layout
         self._throttle, self._is_certain = throttle, is_certain
         self._wanted = wanted if wanted is not None else WantedNames(core)
         self._effects |= {
-            e.FetchLayout: lambda _: self._layout,
             e.GetDocument: self._get,
             e.PutDocument: self._put,
             e.WalkWanted: self._walk,
