@@ -23,7 +23,7 @@ ADDRESSES = [
     if method != "OPTIONS"
 ]
 # Statuses of requests without a token, and of those for a file that is unlisted.
-REFUSED = {"yes": {401}, "readers": {401, 404}, "signed URL": {403}, "its own": {403, 404}}
+REFUSED = {"yes": {401}, "readers": {401, 404}, "signed URL": {403}, "its own": {401, 403, 404}}
 HANDSHAKE = {
     "Connection": "Upgrade",
     "Upgrade": "websocket",
