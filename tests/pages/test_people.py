@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.cores import call
 from tests.gateway.serving import Served, serving
 from tests.pages.visits import Visits, sign_out
 from tests.people.persons import PASSWORD, open_people
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -54,3 +55,37 @@ def test_a_reset_link_sets_a_password(gateway: Served, visits: Visits) -> None:
     page.wait_for_url(f"{url}/sign-in")
     fill(page, "Sign in", name="ann", password="a new phrase")
     page.wait_for_selector('h1:has-text("Your files")')
+
+
+def test_settings_make_and_end_keys_and_change_the_password(gateway: Served, visits: Visits) -> None:
+    url = f"http://127.0.0.1:{gateway.port}"
+    invite = call(gateway.core, "accounts.create_invite", role="admin")["code"]
+    page = visits.profile().new_page()
+    page.goto(f"{url}/join#{invite}")
+    page.wait_for_selector('input[name="code"]', state="hidden")
+    fill(page, "Make your account", name="ann", password=PASSWORD)
+    page.get_by_role("link", name="Settings").first.click()
+    expect(page.locator("#sessions .file")).to_have_count(1)
+    expect(page.locator("#keys")).to_have_text("None yet.")
+    page.get_by_role("button", name="New key").click()
+    page.get_by_label("Purpose").fill("Backup")
+    page.get_by_role("button", name="Create").click()
+    key = page.locator("dialog", has_text="Your new key").locator("input").input_value()
+    page.get_by_role("button", name="Close").click()
+    read = {"Authorization": f"Bearer {key}"}
+    assert gateway.request("GET", "/api/files", headers=read).status == 200
+    page.get_by_role("button", name="Revoke: Backup").click()
+    expect(page.locator("#keys")).to_have_text("None yet.")
+    wait_until(lambda: gateway.request("GET", "/api/files", headers=read).status == 401, seconds=60)
+    page.get_by_role("button", name="Change the password").click()
+    page.get_by_label("Current password").fill("not this one")
+    page.get_by_label("New password").fill("another long phrase")
+    page.locator("dialog").get_by_role("button", name="Change").click()
+    expect(page.locator('dialog [role="alert"]')).not_to_be_empty()
+    page.get_by_label("Current password").fill(PASSWORD)
+    page.locator("dialog").get_by_role("button", name="Change").click()
+    expect(page.locator(".toast").last).to_contain_text("The password is changed")
+    page.get_by_role("button", name="Invite somebody").click()
+    assert page.get_by_label("Copy this link").input_value().startswith(f"{url}/join#")
+    page.get_by_role("button", name="Close", exact=True).first.click()
+    expect(page.locator("#invites .file")).to_have_count(1)

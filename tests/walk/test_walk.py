@@ -393,7 +393,7 @@ def _pages(service: Walk, nobody: Caller) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": service.url}
     entered = nobody.ask("POST", "/sign-in", data=b"name=bob@acme&password=wrong+password+here", headers=form)
     assert entered.status in (401, 403)
-    for path in ("/photos", "/shared", "/activity", "/trash"):
+    for path in ("/photos", "/shared", "/activity", "/settings", "/trash"):
         assert nobody.ask("GET", path).status == 303
     for path in ("/delete", "/restore"):
         assert nobody.ask("POST", path, data=b"file_id=x", headers=form).status == 303

@@ -30,5 +30,6 @@ MAP = Map(
     others=(
         Destination("trash", "/trash", "Trash"),
         Destination("activity", "/activity", "Activity"),
+        Destination("settings", "/settings", "Settings"),
     ),
 )

@@ -7,7 +7,19 @@ from aiohttp import web
 from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.cors import READ_EXPOSED, Cors
 from files_service.gateway.openapi import ANY_BYTES, TEXT, parameter, reply
-from files_service.gateway.pages import assets, cards, links, listing, people, photos, reference, session, share, trash
+from files_service.gateway.pages import (
+    assets,
+    cards,
+    links,
+    listing,
+    people,
+    photos,
+    reference,
+    session,
+    settings,
+    share,
+    trash,
+)
 from files_service.gateway.pages.events import FEED, MAX_PAGES, PAGES, events
 from files_service.gateway.pages.feed import Feed
 from files_service.gateway.routes import Door, Route, at
@@ -50,6 +62,7 @@ _PHOTOS = "The page of one's own pictures and videos, by month."
 _OWN: dict[int, JSON] = {303: _TO_SIGN_IN}
 _LINKS = "The page of one's own links."
 _ACTIVITY = "The page of what visitors did with one's own links, and of jobs."
+_SETTINGS = "The page of one's own storage, sign-in and keys."
 _TRASH = "The page of one's own trash."
 _CHOSEN: dict[int, JSON] = {
     303: {"description": "Done; back to the list."},
@@ -61,7 +74,7 @@ _ASSET_NAME = [parameter("name", "path", description="The name of the file.")]
 _EVENTS = "What changes of the owner's files, as it happens."
 _STREAM = {200: reply("Events, until the client goes.", TEXT, "text/event-stream")}
 
-_PLACES = ("/activity", "/cards", "/photos", "/shared", "/trash")
+_PLACES = ("/activity", "/cards", "/photos", "/settings", "/shared", "/trash")
 _FORMS = ("/delete", "/join", "/reset", "/restore", "/sign-in", "/sign-out")
 _DELETE, _RESTORE = "Move files to the trash.", "Take files out of the trash."
 
@@ -84,6 +97,7 @@ DOOR = Door(
         Route(
             "GET", "/activity", links.activity, "activity_page", _ACTIVITY, {200: _page(_ACTIVITY), 303: _TO_SIGN_IN}
         ),
+        Route("GET", "/settings", settings.settings, "settings_page", _SETTINGS, _OWN | {200: _page(_SETTINGS)}),
         Route("GET", "/trash", trash.trash, "trash_page", _TRASH, {200: _page(_TRASH), 303: _TO_SIGN_IN}),
         Route("POST", "/delete", trash.delete, "delete_by_form", _DELETE, _CHOSEN, errors=_SENT_ERRORS),
         Route("POST", "/restore", trash.restore, "restore_by_form", _RESTORE, _CHOSEN, errors=_SENT_ERRORS),

@@ -123,6 +123,7 @@ ROUTES: dict[str, May] = {
     "GET /cards/{session_id}": May.ONESELF,
     "GET /photos": May.ONESELF,
     "GET /shared": May.ONESELF,
+    "GET /settings": May.ONESELF,
     "GET /activity": May.ONESELF,
     "GET /trash": May.ONESELF,
     "POST /api/auth/logout": May.SESSIONS,

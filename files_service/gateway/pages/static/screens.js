@@ -6,6 +6,7 @@ const MODULES = {
   files: "./files.js",
   photos: "./photos.js",
   cards: "./cards.js",
+  settings: "./settings.js",
   shared: "./links.js",
   trash: "./trash.js",
 };

@@ -5,9 +5,9 @@ export const viewer = document.body.dataset.viewer;
 
 // The server has decided: trying again changes nothing.
 export class Refused extends Error {
-  constructor(code, message) {
+  constructor(code, message, details = {}) {
     super(message);
-    this.code = code;
+    Object.assign(this, { code, details });
   }
 }
 
@@ -21,8 +21,8 @@ export class Broken extends Error {
 
 const UNTIL_LATER = new Set(["busy", "service_unavailable", "storage_unavailable", "internal_error", "conflict"]);
 
-export function failureOf(code, message) {
-  return UNTIL_LATER.has(code) ? new Broken(message, code) : new Refused(code, message);
+export function failureOf(code, message, details) {
+  return UNTIL_LATER.has(code) ? new Broken(message, code) : new Refused(code, message, details);
 }
 
 // Sends JSON; else as `ask`.
@@ -50,5 +50,5 @@ export async function ask(method, path, { headers = {}, body, signal } = {}) {
   const code = found.code ?? { 401: "unauthorized", 404: "not_found", 410: "gone" }[response.status];
   const message = found.message ?? `the server answered ${response.status}`;
   if (code === undefined && response.status >= 500) throw new Broken(message, "service_unavailable");
-  throw failureOf(code ?? "refused", message);
+  throw failureOf(code ?? "refused", message, found.details);
 }

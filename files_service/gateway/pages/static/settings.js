@@ -1,0 +1,165 @@
+// Sign-in, API keys and invites of a person. What is secret is shown once, in a dialog.
+
+import { showLink } from "./actions.js";
+import { ask as dialog, element, field } from "./dialogs.js";
+import { icon } from "./icon.js";
+import { ask, base, tell } from "./server.js";
+import { toast } from "./toast.js";
+import * as words from "./words.js";
+
+const SCOPES = {
+  "files:read": "Read files",
+  "files:write": "Upload and change files",
+  "files:delete": "Delete files",
+  shares: "Make links",
+  analytics: "Read the storage used",
+};
+
+export function start(main) {
+  for (const each of main.querySelectorAll(".scripted")) each.hidden = false;
+  const reload = () => LISTS.forEach((list) => fill(main, list, reload));
+  const deeds = { password: changePassword, totp: secondFactor, "create-key": createKey, invite, "end-sessions": endSessions };
+  main.addEventListener("click", async (event) => {
+    const name = event.target.closest("button")?.dataset.do;
+    if (!name) return;
+    await deeds[name]();
+    reload();
+  });
+  reload();
+}
+
+const LISTS = [
+  {
+    id: "sessions",
+    path: "/api/auth/sessions",
+    rows: ({ sessions }) => sessions.map((each) => [each.session_id, each.device || "A browser", `${each.address ?? ""} · last used ${at(each.seen_at)}${each.current ? " · this one" : ""}`, "user"]),
+    verb: "Sign out",
+  },
+  {
+    id: "keys",
+    path: "/api/auth/keys",
+    rows: ({ keys }) => keys.map((each) => [each.key_id, each.label, `${each.scopes.join(", ")}${each.folder ? ` · ${each.folder}` : ""} · ${each.used_at ? `last used ${at(each.used_at)}` : "never used"}`, "key"]),
+    verb: "Revoke",
+  },
+  {
+    id: "invites",
+    path: "/api/invites",
+    rows: ({ invites }) => invites.map((each) => [each.invite_id, `Invite as ${each.role}`, `${each.uses_left} of ${each.uses} left · until ${at(each.expires_at)}`, "link"]),
+    verb: "Revoke",
+  },
+];
+
+function at(time) {
+  return time ? new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "never";
+}
+
+async function fill(main, { id, path, rows, verb }, reload) {
+  const list = main.querySelector(`#${id}`);
+  if (!list) return;
+  try {
+    const found = rows(await (await ask("GET", path)).json());
+    list.replaceChildren(...found.map(([key, title, text, kind]) => row(title, text, kind, verb, () => end(`${path}/${key}`, title, reload))));
+    if (!found.length) list.append(element("li", { className: "small", textContent: "None yet." }));
+  } catch (error) {
+    list.replaceChildren(element("li", { className: "bad", textContent: `This could not be loaded. ${sentence(error)}` }));
+  }
+}
+
+function row(title, text, kind, verb, act) {
+  const name = words.name(title);
+  const button = element("button", { type: "button", className: "quiet bad", textContent: verb });
+  button.setAttribute("aria-label", `${verb}: ${name}`);
+  button.addEventListener("click", act);
+  const about = element("div", { className: "about" }, element("bdi", { className: "name", textContent: name }), element("p", { className: "small", textContent: words.name(text) }));
+  return element("li", { className: "file" }, element("span", { className: "thumbnail" }, icon(kind)), about, element("div", { className: "deeds" }, button));
+}
+
+async function end(path, title, reload) {
+  try {
+    await ask("DELETE", path);
+    toast(`${words.name(title)} has ended`);
+  } catch (error) {
+    toast(`${words.name(title)} has not ended. ${sentence(error)}`, { failed: true });
+  }
+  reload();
+}
+
+// Some changes want to know that it is still the same person.
+function sentence(error) {
+  return error.details?.sign_in === "fresh" ? "Sign out and sign in again first: this needs a sign-in of the last 15 minutes." : `${words.failure(error)}.`;
+}
+
+async function attempt(work) {
+  try {
+    return await work();
+  } catch (error) {
+    throw new Error(sentence(error));
+  }
+}
+
+function secret(name, autocomplete) {
+  return element("input", { type: "password", name, required: true, autocomplete, minLength: name === "password" ? 10 : 1 });
+}
+
+async function changePassword() {
+  const done = await dialog({
+    title: "Change the password",
+    accept: "Change",
+    content: [field("Current password", secret("current", "current-password")), field("New password", secret("password", "new-password"), "10 characters or more. Other sessions end.")],
+    submit: (data) => attempt(() => tell("POST", "/api/auth/password", { current: data.get("current"), password: data.get("password") })),
+  });
+  if (done) toast("The password is changed");
+}
+
+async function secondFactor() {
+  let begun;
+  try {
+    begun = await attempt(() => tell("POST", "/api/auth/totp", {}));
+  } catch (error) {
+    return toast(error.message, { failed: true });
+  }
+  const code = element("input", { name: "code", required: true, inputMode: "numeric", autocomplete: "one-time-code" });
+  const key = element("input", { value: begun.secret, readOnly: true });
+  const done = await dialog({
+    title: "Second factor",
+    accept: "Turn on",
+    content: [field("Secret for your authenticator app", key), field("Code of the app", code)],
+    submit: (data) => attempt(() => tell("POST", "/api/auth/totp", { code: data.get("code") })),
+  });
+  if (!done) return;
+  const codes = element("pre", { textContent: done.recovery_codes.join("\n") });
+  await dialog({ title: "Recovery codes", content: [element("p", { textContent: "Each replaces a code once. They are shown only now." }), codes] });
+}
+
+async function createKey() {
+  const label = element("input", { name: "label", required: true, maxLength: 100, autocomplete: "off" });
+  const boxes = Object.entries(SCOPES).map(([scope, words_]) => element("label", { className: "field" }, element("input", { type: "checkbox", name: "scopes", value: scope, checked: scope === "files:read" }), words_));
+  const made = await dialog({
+    title: "New API key",
+    accept: "Create",
+    content: [field("Purpose", label), ...boxes],
+    submit: (data) => attempt(() => tell("POST", "/api/auth/keys", { label: data.get("label"), scopes: data.getAll("scopes") })),
+  });
+  if (!made) return;
+  const shown = element("input", { value: made.key, readOnly: true });
+  await dialog({ title: "Your new key", content: [field("Key", shown, "It is shown only now.")] });
+}
+
+async function invite() {
+  let made;
+  try {
+    made = await attempt(() => tell("POST", "/api/invites", {}));
+  } catch (error) {
+    return toast(error.message, { failed: true });
+  }
+  await showLink(new URL(`${base}/join#${made.code}`, location.href).href, "It makes one account and is valid for 7 days.");
+}
+
+async function endSessions() {
+  try {
+    await ask("DELETE", "/api/auth/sessions");
+    location.assign(`${base}/`);
+  } catch (error) {
+    toast(sentence(error), { failed: true });
+  }
+}
