@@ -73,6 +73,13 @@ def test_an_owner_hears_of_every_change_of_the_own_files_and_of_no_others(
         assert listener.hear_until(file_id, "removed") == ["access_changed", "removed"]
 
 
+def test_a_page_that_comes_later_is_told_to_load_everything_too(memory_gateway: Served) -> None:
+    with listening(memory_gateway, bearer("ann")) as first:
+        assert first.hear() == {"event": "reload"}
+        with listening(memory_gateway, bearer("ann")) as second:
+            assert second.hear() == {"event": "reload"}
+
+
 def test_strangers_hear_nothing(memory_gateway: Served) -> None:
     assert memory_gateway.request("GET", "/api/events").status == 401
     assert memory_gateway.request("GET", "/api/events", headers={**cookie(), "Origin": "https://x.y"}).status == 401

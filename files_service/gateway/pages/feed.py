@@ -55,6 +55,7 @@ class Feed:
         # In the order in which they came.
         self._listening: defaultdict[str, dict[Subscription, None]] = defaultdict(dict)
         self._reading: asyncio.Task[None] | None = None
+        self._has_position = False
 
     @contextmanager
     def listen(self, owner: str) -> Iterator[Subscription]:
@@ -63,7 +64,11 @@ class Feed:
         subscription = Subscription()
         self._listening[owner][subscription] = None
         if self._reading is None:
+            self._has_position = False
             self._reading = asyncio.ensure_future(self._read(feed))
+        elif self._has_position:
+            # A page that reconnects has missed what happened meanwhile.
+            subscription.put(RELOAD)
         try:
             yield subscription
         finally:
@@ -99,6 +104,7 @@ class Feed:
             try:
                 if position is None:
                     position = await self._gateway.calls.run(feed.last_sequence)
+                    self._has_position = True
                     # Earlier changes are unknown.
                     self._tell_all(RELOAD)
                 changes = await self._gateway.calls.run(_changes, feed, position)

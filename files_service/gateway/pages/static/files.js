@@ -70,7 +70,9 @@ export function start(main) {
   });
   main.querySelector(".make-folder")?.addEventListener("click", () => actions.makeFolder(here, changed));
   prepare();
+  document.addEventListener("uploaded", changed);
   const endings = [
+    () => document.removeEventListener("uploaded", changed),
     watchChanges(({ event }) => event.startsWith("card_") || changed()),
     watchKeys(keysOf(list, deeds, redraw, (files) => actions.trash(files, done))),
   ];

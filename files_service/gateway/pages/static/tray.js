@@ -176,6 +176,7 @@ function change(batch) {
     const [first] = [...batch.uploads].filter((each) => each.state === "failed");
     toast(`${label} was not uploaded: ${first.message}`, { failed: true });
   } else {
+    document.dispatchEvent(new Event("uploaded"));
     words.announce(batch.total === 1 ? `${label} was uploaded` : `${words.count(batch.total, "file")} uploaded`);
     const row = batches.get(batch);
     row.querySelector(".pause").hidden = true;
