@@ -35,7 +35,8 @@ class TestCouchMetadataStore(WholeStoreContract):
     values_step = at_scale(quick=4, default=4, nightly=1)
 
     @pytest.fixture(scope="class")
-    def filled(self, couchdb_server_url: str) -> Iterator[Filled]:
+    @classmethod
+    def filled(cls, couchdb_server_url: str) -> Iterator[Filled]:
         """Filled once, which takes this server longer than the questions."""
         with throw_away(couchdb_server_url) as url, opened(url) as store:
             yield Filled(store, add(store, *various_records()))
@@ -159,8 +160,7 @@ def test_green_threads_share_a_store(couchdb_url: str) -> None:
         eventlet.monkey_patch()
         import sys
         from storage_adapters.metadata.couchdb import CouchMetadataStore
-        from tests.contract.listing import Filled
-from tests.contract.metadata_scenes import make_record, save
+        from tests.contract.metadata_scenes import make_record, save
         store = CouchMetadataStore.from_url(sys.argv[1])
         def write(number):
             record = save(store, make_record(f"f{number}", alias=f"{number}"))

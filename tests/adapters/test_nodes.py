@@ -36,7 +36,7 @@ def store(nodes: NodesInThreads) -> Iterator[NodesBlobStore]:
     opened.close()
 
 
-class TestNodes(
+class TestNodesBlobStore(
     BlobStoreContract,
     ListingContract,
     WholeWritesContract,
