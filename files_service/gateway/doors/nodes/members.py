@@ -24,6 +24,7 @@ from storage_adapters.blobs.nodes.authentication import SIGNATURE, SignedRequest
 CONTROLLER = web.AppKey("controller", Controller)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MOST_TEXT = 300
+_UNSIGNED = "sign the request with the secret of the nodes"
 _WEIGHTS = (0.001, 1_000.0)
 _TEXTS = ("boot", "url", "cluster", "zone", "digest_root", "medium")
 _COUNTS = ("boots", "free", "total", "epoch", "clock", "damaged")
@@ -42,6 +43,8 @@ async def close(app: web.Application) -> None:
 async def ping(request: web.Request) -> web.StreamResponse:
     """Create or update the node that sends this."""
     controller = controller_of(request)
+    if SIGNATURE not in request.headers:
+        raise Unauthorized(_UNSIGNED)
     require_json(request)
     limits = gateway_of(request).limits
     body = await read_small(request, limits, most=limits.user_call_bytes)
@@ -72,7 +75,7 @@ def _require_peer(request: web.Request, controller: Controller) -> None:
         return
     actor = actor_of(request)
     if actor == NOBODY:
-        raise Unauthorized("sign the request with the secret of the nodes, or send the RPC token")
+        raise Unauthorized(f"{_UNSIGNED}, or send the RPC token")
     if actor is not None:
         raise Forbidden("nodes are for operators")
 

@@ -19,8 +19,8 @@ async def list_channels(request: web.Request) -> web.StreamResponse:
 
 async def put_channel(request: web.Request) -> web.StreamResponse:
     """Make or change a channel."""
-    require_json(request)
     limits, caller = gateway_of(request).limits, caller_of(request)
+    require_json(request)
     body = parse_object(await read_small(request, limits, most=most_of(caller, limits)), limits)
     for name in ("actor", "name"):
         if name in body:
