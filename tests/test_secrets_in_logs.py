@@ -81,6 +81,7 @@ def test_whatever_else_reads_the_output_of_a_process_is_known() -> None:
         "docs/test_readme.py",  # has it looked at
         "adapters/test_redis_addresses.py",  # openssl
         "gateway/test_tus_clients.py",  # node
+        "integration/test_amqp_tls.py",  # openssl
         "integration/test_clock_ahead.py",  # one line of a process
         "integration/test_two_stores.py",  # curl
         "integration/callers.py",  # answers to calls

@@ -17,11 +17,22 @@ from files_service.messaging.rpc.consumer import Action
 from files_service.messaging.rpc.pool import ThreadPool
 from files_service.messaging.rpc.shared_core import SharedCore
 from files_service.runtime import logs
-from files_service.service import Accounts, Analytics, Cards, Files, FilesTag, Folders, Jobs, Shares, Versions
+from files_service.service import Accounts, Analytics, Cards, Files, FilesTag, Folders, Jobs, Notices, Shares, Versions
 from storage_adapters import JSON
 from tests.cores import memory_core
 
-SERVICES: tuple[type[Any], ...] = (Files, FilesTag, Accounts, Shares, Folders, Jobs, Analytics, Versions, Cards)
+SERVICES: tuple[type[Any], ...] = (
+    Files,
+    FilesTag,
+    Accounts,
+    Shares,
+    Folders,
+    Jobs,
+    Analytics,
+    Versions,
+    Cards,
+    Notices,
+)
 
 
 def methods(service: type[Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class TestDoctor:
         result = run(at(served, environ), "doctor", "--json")
         assert result.exit_code == 0, result.output
         assert all(line["ok"] for line in self.lines(result).values())
-        assert len(self.lines(result)) == 16
+        assert len(self.lines(result)) == 17
 
     def test_the_operation_address_is_checked_beside_the_public_one(
         self, served: Served, environ: dict[str, str]
