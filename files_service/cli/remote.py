@@ -56,9 +56,17 @@ class Remote:
         with self._signing_in():
             return self._send("POST", f"{self.url}/rpc/{method}", orjson.dumps(params), headers)["result"]
 
-    def put(self, url: str, body: Iterable[bytes], headers: dict[str, str]) -> Any:
-        """Send bytes to a signed URL."""
-        return self._send("PUT", url, body, headers)
+    def put(self, url: str, body: Iterable[bytes], headers: dict[str, str]) -> bool:
+        """Send bytes to a signed URL; return False for that of a bucket, which does not tell the service."""
+        status, content = self._exchange("PUT", url, body, headers)
+        try:
+            answer = self.result(status, content)
+        except Failed:
+            # The envelope of errors is that of the gateway alone.
+            if status >= 300:
+                raise Failed(f"the blob store refuses the bytes (status {status})", "Run `files doctor`.") from None
+            return False
+        return "file_id" in answer
 
     @contextmanager
     def get(self, url: str, headers: Mapping[str, str]) -> Iterator[http.client.HTTPResponse]:
@@ -94,7 +102,12 @@ class Remote:
         connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         return connect(parts.hostname, parts.port, timeout=self._timeout)
 
-    def _send(self, method: str, url: str, body: bytes | Iterable[bytes], headers: dict[str, str]) -> Any:
+    def _send(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Any:
+        return self.result(*self._exchange(method, url, body, headers))
+
+    def _exchange(
+        self, method: str, url: str, body: bytes | Iterable[bytes], headers: dict[str, str]
+    ) -> tuple[int, bytes]:
         connection = self._connection(url)
         try:
             # A server that rejects the body early closes the connection; its response may still have arrived.
@@ -106,7 +119,7 @@ class Remote:
             raise self.unreachable(error) from error
         finally:
             connection.close()
-        return self.result(response.status, content)
+        return response.status, content
 
     def unreachable(self, error: Exception) -> Unreachable:
         """Make the failure of a connection that failed."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedRandom, BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from files_service.cli.progress import Advance, shown_progress
 from files_service.cli.queue_put import put_by_queue
@@ -23,6 +23,9 @@ from files_service.cli.sources import Source
 from files_service.domain.local_names import readable_name
 from files_service.errors import NotFound
 from storage_adapters import JSON, FileStatus
+
+if TYPE_CHECKING:
+    from files_service.client.results import Address
 
 PIECE = 1024 * 1024
 FIRST_ASK_SECONDS, ASK_SECONDS = 0.02, 0.2
@@ -51,12 +54,26 @@ def send_file(
             with shown_progress(source.name, size) as advance:
                 waiting = declared["parts"][0]
                 if queue_uri is None or not put_by_queue(queue_uri, waiting.get("amqp"), file, size, advance):
-                    upload = waiting["upload"]
-                    remote.put(upload["url"], _pieces(file, size, advance), upload["headers"])
+                    finished = _send_bytes(remote, waiting["upload"], file, size, advance)
+                    _require_unchanged(source.path, file, before, size)
+                    if not finished:
+                        remote.call("files.finish", {"file_id": declared["file_id"], "part_id": waiting["part_id"]})
             _require_unchanged(source.path, file, before, size)
             return declared
     except OSError as error:
         raise Failed(f"cannot read {source.shown}: {error.strerror}") from error
+
+
+def _send_bytes(remote: Remote, upload: JSON, file: BinaryIO, size: int, advance: Advance) -> bool:
+    """Send bytes to their address; return False when nobody has told the service, as after those to a bucket."""
+    if upload["protocol"] != "s3-multipart":
+        return remote.put(upload["url"], _pieces(file, size, advance), upload["headers"])
+    # A client library that only this needs.
+    from files_service.client.parts import send_parts
+
+    send_parts(cast("Address", upload), file)
+    advance(size)
+    return False
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.servers.network import Network
 from tests.servers.ports import free_ports
 from tests.servers.processes import ServiceProcess
 from tests.servers.seaweedfs import SeaweedFS
+from tests.unit.cli.running import run
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 MIB = 1024 * 1024
@@ -102,6 +104,19 @@ def test_the_bucket_tells_of_a_single_signed_request(files: FilesClient) -> None
     answer = requests.put(upload["url"], headers=upload["headers"], data=b"content", timeout=PATIENCE_SECONDS)
     assert answer.status_code == 200
     assert_is(files, record["file_id"], b"content")
+
+
+@pytest.mark.parametrize("size", [7, 12 * MIB])
+def test_the_command_line_puts_and_gets_files(files: FilesClient, url: str, tmp_path: Path, size: int) -> None:
+    content = content_of(size, size)
+    (tmp_path / "clip.bin").write_bytes(content)
+    environ = {"FILES_HTTP": url.removeprefix("http://"), "FILES_TOKEN": SECRETS["FILES_RPC_TOKEN"]}
+    put = run(environ, "put", str(tmp_path / "clip.bin"), "--alias", f"clip-{size}", "--owner", "ann")
+    assert put.exit_code == 0, put.output
+    assert json.loads(put.stdout)["status"] == "processed"
+    got = run(environ, "get", f"clip-{size}", str(tmp_path / "copy.bin"), "--owner", "ann")
+    assert got.exit_code == 0, got.output
+    assert (tmp_path / "copy.bin").read_bytes() == content
 
 
 def test_no_log_has_the_address_of_an_upload(files: FilesClient, tmp_path_factory: pytest.TempPathFactory) -> None:

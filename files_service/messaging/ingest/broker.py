@@ -30,8 +30,13 @@ async def connect(
     async def close() -> None:
         if connection.is_closed:
             return
-        with suppress(Exception):
-            async with asyncio.timeout(CLOSE_SECONDS):
+        try:
+            with suppress(Exception):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await connection.close()
+        finally:
+            # Interrupted, it has let go of its transport and says nowhere that it is closed; called again, it does.
+            if not connection.is_closed:
                 await connection.close()
 
     stack.push_async_callback(close)

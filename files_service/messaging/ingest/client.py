@@ -69,6 +69,10 @@ class QueueSender:
         except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
             await self._stack.aclose()
             raise QueueUnavailable(f"no connection to the broker: {secrets_out(error)}") from error
+        except BaseException:
+            # Nobody leaves what nobody has entered.
+            await self._stack.aclose()
+            raise
         self._channel.close_callbacks.add(self._lost)
         return self
 
