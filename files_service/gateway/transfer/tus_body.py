@@ -39,9 +39,7 @@ async def append(
     stream = await take_in(
         request, gateway, upload, offset, size=body.size, lock=lock, check=check and check.hash, most=most
     )
-    upload = await _conclude(gateway, stream, check)
-    gateway.metrics.uploaded_bytes.inc(max(0, upload.contiguous - offset))
-    return upload
+    return await _conclude(gateway, stream, check)
 
 
 async def _conclude(gateway: Gateway, stream: Stream, check: Checksum | None) -> Upload:

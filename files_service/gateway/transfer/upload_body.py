@@ -49,7 +49,11 @@ async def take_in(
 
     try:
         await let_send(request)
-        await lock.run(pour())
+        try:
+            await lock.run(pour())
+        finally:
+            # Those of a request that breaks off count, too: they are not sent again.
+            gateway.metrics.uploaded_bytes.inc(stream.received)
     except BaseException:
         await asyncio.shield(gateway.transfers.run(stream.abort))
         raise

@@ -128,7 +128,7 @@ class Stream:
     """
 
     def __init__(self, engine: Engine, upload: Upload, offset: int, *, check: Any = None) -> None:
-        self.place = offset
+        self.place = self._beginning = offset
         self._engine, self._upload, self._check = engine, upload, check
         self._whole = engine.hash_of(upload)
         if offset == upload.contiguous:
@@ -141,6 +141,11 @@ class Stream:
         self._kept: list[Chunk] = []
         self._ended = False
         engine.enter()
+
+    @property
+    def received(self) -> int:
+        """Number of bytes that were taken, stored or not."""
+        return self.place + self._filled - self._beginning
 
     def room(self, most: int) -> memoryview:
         """Return the buffer for the next bytes, at least one. Raises the error of earlier bytes."""
