@@ -15,31 +15,27 @@ from urllib.parse import parse_qs, urlsplit
 
 from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.keys import check_key, segments
+from storage_adapters.blobs.served_urls import ServesSignedUrls
 from storage_adapters.blobs.signing import MINIMAL_KEY_BYTES, UrlSigner
 from storage_adapters.errors import BlobExists, BlobNotFound, ChecksumMismatch, UnknownStore
 from storage_adapters.options import BlobOptions
 from storage_adapters.ports.blob_capabilities import (
     SupportsCopy,
     SupportsListing,
-    SupportsPublicUrls,
     SupportsReplacement,
-    SupportsSignedUrls,
     SupportsTwins,
     SupportsWholeWrites,
     TwinWriter,
-    VerifiesSignedUrls,
 )
 from storage_adapters.ports.blobs import BlobStore, BlobWriter
-from storage_adapters.records import BlobInfo, Grant, SignedUrl
+from storage_adapters.records import BlobInfo
 
 PIECE = 1024 * 1024
 
 
 class MemoryBlobStore(
     BlobStore,
-    SupportsSignedUrls,
-    VerifiesSignedUrls,
-    SupportsPublicUrls,
+    ServesSignedUrls,
     SupportsCopy,
     SupportsWholeWrites,
     SupportsListing,
@@ -50,7 +46,7 @@ class MemoryBlobStore(
 
     def __init__(self, *, bucket: str = "memory", signing_key: bytes = b"", public_url: str = "") -> None:
         self._bucket = bucket
-        self._signer = UrlSigner(signing_key or secrets.token_bytes(MINIMAL_KEY_BYTES), public_url)
+        self.url_signer = UrlSigner(signing_key or secrets.token_bytes(MINIMAL_KEY_BYTES), public_url)
         self._lock = Lock()
         self._blobs: dict[str, tuple[BlobInfo, bytes]] = {}
 
@@ -155,30 +151,6 @@ class MemoryBlobStore(
             sha256=sha256,
         )
         self.keep(info, bytes(data))
-
-    def sign(
-        self,
-        method: str,
-        key: str,
-        *,
-        expires_at: int,
-        content_type: str | None = None,
-        size: int | None = None,
-        filename: str | None = None,
-        epoch: int = 0,
-    ) -> SignedUrl:
-        """See ``SupportsSignedUrls``."""
-        return self._signer.sign(
-            method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename, epoch=epoch
-        )
-
-    def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:
-        """See ``VerifiesSignedUrls``."""
-        return self._signer.verify(method, key, params, now=now)
-
-    def public_url(self, key: str) -> str:
-        """See ``SupportsPublicUrls``."""
-        return self._signer.public_url(key)
 
     def keep(self, info: BlobInfo, content: bytes) -> None:
         """Make the blob visible. Raises BlobExists when another writer was faster."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -26,6 +26,7 @@ from storage_adapters.blobs.local.folders import BlobFolders
 from storage_adapters.blobs.local.listing import walk
 from storage_adapters.blobs.local.workspace import Workspace
 from storage_adapters.blobs.local.writer import CONTENT, INFO, LocalBlobWriter
+from storage_adapters.blobs.served_urls import ServesSignedUrls
 from storage_adapters.blobs.signing import UrlSigner
 from storage_adapters.codec import blob_info_to_document
 from storage_adapters.errors import BlobNotFound, UnknownStore
@@ -36,25 +37,20 @@ from storage_adapters.ports.blob_capabilities import (
     SupportsFreeSpace,
     SupportsListing,
     SupportsLocalFiles,
-    SupportsPublicUrls,
     SupportsReplacement,
-    SupportsSignedUrls,
     SupportsTwins,
     SupportsWholeWrites,
     TwinWriter,
-    VerifiesSignedUrls,
 )
 from storage_adapters.ports.blobs import BlobStore, BlobWriter
-from storage_adapters.records import BlobInfo, Grant, SignedUrl
+from storage_adapters.records import BlobInfo
 
 _BUCKET = re.compile(r"[A-Za-z0-9._-]{1,63}")
 
 
 class LocalBlobStore(
     BlobStore,
-    SupportsSignedUrls,
-    VerifiesSignedUrls,
-    SupportsPublicUrls,
+    ServesSignedUrls,
     SupportsCopy,
     SupportsLocalFiles,
     SupportsWholeWrites,
@@ -68,7 +64,7 @@ class LocalBlobStore(
 
     def __init__(self, root: Path, *, signing_key: bytes, public_url: str, bucket: str = "local") -> None:
         self._bucket = bucket
-        self._signer = UrlSigner(signing_key, public_url)
+        self.url_signer = UrlSigner(signing_key, public_url)
         self.root = root
         self._blobs = root / "blobs"
         with disk.os_errors_as_unavailable():
@@ -263,27 +259,3 @@ class LocalBlobStore(
         with disk.os_errors_as_unavailable():
             found = os.statvfs(self._blobs)
         return disk.free_bytes_of(found)
-
-    def sign(
-        self,
-        method: str,
-        key: str,
-        *,
-        expires_at: int,
-        content_type: str | None = None,
-        size: int | None = None,
-        filename: str | None = None,
-        epoch: int = 0,
-    ) -> SignedUrl:
-        """See ``SupportsSignedUrls``."""
-        return self._signer.sign(
-            method, key, expires_at=expires_at, content_type=content_type, size=size, filename=filename, epoch=epoch
-        )
-
-    def verify(self, method: str, key: str, params: Mapping[str, str], *, now: int) -> Grant:
-        """See ``VerifiesSignedUrls``."""
-        return self._signer.verify(method, key, params, now=now)
-
-    def public_url(self, key: str) -> str:
-        """See ``SupportsPublicUrls``."""
-        return self._signer.public_url(key)
