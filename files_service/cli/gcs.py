@@ -8,12 +8,11 @@ from urllib.parse import parse_qsl, urlsplit
 import click
 
 from files_service.cli.session import Failed, Session
+from files_service.cli.setup_steps import report
 from files_service.config import Settings
-from files_service.runtime.terminal import echo
 from storage_adapters import DesiredState, SetupStep, set_up_notifications
 
 PUSH_PATH = "/webhooks/gcs/pubsub"
-_SIGNS = {"ok": "✓", "done": "+", "due": "…", "failed": "✗"}
 
 
 @click.group()
@@ -31,12 +30,7 @@ def setup(session: Session, *, dry_run: bool, origins: tuple[str, ...]) -> None:
     Running it again changes nothing. The bucket must exist. The exit status is 1 when a step fails.
     """
     wanted = desired_state_of(session.settings, origins or ("*",))
-    failed = False
-    for step in steps(session.settings, wanted, dry_run=dry_run):
-        echo(f"{_SIGNS[step.state]} {step.name}: {step.text}")
-        failed = failed or step.state == "failed"
-    if failed:
-        raise SystemExit(1)
+    report(steps(session.settings, wanted, dry_run=dry_run))
 
 
 def steps(settings: Settings, wanted: DesiredState, *, dry_run: bool) -> Iterator[SetupStep]:

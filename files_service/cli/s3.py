@@ -7,12 +7,10 @@ from collections.abc import Iterator
 import click
 
 from files_service.cli.session import Failed, Session
+from files_service.cli.setup_steps import report
 from files_service.config import Settings
-from files_service.runtime.terminal import echo
 from files_service.services.opening import blob_options
 from storage_adapters import SetupStep, set_up_bucket
-
-SIGNS = {"ok": "✓", "done": "+", "due": "…", "failed": "✗"}
 
 
 @click.group()
@@ -31,12 +29,7 @@ def setup(session: Session, *, dry_run: bool, origins: tuple[str, ...]) -> None:
     """
     if not session.settings.blobs_url.startswith("s3:"):
         raise Failed("the blob store is not an S3 bucket", "Set FILES_BLOBS_URL=s3://bucket/prefix?endpoint=….")
-    failed = False
-    for step in bucket_steps(session.settings, origins or ("*",), dry_run=dry_run):
-        echo(f"{SIGNS[step.state]} {step.name}: {step.text}")
-        failed = failed or step.state == "failed"
-    if failed:
-        raise SystemExit(1)
+    report(bucket_steps(session.settings, origins or ("*",), dry_run=dry_run))
 
 
 def bucket_steps(settings: Settings, origins: tuple[str, ...], *, dry_run: bool) -> Iterator[SetupStep]:

@@ -53,12 +53,11 @@ def send_file(
             declared: JSON = remote.call("files.upload", {**said, "name": source.name, "parts": [part]})
             with shown_progress(source.name, size) as advance:
                 waiting = declared["parts"][0]
-                if queue_uri is None or not put_by_queue(queue_uri, waiting.get("amqp"), file, size, advance):
-                    finished = _send_bytes(remote, waiting["upload"], file, size, advance)
-                    _require_unchanged(source.path, file, before, size)
-                    if not finished:
-                        remote.call("files.finish", {"file_id": declared["file_id"], "part_id": waiting["part_id"]})
+                told = queue_uri is not None and put_by_queue(queue_uri, waiting.get("amqp"), file, size, advance)
+                told = told or _send_bytes(remote, waiting["upload"], file, size, advance)
             _require_unchanged(source.path, file, before, size)
+            if not told:
+                remote.call("files.finish", {"file_id": declared["file_id"], "part_id": waiting["part_id"]})
             return declared
     except OSError as error:
         raise Failed(f"cannot read {source.shown}: {error.strerror}") from error
