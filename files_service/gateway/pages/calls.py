@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, TypedDict
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 from aiohttp import web
 
@@ -12,6 +12,7 @@ from files_service.gateway.auth.sessions import is_same_site
 from files_service.gateway.pages.rendering import base_of
 from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import gateway_of
+from files_service.gateway.transfer.body import read_small
 from storage_adapters import JSON
 
 
@@ -54,7 +55,10 @@ def link(request: web.Request, path: str, query: dict[str, str]) -> str:
     return base_of(request) + path + (f"?{urlencode(query)}" if query else "")
 
 
-def require_same_site(request: web.Request) -> None:
-    """Raise HTTPError for a form of another site."""
+async def fields_of(request: web.Request) -> dict[str, list[str]]:
+    """Return the values of each field of a form of this site. Raises HTTPError for a form of another one."""
     if not is_same_site(request):
         raise HTTPError(Forbidden("the form is not of this site"))
+    limits = gateway_of(request).limits
+    body = await read_small(request, limits, most=limits.user_call_bytes)
+    return parse_qs(body.decode(errors="replace"))

@@ -6,17 +6,14 @@ The code of a link stands behind "#" in its address, so that it is in no log; op
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from files_service.errors import FilesError, Forbidden
-from files_service.gateway.auth.sessions import is_same_site
+from files_service.errors import FilesError
 from files_service.gateway.auth.sign_ins import call_for_people, client_of, set_session
+from files_service.gateway.pages.calls import fields_of
 from files_service.gateway.pages.rendering import redirect, render
-from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import gateway_of
-from files_service.gateway.transfer.body import read_small
 from files_service.services.accounts.registration import accounts_are_on
 
 _JOIN, _RESET = "Make your account", "Set your password"
@@ -29,12 +26,8 @@ async def accounts_on(request: web.Request) -> bool:
 
 
 async def form_of(request: web.Request) -> dict[str, str]:
-    """Return the fields of a form of this site. Raises HTTPError for a form of another one."""
-    if not is_same_site(request):
-        raise HTTPError(Forbidden("the form is not of this site"))
-    limits = gateway_of(request).limits
-    body = await read_small(request, limits, most=limits.user_call_bytes)
-    return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
+    """Return the first value of each field of a form. Raises HTTPError for a form of another site."""
+    return {name: values[0] for name, values in (await fields_of(request)).items()}
 
 
 def sign_in_form(

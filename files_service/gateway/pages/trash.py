@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs
-
 from aiohttp import web
 
-from files_service.gateway.pages.calls import call, first_and_following, page_of, require_same_site
+from files_service.gateway.pages.calls import call, fields_of, first_and_following, page_of
 from files_service.gateway.pages.rendering import redirect, render
 from files_service.gateway.pages.session import viewer_of
 from files_service.gateway.state import gateway_of
-from files_service.gateway.transfer.body import read_small
 
 PER_PAGE = 100
 MOST_CHOSEN = 1_000
@@ -50,13 +47,10 @@ async def restore(request: web.Request) -> web.StreamResponse:
 
 
 async def _act(request: web.Request, action: str, back: str) -> web.StreamResponse:
-    require_same_site(request)
+    chosen = (await fields_of(request)).get("file_id", [])[:MOST_CHOSEN]
     viewer = viewer_of(request)
     if viewer is None:
         return redirect(request, "/")
-    limits = gateway_of(request).limits
-    body = await read_small(request, limits, most=limits.user_call_bytes)
-    chosen = parse_qs(body.decode(errors="replace")).get("file_id", [])[:MOST_CHOSEN]
     if chosen:
         items = [{"file_id": each} for each in chosen]
         await call(request, "files.bulk", {"action": action, "items": items, "actor": viewer})
