@@ -10,7 +10,7 @@ const AT_ONCE = 1_000;
 // More files than this are trashed only after a question.
 const MANY = 50;
 
-export class Sentence extends Error {}
+class Sentence extends Error {}
 
 // Does the same to many files ({fileId, name, …}), a thousand at a time. Returns what became of each.
 async function bulk(action, files, extra = () => ({})) {

@@ -34,11 +34,6 @@ export function go(url) {
   return show(url, 0, () => history.pushState(null, "", url));
 }
 
-// Loads the page anew that is shown; its scroll position stays.
-export function reload() {
-  return show(location.href, scrollY);
-}
-
 function isPage(url) {
   if (url.origin !== location.origin || !url.pathname.startsWith(base)) return false;
   if (url.hash && url.pathname === location.pathname) return false;

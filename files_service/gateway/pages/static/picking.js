@@ -63,7 +63,7 @@ function few(files) {
 }
 
 // What the server takes as a path: no controls, no marks of direction, segments that are not too long.
-export function pathOf(path) {
+function pathOf(path) {
   return path.split("/").filter(Boolean).map(segmentOf).join("/");
 }
 
