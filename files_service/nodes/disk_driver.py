@@ -22,8 +22,8 @@ from files_service.runtime.clock import now_ms
 from storage_adapters.blobs.local import disk as files
 from storage_adapters.blobs.nodes.protocol import disk as d
 from storage_adapters.blobs.nodes.protocol import messages as m
-from storage_adapters.blobs.nodes.protocol.effects import Call, Effect, Step, Token
-from storage_adapters.blobs.nodes.protocol.errors import ChunkExists, DiskError, DiskFull, ProtocolError
+from storage_adapters.blobs.nodes.protocol.effects import Call, Effect, Step, Token, drive
+from storage_adapters.blobs.nodes.protocol.errors import ChunkExists, DiskError, DiskFull
 from storage_adapters.blobs.nodes.protocol.layout import partition_of
 
 T = TypeVar("T")
@@ -127,22 +127,7 @@ class DiskDriver:
         Raises the ProtocolError with which the step ends.
         """
         self._local.chunk_id, self._local.info = chunk_id, info
-        return self._perform_all(step)
-
-    def _perform_all(self, step: Step[T]) -> T:
-        result: Any = None
-        error: ProtocolError | None = None
-        try:
-            while True:
-                effect = step.send(result) if error is None else step.throw(error)
-                result, error = None, None
-                try:
-                    result = self._perform(effect)
-                except ProtocolError as found:
-                    error = found
-        except StopIteration as end:
-            value: T = end.value
-            return value
+        return drive(step, self._perform)
 
     def complete_partition(self, partition: int) -> None:
         """Make the inventory of a partition complete before the walk over the disk is. Raises DiskError."""
@@ -309,7 +294,7 @@ class DiskDriver:
 
     def _exclusive(self, effect: d.Exclusive) -> Any:
         with self._exclusion:
-            return self._perform_all(effect.step)
+            return drive(effect.step, self._perform)
 
     def _note(self, partition: int, place: Path) -> None:
         with suppress(Damaged):

@@ -22,6 +22,7 @@ from storage_adapters.blobs.nodes.protocol.effects import (
     Step,
     Together,
     Token,
+    drive,
 )
 from storage_adapters.blobs.nodes.protocol.errors import ProtocolError, StillRunning
 from storage_adapters.blobs.nodes.protocol.layout import Layout
@@ -55,19 +56,7 @@ class ThreadDriver:
 
     def run(self, step: Step[T]) -> T:
         """Perform the effects of a step and return its result. Raises the ProtocolError with which it ends."""
-        result: Any = None
-        error: ProtocolError | None = None
-        try:
-            while True:
-                effect = step.send(result) if error is None else step.throw(error)
-                result, error = None, None
-                try:
-                    result = self._effects[type(effect)](effect)
-                except ProtocolError as found:
-                    error = found
-        except StopIteration as end:
-            value: T = end.value
-            return value
+        return drive(step, lambda effect: self._effects[type(effect)](effect))
 
     def begin(self, step: Step[T]) -> Future[T]:
         """Run a step in the pool."""

@@ -6,10 +6,11 @@ exception is a defect and ends the driver.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
+from storage_adapters.blobs.nodes.protocol.errors import ProtocolError
 from storage_adapters.blobs.nodes.protocol.messages import Request
 
 T = TypeVar("T")
@@ -22,6 +23,23 @@ class Effect:
 
 
 Step: TypeAlias = Generator[Effect, Any, T]
+
+
+def drive(step: Step[T], perform: Callable[[Effect], Any]) -> T:
+    """Perform each effect of a step and return its result. Raises the ProtocolError with which it ends."""
+    result: Any = None
+    error: ProtocolError | None = None
+    try:
+        while True:
+            effect = step.send(result) if error is None else step.throw(error)
+            result, error = None, None
+            try:
+                result = perform(effect)
+            except ProtocolError as found:
+                error = found
+    except StopIteration as end:
+        value: T = end.value
+        return value
 
 
 @dataclass(frozen=True, slots=True)
