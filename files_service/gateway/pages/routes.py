@@ -6,7 +6,7 @@ from aiohttp import web
 
 from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.cors import READ_EXPOSED, Cors
-from files_service.gateway.openapi import ANY_BYTES, TEXT, parameter, reply
+from files_service.gateway.openapi import ANY_BYTES, JSON_TYPE, TEXT, parameter, reply
 from files_service.gateway.pages import (
     assets,
     cards,
@@ -22,6 +22,7 @@ from files_service.gateway.pages import (
 )
 from files_service.gateway.pages.events import FEED, MAX_PAGES, PAGES, events
 from files_service.gateway.pages.feed import Feed
+from files_service.gateway.pages.refusals import page_or_json
 from files_service.gateway.routes import Door, Route, at
 from files_service.runtime.limiter import Limiter
 from storage_adapters import JSON
@@ -74,6 +75,7 @@ _ASSET_NAME = [parameter("name", "path", description="The name of the file.")]
 _EVENTS = "What changes of the owner's files, as it happens."
 _STREAM = {200: reply("Events, until the client goes.", TEXT, "text/event-stream")}
 
+_FORMS_OF_ERRORS = (JSON_TYPE, "text/html")
 _PLACES = ("/activity", "/cards", "/photos", "/settings", "/shared", "/trash")
 _FORMS = ("/delete", "/join", "/reset", "/restore", "/sign-in", "/sign-out")
 _DELETE, _RESTORE = "Move files to the trash.", "Take files out of the trash."
@@ -111,6 +113,8 @@ DOOR = Door(
         Route("POST", "/sign-out", session.sign_out, "sign_out", "Forget the cookie.", _SIGNED_OUT),
     ),
     sessions=True,
+    error_form=page_or_json,
+    error_types=_FORMS_OF_ERRORS,
     tag="pages",
     errors=(400, 404, 500),
 )
@@ -119,6 +123,8 @@ DOCS_DOOR = Door(
     match=at("/docs"),
     routes=(Route("GET", "/docs", reference.docs, "docs", _REFERENCE, {200: _page(_REFERENCE)}),),
     sessions=True,
+    error_form=page_or_json,
+    error_types=_FORMS_OF_ERRORS,
     tag="operation",
     errors=(400, 404, 500),
 )

@@ -3,6 +3,7 @@
 import { tellLocalTimes } from "./words.js";
 
 const MODULES = {
+  file: "./access.js",
   files: "./files.js",
   photos: "./photos.js",
   cards: "./cards.js",
