@@ -368,6 +368,12 @@ def _channels(people: dict[str, Caller]) -> None:
     ann("POST", f"{channels}/phone/test", 404)
     assert ann("DELETE", f"{channels}/phone")["removed"]
     bob("GET", f"{channels}?owner=ann", 403)
+    # The worker has told of the files that were sent before.
+    inbox = "/api/notifications"
+    eventually(lambda: ann("GET", inbox)["unread"] > 0)
+    assert ann("POST", f"{inbox}/read", notice_ids=None)["unread"] == 0
+    bob("GET", f"{inbox}?owner=ann", 403)
+    bob("POST", f"{inbox}/read", 403, owner="ann")
 
 
 def _analytics_and_quotas(people: dict[str, Caller]) -> None:

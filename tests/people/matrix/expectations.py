@@ -77,6 +77,8 @@ ROUTES: dict[str, May] = {
     "GET /api/card-sessions/{session_id}/mhl": H,
     "GET /api/card-sessions": May.FOR_OWNER,
     "GET /api/cards": May.FOR_OWNER,
+    "GET /api/notifications": May.FOR_OWNER,
+    "POST /api/notifications/read": May.FOR_OWNER,
     "GET /api/notice-channels": May.FOR_OWNER,
     "PUT /api/notice-channels/{name}": May.FOR_OWNER,
     "DELETE /api/notice-channels/{name}": May.FOR_OWNER,
@@ -247,7 +249,15 @@ METHOD_ROWS: dict[str, May] = {
     **dict.fromkeys(("cards.inserted", "cards.permit", "cards.list", "cards.begin", "cards.sessions"), May.FOR_OWNER),
     "files.known": May.FOR_OWNER,
     **dict.fromkeys(
-        ("notices.channels", "notices.set_channel", "notices.remove_channel", "notices.test_channel"), May.FOR_OWNER
+        (
+            "notices.list",
+            "notices.read",
+            "notices.channels",
+            "notices.set_channel",
+            "notices.remove_channel",
+            "notices.test_channel",
+        ),
+        May.FOR_OWNER,
     ),
     "accounts.identify": May.SESSIONS,
     "accounts.logout": May.SESSIONS,
