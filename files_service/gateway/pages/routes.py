@@ -8,6 +8,7 @@ from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.cors import READ_EXPOSED, Cors
 from files_service.gateway.openapi import ANY_BYTES, TEXT, parameter, reply
 from files_service.gateway.pages import (
+    activity,
     assets,
     cards,
     links,
@@ -74,7 +75,8 @@ _ASSET_NAME = [parameter("name", "path", description="The name of the file.")]
 _EVENTS = "What changes of the owner's files, as it happens."
 _STREAM = {200: reply("Events, until the client goes.", TEXT, "text/event-stream")}
 
-_PLACES = ("/activity", "/cards", "/photos", "/settings", "/shared", "/trash")
+_VERSIONS = "The page of the versions of one's own file."
+_PLACES = ("/activity", "/admin", "/admin/", "/cards", "/photos", "/settings", "/shared", "/trash")
 _FORMS = ("/delete", "/join", "/reset", "/restore", "/sign-in", "/sign-out")
 _DELETE, _RESTORE = "Move files to the trash.", "Take files out of the trash."
 
@@ -94,9 +96,7 @@ DOOR = Door(
         ),
         Route("GET", "/photos", photos.photos, "photos_page", _PHOTOS, {200: _page(_PHOTOS), 303: _TO_SIGN_IN}),
         Route("GET", "/shared", links.links, "links_page", _LINKS, {200: _page(_LINKS), 303: _TO_SIGN_IN}),
-        Route(
-            "GET", "/activity", links.activity, "activity_page", _ACTIVITY, {200: _page(_ACTIVITY), 303: _TO_SIGN_IN}
-        ),
+        Route("GET", "/activity", activity.activity, "activity_page", _ACTIVITY, _OWN | {200: _page(_ACTIVITY)}),
         Route("GET", "/settings", settings.settings, "settings_page", _SETTINGS, _OWN | {200: _page(_SETTINGS)}),
         Route("GET", "/trash", trash.trash, "trash_page", _TRASH, {200: _page(_TRASH), 303: _TO_SIGN_IN}),
         Route("POST", "/delete", trash.delete, "delete_by_form", _DELETE, _CHOSEN, errors=_SENT_ERRORS),

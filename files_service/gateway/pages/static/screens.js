@@ -3,6 +3,8 @@
 import { tellLocalTimes } from "./words.js";
 
 const MODULES = {
+  activity: "./activity.js",
+  admin: "./admin.js",
   files: "./files.js",
   photos: "./photos.js",
   cards: "./cards.js",
