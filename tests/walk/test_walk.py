@@ -401,7 +401,10 @@ def _pages(service: Walk, nobody: Caller) -> None:
     assert entered.status in (401, 403)
     for path in ("/photos", "/shared", "/activity", "/settings", "/trash"):
         assert nobody.ask("GET", path).status == 303
-    for path in ("/delete", "/restore"):
+    admin = ("/admin", "/admin/accounts/ann", "/admin/invites", "/admin/tenants", "/admin/storage", "/admin/health")
+    for path in admin:
+        assert nobody.ask("GET", path).status == 303
+    for path in ("/delete", "/restore", "/admin/act"):
         assert nobody.ask("POST", path, data=b"file_id=x", headers=form).status == 303
     for path in ("/join", "/reset"):
         nobody.ask("POST", path, data=b"code=none&name=x&password=some+long+password", headers=form)

@@ -23,6 +23,7 @@ from files_service.gateway.pages import (
 )
 from files_service.gateway.pages.events import FEED, MAX_PAGES, PAGES, events
 from files_service.gateway.pages.feed import Feed
+from files_service.gateway.pages.admin.routes import ROUTES as ADMIN
 from files_service.gateway.routes import Door, Route, at
 from files_service.runtime.limiter import Limiter
 from storage_adapters import JSON
@@ -104,6 +105,15 @@ DOOR = Door(
         Route("GET", "/download/{file_id}", share.share, "share_page", _SHARE, _SHARED, _SHARE_QUERY, errors=()),
         Route("GET", "/sign-in", session.sign_in, "sign_in", _SIGN_IN, {200: _page("The forms.")}),
         Route("POST", "/sign-in", session.signed_in, "switch", _BY_FORM, _SENT, errors=_SENT_ERRORS),
+        *ADMIN,
+        Route(
+            "GET",
+            "/versions/{file_id}",
+            versions.versions,
+            "versions_page",
+            _VERSIONS,
+            {200: _page(_VERSIONS), 303: _TO_SIGN_IN, 404: _page("There is no such file of one's own.")},
+        ),
         Route("GET", "/join", people.join, "join_page", "The form that makes an account.", _FORM),
         Route("POST", "/join", people.joined, "join", "Make an account and sign in.", _SENT, errors=_SENT_ERRORS),
         Route("GET", "/reset", people.reset, "reset_page", "The form that sets a password.", _FORM),
