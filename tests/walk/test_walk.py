@@ -399,7 +399,7 @@ def _pages(service: Walk, nobody: Caller) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": service.url}
     entered = nobody.ask("POST", "/sign-in", data=b"name=bob@acme&password=wrong+password+here", headers=form)
     assert entered.status in (401, 403)
-    for path in ("/photos", "/shared", "/activity", "/settings", "/trash"):
+    for path in ("/photos", "/shared", "/activity", "/settings", "/trash", "/versions/x"):
         assert nobody.ask("GET", path).status == 303
     admin = ("/admin", "/admin/accounts/ann", "/admin/invites", "/admin/tenants", "/admin/storage", "/admin/health")
     for path in admin:

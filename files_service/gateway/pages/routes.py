@@ -21,6 +21,7 @@ from files_service.gateway.pages import (
     share,
     trash,
 )
+    versions,
 from files_service.gateway.pages.events import FEED, MAX_PAGES, PAGES, events
 from files_service.gateway.pages.feed import Feed
 from files_service.gateway.pages.admin.routes import ROUTES as ADMIN
@@ -83,7 +84,7 @@ _DELETE, _RESTORE = "Move files to the trash.", "Take files out of the trash."
 
 DOOR = Door(
     name="pages",
-    match=at("/", "/cards/", "/download/", *_PLACES, *_FORMS),
+    match=at("/", "/cards/", "/download/", "/versions/", *_PLACES, *_FORMS),
     routes=(
         Route("GET", "/", listing.index, "index", _INDEX, {200: _page(_INDEX)}, tag="operation"),
         Route("GET", "/cards", cards.cards, "cards_page", _CARDS, {200: _page(_CARDS), 303: _TO_SIGN_IN}),

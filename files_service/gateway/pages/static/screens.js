@@ -11,6 +11,7 @@ const MODULES = {
   settings: "./settings.js",
   shared: "./links.js",
   trash: "./trash.js",
+  versions: "./versions.js",
 };
 
 let stop;

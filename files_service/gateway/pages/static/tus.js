@@ -40,8 +40,9 @@ export async function terminate(uploadId) {
   await ask("DELETE", `/tus/${uploadId}`, { headers: VERSION });
 }
 
-function create({ file, path }, signal) {
-  const said = [`filename ${base64(nameOf(path))}`, `path ${base64(path)}`];
+function create({ file, path, versionOf }, signal) {
+  const place = versionOf ? `version_of ${base64(versionOf)}` : `path ${base64(path)}`;
+  const said = [`filename ${base64(nameOf(path))}`, place];
   if (file.type) said.push(`filetype ${base64(file.type)}`);
   const headers = { ...VERSION, "Upload-Length": file.size, "Upload-Metadata": said.join(",") };
   return ask("POST", "/tus/", { headers, signal });
