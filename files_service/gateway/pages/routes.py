@@ -19,6 +19,7 @@ from files_service.gateway.pages import (
     session,
     settings,
     share,
+    style,
     trash,
 )
     versions,
@@ -127,8 +128,12 @@ DOOR = Door(
 )
 DOCS_DOOR = Door(
     name="docs",
-    match=at("/docs"),
-    routes=(Route("GET", "/docs", reference.docs, "docs", _REFERENCE, {200: _page(_REFERENCE)}),),
+    match=at("/docs", "/docs/"),
+    routes=(
+        Route("GET", "/docs", reference.docs, "docs", _REFERENCE, {200: _page(_REFERENCE)}),
+        Route("GET", "/docs/style", style.components, "style_page", _COMPONENTS, {200: _page(_COMPONENTS)}),
+        Route("GET", "/docs/style.css", style.themes, "style_themes", _THEMES, {200: reply(_THEMES, TEXT, "text/css")}),
+    ),
     sessions=True,
     tag="operation",
     errors=(400, 404, 500),

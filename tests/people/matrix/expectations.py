@@ -191,6 +191,8 @@ ROUTES: dict[str, May] = {
     "GET /readyz": May.ANYBODY,
     "GET /metrics": May.ANYBODY,
     "GET /openapi.json": May.ANYBODY,
+    "GET /docs/style": May.ANYBODY,
+    "GET /docs/style.css": May.ANYBODY,
     "GET /docs": May.ANYBODY,
     "GET /static/{name}": May.ANYBODY,
     "GET /sign-in": May.ANYBODY,
