@@ -21,11 +21,11 @@ from files_service.gateway.pages import (
     share,
     style,
     trash,
-)
     versions,
+)
+from files_service.gateway.pages.admin.routes import ROUTES as ADMIN
 from files_service.gateway.pages.events import FEED, MAX_PAGES, PAGES, events
 from files_service.gateway.pages.feed import Feed
-from files_service.gateway.pages.admin.routes import ROUTES as ADMIN
 from files_service.gateway.routes import Door, Route, at
 from files_service.runtime.limiter import Limiter
 from storage_adapters import JSON
@@ -39,6 +39,7 @@ async def _close(app: web.Application) -> None:
     await app[FEED].close()
 
 
+_COMPONENTS, _THEMES = "The components of the pages; in development alone.", "Both themes beside each other, for it."
 _INDEX, _REFERENCE = "The page of one's own files.", "This description, for people."
 _SHARED: dict[int, JSON] = {
     200: {"description": "The page, or the bytes.", "content": {**_page("")["content"], **ANY_BYTES}},
@@ -65,7 +66,7 @@ _SIGNED_OUT: dict[int, JSON] = {303: {"description": "To `/`."}}
 _PHOTOS = "The page of one's own pictures and videos, by month."
 _OWN: dict[int, JSON] = {303: _TO_SIGN_IN}
 _LINKS = "The page of one's own links."
-_ACTIVITY = "The page of what visitors did with one's own links, and of jobs."
+_ACTIVITY = "The page of one's own notices, of jobs, and of what visitors did with links."
 _SETTINGS = "The page of one's own storage, sign-in and keys."
 _TRASH = "The page of one's own trash."
 _CHOSEN: dict[int, JSON] = {
@@ -104,9 +105,6 @@ DOOR = Door(
         Route("GET", "/trash", trash.trash, "trash_page", _TRASH, {200: _page(_TRASH), 303: _TO_SIGN_IN}),
         Route("POST", "/delete", trash.delete, "delete_by_form", _DELETE, _CHOSEN, errors=_SENT_ERRORS),
         Route("POST", "/restore", trash.restore, "restore_by_form", _RESTORE, _CHOSEN, errors=_SENT_ERRORS),
-        Route("GET", "/download/{file_id}", share.share, "share_page", _SHARE, _SHARED, _SHARE_QUERY, errors=()),
-        Route("GET", "/sign-in", session.sign_in, "sign_in", _SIGN_IN, {200: _page("The forms.")}),
-        Route("POST", "/sign-in", session.signed_in, "switch", _BY_FORM, _SENT, errors=_SENT_ERRORS),
         *ADMIN,
         Route(
             "GET",
@@ -116,6 +114,9 @@ DOOR = Door(
             _VERSIONS,
             {200: _page(_VERSIONS), 303: _TO_SIGN_IN, 404: _page("There is no such file of one's own.")},
         ),
+        Route("GET", "/download/{file_id}", share.share, "share_page", _SHARE, _SHARED, _SHARE_QUERY, errors=()),
+        Route("GET", "/sign-in", session.sign_in, "sign_in", _SIGN_IN, {200: _page("The forms.")}),
+        Route("POST", "/sign-in", session.signed_in, "switch", _BY_FORM, _SENT, errors=_SENT_ERRORS),
         Route("GET", "/join", people.join, "join_page", "The form that makes an account.", _FORM),
         Route("POST", "/join", people.joined, "join", "Make an account and sign in.", _SENT, errors=_SENT_ERRORS),
         Route("GET", "/reset", people.reset, "reset_page", "The form that sets a password.", _FORM),

@@ -12,5 +12,6 @@ watchMenus();
 watchNavigation();
 watchPicking(take);
 watchStorage();
+watchBell();
 showUnfinished();
 showScreen();
