@@ -28,6 +28,7 @@ from files_service.gateway.openapi import DOCUMENT, Description
 from files_service.gateway.pages import routes as pages
 from files_service.gateway.pages.refusals import page_or_json
 from files_service.gateway.pages.shared import routes as shared
+from files_service.gateway.readiness import CHECKS, Check
 from files_service.gateway.routes import Door, mount
 from files_service.gateway.state import GATEWAY, OPERATION, Gateway
 from files_service.gateway.transfer.upload_locks import UPLOAD_LOCKS, UploadLocks
@@ -84,8 +85,8 @@ def make_app(
     app[GATEWAY] = Gateway(core, limits, metrics)
     app[UPLOAD_LOCKS] = UploadLocks()
     app[DOCUMENT] = Description(doors, core.settings.public_path)
-    app[operation.CHECKS] = tuple(
-        operation.Check(part, least_lifetime_seconds=limits.ping_lifetime_seconds) for part in (*parts_of(core), *parts)
+    app[CHECKS] = tuple(
+        Check(part, least_lifetime_seconds=limits.ping_lifetime_seconds) for part in (*parts_of(core), *parts)
     )
     _mount_all(app, doors)
     # After the doors, which use the threads until they are closed.
@@ -100,7 +101,7 @@ def make_operation_app(public: web.Application) -> web.Application:
     app[GATEWAY] = gateway = public[GATEWAY]
     # Programs call the described addresses at the public one.
     app[DOCUMENT] = Description(PUBLIC_DOORS, gateway.core.settings.public_url)
-    app[operation.CHECKS] = public[operation.CHECKS]
+    app[CHECKS] = public[CHECKS]
     _mount_all(app, OPERATION_DOORS)
     return app
 
@@ -113,5 +114,5 @@ def _mount_all(app: web.Application, doors: Sequence[Door]) -> None:
 
 async def _close(app: web.Application) -> None:
     app[GATEWAY].close()
-    for check in app[operation.CHECKS]:
+    for check in app[CHECKS]:
         check.close()

@@ -1,5 +1,6 @@
 // What runs on every page of a person: navigation, uploads, live changes, and the screen that is shown.
 
+import { watchBell } from "./bell.js";
 import { watchMenus } from "./menus.js";
 import { watchNavigation } from "./navigation.js";
 import { watchPicking } from "./picking.js";
@@ -13,5 +14,6 @@ watchNavigation();
 watchPicking(take);
 watchSignIn();
 watchStorage();
+watchBell();
 showUnfinished();
 showScreen();

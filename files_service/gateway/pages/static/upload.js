@@ -15,6 +15,10 @@ const RATE_WINDOW_MS = 8_000;
 const IS_LINK = "uploads" in document.body.dataset;
 const ENDED = { not_found: "It was deleted", gone: IS_LINK ? "The link has ended" : "It was deleted" };
 
+// The place of an upload that becomes the next version of a file, so that it is known again after an interruption.
+export const versionPath = (fileId, name) => `version of ${fileId}/${name}`;
+const VERSION = /^version of ([0-9A-Za-z-]{26,36})\//;
+
 // States: waiting, sending, broken (goes on by itself), paused, done, failed, cancelled.
 export class Upload extends EventTarget {
   constructor(file, path, print) {
@@ -111,6 +115,11 @@ export class Upload extends EventTarget {
     } catch {
       // The server forgets it by itself after a while.
     }
+  }
+
+  // The file whose next version this becomes.
+  get versionOf() {
+    return VERSION.exec(this.path)?.[1];
   }
 
   // Told by the doors: the upload has begun, and what is there.
