@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -25,6 +26,7 @@ from files_service.gateway.limits import Limits
 from files_service.gateway.middleware import finish_headers, handle_request
 from files_service.gateway.openapi import DOCUMENT, Description
 from files_service.gateway.pages import routes as pages
+from files_service.gateway.pages.refusals import page_or_json
 from files_service.gateway.pages.shared import routes as shared
 from files_service.gateway.readiness import CHECKS, Check
 from files_service.gateway.routes import Door, mount
@@ -36,7 +38,8 @@ from files_service.services.listing.metrics import ListsCollector
 
 DOORS: tuple[Door, ...] = (
     rpc.DOOR,
-    blobs.DOOR,
+    # People open signed URLs, too, that were sent to them.
+    replace(blobs.DOOR, error_form=page_or_json),
     pages.EVENTS_DOOR,
     auth.SIGNING_DOOR,
     auth.DOOR,
@@ -64,7 +67,7 @@ PUBLIC_DOORS: tuple[Door, ...] = tuple(
     operation.PUBLIC_DOOR if door is operation.DOOR else door for door in DOORS if door is not pages.DOCS_DOOR
 )
 # Answers addresses of no door.
-_UNKNOWN = Door(name="unknown", match=lambda _: True, routes=())
+_UNKNOWN = Door(name="unknown", match=lambda _: True, routes=(), error_form=page_or_json, sessions=True)
 
 
 def make_app(

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.cors import READ_EXPOSED, Cors
-from files_service.gateway.openapi import ANY_BYTES, TEXT, parameter, reply
+from files_service.gateway.openapi import ANY_BYTES, JSON_TYPE, TEXT, parameter, reply
 from files_service.gateway.pages import (
     activity,
     assets,
@@ -26,6 +26,7 @@ from files_service.gateway.pages import (
 from files_service.gateway.pages.admin.routes import ROUTES as ADMIN
 from files_service.gateway.pages.events import FEED, MAX_PAGES, PAGES, events
 from files_service.gateway.pages.feed import Feed
+from files_service.gateway.pages.refusals import page_or_json
 from files_service.gateway.routes import Door, Route, at
 from files_service.runtime.limiter import Limiter
 from storage_adapters import JSON
@@ -80,6 +81,7 @@ _EVENTS = "What changes of the owner's files, as it happens."
 _STREAM = {200: reply("Events, until the client goes.", TEXT, "text/event-stream")}
 
 _VERSIONS = "The page of the versions of one's own file."
+_FORMS_OF_ERRORS = (JSON_TYPE, "text/html")
 _PLACES = ("/activity", "/admin", "/admin/", "/cards", "/photos", "/settings", "/shared", "/trash")
 _FORMS = ("/delete", "/join", "/reset", "/restore", "/sign-in", "/sign-out")
 _DELETE, _RESTORE = "Move files to the trash.", "Take files out of the trash."
@@ -124,6 +126,8 @@ DOOR = Door(
         Route("POST", "/sign-out", session.sign_out, "sign_out", "Forget the cookie.", _SIGNED_OUT),
     ),
     sessions=True,
+    error_form=page_or_json,
+    error_types=_FORMS_OF_ERRORS,
     tag="pages",
     errors=(400, 404, 500),
 )
@@ -136,6 +140,8 @@ DOCS_DOOR = Door(
         Route("GET", "/docs/style.css", style.themes, "style_themes", _THEMES, {200: reply(_THEMES, TEXT, "text/css")}),
     ),
     sessions=True,
+    error_form=page_or_json,
+    error_types=_FORMS_OF_ERRORS,
     tag="operation",
     errors=(400, 404, 500),
 )

@@ -5,12 +5,14 @@ import { watchMenus } from "./menus.js";
 import { watchNavigation } from "./navigation.js";
 import { watchPicking } from "./picking.js";
 import { showScreen } from "./screens.js";
+import { watchSignIn } from "./signed_out.js";
 import { watchStorage } from "./storage.js";
 import { showUnfinished, take } from "./tray.js";
 
 watchMenus();
 watchNavigation();
 watchPicking(take);
+watchSignIn();
 watchStorage();
 watchBell();
 showUnfinished();

@@ -25,7 +25,9 @@ function open() {
   source.onmessage = ({ data }) => listeners.forEach((changed) => changed(JSON.parse(data)));
   source.onerror = () => {
     // By itself it tries again only where the connection broke, not where the server refused.
-    if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN_MS);
+    if (source.readyState !== EventSource.CLOSED) return;
+    document.dispatchEvent(new Event("refused"));
+    timer = setTimeout(open, AGAIN_MS);
   };
 }
 

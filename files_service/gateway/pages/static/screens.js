@@ -5,6 +5,7 @@ import { tellLocalTimes } from "./words.js";
 const MODULES = {
   activity: "./activity.js",
   admin: "./admin.js",
+  file: "./access.js",
   files: "./files.js",
   photos: "./photos.js",
   cards: "./cards.js",

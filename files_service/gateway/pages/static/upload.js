@@ -11,6 +11,9 @@ const LONGEST_DELAY_MS = 8_000;
 // So often in a row no WebSocket may open before the other way is tried.
 const CLOSED_DOORS = 2;
 const RATE_WINDOW_MS = 8_000;
+// Visitors of a link send by tus alone.
+const IS_LINK = "uploads" in document.body.dataset;
+const ENDED = { not_found: "It was deleted", gone: IS_LINK ? "The link has ended" : "It was deleted" };
 
 // The place of an upload that becomes the next version of a file, so that it is known again after an interruption.
 export const versionPath = (fileId, name) => `version of ${fileId}/${name}`;
@@ -54,8 +57,7 @@ export class Upload extends EventTarget {
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof Refused && !this.beginAnew(error)) {
-          const deleted = ["not_found", "gone"].includes(error.code);
-          this.become("failed", deleted ? "It was deleted" : failure(error), error.code);
+          this.become("failed", ENDED[error.code] ?? failure(error), error.code);
           return;
         }
         if (!(error instanceof Refused || error instanceof Broken)) throw error;
@@ -67,7 +69,7 @@ export class Upload extends EventTarget {
   }
 
   async attempt(signal) {
-    if (this.closedDoors >= CLOSED_DOORS) {
+    if (IS_LINK || this.closedDoors >= CLOSED_DOORS) {
       try {
         return await sendByTus(this, signal);
       } catch (error) {
