@@ -80,8 +80,8 @@ _ASSET_NAME = [parameter("name", "path", description="The name of the file.")]
 _EVENTS = "What changes of the owner's files, as it happens."
 _STREAM = {200: reply("Events, until the client goes.", TEXT, "text/event-stream")}
 
-_VERSIONS = "The page of the versions of one's own file."
 _FORMS_OF_ERRORS = (JSON_TYPE, "text/html")
+_VERSIONS = "The page of the versions of one's own file."
 _PLACES = ("/activity", "/admin", "/admin/", "/cards", "/photos", "/settings", "/shared", "/trash")
 _FORMS = ("/delete", "/join", "/reset", "/restore", "/sign-in", "/sign-out")
 _DELETE, _RESTORE = "Move files to the trash.", "Take files out of the trash."

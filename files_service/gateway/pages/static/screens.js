@@ -3,9 +3,9 @@
 import { tellLocalTimes } from "./words.js";
 
 const MODULES = {
+  file: "./access.js",
   activity: "./activity.js",
   admin: "./admin.js",
-  file: "./access.js",
   files: "./files.js",
   photos: "./photos.js",
   cards: "./cards.js",

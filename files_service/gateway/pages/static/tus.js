@@ -44,9 +44,8 @@ export async function terminate(uploadId) {
 
 function create({ file, path, versionOf }, signal) {
   const sender = document.getElementById("sender")?.value.trim();
-  const place = versionOf ? `version_of ${base64(versionOf)}` : `path ${base64(path)}`;
-  const named = DOOR === "/tus/" ? [`filename ${base64(nameOf(path))}`, place] : [`filename ${base64(path)}`];
-  const said = sender ? [...named, `sender ${base64(sender)}`] : named;
+  const said = DOOR === "/tus/" ? [`filename ${base64(nameOf(path))}`, place(path, versionOf)] : [`filename ${base64(path)}`];
+  if (sender) said.push(`sender ${base64(sender)}`);
   if (file.type) said.push(`filetype ${base64(file.type)}`);
   const headers = { ...VERSION, "Upload-Length": file.size, "Upload-Metadata": said.join(",") };
   return ask("POST", DOOR, { headers, signal });
@@ -54,4 +53,8 @@ function create({ file, path, versionOf }, signal) {
 
 function base64(text) {
   return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+}
+
+function place(path, versionOf) {
+  return versionOf ? `version_of ${base64(versionOf)}` : `path ${base64(path)}`;
 }
