@@ -1,4 +1,4 @@
-"""``POST /admin/act``: deeds of admins on accounts, invites and tenants. A form names its deed; the services decide."""
+"""``POST /admin/act``: deeds of admins. A form names its deed; the services decide."""
 
 from __future__ import annotations
 

@@ -41,9 +41,7 @@ export function start(main) {
   if (photo) openLightbox(photo, timeline);
 
   let timer;
-  const end = watchChanges(({ event }) => {
-    if (!event.startsWith("card_")) timer ??= setTimeout(() => ((timer = undefined), months.forEach((month) => month.refresh())), TOGETHER_MS);
-  });
+  const end = watchChanges(() => (timer ??= setTimeout(() => ((timer = undefined), months.forEach((month) => month.refresh())), TOGETHER_MS)));
   return () => {
     clearTimeout(timer);
     observer.disconnect();
