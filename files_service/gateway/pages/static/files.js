@@ -73,7 +73,7 @@ export function start(main) {
   document.addEventListener("uploaded", changed);
   const endings = [
     () => document.removeEventListener("uploaded", changed),
-    watchChanges(({ event }) => event.startsWith("card_") || changed()),
+    watchChanges(changed),
     watchKeys(keysOf(list, deeds, redraw, (files) => actions.trash(files, done))),
   ];
   return () => {

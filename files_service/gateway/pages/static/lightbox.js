@@ -31,15 +31,20 @@ export function openLightbox(photo, container) {
 
   const links = () => [...container.querySelectorAll(".photo")];
   const neighbour = (by) => links()[links().indexOf(at) + by];
-  const previewOf = (link) => `${base}/api/files/${link.dataset.fileId}/preview/thumbnail-1600`;
+  // Tiles of a link say where their bytes are; those of the own photos are at the addresses of the files.
+  const wholeOf = ({ dataset }) => dataset.source ?? `${base}/download/${dataset.fileId}?raw=1&inline=1`;
+  const previewOf = ({ dataset }) => dataset.preview ?? `${base}/api/files/${dataset.fileId}/preview/thumbnail-1600`;
+  const posterOf = ({ dataset }) => dataset.poster ?? `${base}/api/files/${dataset.fileId}/preview/poster`;
+  const isFilm = (link) => link.dataset.type.startsWith("video/") && wholeOf(link) !== "";
 
   function show(link) {
     at = link;
-    const { fileId, type, name } = link.dataset;
+    const { fileId, name } = link.dataset;
     title.textContent = words.name(name);
-    original.href = `${base}/download/${fileId}?raw=1`;
+    original.href = link.dataset.original ?? `${base}/download/${fileId}?raw=1`;
+    original.hidden = link.dataset.original === "";
     info.hidden = true;
-    figure.replaceChildren(type.startsWith("video/") ? film(fileId, name) : picture(link, name));
+    figure.replaceChildren(isFilm(link) ? film(link, name) : picture(link, name));
     previous.disabled = !neighbour(-1);
     next.disabled = !neighbour(1);
     const url = new URL(location.href);
@@ -47,13 +52,14 @@ export function openLightbox(photo, container) {
     history.replaceState(history.state, "", url);
     for (const by of [-1, 1]) {
       const near = neighbour(by);
-      if (near && !near.dataset.type.startsWith("video/")) new Image().src = previewOf(near);
+      if (near && !isFilm(near)) new Image().src = previewOf(near);
     }
   }
 
   function picture(link, name) {
     const image = element("img", { src: previewOf(link), alt: words.name(name) });
     // Without a preview the file itself is shown, where a browser can.
+<<<<<<< HEAD
     const original = () => {
       image.addEventListener("error", () => missing(link));
       image.src = `${base}/download/${link.dataset.fileId}?raw=1&inline=1`;
@@ -72,6 +78,14 @@ export function openLightbox(photo, container) {
 
   function film(fileId, name) {
     const video = element("video", { src: `${base}/download/${fileId}?raw=1&inline=1`, poster: `${base}/api/files/${fileId}/preview/poster`, controls: true, playsInline: true, preload: "metadata" });
+=======
+    image.addEventListener("error", () => wholeOf(link) && (image.src = wholeOf(link)), { once: true });
+    return image;
+  }
+
+  function film(link, name) {
+    const video = element("video", { src: wholeOf(link), poster: posterOf(link), controls: true, playsInline: true, preload: "metadata" });
+>>>>>>> lead
     video.setAttribute("aria-label", words.name(name));
     video.addEventListener("error", () => missing(at));
     return video;
@@ -85,6 +99,7 @@ export function openLightbox(photo, container) {
   async function toggleInfo() {
     info.hidden = !info.hidden;
     if (info.hidden) return;
+    if (at.dataset.says) return void (info.textContent = `${words.name(at.dataset.name)} · ${at.dataset.says}`);
     info.textContent = "…";
     try {
       const file = await (await ask("GET", `/api/files/${at.dataset.fileId}`)).json();

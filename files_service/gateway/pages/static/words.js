@@ -60,9 +60,17 @@ const FAILURES = {
   offline: "There is no connection to the service",
 };
 
+// A link that takes files has limits of its own.
+const FULL = {
+  files: "The link takes no more files",
+  bytes: "The link has no room left for it",
+  address: "The link takes no more files from one place today",
+};
+
 // What went wrong, as a sentence without its full stop.
 export function failure(error) {
   if (error.constructor.name === "Broken" && !error.code) return FAILURES.offline;
+  if (error.code === "insufficient_storage" && error.details?.field in FULL) return FULL[error.details.field];
   const known = FAILURES[error.code];
   if (known) return known;
   return error.message.charAt(0).toUpperCase() + error.message.slice(1).replace(/\.$/, "");
