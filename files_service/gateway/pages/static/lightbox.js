@@ -10,7 +10,7 @@ const SWIPE_PX = 50;
 // Opens at a link of a container whose other links are its neighbours.
 export function openLightbox(photo, container) {
   const title = element("h2");
-  const figure = element("figure");
+  const figure = element("figure", { tabIndex: -1 });
   const info = element("p", { className: "info", hidden: true });
   const original = element("a", { className: "button square", download: "" }, icon("download"));
   original.setAttribute("aria-label", "Download");
@@ -59,13 +59,35 @@ export function openLightbox(photo, container) {
   function picture(link, name) {
     const image = element("img", { src: previewOf(link), alt: words.name(name) });
     // Without a preview the file itself is shown, where a browser can.
+<<<<<<< HEAD
+    const original = () => {
+      image.addEventListener("error", () => missing(link));
+      image.src = `${base}/download/${link.dataset.fileId}?raw=1&inline=1`;
+    };
+    image.addEventListener("error", original, { once: true });
+    return image;
+  }
+
+  // Its processing may not be over, or the service does not answer.
+  function missing(link) {
+    if (at !== link) return;
+    const again = element("button", { type: "button", textContent: "Try again" });
+    again.addEventListener("click", () => (show(link), figure.focus()));
+    figure.replaceChildren(element("p", { className: "missing" }, "This cannot be shown at the moment. ", again));
+  }
+
+  function film(fileId, name) {
+    const video = element("video", { src: `${base}/download/${fileId}?raw=1&inline=1`, poster: `${base}/api/files/${fileId}/preview/poster`, controls: true, playsInline: true, preload: "metadata" });
+=======
     image.addEventListener("error", () => wholeOf(link) && (image.src = wholeOf(link)), { once: true });
     return image;
   }
 
   function film(link, name) {
     const video = element("video", { src: wholeOf(link), poster: posterOf(link), controls: true, playsInline: true, preload: "metadata" });
+>>>>>>> lead
     video.setAttribute("aria-label", words.name(name));
+    video.addEventListener("error", () => missing(at));
     return video;
   }
 
