@@ -7,8 +7,9 @@ import * as words from "./words.js";
 
 const SWIPE_PX = 50;
 
-// Opens at a link of a container whose other links are its neighbours.
-export function openLightbox(photo, container) {
+// Opens at a photo ({fileId, type, name}). The series has its neighbours: `has` tells of them, `get` brings them, and
+// `reveal` gives the focus to the place of a photo.
+export function openLightbox(photo, series) {
   const title = element("h2");
   const figure = element("figure");
   const info = element("p", { className: "info", hidden: true });
@@ -29,32 +30,30 @@ export function openLightbox(photo, container) {
   dialog.setAttribute("aria-label", "Photo");
   let at = photo;
 
-  const links = () => [...container.querySelectorAll(".photo")];
-  const neighbour = (by) => links()[links().indexOf(at) + by];
-  const previewOf = (link) => `${base}/api/files/${link.dataset.fileId}/preview/thumbnail-1600`;
+  const previewOf = ({ fileId }) => `${base}/api/files/${fileId}/preview/thumbnail-1600`;
 
-  function show(link) {
-    at = link;
-    const { fileId, type, name } = link.dataset;
+  async function show(shown) {
+    at = shown;
+    const { fileId, type, name } = shown;
     title.textContent = words.name(name);
     original.href = `${base}/download/${fileId}?raw=1`;
     info.hidden = true;
-    figure.replaceChildren(type.startsWith("video/") ? film(fileId, name) : picture(link, name));
-    previous.disabled = !neighbour(-1);
-    next.disabled = !neighbour(1);
+    figure.replaceChildren(type.startsWith("video/") ? film(fileId, name) : picture(shown));
+    previous.disabled = !series.has(at, -1);
+    next.disabled = !series.has(at, 1);
     const url = new URL(location.href);
     url.searchParams.set("open", fileId);
     history.replaceState(history.state, "", url);
     for (const by of [-1, 1]) {
-      const near = neighbour(by);
-      if (near && !near.dataset.type.startsWith("video/")) new Image().src = previewOf(near);
+      const near = await series.get(shown, by);
+      if (at === shown && near && !near.type.startsWith("video/")) new Image().src = previewOf(near);
     }
   }
 
-  function picture(link, name) {
-    const image = element("img", { src: previewOf(link), alt: words.name(name) });
+  function picture(shown) {
+    const image = element("img", { src: previewOf(shown), alt: words.name(shown.name) });
     // Without a preview the file itself is shown, where a browser can.
-    image.addEventListener("error", () => (image.src = `${base}/download/${link.dataset.fileId}?raw=1&inline=1`), { once: true });
+    image.addEventListener("error", () => (image.src = `${base}/download/${shown.fileId}?raw=1&inline=1`), { once: true });
     return image;
   }
 
@@ -64,9 +63,10 @@ export function openLightbox(photo, container) {
     return video;
   }
 
-  function step(by) {
-    const link = neighbour(by);
-    if (link) show(link);
+  async function step(by) {
+    const before = at;
+    const near = await series.get(at, by);
+    if (near && at === before) show(near);
   }
 
   async function toggleInfo() {
@@ -74,7 +74,7 @@ export function openLightbox(photo, container) {
     if (info.hidden) return;
     info.textContent = "…";
     try {
-      const file = await (await ask("GET", `/api/files/${at.dataset.fileId}`)).json();
+      const file = await (await ask("GET", `/api/files/${at.fileId}`)).json();
       const { width, height, camera } = file.media ?? {};
       const taken = new Date(file.captured_at ?? file.created_at).toLocaleString([], { dateStyle: "long", timeStyle: "short" });
       info.textContent = [words.name(file.name), taken, words.size(file.size), width && `${width} × ${height}`, camera].filter(Boolean).join(" · ");
@@ -113,7 +113,7 @@ export function openLightbox(photo, container) {
     const url = new URL(location.href);
     url.searchParams.delete("open");
     history.replaceState(history.state, "", url);
-    at.focus();
+    series.reveal(at);
   });
   document.body.append(dialog);
   dialog.showModal();
