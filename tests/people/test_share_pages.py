@@ -99,9 +99,9 @@ def test_the_picture_of_a_link_has_its_size_and_no_exif(tmp_path: Path, size: tu
 
 def test_the_owner_alone_sees_the_code_of_the_link(served: Served, ann: Person) -> None:
     made = share(ann, stored(ann))
-    assert b"<svg" in Visitor(served, made["url"], {"files_session": ann.token}).get().body
-    assert b"<svg" not in Visitor(served, made["url"]).get().body
-    assert b"<svg" not in Visitor(served, made["url"], {"files_session": register(served, "bob").token}).get().body
+    assert b"QR code" in Visitor(served, made["url"], {"files_session": ann.token}).get().body
+    assert b"QR code" not in Visitor(served, made["url"]).get().body
+    assert b"QR code" not in Visitor(served, made["url"], {"files_session": register(served, "bob").token}).get().body
 
 
 def test_description_and_tags_are_shown_only_when_the_owner_says_so(served: Served, ann: Person) -> None:

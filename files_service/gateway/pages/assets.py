@@ -13,7 +13,7 @@ from aiohttp import web
 from files_service.errors import NotFound
 from files_service.gateway.transfer.conditions import Representation, evaluate
 
-_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".png": "image/png"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from aiohttp import web
 from files_service.errors import FilesError
 from files_service.gateway.auth.sign_ins import call_for_people, client_of, set_session
 from files_service.gateway.pages.calls import fields_of
+from files_service.gateway.pages.faults import Fault, fault_of_joining, fault_of_reset, fault_of_sign_in
 from files_service.gateway.pages.rendering import redirect, render
 from files_service.gateway.state import gateway_of
 from files_service.services.accounts.registration import accounts_are_on
@@ -31,13 +32,18 @@ async def form_of(request: web.Request) -> dict[str, str]:
 
 
 def sign_in_form(
-    request: web.Request, *, name: str = "", error: FilesError | None = None, accounts: bool = True
+    request: web.Request, *, name: str = "", fault: Fault | None = None, status: int = 200, accounts: bool = True
 ) -> web.Response:
     """Show the form for name and password, with the code of a second factor where one is needed, and that for links."""
-    totp = error is not None and "totp" in error.details
-    message = "" if error is None else "Enter the code of your app." if totp else str(error).capitalize() + "."
-    status = 200 if error is None else error.http_status
-    return render(request, "sign_in.html", status=status, account=name, message=message, totp=totp, accounts=accounts)
+    return render(
+        request,
+        "sign_in.html",
+        status=status,
+        account=name,
+        fault=fault,
+        totp=fault is not None and fault.field == "code",
+        accounts=accounts,
+    )
 
 
 async def sign_in_by_form(request: web.Request, form: Mapping[str, str]) -> web.StreamResponse:
@@ -49,7 +55,8 @@ async def sign_in_by_form(request: web.Request, form: Mapping[str, str]) -> web.
             request, "accounts.login", name=name, password=form.get("password", ""), **code, **client_of(request)
         )
     except FilesError as error:
-        return sign_in_form(request, name=name, error=error)
+        page = sign_in_form(request, name=name, fault=fault_of_sign_in(error), status=error.http_status)
+        return _with_pause(page, error)
     response = redirect(request, "/")
     set_session(request, response, result)
     return response
@@ -74,7 +81,8 @@ async def joined(request: web.Request) -> web.StreamResponse:
             **client_of(request),
         )
     except FilesError as error:
-        return _code_form(request, _JOIN, form, error)
+        fault = fault_of_joining(error, has_code=bool(invite))
+        return _with_pause(_code_form(request, _JOIN, form, fault, error.http_status), error)
     response = redirect(request, "/")
     set_session(request, response, result)
     return response
@@ -93,23 +101,33 @@ async def was_reset(request: web.Request) -> web.StreamResponse:
             request, "accounts.set_password", reset=form.get("code", ""), password=form.get("password", "")
         )
     except FilesError as error:
-        return _code_form(request, _RESET, form, error)
+        page = _code_form(request, _RESET, form, fault_of_reset(error), error.http_status)
+        return _with_pause(page, error)
     return redirect(request, "/sign-in")
 
 
 def _code_form(
-    request: web.Request, title: str, form: Mapping[str, str] | None = None, error: FilesError | None = None
+    request: web.Request,
+    title: str,
+    form: Mapping[str, str] | None = None,
+    fault: Fault | None = None,
+    status: int = 200,
 ) -> web.Response:
     form = form or {}
     return render(
         request,
         "code.html",
-        status=200 if error is None else error.http_status,
+        status=status,
         title=title,
-        message="" if error is None else str(error).capitalize() + ".",
+        fault=fault,
         action="/join" if title == _JOIN else "/reset",
         named=title == _JOIN,
-        required=title == _RESET,
         code=form.get("code", ""),
         account=form.get("name", ""),
     )
+
+
+def _with_pause(page: web.Response, error: FilesError) -> web.Response:
+    if error.http_status in (429, 503):
+        page.headers["Retry-After"] = str(error.details.get("retry_after_seconds", 1))
+    return page

@@ -10,6 +10,7 @@ from files_service.gateway.auth.bearer import make_token
 from files_service.gateway.auth.cookies import delete_cookies, set_cookie
 from files_service.gateway.auth.sessions import session_of
 from files_service.gateway.auth.sign_in_links import read_code
+from files_service.gateway.pages.faults import fault_of_link
 from files_service.gateway.pages.people import accounts_on, form_of, sign_in_by_form, sign_in_form
 from files_service.gateway.pages.rendering import redirect, render
 from files_service.gateway.state import gateway_of
@@ -36,7 +37,7 @@ async def signed_in(request: web.Request) -> web.StreamResponse:
     try:
         return await _by_link(request, form["link"].strip(), replaces="replace" in form)
     except Unauthorized as error:
-        return render(request, "refused.html", status=401, title="Not signed in", message=str(error))
+        return sign_in_form(request, fault=fault_of_link(error), status=401, accounts=await accounts_on(request))
 
 
 async def _by_link(request: web.Request, code: str, *, replaces: bool) -> web.StreamResponse:

@@ -76,7 +76,7 @@ export function start(main) {
   document.addEventListener("uploaded", changed);
   const endings = [
     () => document.removeEventListener("uploaded", changed),
-    watchChanges(({ event }) => event.startsWith("card_") || changed()),
+    watchChanges(changed),
     watchKeys(keysOf(list, deeds, redraw, (files) => actions.trash(files, done))),
   ];
   return () => {
@@ -88,6 +88,7 @@ export function start(main) {
 function menuOf({ dataset }) {
   const menu = document.getElementById("row-menu").content.cloneNode(true);
   menu.querySelector("[download]").href = `${base}/download/${dataset.fileId}?raw=1`;
+  menu.querySelector(".versions").href = `${base}/versions/${dataset.fileId}`;
   return menu;
 }
 

@@ -30,15 +30,20 @@ export function openLightbox(photo, series) {
   dialog.setAttribute("aria-label", "Photo");
   let at = photo;
 
-  const previewOf = ({ fileId }) => `${base}/api/files/${fileId}/preview/thumbnail-1600`;
+  // Photos of a link say where their bytes are; those of the own files are at the addresses of the files.
+  const wholeOf = ({ source, fileId }) => source ?? `${base}/download/${fileId}?raw=1&inline=1`;
+  const previewOf = ({ preview, fileId }) => preview ?? `${base}/api/files/${fileId}/preview/thumbnail-1600`;
+  const posterOf = ({ poster, fileId }) => poster ?? `${base}/api/files/${fileId}/preview/poster`;
+  const isFilm = (shown) => shown.type.startsWith("video/") && wholeOf(shown) !== "";
 
   async function show(shown) {
     at = shown;
-    const { fileId, type, name } = shown;
+    const { fileId, name } = shown;
     title.textContent = words.name(name);
-    original.href = `${base}/download/${fileId}?raw=1`;
+    original.href = shown.original ?? `${base}/download/${fileId}?raw=1`;
+    original.hidden = shown.original === "";
     info.hidden = true;
-    figure.replaceChildren(type.startsWith("video/") ? film(fileId, name) : picture(shown));
+    figure.replaceChildren(isFilm(shown) ? film(shown) : picture(shown));
     previous.disabled = !series.has(at, -1);
     next.disabled = !series.has(at, 1);
     const url = new URL(location.href);
@@ -46,20 +51,20 @@ export function openLightbox(photo, series) {
     history.replaceState(history.state, "", url);
     for (const by of [-1, 1]) {
       const near = await series.get(shown, by);
-      if (at === shown && near && !near.type.startsWith("video/")) new Image().src = previewOf(near);
+      if (at === shown && near && !isFilm(near)) new Image().src = previewOf(near);
     }
   }
 
   function picture(shown) {
     const image = element("img", { src: previewOf(shown), alt: words.name(shown.name) });
     // Without a preview the file itself is shown, where a browser can.
-    image.addEventListener("error", () => (image.src = `${base}/download/${shown.fileId}?raw=1&inline=1`), { once: true });
+    image.addEventListener("error", () => wholeOf(shown) && (image.src = wholeOf(shown)), { once: true });
     return image;
   }
 
-  function film(fileId, name) {
-    const video = element("video", { src: `${base}/download/${fileId}?raw=1&inline=1`, poster: `${base}/api/files/${fileId}/preview/poster`, controls: true, playsInline: true, preload: "metadata" });
-    video.setAttribute("aria-label", words.name(name));
+  function film(shown) {
+    const video = element("video", { src: wholeOf(shown), poster: posterOf(shown), controls: true, playsInline: true, preload: "metadata" });
+    video.setAttribute("aria-label", words.name(shown.name));
     return video;
   }
 
@@ -72,6 +77,7 @@ export function openLightbox(photo, series) {
   async function toggleInfo() {
     info.hidden = !info.hidden;
     if (info.hidden) return;
+    if (at.says) return void (info.textContent = `${words.name(at.name)} · ${at.says}`);
     info.textContent = "…";
     try {
       const file = await (await ask("GET", `/api/files/${at.fileId}`)).json();
@@ -118,4 +124,21 @@ export function openLightbox(photo, series) {
   document.body.append(dialog);
   dialog.showModal();
   show(photo);
+}
+
+// The photos of a container whose links are all in the page.
+export function seriesOf(container) {
+  const links = () => [...container.querySelectorAll(".photo")];
+  const find = ({ fileId }, by) => {
+    const all = links();
+    return all[all.findIndex((each) => each.dataset.fileId === fileId) + by];
+  };
+  return {
+    has: (photo, by) => find(photo, by) !== undefined,
+    get: async (photo, by) => {
+      const link = find(photo, by);
+      return link && { ...link.dataset };
+    },
+    reveal: (photo) => find(photo, 0)?.focus(),
+  };
 }

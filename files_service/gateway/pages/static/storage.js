@@ -10,9 +10,7 @@ let timer;
 
 export function watchStorage() {
   refresh();
-  watchChanges(({ event }) => {
-    if (!event.startsWith("card_")) timer ??= setTimeout(refresh, TOGETHER_MS);
-  });
+  watchChanges(() => (timer ??= setTimeout(refresh, TOGETHER_MS)));
 }
 
 async function refresh() {

@@ -66,9 +66,8 @@ function build() {
   tray.querySelector(".clear").addEventListener("click", () => {
     for (const batch of [...batches.keys()]) if (batch.state === "done") drop(batch);
   });
-  // Somebody signed in again in another page.
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState !== "visible") return;
+  // The same person signed in again in another page, or a link was unlocked again.
+  document.addEventListener("unlocked", () => {
     const out = [...batches.keys()].flatMap((batch) => [...batch.uploads]).filter((each) => each.code === "unauthorized");
     queue.resume(out);
   });
@@ -178,7 +177,7 @@ function change(batch) {
     const [first] = [...batch.uploads].filter((each) => each.state === "failed");
     toast(`${label} was not uploaded: ${first.message}`, { failed: true });
   } else {
-    document.dispatchEvent(new Event("uploaded"));
+    document.dispatchEvent(new CustomEvent("uploaded", { detail: batch.counts.done }));
     words.announce(batch.total === 1 ? `${label} was uploaded` : `${words.count(batch.total, "file")} uploaded`);
     const row = batches.get(batch);
     row.querySelector(".pause").hidden = true;

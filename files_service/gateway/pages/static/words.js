@@ -69,10 +69,17 @@ function noRoom({ field, quota, limit }) {
   return `Your storage${whole} is full. Delete files and empty the trash to make room`;
 }
 
+// A link that takes files has limits of its own.
+const FULL = {
+  files: "The link takes no more files",
+  bytes: "The link has no room left for it",
+  address: "The link takes no more files from one place today",
+};
+
 // What went wrong, as a sentence without its full stop.
 export function failure(error) {
   if (error.constructor.name === "Broken" && !error.code) return FAILURES.offline;
-  if (error.code === "insufficient_storage") return noRoom(error.details ?? {});
+  if (error.code === "insufficient_storage") return FULL[error.details?.field] ?? noRoom(error.details ?? {});
   if (error.code === "too_large" && error.details?.limit) return `It is too large: a file may have ${size(error.details.limit)} at most`;
   const known = FAILURES[error.code];
   if (known) return known;
