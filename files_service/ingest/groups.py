@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from files_service.domain.clips.live_photos import paired
 from files_service.domain.clips.member import Member, Role
-from files_service.domain.clips.rules import order_in_clip, member_of
+from files_service.domain.clips.rules import member_of, order_in_clip
 from files_service.ingest.card import CardFile
 
 
