@@ -38,7 +38,10 @@ function watchSelection(main) {
 }
 
 function watchGallery(gallery) {
-  const open = async (photo) => (await import("./lightbox.js")).openLightbox(photo, gallery);
+  const open = async (photo) => {
+    const { openLightbox, seriesOf } = await import("./lightbox.js");
+    openLightbox({ ...photo.dataset }, seriesOf(gallery));
+  };
   gallery.addEventListener("click", (event) => {
     const photo = event.target.closest(".photo");
     if (!photo || event.ctrlKey || event.metaKey || event.shiftKey) return;

@@ -117,7 +117,7 @@ class Attempt {
         if (this.end()) this.resolve(message.file_id);
         break;
       case "error":
-        this.fail(failureOf(message.code, message.message));
+        this.fail(failureOf(message.code, message.message, message.details));
         break;
     }
   }
