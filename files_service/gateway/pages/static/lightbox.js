@@ -59,12 +59,12 @@ export function openLightbox(photo, container) {
   function picture(link, name) {
     const image = element("img", { src: previewOf(link), alt: words.name(name) });
     // Without a preview the file itself is shown, where a browser can.
-<<<<<<< HEAD
-    const original = () => {
+    const whole = () => {
+      if (!wholeOf(link)) return missing(link);
       image.addEventListener("error", () => missing(link));
-      image.src = `${base}/download/${link.dataset.fileId}?raw=1&inline=1`;
+      image.src = wholeOf(link);
     };
-    image.addEventListener("error", original, { once: true });
+    image.addEventListener("error", whole, { once: true });
     return image;
   }
 
@@ -76,18 +76,10 @@ export function openLightbox(photo, container) {
     figure.replaceChildren(element("p", { className: "missing" }, "This cannot be shown at the moment. ", again));
   }
 
-  function film(fileId, name) {
-    const video = element("video", { src: `${base}/download/${fileId}?raw=1&inline=1`, poster: `${base}/api/files/${fileId}/preview/poster`, controls: true, playsInline: true, preload: "metadata" });
-=======
-    image.addEventListener("error", () => wholeOf(link) && (image.src = wholeOf(link)), { once: true });
-    return image;
-  }
-
   function film(link, name) {
     const video = element("video", { src: wholeOf(link), poster: posterOf(link), controls: true, playsInline: true, preload: "metadata" });
->>>>>>> lead
     video.setAttribute("aria-label", words.name(name));
-    video.addEventListener("error", () => missing(at));
+    video.addEventListener("error", () => missing(link));
     return video;
   }
 
