@@ -19,6 +19,7 @@ from benchmarks import (
     encryption,
     folder_move,
     ingest,
+    large_card,
     large_file,
     listing,
     ms_files_import,
@@ -52,6 +53,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "encryption": lambda options: encryption.measure(),
     "folder-move": lambda options: folder_move.measure(stores=options.stores or folder_move.STORES),
     "ingest": lambda options: ingest.measure(),
+    "large-card": lambda options: large_card.measure(),
     "large-file": lambda options: large_file.measure(),
     "ms-files": lambda options: [ms_files_import.measure()],
     "pages": lambda options: pages.measure(

@@ -236,7 +236,10 @@ class SettingsSchema(Schema):
         "https://www.googleapis.com/oauth2/v3/certs",
         validate=validate.Regexp(r"https?://\S+\Z", error="Must begin with http:// or https://."),
     )
-    notifications_url = _text("Queue from which the worker pulls notifications; empty: none.")
+    notifications_url = _text(
+        "Queue from which the worker pulls notifications, `pubsub://PROJECT/SUBSCRIPTION`, or for an S3 bucket"
+        " `broker://QUEUE?exchange=NAME`; empty: none."
+    )
     gcs_project = _text("Google Cloud project of topic and subscriptions; empty: that of `notifications_url`.")
     pubsub_topic = _text(
         "Topic to which the bucket publishes; used by `files gcs setup`.",

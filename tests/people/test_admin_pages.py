@@ -159,6 +159,7 @@ def test_operators_make_tenants_and_see_storage_and_parts(people: dict[str, Brow
     assert root.act("tenant-quota", tenant="third", quota_gb="2").status == 200
     assert "third" in text_of(root.get("/admin/tenants"))
     assert "2.0 kB" in text_of(root.get("/admin/storage"))
+    assert "Largest accounts Account Files Size bob@acme 1 2.0 kB" in text_of(amy.get("/admin/storage"))
     health = text_of(root.get("/admin/health"))
     assert "The service is ready" in health
     assert "Registration invite" in health

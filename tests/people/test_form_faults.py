@@ -122,3 +122,32 @@ def test_other_refusals_are_sentences_too() -> None:
     assert fault_of_reset(common).text == "The password is one of the passwords that are tried first."
     assert fault_of_joining(Conflict("x"), has_code=True).field == "name"
     assert fault_of_reset(Unauthorized("x")).field == "code"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reached"),
+    [
+        ("/photos", "/photos"),
+        ("/download/01ARZ3NDEKTSV4RRFFQ69G5FAV", "/download/01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+        ("//evil.example/photos", "/"),
+        ("https://evil.example/", "/"),
+        ("/photos\r\nX: y", "/"),
+        ("/../photos", "/"),
+        ("", "/"),
+    ],
+)
+def test_signing_in_leads_to_the_page_that_was_wanted_and_never_elsewhere(
+    served: Served, wanted: str, reached: str
+) -> None:
+    register(served)
+    page = served.request("GET", f"/sign-in?{urlencode({'to': wanted})}").body.decode()
+    assert (f'name="to" value="{reached}"' in page) is (reached != "/")
+    wrong = send(served, "/sign-in", name="ann", password="not this one", to=wanted).body.decode()
+    assert (f'name="to" value="{reached}"' in wrong) is (reached != "/")
+    done = send(served, "/sign-in", name="ann", password=PASSWORD, to=wanted)
+    assert (done.status, done.headers["Location"]) == (303, reached)
+
+
+def test_a_file_that_may_be_ones_own_offers_to_sign_in_first(served: Served) -> None:
+    page = served.request("GET", "/download/01ARZ3NDEKTSV4RRFFQ69G5FAV").body.decode()
+    assert 'href="/sign-in?to=%2Fdownload%2F01ARZ3NDEKTSV4RRFFQ69G5FAV">Sign in</a>' in page

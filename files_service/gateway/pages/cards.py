@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from files_service.domain.clips.rules import sections
 from files_service.errors import BadRequest, NotFound
 from files_service.gateway.pages.calls import call, first_and_following, page_of
 from files_service.gateway.pages.refusals import refusal_page
@@ -31,6 +32,7 @@ STATUSES = {
     "excluded": "left out",
     "missing": "was gone",
 }
+ROLES = {"motion": "moving half of the Live Photo", "proxy": "proxy", "sidecar": "sidecar"}
 
 
 async def cards(request: web.Request) -> web.StreamResponse:
@@ -70,9 +72,10 @@ async def card_session(request: web.Request) -> web.StreamResponse:
         "card_session.html",
         viewer=viewer,
         session=session,
-        files=files["files"],
+        sections=sections(files["files"]),
         screen="cards",
         **first_and_following(request, f"/cards/{session['session_id']}", {}, files),
         states=STATES,
         statuses=STATUSES,
+        roles=ROLES,
     )

@@ -5,6 +5,7 @@ The code of a link stands behind "#" in its address, so that it is in no log; op
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from aiohttp import web
@@ -17,6 +18,9 @@ from files_service.gateway.pages.rendering import redirect, render
 from files_service.gateway.state import gateway_of
 from files_service.services.accounts.registration import accounts_are_on
 
+_WAY = re.compile(
+    r"/(photos|cards|cards/[A-Za-z0-9]{1,40}|shared|trash|activity|settings|admin|download/[A-Za-z0-9]{1,40})"
+)
 _JOIN, _RESET = "Make your account", "Set your password"
 
 
@@ -32,7 +36,13 @@ async def form_of(request: web.Request) -> dict[str, str]:
 
 
 def sign_in_form(
-    request: web.Request, *, name: str = "", fault: Fault | None = None, status: int = 200, accounts: bool = True
+    request: web.Request,
+    *,
+    name: str = "",
+    fault: Fault | None = None,
+    status: int = 200,
+    accounts: bool = True,
+    to: str = "",
 ) -> web.Response:
     """Show the form for name and password, with the code of a second factor where one is needed, and that for links."""
     return render(
@@ -43,21 +53,27 @@ def sign_in_form(
         fault=fault,
         totp=fault is not None and fault.field == "code",
         accounts=accounts,
+        to=way_back(to),
     )
+
+
+def way_back(wanted: str) -> str:
+    """Return the page to which somebody wanted to go before signing in: one of ours, or the start."""
+    return wanted if _WAY.fullmatch(wanted) else "/"
 
 
 async def sign_in_by_form(request: web.Request, form: Mapping[str, str]) -> web.StreamResponse:
     """Sign in by the fields of the form."""
-    name = form.get("name", "")
+    name, to = form.get("name", ""), form.get("to", "")
     code = {"code": form["code"]} if form.get("code") else {}
     try:
         result = await call_for_people(
             request, "accounts.login", name=name, password=form.get("password", ""), **code, **client_of(request)
         )
     except FilesError as error:
-        page = sign_in_form(request, name=name, fault=fault_of_sign_in(error), status=error.http_status)
+        page = sign_in_form(request, name=name, fault=fault_of_sign_in(error), status=error.http_status, to=to)
         return _with_pause(page, error)
-    response = redirect(request, "/")
+    response = redirect(request, way_back(to))
     set_session(request, response, result)
     return response
 

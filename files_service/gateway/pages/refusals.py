@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from aiohttp import web
 
 from files_service.gateway.auth.sessions import session_of
@@ -86,4 +88,7 @@ def _way_on(request: web.Request, status: int, *, is_signed_in: bool, may_be_own
         return f"{base}/docs", "Go to the description"
     if is_signed_in:
         return f"{base}/", "Go to your files"
-    return (f"{base}/sign-in", "Sign in") if may_be_own or status == 401 else (f"{base}/", "Go to the start page")
+    if may_be_own or status == 401:
+        wanted = request.path.removeprefix(base)
+        return f"{base}/sign-in?{urlencode({'to': wanted})}", "Sign in"
+    return f"{base}/", "Go to the start page"

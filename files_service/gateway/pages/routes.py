@@ -80,6 +80,7 @@ _ASSET_NAME = [parameter("name", "path", description="The name of the file.")]
 _EVENTS = "What changes of the owner's files, as it happens."
 _STREAM = {200: reply("Events, until the client goes.", TEXT, "text/event-stream")}
 
+_TO = [parameter("to", "query", description="The page to go to afterwards, one of ours.")]
 _FORMS_OF_ERRORS = (JSON_TYPE, "text/html")
 _VERSIONS = "The page of the versions of one's own file."
 _PLACES = ("/activity", "/admin", "/admin/", "/cards", "/photos", "/settings", "/shared", "/trash")
@@ -117,7 +118,7 @@ DOOR = Door(
             {200: _page(_VERSIONS), 303: _TO_SIGN_IN, 404: _page("There is no such file of one's own.")},
         ),
         Route("GET", "/download/{file_id}", share.share, "share_page", _SHARE, _SHARED, _SHARE_QUERY, errors=()),
-        Route("GET", "/sign-in", session.sign_in, "sign_in", _SIGN_IN, {200: _page("The forms.")}),
+        Route("GET", "/sign-in", session.sign_in, "sign_in", _SIGN_IN, {200: _page("The forms.")}, _TO),
         Route("POST", "/sign-in", session.signed_in, "switch", _BY_FORM, _SENT, errors=_SENT_ERRORS),
         Route("GET", "/join", people.join, "join_page", "The form that makes an account.", _FORM),
         Route("POST", "/join", people.joined, "join", "Make an account and sign in.", _SENT, errors=_SENT_ERRORS),

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from files_service.errors import BadRequest, Forbidden, Gone, NotFound
 from files_service.gateway.pages.calls import call
+from files_service.gateway.pages.refusals import refusal_page
 from files_service.gateway.pages.rendering import redirect, render
 from files_service.gateway.pages.session import viewer_of
 
@@ -21,9 +22,7 @@ async def versions(request: web.Request) -> web.StreamResponse:
         found = await call(request, "versions.list", named)
     except (NotFound, Forbidden, BadRequest, Gone):
         message = "The link may be wrong, or the file was deleted or is another person's."
-        return render(
-            request, "refused.html", status=404, title="There is no such file", message=message, viewer=viewer
-        )
+        return refusal_page(request, "There is no such file", message, 404)
     former = [each for each in found["versions"] if not each["current"]]
     return render(
         request,

@@ -1,4 +1,4 @@
-"""``POST /admin/act``: what admins do with accounts, invites and tenants; a form names its deed, the services decide."""
+"""``POST /admin/act``: deeds of admins. A form names its deed; the services decide."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from files_service.domain.accounts import Role, may_grant
 from files_service.domain.identity import Actor, Identity
 from files_service.gateway.auth.people import identity_of
 from files_service.gateway.pages.calls import call
+from files_service.gateway.pages.refusals import refusal_page
 from files_service.gateway.pages.rendering import redirect, render
 from files_service.gateway.pages.session import viewer_of
 from files_service.gateway.state import gateway_of
@@ -67,11 +68,10 @@ def admin_of(request: web.Request, tenant: str | None = None) -> Admin | None:
 
 def refusal(request: web.Request) -> web.Response:
     """Reply as if there were no such page; those who are not signed in go to the way to sign in."""
-    viewer = viewer_of(request)
-    if viewer is None:
+    if viewer_of(request) is None:
         return redirect(request, "/")
     message = "The address may be wrong, or it is a page for administrators."
-    return render(request, "refused.html", status=404, title="There is no such page", message=message, viewer=viewer)
+    return refusal_page(request, "There is no such page", message, 404)
 
 
 async def show(request: web.Request, admin: Admin, section: str, **values: Any) -> web.Response:

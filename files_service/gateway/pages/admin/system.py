@@ -19,6 +19,9 @@ from files_service.services.notices.disks import places_of, space_of
 from storage_adapters import JSON
 
 DAYS = 30
+SHOWN = 10
+# So many accounts, a page of a hundred at a time, are looked at for the largest.
+MOST_PAGES = 5
 
 
 async def tenants(request: web.Request) -> web.StreamResponse:
@@ -55,6 +58,7 @@ async def storage(request: web.Request) -> web.StreamResponse:
         days=found["by_day"],
         bars=bars_of(found["by_day"]),
         kinds=kinds_of(kinds),
+        largest=[] if of_all else await _largest(request, admin),
     )
 
 
@@ -67,6 +71,20 @@ async def health(request: web.Request) -> web.StreamResponse:
     ready, parts = await readiness_of(request)
     disks = await gateway.calls.run(_disks, gateway.core)
     return await show(request, admin, "health", ready=ready, parts=parts, disks=disks, facts=_facts(gateway.core))
+
+
+async def _largest(request: web.Request, admin: Admin) -> list[JSON]:
+    """Return the accounts of a tenant that store most, among the first by name."""
+    accounts: list[JSON] = []
+    params: dict[str, Any] = {"tenant": admin.tenant, "actor": admin.actor, "with_usage": True}
+    for _ in range(MOST_PAGES):
+        page = await call(request, "accounts.list", params)
+        accounts += page["accounts"]
+        params["cursor"] = page["next_cursor"]
+        if params["cursor"] is None:
+            break
+    used = sorted((each for each in accounts if each["usage"]["bytes"]), key=lambda each: -each["usage"]["bytes"])
+    return used[:SHOWN]
 
 
 async def _storage(request: web.Request, admin: Admin, tenant: str) -> JSON:

@@ -27,7 +27,7 @@ _LARGE_FILE = 50 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Row:
     """A file on the page: its parts with their names, and the parts that show it, "" for its content, None for none."""
 
     record: FileRecord
@@ -53,7 +53,7 @@ _KINDS = tuple(f"{kind}/" for kind in _SEEN)
 def values_of(seen: Seen, core: Core) -> dict[str, Any]:
     """Return what the template of the page needs of a share."""
     opened, share = seen.opened, seen.opened.share
-    files = [_shown(record, opened) for record in seen.files]
+    files = [_row(record, opened) for record in seen.files]
     visual = [each for each in files if each.is_visual]
     is_gallery = len(visual) > 1 and 2 * len(visual) >= len(files)
     ready = [each for each in files if each.is_finished]
@@ -117,13 +117,13 @@ def _largest(core: Core) -> int:
     return min(core.settings.max_part_bytes, core.settings.max_file_bytes)
 
 
-def _shown(record: FileRecord, opened: Opened) -> Shown:
+def _row(record: FileRecord, opened: Opened) -> Row:
     whole = preview_of(record.content_type) if opened.may_read else ""
     made = next((each for each in record.parts if each.type in DERIVATIVES and preview_of(each.content_type)), None)
     if made is None and whole not in _PLAYED:
         made = find_preview(record.derived, "thumbnail-1600")
     poster = find_preview(record.derived, POSTER)
-    return Shown(
+    return Row(
         record=record,
         parts=[(part, save_as(record, part)) for part in _content_of(record)],
         is_finished=is_finished(record),

@@ -14,7 +14,7 @@ from files_service.errors import Forbidden
 from files_service.gateway.auth.sign_ins import client_of
 from files_service.gateway.pages.rendering import redirect
 from files_service.gateway.pages.shared.places import FolderAddress, place_of
-from files_service.gateway.pages.shared.replies import share_reply
+from files_service.gateway.pages.shared.replies import share_reply, wants_json
 from files_service.gateway.pages.shared.seen import Seen
 from files_service.gateway.pages.shared.visitors import GRANT, SENDER, UNLOCKED, is_own_form, set_proof, visit_of
 from files_service.gateway.replies import HTTPError, bad_field
@@ -38,9 +38,10 @@ async def show(request: web.Request) -> web.StreamResponse:
     gateway = gateway_of(request)
     key, visit = request.match_info["key"], visit_of(request)
     address = client_of(request)["address"] if request.method == "GET" else None
-    seen = await gateway.calls.run(_open, gateway.core, key, visit, address, place_of(request))
+    is_page = request.method == "GET" and not wants_json(request)
+    seen = await gateway.calls.run(_open, gateway.core, key, visit, address, place_of(request), with_total=is_page)
     response = share_reply(request, seen)
-    if seen.opened.share.kind.takes_files and not visit.sender and request.method == "GET":
+    if seen.opened.share.kind.takes_files and not visit.sender and is_page:
         # Uploads that begin at once must be of one visit.
         set_proof(request, response, SENDER, new_secret())
     return response
@@ -81,7 +82,7 @@ async def _form_of(request: web.Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
 
 
-def _open(core: Core, key: str, visit: Visit, address: str | None, place: FolderAddress) -> Seen:
+def _open(core: Core, key: str, visit: Visit, address: str | None, place: FolderAddress, *, with_total: bool) -> Seen:
     """Let a visitor see a share; the address of one who opens the page is an event for the owner."""
     opened = open_share(core, key, visit)
     share = opened.share
@@ -94,7 +95,7 @@ def _open(core: Core, key: str, visit: Visit, address: str | None, place: Folder
         return Seen(opened, files_of(core, share), uploads)
     page = page_of(core, share, place.below, place.after)
     is_start = not place.below and place.after is None
-    return Seen(opened, page.files, uploads, page, total_below(core, share) if is_start else None)
+    return Seen(opened, page.files, uploads, page, total_below(core, share) if is_start and with_total else None)
 
 
 def _unlock(core: Core, key: str, password: str, address: str) -> str:

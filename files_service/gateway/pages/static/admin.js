@@ -34,7 +34,8 @@ async function send(main, form) {
   const buttons = form.querySelectorAll("button");
   for (const each of buttons) each.disabled = true;
   try {
-    const response = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    const headers = { Accept: "text/html" };
+    const response = await fetch(form.action, { method: "POST", headers, body: new URLSearchParams(new FormData(form)) });
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     // Signed out meanwhile, or an error that is no page.
     if (fresh.body.dataset.viewer !== viewer) return void location.reload();

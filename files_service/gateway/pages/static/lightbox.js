@@ -11,7 +11,7 @@ const SWIPE_PX = 50;
 // `reveal` gives the focus to the place of a photo.
 export function openLightbox(photo, series) {
   const title = element("h2");
-  const figure = element("figure");
+  const figure = element("figure", { tabIndex: -1 });
   const info = element("p", { className: "info", hidden: true });
   const original = element("a", { className: "button square", download: "" }, icon("download"));
   original.setAttribute("aria-label", "Download");
@@ -58,13 +58,27 @@ export function openLightbox(photo, series) {
   function picture(shown) {
     const image = element("img", { src: previewOf(shown), alt: words.name(shown.name) });
     // Without a preview the file itself is shown, where a browser can.
-    image.addEventListener("error", () => wholeOf(shown) && (image.src = wholeOf(shown)), { once: true });
+    const whole = () => {
+      image.addEventListener("error", () => missing(shown));
+      if (wholeOf(shown)) image.src = wholeOf(shown);
+      else missing(shown);
+    };
+    image.addEventListener("error", whole, { once: true });
     return image;
+  }
+
+  // Its processing may not be over, or the service does not answer.
+  function missing(shown) {
+    if (at !== shown) return;
+    const again = element("button", { type: "button", textContent: "Try again" });
+    again.addEventListener("click", () => (show(shown), figure.focus()));
+    figure.replaceChildren(element("p", { className: "missing" }, "This cannot be shown at the moment. ", again));
   }
 
   function film(shown) {
     const video = element("video", { src: wholeOf(shown), poster: posterOf(shown), controls: true, playsInline: true, preload: "metadata" });
     video.setAttribute("aria-label", words.name(shown.name));
+    video.addEventListener("error", () => missing(shown));
     return video;
   }
 

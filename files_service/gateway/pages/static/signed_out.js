@@ -37,7 +37,7 @@ function show(now) {
   const text = now ? "Somebody else is signed in in this browser now." : `You are signed out.${waiting ? " Uploads wait until you sign in again." : ""}`;
   if (banner?.firstElementChild.textContent === text) return;
   banner?.remove();
-  const way = element("a", { className: "button main", href: now ? `${base}/` : `${base}/sign-in`, textContent: now ? "Show their files" : "Sign in" });
+  const way = element("a", { className: "button main", href: now ? `${base}/` : `${base}/sign-in?to=${encodeURIComponent(location.pathname.slice(base.length))}`, textContent: now ? "Show their files" : "Sign in" });
   // The queue lives in this page: another one signs in.
   if (waiting) way.target = "_blank";
   banner = element("div", { className: "banner" }, element("p", { textContent: text }), way);

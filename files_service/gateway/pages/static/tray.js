@@ -175,7 +175,7 @@ function change(batch) {
   if (!batch.isOver) return;
   if (batch.state === "failed") {
     const [first] = [...batch.uploads].filter((each) => each.state === "failed");
-    toast(`${label} was not uploaded: ${first.message}`, { failed: true });
+    toast(`${label} ${batch.total === 1 ? "was" : "were"} not uploaded: ${first.message}`, { failed: true });
   } else {
     document.dispatchEvent(new CustomEvent("uploaded", { detail: batch.counts.done }));
     words.announce(batch.total === 1 ? `${label} was uploaded` : `${words.count(batch.total, "file")} uploaded`);
