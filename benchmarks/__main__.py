@@ -22,6 +22,7 @@ from benchmarks import (
     large_file,
     listing,
     ms_files_import,
+    nodes,
     people,
     queue,
     relay,
@@ -52,6 +53,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "ingest": lambda options: ingest.measure(),
     "large-file": lambda options: large_file.measure(),
     "ms-files": lambda options: [ms_files_import.measure()],
+    "nodes": lambda options: nodes.measure(rounds=options.rounds or nodes.ROUNDS),
     "people": lambda options: people.measure(
         sizes=options.sizes or people.SIZES,
         stores=options.stores or people.STORES,
