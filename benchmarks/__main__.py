@@ -30,6 +30,7 @@ from benchmarks import (
     signing,
     small_uploads,
     syncer,
+    writes,
 )
 from benchmarks.tables import Table, machine
 from tests.servers.couchdb import raw, server_url
@@ -64,6 +65,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "small-uploads": lambda options: small_uploads.measure(),
     "signing": lambda options: signing.measure(),
     "syncer": lambda options: syncer.measure(),
+    "writes": lambda options: writes.measure(),
 }
 
 
