@@ -19,9 +19,11 @@ from benchmarks import (
     encryption,
     folder_move,
     ingest,
+    large_card,
     large_file,
     listing,
     ms_files_import,
+    pages,
     people,
     queue,
     relay,
@@ -30,6 +32,7 @@ from benchmarks import (
     signing,
     small_uploads,
     syncer,
+    tasks,
     writes,
 )
 from benchmarks.tables import Table, machine
@@ -51,8 +54,12 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "encryption": lambda options: encryption.measure(),
     "folder-move": lambda options: folder_move.measure(stores=options.stores or folder_move.STORES),
     "ingest": lambda options: ingest.measure(),
+    "large-card": lambda options: large_card.measure(),
     "large-file": lambda options: large_file.measure(),
     "ms-files": lambda options: [ms_files_import.measure()],
+    "pages": lambda options: pages.measure(
+        files=(options.sizes or [pages.FILES])[0], rounds=options.rounds or pages.ROUNDS
+    ),
     "people": lambda options: people.measure(
         sizes=options.sizes or people.SIZES,
         stores=options.stores or people.STORES,
@@ -65,6 +72,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "small-uploads": lambda options: small_uploads.measure(),
     "signing": lambda options: signing.measure(),
     "syncer": lambda options: syncer.measure(),
+    "tasks": lambda options: tasks.measure((options.sizes or [tasks.VIDEO_BYTES])[0]),
     "writes": lambda options: writes.measure(),
 }
 

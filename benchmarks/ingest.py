@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.blobs import _rpc
 from benchmarks.door_clients import Blocks, send_tus, send_websocket
-from benchmarks.processes import SECRETS, free_port, peak_memory_mib, running, wait_for_port
+from benchmarks.processes import SECRETS, free_port, peak_memory_mib, processor_seconds, running, wait_for_port
 from benchmarks.tables import Table, spread
 from files_service.gateway.auth.bearer import make_token
 
@@ -50,6 +50,7 @@ class Run:
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
+    processor: float = 0
     fetched: int = 0
     outcome: dict[str, Any] = field(default_factory=dict)
     memory_mib: float = 0
@@ -62,15 +63,19 @@ def measure(*, size: int = SIZE, rounds: int = ROUNDS) -> list[Table]:
         card = make_card(folder / "card", size)
         total = sum(path.stat().st_size for path in card)
         rates: dict[str, list[float]] = {name: [] for name in (_READ, *_DOORS, _INGEST)}
+        costs: dict[str, list[float]] = {name: [] for name in (*_DOORS, _INGEST)}
         firsts: list[Run] = []
         with service(folder) as (port, gateway, worker):
             for number in range(rounds):
                 drop(card)
                 rates[_READ].append(rate(total, partial(read_raw, card)))
                 for name, send in _DOORS.items():
-                    rates[name].append(rate(total, partial(send_raw, port, total, number, send)))
-                firsts.append(ingest(folder, port, "card", f"owner{number}"))
+                    with _processor((gateway.pid, os.getpid()), total, costs[name]):
+                        rates[name].append(rate(total, partial(send_raw, port, total, number, send)))
+                spent = processor_seconds(gateway.pid)
+                firsts.append(ingest(folder, port, "card", f"owner{number}", gateway=gateway.pid))
                 rates[_INGEST].append(total / firsts[-1].seconds["sent"] / 1e6)
+                costs[_INGEST].append((firsts[-1].processor - spent) / total * 1e9)
             wait_until_processed(port, f"owner{rounds - 1}", len(card))
             # Another folder with the same content is another card; links cost no space.
             shutil.copytree(folder / "card", folder / "second", copy_function=os.link)
@@ -82,7 +87,7 @@ def measure(*, size: int = SIZE, rounds: int = ROUNDS) -> list[Table]:
                 "worker": peak_memory_mib(worker.pid),
             }
     return [
-        _rates(rates, total, len(card)),
+        _rates(rates, costs, total, len(card)),
         _reads(firsts, second, total, len(card)),
         _memory(memory),
     ]
@@ -143,8 +148,16 @@ def _send_clips(port: int, token: str, size: int, send: Send) -> None:
         _rpc(port, "files.remove", {"file_id": file_id})
 
 
-def ingest(folder: Path, port: int, card: str, owner: str) -> Run:
-    """Run the command and note when each stage ended."""
+@contextmanager
+def _processor(pids: tuple[int, ...], size: int, costs: list[float]) -> Iterator[None]:
+    """Note the processor seconds of processes for a gigabyte."""
+    before = sum(map(processor_seconds, pids))
+    yield
+    costs.append((sum(map(processor_seconds, pids)) - before) / size * 1e9)
+
+
+def ingest(folder: Path, port: int, card: str, owner: str, *, gateway: int = 0) -> Run:
+    """Run the command and note when each stage ended, with the processor time of it and the gateway until then."""
     environ = {
         **os.environ,
         "FILES_HTTP": f"127.0.0.1:{port}",
@@ -165,8 +178,11 @@ def ingest(folder: Path, port: int, card: str, owner: str) -> Run:
             match event["event"]:
                 case "planned":
                     start, fetched = now, _fetched(process.pid)
+                    # Loading the command is no part of the copying.
+                    run.processor = -processor_seconds(process.pid)
                 case "second_read":
                     run.seconds["sent"] = now - start
+                    run.processor += sum(processor_seconds(pid) for pid in (process.pid, gateway) if pid)
                     run.fetched = _fetched(process.pid) - fetched
                 case "verdict":
                     run.seconds["all"] = now - start
@@ -219,20 +235,22 @@ def rate(size: int, run: Any) -> float:
     return size / (time.perf_counter() - start) / 1e6
 
 
-def _rates(rates: dict[str, list[float]], total: int, files: int) -> Table:
+def _rates(rates: dict[str, list[float]], costs: dict[str, list[float]], total: int, files: int) -> Table:
     table = Table(
         f"A card of {total / 1e9:.1f} GB in {files} files",
-        ["by", "MB/s", *(f"of {name.partition(',')[0]}" for name in _DOORS)],
+        ["by", "MB/s", *(f"of {name.partition(',')[0]}" for name in _DOORS), "processor seconds for 1 GB"],
         note=(
             "In turns, in one run. The raw read and the raw doors hash nothing on the side of the card; the command "
             "reads, computes two hashes and sends by tus, from its listing to the last acknowledged byte. Card and "
             "stores are on one disk, and all processes on one machine, whose cores the hashes of both sides share. "
-            f"Goal: {LEAST_OF_RAW} of the lesser of card and door."
+            f"Goal: {LEAST_OF_RAW} of the lesser of card and door. Processor time is that of the client and the "
+            "gateway; two cores are used up at 2 divided by it, in GB/s."
         ),
     )
     for name, values in rates.items():
         shares = [[value / limit for value, limit in zip(values, rates[door], strict=True)] for door in _DOORS]
-        table.rows.append([name, spread(values), *(spread(each, 2) for each in shares)])
+        cost = spread(costs[name], 1) if name in costs else ""
+        table.rows.append([name, spread(values), *(spread(each, 2) for each in shares), cost])
     return table
 
 

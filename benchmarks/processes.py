@@ -64,6 +64,12 @@ def wait_for_port(port: int, seconds: float = 30) -> None:
             return
 
 
+def processor_seconds(pid: int) -> float:
+    """Return the processor time of a process so far, in user mode and in the kernel."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def peak_memory_mib(pid: int) -> float:
     """Return the peak resident memory of the process in MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():

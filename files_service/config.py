@@ -105,6 +105,7 @@ class Settings:
     kept_versions_days: int
     scrub_days: int
     media: bool
+    development: bool
     rpc_timeout_seconds: int
     stop_timeout_seconds: int
 
@@ -315,6 +316,9 @@ class SettingsSchema(Schema):
     media = _flag(
         "Read times and make previews of pictures and clips while processing, where the extra `media` is installed.",
         default=True,
+    )
+    development = _flag(
+        "Serve what only those who change the pages need: `/docs/style`, all of their components.", default=False
     )
     rpc_timeout_seconds = _number("Seconds that a client waits for an answer.", 30, 1, 3_600)
     stop_timeout_seconds = _number("Seconds that a stopping process waits for requests in flight.", 30, 0, 3_600)

@@ -139,6 +139,9 @@ class Entry(TypedDict):
     fast_key: str | None
     ranges: list[list[int]] | None
     reason: str
+    clip: str
+    chapter: int
+    role: str
 
 
 class EntryPage(TypedDict):

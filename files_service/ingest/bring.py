@@ -88,12 +88,14 @@ class Bringer:
             if noted is not None and noted.state != state:
                 await self._discard(path)
                 noted = await in_thread(None, self.journal.upload_of, path)
+            # Nothing is sent before the declaration is noted, also by a reader that died.
+            is_new = noted is None
             if noted is None or noted.upload_id is None:
                 noted = await self._declare(path, NotedUpload(state, noted.number if noted is not None else 1))
             assert noted.upload_id is not None
             moved = lambda count: self.progress.moved(path, count)  # noqa: E731 - of this path
             try:
-                return state, await self.transfer.send(opened, state, noted.upload_id, moved)
+                return state, await self.transfer.send(opened, state, noted.upload_id, moved, is_new=is_new)
             except NoUpload:
                 if (sent := await self._arrived(opened, state, noted.upload_id)) is not None:
                     return state, sent
@@ -114,7 +116,6 @@ class Bringer:
     async def _declare(self, path: str, noted: NotedUpload) -> NotedUpload:
         """Declare a file and note its upload. A killed reader declares the same again: the answer is the same."""
         state = noted.state
-        await in_thread(None, self.journal.note_upload, path, noted)
         digest = hashlib.sha256(f"{path}\0{state.size}\0{state.mtime_ns}".encode()).hexdigest()[:24]
         owner = await self.remote.owner()
         record = await self.patience.until_done(

@@ -6,13 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-
-class Role(StrEnum):
-    """Part that a file plays in its clip."""
-
-    MAIN = "main"
-    PROXY = "proxy"
-    SIDECAR = "sidecar"
+from files_service.domain.clips.member import Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,22 +53,18 @@ class Catalogue:
         )
         return Found(*(rows[0][name] for name in ("file_id", "mtime_at", "sha256", "xxh64"))) if rows else None
 
-    def add(self, sought: Sought, found: Found) -> None:
-        """Note a file that was brought."""
-        with self._database.writing() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *self._of,
-                    sought.fast_key,
-                    sought.size,
-                    sought.path,
-                    found.file_id,
-                    found.mtime_at,
-                    found.sha256,
-                    found.xxh64,
-                ),
+    def add(self, brought: Iterable[tuple[Sought, Found]]) -> None:
+        """Note files that were brought."""
+        rows = [
+            (
+                *self._of,
+                *(sought.fast_key, sought.size, sought.path),
+                *(found.file_id, found.mtime_at, found.sha256, found.xxh64),
             )
+            for sought, found in brought
+        ]
+        with self._database.writing() as connection:
+            connection.executemany("INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def with_one_shift(pairs: Iterable[tuple[Sought, Found]]) -> list[tuple[Sought, Found]]:

@@ -50,6 +50,7 @@ class Copying:
     pool: Executor
     session: CardSession | None = None
     entries: dict[str, Entry] = field(default_factory=dict)
+    untold: list[Entry] = field(default_factory=list)
     transfer: Transfer = field(init=False)
     journal: Journal = field(init=False)
     catalogue: Catalogue = field(init=False)
@@ -214,7 +215,7 @@ class Copying:
             for file in files:
                 entry = await bringer.bring(file, keys.get(file.path))
                 self.entries[entry.path] = entry
-                await in_thread(None, self._remember, entry)
+                self.untold.append(entry)
 
         try:
             async with asyncio.TaskGroup() as lanes:
@@ -223,12 +224,18 @@ class Copying:
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
 
-    def _remember(self, entry: Entry) -> None:
-        if entry.state is FileState.UPLOADED and entry.fast_key is not None:
-            assert entry.file_id is not None
-            mtime_at = entry.mtime_ns // 1_000_000
-            found = Found(entry.file_id, mtime_at, entry.sha256 or "", entry.xxh64 or "")
-            self.catalogue.add(Sought(entry.path, entry.size, mtime_at, entry.fast_key), found)
+    async def _remember(self) -> None:
+        """Note the files that came since the last call in the catalogue, which need not have the newest."""
+        entries, self.untold = self.untold, []
+        found = []
+        for entry in entries:
+            if entry.state is FileState.UPLOADED and entry.fast_key is not None:
+                assert entry.file_id is not None
+                mtime_at = entry.mtime_ns // 1_000_000
+                known = Found(entry.file_id, mtime_at, entry.sha256 or "", entry.xxh64 or "")
+                found.append((Sought(entry.path, entry.size, mtime_at, entry.fast_key), known))
+        if found:
+            await in_thread(None, self.catalogue.add, found)
 
     @asynccontextmanager
     async def _telling(self, session: CardSession) -> AsyncIterator[None]:
@@ -237,6 +244,7 @@ class Copying:
         async def tell() -> None:
             while True:
                 await session.tell()
+                await self._remember()
                 await asyncio.sleep(_TELL_SECONDS)
 
         telling = asyncio.create_task(tell())
@@ -245,6 +253,7 @@ class Copying:
         finally:
             telling.cancel()
             await asyncio.wait((telling,))
+            await self._remember()
         await session.tell()
 
     async def _close(self, listed: Plan) -> Outcome:

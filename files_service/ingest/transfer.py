@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from files_service.errors import FilesError
@@ -57,17 +58,18 @@ class Transfer:
     window: Window
     sent_bytes: int = 0
 
-    async def send(self, file: OpenFile, state: State, upload_id: str, moved: Moved) -> Sent:
-        """Send an open file in a certain state through an upload that was declared for it.
+    async def send(self, file: OpenFile, state: State, upload_id: str, moved: Moved, *, is_new: bool = False) -> Sent:
+        """Send an open file in a certain state through an upload that was declared for it; a new one has no bytes yet.
 
         Raises NoUpload when the upload is lost, Changed, Unreadable, DeviceGone, and FilesError that no waiting helps
         against.
         """
         file.read_ahead()
-        progress = _Progress(moved)
+        progress = _Progress(moved, is_new=is_new)
 
         async def attempt() -> str:
-            session = await self.transport.open(upload_id, state.size)
+            session = await self.transport.open(upload_id, state.size, is_new=progress.is_new)
+            progress.is_new = False
             try:
                 return await _Attempt(self, file, state, session, progress).run()
             finally:
@@ -87,6 +89,7 @@ class _Progress:
     """State of a file that outlives a connection."""
 
     moved: Moved
+    is_new: bool
     hash: WholeHash = field(default_factory=WholeHash)
     acknowledged: int = 0
 
@@ -120,8 +123,7 @@ class _Attempt:
                         continue
                     await places.acquire()
                     read = asyncio.get_running_loop().create_future()
-                    task = blocks.create_task(self._take(offset, size, upload, read))
-                    task.add_done_callback(lambda _: places.release())
+                    blocks.create_task(self._take(offset, size, upload, read, places))
                     # The next read begins when this one has ended: a card is read in one place at a time.
                     await read
         except BaseExceptionGroup as group:
@@ -131,7 +133,27 @@ class _Attempt:
         await self.session.finish(self.progress.hash.sha256)
         return self.progress.hash.sha256
 
-    async def _take(self, offset: int, size: int, upload: OpenUpload, read: asyncio.Future[None]) -> None:
+    async def _take(
+        self, offset: int, size: int, upload: OpenUpload, read: asyncio.Future[None], places: asyncio.Semaphore
+    ) -> None:
+        def reach() -> None:
+            self.progress.reach(self.progress.acknowledged + upload.missing(offset, offset + size))
+
+        with ExitStack() as place:
+            place.callback(places.release)
+            stored = await self._send(offset, size, upload, read)
+            if stored is None:
+                return
+            if not self.session.acknowledges_blocks:
+                # The service itself bounds what it has taken and not stored.
+                place.close()
+                reach()
+            await stored()
+            if self.session.acknowledges_blocks:
+                reach()
+
+    async def _send(self, offset: int, size: int, upload: OpenUpload, read: asyncio.Future[None]) -> Stored | None:
+        """Read and hash a block, and send it unless it is there; hold its memory as long."""
         stored: Stored | None = None
         async with self.transfer.window.room(size):
             block = Block.at(offset, size)
@@ -148,9 +170,7 @@ class _Attempt:
             finally:
                 hashing.cancel()
             del block
-        if stored is not None:
-            await stored()
-            self.progress.reach(self.progress.acknowledged + upload.missing(offset, offset + size))
+        return stored
 
     async def _read(self, block: Block) -> None:
         pool = self.transfer.pool

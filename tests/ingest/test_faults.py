@@ -25,6 +25,7 @@ from tests.gateway.cutting_proxy import cutting
 from tests.gateway.serving import WAIT_SECONDS, Served, serving
 from tests.ingest.bringing import CHUNK, KIB, OWNER, Reading, Told, assert_identical, bring, footage, received_bytes
 from tests.ingest.cards import fill, fingerprint
+from tests.ingest.forking import forked_readers
 from tests.ingest.valve import valve
 from tests.servers.ports import free_ports
 
@@ -60,6 +61,26 @@ def test_a_killed_reader_goes_on_where_the_service_stopped_receiving(served: Ser
     assert size <= received_bytes(served) <= size + kills * LANES * WINDOW
     names = [each["name"] for each in served.result("files.list", owner=OWNER, limit=100)["files"]]
     assert sorted(names) == sorted(path.rpartition("/")[2] for path in files)
+    assert fingerprint(tmp_path / "card") == state
+
+
+@pytest.mark.parametrize("transport", ["websocket", "tus"])
+def test_a_reader_that_is_killed_twenty_times_brings_the_card(served: Served, tmp_path: Path, transport: str) -> None:
+    files, dice = footage(seed=20), random.Random(20)
+    size, kills = sum(map(len, files.values())), 20
+    fill(tmp_path / "card", files)
+    state = fingerprint(tmp_path / "card")
+    with valve(served.port) as way, forked_readers(_environ(tmp_path, way.port), tmp_path / "log") as readers:
+        for _ in range(kills):
+            readers.start(tmp_path / "card", transport)
+            way.open_for(dice.randrange(2, size // kills // 2))
+            way.wait_until_used_up()
+            readers.kill()
+        way.open_for(2**60)
+        outcome = bring(served, tmp_path / "card", tmp_path / "state" / "files", port=way.port, transport=transport)
+    assert outcome.ending is Ending.COMPLETE
+    assert_identical(served, outcome, files)
+    assert len(served.result("cards.sessions", owner=OWNER)["sessions"]) == 1
     assert fingerprint(tmp_path / "card") == state
 
 

@@ -8,7 +8,8 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from files_service.ingest.card import CardFile, Role
+from files_service.domain.clips.member import Role
+from files_service.ingest.card import CardFile
 from files_service.ingest.groups import group
 
 

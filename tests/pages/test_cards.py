@@ -71,6 +71,21 @@ def test_a_session_shows_its_verdict_and_its_files(gateway: Served, session_id: 
     assert "\u202e".encode() not in page.body
 
 
+def test_the_files_of_a_clip_are_together(tmp_path: Path) -> None:
+    paths = ("DCIM/100GOPRO/GX020124.MP4", "DCIM/100GOPRO/GX010124.MP4", "DCIM/100GOPRO/GL010124.LRV", "DCIM/A.JPG")
+    entries = [{"path": path, "size": 1, "mtime_at": 1, "status": "unreadable"} for path in paths]
+    with serving(memory_core(tmp_path)) as served:
+        session_id = copied(served.core, entries)["session_id"]
+        text = show(served, f"/cards/{session_id}").body.decode().partition("<h2>Files")[2]
+    [heading] = re.findall(r"<h3 class=\"name\">(.*?)</h3>", text)
+    assert "GoPro 0124" in heading
+    assert "3 files" in heading
+    shown = re.findall(r">(?:DCIM/100GOPRO/)?(G[XL]0\d0124|DCIM/A)\.", text)
+    assert shown == ["GX010124", "GL010124", "GX020124", "DCIM/A"]
+    assert "part 2" in text
+    assert "proxy" in text
+
+
 def test_nobody_else_sees_a_session(gateway: Served, session_id: str) -> None:
     others = show(gateway, f"/cards/{session_id}", "bob")
     nowhere = show(gateway, "/cards/01ARZ3NDEKTSV4RRFFQ69G5FAV", "bob")
@@ -136,3 +151,13 @@ def test_an_open_page_follows_its_session(gateway: Served, visits: Visits) -> No
     expect(page.locator("bdi", has_text="DCIM/<i>.MP4")).to_be_visible()
     call(core, "cards.progress", session_id=session_id, state="interrupted")
     expect(page.locator("#live .note")).to_have_text("Interrupted")
+
+
+def test_a_reason_that_is_about_no_file_is_shown(tmp_path: Path) -> None:
+    with serving(memory_core(tmp_path)) as served:
+        session = copied(served.core, [brought(served.core, "DCIM/A.MP4")])
+        verdict = verified(served.core, session["session_id"])["verdict"]
+        assert any("path" not in reason for reason in verdict["reasons"])
+        page = show(served, f"/cards/{session['session_id']}")
+        assert page.status == 200
+        assert verdict["reasons"][0]["detail"].encode() in page.body

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from files_service.domain.clips.rules import sections
 from files_service.errors import BadRequest, NotFound
 from files_service.gateway.pages.calls import call, first_and_following, page_of
+from files_service.gateway.pages.refusals import refusal_page
 from files_service.gateway.pages.rendering import redirect, render
 from files_service.gateway.pages.session import viewer_of
 
@@ -30,6 +32,7 @@ STATUSES = {
     "excluded": "left out",
     "missing": "was gone",
 }
+ROLES = {"motion": "moving half of the Live Photo", "proxy": "proxy", "sidecar": "sidecar"}
 
 
 async def cards(request: web.Request) -> web.StreamResponse:
@@ -62,18 +65,17 @@ async def card_session(request: web.Request) -> web.StreamResponse:
         session = await call(request, "cards.session", named)
     except (NotFound, BadRequest):
         message = "The link may be wrong, or the session is another person's."
-        return render(
-            request, "refused.html", status=404, title="There is no such session", message=message, viewer=viewer
-        )
+        return refusal_page(request, "There is no such session", message, 404)
     files = await page_of(request, "cards.files", {**named, "limit": FILES_PER_PAGE})
     return render(
         request,
         "card_session.html",
         viewer=viewer,
         session=session,
-        files=files["files"],
+        sections=sections(files["files"]),
         screen="cards",
         **first_and_following(request, f"/cards/{session['session_id']}", {}, files),
         states=STATES,
         statuses=STATUSES,
+        roles=ROLES,
     )

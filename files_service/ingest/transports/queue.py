@@ -30,7 +30,7 @@ class QueueTransport(Transport):
         self._avoided_until = float("-inf")
         self._turn = asyncio.Lock()
 
-    async def open(self, upload_id: str, size: int) -> UploadSession:
+    async def open(self, upload_id: str, size: int, *, is_new: bool = False) -> UploadSession:
         """Begin or continue an upload, by HTTP for a while after the broker failed."""
         session = await self._http.open(upload_id, size)
         sender = await self._connected()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from mmap import mmap
 
 from storage_adapters import JSON
 
@@ -20,12 +21,14 @@ class Block:
     """Bytes of a file that were read once. ``buffer`` has ``HEAD_BYTES`` of room before them."""
 
     offset: int
-    buffer: bytearray
+    buffer: mmap
 
     @classmethod
     def at(cls, offset: int, size: int) -> Block:
         """Make a block with room for bytes."""
-        return cls(offset, bytearray(HEAD_BYTES + size))
+        # Pages of its own, which the read fills first: other memory would be filled with zeros before, by the thread
+        # that runs all connections.
+        return cls(offset, mmap(-1, HEAD_BYTES + size))
 
     @property
     def size(self) -> int:
@@ -68,6 +71,8 @@ class UploadSession(ABC):
     state: OpenUpload
     # False where ``send`` has no use for the hash of a block.
     compares_blocks = True
+    # False where many blocks are acknowledged together, and the service bounds what it has not stored yet.
+    acknowledges_blocks = True
 
     @abstractmethod
     async def send(self, block: Block, sha256: Awaitable[str]) -> Stored:
@@ -93,8 +98,8 @@ class Transport(ABC):
     name: str
 
     @abstractmethod
-    async def open(self, upload_id: str, size: int) -> UploadSession:
-        """Begin or continue an upload. Raises FilesError, and Unreachable."""
+    async def open(self, upload_id: str, size: int, *, is_new: bool = False) -> UploadSession:
+        """Begin or continue an upload; nothing has been sent to a new one. Raises FilesError, and Unreachable."""
 
     @abstractmethod
     async def close(self) -> None:

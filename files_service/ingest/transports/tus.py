@@ -11,9 +11,10 @@ from files_service.ingest.transports.transport import Block, Corrupted, OpenUplo
 
 _TUS = {"Tus-Resumable": "1.0.0"}
 CHUNK_BYTES = 4 * 1024 * 1024
-# The bytes of one request. A service that is killed loses at most these.
-REQUEST_BYTES = 4 * CHUNK_BYTES
-PIECE_BYTES = 256 * 1024
+# The bytes of one request. A service stores what it receives of it as it comes; between two requests it waits for its
+# disk. Proxies take requests of this length.
+REQUEST_BYTES = 16 * CHUNK_BYTES
+PIECE_BYTES = 1024 * 1024
 
 
 class TusTransport(Transport):
@@ -24,8 +25,10 @@ class TusTransport(Transport):
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
 
-    async def open(self, upload_id: str, size: int) -> UploadSession:
+    async def open(self, upload_id: str, size: int, *, is_new: bool = False) -> UploadSession:
         """Begin or continue an upload."""
+        if is_new:
+            return _TusSession(self._remote, OpenUpload(upload_id, CHUNK_BYTES), size)
         async with self._remote.request("HEAD", f"/tus/{upload_id}", headers=_TUS) as response:
             offset = int(response.headers["Upload-Offset"])
         return _TusSession(self._remote, OpenUpload(upload_id, CHUNK_BYTES, ((0, offset),) if offset else ()), size)
@@ -37,6 +40,7 @@ class TusTransport(Transport):
 class _TusSession(UploadSession):
     # The hash of the whole tells of altered bytes.
     compares_blocks = False
+    acknowledges_blocks = False
 
     def __init__(self, remote: Remote, state: OpenUpload, size: int) -> None:
         self._remote, self.state, self._size = remote, state, size

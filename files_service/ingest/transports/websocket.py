@@ -36,7 +36,7 @@ class WebSocketTransport(Transport):
         self._remote, self._answer_seconds = remote, answer_seconds
         self._idle: list[ClientWebSocketResponse] = []
 
-    async def open(self, upload_id: str, size: int) -> UploadSession:
+    async def open(self, upload_id: str, size: int, *, is_new: bool = False) -> UploadSession:
         """Begin or continue an upload."""
         while self._idle:
             # The service closes connections that are idle.
@@ -87,7 +87,7 @@ class _WebSocketSession(UploadSession):
             stored = self._waiting[block.offset] = asyncio.get_running_loop().create_future()
             block.buffer[:HEAD_BYTES] = block.offset.to_bytes(HEAD_BYTES, "big")
             # The client takes any buffer, and masks a copy of it.
-            await self._guarded(self._connection.send_bytes(cast("bytes", block.buffer)))
+            await self._guarded(self._connection.send_bytes(cast("bytes", memoryview(block.buffer))))
         except BaseException:
             self._forget(block.offset)
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import AsyncExitStack, suppress
+from typing import Any
 
 import aio_pika
 from aio_pika.abc import AbstractConnection
@@ -12,7 +13,17 @@ from aio_pika.abc import AbstractConnection
 from files_service.messaging.address import CONNECT_SECONDS
 
 CLOSE_SECONDS = 2.0
+# What is read ahead of a connection. With less than some frames of 128 KiB, reading stops and begins at each of them.
+READ_BYTES = 1024 * 1024
 _USER = re.compile(r"//[^/\s@]*@")
+
+
+class _Connection(aio_pika.Connection):
+    """A connection that reads ahead."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.kwargs["limit"] = READ_BYTES
 
 
 async def connect(
@@ -24,7 +35,10 @@ async def connect(
     """
     async with asyncio.timeout(seconds):
         connection = await aio_pika.connect(
-            re.sub(r"^pyamqp://", "amqp://", uri), client_properties={"connection_name": name}, timeout=seconds
+            re.sub(r"^pyamqp://", "amqp://", uri),
+            client_properties={"connection_name": name},
+            timeout=seconds,
+            connection_class=_Connection,
         )
 
     async def close() -> None:

@@ -108,7 +108,8 @@ class QueueSender:
 
     async def send(self, amqp: JSON, slice_start: int, data: bytes, *, sha256: str | None = None) -> JSON:
         """Send one chunk; return its ``ack``, after which its bytes are on stable storage."""
-        sha256 = sha256 or hashlib.sha256(data).hexdigest()
+        # In a thread: meanwhile other chunks are sent.
+        sha256 = sha256 or (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
         headers = {"slice_start": slice_start, "size": len(data), "sha256": sha256}
         return await self._ask(amqp, CHUNK, message_id_of(amqp["upload_id"], slice_start), headers, data)
 

@@ -9,6 +9,7 @@ from files_service.core import Core
 from files_service.domain.cards import CardState, SessionState
 from files_service.errors import bad_request
 from files_service.services.cards.card import cards_of, order_of, permit_card
+from files_service.services.cards.clips import with_clips
 from files_service.services.cards.entries import entries_of
 from files_service.services.cards.known import known_files
 from files_service.services.cards.session import require_session, sessions_of
@@ -50,7 +51,7 @@ def list_entries(core: Core, actor: str | None, session_id: str, *, limit: int, 
     """Return a page of the files of a session, in the order of their paths. Raises NotFound."""
     session = require_session(core, session_id, actor)
     entries, following = entries_of(core, session.session_id, limit=limit, after=after)
-    return {"files": entries, "next_cursor": following}
+    return {"files": with_clips(core, session.owner, entries), "next_cursor": following}
 
 
 def known(core: Core, actor: str | None, owner: str, files: Sequence[Mapping[str, Any]]) -> JSON:

@@ -248,6 +248,7 @@ _FACTS = frozenset(
     {
         *("width", "height", "rotation", "duration_ms", "codec", "audio_codec", "format", "bit_depth"),
         *("frames_per_second", "sample_rate", "hdr", "camera_make", "camera_model", "kind"),
+        "content_identifier",
     }
 )
 _MAX_TEXT, _MAX_NUMBER = 100, 2**53

@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from files_service.services.media.extraction import tone_mapping, webp
+from files_service.services.media.extraction import apple, tone_mapping, webp
 from files_service.services.media.extraction.channel import Channel, RangeFile
 from files_service.services.media.extraction.gpmf import first_gps_time
 from files_service.services.media.extraction.times import text_time, told
@@ -91,7 +91,7 @@ def _facts(container: InputContainer) -> JSON:
             facts["hdr"] = transfer
     if audio is not None:
         facts |= {"audio_codec": audio.codec_context.name, "sample_rate": audio.codec_context.sample_rate}
-    return {**facts, **_camera(container)}
+    return {**facts, **_origin(container)}
 
 
 def _depth(video: VideoStream) -> int | None:
@@ -106,7 +106,8 @@ def _shown_size(video: VideoStream) -> tuple[int, int]:
     return max(1, round(context.width * factor)), context.height
 
 
-def _camera(container: InputContainer) -> JSON:
+def _origin(container: InputContainer) -> JSON:
+    """Return the camera, and the identifier that the picture of a Live Photo has, too."""
     tags = {name.lower(): value for name, value in container.metadata.items()}
     make = tags.get("com.apple.quicktime.make") or tags.get("make") or ""
     model = tags.get("com.apple.quicktime.model") or tags.get("model") or ""
@@ -114,6 +115,7 @@ def _camera(container: InputContainer) -> JSON:
     if not make and any("gopro" in each.lower() for each in handlers):
         make = "GoPro"
     found = {"camera_make": make.strip()[:_MAX_TEXT], "camera_model": model.strip()[:_MAX_TEXT]}
+    found["content_identifier"] = apple.plain(tags.get(apple.QUICKTIME_KEY, "")) or ""
     return {name: value for name, value in found.items() if value}
 
 

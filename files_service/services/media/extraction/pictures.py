@@ -10,7 +10,7 @@ from typing import Any, cast
 import pillow_heif
 from PIL import Image, ImageCms, ImageOps
 
-from files_service.services.media.extraction import tone_mapping, webp
+from files_service.services.media.extraction import apple, tone_mapping, webp
 from files_service.services.media.extraction.channel import Channel, RangeFile
 from files_service.services.media.extraction.times import exif_times
 
@@ -65,8 +65,12 @@ def _facts(image: Image.Image) -> JSON:
     # Fields of any type and length stand in files of any origin.
     with suppress(Exception):
         times = exif_times(dict(exif), exif.get_ifd(_PHOTO), exif.get_ifd(_GPS))
+    identifier: str | None = None
+    with suppress(Exception):
+        identifier = apple.content_identifier(exif.get_ifd(_PHOTO).get(apple.MAKER_NOTE))
     shown = {"kind": "picture", "width": width, "height": height, "rotation": rotation}
-    return {**shown, "codec": (image.format or "").lower(), **camera, "times": times}
+    told = {"content_identifier": identifier} if identifier else {}
+    return {**shown, "codec": (image.format or "").lower(), **camera, **told, "times": times}
 
 
 def _transfer(image: Image.Image) -> str | None:
