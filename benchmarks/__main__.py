@@ -34,6 +34,7 @@ from benchmarks import (
     small_uploads,
     syncer,
     tasks,
+    writes,
 )
 from benchmarks.tables import Table, machine
 from tests.servers.couchdb import raw, server_url
@@ -74,6 +75,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "signing": lambda options: signing.measure(),
     "syncer": lambda options: syncer.measure(),
     "tasks": lambda options: tasks.measure((options.sizes or [tasks.VIDEO_BYTES])[0]),
+    "writes": lambda options: writes.measure(),
 }
 
 
