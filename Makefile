@@ -41,9 +41,9 @@ $(VENV)/.s3: $(VENV)/.runtime
 	@touch $@
 
 servers: ## Install what the tests start beside Python (Debian; needs root)
-	@PATH=$$PATH:/usr/sbin; for name in chromium curl faketime rabbitmq-server redis-server unzip; do \
+	@PATH=$$PATH:/usr/sbin; for name in chromium curl faketime firefox-esr rabbitmq-server redis-server unzip; do \
 	    command -v $$name >/dev/null || exec bash .ci/servers; done; \
-	    for name in pouchdb-server tus-client; do cmp -s .ci/$$name/package-lock.json $(NPM)/$$name/package-lock.json \
+	    for name in axe-core pouchdb-server tus-client; do cmp -s .ci/$$name/package-lock.json $(NPM)/$$name/package-lock.json \
 	        && [ -e $(NPM)/$$name/node_modules ] || exec bash .ci/servers; done; \
 	    cmp -s .ci/ascmhl/requirements.txt $(NPM)/ascmhl/requirements.txt || exec bash .ci/servers
 

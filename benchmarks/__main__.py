@@ -23,6 +23,7 @@ from benchmarks import (
     large_file,
     listing,
     ms_files_import,
+    pages,
     people,
     queue,
     relay,
@@ -31,6 +32,7 @@ from benchmarks import (
     signing,
     small_uploads,
     syncer,
+    tasks,
 )
 from benchmarks.tables import Table, machine
 from tests.servers.couchdb import raw, server_url
@@ -54,6 +56,9 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "large-card": lambda options: large_card.measure(),
     "large-file": lambda options: large_file.measure(),
     "ms-files": lambda options: [ms_files_import.measure()],
+    "pages": lambda options: pages.measure(
+        files=(options.sizes or [pages.FILES])[0], rounds=options.rounds or pages.ROUNDS
+    ),
     "people": lambda options: people.measure(
         sizes=options.sizes or people.SIZES,
         stores=options.stores or people.STORES,
@@ -66,6 +71,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "small-uploads": lambda options: small_uploads.measure(),
     "signing": lambda options: signing.measure(),
     "syncer": lambda options: syncer.measure(),
+    "tasks": lambda options: tasks.measure((options.sizes or [tasks.VIDEO_BYTES])[0]),
 }
 
 

@@ -15,7 +15,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import SECRETS, running
+from benchmarks.processes import SECRETS, cpu_seconds, running
 from benchmarks.tables import Table, spread
 from files_service.config import load_settings, read_config
 from files_service.core import Core
@@ -162,12 +162,6 @@ def changes_in(core: Core) -> SupportsChanges:
     """Return the feed of a store."""
     assert isinstance(core.metadata, SupportsChanges)
     return core.metadata
-
-
-def cpu_seconds(pids: Sequence[int]) -> float:
-    """Return the processor time that processes have used."""
-    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split() for pid in pids]
-    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
 
 
 def work(kind: str) -> None:

@@ -105,6 +105,7 @@ class Settings:
     kept_versions_days: int
     scrub_days: int
     media: bool
+    development: bool
     rpc_timeout_seconds: int
     stop_timeout_seconds: int
 
@@ -235,7 +236,10 @@ class SettingsSchema(Schema):
         "https://www.googleapis.com/oauth2/v3/certs",
         validate=validate.Regexp(r"https?://\S+\Z", error="Must begin with http:// or https://."),
     )
-    notifications_url = _text("Queue from which the worker pulls notifications; empty: none.")
+    notifications_url = _text(
+        "Queue from which the worker pulls notifications, `pubsub://PROJECT/SUBSCRIPTION`, or for an S3 bucket"
+        " `broker://QUEUE?exchange=NAME`; empty: none."
+    )
     gcs_project = _text("Google Cloud project of topic and subscriptions; empty: that of `notifications_url`.")
     pubsub_topic = _text(
         "Topic to which the bucket publishes; used by `files gcs setup`.",
@@ -312,6 +316,9 @@ class SettingsSchema(Schema):
     media = _flag(
         "Read times and make previews of pictures and clips while processing, where the extra `media` is installed.",
         default=True,
+    )
+    development = _flag(
+        "Serve what only those who change the pages need: `/docs/style`, all of their components.", default=False
     )
     rpc_timeout_seconds = _number("Seconds that a client waits for an answer.", 30, 1, 3_600)
     stop_timeout_seconds = _number("Seconds that a stopping process waits for requests in flight.", 30, 0, 3_600)

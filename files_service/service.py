@@ -549,10 +549,20 @@ class Cards:
 
 
 class Notices:
-    """Channels where an owner wants to be told of its cards and uploads."""
+    """Notices of an owner, and channels where it wants to be told of its cards and uploads."""
 
     name = "notices"
     call: Dispatcher = CoreProvider()
+
+    @action
+    def list(self, /, **params: Any) -> JSON:
+        """Return one page of an owner's notices, the newest first, and the number of unread ones."""
+        return self.call("notices.list", params)
+
+    @action
+    def read(self, /, **params: Any) -> JSON:
+        """Mark notices of an owner as read; return the number of unread ones."""
+        return self.call("notices.read", params)
 
     @action
     def channels(self, /, **params: Any) -> JSON:

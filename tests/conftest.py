@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tests.folders import disk_path, tmp_path, use_memory  # noqa: F401 - fixtures
 from tests.scale import NIGHTLY, load_profile
 from tests.secrets_in_logs import WATCH, WatchedRun
-from tests.selection import is_nightly, is_quick, rank
+from tests.selection import is_nightly, is_quick, of_other_days, rank
 from tests.servers.fixtures import (  # noqa: F401 - fixtures
     amqp_uri,
     couchdb_server_url,
@@ -46,10 +47,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if is_quick(item):
             item.add_marker("quick")
-    kept = [item for item in items if NIGHTLY or not is_nightly(item)]
-    if len(kept) < len(items):
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:] = sorted(kept, key=rank)
+    if not NIGHTLY:
+        _leave_out(config, items, filter(is_nightly, items))
+        _leave_out(config, items, of_other_days(items))
+    items.sort(key=rank)
+
+
+def _leave_out(config: pytest.Config, items: list[pytest.Item], left: Iterable[pytest.Item]) -> None:
+    gone = set(left)
+    config.hook.pytest_deselected(items=list(gone))
+    items[:] = (item for item in items if item not in gone)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep what is collected from the garbage collector, which would look at all of it again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)

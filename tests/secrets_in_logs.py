@@ -17,7 +17,7 @@ from tests.cores import SECRETS
 LOGGERS = ("files_service", "storage_adapters", "syncer", "migrations", "aiohttp", "urllib3", "google", "kombu", "amqp")
 # What proves a right, unless it was replaced.
 PROOFS = re.compile(
-    r"(?:X-Goog-Signature|upload_id|[?&](?:signature|token))=(?!\*\*\*)[^\s\"'&]"
+    r"(?:X-Goog-Signature|upload_id|[?&](?:signature|token))=(?!\*\*\*|REDACTED)[^\s\"'&]"
     r"|(?<![\w.])Bearer (?!\*\*\*|realm)[A-Za-z0-9]"
     r"|\bf[sk]_[A-Za-z0-9_-]{40}|\$argon2|/s/[A-Za-z0-9_-]{22}(?![\w-])"
     r"|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}"

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import chain
+from zlib import crc32
 
 import pytest
 
@@ -44,6 +48,13 @@ NIGHTLY_CASES = re.compile(
     )
 )
 
+# Each question to the stand-in for CouchDB takes it ten times as long as another store: of the cases of one test, a day
+# takes every third, another one for other tests. The points at which a writer can die are taken whole.
+THINNED = re.compile(
+    r"tests/.*::(TestCouch\w+::.*\[|.*\[.*couchdb(?!:))|tests/(adapters/test_couchdb_o|faults/test_list_s).*\["
+)
+TAKEN = 3
+
 # What takes long begins first, so that no process waits for another at the end.
 LONG = (
     *("tests/integration/", "tests/pages/", "tests/faults/", "tests/docs/test_m", "tests/docs/test_readme.py"),
@@ -68,6 +79,21 @@ def is_quick(item: pytest.Item) -> bool:
 def is_nightly(item: pytest.Item) -> bool:
     """Return whether only the nightly run takes a test."""
     return item.get_closest_marker("nightly") is not None or NIGHTLY_CASES.match(item.nodeid) is not None
+
+
+def of_other_days(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """Return the cases of the slow server that only the nightly run takes."""
+    cases: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if THINNED.match(item.nodeid):
+            cases[item.nodeid.partition("[")[0]].append(item)
+    return list(chain.from_iterable(_not_taken(name, found) for name, found in cases.items()))
+
+
+def _not_taken(name: str, cases: list[pytest.Item]) -> list[pytest.Item]:
+    step = min(TAKEN, len(cases))
+    first = crc32(name.encode()) % step
+    return [case for place, case in enumerate(cases) if place % step != first]
 
 
 def rank(item: pytest.Item) -> int:

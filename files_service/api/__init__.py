@@ -118,6 +118,8 @@ METHODS: dict[str, Action] = {
         cards.session,
         cards.sessions,
         cards.files,
+        notices.list_notices,
+        notices.read,
         notices.channels,
         notices.set_channel,
         notices.remove_channel,

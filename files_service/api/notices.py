@@ -1,4 +1,4 @@
-"""notices.*: channels where an owner wants to be told of its cards and uploads."""
+"""notices.*: the notices of an owner, and channels where it wants to be told of its cards and uploads."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from marshmallow import ValidationError, fields, validate
 
 from files_service.api.action import Params, ParamsSchema, action, owner_field
 from files_service.api.bounded import BoundedList
+from files_service.api.text import line
 from files_service.core import Core
+from files_service.domain.inbox import KEPT
 from files_service.domain.notices import PERSONAL, Kind
+from files_service.services.inbox import inbox
 from files_service.services.notices import personal, trial
 from storage_adapters import JSON
 
@@ -23,6 +26,29 @@ class OwnerParams(ParamsSchema):
     """Parameters of notices.channels."""
 
     owner = owner_field()
+
+
+class ListParams(OwnerParams):
+    """Parameters of notices.list."""
+
+    limit = fields.Integer(
+        strict=True, load_default=20, validate=validate.Range(1, KEPT), metadata={"description": "Most notices."}
+    )
+    cursor = fields.String(
+        load_default=None, allow_none=True, validate=line(1, 40), metadata={"description": "next_cursor of a page."}
+    )
+
+
+class ReadParams(OwnerParams):
+    """Parameters of notices.read."""
+
+    notice_ids = BoundedList(
+        fields.String(validate=line(1, 40)),
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(1, KEPT),
+        metadata={"description": "Ids of the notices; null: all."},
+    )
 
 
 class ChannelParams(OwnerParams):
@@ -57,6 +83,18 @@ class SetChannelParams(ChannelParams):
         validate=validate.Length(equal=2),
         metadata={"description": "First hour and end of the quiet hours in UTC, like `[22, 7]`; null: none."},
     )
+
+
+@action("notices.list", ListParams)
+def list_notices(params: Params, core: Core) -> JSON:
+    """Return one page of an owner's notices, the newest first, and the number of unread ones."""
+    return inbox.list_notices(core, params["actor"], params["owner"], limit=params["limit"], cursor=params["cursor"])
+
+
+@action("notices.read", ReadParams)
+def read(params: Params, core: Core) -> JSON:
+    """Mark notices of an owner as read; return the number of unread ones."""
+    return inbox.read_notices(core, params["actor"], params["owner"], params["notice_ids"])
 
 
 @action("notices.channels", OwnerParams)

@@ -283,10 +283,12 @@ def _bucket(settings: Settings) -> Finding:
     missing = [step.name for step in found if step.state == "due"]
     if missing:
         return Finding("webhook", f"missing or different: {', '.join(missing)}", "Run: files s3 setup")
-    by = (
-        "notifications and the sweeper"
-        if settings.webhook_s3_token
-        else "the sweeper (FILES_WEBHOOK_S3_TOKEN is empty)"
+    ways = {"notifications": settings.webhook_s3_token, "events of the broker": settings.notifications_url}
+    used = [way for way, setting in ways.items() if setting]
+    by = " and ".join(
+        [*used, "the sweeper"]
+        if used
+        else ["the sweeper (FILES_WEBHOOK_S3_TOKEN and FILES_NOTIFICATIONS_URL are empty)"]
     )
     return Finding("webhook", f"the bucket is set up; uploads are completed by {by}")
 

@@ -122,12 +122,20 @@ class ListParams(ActorParams, total=False):
     tenant: str
     limit: int
     cursor: str | None
+    prefix: str
+    with_usage: bool
 
 
 class OwnerParams(ActorParams, total=False):
-    """accounts.info, accounts.reset, accounts.delete."""
+    """accounts.reset, accounts.delete."""
 
     owner: Required[str]
+
+
+class InfoParams(OwnerParams, total=False):
+    """accounts.info."""
+
+    with_usage: bool
 
 
 class UpdateParams(ActorParams, total=False):

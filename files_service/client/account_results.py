@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
+
+
+class AccountUsage(TypedDict):
+    """Bytes and files of an account, and the quota that applies to it."""
+
+    bytes: int
+    files: int
+    quota_bytes: int
 
 
 class Account(TypedDict):
-    """An account."""
+    """An account; ``usage`` where the call asked for it."""
 
     account_id: str
     name: str
@@ -19,6 +27,7 @@ class Account(TypedDict):
     totp: bool
     quota_bytes: int
     created_at: int
+    usage: NotRequired[AccountUsage]
 
 
 class Tenant(TypedDict):

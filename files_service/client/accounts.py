@@ -117,7 +117,7 @@ class AccountMethods(Caller):
         answer: results.AccountPage = self._call("accounts.list", given)
         return answer
 
-    def info(self, **given: Unpack[params.OwnerParams]) -> results.Account:
+    def info(self, **given: Unpack[params.InfoParams]) -> results.Account:
         """Return an account, one's own or one that the actor manages."""
         answer: results.Account = self._call("accounts.info", given)
         return answer

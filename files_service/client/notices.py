@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Required, TypedDict, Unpack
+from typing import Any, Required, TypedDict, Unpack
 
 from files_service.client.caller import Caller
 
@@ -12,6 +12,48 @@ class OwnerParams(TypedDict, total=False):
 
     actor: str | None
     owner: Required[str]
+
+
+class ListParams(OwnerParams, total=False):
+    """notices.list."""
+
+    limit: int
+    cursor: str | None
+
+
+class ReadParams(OwnerParams, total=False):
+    """notices.read."""
+
+    notice_ids: list[str] | None
+
+
+class Notice(TypedDict):
+    """News of one kind about one thing; ``name`` and ``facts`` are of the last."""
+
+    notice_id: str
+    kind: str
+    at: int
+    about: str
+    name: str
+    count: int
+    bytes: int
+    file_ids: list[str]
+    facts: dict[str, Any]
+    read: bool
+
+
+class NoticePage(TypedDict):
+    """notices.list."""
+
+    notices: list[Notice]
+    next_cursor: str | None
+    unread: int
+
+
+class Unread(TypedDict):
+    """notices.read."""
+
+    unread: int
 
 
 class ChannelParams(OwnerParams, total=False):
@@ -55,7 +97,17 @@ class RemovedChannel(TypedDict):
 
 
 class NoticeMethods(Caller):
-    """Channels where an owner wants to be told of its cards and uploads."""
+    """Notices of an owner, and channels where it wants to be told of its cards and uploads."""
+
+    def list(self, **given: Unpack[ListParams]) -> NoticePage:
+        """Return one page of an owner's notices, the newest first, and the number of unread ones."""
+        page: NoticePage = self._call("notices.list", given)
+        return page
+
+    def read(self, **given: Unpack[ReadParams]) -> Unread:
+        """Mark notices of an owner as read; return the number of unread ones."""
+        unread: Unread = self._call("notices.read", given)
+        return unread
 
     def channels(self, **given: Unpack[OwnerParams]) -> Channels:
         """Return the channels of an owner without their addresses."""

@@ -48,7 +48,15 @@ _OF_METHODS: Mapping[str, str] = {
     ),
     # They say where one is told of things: a key that leaked sends nothing elsewhere.
     **dict.fromkeys(
-        ("notices.channels", "notices.set_channel", "notices.remove_channel", "notices.test_channel"), SESSION
+        (
+            "notices.list",
+            "notices.read",
+            "notices.channels",
+            "notices.set_channel",
+            "notices.remove_channel",
+            "notices.test_channel",
+        ),
+        SESSION,
     ),
     # Each of its actions; a key of one of them uses the method of its own.
     "files.bulk": SESSION,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -25,7 +26,9 @@ from files_service.gateway.limits import Limits
 from files_service.gateway.middleware import finish_headers, handle_request
 from files_service.gateway.openapi import DOCUMENT, Description
 from files_service.gateway.pages import routes as pages
+from files_service.gateway.pages.refusals import page_or_json
 from files_service.gateway.pages.shared import routes as shared
+from files_service.gateway.readiness import CHECKS, Check
 from files_service.gateway.routes import Door, mount
 from files_service.gateway.state import GATEWAY, OPERATION, Gateway
 from files_service.gateway.transfer.upload_locks import UPLOAD_LOCKS, UploadLocks
@@ -35,7 +38,8 @@ from files_service.services.listing.metrics import ListsCollector
 
 DOORS: tuple[Door, ...] = (
     rpc.DOOR,
-    blobs.DOOR,
+    # People open signed URLs, too, that were sent to them.
+    replace(blobs.DOOR, error_form=page_or_json),
     pages.EVENTS_DOOR,
     auth.SIGNING_DOOR,
     auth.DOOR,
@@ -63,7 +67,7 @@ PUBLIC_DOORS: tuple[Door, ...] = tuple(
     operation.PUBLIC_DOOR if door is operation.DOOR else door for door in DOORS if door is not pages.DOCS_DOOR
 )
 # Answers addresses of no door.
-_UNKNOWN = Door(name="unknown", match=lambda _: True, routes=())
+_UNKNOWN = Door(name="unknown", match=lambda _: True, routes=(), error_form=page_or_json, sessions=True)
 
 
 def make_app(
@@ -81,8 +85,8 @@ def make_app(
     app[GATEWAY] = Gateway(core, limits, metrics)
     app[UPLOAD_LOCKS] = UploadLocks()
     app[DOCUMENT] = Description(doors, core.settings.public_path)
-    app[operation.CHECKS] = tuple(
-        operation.Check(part, least_lifetime_seconds=limits.ping_lifetime_seconds) for part in (*parts_of(core), *parts)
+    app[CHECKS] = tuple(
+        Check(part, least_lifetime_seconds=limits.ping_lifetime_seconds) for part in (*parts_of(core), *parts)
     )
     _mount_all(app, doors)
     # After the doors, which use the threads until they are closed.
@@ -97,7 +101,7 @@ def make_operation_app(public: web.Application) -> web.Application:
     app[GATEWAY] = gateway = public[GATEWAY]
     # Programs call the described addresses at the public one.
     app[DOCUMENT] = Description(PUBLIC_DOORS, gateway.core.settings.public_url)
-    app[operation.CHECKS] = public[operation.CHECKS]
+    app[CHECKS] = public[CHECKS]
     _mount_all(app, OPERATION_DOORS)
     return app
 
@@ -110,5 +114,5 @@ def _mount_all(app: web.Application, doors: Sequence[Door]) -> None:
 
 async def _close(app: web.Application) -> None:
     app[GATEWAY].close()
-    for check in app[operation.CHECKS]:
+    for check in app[CHECKS]:
         check.close()

@@ -139,7 +139,7 @@ def _inline(_schema: object) -> Any:
 def _operation(door: Door, route: Route, path: str) -> JSON:
     named = {each["name"] for each in route.parameters}
     in_path = [parameter(name, "path") for name in re.findall(r"\{(\w+)\}", path) if name not in named]
-    errors = _errors(door.errors if route.errors is None else route.errors)
+    errors = _errors(door.errors if route.errors is None else route.errors, door.error_types)
     replies = {str(status): each for status, each in route.replies.items()} | errors
     if route.method == "HEAD":
         replies = {status: {"description": each["description"]} for status, each in replies.items()}
@@ -189,8 +189,12 @@ def _with_ecma_patterns(value: Any) -> Any:
     return changed
 
 
-def _errors(statuses: Sequence[int]) -> JSON:
+def _errors(statuses: Sequence[int], types: Sequence[str]) -> JSON:
     codes: dict[int, list[str]] = {}
     for code, cls in error_classes().items():
         codes.setdefault(cls.http_status, []).append(code)
-    return {str(status): reply(", ".join(codes.get(status, ["bad_request"])), _ERROR) for status in statuses}
+    content = {each: {"schema": _ERROR if each == JSON_TYPE else TEXT} for each in types}
+    return {
+        str(status): {"description": ", ".join(codes.get(status, ["bad_request"])), "content": content}
+        for status in statuses
+    }

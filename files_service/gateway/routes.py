@@ -60,7 +60,8 @@ class Door:
     The first door whose ``match`` accepts a request answers it, unknown addresses included. ``limits`` checks a
     request before its handler runs, ``error_form`` answers what a handler raises, ``headers`` are on every reply. A
     door with ``sessions`` accepts those of the pages. ``state`` is made for each application and closed by ``close``.
-    ``tag`` and ``errors`` describe the routes; ``described`` are the rows to describe instead of ``routes``.
+    ``tag``, ``errors`` and ``error_types`` describe the routes; ``described`` are the rows to describe instead of
+    ``routes``.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Door:
     close: Callable[[web.Application], Awaitable[None]] | None = None
     tag: str = ""
     errors: Sequence[int] = ()
+    error_types: Sequence[str] = ("application/json",)
     described: Callable[[], Sequence[Route]] | None = None
 
     def table(self) -> dict[str, dict[str, Handler]]:

@@ -11,7 +11,7 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,17 +65,17 @@ class ChunkDisk:
         for path in (self.root / TMP).iterdir():
             path.unlink()
 
-    def write_beside(
-        self, name: str, sha256: str, data: bytes | bytearray | memoryview, *, info: str, stored_at: int
-    ) -> Path:
+    def write_beside(self, name: str, sha256: str, pieces: Sequence[bytes], *, info: str, stored_at: int) -> Path:
         """Write the file of a chunk in ``tmp/``, without syncing it. Raises OSError, and leaves nothing then."""
         path = self.root / TMP / secrets.token_hex(8)
-        header = orjson.dumps({"name": name, "sha256": sha256, "size": len(data), "stored_at": stored_at, "info": info})
+        size = sum(map(len, pieces))
+        header = orjson.dumps({"name": name, "sha256": sha256, "size": size, "stored_at": stored_at, "info": info})
         try:
             file = disk.NewFile(path)
             try:
                 file.write(MAGIC + _check(header) + header + b"\n")
-                file.write(data)
+                for piece in pieces:
+                    file.write(piece)
             finally:
                 file.close()
         except OSError:

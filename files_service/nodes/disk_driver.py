@@ -7,12 +7,12 @@ import hashlib
 import secrets
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, Self, TypeVar
 
 from files_service.nodes.chunk_disk import ChunkDisk, Damaged, is_full
 from files_service.nodes.identity import MarkerGone, NodeFolder
@@ -23,8 +23,9 @@ from storage_adapters.blobs.local import disk as files
 from storage_adapters.blobs.nodes.protocol import disk as d
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.effects import Call, Effect, Step, Token, drive
-from storage_adapters.blobs.nodes.protocol.errors import ChunkExists, DiskError, DiskFull
+from storage_adapters.blobs.nodes.protocol.errors import ChunkExists, ChunkRemoved, DiskError, DiskFull
 from storage_adapters.blobs.nodes.protocol.layout import partition_of
+from storage_adapters.blobs.nodes.protocol.naming import parse_name
 
 T = TypeVar("T")
 EIO_WINDOW_SECONDS = 600.0
@@ -34,10 +35,23 @@ _STRIPES = 256
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The bytes of a request, and the hash that was computed while they came in."""
+    """The bytes of a request as they came in, their number and their hash."""
 
-    data: bytes | bytearray
+    pieces: Sequence[bytes]
+    size: int
     sha256: str
+
+    @classmethod
+    def of(cls, pieces: Sequence[bytes]) -> Self:
+        """Hash the pieces; other threads can run meanwhile."""
+        digest = hashlib.sha256()
+        for piece in pieces:
+            digest.update(piece)
+        return cls(pieces, sum(map(len, pieces)), digest.hexdigest())
+
+    def joined(self) -> bytes:
+        """Return the bytes as one."""
+        return b"".join(self.pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +92,34 @@ def translated(health: DiskHealth) -> Iterator[None]:
         raise kind(f"disk error: {error.strerror or error}") from error
 
 
+class RemovedNames:
+    """Names that the service has removed lately. They are never used again: what still comes for them is late.
+
+    No request lives as long as a name stays here, and none outlives this process.
+    """
+
+    def __init__(self, *, most: int = 100_000, seconds: float = 600.0) -> None:
+        self._most, self._seconds = most, seconds
+        self._until: OrderedDict[str, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __contains__(self, name: str) -> bool:
+        return self._until.get(name, 0.0) > time.monotonic()
+
+    def add(self, name: str) -> None:
+        """Note a name."""
+        now = time.monotonic()
+        with self._lock:
+            self._until[name] = now + self._seconds
+            while len(self._until) > self._most or next(iter(self._until.values())) < now:
+                self._until.popitem(last=False)
+
+    def discard(self, name: str) -> None:
+        """Forget a name that is wanted again."""
+        with self._lock:
+            self._until.pop(name, None)
+
+
 class DiskDriver:
     """Effects of one node on its disk; threads may share it. ``call`` reaches other nodes."""
 
@@ -96,6 +138,7 @@ class DiskDriver:
         self._local = threading.local()
         self._exclusion = threading.Lock()
         self._written: dict[str, Entry] = {}
+        self._removed = RemovedNames()
         self.health = DiskHealth()
         self.complete = False
         self._walked: set[int] = set()
@@ -170,15 +213,15 @@ class DiskDriver:
         if self.health.read_only:
             raise DiskError("the disk failed several times: nothing is written any more")
         data = effect.data
-        body = data if isinstance(data, Body) else Body(data, hashlib.sha256(data).hexdigest())
-        if self._disk.room()[0] < self.floor_bytes + len(body.data):
+        body = data if isinstance(data, Body) else Body.of((data,))
+        if self._disk.room()[0] < self.floor_bytes + body.size:
             raise DiskFull("the disk has no room above its floor")
         now = now_ms()
         path = self._disk.write_beside(
-            self._local.chunk_id, body.sha256, body.data, info=self._local.info, stored_at=now
+            self._local.chunk_id, body.sha256, body.pieces, info=self._local.info, stored_at=now
         )
-        self._written[path.name] = Entry(self._local.chunk_id, len(body.data), body.sha256, now, now)
-        return d.Beside(path.name, body.sha256, len(body.data))
+        self._written[path.name] = Entry(self._local.chunk_id, body.size, body.sha256, now, now)
+        return d.Beside(path.name, body.sha256, body.size)
 
     def _sync_file(self, effect: d.SyncFile) -> None:
         files.sync_path(self._disk.beside(effect.name))
@@ -193,6 +236,8 @@ class DiskDriver:
         place = self._disk.path_of(partition, effect.chunk_id)
         with self._locked(effect.chunk_id):
             self._folder.check()
+            if effect.chunk_id in self._removed:
+                raise ChunkRemoved(f"{effect.chunk_id} was removed")
             if self._disk.version_of(place) != effect.replaces:
                 raise ChunkExists(f"another copy of {effect.chunk_id} is there")
             if effect.replaces:
@@ -260,6 +305,9 @@ class DiskDriver:
         partition = partition_of(effect.chunk_id)
         with self._locked(effect.chunk_id):
             self._folder.check()
+            # A name without a generation is the hash of its bytes, and may come again.
+            if effect.reason == "removed" and parse_name(effect.chunk_id) is not None:
+                self._removed.add(effect.chunk_id)
             moved = self._disk.trash(partition, effect.chunk_id, now=now_ms())
             self._inventory.remove(partition, effect.chunk_id)
         return moved
@@ -268,6 +316,7 @@ class DiskDriver:
         partition = partition_of(effect.chunk_id)
         with self._locked(effect.chunk_id):
             self._folder.check()
+            self._removed.discard(effect.chunk_id)
             if self._disk.version_of(self._place(effect.chunk_id)):
                 return True
             path = self._disk.trashed(effect.chunk_id)

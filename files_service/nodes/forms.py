@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 from files_service.nodes.disk_driver import Body
@@ -24,7 +23,7 @@ def chunk_of_form(content_type: str, body: bytes) -> PutChunk:
     if _HASH.fullmatch(sha256) is None or b"chunk" not in fields:
         raise BadRequest("the form needs the fields hash, a SHA-256 in hex, and chunk")
     name = sha256.decode()
-    return PutChunk(name, name, Body(fields[b"chunk"], hashlib.sha256(fields[b"chunk"]).hexdigest()))
+    return PutChunk(name, name, Body.of((fields[b"chunk"],)))
 
 
 def _fields(body: bytes, boundary: bytes) -> dict[bytes, bytes]:

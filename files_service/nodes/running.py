@@ -23,6 +23,8 @@ from storage_adapters.blobs.nodes.http import SignedClient
 logger = logging.getLogger(__name__)
 
 _IDLE_SECONDS = 75.0
+# Of a body, before the socket is left alone: few wakings of the loop for a chunk.
+_READ_AHEAD = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,12 @@ class RunningNode:
 
         server = NodeServer(self.node, self._keys)
         runner = web.AppRunner(
-            server.app, access_log=None, shutdown_timeout=5, keepalive_timeout=_IDLE_SECONDS, auto_decompress=False
+            server.app,
+            access_log=None,
+            shutdown_timeout=5,
+            keepalive_timeout=_IDLE_SECONDS,
+            auto_decompress=False,
+            read_bufsize=_READ_AHEAD,
         )
         loop.add_reader(signalled, stop)
         try:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -91,14 +90,21 @@ class NodeServer:
         if request.headers.get("Transfer-Encoding") or length > LARGEST_BODY:
             raise BadRequest(f"a body has a length, of at most {LARGEST_BODY} bytes")
         async with self._bodies:
-            body = await _received(request, announced)
-            understood = _understood(request, body)
-            if isinstance(understood, DESTRUCTIVE) and not destroys:
-                raise Unauthentic("the request needs the key for destruction")
-            reply = await self.run(self._node.answer, understood)
+            pieces = [piece async for piece in _pieces(request)]
+            reply = await self.run(self._process, request, pieces, announced)
         if isinstance(reply, m.ChunkData) and isinstance(reply.data, FileRange):
             return await self._send(request, reply, reply.data)
         return _response(reply_to_http(reply))
+
+    def _process(self, request: web.Request, pieces: list[bytes], announced: str) -> m.Reply:
+        """Answer a request, in a thread of the disk. Raises HashDiffers, Unauthentic, NodeError."""
+        body = Body.of(pieces)
+        if body.sha256 != announced:
+            raise HashDiffers("the body is not that of the announced hash")
+        understood = _understood(request, body)
+        if isinstance(understood, DESTRUCTIVE) and not _destroys(request):
+            raise Unauthentic("the request needs the key for destruction")
+        return self._node.answer(understood)
 
     async def _send(self, request: web.Request, reply: m.ChunkData, piece: FileRange) -> web.StreamResponse:
         with piece.file:
@@ -119,24 +125,17 @@ class NodeServer:
         return response
 
 
-async def _received(request: web.Request, announced: str) -> Body:
-    """Read the body and hash it meanwhile. Raises HashDiffers."""
-    digest, data, size = hashlib.sha256(), bytearray(request.content_length or 0), 0
-    async for piece in request.content.iter_any():
-        digest.update(piece)
-        data[size : size + len(piece)] = piece
-        size += len(piece)
-    sha256 = digest.hexdigest()
-    if sha256 != announced:
-        raise HashDiffers("the body is not that of the announced hash")
-    return Body(data, sha256)
+async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
+    """Yield the body as it comes in; nothing is joined or copied."""
+    while piece := (await request.content.readchunk())[0]:
+        yield piece
 
 
 def _understood(request: web.Request, body: Body) -> m.Request:
     if request.method == "POST" and request.path == "/chunk" and request.content_type == "multipart/form-data":
-        return chunk_of_form(request.headers["Content-Type"], bytes(body.data))
+        return chunk_of_form(request.headers["Content-Type"], body.joined())
     is_chunk = request.method == "POST" and request.path == "/chunk"
-    return request_from_http(request.method, request.raw_path, request.headers, body if is_chunk else bytes(body.data))
+    return request_from_http(request.method, request.raw_path, request.headers, body if is_chunk else body.joined())
 
 
 def _destroys(request: web.Request) -> bool:

@@ -15,6 +15,7 @@ from files_service.services.cards.erasure import erase_cards
 from files_service.services.files import write_tombstone
 from files_service.services.folders.folder import FOLDERS
 from files_service.services.folders.trashed import TRASHED
+from files_service.services.inbox.inbox import INBOXES
 from files_service.services.notices.personal import CHANNELS
 from files_service.services.settled_time import settled_now
 from files_service.services.shares.activity import EVENTS, NOTICES
@@ -91,7 +92,7 @@ def _remove_documents(core: Core, owner: str) -> int:
     if erased := erase_cards(core, owner, BATCH):
         return erased
     prefix, found = f"{owner_segment(owner)}/", list[Document]()
-    for collection in (SHARES, FOLDERS, TRASHED, CHANNELS):
+    for collection in (SHARES, FOLDERS, TRASHED, CHANNELS, INBOXES):
         query = DocumentQuery(collection=collection, prefix=prefix, limit=BATCH)
         found += documents.documents_of(core).find_documents(query, now=core.clock()).documents
     for each in found:

@@ -19,6 +19,8 @@ from files_service.services.cards.card import CARDS, shown
 from files_service.services.cards.session import SESSIONS, session_of
 from files_service.services.folders.folder import FOLDERS
 from files_service.services.folders.trashed import TRASHED, prefix_of_entries
+from files_service.services.inbox.inbox import INBOXES, inbox_of
+from files_service.services.inbox.inbox import shown as shown_notice
 from files_service.services.shares.share import SHARES, order_of, share_of_document
 from storage_adapters import JSON, Document, DocumentPosition, DocumentQuery, FileRecord, ListQuery, Section
 
@@ -52,6 +54,11 @@ _DOCUMENTS = {
     "card": _Listed(CARDS, lambda owner: f"{owner_segment(owner)}/", lambda core, each: shown(each)),
     "card_session": _Listed(
         SESSIONS, lambda owner: f"{owner_segment(owner)}/", lambda core, each: session_of(each).shown()
+    ),
+    "notices": _Listed(
+        INBOXES,
+        lambda owner: f"{owner_segment(owner)}/",
+        lambda core, each: {"notices": [shown_notice(entry) for entry in inbox_of(each).entries]},
     ),
 }
 # In this order, behind the account.

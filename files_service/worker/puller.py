@@ -16,10 +16,12 @@ from typing import Any
 
 from files_service.core import Core
 from files_service.errors import FilesError
+from files_service.messaging.bucket_events import BucketEvents
 from files_service.runtime.logs import accepted_request_id, request_id
 from files_service.runtime.metrics import Metrics
-from files_service.services.notifications.messages import Malformed, meaning, message_of
+from files_service.services.notifications.messages import Finalized, Ignored, Malformed, meaning, message_of
 from files_service.services.notifications.outcomes import MeteredHandler
+from files_service.services.notifications.s3_messages import read_events
 from storage_adapters import NotificationQueue
 
 logger = logging.getLogger(__name__)
@@ -46,7 +48,9 @@ class Puller:
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._queue, self._stopped = queue, stopped
-        self._handler = MeteredHandler(core, metrics, "pull")
+        is_of_broker = isinstance(queue, BucketEvents)
+        self._read = _read_s3 if is_of_broker else _read_pubsub
+        self._handler = MeteredHandler(core, metrics, "queue" if is_of_broker else "pull")
         self._hands = ThreadPoolExecutor(THREADS, thread_name_prefix="pull")
 
     def step(self) -> float:
@@ -60,7 +64,7 @@ class Puller:
         self._queue.acknowledge(handled)
         unhandled = [receipt for receipt in running if receipt not in set(handled)]
         if unhandled:
-            self._queue.extend(unhandled, seconds=0 if self._stopped() else RETRY_SECONDS)
+            self._queue.retry(unhandled, seconds=0 if self._stopped() else RETRY_SECONDS)
         return 0.0 if handled else IDLE_SECONDS
 
     def close(self) -> None:
@@ -84,9 +88,8 @@ class Puller:
     def _handle(self, value: Mapping[str, Any]) -> bool:
         """Handle one message; return True when it can be acknowledged."""
         try:
-            message = message_of(value)
-            request_id.set(accepted_request_id(message.message_id))
-            self._handler.handle(meaning(message))
+            for news in self._read(value):
+                self._handler.handle(news)
         except Malformed as fault:
             self._handler.set_aside(fault)
         except FilesError as error:
@@ -96,3 +99,13 @@ class Puller:
             logger.exception("notification delayed")
             return False
         return True
+
+
+def _read_pubsub(value: Mapping[str, Any]) -> list[Finalized | Ignored]:
+    message = message_of(value)
+    request_id.set(accepted_request_id(message.message_id))
+    return [meaning(message)]
+
+
+def _read_s3(value: Mapping[str, Any]) -> list[Finalized | Ignored]:
+    return read_events(value["body"])

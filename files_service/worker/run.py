@@ -12,6 +12,7 @@ from files_service.nodes.controller.duties import duties_of
 from files_service.runtime.metrics import Metrics
 from files_service.worker.analytics import Analytics
 from files_service.worker.card_verifier import CardVerifier
+from files_service.worker.inboxes import Inboxes
 from files_service.worker.index_builder import LeasedIndexBuilder
 from files_service.worker.jobs import JobRunner
 from files_service.worker.loop import Loop
@@ -53,6 +54,7 @@ class Worker:
         self.sweeper = Sweeper(core, holder=holder, stopped=stopped)
         self.scrubber = Scrubber(core, holder=holder, stopped=stopped)
         self.analytics = Analytics(core, holder=holder, stopped=stopped)
+        self.inboxes = Inboxes(core, holder=holder)
         self.stored_bytes = StoredBytes(core, holder=holder, stopped=stopped)
         self.jobs = JobRunner(core, holder=holder, stopped=stopped)
         self.card_verifier = CardVerifier(core, holder=holder, stopped=stopped)
@@ -67,6 +69,7 @@ class Worker:
             (self._sweeping, self.sweeper.give_up),
             (self._scrubbing, self.scrubber.give_up),
             (Loop("analytics", self.analytics.step, self._stopping), self.analytics.give_up),
+            (Loop("inboxes", self.inboxes.step, self._stopping), self.inboxes.give_up),
             (Loop("stored-bytes", self.stored_bytes.step, self._stopping), self.stored_bytes.give_up),
             (Loop("jobs", self.jobs.step, self._stopping), self.jobs.give_up),
             (Loop("cards", self.card_verifier.step, self._stopping), self.card_verifier.give_up),

@@ -45,7 +45,14 @@ class NotificationQueue(ABC):
 
     @abstractmethod
     def extend(self, receipts: Sequence[str], *, seconds: int) -> None:
-        """Keep these messages for so many more seconds; with 0 they are handed out again at once."""
+        """Keep these messages, which are being handled, for so many more seconds."""
+
+    def retry(self, receipts: Sequence[str], *, seconds: int) -> None:
+        """Hand these messages, which failed, out again after so many seconds; with 0 to anyone at once.
+
+        A queue may wait longer for a message that failed before, and give it up after many times.
+        """
+        self.extend(receipts, seconds=seconds)
 
     @abstractmethod
     def ping(self) -> None:

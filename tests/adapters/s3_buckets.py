@@ -10,8 +10,9 @@ from typing import Any
 from storage_adapters.blobs.s3 import S3BlobStore
 from storage_adapters.blobs.s3.api import S3Api
 from storage_adapters.blobs.s3.client import open_client
+from storage_adapters.blobs.s3.direct import DirectReads
 from storage_adapters.blobs.s3.location import Location, parse
-from storage_adapters.blobs.s3.signing import Secret
+from storage_adapters.blobs.s3.signing import RequestSigner, Secret
 from storage_adapters.options import BlobOptions
 from tests.servers.seaweedfs import ACCESS_KEY, SECRET_KEY
 
@@ -23,7 +24,8 @@ def opened(url: str) -> Iterator[S3BlobStore]:
     """Open a store for the time of a test. A client takes half a second to make: those of one server share one."""
     location = parse(url)
     client, secret = _client(location.endpoint, location.timeout)
-    store = S3BlobStore(S3Api(client, location.bucket), location, secret)
+    reads = DirectReads(client, RequestSigner(location, secret))
+    store = S3BlobStore(S3Api(client, location.bucket, reads), location, secret)
     yield store
     store.close()
 

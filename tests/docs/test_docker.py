@@ -6,6 +6,7 @@ import configparser
 import json
 import re
 import shlex
+import subprocess
 from importlib.util import find_spec
 from typing import Any
 
@@ -13,11 +14,14 @@ import pytest
 import yaml
 
 from files_service.cli import MODULES
+from files_service.config import load_settings, read_config
 from tests.docs.pages import ROOT, plain, read, rows
+from tests.servers.caddy import executable
+from tests.waiting import PATIENCE_SECONDS
 
 COMPOSE: dict[str, dict[str, Any]] = {
     name: yaml.safe_load(read(f"docker/{name}"))
-    for name in ("compose.yaml", "compose.embedded.yaml", "compose.scale.yaml")
+    for name in ("compose.yaml", "compose.embedded.yaml", "compose.scale.yaml", "compose.nodes.yaml")
 }
 SERVICES = [
     pytest.param(file["services"], service, id=f"{name}-{service}")
@@ -134,9 +138,59 @@ def test_the_variables_are_settings() -> None:
         for variable in service["environment"]
     }
     given |= {word.split("=")[0] for line in instructions("ENV") for word in shlex.split(line)}
-    # The library of the S3 store reads these two by itself.
-    given -= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    # Words of the command of a node.
+    given -= {"URL", "ZONE"}
     assert given - {"PATH", "PYTHONUNBUFFERED"} <= SETTINGS
+
+
+def test_values_of_variables_are_accepted() -> None:
+    given = {
+        "RABBITMQ_PASSWORD": "p",
+        "REDIS_PASSWORD": "p",
+        "COUCHDB_PASSWORD": "p",
+        "SEAWEEDFS_SECRET": "p",
+        **dict.fromkeys(("FILES_NODES_SECRET", "FILES_RPC_TOKEN", "FILES_JWT_SECRET", "FILES_SIGNING_KEY"), "s" * 32),
+    }
+
+    def value(found: re.Match[str]) -> str:
+        name, sign, default = found.groups()
+        return given[name] if sign == "?" else given.get(name, default)
+
+    for file in COMPOSE.values():
+        for service in file["services"].values():
+            if service["image"] == "files-service":
+                variables = {
+                    name: re.sub(r"\$\{(\w+):([-?])([^}]*)\}", value, str(text))
+                    for name, text in service["environment"].items()
+                }
+                assert load_settings(read_config(environ=variables)).log_level == "INFO"
+
+
+def test_brokers_of_quorum_queues_find_each_other() -> None:
+    lines = [line.partition(" = ") for line in read("docker/rabbitmq.conf").splitlines() if not line.startswith("#")]
+    options = {name: text for name, _, text in lines}
+    services = COMPOSE["compose.scale.yaml"]["services"]
+    brokers = [name for name, service in services.items() if service["image"].startswith("rabbitmq:")]
+    found = [text for name, text in options.items() if name.startswith("cluster_formation.classic_config.nodes.")]
+    assert found == [f"rabbit@{services[name]['hostname']}" for name in brokers]
+    assert len(found) == int(options["quorum_queue.continuous_membership_reconciliation.target_group_size"]) == 3
+    assert services["gateway-1"]["environment"]["FILES_QUEUE_TYPE"] == "quorum"
+    mounted = {volume for name in brokers for volume in services[name]["volumes"] if volume.startswith("./")}
+    assert mounted == {"./rabbitmq.conf:/etc/rabbitmq/conf.d/20-cluster.conf:ro"}
+
+
+def test_caddy_takes_its_file() -> None:
+    command = [executable(), "adapt", "--validate", "--config", str(ROOT / "docker/Caddyfile")]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE_SECONDS)
+    assert done.returncode == 0, done.stderr
+    [server] = json.loads(done.stdout)["apps"]["http"]["servers"].values()
+    assert server["listen"] == [":8080"]
+    read_route, write_route = (route["handle"][0]["routes"][0]["handle"][0] for route in server["routes"])
+    for proxy in (read_route, write_route):
+        assert [each["dial"] for each in proxy["upstreams"]] == ["gateway-1:8080", "gateway-2:8080"]
+        assert proxy["flush_interval"] == -1
+    assert read_route["load_balancing"]["try_duration"] > 0
+    assert "try_duration" not in write_route["load_balancing"]
 
 
 def test_the_image_runs_as_nobody_special_and_says_whether_it_is_ready() -> None:

@@ -69,11 +69,14 @@ class Sender:
         return file_id
 
     def _found(self) -> str:
-        """Look for the file of an earlier attempt: a POST whose answer was lost may have been carried out."""
+        """Look for the file of an earlier attempt: a POST whose answer was lost may have been carried out.
+
+        A gateway that died in the middle of one leaves a file that is never whole.
+        """
         wanted = quote(json.dumps({"name": self.name}))
         status, body = ask(self.port, "GET", f"/api/files?filter={wanted}", headers=bearer(OWNER))
         files = json.loads(_checked(status, body))["files"]
-        return files[0]["file_id"] if files else ""
+        return next((file["file_id"] for file in files if file["status"] != "pending"), "")
 
     def _signed(self) -> str:
         part = {"size": len(self.content), "sha256": self.sha256}
@@ -161,10 +164,14 @@ class Events:
 
 
 class Reader:
-    """A reader of lists and bytes; ``failures`` are the answers that were none."""
+    """A reader of lists and bytes; ``failures`` are the answers that were none.
+
+    No load balancer can take back an answer that has begun when its gateway dies: ``cuts`` counts those, and the reader
+    asks again, once.
+    """
 
     def __init__(self, port: int, file_id: str, content: bytes) -> None:
-        self.answers = 0
+        self.answers = self.cuts = 0
         self.failures: list[tuple[str, int]] = []
         self._port, self._content = port, content
         self._paths = (f"/api/files/{file_id}/download", f"/api/files/{file_id}", "/api/files?limit=5")
@@ -180,6 +187,9 @@ class Reader:
         while not self._stopping.wait(0.02):
             for path in self._paths:
                 status, body = ask(self._port, "GET", path, headers=bearer(OWNER))
+                if not status:
+                    self.cuts += 1
+                    status, body = ask(self._port, "GET", path, headers=bearer(OWNER))
                 self.answers += 1
                 if status != 200 or (path.endswith("/download") and body != self._content):
                     self.failures.append((path, status))

@@ -248,6 +248,7 @@ def _channels(story: Story) -> None:
     assert (made["service"], made["kinds"], made["quiet_hours"]) == ("tgram", ["safe"], [22, 7])
     assert notices.channels(**owner)["channels"] == [notices.test_channel(**owner, name="phone")]
     assert notices.remove_channel(**owner, name="phone")["removed"]
+    assert notices.read(owner="ann")["unread"] == notices.list(owner="ann", limit=5)["unread"]
     with pytest.raises(Forbidden):
         notices.channels(owner="ann", actor="bob@acme")
 

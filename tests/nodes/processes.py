@@ -50,8 +50,21 @@ class NodeProcess(ServiceProcess):
     @property
     def chunks(self) -> int:
         """The number of chunks of the node."""
+        return self._metric("files_node_chunks")
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of the chunks of the node."""
+        return self._metric("files_node_bytes")
+
+    @property
+    def is_complete(self) -> bool:
+        """True when the node knows its disk."""
+        return bool(self._metric("files_node_complete"))
+
+    def _metric(self, name: str) -> int:
         text = requests.get(f"{self.url}/metrics", timeout=PATIENCE_SECONDS).text
-        (line,) = [line for line in text.splitlines() if line.startswith("files_node_chunks ")]
+        (line,) = [line for line in text.splitlines() if line.startswith(f"{name} ")]
         return int(float(line.split()[1]))
 
     def freeze(self) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +14,7 @@ import pytest
 from files_service.core import Core
 from files_service.domain.uploads import part_key
 from files_service.errors import BytesLost, Conflict, ServiceUnavailable
-from files_service.nodes.controller.census import reports
+from files_service.nodes.controller.census import reports, runner
 from files_service.nodes.controller.census.throttle import PULLS_OF_NODE, Throttle
 from files_service.nodes.controller.layouts import Layouts
 from files_service.nodes.controller.locations import file_with_locations
@@ -24,7 +27,9 @@ from files_service.worker.sweeper import Sweeper
 from storage_adapters import FileRecord, SupportsListing
 from tests.cores import call, processed_file
 from tests.nodes.censuses import Cluster, cluster
+from tests.secrets_in_logs import WATCH
 from tests.unit.lost_bytes import chunked_file
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 CONTENT = b"0123456789" * 300
 NOBODY = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -237,6 +242,39 @@ def test_one_process_at_a_time_runs_the_census(nodes: Cluster) -> None:
     assert nodes.census() is None
     lease.release()
     assert nodes.census() is not None
+
+
+def test_the_deletions_of_a_holder_that_was_stopped_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "LEASE_SECONDS", 1.0)
+    metadata_url = f"sqlite:///{tmp_path / 'metadata.db'}"
+    with cluster(tmp_path, "a", "b", metadata_url=metadata_url) as nodes:
+        stored(nodes.core)
+        garbage = put_garbage(nodes)
+        assert nodes.census() is not None
+        arguments = (metadata_url, nodes.core.settings.blobs_url, str(tmp_path / "stopped"))
+        stopped = subprocess.Popen(
+            [sys.executable, "-m", "tests.nodes.stopped_census", *arguments], stdout=subprocess.PIPE, text=True
+        )
+        try:
+            wait_until(lambda: process_state(stopped.pid) == "T", seconds=PATIENCE_SECONDS)
+            # It takes a second until the lease of the stopped one has ended.
+            wait_until(lambda: nodes.census(garbage_age=86_400.0) is not None, seconds=PATIENCE_SECONDS)
+            stopped.send_signal(signal.SIGCONT)
+            told, _ = stopped.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            stopped.kill()
+            stopped.wait()
+        WATCH.look_at(told)
+        assert told.startswith("2 candidates, 0 trashed: ")
+        assert "has begun" in told
+        assert nodes.holders(garbage) == {"a", "b"}
+
+
+def process_state(pid: int) -> str:
+    """The letter of the state of a process."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def test_an_upload_gets_the_copies_that_its_write_did_not_make(nodes: Cluster) -> None:

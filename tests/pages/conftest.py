@@ -1,4 +1,4 @@
-"""A real browser, and gateways whose pages it opens."""
+"""Real browsers, and gateways whose pages they open."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from tests.cores import sqlite_core
 from tests.gateway.serving import Served, serving
 from tests.pages.visits import WAIT_MS, Visits
 
+START_MS = 120_000
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -24,17 +25,48 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium. Ends with these tests: as long as it is open, an event loop runs in this thread."""
+# A headless Firefox has the theme and the motion of its profile.
+FIREFOX = {"ui.prefersReducedMotion": 1, "layout.css.prefers-color-scheme.content-override": 1}
+DARK_FIREFOX = FIREFOX | {"layout.css.prefers-color-scheme.content-override": 0}
+
+
+def launch_chromium(playwright: Playwright) -> Browser:
+    """Start Debian's Chromium."""
     path = shutil.which("chromium")
     assert path is not None, "chromium is missing: make servers"
+    return playwright.chromium.launch(executable_path=path, args=FLAGS, timeout=START_MS)
+
+
+def launch_firefox(playwright: Playwright, preferences: dict[str, bool | float | str]) -> Browser:
+    """Start Debian's Firefox, which is driven by WebDriver BiDi."""
+    path = shutil.which("firefox-esr")
+    assert path is not None, "firefox-esr is missing: make servers"
+    return playwright.firefox.launch(
+        channel="moz-firefox", executable_path=path, firefox_user_prefs=preferences, timeout=START_MS
+    )
+
+
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    """The driver of the browsers. Ends with these tests: as long as it is open, an event loop runs in this thread."""
     # The default of five seconds is not enough beside others.
     expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS, timeout=120_000)
+        yield playwright
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with launch_chromium(playwright) as browser:
         yield browser
-        browser.close()
+
+
+@pytest.fixture(scope="package")
+def firefox(playwright: Playwright) -> Iterator[Browser]:
+    """Debian's Firefox, with the light theme and reduced motion."""
+    with launch_firefox(playwright, FIREFOX) as browser:
+        yield browser
 
 
 @pytest.fixture

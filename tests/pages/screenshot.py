@@ -1,92 +1,108 @@
-"""``python -m tests.pages.screenshot PATH``: picture of the page for the README, with sample files."""
+"""``python -m tests.pages.screenshot [NAME …]``: pictures of the pages for docs/images, of a service with sample files.
+
+Each is a WebP of at most 60 kB: at the width of a desktop, scaled down, and of a phone.
+"""
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.cores import processed_file, sqlite_core
 from tests.gateway.serving import serving
 from tests.pages.conftest import FLAGS
+from tests.pages.demo import OWNER, fill_sample, open_sample
 from tests.pages.visits import Visits
 
-OWNER = "me"
-SIZE = {"width": 1120, "height": 760}
-MB = 1_000_000
-# Name, content type, size and access; JPEGs show a landscape.
-FILES = (
-    ("Delivery/Sound mix.wav", "audio/wav", 41 * MB, "private"),
-    ("Delivery/Shot list.pdf", "application/pdf", MB // 5, "private"),
-    ("Harbour/DSC04418 evening.jpg", "image/jpeg", 18 * MB // 10, "private"),
-    ("Harbour/DSC04417 fog.jpg", "image/jpeg", 17 * MB // 10, "public"),
-    ("Dunes/A001_C012_0914XK.mov", "video/quicktime", 104 * MB, "unlisted"),
-    ("Dunes/DSC04390.jpg", "image/jpeg", 19 * MB // 10, "unlisted"),
-)
-# Hues of sky, far hills and near hills.
-PALETTES = {"evening": (18, 280, 250), "fog": (205, 200, 215), "DSC04390": (210, 35, 28)}
+FOLDER = Path(__file__).parents[2] / "docs" / "images"
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 780}
+MOST_BYTES = 60_000
+_DESKTOP_WIDTH = 1000
+Act = Callable[[Page], None]
 
-LANDSCAPE = """async ([sky, far, near]) => {
-    const canvas = Object.assign(document.createElement("canvas"), {width: 224, height: 224});
-    const context = canvas.getContext("2d");
-    const slope = context.createLinearGradient(0, 0, 0, 170);
-    slope.addColorStop(0, `hsl(${sky} 65% 45%)`);
-    slope.addColorStop(1, `hsl(${sky} 80% 85%)`);
-    context.fillStyle = slope;
-    context.fillRect(0, 0, 224, 224);
-    context.fillStyle = `hsl(${sky + 30} 95% 92%)`;
-    context.beginPath();
-    context.arc(150, 84, 22, 0, 2 * Math.PI);
-    context.fill();
-    for (const [hue, light, top, height, length] of [[far, 48, 130, 22, 31], [near, 26, 168, 18, 47]]) {
-        context.fillStyle = `hsl(${hue} 40% ${light}%)`;
-        context.beginPath();
-        context.moveTo(0, 224);
-        for (let x = 0; x <= 224; x += 2) context.lineTo(x, top - height * Math.sin(x / length + hue));
-        context.lineTo(224, 224);
-        context.fill();
-    }
-    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
-    return [...new Uint8Array(await blob.arrayBuffer())];
-}"""
-HEADS = {
-    "audio/wav": b"RIFF\x00\x00\x00\x00WAVEfmt ",
-    "application/pdf": b"%PDF-1.7\n",
-    "video/quicktime": b"\x00\x00\x00\x14ftypqt  \x00\x00\x00\x00qt  ",
+
+def _nothing(page: Page) -> None:
+    """Leave the page as it is."""
+
+
+def _share(page: Page) -> None:
+    page.get_by_role("button", name="Share GX010231.mp4").click()
+    page.get_by_label("Password").fill("winter sun 26")
+
+
+def _select(page: Page) -> None:
+    for number in (0, 1, 3):
+        page.locator(".choose").nth(number).check()
+
+
+def _open(page: Page) -> None:
+    page.locator(".photo").nth(4).click()
+    page.wait_for_function("document.querySelector('.lightbox img')?.naturalWidth > 0")
+
+
+# Path, or name of an address of the sample; signed in; dark; what is done before the picture.
+SCREENS: Mapping[str, tuple[str, bool, bool, Act]] = {
+    "files": ("/", True, False, _nothing),
+    "files-dark": ("/", True, True, _select),
+    "share-dialog": ("/", True, False, _share),
+    "photos": ("/photos", True, False, _nothing),
+    "lightbox": ("/photos", True, True, _open),
+    "card": ("card", True, False, _nothing),
+    "shared": ("/shared", True, False, _nothing),
+    "settings": ("/settings", True, False, _nothing),
+    "link": ("share", False, False, _nothing),
 }
 
 
-def landscapes(browser: Browser) -> dict[str, bytes]:
-    """Draw the sample pictures."""
-    page = browser.new_page()
-    return {name: bytes(page.evaluate(LANDSCAPE, list(hues))) for name, hues in PALETTES.items()}
+def take(browser: Browser, folder: Path, names: set[str]) -> None:
+    """Fill a service and take the pictures of its pages."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # A card is safe only with a copy on another disk.
+    with tempfile.TemporaryDirectory() as place, tempfile.TemporaryDirectory(dir="/dev/shm") as second:
+        core = open_sample(Path(place), Path(second))
+        with serving(core) as served, Visits(browser) as visits:
+            url, addresses = f"http://127.0.0.1:{served.port}", fill_sample(core)
+            for width, size in (("desktop", DESKTOP), ("phone", PHONE)):
+                page = visits.signed_in(url, OWNER, viewport=size, has_touch=width == "phone")
+                for name, (path, signed_in, dark, act) in SCREENS.items():
+                    if names and name not in names:
+                        continue
+                    shown = page if signed_in else visits.profile(viewport=size).new_page()
+                    shown.emulate_media(color_scheme="dark" if dark else "light")
+                    shown.goto(url + addresses.get(path, path))
+                    shown.wait_for_load_state("networkidle")
+                    if width == "phone" and act is _share:
+                        continue
+                    act(shown)
+                    shown.wait_for_timeout(500)
+                    _write(folder / f"{name}-{width}.webp", shown.screenshot())
 
 
-def take(browser: Browser, path: Path) -> None:
-    """Fill a service and photograph its page."""
-    pictures = landscapes(browser)
-    with tempfile.TemporaryDirectory() as folder, serving(sqlite_core(Path(folder))) as served:
-        for name, content_type, size, access in FILES:
-            picture = next((content for key, content in pictures.items() if key in name), b"")
-            content = (picture or HEADS[content_type]).ljust(size, b"\0")
-            parts = [{"size": size, "content_type": content_type}]
-            named = {"name": name.rpartition("/")[2], "path": name}
-            processed_file(served.core, content, owner=OWNER, access=access, parts=parts, **named)
-        with Visits(browser) as visits:
-            page = visits.signed_in(f"http://127.0.0.1:{served.port}", OWNER, viewport=SIZE)
-            page.wait_for_load_state("networkidle")
-            page.screenshot(path=path)
+def _write(path: Path, png: bytes) -> None:
+    """Write a picture in the best quality that is small enough."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    if image.width > _DESKTOP_WIDTH:
+        image = image.resize((_DESKTOP_WIDTH, _DESKTOP_WIDTH * image.height // image.width), Image.Resampling.LANCZOS)
+    for quality in range(88, 20, -6):
+        out = io.BytesIO()
+        image.save(out, "WEBP", quality=quality, method=6)
+        if out.tell() <= MOST_BYTES:
+            break
+    path.write_bytes(out.getvalue())
 
 
 def main() -> None:
-    """Start a browser and take the picture."""
-    [path] = sys.argv[1:]
+    """Start a browser and take the pictures."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS, timeout=120_000)
-        take(browser, Path(path))
+        take(browser, FOLDER, set(sys.argv[1:]))
         browser.close()
 
 

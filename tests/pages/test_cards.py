@@ -151,3 +151,13 @@ def test_an_open_page_follows_its_session(gateway: Served, visits: Visits) -> No
     expect(page.locator("bdi", has_text="DCIM/<i>.MP4")).to_be_visible()
     call(core, "cards.progress", session_id=session_id, state="interrupted")
     expect(page.locator("#live .note")).to_have_text("Interrupted")
+
+
+def test_a_reason_that_is_about_no_file_is_shown(tmp_path: Path) -> None:
+    with serving(memory_core(tmp_path)) as served:
+        session = copied(served.core, [brought(served.core, "DCIM/A.MP4")])
+        verdict = verified(served.core, session["session_id"])["verdict"]
+        assert any("path" not in reason for reason in verdict["reasons"])
+        page = show(served, f"/cards/{session['session_id']}")
+        assert page.status == 200
+        assert verdict["reasons"][0]["detail"].encode() in page.body

@@ -114,19 +114,27 @@ def test_photos_stand_in_their_month_and_open_over_the_page(
     choose(page, *(tmp_path / f"{number}.png" for number in range(3)))
     expect_sent(page)
     wait_until(lambda: [each["count"] for each in call_over_http(page, "/api/timeline")["months"]] == [3], seconds=120)
+
+    def processed() -> bool:
+        files = call_over_http(page, "/api/files")["files"]
+        return [each["status"] for each in files if each["name"] in ("0.png", "1.png", "2.png")] == ["processed"] * 3
+
+    wait_until(processed, seconds=120)
     page.locator(".map").get_by_role("link", name="Photos").click()
     expect(page.locator(".photo")).to_have_count(3)
     expect(page.locator(".photo img").first).to_have_js_property("complete", True)
+    # They were sent at once, so their order is any.
+    names = page.locator(".photo").evaluate_all("(links) => links.map((each) => each.dataset.name)")
     page.locator(".photo").nth(1).click()
     shown = page.locator(".lightbox img")
-    expect(shown).to_have_attribute("alt", "1.png")
-    expect(shown).to_have_js_property("naturalWidth", 321)
+    expect(shown).to_have_attribute("alt", names[1])
+    expect(shown).to_have_js_property("naturalWidth", 320 + int(names[1][0]))
     assert "open=" in page.url
     page.keyboard.press("ArrowRight")
-    expect(shown).to_have_attribute("alt", "0.png")
+    expect(shown).to_have_attribute("alt", names[2])
     expect(page.get_by_role("button", name="Next")).to_be_disabled()
     page.keyboard.press("i")
-    expect(page.locator(".lightbox .info")).to_contain_text("320 × 200")
+    expect(page.locator(".lightbox .info")).to_contain_text(f"{320 + int(names[2][0])} × 200")
     page.keyboard.press("Escape")
     expect(page.locator(".lightbox")).to_have_count(0)
     assert "open=" not in page.url

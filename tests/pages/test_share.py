@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from typing import Any
 
@@ -153,3 +154,14 @@ def test_scripts_are_asked_for_again_but_not_sent_again(gateway: Served) -> None
     assert (reply.status, reply.headers["Content-Type"]) == (200, "text/javascript; charset=utf-8")
     again = gateway.request("GET", "/static/app.js", headers={"If-None-Match": reply.headers["ETag"]})
     assert (again.status, again.body) == (304, b"")
+
+
+def test_scripts_are_sent_packed_to_whoever_unpacks_them(gateway: Served) -> None:
+    plain = gateway.request("GET", "/static/app.js")
+    packed = gateway.request("GET", "/static/app.js", headers={"Accept-Encoding": "gzip, deflate, br"})
+    assert (plain.headers["Content-Encoding"], packed.headers["Content-Encoding"]) == (None, "gzip")
+    assert gzip.decompress(packed.body) == plain.body
+    assert packed.headers["Vary"] == "Accept-Encoding"
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+    tag = {"If-None-Match": packed.headers["ETag"]}
+    assert gateway.request("GET", "/static/app.js", headers={**tag, "Accept-Encoding": "gzip"}).status == 304

@@ -18,6 +18,11 @@ WAIT_MS = 60_000
 # What a browser says of answers that are errors and of connections that break is no fault of a page.
 _NO_FAULT = ("Failed to load resource", "WebSocket connection to", "net::ERR")
 
+# Firefox tells violations of the policy to its own console alone.
+_TELL_VIOLATIONS = """document.addEventListener("securitypolicyviolation",
+    ({violatedDirective, blockedURI}) => console.error("policy:", violatedDirective, blockedURI))"""
+_NOT_OF_FIREFOX = ("color_scheme", "forced_colors", "has_touch", "permissions", "reduced_motion")
+
 
 def sign_in_path(owner: str) -> str:
     """The address that signs an owner in, once."""
@@ -69,8 +74,12 @@ class Visits:
 
     def profile(self, **options: Any) -> BrowserContext:
         """A browser that has never been here."""
+        if self._browser.browser_type.name == "firefox":
+            # A page has what it needs without being asked; the theme is that of the whole browser.
+            options = {name: value for name, value in options.items() if name not in _NOT_OF_FIREFOX}
         profile = self._browser.new_context(**{"viewport": DESKTOP, "locale": "en-GB", **options})
         profile.set_default_timeout(WAIT_MS)
+        profile.add_init_script(_TELL_VIOLATIONS)
         profile.on("console", self._hear)
         profile.on("weberror", lambda each: self.faults.append(str(each.error)))
         self._profiles.append(profile)

@@ -76,6 +76,8 @@ NEEDED: dict[str, str] = {
     "DELETE /api/jobs/{job_id}": WRITE,
     "POST /api/cards": WRITE,
     "GET /api/cards": READ,
+    "GET /api/notifications": SESSION,
+    "POST /api/notifications/read": SESSION,
     "GET /api/notice-channels": SESSION,
     "PUT /api/notice-channels/{name}": SESSION,
     "DELETE /api/notice-channels/{name}": SESSION,
@@ -157,7 +159,7 @@ NEEDED_BY = {
     "analytics": ANALYTICS_NEEDED,
     "versions": VERSIONS_NEEDED,
     "cards": CARDS_NEEDED,
-    "notices": dict.fromkeys(("channels", "set_channel", "remove_channel", "test_channel"), SESSION),
+    "notices": dict.fromkeys(("list", "read", "channels", "set_channel", "remove_channel", "test_channel"), SESSION),
 }
 REFUSED = b"does not have the scope"
 

@@ -12,7 +12,7 @@ import pytest
 from files_service.services.shares import folder
 from tests.cores import call
 from tests.gateway.serving import Reply, Served, head_of, wait_until
-from tests.people.links import Visitor, share, stored, stored_at
+from tests.people.links import FORM, Visitor, share, stored, stored_at
 from tests.people.persons import Person, register
 from tests.people.test_sessions import drained, two_gateways
 
@@ -49,7 +49,7 @@ def test_all_files_come_as_one_download_that_can_be_gone_on_with(served: Served,
     first, second = stored(ann, "a.txt", b"0123456789"), stored(ann, "A.txt", b"abc")
     made = share(ann, first, second, title="Our trip", max_downloads=1)
     visitor = Visitor(served, made["url"])
-    assert b"Download all as ZIP" in visitor.get().body
+    assert b"Download all (ZIP" in visitor.get().body
     begun = visitor.send("/zip")
     assert (begun.status, begun.headers["Location"]) == (303, f"{visitor.path}/zip")
     whole = visitor.get("/zip")
@@ -156,3 +156,30 @@ def test_people_make_archives_of_their_files(served: Served, ann: Person) -> Non
     assert made.status == 201, made.body
     assert contents(ann.get(f"/api/archives/{made.json['archive_id']}")) == {"a.txt": b"abc"}
     assert register(served, "bob").get(f"/api/archives/{made.json['archive_id']}").status == 404
+
+
+def test_a_selection_is_an_archive_of_its_own_through_the_same_gate(served: Served, ann: Person) -> None:
+    first, second, third = (stored(ann, f"{name}.txt") for name in "abc")
+    other = stored(ann, "other.txt")
+    made = share(ann, first, second, third, max_downloads=1)
+    visitor = Visitor(served, made["url"])
+    body = f"selection=1&chosen={first}&chosen={third}".encode()
+    assert visitor.get(f"/zip?files={first},{third}").status == 403
+    begun = visitor.request("POST", "/zip", body, **FORM)
+    assert (begun.status, begun.headers["Location"]) == (303, f"{visitor.path}/zip?files={first},{third}")
+    assert list(contents(visitor.get(f"/zip?files={first},{third}"))) == ["a.txt", "c.txt"]
+    assert ann.get(f"/api/shares/{made['share_id']}").json["used"] == 1
+    assert visitor.get(f"/zip?files={other}").status == 404
+    for wrong in ("x", f"{first};", ",".join([first[:-3] + f"{number:03}" for number in range(101)])):
+        assert visitor.get(f"/zip?files={wrong}").status == 400
+    # Nothing chosen is no wish for everything.
+    empty = visitor.request("POST", "/zip", b"selection=1", **FORM)
+    assert (empty.status, empty.headers["Location"]) == (303, visitor.path)
+
+
+def test_a_selection_in_a_folder_keeps_the_places_in_it(served: Served, ann: Person) -> None:
+    inner, outer = stored_at(ann, "trip/day/a.txt"), stored_at(ann, "trip/b.txt")
+    beside = stored_at(ann, "trips/c.txt")
+    visitor = Visitor(served, share(ann, path="trip")["url"])
+    assert list(contents(visitor.get(f"/zip?files={inner},{outer}"))) == ["day/a.txt", "b.txt"]
+    assert visitor.get(f"/zip?files={inner},{beside}").status == 404

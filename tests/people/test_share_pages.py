@@ -99,9 +99,9 @@ def test_the_picture_of_a_link_has_its_size_and_no_exif(tmp_path: Path, size: tu
 
 def test_the_owner_alone_sees_the_code_of_the_link(served: Served, ann: Person) -> None:
     made = share(ann, stored(ann))
-    assert b"<svg" in Visitor(served, made["url"], {"files_session": ann.token}).get().body
-    assert b"<svg" not in Visitor(served, made["url"]).get().body
-    assert b"<svg" not in Visitor(served, made["url"], {"files_session": register(served, "bob").token}).get().body
+    assert b"QR code" in Visitor(served, made["url"], {"files_session": ann.token}).get().body
+    assert b"QR code" not in Visitor(served, made["url"]).get().body
+    assert b"QR code" not in Visitor(served, made["url"], {"files_session": register(served, "bob").token}).get().body
 
 
 def test_description_and_tags_are_shown_only_when_the_owner_says_so(served: Served, ann: Person) -> None:
@@ -141,3 +141,45 @@ def test_limited_links_show_what_was_made_to_be_looked_at_and_nothing_else(serve
     # One button: what was made of the file is no download of its own.
     assert visitor.get().body.count(b'action="') == 1
     assert visitor.download(file_id).body == PNG + b"all of it"
+
+
+def test_a_film_has_its_poster_and_is_read_in_ranges(served: Served, ann: Person) -> None:
+    file_id = stored(ann, "film.mp4", b"0123456789", content_type="video/mp4")
+    with_preview(served.core, file_id, poster=b"RIFF....WEBP")
+    visitor = Visitor(served, share(ann, file_id)["url"])
+    page = visitor.get().body.decode()
+    [film] = re.findall(r'<video [^>]*src="([^"]*)" poster="([^"]*)" controls preload="metadata"', page)
+    whole, poster = (unescape(each).partition(visitor.path)[2] for each in film)
+    assert visitor.get(poster).body == b"RIFF....WEBP"
+    ranged = visitor.get(whole, Range="bytes=2-4")
+    assert (ranged.status, ranged.body) == (206, b"234")
+
+
+def test_the_page_says_its_limits_in_words(served: Served, ann: Person) -> None:
+    file_id, until = stored(ann), served.core.clock() + 86_400_000
+    visitor = Visitor(served, share(ann, file_id, max_downloads=2, expires_at=until, message="For <you>")["url"])
+    page = visitor.get().body.decode()
+    assert re.search(r'Open until <time datetime="[0-9TZ:-]+">', page)
+    assert "2 downloads left" in page
+    assert '<blockquote class="message">For &lt;you&gt;</blockquote>' in page
+    assert Visitor(served, visitor.link).download(file_id).status == 200
+    assert "1 download left" in visitor.get().body.decode()
+    drop = share(ann, kind="drop", max_files=3, max_bytes=5_000_000, max_files_per_address=2)
+    said = Visitor(served, drop["url"]).get().body.decode()
+    for sentence in ("At most 3 files in all.", "At most 5.0 MB in all.", "At most 2 a day from one place."):
+        assert f"<li>{sentence}</li>" in said
+
+
+def test_a_page_of_a_link_that_ended_says_why(served: Served, ann: Person) -> None:
+    file_id, other = stored(ann), stored(ann, "b.txt")
+    used = Visitor(served, share(ann, file_id, max_downloads=1)["url"])
+    assert Visitor(served, used.link).download(file_id).status == 200
+    assert b"All downloads are used up" in used.get().body
+    made = share(ann, file_id, other)
+    visitor = Visitor(served, made["url"])
+    assert ann.call("shares.update", share_id=made["share_id"], changes={"state": "paused"}).status == 200
+    assert b"This link is paused" in visitor.get().body
+    assert ann.call("shares.update", share_id=made["share_id"], changes={"state": "active"}).status == 200
+    inside = visitor.bytes_of("01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    assert (inside.status, b"Back to the link" in inside.body) == (404, True)
+    assert b"Back to the link" not in Visitor(served, f"/s/{'A' * 22}").get().body

@@ -34,7 +34,7 @@ class Caddy(PrivateServer):
 
     def start(self) -> None:
         """Start it, and wait until it answers for a gateway that is ready."""
-        command = [_executable(), "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"]
+        command = [executable(), "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, env=self._environ, stdout=log, stderr=log)
         wait_until(self._answers, seconds=PATIENCE_SECONDS)
@@ -60,7 +60,7 @@ def ask(
         connection.close()
 
 
-def _executable() -> str:
+def executable() -> str:
     beside = Path(sys.executable).parent / "caddy"
     found = str(beside) if beside.exists() else shutil.which("caddy")
     if found is None:

@@ -23,6 +23,12 @@ class PrivateServer(ABC):
     ) -> None:
         self.kill()
 
+    @property
+    def pid(self) -> int:
+        """Process id while the server runs."""
+        assert self._process is not None
+        return self._process.pid
+
     @abstractmethod
     def start(self) -> None:
         """Start the server and return when it answers."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from storage_adapters.blobs.nodes.protocol import disk as d
 from storage_adapters.blobs.nodes.protocol import messages as m
-from storage_adapters.blobs.nodes.protocol.errors import ChunkExists, DiskError, DiskFull
+from storage_adapters.blobs.nodes.protocol.errors import ChunkExists, ChunkRemoved, DiskError, DiskFull
 from storage_adapters.blobs.nodes.protocol.layout import partition_of
 from tests.simulation.kernel import Kernel, Process, Task
 
@@ -39,6 +39,7 @@ class NodeDisk:
         self.beside: dict[str, File] = {}
         self.trash: dict[str, File] = {}
         self.quarantine: list[tuple[str, File]] = []
+        self.removed: set[str] = set()
         self.record: d.NodeRecord | None = None
         self.inventory: set[str] = set()
         self.complete = False
@@ -56,6 +57,7 @@ class NodeDisk:
         """Lose what is not durable: names, or bytes, or neither."""
         chance = self.kernel.random
         self.beside.clear()
+        self.removed.clear()
         for key in list(self.files):
             file = self.files[key]
             if not file.named and chance() < 0.5:
@@ -67,6 +69,11 @@ class NodeDisk:
             # What was saved of the inventory is old.
             self.inventory = {key for key in sorted(self.files) if chance() < 0.5}
             self.complete = False
+
+    def note_removal(self, effect: d.Trash) -> None:
+        """Keep a name that the service has removed."""
+        if effect.reason == "removed":
+            self.removed.add(effect.chunk_id)
 
     def at_risk(self) -> bool:
         """Return True when a crash would take something that the node has confirmed: the disk lied."""
@@ -117,7 +124,7 @@ class DiskEffects:
             if disk.fails and not isinstance(effect, d.Discard | d.ReadState) and self.kernel.random() < disk.fails:
                 raise DiskError("I/O error")
             value = perform(disk, effect)
-        except DiskError as error:
+        except (DiskError, ChunkRemoved) as error:
             self.kernel.resume(task, None, error)
             return
         self.kernel.resume(task, value)
@@ -134,6 +141,8 @@ class DiskEffects:
         disk.beside[effect.name].lied = disk.lies
 
     def _rename(self, disk: NodeDisk, effect: d.Rename) -> None:
+        if effect.chunk_id in disk.removed:
+            raise ChunkRemoved("the name was removed")
         present = disk.files.get(effect.chunk_id)
         if (present.version if present else "") != effect.replaces:
             raise ChunkExists("the name is taken")
@@ -182,6 +191,7 @@ class DiskEffects:
         disk.complete = True
 
     def _restore(self, disk: NodeDisk, effect: d.Restore) -> bool:
+        disk.removed.discard(effect.chunk_id)
         if effect.chunk_id not in disk.files and effect.chunk_id in disk.trash:
             disk.files[effect.chunk_id] = disk.trash.pop(effect.chunk_id)
             disk.inventory.add(effect.chunk_id)
@@ -205,6 +215,7 @@ class DiskEffects:
     def _move(self, task: Task, disk: NodeDisk, effect: d.Trash) -> None:
         if not task.process.alive:
             return
+        disk.note_removal(effect)
         file = disk.files.pop(effect.chunk_id, None)
         disk.inventory.discard(effect.chunk_id)
         if file is not None:

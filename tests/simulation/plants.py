@@ -18,6 +18,7 @@ from storage_adapters.blobs.nodes.protocol.effects import Step
 from storage_adapters.blobs.nodes.protocol.errors import ChunkAbsent
 from storage_adapters.blobs.nodes.protocol.liveness import View
 from tests.simulation import clients
+from tests.simulation.node_disk import NodeDisk
 
 Change = tuple[Any, str, Any]
 
@@ -111,7 +112,10 @@ PLANTS: dict[str, tuple[Change, ...]] = {
     "ack before fsync": ((node, "sync", nothing),),
     "one copy called two": ((writing.Write, "copies", property(lambda write: 2 * len(write.confirmed))),),
     "exists unverified": ((node, "publish", publish_unverified),),
-    "token used again": ((clients, "withdraw", withdraw_and_use_again),),
+    "token used again, removals forgotten": (
+        (clients, "withdraw", withdraw_and_use_again),
+        (NodeDisk, "note_removal", lambda disk, effect: None),
+    ),
     "trim without fresh receipts": ((trimming, "has_receipts", answers(True)),),
     "corrupt copy counted": ((trimming, "is_enough", lambda wanted, hashes, needed: len(hashes) == needed),),
     "corrupt copy counted, no quarantine": ((node, "verify", verify_in_place),),

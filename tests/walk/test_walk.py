@@ -368,6 +368,12 @@ def _channels(people: dict[str, Caller]) -> None:
     ann("POST", f"{channels}/phone/test", 404)
     assert ann("DELETE", f"{channels}/phone")["removed"]
     bob("GET", f"{channels}?owner=ann", 403)
+    # The worker has told of the files that were sent before.
+    inbox = "/api/notifications"
+    eventually(lambda: ann("GET", inbox)["unread"] > 0)
+    assert ann("POST", f"{inbox}/read", notice_ids=None)["unread"] == 0
+    bob("GET", f"{inbox}?owner=ann", 403)
+    bob("POST", f"{inbox}/read", 403, owner="ann")
 
 
 def _analytics_and_quotas(people: dict[str, Caller]) -> None:
@@ -393,9 +399,12 @@ def _pages(service: Walk, nobody: Caller) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": service.url}
     entered = nobody.ask("POST", "/sign-in", data=b"name=bob@acme&password=wrong+password+here", headers=form)
     assert entered.status in (401, 403)
-    for path in ("/photos", "/shared", "/activity", "/settings", "/trash"):
+    for path in ("/photos", "/shared", "/activity", "/settings", "/trash", "/versions/x"):
         assert nobody.ask("GET", path).status == 303
-    for path in ("/delete", "/restore"):
+    admin = ("/admin", "/admin/accounts/ann", "/admin/invites", "/admin/tenants", "/admin/storage", "/admin/health")
+    for path in admin:
+        assert nobody.ask("GET", path).status == 303
+    for path in ("/delete", "/restore", "/admin/act"):
         assert nobody.ask("POST", path, data=b"file_id=x", headers=form).status == 303
     for path in ("/join", "/reset"):
         nobody.ask("POST", path, data=b"code=none&name=x&password=some+long+password", headers=form)

@@ -77,3 +77,13 @@ def time_field(description: str) -> fields.Integer:
         validate=validate.Range(0, 2**53 - 1),
         metadata={"description": description},
     )
+
+
+def usage_field() -> fields.Boolean:
+    """Make the field that asks for what accounts store."""
+    return fields.Boolean(
+        truthy={True},
+        falsy={False},
+        load_default=False,
+        metadata={"description": "Add `usage`: bytes, files and the quota that applies."},
+    )

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from files_service.api.accounts.fields import id_field, name_field, quota_field, role_field, tenant_field
+from files_service.api.accounts.fields import (
+    id_field,
+    name_field,
+    quota_field,
+    role_field,
+    tenant_field,
+    usage_field,
+)
 from files_service.api.action import Params, ParamsSchema, action, owner_field
-from files_service.api.text import line
+from files_service.api.text import line, text
 from files_service.core import Core
 from files_service.domain.accounts import Role
 from files_service.services.accounts import deletion, invites, people, quotas, registration, tenants
@@ -58,12 +65,22 @@ class ListParams(TenantParams):
     cursor = fields.String(
         load_default=None, allow_none=True, validate=line(1, 100), metadata={"description": "next_cursor of a page."}
     )
+    prefix = fields.String(
+        load_default="", validate=text(0, 100), metadata={"description": "Beginning of the names; empty: all."}
+    )
+    with_usage = usage_field()
 
 
 class OwnerParams(ParamsSchema):
-    """Parameters of accounts.info, accounts.reset and accounts.delete."""
+    """Parameters of accounts.reset and accounts.delete."""
 
     owner = owner_field()
+
+
+class InfoParams(OwnerParams):
+    """Parameters of accounts.info."""
+
+    with_usage = usage_field()
 
 
 class UpdateParams(OwnerParams):
@@ -135,14 +152,20 @@ def create(params: Params, core: Core) -> JSON:
 def list_accounts(params: Params, core: Core) -> JSON:
     """Return one page of a tenant's accounts, by name."""
     return people.list_accounts(
-        core, params["actor"], tenant=params["tenant"], limit=params["limit"], after=params["cursor"]
+        core,
+        params["actor"],
+        tenant=params["tenant"],
+        limit=params["limit"],
+        after=params["cursor"],
+        beginning=params["prefix"],
+        usage=params["with_usage"],
     )
 
 
-@action("accounts.info", OwnerParams)
+@action("accounts.info", InfoParams)
 def info(params: Params, core: Core) -> JSON:
     """Return an account, one's own or one that the actor manages."""
-    return people.account_info(core, params["actor"], params["owner"])
+    return people.account_info(core, params["actor"], params["owner"], usage=params["with_usage"])
 
 
 @action("accounts.update", UpdateParams)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from dataclasses import dataclass
 from functools import cache
@@ -12,7 +13,7 @@ from aiohttp import web
 from files_service.errors import NotFound
 from files_service.gateway.transfer.conditions import Representation, evaluate
 
-_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".png": "image/png"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,10 @@ class Asset:
     """A file with its type and validators."""
 
     body: bytes
+    packed: bytes
     content_type: str
     representation: Representation
+    packed_representation: Representation
 
 
 async def static(request: web.Request) -> web.StreamResponse:
@@ -29,10 +32,16 @@ async def static(request: web.Request) -> web.StreamResponse:
     asset = _assets().get(request.match_info["name"])
     if asset is None:
         raise NotFound("there is nothing at this address")
-    headers = {"ETag": asset.representation.etag, "Cache-Control": "no-cache"}
-    if evaluate("HEAD", request.headers, asset.representation).status == 304:
+    packs = "gzip" in request.headers.get("Accept-Encoding", "")
+    body, representation = asset.body, asset.representation
+    if packs:
+        body, representation = asset.packed, asset.packed_representation
+    headers = {"ETag": representation.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    if evaluate("HEAD", request.headers, representation).status == 304:
         return web.Response(status=304, headers=headers)
-    return web.Response(body=asset.body, content_type=asset.content_type, charset="utf-8", headers=headers)
+    if packs:
+        headers["Content-Encoding"] = "gzip"
+    return web.Response(body=body, content_type=asset.content_type, charset="utf-8", headers=headers)
 
 
 @cache
@@ -42,6 +51,11 @@ def build() -> str:
     return hashlib.sha256(tags.encode()).hexdigest()[:16]
 
 
+def packed_bytes(suffix: str) -> int:
+    """Return the bytes of all files of a suffix, as they are sent."""
+    return sum(len(asset.packed) for name, asset in _assets().items() if name.endswith(suffix))
+
+
 @cache
 def _assets() -> dict[str, Asset]:
     found = {}
@@ -49,5 +63,9 @@ def _assets() -> dict[str, Asset]:
         body = path.read_bytes()
         tag = hashlib.sha256(body).hexdigest()[:32]
         content_type = _TYPES["." + path.name.rpartition(".")[2]]
-        found[path.name] = Asset(body, content_type, Representation(size=len(body), tag=tag, modified=0))
+        packed = gzip.compress(body, mtime=0)
+        plain, small = (
+            Representation(size=len(each), tag=tag + end, modified=0) for each, end in ((body, ""), (packed, "z"))
+        )
+        found[path.name] = Asset(body, packed, content_type, plain, small)
     return found

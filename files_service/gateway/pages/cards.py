@@ -7,6 +7,7 @@ from aiohttp import web
 from files_service.domain.clips.rules import sections
 from files_service.errors import BadRequest, NotFound
 from files_service.gateway.pages.calls import call, first_and_following, page_of
+from files_service.gateway.pages.refusals import refusal_page
 from files_service.gateway.pages.rendering import redirect, render
 from files_service.gateway.pages.session import viewer_of
 
@@ -64,9 +65,7 @@ async def card_session(request: web.Request) -> web.StreamResponse:
         session = await call(request, "cards.session", named)
     except (NotFound, BadRequest):
         message = "The link may be wrong, or the session is another person's."
-        return render(
-            request, "refused.html", status=404, title="There is no such session", message=message, viewer=viewer
-        )
+        return refusal_page(request, "There is no such session", message, 404)
     files = await page_of(request, "cards.files", {**named, "limit": FILES_PER_PAGE})
     return render(
         request,

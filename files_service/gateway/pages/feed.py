@@ -15,6 +15,7 @@ from files_service.errors import FilesError
 from files_service.gateway.state import Gateway
 from files_service.services.cards.messages import message_of
 from files_service.services.files import require
+from files_service.services.inbox.messages import message_of as message_of_inbox
 from storage_adapters import JSON, Change, DocumentChange, SupportsChanges
 
 logger = logging.getLogger(__name__)
@@ -126,7 +127,7 @@ class Feed:
 
     def _tell(self, change: Change | DocumentChange) -> None:
         if isinstance(change, DocumentChange):
-            told = message_of(change.document)
+            told = message_of(change.document) or message_of_inbox(change.document)
             if told is not None:
                 self._put(told.owner, told.body)
             return

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from files_service.domain.accounts import Role
+from files_service.domain.identity import Identity
+
+# The name of the product and the word beside its mark, on every page.
+PRODUCT = "Files"
+
 
 class Destination(NamedTuple):
     """A page of the map: the name of its screen and icon, its path, its label."""
@@ -33,3 +39,10 @@ MAP = Map(
         Destination("settings", "/settings", "Settings"),
     ),
 )
+ADMIN = Destination("admin", "/admin", "Admin")
+
+
+def map_of(identity: Identity | None) -> Map:
+    """Return the map of a person: admins have a page more."""
+    manages = identity is not None and identity.is_session and identity.role is not Role.USER
+    return MAP._replace(others=(*MAP.others, ADMIN)) if manages else MAP

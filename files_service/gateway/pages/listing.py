@@ -8,6 +8,7 @@ from aiohttp import web
 
 from files_service.domain.paths import ancestors_of, name_of
 from files_service.errors import BadRequest, NotSupported
+from files_service.gateway.auth.cookies import cookie_token
 from files_service.gateway.pages.calls import call, first_and_following, link, page_of
 from files_service.gateway.pages.people import accounts_on
 from files_service.gateway.pages.rendering import render
@@ -38,7 +39,9 @@ async def index(request: web.Request) -> web.StreamResponse:
     viewer = viewer_of(request)
     if viewer is None:
         described = not gateway_of(request).core.settings.operation_http
-        return render(request, "welcome.html", described=described, accounts=await accounts_on(request))
+        # A cookie that does not hold any more is that of a session that has ended.
+        ended, accounts = cookie_token(request) is not None, await accounts_on(request)
+        return render(request, "welcome.html", described=described, accounts=accounts, ended=ended)
     folder = request.query.get("folder", "").strip("/")
     if folder:
         try:

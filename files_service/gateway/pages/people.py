@@ -5,6 +5,7 @@ The code of a link stands behind "#" in its address, so that it is in no log; op
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from aiohttp import web
@@ -12,10 +13,14 @@ from aiohttp import web
 from files_service.errors import FilesError
 from files_service.gateway.auth.sign_ins import call_for_people, client_of, set_session
 from files_service.gateway.pages.calls import fields_of
+from files_service.gateway.pages.faults import Fault, fault_of_joining, fault_of_reset, fault_of_sign_in
 from files_service.gateway.pages.rendering import redirect, render
 from files_service.gateway.state import gateway_of
 from files_service.services.accounts.registration import accounts_are_on
 
+_WAY = re.compile(
+    r"/(photos|cards|cards/[A-Za-z0-9]{1,40}|shared|trash|activity|settings|admin|download/[A-Za-z0-9]{1,40})"
+)
 _JOIN, _RESET = "Make your account", "Set your password"
 
 
@@ -31,26 +36,44 @@ async def form_of(request: web.Request) -> dict[str, str]:
 
 
 def sign_in_form(
-    request: web.Request, *, name: str = "", error: FilesError | None = None, accounts: bool = True
+    request: web.Request,
+    *,
+    name: str = "",
+    fault: Fault | None = None,
+    status: int = 200,
+    accounts: bool = True,
+    to: str = "",
 ) -> web.Response:
     """Show the form for name and password, with the code of a second factor where one is needed, and that for links."""
-    totp = error is not None and "totp" in error.details
-    message = "" if error is None else "Enter the code of your app." if totp else str(error).capitalize() + "."
-    status = 200 if error is None else error.http_status
-    return render(request, "sign_in.html", status=status, account=name, message=message, totp=totp, accounts=accounts)
+    return render(
+        request,
+        "sign_in.html",
+        status=status,
+        account=name,
+        fault=fault,
+        totp=fault is not None and fault.field == "code",
+        accounts=accounts,
+        to=way_back(to),
+    )
+
+
+def way_back(wanted: str) -> str:
+    """Return the page to which somebody wanted to go before signing in: one of ours, or the start."""
+    return wanted if _WAY.fullmatch(wanted) else "/"
 
 
 async def sign_in_by_form(request: web.Request, form: Mapping[str, str]) -> web.StreamResponse:
     """Sign in by the fields of the form."""
-    name = form.get("name", "")
+    name, to = form.get("name", ""), form.get("to", "")
     code = {"code": form["code"]} if form.get("code") else {}
     try:
         result = await call_for_people(
             request, "accounts.login", name=name, password=form.get("password", ""), **code, **client_of(request)
         )
     except FilesError as error:
-        return sign_in_form(request, name=name, error=error)
-    response = redirect(request, "/")
+        page = sign_in_form(request, name=name, fault=fault_of_sign_in(error), status=error.http_status, to=to)
+        return _with_pause(page, error)
+    response = redirect(request, way_back(to))
     set_session(request, response, result)
     return response
 
@@ -74,7 +97,8 @@ async def joined(request: web.Request) -> web.StreamResponse:
             **client_of(request),
         )
     except FilesError as error:
-        return _code_form(request, _JOIN, form, error)
+        fault = fault_of_joining(error, has_code=bool(invite))
+        return _with_pause(_code_form(request, _JOIN, form, fault, error.http_status), error)
     response = redirect(request, "/")
     set_session(request, response, result)
     return response
@@ -93,23 +117,33 @@ async def was_reset(request: web.Request) -> web.StreamResponse:
             request, "accounts.set_password", reset=form.get("code", ""), password=form.get("password", "")
         )
     except FilesError as error:
-        return _code_form(request, _RESET, form, error)
+        page = _code_form(request, _RESET, form, fault_of_reset(error), error.http_status)
+        return _with_pause(page, error)
     return redirect(request, "/sign-in")
 
 
 def _code_form(
-    request: web.Request, title: str, form: Mapping[str, str] | None = None, error: FilesError | None = None
+    request: web.Request,
+    title: str,
+    form: Mapping[str, str] | None = None,
+    fault: Fault | None = None,
+    status: int = 200,
 ) -> web.Response:
     form = form or {}
     return render(
         request,
         "code.html",
-        status=200 if error is None else error.http_status,
+        status=status,
         title=title,
-        message="" if error is None else str(error).capitalize() + ".",
+        fault=fault,
         action="/join" if title == _JOIN else "/reset",
         named=title == _JOIN,
-        required=title == _RESET,
         code=form.get("code", ""),
         account=form.get("name", ""),
     )
+
+
+def _with_pause(page: web.Response, error: FilesError) -> web.Response:
+    if error.http_status in (429, 503):
+        page.headers["Retry-After"] = str(error.details.get("retry_after_seconds", 1))
+    return page

@@ -43,6 +43,7 @@ async def photos(request: web.Request) -> web.StreamResponse:
         month=chosen,
         title=title_of(chosen) if chosen else "",
         files=found["files"],
+        cursor=found["next_cursor"],
         **first_and_following(request, "/photos", {"month": chosen}, found),
     )
 

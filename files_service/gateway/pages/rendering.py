@@ -12,13 +12,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from files_service.domain.analytics import OTHER, kind_of
 from files_service.domain.sizes import shown_size
+from files_service.gateway.auth.people import identity_of
 from files_service.gateway.pages.assets import build
-from files_service.gateway.pages.frame import MAP
+from files_service.gateway.pages.frame import PRODUCT, map_of
 from files_service.gateway.state import at_operation_address, gateway_of
 from files_service.gateway.transfer.disposition import preview_of
 from storage_adapters import JSON, category_of
 
 MAX_THUMBNAIL_BYTES = 2_000_000
+_LABELS = {"image": "Picture", "video": "Video", "audio": "Audio", "document": "Document", "archive": "Archive"}
 _JOINERS = "\u200c\u200d"
 # Scripts carry a nonce of the reply, because files of users have addresses of this origin, too.
 POLICY = (
@@ -32,7 +34,7 @@ def render(request: web.Request, name: str, *, status: int = 200, **values: Any)
     nonce = secrets.token_urlsafe(16)
     home = gateway_of(request).core.settings.public_url if at_operation_address(request) else base_of(request)
     values = {"base": base_of(request), "home": home, "viewer": None, "nonce": nonce, "screen": "", **values}
-    values |= {"map": MAP, "build": build()}
+    values |= {"map": map_of(identity_of(request)), "build": build(), "product": PRODUCT}
     response = web.Response(text=_environment().get_template(name).render(values), status=status)
     response.content_type = "text/html"
     response.headers["Content-Security-Policy"] = POLICY.format(nonce=nonce)
@@ -67,6 +69,11 @@ def icon_of(content_type: str | None) -> str:
     return kind if kind != OTHER else "file"
 
 
+def kind_label(content_type: str | None) -> str:
+    """Return the kind of files of a content type for people, "" for one that has no word."""
+    return _LABELS.get(kind_of(content_type or ""), "")
+
+
 def is_small_picture(file: JSON) -> bool:
     """Return True for a picture that is small enough to be its own preview where none was made."""
     is_picture = file["status"] == "processed" and preview_of(file["content_type"] or "") == "image"
@@ -94,5 +101,10 @@ def _environment() -> Environment:
     )
     shown = {"name": shown_name, "size": shown_size, "time": shown_time, "machine_time": machine_time}
     environment.filters |= {f"shown_{name}" if name != "machine_time" else name: each for name, each in shown.items()}
-    environment.filters |= {"preview": preview_of, "icon_of": icon_of, "is_small_picture": is_small_picture}
+    environment.filters |= {
+        "preview": preview_of,
+        "icon_of": icon_of,
+        "kind_label": kind_label,
+        "is_small_picture": is_small_picture,
+    }
     return environment

@@ -10,7 +10,8 @@ from files_service.gateway.auth.bearer import make_token
 from files_service.gateway.auth.cookies import delete_cookies, set_cookie
 from files_service.gateway.auth.sessions import session_of
 from files_service.gateway.auth.sign_in_links import read_code
-from files_service.gateway.pages.people import accounts_on, form_of, sign_in_by_form, sign_in_form
+from files_service.gateway.pages.faults import fault_of_link
+from files_service.gateway.pages.people import accounts_on, form_of, sign_in_by_form, sign_in_form, way_back
 from files_service.gateway.pages.rendering import redirect, render
 from files_service.gateway.state import gateway_of
 from files_service.services.accounts.sign_in import sign_out as end_session
@@ -25,7 +26,7 @@ def viewer_of(request: web.Request) -> str | None:
 
 async def sign_in(request: web.Request) -> web.StreamResponse:
     """Show the forms; opening them uses no link up."""
-    return sign_in_form(request, accounts=await accounts_on(request))
+    return sign_in_form(request, accounts=await accounts_on(request), to=request.query.get("to", ""))
 
 
 async def signed_in(request: web.Request) -> web.StreamResponse:
@@ -34,12 +35,13 @@ async def signed_in(request: web.Request) -> web.StreamResponse:
     if "link" not in form:
         return await sign_in_by_form(request, form)
     try:
-        return await _by_link(request, form["link"].strip(), replaces="replace" in form)
+        return await _by_link(request, form["link"].strip(), form.get("to", ""), replaces="replace" in form)
     except Unauthorized as error:
-        return render(request, "refused.html", status=401, title="Not signed in", message=str(error))
+        accounts = await accounts_on(request)
+        return sign_in_form(request, fault=fault_of_link(error), status=401, accounts=accounts, to=form.get("to", ""))
 
 
-async def _by_link(request: web.Request, code: str, *, replaces: bool) -> web.StreamResponse:
+async def _by_link(request: web.Request, code: str, to: str, *, replaces: bool) -> web.StreamResponse:
     """Use a link up and set the cookie of its owner.
 
     Who is signed in as somebody else is asked first: the link may be another person's, who would get the uploads.
@@ -49,7 +51,7 @@ async def _by_link(request: web.Request, code: str, *, replaces: bool) -> web.St
     if session is not None and session.owner != link.owner and not replaces:
         return render(request, "switch.html", owner=link.owner, present=session.owner, code=code)
     await gateway.calls.run(use_link, gateway.core, link.link_id, link.expires_at * 1000)
-    response = redirect(request, "/")
+    response = redirect(request, way_back(to))
     token = make_token(link.owner, gateway.core.settings.jwt_secret, link.session_seconds)
     set_cookie(request, response, token, link.session_seconds, "Strict")
     return response

@@ -144,14 +144,16 @@ async def _send(
         await response.prepare(request)
         await send_pieces(request, response, gateway, chain([first], pieces), answer.length)
     else:
-        first_file = await gateway.calls.run(_open, core, found, answer, files)
+        opened: list[Slice] = []
         try:
+            await gateway.calls.run(lambda: opened.append(_open(core, found, answer, files)))
             await before()
-        except BaseException:
-            first_file[0].close()
-            raise
-        await response.prepare(request)
-        await send_files(request, response, gateway, chain([first_file], map(open_slice, files)), answer.length)
+            await response.prepare(request)
+            await send_files(request, response, gateway, chain(opened, map(open_slice, files)), answer.length)
+        finally:
+            # A client that has gone before the first byte leaves the file with us.
+            for file, _, _ in opened:
+                file.close()
     await response.write_eof()
 
 

@@ -18,28 +18,35 @@ from files_service.services.accounts.authority import authority_of, known_accoun
 from files_service.services.accounts.deletion import require_not_erased
 from files_service.services.accounts.documents import ACCOUNTS
 from files_service.services.accounts.passwords import make_reset
+from files_service.services.accounts.quotas import quotas_of
 from files_service.services.accounts.sessions import forget_ended
 from storage_adapters import JSON, DocumentPosition, DocumentQuery
 
 
-def list_accounts(core: Core, actor: str | None, *, tenant: str | None, limit: int, after: str | None) -> JSON:
-    """Return a page of a tenant's accounts, by name; ``after`` is the name behind which the page begins."""
+def list_accounts(
+    core: Core, actor: str | None, *, tenant: str | None, limit: int, after: str | None, beginning: str, usage: bool
+) -> JSON:
+    """Return a page of a tenant's accounts, by name; ``after`` is the name behind which the page begins.
+
+    All their names have the same ``beginning``. With ``usage`` each says what it stores.
+    """
     authority = authority_of(core, actor)
     tenant = authority.tenant_or_own(tenant)
     authority.require_people(tenant)
     prefix = f"{tenant}/"
     position = DocumentPosition(f"{prefix}{after}", "\U0010ffff") if after else None
-    query = DocumentQuery(collection=ACCOUNTS, prefix=prefix, limit=limit, after=position)
+    query = DocumentQuery(collection=ACCOUNTS, prefix=f"{prefix}{beginning}", limit=limit, after=position)
     page = documents.documents_of(core).find_documents(query, now=core.clock())
     following = page.next_position.order.removeprefix(prefix) if page.next_position is not None else None
-    return {"accounts": [account_of_document(each).shown() for each in page.documents], "next_cursor": following}
+    accounts = [account_of_document(each) for each in page.documents]
+    return {"accounts": [_shown(core, each, usage=usage) for each in accounts], "next_cursor": following}
 
 
-def account_info(core: Core, actor: str | None, owner: str) -> JSON:
-    """Return an account: one's own, or one that the actor manages."""
+def account_info(core: Core, actor: str | None, owner: str, *, usage: bool) -> JSON:
+    """Return an account: one's own, or one that the actor manages; with ``usage`` also what it stores."""
     if actor == owner:
-        return require_account(core, owner).shown()
-    return known_account(core, authority_of(core, actor), owner).shown()
+        return _shown(core, require_account(core, owner), usage=usage)
+    return _shown(core, known_account(core, authority_of(core, actor), owner), usage=usage)
 
 
 def update_account(
@@ -88,3 +95,10 @@ def reset_account(core: Core, actor: str | None, owner: str) -> JSON:
         raise Forbidden("the account is disabled", {"owner": owner})
     code, expires_at = make_reset(core, account, None if actor is None else str(actor))
     return {"owner": owner, "code": code, "expires_at": expires_at}
+
+
+def _shown(core: Core, account: Account, *, usage: bool) -> JSON:
+    if not usage:
+        return account.shown()
+    stored, quota = core.metadata.usage(account.owner), quotas_of(core, account.owner).owner
+    return {**account.shown(), "usage": {"bytes": stored.bytes, "files": stored.total.files, "quota_bytes": quota}}

@@ -18,6 +18,8 @@ from storage_adapters import FileRecord, ListQuery, Position
 PAGE = 100
 # The most files of a folder that one answer gathers.
 MOST = 10_000
+# The most files whose sizes are added up for a page.
+_SOON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,17 @@ def files_below(core: Core, share: Share) -> list[FileRecord]:
         if len(found) > MOST:
             raise TooLarge("the folder has too many files for one answer", {"limit": MOST})
     return found
+
+
+def total_below(core: Core, share: Share) -> tuple[int, int] | None:
+    """Return number and size of the finished files of the folder of a share, None for more than are soon counted."""
+    files = size = 0
+    for record in _files_below(core, share.owner, f"{share.path}/", limit=PAGE):
+        if is_finished(record):
+            files, size = files + 1, size + record.size
+        if files > _SOON:
+            return None
+    return files, size
 
 
 def is_in_folder(share: Share, record: FileRecord) -> bool:

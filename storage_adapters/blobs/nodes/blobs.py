@@ -87,9 +87,16 @@ class Blobs:
                 self._remove((chunk_id,))
             raise BlobExists(self.completed(info.key).info)
 
-    def begin_chunk(self, name: str, sha256: str, data: bytes | bytearray) -> Future[Any]:
-        """Store a piece beside; the result raises ProtocolError."""
-        return self.cluster.begin(put(self.cluster.layout(), m.PutChunk(name, sha256, data), self.cluster.writing))
+    def begin_chunk(self, name: str, data: bytes | bytearray) -> Future[bytes]:
+        """Hash and store a piece beside; the result is its SHA-256, or raises ProtocolError."""
+
+        def store() -> bytes:
+            digest = hashlib.sha256(data)
+            request = m.PutChunk(name, digest.hexdigest(), data)
+            self.cluster.perform(put(self.cluster.layout(), request, self.cluster.writing))
+            return digest.digest()
+
+        return self.cluster.beside(store)
 
     def discard(self, names: Sequence[str], under_way: Iterable[Future[Any]]) -> None:
         """Remove pieces of a blob that is not to be, as far as nodes answer."""

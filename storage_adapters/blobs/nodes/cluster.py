@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -94,9 +94,17 @@ class Cluster:
         with translated():
             return self._driver.run(step)
 
+    def perform(self, step: Step[T]) -> T:
+        """Perform a step. Raises ProtocolError."""
+        return self._driver.run(step)
+
     def begin(self, step: Step[T]) -> Future[T]:
         """Perform a step beside; its result raises ProtocolError."""
         return self._driver.begin(step)
+
+    def beside(self, work: Callable[[], T]) -> Future[T]:
+        """Run a function with steps beside."""
+        return self._driver.submit(work)
 
     def close(self) -> None:
         """Begin no more steps."""
@@ -132,10 +140,18 @@ class Cluster:
         return self.layout()
 
     def _patience(self, node_id: str, timeout: float) -> float:
-        """Return the seconds to wait for a node: few for one that was silent lately, but now and then all."""
+        """Return the seconds to wait for a node: few for one that was silent lately, but now and then all.
+
+        Where so many were silent that the others are too few for a write, it is this machine or the network that is
+        slow, and all get their time.
+        """
+        layout = self.layout()
         with self._lock:
             silence = self._silences.get(node_id)
             if silence is None or silence.count < SILENCES:
+                return timeout
+            suspected = sum(each.count >= SILENCES for each in self._silences.values())
+            if len(layout.registered) - suspected < layout.min_write:
                 return timeout
             if time.monotonic() < silence.probe_at:
                 return min(timeout, SUSPECTED_SECONDS)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from storage_adapters.blobs.nodes.authentication import EMPTY_SHA256, NodeKeys, SignedRequest
@@ -30,6 +31,40 @@ class HttpReply:
     body: bytes
 
 
+class _Plain(HTTPConnection):
+    """Connection that is made soon or not at all, but takes its time to send a body: the receiver may be busy."""
+
+    def connect(self) -> None:
+        """Connect."""
+        patience, self.timeout = self.timeout, _soon(self.timeout)
+        super().connect()
+        self.timeout = patience
+        self.sock.settimeout(patience)
+
+
+class _Secure(HTTPSConnection):
+    """The same with TLS."""
+
+    def connect(self) -> None:
+        """Connect."""
+        patience, self.timeout = self.timeout, _soon(self.timeout)
+        super().connect()
+        self.timeout = patience
+        self.sock.settimeout(patience)
+
+
+class _PlainPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+def _soon(timeout: float | None) -> float:
+    return CONNECT_SECONDS if timeout is None else min(CONNECT_SECONDS, timeout)
+
+
 class SignedClient:
     """Requests with signatures, over connections that are kept."""
 
@@ -38,6 +73,7 @@ class SignedClient:
         self._pool = urllib3.PoolManager(
             num_pools=_NODES, maxsize=CONNECTIONS_OF_NODE, retries=False, headers={"User-Agent": "files"}
         )
+        self._pool.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
 
     def request(
         self,
@@ -58,7 +94,7 @@ class SignedClient:
                 url + request.path,
                 body=body if len(body) else None,
                 headers={**(headers or {}), **signed},
-                timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, timeout), read=timeout),
+                timeout=urllib3.Timeout(connect=timeout, read=timeout),
                 redirect=False,
             )
         except (HTTPError, OSError) as error:

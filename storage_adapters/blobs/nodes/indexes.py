@@ -1,16 +1,19 @@
 """Steps about the index of a blob, which is stored only where no other generation of the blob is.
 
-1. A writer stores the index at one node, the first in the order of the key that takes it. Afterwards it stores the
-   other copies, and asks all other nodes for other generations. A node takes no second generation of a key. So of two
-   writers at once at least one meets the other, however they began.
-2. A writer that meets another generation gives way to one that has its copies, and to an older one: it withdraws its
-   own, makes sure of the copies of the other, and reports that the blob exists. The oldest waits until the others have
-   given way. Only two writers on two sides of a broken network may both be confirmed.
+1. A writer stores the index at the first nodes in the order of the key that take it, at the same time. As soon as one
+   has it, the writer asks all nodes without a copy for other generations; a node takes no second generation of a key.
+   So of two writers at once at least one meets the other, however they began: where they share a node, by its refusal;
+   else the one that asks later, since each asks behind its own first copy.
+2. A writer that meets another generation gives way to one that has its copies, or, where both or none have, to an
+   older one: it withdraws its own, makes sure of the copies of the other, and reports that the blob exists. The oldest
+   waits until the others have given way. Only two writers on two sides of a broken network may both be confirmed.
 3. The latest generation that a reader meets is the blob.
 """
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from storage_adapters.blobs.nodes.protocol import messages as m
@@ -35,22 +38,44 @@ QUICK_SECONDS = 1.0
 
 @dataclass(slots=True)
 class _Creation:
-    """An index that is being stored: nodes that are not tried yet, that have it, and errors of the others."""
+    """An index that is being stored: nodes that are not tried yet, in use, or have it, and errors.
+
+    ``heard`` are nodes that were asked for other generations behind the first copy. Lanes run in threads: each change
+    is one operation of a list.
+    """
 
     request: m.PutChunk
     timing: Timing
     untried: list[Node]
+    in_use: list[Node] = field(default_factory=list)
     stored: list[Node] = field(default_factory=list)
     failures: list[ProtocolError] = field(default_factory=list)
+    heard: list[Node] = field(default_factory=list)
+    first: list[None] = field(default_factory=lambda: [None])
+
+    def is_first(self) -> bool:
+        """Return True to one lane alone."""
+        with suppress(IndexError):
+            self.first.pop()
+            return True
+        return False
 
     def take(self) -> Node:
-        """Return the next node, first of a zone without a copy. Raises TooFewCopies when all were tried."""
-        if not self.untried:
-            raise TooFewCopies(len(self.stored), len(self.stored) + 1, tuple(self.failures))
-        zones = {node.zone for node in self.stored}
-        node = next((node for node in self.untried if node.zone not in zones), self.untried[0])
-        self.untried.remove(node)
-        return node
+        """Return the next node, first of a zone that is not in use yet. Raises TooFewCopies when all were tried."""
+        while nodes := list(self.untried):
+            zones = {node.zone for node in list(self.in_use)}
+            node = next((node for node in nodes if node.zone not in zones), nodes[0])
+            # Another lane may have taken it.
+            with suppress(ValueError):
+                self.untried.remove(node)
+                self.in_use.append(node)
+                return node
+        raise TooFewCopies(len(self.stored), len(self.stored) + 1, tuple(self.failures))
+
+    def fail(self, node: Node, error: ProtocolError) -> None:
+        """Give up on a node."""
+        self.in_use.remove(node)
+        self.failures.append(error)
 
 
 def create(layout: Layout, request: m.PutChunk, timing: Timing) -> Step[None]:
@@ -62,13 +87,23 @@ def create(layout: Layout, request: m.PutChunk, timing: Timing) -> Step[None]:
     end = (yield Now()) + CONTEND_SECONDS
     while True:
         found = yield from generations(layout, (key,), timing.attempt)
-        others = {chunk_id: nodes for chunk_id, nodes in found.items() if chunk_id != request.chunk_id}
-        settled = any(len(nodes) >= max(2, layout.min_write) for nodes in others.values())
-        if settled or min(others, default=request.chunk_id) < request.chunk_id or (yield Now()) > end:
+        others = found.keys() - {request.chunk_id}
+        settled = {chunk_id for chunk_id, nodes in found.items() if len(nodes) >= max(2, layout.min_write)}
+        if gives_way(request.chunk_id, others, settled) or (yield Now()) > end:
             raise OtherContent(f"another generation of {key} is there")
         if not others and not (yield from _place(layout, request, timing)):
             return
         yield from _pause()
+
+
+def gives_way(own: str, others: AbstractSet[str], settled: AbstractSet[str]) -> bool:
+    """Return True when a writer that met others must give way; ``settled`` generations have their copies.
+
+    A settled one may be confirmed, so whoever is not settled gives way to it. Of several the oldest stays: it waits
+    until the others have given way, and gives way itself to one that does not.
+    """
+    rivals = others & settled if settled else others
+    return min(rivals, default=own) < own or (own not in settled and bool(rivals & settled))
 
 
 def _place(layout: Layout, request: m.PutChunk, timing: Timing) -> Step[bool]:
@@ -79,38 +114,36 @@ def _place(layout: Layout, request: m.PutChunk, timing: Timing) -> Step[bool]:
     creation = _Creation(request, timing, ranked(layout, request.chunk_id))
     if len(creation.untried) < layout.min_write:
         raise TooFewCopies(0, layout.min_write, ())
-    if isinstance((yield from _lane(creation)), OtherContent):
-        return True
-    # Slow nodes, beside which another one was tried, come last: asking them again is harmless.
-    tried = [node for node in ranked(layout, request.chunk_id) if node not in creation.untried]
-    creation.untried += [node for node in tried if node not in creation.stored]
     # Of each lane the node is chosen here: lanes do not begin at the same one.
-    targets = [creation.take() for _ in range(min(layout.copies - 1, len(creation.untried)))]
-    lanes = tuple(_beside(creation, node) for node in targets)
-    rest = [node for node in layout.registered if node not in creation.stored and node not in targets]
-    needed = min(layout.min_write - 1, len(lanes))
-    outcomes = yield Together((_enough(lanes, needed), _others(rest, request)))
-    errors = [each for each in outcomes if isinstance(each, ProtocolError)]
-    met = any(isinstance(each, list) and any(isinstance(one, OtherContent) for one in each) for each in outcomes)
-    if met or True in outcomes:
+    targets = [creation.take() for _ in range(min(layout.copies, len(creation.untried)))]
+    rest = [node for node in layout.registered if node not in targets]
+    lanes = tuple(_copy(creation, node, rest) for node in targets)
+    outcomes = yield Together(lanes, enough=min(layout.min_write, len(lanes)))
+    if any(isinstance(each, OtherContent) for each in outcomes):
         return True
-    if errors or len(creation.stored) < layout.min_write:
+    if len(creation.stored) < layout.min_write:
         raise TooFewCopies(len(creation.stored), layout.min_write, tuple(creation.failures))
-    return False
+    # Those that were slow or failed, and all when the lane that asks has not ended yet.
+    unheard = [node for node in layout.registered if node not in creation.heard and node not in creation.stored]
+    return bool(unheard) and (yield from _others(creation, unheard))
 
 
-def _enough(lanes: tuple[Step[m.Stored | OtherContent], ...], needed: int) -> Step[list[object]]:
-    outcomes: list[object] = (yield Together(lanes, enough=needed)) if lanes else []
-    return outcomes
+def _copy(creation: _Creation, node: Node, rest: list[Node]) -> Step[m.Stored | OtherContent]:
+    """Store one copy; the lane that is the first to have one asks the nodes to which none is sent."""
+    outcome = yield from _beside(creation, node)
+    if isinstance(outcome, m.Stored) and creation.is_first() and (yield from _others(creation, rest)):
+        return OtherContent("another node has another generation")
+    return outcome
 
 
-def _others(nodes: list[Node], request: m.PutChunk) -> Step[bool]:
+def _others(creation: _Creation, nodes: list[Node]) -> Step[bool]:
     """Return True when one of the nodes has another generation; silent ones have none, as far as is known."""
-    key = request.chunk_id.partition(SEPARATOR)[0]
+    key = creation.request.chunk_id.partition(SEPARATOR)[0]
     asked = tuple(_ask(node, m.FindBlobs((key,)), QUICK_SECONDS) for node in nodes)
     outcomes = (yield Together(asked)) if asked else []
+    creation.heard += nodes
     found = [each.entries.get(key, ()) for each in outcomes if isinstance(each, m.Blobs)]
-    return any(chunk_id != request.chunk_id for ids in found for chunk_id in ids)
+    return any(chunk_id != creation.request.chunk_id for ids in found for chunk_id in ids)
 
 
 def _pause() -> Step[None]:
@@ -203,7 +236,7 @@ def _store(creation: _Creation, node: Node) -> Step[m.Stored | OtherContent]:
     except OtherContent as error:
         return error
     except ProtocolError as error:
-        creation.failures.append(error)
+        creation.fail(node, error)
         raise
     creation.stored.append(node)
     return reply

@@ -1,4 +1,4 @@
-"""Reading of one blob, piece by piece; the next one is fetched while one is given out."""
+"""Reading of one blob, piece by piece; the next ones are fetched while one is given out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from storage_adapters.blobs.nodes.protocol.reading import Found
 from storage_adapters.errors import BlobDamaged, BlobNotFound
 
 STEP_BYTES = 1024 * 1024
+# With the one that is given out, a reader keeps at most four pieces.
+PIECES_AHEAD = 2
 # A range below it is passed through as it comes; of more, the whole chunk is read and compared with its hash.
 THROUGH_BYTES = 1024 * 1024
 
@@ -49,7 +51,7 @@ class BlobReader:
         waiting: list[tuple[int, Future[Found]]] = []
         for number in numbers:
             waiting.append((number, self._begin(found, names[number], number, offset, end)))
-            if len(waiting) > 1:
+            if len(waiting) > PIECES_AHEAD:
                 yield from self._given(*waiting.pop(0), offset, end)
         for each in waiting:
             yield from self._given(*each, offset, end)

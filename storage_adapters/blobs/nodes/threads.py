@@ -60,7 +60,11 @@ class ThreadDriver:
 
     def begin(self, step: Step[T]) -> Future[T]:
         """Run a step in the pool."""
-        return self._pool.submit(self.run, step)
+        return self.submit(lambda: self.run(step))
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """Run a function in the pool; steps that it performs need threads, too."""
+        return self._pool.submit(work)
 
     def close(self) -> None:
         """Begin no more steps; those that still run go on to their end."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Lock
-from typing import Any
 
 from storage_adapters.blobs.digests import Digests
 from storage_adapters.blobs.nodes.blobs import Blobs
 from storage_adapters.blobs.nodes.cluster import translated
-from storage_adapters.blobs.nodes.description import HASH_BYTES, MOST_PIECES, PIECE_BYTES, Description
+from storage_adapters.blobs.nodes.description import MOST_PIECES, PIECE_BYTES, Description
 from storage_adapters.blobs.nodes.protocol.naming import piece_name
 from storage_adapters.errors import BlobExists, StorageUnavailable
 from storage_adapters.ports.blobs import BlobWriter
@@ -24,15 +22,16 @@ PIECES_UNDER_WAY = 3
 
 
 class NodesBlobWriter(BlobWriter):
-    """Writer that sends each full piece beside, and hashes in the calling thread."""
+    """Writer that hashes and sends each full piece beside, and hashes the whole in the calling thread."""
 
     def __init__(self, blobs: Blobs, key: str, *, bucket: str, content_type: str, now: int, digests: Digests) -> None:
         self._blobs, self._key, self._bucket = blobs, key, bucket
         self._content_type, self._now, self._digests = content_type, now, digests
         self._generation = blobs.new_generation()
         self._buffer: bytearray | None = bytearray()
+        self._pieces = 0
         self._hashes = bytearray()
-        self._under_way: deque[Future[Any]] = deque()
+        self._under_way: deque[Future[bytes]] = deque()
         self._lock = Lock()
 
     def __del__(self) -> None:
@@ -62,7 +61,7 @@ class NodesBlobWriter(BlobWriter):
             buffer = self._require_open()
             try:
                 self._digests.check(declared)
-                if self._hashes:
+                if self._pieces:
                     self._send_piece(buffer)
                     self._wait_for_pieces(0)
                 info = BlobInfo(
@@ -79,7 +78,7 @@ class NodesBlobWriter(BlobWriter):
                 raise
             self._buffer = None
             try:
-                if self._hashes:
+                if self._pieces:
                     self._blobs.create(Description(info, self._pieces), bytes(self._hashes))
                 else:
                     self._blobs.create(Description(info, 0), buffer, info.sha256 or "")
@@ -95,10 +94,6 @@ class NodesBlobWriter(BlobWriter):
             if self._buffer is not None:
                 self._discard()
 
-    @property
-    def _pieces(self) -> int:
-        return len(self._hashes) // HASH_BYTES
-
     def _require_open(self) -> bytearray:
         if self._buffer is None:
             raise ValueError("the writer is closed")
@@ -109,17 +104,15 @@ class NodesBlobWriter(BlobWriter):
         if number == MOST_PIECES:
             raise StorageUnavailable(f"a blob on nodes has at most {MOST_PIECES * PIECE_BYTES} bytes")
         self._wait_for_pieces(PIECES_UNDER_WAY - 1)
-        digest = hashlib.sha256(piece)
-        name = piece_name(self._key, self._generation, number)
-        self._under_way.append(self._blobs.begin_chunk(name, digest.hexdigest(), piece))
-        self._hashes += digest.digest()
+        self._under_way.append(self._blobs.begin_chunk(piece_name(self._key, self._generation, number), piece))
+        self._pieces += 1
         self._buffer = bytearray()
         return self._buffer
 
     def _wait_for_pieces(self, most: int) -> None:
         while len(self._under_way) > most:
             with translated():
-                self._under_way.popleft().result()
+                self._hashes += self._under_way.popleft().result()
 
     def _discard(self) -> None:
         self._buffer = None

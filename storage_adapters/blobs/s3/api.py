@@ -1,4 +1,4 @@
-"""Calls of boto3 on one bucket, each of which may be repeated; the only module that knows its parameters.
+"""Calls of boto3 on one bucket, each of which may be repeated; no other module knows its parameters.
 
 A write with ``over`` has a condition: "" requires that there is no object, an ETag that the object still has it.
 """
@@ -16,6 +16,7 @@ import google_crc32c
 from botocore.exceptions import ClientError
 
 from storage_adapters.blobs.s3.client import NoConditions, OtherObject, s3_errors_as_ours
+from storage_adapters.blobs.s3.direct import DirectReads
 from storage_adapters.blobs.s3.objects import (
     CACHE_CONTROL,
     S3Object,
@@ -52,8 +53,8 @@ class PendingUpload(NamedTuple):
 class S3Api:
     """One bucket for all threads."""
 
-    def __init__(self, client: Any, bucket: str) -> None:
-        self._client = client
+    def __init__(self, client: Any, bucket: str, reads: DirectReads | None = None) -> None:
+        self._client, self._reads = client, reads
         self._bucket = {"Bucket": bucket}
         self._has_bucket = False
 
@@ -109,11 +110,14 @@ class S3Api:
         Raises BlobNotFound, OtherObject.
         """
         last = "" if length is None else str(offset + length - 1)
+        span = "" if offset == 0 and length is None else f"bytes={offset}-{last}"
+        if self._reads is not None and (found := self._reads.get(name, span=span, etag=etag)) is not None:
+            return found
         try:
             answer = self._client.get_object(
                 **self._bucket,
                 **({"IfMatch": etag} if etag else {}),
-                **({} if offset == 0 and length is None else {"Range": f"bytes={offset}-{last}"}),
+                **({"Range": span} if span else {}),
                 Key=name,
             )
         except ClientError as error:

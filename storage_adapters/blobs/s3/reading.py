@@ -13,7 +13,8 @@ from storage_adapters.blobs.s3.api import S3Api
 from storage_adapters.blobs.s3.client import OtherObject
 from storage_adapters.errors import BlobNotFound, StorageUnavailable
 
-PIECE = 1024 * 1024
+# Larger buffers are mapped anew each time, and leave the cache of a core before they are sent.
+PIECE = 128 * 1024
 ATTEMPTS = 5
 _BROKEN = (urllib3.exceptions.HTTPError, BotoCoreError, HTTPClientError, OSError)
 

@@ -24,12 +24,13 @@ from storage_adapters.blobs.s3.api import COPY_BYTES, S3Api
 from storage_adapters.blobs.s3.claims import Claims
 from storage_adapters.blobs.s3.client import OtherObject, open_client
 from storage_adapters.blobs.s3.conditions import Conditions
+from storage_adapters.blobs.s3.direct import DirectReads
 from storage_adapters.blobs.s3.inserting import Inserter, Taken
 from storage_adapters.blobs.s3.location import Location, parse
 from storage_adapters.blobs.s3.objects import CACHE_CONTROL, CREATED_AT, OWN, WRITER, S3Object, disposition_of
 from storage_adapters.blobs.s3.parts import LARGEST_PART, MOST_PARTS, is_whole, ranges
 from storage_adapters.blobs.s3.reading import pieces
-from storage_adapters.blobs.s3.signing import WEEK_SECONDS, Secret, UrlSigner, attachment
+from storage_adapters.blobs.s3.signing import WEEK_SECONDS, RequestSigner, Secret, UrlSigner, attachment
 from storage_adapters.blobs.s3.writer import S3BlobWriter, metadata_of
 from storage_adapters.errors import BlobExists, BlobNotFound, NoAddress, StorageUnavailable
 from storage_adapters.options import BlobOptions
@@ -73,7 +74,8 @@ class S3BlobStore(
         """Open ``s3://bucket[/prefix]``; the first call sends the first request."""
         location = parse(url)
         client, secret = open_client(location, options)
-        return cls(S3Api(client, location.bucket), location, secret)
+        reads = DirectReads(client, RequestSigner(location, secret))
+        return cls(S3Api(client, location.bucket, reads), location, secret)
 
     @property
     def bucket(self) -> str:

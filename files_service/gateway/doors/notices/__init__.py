@@ -1,1 +1,1 @@
-"""/api/notice-channels: channels where an owner wants to be told of its cards and uploads."""
+"""/api/notifications: notices of an owner. /api/notice-channels: channels where it wants to be told of them."""

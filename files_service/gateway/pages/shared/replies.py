@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import segno
 from aiohttp import web
 from markupsafe import Markup
 
-from files_service.domain.derived import find_preview, kind_of
-from files_service.domain.editing import is_finished
+from files_service.domain.derived import kind_of
 from files_service.domain.filenames import save_as
-from files_service.domain.shares import DERIVATIVES
+from files_service.errors import TooManyRequests
+from files_service.gateway.pages.faults import Fault, fault_of_pause
 from files_service.gateway.pages.rendering import render
-from files_service.gateway.pages.shared.places import FolderAddress, cursor_of
+from files_service.gateway.pages.shared.places import cursor_of
+from files_service.gateway.pages.shared.seen import Seen
+from files_service.gateway.pages.shared.showing import metadata_of, values_of
 from files_service.gateway.replies import HTTPError, error_reply, json_reply
 from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.disposition import preview_of
 from files_service.gateway.transfer.tus_headers import VERSION
 from files_service.services.shares.cover import find_cover
-from files_service.services.shares.folder import FolderPage
-from files_service.services.shares.gate import Opened
 from files_service.services.shares.share import Share
-from storage_adapters import JSON, FileRecord, Part
+from storage_adapters import JSON, FileRecord
 
 _LOCKED = (401, 429)
-_PLAYED = ("video", "audio")
+# Reasons of the gate that a visitor can do something with.
+_REASONS = {
+    "the link has expired": ("This link has expired", "It was open for a limited time. Ask the sender for a new one."),
+    "the link was revoked": ("This link has ended", "Its owner has closed it. Ask the sender for a new one."),
+    "the link is paused": ("This link is paused", "Its owner has closed it for now. Try again later."),
+    "the link is not open yet": ("This link is not open yet", "Its owner has set a later time. Try again then."),
+    "all downloads of the link are used up": (
+        "All downloads are used up",
+        "The link allowed a limited number of downloads. Ask the sender for a new one.",
+    ),
+}
+# Reasons that end nothing but what was asked for: the link itself is open.
+_INSIDE = {
+    "the link has no such folder": ("This folder is gone", "It was moved, renamed or emptied."),
+    "the link has no such file": ("There is no such file", "The link may show other files now."),
+    "the file is gone from the link": ("This file is gone", "Its owner has taken it out of the link."),
+}
 _TITLES = {
     403: "This file cannot be downloaded here",
     404: "There is no such link",
@@ -36,7 +50,7 @@ _TITLES = {
 }
 _MESSAGES = {
     404: "The link may be wrong, or incomplete.",
-    410: "Its owner has closed it, or its time or its downloads are used up.",
+    410: "What it showed is there no more. Ask the sender for a new one.",
     507: "What was uploaded before is there.",
 }
 
@@ -51,50 +65,17 @@ def wants_json(request: web.Request) -> bool:
     return "application/json" in accepted and "text/html" not in accepted
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A share that a visitor may see: its files, the visitor's uploads, and the page of its folder, if it has one."""
-
-    opened: Opened
-    files: Sequence[FileRecord] = ()
-    uploads: Sequence[JSON] = ()
-    folder: FolderPage | None = None
-
-    @property
-    def place(self) -> FolderAddress:
-        """The place in the folder of the share that the visitor sees."""
-        return FolderAddress(self.folder.below if self.folder is not None else "")
-
-    @property
-    def following(self) -> FolderAddress | None:
-        """The place of the next page, None at the end."""
-        page = self.folder
-        return None if page is None or page.following is None else FolderAddress(page.below, page.following)
-
-
 def share_reply(request: web.Request, seen: Seen) -> web.StreamResponse:
     """Reply with the share for its visitors."""
     opened, share = seen.opened, seen.opened.share
     if wants_json(request):
         return json_reply(_share(seen))
+    url = share.url(gateway_of(request).core.settings.public_url)
     shown: dict[str, Any] = {
-        "qr": qr_of(share.url(gateway_of(request).core.settings.public_url)) if opened.is_owner else "",
+        **values_of(seen, gateway_of(request).core),
+        "qr": qr_of(url) if opened.is_owner else "",
         "preview_text": _preview_text(seen),
-        "picture": _picture(seen, share.url(gateway_of(request).core.settings.public_url)),
-        "kind": share.kind.value,
-        "takes_files": share.kind.takes_files,
-        "require_name": share.require_name,
-        "uploads": seen.uploads,
-        "crumbs": [(name, place.query()) for name, place in seen.place.crumbs],
-        "folders": [(name, seen.place.inside(name).query()) for name in (seen.folder.folders if seen.folder else ())],
-        "following": seen.following.query() if seen.following is not None else "",
-        "is_folder": seen.folder is not None,
-        "key": share.key,
-        "title": share.title,
-        "message": share.message,
-        "files": [_shown(record, opened) for record in seen.files],
-        "allow_download": share.allow_download,
-        "counted": opened.granted,
+        "picture": _picture(seen, url),
     }
     return render(request, "shared.html", **shown)
 
@@ -109,24 +90,42 @@ def refusal(request: web.Request, error: HTTPError) -> web.StreamResponse:
     if error.status in _LOCKED:
         response = _locked(request, error)
     else:
-        title = _TITLES.get(error.status, "This did not work")
-        if error.error.details.get("deleted") == "version":
-            title, message = "This version was deleted", "The link showed one version of a file, which is not kept."
-        else:
-            message = _MESSAGES.get(error.status, f"{str(error.error).capitalize()}.")
-        response = render(request, "ended.html", status=error.status, title=title, message=message)
+        title, message = _words_of(error)
+        response = render(
+            request, "ended.html", status=error.status, title=title, message=message, key=_key(request, error)
+        )
     response.headers.update(error.headers)
     return response
 
 
+def _words_of(error: HTTPError) -> tuple[str, str]:
+    if error.error.details.get("deleted") == "version":
+        return "This version was deleted", "The link showed one version of a file, which is not kept."
+    reason = _INSIDE.get(str(error.error)) or _REASONS.get(str(error.error))
+    return reason or (
+        _TITLES.get(error.status, "This did not work"),
+        _MESSAGES.get(error.status, f"{str(error.error).capitalize()}."),
+    )
+
+
+def _key(request: web.Request, error: HTTPError) -> str:
+    """Return the key of a link that is open although this request was refused, "" for one that is not."""
+    is_open = error.status not in (404, 410) or str(error.error) in _INSIDE
+    return request.match_info.get("key", "") if is_open else ""
+
+
 def _locked(request: web.Request, error: HTTPError) -> web.Response:
-    required = error.error.details.get("password") == "required"
+    fault = ""
+    if isinstance(error.error, TooManyRequests):
+        fault = fault_of_pause(error.error)
+    elif error.error.details.get("password") != "required":
+        fault = "The password is wrong."
     return render(
         request,
         "locked.html",
         status=error.status,
         key=request.match_info.get("key", ""),
-        message="" if required else f"{str(error.error).capitalize()}.",
+        fault=Fault("password", fault) if fault else None,
         file_id=request.match_info.get("file_id", ""),
     )
 
@@ -171,48 +170,6 @@ def _share(seen: Seen) -> JSON:
     return shown
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """A file on the page: its parts with their names, and the part that is shown as a preview, None for none."""
-
-    record: FileRecord
-    parts: Sequence[tuple[Part, str]]
-    is_finished: bool
-    preview: str
-    preview_part: str
-    metadata: JSON
-
-
-def _shown(record: FileRecord, opened: Opened) -> _Shown:
-    whole = preview_of(record.content_type) if opened.may_read else ""
-    made = next((each for each in record.parts if each.type in DERIVATIVES and preview_of(each.content_type)), None)
-    if made is None and whole not in _PLAYED:
-        made = find_preview(record.derived, "thumbnail-1600")
-    return _Shown(
-        record=record,
-        parts=[(part, save_as(record, part)) for part in _content_of(record)],
-        is_finished=is_finished(record),
-        preview=preview_of(made.content_type) if made is not None else whole,
-        preview_part=made.part_id if made is not None else "",
-        metadata=_metadata(record, opened.share),
-    )
-
-
-def _content_of(record: FileRecord) -> Sequence[Part]:
-    """Return the parts that visitors download: not those that were made of them."""
-    return [part for part in record.parts if part.type not in DERIVATIVES] or record.parts
-
-
-def _metadata(record: FileRecord, share: Share) -> JSON:
-    if not share.show_metadata:
-        return {}
-    return {
-        "description": record.meta.get("description") or "",
-        "tags": list(record.tags),
-        "uploaded_at": record.uploaded_at,
-    }
-
-
 def _file(record: FileRecord, share: Share) -> JSON:
     return {
         "file_id": record.file_id,
@@ -232,5 +189,5 @@ def _file(record: FileRecord, share: Share) -> JSON:
             for part in record.parts
         ],
         "previews": [kind_of(part.part_id) for part in record.derived],
-        **_metadata(record, share),
+        **metadata_of(record, share),
     }

@@ -17,7 +17,7 @@ _EITHER: JSON = {
 _REFUSED: dict[int, JSON] = dict.fromkeys(_ERRORS, _EITHER)
 _SHOW, _UNLOCK = "A link, for its visitors.", "Give the password of a link."
 _BEGIN, _BYTES = "Count a download and go on to the bytes.", "The bytes of a part, by default the first."
-_ZIP = "All files of a link as a ZIP archive."
+_ZIP = "Files of a link, by default all, as a ZIP archive."
 _BRING = "Upload files: the fields file of a form, or a raw body with the query parameter name."
 _SENT: dict[int, JSON] = {201: reply("What was uploaded."), **_REFUSED, 303: {"description": "To the page."}}
 _FILES: JSON = {
@@ -51,6 +51,9 @@ def _form(**fields: JSON) -> JSON:
     schema = {"type": "object", "properties": fields}
     return {"content": {"application/x-www-form-urlencoded": {"schema": schema}}}
 
+
+_CHOICE = _form(chosen={"type": "array", "items": TEXT}, selection=TEXT)
+_IDS = [parameter("files", "query", description="The ids of the files, with commas; all files without it.")]
 
 DOOR = Door(
     name="shared",
@@ -115,8 +118,8 @@ DOOR = Door(
             "The picture of an open link, for services that preview links.",
             {200: {"description": "WebP, 1200 x 630.", "content": {"image/webp": BINARY}}, **_REFUSED},
         ),
-        Route("POST", f"{_SHARE}/zip", archives.begin, "begin_zip", _BEGIN, _NEXT),
-        Route("GET", f"{_SHARE}/zip", archives.send, "shared_zip", _ZIP, {**READ_REPLIES, **_REFUSED}),
+        Route("POST", f"{_SHARE}/zip", archives.begin, "begin_zip", _BEGIN, _NEXT, body=_CHOICE),
+        Route("GET", f"{_SHARE}/zip", archives.send, "shared_zip", _ZIP, {**READ_REPLIES, **_REFUSED}, _IDS),
     ),
     error_form=refusal,
     headers={"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"},

@@ -14,14 +14,16 @@ from files_service.errors import Forbidden
 from files_service.gateway.auth.sign_ins import client_of
 from files_service.gateway.pages.rendering import redirect
 from files_service.gateway.pages.shared.places import FolderAddress, place_of
-from files_service.gateway.pages.shared.replies import Seen, share_reply
-from files_service.gateway.pages.shared.visitors import GRANT, UNLOCKED, is_own_form, set_proof, visit_of
+from files_service.gateway.pages.shared.replies import share_reply, wants_json
+from files_service.gateway.pages.shared.seen import Seen
+from files_service.gateway.pages.shared.visitors import GRANT, SENDER, UNLOCKED, is_own_form, set_proof, visit_of
 from files_service.gateway.replies import HTTPError, bad_field
 from files_service.gateway.state import gateway_of
 from files_service.gateway.transfer.body import read_small
 from files_service.gateway.transfer.parts import part_of
+from files_service.services.accounts.documents import new_secret
 from files_service.services.shares.activity import record_event
-from files_service.services.shares.folder import page_of
+from files_service.services.shares.folder import page_of, total_below
 from files_service.services.shares.gate import Visit, find_open, open_share, require_download
 from files_service.services.shares.grants import make_grant
 from files_service.services.shares.items import file_of, files_of
@@ -36,8 +38,13 @@ async def show(request: web.Request) -> web.StreamResponse:
     gateway = gateway_of(request)
     key, visit = request.match_info["key"], visit_of(request)
     address = client_of(request)["address"] if request.method == "GET" else None
-    seen = await gateway.calls.run(_open, gateway.core, key, visit, address, place_of(request))
-    return share_reply(request, seen)
+    is_page = request.method == "GET" and not wants_json(request)
+    seen = await gateway.calls.run(_open, gateway.core, key, visit, address, place_of(request), with_total=is_page)
+    response = share_reply(request, seen)
+    if seen.opened.share.kind.takes_files and not visit.sender and is_page:
+        # Uploads that begin at once must be of one visit.
+        set_proof(request, response, SENDER, new_secret())
+    return response
 
 
 async def enter_password(request: web.Request) -> web.StreamResponse:
@@ -75,7 +82,7 @@ async def _form_of(request: web.Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
 
 
-def _open(core: Core, key: str, visit: Visit, address: str | None, place: FolderAddress) -> Seen:
+def _open(core: Core, key: str, visit: Visit, address: str | None, place: FolderAddress, *, with_total: bool) -> Seen:
     """Let a visitor see a share; the address of one who opens the page is an event for the owner."""
     opened = open_share(core, key, visit)
     share = opened.share
@@ -87,7 +94,8 @@ def _open(core: Core, key: str, visit: Visit, address: str | None, place: Folder
     if share.path is None:
         return Seen(opened, files_of(core, share), uploads)
     page = page_of(core, share, place.below, place.after)
-    return Seen(opened, page.files, uploads, page)
+    is_start = not place.below and place.after is None
+    return Seen(opened, page.files, uploads, page, total_below(core, share) if is_start and with_total else None)
 
 
 def _unlock(core: Core, key: str, password: str, address: str) -> str:

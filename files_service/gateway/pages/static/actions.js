@@ -55,7 +55,7 @@ export async function trash(files, changed) {
     return judge(files, results, "deleted");
   });
   if (!done) return;
-  toast(`${named(files)} moved to the trash`, { undo: () => restore(files, changed) });
+  toast(`${named(files)} moved to the trash`, { undo: () => restore(files, changed), isKnown: true });
   changed();
 }
 

@@ -29,7 +29,5 @@ export function start(main) {
     }
   }
 
-  return watchChanges((message) => {
-    if (live && concerns(message)) timer ??= setTimeout(refresh, TOGETHER_MS);
-  });
+  return watchChanges(() => (timer ??= setTimeout(refresh, TOGETHER_MS)), (message) => live && concerns(message));
 }

@@ -7,11 +7,15 @@ const listeners = new Set();
 let source;
 let timer;
 
-// Calls back with each change, and returns a function that ends it.
-export function watchChanges(changed) {
-  listeners.add(changed);
+// What lists of files show; cards and notices have pages of their own.
+const isOfFiles = ({ event }) => event !== "notices" && !event.startsWith("card_");
+
+// Calls back with each change of a kind, and returns a function that ends it.
+export function watchChanges(changed, concerns = isOfFiles) {
+  const listener = (change) => concerns(change) && changed(change);
+  listeners.add(listener);
   if (listeners.size === 1) begin();
-  return () => listeners.delete(changed);
+  return () => listeners.delete(listener);
 }
 
 function open() {
@@ -21,7 +25,9 @@ function open() {
   source.onmessage = ({ data }) => listeners.forEach((changed) => changed(JSON.parse(data)));
   source.onerror = () => {
     // By itself it tries again only where the connection broke, not where the server refused.
-    if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN_MS);
+    if (source.readyState !== EventSource.CLOSED) return;
+    document.dispatchEvent(new Event("refused"));
+    timer = setTimeout(open, AGAIN_MS);
   };
 }
 

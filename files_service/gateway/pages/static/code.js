@@ -6,6 +6,6 @@ if (code) {
         form.hidden = form !== field.form;
     }
     field.value = code;
-    field.closest("p").hidden = true;
+    field.closest(".field").hidden = true;
     history.replaceState(null, "", location.pathname);
 }

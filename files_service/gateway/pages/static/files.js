@@ -6,6 +6,7 @@ import { watchKeys } from "./keys.js";
 import { filesUnderWay } from "./queue.js";
 import { Refresher } from "./refresher.js";
 import { clear, fileOf, selected, watchSelection } from "./selection.js";
+import { base } from "./server.js";
 import { share } from "./share.js";
 import { tellLocalTimes } from "./words.js";
 
@@ -64,6 +65,8 @@ export function start(main) {
   }
 
   list.addEventListener("click", (event) => {
+    const summary = event.target.closest(".file summary");
+    if (summary?.parentElement.childElementCount === 1) summary.after(menuOf(summary.closest(".file")));
     const button = event.target.closest("button");
     const deed = button && Object.keys(deeds).find((name) => button.classList.contains(name));
     if (deed) deeds[deed](fileOf(button.closest(".file")));
@@ -73,13 +76,20 @@ export function start(main) {
   document.addEventListener("uploaded", changed);
   const endings = [
     () => document.removeEventListener("uploaded", changed),
-    watchChanges(({ event }) => event.startsWith("card_") || changed()),
+    watchChanges(changed),
     watchKeys(keysOf(list, deeds, redraw, (files) => actions.trash(files, done))),
   ];
   return () => {
     refresher.stop();
     endings.forEach((end) => end());
   };
+}
+
+function menuOf({ dataset }) {
+  const menu = document.getElementById("row-menu").content.cloneNode(true);
+  menu.querySelector("[download]").href = `${base}/download/${dataset.fileId}?raw=1`;
+  menu.querySelector(".versions").href = `${base}/versions/${dataset.fileId}`;
+  return menu;
 }
 
 function keysOf(list, deeds, redraw, trash) {

@@ -7,10 +7,11 @@ import * as words from "./words.js";
 
 const SWIPE_PX = 50;
 
-// Opens at a link of a container whose other links are its neighbours.
-export function openLightbox(photo, container) {
+// Opens at a photo ({fileId, type, name}). The series has its neighbours: `has` tells of them, `get` brings them, and
+// `reveal` gives the focus to the place of a photo.
+export function openLightbox(photo, series) {
   const title = element("h2");
-  const figure = element("figure");
+  const figure = element("figure", { tabIndex: -1 });
   const info = element("p", { className: "info", hidden: true });
   const original = element("a", { className: "button square", download: "" }, icon("download"));
   original.setAttribute("aria-label", "Download");
@@ -29,52 +30,71 @@ export function openLightbox(photo, container) {
   dialog.setAttribute("aria-label", "Photo");
   let at = photo;
 
-  const links = () => [...container.querySelectorAll(".photo")];
-  const neighbour = (by) => links()[links().indexOf(at) + by];
-  const previewOf = (link) => `${base}/api/files/${link.dataset.fileId}/preview/thumbnail-1600`;
+  // Photos of a link say where their bytes are; those of the own files are at the addresses of the files.
+  const wholeOf = ({ source, fileId }) => source ?? `${base}/download/${fileId}?raw=1&inline=1`;
+  const previewOf = ({ preview, fileId }) => preview ?? `${base}/api/files/${fileId}/preview/thumbnail-1600`;
+  const posterOf = ({ poster, fileId }) => poster ?? `${base}/api/files/${fileId}/preview/poster`;
+  const isFilm = (shown) => shown.type.startsWith("video/") && wholeOf(shown) !== "";
 
-  function show(link) {
-    at = link;
-    const { fileId, type, name } = link.dataset;
+  async function show(shown) {
+    at = shown;
+    const { fileId, name } = shown;
     title.textContent = words.name(name);
-    original.href = `${base}/download/${fileId}?raw=1`;
+    original.href = shown.original ?? `${base}/download/${fileId}?raw=1`;
+    original.hidden = shown.original === "";
     info.hidden = true;
-    figure.replaceChildren(type.startsWith("video/") ? film(fileId, name) : picture(link, name));
-    previous.disabled = !neighbour(-1);
-    next.disabled = !neighbour(1);
+    figure.replaceChildren(isFilm(shown) ? film(shown) : picture(shown));
+    previous.disabled = !series.has(at, -1);
+    next.disabled = !series.has(at, 1);
     const url = new URL(location.href);
     url.searchParams.set("open", fileId);
     history.replaceState(history.state, "", url);
     for (const by of [-1, 1]) {
-      const near = neighbour(by);
-      if (near && !near.dataset.type.startsWith("video/")) new Image().src = previewOf(near);
+      const near = await series.get(shown, by);
+      if (at === shown && near && !isFilm(near)) new Image().src = previewOf(near);
     }
   }
 
-  function picture(link, name) {
-    const image = element("img", { src: previewOf(link), alt: words.name(name) });
+  function picture(shown) {
+    const image = element("img", { src: previewOf(shown), alt: words.name(shown.name) });
     // Without a preview the file itself is shown, where a browser can.
-    image.addEventListener("error", () => (image.src = `${base}/download/${link.dataset.fileId}?raw=1&inline=1`), { once: true });
+    const whole = () => {
+      image.addEventListener("error", () => missing(shown));
+      if (wholeOf(shown)) image.src = wholeOf(shown);
+      else missing(shown);
+    };
+    image.addEventListener("error", whole, { once: true });
     return image;
   }
 
-  function film(fileId, name) {
-    const video = element("video", { src: `${base}/download/${fileId}?raw=1&inline=1`, poster: `${base}/api/files/${fileId}/preview/poster`, controls: true, playsInline: true, preload: "metadata" });
-    video.setAttribute("aria-label", words.name(name));
+  // Its processing may not be over, or the service does not answer.
+  function missing(shown) {
+    if (at !== shown) return;
+    const again = element("button", { type: "button", textContent: "Try again" });
+    again.addEventListener("click", () => (show(shown), figure.focus()));
+    figure.replaceChildren(element("p", { className: "missing" }, "This cannot be shown at the moment. ", again));
+  }
+
+  function film(shown) {
+    const video = element("video", { src: wholeOf(shown), poster: posterOf(shown), controls: true, playsInline: true, preload: "metadata" });
+    video.setAttribute("aria-label", words.name(shown.name));
+    video.addEventListener("error", () => missing(shown));
     return video;
   }
 
-  function step(by) {
-    const link = neighbour(by);
-    if (link) show(link);
+  async function step(by) {
+    const before = at;
+    const near = await series.get(at, by);
+    if (near && at === before) show(near);
   }
 
   async function toggleInfo() {
     info.hidden = !info.hidden;
     if (info.hidden) return;
+    if (at.says) return void (info.textContent = `${words.name(at.name)} · ${at.says}`);
     info.textContent = "…";
     try {
-      const file = await (await ask("GET", `/api/files/${at.dataset.fileId}`)).json();
+      const file = await (await ask("GET", `/api/files/${at.fileId}`)).json();
       const { width, height, camera } = file.media ?? {};
       const taken = new Date(file.captured_at ?? file.created_at).toLocaleString([], { dateStyle: "long", timeStyle: "short" });
       info.textContent = [words.name(file.name), taken, words.size(file.size), width && `${width} × ${height}`, camera].filter(Boolean).join(" · ");
@@ -113,9 +133,26 @@ export function openLightbox(photo, container) {
     const url = new URL(location.href);
     url.searchParams.delete("open");
     history.replaceState(history.state, "", url);
-    at.focus();
+    series.reveal(at);
   });
   document.body.append(dialog);
   dialog.showModal();
   show(photo);
+}
+
+// The photos of a container whose links are all in the page.
+export function seriesOf(container) {
+  const links = () => [...container.querySelectorAll(".photo")];
+  const find = ({ fileId }, by) => {
+    const all = links();
+    return all[all.findIndex((each) => each.dataset.fileId === fileId) + by];
+  };
+  return {
+    has: (photo, by) => find(photo, by) !== undefined,
+    get: async (photo, by) => {
+      const link = find(photo, by);
+      return link && { ...link.dataset };
+    },
+    reveal: (photo) => find(photo, 0)?.focus(),
+  };
 }

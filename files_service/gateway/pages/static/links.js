@@ -46,7 +46,7 @@ export function start(main) {
     if (deed) deeds[deed](button.closest(".file").dataset);
   });
   prepare();
-  const end = watchChanges(({ event }) => event.startsWith("card_") || changed());
+  const end = watchChanges(changed);
   return () => {
     refresher.stop();
     end();

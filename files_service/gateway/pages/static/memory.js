@@ -2,7 +2,7 @@
 
 import { viewer } from "./server.js";
 
-const PREFIX = `files:upload:${viewer}:`;
+const PREFIX = `files:upload:${document.body.dataset.uploads ?? viewer}:`;
 
 export function fingerprint(file, path) {
   return JSON.stringify([path, file.size, file.lastModified]);

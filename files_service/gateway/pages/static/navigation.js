@@ -4,7 +4,7 @@ import { base, viewer } from "./server.js";
 import { showScreen } from "./screens.js";
 import { isBusy } from "./tray.js";
 
-const PAGES = /^\/(photos|cards(\/.*)?|shared|trash|activity|settings|admin|download\/[^/]+)?$/;
+const PAGES = /^\/(photos|cards(\/.*)?|shared|trash|activity|settings|admin(\/.*)?|versions\/[^/]+|download\/[^/]+)?$/;
 const { build } = document.body.dataset;
 let loading;
 

@@ -21,7 +21,7 @@ export function enqueue(files, folder) {
     const print = printOf(file, folder ? `${folder}/${path}` : path, left);
     const old = uploads.get(print);
     if (old && old.state !== "done") {
-      if (STOPPED.includes(old.state)) resume(old);
+      if (STOPPED.includes(old.state)) resume([old]);
       continue;
     }
     const [at] = JSON.parse(print);
@@ -66,7 +66,7 @@ function next() {
   if (!running.size) wakeLock?.release?.().catch(() => {});
 }
 
-export function resume(...stopped) {
+export function resume(stopped) {
   for (const upload of stopped) {
     if (!STOPPED.includes(upload.state)) continue;
     upload.resume();
@@ -75,14 +75,14 @@ export function resume(...stopped) {
   next();
 }
 
-export function pause(...going) {
-  const paused = new Set(going.filter((each) => ["waiting", "sending", "broken"].includes(each.state)));
+export function pause(going) {
+  const paused = new Set([...going].filter((each) => ["waiting", "sending", "broken"].includes(each.state)));
   waiting = waiting.filter((each) => !paused.has(each));
   for (const upload of paused) upload.pause();
 }
 
-export function cancel(...going) {
-  const cancelled = new Set(going.filter((each) => each.state !== "done"));
+export function cancel(going) {
+  const cancelled = new Set([...going].filter((each) => each.state !== "done"));
   waiting = waiting.filter((each) => !cancelled.has(each));
   for (const upload of cancelled) {
     uploads.delete(upload.print);
@@ -92,7 +92,7 @@ export function cancel(...going) {
 
 // Ends the upload of a file that was deleted.
 export function cancelFile(fileId) {
-  cancel(...[...uploads.values()].filter((each) => each.uploadId?.startsWith(`${fileId}-`)));
+  cancel([...uploads.values()].filter((each) => each.uploadId?.startsWith(`${fileId}-`)));
 }
 
 // The ids of the files that are on their way.

@@ -4,6 +4,8 @@ import { merge } from "./merging.js";
 import { ask, base } from "./server.js";
 
 const TOGETHER_MS = 250;
+// While much is changing, so long passes between two looks.
+const APART_MS = 1_000;
 
 export class Refresher {
   // `ready` is called whenever the list has changed.
@@ -12,8 +14,9 @@ export class Refresher {
   }
 
   soon() {
-    clearTimeout(this.timer);
-    if (!this.stopped) this.timer = setTimeout(() => this.refresh(), TOGETHER_MS);
+    if (this.stopped) return;
+    const rest = (this.looked ?? -Infinity) + APART_MS - performance.now();
+    this.timer ??= setTimeout(() => this.refresh(), Math.max(TOGETHER_MS, rest));
   }
 
   stop() {
@@ -22,6 +25,8 @@ export class Refresher {
   }
 
   async refresh() {
+    this.timer = undefined;
+    this.looked = performance.now();
     if (this.refreshing) return void (this.again = true);
     this.refreshing = true;
     try {

@@ -3,12 +3,16 @@
 import { tellLocalTimes } from "./words.js";
 
 const MODULES = {
+  file: "./access.js",
+  activity: "./activity.js",
+  admin: "./admin.js",
   files: "./files.js",
   photos: "./photos.js",
   cards: "./cards.js",
   settings: "./settings.js",
   shared: "./links.js",
   trash: "./trash.js",
+  versions: "./versions.js",
 };
 
 let stop;

@@ -81,7 +81,8 @@ async function selectAll(query, total, draw) {
       const params = new URLSearchParams({ ...query, limit: PER_CALL, ...(cursor ? { cursor } : {}) });
       const found = await (await ask("GET", `/api/files?${params}`)).json();
       for (const file of found.files) {
-        selected.set(file.file_id, { ...file, fileId: file.file_id, type: file.content_type ?? "" });
+        const { file_id: fileId, name, path, access, status, size } = file;
+        selected.set(fileId, { fileId, name, path, access, type: file.content_type ?? "", status, size });
       }
       cursor = found.next_cursor;
     } while (cursor);

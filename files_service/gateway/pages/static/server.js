@@ -22,6 +22,8 @@ export class Broken extends Error {
 const UNTIL_LATER = new Set(["busy", "service_unavailable", "storage_unavailable", "internal_error", "conflict"]);
 
 export function failureOf(code, message, details) {
+  const isAccess = code === "unauthorized" || (code === "gone" && document.body.dataset.uploads);
+  if (isAccess) document.dispatchEvent(new Event("refused"));
   return UNTIL_LATER.has(code) ? new Broken(message, code) : new Refused(code, message, details);
 }
 

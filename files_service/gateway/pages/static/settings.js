@@ -44,7 +44,7 @@ const LISTS = [
   {
     id: "invites",
     path: "/api/invites",
-    rows: ({ invites }) => invites.map((each) => [each.invite_id, `Invite as ${each.role}`, `${each.uses_left} of ${each.uses} left · until ${at(each.expires_at)}`, "link"]),
+    rows: ({ invites }) => invites.filter((each) => each.uses_left).map((each) => [each.invite_id, `Invite as ${each.role}`, `${each.uses_left} of ${each.uses} left · until ${at(each.expires_at)}`, "link"]),
     verb: "Revoke",
   },
 ];

@@ -90,8 +90,9 @@ class Attempt {
 
   start() {
     this.opened = true;
-    const { uploadId, path, file } = this.upload;
-    const known = uploadId ? { upload_id: uploadId } : { name: nameOf(path), path, size: file.size };
+    const { uploadId, path, file, versionOf } = this.upload;
+    const place = versionOf ? { version_of: versionOf } : { path };
+    const known = uploadId ? { upload_id: uploadId } : { name: nameOf(path), ...place, size: file.size };
     if (!uploadId && file.type) known.mime_type = file.type;
     this.socket.send(JSON.stringify({ op: "start", ...known }));
   }
@@ -116,7 +117,7 @@ class Attempt {
         if (this.end()) this.resolve(message.file_id);
         break;
       case "error":
-        this.fail(failureOf(message.code, message.message));
+        this.fail(failureOf(message.code, message.message, message.details));
         break;
     }
   }

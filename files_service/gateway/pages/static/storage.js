@@ -1,7 +1,7 @@
 // The storage bar of the map: what is used of the quota.
 
 import { watchChanges } from "./changes.js";
-import { ask } from "./server.js";
+import { ask, base } from "./server.js";
 import * as words from "./words.js";
 
 const TOGETHER_MS = 3_000;
@@ -10,9 +10,7 @@ let timer;
 
 export function watchStorage() {
   refresh();
-  watchChanges(({ event }) => {
-    if (!event.startsWith("card_")) timer ??= setTimeout(refresh, TOGETHER_MS);
-  });
+  watchChanges(() => (timer ??= setTimeout(refresh, TOGETHER_MS)));
 }
 
 async function refresh() {
@@ -32,5 +30,8 @@ async function refresh() {
     progress.setAttribute("aria-label", "Storage");
     bar.append(progress);
   }
-  bar.append(quota ? `${words.size(used)} of ${words.size(quota)} used` : `${words.size(used)} used`);
+  // Whoever looks here wants room: the largest files are one click away.
+  const link = Object.assign(document.createElement("a"), { href: `${base}/?sort=largest`, title: "Show the largest files" });
+  link.textContent = quota ? `${words.size(used)} of ${words.size(quota)} used` : `${words.size(used)} used`;
+  bar.append(link);
 }

@@ -3,10 +3,16 @@
 const SHOWN_MS = 10_000;
 const MOST = 3;
 
-const list = document.getElementById("toasts");
+const MOST_UNDOABLE = 20;
 
-// Shows a message; `undo` is called by its button. Returns a function that takes the message away.
-export function toast(text, { undo, failed = false } = {}) {
+const list = document.getElementById("toasts");
+let done = [];
+
+// What can be undone after its message has gone: {text, undo}, the last first. Activity shows it.
+export const undoable = () => done;
+
+// Shows a message; `undo` is called by its button, or by that of Activity unless the server knows of it. Returns a function that takes the message away.
+export function toast(text, { undo, failed = false, isKnown = false } = {}) {
   const note = document.createElement("div");
   note.className = failed ? "toast failed" : "toast";
   note.append(Object.assign(document.createElement("p"), { textContent: text }));
@@ -14,7 +20,11 @@ export function toast(text, { undo, failed = false } = {}) {
     clearTimeout(timer);
     note.remove();
   };
-  if (undo) note.append(button("Undo", () => (close(), undo())));
+  if (undo) {
+    const act = { text, undo: () => (close(), (done = done.filter((each) => each !== act)), undo()) };
+    if (!isKnown) done = [act, ...done].slice(0, MOST_UNDOABLE);
+    note.append(button("Undo", act.undo));
+  }
   note.append(button("Close", close));
   let timer;
   const wait = () => {

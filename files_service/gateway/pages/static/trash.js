@@ -62,7 +62,7 @@ export function start(main) {
   };
   main.addEventListener("click", hear);
   prepare();
-  const end = watchChanges(({ event }) => event.startsWith("card_") || changed());
+  const end = watchChanges(changed);
   return () => {
     clear();
     refresher.stop();

@@ -33,7 +33,7 @@ export function take(files, folder = "") {
   batch.addEventListener("change", () => change(batch));
   row.querySelector(".pause").addEventListener("click", () => pauseOrResume([batch]));
   row.querySelector(".cancel").addEventListener("click", () => {
-    queue.cancel(...batch.uploads);
+    queue.cancel(batch.uploads);
     drop(batch);
   });
   words.announce(`${batch.total === 1 ? batch.label : words.count(batch.total, "file")}: upload started`);
@@ -59,18 +59,17 @@ function build() {
   tray.querySelector(".cancel-all").addEventListener("click", () => {
     for (const batch of [...batches.keys()]) {
       if (batch.isOver) continue;
-      queue.cancel(...batch.uploads);
+      queue.cancel(batch.uploads);
       drop(batch);
     }
   });
   tray.querySelector(".clear").addEventListener("click", () => {
     for (const batch of [...batches.keys()]) if (batch.state === "done") drop(batch);
   });
-  // Somebody signed in again in another page.
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState !== "visible") return;
+  // The same person signed in again in another page, or a link was unlocked again.
+  document.addEventListener("unlocked", () => {
     const out = [...batches.keys()].flatMap((batch) => [...batch.uploads]).filter((each) => each.code === "unauthorized");
-    queue.resume(...out);
+    queue.resume(out);
   });
 }
 
@@ -90,8 +89,8 @@ function makeRow(label) {
 function pauseOrResume(some) {
   const all = some.flatMap((batch) => [...batch.uploads]);
   const going = all.filter((each) => ["waiting", "sending", "broken"].includes(each.state));
-  if (going.length) queue.pause(...going);
-  else queue.resume(...all);
+  if (going.length) queue.pause(going);
+  else queue.resume(all);
 }
 
 function drawSoon() {
@@ -122,7 +121,7 @@ function drawRow(batch, row) {
 
 function sayingOf(batch) {
   const { counts, size, received, total, state } = batch;
-  const several = total > 1 ? `${counts.done} of ${words.count(total, "file")} · ` : "";
+  const several = total > 1 ? `${counts.done.toLocaleString("en")} of ${words.count(total, "file")} · ` : "";
   const there = `${several}${words.size(received)} of ${words.size(size)}`;
   const failed = counts.failed && state !== "failed" ? ` · ${counts.failed} failed` : "";
   switch (state) {
@@ -156,7 +155,7 @@ function drawHead() {
     sum.stopped += batch.counts.paused + batch.counts.failed;
   }
   const share = sum.size ? Math.floor((100 * sum.received) / sum.size) : 100;
-  const words_ = sum.going ? `Uploading ${sum.done} of ${sum.total} · ${share}%` : sum.stopped ? "Uploads stopped" : "Uploads";
+  const words_ = sum.going ? `Uploading ${sum.done.toLocaleString("en")} of ${sum.total.toLocaleString("en")} · ${share}%` : sum.stopped ? "Uploads stopped" : "Uploads";
   tray.querySelector("h2").textContent = words_;
   const all = tray.querySelector(".pause-all");
   all.textContent = sum.going ? "Pause all" : "Resume all";
@@ -167,16 +166,18 @@ function drawHead() {
 }
 
 function change(batch) {
-  draw();
+  // Ten thousand that are paused together are drawn once.
+  if (batch.isOver) draw();
+  else drawSoon();
   if (!batches.has(batch) || !batch.total) return;
   const label = words.name(batch.label);
   if (batch.state === "broken") words.announce(`The connection was lost; ${label} resumes when it is back`);
   if (!batch.isOver) return;
   if (batch.state === "failed") {
     const [first] = [...batch.uploads].filter((each) => each.state === "failed");
-    toast(`${label} was not uploaded: ${first.message}`, { failed: true });
+    toast(`${label} ${batch.total === 1 ? "was" : "were"} not uploaded: ${first.message}`, { failed: true });
   } else {
-    document.dispatchEvent(new Event("uploaded"));
+    document.dispatchEvent(new CustomEvent("uploaded", { detail: batch.counts.done }));
     words.announce(batch.total === 1 ? `${label} was uploaded` : `${words.count(batch.total, "file")} uploaded`);
     const row = batches.get(batch);
     row.querySelector(".pause").hidden = true;

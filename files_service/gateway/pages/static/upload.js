@@ -11,6 +11,13 @@ const LONGEST_DELAY_MS = 8_000;
 // So often in a row no WebSocket may open before the other way is tried.
 const CLOSED_DOORS = 2;
 const RATE_WINDOW_MS = 8_000;
+// Visitors of a link send by tus alone.
+const IS_LINK = "uploads" in document.body.dataset;
+const ENDED = { not_found: "It was deleted", gone: IS_LINK ? "The link has ended" : "It was deleted" };
+
+// The place of an upload that becomes the next version of a file, so that it is known again after an interruption.
+export const versionPath = (fileId, name) => `version of ${fileId}/${name}`;
+const VERSION = /^version of ([0-9A-Za-z-]{26,36})\//;
 
 // States: waiting, sending, broken (goes on by itself), paused, done, failed, cancelled.
 export class Upload extends EventTarget {
@@ -50,8 +57,7 @@ export class Upload extends EventTarget {
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof Refused && !this.beginAnew(error)) {
-          const deleted = ["not_found", "gone"].includes(error.code);
-          this.become("failed", deleted ? "It was deleted" : failure(error), error.code);
+          this.become("failed", ENDED[error.code] ?? failure(error), error.code);
           return;
         }
         if (!(error instanceof Refused || error instanceof Broken)) throw error;
@@ -63,7 +69,7 @@ export class Upload extends EventTarget {
   }
 
   async attempt(signal) {
-    if (this.closedDoors >= CLOSED_DOORS) {
+    if (IS_LINK || this.closedDoors >= CLOSED_DOORS) {
       try {
         return await sendByTus(this, signal);
       } catch (error) {
@@ -109,6 +115,11 @@ export class Upload extends EventTarget {
     } catch {
       // The server forgets it by itself after a while.
     }
+  }
+
+  // The file whose next version this becomes.
+  get versionOf() {
+    return VERSION.exec(this.path)?.[1];
   }
 
   // Told by the doors: the upload has begun, and what is there.

@@ -51,7 +51,6 @@ const FAILURES = {
   conflict: "Somebody else changed it at the same moment",
   immutable: "It is protected against changes",
   path_taken: "There is a file of this name already",
-  insufficient_storage: "There is no space left for it",
   too_large: "It is too large",
   unsupported_type: "Files of this type are not accepted",
   storage_unavailable: "The storage does not answer at the moment",
@@ -60,9 +59,28 @@ const FAILURES = {
   offline: "There is no connection to the service",
 };
 
+// Whose room is used up, and what helps.
+function noRoom({ field, quota, limit }) {
+  const whole = limit === undefined ? "" : ` of ${size(limit)}`;
+  if (field === "disk") return "The disk of the service is full. Whoever runs it has to make room";
+  if (field === "uploads") return "Too many uploads are unfinished. Finish or cancel some";
+  if (quota === "tenant") return `The storage${whole} of your organisation is full`;
+  if (field !== "quota") return "There is no space left for it";
+  return `Your storage${whole} is full. Delete files and empty the trash to make room`;
+}
+
+// A link that takes files has limits of its own.
+const FULL = {
+  files: "The link takes no more files",
+  bytes: "The link has no room left for it",
+  address: "The link takes no more files from one place today",
+};
+
 // What went wrong, as a sentence without its full stop.
 export function failure(error) {
   if (error.constructor.name === "Broken" && !error.code) return FAILURES.offline;
+  if (error.code === "insufficient_storage") return FULL[error.details?.field] ?? noRoom(error.details ?? {});
+  if (error.code === "too_large" && error.details?.limit) return `It is too large: a file may have ${size(error.details.limit)} at most`;
   const known = FAILURES[error.code];
   if (known) return known;
   return error.message.charAt(0).toUpperCase() + error.message.slice(1).replace(/\.$/, "");

@@ -77,7 +77,8 @@ class Rename(Effect):
     """Publication of a temporary file under the name of a chunk. Result: None.
 
     The present copy must have the version ``replaces`` ("": there must be none), else ChunkExists is raised. A copy
-    that is replaced is kept in quarantine. The inventory is updated.
+    that is replaced is kept in quarantine. The inventory is updated. Raises ChunkRemoved for a name that the service
+    has removed since this start of the node: its bytes were under way.
     """
 
     name: str

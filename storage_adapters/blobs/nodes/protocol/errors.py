@@ -75,6 +75,13 @@ class OtherContent(NodeError):
     code = "other_content"
 
 
+class ChunkRemoved(NodeError):
+    """The name was removed a while ago; the request for it comes late."""
+
+    status = 410
+    code = "chunk_removed"
+
+
 class StaleEpoch(NodeError):
     """A later census has begun; nothing was changed."""
 
@@ -143,5 +150,14 @@ class StartRefused(ProtocolError):
 
 NODE_ERRORS: dict[str, type[NodeError]] = {
     kind.code: kind
-    for kind in (BadRequest, OtherContent, StaleEpoch, HashDiffers, NodeUnavailable, NodeFull, NodeError)
+    for kind in (
+        BadRequest,
+        OtherContent,
+        ChunkRemoved,
+        StaleEpoch,
+        HashDiffers,
+        NodeUnavailable,
+        NodeFull,
+        NodeError,
+    )
 }

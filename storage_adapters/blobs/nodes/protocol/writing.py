@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from storage_adapters.blobs.nodes.protocol.effects import Call, Hedged, Now, Random, Sleep, Step, Together
 from storage_adapters.blobs.nodes.protocol.errors import (
     BadRequest,
+    ChunkRemoved,
     HashDiffers,
     NodeError,
     NodeFull,
@@ -21,7 +22,7 @@ from storage_adapters.blobs.nodes.protocol.errors import (
 from storage_adapters.blobs.nodes.protocol.layout import Layout, Node, assigned, ranked
 from storage_adapters.blobs.nodes.protocol.messages import PutChunk, Receipts, Stored, Verify
 
-FINAL = (BadRequest, HashDiffers, NodeFull, OtherContent)
+FINAL = (BadRequest, ChunkRemoved, HashDiffers, NodeFull, OtherContent)
 
 
 @dataclass(frozen=True, slots=True)

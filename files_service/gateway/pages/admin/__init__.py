@@ -1,0 +1,1 @@
+"""``/admin``: accounts, invites, tenants, storage and health, for admins of a tenant and operators."""

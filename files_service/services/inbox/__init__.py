@@ -1,0 +1,1 @@
+"""The inbox of each owner: news of files, links, cards and quota, as one bounded document."""

@@ -1,0 +1,1 @@
+from tests.pages.test_admin import *  # noqa: F403

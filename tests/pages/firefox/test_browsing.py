@@ -1,0 +1,1 @@
+from tests.pages.test_browsing import *  # noqa: F403

@@ -1,0 +1,1 @@
+from tests.pages.test_cards import *  # noqa: F403

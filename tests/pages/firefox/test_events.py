@@ -1,0 +1,1 @@
+from tests.pages.test_events import *  # noqa: F403

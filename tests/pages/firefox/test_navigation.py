@@ -1,0 +1,1 @@
+from tests.pages.test_navigation import *  # noqa: F403

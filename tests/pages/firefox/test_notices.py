@@ -1,0 +1,1 @@
+from tests.pages.test_notices import *  # noqa: F403

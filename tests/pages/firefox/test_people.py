@@ -1,0 +1,1 @@
+from tests.pages.test_people import *  # noqa: F403

@@ -1,0 +1,1 @@
+from tests.pages.test_public import *  # noqa: F403

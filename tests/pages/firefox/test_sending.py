@@ -1,0 +1,1 @@
+from tests.pages.test_sending import *  # noqa: F403

@@ -1,0 +1,1 @@
+from tests.pages.test_sessions import *  # noqa: F403

@@ -1,0 +1,1 @@
+from tests.pages.test_versions import *  # noqa: F403
