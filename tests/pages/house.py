@@ -10,7 +10,7 @@ from pathlib import Path
 
 from files_service.worker.analytics import Analytics
 from files_service.worker.inboxes import Inboxes
-from tests.cores import at, call, pending_file, processed_file
+from tests.cores import at, pending_file, processed_file
 from tests.gateway.serving import Served, serving
 from tests.pages.pictures import png
 from tests.people.links import PASSWORD, Visitor
@@ -20,7 +20,7 @@ from tests.unit.cards.scenes import OWNER, brought, copied, verified
 LONG = "a_long_name_without_a_space_" * 6 + ".tar.gz"
 DAY_MS = 86_400_000
 PICTURES = 9
-FILES = 55
+FILES = 12
 
 
 @dataclass

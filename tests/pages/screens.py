@@ -1,4 +1,4 @@
-"""All screens of the pages with their main states. Whatever is looked at on every screen is looked at over this list."""
+"""All screens of the pages with their main states: what is looked at on each of them is looked at over this list."""
 
 from __future__ import annotations
 
@@ -199,6 +199,5 @@ class Look:
 
 
 # The module of a screen has shown what needs it, and nothing moves any more.
-READY = """() => document.readyState === "complete" && ![...document.querySelectorAll(".scripted")].some((each) => each.hidden
-    && !each.closest("[data-month]") && document.querySelector("script[src]"))
+READY = """() => document.readyState === "complete" && !document.querySelector(".framed .title .scripted[hidden]")
     && document.getAnimations().every((each) => each.playState !== "running")"""

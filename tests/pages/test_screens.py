@@ -1,4 +1,4 @@
-"""Each screen in each state: nothing breaks a rule of accessibility, everything fits, nothing moves against one's will."""
+"""Each screen in each state: nothing breaks a rule of accessibility, and everything fits."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from zlib import crc32
 
 import pytest
-from playwright.sync_api import Browser, Playwright
 
-from tests.pages.conftest import DARK_FIREFOX, launch_firefox
 from tests.pages.house import House, open_house
 from tests.pages.inspection import FINGER_PX, MOUSE_PX, misfits, violations
 from tests.pages.screens import SCREENS, Look, Screen
