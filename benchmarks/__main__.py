@@ -23,6 +23,7 @@ from benchmarks import (
     large_file,
     listing,
     ms_files_import,
+    nodes,
     pages,
     people,
     queue,
@@ -33,6 +34,7 @@ from benchmarks import (
     small_uploads,
     syncer,
     tasks,
+    writes,
 )
 from benchmarks.tables import Table, machine
 from tests.servers.couchdb import raw, server_url
@@ -56,6 +58,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "large-card": lambda options: large_card.measure(),
     "large-file": lambda options: large_file.measure(),
     "ms-files": lambda options: [ms_files_import.measure()],
+    "nodes": lambda options: nodes.measure(rounds=options.rounds or nodes.ROUNDS),
     "pages": lambda options: pages.measure(
         files=(options.sizes or [pages.FILES])[0], rounds=options.rounds or pages.ROUNDS
     ),
@@ -72,6 +75,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "signing": lambda options: signing.measure(),
     "syncer": lambda options: syncer.measure(),
     "tasks": lambda options: tasks.measure((options.sizes or [tasks.VIDEO_BYTES])[0]),
+    "writes": lambda options: writes.measure(),
 }
 
 

@@ -82,3 +82,12 @@ def cpu_seconds(pids: Sequence[int]) -> float:
     """Return the processor time that processes have used."""
     fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split() for pid in pids]
     return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
+
+
+def with_children(pid: int) -> list[int]:
+    """Return a process and all that it has started."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [
+        pid,
+        *(below for task in tasks for child in task.read_text().split() for below in with_children(int(child))),
+    ]

@@ -15,7 +15,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import SECRETS, cpu_seconds, running
+from benchmarks.processes import SECRETS, cpu_seconds, running, with_children
 from benchmarks.tables import Table, spread
 from files_service.config import load_settings, read_config
 from files_service.core import Core
@@ -49,7 +49,7 @@ class SinglePublisher(AmqpPublisher):
 def measure(*, files: int = FILES, rounds: int = ROUNDS) -> list[Table]:
     """Announce the same feed again and again."""
     rates: dict[str, list[float]] = {}
-    costs: dict[str, list[float]] = {}
+    costs: dict[str, list[tuple[float, ...]]] = {}
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         broker = stack.enter_context(RabbitMQ(folder / "broker"))
@@ -71,16 +71,18 @@ def measure(*, files: int = FILES, rounds: int = ROUNDS) -> list[Table]:
                         for number in range(workers)
                     ]
                     wait_for_shares(core, workers)
+                    parts = (pids, [redis.pid], with_children(broker.pid))
                     for _ in range(rounds):
-                        began, used = time.monotonic(), cpu_seconds(pids)
+                        began, used = time.monotonic(), [cpu_seconds(each) for each in parts]
                         announce(core)
                         rates.setdefault(title, []).append(files / (time.monotonic() - began))
-                        costs.setdefault(title, []).append((cpu_seconds(pids) - used) / files * 1e6)
+                        spent = [cpu_seconds(each) - before for each, before in zip(parts, used, strict=True)]
+                        costs.setdefault(title, []).append(tuple(each / files * 1e6 for each in spent))
                         purge()
     return [table_of(files, rates, costs)]
 
 
-def table_of(files: int, rates: dict[str, list[float]], costs: dict[str, list[float]]) -> Table:
+def table_of(files: int, rates: dict[str, list[float]], costs: dict[str, list[tuple[float, ...]]]) -> Table:
     """Put the figures side by side."""
     table = Table(
         f"{files:,} events from Redis to RabbitMQ",
@@ -89,24 +91,27 @@ def table_of(files: int, rates: dict[str, list[float]], costs: dict[str, list[fl
             "events/s",
             "of one worker",
             "processor µs per event, of the workers",
+            "of Redis",
+            "of the broker",
             "events/s on cores of their own",
             "of one",
         ],
         note="From the checkpoints' return to the beginning until all partitions have passed the last "
         "change; persistent messages into one durable queue. Redis, RabbitMQ and the workers share the machine, on "
-        "which other work ran at the same time, so read the rows beside each other. One worker and the broker fill two "
-        "cores by themselves: the last columns are what the processor time of the workers permits where each has a "
-        "core of its own and the broker is elsewhere.",
+        "which other work ran at the same time: rates of rows that ran one after the other compare badly where that "
+        "work changes, processor times well. The last columns are what the processor time of the workers permits "
+        "where each has a core of its own and the servers are elsewhere.",
     )
     one = statistics.median(rates["one worker"])
-    base = 1e6 / statistics.median(costs["one worker"])
+    base = 1e6 / statistics.median(cost for cost, *_ in costs["one worker"])
     for title, values in rates.items():
         workers = 2 if title.startswith("two") else 1
-        alone = [workers * 1e6 / cost for cost in costs[title]]
+        columns = [spread(list(column)) for column in zip(*costs[title], strict=True)]
+        alone = [workers * 1e6 / cost for cost, *_ in costs[title]]
         shares = [each / base for each in alone]
         ratio = spread([each / one for each in values], 2)
-        table.rows.append([title, spread(values), ratio, spread(costs[title]), spread(alone), spread(shares, 2)])
-    table.rows.append(["goal of two", "", f"{GOAL}", "", "", f"{GOAL}"])
+        table.rows.append([title, spread(values), ratio, *columns, spread(alone), spread(shares, 2)])
+    table.rows.append(["goal of two", "", f"{GOAL}", "", "", "", "", f"{GOAL}"])
     return table
 
 

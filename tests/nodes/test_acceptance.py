@@ -37,7 +37,7 @@ from tests.nodes.processes import NodeProcess, NodesInProcesses
 from tests.unit.lost_bytes import chunked_file
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
-pytestmark = pytest.mark.nightly
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(3_600)]
 FILE = 64 * MIB
 DAYS = 10 * 86_400_000
 

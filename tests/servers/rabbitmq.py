@@ -51,6 +51,12 @@ class RabbitMQ:
         """Whether the broker was started and not killed since."""
         return self._server is not None
 
+    @property
+    def pid(self) -> int:
+        """Process id while the broker runs."""
+        assert self._server is not None
+        return self._server.pid
+
     def start(self) -> None:
         """Start the broker and return when it accepts connections; one that runs is left alone."""
         if self._server is not None and self._server.poll() is None:
