@@ -38,7 +38,7 @@ from tests.pages.visits import PHONE, sign_in_path
 
 FILES = 10_000
 ROUNDS = 3
-_OWNER = "ann"
+_OWNER, _PICTURES = "ann", 24
 _TAKE = """async ([count]) => {
     const { take } = await import(`${document.body.dataset.base}/static/tray.js`);
     const files = Array.from({length: count}, (_, number) => {
@@ -86,7 +86,7 @@ def measure(files: int = FILES, rounds: int = ROUNDS) -> Iterator[Table]:
 @contextmanager
 def _site(browser: Browser, folder: Path, files: int) -> Iterator[_Site]:
     core = sqlite_core(folder)
-    made = [drawn(number) for number in range(24)]
+    made = [drawn(number) for number in range(_PICTURES)]
     models = [
         model(core, f"DSC{number}.jpg", each.jpeg, "image/jpeg", **each.previews) for number, each in enumerate(made)
     ]
@@ -182,7 +182,7 @@ def _interactions(browser: Browser, site: _Site, rounds: int) -> Table:
             for name, act in _acts(page).items():
                 act()
                 found.setdefault(name, []).append(interaction(page))
-    table.rows += [[name, spread(each)] for name, each in found.items()]
+    table.rows.extend([name, spread(each)] for name, each in found.items())
     return table
 
 
