@@ -119,6 +119,11 @@ class BucketEvents(NotificationQueue):
         """The number of messages in this process."""
         return len(self._arrived) + len(self._unsettled)
 
+    @property
+    def delayed(self) -> int:
+        """The number of those that wait for another attempt."""
+        return len(self._delayed)
+
     @contextmanager
     def _connected(self) -> Iterator[amqp.Connection]:
         """Connect where necessary, and forget a connection that breaks, with all that came by it."""

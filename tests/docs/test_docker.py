@@ -6,7 +6,6 @@ import configparser
 import json
 import re
 import shlex
-import subprocess
 from importlib.util import find_spec
 from typing import Any
 
@@ -17,6 +16,7 @@ from files_service.cli import MODULES
 from files_service.config import load_settings, read_config
 from tests.docs.pages import ROOT, plain, read, rows
 from tests.servers.caddy import executable
+from tests.servers.commands import run_command
 from tests.waiting import PATIENCE_SECONDS
 
 COMPOSE: dict[str, dict[str, Any]] = {
@@ -181,7 +181,7 @@ def test_brokers_of_quorum_queues_find_each_other() -> None:
 
 def test_caddy_takes_its_file() -> None:
     command = [executable(), "adapt", "--validate", "--config", str(ROOT / "docker/Caddyfile")]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE_SECONDS)
+    done = run_command(command, seconds=PATIENCE_SECONDS)
     assert done.returncode == 0, done.stderr
     [server] = json.loads(done.stdout)["apps"]["http"]["servers"].values()
     assert server["listen"] == [":8080"]

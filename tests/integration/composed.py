@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from tests.servers.caddy import executable
+from tests.servers.commands import run_command
 from tests.servers.ports import free_ports
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
@@ -102,7 +103,7 @@ class Composed:
             url = f"http://127.0.0.1:{self.port(name, '8080')}/readyz"
             check = ["CMD", "python", "-c", f"import urllib.request; urllib.request.urlopen({url!r}, timeout=4)"]
         words = [self._text(name, word) for word in check[1:]]
-        done = subprocess.run(words, env=self.environ(name), capture_output=True, timeout=PATIENCE_SECONDS, check=False)
+        done = run_command(words, environ=self.environ(name), seconds=PATIENCE_SECONDS)
         return done.returncode == 0
 
     def _home(self, service: str) -> Path:
