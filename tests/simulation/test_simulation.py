@@ -8,7 +8,7 @@ from tests.scale import at_scale
 from tests.simulation.plants import PLANTS, planted
 from tests.simulation.seeds import Failure, first_failure, run, trace_of
 
-SEEDS = at_scale(quick=100, default=1_000, nightly=10_000)
+SEEDS = at_scale(quick=100, default=500, nightly=10_000)
 MOST = 10_000
 # A seed from which a planted bug is found soon; from seed 0 each takes at most some hundred.
 NEAR = {
