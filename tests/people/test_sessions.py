@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from files_service.gateway.auth.cookies import COOKIE
+from files_service.gateway.state import Gateway
+from files_service.gateway.watching import LOOK_SECONDS
 from files_service.services.accounts.account import require_account
 from files_service.services.accounts.sessions import IDLE_MS, LONGEST_MS, SEEN_MS, Client, begin_session
+from files_service.services.accounts.sign_in import sign_out as end_session
 from files_service.services.opening import open_core
 from tests.cores import at, attempt, call, refusal, settings_for
 from tests.gateway.owners import bearer
@@ -126,6 +130,28 @@ def test_a_new_password_ends_the_other_sessions_and_the_old_password(served: Ser
     assert ann.post("/api/auth/password", current=PASSWORD, password=NEW).status == 200
     assert (ann.is_signed_in, other.is_signed_in) == (True, False)
     assert [login(served).status, login(served, password=NEW).status] == [401, 200]
+
+
+@pytest.mark.parametrize("path", ["/api/auth/logout", "/sign-out"])
+def test_a_request_that_ends_its_own_session_is_answered(
+    served: Served, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    ann = register(served)
+
+    def slow(act: Callable[..., Any]) -> Callable[..., Any]:
+        def acting(*given: Any) -> Any:
+            done = act(*given)
+            # The watch of a request looks several times meanwhile.
+            time.sleep(4 * LOOK_SECONDS)
+            return done
+
+        return acting
+
+    monkeypatch.setattr(Gateway, "invoke", slow(Gateway.invoke))
+    monkeypatch.setattr("files_service.gateway.pages.session.end_session", slow(end_session))
+    headers = {"Cookie": f"{COOKIE}={ann.token}", "Origin": f"http://127.0.0.1:{served.port}"}
+    assert served.request("POST", path, headers=headers).status in (200, 303)
+    assert not ann.is_signed_in
 
 
 def test_a_reset_by_link_ends_all_sessions_and_counts_once(served: Served) -> None:

@@ -37,6 +37,7 @@ class Found:
 
 _FOUND = web.RequestKey("identity", Found)
 _NOTHING = Found()
+_ENDS_ITS_SESSION = web.RequestKey("ends_its_session", bool)
 
 
 @web.middleware
@@ -74,6 +75,11 @@ async def _of_owner(gateway: Gateway, token: str) -> Found:
     recent = gateway.core.closed_owners.recent(owner)
     closed = recent[0] if recent is not None else await gateway.calls.run(is_closed, gateway.core, owner)
     return _NOTHING if closed else Found(token, owner=owner)
+
+
+def end_watch(request: web.Request) -> None:
+    """Let a request answer that may end its own session: the person must learn that the action took place."""
+    request[_ENDS_ITS_SESSION] = True
 
 
 def found_owner(request: web.Request, token: str) -> str:
@@ -124,7 +130,7 @@ async def watching(request: web.Request, token: str) -> AsyncIterator[None]:
 
     def holds() -> bool:
         now = find_identity(gateway.core, token)
-        return now is not None and now.role is before.role
+        return (now is not None and now.role is before.role) or request.get(_ENDS_ITS_SESSION, False)
 
     async with watching_while(gateway, holds, Unauthorized("the session or key has ended")):
         yield

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from files_service.gateway.auth.cookies import set_cookie
+from files_service.gateway.auth.people import end_watch
 from files_service.gateway.peers import peer_holder
 from files_service.gateway.state import gateway_of
 from storage_adapters import JSON
@@ -18,6 +19,7 @@ _HASHING = frozenset({"accounts.register", "accounts.login", "accounts.set_passw
 
 async def call_for_people(request: web.Request, method: str, **params: Any) -> JSON:
     """Call a method of accounts, in the threads of sign-ins where it hashes."""
+    end_watch(request)
     gateway = gateway_of(request)
     threads = gateway.sign_ins if method in _HASHING else gateway.calls
     return await threads.run(gateway.invoke, method, params)

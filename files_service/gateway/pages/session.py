@@ -8,6 +8,7 @@ from files_service.domain.identity import is_peoples
 from files_service.errors import Unauthorized
 from files_service.gateway.auth.bearer import make_token
 from files_service.gateway.auth.cookies import delete_cookies, set_cookie
+from files_service.gateway.auth.people import end_watch
 from files_service.gateway.auth.sessions import session_of
 from files_service.gateway.auth.sign_in_links import read_code
 from files_service.gateway.pages.faults import fault_of_link
@@ -62,6 +63,7 @@ async def sign_out(request: web.Request) -> web.StreamResponse:
     response, session, gateway = redirect(request, "/"), session_of(request), gateway_of(request)
     if session is not None:
         if is_peoples(session.token):
+            end_watch(request)
             await gateway.calls.run(end_session, gateway.core, session.token)
         delete_cookies(request, response)
     return response

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from files_service.domain.quotas import MAX_QUOTA
 from files_service.errors import BadRequest, FilesError, bad_request
+from files_service.gateway.auth.people import end_watch
 from files_service.gateway.pages.admin.frame import Admin, admin_of, refusal
 from files_service.gateway.pages.admin.people import show_account, show_accounts, show_invites
 from files_service.gateway.pages.admin.system import show_tenants
@@ -33,6 +34,7 @@ async def act(request: web.Request) -> web.StreamResponse:
     if name not in _DEEDS:
         raise HTTPError(BadRequest("there is no such deed", {"fields": {"do": ["Unknown deed."]}}))
     deed, back = _DEEDS[name]
+    end_watch(request)
     try:
         told = await deed(request, admin, form)
     except FilesError as error:
