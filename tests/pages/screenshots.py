@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -13,7 +14,7 @@ from tests.pages.house import House, open_house
 from tests.pages.screens import SCREENS, Look
 from tests.pages.visits import DESKTOP, PHONE, Visits
 
-WINDOWS = {"360": {"viewport": PHONE, "has_touch": True}, "1280": {"viewport": DESKTOP}}
+WINDOWS: dict[str, dict[str, Any]] = {"360": {"viewport": PHONE, "has_touch": True}, "1280": {"viewport": DESKTOP}}
 
 
 def take(browser: Browser, house: House, folder: Path, names: list[str]) -> None:

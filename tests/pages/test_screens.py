@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from zlib import crc32
 
 import pytest
@@ -16,7 +17,7 @@ from tests.pages.visits import Visits
 from tests.scale import NIGHTLY
 
 # At 200 % a window of 1280 x 720 has half of its pixels.
-WINDOWS = {
+WINDOWS: dict[str, dict[str, Any]] = {
     "phone": {"viewport": {"width": 360, "height": 740}, "has_touch": True},
     "tablet": {"viewport": {"width": 768, "height": 1024}, "has_touch": True},
     "desktop": {"viewport": {"width": 1440, "height": 900}},
