@@ -13,7 +13,7 @@ PYTEST := $(BIN)/pytest -n $(WORKERS)
 export PYTHONDONTWRITEBYTECODE :=
 NPM := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/files-service
 
-.PHONY: help install servers run quick test nightly simulate check lint types imports contract bench coverage picture clean
+.PHONY: help install servers run quick test nightly simulate check lint types imports contract bench coverage picture pictures clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -78,6 +78,9 @@ imports: install ## Who may import whom
 
 picture: install servers ## Take the pictures of the pages for the README and docs/pages.md
 	$(BIN)/python -m tests.pages.screenshot
+
+pictures: install servers ## Take pictures of every screen, both themes, phone and desktop; to=FOLDER
+	$(BIN)/python -m tests.pages.screenshots $(or $(to),build/pictures)
 
 contract: install ## The contract suites; k=sqlite for one adapter
 	$(BIN)/pytest tests/adapters $(if $(k),-k $(k))

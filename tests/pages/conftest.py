@@ -26,8 +26,11 @@ FLAGS = [
 
 
 # A headless Firefox has the theme and the motion of its profile.
-FIREFOX = {"ui.prefersReducedMotion": 1, "layout.css.prefers-color-scheme.content-override": 1}
-DARK_FIREFOX = FIREFOX | {"layout.css.prefers-color-scheme.content-override": 0}
+FIREFOX: dict[str, bool | float | str] = {
+    "ui.prefersReducedMotion": 1,
+    "layout.css.prefers-color-scheme.content-override": 1,
+}
+DARK_FIREFOX: dict[str, bool | float | str] = {**FIREFOX, "layout.css.prefers-color-scheme.content-override": 0}
 
 
 def launch_chromium(playwright: Playwright) -> Browser:

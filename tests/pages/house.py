@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from files_service.worker.analytics import Analytics
 from files_service.worker.inboxes import Inboxes
@@ -83,7 +84,7 @@ def _share(house: House) -> None:
     ann = house.people[OWNER]
     pictures = [house.paths[f"picture {number}"] for number in range(4)]
     plain = house.paths["file"].rpartition("/")[2]
-    made = {
+    made: dict[str, dict[str, Any]] = {
         "one": {"items": [plain], "title": "Notes", "message": "Please read"},
         "gallery": {"items": pictures, "title": "Weekend by the sea", "label": "Weekend " * 12},
         "folder": {"path": "Trips", "title": "Trips"},

@@ -24,11 +24,9 @@ def _axe() -> str:
 def violations(page: Page) -> list[str]:
     """The rules of axe that a page breaks, with the places."""
     page.evaluate(_axe())
-    options = {
-        "runOnly": TAGS,
-        "rules": {"label-content-name-mismatch": {"enabled": True}},
-        "resultTypes": ["violations"],
-    }
+    # The size of targets is looked at below, without what an open menu covers.
+    rules = {"label-content-name-mismatch": {"enabled": True}, "target-size": {"enabled": False}}
+    options = {"runOnly": TAGS, "rules": rules, "resultTypes": ["violations"]}
     found: list[Any] = page.evaluate("async (options) => (await axe.run(document, options)).violations", options)
     return [
         f"{each['id']}: {' '.join(map(str, node['target']))}: {node['html'][:200]}"

@@ -199,5 +199,6 @@ class Look:
 
 
 # The module of a screen has shown what needs it, and nothing moves any more.
-READY = """() => document.readyState === "complete" && !document.querySelector(".framed .title .scripted[hidden]")
+READY = """() => document.readyState === "complete"
+    && !document.querySelector(".framed .title .scripted[hidden]:not(:has(.read-all))")
     && document.getAnimations().every((each) => each.playState !== "running")"""

@@ -9,6 +9,13 @@ export function watchMenus() {
       if (!inside || event.target.closest("li, a")) menu.open = false;
     }
   });
+  // One at the end of the window opens upwards.
+  document.addEventListener("toggle", ({ target: menu }) => {
+    if (!menu.matches?.(".menu")) return;
+    menu.classList.remove("up");
+    const { bottom, height } = menu.lastElementChild.getBoundingClientRect();
+    menu.classList.toggle("up", bottom > innerHeight && menu.getBoundingClientRect().top > height);
+  }, true);
   document.addEventListener("keydown", (event) => {
     const [menu] = event.key === "Escape" ? document.querySelectorAll(MENUS) : [];
     if (!menu) return;

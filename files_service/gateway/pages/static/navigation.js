@@ -7,6 +7,7 @@ import { isBusy } from "./tray.js";
 const PAGES = /^\/(photos|cards(\/.*)?|shared|trash|activity|settings|admin(\/.*)?|versions\/[^/]+|download\/[^/]+)?$/;
 const { build } = document.body.dataset;
 let loading;
+let shown = pageOf(location);
 
 export function watchNavigation() {
   history.scrollRestoration = "manual";
@@ -24,7 +25,11 @@ export function watchNavigation() {
     const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
     go(`${form.action.split("?")[0]}${query.size ? `?${query}` : ""}`);
   });
-  window.addEventListener("popstate", ({ state }) => show(location.href, state?.scroll ?? 0));
+  window.addEventListener("popstate", ({ state }) => {
+    // A place of the page that is shown, such as that of the skip link.
+    if (location.hash && pageOf(location) === shown) return;
+    show(location.href, state?.scroll ?? 0);
+  });
   window.addEventListener("beforeunload", (event) => isBusy() && event.preventDefault());
 }
 
@@ -32,6 +37,10 @@ export function watchNavigation() {
 export function go(url) {
   history.replaceState({ scroll: scrollY }, "");
   return show(url, 0, () => history.pushState(null, "", url));
+}
+
+function pageOf({ pathname, search }) {
+  return pathname + search;
 }
 
 function isPage(url) {
@@ -57,6 +66,7 @@ async function show(url, scroll, enter = () => {}) {
   // Another version of the scripts, or another person.
   if (dataset.build !== build || dataset.viewer !== viewer) return void location.assign(url);
   enter();
+  shown = pageOf(location);
   const swap = () => {
     document.getElementById("main").replaceWith(fresh.getElementById("main"));
     document.title = fresh.title;

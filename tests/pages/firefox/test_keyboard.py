@@ -1,0 +1,1 @@
+from tests.pages.test_keyboard import *  # noqa: F403
