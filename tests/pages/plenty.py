@@ -13,7 +13,7 @@ from files_service.worker.analytics import Analytics
 from storage_adapters import FileRecord, SupportsReplication
 from tests.cores import processed_file, with_preview
 
-_BATCH = 500
+_BATCH = 2_500
 _START_AT = 1_700_000_000_000
 
 
