@@ -13,7 +13,7 @@ from files_service.worker.analytics import Analytics
 from storage_adapters import FileRecord, SupportsReplication
 from tests.cores import processed_file, with_preview
 
-_BATCH = 500
+_BATCH = 2_500
 _START_AT = 1_700_000_000_000
 
 
@@ -48,5 +48,14 @@ def _like(like: FileRecord, owner: str, number: int, apart_ms: int) -> FileRecor
     at = _START_AT + number * apart_ms
     file_id = str(ULID.from_bytes(at.to_bytes(6, "big") + number.to_bytes(10, "big")))
     stem, dot, suffix = like.name.rpartition(".")
-    times = {"created_at": at, "uploaded_at": at, "processed_at": at, "captured_at": None}
-    return replace(like, file_id=file_id, owner=owner, name=f"{stem} {number:05}{dot}{suffix}", path=None, **times)
+    return replace(
+        like,
+        file_id=file_id,
+        owner=owner,
+        name=f"{stem} {number:05}{dot}{suffix}",
+        path=None,
+        created_at=at,
+        uploaded_at=at,
+        processed_at=at,
+        captured_at=None,
+    )

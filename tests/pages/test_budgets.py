@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -35,7 +37,8 @@ def test_scripts_and_styles_of_all_pages_are_small() -> None:
 
 def test_the_page_of_a_link_needs_few_scripts(visits: Visits, gateway: Served) -> None:
     file_id = processed_file(gateway.core, b"x", owner="bud", name="one.bin")["file_id"]
-    for params in ({"items": [file_id]}, {"kind": "drop", "path": "in"}):
+    shares: list[dict[str, Any]] = [{"items": [file_id]}, {"kind": "drop", "path": "in"}]
+    for params in shares:
         share = call(gateway.core, "shares.create", owner="bud", **params)
         page = visits.profile().new_page()
         page.goto(f"http://127.0.0.1:{gateway.port}/s/{share['key']}", wait_until="networkidle")

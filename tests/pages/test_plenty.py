@@ -20,12 +20,12 @@ MOST_NODES = 400
 
 @pytest.fixture(scope="module")
 def plenty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Ten thousand pictures and clips of one owner, over seven months."""
+    """Ten thousand pictures and clips of one owner, over three months."""
     core = sqlite_core(tmp_path_factory.mktemp("data"))
     with serving(core) as served:
         picture = model(core, "beach.png", png(64, 48), "image/png", **{"thumbnail-512": png(64, 48)})
         clip = model(core, "clip.mp4", b"film", "video/mp4", poster=png(64, 36))
-        fill(core, "pia", PLENTY, [picture, picture, clip], apart_ms=1_800_000)
+        fill(core, "pia", PLENTY, [picture, picture, clip], apart_ms=600_000)
         count_all(core)
         yield served
 
