@@ -259,7 +259,7 @@ def test_the_form_of_a_hash_and_a_chunk_is_taken(node: NodeThread, ask: Ask) -> 
 def signed(node: NodeThread, method: str, path: str, body: bytes = b"", **more: Any) -> dict[str, str]:
     request = SignedRequest(method, path, more.pop("node_id", node.node.node_id), hash_of(body), len(body))
     keys = NodeKeys.derive(more.pop("secret", SECRET))
-    return keys.headers(request, now=more.pop("now", wall_clock_ms()), **more)
+    return keys.headers(request, now=wall_clock_ms() + more.pop("later_ms", 0), **more)
 
 
 @pytest.mark.parametrize(
@@ -267,8 +267,8 @@ def signed(node: NodeThread, method: str, path: str, body: bytes = b"", **more: 
     [
         {"secret": "another-secret-0123456789abcdef-0123456789"},
         {"node_id": "another"},
-        {"now": wall_clock_ms() - 600_000},
-        {"now": wall_clock_ms() + 600_000},
+        {"later_ms": -600_000},
+        {"later_ms": 600_000},
         {"destroys": True},
     ],
 )
