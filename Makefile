@@ -76,8 +76,8 @@ types: install ## Types, strictly
 imports: install ## Who may import whom
 	$(BIN)/lint-imports
 
-picture: install servers ## Take the picture of the page for the README
-	$(BIN)/python -m tests.pages.screenshot docs/pages/files.png
+picture: install servers ## Take the pictures of the pages for the README and docs/pages.md
+	$(BIN)/python -m tests.pages.screenshot
 
 contract: install ## The contract suites; k=sqlite for one adapter
 	$(BIN)/pytest tests/adapters $(if $(k),-k $(k))

@@ -23,6 +23,7 @@ from benchmarks import (
     large_file,
     listing,
     ms_files_import,
+    nodes,
     pages,
     people,
     queue,
@@ -57,6 +58,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Table]]] = {
     "large-card": lambda options: large_card.measure(),
     "large-file": lambda options: large_file.measure(),
     "ms-files": lambda options: [ms_files_import.measure()],
+    "nodes": lambda options: nodes.measure(rounds=options.rounds or nodes.ROUNDS),
     "pages": lambda options: pages.measure(
         files=(options.sizes or [pages.FILES])[0], rounds=options.rounds or pages.ROUNDS
     ),

@@ -60,7 +60,7 @@ _SCROLL = """([pixels, frames]) => new Promise((resolve) => {
 
 @dataclass(frozen=True)
 class Load:
-    """What the browser said of one load."""
+    """Figures of one load, as the browser tells them."""
 
     lcp: float
     cls: float

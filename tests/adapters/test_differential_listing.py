@@ -38,8 +38,8 @@ from tests.scale import at_scale
 from tests.servers.couchdb import throw_away as throw_away_databases
 from tests.servers.redis import throw_away
 
-EXAMPLES = at_scale(quick=50, default=100, nightly=2_000)
-EXAMPLES_OF_ALL = at_scale(quick=5, default=10, nightly=2_000)
+EXAMPLES = at_scale(quick=50, default=50, nightly=2_000)
+EXAMPLES_OF_ALL = at_scale(quick=5, default=6, nightly=2_000)
 URLS: dict[str, Callable[[Path, str, str], str]] = {
     "memory": lambda _, __, ___: "memory://",
     "sqlite": lambda folder, _, __: f"sqlite:///{folder}/files.db",

@@ -44,11 +44,14 @@ class Run:
 
     def points(self) -> Iterator[int]:
         """Return the operations before which to kill, by number; the last is the answer."""
-        ends = {*{kind: number for number, kind in enumerate(self.kinds, 1)}.values()}
-        starts = {self.kinds.index(kind) + 1 for kind in self.kinds}
-        every = range(1, self.operations + 1)
-        some = (point for point in sorted(starts | ends) if not _READS.match(self.kinds[point - 1]))
-        return iter(every if NIGHTLY else some)
+        if NIGHTLY:
+            return iter(range(1, self.operations + 1))
+        last = {kind: number for number, kind in enumerate(self.kinds, 1)}
+        writes = [kind for kind in last if not _READS.match(kind)]
+        # Of one kind its first, of the next its last.
+        return iter(
+            sorted({self.kinds.index(kind) + 1 for kind in writes[::2]} | {last[kind] for kind in writes[1::2]})
+        )
 
 
 class Fuse:

@@ -25,7 +25,7 @@ from tests.people.persons import cheap, post
 from tests.scale import NIGHTLY, at_scale
 
 FEW = settings(
-    max_examples=at_scale(quick=10, default=15, nightly=500),
+    max_examples=at_scale(quick=6, default=6, nightly=500),
     deadline=None,
     derandomize=not NIGHTLY,
     phases=(Phase.explicit, Phase.generate),
@@ -62,7 +62,7 @@ def is_well_answered(reply: Reply) -> None:
 
 
 @SCHEMA.parametrize()
-@settings(FEW, max_examples=at_scale(quick=5, default=8, nightly=100))
+@settings(FEW, max_examples=at_scale(quick=3, default=4, nightly=100))
 def test_the_description_is_true(fuzzed: Served, case: schemathesis.Case[Any]) -> None:
     case.headers["Authorization"] = f"Bearer {RPC_TOKEN}"
     response = case.call(base_url=f"http://127.0.0.1:{fuzzed.port}", timeout=WAIT_SECONDS)

@@ -21,7 +21,7 @@ from tests.servers.network import Network
 from tests.waiting import PATIENCE_SECONDS
 
 MIB = 2**20
-BIG = 300_000_000 if NIGHTLY else 60_000_000
+BIG = 300_000_000 if NIGHTLY else 24_000_000
 CHUNK = BIG // 9 // MIB * MIB
 TIMES = 3
 

@@ -17,7 +17,7 @@ from tests.integration.resuming import Sender
 from tests.scale import NIGHTLY
 
 MIB = 1024 * 1024
-BIG = 300_000_000 if NIGHTLY else 60_000_000
+BIG = 300_000_000 if NIGHTLY else 24_000_000
 
 
 @pytest.fixture(scope="module")

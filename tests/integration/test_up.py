@@ -19,6 +19,7 @@ import pytest
 
 from tests.servers.commands import run_command
 from tests.servers.ports import free_ports
+from tests.servers.zygote import Started
 from tests.waiting import wait_until
 
 SIZE = 8_000_000
@@ -45,7 +46,7 @@ class Up:
         command = [sys.executable, "-m", "files_service.cli", "up"]
         with self._log.open("a") as log, self._printed.open("a") as printed:
             before = printed.tell()
-            process = self._process = subprocess.Popen(command, env=self.environ, stdout=printed, stderr=log)
+            process = self._process = Started(command, env=self.environ, stdout=printed, stderr=log)
 
         def lines() -> list[str]:
             return self._printed.read_text()[before:].splitlines(keepends=True)

@@ -38,7 +38,7 @@ from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.redis import RedisServer
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
-NOTIFICATIONS = 20_000 if NIGHTLY else 1_000
+NOTIFICATIONS = 20_000 if NIGHTLY else 400
 DUPLICATES, UNKNOWN, MALFORMED, FORGED = 0.30, 0.05, 0.01, 0.01
 EMAIL = "pusher@demo.iam.gserviceaccount.com"
 AUDIENCE = "https://files.example.org/webhooks/gcs/pubsub"

@@ -14,6 +14,9 @@ from migrations.stores import RebuiltStore, is_rebuilt
 from storage_adapters import SORT_FIELDS, DigestBucket, Tally, Usage, open_metadata_store
 from tests.contract.metadata_scenes import delete, make_record, save
 from tests.migrations.stores import assert_sound, fill, in_child_killed_once, later, records_of, runner_on
+from tests.scale import at_scale
+
+ROUNDS, FILES = at_scale(quick=(1, 10), default=(1, 10), nightly=(3, 100))
 
 
 def _remove_orders_but(store: RebuiltStore, fields: list[str]) -> None:
@@ -128,7 +131,7 @@ def test_counters_are_put_right_while_writers_write(rebuilt_url: str) -> None:
             kept = [save(store, make_record(f"k{number}", tags=("red",))) for number in range(5)]
             for number in count():
                 kept = [save(store, record, size=number, name=f"name {number}") for record in kept]
-                if number < 100:
+                if number < FILES:
                     delete(store, save(store, make_record(f"w{number}", owner="bob", size=number)))
                     save(store, make_record(f"x{number}", size=number))
                 if stopping.is_set():
@@ -141,7 +144,7 @@ def test_counters_are_put_right_while_writers_write(rebuilt_url: str) -> None:
         try:
             store = runner.store
             assert is_rebuilt(store)
-            for _ in range(3):
+            for _ in range(ROUNDS):
                 store.correct_usage("ann", Usage(total=Tally(files=7, bytes=7)))
                 store.correct_usage(None, Usage(by_status={"failed": Tally(files=2, bytes=1)}))
                 with pytest.raises(Differences):

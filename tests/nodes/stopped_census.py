@@ -35,7 +35,7 @@ class StoppedDriver(Driver):
 
 def main(metadata_url: str, blobs_url: str, folder: str) -> None:
     """Run the census and print its outcome."""
-    runner.Driver = StoppedDriver  # type: ignore[misc]
+    runner.Driver = StoppedDriver  # type: ignore[attr-defined]
     runner.LEASE_SECONDS = 1.0
     settings = settings_for(
         Path(folder), FILES_METADATA_URL=metadata_url, FILES_BLOBS_URL=blobs_url, FILES_NODES_SECRET=SECRET

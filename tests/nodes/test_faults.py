@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import shutil
+import socket
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +22,10 @@ from storage_adapters import (
     StorageUnavailable,
     open_blob_store,
 )
-from storage_adapters.blobs.nodes import NodesBlobStore, cluster, indexes
+from storage_adapters.blobs.nodes import NodesBlobStore, cluster, http, indexes
+from storage_adapters.blobs.nodes.authentication import NodeKeys, SignedRequest
 from storage_adapters.blobs.nodes.protocol import messages as m
-from storage_adapters.blobs.nodes.protocol.errors import Unreachable
+from storage_adapters.blobs.nodes.protocol.errors import ChunkRemoved, Unreachable
 from storage_adapters.blobs.nodes.protocol.layout import partition_of
 from storage_adapters.options import BlobOptions
 from tests.contract.blob_scenes import KEY, NOW, put, read
@@ -269,6 +271,65 @@ def test_a_writer_that_gives_up_leaves_nothing(nodes: NodesInThreads, store: Nod
     wait_until(lambda: len(copies(nodes)) == 2, seconds=PATIENCE_SECONDS)
     writer.abort()
     assert copies(nodes) == {}
+
+
+def test_a_put_that_lands_behind_the_removal_of_its_blob_leaves_nothing(
+    nodes: NodesInThreads, store: NodesBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call, puts = store._cluster._caller.call, list[tuple[str, str, m.PutChunk]]()
+
+    def note(node_id: str, url: str, request: m.Request, timeout: float) -> m.Reply:
+        if isinstance(request, m.PutChunk):
+            puts.append((node_id, url, request))
+        return call(node_id, url, request, timeout)
+
+    monkeypatch.setattr(store._cluster._caller, "call", note)
+    put(store)
+    store.delete(KEY)
+    late = puts.copy()
+    for node_id, url, request in late:
+        with pytest.raises(ChunkRemoved):
+            call(node_id, url, request, 30.0)
+    assert (len(late), copies(nodes)) == (2, {})
+    chunk_id = late[0][2].chunk_id
+    assert call(*late[0][:2], m.RestoreChunks((chunk_id,)), 30.0) == m.Moved((chunk_id,))
+    assert call(*late[0], 30.0) == m.Stored(late[0][2].sha256, 10, created=False)
+    store.delete(KEY)
+    put(store)
+    assert read(store) == b"some bytes"
+
+
+def test_a_node_is_not_suspected_where_too_few_would_be_left(
+    nodes: NodesInThreads, store: NodesBlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "PROBE_SECONDS", 1_000.0)
+    put(store)
+    patience = []
+    for node in nodes.nodes:
+        for _ in range(cluster.SILENCES):
+            store._cluster._note(node.node.node_id, silent=True)
+        patience.append(store._cluster._patience(node.node.node_id, 10.0))
+    assert patience == [cluster.SUSPECTED_SECONDS] * 2 + [10.0] * 2
+
+
+def test_a_receiver_that_is_busy_for_a_while_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For longer than for a connection."""
+    monkeypatch.setattr(http, "CONNECT_SECONDS", 0.5)
+    body = b"x" * (16 * MIB)
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        client = http.SignedClient(NodeKeys.derive(SECRET))
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        signed = SignedRequest("POST", "/chunk", "n1", http.hash_of(body), len(body))
+        reply = pool.submit(client.request, url, signed, body=body, now=0, timeout=PATIENCE_SECONDS)
+        connection, _ = server.accept()
+        with connection, connection.makefile("rb") as received:
+            assert not wait([reply], timeout=1.0).done
+            while received.readline() != b"\r\n":
+                pass
+            assert received.read(len(body)) == body
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            assert reply.result(PATIENCE_SECONDS).body == b"ok"
+        client.close()
 
 
 def test_who_meets_a_write_that_was_broken_off_makes_its_copies(nodes: NodesInThreads, store: NodesBlobStore) -> None:

@@ -90,6 +90,7 @@ def read_patiently(store: NodesBlobStore, key: str) -> bytes:
             time.sleep(0.1)
 
 
+@pytest.mark.timeout(3_600)
 def test_nothing_acknowledged_is_lost_when_nodes_are_killed(nodes: NodesInProcesses, store: NodesBlobStore) -> None:
     senders = Senders(store, "killed", UPLOADS)
     thread = threading.Thread(target=senders.run)
@@ -109,13 +110,24 @@ def test_nothing_acknowledged_is_lost_when_nodes_are_killed(nodes: NodesInProces
     assert listed == set(senders.blobs)
 
 
+def p99(seconds: list[float]) -> float:
+    return sorted(seconds)[len(seconds) * 99 // 100]
+
+
+@pytest.mark.timeout(3_600)
 def test_a_frozen_node_holds_up_nobody(nodes: NodesInProcesses, store: NodesBlobStore) -> None:
-    before = Senders(store, "before", 20)
+    count = at_scale(quick=10, default=20, nightly=500)
+    before = Senders(store, "before", count)
     before.run()
+    usual: list[float] = []
+    for key, content in before.blobs.items():
+        started = time.monotonic()
+        assert read(store, key) == content
+        usual.append(time.monotonic() - started)
     frozen = nodes.nodes[0]
     frozen.freeze()
     try:
-        senders = Senders(store, "frozen", at_scale(quick=10, default=20, nightly=500))
+        senders = Senders(store, "frozen", count)
         senders.run()
         reads: list[float] = []
         end = time.monotonic() + FROZEN_SECONDS
@@ -128,8 +140,9 @@ def test_a_frozen_node_holds_up_nobody(nodes: NodesInProcesses, store: NodesBlob
     finally:
         frozen.thaw()
     if NIGHTLY:
-        assert sorted(senders.seconds)[len(senders.seconds) * 99 // 100] < 3
-        assert sorted(reads)[len(reads) * 99 // 100] < 1
+        # Beyond what the same load takes on this machine without a frozen node.
+        assert p99(senders.seconds) < p99(before.seconds) + 3
+        assert p99(reads) < p99(usual) + 1
 
 
 def test_a_copy_of_a_folder_ends_with_status_three(nodes: NodesInProcesses, tmp_path: Path) -> None:

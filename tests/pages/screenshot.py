@@ -1,6 +1,6 @@
 """``python -m tests.pages.screenshot [NAME …]``: pictures of the pages for docs/images, of a service with sample files.
 
-Each is a WebP of at most 60 kB: at the width of a desktop, scaled down, and of a phone.
+Each is a WebP of at most 60 kB, at the width of a phone, or at that of a desktop and scaled down.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -47,17 +48,29 @@ def _open(page: Page) -> None:
     page.wait_for_function("document.querySelector('.lightbox img')?.naturalWidth > 0")
 
 
-# Path, or name of an address of the sample; signed in; dark; what is done before the picture.
-SCREENS: Mapping[str, tuple[str, bool, bool, Act]] = {
-    "files": ("/", True, False, _nothing),
-    "files-dark": ("/", True, True, _select),
-    "share-dialog": ("/", True, False, _share),
-    "photos": ("/photos", True, False, _nothing),
-    "lightbox": ("/photos", True, True, _open),
-    "card": ("card", True, False, _nothing),
-    "shared": ("/shared", True, False, _nothing),
-    "settings": ("/settings", True, False, _nothing),
-    "link": ("share", False, False, _nothing),
+class Screen(NamedTuple):
+    """A picture to take: a path, or the name of an address of the sample, and what is done there before."""
+
+    path: str
+    phone: bool = False
+    dark: bool = False
+    signed_in: bool = True
+    act: Act = _nothing
+
+
+SCREENS: Mapping[str, Screen] = {
+    "files-desktop": Screen("/"),
+    "files-phone": Screen("/", phone=True),
+    "files-dark-desktop": Screen("/", dark=True, act=_select),
+    "share-dialog-desktop": Screen("/", act=_share),
+    "photos-desktop": Screen("/photos"),
+    "photos-phone": Screen("/photos", phone=True),
+    "lightbox-desktop": Screen("/photos", dark=True, act=_open),
+    "card-phone": Screen("card", phone=True),
+    "shared-desktop": Screen("/shared"),
+    "settings-desktop": Screen("/settings"),
+    "link-desktop": Screen("share", signed_in=False),
+    "link-phone": Screen("share", phone=True, signed_in=False),
 }
 
 
@@ -69,20 +82,20 @@ def take(browser: Browser, folder: Path, names: set[str]) -> None:
         core = open_sample(Path(place), Path(second))
         with serving(core) as served, Visits(browser) as visits:
             url, addresses = f"http://127.0.0.1:{served.port}", fill_sample(core)
-            for width, size in (("desktop", DESKTOP), ("phone", PHONE)):
-                page = visits.signed_in(url, OWNER, viewport=size, has_touch=width == "phone")
-                for name, (path, signed_in, dark, act) in SCREENS.items():
-                    if names and name not in names:
-                        continue
-                    shown = page if signed_in else visits.profile(viewport=size).new_page()
-                    shown.emulate_media(color_scheme="dark" if dark else "light")
-                    shown.goto(url + addresses.get(path, path))
-                    shown.wait_for_load_state("networkidle")
-                    if width == "phone" and act is _share:
-                        continue
-                    act(shown)
-                    shown.wait_for_timeout(500)
-                    _write(folder / f"{name}-{width}.webp", shown.screenshot())
+            pages = {
+                phone: visits.signed_in(url, OWNER, viewport=PHONE if phone else DESKTOP) for phone in (False, True)
+            }
+            for name, screen in SCREENS.items():
+                if names and name not in names:
+                    continue
+                size = PHONE if screen.phone else DESKTOP
+                page = pages[screen.phone] if screen.signed_in else visits.profile(viewport=size).new_page()
+                page.emulate_media(color_scheme="dark" if screen.dark else "light")
+                page.goto(url + addresses.get(screen.path, screen.path))
+                page.wait_for_load_state("networkidle")
+                screen.act(page)
+                page.wait_for_timeout(500)
+                _write(folder / f"{name}.webp", page.screenshot())
 
 
 def _write(path: Path, png: bytes) -> None:

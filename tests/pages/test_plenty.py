@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.cores import sqlite_core
+from tests.cores import call, processed_file, sqlite_core
 from tests.gateway.serving import Served, serving
 from tests.pages.pictures import png
 from tests.pages.plenty import count_all, fill, model
@@ -126,3 +126,23 @@ def test_a_tray_of_ten_thousand_uploads_is_one_row_and_draws_in_bounded_steps(vi
     page.get_by_role("button", name="Cancel all").click()
     expect(page.locator("#tray")).to_be_hidden()
     wait_until(lambda: page.evaluate("import('/static/queue.js').then((m) => !m.isBusy())"), seconds=60)
+
+
+def test_a_month_that_gets_its_first_picture_appears_in_the_open_page(visits: Visits, plenty: Served) -> None:
+    page = visits.signed_in(url_of(plenty), "new")
+    page.goto(url_of(plenty) + "/photos")
+    expect(page.get_by_text("No photos or videos yet")).to_be_visible()
+    page.evaluate("window.first = true")
+    for number in (1, 2):
+        picture(plenty, f"{number}.png")
+        expect(page.locator(".photo")).to_have_count(number)
+    # Neither was a load.
+    assert page.evaluate("window.first")
+
+
+def picture(served: Served, name: str) -> None:
+    """A picture of somebody, which changes once more after the worker has counted it."""
+    parts = [{"size": len(png(64, 48)), "content_type": "image/png"}]
+    file_id = processed_file(served.core, png(64, 48), owner="new", name=name, parts=parts)["file_id"]
+    count_all(served.core)
+    call(served.core, "files.update", file_id=file_id, changes={"name": f"new {name}"})

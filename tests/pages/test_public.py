@@ -202,7 +202,7 @@ def test_a_visitor_brings_files_under_a_name_and_hears_the_end(gateway: Served, 
 def test_an_upload_of_a_visitor_goes_on_after_the_page_was_closed(
     gateway: Served, ann: Person, visits: Visits, tmp_path: Path
 ) -> None:
-    content = bytes(range(256)) * 40_000
+    content = bytes(range(256)) * 20_000
     path = tmp_path / "clip.bin"
     path.write_bytes(content)
     made = share(ann, kind="drop", path="in")

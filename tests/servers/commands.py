@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.secrets_in_logs import WATCH, LogWatch
+from tests.servers.zygote import Started
 
 
 def run_command(
@@ -19,10 +20,15 @@ def run_command(
     watch: LogWatch = WATCH,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command. With ``answers`` its standard output is what it was asked for, which may be a signed URL."""
-    done = subprocess.run(
-        command, cwd=folder, env=environ, capture_output=True, text=True, errors="replace", timeout=seconds, check=False
-    )
-    watch.look_at(done.stderr)
+    with Started(
+        command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=seconds)
+        except BaseException:
+            process.kill()
+            raise
+    watch.look_at(errors)
     if not answers:
-        watch.look_at(done.stdout)
-    return done
+        watch.look_at(output)
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)

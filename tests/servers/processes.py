@@ -16,6 +16,7 @@ import yaml
 
 from files_service.config import read_config
 from tests.cores import SECRETS
+from tests.servers.zygote import Started
 
 # Of a machine that does much else; nothing waits for longer than it must.
 START_SECONDS = 300
@@ -80,9 +81,7 @@ class ServiceProcess:
             # What another run has written is still looked at, for secrets.
             self._log.rename(self._log.with_name(f"log.{time.monotonic_ns()}"))
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            self._process = Started(self._command, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def start(self) -> None:
         """Start and return when it is ready."""

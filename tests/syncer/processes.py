@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.servers.commands import run_command
+from tests.servers.zygote import Started
 
 # Of a machine that does much else; nothing waits for longer than it must.
 START_SECONDS = 300
@@ -41,7 +42,7 @@ class SyncerProcess:
     def start(self) -> None:
         """Start without waiting."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = Started(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def log(self) -> str:
         """Everything that all starts have written."""

@@ -21,7 +21,7 @@ from tests.scale import NIGHTLY
 from tests.servers.redis import RedisServer
 from tests.syncer.processes import SyncerProcess
 
-CHECKS = 100_000 if NIGHTLY else 300
+CHECKS = 100_000 if NIGHTLY else 180
 CALLERS = 3
 COPIED_SECONDS = 300
 

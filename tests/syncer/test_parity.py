@@ -24,7 +24,7 @@ from tests.syncer.pairs import assert_equal, assert_sums, found, make_syncer, nu
 
 every_pair = pytest.mark.parametrize("urls", PAIRS, indirect=True)
 local_pairs = pytest.mark.parametrize("urls", LOCAL_PAIRS, indirect=True)
-FILES, DAMAGED = (200_000, 1_000) if NIGHTLY else (1_500, 80)
+FILES, DAMAGED = (200_000, 1_000) if NIGHTLY else (600, 50)
 BATCH = 500
 INDEXED_AT_ONCE = 20_000
 INDEX_SECONDS = 1_800.0
@@ -80,7 +80,7 @@ def test_each_kind_of_difference_is_told(pair: Pair) -> None:
 def test_exactly_the_files_that_were_damaged_are_found_and_repaired(pair: Pair, urls: tuple[str, str]) -> None:
     # A CouchDB-protocol server in JavaScript takes its time.
     slow = any(url.startswith("couchdb") for url in urls) and not NIGHTLY
-    files, count = (400, 40) if slow else (FILES, DAMAGED)
+    files, count = (150, 20) if slow else (FILES, DAMAGED)
     for start in range(0, files, BATCH):
         copies = [replace(record, revision=3) for record in numbered(min(BATCH, files - start), start=start)]
         for store in (pair.source, pair.target):

@@ -34,7 +34,7 @@ from tests.syncer.pairs import assert_equal, open_pair_of
 from tests.syncer.processes import SyncerProcess, run_syncer
 from tests.waiting import wait_until
 
-ROUNDS = 60 if NIGHTLY else 10
+ROUNDS = 60 if NIGHTLY else 6
 WRITERS = 3
 
 

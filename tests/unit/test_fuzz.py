@@ -21,7 +21,7 @@ from tests.scale import at_scale
 
 # Deep enough to find every unguarded look into a value; the stores of all examples are one, so that they meet.
 FUZZ = settings(
-    max_examples=at_scale(quick=15, default=20, nightly=1_000),
+    max_examples=at_scale(quick=8, default=8, nightly=1_000),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -42,9 +42,13 @@ async def _close(app: web.Application) -> None:
 
 _COMPONENTS, _THEMES = "The components of the pages; in development alone.", "Both themes beside each other, for it."
 _INDEX, _REFERENCE = "The page of one's own files.", "This description, for people."
+_REFUSED: JSON = {
+    "description": "A refusal: a page, and for a program with a token an error.",
+    "content": {**_page("")["content"], **reply("")["content"]},
+}
 _SHARED: dict[int, JSON] = {
     200: {"description": "The page, or the bytes.", "content": {**_page("")["content"], **ANY_BYTES}},
-    **dict.fromkeys((400, 403, 404, 410, 412, 500, 501, 503), _page("A refusal, as a page.")),
+    **dict.fromkeys((400, 403, 404, 410, 412, 500, 501, 503), _REFUSED),
 }
 _SHARE_QUERY = [
     parameter("file_id", "path", description="The file."),

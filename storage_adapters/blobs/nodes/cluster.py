@@ -145,18 +145,19 @@ class Cluster:
         Where so many were silent that the others are too few for a write, it is this machine or the network that is
         slow, and all get their time.
         """
-        layout = self.layout()
         with self._lock:
             silence = self._silences.get(node_id)
-            if silence is None or silence.count < SILENCES:
-                return timeout
             suspected = sum(each.count >= SILENCES for each in self._silences.values())
-            if len(layout.registered) - suspected < layout.min_write:
-                return timeout
+        if silence is None or silence.count < SILENCES:
+            return timeout
+        layout = self.layout()
+        if len(layout.registered) - suspected < layout.min_write:
+            return timeout
+        with self._lock:
             if time.monotonic() < silence.probe_at:
                 return min(timeout, SUSPECTED_SECONDS)
             silence.probe_at = time.monotonic() + PROBE_SECONDS
-            return timeout
+        return timeout
 
     def _note(self, node_id: str, *, silent: bool) -> None:
         with self._lock:

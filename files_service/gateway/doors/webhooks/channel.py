@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 
 from aiohttp import web
 
-from files_service.errors import Forbidden, NotFound
+from files_service.errors import NotFound
 from files_service.gateway.doors.webhooks.receiver import receiver_of
 from files_service.gateway.state import gateway_of
 from files_service.services.notifications.messages import Finalized, Ignored, resource_of_channel
@@ -24,12 +23,8 @@ async def channel(request: web.Request) -> web.StreamResponse:
     expected = gateway_of(request).core.settings.webhook_channel_token
     if not expected:
         raise NotFound("there is nothing at this address: no channel is configured")
-    given = request.headers.get(PROOF, "")
     receiver = receiver_of(request)
-    if not hmac.compare_digest(given.encode(errors="surrogateescape"), expected.encode()):
-        receiver.refuse(SOURCE)
-        message = "not the token of the channel"
-        raise Forbidden(message, {"fields": {PROOF: [message]}})
+    receiver.require_token(SOURCE, PROOF, request.headers.get(PROOF, ""), expected)
     return await receiver.take(request, SOURCE, _read)
 
 

@@ -7,12 +7,13 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
 from files_service.core import Core
-from files_service.errors import TooLarge
+from files_service.errors import Forbidden, TooLarge
 from files_service.gateway.auth.oidc import Senders
 from files_service.gateway.limits import Limits
 from files_service.gateway.replies import CLOSE, HTTPError
@@ -27,6 +28,7 @@ from files_service.services.notifications.outcomes import MeteredHandler
 
 # Reads a request: the id of its log lines, and the notifications.
 Read = Callable[[web.Request, bytes], tuple[str, Sequence[Finalized | Ignored]]]
+_REFUSALS = {"channel": "not the token of the channel", "s3": "not the token of the bucket's notifications"}
 
 
 class Receiver:
@@ -42,6 +44,13 @@ class Receiver:
     def refuse(self, source: str) -> None:
         """Count a request of an unknown sender."""
         self._metrics.notification(source, "refused")
+
+    def require_token(self, source: str, header: str, given: str, expected: str) -> None:
+        """Refuse a sender that has another token. Raises Forbidden, before the body is read."""
+        if not hmac.compare_digest(given.encode(errors="surrogateescape"), expected.encode()):
+            self.refuse(source)
+            message = _REFUSALS[source]
+            raise Forbidden(message, {"fields": {header: [message]}})
 
     def close(self) -> None:
         """Close the threads."""

@@ -21,7 +21,7 @@ from files_service.services.shares.share import Share
 from storage_adapters import JSON, FileRecord, Part
 
 _PLAYED = ("video", "audio")
-_SEEN = ("image", "video")
+_VISUAL = ("image/", "video/")
 # Larger files are sent by few: nobody needs to read of the limit before.
 _LARGE_FILE = 50 * 10**9
 
@@ -44,10 +44,7 @@ class Row:
     @property
     def is_visual(self) -> bool:
         """Presence of a small picture of a picture or video: the file belongs into a gallery."""
-        return self.is_finished and self.small is not None and self.record.content_type.startswith(_KINDS)
-
-
-_KINDS = tuple(f"{kind}/" for kind in _SEEN)
+        return self.is_finished and self.small is not None and self.record.content_type.startswith(_VISUAL)
 
 
 def values_of(seen: Seen, core: Core) -> dict[str, Any]:

@@ -6,9 +6,12 @@ import { watchNavigation } from "./navigation.js";
 import { watchPicking } from "./picking.js";
 import { showScreen } from "./screens.js";
 import { watchSignIn } from "./signed_out.js";
+import { sendBySocket } from "./socket.js";
 import { watchStorage } from "./storage.js";
 import { showUnfinished, take } from "./tray.js";
+import { sendFirst } from "./upload.js";
 
+sendFirst(sendBySocket);
 watchMenus();
 watchNavigation();
 watchPicking(take);

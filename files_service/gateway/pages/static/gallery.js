@@ -40,8 +40,8 @@ export class Gallery {
   }
 
   measure() {
-    const [{ section, grid } = {}] = this.shown.values();
-    if (!section) return;
+    if (!this.shown.size) this.make(this.months[0]);
+    const [{ section, grid }] = this.shown.values();
     const style = getComputedStyle(grid);
     const sides = style.gridTemplateColumns.split(" ");
     this.columns = sides.length;
@@ -71,6 +71,7 @@ export class Gallery {
     const [from, to] = [at - screen * AROUND, at + screen * (1 + AROUND)];
     let top = 0;
     const kept = new Set();
+    for (const month of this.shown.keys()) if (!this.months.includes(month)) this.hide(month);
     for (const month of this.months) {
       const height = this.heightOf(month);
       if (height && top < to && top + height > from) this.show(month, top, height, from - top, to - top, kept);

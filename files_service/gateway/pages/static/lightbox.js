@@ -59,9 +59,9 @@ export function openLightbox(photo, series) {
     const image = element("img", { src: previewOf(shown), alt: words.name(shown.name) });
     // Without a preview the file itself is shown, where a browser can.
     const whole = () => {
+      if (!wholeOf(shown)) return missing(shown);
       image.addEventListener("error", () => missing(shown));
-      if (wholeOf(shown)) image.src = wholeOf(shown);
-      else missing(shown);
+      image.src = wholeOf(shown);
     };
     image.addEventListener("error", whole, { once: true });
     return image;

@@ -5,6 +5,7 @@ import { element } from "./dialogs.js";
 import { Gallery } from "./gallery.js";
 import { icon } from "./icon.js";
 import { openLightbox } from "./lightbox.js";
+import { go } from "./navigation.js";
 import { ask, base } from "./server.js";
 import { toast } from "./toast.js";
 import * as words from "./words.js";
@@ -12,7 +13,8 @@ import * as words from "./words.js";
 const PER_CALL = 100;
 // A picture of at most so many bytes is its own preview where none was made.
 const SMALL_BYTES = 2_000_000;
-const TOGETHER_MS = 1_000;
+// The worker has counted a change by then.
+const TOGETHER_MS = 3_000;
 // How wide a tile is, for the choice of its picture.
 const SIZES = "(max-width: 40rem) 33vw, max(11rem, 10vw)";
 
@@ -20,7 +22,7 @@ export function start(main) {
   for (const each of main.querySelectorAll(".scripted")) each.hidden = false;
   const timeline = main.querySelector("#timeline");
   const sections = [...timeline.querySelectorAll(".month")];
-  if (!sections.length) return undefined;
+  if (!sections.length) return watchSoon(async () => (await readMonths()).length && go(location.href));
   const changed = () => gallery?.soon();
   const months = sections.map((section) => Month.of(section, changed));
   const gallery = new Gallery(timeline, months, tile);
@@ -40,18 +42,42 @@ export function start(main) {
   const photo = open && months.flatMap((each) => each.files).find((each) => each.fileId === open);
   if (photo) openLightbox(photo, series);
 
-  let timer;
-  const renew = () => {
-    timer = undefined;
-    months.forEach((month) => month.renew());
+  const end = watchSoon(async () => {
+    const known = new Map(months.map((each) => [each.month, each]));
+    const fresh = (await readMonths()).map(({ month, count }) => {
+      const old = known.get(month);
+      return old ? Object.assign(old, { count, stale: true }) : new Month(month, titleOf(month), count, [], "", changed);
+    });
+    if (!fresh.length) return go(location.href);
+    months.splice(0, months.length, ...fresh);
     changed();
-  };
-  const end = watchChanges(() => (timer ??= setTimeout(renew, TOGETHER_MS)));
+  });
   return () => {
-    clearTimeout(timer);
     gallery.stop();
     end();
   };
+}
+
+// Calls back some time after files have changed, once for changes that come together; what fails waits for the next.
+function watchSoon(changed) {
+  let timer;
+  const run = () => {
+    timer = undefined;
+    changed().catch(() => {});
+  };
+  const end = watchChanges(() => (timer ??= setTimeout(run, TOGETHER_MS)));
+  return () => {
+    clearTimeout(timer);
+    end();
+  };
+}
+
+async function readMonths() {
+  return (await (await ask("GET", "/api/timeline")).json()).months;
+}
+
+function titleOf(month) {
+  return new Date(`${month}-15`).toLocaleString("en", { month: "long", year: "numeric" });
 }
 
 // The files of a month, from the newest on as far as they were wanted.
@@ -97,10 +123,6 @@ class Month {
     Object.assign(this, { files, cursor });
     this.count = cursor === null ? files.length : Math.max(this.count, files.length);
     this.changed();
-  }
-
-  renew() {
-    this.stale = true;
   }
 }
 

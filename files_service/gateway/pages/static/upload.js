@@ -2,7 +2,6 @@
 
 import { forget, recall, remember } from "./memory.js";
 import { Broken, Refused } from "./server.js";
-import { sendBySocket } from "./socket.js";
 import { sendByTus, terminate } from "./tus.js";
 import { failure } from "./words.js";
 
@@ -11,9 +10,14 @@ const LONGEST_DELAY_MS = 8_000;
 // So often in a row no WebSocket may open before the other way is tried.
 const CLOSED_DOORS = 2;
 const RATE_WINDOW_MS = 8_000;
-// Visitors of a link send by tus alone.
-const IS_LINK = "uploads" in document.body.dataset;
-const ENDED = { not_found: "It was deleted", gone: IS_LINK ? "The link has ended" : "It was deleted" };
+const DELETED = "It was deleted";
+const ENDED = { not_found: DELETED, gone: document.body.dataset.uploads ? "The link has ended" : DELETED };
+let sendBySocket;
+
+// Lets uploads go by WebSocket first; links have none.
+export function sendFirst(send) {
+  sendBySocket = send;
+}
 
 // The place of an upload that becomes the next version of a file, so that it is known again after an interruption.
 export const versionPath = (fileId, name) => `version of ${fileId}/${name}`;
@@ -69,7 +73,7 @@ export class Upload extends EventTarget {
   }
 
   async attempt(signal) {
-    if (IS_LINK || this.closedDoors >= CLOSED_DOORS) {
+    if (!sendBySocket || this.closedDoors >= CLOSED_DOORS) {
       try {
         return await sendByTus(this, signal);
       } catch (error) {

@@ -1,0 +1,54 @@
+"""Each screen in each state: nothing breaks a rule of accessibility, and everything fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from zlib import crc32
+
+import pytest
+
+from tests.pages.house import House, open_house
+from tests.pages.inspection import FINGER_PX, MOUSE_PX, misfits, violations
+from tests.pages.screens import SCREENS, Look, Screen
+from tests.pages.visits import Visits
+from tests.scale import NIGHTLY
+
+# At 200 % a window of 1280 x 720 has half of its pixels.
+WINDOWS = {
+    "phone": {"viewport": {"width": 360, "height": 740}, "has_touch": True},
+    "tablet": {"viewport": {"width": 768, "height": 1024}, "has_touch": True},
+    "desktop": {"viewport": {"width": 1440, "height": 900}},
+    "zoomed": {"viewport": {"width": 640, "height": 360}, "device_scale_factor": 2},
+}
+LOOKS = [(theme, window) for theme in ("light", "dark") for window in WINDOWS]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with open_house(tmp_path_factory.mktemp("house")) as house:
+        yield house
+
+
+def screens_of(look: int) -> list[Screen]:
+    """All screens; by day each has one look of its own, chosen by its name."""
+    return [each for each in SCREENS if NIGHTLY or crc32(each.name.encode()) % len(LOOKS) == look]
+
+
+def faults_of(visits: Visits, house: House, theme: str, window: str, screens: list[Screen]) -> dict[str, list[str]]:
+    """What is wrong with screens that are looked at in one way."""
+    options = {"color_scheme": theme, "reduced_motion": "reduce", **WINDOWS[window]}
+    look, found = Look(visits, house, options), {}
+    for screen in screens:
+        with look.at(screen) as page:
+            touched = page.evaluate("matchMedia('(hover: none)').matches")
+            smallest = FINGER_PX if touched else MOUSE_PX
+            faults = [*violations(page), *misfits(page, smallest), *visits.faults]
+            visits.faults.clear()
+        if faults:
+            found[screen.name] = faults
+    return found
+
+
+@pytest.mark.parametrize(("theme", "window"), LOOKS, ids=["-".join(each) for each in LOOKS])
+def test_every_screen_is_accessible_and_fits(visits: Visits, house: House, theme: str, window: str) -> None:
+    assert faults_of(visits, house, theme, window, screens_of(LOOKS.index((theme, window)))) == {}
