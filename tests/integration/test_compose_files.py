@@ -63,10 +63,9 @@ def test_three_nodes_and_a_controller_keep_a_file(tmp_path: Path, amqp_uri: str,
     # By day without what other tests start as well.
     with files.running(without=() if NIGHTLY else ("rpc", "gateway-2")):
         assert_a_file_goes_in_and_out(files)
-        # Each chunk is on two of three nodes, and more than one chunk is there.
+        # Two chunks, each on two of three nodes at least.
         chunks = [_chunks(files.port(f"node-{number}", "8090")) for number in (1, 2, 3)]
-        assert sum(chunks) > 2
-        assert sum(chunks) % 2 == 0
+        assert sum(chunks) >= 4
 
 
 @pytest.mark.nightly
