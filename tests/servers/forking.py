@@ -19,6 +19,8 @@ from files_service.cli import cli
 for line in sys.stdin:
     pid = os.fork()
     if pid == 0:
+        # What a command prints belongs into its log, not among the answers of this process.
+        os.dup2(2, 1)
         cli(json.loads(line), prog_name="files")
     print(pid, flush=True)
     os.waitpid(pid, 0)
