@@ -87,6 +87,7 @@ def test_whatever_else_reads_the_output_of_a_process_is_known() -> None:
     assert found == {
         "servers/commands.py",
         "test_secrets_in_logs.py",  # this line
+        "servers/forking.py",  # process ids; what commands print and log goes into a file
         "docs/test_readme.py",  # has it looked at
         "adapters/test_redis_addresses.py",  # openssl
         "gateway/test_tus_clients.py",  # node

@@ -25,8 +25,8 @@ from tests.gateway.cutting_proxy import cutting
 from tests.gateway.serving import WAIT_SECONDS, Served, serving
 from tests.ingest.bringing import CHUNK, KIB, OWNER, Reading, Told, assert_identical, bring, footage, received_bytes
 from tests.ingest.cards import fill, fingerprint
-from tests.ingest.forking import forked_readers
 from tests.ingest.valve import valve
+from tests.servers.forking import forked
 from tests.servers.ports import free_ports
 
 # Slices of one connection that the gateway takes before it has stored them, and one that is on its way.
@@ -70,9 +70,10 @@ def test_a_reader_that_is_killed_twenty_times_brings_the_card(served: Served, tm
     size, kills = sum(map(len, files.values())), 20
     fill(tmp_path / "card", files)
     state = fingerprint(tmp_path / "card")
-    with valve(served.port) as way, forked_readers(_environ(tmp_path, way.port), tmp_path / "log") as readers:
+    modules = ("files_service.cli.ingest", "files_service.ingest.run")
+    with valve(served.port) as way, forked(_environ(tmp_path, way.port), tmp_path / "log", *modules) as readers:
         for _ in range(kills):
-            readers.start(tmp_path / "card", transport)
+            readers.start("ingest", "--plain", "--transport", transport, str(tmp_path / "card"))
             way.open_for(dice.randrange(2, size // kills // 2))
             way.wait_until_used_up()
             readers.kill()
