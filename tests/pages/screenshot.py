@@ -18,8 +18,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.gateway.serving import serving
 from tests.pages.conftest import FLAGS
-from tests.pages.demo import OWNER, fill_sample, open_sample
+from tests.pages.demo import fill_sample, open_sample
 from tests.pages.visits import Visits
+from tests.unit.cards.scenes import OWNER
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
 DESKTOP = {"width": 1280, "height": 800}
