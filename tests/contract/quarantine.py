@@ -28,12 +28,10 @@ from storage_adapters import Change, FileRecord, MetadataStore, SupportsChanges,
 from storage_adapters.blobs.memory import MemoryBlobStore
 from tests.clocks import Clock
 from tests.cores import at_once, settings_for
-from tests.scale import at_scale
 
 QUOTA, SIZE, CHUNK, QUARANTINE, SWEEP, TTL = 10_000, 4_000, 1_024, 400, 100, 1_000
 # Chunks of an upload without a size, which are looked at side by side.
 SLACK = IN_FLIGHT * CHUNK
-ROUNDS = at_scale(quick=3, default=3, nightly=5)
 _serial = count()
 
 
@@ -183,7 +181,7 @@ class QuarantineContract:
         self, scene: Scene, way: Callable[[Scene], None]
     ) -> None:
         refused = done = 0
-        for _ in range(ROUNDS):
+        for _ in range(5):
             for _ in range(3):
                 try:
                     way(scene)
