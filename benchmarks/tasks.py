@@ -219,7 +219,7 @@ def _our_tasks(browser: Browser, video: Path, folder: Path, environ: Mapping[str
     def who(hands: Hands) -> None:
         page = hands.page
         hands.click(page.locator(".map").get_by_role("link", name="Activity").first)
-        expect(page.get_by_text("ownload").first).to_be_visible()
+        expect(page.get_by_text("download").first).to_be_visible()
 
     return {"send": send, "find": find, "free": free, "undo": undo, "card": card, "receive": receive, "who": who}
 

@@ -41,6 +41,8 @@ NIGHTLY_CASES = re.compile(
             r"tests/migrations/test_ms_files_import\.py::test_(an_import_that_is_killed|a_second_run)_.*\[couchdb",
             r"tests/integration/test_amqp_nameko_run\.py::.*\[(sqlite-nameko run|memory-files rpc)",
             r"tests/integration/test_two_stores\.py::test_a_list_store_that_was_made_anew",
+            r"tests/pages/test_plenty\.py::test_a_gallery_of_ten_thousand_.*\[viewport[12]\]",
+            r"tests/pages/test_budgets\.py::test_nothing_moves_.*\[viewport1\]",
             r"tests/integration/test_packages\.py::test_the_source_archive",
             r"tests/unit/test_unicode_text\.py::test_every_code_point_.*\[as a newer one-(search|tag)_form",
             _COUCHDB + r"every_field_sorts_both_ways_in_pages_of_any_size\[(1|2|40)-",

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,9 +57,9 @@ class Composed:
         return [name for name, service in self.services.items() if service["image"] == OURS]
 
     @contextmanager
-    def running(self, without: Sequence[str] = ()) -> Iterator[None]:
+    def running(self) -> Iterator[None]:
         """Run our services, first those that end by themselves, and the load balancer."""
-        ours = [name for name in self.ours if name not in without]
+        ours = self.ours
         once = [name for name in ours if self.services[name].get("restart") == "no"]
         with ExitStack() as stack:
             for name in [*once, *(each for each in ours if each not in once)]:

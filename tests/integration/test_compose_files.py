@@ -12,7 +12,6 @@ import pytest
 from tests.cores import SECRETS
 from tests.gateway.owners import bearer
 from tests.integration.composed import Composed
-from tests.scale import NIGHTLY
 from tests.servers.caddy import ask
 from tests.servers.ports import free_ports
 from tests.servers.seaweedfs import ACCESS_KEY, SECRET_KEY, SeaweedFS
@@ -58,10 +57,10 @@ def assert_a_file_goes_in_and_out(files: Composed) -> None:
     assert ask(port, "GET", f"/api/files/{file_id}/download", headers=bearer("ann")) == (200, CONTENT)
 
 
+@pytest.mark.nightly
 def test_three_nodes_and_a_controller_keep_a_file(tmp_path: Path, amqp_uri: str, redis_url: str) -> None:
     files = composed("compose.nodes.yaml", tmp_path, {BROKER: amqp_uri, REDIS: redis_url})
-    # By day without what other tests start as well.
-    with files.running(without=() if NIGHTLY else ("rpc", "gateway-2")):
+    with files.running():
         assert_a_file_goes_in_and_out(files)
         # Two chunks, each on two of three nodes at least.
         chunks = [_chunks(files.port(f"node-{number}", "8090")) for number in (1, 2, 3)]
