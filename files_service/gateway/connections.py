@@ -8,6 +8,7 @@ import resource
 import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from files_service.gateway.peers import is_trusted, peer_at
@@ -124,13 +125,13 @@ async def accept(listener: socket.socket, connections: Connections, protocol: Ca
 
     asyncio's own server accepts without a bound, and logs each attempt when the descriptors are used up.
     """
-    loop, accepted = asyncio.get_running_loop(), 0
+    accepted = 0
     beginning: set[asyncio.Task[Any]] = set()
     try:
         while True:
             await connections.wait_for_room()
             try:
-                connection, _ = await loop.sock_accept(listener)
+                connection = await _accept_one(listener)
             except ConnectionError:
                 continue
             except OSError as error:
@@ -141,6 +142,7 @@ async def accept(listener: socket.socket, connections: Connections, protocol: Ca
             task = asyncio.ensure_future(_begin(protocol, connection))
             beginning.add(task)
             task.add_done_callback(beginning.discard)
+            task.add_done_callback(partial(_close_unless_begun, connection))
             accepted += 1
             if accepted % _AT_ONCE == 0 or len(connections) + len(beginning) >= connections.most:
                 # The loop counts those that have begun, and serves others in between.
@@ -150,9 +152,41 @@ async def accept(listener: socket.socket, connections: Connections, protocol: Ca
             task.cancel()
 
 
+async def _accept_one(listener: socket.socket) -> socket.socket:
+    """Accept a connection. Raises OSError.
+
+    The loop's own ``sock_accept`` loses a connection that has arrived when it is cancelled; this leaves it to the
+    listener.
+    """
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except BlockingIOError:
+            await _arrival(listener)
+        else:
+            connection.settimeout(0)
+            return connection
+
+
+async def _arrival(listener: socket.socket) -> None:
+    """Wait for a connection."""
+    loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(listener, arrived.set)
+    try:
+        await arrived.wait()
+    finally:
+        loop.remove_reader(listener)
+
+
 async def _begin(protocol: Callable[[], Any], connection: socket.socket) -> None:
     try:
         await asyncio.get_running_loop().connect_accepted_socket(protocol, connection)
     except OSError:
         # The peer has gone already.
+        connection.close()
+
+
+def _close_unless_begun(connection: socket.socket, task: asyncio.Task[Any]) -> None:
+    """Close the connection of a task that was cancelled, perhaps before it could do anything."""
+    if task.cancelled():
         connection.close()

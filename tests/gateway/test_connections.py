@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from files_service.gateway.connections import Connections, accept
 from files_service.gateway.limits import Limits
 from tests.cores import memory_core
 from tests.gateway.serving import Served, serving, wait_until
@@ -95,3 +98,33 @@ def test_a_full_gateway_closes_the_oldest_idle_connection_and_says_so_once(
         assert all(map(is_closed, opened[:5]))
         assert len(bounded.server.connections) <= 6
     assert sum("all its connections" in each.getMessage() for each in caplog.records) == 1
+
+
+class Closing(asyncio.Protocol):
+    """Closes a connection as soon as it has begun, as a server does at its end."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_no_connection_stays_open_that_comes_as_the_gateway_stops(turns: int) -> None:
+    async def stop_as_it_comes() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(0)
+            accepting = asyncio.ensure_future(accept(listener, Connections(9, 9), Closing))
+            for _ in range(3):
+                await asyncio.sleep(0)
+            with socket.create_connection(listener.getsockname(), timeout=PATIENCE_SECONDS) as client:
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                accepting.cancel()
+                await asyncio.gather(accepting, return_exceptions=True)
+                listener.close()
+                assert await asyncio.get_running_loop().run_in_executor(None, is_closed, client)
+
+    with warnings.catch_warnings(record=True) as left:
+        warnings.simplefilter("always")
+        asyncio.run(stop_as_it_comes())
+    # A socket that nobody has closed tells so when it is forgotten.
+    assert [str(each.message) for each in left] == []
