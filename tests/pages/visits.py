@@ -16,7 +16,10 @@ PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 800}
 WAIT_MS = 60_000
 # What a browser says of answers that are errors and of connections that break is no fault of a page.
-_NO_FAULT = ("Failed to load resource", "WebSocket connection to", "net::ERR")
+_NO_FAULT = (
+    *("Failed to load resource", "WebSocket connection to", "net::ERR"),
+    *("Failed to fetch dynamically imported", "error loading dynamically imported"),
+)
 
 # Firefox tells violations of the policy to its own console alone.
 _TELL_VIOLATIONS = """document.addEventListener("securitypolicyviolation",
@@ -70,7 +73,7 @@ class Visits:
         for profile in self._profiles:
             profile.close()
         if error is None:
-            assert self.faults == []
+            assert self.faults == [], self.faults
 
     def profile(self, **options: Any) -> BrowserContext:
         """A browser that has never been here."""
@@ -81,7 +84,7 @@ class Visits:
         profile.set_default_timeout(WAIT_MS)
         profile.add_init_script(_TELL_VIOLATIONS)
         profile.on("console", self._hear)
-        profile.on("weberror", lambda each: self.faults.append(str(each.error)))
+        profile.on("weberror", lambda each: self._note(str(each.error)))
         self._profiles.append(profile)
         return profile
 
@@ -95,5 +98,9 @@ class Visits:
         return page
 
     def _hear(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and not message.text.startswith(_NO_FAULT):
-            self.faults.append(message.text)
+        if message.type == "error":
+            self._note(message.text)
+
+    def _note(self, fault: str) -> None:
+        if not fault.startswith(_NO_FAULT):
+            self.faults.append(fault)
