@@ -95,7 +95,7 @@ def tell(inbox: Inbox, news: Iterable[News]) -> Inbox:
     entries, keys = list(inbox.entries), dict.fromkeys(inbox.keys)
     for each in news:
         key = _short(each.key)
-        if key in keys or (each.kind is NewsKind.UPLOADED and _short(_received(each.file_id)) in keys):
+        if key in keys or (each.kind is NewsKind.UPLOADED and _short(received_key(each.file_id)) in keys):
             continue
         keys[key] = None
         if each.kind is NewsKind.RECEIVED:
@@ -110,7 +110,7 @@ def tell(inbox: Inbox, news: Iterable[News]) -> Inbox:
 
 def received_key(file_id: str | None) -> str:
     """Return the key of the news that a visitor sent a file."""
-    return _received(file_id)
+    return f"received/{file_id}"
 
 
 def note_link(inbox: Inbox, share_id: str, read_to: int) -> Inbox:
@@ -197,10 +197,6 @@ def _without_upload(entries: list[Entry], news: News) -> list[Entry]:
             entry = replace(entry, count=entry.count - 1, bytes=max(0, entry.bytes - news.bytes), file_ids=ids)
         kept.append(entry)
     return kept
-
-
-def _received(file_id: str | None) -> str:
-    return f"received/{file_id}"
 
 
 def _short(key: str) -> str:

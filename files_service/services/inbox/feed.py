@@ -1,17 +1,11 @@
-"""The consumer of the change feed that fills the inboxes.
-
-The checkpoint moves after the inboxes of a batch are written; so a batch may be read twice, and its news have the same
-keys. Without a checkpoint the feed is read from its end: what was before is no news.
-"""
+"""The consumer of the change feed that fills the inboxes."""
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from files_service.core import Core
 from files_service.domain import inbox as rules
 from files_service.domain.inbox import Inbox, News, NewsKind
 from files_service.domain.notices import Notice, notices_of_session
@@ -19,13 +13,11 @@ from files_service.domain.shares import ShareEvent
 from files_service.errors import Conflict
 from files_service.services.accounts.quotas import quotas_of
 from files_service.services.cards.session import SESSIONS, session_of
-from files_service.services.files import require
+from files_service.services.following import Follower
 from files_service.services.inbox.inbox import change_inbox
 from files_service.services.shares.activity import EVENTS
 from files_service.services.shares.share import Share, find_share
-from storage_adapters import BEGINNING, JSON, Change, Document, DocumentChange, SupportsChanges
-
-logger = logging.getLogger(__name__)
+from storage_adapters import JSON, Change, Document, DocumentChange
 
 CONSUMER = "inboxes"
 BATCH = 200
@@ -42,30 +34,17 @@ _FACTS = ("session_id", "label", "camera", "files", "bytes", "failed", "verdict"
 _RECENT_MS = 24 * 3_600_000
 
 
-class InboxFeed:
+class InboxFeed(Follower):
     """Reader of the feed; one process at a time."""
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
-        self._feed = require(core.metadata, SupportsChanges)
+    consumer, batch = CONSUMER, BATCH
+    missed = "the change feed was trimmed; inboxes miss what was in it"
 
-    def step(self) -> int:
-        """Read the next batch; return how many changes it had. Raises CheckpointConflict."""
-        position = self._feed.checkpoint(CONSUMER)
-        if not position or not self._feed.has_changes_behind(position):
-            end = self._feed.last_sequence() or BEGINNING
-            if position and position != end:
-                logger.warning("the change feed was trimmed; inboxes miss what was in it")
-            if position != end:
-                self._feed.move_checkpoint(CONSUMER, expected=position, sequence=end)
-            return 0
-        changes = self._feed.changes(after=position, limit=BATCH)
-        if changes:
-            self._tell(changes)
-            self._feed.move_checkpoint(CONSUMER, expected=position, sequence=changes[-1].sequence)
-        return len(changes)
+    def begin(self) -> None:
+        """See ``Follower``. What was before is no news for an inbox."""
 
-    def _tell(self, changes: Sequence[Change | DocumentChange]) -> None:
+    def tell(self, changes: Sequence[Change | DocumentChange]) -> None:
+        """See ``Follower``."""
         news, links, weighed = defaultdict[str, list[News]](list), dict[str, Document](), set[str]()
         # What the trash held, and holds no more after this batch.
         back = defaultdict[str, dict[str, bool]](dict)

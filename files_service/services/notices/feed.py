@@ -1,13 +1,8 @@
-"""The consumer of the change feed that writes notices to the outbox.
-
-The checkpoint moves after the notices of a batch are in the outbox; so a batch may be read twice, and its notices have
-the same keys. Without a checkpoint the feed is read from its end: what was before is no news.
-"""
+"""The consumer of the change feed that writes notices to the outbox."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from files_service.core import Core
 from files_service.domain.notices import Kind, Notice, is_watched, notices_of_card, notices_of_session
@@ -15,45 +10,37 @@ from files_service.services.accounts import documents
 from files_service.services.cards.card import CARDS
 from files_service.services.cards.session import SESSIONS, session_of
 from files_service.services.files import require
+from files_service.services.following import Follower
 from files_service.services.notices.disks import note_card
 from files_service.services.notices.outbox import Wanted, add_notices
 from files_service.services.notices.silence import watch
-from storage_adapters import BEGINNING, Change, Document, DocumentChange, SupportsChanges
-
-logger = logging.getLogger(__name__)
+from storage_adapters import Change, Document, DocumentChange, SupportsChanges
 
 CONSUMER = "notices"
 BATCH = 200
 
 
-class NoticeFeed:
+class NoticeFeed(Follower):
     """Reader of the feed; one process at a time."""
 
-    def __init__(self, core: Core, wanted: Wanted) -> None:
-        self._core, self._wanted = core, wanted
-        self._feed = require(core.metadata, SupportsChanges)
+    consumer, batch = CONSUMER, BATCH
+    missed = "the change feed was trimmed; notices begin anew"
 
-    def step(self) -> int:
-        """Read the next batch; return how many changes it had. Raises CheckpointConflict."""
-        position = self._feed.checkpoint(CONSUMER)
-        if not position or not self._feed.has_changes_behind(position):
-            end = self._feed.last_sequence() or BEGINNING
-            if position and position != end:
-                logger.warning("the change feed was trimmed; notices begin anew")
-            if position != end:
-                for card in documents.walk(self._core, CARDS, ""):
-                    note_card(self._core, card.body["size_bytes"] or 0)
-                self._feed.move_checkpoint(CONSUMER, expected=position, sequence=end)
-            return 0
-        changes = self._feed.changes(after=position, limit=BATCH)
-        if not changes:
-            return 0
+    def __init__(self, core: Core, wanted: Wanted) -> None:
+        super().__init__(core)
+        self._wanted = wanted
+
+    def begin(self) -> None:
+        """See ``Follower``."""
+        for card in documents.walk(self._core, CARDS, ""):
+            note_card(self._core, card.body["size_bytes"] or 0)
+
+    def tell(self, changes: Sequence[Change | DocumentChange]) -> None:
+        """See ``Follower``."""
         for change in changes:
             if isinstance(change, DocumentChange):
                 self._read(change.document)
         add_notices(self._core, self._wanted, _notices_of(changes))
-        self._feed.move_checkpoint(CONSUMER, expected=position, sequence=changes[-1].sequence)
-        return len(changes)
 
     def _read(self, document: Document) -> None:
         """Keep what later notices need."""
@@ -76,7 +63,7 @@ def forget(core: Core) -> bool:
     return bool(position)
 
 
-def _notices_of(changes: list[Change | DocumentChange]) -> Iterator[Notice]:
+def _notices_of(changes: Sequence[Change | DocumentChange]) -> Iterator[Notice]:
     for change in changes:
         if isinstance(change, Change):
             yield from _notices_of_file(change)
