@@ -32,7 +32,8 @@ export function ask({ title, content = [], accept, danger = false, submit }) {
     no.addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => {
       dialog.remove();
-      if (before?.isConnected) before.focus();
+      // This is told after the dialog closed: keys pressed since then may have moved the focus on.
+      if (document.activeElement === document.body && before?.isConnected) before.focus();
       resolve(result);
     });
     form.addEventListener("submit", async (event) => {

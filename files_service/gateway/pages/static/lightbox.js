@@ -133,9 +133,11 @@ export function openLightbox(photo, series) {
     const url = new URL(location.href);
     url.searchParams.delete("open");
     history.replaceState(history.state, "", url);
-    series.reveal(at);
+    // Keys pressed since it closed may have moved the focus on.
+    if ([before, document.body].includes(document.activeElement)) series.reveal(at);
   });
   document.body.append(dialog);
+  const before = document.activeElement;
   dialog.showModal();
   show(photo);
 }
