@@ -20,7 +20,7 @@ from files_service.config import load_settings
 from files_service.errors import ServiceUnavailable
 from files_service.messaging.address import open_connection
 from files_service.messaging.events import Event
-from files_service.messaging.publisher import AmqpPublisher
+from files_service.messaging.publisher import BINDINGS_SECONDS, AmqpPublisher
 from files_service.messaging.rpc.topology import EVENT_EXCHANGE
 from files_service.services.opening import open_core
 from files_service.worker.run import Worker
@@ -151,13 +151,22 @@ def test_each_change_is_heard_once(amqp_uri: str, rpc_service: ServiceProcess, l
     assert heard[2][1]["status"] == "processed"
 
 
+def is_taken(publisher: AmqpPublisher, event_id: str) -> bool:
+    """Publish as the relay does: what the broker does not take is sent again."""
+    try:
+        publisher.publish("created", {}, event_id=event_id)
+    except ServiceUnavailable:
+        return False
+    return True
+
+
 def test_events_go_on_after_the_exchange_was_deleted(amqp_uri: str, listener: Listener) -> None:
     publisher = AmqpPublisher(amqp_uri)
     publisher.publish("created", {"file_id": "1"}, event_id="1:1")
     connection = open_connection(amqp_uri)
     connection.channel().exchange_delete(EVENT_EXCHANGE)
     connection.close()
-    publisher.publish("created", {"file_id": "2"}, event_id="2:1")
+    wait_until(lambda: is_taken(publisher, "2:1"), seconds=PATIENCE_SECONDS)
     publisher.close()
     publisher.close()
     assert listener.wait_for(1) == [("created", {"file_id": "1"})]
@@ -165,25 +174,37 @@ def test_events_go_on_after_the_exchange_was_deleted(amqp_uri: str, listener: Li
 
 def test_a_broker_that_is_paused_or_gone_is_said_and_used_again_when_it_is_back(own_broker: RabbitMQ) -> None:
     publisher = AmqpPublisher(own_broker.uri, confirm_seconds=0.3, connect_seconds=0.3)
-
-    def taken(event_id: str) -> bool:
-        """Publish as the relay does: what a busy broker does not take in time is sent again."""
-        try:
-            publisher.publish("created", {}, event_id=event_id)
-        except ServiceUnavailable:
-            return False
-        return True
-
-    wait_until(lambda: taken("1:1"), seconds=PATIENCE_SECONDS)
+    wait_until(lambda: is_taken(publisher, "1:1"), seconds=PATIENCE_SECONDS)
     own_broker.pause()
-    assert not taken("1:2")
+    assert not is_taken(publisher, "1:2")
     own_broker.resume()
-    wait_until(lambda: taken("1:2"), seconds=PATIENCE_SECONDS)
+    wait_until(lambda: is_taken(publisher, "1:2"), seconds=PATIENCE_SECONDS)
     own_broker.kill()
-    assert not taken("1:3")
+    assert not is_taken(publisher, "1:3")
     own_broker.start()
-    wait_until(lambda: taken("1:3"), seconds=PATIENCE_SECONDS)
+    wait_until(lambda: is_taken(publisher, "1:3"), seconds=PATIENCE_SECONDS)
     publisher.close()
+
+
+def test_an_event_without_a_receiver_waits_for_one_while_a_broker_has_just_come_back(own_broker: RabbitMQ) -> None:
+    now = [0.0]
+    with closing(AmqpPublisher(own_broker.uri, timer=lambda: now[0])) as publisher:
+        events = [Event(name, {}, f"{number}:1") for number, name in enumerate(("created", "tagged", "removed"))]
+        assert publisher.publish_all(events) == 3
+        own_broker.kill()
+        own_broker.start()
+        with closing(open_connection(own_broker.uri)) as connection:
+            channel = connection.channel()
+            queue = channel.queue_declare(exclusive=True).queue
+            # Of the three, only the first has a receiver.
+            wait_until(lambda: publisher.publish_all(events[1:]) == 0, seconds=PATIENCE_SECONDS)
+            channel.queue_bind(queue, EVENT_EXCHANGE, "created")
+            assert publisher.publish_all(events) == 1
+            channel.queue_bind(queue, EVENT_EXCHANGE, "tagged")
+            assert publisher.publish_all(events[1:]) == 1
+            now[0] += BINDINGS_SECONDS
+            assert publisher.publish_all(events[2:]) == 1
+            assert channel.queue_purge(queue) == 2
 
 
 def test_events_are_counted_up_to_the_first_that_the_broker_refuses(amqp_uri: str) -> None:
