@@ -36,8 +36,8 @@ from tests.servers.rabbitmq import RabbitMQ
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 CHUNK = 64 * 1024
-KILLS = at_scale(quick=2, default=2, nightly=20)
-SLICES = at_scale(quick=60, default=60, nightly=600)
+KILLS = at_scale(quick=2, default=20, nightly=20)
+SLICES = at_scale(quick=60, default=120, nightly=600)
 WORKER = ("-m", "files_service.cli", "--config", "{config}", "ingest-worker")
 MOST_MEMORY_MIB = 256
 LIMIT_SECONDS = 1.0
@@ -83,12 +83,14 @@ def test_workers_that_are_killed_lose_nothing_and_finish_once(queues: str, tmp_p
         address = declared(core, content, parts=[{"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}])
         assert readiness(port)[1]["broker"]["ok"]
         for kill in range(KILLS):
+            # Each confirm that the sender waits for may bring answers, too.
+            heard = len(sender.answers)
             for start in range(kill * CHUNK, len(content), KILLS * CHUNK):
                 data = content[start : start + CHUNK]
                 sender.chunk(address, start, data)
                 sender.chunk(address, start, data)
             # Killed in the midst of its work: some of these messages are answered, others are not.
-            sender.hear(len(sender.answers) + 3)
+            sender.hear(heard + 3)
             worker.kill()
             worker.start()
         wait_until(lambda: sender.waiting() == 0, seconds=PATIENCE_SECONDS)
