@@ -1,5 +1,7 @@
 // Looks, while somebody sees the page, whether it may still be seen; if not, the page says so instead of what it showed.
 
+import { documentOf, showMain } from "./fetched.js";
+
 const EVERY_MS = 10_000;
 const ENDED = new Set([401, 403, 404, 410]);
 
@@ -47,17 +49,6 @@ export function watchAccess(replaced = () => {}) {
 async function replace() {
   const response = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!ENDED.has(response.status)) return false;
-  showMain(new DOMParser().parseFromString(await response.text(), "text/html"));
+  showMain(await documentOf(response));
   return true;
-}
-
-// Puts the content of another page of ours into this one.
-export function showMain(fresh) {
-  for (const open of document.querySelectorAll("dialog[open]")) open.close();
-  const main = document.importNode(fresh.getElementById("main"), true);
-  document.getElementById("main").replaceWith(main);
-  document.title = fresh.title;
-  const heading = main.querySelector("h1");
-  heading?.setAttribute("tabindex", "-1");
-  (main.querySelector("[aria-invalid]") ?? heading)?.focus({ preventScroll: false });
 }

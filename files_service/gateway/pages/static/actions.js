@@ -1,5 +1,6 @@
 // What can be done with files. Each action says what it did, with a way back, or what went wrong.
 
+import { giveLink } from "./clipboard.js";
 import { ask, askText, element, field } from "./dialogs.js";
 import { cancelFile } from "./queue.js";
 import { ask as request, base, tell } from "./server.js";
@@ -146,19 +147,7 @@ export async function copyLink(file) {
     private: "The file is private: the link opens for you alone. Use Share to send it",
     shared: "The link opens for the people you shared the file with",
   }[file.access];
-  try {
-    await navigator.clipboard.writeText(link);
-  } catch {
-    // Without https a browser has no clipboard for pages: the link is shown, to be copied by hand.
-    return showLink(link, note);
-  }
-  toast(note ? `Link copied. ${note}` : "Link copied");
-}
-
-export function showLink(link, note = "") {
-  const input = element("input", { value: link, readOnly: true });
-  input.addEventListener("focus", () => input.select());
-  return ask({ title: "Link", content: [field("Copy this link", input, note)] });
+  return giveLink(link, note);
 }
 
 // Several files as one archive.

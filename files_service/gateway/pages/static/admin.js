@@ -1,5 +1,7 @@
 // The admin pages: their forms are sent without leaving the page, so that uploads go on.
 
+import { giveLink } from "./clipboard.js";
+import { documentOf } from "./fetched.js";
 import { viewer } from "./server.js";
 import { toast } from "./toast.js";
 import { failure, tellLocalTimes } from "./words.js";
@@ -11,16 +13,8 @@ export function start(main) {
     event.preventDefault();
     send(main, event.target);
   });
-  main.addEventListener("click", async (event) => {
-    if (!event.target.closest(".copy-made")) return;
-    const field = main.querySelector(".copied");
-    field.select();
-    try {
-      await navigator.clipboard.writeText(field.value);
-      toast("Link copied");
-    } catch {
-      // Without https a browser has no clipboard for pages: the link is selected, to be copied by hand.
-    }
+  main.addEventListener("click", ({ target }) => {
+    if (target.closest(".copy-made")) giveLink(main.querySelector(".copied").value);
   });
 }
 
@@ -36,7 +30,7 @@ async function send(main, form) {
   try {
     const headers = { Accept: "text/html" };
     const response = await fetch(form.action, { method: "POST", headers, body: new URLSearchParams(new FormData(form)) });
-    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+    const fresh = await documentOf(response);
     // Signed out meanwhile, or an error that is no page.
     if (fresh.body.dataset.viewer !== viewer) return void location.reload();
     main.replaceChildren(...fresh.getElementById("main").childNodes);

@@ -2,6 +2,7 @@
 
 import { watchChanges } from "./changes.js";
 import { element } from "./dialogs.js";
+import { documentOf } from "./fetched.js";
 import { ask, base, tell } from "./server.js";
 import { announce, count, failure, tellLocalTimes } from "./words.js";
 
@@ -96,7 +97,7 @@ function close() {
 // The rows are those of Activity, where their words are.
 async function fill(list) {
   try {
-    const page = new DOMParser().parseFromString(await (await ask("GET", "/activity")).text(), "text/html");
+    const page = await documentOf(await ask("GET", "/activity"));
     const rows = [...page.querySelectorAll("#notices > li")].slice(0, SHOWN);
     for (const form of rows.flatMap((row) => [...row.querySelectorAll("form")])) form.remove();
     list.replaceChildren(...rows);

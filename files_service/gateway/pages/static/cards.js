@@ -1,6 +1,7 @@
 // The pages of memory cards: what is shown follows what happens.
 
 import { watchChanges } from "./changes.js";
+import { documentOf } from "./fetched.js";
 import { ask } from "./server.js";
 import { tellLocalTimes } from "./words.js";
 
@@ -21,7 +22,7 @@ export function start(main) {
     timer = undefined;
     try {
       const response = await ask("GET", location.pathname.slice(document.body.dataset.base.length) + location.search);
-      const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("live");
+      const fresh = (await documentOf(response)).getElementById("live");
       if (fresh && live.isConnected) live.replaceChildren(...fresh.childNodes);
       tellLocalTimes(live);
     } catch {

@@ -1,5 +1,7 @@
 // Sends the forms of people without leaving the page: what was typed stays when one field is wrong.
 
+import { documentOf, showMain } from "./fetched.js";
+
 const AWAY = "There is no connection to the service. Check yours and try again.";
 
 document.addEventListener("submit", async (event) => {
@@ -12,7 +14,7 @@ document.addEventListener("submit", async (event) => {
   try {
     const response = await fetch(form.action, { method: "POST", headers: { Accept: "text/html" }, body: new URLSearchParams(typed) });
     if (response.redirected) return void location.assign(response.url);
-    show(new DOMParser().parseFromString(await response.text(), "text/html"), typed);
+    showMain(await documentOf(response), (main) => keepPasswords(main, typed));
   } catch {
     say(form, AWAY);
   } finally {
@@ -20,13 +22,9 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
-// Shows what the service says, with the passwords, which it never sends back.
-function show(fresh, typed) {
-  const main = fresh.getElementById("main");
-  document.getElementById("main").replaceWith(main);
-  document.title = fresh.title;
+// The service never sends passwords back.
+function keepPasswords(main, typed) {
   for (const input of main.querySelectorAll(".kept input[type=password]:not([aria-invalid])")) input.value = typed.get(input.name) ?? "";
-  (main.querySelector("[aria-invalid]") ?? main.querySelector(".kept input:not([type=hidden])") ?? main.querySelector("h1"))?.focus();
 }
 
 function say(form, text) {

@@ -1,6 +1,6 @@
 // One's own links: copied, paused, revoked; and links by which others send files.
 
-import { showLink } from "./actions.js";
+import { giveLink } from "./clipboard.js";
 import { watchChanges } from "./changes.js";
 import { ask as dialog, element, field } from "./dialogs.js";
 import { Refresher } from "./refresher.js";
@@ -31,7 +31,7 @@ export function start(main) {
 
   const setState = (shareId, state) => tell("PATCH", `/api/shares/${shareId}`, { state });
   const deeds = {
-    copy: ({ link }) => copy(link),
+    copy: ({ link }) => giveLink(new URL(link, location.href).href),
     pause: ({ shareId, state }) => attempt(() => setState(shareId, state === "active" ? "paused" : "active")),
     revoke: ({ shareId, name }) =>
       attempt(async () => {
@@ -51,17 +51,6 @@ export function start(main) {
     refresher.stop();
     end();
   };
-}
-
-async function copy(path) {
-  const link = new URL(path, location.href).href;
-  try {
-    await navigator.clipboard.writeText(link);
-    toast("Link copied");
-  } catch {
-    // Without https a browser has no clipboard for pages.
-    await showLink(link);
-  }
 }
 
 async function requestFiles(changed) {
@@ -88,5 +77,5 @@ async function requestFiles(changed) {
   });
   if (!made?.key) return;
   changed();
-  await copy(`${base}/s/${made.key}`);
+  await giveLink(new URL(`${base}/s/${made.key}`, location.href).href);
 }

@@ -1,5 +1,6 @@
 // Links between the pages: `<main>` is replaced, so that uploads go on. Anything unusual is a full load.
 
+import { documentOf } from "./fetched.js";
 import { base, viewer } from "./server.js";
 import { showScreen } from "./screens.js";
 import { isBusy } from "./tray.js";
@@ -56,7 +57,7 @@ async function show(url, scroll, enter = () => {}) {
   try {
     const response = await fetch(url, { headers: { Accept: "text/html" }, signal });
     if (response.redirected) throw new Error("elsewhere");
-    fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+    fresh = await documentOf(response);
   } catch (error) {
     if (error.name === "AbortError") return;
     return void location.assign(url);

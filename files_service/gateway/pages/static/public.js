@@ -1,6 +1,7 @@
 // The page of a link: times of the reader, the selection, the gallery, uploads, and the end of the link.
 
-import { showMain, watchAccess } from "./access.js";
+import { watchAccess } from "./access.js";
+import { documentOf, showMain } from "./fetched.js";
 import { count, size, tellLocalTimes } from "./words.js";
 
 let stopWatching = () => {};
@@ -65,7 +66,7 @@ function stayLocked() {
     } catch {
       return form.submit();
     }
-    showMain(new DOMParser().parseFromString(await response.text(), "text/html"));
+    showMain(await documentOf(response));
     if (!response.ok) return stayLocked();
     document.dispatchEvent(new Event("unlocked"));
     start();

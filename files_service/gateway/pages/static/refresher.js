@@ -1,5 +1,6 @@
 // Brings the list of a page up to date; several changes at once are one look at the server.
 
+import { documentOf } from "./fetched.js";
 import { merge } from "./merging.js";
 import { ask, base } from "./server.js";
 
@@ -31,7 +32,7 @@ export class Refresher {
     this.refreshing = true;
     try {
       const response = await ask("GET", this.path);
-      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const page = await documentOf(response);
       const fresh = page.getElementById("list");
       if (this.stopped) return;
       if (fresh) merge(this.list, fresh);

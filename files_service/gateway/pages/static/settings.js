@@ -1,6 +1,6 @@
 // Sign-in, API keys and invites of a person. What is secret is shown once, in a dialog.
 
-import { showLink } from "./actions.js";
+import { showLink } from "./clipboard.js";
 import { ask as dialog, element, field } from "./dialogs.js";
 import { icon } from "./icon.js";
 import { ask, base, tell } from "./server.js";

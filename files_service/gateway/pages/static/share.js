@@ -1,6 +1,7 @@
 // The dialog by which files are shared: a link with its rules, or access for everybody who has the address.
 
-import { copyLink, showLink } from "./actions.js";
+import { copyLink } from "./actions.js";
+import { giveLink } from "./clipboard.js";
 import { ask, element, field } from "./dialogs.js";
 import { base, tell } from "./server.js";
 import { toast } from "./toast.js";
@@ -32,13 +33,7 @@ export async function share(files, changed, folder) {
   if (!made?.key) return;
   const link = new URL(`${base}/s/${made.key}`, location.href).href;
   changed();
-  const secret = password.value ? " Send the password separately" : "";
-  try {
-    await navigator.clipboard.writeText(link);
-    toast(`Link copied.${secret}`);
-  } catch {
-    await showLink(link, secret);
-  }
+  await giveLink(link, password.value ? "Send the password separately" : "");
 }
 
 async function create(data, files, folder) {

@@ -1,6 +1,7 @@
 // Says that the session has ended, as long as it has: what is on the page and in the tray stays, and goes on afterwards.
 
 import { element } from "./dialogs.js";
+import { documentOf } from "./fetched.js";
 import { base, viewer } from "./server.js";
 
 let banner;
@@ -17,7 +18,7 @@ async function look() {
   try {
     const response = await fetch(`${base}/shared`, { headers: { Accept: "text/html" } });
     if (!response.ok) return;
-    show(new DOMParser().parseFromString(await response.text(), "text/html").body.dataset.viewer);
+    show((await documentOf(response)).body.dataset.viewer);
   } catch {
     // Nobody answered: that says nothing about the session.
   } finally {
