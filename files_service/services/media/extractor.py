@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import select
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -31,11 +29,12 @@ from files_service.services.media.extraction.channel import (
     RANGE,
     REFUSED,
 )
+from files_service.services.media.forking import FORKS
 
 MIB = 2**20
 Read = Callable[[int, int, int], bytes | None]
-_MODULE = "files_service.services.media.extraction"
 _TICK_MS = 1_000
+_ENDED = "the subprocess ended early"
 _LETTERS = (RANGE, FACTS, PICTURE, END)
 # Each has a gigabyte of address space at most: two at a time in a process.
 _PLACES = threading.BoundedSemaphore(2)
@@ -83,11 +82,13 @@ def extract(
     ``read``, are raised again. No file makes this raise.
     """
     outcome = Extraction()
-    with _place(tick), _started() as process:
+    with _place(tick), FORKS.process() as (incoming, outgoing):
         try:
-            _Conversation(process, kind, sizes, read, tick, limits, outcome).run()
-        except (_Misbehaves, BrokenPipeError) as error:
-            outcome.fault = str(error) or "the subprocess ended early"
+            _Conversation(incoming, outgoing, kind, sizes, read, tick, limits, outcome).run()
+        except BrokenPipeError:
+            outcome.fault = _ENDED
+        except _Misbehaves as error:
+            outcome.fault = str(error)
     return outcome
 
 
@@ -101,34 +102,13 @@ def _place(tick: Callable[[], None]) -> Iterator[None]:
         _PLACES.release()
 
 
-@contextmanager
-def _started() -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-I", "-m", _MODULE],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={},
-        cwd="/",
-        bufsize=0,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
-
-
 class _Conversation:
     """The messages between parent and subprocess, up to its end."""
 
     def __init__(
         self,
-        process: subprocess.Popen[bytes],
+        incoming: int,
+        outgoing: int,
         kind: str,
         sizes: Sequence[int],
         read: Read,
@@ -136,9 +116,7 @@ class _Conversation:
         limits: Limits,
         outcome: Extraction,
     ) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._incoming, self._outgoing = process.stdout.fileno(), process.stdin.fileno()
+        self._incoming, self._outgoing = incoming, outgoing
         os.set_blocking(self._outgoing, False)
         self._kind, self._sizes, self._read, self._tick = kind, sizes, read, tick
         self._limits, self._outcome = limits, outcome
@@ -207,7 +185,7 @@ class _Conversation:
             self._wait(self._incoming, select.POLLIN)
             piece = os.read(self._incoming, length)
             if not piece:
-                raise _Misbehaves("the subprocess ended early")
+                raise _Misbehaves(_ENDED)
             pieces.append(piece)
             length -= len(piece)
         return b"".join(pieces)

@@ -1,47 +1,65 @@
-"""The subprocess: ``python -I -m files_service.services.media.extraction``, with its messages on the standard streams.
+"""``python -I -m files_service.services.media.extraction``: the process from which that of each file is forked.
 
-It ends with status 0 whatever the file is; what it could not do is missing, and ``fault`` says why.
+To load the libraries takes ten times what most files take. This process opens no file itself. Requests come one by one
+over the socket on its standard input: ``FORK`` brings two descriptors, the pipes of the new process from and to the
+service, and is answered with its id; ``KILL`` brings an id, and is answered when that process is gone. This process
+ends with its socket, or after a while without work, and the forked ones with it.
 """
 
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import sys
 
-from files_service.services.media.extraction.channel import END, Channel, RangeFile
-from files_service.services.media.extraction.confinement import confine, seal
+from files_service.services.media.extraction.channel import ANSWER, FORK, REQUEST
+from files_service.services.media.extraction.one_file import extract, load
+
+IDLE_SECONDS = 60.0
 
 
 def main() -> None:
-    """Confine the process, load the library of the file's kind, seal the process, then open the file."""
-    channel = Channel(sys.stdin.fileno(), sys.stdout.fileno())
-    network = confine()
-    job = channel.job()
-    files = [RangeFile(channel, source, size) for source, size in enumerate(job["sizes"])]
-    kind = job["kind"]
-    # Imported under the limits, and before the time when no file can be opened any more.
-    if kind in ("picture", "cover"):
-        from files_service.services.media.extraction import pictures
+    """Load the libraries, then fork until the socket ends."""
+    # Those who stop a group of processes mean the service, which ends this one.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    load()
+    requests = socket.socket(fileno=sys.stdin.fileno())
+    requests.settimeout(IDLE_SECONDS)
+    children: set[int] = set()
+    while request := _next(requests, children):
+        (letter, number), descriptors = request
+        if letter == FORK:
+            number = _fork(requests, *descriptors)
+            children.add(number)
+        elif number in children:
+            os.kill(number, signal.SIGKILL)
+            os.waitpid(number, 0)
+            children.remove(number)
+        requests.sendall(ANSWER.pack(number))
 
-        pictures.load()
-    elif kind in ("clip", "sound"):
-        from files_service.services.media.extraction import clips
 
-        clips.load()
-    seal()
-    channel.facts({"network": network})
-    try:
-        if kind == "picture":
-            pictures.extract(channel, files[0])
-        elif kind == "cover":
-            pictures.cover(channel, files[0])
-        elif kind in ("clip", "sound"):
-            clips.extract(channel, files[0], files[1] if len(files) > 1 else None, pictures=kind == "clip")
-    except Exception as error:  # noqa: BLE001 - files of any origin, and two libraries that open them
-        channel.facts({"fault": f"{type(error).__name__}: {error}"[:300]})
-    channel.tell(END)
-    # Libraries may hang or crash in their own cleaning after a broken file.
-    os._exit(0)
+def _next(requests: socket.socket, children: set[int]) -> tuple[tuple[bytes, int], list[int]] | None:
+    """Return the next request, None at the end: never while a forked process is there."""
+    while True:
+        try:
+            message, descriptors, _, _ = socket.recv_fds(requests, REQUEST.size, 2)
+        except TimeoutError:
+            if children:
+                continue
+            return None
+        return (REQUEST.unpack(message), descriptors) if message else None
+
+
+def _fork(requests: socket.socket, incoming: int, outgoing: int) -> int:
+    child = os.fork()
+    if child == 0:
+        requests.close()
+        extract(incoming, outgoing)
+    os.close(incoming)
+    os.close(outgoing)
+    return child
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ from typing import Any
 RANGE, FACTS, PICTURE, END = b"R", b"F", b"P", b"E"
 HEAD, ASKED, LENGTH = struct.Struct(">cI"), struct.Struct(">BQI"), struct.Struct(">I")
 REFUSED = 0xFFFF_FFFF
+# Between the service and the process that forks: a letter and the id of a process, and an id.
+FORK, KILL = b"F", b"K"
+REQUEST, ANSWER = struct.Struct(">cI"), struct.Struct(">I")
 MAX_RANGE = 512 * 1024
 _BLOCK = 64 * 1024
 _KEPT_BLOCKS = 128

@@ -1,0 +1,110 @@
+"""The process from which that of each file is forked: it serves many, ends with the service, and can die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from files_service.services.media import extractor
+from files_service.services.media.extractor import extract
+from files_service.services.media.forking import Forks
+from tests.media import samples
+from tests.servers.zygote import Started
+from tests.waiting import PATIENCE_SECONDS, wait_until
+
+# Says the id of the template, then waits with a forked process.
+HOLDS = """
+import os, sys
+from pathlib import Path
+from files_service.services.media.forking import Forks
+with Forks().process() as (incoming, outgoing):
+    template = Path(f"/proc/self/task/{os.getpid()}/children").read_text().strip()
+    print(template, Path(f"/proc/{template}/task/{template}/children").read_text().strip(), flush=True)
+    sys.stdin.read()
+"""
+QUICKLY_IDLE = """
+from files_service.services.media.extraction import __main__ as template
+template.IDLE_SECONDS = 0.01
+template.main()
+"""
+
+
+@pytest.fixture
+def forks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Forks]:
+    with closing(Forks()) as forks:
+        monkeypatch.setattr(extractor, "FORKS", forks)
+        yield forks
+
+
+def children_of(process: int) -> list[int]:
+    return [int(each) for path in Path(f"/proc/{process}/task").glob("*/children") for each in path.read_text().split()]
+
+
+def is_gone(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def template_of(forks: Forks) -> int:
+    """The only new child of this process that runs while a fork is there."""
+    before = set(children_of(os.getpid()))
+    with forks.process():
+        [found] = set(children_of(os.getpid())) - before
+    return found
+
+
+def test_files_take_processes_of_one_template(forks: Forks) -> None:
+    template = template_of(forks)
+    seen: list[int] = []
+    data = samples.jpeg()
+
+    def read(source: int, offset: int, length: int) -> bytes:
+        seen.extend(children_of(template))
+        return data[offset : offset + length]
+
+    for _ in range(2):
+        assert extract("picture", [len(data)], read).fault is None
+    assert len(set(seen)) == 2
+    assert children_of(template) == []
+
+
+def test_a_template_that_dies_takes_one_file_with_it_and_is_started_again(forks: Forks) -> None:
+    template = template_of(forks)
+    data = samples.jpeg()
+
+    def read(source: int, offset: int, length: int) -> bytes:
+        if not is_gone(template):
+            os.kill(template, signal.SIGKILL)
+            wait_until(lambda: is_gone(template), seconds=PATIENCE_SECONDS)
+        return data[offset : offset + length]
+
+    assert extract("picture", [len(data)], read).fault == "the subprocess ended early"
+    assert extract("picture", [len(data)], read).fault is None
+
+
+def test_all_processes_end_with_a_service_that_is_killed() -> None:
+    with Started([sys.executable, "-c", HOLDS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout is not None
+        processes = [int(each) for each in service.stdout.readline().split()]
+        service.kill()
+    assert len(processes) == 2
+    wait_until(lambda: all(map(is_gone, processes)), seconds=PATIENCE_SECONDS)
+
+
+def test_a_template_without_work_ends(forks: Forks, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("files_service.services.media.forking._COMMAND", [sys.executable, "-I", "-c", QUICKLY_IDLE])
+        template = template_of(forks)
+    wait_until(lambda: is_gone(template), seconds=PATIENCE_SECONDS)
+    data = samples.jpeg()
+    found = extract("picture", [len(data)], lambda _source, offset, length: data[offset : offset + length])
+    assert found.fault is None
