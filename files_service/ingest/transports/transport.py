@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from mmap import mmap
 
 from storage_adapters import JSON
 
@@ -21,14 +20,13 @@ class Block:
     """Bytes of a file that were read once. ``buffer`` has ``HEAD_BYTES`` of room before them."""
 
     offset: int
-    buffer: mmap
+    buffer: bytearray
 
     @classmethod
     def at(cls, offset: int, size: int) -> Block:
         """Make a block with room for bytes."""
-        # Pages of its own, which the read fills first: other memory would be filled with zeros before, by the thread
-        # that runs all connections.
-        return cls(offset, mmap(-1, HEAD_BYTES + size))
+        # From memory that was used before: to map new pages for each block takes longer than to read it.
+        return cls(offset, bytearray(HEAD_BYTES + size))
 
     @property
     def size(self) -> int:
