@@ -7,8 +7,8 @@ from aiohttp import web
 from files_service.errors import NotSupported
 from files_service.gateway.pages.calls import call, first_and_following, page_of
 from files_service.gateway.pages.links import name_of
-from files_service.gateway.pages.rendering import redirect, render
-from files_service.gateway.pages.session import viewer_of
+from files_service.gateway.pages.rendering import render
+from files_service.gateway.pages.session import for_viewer
 from storage_adapters import JSON
 
 PER_PAGE = 30
@@ -22,11 +22,9 @@ _EVENTS = {
 }
 
 
-async def activity(request: web.Request) -> web.StreamResponse:
+@for_viewer
+async def activity(request: web.Request, viewer: str) -> web.StreamResponse:
     """Show the notices, the newest first; on the first page with the jobs and the visits."""
-    viewer = viewer_of(request)
-    if viewer is None:
-        return redirect(request, "/")
     own = {"owner": viewer, "actor": viewer}
     try:
         found = await page_of(request, "notices.list", {**own, "limit": PER_PAGE})

@@ -8,8 +8,8 @@ from files_service.domain.clips.rules import sections
 from files_service.errors import BadRequest, NotFound
 from files_service.gateway.pages.calls import call, first_and_following, page_of
 from files_service.gateway.pages.refusals import refusal_page
-from files_service.gateway.pages.rendering import redirect, render
-from files_service.gateway.pages.session import viewer_of
+from files_service.gateway.pages.rendering import render
+from files_service.gateway.pages.session import for_viewer
 
 PER_PAGE = 50
 FILES_PER_PAGE = 200
@@ -35,11 +35,9 @@ STATUSES = {
 ROLES = {"motion": "moving half of the Live Photo", "proxy": "proxy", "sidecar": "sidecar"}
 
 
-async def cards(request: web.Request) -> web.StreamResponse:
+@for_viewer
+async def cards(request: web.Request, viewer: str) -> web.StreamResponse:
     """Show the sessions, the newest first, and the cards."""
-    viewer = viewer_of(request)
-    if viewer is None:
-        return redirect(request, "/")
     sessions = await page_of(request, "cards.sessions", {"owner": viewer, "actor": viewer, "limit": PER_PAGE})
     found = await call(request, "cards.list", {"owner": viewer, "actor": viewer, "limit": 100})
     return render(
@@ -55,11 +53,9 @@ async def cards(request: web.Request) -> web.StreamResponse:
     )
 
 
-async def card_session(request: web.Request) -> web.StreamResponse:
+@for_viewer
+async def card_session(request: web.Request, viewer: str) -> web.StreamResponse:
     """Show a session."""
-    viewer = viewer_of(request)
-    if viewer is None:
-        return redirect(request, "/")
     named = {"session_id": request.match_info["session_id"], "actor": viewer}
     try:
         session = await call(request, "cards.session", named)

@@ -5,19 +5,17 @@ from __future__ import annotations
 from aiohttp import web
 
 from files_service.gateway.pages.calls import first_and_following, page_of
-from files_service.gateway.pages.rendering import base_of, redirect, render
-from files_service.gateway.pages.session import viewer_of
+from files_service.gateway.pages.rendering import base_of, render
+from files_service.gateway.pages.session import for_viewer
 from files_service.gateway.state import gateway_of
 from storage_adapters import JSON
 
 PER_PAGE = 50
 
 
-async def links(request: web.Request) -> web.StreamResponse:
+@for_viewer
+async def links(request: web.Request, viewer: str) -> web.StreamResponse:
     """Show the links, the newest first."""
-    viewer = viewer_of(request)
-    if viewer is None:
-        return redirect(request, "/")
     found = await page_of(request, "shares.list", {"owner": viewer, "actor": viewer, "limit": PER_PAGE})
     now = gateway_of(request).core.clock()
     rows = [

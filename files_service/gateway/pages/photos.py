@@ -8,18 +8,16 @@ from aiohttp import web
 
 from files_service.errors import BadRequest, NotSupported
 from files_service.gateway.pages.calls import call, first_and_following, link, page_of
-from files_service.gateway.pages.rendering import redirect, render
-from files_service.gateway.pages.session import viewer_of
+from files_service.gateway.pages.rendering import render
+from files_service.gateway.pages.session import for_viewer
 from storage_adapters import JSON
 
 PER_PAGE = 100
 
 
-async def photos(request: web.Request) -> web.StreamResponse:
+@for_viewer
+async def photos(request: web.Request, viewer: str) -> web.StreamResponse:
     """Show the months, and the pictures and videos of one of them, by default the newest."""
-    viewer = viewer_of(request)
-    if viewer is None:
-        return redirect(request, "/")
     own = {"owner": viewer, "actor": viewer}
     try:
         months = (await call(request, "files.timeline", own))["months"]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import wraps
+
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from files_service.domain.identity import is_peoples
 from files_service.errors import Unauthorized
@@ -23,6 +27,17 @@ def viewer_of(request: web.Request) -> str | None:
     """Return the owner who is signed in, None for a stranger."""
     session = session_of(request)
     return session.owner if session is not None else None
+
+
+def for_viewer(page: Callable[[web.Request, str], Awaitable[web.StreamResponse]]) -> Handler:
+    """Give a page its viewer; strangers are sent to the first page, where they sign in."""
+
+    @wraps(page)
+    async def shown(request: web.Request) -> web.StreamResponse:
+        viewer = viewer_of(request)
+        return redirect(request, "/") if viewer is None else await page(request, viewer)
+
+    return shown
 
 
 async def sign_in(request: web.Request) -> web.StreamResponse:

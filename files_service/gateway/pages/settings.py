@@ -9,8 +9,8 @@ from files_service.gateway.auth.people import identity_of
 from files_service.gateway.pages.calls import call
 from files_service.gateway.pages.charts import bars_of, kinds_of
 from files_service.gateway.pages.links import name_of
-from files_service.gateway.pages.rendering import redirect, render
-from files_service.gateway.pages.session import viewer_of
+from files_service.gateway.pages.rendering import render
+from files_service.gateway.pages.session import for_viewer
 from files_service.gateway.state import gateway_of
 from storage_adapters import JSON
 
@@ -20,11 +20,9 @@ SHOWN = 5
 MOST_LINKS = 100
 
 
-async def settings(request: web.Request) -> web.StreamResponse:
+@for_viewer
+async def settings(request: web.Request, viewer: str) -> web.StreamResponse:
     """Show the settings; what changes them is done by the addresses below ``/api/auth``."""
-    viewer = viewer_of(request)
-    if viewer is None:
-        return redirect(request, "/")
     own = {"owner": viewer, "actor": viewer}
     storage = await call(request, "analytics.storage", {**own, "days": DAYS})
     try:

@@ -6,18 +6,16 @@ from aiohttp import web
 
 from files_service.gateway.pages.calls import call, fields_of, first_and_following, page_of
 from files_service.gateway.pages.rendering import redirect, render
-from files_service.gateway.pages.session import viewer_of
+from files_service.gateway.pages.session import for_viewer, viewer_of
 from files_service.gateway.state import gateway_of
 
 PER_PAGE = 100
 MOST_CHOSEN = 1_000
 
 
-async def trash(request: web.Request) -> web.StreamResponse:
+@for_viewer
+async def trash(request: web.Request, viewer: str) -> web.StreamResponse:
     """Show the trash, the last deleted first."""
-    viewer = viewer_of(request)
-    if viewer is None:
-        return redirect(request, "/")
     own = {"owner": viewer, "actor": viewer, "limit": PER_PAGE}
     params = {**own, "trashed": True, "order": "desc", "consistency": "strong"}
     found = await page_of(request, "files.list", params)

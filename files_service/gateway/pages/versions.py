@@ -7,15 +7,13 @@ from aiohttp import web
 from files_service.errors import BadRequest, Forbidden, Gone, NotFound
 from files_service.gateway.pages.calls import call
 from files_service.gateway.pages.refusals import refusal_page
-from files_service.gateway.pages.rendering import redirect, render
-from files_service.gateway.pages.session import viewer_of
+from files_service.gateway.pages.rendering import render
+from files_service.gateway.pages.session import for_viewer
 
 
-async def versions(request: web.Request) -> web.StreamResponse:
+@for_viewer
+async def versions(request: web.Request, viewer: str) -> web.StreamResponse:
     """Show the versions, the newest first; what changes them is done by the addresses of the file."""
-    viewer = viewer_of(request)
-    if viewer is None:
-        return redirect(request, "/")
     named = {"file_id": request.match_info["file_id"], "actor": viewer}
     try:
         file = await call(request, "files.info", named)
