@@ -124,7 +124,7 @@ def _rate(size: int, run: Callable[[], None]) -> float:
 
 
 def _rpc(port: int, method: str, params: JSON) -> JSON:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
     headers = {"Authorization": f"Bearer {SECRETS['FILES_RPC_TOKEN']}", "Content-Type": "application/json"}
     connection.request("POST", f"/rpc/{method}", json.dumps(params), headers)
     answer: JSON = json.loads(connection.getresponse().read())

@@ -80,12 +80,16 @@ def service_at(port: int, read_token: Callable[[], str] | None = None) -> Servic
 
 
 def bring(served: Served, root: Path, state: Path, *, card_id: str = "", **options: Any) -> Outcome:
+    """Run with the card at ``root`` and a gateway, by default at its own port."""
+    service = service_at(options.pop("port", served.port), options.pop("read_token", None))
+    return bring_to(service, root, state, card_id=card_id, **options)
+
+
+def bring_to(service: Service, root: Path, state: Path, *, card_id: str = "", **options: Any) -> Outcome:
     """Run with the card at ``root``; no worker gives the verdict, so none is waited for.
 
     By default by WebSocket, whose blocks are the chunks of the gateway: so a small file has many.
     """
-    port = options.pop("port", served.port)
-    read_token = options.pop("read_token", None)
     card: Card = identify(root)
     if card_id:
         card = with_other(card, card_id=card_id)
@@ -96,7 +100,7 @@ def bring(served: Served, root: Path, state: Path, *, card_id: str = "", **optio
         "state_folder": state,
         **options,
     }
-    return run_card(card, Options(**given), service_at(port, read_token))
+    return run_card(card, Options(**given), service)
 
 
 def entries(served: Served, outcome: Outcome) -> dict[str, Any]:

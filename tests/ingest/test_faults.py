@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace as with_other
 from pathlib import Path
 
@@ -21,9 +22,22 @@ from files_service.ingest.options import Ending
 from files_service.ingest.reader import BLOCK_BYTES, DeviceGone
 from files_service.ingest.window import Window
 from tests.cores import SECRETS, memory_core, sqlite_core
+from tests.faults.gateways import GatewayProcess
 from tests.gateway.cutting_proxy import cutting
 from tests.gateway.serving import WAIT_SECONDS, Served, serving
-from tests.ingest.bringing import CHUNK, KIB, OWNER, Reading, Told, assert_identical, bring, footage, received_bytes
+from tests.ingest.bringing import (
+    CHUNK,
+    KIB,
+    OWNER,
+    Reading,
+    Told,
+    assert_identical,
+    bring,
+    bring_to,
+    footage,
+    received_bytes,
+    service_at,
+)
 from tests.ingest.cards import fill, fingerprint
 from tests.ingest.valve import valve
 from tests.servers.forking import forked
@@ -33,6 +47,7 @@ from tests.servers.ports import free_ports
 WINDOW = 5 * CHUNK
 LANES = 2
 MOST_AGAIN = 16 * 2**20
+PACKAGED = Path(__file__).parents[2] / "config.yaml"
 # Seeds with which the first connection meets with an accident.
 ACCIDENTS = [seed for seed in range(1, 20) if random.Random(seed).random() >= 0.3]
 
@@ -116,6 +131,34 @@ def test_a_gateway_that_restarts_loses_at_most_sixteen_mebibytes_of_a_file(tmp_p
             assert outcome.ending is Ending.COMPLETE
             assert_identical(second, outcome, files)
     assert size <= outcome.sent_bytes <= size + MOST_AGAIN
+
+
+@pytest.mark.parametrize("transport", ["tus", pytest.param("websocket", marks=pytest.mark.nightly)])
+def test_a_gateway_that_is_killed_loses_a_window_and_what_is_on_its_way(tmp_path: Path, transport: str) -> None:
+    kills, size = 2, 24 * BLOCK_BYTES + 5
+    files = {"DCIM/100GOPRO/GX010001.MP4": random.Random(6).randbytes(size)}
+    fill(tmp_path / "card", files)
+    (tmp_path / "data").mkdir()
+    with (
+        closing(GatewayProcess(tmp_path / "data", PACKAGED.read_text())) as gateway,
+        valve(gateway.port) as way,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        gateway.start()
+        service = service_at(way.port)
+        running = pool.submit(bring_to, service, tmp_path / "card", tmp_path / "state", transport=transport)
+        for _ in range(kills):
+            way.open_for(10 * BLOCK_BYTES)
+            way.wait_until_used_up()
+            gateway.kill()
+            gateway.start()
+        way.open_for(2**60)
+        outcome = running.result(WAIT_SECONDS)
+    assert outcome.ending is Ending.COMPLETE
+    with serving(sqlite_core(tmp_path / "data")) as served:
+        assert_identical(served, outcome, files)
+    # A block that is being sent, and the buffers of sockets, come on top.
+    assert size <= outcome.sent_bytes <= size + kills * (MOST_AGAIN + 2 * BLOCK_BYTES)
 
 
 def test_a_card_arrives_although_the_gateway_is_restarted(tmp_path: Path) -> None:
