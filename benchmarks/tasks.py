@@ -305,6 +305,10 @@ def _their_tasks(video: Path) -> Mapping[str, Task]:
 
     def free(hands: Hands) -> None:
         page = hands.page
+        # Long lists come in parts, the next one at the end of the page, and only what is there is sorted.
+        while page.locator("#files", has_text="long take 4").count() == 0:
+            hands.press("End")
+            page.wait_for_timeout(500)
         size = page.locator("#files thead th").nth(2)
         for _ in range(2):
             hands.click(size)
