@@ -104,7 +104,8 @@ def test_a_template_without_work_ends(forks: Forks, monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patch:
         patch.setattr("files_service.services.media.forking._COMMAND", [sys.executable, "-I", "-c", QUICKLY_IDLE])
         template = template_of(forks)
-    wait_until(lambda: is_gone(template), seconds=PATIENCE_SECONDS)
+    # Not even its entry in the list of processes is left.
+    wait_until(lambda: not Path(f"/proc/{template}").exists(), seconds=PATIENCE_SECONDS)
     data = samples.jpeg()
     found = extract("picture", [len(data)], lambda _source, offset, length: data[offset : offset + length])
     assert found.fault is None

@@ -34,6 +34,8 @@ class _Template:
                 env={},
                 cwd="/",
             )
+        # Takes note of its end, which comes after a while without work: until then the system keeps a dead process.
+        threading.Thread(target=self._process.wait, name="template", daemon=True).start()
 
     def fork(self, incoming: int, outgoing: int) -> int:
         """Return the id of a new process with these ends of pipes. Raises OSError when the template is gone."""
