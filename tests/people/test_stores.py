@@ -13,6 +13,8 @@ from files_service.errors import Gone
 from files_service.services.accounts.deletion import KEPT_MS
 from files_service.services.cards.erasure import erase_cards
 from files_service.services.erasure import sweep_deletions
+from files_service.services.files import require
+from files_service.services.inbox.feed import CONSUMER
 from files_service.services.opening import open_core
 from files_service.services.shares.gate import Visit, open_share, stays_open
 from files_service.services.shares.grants import make_grant
@@ -22,6 +24,7 @@ from storage_adapters import SupportsChanges
 from tests.cores import at, at_once, attempt, call, processed_file, refusal, settings_for
 from tests.people.persons import PASSWORD, cheap
 from tests.unit.cards.scenes import brought, copied, verified
+from tests.unit.inbox.scenes import notices, settle, unread
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis", "couchdb"])
@@ -79,6 +82,26 @@ def test_the_story_of_people(core: Core) -> None:
     ):
         assert [dict(sweep_deletions(late)) for _ in numbers] == numbers
     assert call(core, "files.count", owner="ann")["total"] == 0
+
+
+def test_the_story_of_an_inbox(core: Core) -> None:
+    worker = settle(core)
+    feed = require(core.metadata, SupportsChanges)
+    before = feed.checkpoint(CONSUMER)
+    ids = [processed_file(core, name=name)["file_id"] for name in ("a.txt", "b.txt")]
+    processed_file(core, owner="bob")
+    settle(core, worker)
+    [told] = notices(core)
+    assert (told["kind"], told["count"], told["file_ids"]) == ("uploaded", 2, ids)
+    # The process died before its checkpoint moved: the batch is read again, by another.
+    feed.move_checkpoint(CONSUMER, expected=feed.checkpoint(CONSUMER), sequence=before)
+    settle(core, worker)
+    assert (notices(core), len(notices(core, "bob")), unread(core)) == ([told], 1, 1)
+    call(core, "files.trash", file_id=ids[0], actor="ann")
+    settle(core, worker)
+    assert [each["kind"] for each in notices(core)] == ["trashed", "uploaded"]
+    call(core, "notices.read", owner="ann", actor="ann")
+    assert (unread(core), unread(core, "bob")) == (0, 1)
 
 
 def test_the_story_of_a_link(core: Core) -> None:

@@ -17,10 +17,10 @@ from files_service.services.files import require
 from files_service.services.inbox.feed import CONSUMER
 from files_service.services.shares.activity import record_event
 from files_service.services.shares.share import find_share
-from files_service.worker.inboxes import Inboxes
-from storage_adapters import JSON, SupportsChanges
+from storage_adapters import SupportsChanges
 from tests.clocks import Clock
 from tests.cores import call, processed_file, refusal, sqlite_core
+from tests.unit.inbox.scenes import notices, settle, unread
 from tests.unit.notices.scenes import core_at
 
 HOUR = 3_600
@@ -29,25 +29,6 @@ HOUR = 3_600
 @pytest.fixture
 def core(tmp_path: Path, clock: Clock) -> Core:
     return core_at(tmp_path, clock)
-
-
-def settle(core: Core, worker: Inboxes | None = None) -> Inboxes:
-    """Let a worker read all that is there."""
-    worker = worker or Inboxes(core, holder=core.new_id())
-    feed = require(core.metadata, SupportsChanges)
-    worker.step()
-    while feed.changes(after=feed.checkpoint(CONSUMER), limit=1):
-        worker.step()
-    return worker
-
-
-def notices(core: Core, owner: str = "ann", **given: Any) -> list[JSON]:
-    found: list[JSON] = call(core, "notices.list", owner=owner, actor=owner, **given)["notices"]
-    return found
-
-
-def unread(core: Core, owner: str = "ann") -> int:
-    return int(call(core, "notices.list", owner=owner)["unread"])
 
 
 def link(core: Core, file_id: str) -> str:
