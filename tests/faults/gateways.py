@@ -14,6 +14,8 @@ from tests.cores import SECRETS
 from tests.servers.ports import free_ports
 
 START_SECONDS = 300
+# The configuration of the package, which takes the addresses from the environment.
+PACKAGED = (Path(__file__).parents[2] / "config.yaml").read_text()
 
 
 class GatewayProcess:

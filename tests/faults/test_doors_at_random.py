@@ -27,7 +27,7 @@ from files_service.services.opening import open_core
 from files_service.services.uploads.sweep import sweep_uploads
 from storage_adapters import Ranges, SupportsChanges, SupportsUploads
 from tests.cores import at, call, settings_for
-from tests.faults.gateways import GatewayProcess
+from tests.faults.gateways import PACKAGED, GatewayProcess
 from tests.feeds import file_changes
 from tests.gateway.owners import bearer
 from tests.gateway.slices import talking
@@ -35,7 +35,7 @@ from tests.scale import at_scale
 
 RUNS = at_scale(quick=4, default=12, nightly=300)
 CHUNK = 32 * 1024
-CONFIG = (Path(__file__).parents[2] / "config.yaml").read_text() + f"  chunk_bytes: {CHUNK}\n"
+CONFIG = PACKAGED + f"  chunk_bytes: {CHUNK}\n"
 TUS = {"Tus-Resumable": "1.0.0", **bearer("ann")}
 MOST_STEPS = 200
 

@@ -15,7 +15,7 @@ import pytest
 from files_service.gateway.doors.websocket.state import SHARED
 from files_service.gateway.limits import Limits
 from tests.cores import sqlite_core
-from tests.faults.gateways import GatewayProcess
+from tests.faults.gateways import PACKAGED, GatewayProcess
 from tests.gateway.raw_websocket import RawSocket, frame_head
 from tests.gateway.serving import WAIT_SECONDS, Served, serving, wait_until
 from tests.gateway.slices import Talk, talk
@@ -32,11 +32,10 @@ LIMITS = Limits(
     websocket_message_seconds=3_000,
     websocket_close_seconds=0.2,
 )
-PACKAGED = Path(__file__).parents[2] / "config.yaml"
 
 
 def test_sixty_senders_of_long_slices_stay_within_the_memory_of_a_gateway(tmp_path: Path) -> None:
-    gateway = GatewayProcess(tmp_path, PACKAGED.read_text())
+    gateway = GatewayProcess(tmp_path, PACKAGED)
     size = 4 * MIB
     contents = [b"a" * size, b"b" * size]
     begun = threading.Barrier(60, timeout=WAIT_SECONDS)

@@ -22,7 +22,7 @@ from files_service.ingest.options import Ending
 from files_service.ingest.reader import BLOCK_BYTES, DeviceGone
 from files_service.ingest.window import Window
 from tests.cores import SECRETS, memory_core, sqlite_core
-from tests.faults.gateways import GatewayProcess
+from tests.faults.gateways import PACKAGED, GatewayProcess
 from tests.gateway.cutting_proxy import cutting
 from tests.gateway.serving import WAIT_SECONDS, Served, serving
 from tests.ingest.bringing import (
@@ -47,7 +47,6 @@ from tests.servers.ports import free_ports
 WINDOW = 5 * CHUNK
 LANES = 2
 MOST_AGAIN = 16 * 2**20
-PACKAGED = Path(__file__).parents[2] / "config.yaml"
 # Seeds with which the first connection meets with an accident.
 ACCIDENTS = [seed for seed in range(1, 20) if random.Random(seed).random() >= 0.3]
 
@@ -140,7 +139,7 @@ def test_a_gateway_that_is_killed_loses_a_window_and_what_is_on_its_way(tmp_path
     fill(tmp_path / "card", files)
     (tmp_path / "data").mkdir()
     with (
-        closing(GatewayProcess(tmp_path / "data", PACKAGED.read_text())) as gateway,
+        closing(GatewayProcess(tmp_path / "data", PACKAGED)) as gateway,
         valve(gateway.port) as way,
         ThreadPoolExecutor(1) as pool,
     ):

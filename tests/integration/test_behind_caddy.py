@@ -19,7 +19,7 @@ from files_service.services.files import require
 from files_service.services.opening import open_core
 from storage_adapters import BEGINNING, SupportsChanges
 from tests.cores import processed_file, settings_for
-from tests.faults.gateways import GatewayProcess
+from tests.faults.gateways import PACKAGED, GatewayProcess
 from tests.feeds import file_changes
 from tests.integration.balanced import Events, Reader, Sender
 from tests.scale import at_scale
@@ -33,7 +33,7 @@ KILL_EVERY_SECONDS = at_scale(quick=0.0, default=0.0, nightly=20.0)
 KILLS = at_scale(quick=2, default=2, nightly=1_000)
 AT_ONCE = 8
 SECONDS = 1_200
-CONFIG = (Path(__file__).parents[2] / "config.yaml").read_text() + "  chunk_bytes: 32768\n"
+CONFIG = PACKAGED + "  chunk_bytes: 32768\n"
 
 
 class Site:

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from tests.cores import sqlite_core
 from tests.gateway.serving import Served, serving
+from tests.pages.house import House, open_house
 from tests.pages.visits import WAIT_MS, Visits
 
 START_MS = 120_000
@@ -84,3 +85,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A gateway on the embedded default, without a worker: tests process files themselves."""
     with serving(sqlite_core(tmp_path_factory.mktemp("data"), chunk_bytes=65_536)) as served:
         yield served
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """An installation with people and files, in which every screen has something to show."""
+    with open_house(tmp_path_factory.mktemp("house")) as house:
+        yield house

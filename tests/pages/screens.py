@@ -181,9 +181,8 @@ class Look:
     options: dict[str, Any]
     _profiles: dict[str, Any] = field(default_factory=dict)
 
-    @contextmanager
-    def at(self, screen: Screen) -> Iterator[Page]:
-        """The page of a screen in its state."""
+    def open(self, screen: Screen) -> Page:
+        """Open the page of a screen, as the server gives it."""
         if screen.who not in self._profiles:
             profile = self._profiles[screen.who] = self.visits.profile(**self.options)
             if screen.who:
@@ -192,6 +191,12 @@ class Look:
         page: Page = self._profiles[screen.who].new_page()
         page.on("dialog", lambda dialog: dialog.accept())
         page.goto(self.house.url + self.house.paths.get(screen.path, screen.path))
+        return page
+
+    @contextmanager
+    def at(self, screen: Screen) -> Iterator[Page]:
+        """The page of a screen in its state."""
+        page = self.open(screen)
         page.wait_for_function(READY)
         screen.enter(page)
         yield page

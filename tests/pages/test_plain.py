@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from playwright.sync_api import expect
 
-import pytest
-from playwright.sync_api import BrowserContext, expect
-
-from files_service.gateway.auth.cookies import COOKIE
-from tests.pages.house import House, open_house
+from tests.pages.house import House
 from tests.pages.inspection import MOUSE_PX, misfits
-from tests.pages.screens import SCREENS, STRANGER, Look, stay
+from tests.pages.screens import SCREENS, Look, stay
 from tests.pages.visits import Visits
 from tests.scale import NIGHTLY
 
@@ -41,22 +37,11 @@ PAGES = [each for each in SCREENS if each.enter is stay and each.name != "style"
 BY_DAY = ("files-tray", "files-order", "files-share", "card", "settings", "admin-storage", "admin-health", "link-drop")
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with open_house(tmp_path_factory.mktemp("house")) as house:
-        yield house
-
-
 def test_nothing_is_dead_without_scripts(visits: Visits, house: House) -> None:
-    profiles: dict[str, BrowserContext] = {}
+    look = Look(visits, house, {"java_script_enabled": False})
     found = {}
     for screen in PAGES if NIGHTLY else PAGES[::2]:
-        if screen.who not in profiles:
-            profile = profiles[screen.who] = visits.profile(java_script_enabled=False)
-            if screen.who != STRANGER:
-                profile.add_cookies([{"name": COOKIE, "value": house.people[screen.who].token, "url": house.url}])
-        page = profiles[screen.who].new_page()
-        page.goto(house.url + house.paths.get(screen.path, screen.path))
+        page = look.open(screen)
         expect(page.locator("h1").first).to_be_visible()
         if faults := [*page.evaluate(DEAD), *misfits(page, MOUSE_PX)]:
             found[screen.name] = faults

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from zlib import crc32
 
@@ -10,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright
 
 from tests.pages.conftest import DARK_FIREFOX, launch_firefox
-from tests.pages.house import House, open_house
+from tests.pages.house import House
 from tests.pages.inspection import FINGER_PX, MOUSE_PX, misfits, violations
 from tests.pages.screens import SCREENS, Look, Screen
 from tests.pages.visits import Visits
@@ -24,12 +23,6 @@ WINDOWS: dict[str, dict[str, Any]] = {
     "zoomed": {"viewport": {"width": 640, "height": 360}, "device_scale_factor": 2},
 }
 LOOKS = [(theme, window) for theme in ("light", "dark") for window in WINDOWS]
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with open_house(tmp_path_factory.mktemp("house")) as house:
-        yield house
 
 
 def screens_of(look: int) -> list[Screen]:
