@@ -19,6 +19,7 @@ WAIT_MS = 60_000
 _NO_FAULT = (
     *("Failed to load resource", "WebSocket connection to", "net::ERR"),
     *("Failed to fetch dynamically imported", "error loading dynamically imported"),
+    *("Firefox can’t establish a connection", "Loading failed for the module"),
 )
 
 # Firefox tells violations of the policy to its own console alone.
@@ -77,10 +78,15 @@ class Visits:
 
     def profile(self, **options: Any) -> BrowserContext:
         """A browser that has never been here."""
-        if self._browser.browser_type.name == "firefox":
+        is_firefox = self._browser.browser_type.name == "firefox"
+        if is_firefox:
             # A page has what it needs without being asked; the theme is that of the whole browser.
             options = {name: value for name, value in options.items() if name not in _NOT_OF_FIREFOX}
+        # WebDriver BiDi cannot turn scripts off: there, none of them loads.
+        loads_scripts = options.pop("java_script_enabled", True) if is_firefox else True
         profile = self._browser.new_context(**{"viewport": DESKTOP, "locale": "en-GB", **options})
+        if not loads_scripts:
+            profile.route("**/*.js", lambda route: route.abort())
         profile.set_default_timeout(WAIT_MS)
         profile.add_init_script(_TELL_VIOLATIONS)
         profile.on("console", self._hear)

@@ -1,0 +1,1 @@
+from tests.pages.test_links import *  # noqa: F403
