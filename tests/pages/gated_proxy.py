@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 
 WAIT_SECONDS = 300
 _PIECE = 16_384
+_HEAD_END = b"\r\n\r\n"
 _UPLOADS = (b"GET /ws/upload", b"PATCH /tus/", b"POST /tus/")
 
 
@@ -25,6 +27,8 @@ class GatedProxy:
     refused: tuple[bytes, ...] = ()
     # Bytes in a second for all uploads together; 0: as fast as may be.
     rate: int = 0
+    # The longest body of an upload's request that is taken; 0: any.
+    longest: int = 0
     _open: set[socket.socket] = field(default_factory=set)
     _away: bool = False
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -80,10 +84,12 @@ class GatedProxy:
                 while data := client.recv(_PIECE):
                     if data.startswith(self.refused) and self.refused:
                         return
-                    if data.startswith(_UPLOADS):
-                        self._carry(data, client, server)
+                    if not data.startswith(_UPLOADS):
+                        server.sendall(data)
+                    elif self.longest and _length_of(data) > self.longest:
+                        self._answer_too_large(data, client)
+                    elif not self._carry(data, client, server):
                         return
-                    server.sendall(data)
             finally:
                 with self._changed:
                     self._open -= {client, server}
@@ -92,17 +98,18 @@ class GatedProxy:
                         each.shutdown(socket.SHUT_RDWR)
                 back.join(WAIT_SECONDS)
 
-    def _carry(self, data: bytes, client: socket.socket, server: socket.socket) -> None:
-        """Carry what belongs to an upload, as much of it as is let through."""
+    def _carry(self, data: bytes, client: socket.socket, server: socket.socket) -> bool:
+        """Carry what belongs to an upload, as much of it as is let through; return True at the end of a request."""
+        left = None if data.startswith(b"GET") else data.index(_HEAD_END) + len(_HEAD_END) + _length_of(data)
         while data:
             with self._changed:
                 end = time.monotonic() + WAIT_SECONDS
                 while self.passed >= self.limit:
                     if self._away or client not in self._open or time.monotonic() > end:
-                        return
+                        return False
                     self._changed.wait(0.05)
                     if _is_closed(server):
-                        return
+                        return False
             if self.rate:
                 # A slow line: this is its speed, not a wait for something.
                 time.sleep(len(data) / self.rate)
@@ -110,7 +117,20 @@ class GatedProxy:
             with self._changed:
                 self.passed += len(data)
                 self._changed.notify_all()
+            if left is not None:
+                left -= len(data)
+                if left == 0:
+                    return True
             data = client.recv(_PIECE)
+        return False
+
+    @staticmethod
+    def _answer_too_large(data: bytes, client: socket.socket) -> None:
+        """Take the whole request, and answer as a proxy with a limit does."""
+        left = data.index(_HEAD_END) + len(_HEAD_END) + _length_of(data) - len(data)
+        while left and (more := client.recv(min(left, 65_536))):
+            left -= len(more)
+        client.sendall(b"HTTP/1.1 413 Content Too Large\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nlarge")
 
     @staticmethod
     def _answer(server: socket.socket, client: socket.socket) -> None:
@@ -120,6 +140,11 @@ class GatedProxy:
         for each in (server, client):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+
+
+def _length_of(request: bytes) -> int:
+    found = re.search(rb"\r\ncontent-length: *(\d+)\r\n", request, re.IGNORECASE)
+    return int(found[1]) if found else 0
 
 
 def _is_closed(connection: socket.socket) -> bool:

@@ -55,6 +55,16 @@ def test_slices_are_as_long_as_the_network_is_quick(page: Page) -> None:
     sizes = run(page, "pace.js", code, [*heard, ["inVain", 1_000], ["inVain", 30_000], *[["took", 9_000]] * 9])
     assert [size / mebibyte for size in sizes[:7]] == [2, 4, 4, 4, 2, 2, 0.5]
     assert sizes[-1] == 64 * 1024
+    code = """
+        const pace = new m.Pace();
+        for (let each = 0; each < 9; each += 1) pace.took(300, pace.bytes);
+        const most = pace.bytes;
+        pace.tooLarge(5_000_000);
+        const sizes = [pace.bytes];
+        for (let each = 0; each < 3; each += 1) pace.took(300, pace.bytes), sizes.push(pace.bytes);
+        pace.tooLarge(1_000);
+        return [most, ...sizes, pace.bytes];"""
+    assert run(page, "pace.js", code) == [64 * mebibyte, *[2 * mebibyte] * 4, 64 * 1024]
 
 
 def test_sizes_and_times_are_said_as_people_say_them(page: Page) -> None:

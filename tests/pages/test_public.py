@@ -17,7 +17,7 @@ from playwright.sync_api import FilePayload, Page, expect
 from tests.cores import call
 from tests.gateway.serving import Served, serving
 from tests.pages.pictures import png
-from tests.pages.visits import Visits
+from tests.pages.visits import Visits, drop
 from tests.people.links import PASSWORD, move_to, share, stored, stored_at
 from tests.people.persons import Person, appoint, open_people
 from tests.waiting import wait_until
@@ -195,6 +195,31 @@ def test_a_visitor_brings_files_under_a_name_and_hears_the_end(gateway: Served, 
     # Two of the four were there already.
     expect(page.locator(".upload-says").last).to_contain_text("1 file not uploaded")
     expect(page.locator(".upload-says").last).to_contain_text("The link takes no more files")
+
+
+def test_a_folder_that_a_visitor_drops_keeps_its_paths(
+    gateway: Served, ann: Person, visits: Visits, tmp_path: Path
+) -> None:
+    folder = tmp_path / "trip"
+    (folder / "day one").mkdir(parents=True)
+    (folder / "empty.txt").touch()
+    for number in range(120):
+        (folder / "day one" / f"{number}.bin").write_bytes(bytes(number))
+    alone = tmp_path / "alone.txt"
+    alone.write_bytes(b"alone")
+    page = visits.profile().new_page()
+    page.goto(address_of(gateway, share(ann, kind="drop", path="in", title="Photos, please")))
+    expect(page.get_by_role("button", name="Select files")).to_be_visible()
+    drop(page, folder, alone)
+    expect(page.locator("#sent")).to_contain_text("122 files sent to “Photos, please”.")
+    expected = {"in/alone.txt": 5, "in/trip/empty.txt": 0}
+    expected |= {f"in/trip/day one/{number}.bin": number for number in range(120)}
+    found: list[Any] = []
+    cursor = None
+    while not found or cursor:
+        listed = call(gateway.core, "files.list", owner="ann", limit=100, **({"cursor": cursor} if cursor else {}))
+        found, cursor = found + listed["files"], listed["next_cursor"]
+    assert {each["path"]: each["size"] for each in found} == expected
 
 
 def test_an_upload_of_a_visitor_goes_on_after_the_page_was_closed(

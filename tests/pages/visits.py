@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -43,6 +44,14 @@ def choose(page: Page, *files: Any, kind: str = "files") -> None:
     with page.expect_file_chooser() as chooser:
         page.locator(f"[data-pick={kind}]").click()
     chooser.value.set_files(files[0] if kind == "folder" else list(files))
+
+
+def drop(page: Page, *paths: Path) -> None:
+    """Drop files and folders of the disk on the page, as a hand does: a Chromium takes them by its own protocol."""
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
 
 
 def sign_out(page: Page) -> None:

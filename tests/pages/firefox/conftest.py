@@ -18,8 +18,9 @@ IN_EVERY_RUN = {
     "test_photos_stand_in_their_month_and_open_over_the_page",
     "test_what_was_deleted_by_mistake_comes_back_by_keyboard_alone",
 }
-# WebDriver BiDi cannot choose a folder in a dialog, and shows no element of <noscript>.
+# WebDriver BiDi cannot choose a folder in a dialog or drop one, and shows no element of <noscript>.
 NOT_POSSIBLE = {
+    "test_a_folder_that_a_visitor_drops_keeps_its_paths",
     "test_another_file_is_refused_where_an_interrupted_one_is_asked_for",
     "test_folders_and_empty_files_arrive_with_their_paths",
     "test_the_list_works_without_scripts",

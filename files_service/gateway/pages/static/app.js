@@ -9,9 +9,9 @@ import { watchSignIn } from "./signed_out.js";
 import { sendBySocket } from "./socket.js";
 import { watchStorage } from "./storage.js";
 import { showUnfinished, take } from "./tray.js";
-import { sendFirst } from "./upload.js";
+import { alsoSend } from "./upload.js";
 
-sendFirst(sendBySocket);
+alsoSend(sendBySocket);
 watchMenus();
 watchNavigation();
 watchPicking(take);

@@ -2,6 +2,7 @@
 
 const FIRST = 1024 * 1024;
 const LEAST = 64 * 1024;
+const MOST = 64 * 1024 * 1024;
 const QUICK_MS = 1_000;
 const SLOW_MS = 5_000;
 const HOPELESS_MS = 20_000;
@@ -9,6 +10,7 @@ const HOPELESS_MS = 20_000;
 export class Pace {
   constructor() {
     this.bytes = FIRST;
+    this.most = MOST;
   }
 
   // Where to cut what begins at a place. All cuts are where the server's are, or halve what is between them.
@@ -21,7 +23,12 @@ export class Pace {
   // A piece of so many bytes took so long.
   took(milliseconds, bytes) {
     if (milliseconds > SLOW_MS) this.bytes = Math.max(LEAST, this.bytes / 2);
-    else if (milliseconds < QUICK_MS && bytes >= this.bytes) this.bytes *= 2;
+    else if (milliseconds < QUICK_MS && bytes >= this.bytes) this.bytes = Math.min(this.most, this.bytes * 2);
+  }
+
+  // A proxy takes no piece of so many bytes.
+  tooLarge(bytes) {
+    this.bytes = this.most = Math.max(LEAST, Math.min(this.bytes, 2 ** Math.floor(Math.log2(bytes))) / 2);
   }
 
   // A connection broke on which not one piece got through in so long.

@@ -52,5 +52,6 @@ export async function ask(method, path, { headers = {}, body, signal } = {}) {
   const code = found.code ?? { 401: "unauthorized", 404: "not_found", 410: "gone" }[response.status];
   const message = found.message ?? `the server answered ${response.status}`;
   if (code === undefined && response.status >= 500) throw new Broken(message, "service_unavailable");
-  throw failureOf(code ?? "refused", message, found.details);
+  // An answer that is none of ours.
+  throw failureOf(code ?? "foreign", message, found.details ?? { status: response.status });
 }

@@ -1,35 +1,63 @@
-// One attempt to send a file by tus 1.0.0, for networks that let no WebSocket through.
+// One attempt to send a file by tus 1.0.0. The browser reads the file: no byte of it passes through a script.
 
-import { ask, Refused } from "./server.js";
+import { pace } from "./pace.js";
+import { ask, Broken, Refused } from "./server.js";
 import { nameOf } from "./words.js";
 
-const PIECE = 4 * 1024 * 1024;
+const MOST = 64 * 1024 * 1024;
+const SILENCE_MS = 45_000;
 const VERSION = { "Tus-Resumable": "1.0.0" };
 // Visitors of a link that takes files have a door of their own.
 const DOOR = document.body.dataset.uploads ?? "/tus/";
 
-// Resolves when the file is there. Throws Broken or Refused.
+// Resolves when the file is there. Throws Refused, or Broken, which is `blocked` where the server is there and takes no byte.
 export async function sendByTus(upload, signal) {
   const { file } = upload;
   const response = upload.uploadId
     ? await ask("HEAD", DOOR + upload.uploadId, { headers: VERSION, signal })
     : await create(upload, signal);
   const uploadId = upload.uploadId ?? response.headers.get("Location").split("/").pop();
-  let offset = Number(response.headers.get("Upload-Offset"));
-  upload.begun(uploadId, offset);
-  while (offset < file.size) {
-    let body;
+  const start = Number(response.headers.get("Upload-Offset"));
+  upload.begun(uploadId, start);
+  for (let offset = start; offset < file.size; ) {
     try {
-      body = await file.slice(offset, offset + PIECE).arrayBuffer();
-    } catch {
-      throw new Refused("unreadable", "the file cannot be read any more; select it again");
+      offset = await append(uploadId, file, offset, signal);
+    } catch (error) {
+      throw error instanceof Broken && !error.code ? Object.assign(error, { blocked: offset === start }) : error;
     }
-    const headers = { ...VERSION, "Upload-Offset": offset, "Content-Type": "application/offset+octet-stream" };
-    const answer = await ask("PATCH", DOOR + uploadId, { headers, body, signal });
-    offset = Number(answer.headers.get("Upload-Offset"));
     upload.arrived(offset);
   }
   return uploadId.split("-")[0];
+}
+
+// Sends the next piece; resolves with the offset behind it.
+async function append(uploadId, file, offset, signal) {
+  const body = file.slice(offset, Math.min(file.size, pace.cut(offset, MOST)));
+  const headers = { ...VERSION, "Upload-Offset": offset, "Content-Type": "application/offset+octet-stream" };
+  const began = performance.now();
+  const tooLong = AbortSignal.timeout(SILENCE_MS);
+  try {
+    const both = AbortSignal.any([signal, tooLong]);
+    const answer = await ask("PATCH", DOOR + uploadId, { headers, body, signal: both });
+    pace.took(performance.now() - began, body.size);
+    return Number(answer.headers.get("Upload-Offset"));
+  } catch (error) {
+    if (!signal.aborted) await explain(error, body, performance.now() - began);
+    throw error;
+  }
+}
+
+// Why a piece did not arrive: the file, the pace, or somebody between us and the server.
+async function explain(error, body, milliseconds) {
+  try {
+    await body.slice(0, 1).arrayBuffer();
+  } catch {
+    throw new Refused("unreadable", "the file cannot be read any more; select it again");
+  }
+  if (error instanceof Broken) pace.inVain(milliseconds);
+  if (error.code !== "foreign") return;
+  if (error.details.status === 413) pace.tooLarge(body.size);
+  throw new Broken(error.message);
 }
 
 // How many bytes of an upload have arrived from its beginning on.

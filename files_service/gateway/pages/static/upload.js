@@ -1,4 +1,4 @@
-// One file on its way: goes on after every interruption, by WebSocket, or by tus where no WebSocket gets through.
+// One file on its way: goes on after every interruption, by tus, or by WebSocket where a proxy takes no tus.
 
 import { forget, recall, remember } from "./memory.js";
 import { Broken, Refused } from "./server.js";
@@ -7,15 +7,15 @@ import { failure } from "./words.js";
 
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 8_000;
-// So often in a row no WebSocket may open before the other way is tried.
-const CLOSED_DOORS = 2;
+// So often in a row one way may be blocked before the other one is tried.
+const BLOCKED = 3;
 const RATE_WINDOW_MS = 8_000;
 const DELETED = "It was deleted";
 const ENDED = { not_found: DELETED, gone: document.body.dataset.uploads ? "The link has ended" : DELETED };
 let sendBySocket;
 
-// Lets uploads go by WebSocket first; links have none.
-export function sendFirst(send) {
+// Lets uploads go by WebSocket, too; links have none.
+export function alsoSend(send) {
   sendBySocket = send;
 }
 
@@ -32,7 +32,7 @@ export class Upload extends EventTarget {
     // An upload of an earlier visit may be over at the server: then it is begun anew.
     this.mayBeginAnew = true;
     this.samples = [];
-    this.closedDoors = 0;
+    this.blocked = 0;
   }
 
   // Sends the file; returns when it is there, or when it does not go on by itself. Only one page sends an upload.
@@ -73,19 +73,13 @@ export class Upload extends EventTarget {
   }
 
   async attempt(signal) {
-    if (!sendBySocket || this.closedDoors >= CLOSED_DOORS) {
-      try {
-        return await sendByTus(this, signal);
-      } catch (error) {
-        // Nothing gets through at all: that says nothing against the WebSocket.
-        if (error instanceof Broken) this.closedDoors = 0;
-        throw error;
-      }
-    }
+    const bySocket = sendBySocket && this.blocked >= BLOCKED;
     try {
-      return await sendBySocket(this, signal);
+      return await (bySocket ? sendBySocket : sendByTus)(this, signal);
     } catch (error) {
-      this.closedDoors = error.opened ? 0 : this.closedDoors + 1;
+      // Where nothing gets through at all, that says nothing against either way.
+      if (bySocket && !error.opened) this.blocked = 0;
+      else if (error.blocked !== undefined) this.blocked = error.blocked ? this.blocked + 1 : 0;
       throw error;
     }
   }
