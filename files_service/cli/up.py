@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from files_service.cli.processes import open_publisher, serve_http
 from files_service.cli.queues import open_queue
 from files_service.cli.session import Session
 from files_service.cli.token import sign_in_link
+from files_service.config import Settings
 from files_service.core import Core
 from files_service.messaging.readiness import NotReady, Part
 from files_service.runtime.logs import configure_logging
@@ -21,6 +23,8 @@ from files_service.runtime.terminal import echo
 
 if TYPE_CHECKING:
     from files_service.worker.run import Worker
+
+logger = logging.getLogger(__name__)
 
 OWNER = "me"
 SIGN_IN_SECONDS = 12 * 3_600
@@ -52,6 +56,7 @@ def up(session: Session) -> None:
         def on_ready(url: str) -> None:
             # Start the parts only now: if the address is taken, nothing must have begun.
             worker.start()
+            _take_calls(settings)
             for child in children:
                 child.start()
             echo(_way_in(core, url))
@@ -73,6 +78,27 @@ def up(session: Session) -> None:
             for child in children:
                 child.stop(_left(deadline))
             publisher.close()
+
+
+def _take_calls(settings: Settings) -> None:
+    """Declare the queues of calls, so that one that is sent right after ``ready`` waits for the nameko service."""
+    from amqp.exceptions import AMQPError
+
+    from files_service.api import METHODS
+    from files_service.messaging.address import open_connection
+    from files_service.messaging.readiness import BROKER_TIMEOUT_SECONDS
+    from files_service.messaging.rpc.topology import declare_service
+
+    if not settings.amqp_uri:
+        return
+    try:
+        with open_connection(settings.amqp_uri, connect_timeout=BROKER_TIMEOUT_SECONDS) as connection:
+            channel = connection.channel()
+            for service in sorted({method.rpartition(".")[0] for method in METHODS}):
+                declare_service(channel, service, queue_type=settings.queue_type)
+    except (OSError, AMQPError) as error:
+        # The nameko service tries again until the broker is there.
+        logger.warning("no queues for calls yet", extra={"error": str(error)})
 
 
 def _children(session: Session) -> list[ChildProcess]:

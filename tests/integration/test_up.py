@@ -17,8 +17,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from files_service.client import FilesClient
+from files_service.messaging.address import open_connection
+from files_service.messaging.rpc.topology import RPC_EXCHANGE
 from tests.servers.commands import run_command
 from tests.servers.ports import free_ports
+from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.zygote import Started
 from tests.waiting import wait_until
 
@@ -229,6 +233,17 @@ def test_the_nameko_service_is_started_again_and_ends_with_its_parent(tmp_path: 
         [third] = children(up.pid)
         assert up.end(signal.SIGTERM) == 0
         assert not alive(third)
+
+
+@pytest.mark.broker
+def test_a_call_right_after_ready_waits_for_the_nameko_service(tmp_path: Path) -> None:
+    # The broker has the exchange of other services, and no queue of this one, which starts in the meantime.
+    with RabbitMQ(tmp_path / "broker") as broker, Up(tmp_path, AMQP_URI=broker.uri) as up:
+        with open_connection(broker.uri) as connection:
+            connection.channel().exchange_declare(RPC_EXCHANGE, "topic", durable=True, auto_delete=False)
+        up.start()
+        with FilesClient(broker.uri, timeout=WAIT_SECONDS) as files:
+            assert files.count(owner="ann")["total"] == 0
 
 
 def alive(pid: int) -> bool:
