@@ -24,9 +24,17 @@
         if (cuts && !element.matches("input, select, textarea") && element.scrollWidth > element.clientWidth + 1 && element.childElementCount === 0) tell("cut", element);
         if (element.matches("button, .button, .chip, th, summary") && element.scrollWidth > element.clientWidth + 1 && style.display !== "inline") tell("too wide", element);
     }
+    for (const box of all.filter((each) => each.matches("label > input:is([type=checkbox], [type=radio])"))) {
+        const words = document.createRange();
+        words.selectNodeContents(box.parentElement);
+        words.setStartAfter(box);
+        const first = [...words.getClientRects()].find((each) => each.width), own = box.getBoundingClientRect();
+        if (first && (first.top > own.bottom || first.left < own.right)) tell("away from its label", box);
+    }
     if (modal) {
         const box = modal.getBoundingClientRect();
         if (box.top < -1 || box.bottom > innerHeight + 1) tell("dialog outside", modal);
+        if (innerHeight >= 800 && modal.scrollHeight > modal.clientHeight + 1 && modal.querySelector("table")) tell("table scrolls", modal);
     }
     const targets = all.filter((each) => each.matches("a[href], button, input:not([type=hidden]), select, textarea, summary"));
     for (const element of targets) {
