@@ -116,21 +116,24 @@ def test_an_owner_has_so_many_pages_and_the_oldest_makes_room(
     assert told._reading is None
 
 
-def test_a_store_that_is_away_for_a_while_is_asked_again(
-    memory_gateway: Served, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [ServiceUnavailable("away"), RuntimeError("not expected")])
+@pytest.mark.parametrize("step", ["changes", "has_changes_behind"])
+def test_a_store_that_fails_for_a_while_is_asked_again(
+    memory_gateway: Served, monkeypatch: pytest.MonkeyPatch, step: str, error: Exception
 ) -> None:
     monkeypatch.setattr(feed, "AFTER_FAILURE_SECONDS", 0.01)
-    real, left = feed._changes, [3]
+    store = memory_gateway.core.metadata
+    real, left = getattr(store, step), [3]
 
-    def changes(*args: Any) -> Any:
+    def fail(*args: Any, **named: Any) -> Any:
         if left[0]:
             left[0] -= 1
-            raise ServiceUnavailable("away")
-        return real(*args)
+            raise error
+        return real(*args, **named)
 
     with listening(memory_gateway, bearer("ann")) as listener:
         assert listener.hear() == {"event": "reload"}
-        monkeypatch.setattr(feed, "_changes", changes)
+        monkeypatch.setattr(store, step, fail)
         # The place in the feed is known again before the page is told to load everything.
         assert [listener.hear() for _ in range(3)] == 3 * [{"event": "reload"}]
         file_id = processed_file(memory_gateway.core, b"x")["file_id"]

@@ -99,24 +99,28 @@ class Feed:
                 await self._reading
 
     async def _read(self, feed: SupportsChanges) -> None:
-        position: str | None = None
-        wait = SHORTEST_SECONDS
+        """Follow the feed through every failure: all open pages depend on this reader."""
         while True:
             try:
-                if position is None:
-                    position = await self._gateway.calls.run(feed.last_sequence)
-                    self._has_position = True
-                    # Earlier changes are unknown.
-                    self._tell_all(RELOAD)
-                changes = await self._gateway.calls.run(_changes, feed, position)
+                await self._follow(feed)
             except FilesError as error:
                 logger.warning("pages get no changes", extra={"error": str(error)})
-                position = None
-                await asyncio.sleep(AFTER_FAILURE_SECONDS)
-                continue
+            except Exception:
+                logger.exception("pages get no changes: internal error")
+            await asyncio.sleep(AFTER_FAILURE_SECONDS)
+
+    async def _follow(self, feed: SupportsChanges) -> None:
+        """Tell the changes from now on; return when the store lost its latest writes."""
+        position = await self._gateway.calls.run(feed.last_sequence)
+        self._has_position = True
+        # Earlier changes are unknown.
+        self._tell_all(RELOAD)
+        wait = SHORTEST_SECONDS
+        while True:
+            changes = await self._gateway.calls.run(_changes, feed, position)
             if not changes and not await self._gateway.calls.run(feed.has_changes_behind, position):
-                # The store lost its latest writes, and gives the same sequences to other changes.
-                position = None
+                # The store gives the same sequences to other changes.
+                return
             for change in _newest(changes):
                 self._tell(change)
             if changes:
