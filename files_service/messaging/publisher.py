@@ -26,7 +26,7 @@ EVENT_ID = "files.event_id"
 CONFIRM_SECONDS = 10
 # A broker that starts again accepts connections before the bindings of its topic exchanges are back (RabbitMQ 3.10),
 # and drops events that have receivers. For this long after a break, an event without a receiver is not confirmed.
-BINDINGS_SECONDS = 5.0
+BINDINGS_SECONDS = 30.0
 _PERSISTENT = 2
 _ERRORS = (OSError, amqp.AMQPError)
 
