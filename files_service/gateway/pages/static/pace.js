@@ -14,7 +14,7 @@ export class Pace {
   }
 
   // Where to cut what begins at a place. All cuts are where the server's are, or halve what is between them.
-  cut(at, chunkSize) {
+  cut(at, chunkSize = MOST) {
     let piece = chunkSize;
     while (piece > this.bytes && piece % 2 === 0) piece /= 2;
     return (Math.floor(at / piece) + 1) * piece;

@@ -4,7 +4,6 @@ import { pace } from "./pace.js";
 import { ask, Broken, Refused } from "./server.js";
 import { nameOf } from "./words.js";
 
-const MOST = 64 * 1024 * 1024;
 const SILENCE_MS = 45_000;
 const VERSION = { "Tus-Resumable": "1.0.0" };
 // Visitors of a link that takes files have a door of their own.
@@ -32,7 +31,7 @@ export async function sendByTus(upload, signal) {
 
 // Sends the next piece; resolves with the offset behind it.
 async function append(uploadId, file, offset, signal) {
-  const body = file.slice(offset, Math.min(file.size, pace.cut(offset, MOST)));
+  const body = file.slice(offset, Math.min(file.size, pace.cut(offset)));
   const headers = { ...VERSION, "Upload-Offset": offset, "Content-Type": "application/offset+octet-stream" };
   const began = performance.now();
   const tooLong = AbortSignal.timeout(SILENCE_MS);
