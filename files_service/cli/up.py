@@ -96,7 +96,7 @@ def _take_calls(settings: Settings) -> None:
             channel = connection.channel()
             for service in sorted({method.rpartition(".")[0] for method in METHODS}):
                 declare_service(channel, service, queue_type=settings.queue_type)
-    except (OSError, AMQPError) as error:
+    except (OSError, ValueError, AMQPError) as error:
         # The nameko service tries again until the broker is there.
         logger.warning("no queues for calls yet", extra={"error": str(error)})
 

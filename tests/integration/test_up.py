@@ -246,6 +246,12 @@ def test_a_call_right_after_ready_waits_for_the_nameko_service(tmp_path: Path) -
             assert files.count(owner="ann")["total"] == 0
 
 
+def test_an_address_of_a_broker_that_is_none_leaves_http_at_work(tmp_path: Path) -> None:
+    with Up(tmp_path, AMQP_URI="amqp-none://127.0.0.1") as up:
+        up.start()
+        assert up.files("call", "files.count", "owner=ann")["total"] == 0
+
+
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
