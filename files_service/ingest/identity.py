@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from files_service.ingest.card import Card
 from files_service.ingest.layouts import recognize
 from files_service.ingest.mounts import Mount, mount_of, read_mounts
 from files_service.ingest.superblock import FileSystem, read_file_system
+from files_service.ingest.udev import UDEV, read_entry, unescaped
 from files_service.ingest.volume_info import volume_of
 
 FOLDER = "folder"
@@ -78,15 +78,14 @@ def device_node(mount: Mount) -> Path | None:
 
 def _udev(node: Path, mount: Mount) -> FileSystem | None:
     try:
-        text = Path(f"/run/udev/data/b{_numbers(node)}").read_text(errors="replace")
+        entry = read_entry(UDEV / f"b{_numbers(node)}")
     except OSError:
         return None
-    fields = dict(line[2:].partition("=")[::2] for line in text.splitlines() if line.startswith("E:"))
-    uuid = fields.get("ID_FS_UUID", "")
+    uuid = entry.properties.get("ID_FS_UUID", "")
     if not uuid:
         return None
-    kind = fields.get("ID_FS_TYPE") or mount.fs_type
-    return FileSystem(uuid=uuid, fs_type=kind, label=_unescaped(fields.get("ID_FS_LABEL_ENC", "")))
+    kind = entry.properties.get("ID_FS_TYPE") or mount.fs_type
+    return FileSystem(uuid=uuid, fs_type=kind, label=entry.text("ID_FS_LABEL_ENC"))
 
 
 def _first_bytes(node: Path) -> FileSystem | None:
@@ -105,15 +104,9 @@ def _disk_links(node: Path, mount: Mount) -> FileSystem | None:
 
 def _link_to(folder: Path, node: Path) -> str:
     try:
-        return next((_unescaped(link.name) for link in folder.iterdir() if link.resolve() == node), "")
+        return next((unescaped(link.name) for link in folder.iterdir() if link.resolve() == node), "")
     except OSError:
         return ""
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(rb"\\x([0-9a-f]{2})", lambda found: bytes.fromhex(found[1].decode()), os.fsencode(text)).decode(
-        errors="replace"
-    )
 
 
 def _size(mount: Mount | None, root: Path) -> int:

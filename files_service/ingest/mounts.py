@@ -48,17 +48,17 @@ def _parse(fields: list[bytes]) -> Mount | None:
         return None
     return Mount(
         mount_id=int(fields[0]),
-        device=_text(fields[2]),
-        root=_text(fields[3]),
-        mount_point=Path(_text(fields[4])),
-        fs_type=_text(fields[end + 1]),
-        source=_text(fields[end + 2]),
-        options=frozenset(_text(fields[5]).split(",")),
+        device=unescaped(fields[2]),
+        root=unescaped(fields[3]),
+        mount_point=Path(unescaped(fields[4])),
+        fs_type=unescaped(fields[end + 1]),
+        source=unescaped(fields[end + 2]),
+        options=frozenset(unescaped(fields[5]).split(",")),
     )
 
 
-def _text(field: bytes) -> str:
-    # Blanks, tabs, line feeds and backslashes are written as octal numbers.
+def unescaped(field: bytes) -> str:
+    """Return a field in which blanks, tabs, line feeds and backslashes are written as octal numbers."""
     return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8) & 255]), field))
 
 
