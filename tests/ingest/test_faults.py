@@ -160,6 +160,32 @@ def test_a_gateway_that_is_killed_loses_a_window_and_what_is_on_its_way(tmp_path
     assert size <= outcome.sent_bytes <= size + kills * (MOST_AGAIN + 2 * BLOCK_BYTES)
 
 
+def test_a_connection_that_takes_no_more_bytes_is_given_up(served: Served, tmp_path: Path) -> None:
+    """TCP alone notices a network that is gone after a quarter of an hour."""
+    files = {"DCIM/100GOPRO/GX010001.MP4": random.Random(7).randbytes(6 * BLOCK_BYTES)}
+    fill(tmp_path / "card", files)
+    heard = threading.Event()
+
+    class Hearing(Told):
+        def said(self, text: str) -> None:
+            super().said(text)
+            heard.set()
+
+    progress = Hearing()
+    with valve(served.port) as way, ThreadPoolExecutor(1) as pool:
+        way.open_for(2 * BLOCK_BYTES)
+        service = with_other(service_at(way.port), answer_seconds=3)
+        running = pool.submit(
+            bring_to, service, tmp_path / "card", tmp_path / "state", transport="tus", progress=progress
+        )
+        assert heard.wait(WAIT_SECONDS)
+        way.open_for(2**60)
+        outcome = running.result(WAIT_SECONDS)
+    assert progress.lines[0].endswith("takes no more bytes")
+    assert outcome.ending is Ending.COMPLETE
+    assert_identical(served, outcome, files)
+
+
 def test_a_card_arrives_although_the_gateway_is_restarted(tmp_path: Path) -> None:
     files, [port] = footage(), free_ports(1)
     fill(tmp_path / "card", files)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from tests.waiting import PATIENCE_SECONDS
+
+# What the system keeps of a connection on its way would otherwise be megabytes, which a killed server loses.
+BUFFER_BYTES = 65_536
 
 
 class Valve:
@@ -42,8 +46,9 @@ class Valve:
 
     def _forward(self, client: socket.socket) -> None:
         with client, suppress(OSError), socket.create_connection(("127.0.0.1", self.target)) as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
             threading.Thread(target=_answer, args=(server, client), daemon=True).start()
-            while data := client.recv(65_536):
+            while data := client.recv(BUFFER_BYTES):
                 while data:
                     passing = self._take(len(data))
                     server.sendall(data[:passing])
@@ -63,8 +68,11 @@ class Valve:
 
 def _answer(server: socket.socket, client: socket.socket) -> None:
     with suppress(OSError):
-        while data := server.recv(65_536):
+        while data := server.recv(BUFFER_BYTES):
             client.sendall(data)
+    with suppress(OSError):
+        # The client of a server that was killed gets a reset, as from the system of the server.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.shutdown(socket.SHUT_RDWR)
 
 
@@ -72,6 +80,7 @@ def _answer(server: socket.socket, client: socket.socket) -> None:
 def valve(target: int) -> Iterator[Valve]:
     """Run a valve in front of a port; it is closed."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
         found = Valve(target)
         found.port = listener.getsockname()[1]
         thread = threading.Thread(target=found.serve, args=(listener,), daemon=True)

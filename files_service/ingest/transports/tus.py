@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 
-from files_service.ingest.service import Remote
+from files_service.ingest.service import Remote, Unreachable
 from files_service.ingest.transports.transport import Block, Corrupted, OpenUpload, Stored, Transport, UploadSession
 
 _TUS = {"Tus-Resumable": "1.0.0"}
@@ -70,12 +70,17 @@ class _TusSession(UploadSession):
 
 
 class _Request:
-    """One PATCH, whose body is written while its blocks are read. It begins when the one before is answered."""
+    """One PATCH, whose body is written while its blocks are read. It begins when the one before is answered.
+
+    The client's own time limits begin with the response: a piece of the body that does not leave within the same time
+    ends the request. TCP alone would give up after a quarter of an hour.
+    """
 
     def __init__(self, remote: Remote, upload_id: str, start: int, end: int, *, after: _Request | None = None) -> None:
         self.end = end
         self._remote, self._address, self._start, self._after = remote, f"/tus/{upload_id}", start, after
         self._blocks: asyncio.Queue[tuple[memoryview, asyncio.Future[None]]] = asyncio.Queue()
+        self._stall = asyncio.timeout(None)
         self._patching = asyncio.create_task(self._patch())
 
     async def write(self, data: memoryview) -> None:
@@ -108,8 +113,11 @@ class _Request:
             "Content-Type": "application/offset+octet-stream",
             "Content-Length": str(self.end - self._start),
         }
-        async with self._remote.request("PATCH", self._address, headers=headers, data=self._body()):
-            pass
+        try:
+            async with self._stall, self._remote.request("PATCH", self._address, headers=headers, data=self._body()):
+                pass
+        except TimeoutError as error:
+            raise Unreachable(f"{self._remote.service.url} takes no more bytes") from error
 
     async def _body(self) -> AsyncIterator[memoryview]:
         """Yield the body in pieces, between which the event loop does other work."""
@@ -117,7 +125,10 @@ class _Request:
         while left:
             data, written = await self._blocks.get()
             for offset in range(0, len(data), PIECE_BYTES):
+                self._stall.reschedule(asyncio.get_running_loop().time() + self._remote.service.answer_seconds)
                 yield data[offset : offset + PIECE_BYTES]
+            # The card may take its time.
+            self._stall.reschedule(None)
             left -= len(data)
             if not written.done():
                 written.set_result(None)
