@@ -10,12 +10,13 @@ from contextlib import AsyncExitStack, closing, suppress
 from typing import Any
 
 from files_service.ingest.card import Card
-from files_service.ingest.copying import LANES, Copying
+from files_service.ingest.copying import Copying
 from files_service.ingest.database import Database
 from files_service.ingest.faults import Patience
 from files_service.ingest.options import Ending, Options, Outcome
 from files_service.ingest.reader import CardReader, DeviceGone
 from files_service.ingest.service import Service
+from files_service.ingest.transfer import FILES_READ
 from files_service.ingest.transports.opening import open_transport
 
 _LAST_WORDS_SECONDS = 5
@@ -38,7 +39,7 @@ async def _run(card: Card, options: Options, service: Service) -> Outcome:
     async with AsyncExitStack() as stack:
         database = stack.enter_context(closing(Database(options.state_folder)))
         remote = await stack.enter_async_context(service.connect())
-        pool = stack.enter_context(ThreadPoolExecutor(2 * LANES, "card"))
+        pool = stack.enter_context(ThreadPoolExecutor(2 * FILES_READ, "card"))
         patience = Patience(
             remote,
             options.progress.said,

@@ -25,6 +25,8 @@ from files_service.ingest.threads import in_thread
 from files_service.ingest.transports.transport import Block, Corrupted, OpenUpload, Stored, Transport, UploadSession
 from files_service.ingest.window import Window, blocks_of_file
 
+# Files of one card that are read at a time, each with a thread that reads and one that hashes.
+FILES_READ = 2
 CARD_FAULTS = (DeviceGone, Missing, Changed, Unreadable)
 Moved = Callable[[int], None]
 
@@ -57,6 +59,7 @@ class Transfer:
     patience: Patience
     window: Window
     sent_bytes: int = 0
+    reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FILES_READ))
 
     async def send(self, file: OpenFile, state: State, upload_id: str, moved: Moved, *, is_new: bool = False) -> Sent:
         """Send an open file in a certain state through an upload that was declared for it; a new one has no bytes yet.
@@ -116,7 +119,7 @@ class _Attempt:
         # One block is read and hashed while a whole window is on its way.
         places = asyncio.Semaphore(blocks_of_file(block_bytes) + 1)
         try:
-            async with asyncio.TaskGroup() as blocks:
+            async with asyncio.TaskGroup() as blocks, self.transfer.reading:
                 for offset in range(0, self.state.size, block_bytes):
                     size = min(block_bytes, self.state.size - offset)
                     if upload.has(offset, offset + size) and offset < self.progress.hash.end:
