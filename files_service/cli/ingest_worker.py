@@ -16,6 +16,7 @@ from files_service.config import Settings
 from files_service.core import Core
 from files_service.runtime.addresses import host_and_port
 from files_service.runtime.logs import configure_logging
+from files_service.runtime.memory import give_buffers_back
 from files_service.runtime.metrics import Metrics
 from files_service.runtime.signals import listen_for_signals
 from files_service.runtime.terminal import echo
@@ -34,6 +35,7 @@ def ingest_worker(session: Session) -> None:
     settings = session.settings
     _require_door(settings)
     configure_logging(settings.log_level, settings.log_format)
+    give_buffers_back()
     allow_many_descriptors()
     with session.core() as core:
         if not isinstance(core.metadata, SupportsUploads):

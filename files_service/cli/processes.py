@@ -20,6 +20,7 @@ from files_service.messaging.events import EventPublisher, LogPublisher
 from files_service.messaging.readiness import Part
 from files_service.runtime.addresses import host_and_port
 from files_service.runtime.logs import QUIET, configure_logging
+from files_service.runtime.memory import give_buffers_back
 from files_service.runtime.metrics import Metrics
 from files_service.runtime.signals import listen_for_signals
 from files_service.runtime.terminal import echo
@@ -51,6 +52,7 @@ def worker(session: Session) -> None:
 
     settings = session.settings
     configure_logging(settings.log_level, settings.log_format)
+    give_buffers_back()
     with session.core() as core:
         describe_stores(core)
         publisher = open_publisher(settings)
@@ -119,7 +121,6 @@ def serve_http(
     """
     from files_service.gateway.endpoint import AddressUnavailable
     from files_service.gateway.event_loop import new_event_loop
-    from files_service.gateway.memory import give_buffers_back
     from files_service.gateway.server import serve
 
     give_buffers_back()

@@ -34,7 +34,7 @@ GROWTH = """
 import os, sys
 from pathlib import Path
 from benchmarks.processes import peak_memory_mib
-from files_service.gateway.memory import give_buffers_back
+from files_service.runtime.memory import give_buffers_back
 from storage_adapters.registry import open_blob_store
 from tests.contract.blob_scenes import MIB, NOW
 from tests.nodes.clusters import OPTIONS

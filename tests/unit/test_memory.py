@@ -14,7 +14,7 @@ MIB = 2**20
 SCRIPT = """
 import json, sys, threading
 from pathlib import Path
-from files_service.gateway.memory import give_buffers_back
+from files_service.runtime.memory import give_buffers_back
 
 def resident():
     lines = Path("/proc/self/status").read_text().splitlines()

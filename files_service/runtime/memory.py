@@ -1,8 +1,8 @@
 """Return of freed buffers to the operating system.
 
 By default glibc allocates long blocks in its heaps, one per thread, once a long block was freed: buffers of megabytes
-then lie between small short-lived blocks, and the memory of a gateway grows to several times its use. With fixed
-thresholds (mallopt(3)) each buffer is a mapping of its own. Other C libraries have no such call.
+then lie between small short-lived blocks, and the memory of a process that moves bytes grows to several times its use.
+With fixed thresholds (mallopt(3)) each buffer is a mapping of its own. Other C libraries have no such call.
 """
 
 from __future__ import annotations
