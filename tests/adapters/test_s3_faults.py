@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -197,3 +198,14 @@ def test_what_an_upload_leaves_half_done_is_completed_by_the_next(store: S3BlobS
     proxy.heal()
     assert store.complete_upload(KEY, size=len(SMALL)).size == len(SMALL)
     assert read(store) == SMALL
+
+
+def test_a_server_that_does_not_say_when_uploads_began_completes_them(store: S3BlobStore, proxy: FaultyProxy) -> None:
+    def tell(command: str, path: str, body: bytes, status: int, content: bytes) -> tuple[int, bytes]:
+        return status, re.sub(rb"<Initiated>.*?</Initiated>", b"", content)
+
+    proxy.tell = tell
+    slow, fast = begin(store, SMALL), begin(store, SMALL)
+    assert send(fast, 0, SMALL) == 200
+    assert store.complete_upload(KEY, size=len(SMALL)).size == len(SMALL)
+    assert send(slow, 0, SMALL) == 404

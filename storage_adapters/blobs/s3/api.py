@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import google_crc32c
@@ -30,6 +30,7 @@ BATCH_DELETES = 1_000
 # The most that one request copies.
 COPY_BYTES = 5 * 1024**3
 _COPIED_PART = 1024**3
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _MD5 = re.compile(r'"[0-9a-f]{32}"')
 
 
@@ -252,7 +253,8 @@ class S3Api:
         """Return the multipart uploads to a name, the oldest first."""
         with s3_errors_as_ours():
             answer = self._client.list_multipart_uploads(**self._bucket, Prefix=name, MaxUploads=1_000)
-        found = sorted(answer.get("Uploads", ()), key=lambda each: (each["Initiated"], each["UploadId"]))
+        # SeaweedFS 4.30 does not say when an upload began.
+        found = sorted(answer.get("Uploads", ()), key=lambda each: (each.get("Initiated", _LONG_AGO), each["UploadId"]))
         return [PendingUpload(name, each["UploadId"]) for each in found if each["Key"] == name]
 
     def parts(self, upload: PendingUpload) -> list[StoredPart]:
