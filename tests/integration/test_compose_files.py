@@ -21,6 +21,7 @@ CONTENT = os.urandom(5_000_000)
 BROKER = "amqp://files:broker-password@rabbitmq:5672/"
 REDIS = "redis://:redis-password@redis:6379"
 S3 = "http://seaweedfs:8333"
+PUBLIC_S3 = "http://127.0.0.1:8333"
 
 
 def composed(name: str, folder: Path, servers: dict[str, str]) -> Composed:
@@ -69,7 +70,7 @@ def test_three_nodes_and_a_controller_keep_a_file(tmp_path: Path, amqp_uri: str,
 
 @pytest.mark.nightly
 def test_seaweedfs_keeps_a_file(tmp_path: Path, amqp_uri: str, redis_url: str, seaweedfs: SeaweedFS) -> None:
-    servers = {BROKER: amqp_uri, REDIS: redis_url, S3: seaweedfs.endpoint}
+    servers = {BROKER: amqp_uri, REDIS: redis_url, S3: seaweedfs.endpoint, PUBLIC_S3: seaweedfs.endpoint}
     files = composed("compose.scale.yaml", tmp_path, servers)
     for service in files.ours:
         files.services[service]["environment"]["FILES_S3_ACCESS_KEY_ID"] = ACCESS_KEY
