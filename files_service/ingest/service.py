@@ -15,7 +15,7 @@ from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, C
 from aiohttp.client_exceptions import WSServerHandshakeError
 
 from files_service.domain.identity import is_peoples
-from files_service.errors import FilesError, Unauthorized, error_from_wire
+from files_service.errors import FilesError, TooLarge, Unauthorized, error_from_wire
 from files_service.gateway.auth.bearer import claimed_owner
 from files_service.gateway.doors.websocket.messages import PROTOCOL
 
@@ -25,6 +25,10 @@ PING_SECONDS = 20
 
 class Unreachable(Exception):
     """A gateway that does not answer, or whose place another service has."""
+
+
+class RequestTooLong(Unreachable):
+    """A request that a proxy on the way refuses for its length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,4 +128,6 @@ def _error(status: int, content: bytes) -> FilesError | Unreachable:
     try:
         return error_from_wire(orjson.loads(content)["error"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
+        if status == TooLarge.http_status:
+            return RequestTooLong("a proxy refuses requests of this length")
         return Unreachable(f"another service answers (status {status})")

@@ -40,6 +40,7 @@ from tests.ingest.bringing import (
 )
 from tests.ingest.cards import fill, fingerprint
 from tests.ingest.valve import valve
+from tests.pages.gated_proxy import gated
 from tests.servers.forking import forked
 from tests.servers.ports import free_ports
 
@@ -183,6 +184,19 @@ def test_a_connection_that_takes_no_more_bytes_is_given_up(served: Served, tmp_p
         outcome = running.result(WAIT_SECONDS)
     assert progress.lines[0].endswith("takes no more bytes")
     assert outcome.ending is Ending.COMPLETE
+    assert_identical(served, outcome, files)
+
+
+def test_requests_get_shorter_where_a_proxy_refuses_long_ones(served: Served, tmp_path: Path) -> None:
+    files = {"DCIM/100GOPRO/GX010001.MP4": random.Random(8).randbytes(9 * BLOCK_BYTES + 5)}
+    fill(tmp_path / "card", files)
+    told = Told()
+    with gated(served.port) as proxy:
+        proxy.limit, proxy.longest = 2**60, 2 * BLOCK_BYTES
+        outcome = bring(served, tmp_path / "card", tmp_path / "state", port=proxy.port, transport="tus", progress=told)
+        assert proxy.passed > 9 * BLOCK_BYTES
+    assert outcome.ending is Ending.COMPLETE
+    assert told.lines == ["waiting: a proxy refuses requests of this length", "going on"]
     assert_identical(served, outcome, files)
 
 

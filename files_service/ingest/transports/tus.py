@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 
-from files_service.ingest.service import Remote, Unreachable
+from files_service.ingest.service import Remote, RequestTooLong, Unreachable
 from files_service.ingest.transports.transport import Block, Corrupted, OpenUpload, Stored, Transport, UploadSession
 
 _TUS = {"Tus-Resumable": "1.0.0"}
 CHUNK_BYTES = 4 * 1024 * 1024
 # The bytes of one request. A service stores what it receives of it as it comes; between two requests it waits for its
-# disk. Proxies take requests of this length.
-REQUEST_BYTES = 16 * CHUNK_BYTES
+# disk. Most proxies with a limit take the shorter one.
+REQUEST_BYTES, SHORTER_BYTES = 256 * CHUNK_BYTES, 16 * CHUNK_BYTES
 PIECE_BYTES = 1024 * 1024
 
 
@@ -23,15 +23,20 @@ class TusTransport(Transport):
     name = "tus"
 
     def __init__(self, remote: Remote) -> None:
-        self._remote = remote
+        self.remote = remote
+        self.request_bytes = REQUEST_BYTES
+
+    def shorten(self, size: int) -> None:
+        """Send shorter requests after one of this size was refused."""
+        self.request_bytes = max(1, min(size // 2, SHORTER_BYTES) // CHUNK_BYTES) * CHUNK_BYTES
 
     async def open(self, upload_id: str, size: int, *, is_new: bool = False) -> UploadSession:
         """Begin or continue an upload."""
         if is_new:
-            return _TusSession(self._remote, OpenUpload(upload_id, CHUNK_BYTES), size)
-        async with self._remote.request("HEAD", f"/tus/{upload_id}", headers=_TUS) as response:
+            return _TusSession(self, OpenUpload(upload_id, CHUNK_BYTES), size)
+        async with self.remote.request("HEAD", f"/tus/{upload_id}", headers=_TUS) as response:
             offset = int(response.headers["Upload-Offset"])
-        return _TusSession(self._remote, OpenUpload(upload_id, CHUNK_BYTES, ((0, offset),) if offset else ()), size)
+        return _TusSession(self, OpenUpload(upload_id, CHUNK_BYTES, ((0, offset),) if offset else ()), size)
 
     async def close(self) -> None:
         """Have no connection of its own."""
@@ -42,8 +47,8 @@ class _TusSession(UploadSession):
     compares_blocks = False
     acknowledges_blocks = False
 
-    def __init__(self, remote: Remote, state: OpenUpload, size: int) -> None:
-        self._remote, self.state, self._size = remote, state, size
+    def __init__(self, transport: TusTransport, state: OpenUpload, size: int) -> None:
+        self._transport, self.state, self._size = transport, state, size
         self._request: _Request | None = None
 
     async def send(self, block: Block, sha256: Awaitable[str]) -> Stored:
@@ -51,16 +56,16 @@ class _TusSession(UploadSession):
         start = max(block.offset, self.state.arrived)
         request = self._request
         if request is None or request.end <= start:
-            end = min(self._size, block.offset + REQUEST_BYTES)
-            request = self._request = _Request(self._remote, self.state.upload_id, start, end, after=request)
+            end = min(self._size, block.offset + self._transport.request_bytes)
+            request = self._request = _Request(self._transport, self.state.upload_id, start, end, after=request)
         await request.write(block.data[start - block.offset :])
         return request.answer
 
     async def finish(self, sha256: str) -> None:
         if self._size == 0:
-            await _Request(self._remote, self.state.upload_id, 0, 0).answer()
+            await _Request(self._transport, self.state.upload_id, 0, 0).answer()
         # The last byte completes an upload of known size; the service has hashed the whole meanwhile.
-        record = await self._remote.call("files.info", file_id=self.state.upload_id.partition("-")[0])
+        record = await self._transport.remote.call("files.info", file_id=self.state.upload_id.partition("-")[0])
         if record["parts"][0]["sha256"] not in (sha256, None):
             raise Corrupted("the service stored other bytes")
 
@@ -76,9 +81,12 @@ class _Request:
     ends the request. TCP alone would give up after a quarter of an hour.
     """
 
-    def __init__(self, remote: Remote, upload_id: str, start: int, end: int, *, after: _Request | None = None) -> None:
+    def __init__(
+        self, transport: TusTransport, upload_id: str, start: int, end: int, *, after: _Request | None = None
+    ) -> None:
         self.end = end
-        self._remote, self._address, self._start, self._after = remote, f"/tus/{upload_id}", start, after
+        self._transport, self._remote = transport, transport.remote
+        self._address, self._start, self._after = f"/tus/{upload_id}", start, after
         self._blocks: asyncio.Queue[tuple[memoryview, asyncio.Future[None]]] = asyncio.Queue()
         self._stall = asyncio.timeout(None)
         self._patching = asyncio.create_task(self._patch())
@@ -116,6 +124,9 @@ class _Request:
         try:
             async with self._stall, self._remote.request("PATCH", self._address, headers=headers, data=self._body()):
                 pass
+        except RequestTooLong:
+            self._transport.shorten(self.end - self._start)
+            raise
         except TimeoutError as error:
             raise Unreachable(f"{self._remote.service.url} takes no more bytes") from error
 
