@@ -14,6 +14,7 @@ from tests.gateway.owners import bearer
 from tests.integration.composed import Composed
 from tests.servers.caddy import ask
 from tests.servers.ports import free_ports
+from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.seaweedfs import ACCESS_KEY, SECRET_KEY, SeaweedFS
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
@@ -69,8 +70,16 @@ def test_three_nodes_and_a_controller_keep_a_file(tmp_path: Path, amqp_uri: str,
 
 
 @pytest.mark.nightly
-def test_seaweedfs_keeps_a_file(tmp_path: Path, amqp_uri: str, redis_url: str, seaweedfs: SeaweedFS) -> None:
-    servers = {BROKER: amqp_uri, REDIS: redis_url, S3: seaweedfs.endpoint, PUBLIC_S3: seaweedfs.endpoint}
+def test_seaweedfs_keeps_a_file(tmp_path: Path, own_broker: RabbitMQ, redis_url: str, seaweedfs: SeaweedFS) -> None:
+    # Queues that another test declared are classic and stay so.
+    own_broker.control("add_vhost", "scale")
+    own_broker.control("set_permissions", "-p", "scale", "guest", ".*", ".*", ".*")
+    servers = {
+        BROKER: f"{own_broker.uri}scale",
+        REDIS: redis_url,
+        S3: seaweedfs.endpoint,
+        PUBLIC_S3: seaweedfs.endpoint,
+    }
     files = composed("compose.scale.yaml", tmp_path, servers)
     for service in files.ours:
         files.services[service]["environment"]["FILES_S3_ACCESS_KEY_ID"] = ACCESS_KEY
