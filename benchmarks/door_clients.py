@@ -77,13 +77,14 @@ def send_websocket(port: int, token: str, blocks: Blocks, size: int) -> str:
         while answers.readline() not in (b"\r\n", b""):
             pass
         _say(connection, {"op": "start", "name": "one.bin", "size": size})
-        window = int(_hear(answers)["window"])
+        window = int(_hear(connection, answers)["window"])
         places = threading.Semaphore(window)
         slices = -(-size // BLOCK)
 
         def take_acks() -> None:
             for _ in range(slices):
-                assert _hear(answers)["op"] == "ack"
+                answer = _hear(connection, answers)
+                assert answer["op"] == "ack", answer
                 places.release()
 
         acks = threading.Thread(target=take_acks)
@@ -97,7 +98,7 @@ def send_websocket(port: int, token: str, blocks: Blocks, size: int) -> str:
             offset += len(block)
         acks.join()
         _say(connection, {"op": "finish"})
-        file_id: str = _hear(answers)["file_id"]
+        file_id: str = _hear(connection, answers)["file_id"]
         return file_id
 
 
@@ -128,7 +129,8 @@ def _say(connection: socket.socket, message: dict[str, object]) -> None:
     connection.sendall(bytes([0x81, 0x80 | len(text)]) + b"\0\0\0\0" + text)
 
 
-def _hear(answers: BinaryIO) -> dict[str, Any]:
+def _hear(connection: socket.socket, answers: BinaryIO) -> dict[str, Any]:
+    """Return the next message; answer pings, as RFC 6455, section 5.5.3 asks."""
     while True:
         first, length = answers.read(2)
         if length >= 126:
@@ -137,3 +139,5 @@ def _hear(answers: BinaryIO) -> dict[str, Any]:
         if first == 0x81:
             message: dict[str, Any] = json.loads(text)
             return message
+        if first == 0x89:
+            connection.sendall(bytes([0x8A, 0x80 | length]) + b"\0\0\0\0" + text)

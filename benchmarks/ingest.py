@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -24,6 +24,7 @@ from typing import Any
 
 from benchmarks.blobs import _rpc
 from benchmarks.door_clients import Blocks, send_tus, send_websocket
+from benchmarks.memory import FullMemory
 from benchmarks.processes import SECRETS, free_port, peak_memory_mib, processor_seconds, running, wait_for_port
 from benchmarks.tables import Table, spread
 from files_service.gateway.auth.bearer import make_token
@@ -43,6 +44,18 @@ Send = Callable[[int, str, Blocks, int], str]
 _READ, _INGEST = "raw read of the card", "files ingest"
 _DOORS: dict[str, Send] = {"raw WebSocket, two at a time": send_websocket, "raw tus, two at a time": send_tus}
 
+_SHARED = (
+    "In turns, in one run. The raw read and the raw doors hash nothing on the side of the card; the command reads, "
+    "computes two hashes and sends by tus, from its listing to the last acknowledged byte. Card and stores are on one "
+    "disk, and all processes on one machine, whose cores the hashes of both sides share. "
+    f"Goal: {LEAST_OF_RAW} of the lesser of card and door. Processor time is that of the client and the gateway; two "
+    "cores are used up at 2 divided by it, in GB/s."
+)
+_APART = (
+    "The same where a card is read by another machine than the service's, as far as cores go: one has all that reads "
+    "and sends, another the gateway and the worker."
+)
+
 
 @dataclass
 class Run:
@@ -58,41 +71,78 @@ class Run:
     memory_mib: float = 0
 
 
+@dataclass
+class Turns:
+    """Rates in MB/s and processor seconds for a gigabyte of all ways in turns, and the runs of the command."""
+
+    rates: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in (_READ, *_DOORS, _INGEST)})
+    costs: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in (*_DOORS, _INGEST)})
+    runs: list[Run] = field(default_factory=list)
+
+
 def measure(*, size: int = SIZE, rounds: int = ROUNDS) -> list[Table]:
     """Measure a card and an identical one, beside the raw read and the raw door."""
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_FOLDER")) as name:
         folder = Path(name)
         card = make_card(folder / "card", size)
         total = sum(path.stat().st_size for path in card)
-        rates: dict[str, list[float]] = {name: [] for name in (_READ, *_DOORS, _INGEST)}
-        costs: dict[str, list[float]] = {name: [] for name in (*_DOORS, _INGEST)}
-        firsts: list[Run] = []
+        full = FullMemory(folder)
         with service(folder) as (port, gateway, worker):
-            for number in range(rounds):
-                drop(card)
-                rates[_READ].append(rate(total, partial(read_raw, card)))
-                for name, send in _DOORS.items():
-                    with _processor((gateway.pid, os.getpid()), total, costs[name]):
-                        rates[name].append(total / send_raw(port, total, number, send) / 1e6)
-                spent = processor_seconds(gateway.pid)
-                firsts.append(ingest(folder, port, "card", f"owner{number}", gateway=gateway.pid))
-                rates[_INGEST].append(total / firsts[-1].seconds["sent"] / 1e6)
-                costs[_INGEST].append((firsts[-1].processor - spent) / total * 1e9)
-            wait_until_processed(port, f"owner{rounds - 1}", len(card))
+            shared = in_turns(folder, card, full, port, gateway.pid, rounds=rounds, owner="owner")
             # Another folder with the same content is another card; links cost no space.
             shutil.copytree(folder / "card", folder / "second", copy_function=os.link)
             drop(card)
             second = ingest(folder, port, "second", f"owner{rounds - 1}")
             memory = {
-                "files ingest": max(run.memory_mib for run in (*firsts, second)),
+                "files ingest": max(run.memory_mib for run in (*shared.runs, second)),
                 "gateway": peak_memory_mib(gateway.pid),
                 "worker": peak_memory_mib(worker.pid),
             }
-    return [
-        _rates(rates, costs, total, len(card)),
-        _reads(firsts, second, total, len(card)),
-        _memory(memory),
-    ]
+        tables = [_rates(shared, total, len(card), "all cores for both sides", _SHARED)]
+        if len(cores := sorted(os.sched_getaffinity(0))) > 1:
+            # What was removed is kept for a while, and the disk has no room for both.
+            shutil.rmtree(folder / "data")
+            with ExitStack() as stack:
+                with on_core(cores[1]):
+                    port, gateway, _ = stack.enter_context(service(folder))
+                with on_core(cores[0]):
+                    apart = in_turns(folder, card, full, port, gateway.pid, rounds=rounds, owner="apart")
+            tables.append(_rates(apart, total, len(card), "a core for each side", _APART))
+    return [*tables, _reads(shared.runs, second, total, len(card)), _memory(memory)]
+
+
+def in_turns(
+    folder: Path, card: list[Path], full: FullMemory, port: int, gateway: int, *, rounds: int, owner: str
+) -> Turns:
+    """Read the card, send as many bytes by the raw doors, and run the command, in turns."""
+    total, turns = sum(path.stat().st_size for path in card), Turns()
+    for number in range(rounds):
+        drop(card)
+        turns.rates[_READ].append(rate(total, partial(read_raw, card)))
+        for name, send in _DOORS.items():
+            full.fill()
+            with _processor((gateway, os.getpid()), total, turns.costs[name]):
+                turns.rates[name].append(total / send_raw(port, total, number, send) / 1e6)
+        full.fill()
+        spent = processor_seconds(gateway)
+        run = ingest(folder, port, "card", f"{owner}{number}", gateway=gateway)
+        turns.runs.append(run)
+        turns.rates[_INGEST].append(total / run.seconds["sent"] / 1e6)
+        turns.costs[_INGEST].append((run.processor - spent) / total * 1e9)
+        # The next is not to share its cores with the worker.
+        wait_until_processed(port, f"{owner}{number}", len(card))
+    return turns
+
+
+@contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """Have this thread, and the threads and processes that it starts, run on one core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def make_card(root: Path, size: int) -> list[Path]:
@@ -142,7 +192,6 @@ def send_raw(port: int, size: int, number: int, send: Send) -> float:
         started = time.perf_counter()
         sent = list(pool.map(partial(_send_clips, port, token, size // LANES), [send] * LANES))
         seconds = time.perf_counter() - started
-    # The disk has room for the card, and not for each measurement of the door.
     for file_id in chain(*sent):
         _rpc(port, "files.remove", {"file_id": file_id})
     return seconds
@@ -240,21 +289,15 @@ def rate(size: int, run: Any) -> float:
     return size / (time.perf_counter() - start) / 1e6
 
 
-def _rates(rates: dict[str, list[float]], costs: dict[str, list[float]], total: int, files: int) -> Table:
+def _rates(turns: Turns, total: int, files: int, place: str, note: str) -> Table:
     table = Table(
-        f"A card of {total / 1e9:.1f} GB in {files} files",
+        f"A card of {total / 1e9:.1f} GB in {files} files, {place}",
         ["by", "MB/s", *(f"of {name.partition(',')[0]}" for name in _DOORS), "processor seconds for 1 GB"],
-        note=(
-            "In turns, in one run. The raw read and the raw doors hash nothing on the side of the card; the command "
-            "reads, computes two hashes and sends by tus, from its listing to the last acknowledged byte. Card and "
-            "stores are on one disk, and all processes on one machine, whose cores the hashes of both sides share. "
-            f"Goal: {LEAST_OF_RAW} of the lesser of card and door. Processor time is that of the client and the "
-            "gateway; two cores are used up at 2 divided by it, in GB/s."
-        ),
+        note=note,
     )
-    for name, values in rates.items():
-        shares = [[value / limit for value, limit in zip(values, rates[door], strict=True)] for door in _DOORS]
-        cost = spread(costs[name], 1) if name in costs else ""
+    for name, values in turns.rates.items():
+        shares = [[value / limit for value, limit in zip(values, turns.rates[door], strict=True)] for door in _DOORS]
+        cost = spread(turns.costs[name], 1) if name in turns.costs else ""
         table.rows.append([name, spread(values), *(spread(each, 2) for each in shares), cost])
     return table
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from benchmarks.memory import FullMemory
 from benchmarks.tables import Table, spread
 from storage_adapters import BlobStore, SupportsWholeWrites, open_blob_store
 from tests.nodes.clusters import OPTIONS
@@ -92,7 +93,9 @@ def measure(*, chunks: int = CHUNKS, rounds: int = ROUNDS) -> list[Table]:
         }
         pids = [node.pid for node in cluster.nodes]
         spent: dict[tuple[str, str], Spent] = {}
+        full = FullMemory(Path(name))
         for turn in range(rounds + 1):
+            full.fill()
             content = [(data, hashlib.sha256(data).hexdigest()) for data in (os.urandom(CHUNK) for _ in range(chunks))]
             for kind, works in _works(subjects, turn, content).items():
                 for subject in sorted(works, reverse=bool(turn % 2)):
