@@ -34,11 +34,11 @@ export async function tell(method, path, body) {
   return response.status === 204 ? undefined : response.json();
 }
 
-// A request whose answer is a success; else Refused or Broken is thrown.
-export async function ask(method, path, { headers = {}, body, signal } = {}) {
+// A request whose answer is a success; else Refused or Broken is thrown. With keepalive it survives the page.
+export async function ask(method, path, { headers = {}, body, signal, keepalive = false } = {}) {
   let response;
   try {
-    response = await fetch(base + path, { method, headers, body, signal });
+    response = await fetch(base + path, { method, headers, body, signal, keepalive });
   } catch (error) {
     throw new Broken(error.message);
   }

@@ -65,8 +65,9 @@ export async function askOffset(uploadId) {
   return Number(response.headers.get("Upload-Offset"));
 }
 
+// Whoever cancels an upload may leave the page in the same moment.
 export async function terminate(uploadId) {
-  await ask("DELETE", DOOR + uploadId, { headers: VERSION });
+  await ask("DELETE", DOOR + uploadId, { headers: VERSION, keepalive: true });
 }
 
 function create({ file, path, versionOf }, signal) {
