@@ -30,8 +30,8 @@ from files_service.ingest.transfer import Transfer
 from files_service.ingest.transports.transport import Transport
 from storage_adapters import JSON
 
-# Files of one card that are under way at a time. Two of them are read (transfer.py); the others are declared, or wait
-# for the disk of the service and of the journal, which takes longer than to read a picture.
+# Files of one card that are under way at a time. FILES_READ of them are read; the others are declared, or wait for the
+# disk of the service and of the journal, which takes longer than to read a picture.
 LANES = 6
 _TELL_SECONDS = 2.0
 IGNORED = "ignored"

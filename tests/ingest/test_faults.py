@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import subprocess
@@ -20,6 +21,8 @@ from files_service.gateway.auth.bearer import make_token
 from files_service.ingest.journal import Journal, NotedUpload
 from files_service.ingest.options import Ending
 from files_service.ingest.reader import BLOCK_BYTES, DeviceGone
+from files_service.ingest.transfer import FILES_READ
+from files_service.ingest.transports.tus import TusTransport
 from files_service.ingest.window import Window
 from tests.cores import SECRETS, memory_core, sqlite_core
 from tests.faults.gateways import PACKAGED, GatewayProcess
@@ -46,7 +49,6 @@ from tests.servers.ports import free_ports
 
 # Slices of one connection that the gateway takes before it has stored them, and one that is on its way.
 WINDOW = 5 * CHUNK
-LANES = 2
 MOST_AGAIN = 16 * 2**20
 # Seeds with which the first connection meets with an accident.
 ACCIDENTS = [seed for seed in range(1, 20) if random.Random(seed).random() >= 0.3]
@@ -73,7 +75,7 @@ def test_a_killed_reader_goes_on_where_the_service_stopped_receiving(served: Ser
     sessions = served.result("cards.sessions", owner=OWNER)["sessions"]
     assert len(sessions) == 1
     # Each kill costs what was not acknowledged, and nothing else is sent again.
-    assert size <= received_bytes(served) <= size + kills * LANES * WINDOW
+    assert size <= received_bytes(served) <= size + kills * FILES_READ * WINDOW
     names = [each["name"] for each in served.result("files.list", owner=OWNER, limit=100)["files"]]
     assert sorted(names) == sorted(path.rpartition("/")[2] for path in files)
     assert fingerprint(tmp_path / "card") == state
@@ -198,6 +200,18 @@ def test_requests_get_shorter_where_a_proxy_refuses_long_ones(served: Served, tm
     assert outcome.ending is Ending.COMPLETE
     assert told.lines == ["waiting: a proxy refuses requests of this length", "going on"]
     assert_identical(served, outcome, files)
+
+
+def test_a_late_refusal_makes_requests_no_longer() -> None:
+    async def after(*refused: int) -> int:
+        async with service_at(1).connect() as remote:
+            transport = TusTransport(remote)
+            for size in refused:
+                transport.shorten(size)
+            return transport.request_bytes
+
+    assert asyncio.run(after(8 * BLOCK_BYTES, 60 * BLOCK_BYTES)) == 4 * BLOCK_BYTES
+    assert asyncio.run(after(BLOCK_BYTES)) == BLOCK_BYTES
 
 
 def test_a_card_arrives_although_the_gateway_is_restarted(tmp_path: Path) -> None:
@@ -344,7 +358,7 @@ def test_reading_stops_while_nothing_is_acknowledged(served: Served, tmp_path: P
     )
     assert outcome.ending is Ending.COMPLETE
     assert acknowledged[0] == sum(map(len, files.values()))
-    assert max(most) <= keys + LANES * WINDOW + 6 * CHUNK
+    assert max(most) <= keys + FILES_READ * WINDOW + 6 * CHUNK
 
 
 def test_a_stopped_run_is_interrupted_and_continued(served: Served, tmp_path: Path) -> None:

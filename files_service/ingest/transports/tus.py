@@ -27,8 +27,8 @@ class TusTransport(Transport):
         self.request_bytes = REQUEST_BYTES
 
     def shorten(self, size: int) -> None:
-        """Send shorter requests after one of this size was refused."""
-        self.request_bytes = max(1, min(size // 2, SHORTER_BYTES) // CHUNK_BYTES) * CHUNK_BYTES
+        """Send shorter requests after one of this size was refused; it may have been begun before others were."""
+        self.request_bytes = max(1, min(size // 2, SHORTER_BYTES, self.request_bytes) // CHUNK_BYTES) * CHUNK_BYTES
 
     async def open(self, upload_id: str, size: int, *, is_new: bool = False) -> UploadSession:
         """Begin or continue an upload."""
