@@ -102,7 +102,6 @@ def test_whatever_else_reads_the_output_of_a_process_is_known() -> None:
         "releases/keep.py",  # by hand only: a checkout of another release
         "servers/ascmhl.py",  # the reference tool for manifests
         "media/test_forking.py",  # ids of processes
-        "ingest/test_udisks.py",  # what a script saw
         "ingest/udisks_scene.py",  # udisksctl
         "ingest/cards.py",  # mount, losetup, mkfs.exfat
         "unit/test_unicode_text.py",  # names of functions

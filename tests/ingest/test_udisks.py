@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from tests.ingest.cards import GOPRO, fill, run, sha256
 from tests.ingest.udisks_scene import UDEVD, UDISKSD, found
+from tests.servers.commands import run_command
 from tests.waiting import PATIENCE_SECONDS
 
 TOOLS = ("udisksctl", "dbus-daemon", "mkfs.ext2", "losetup", "unshare", "umount")
@@ -26,11 +26,12 @@ def can_run() -> bool:
         return False
     if any(shutil.which(tool) is None for tool in TOOLS):
         return False
-    return subprocess.run([*NAMESPACES, "true"], capture_output=True, check=False).returncode == 0
+    return run_command([*NAMESPACES, "true"]).returncode == 0
 
 
-@pytest.mark.skipif(not can_run(), reason="there is no udisks2, or no right to start one in a namespace")
 def test_udisks_mounts_a_card_once_for_each_insertion_and_read_only(disk_path: Path) -> None:
+    if not can_run():
+        pytest.skip("there is no udisks2, or no right to start one in a namespace")
     image, content = disk_path / "card.img", disk_path / "content"
     fill(content, GOPRO)
     # A type that each kernel with ext4 has, made without a mount.
@@ -39,13 +40,8 @@ def test_udisks_mounts_a_card_once_for_each_insertion_and_read_only(disk_path: P
     run("mkfs.ext2", "-q", "-L", "HERO", "-d", content, image)
     before = sha256(image)
     try:
-        done = subprocess.run(
-            [*NAMESPACES, sys.executable, "-m", "tests.ingest.udisks_scene", str(image)],
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
+        scene = [*NAMESPACES, sys.executable, "-m", "tests.ingest.udisks_scene", str(image)]
+        done = run_command(scene, seconds=PATIENCE_SECONDS)
     finally:
         for loop in run("losetup", "--noheadings", "--output", "NAME", "--associated", image).split():
             run("losetup", "--detach", loop)
