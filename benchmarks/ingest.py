@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.blobs import _rpc
+from benchmarks.cards import CLIP_BYTES, drop, make_card, read_raw
 from benchmarks.door_clients import Blocks, send_tus, send_websocket
 from benchmarks.memory import FullMemory
 from benchmarks.processes import SECRETS, free_port, peak_memory_mib, processor_seconds, running, wait_for_port
@@ -31,9 +32,6 @@ from files_service.gateway.auth.bearer import make_token
 
 SIZE = int(os.environ.get("BENCH_CARD_BYTES", 5 * 10**9))
 ROUNDS = int(os.environ.get("BENCH_CARD_ROUNDS", 2))
-CLIP_BYTES = 250 * 10**6
-PICTURES, PICTURE_BYTES = 40, 5 * 10**6
-BLOCK = 4 << 20
 LANES = 2
 LEAST_OF_RAW = 0.9
 MOST_READ = 1.001
@@ -143,43 +141,6 @@ def on_core(core: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
-
-
-def make_card(root: Path, size: int) -> list[Path]:
-    """Make clips and pictures with random content."""
-    sizes = [PICTURE_BYTES] * PICTURES
-    left = max(0, size - sum(sizes))
-    sizes += [CLIP_BYTES] * (left // CLIP_BYTES) + ([left % CLIP_BYTES] if left % CLIP_BYTES else [])
-    place = root / "DCIM" / "100GOPRO"
-    place.mkdir(parents=True)
-    paths = []
-    for number, length in enumerate(sizes):
-        path = place / (f"GOPR{number:04}.JPG" if length == PICTURE_BYTES else f"GX01{number:04}.MP4")
-        with path.open("wb") as file:
-            for offset in range(0, length, BLOCK):
-                file.write(os.urandom(min(BLOCK, length - offset)))
-            file.flush()
-            os.fsync(file.fileno())
-        os.utime(path, (1_700_000_000 + 60 * number,) * 2)
-        paths.append(path)
-    return paths
-
-
-def drop(paths: list[Path]) -> None:
-    """Drop files from the page cache."""
-    for path in paths:
-        with path.open("rb") as file:
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def read_raw(paths: list[Path]) -> None:
-    """Read files in blocks, one after another, without a look at the bytes."""
-    buffer = bytearray(BLOCK)
-    for path in paths:
-        with path.open("rb", buffering=0) as file:
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
-            while file.readinto(buffer):
-                pass
 
 
 def send_raw(port: int, size: int, number: int, send: Send) -> float:
