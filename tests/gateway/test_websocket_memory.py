@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,19 @@ def served(tmp_path: Path) -> Iterator[Served]:
         wait_until(lambda: served.state.uploads.taken == shared.slices.taken == shared.stranger_bytes.taken == 0)
 
 
+def all_received(served: Served) -> bool:
+    """Whether the slices that are taken have come whole."""
+    held: list[Any] = list(served.state_of(SHARED).slices._held)
+    return all(share in share.holder._received for share in held)
+
+
+def all_answered(served: Served) -> bool:
+    """Whether those whose slices are taken have answered the pings: of the others nothing is read."""
+    holders = {share.holder for share in served.state_of(SHARED).slices._held}
+    conversations: list[Any] = [getattr(leave, "__self__", None) for leave in served.state.staying]
+    return all(each._connection._pong_response_cb is None for each in conversations if each._flow in holders)
+
+
 def test_who_waits_for_memory_is_neither_too_slow_nor_gone(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """It waits for longer than a sender may be silent, and than one that answers no ping is thought to be there."""
     content = b"x" * CHUNK
@@ -105,8 +119,11 @@ def test_who_waits_for_memory_is_neither_too_slow_nor_gone(served: Served, monke
     with slow_disk(served, monkeypatch) as go_on, ThreadPoolExecutor(12) as pool:
         sending = [pool.submit(send, number) for number in range(12)]
         wait_until(lambda: len(served.state_of(SHARED).slices._waiting) == 12 - SLICES)
+        wait_until(partial(all_received, served))
         for _ in range(36):
             served.pass_seconds(LIMITS.websocket_idle_seconds / 12)
+            # Time is put forward faster than senders can answer.
+            wait_until(partial(all_answered, served))
             assert served.state_of(SHARED).slices.taken == served.state_of(SHARED).slices.most
             assert not any(each.done() for each in sending)
         go_on()
