@@ -34,10 +34,14 @@ class PartAddress:
 
 @dataclass(frozen=True, slots=True)
 class FinishedPart:
-    """The file after the receipt of a part; ``duplicate`` when the part was received before."""
+    """The file after the receipt of a part; ``duplicate`` when the part was received before.
+
+    ``sha256`` is that of the bytes, None where they were not hashed yet.
+    """
 
     record: FileRecord
     duplicate: bool
+    sha256: str | None = None
 
 
 class Receive:

@@ -1,4 +1,4 @@
-"""``Content-Digest`` and ``Repr-Digest`` of requests (RFC 9530). Pure."""
+"""``Content-Digest`` and ``Repr-Digest`` of requests and replies (RFC 9530). Pure."""
 
 from __future__ import annotations
 
@@ -23,18 +23,32 @@ def sha256_of(headers: Mapping[str, str]) -> str | None:
     found = {_read(name, headers[name]) for name in FIELDS if name in headers}
     if len(found) > 1:
         raise bad_field(FIELDS[1], f"Differs from {FIELDS[0]}.")
-    return found.pop().hex() if found else None
+    return found.pop() if found else None
 
 
-def _read(name: str, value: str) -> bytes:
+def repr_digest(sha256: str | None) -> dict[str, str]:
+    """Return the header that tells the SHA-256 of a file to its sender; none where it is not known."""
+    if sha256 is None:
+        return {}
+    return {"Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"}
+
+
+def read_sha256(value: str) -> str | None:
+    """Return the SHA-256 in hex in the value of a header, None without a valid one."""
     members = [_MEMBER.fullmatch(each.strip()) for each in value.split(",")]
     digests = {match[1]: match[2] for match in members if match is not None}
     if None in members or "sha-256" not in digests:
-        raise bad_field(name, "Must have a sha-256 in base 64 between colons.", headers=_WANTED)
+        return None
     try:
         digest = base64.b64decode(digests["sha-256"], validate=True)
     except binascii.Error:
-        digest = b""
-    if len(digest) != _SHA256_BYTES:
-        raise bad_field(name, f"A sha-256 has {_SHA256_BYTES} bytes.", headers=_WANTED)
+        return None
+    return digest.hex() if len(digest) == _SHA256_BYTES else None
+
+
+def _read(name: str, value: str) -> str:
+    digest = read_sha256(value)
+    if digest is None:
+        message = f"Must have a sha-256, of {_SHA256_BYTES} bytes in base 64 between colons."
+        raise bad_field(name, message, headers=_WANTED)
     return digest

@@ -13,9 +13,12 @@ from email.utils import formatdate
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
+
 from files_service.errors import Conflict, PartMismatch, UnsupportedType
 from files_service.gateway.replies import HTTPError, bad_field
 from files_service.gateway.transfer.digests import sha256_of
+from storage_adapters import JSON
 
 VERSION = "1.0.0"
 EXTENSIONS = (
@@ -81,6 +84,17 @@ def name_of(said: Mapping[str, str]) -> str:
 def type_of(said: Mapping[str, str]) -> str | None:
     """Return the content type of the file in the metadata of an upload, None without one."""
     return said.get("filetype") or said.get("type") or None
+
+
+def meta_of(said: Mapping[str, str]) -> JSON:
+    """Return the meta of the file in the metadata of an upload, empty without one. Raises HTTPError."""
+    try:
+        meta = orjson.loads(said.get("meta") or "{}")
+    except orjson.JSONDecodeError:
+        meta = None
+    if not isinstance(meta, dict):
+        raise bad_field("Upload-Metadata", "meta: not a JSON object.")
+    return meta
 
 
 def offset_of(headers: Mapping[str, str]) -> int:

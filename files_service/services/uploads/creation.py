@@ -16,7 +16,7 @@ def save_once(draft: FileRecord, core: Core, on_conflict: OnConflict = OnConflic
 
     Raises AliasTaken, PathTaken, and Conflict when the earlier call declared another file.
     """
-    return _made_earlier(draft, core) or _save(draft, core, on_conflict)
+    return made_earlier(draft, core) or _save(draft, core, on_conflict)
 
 
 def save_if_room(draft: FileRecord, core: Core, on_conflict: OnConflict = OnConflict.FAIL) -> FileRecord:
@@ -24,7 +24,7 @@ def save_if_room(draft: FileRecord, core: Core, on_conflict: OnConflict = OnConf
 
     Raises InsufficientStorage.
     """
-    earlier = _made_earlier(draft, core)
+    earlier = made_earlier(draft, core)
     if earlier is not None:
         return earlier
     charged = require_room(core, draft.owner, draft.size)
@@ -43,13 +43,17 @@ def _save(draft: FileRecord, core: Core, on_conflict: OnConflict) -> FileRecord:
         return save(None) if draft.path is None else with_free_path(core, draft, draft.path, save, on_conflict)
     except NameTaken:
         # A concurrent repetition of this call may have won; then its file has taken the alias, too.
-        earlier = _made_earlier(draft, core)
+        earlier = made_earlier(draft, core)
         if earlier is None:
             raise
         return earlier
 
 
-def _made_earlier(draft: FileRecord, core: Core) -> FileRecord | None:
+def made_earlier(draft: FileRecord, core: Core) -> FileRecord | None:
+    """Return the file that an earlier call with the request id of this one created, None without one.
+
+    Raises Conflict when that call declared another file.
+    """
     if draft.request_id is None:
         return None
     [file_id] = core.metadata.resolve(draft.owner, "request_id", [draft.request_id])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from files_service.core import Core
@@ -55,8 +56,10 @@ def complete(
                 part = find_part(sealed.record, names[1])
                 if part is not None and part.received_at is None:
                     info = content.manifest_info(part, sealed.manifest)
-                    return receive(core, sealed.record, part, info, crc32=sealed.crc32)
-            return finish_part(core, PartAddress(file_id=names[0], part_id=names[1]))
+                    finished = receive(core, sealed.record, part, info, crc32=sealed.crc32)
+                    return replace(finished, sha256=sealed.manifest.sha256)
+            finished = finish_part(core, PartAddress(file_id=names[0], part_id=names[1]))
+            return replace(finished, sha256=upload.sha256)
         except (Gone, NotFound, RecordNotFound, BlobNotFound):
             _discard(core, upload)
             raise
@@ -77,7 +80,8 @@ def _seal(
     known = whole.result(upload.size) if whole is not None else None
     if known is None and upload.chunks == 1 and not declared["md5"]:
         known = Checksums(uploads.list_chunks(upload.upload_id, limit=1)[0].object_id)
-    if known is None and (sha256 is not None or (any(declared.values()) and upload.size <= READ_AGAIN_BYTES)):
+    again = sha256 is not None or (any(declared.values()) and upload.size <= READ_AGAIN_BYTES) or upload.size == 0
+    if known is None and again:
         known = hash_again(_pieces(core, upload), with_md5=bool(declared["md5"]))
     found = known or Checksums(None)
     for name, wanted in declared.items():

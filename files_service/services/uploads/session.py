@@ -13,11 +13,11 @@ from files_service.domain.chunking import has_expired, names_in_upload_id, uploa
 from files_service.domain.media_types import UNKNOWN_TYPE, declared_type, media_type
 from files_service.domain.paths import clean_path, name_of
 from files_service.domain.uploads import find_part, prolong
-from files_service.errors import Gone, NotFound, storage_errors_as_files_errors
+from files_service.errors import BadRequest, Gone, NotFound, storage_errors_as_files_errors
 from files_service.services.encryption.domains import chunk_domain
 from files_service.services.files import change, load_owning, require_unbound
 from files_service.services.free_paths import OnConflict, require_free
-from files_service.services.uploads.creation import save_if_room, save_once
+from files_service.services.uploads.creation import made_earlier, save_if_room, save_once
 from files_service.services.uploads.declare import Declaration, check_limits, pending_record
 from files_service.services.uploads.quota import (
     PARTIAL,
@@ -61,6 +61,7 @@ class Beginning:
     """Declaration of an upload at its beginning. ``size`` is None while it is unknown.
 
     A partial upload gets no file of its own: it is concatenated with others. ``details`` are stored for the door.
+    ``request_id`` makes the repeated beginning of a file of known size that of the same upload.
     """
 
     owner: str
@@ -76,6 +77,7 @@ class Beginning:
     on_conflict: str | None = None
     version_of: str | None = None
     label: str | None = None
+    request_id: str | None = None
     partial: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -99,15 +101,22 @@ class Beginning:
             "meta": dict(self.meta) or None,
             "version_of": self.version_of,
             "label": self.label,
+            "request_id": self.request_id,
         }
         return {name: value for name, value in params.items() if value is not None}
 
 
 def begin(core: Core, beginning: Beginning) -> Upload:
-    """Begin an upload. Raises FilesError for an invalid declaration or without room for the upload."""
+    """Begin an upload, or find the one that an earlier call with the same request id began.
+
+    Raises BadRequest and FilesError for an invalid declaration or without room for the upload; Conflict when the
+    earlier call declared another file; what ``find_session`` raises when its upload has ended otherwise.
+    """
     with storage_errors_as_files_errors():
         declaration = declaration_of(beginning.as_params(), beginning.size or 0)
         check_limits(declaration, core)
+        if (earlier := _begun_earlier(core, beginning, declaration)) is not None:
+            return earlier
         require_place(core, beginning.owner)
         if declaration.path is not None and declaration.on_conflict is OnConflict.FAIL:
             require_free(core, beginning.owner, declaration.path)
@@ -119,13 +128,30 @@ def begin(core: Core, beginning: Beginning) -> Upload:
         upload = _draft(core, owner, file_id, "p0", beginning.size, details)
         if beginning.size is not None and not beginning.partial:
             draft = pending_record(declaration, core, core.clock(), file_id=file_id)
-            save_if_room(draft, core, declaration.on_conflict)
+            record = save_if_room(draft, core, declaration.on_conflict)
+            if record.file_id != file_id:
+                return _upload_of(core, record)
             return uploads.create_upload(upload)
         charged = require_room(core, owner, beginning.size or 0)
         upload = uploads.create_upload(upload)
         take_back = partial(uploads.delete_upload, upload.upload_id, now=core.clock())
         require_still_room(core, owner, charged, take_back)
         return upload
+
+
+def _begun_earlier(core: Core, beginning: Beginning, declaration: Declaration) -> Upload | None:
+    if beginning.request_id is None:
+        return None
+    if beginning.size is None or beginning.partial:
+        message = "only an upload of known size that is not partial has a request id"
+        raise BadRequest(message, {"field": "request_id"})
+    record = made_earlier(pending_record(declaration, core, core.clock()), core)
+    return _upload_of(core, record) if record is not None else None
+
+
+def _upload_of(core: Core, record: FileRecord) -> Upload:
+    """Find the upload that was begun with a file. Raises what ``find_session`` raises."""
+    return find_upload(core, upload_id_of(record.file_id, record.parts[0].part_id), record.owner)
 
 
 def declare_size(core: Core, upload: Upload, size: int, *, of: Sequence[Upload] = ()) -> Upload:
@@ -166,6 +192,7 @@ def declaration_of(said: Mapping[str, Any], size: int) -> Declaration:
         version_of=said.get("version_of"),
         author=said["owner"] if "version_of" in said else None,
         label=said.get("label"),
+        request_id=said.get("request_id"),
     )
 
 

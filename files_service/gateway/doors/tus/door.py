@@ -15,6 +15,7 @@ from files_service.gateway.cors import preflight
 from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer import tus_headers as protocol
+from files_service.gateway.transfer.digests import repr_digest
 from files_service.gateway.transfer.tus_body import Body, append, body_of
 from files_service.gateway.transfer.upload_body import Most, complete_if_all_there
 from files_service.gateway.transfer.upload_locks import UploadLock, upload_locks_of
@@ -62,14 +63,17 @@ async def create(request: web.Request) -> web.StreamResponse:
         if beginning.size is not None and (body.size or 0) > beginning.size:
             raise HTTPError(TooLarge("more bytes than the upload has", {"field": "body", "limit": beginning.size}))
     upload = await gateway.calls.run(gateway.counted("files.upload", begin), gateway.core, beginning)
-    if body is not None or upload.size == 0:
-        try:
-            upload = await _receive(request, gateway, UploadSession(upload), 0, body)
-        except BaseException:
+    # Bytes that an earlier request with the same id brought are not taken again: the offset tells of them.
+    if (body is None and upload.size != 0) or upload.contiguous or upload.sealed_at is not None:
+        return _created(gateway, upload, upload.sha256)
+    try:
+        upload, sha256 = await _receive(request, gateway, UploadSession(upload), 0, body)
+    except BaseException:
+        if beginning.request_id is None:
             # The client does not know the upload's address and cannot continue it.
             await asyncio.shield(gateway.calls.run(abandon, gateway.core, upload, owner))
-            raise
-    return _created(gateway, upload)
+        raise
+    return _created(gateway, upload, sha256)
 
 
 async def act(request: web.Request) -> web.StreamResponse:
@@ -123,8 +127,9 @@ async def patch(request: web.Request) -> web.StreamResponse:
     length = protocol.number(request.headers, "Upload-Length")
     if length is not None:
         upload = await gateway.calls.run(declare_size, gateway.core, upload, length)
-    upload = await _receive(request, gateway, UploadSession(upload, session.record), offset, body)
-    return web.Response(status=204, headers=_state(upload) | {"Upload-Offset": str(upload.contiguous)})
+    upload, sha256 = await _receive(request, gateway, UploadSession(upload, session.record), offset, body)
+    headers = _state(upload) | {"Upload-Offset": str(upload.contiguous)} | repr_digest(sha256)
+    return web.Response(status=204, headers=headers)
 
 
 async def delete(request: web.Request) -> web.StreamResponse:
@@ -140,7 +145,8 @@ async def delete(request: web.Request) -> web.StreamResponse:
 
 async def _receive(
     request: web.Request, gateway: Gateway, session: UploadSession, offset: int, body: Body | None
-) -> Upload:
+) -> tuple[Upload, str | None]:
+    """Take the body from the offset on; return the upload, and the SHA-256 of a whole one where it is known."""
     upload, size = session.upload, body.size if body is not None else 0
     if not fits(upload, offset, size or 0):
         raise HTTPError(TooLarge(f"the upload ends at {upload.size}", {"field": "Upload-Offset", "limit": upload.size}))
@@ -150,9 +156,10 @@ async def _receive(
             upload, most = await gateway.calls.run(_current, gateway.core, upload, offset, size or 0, lock)
             if body is not None and upload.size != offset:
                 upload = await append(request, gateway, upload, offset, body, lock=lock, most=most)
-            if upload.complete:
-                await gateway.transfers.run(complete_if_all_there, gateway, upload, record=session.record)
-    return upload
+            if not upload.complete:
+                return upload, None
+            finished = await gateway.transfers.run(complete_if_all_there, gateway, upload, record=session.record)
+    return upload, finished.sha256 if finished is not None else None
 
 
 def _current(core: Core, upload: Upload, offset: int, size: int, lock: UploadLock) -> tuple[Upload, Most]:
@@ -204,13 +211,16 @@ def _beginning(request: web.Request, owner: str, joining: protocol.Concatenation
         on_conflict=said.get("on_conflict") or None,
         version_of=said.get("version_of") or None,
         label=said.get("label") or None,
+        meta=protocol.meta_of(said),
+        request_id=said.get("request_id") or None,
         partial=joining is not None and joining.partial,
         details=details,
     )
 
 
-def _created(gateway: Gateway, upload: Upload) -> web.Response:
+def _created(gateway: Gateway, upload: Upload, sha256: str | None = None) -> web.Response:
     headers = {"Location": f"{gateway.core.settings.public_path}{protocol.PATH}{upload.upload_id}", **_state(upload)}
+    headers |= repr_digest(sha256)
     if not is_joined(upload):
         headers["Upload-Offset"] = str(upload.contiguous)
     return web.Response(status=201, headers=headers)
