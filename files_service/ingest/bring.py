@@ -11,18 +11,18 @@ from typing import Any
 
 from files_service.domain.local_names import type_of_name
 from files_service.domain.paths import segment_of
-from files_service.errors import FilesError, NotFound
+from files_service.errors import FilesError
 from files_service.ingest.card import CardFile
 from files_service.ingest.entries import Entry, FileState, wire_path
 from files_service.ingest.faults import Patience
-from files_service.ingest.journal import Journal, NotedUpload
+from files_service.ingest.journal import DECLARED_WITH_BYTES, Journal, NotedUpload
 from files_service.ingest.progress import Progress
 from files_service.ingest.reader import Changed, Missing, OpenFile, State, Unreadable
 from files_service.ingest.second_read import hash_file
 from files_service.ingest.service import Remote
 from files_service.ingest.threads import in_thread
 from files_service.ingest.transfer import NoUpload, Sent, Transfer
-from files_service.ingest.transports.transport import Corrupted
+from files_service.ingest.transports.transport import Corrupted, Declaration, UploadSession
 
 MOST_TRIES = 3
 YOUNG_SECONDS = 10
@@ -88,16 +88,13 @@ class Bringer:
             if noted is not None and noted.state != state:
                 await self._discard(path)
                 noted = await in_thread(None, self.journal.upload_of, path)
-            # Nothing is sent before the declaration is noted, also by a reader that died.
-            is_new = noted is None
-            if noted is None or noted.upload_id is None:
-                noted = await self._declare(path, NotedUpload(state, noted.number if noted is not None else 1))
-            assert noted.upload_id is not None
+            noted = replace(noted, state=state) if noted is not None else NotedUpload(state, number=1)
+            opening = _Opening(self, path, noted)
             moved = lambda count: self.progress.moved(path, count)  # noqa: E731 - of this path
             try:
-                return state, await self.transfer.send(opened, state, noted.upload_id, moved, is_new=is_new)
+                return state, await self.transfer.send(opened, state, opening, moved)
             except NoUpload:
-                if (sent := await self._arrived(opened, state, noted.upload_id)) is not None:
+                if (sent := await self._arrived(opened, state, opening)) is not None:
                     return state, sent
                 raise
 
@@ -113,31 +110,13 @@ class Bringer:
         with self.transfer.card.open(file.path) as opened:
             return opened.state.mtime_ns / 1e9
 
-    async def _declare(self, path: str, noted: NotedUpload) -> NotedUpload:
-        """Declare a file and note its upload. A killed reader declares the same again: the answer is the same."""
-        state = noted.state
-        digest = hashlib.sha256(f"{path}\0{state.size}\0{state.mtime_ns}".encode()).hexdigest()[:24]
-        owner = await self.remote.owner()
-        record = await self.patience.until_done(
-            lambda: self.remote.call(
-                "files.upload",
-                owner=owner,
-                path=f"{self.journal.folder}/{stored_path(path)}",
-                parts=[{"size": state.size, "content_type": type_of_name(path)}],
-                meta={"card_session": self.journal.session_id},
-                request_id=f"{self.journal.request_id}-{digest}-{noted.number}",
-            )
-        )
-        noted = replace(noted, upload_id=f"{record['file_id']}-{record['parts'][0]['part_id']}")
-        await in_thread(None, self.journal.note_upload, path, noted)
-        return noted
-
-    async def _arrived(self, opened: OpenFile, state: State, upload_id: str) -> Sent | None:
+    async def _arrived(self, opened: OpenFile, state: State, opening: _Opening) -> Sent | None:
         """Return the upload if it was completed by an earlier run that could not note it."""
-        file_id = upload_id.partition("-")[0]
         try:
+            upload_id = await self.patience.until_done(opening.upload_id)
+            file_id = upload_id.partition("-")[0]
             record = await self.patience.until_done(lambda: self.remote.call("files.info", file_id=file_id))
-        except NotFound:
+        except FilesError:
             return None
         if record["status"] not in _HAS_BYTES or record["size"] != state.size:
             return None
@@ -151,12 +130,60 @@ class Bringer:
         noted = await in_thread(None, self.journal.upload_of, path)
         if noted is None or noted.upload_id is None:
             return
+        with suppress(FilesError):
+            upload_id = await self.patience.until_done(_Opening(self, path, noted).upload_id)
+            file_id = upload_id.partition("-")[0]
+            await self.patience.until_done(lambda: self.remote.call("files.remove", file_id=file_id))
         # The next declaration is another one.
         further = replace(noted, number=noted.number + 1, upload_id=None)
         await in_thread(None, self.journal.note_upload, path, further)
-        file_id = noted.upload_id.partition("-")[0]
-        with suppress(FilesError):
-            await self.patience.until_done(lambda: self.remote.call("files.remove", file_id=file_id))
+
+
+@dataclass
+class _Opening:
+    """Beginning of the upload of one file, and its continuation on other connections.
+
+    A killed reader declares the same again, and the answer is the same. What is begun is noted before any byte is sent.
+    """
+
+    bringer: Bringer
+    path: str
+    noted: NotedUpload
+
+    async def __call__(self) -> UploadSession:
+        """Open the upload."""
+        size, transport = self.noted.state.size, self.bringer.transfer.transport
+        is_new = self.noted.upload_id is None
+        if is_new and transport.declares(size):
+            declaration = await self._declaration()
+            await self._note(DECLARED_WITH_BYTES)
+            return await transport.declare(declaration)
+        return await transport.open(await self.upload_id(), size, is_new=is_new)
+
+    async def upload_id(self) -> str:
+        """Return the id of the upload. Declare the file if its id is not known."""
+        if not self.noted.upload_id:
+            declaration = await self._declaration()
+            record = await self.bringer.remote.call("files.upload", **declaration.as_params())
+            await self._note(f"{record['file_id']}-{record['parts'][0]['part_id']}")
+        assert self.noted.upload_id
+        return self.noted.upload_id
+
+    async def _declaration(self) -> Declaration:
+        journal, state = self.bringer.journal, self.noted.state
+        digest = hashlib.sha256(f"{self.path}\0{state.size}\0{state.mtime_ns}".encode()).hexdigest()[:24]
+        return Declaration(
+            owner=await self.bringer.remote.owner(),
+            path=f"{journal.folder}/{stored_path(self.path)}",
+            size=state.size,
+            content_type=type_of_name(self.path),
+            meta={"card_session": journal.session_id},
+            request_id=f"{journal.request_id}-{digest}-{self.noted.number}",
+        )
+
+    async def _note(self, upload_id: str) -> None:
+        self.noted = replace(self.noted, upload_id=upload_id)
+        await in_thread(None, self.bringer.journal.note_upload, self.path, self.noted)
 
 
 def stored_path(path: str) -> str:

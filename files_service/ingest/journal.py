@@ -16,12 +16,15 @@ from files_service.ingest.database import Database
 from files_service.ingest.entries import Entry, FileState
 from files_service.ingest.reader import State
 
+DECLARED_WITH_BYTES = ""
+
 
 @dataclass(frozen=True, slots=True)
 class NotedUpload:
     """An upload that was begun for a file in a certain state; ``number`` counts the uploads of the path.
 
-    Without ``upload_id`` it may have been declared, by a reader that died before the answer.
+    Without ``upload_id`` it may have been declared, by a reader that died before the answer, but has no bytes.
+    ``DECLARED_WITH_BYTES`` is the id of one that the service may have in part or whole.
     """
 
     state: State

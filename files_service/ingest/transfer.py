@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -29,6 +29,8 @@ from files_service.ingest.window import Window, blocks_of_file
 FILES_READ = 2
 CARD_FAULTS = (DeviceGone, Missing, Changed, Unreadable)
 Moved = Callable[[int], None]
+# Begins or continues the upload of one file.
+Opening = Callable[[], Awaitable[UploadSession]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +63,29 @@ class Transfer:
     sent_bytes: int = 0
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FILES_READ))
 
-    async def send(self, file: OpenFile, state: State, upload_id: str, moved: Moved, *, is_new: bool = False) -> Sent:
-        """Send an open file in a certain state through an upload that was declared for it; a new one has no bytes yet.
+    async def send(self, file: OpenFile, state: State, opening: Opening, moved: Moved) -> Sent:
+        """Send an open file in a certain state through its upload, which each attempt opens.
 
         Raises NoUpload when the upload is lost, Changed, Unreadable, DeviceGone, and FilesError that no waiting helps
         against.
         """
         file.read_ahead()
-        progress = _Progress(moved, is_new=is_new)
+        progress = _Progress(moved)
 
         async def attempt() -> str:
-            session = await self.transport.open(upload_id, state.size, is_new=progress.is_new)
-            progress.is_new = False
+            session = await opening()
             try:
                 return await _Attempt(self, file, state, session, progress).run()
             finally:
                 await session.close()
 
         try:
-            sha256 = await self.patience.until_done(attempt, moved=lambda: progress.acknowledged)
+            upload_id = await self.patience.until_done(attempt, moved=lambda: progress.acknowledged)
         except (FilesError, Corrupted) as error:
             if remedy_for(error) is Remedy.NEW_UPLOAD:
                 raise NoUpload(str(error)) from error
             raise
-        return Sent(upload_id, sha256, progress.hash.xxh64)
+        return Sent(upload_id, progress.hash.sha256, progress.hash.xxh64)
 
 
 @dataclass
@@ -92,7 +93,6 @@ class _Progress:
     """State of a file that outlives a connection."""
 
     moved: Moved
-    is_new: bool
     hash: WholeHash = field(default_factory=WholeHash)
     acknowledged: int = 0
 
@@ -133,8 +133,7 @@ class _Attempt:
             raise _first(group) from None
         if self.file.state != self.state:
             raise Changed("changed while it was read")
-        await self.session.finish(self.progress.hash.sha256)
-        return self.progress.hash.sha256
+        return await self.session.finish(self.progress.hash.sha256)
 
     async def _take(
         self, offset: int, size: int, upload: OpenUpload, read: asyncio.Future[None], places: asyncio.Semaphore

@@ -21,6 +21,7 @@ from files_service.ingest.progress import Progress
 from files_service.ingest.reader import read_at
 from files_service.ingest.run import run_card
 from files_service.ingest.service import Service
+from files_service.ingest.window import FILE_BYTES
 from tests.cores import SECRETS
 from tests.gateway.owners import bearer, processed_bytes
 from tests.gateway.serving import Served
@@ -36,6 +37,11 @@ def footage(seed: int = 1, *, count: int = 5, size: int = 10 * CHUNK + 7) -> dic
     dice = random.Random(seed)
     clips = {f"DCIM/100GOPRO/GX01{number:04}.MP4": dice.randbytes(size + number) for number in range(1, count + 1)}
     return {**clips, "DCIM/100GOPRO/GOPR9999.JPG": dice.randbytes(3 * KIB), "MISC/empty.dat": b""}
+
+
+def long_clip(seed: int = 1) -> dict[str, bytes]:
+    """Return a clip that is too long to come with its declaration."""
+    return {"DCIM/100GOPRO/GX010099.MP4": random.Random(seed).randbytes(FILE_BYTES + CHUNK + 7)}
 
 
 @dataclass

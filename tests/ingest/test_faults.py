@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace as with_other
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ from tests.ingest.bringing import (
     bring,
     bring_to,
     footage,
+    long_clip,
     received_bytes,
     service_at,
 )
@@ -83,7 +85,7 @@ def test_a_killed_reader_goes_on_where_the_service_stopped_receiving(served: Ser
 
 @pytest.mark.parametrize("transport", ["websocket", "tus"])
 def test_a_reader_that_is_killed_twenty_times_brings_the_card(served: Served, tmp_path: Path, transport: str) -> None:
-    files, dice = footage(seed=20), random.Random(20)
+    files, dice = footage(seed=20) | long_clip(), random.Random(20)
     size, kills = sum(map(len, files.values())), 20
     fill(tmp_path / "card", files)
     state = fingerprint(tmp_path / "card")
@@ -109,7 +111,7 @@ def test_a_reader_that_is_killed_twenty_times_brings_the_card(served: Served, tm
 def test_a_card_arrives_over_a_network_that_cuts_connections_and_loses_answers(
     served: Served, tmp_path: Path, seed: int, transport: str
 ) -> None:
-    files = footage(seed=seed)
+    files = footage(seed=seed) | long_clip(seed)
     fill(tmp_path / "card", files)
     with cutting(served.port, accidents=8, seed=seed) as proxy:
         outcome = bring(served, tmp_path / "card", tmp_path / "state", port=proxy.port, transport=transport)
@@ -423,3 +425,22 @@ def test_an_upload_whose_declaration_was_not_noted_is_found_again(
     assert_identical(served, outcome, files)
     names = [each["name"] for each in served.result("files.list", owner=OWNER, limit=100)["files"]]
     assert sorted(names) == sorted(path.rpartition("/")[2] for path in files)
+
+
+def test_a_file_that_changed_after_a_break_leaves_nothing_of_what_it_was(served: Served, tmp_path: Path) -> None:
+    clip, former, content = "DCIM/100GOPRO/GX010001.MP4", random.Random(7).randbytes(9 * CHUNK), b"other"
+    fill(tmp_path / "card", {clip: former})
+    stop = threading.Event()
+    with valve(served.port) as way, ThreadPoolExecutor(1) as pool:
+        run = partial(bring, served, tmp_path / "card", tmp_path / "state", port=way.port, transport="tus")
+        running = pool.submit(run, stop=stop)
+        way.open_for(6 * CHUNK)
+        way.wait_until_used_up()
+        stop.set()
+        assert running.result(WAIT_SECONDS).ending is Ending.INTERRUPTED
+        (tmp_path / "card" / clip).write_bytes(content)
+        way.open_for(2**60)
+        outcome = run(young_seconds=0)
+    assert_identical(served, outcome, {clip: content})
+    [kept] = served.result("files.list", owner=OWNER, filter={"status": {"exists": True}})["files"]
+    assert kept["size"] == len(content)

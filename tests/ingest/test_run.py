@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,21 @@ def test_a_card_arrives_in_blocks_of_the_usual_size(tmp_path: Path, transport: s
     with serving(memory_core(tmp_path / "data")) as served:
         outcome = bring(served, tmp_path / "card", tmp_path / "state", transport=transport)
         assert outcome.ending is Ending.COMPLETE
+        assert_identical(served, outcome, files)
+
+
+def test_a_small_file_takes_one_request_by_tus(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    files = footage(count=8)
+    fill(tmp_path / "card", files)
+    with (
+        serving(memory_core(tmp_path / "data", chunk_bytes=CHUNK)) as served,
+        caplog.at_level(logging.INFO, "files_service.access"),
+    ):
+        outcome = bring(served, tmp_path / "card", tmp_path / "state", transport="tus")
+        assert outcome.ending is Ending.COMPLETE
+        asked = Counter(getattr(each, "path", "") for each in caplog.records)
+        assert asked["/tus/"] == len(files)
+        assert not [path for path in asked if path.startswith("/rpc/")], asked
         assert_identical(served, outcome, files)
 
 

@@ -80,8 +80,9 @@ class _QueueSession(UploadSession):
             raise Corrupted(f"the service received other bytes at {block.offset}")
         return _stored
 
-    async def finish(self, sha256: str) -> None:
+    async def finish(self, sha256: str) -> str:
         await self._guarded(self._sender.finish(self._amqp, sha256=sha256))
+        return self.state.upload_id
 
     async def close(self) -> None:
         """Have no connection of its own."""

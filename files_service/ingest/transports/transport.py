@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from files_service.errors import NotSupported
 from storage_adapters import JSON
 
 # Room in front of the bytes of a block: a transport writes its own header there, and nothing is copied.
 HEAD_BYTES = 8
 
 # The wait for sent bytes to be on stable storage.
-Stored = Callable[[], Awaitable[None]]
+Stored = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,28 @@ class Block:
     def data(self) -> memoryview:
         """The bytes."""
         return memoryview(self.buffer)[HEAD_BYTES:]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """Declaration of one file: parameters of files.upload. Repeated with the same request id, it is the same file."""
+
+    owner: str
+    path: str
+    size: int
+    content_type: str
+    meta: JSON
+    request_id: str
+
+    def as_params(self) -> JSON:
+        """Return the parameters of files.upload."""
+        return {
+            "owner": self.owner,
+            "path": self.path,
+            "parts": [{"size": self.size, "content_type": self.content_type}],
+            "meta": self.meta,
+            "request_id": self.request_id,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +105,11 @@ class UploadSession(ABC):
         """
 
     @abstractmethod
-    async def finish(self, sha256: str) -> None:
-        """Complete the upload, all of whose bytes are stored; the service compares the hash of the whole."""
+    async def finish(self, sha256: str) -> str:
+        """Complete the upload, all of whose bytes are stored, and return its id; the hashes of the whole are compared.
+
+        Raises Corrupted when the service stored other bytes.
+        """
 
     @abstractmethod
     async def close(self) -> None:
@@ -94,6 +120,17 @@ class Transport(ABC):
     """A door of the service that takes uploads which files.upload has declared."""
 
     name: str
+
+    def declares(self, size: int) -> bool:
+        """Return True when a file of this size can be declared by the request that brings its bytes."""
+        return False
+
+    async def declare(self, declaration: Declaration) -> UploadSession:
+        """Begin the upload of a file together with its declaration, if ``declares`` allows that.
+
+        A break leaves the file declared, with some of its bytes or with none.
+        """
+        raise NotSupported(f"{self.name} declares no files")
 
     @abstractmethod
     async def open(self, upload_id: str, size: int, *, is_new: bool = False) -> UploadSession:

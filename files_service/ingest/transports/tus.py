@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+import base64
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 
+import orjson
+
+from files_service.gateway.transfer.digests import read_sha256
 from files_service.ingest.service import Remote, RequestTooLong, Unreachable
-from files_service.ingest.transports.transport import Block, Corrupted, OpenUpload, Stored, Transport, UploadSession
+from files_service.ingest.transports.transport import (
+    Block,
+    Corrupted,
+    Declaration,
+    OpenUpload,
+    Stored,
+    Transport,
+    UploadSession,
+)
+from files_service.ingest.window import FILE_BYTES
 
+_ADDRESS = "/tus/"
 _TUS = {"Tus-Resumable": "1.0.0"}
+_CONTENT_TYPE = "application/offset+octet-stream"
 CHUNK_BYTES = 4 * 1024 * 1024
 # The bytes of one request. A service stores what it receives of it as it comes; between two requests it waits for its
 # disk. Most proxies with a limit take the shorter one.
@@ -26,9 +42,17 @@ class TusTransport(Transport):
         self.remote = remote
         self.request_bytes = REQUEST_BYTES
 
+    def declares(self, size: int) -> bool:
+        """Return True for a file of which a break costs no more than of others."""
+        return size <= min(FILE_BYTES, self.request_bytes)
+
     def shorten(self, size: int) -> None:
         """Send shorter requests after one of this size was refused; it may have been begun before others were."""
         self.request_bytes = max(1, min(size // 2, SHORTER_BYTES, self.request_bytes) // CHUNK_BYTES) * CHUNK_BYTES
+
+    async def declare(self, declaration: Declaration) -> UploadSession:
+        """Begin the upload of a file with its declaration: tus 1.0.0, "Creation With Upload"."""
+        return _TusSession(self, OpenUpload("", CHUNK_BYTES), declaration.size, declaration)
 
     async def open(self, upload_id: str, size: int, *, is_new: bool = False) -> UploadSession:
         """Begin or continue an upload."""
@@ -47,8 +71,10 @@ class _TusSession(UploadSession):
     compares_blocks = False
     acknowledges_blocks = False
 
-    def __init__(self, transport: TusTransport, state: OpenUpload, size: int) -> None:
-        self._transport, self.state, self._size = transport, state, size
+    def __init__(
+        self, transport: TusTransport, state: OpenUpload, size: int, declaration: Declaration | None = None
+    ) -> None:
+        self._transport, self.state, self._size, self._declaration = transport, state, size, declaration
         self._request: _Request | None = None
 
     async def send(self, block: Block, sha256: Awaitable[str]) -> Stored:
@@ -57,78 +83,118 @@ class _TusSession(UploadSession):
         request = self._request
         if request is None or request.end <= start:
             end = min(self._size, block.offset + self._transport.request_bytes)
-            request = self._request = _Request(self._transport, self.state.upload_id, start, end, after=request)
+            request = self._request = self._begin(start, end)
         await request.write(block.data[start - block.offset :])
         return request.answer
 
-    async def finish(self, sha256: str) -> None:
+    def _begin(self, start: int, end: int) -> _Request:
+        declaration = self._declaration if start == 0 else None
+        return _Request(self._transport, self.state.upload_id, start, end, declaration, after=self._request)
+
+    async def finish(self, sha256: str) -> str:
         if self._size == 0:
-            await _Request(self._transport, self.state.upload_id, 0, 0).answer()
+            self._request = self._begin(0, 0)
+        reply = await self._request.answer() if self._request is not None else _Reply(self.state.upload_id)
+        upload_id = reply.upload_id
         # The last byte completes an upload of known size; the service has hashed the whole meanwhile.
-        record = await self._transport.remote.call("files.info", file_id=self.state.upload_id.partition("-")[0])
-        if record["parts"][0]["sha256"] not in (sha256, None):
+        stored = reply.sha256
+        if stored is None:
+            record = await self._transport.remote.call("files.info", file_id=upload_id.partition("-")[0])
+            stored = record["parts"][0]["sha256"]
+        if stored not in (sha256, None):
             raise Corrupted("the service stored other bytes")
+        return upload_id
 
     async def close(self) -> None:
         if self._request is not None:
             await self._request.abort()
 
 
-class _Request:
-    """One PATCH, whose body is written while its blocks are read. It begins when the one before is answered.
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """The reply to a request: the id of the upload, and the SHA-256 of the whole, which comes with the last byte."""
 
-    The client's own time limits begin with the response: a piece of the body that does not leave within the same time
-    ends the request. TCP alone would give up after a quarter of an hour.
+    upload_id: str
+    sha256: str | None = None
+
+
+class _Request:
+    """One PATCH, or one POST that declares the file, whose body is written while its blocks are read.
+
+    It begins when the one before is answered. The client's own time limits begin with the response: a piece of the body
+    that does not leave within the same time ends the request. TCP alone would give up after a quarter of an hour.
     """
 
     def __init__(
-        self, transport: TusTransport, upload_id: str, start: int, end: int, *, after: _Request | None = None
+        self,
+        transport: TusTransport,
+        upload_id: str,
+        start: int,
+        end: int,
+        declaration: Declaration | None = None,
+        *,
+        after: _Request | None = None,
     ) -> None:
         self.end = end
         self._transport, self._remote = transport, transport.remote
-        self._address, self._start, self._after = f"/tus/{upload_id}", start, after
+        self._upload_id, self._start, self._declaration, self._after = upload_id, start, declaration, after
         self._blocks: asyncio.Queue[tuple[memoryview, asyncio.Future[None]]] = asyncio.Queue()
         self._stall = asyncio.timeout(None)
-        self._patching = asyncio.create_task(self._patch())
+        self._running = asyncio.create_task(self._run())
 
     async def write(self, data: memoryview) -> None:
         """Return when the bytes have left. Raises the error of the request."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._blocks.put_nowait((data, written))
-        await asyncio.wait((written, self._patching), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((written, self._running), return_when=asyncio.FIRST_COMPLETED)
         if not written.done():
             await self.answer()
 
-    async def answer(self) -> None:
+    async def answer(self) -> _Reply:
         """Return when the service has all bytes on stable storage. Raises the error of the request."""
-        await asyncio.shield(self._patching)
+        return await asyncio.shield(self._running)
 
     async def abort(self) -> None:
         """Close the connection unless the request is answered."""
-        self._patching.cancel()
+        self._running.cancel()
         with suppress(Exception, asyncio.CancelledError):
-            await self._patching
+            await self._running
         if self._after is not None:
             await self._after.abort()
 
-    async def _patch(self) -> None:
+    async def _run(self) -> _Reply:
         if self._after is not None:
             await self._after.answer()
             self._after = None
-        headers = {
-            **_TUS,
-            "Upload-Offset": str(self._start),
-            "Content-Type": "application/offset+octet-stream",
-            "Content-Length": str(self.end - self._start),
-        }
+        verb, address, headers = self._head()
+        headers |= {**_TUS, "Content-Type": _CONTENT_TYPE, "Content-Length": str(self.end - self._start)}
         try:
-            async with self._stall, self._remote.request("PATCH", self._address, headers=headers, data=self._body()):
-                pass
+            async with self._stall, self._remote.request(verb, address, headers=headers, data=self._body()) as response:
+                return self._reply(response.headers)
         except RequestTooLong:
             self._transport.shorten(self.end - self._start)
             raise
         except TimeoutError as error:
             raise Unreachable(f"{self._remote.service.url} takes no more bytes") from error
+
+    def _head(self) -> tuple[str, str, dict[str, str]]:
+        declaration = self._declaration
+        if declaration is None:
+            return "PATCH", f"{_ADDRESS}{self._upload_id}", {"Upload-Offset": str(self._start)}
+        said = {
+            "path": declaration.path,
+            "filetype": declaration.content_type,
+            "meta": orjson.dumps(declaration.meta).decode(),
+            "request_id": declaration.request_id,
+        }
+        pairs = [f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in said.items()]
+        return "POST", _ADDRESS, {"Upload-Length": str(declaration.size), "Upload-Metadata": ",".join(pairs)}
+
+    def _reply(self, headers: Mapping[str, str]) -> _Reply:
+        if headers.get("Upload-Offset") != str(self.end):
+            raise Unreachable(f"the service has not taken all bytes: Upload-Offset {headers.get('Upload-Offset')}")
+        upload_id = self._upload_id or headers.get("Location", "").rpartition("/")[2]
+        return _Reply(upload_id, read_sha256(headers.get("Repr-Digest", "")))
 
     async def _body(self) -> AsyncIterator[memoryview]:
         """Yield the body in pieces, between which the event loop does other work."""

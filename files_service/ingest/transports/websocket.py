@@ -108,13 +108,14 @@ class _WebSocketSession(UploadSession):
             stored.cancel()
         self._window.release()
 
-    async def finish(self, sha256: str) -> None:
+    async def finish(self, sha256: str) -> str:
         if self._error is not None:
             raise self._error
         self._done = asyncio.get_running_loop().create_future()
         await self._say({"op": "finish", "sha256": sha256})
         await self._answer(self._done)
         self._finished = True
+        return self.state.upload_id
 
     async def close(self) -> None:
         if self._listening is not None:
