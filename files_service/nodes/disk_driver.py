@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import secrets
 import threading
-import time
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Self, TypeVar
+from typing import Any, TypeVar
 
-from files_service.nodes.chunk_disk import ChunkDisk, Damaged, is_full
-from files_service.nodes.identity import MarkerGone, NodeFolder
+from files_service.nodes.chunk_bodies import Body, FileRange
+from files_service.nodes.chunk_disk import ChunkDisk, Damaged
+from files_service.nodes.disk_health import DiskHealth, translated
+from files_service.nodes.identity import NodeFolder
 from files_service.nodes.inventory import Entry, Inventory
+from files_service.nodes.removed_names import RemovedNames
 from files_service.nodes.walking import walk_partition
 from files_service.runtime.clock import now_ms
 from storage_adapters.blobs.local import disk as files
@@ -28,96 +27,7 @@ from storage_adapters.blobs.nodes.protocol.layout import partition_of
 from storage_adapters.blobs.nodes.protocol.naming import parse_name
 
 T = TypeVar("T")
-EIO_WINDOW_SECONDS = 600.0
-EIO_LIMIT = 3
 _STRIPES = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """The bytes of a request as they came in, their number and their hash."""
-
-    pieces: Sequence[bytes]
-    size: int
-    sha256: str
-
-    @classmethod
-    def of(cls, pieces: Sequence[bytes]) -> Self:
-        """Hash the pieces; other threads can run meanwhile."""
-        digest = hashlib.sha256()
-        for piece in pieces:
-            digest.update(piece)
-        return cls(pieces, sum(map(len, pieces)), digest.hexdigest())
-
-    def joined(self) -> bytes:
-        """Return the bytes as one."""
-        return b"".join(self.pieces)
-
-
-@dataclass(frozen=True, slots=True)
-class FileRange:
-    """A range of an open file, for the one who sends and closes it."""
-
-    file: BinaryIO
-    start: int
-    length: int
-
-
-class DiskHealth:
-    """Errors of a disk: after three failed reads or writes within ten minutes, nothing is written any more."""
-
-    def __init__(self) -> None:
-        self._errors: deque[float] = deque(maxlen=EIO_LIMIT)
-        self.read_only = False
-
-    def note(self, error: OSError) -> None:
-        """Count an I/O error."""
-        if error.errno != errno.EIO:
-            return
-        self._errors.append(time.monotonic())
-        if len(self._errors) == EIO_LIMIT and self._errors[-1] - self._errors[0] <= EIO_WINDOW_SECONDS:
-            self.read_only = True
-
-
-@contextmanager
-def translated(health: DiskHealth) -> Iterator[None]:
-    """Translate errors of the system into DiskError and count them."""
-    try:
-        yield
-    except MarkerGone as error:
-        raise DiskError(str(error)) from error
-    except OSError as error:
-        health.note(error)
-        kind = DiskFull if is_full(error) else DiskError
-        raise kind(f"disk error: {error.strerror or error}") from error
-
-
-class RemovedNames:
-    """Names that the service has removed lately. They are never used again: what still comes for them is late.
-
-    No request lives as long as a name stays here, and none outlives this process.
-    """
-
-    def __init__(self, *, most: int = 100_000, seconds: float = 600.0) -> None:
-        self._most, self._seconds = most, seconds
-        self._until: OrderedDict[str, float] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def __contains__(self, name: str) -> bool:
-        return self._until.get(name, 0.0) > time.monotonic()
-
-    def add(self, name: str) -> None:
-        """Note a name."""
-        now = time.monotonic()
-        with self._lock:
-            self._until[name] = now + self._seconds
-            while len(self._until) > self._most or next(iter(self._until.values())) < now:
-                self._until.popitem(last=False)
-
-    def discard(self, name: str) -> None:
-        """Forget a name that is wanted again."""
-        with self._lock:
-            self._until.pop(name, None)
 
 
 class DiskDriver:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from files_service.nodes.disk_driver import Body
+from files_service.nodes.chunk_bodies import Body
 from storage_adapters.blobs.nodes.protocol.errors import BadRequest
 from storage_adapters.blobs.nodes.protocol.messages import PutChunk
 

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from files_service.nodes.disk_driver import Body, FileRange
+from files_service.nodes.chunk_bodies import Body, FileRange
 from files_service.nodes.forms import chunk_of_form
 from files_service.nodes.node import FileNode
 from files_service.runtime.clock import now_ms
