@@ -11,7 +11,7 @@ from marshmallow import Schema, fields, missing
 
 from files_service.api import METHODS
 from files_service.api.bulk import BulkItem
-from files_service.api.cards import CardFields, EntryFields, KnownItem, SecondReadFields
+from files_service.api.card_params import CardFields, EntryFields, KnownItem, SecondReadFields
 from files_service.api.parameters import Changes, PartParams, PostAction
 from files_service.api.share_policy import PolicyChanges
 from files_service.api.shares import ShareChanges

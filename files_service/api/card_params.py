@@ -1,0 +1,277 @@
+"""Parameters of cards.* and files.known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from files_service.api.action import ParamsSchema, file_id_field, owner_field
+from files_service.api.bounded import BoundedList
+from files_service.api.parameters import MAX_INTEGER, LowerCase, StrictBoolean
+from files_service.api.text import line, text
+from files_service.domain.cards import (
+    CARD_ID,
+    MAX_BATCH,
+    MAX_DIFFERING,
+    MAX_RANGES,
+    CardState,
+    EntryStatus,
+    SessionState,
+    Verify,
+    fault_of_path,
+)
+
+_TOLD = (SessionState.COPYING, SessionState.INTERRUPTED, SessionState.UPLOADED)
+_LISTING = (
+    "SHA-256 of the listing: `path NUL size NUL mtime_ms LF` for each file to be taken, in the order of the paths."
+)
+_PATH = "Path on the card, relative to its root."
+_MTIME = "Time of the last change on the card, milliseconds since the epoch."
+
+
+def _path_on_card(value: str) -> None:
+    line(1, 1_024)(value)
+    fault = fault_of_path(value)
+    if fault is not None:
+        raise ValidationError(fault)
+
+
+def _text(description: str, most: int = 100, **arguments: Any) -> fields.String:
+    return fields.String(load_default="", validate=text(0, most), metadata={"description": description}, **arguments)
+
+
+def _number(description: str, *, least: int = 0, **arguments: Any) -> fields.Integer:
+    check = validate.Range(least, MAX_INTEGER)
+    return fields.Integer(strict=True, validate=check, metadata={"description": description}, **arguments)
+
+
+def _hash(digits: int, description: str, **arguments: Any) -> LowerCase:
+    check = validate.Regexp(rf"[0-9a-f]{{{digits}}}\Z", error=f"Must be {digits} hexadecimal digits.")
+    if not arguments.get("required"):
+        arguments |= {"load_default": None, "allow_none": True}
+    return LowerCase(validate=check, metadata={"description": description}, **arguments)
+
+
+def _path_field(**arguments: Any) -> fields.String:
+    return fields.String(required=True, validate=_path_on_card, metadata={"description": _PATH}, **arguments)
+
+
+def _card_id_field() -> fields.String:
+    check = validate.Regexp(rf"{CARD_ID}\Z", error="Must be 1 to 128 of A-Z a-z 0-9 . _ : -")
+    return fields.String(required=True, validate=check, metadata={"description": "Id of the card: its file system."})
+
+
+def _limit_field(most: int, default: int) -> fields.Integer:
+    return fields.Integer(
+        strict=True,
+        load_default=default,
+        validate=validate.Range(1, most),
+        metadata={"description": "Size of the page."},
+    )
+
+
+def _cursor_field(most: int = 100) -> fields.String:
+    return fields.String(
+        load_default=None, allow_none=True, validate=line(1, most), metadata={"description": "next_cursor of a page."}
+    )
+
+
+class Strict(Schema):
+    """A schema that refuses unknown fields."""
+
+    class Meta:
+        """Schema options: unknown fields are an error."""
+
+        unknown = RAISE
+
+
+class CardFields(Strict):
+    """A card as its reader describes it."""
+
+    card_id = _card_id_field()
+    fs_uuid = _text("UUID of the file system.")
+    fs_type = _text("Type of the file system.", 40)
+    size_bytes = _number("Size of the file system.", load_default=0)
+    label = _text("Label of the file system.")
+    camera = _text("Camera, if it is known.")
+    serial = _text("Serial number of the camera, if it is known.")
+    layout = _text("Structure of folders, if it is known.", 40)
+
+
+class InsertedParams(ParamsSchema):
+    """Parameters of cards.inserted."""
+
+    owner = owner_field()
+    card = fields.Nested(CardFields, required=True, metadata={"description": "The card."})
+    host = _text("Machine that has the card.")
+    listing_sha256 = _hash(64, _LISTING)
+
+
+class CardParams(ParamsSchema):
+    """Parameters about one card."""
+
+    owner = owner_field()
+    card_id = _card_id_field()
+
+
+class PermitParams(CardParams):
+    """Parameters of cards.permit."""
+
+    state = fields.Enum(
+        CardState, by_value=True, required=True, metadata={"description": "`allowed`, `ignored` or `unknown`."}
+    )
+
+
+class ListParams(ParamsSchema):
+    """Parameters of cards.list and cards.sessions."""
+
+    owner = owner_field()
+    limit = _limit_field(100, 20)
+    cursor = _cursor_field()
+
+
+class BeginParams(CardParams):
+    """Parameters of cards.begin."""
+
+    request_id = fields.String(
+        required=True,
+        validate=line(1, 100),
+        metadata={"description": "Idempotency key: repeating the call with it returns the same session."},
+    )
+    verify = fields.Enum(
+        Verify,
+        by_value=True,
+        load_default=Verify.CARD,
+        metadata={"description": "`card`: the card is read twice; `copies`: the copies alone are read again."},
+    )
+    clock_offset_ms = _number("What is to be added to the camera's clock.", least=-MAX_INTEGER, load_default=0)
+    folder = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=line(1, 1_024),
+        metadata={"description": "Folder of the files; null: one by the name of the card and the day."},
+    )
+    files = _number("Number of files to take.", required=True)
+    bytes = _number("Bytes of the files to take.", required=True)
+    listing_sha256 = _hash(64, _LISTING)
+    host = _text("Machine that has the card.")
+
+
+class EntryFields(Strict):
+    """One file of a card, and what came of it."""
+
+    path = _path_field()
+    size = _number("Size on the card.", required=True)
+    mtime_at = _number(_MTIME, required=True, least=-MAX_INTEGER)
+    status = fields.Enum(
+        EntryStatus,
+        by_value=True,
+        required=True,
+        metadata={"description": "`uploaded`, `known`, `unreadable`, `changed`, `excluded` or `missing`."},
+    )
+    file_id = file_id_field(required=False, load_default=None, allow_none=True, description="The file in the archive.")
+    sha256 = _hash(64, "SHA-256 of the bytes on the card.")
+    xxh64 = _hash(16, "xxh64 of the bytes on the card.")
+    fast_key = _hash(16, "xxh64 of the first and the last 64 KiB.")
+    ranges = BoundedList(
+        fields.List(_number("Offset.", required=True), validate=validate.Length(2, 2)),
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(0, MAX_RANGES),
+        metadata={"description": f"Unreadable ranges, `[start, end]`, at most {MAX_RANGES}."},
+    )
+    reason = _text("Reason of the status; `junk` for what no listing has.", 200)
+
+
+class SessionParams(ParamsSchema):
+    """Parameters about one session."""
+
+    session_id = fields.String(required=True, validate=line(1, 64), metadata={"description": "Id of the session."})
+
+
+class AddParams(SessionParams):
+    """Parameters of cards.add."""
+
+    files = BoundedList(
+        fields.Nested(EntryFields),
+        required=True,
+        validate=validate.Length(1, MAX_BATCH),
+        metadata={"description": f"1 to {MAX_BATCH} files; one of a path takes the place of an earlier one."},
+    )
+
+
+class SecondReadFields(Strict):
+    """The second reading of the card."""
+
+    finished_at = _number("End of the reading.", required=True)
+    files = _number("Number of files that were read again to their ends.", required=True)
+    bytes = _number("Bytes that were read again.", required=True)
+    differing = BoundedList(
+        _path_field(),
+        load_default=list,
+        validate=validate.Length(0, MAX_DIFFERING),
+        metadata={"description": f"Paths of files that read differently, at most {MAX_DIFFERING}."},
+    )
+    full = StrictBoolean(required=True, metadata={"description": "True when known files were read again, too."})
+
+
+class ProgressParams(SessionParams):
+    """Parameters of cards.progress."""
+
+    state = fields.Enum(
+        SessionState,
+        by_value=True,
+        load_default=None,
+        allow_none=True,
+        validate=validate.OneOf((*_TOLD, None), error="Must be copying, interrupted or uploaded."),
+        metadata={"description": "`copying`, `interrupted` or `uploaded`."},
+    )
+    bytes_done = _number("Bytes that are done, of known files too.", load_default=None, allow_none=True)
+    new_bytes = _number(
+        "Bytes of the files that are to be sent: refused when there is no room for them.",
+        load_default=None,
+        allow_none=True,
+    )
+    second_read = fields.Nested(
+        SecondReadFields, load_default=None, allow_none=True, metadata={"description": "The second reading."}
+    )
+    listing_sha256 = _hash(64, f"{_LISTING} Of a listing after the copying.")
+
+
+class ManifestParams(SessionParams):
+    """Parameters of cards.manifest."""
+
+    generation = fields.Integer(
+        strict=True,
+        load_default=1,
+        validate=validate.Range(1, 9_999),
+        metadata={"description": "Generation of the tree whose manifest it becomes."},
+    )
+
+
+class FilesParams(SessionParams):
+    """Parameters of cards.files."""
+
+    limit = _limit_field(MAX_BATCH, 100)
+    cursor = _cursor_field(1_024)
+
+
+class KnownItem(Strict):
+    """A file on a card, by what a short look tells."""
+
+    path = _path_field()
+    size = _number("Size.", required=True)
+    fast_key = _hash(16, "xxh64 of the first and the last 64 KiB.", required=True)
+
+
+class KnownParams(ParamsSchema):
+    """Parameters of files.known."""
+
+    owner = owner_field()
+    files = BoundedList(
+        fields.Nested(KnownItem),
+        required=True,
+        validate=validate.Length(1, MAX_BATCH),
+        metadata={"description": f"1 to {MAX_BATCH} files."},
+    )
