@@ -21,7 +21,7 @@ from files_service.errors import (
     Unauthorized,
 )
 from files_service.ingest.service import Remote, Unreachable
-from files_service.ingest.transports.transport import Corrupted
+from files_service.ingest.transports.transport import Corrupted, Shortened
 from files_service.runtime.backoff import delay_after
 
 T = TypeVar("T")
@@ -31,6 +31,7 @@ Tell = Callable[[str], None]
 class Remedy(Enum):
     """Remedy against a fault."""
 
+    AT_ONCE = auto()
     WAIT = auto()
     ROOM = auto()
     TOKEN = auto()
@@ -41,6 +42,8 @@ class Remedy(Enum):
 def remedy_for(error: Exception) -> Remedy:
     """Return what helps against a fault of the service or of the way to it."""
     match error:
+        case Shortened():
+            return Remedy.AT_ONCE
         case Unreachable() | Busy() | TooManyRequests():
             return Remedy.WAIT
         case InsufficientStorage():
@@ -76,8 +79,10 @@ class Patience:
                 result = await attempt()
             except (FilesError, Unreachable) as error:
                 remedy = remedy_for(error)
-                if remedy not in (Remedy.WAIT, Remedy.ROOM, Remedy.TOKEN):
+                if remedy in (Remedy.NEW_UPLOAD, Remedy.NONE):
                     raise
+                if remedy is Remedy.AT_ONCE:
+                    continue
                 if remedy is Remedy.TOKEN and self.remote.read_token_again():
                     continue
                 if remedy is Remedy.TOKEN and not self.waits_for_token:

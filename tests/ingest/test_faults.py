@@ -191,14 +191,36 @@ def test_a_connection_that_takes_no_more_bytes_is_given_up(served: Served, tmp_p
     assert_identical(served, outcome, files)
 
 
-def test_requests_get_shorter_where_a_proxy_refuses_long_ones(served: Served, tmp_path: Path) -> None:
-    files = {"DCIM/100GOPRO/GX010001.MP4": random.Random(8).randbytes(9 * BLOCK_BYTES + 5)}
+@pytest.mark.parametrize("longest", [2 * BLOCK_BYTES, 2**20], ids=["blocks", "nginx"])
+def test_requests_get_shorter_where_a_proxy_refuses_long_ones(served: Served, tmp_path: Path, longest: int) -> None:
+    files = footage(count=1, size=2 * 2**20 + 7)
+    files["DCIM/100GOPRO/GX010099.MP4"] = random.Random(8).randbytes(9 * BLOCK_BYTES + 5)
     fill(tmp_path / "card", files)
     told = Told()
     with gated(served.port) as proxy:
-        proxy.limit, proxy.longest = 2**60, 2 * BLOCK_BYTES
+        proxy.limit, proxy.longest = 2**60, longest
         outcome = bring(served, tmp_path / "card", tmp_path / "state", port=proxy.port, transport="tus", progress=told)
         assert proxy.passed > 9 * BLOCK_BYTES
+    assert outcome.ending is Ending.COMPLETE
+    assert told.lines == []
+    assert_identical(served, outcome, files)
+
+
+def test_a_proxy_that_refuses_the_shortest_requests_is_told_and_waited_for(served: Served, tmp_path: Path) -> None:
+    files = footage(count=1, size=2**20)
+    fill(tmp_path / "card", files)
+    with gated(served.port) as proxy:
+        proxy.limit, proxy.longest = 2**60, 1_000
+
+        class Mending(Told):
+            """Has the proxy mended when it is told of it."""
+
+            def said(self, text: str) -> None:
+                super().said(text)
+                proxy.longest = 0
+
+        told = Mending()
+        outcome = bring(served, tmp_path / "card", tmp_path / "state", port=proxy.port, transport="tus", progress=told)
     assert outcome.ending is Ending.COMPLETE
     assert told.lines == ["waiting: a proxy refuses requests of this length", "going on"]
     assert_identical(served, outcome, files)
@@ -213,7 +235,7 @@ def test_a_late_refusal_makes_requests_no_longer() -> None:
             return transport.request_bytes
 
     assert asyncio.run(after(8 * BLOCK_BYTES, 60 * BLOCK_BYTES)) == 4 * BLOCK_BYTES
-    assert asyncio.run(after(BLOCK_BYTES)) == BLOCK_BYTES
+    assert asyncio.run(after(BLOCK_BYTES, 2**20, 2**18)) == 2**18
 
 
 def test_a_card_arrives_although_the_gateway_is_restarted(tmp_path: Path) -> None:

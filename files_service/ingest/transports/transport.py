@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from files_service.errors import NotSupported
+from files_service.ingest.service import Unreachable
 from storage_adapters import JSON
 
 # Room in front of the bytes of a block: a transport writes its own header there, and nothing is copied.
@@ -139,6 +140,10 @@ class Transport(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Close all connections."""
+
+
+class Shortened(Unreachable):
+    """A request that was refused for its length; later ones are shorter."""
 
 
 class Corrupted(Exception):

@@ -17,6 +17,7 @@ from files_service.ingest.transports.transport import (
     Corrupted,
     Declaration,
     OpenUpload,
+    Shortened,
     Stored,
     Transport,
     UploadSession,
@@ -28,8 +29,8 @@ _TUS = {"Tus-Resumable": "1.0.0"}
 _CONTENT_TYPE = "application/offset+octet-stream"
 CHUNK_BYTES = 4 * 1024 * 1024
 # The bytes of one request. A service stores what it receives of it as it comes; between two requests it waits for its
-# disk. Most proxies with a limit take the shorter one.
-REQUEST_BYTES, SHORTER_BYTES = 256 * CHUNK_BYTES, 16 * CHUNK_BYTES
+# disk. Many proxies with a limit take the shorter one; nginx takes 1 MiB unless it is told otherwise.
+REQUEST_BYTES, SHORTER_BYTES, SHORTEST_BYTES = 256 * CHUNK_BYTES, 16 * CHUNK_BYTES, 256 * 1024
 PIECE_BYTES = 1024 * 1024
 
 
@@ -48,7 +49,9 @@ class TusTransport(Transport):
 
     def shorten(self, size: int) -> None:
         """Send shorter requests after one of this size was refused; it may have been begun before others were."""
-        self.request_bytes = max(1, min(size // 2, SHORTER_BYTES, self.request_bytes) // CHUNK_BYTES) * CHUNK_BYTES
+        shorter = min(size // 2, SHORTER_BYTES, self.request_bytes)
+        step = CHUNK_BYTES if shorter >= CHUNK_BYTES else SHORTEST_BYTES
+        self.request_bytes = max(SHORTEST_BYTES, shorter // step * step)
 
     async def declare(self, declaration: Declaration) -> UploadSession:
         """Begin the upload of a file with its declaration: tus 1.0.0, "Creation With Upload"."""
@@ -79,21 +82,30 @@ class _TusSession(UploadSession):
 
     async def send(self, block: Block, sha256: Awaitable[str]) -> Stored:
         # A connection that broke within a block leaves its beginning at the service.
-        start = max(block.offset, self.state.arrived)
-        request = self._request
-        if request is None or request.end <= start:
-            end = min(self._size, block.offset + self._transport.request_bytes)
-            request = self._request = self._begin(start, end)
-        await request.write(block.data[start - block.offset :])
+        start, end = max(block.offset, self.state.arrived), block.offset + block.size
+        leaving: list[Awaitable[None]] = []
+        while True:
+            request = self._request
+            if request is None or request.end <= start:
+                length = self._transport.request_bytes
+                request = self._begin(start, (block.offset if length >= block.size else start) + length)
+            stop = min(end, request.end)
+            # No wait before the last one: the next block may be here already.
+            leaving.append(request.take(block.data[start - block.offset : stop - block.offset]))
+            if stop == end:
+                break
+            start = stop
+        await asyncio.gather(*leaving)
         return request.answer
 
     def _begin(self, start: int, end: int) -> _Request:
-        declaration = self._declaration if start == 0 else None
-        return _Request(self._transport, self.state.upload_id, start, end, declaration, after=self._request)
+        declaration, end = self._declaration if start == 0 else None, min(end, self._size)
+        self._request = _Request(self._transport, self.state.upload_id, start, end, declaration, after=self._request)
+        return self._request
 
     async def finish(self, sha256: str) -> str:
         if self._size == 0:
-            self._request = self._begin(0, 0)
+            self._begin(0, 0)
         reply = await self._request.answer() if self._request is not None else _Reply(self.state.upload_id)
         upload_id = reply.upload_id
         # The last byte completes an upload of known size; the service has hashed the whole meanwhile.
@@ -142,10 +154,13 @@ class _Request:
         self._stall = asyncio.timeout(None)
         self._running = asyncio.create_task(self._run())
 
-    async def write(self, data: memoryview) -> None:
-        """Return when the bytes have left. Raises the error of the request."""
+    def take(self, data: memoryview) -> Awaitable[None]:
+        """Take the next bytes of the body; the result waits until they have left, and raises the request's error."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._blocks.put_nowait((data, written))
+        return self._has_left(written)
+
+    async def _has_left(self, written: asyncio.Future[None]) -> None:
         await asyncio.wait((written, self._running), return_when=asyncio.FIRST_COMPLETED)
         if not written.done():
             await self.answer()
@@ -171,9 +186,11 @@ class _Request:
         try:
             async with self._stall, self._remote.request(verb, address, headers=headers, data=self._body()) as response:
                 return self._reply(response.headers)
-        except RequestTooLong:
-            self._transport.shorten(self.end - self._start)
-            raise
+        except RequestTooLong as error:
+            if (size := self.end - self._start) <= SHORTEST_BYTES:
+                raise
+            self._transport.shorten(size)
+            raise Shortened("requests are shorter from now on") from error
         except TimeoutError as error:
             raise Unreachable(f"{self._remote.service.url} takes no more bytes") from error
 
