@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from typing import Any
 
 import pytest
 
@@ -86,9 +87,10 @@ def has_copies(nodes: Cluster, keys: list[str]) -> bool:
     return all(len(nodes.holders(key)) >= 2 for key in keys)
 
 
-def waiting(uri: str) -> int:
+def queue(uri: str) -> Any:
+    """The queue as the broker sees it."""
     with closing(open_connection(uri)) as connection:
-        return int(connection.channel().queue_declare(QUEUE, passive=True).message_count)
+        return connection.channel().queue_declare(QUEUE, passive=True)
 
 
 def tell(publisher: AmqpPublisher, file_id: str, times: int = 1) -> None:
@@ -100,7 +102,7 @@ def test_an_event_brings_the_missing_copies_and_repetitions_none(
     nodes: Cluster, broker: RabbitMQ, publisher: AmqpPublisher
 ) -> None:
     with hearing(nodes, broker.uri) as (copier, _):
-        wait_until(lambda: _is_declared(broker.uri), seconds=PATIENCE_SECONDS)
+        wait_until(lambda: _is_heard(broker.uri), seconds=PATIENCE_SECONDS)
         record, wanted = file_with_single_copies(nodes)
         tell(publisher, record.file_id, times=5)
         wait_until(lambda: has_copies(nodes, wanted) and copier.copied == 5, seconds=PATIENCE_SECONDS)
@@ -109,7 +111,7 @@ def test_an_event_brings_the_missing_copies_and_repetitions_none(
 
 def test_what_is_no_event_is_passed_over(nodes: Cluster, broker: RabbitMQ, publisher: AmqpPublisher) -> None:
     with hearing(nodes, broker.uri) as (copier, _):
-        wait_until(lambda: _is_declared(broker.uri), seconds=PATIENCE_SECONDS)
+        wait_until(lambda: _is_heard(broker.uri), seconds=PATIENCE_SECONDS)
         assert publisher.publish_all([Event(EVENT, {"other": 1}, "x:1")]) == 1
         record, wanted = file_with_single_copies(nodes)
         tell(publisher, record.file_id)
@@ -119,7 +121,7 @@ def test_what_is_no_event_is_passed_over(nodes: Cluster, broker: RabbitMQ, publi
 
 def test_the_broker_goes_and_comes_back(nodes: Cluster, broker: RabbitMQ, publisher: AmqpPublisher) -> None:
     with hearing(nodes, broker.uri) as (_, loop):
-        wait_until(lambda: _is_declared(broker.uri), seconds=PATIENCE_SECONDS)
+        wait_until(lambda: _is_heard(broker.uri), seconds=PATIENCE_SECONDS)
         broker.kill()
         wait_until(lambda: loop.failures > 0, seconds=PATIENCE_SECONDS)
         broker.start()
@@ -132,10 +134,10 @@ def test_the_broker_goes_and_comes_back(nodes: Cluster, broker: RabbitMQ, publis
 
 def test_the_queue_outlives_its_consumers(nodes: Cluster, broker: RabbitMQ, publisher: AmqpPublisher) -> None:
     with hearing(nodes, broker.uri):
-        wait_until(lambda: _is_declared(broker.uri), seconds=PATIENCE_SECONDS)
+        wait_until(lambda: _is_heard(broker.uri), seconds=PATIENCE_SECONDS)
     record, wanted = file_with_single_copies(nodes)
     tell(publisher, record.file_id)
-    assert waiting(broker.uri) == 1
+    assert queue(broker.uri).message_count == 1
     with hearing(nodes, broker.uri):
         wait_until(lambda: has_copies(nodes, wanted), seconds=PATIENCE_SECONDS)
 
@@ -145,9 +147,9 @@ def test_queue_and_memory_are_bounded(
 ) -> None:
     monkeypatch.setattr(events, "_MOST", 10)
     with hearing(nodes, broker.uri):
-        wait_until(lambda: _is_declared(broker.uri), seconds=PATIENCE_SECONDS)
+        wait_until(lambda: _is_heard(broker.uri), seconds=PATIENCE_SECONDS)
     tell(publisher, "x", times=50)
-    assert waiting(broker.uri) == 10
+    assert queue(broker.uri).message_count == 10
     monkeypatch.setattr(replicator, "MOST_WAITING", 4)
     controller = nodes.controller()
     copier = Replicator(nodes.core, nodes.watch(), lambda: controller.nodes, throttle=Throttle())
@@ -162,11 +164,11 @@ def test_queue_and_memory_are_bounded(
     controller.close()
 
 
-def _is_declared(uri: str) -> bool:
+def _is_heard(uri: str) -> bool:
+    """Return True when the queue gets events: its consumer binds it first."""
     try:
-        waiting(uri)
+        return bool(queue(uri).consumer_count)
     except Exception as error:
         if getattr(error, "reply_code", None) != 404:
             raise
         return False
-    return True
