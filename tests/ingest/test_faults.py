@@ -48,6 +48,7 @@ from tests.ingest.valve import valve
 from tests.pages.gated_proxy import gated
 from tests.servers.forking import forked
 from tests.servers.ports import free_ports
+from tests.waiting import wait_until
 
 # Slices of one connection that the gateway takes before it has stored them, and one that is on its way.
 WINDOW = 5 * CHUNK
@@ -165,6 +166,12 @@ def test_a_gateway_that_is_killed_loses_a_window_and_what_is_on_its_way(tmp_path
     assert size <= outcome.sent_bytes <= size + kills * (MOST_AGAIN + 2 * BLOCK_BYTES)
 
 
+def unsent_to(port: int) -> int:
+    """Bytes that the system keeps for a port of this machine."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(int(row[4].partition(":")[0], 16) for row in rows if row[2].endswith(f":{port:04X}"))
+
+
 def test_a_connection_that_takes_no_more_bytes_is_given_up(served: Served, tmp_path: Path) -> None:
     """TCP alone notices a network that is gone after a quarter of an hour."""
     files = {"DCIM/100GOPRO/GX010001.MP4": random.Random(7).randbytes(6 * BLOCK_BYTES)}
@@ -184,6 +191,8 @@ def test_a_connection_that_takes_no_more_bytes_is_given_up(served: Served, tmp_p
             bring_to, service, tmp_path / "card", tmp_path / "state", transport="tus", progress=progress
         )
         assert heard.wait(WAIT_SECONDS)
+        # Given up by the system, too, although the peer is there.
+        wait_until(lambda: not unsent_to(way.port), seconds=WAIT_SECONDS)
         way.open_for(2**60)
         outcome = running.result(WAIT_SECONDS)
     assert progress.lines[0].endswith("takes no more bytes")
