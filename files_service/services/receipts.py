@@ -63,8 +63,8 @@ def verified(data: bytes, *, key: str = "") -> tuple[dict[str, Any], str]:
         signed = orjson.loads(data)
         receipt, signature, named = signed["receipt"], _bytes(signed["signature"]), signed["key"]
         public = Ed25519PublicKey.from_public_bytes(_bytes(named))
-    except (ValueError, TypeError, KeyError) as error:
-        raise BadReceipt(f"this is no receipt: {error}") from None
+    except (ValueError, TypeError, KeyError):
+        raise BadReceipt("this is no receipt: it has not the three fields receipt, signature and key") from None
     if not isinstance(receipt, dict) or receipt.get("format") != FORMAT:
         raise BadReceipt(f"the format is not {FORMAT!r}")
     if key and key != named:

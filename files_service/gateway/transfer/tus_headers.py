@@ -110,6 +110,11 @@ def elsewhere(offset: int) -> HTTPError:
     return HTTPError(Conflict(f"the upload is at {offset}", {"field": "Upload-Offset", "offset": offset}))
 
 
+def is_elsewhere(error: BaseException) -> bool:
+    """Return True for the error of ``elsewhere``."""
+    return isinstance(error, HTTPError) and error.error.details.get("field") == "Upload-Offset"
+
+
 def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the pairs of ``Upload-Metadata``. Raises HTTPError."""
     found: dict[str, str] = {}
@@ -121,8 +126,10 @@ def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
             raise bad_field("Upload-Metadata", "Must be pairs of a key, given once, and a value in base 64.")
         try:
             found[key] = base64.b64decode(value.strip(), validate=True).decode()
-        except (binascii.Error, ValueError):
-            raise bad_field("Upload-Metadata", f"{key}: not UTF-8 in base 64.") from None
+        except UnicodeDecodeError:
+            raise bad_field("Upload-Metadata", f"{key}: not UTF-8.") from None
+        except ValueError:
+            raise bad_field("Upload-Metadata", f"{key}: not base 64 (RFC 4648, section 4, with padding).") from None
     return found
 
 
@@ -164,6 +171,10 @@ class Checksum:
             details = {"field": name, "declared": self._wanted.hex()}
             raise HTTPError(PartMismatch(f"a {name} has {self.hash.digest_size} bytes", details), CHECKSUM_MISMATCH)
         self._name = name
+
+    def is_of_others(self, sha256: str | None) -> bool:
+        """Return True when the bytes of this hash certainly have another checksum."""
+        return sha256 is not None and self._name == "sha256" and self._wanted.hex() != sha256
 
     def compare(self) -> None:
         """Raise HTTPError with 460 for bytes of another checksum."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from files_service.core import Core
 from files_service.domain.uploads import same_declaration
-from files_service.errors import Conflict
+from files_service.errors import Conflict, PathTaken
 from files_service.services.files import load_or_tombstone, remove
 from files_service.services.free_paths import OnConflict, at_path, with_free_path
 from files_service.services.uploads.quota import require_room, require_still_room
@@ -41,8 +41,8 @@ def _save(draft: FileRecord, core: Core, on_conflict: OnConflict) -> FileRecord:
 
     try:
         return save(None) if draft.path is None else with_free_path(core, draft, draft.path, save, on_conflict)
-    except NameTaken:
-        # A concurrent repetition of this call may have won; then its file has taken the alias, too.
+    except (NameTaken, PathTaken):
+        # A concurrent repetition of this call may have won; then its file has taken the alias and the path, too.
         earlier = made_earlier(draft, core)
         if earlier is None:
             raise

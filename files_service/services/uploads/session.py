@@ -118,7 +118,9 @@ def begin(core: Core, beginning: Beginning) -> Upload:
         if (earlier := _begun_earlier(core, beginning, declaration)) is not None:
             return earlier
         require_place(core, beginning.owner)
-        if declaration.path is not None and declaration.on_conflict is OnConflict.FAIL:
+        is_file = beginning.size is not None and not beginning.partial
+        if declaration.path is not None and declaration.on_conflict is OnConflict.FAIL and not is_file:
+            # Of a file, its creation finds out; then the path may be that of an earlier request with the same id.
             require_free(core, beginning.owner, declaration.path)
         file_id, owner, uploads = core.new_id(), beginning.owner, uploads_of(core)
         details: dict[str, Any] = {**beginning.details, DECLARED: beginning.as_params()}
@@ -126,7 +128,7 @@ def begin(core: Core, beginning: Beginning) -> Upload:
         if beginning.partial:
             details[PARTIAL] = True
         upload = _draft(core, owner, file_id, "p0", beginning.size, details)
-        if beginning.size is not None and not beginning.partial:
+        if is_file:
             draft = pending_record(declaration, core, core.clock(), file_id=file_id)
             record = save_if_room(draft, core, declaration.on_conflict)
             if record.file_id != file_id:
@@ -142,9 +144,9 @@ def begin(core: Core, beginning: Beginning) -> Upload:
 def _begun_earlier(core: Core, beginning: Beginning, declaration: Declaration) -> Upload | None:
     if beginning.request_id is None:
         return None
-    if beginning.size is None or beginning.partial:
-        message = "only an upload of known size that is not partial has a request id"
-        raise BadRequest(message, {"field": "request_id"})
+    if beginning.size is None or beginning.partial or beginning.version_of is not None:
+        message = "Is for a new file of known size that is uploaded as one."
+        raise BadRequest(f"request_id: {message}", {"fields": {"request_id": [message]}})
     record = made_earlier(pending_record(declaration, core, core.clock()), core)
     return _upload_of(core, record) if record is not None else None
 

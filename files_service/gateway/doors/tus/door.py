@@ -9,7 +9,7 @@ from aiohttp import web
 from files_service.api.begin import begin, begin_joined
 from files_service.core import Core
 from files_service.domain.chunking import fits
-from files_service.errors import Forbidden, InsufficientStorage, MethodNotAllowed, TooLarge
+from files_service.errors import Conflict, Forbidden, InsufficientStorage, MethodNotAllowed, TooLarge
 from files_service.gateway.auth.callers import holders_of, owner_of
 from files_service.gateway.cors import preflight
 from files_service.gateway.replies import HTTPError
@@ -63,17 +63,29 @@ async def create(request: web.Request) -> web.StreamResponse:
         if beginning.size is not None and (body.size or 0) > beginning.size:
             raise HTTPError(TooLarge("more bytes than the upload has", {"field": "body", "limit": beginning.size}))
     upload = await gateway.calls.run(gateway.counted("files.upload", begin), gateway.core, beginning)
-    # Bytes that an earlier request with the same id brought are not taken again: the offset tells of them.
-    if (body is None and upload.size != 0) or upload.contiguous or upload.sealed_at is not None:
-        return _created(gateway, upload, upload.sha256)
+    if upload.contiguous or upload.sealed_at is not None:
+        return await _begun_earlier(gateway, upload, owner, body)
+    if body is None and upload.size != 0:
+        return _created(gateway, upload)
     try:
         upload, sha256 = await _receive(request, gateway, UploadSession(upload), 0, body)
-    except BaseException:
+    except BaseException as error:
         if beginning.request_id is None:
             # The client does not know the upload's address and cannot continue it.
             await asyncio.shield(gateway.calls.run(abandon, gateway.core, upload, owner))
+        elif protocol.is_elsewhere(error):
+            return await _begun_earlier(gateway, upload, owner, body)
         raise
     return _created(gateway, upload, sha256)
+
+
+async def _begun_earlier(gateway: Gateway, upload: Upload, owner: str, body: Body | None) -> web.StreamResponse:
+    """Reply to a creation whose upload an earlier one has begun: its offset tells that no bytes are taken again."""
+    upload = await gateway.calls.run(_look, gateway, upload.upload_id, owner)
+    is_whole = body is not None and body.size == upload.size
+    if body is not None and body.check is not None and is_whole and body.check.is_of_others(upload.sha256):
+        raise HTTPError(Conflict("this request_id was used for other bytes", {"field": "request_id"}))
+    return _created(gateway, upload, upload.sha256)
 
 
 async def act(request: web.Request) -> web.StreamResponse:
@@ -180,6 +192,7 @@ def _look(gateway: Gateway, upload_id: str, owner: str) -> Upload:
     upload = join(gateway.core, find_upload(gateway.core, upload_id, owner))
     if upload.complete and upload.sealed_at is None and not is_partial(upload):
         gateway.counted("files.finish", complete)(gateway.core, UploadSession(upload))
+        return uploads_of(gateway.core).get_upload(upload_id)
     return upload
 
 
@@ -212,7 +225,7 @@ def _beginning(request: web.Request, owner: str, joining: protocol.Concatenation
         version_of=said.get("version_of") or None,
         label=said.get("label") or None,
         meta=protocol.meta_of(said),
-        request_id=said.get("request_id") or None,
+        request_id=said.get("request_id"),
         partial=joining is not None and joining.partial,
         details=details,
     )
