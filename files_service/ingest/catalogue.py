@@ -75,7 +75,8 @@ def with_one_shift(pairs: Iterable[tuple[Sought, Found]]) -> list[tuple[Sought, 
     """
     pairs = list(pairs)
     shifts = Counter(shift for pair in pairs if (shift := _shift(*pair)) and _is_whole(shift))
-    common = shifts.most_common(1)[0][0] if shifts else 0
+    # One file alone may have been changed at that time.
+    common = next((shift for shift, count in shifts.most_common(1) if count > 1), 0)
     return [pair for pair in pairs if _shift(*pair) in (0, common)]
 
 

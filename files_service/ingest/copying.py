@@ -266,13 +266,16 @@ class Copying:
             "uploaded",
             bytes_done=sum(each.size for each in self.entries.values() if each.state.is_safe),
             listing_sha256=listing_sha256(fresh.files),
-            **({"second_read": second.to_wire()} if second is not None else {}),
+            **({"second_read": second.to_wire(full=self._reads_known())} if second is not None else {}),
         )
         session = await self.session.verdict(self.options.verdict_seconds)
         await in_thread(None, self.journal.end)
         complete = all(each.state.is_safe for each in self.entries.values())
         judged = session.get("state") != "not_safe"
         return self.outcome(Ending.COMPLETE if complete and judged else Ending.PARTLY_FAILED, session=session)
+
+    def _reads_known(self) -> bool:
+        return self.options.full or all(each.state is not FileState.KNOWN for each in self.entries.values())
 
     async def _read_again(self, listed: Plan) -> SecondRead:
         states = (FileState.UPLOADED, FileState.KNOWN) if self.options.full else (FileState.UPLOADED,)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, closing, suppress
 from typing import Any
 
+from files_service.ingest.alone import alone
 from files_service.ingest.card import Card
 from files_service.ingest.copying import Copying
 from files_service.ingest.database import Database
@@ -37,6 +38,8 @@ def run_card(card: Card, options: Options, service: Service) -> Outcome:
 
 async def _run(card: Card, options: Options, service: Service) -> Outcome:
     async with AsyncExitStack() as stack:
+        if not stack.enter_context(alone(options.state_folder, service.url, card.card_id)):
+            return Outcome(ending=Ending.REFUSED, reason="another run on this machine takes this card")
         database = stack.enter_context(closing(Database(options.state_folder)))
         remote = await stack.enter_async_context(service.connect())
         pool = stack.enter_context(ThreadPoolExecutor(2 * FILES_READ, "card"))

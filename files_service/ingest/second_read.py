@@ -32,14 +32,14 @@ class SecondRead:
     size: int = 0
     differing: list[str] = field(default_factory=list)
 
-    def to_wire(self) -> JSON:
-        """Return the field of ``cards.progress``."""
+    def to_wire(self, *, full: bool) -> JSON:
+        """Return the field of ``cards.progress``; ``full`` says that known files were read again, too."""
         return {
             "finished_at": time.time_ns() // 1_000_000,
             "files": self.files,
             "bytes": self.size,
             "differing": self.differing[:MOST_DIFFERING],
-            "full": True,
+            "full": full,
         }
 
 

@@ -24,12 +24,13 @@ from aiohttp import (
 from aiohttp.client_exceptions import WSServerHandshakeError
 
 from files_service.domain.identity import is_peoples
-from files_service.errors import FilesError, TooLarge, Unauthorized, error_from_wire
+from files_service.errors import FilesError, Forbidden, Gone, NotFound, TooLarge, Unauthorized, error_from_wire
 from files_service.gateway.auth.bearer import claimed_owner
 from files_service.gateway.doors.websocket.messages import PROTOCOL
 
 CONNECT_SECONDS = 10
 PING_SECONDS = 20
+_OF_STATUS = {kind.http_status: kind for kind in (Unauthorized, Forbidden, NotFound, Gone)}
 
 
 class Unreachable(Exception):
@@ -97,7 +98,7 @@ class Remote:
             else:
                 self._owner = claimed_owner(self._token)
         if not self._owner:
-            raise Unauthorized("a card needs the token of an owner")
+            raise Unauthorized("this is no token of an owner, which a card needs: make one with files token")
         return self._owner
 
     async def call(self, method: str, **params: Any) -> Any:
@@ -119,7 +120,7 @@ class Remote:
                 verb, f"{self.service.url}{path}", headers={**self._bearer(), **(headers or {})}, **body
             ) as response:
                 if response.status >= 400:
-                    raise _error(response.status, await response.read())
+                    raise _error(response, await response.read())
                 yield response
         except (ClientError, OSError, orjson.JSONDecodeError) as error:
             raise Unreachable(f"no gateway answers at {self.service.url}: {error or type(error).__name__}") from error
@@ -146,7 +147,11 @@ class Remote:
         return {"Authorization": f"Bearer {self._token}"}
 
 
-def _error(status: int, content: bytes) -> FilesError | Unreachable:
+def _error(response: ClientResponse, content: bytes) -> FilesError | Unreachable:
+    status = response.status
+    if response.method == "HEAD" and "Tus-Resumable" in response.headers and status in _OF_STATUS:
+        # The service's own error, of which a reply to HEAD has no body.
+        return _OF_STATUS[status](f"the service refuses (status {status})")
     try:
         return error_from_wire(orjson.loads(content)["error"])
     except (orjson.JSONDecodeError, KeyError, TypeError):

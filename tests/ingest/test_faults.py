@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -13,22 +14,27 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace as with_other
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from files_service.errors import Unauthorized
+from files_service.errors import Busy, Gone, NotFound, Unauthorized
 from files_service.gateway.auth.bearer import make_token
 from files_service.ingest.journal import Journal, NotedUpload
 from files_service.ingest.options import Ending
 from files_service.ingest.reader import BLOCK_BYTES, DeviceGone
+from files_service.ingest.service import Unreachable
 from files_service.ingest.transfer import FILES_READ
+from files_service.ingest.transports.transport import Block
 from files_service.ingest.transports.tus import TusTransport
 from files_service.ingest.window import Window
 from tests.cores import SECRETS, memory_core, sqlite_core
 from tests.faults.gateways import PACKAGED, GatewayProcess
 from tests.gateway.cutting_proxy import cutting
-from tests.gateway.serving import WAIT_SECONDS, Served, serving
+from tests.gateway.owners import bearer, processed_bytes
+from tests.gateway.serving import WAIT_SECONDS, Served, head_of, serving
+from tests.gateway.tus import BYTES
 from tests.ingest.bringing import (
     CHUNK,
     KIB,
@@ -202,7 +208,8 @@ def test_a_connection_that_takes_no_more_bytes_is_given_up(served: Served, tmp_p
 
 @pytest.mark.parametrize("longest", [2 * BLOCK_BYTES, 2**20], ids=["blocks", "nginx"])
 def test_requests_get_shorter_where_a_proxy_refuses_long_ones(served: Served, tmp_path: Path, longest: int) -> None:
-    files = footage(count=1, size=2 * 2**20 + 7)
+    # More than are under way: some are begun before the first refusal, and read after it.
+    files = footage(count=12, size=2 * 2**20 + 7)
     files["DCIM/100GOPRO/GX010099.MP4"] = random.Random(8).randbytes(9 * BLOCK_BYTES + 5)
     fill(tmp_path / "card", files)
     told = Told()
@@ -475,3 +482,82 @@ def test_a_file_that_changed_after_a_break_leaves_nothing_of_what_it_was(served:
     assert_identical(served, outcome, {clip: content})
     [kept] = served.result("files.list", owner=OWNER, filter={"status": {"exists": True}})["files"]
     assert kept["size"] == len(content)
+
+
+def declared(served: Served, size: int) -> str:
+    """The id of an upload of a file without bytes."""
+    record = served.result("files.upload", owner=OWNER, name="a.mp4", parts=[{"size": size}])
+    return f"{record['file_id']}-{record['parts'][0]['part_id']}"
+
+
+async def send(transport: TusTransport, upload_id: str, content: bytes) -> None:
+    """Send the rest of a file that is one block."""
+    session = await transport.open(upload_id, len(content))
+    block = Block.at(0, len(content))
+    block.data[:] = content
+    digest = sha256(content).hexdigest()
+    hashed = asyncio.get_running_loop().create_future()
+    hashed.set_result(digest)
+    try:
+        await (await session.send(block, hashed))()
+        assert await session.finish(digest) == upload_id
+    finally:
+        await session.close()
+
+
+def test_a_connection_that_broke_on_one_side_costs_no_upload(served: Served) -> None:
+    content = random.Random(9).randbytes(2 * CHUNK + 5)
+    upload_id = declared(served, len(content))
+    head = {**BYTES, **bearer(OWNER), "Upload-Offset": "0", "Content-Length": str(len(content))}
+
+    async def scene() -> list[str]:
+        faults = []
+        async with service_at(served.port).connect() as remote:
+            while True:
+                try:
+                    await send(TusTransport(remote), upload_id, content)
+                except (Unreachable, Busy) as error:
+                    faults.append(str(error))
+                else:
+                    return faults
+
+    with socket.create_connection(("127.0.0.1", served.port), timeout=WAIT_SECONDS) as half_open:
+        # Less than a chunk: the gateway keeps it in memory, and stores it when the next connection comes.
+        half_open.sendall(head_of("PATCH", f"/tus/{upload_id}", head) + content[: CHUNK // 2])
+        wait_until(lambda: bool(served.state.uploads.taken), seconds=WAIT_SECONDS)
+        faults = asyncio.run(scene())
+    assert all("late" in each or "still sends" in each for each in faults), faults
+    file_id = upload_id.partition("-")[0]
+    served.result("files.process", file_id=file_id)
+    assert processed_bytes(served, file_id) == content
+
+
+def test_an_upload_that_is_gone_is_no_fault_of_the_network(served: Served) -> None:
+    upload_id = declared(served, 5)
+    served.result("files.remove", file_id=upload_id.partition("-")[0])
+
+    async def scene(upload_id: str) -> None:
+        async with service_at(served.port).connect() as remote:
+            await TusTransport(remote).open(upload_id, 5)
+
+    # A reply to HEAD has no body that tells the error.
+    with pytest.raises(Gone):
+        asyncio.run(scene(upload_id))
+    with pytest.raises(NotFound):
+        asyncio.run(scene("01M8P33HR5GH3RKANDME71P3YX-p0"))
+
+
+def test_two_runs_of_a_card_do_not_take_each_others_uploads(served: Served, tmp_path: Path) -> None:
+    files = footage(count=2)
+    fill(tmp_path / "card", files)
+    with valve(served.port) as way, ThreadPoolExecutor(1) as pool:
+        run = partial(bring, served, tmp_path / "card", tmp_path / "state", port=way.port)
+        way.open_for(6 * CHUNK)
+        running = pool.submit(run)
+        way.wait_until_used_up()
+        other = run()
+        assert (other.ending, other.reason) == (Ending.REFUSED, "another run on this machine takes this card")
+        way.open_for(2**60)
+        outcome = running.result(WAIT_SECONDS)
+    assert outcome.ending is Ending.COMPLETE
+    assert_identical(served, outcome, files)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from files_service.errors import Conflict
 from files_service.gateway.transfer.digests import read_sha256
 from files_service.ingest.service import Remote, RequestTooLong, Unreachable
 from files_service.ingest.transports.transport import (
@@ -179,8 +180,8 @@ class _Request:
 
     async def _run(self) -> _Reply:
         if self._after is not None:
-            await self._after.answer()
-            self._after = None
+            before = await self._after.answer()
+            self._upload_id, self._after = before.upload_id, None
         verb, address, headers = self._head()
         headers |= {**_TUS, "Content-Type": _CONTENT_TYPE, "Content-Length": str(self.end - self._start)}
         try:
@@ -191,6 +192,11 @@ class _Request:
                 raise
             self._transport.shorten(size)
             raise Shortened("requests are shorter from now on") from error
+        except Conflict as error:
+            if error.details.get("field") != "Upload-Offset":
+                raise
+            # What a connection had brought that broke on this side alone was stored when this one took its place.
+            raise Unreachable(f"bytes of a broken connection have come late: {error}") from error
         except TimeoutError as error:
             raise Unreachable(f"{self._remote.service.url} takes no more bytes") from error
 
