@@ -34,7 +34,7 @@ from tests.faults.gateways import PACKAGED, GatewayProcess
 from tests.gateway.cutting_proxy import cutting
 from tests.gateway.owners import bearer, processed_bytes
 from tests.gateway.serving import WAIT_SECONDS, Served, head_of, serving
-from tests.gateway.tus import BYTES
+from tests.gateway.tus import BYTES, offset_of
 from tests.ingest.bringing import (
     CHUNK,
     KIB,
@@ -522,9 +522,9 @@ def test_a_connection_that_broke_on_one_side_costs_no_upload(served: Served) -> 
                     return faults
 
     with socket.create_connection(("127.0.0.1", served.port), timeout=WAIT_SECONDS) as half_open:
-        # Less than a chunk: the gateway keeps it in memory, and stores it when the next connection comes.
-        half_open.sendall(head_of("PATCH", f"/tus/{upload_id}", head) + content[: CHUNK // 2])
-        wait_until(lambda: bool(served.state.uploads.taken), seconds=WAIT_SECONDS)
+        # The gateway keeps half a chunk in memory, and stores it when the next connection comes.
+        half_open.sendall(head_of("PATCH", f"/tus/{upload_id}", head) + content[: CHUNK * 3 // 2])
+        wait_until(lambda: offset_of(served, f"/tus/{upload_id}") == CHUNK, seconds=WAIT_SECONDS)
         faults = asyncio.run(scene())
     assert all("late" in each or "still sends" in each for each in faults), faults
     file_id = upload_id.partition("-")[0]
