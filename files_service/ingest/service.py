@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from aiohttp import (
     AddrInfoType,
+    ClientConnectorError,
     ClientError,
     ClientResponse,
     ClientSession,
@@ -123,7 +124,7 @@ class Remote:
                     raise _error(response, await response.read())
                 yield response
         except (ClientError, OSError, orjson.JSONDecodeError) as error:
-            raise Unreachable(f"no gateway answers at {self.service.url}: {error or type(error).__name__}") from error
+            raise Unreachable(f"no gateway answers at {self.service.url}: {_reason(error)}") from error
 
     async def websocket(self, path: str) -> ClientWebSocketResponse:
         """Open a WebSocket of the protocol of uploads."""
@@ -141,10 +142,17 @@ class Remote:
                 raise Unauthorized("the service refuses the token") from error
             raise Unreachable(f"{self.service.url} opens no WebSocket (status {error.status})") from error
         except (ClientError, OSError) as error:
-            raise Unreachable(f"no gateway answers at {self.service.url}: {error or type(error).__name__}") from error
+            raise Unreachable(f"no gateway answers at {self.service.url}: {_reason(error)}") from error
 
     def _bearer(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}"}
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong with a connection, in the words of the system where it says something."""
+    if isinstance(error, ClientConnectorError) and error.os_error.strerror:
+        return error.os_error.strerror
+    return str(error) or type(error).__name__
 
 
 def _error(response: ClientResponse, content: bytes) -> FilesError | Unreachable:
