@@ -12,6 +12,7 @@ from itertools import repeat
 
 from files_service.errors import Conflict, FilesError, Gone, NotFound, Unauthorized, WrongStatus
 from files_service.ingest.bring import Bringer
+from files_service.ingest.cancelling import own_cancellation
 from files_service.ingest.card import Card, CardFile, Plan
 from files_service.ingest.catalogue import Catalogue, Found, Sought
 from files_service.ingest.database import Database
@@ -214,7 +215,8 @@ class Copying:
 
         async def lane(files: Iterator[CardFile]) -> None:
             for file in files:
-                entry = await bringer.bring(file, keys.get(file.path))
+                with own_cancellation():
+                    entry = await bringer.bring(file, keys.get(file.path))
                 self.entries[entry.path] = entry
                 self.untold.append(entry)
 

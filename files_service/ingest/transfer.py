@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from files_service.errors import FilesError
+from files_service.ingest.cancelling import own_cancellation
 from files_service.ingest.faults import Patience, Remedy, remedy_for
 from files_service.ingest.hashing import WholeHash
 from files_service.ingest.reader import (
@@ -73,11 +74,12 @@ class Transfer:
         progress = _Progress(moved)
 
         async def attempt() -> str:
-            session = await opening()
-            try:
-                return await _Attempt(self, file, state, session, progress).run()
-            finally:
-                await session.close()
+            with own_cancellation():
+                session = await opening()
+                try:
+                    return await _Attempt(self, file, state, session, progress).run()
+                finally:
+                    await session.close()
 
         try:
             upload_id = await self.patience.until_done(attempt, moved=lambda: progress.acknowledged)
@@ -141,7 +143,7 @@ class _Attempt:
         def reach() -> None:
             self.progress.reach(self.progress.acknowledged + upload.missing(offset, offset + size))
 
-        with ExitStack() as place:
+        with own_cancellation(), ExitStack() as place:
             place.callback(places.release)
             stored = await self._send(offset, size, upload, read)
             if stored is None:

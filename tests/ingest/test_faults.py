@@ -26,7 +26,7 @@ from files_service.ingest.reader import BLOCK_BYTES, DeviceGone
 from files_service.ingest.service import Unreachable
 from files_service.ingest.transfer import FILES_READ
 from files_service.ingest.transports.transport import Block, UploadSession
-from files_service.ingest.transports.tus import TusTransport
+from files_service.ingest.transports.tus import TusTransport, _TusSession
 from files_service.ingest.window import Window
 from tests.cores import SECRETS, memory_core, sqlite_core
 from tests.faults.gateways import PACKAGED, GatewayProcess
@@ -550,4 +550,26 @@ def test_two_runs_of_a_card_do_not_take_each_others_uploads(served: Served, tmp_
         way.open_for(2**60)
         outcome = running.result(WAIT_SECONDS)
     assert outcome.ending is Ending.COMPLETE
+    assert_identical(served, outcome, files)
+
+
+@pytest.mark.parametrize("moment", ["declare", "finish"])
+def test_what_a_library_cancels_is_sent_again(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """A connection that is given up cancels what others await of it: no group of tasks is to lose a file by that."""
+    files, kind = footage(count=3), TusTransport if moment == "declare" else _TusSession
+    fill(tmp_path / "card", files)
+    real, times = getattr(kind, moment), iter(range(2))
+
+    async def cancelled_at_first(self: object, *arguments: object) -> object:
+        if next(times, None) is not None:
+            given_up = asyncio.get_running_loop().create_future()
+            given_up.cancel()
+            await given_up
+        return await real(self, *arguments)
+
+    monkeypatch.setattr(kind, moment, cancelled_at_first)
+    outcome = bring(served, tmp_path / "card", tmp_path / "state", transport="tus")
+    assert (outcome.ending, outcome.uploaded) == (Ending.COMPLETE, len(files))
     assert_identical(served, outcome, files)

@@ -13,6 +13,7 @@ from storage_adapters import open_blob_store
 from storage_adapters.blobs.nodes import NodesBlobStore
 from tests.nodes.clusters import OPTIONS
 from tests.nodes.controller import SECRET, SmallController
+from tests.servers.pausing import pause
 from tests.servers.ports import free_ports
 from tests.servers.processes import ServiceProcess
 from tests.waiting import PATIENCE_SECONDS, wait_until
@@ -69,7 +70,7 @@ class NodeProcess(ServiceProcess):
 
     def freeze(self) -> None:
         """Let the process do nothing until it is thawed."""
-        self.signal(signal.SIGSTOP)
+        pause(self.pid)
 
     def thaw(self) -> None:
         """Let the process go on."""

@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
+from tests.servers.pausing import pause
+
 
 class PrivateServer(ABC):
     """A server of the tests' own; it runs while it is entered."""
@@ -41,8 +43,7 @@ class PrivateServer(ABC):
 
     def pause(self) -> None:
         """Let the server stand still: connections stay open and nobody answers."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        pause(self.pid)
 
     def resume(self) -> None:
         """Let a paused server go on."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.servers.pausing import pause
 from tests.servers.ports import free_ports
 
 # Of a machine that does much else: where a server of all tests does not start, all of them fail.
@@ -95,12 +96,7 @@ class RabbitMQ:
     def pause(self) -> None:
         """Let the broker stand still: connections stay open and nobody answers. Returns when every thread stands."""
         assert self._server is not None
-        self._server.send_signal(signal.SIGSTOP)
-        deadline = time.monotonic() + START_SECONDS
-        tasks = Path(f"/proc/{self._server.pid}/task")
-        while any(_state(task) != "T" for task in tasks.iterdir()):
-            assert time.monotonic() < deadline, "the broker does not stop"
-            time.sleep(0.01)
+        pause(self._server.pid)
 
     def resume(self) -> None:
         """Let a paused broker go on."""
@@ -179,14 +175,6 @@ class RabbitMQ:
             if process.poll() is None:
                 process.send_signal(number)
             process.wait()
-
-
-def _state(task: Path) -> str:
-    """The state of a thread: the first word behind its name (proc(5)). One that has ended stands, too."""
-    try:
-        return (task / "stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return "T"
 
 
 def _executable() -> str:
