@@ -145,14 +145,17 @@ def test_an_identical_card_is_known_by_the_ends_of_its_files(
     assert received_bytes(served) == before
     assert reading.count <= 128 * KIB * len(files)
     assert {each["status"] for each in entries(served, outcome).values()} == {"known"}
+    assert outcome.session is not None
+    assert outcome.session["second_read"]["full"] is False
 
 
-def test_a_time_that_moved_alone_or_by_minutes_is_that_of_another_file(served: Served, tmp_path: Path) -> None:
+@pytest.mark.parametrize("minutes", [7, 15])
+def test_a_time_that_moved_alone_is_that_of_another_file(served: Served, tmp_path: Path, minutes: int) -> None:
     files = footage()
     fill(tmp_path / "card", files)
     process_all(served, bring(served, tmp_path / "card", tmp_path / "state"))
     moved = tmp_path / "card/DCIM/100GOPRO/GX010001.MP4"
-    os.utime(moved, (1_700_000_000, moved.stat().st_mtime + 7 * 60))
+    os.utime(moved, (1_700_000_000, moved.stat().st_mtime + minutes * 60))
     outcome = bring(served, tmp_path / "card", tmp_path / "other", card_id="another-card")
     assert (outcome.uploaded, outcome.known) == (1, len(files) - 1)
     assert entries(served, outcome)["DCIM/100GOPRO/GX010001.MP4"]["status"] == "uploaded"
