@@ -24,9 +24,11 @@ def save_if_room(draft: FileRecord, core: Core, on_conflict: OnConflict = OnConf
 
     Raises InsufficientStorage.
     """
-    earlier = made_earlier(draft, core)
-    if earlier is not None:
-        return earlier
+    return made_earlier(draft, core) or save_new_if_room(draft, core, on_conflict)
+
+
+def save_new_if_room(draft: FileRecord, core: Core, on_conflict: OnConflict) -> FileRecord:
+    """Do as ``save_if_room`` for a draft of which ``made_earlier`` has just found none."""
     charged = require_room(core, draft.owner, draft.size)
     record = _save(draft, core, on_conflict)
     if record.file_id == draft.file_id:

@@ -17,7 +17,7 @@ from files_service.errors import BadRequest, Gone, NotFound, storage_errors_as_f
 from files_service.services.encryption.domains import chunk_domain
 from files_service.services.files import change, load_owning, require_unbound
 from files_service.services.free_paths import OnConflict, require_free
-from files_service.services.uploads.creation import made_earlier, save_if_room, save_once
+from files_service.services.uploads.creation import made_earlier, save_new_if_room, save_once
 from files_service.services.uploads.declare import Declaration, check_limits, pending_record
 from files_service.services.uploads.quota import (
     PARTIAL,
@@ -115,40 +115,31 @@ def begin(core: Core, beginning: Beginning) -> Upload:
     with storage_errors_as_files_errors():
         declaration = declaration_of(beginning.as_params(), beginning.size or 0)
         check_limits(declaration, core)
-        if (earlier := _begun_earlier(core, beginning, declaration)) is not None:
-            return earlier
-        require_place(core, beginning.owner)
-        is_file = beginning.size is not None and not beginning.partial
-        if declaration.path is not None and declaration.on_conflict is OnConflict.FAIL and not is_file:
-            # Of a file, its creation finds out; then the path may be that of an earlier request with the same id.
-            require_free(core, beginning.owner, declaration.path)
         file_id, owner, uploads = core.new_id(), beginning.owner, uploads_of(core)
+        is_file = beginning.size is not None and not beginning.partial
+        if beginning.request_id is not None and (not is_file or beginning.version_of is not None):
+            message = "Is for a new file of known size that is uploaded as one."
+            raise BadRequest(f"request_id: {message}", {"fields": {"request_id": [message]}})
+        draft = pending_record(declaration, core, core.clock(), file_id=file_id) if is_file else None
+        if draft is not None and (earlier := made_earlier(draft, core)) is not None:
+            return _upload_of(core, earlier)
+        require_place(core, owner)
         details: dict[str, Any] = {**beginning.details, DECLARED: beginning.as_params()}
         details["md5"] = beginning.md5 is not None
         if beginning.partial:
             details[PARTIAL] = True
         upload = _draft(core, owner, file_id, "p0", beginning.size, details)
-        if is_file:
-            draft = pending_record(declaration, core, core.clock(), file_id=file_id)
-            record = save_if_room(draft, core, declaration.on_conflict)
-            if record.file_id != file_id:
-                return _upload_of(core, record)
-            return uploads.create_upload(upload)
+        if draft is not None:
+            record = save_new_if_room(draft, core, declaration.on_conflict)
+            return uploads.create_upload(upload) if record.file_id == file_id else _upload_of(core, record)
+        if declaration.path is not None and declaration.on_conflict is OnConflict.FAIL:
+            # Of a file, its creation finds out; then the path may be that of an earlier request with the same id.
+            require_free(core, owner, declaration.path)
         charged = require_room(core, owner, beginning.size or 0)
         upload = uploads.create_upload(upload)
         take_back = partial(uploads.delete_upload, upload.upload_id, now=core.clock())
         require_still_room(core, owner, charged, take_back)
         return upload
-
-
-def _begun_earlier(core: Core, beginning: Beginning, declaration: Declaration) -> Upload | None:
-    if beginning.request_id is None:
-        return None
-    if beginning.size is None or beginning.partial or beginning.version_of is not None:
-        message = "Is for a new file of known size that is uploaded as one."
-        raise BadRequest(f"request_id: {message}", {"fields": {"request_id": [message]}})
-    record = made_earlier(pending_record(declaration, core, core.clock()), core)
-    return _upload_of(core, record) if record is not None else None
 
 
 def _upload_of(core: Core, record: FileRecord) -> Upload:
