@@ -10,6 +10,7 @@ from files_service.api.action import Params, ParamsSchema, action, file_id_field
 from files_service.api.parameters import checksum_field, flag
 from files_service.api.text import line
 from files_service.core import Core
+from files_service.domain.chunking import file_id_of_upload
 from files_service.domain.listing import MAX_INTEGER
 from files_service.services.parts import FinishedPart, PartAddress, finish_part
 from storage_adapters import JSON, Upload
@@ -81,5 +82,5 @@ def finish_result(finished: FinishedPart) -> JSON:
 
 def done(upload: Upload, finished: FinishedPart | None) -> JSON:
     """Return the answer to the finish of an upload; a partial upload has no file."""
-    result: JSON = {"file_id": upload.upload_id.partition("-")[0], "upload_id": upload.upload_id}
+    result: JSON = {"file_id": file_id_of_upload(upload.upload_id), "upload_id": upload.upload_id}
     return {**result, **finish_result(finished)} if finished is not None else result

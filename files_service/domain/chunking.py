@@ -41,6 +41,11 @@ def upload_id_of(file_id: str, part_id: str) -> str:
     return f"{file_id}-{part_id}"
 
 
+def file_id_of_upload(upload_id: str) -> str:
+    """Return the file id in a well-formed upload id."""
+    return upload_id.partition("-")[0]
+
+
 def names_in_upload_id(upload_id: str) -> tuple[str, str] | None:
     """Return the file id and part id in an upload id, or None when the id is malformed."""
     match = _UPLOAD_ID.fullmatch(upload_id)

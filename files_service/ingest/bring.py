@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from files_service.domain.chunking import file_id_of_upload, upload_id_of
 from files_service.domain.local_names import type_of_name
 from files_service.domain.paths import segment_of
 from files_service.errors import FilesError
@@ -114,7 +115,7 @@ class Bringer:
         """Return the upload if it was completed by an earlier run that could not note it."""
         try:
             upload_id = await self.patience.until_done(opening.upload_id)
-            file_id = upload_id.partition("-")[0]
+            file_id = file_id_of_upload(upload_id)
             record = await self.patience.until_done(lambda: self.remote.call("files.info", file_id=file_id))
         except FilesError:
             return None
@@ -132,7 +133,7 @@ class Bringer:
             return
         with suppress(FilesError):
             upload_id = await self.patience.until_done(_Opening(self, path, noted).upload_id)
-            file_id = upload_id.partition("-")[0]
+            file_id = file_id_of_upload(upload_id)
             await self.patience.until_done(lambda: self.remote.call("files.remove", file_id=file_id))
         # The next declaration is another one.
         further = replace(noted, number=noted.number + 1, upload_id=None)
@@ -165,7 +166,7 @@ class _Opening:
         if not self.noted.upload_id:
             declaration = await self._declaration()
             record = await self.bringer.remote.call("files.upload", **declaration.as_params())
-            await self._note(f"{record['file_id']}-{record['parts'][0]['part_id']}")
+            await self._note(upload_id_of(record["file_id"], record["parts"][0]["part_id"]))
         assert self.noted.upload_id
         return self.noted.upload_id
 

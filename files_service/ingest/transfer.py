@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from files_service.domain.chunking import file_id_of_upload
 from files_service.errors import FilesError
 from files_service.ingest.cancelling import own_cancellation
 from files_service.ingest.faults import Patience, Remedy, remedy_for
@@ -45,7 +46,7 @@ class Sent:
     @property
     def file_id(self) -> str:
         """The id of the file."""
-        return self.upload_id.partition("-")[0]
+        return file_id_of_upload(self.upload_id)
 
 
 class NoUpload(Exception):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from files_service.domain.chunking import file_id_of_upload
 from files_service.errors import Conflict
 from files_service.gateway.transfer.digests import read_sha256
 from files_service.ingest.service import Remote, RequestTooLong, Unreachable
@@ -112,7 +113,7 @@ class _TusSession(UploadSession):
         # The last byte completes an upload of known size; the service has hashed the whole meanwhile.
         stored = reply.sha256
         if stored is None:
-            record = await self._transport.remote.call("files.info", file_id=upload_id.partition("-")[0])
+            record = await self._transport.remote.call("files.info", file_id=file_id_of_upload(upload_id))
             stored = record["parts"][0]["sha256"]
         if stored not in (sha256, None):
             raise Corrupted("the service stored other bytes")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from files_service.core import Core
-from files_service.domain.chunking import manifest_of, names_in_upload_id
+from files_service.domain.chunking import file_id_of_upload, manifest_of, names_in_upload_id
 from files_service.domain.paths import name_of
 from files_service.domain.uploads import find_part
 from files_service.services.content import chunks_of, open_upload
@@ -37,7 +37,7 @@ def manifest_of_upload(core: Core, upload: Upload, *, start: int = 0, limit: int
     """Return a page of the manifest of an upload, with or without a file."""
     name, mime_type = _said_of(core, upload)
     return {
-        "_id": upload.upload_id.partition("-")[0],
+        "_id": file_id_of_upload(upload.upload_id),
         "user_id": upload.owner,
         "name": name,
         "size": upload.size,

@@ -15,7 +15,7 @@ from aiohttp import web
 from files_service.api.begin import begin
 from files_service.core import Core
 from files_service.domain.access import NOBODY
-from files_service.domain.chunking import upload_id_of
+from files_service.domain.chunking import file_id_of_upload, upload_id_of
 from files_service.errors import Forbidden, NotFound, TooLarge
 from files_service.gateway.auth.bearer import unauthorized
 from files_service.gateway.auth.callers import actor_of, holders_of, owner_of
@@ -195,7 +195,7 @@ def _conclude(gateway: Gateway, session: UploadSession) -> JSON:
 
 def _state(upload: Upload, record: FileRecord | None) -> JSON:
     return {
-        "id": upload.upload_id.partition("-")[0],
+        "id": file_id_of_upload(upload.upload_id),
         "upload_id": upload.upload_id,
         "size": upload.size,
         "received": upload.received,
