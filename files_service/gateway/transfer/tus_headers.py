@@ -112,7 +112,7 @@ def elsewhere(offset: int) -> HTTPError:
 
 def is_elsewhere(error: BaseException) -> bool:
     """Return True for the error of ``elsewhere``."""
-    return isinstance(error, HTTPError) and error.error.details.get("field") == "Upload-Offset"
+    return isinstance(error, HTTPError) and isinstance(error.error, Conflict) and "offset" in error.error.details
 
 
 def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:

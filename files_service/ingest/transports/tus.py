@@ -13,6 +13,7 @@ import orjson
 from files_service.domain.chunking import file_id_of_upload
 from files_service.errors import Conflict
 from files_service.gateway.transfer.digests import read_sha256
+from files_service.gateway.transfer.tus_headers import CONTENT_TYPE, PATH, VERSION
 from files_service.ingest.service import Remote, RequestTooLong, Unreachable
 from files_service.ingest.transports.transport import (
     Block,
@@ -26,9 +27,7 @@ from files_service.ingest.transports.transport import (
 )
 from files_service.ingest.window import FILE_BYTES
 
-_ADDRESS = "/tus/"
-_TUS = {"Tus-Resumable": "1.0.0"}
-_CONTENT_TYPE = "application/offset+octet-stream"
+_TUS = {"Tus-Resumable": VERSION}
 CHUNK_BYTES = 4 * 1024 * 1024
 # The bytes of one request. A service stores what it receives of it as it comes; between two requests it waits for its
 # disk. Many proxies with a limit take the shorter one; nginx takes 1 MiB unless it is told otherwise.
@@ -63,7 +62,7 @@ class TusTransport(Transport):
         """Begin or continue an upload."""
         if is_new:
             return _TusSession(self, OpenUpload(upload_id, CHUNK_BYTES), size)
-        async with self.remote.request("HEAD", f"/tus/{upload_id}", headers=_TUS) as response:
+        async with self.remote.request("HEAD", f"{PATH}{upload_id}", headers=_TUS) as response:
             offset = int(response.headers["Upload-Offset"])
         return _TusSession(self, OpenUpload(upload_id, CHUNK_BYTES, ((0, offset),) if offset else ()), size)
 
@@ -184,7 +183,7 @@ class _Request:
             before = await self._after.answer()
             self._upload_id, self._after = before.upload_id, None
         verb, address, headers = self._head()
-        headers |= {**_TUS, "Content-Type": _CONTENT_TYPE, "Content-Length": str(self.end - self._start)}
+        headers |= {**_TUS, "Content-Type": CONTENT_TYPE, "Content-Length": str(self.end - self._start)}
         try:
             async with self._stall, self._remote.request(verb, address, headers=headers, data=self._body()) as response:
                 return self._reply(response.headers)
@@ -204,7 +203,7 @@ class _Request:
     def _head(self) -> tuple[str, str, dict[str, str]]:
         declaration = self._declaration
         if declaration is None:
-            return "PATCH", f"{_ADDRESS}{self._upload_id}", {"Upload-Offset": str(self._start)}
+            return "PATCH", f"{PATH}{self._upload_id}", {"Upload-Offset": str(self._start)}
         said = {
             "path": declaration.path,
             "filetype": declaration.content_type,
@@ -212,7 +211,7 @@ class _Request:
             "request_id": declaration.request_id,
         }
         pairs = [f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in said.items()]
-        return "POST", _ADDRESS, {"Upload-Length": str(declaration.size), "Upload-Metadata": ",".join(pairs)}
+        return "POST", PATH, {"Upload-Length": str(declaration.size), "Upload-Metadata": ",".join(pairs)}
 
     def _reply(self, headers: Mapping[str, str]) -> _Reply:
         if headers.get("Upload-Offset") != str(self.end):
