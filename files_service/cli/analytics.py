@@ -8,6 +8,7 @@ import click
 
 from files_service.cli.remote import Remote, failure_of
 from files_service.cli.session import Session
+from files_service.domain.sizes import number_of
 from files_service.errors import FilesError
 from files_service.runtime.terminal import echo
 
@@ -29,7 +30,7 @@ def analytics(session: Session, owner: str | None, tenant: str | None, *, everyt
     except FilesError as error:
         raise failure_of(error) from error
     quota = f" of {storage['quota']}" if storage["quota"] else ""
-    echo(f"{storage['used']}{quota} bytes used by {storage['count']} files")
+    echo(f"{storage['used']}{quota} bytes used by {number_of(storage['count'], 'file')}")
     rows = {"trash": storage["trash"], "versions": storage["versions"], **kinds}
     for name, found in rows.items():
         if found["count"]:

@@ -18,26 +18,23 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
+from files_service.domain.sizes import number_of, shown_size
 from files_service.ingest.card import Card
 from files_service.ingest.entries import Entry, FileState
-from files_service.ingest.progress import Progress
+from files_service.ingest.progress import Progress, Sorting
 from files_service.runtime.terminal import echo, printable
 
 LINE_SECONDS = 10.0
 
 
-def size_text(size: float) -> str:
-    """Return a size for people, with decimal units."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1_000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1_000
-    return f"{size:.1f} TB"
-
-
 def card_name(card: Card) -> str:
     """Return the name of a card for people."""
     return printable(card.label or card.camera or card.card_id[:8])
+
+
+def shown_plan(files: int, clips: int, size: int) -> str:
+    """Return what a card has, for people."""
+    return f"{number_of(files, 'file')}, {number_of(clips, 'clip')}, {shown_size(size)}"
 
 
 class Counts:
@@ -49,6 +46,10 @@ class Counts:
     def __str__(self) -> str:
         failed = f", {self.failed} failed" if self.failed else ""
         return f"{self.new} new, {self.known} known{failed} of {self.files}"
+
+    def begin(self, found: Sorting) -> None:
+        """Count the files that are there already."""
+        self.new, self.known = found.brought.files, found.known.files
 
     def add(self, entry: Entry) -> None:
         """Count a file."""
@@ -81,12 +82,12 @@ class BarProgress(Progress):
         self._name, self._counts.files = card_name(card), files
         self._card = self._shown.add_task(self._text(), total=size)
 
-    def sorted(self, *, new: int, new_bytes: int, known: int, known_bytes: int) -> None:
+    def sorted(self, found: Sorting) -> None:
         """Show what is new and what is known."""
-        self._counts.known = known
+        self._counts.begin(found)
         assert self._card is not None
         # Bytes that need not be sent say nothing of the rate.
-        self._shown.update(self._card, total=new_bytes, description=self._text())
+        self._shown.update(self._card, total=found.new.bytes, description=self._text())
 
     def began(self, path: str, size: int) -> None:
         """Show that a file is being sent."""
@@ -137,13 +138,16 @@ class PlainProgress(Progress):
     def planned(self, card: Card, *, files: int, size: int, clips: int) -> None:
         """Show what the card has."""
         self._counts.files = files
-        self.said(f"{card_name(card)}: {files} files, {clips} clips, {size_text(size)}")
+        self.said(f"{card_name(card)}: {shown_plan(files, clips, size)}")
 
-    def sorted(self, *, new: int, new_bytes: int, known: int, known_bytes: int) -> None:
+    def sorted(self, found: Sorting) -> None:
         """Show what is new and what is known."""
-        self._counts.known, self._size = known, new_bytes
-        self._began = time.monotonic()
-        self.said(f"{new} new ({size_text(new_bytes)}), {known} known ({size_text(known_bytes)})")
+        self._counts.begin(found)
+        self._size, self._began = found.new.bytes, time.monotonic()
+        kinds = [("new", found.new), ("known", found.known)]
+        if found.brought.files:
+            kinds.append(("brought by an earlier run", found.brought))
+        self.said(", ".join(f"{tally.files} {kind} ({shown_size(tally.bytes)})" for kind, tally in kinds))
 
     def moved(self, path: str, count: int) -> None:
         """Show acknowledged bytes."""
@@ -152,8 +156,10 @@ class PlainProgress(Progress):
         if now - self._last >= LINE_SECONDS:
             self._last = now
             rate = self._done / (now - self._began)
-            left = (self._size - self._done) / rate if rate else 0
-            self.said(f"{size_text(self._done)} of {size_text(self._size)}, {size_text(rate)}/s, {left:.0f} s left")
+            # More comes than was sorted where a file is sent twice.
+            left = max(0, self._size - self._done) / rate if rate else 0
+            done = f"{shown_size(self._done)} of {shown_size(self._size)}"
+            self.said(f"{done}, {shown_size(round(rate))}/s, {left:.0f} s left")
 
     def ended(self, entry: Entry) -> None:
         """Show what became of a file."""
@@ -163,7 +169,7 @@ class PlainProgress(Progress):
     def reread(self, count: int, size: int) -> None:
         """Show the second reading."""
         if not count:
-            self.said(f"second reading of {size_text(size)}")
+            self.said(f"second reading of {shown_size(size)}")
 
     def said(self, text: str) -> None:
         """Show a line."""
@@ -180,9 +186,16 @@ class JsonProgress(Progress):
         """Show what the card has."""
         self._print("planned", card_id=card.card_id, label=card.label, files=files, clips=clips, bytes=size)
 
-    def sorted(self, *, new: int, new_bytes: int, known: int, known_bytes: int) -> None:
+    def sorted(self, found: Sorting) -> None:
         """Show what is new and what is known."""
-        self._print("sorted", new=new, new_bytes=new_bytes, known=known, known_bytes=known_bytes)
+        self._print(
+            "sorted",
+            **{
+                name: number
+                for kind, tally in (("new", found.new), ("known", found.known), ("brought", found.brought))
+                for name, number in ((kind, tally.files), (f"{kind}_bytes", tally.bytes))
+            },
+        )
 
     def ended(self, entry: Entry) -> None:
         """Show what became of a file."""

@@ -18,6 +18,7 @@ from files_service.cli.sessions import entries_of
 from files_service.domain.cards import ARCHIVED, JUNK_COUNT, count_of, fault_of_path
 from files_service.domain.local_names import readable_name
 from files_service.domain.mhl import FOLDER
+from files_service.domain.sizes import number_of
 from files_service.errors import FilesError
 from files_service.runtime.terminal import echo, printable
 from storage_adapters import JSON
@@ -56,7 +57,8 @@ def export(session: Session, session_id: str, to: Path) -> None:
         manifest = write_proofs(remote, found, to) if is_sealed else None
     except FilesError as error:
         raise failure_of(error) from error
-    echo(f"{outcome.written} files written, {outcome.kept} were there, {outcome.failed} failed, {outcome.size} bytes")
+    written, size = number_of(outcome.written, "file"), number_of(outcome.size, "byte")
+    echo(f"{written} written, {outcome.kept} were there, {outcome.failed} failed, {size}")
     if manifest is not None:
         echo(f"manifest {FOLDER}/{manifest}, receipt {FOLDER}/{RECEIPT}")
     if outcome.failed:

@@ -13,10 +13,11 @@ from types import FrameType
 import click
 import orjson
 
-from files_service.cli.card_progress import BarProgress, JsonProgress, PlainProgress, bars, card_name, size_text
+from files_service.cli.card_progress import BarProgress, JsonProgress, PlainProgress, bars, card_name, shown_plan
 from files_service.cli.card_service import ADVICE, card_service
 from files_service.cli.remote import DEFAULT_OWNER
 from files_service.cli.session import Failed, Session
+from files_service.domain.sizes import number_of, shown_size
 from files_service.errors import NotSupported, Unauthorized
 from files_service.ingest.config import BadConfig, load_config
 from files_service.ingest.identity import identify
@@ -191,11 +192,11 @@ def _show_survey(found: Survey, *, as_json: bool) -> None:
         echo(orjson.dumps(found.to_wire()).decode())
         return
     plan, card = found.plan, found.plan.card
-    echo(f"{card_name(card)} ({card.card_id[:8]}): {len(plan.files)} files, {plan.clips} clips, {size_text(plan.size)}")
+    echo(f"{card_name(card)} ({card.card_id[:8]}): {shown_plan(len(plan.files), plan.clips, plan.size)}")
     for name, files in found.clips:
         known = sum(file.path in found.known for file in files)
-        size = size_text(sum(file.size for file in files))
-        echo(f"  {name}: {len(files)} files, {size}{f', {known} known' if known else ''}")
+        size = shown_size(sum(file.size for file in files))
+        echo(f"  {name}: {number_of(len(files), 'file')}, {size}{f', {known} known' if known else ''}")
     for path in plan.junk:
         echo(f"  left out as junk: {path}")
     echo(found.summary)

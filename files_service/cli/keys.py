@@ -8,6 +8,7 @@ from contextlib import closing
 import click
 
 from files_service.cli.session import Failed, Session, opening_stores
+from files_service.domain.sizes import number_of
 from files_service.runtime.terminal import echo
 from files_service.services.opening import tenant_keys
 from storage_adapters import Resealed, StorageError, SupportsResealing, open_metadata_store
@@ -37,12 +38,16 @@ def encrypt(session: Session, start: str) -> None:
             blobs, size = blobs + step.blobs, size + step.bytes
             damaged += step.damaged
             if step.blobs and step.after:
-                echo(f"{blobs} blobs, {size} bytes; to go on: files encrypt --start {step.after}", err=True)
+                echo(f"{_shown(blobs, size)}; to go on: files encrypt --start {step.after}", err=True)
     for key in damaged:
         echo(f"damaged, left as it is: {key}", err=True)
-    echo(f"encrypted: {blobs} blobs, {size} bytes")
+    echo(f"encrypted: {_shown(blobs, size)}")
     if damaged:
-        raise Failed(f"{len(damaged)} blobs are damaged", "Run `files scrub`, and send their files again.")
+        raise Failed(f"{number_of(len(damaged), 'damaged blob')}", "Run `files scrub`, and send their files again.")
+
+
+def _shown(blobs: int, size: int) -> str:
+    return f"{number_of(blobs, 'blob')}, {number_of(size, 'byte')}"
 
 
 def _steps(store: SupportsResealing, start: str) -> Iterator[Resealed]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from files_service.cli.session import Failed, Session
+from files_service.domain.sizes import number_of
 from files_service.runtime.terminal import echo
 from storage_adapters import BlobNotFound, StorageError, SupportsCopies, SupportsListing
 
@@ -30,10 +31,14 @@ def mirror(session: Session, start: str) -> None:
                 for info in page:
                     made += _restored(store, info.key, core.clock())
                     blobs, start = blobs + 1, info.key
-                echo(f"{blobs} blobs, {made} copies made; to go on: files mirror --start {start}", err=True)
+                echo(f"{_shown(blobs, made)}; to go on: files mirror --start {start}", err=True)
         except StorageError as error:
             raise Failed(str(error), f"To go on: files mirror --start '{start}'") from error
-    echo(f"mirrored: {blobs} blobs, {made} copies made")
+    echo(f"mirrored: {_shown(blobs, made)}")
+
+
+def _shown(blobs: int, made: int) -> str:
+    return f"{number_of(blobs, 'blob')}, {number_of(made, 'copy')} made"
 
 
 def _restored(store: SupportsCopies, key: str, now: int) -> int:

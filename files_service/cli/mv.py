@@ -10,6 +10,7 @@ import click
 from files_service.cli.records import find_record
 from files_service.cli.remote import Remote, failure_of
 from files_service.cli.session import Session
+from files_service.domain.sizes import number_of
 from files_service.errors import FilesError
 from files_service.runtime.terminal import echo, printable
 from storage_adapters import JSON
@@ -58,4 +59,4 @@ def _moved(remote: Remote, params: JSON) -> str:
         time.sleep(_LOOK_SECONDS)
         job = remote.call("jobs.info", {"job_id": job["job_id"]})
     left = f", {job['skipped']} stay" if job["skipped"] else ""
-    return f"moved {printable(job['source'])}/ to {printable(job['target'])}/ ({job['done']} files{left})"
+    return f"moved {printable(job['source'])}/ to {printable(job['target'])}/ ({number_of(job['done'], 'file')}{left})"

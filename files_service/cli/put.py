@@ -15,6 +15,7 @@ from files_service.cli.session import Failed, Session
 from files_service.cli.sources import Source, sources_of
 from files_service.cli.upload import processed, send_file
 from files_service.domain.local_names import readable_name, type_of_name
+from files_service.domain.sizes import number_of
 from files_service.runtime.terminal import echo, printable
 from storage_adapters import Access, FileStatus
 
@@ -83,7 +84,7 @@ def put(
             raise Failed(f"{file_id} was uploaded, but processing failed", "See `files call files.info`.")
 
     count = _in_turn(found, send, finish, outcomes)
-    outcomes.end(f"{count} of {len(found)} files put")
+    outcomes.end(f"{count} of {number_of(len(found), 'file')} put")
 
 
 def _in_turn(

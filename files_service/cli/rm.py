@@ -10,6 +10,7 @@ from files_service.cli import records
 from files_service.cli.outcomes import Outcomes
 from files_service.cli.remote import Remote
 from files_service.cli.session import Session
+from files_service.domain.sizes import number_of
 from files_service.runtime.terminal import echo, printable
 
 
@@ -34,4 +35,4 @@ def rm(session: Session, files: tuple[str, ...], owner: str | None, *, yes: bool
             remote.call("files.remove", {"file_id": file_id})
             count += 1
             echo(f"removed {file_id} {name}")
-    outcomes.end(f"{count} of {len(files)} files removed")
+    outcomes.end(f"{count} of {number_of(len(files), 'file')} removed")

@@ -10,6 +10,7 @@ import click
 from files_service.cli.session import Failed, Session
 from files_service.config import Settings
 from files_service.core import Core
+from files_service.domain.sizes import number_of
 from files_service.runtime.clock import now_ms
 from files_service.runtime.terminal import echo
 from files_service.services.scrub.examination import Loss
@@ -36,7 +37,7 @@ def scrub(session: Session, *, owner: str | None) -> None:
             lost, files = _scrub(core, owner)
         except StorageError as error:
             raise Failed(f"a store does not answer: {error}", "Run `files doctor` to check each part.") from error
-    echo(f"{files} files read, {lost} parts lost")
+    echo(f"{number_of(files, 'file')} read, {number_of(lost, 'part')} lost")
     if lost:
         raise SystemExit(1)
 

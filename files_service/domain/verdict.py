@@ -26,7 +26,7 @@ from files_service.domain.cards import (
     Verify,
     summed,
 )
-from files_service.domain.sizes import shown_size
+from files_service.domain.sizes import number_of, shown_size
 
 COPIES = 2
 MAX_REASONS = 100
@@ -72,10 +72,13 @@ class Reason:
 
 _OF_STATUS = {
     EntryStatus.UNREADABLE: (Code.UNREADABLE, "the card does not give its bytes"),
-    EntryStatus.CHANGED: (Code.CHANGED, "it changed while it was read"),
+    EntryStatus.CHANGED: (Code.CHANGED, "it changed on the card"),
     EntryStatus.EXCLUDED: (Code.EXCLUDED, "it was left out"),
     EntryStatus.MISSING: (Code.MISSING, "it was gone from the card before it was read"),
 }
+
+# The others say all that there is to say.
+_WITH_REASON = (EntryStatus.UNREADABLE, EntryStatus.EXCLUDED)
 
 
 def reason_of_entry(entry: Mapping[str, Any]) -> Reason | None:
@@ -86,7 +89,9 @@ def reason_of_entry(entry: Mapping[str, Any]) -> Reason | None:
     code, detail = _OF_STATUS[status]
     ranges = entry.get("ranges") or []
     where = ", ".join(f"{start}-{end}" for start, end in ranges[:3]) + (", …" if len(ranges) > 3 else "")
-    return Reason(code=code, path=entry["path"], detail=f"{detail} (bytes {where})" if where else detail)
+    is_told = status in _WITH_REASON and entry.get("reason")
+    because = f": {entry['reason']}" if is_told else ""
+    return Reason(code=code, path=entry["path"], detail=f"{detail}{because}{f' (bytes {where})' if where else ''}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +187,7 @@ def _against(facts: Facts) -> Iterator[Reason]:
         yield Reason(code=Code.NO_FILES, detail="the session has no files")
     # More than announced is no fault: a card that came back may have new files. The listing decides.
     if facts.listed.files < facts.announced:
-        detail = f"the card had {facts.announced} files, and {facts.listed.files} were told"
+        detail = f"the card had {number_of(facts.announced, 'file')}, and {facts.listed.files} were told"
         yield Reason(code=Code.INCOMPLETE, detail=detail)
     if not _failed_by_status(facts) and not facts.failed and facts.archived != facts.listed:
         yield Reason(code=Code.INCOMPLETE, detail="not all files are in the archive")
@@ -214,14 +219,13 @@ def _is_read_twice(facts: Facts) -> bool:
 
 def _summary(facts: Facts) -> str:
     known = facts.counts.get(EntryStatus.KNOWN, Tally()).files
-    files = f"{facts.archived.files} {'file' if facts.archived.files == 1 else 'files'}"
-    copies = f"{facts.copies} {'copy' if facts.copies == 1 else 'copies'}"
+    files = number_of(facts.archived.files, "file")
     at = time.strftime("%H:%M", time.gmtime(facts.reread_at / 1000))
     return ", ".join(
         (
             f"{files} ({known} known)" if known else files,
             shown_size(facts.archived.bytes),
-            f"{copies} re-read {at} UTC",
+            f"{number_of(facts.copies, 'copy')} re-read {at} UTC",
             _readings(facts),
         )
     )
@@ -243,9 +247,9 @@ def _readings(facts: Facts) -> str:
 def _text_of_reasons(reasons: tuple[Reason, ...], more: int) -> str:
     others = len(reasons) - 1 + more
     first = str(reasons[0]) if reasons else "files could not be verified"
-    tail = "" if others < 1 else f"; and {others} more {'reason' if others == 1 else 'reasons'}"
+    tail = "" if others < 1 else f"; and {number_of(others, 'more reason')}"
     return f"DO NOT FORMAT: {first}{tail}"
 
 
 def _tally(tally: Tally) -> str:
-    return f"{tally.files} {'file' if tally.files == 1 else 'files'} of {shown_size(tally.bytes)}"
+    return f"{number_of(tally.files, 'file')} of {shown_size(tally.bytes)}"

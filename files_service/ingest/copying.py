@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import repeat
 
+from files_service.domain.cards import Tally
 from files_service.errors import Conflict, FilesError, Gone, NotFound, Unauthorized, WrongStatus
 from files_service.ingest.bring import Bringer
 from files_service.ingest.cancelling import own_cancellation
@@ -19,10 +20,12 @@ from files_service.ingest.database import Database
 from files_service.ingest.entries import Entry, FileState, junk_entry, wire_path
 from files_service.ingest.faults import Patience
 from files_service.ingest.journal import Journal
-from files_service.ingest.known import Keyed, KnownFiles
+from files_service.ingest.known import Keyed, KnownFiles, known_entry
 from files_service.ingest.listing import listing_sha256, plan
 from files_service.ingest.options import Ending, Options, Outcome
+from files_service.ingest.progress import Sorting
 from files_service.ingest.reader import CardReader, Changed, Missing, Unreadable
+from files_service.ingest.relisting import relisted
 from files_service.ingest.second_read import SecondRead, hash_file, read_again
 from files_service.ingest.service import Remote
 from files_service.ingest.sessions import CardSession
@@ -108,7 +111,7 @@ class Copying:
 
     async def _begin(self, listed: Plan) -> str:
         """Begin or continue the session; return the state of the card at the service."""
-        digest, options = listing_sha256(listed.files), self.options
+        digest, options = listing_sha256(listed), self.options
         await in_thread(None, self.journal.open)
         session = CardSession(self.remote, self.patience, self.journal)
         state = ""
@@ -168,16 +171,12 @@ class Copying:
         keyed = await asking.keys(files)
         found = await asking.find(keyed)
         pairs = [(each, found[each.file.path]) for each in keyed if each.file.path in found]
-        entries = [_known(each, it) for each, it in pairs if await self._is_same(each, it)]
+        entries = [known_entry(each, it) for each, it in pairs if await self._is_same(each, it)]
         await in_thread(None, self.journal.note_entries, entries)
+        brought = _tally(each for each in self.entries.values() if each.state.is_safe)
         self.entries |= {each.path: each for each in entries}
-        known_bytes = sum(each.size for each in entries)
-        self.options.progress.sorted(
-            new=len(files) - len(entries),
-            new_bytes=sum(file.size for file in files) - known_bytes,
-            known=len(entries),
-            known_bytes=known_bytes,
-        )
+        known = _tally(entries)
+        self.options.progress.sorted(Sorting(new=_tally(files).minus(known), known=known, brought=brought))
         return {each.file.path: each.fast_key for each in keyed}
 
     async def _require_room(self, session: CardSession, files: Sequence[CardFile]) -> None:
@@ -264,10 +263,12 @@ class Copying:
         assert self.session is not None
         second = await self._read_again(listed) if self.options.verify == "card" else None
         fresh = await in_thread(None, plan, self.card)
+        await self._note_differing(fresh)
+        excluded = {path for path, each in self.entries.items() if each.state is FileState.EXCLUDED}
         await self.session.note(
             "uploaded",
             bytes_done=sum(each.size for each in self.entries.values() if each.state.is_safe),
-            listing_sha256=listing_sha256(fresh.files),
+            listing_sha256=listing_sha256(fresh, excluded=excluded),
             **({"second_read": second.to_wire(full=self._reads_known())} if second is not None else {}),
         )
         session = await self.session.verdict(self.options.verdict_seconds)
@@ -275,6 +276,18 @@ class Copying:
         complete = all(each.state.is_safe for each in self.entries.values())
         judged = session.get("state") != "not_safe"
         return self.outcome(Ending.COMPLETE if complete and judged else Ending.PARTLY_FAILED, session=session)
+
+    async def _note_differing(self, fresh: Plan) -> None:
+        """Tell by its name each file that came, changed or went since the card was listed."""
+        assert self.session is not None
+        found = relisted(fresh, self.entries)
+        await in_thread(None, self.journal.note_entries, found.differing)
+        await self.session.tell()
+        self.entries |= {each.path: each for each in found.differing}
+        for each in found.differing:
+            self.options.progress.ended(each)
+        for path in found.gone:
+            self.options.progress.said(f"{path} is no longer on the card")
 
     def _reads_known(self) -> bool:
         return self.options.full or all(each.state is not FileState.KNOWN for each in self.entries.values())
@@ -291,14 +304,6 @@ class Copying:
         )
 
 
-def _known(keyed: Keyed, found: Found) -> Entry:
-    return Entry(
-        path=keyed.sought.path,
-        size=keyed.file.size,
-        mtime_ns=keyed.file.mtime_ns,
-        state=FileState.KNOWN,
-        file_id=found.file_id,
-        sha256=found.sha256 or None,
-        xxh64=found.xxh64 or None,
-        fast_key=keyed.fast_key,
-    )
+def _tally(files: Iterable[CardFile | Entry]) -> Tally:
+    sizes = [each.size for each in files]
+    return Tally(len(sizes), sum(sizes))

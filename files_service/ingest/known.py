@@ -11,7 +11,7 @@ from files_service.errors import NotFound
 from files_service.ingest.batches import batches
 from files_service.ingest.card import CardFile
 from files_service.ingest.catalogue import Catalogue, Found, Sought, with_one_shift
-from files_service.ingest.entries import wire_path
+from files_service.ingest.entries import Entry, FileState, wire_path
 from files_service.ingest.fast_key import fast_key
 from files_service.ingest.faults import Patience
 from files_service.ingest.reader import CardReader, Changed, Missing, Unreadable
@@ -92,3 +92,17 @@ class KnownFiles:
 def _wire(keyed: Keyed) -> dict[str, str | int]:
     sought = keyed.sought
     return {"path": sought.path, "size": sought.size, "fast_key": sought.fast_key}
+
+
+def known_entry(keyed: Keyed, found: Found) -> Entry:
+    """Return the entry of a file that the service has."""
+    return Entry(
+        path=keyed.sought.path,
+        size=keyed.file.size,
+        mtime_ns=keyed.file.mtime_ns,
+        state=FileState.KNOWN,
+        file_id=found.file_id,
+        sha256=found.sha256 or None,
+        xxh64=found.xxh64 or None,
+        fast_key=keyed.fast_key,
+    )

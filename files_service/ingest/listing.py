@@ -9,10 +9,11 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from files_service.domain import cards
 from files_service.ingest.card import Card, CardFile, LeftOut, Plan, Status
 from files_service.ingest.entries import wire_path
 from files_service.ingest.groups import group
@@ -156,9 +157,16 @@ def _shortened(path: str) -> str:
     return f"{encoded[: MAX_PATH_BYTES - 20].decode(errors='ignore').rstrip('/')}…{digest}"
 
 
-def listing_sha256(files: Iterable[CardFile]) -> str:
-    """Return the digest of a listing: path, size and time of each file in the order of the paths."""
-    digest = hashlib.sha256()
-    for path, file in sorted(((wire_path(file.path).encode(), file) for file in files), key=lambda pair: pair[0]):
-        digest.update(b"%s\0%d\0%d\n" % (path, file.size, file.mtime_ns // 1_000_000))
-    return digest.hexdigest()
+def listing_sha256(planned: Plan, *, excluded: Container[str] = ()) -> str:
+    """Return the digest of a listing as the service computes it of the entries of a session.
+
+    What cannot be read is in it, with neither size nor time, and what was left out is not; ``excluded`` are wire paths
+    of files that were left out later.
+    """
+    lines = [(wire_path(file.path), file.size, file.mtime_ns // 1_000_000) for file in planned.files]
+    lines += [(each.path, 0, 0) for each in planned.left_out if each.status is Status.UNREADABLE]
+    listing = cards.Listing()
+    for path, size, mtime_at in sorted(lines, key=lambda line: line[0].encode()):
+        if path not in excluded:
+            listing.add(path, size, mtime_at)
+    return listing.sha256

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from files_service.domain.cards import Tally
 from files_service.ingest.card import Card
 from files_service.ingest.entries import Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sorting:
+    """Files of a card by what is to be done: sent, or nothing, as the service or an earlier run knows them."""
+
+    new: Tally
+    known: Tally
+    brought: Tally
 
 
 class Progress:
@@ -12,7 +24,7 @@ class Progress:
     def planned(self, card: Card, *, files: int, size: int, clips: int) -> None:
         """Note that the card was listed."""
 
-    def sorted(self, *, new: int, new_bytes: int, known: int, known_bytes: int) -> None:
+    def sorted(self, found: Sorting) -> None:
         """Note that the service was asked which files it has."""
 
     def began(self, path: str, size: int) -> None:

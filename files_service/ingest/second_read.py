@@ -55,7 +55,9 @@ async def read_again(
                 outcome.differing.append(entry.path)
             outcome.files += 1
             outcome.size += entry.size
-            moved(entry.size)
+            if entry.size:
+                # Nothing means the beginning.
+                moved(entry.size)
     return outcome
 
 

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from files_service.domain.sizes import number_of, shown_size
 from files_service.errors import FilesError
 from files_service.ingest.card import Card, CardFile, Plan
 from files_service.ingest.catalogue import Catalogue
@@ -47,7 +48,7 @@ class Survey:
         """One line for people."""
         new = len(self.plan.files) - len(self.known)
         unasked = f" (the service was not asked: {self.unasked})" if self.unasked else ""
-        return f"would send {new} files, {self.new_bytes} bytes; {len(self.known)} are known{unasked}"
+        return f"would send {number_of(new, 'file')}, {shown_size(self.new_bytes)}; known: {len(self.known)}{unasked}"
 
     def to_wire(self) -> JSON:
         """Return the survey as JSON."""

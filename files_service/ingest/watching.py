@@ -184,7 +184,7 @@ class Watcher:
         if not card.layout and not self._policy.any_volume:
             self._say(Told.NO_CARD, f"{card.root} has no folders of a camera", seat.volume, card)
             return True
-        listing = listing_sha256(plan(card).files)
+        listing = listing_sha256(plan(card))
         sighting = self._permissions.sight(card, listing)
         self._say(Told.FOUND, f"found {_name(card)} at {card.root}", seat.volume, card)
         if sighting.permission is not Permission.ALLOWED and not self._is_permitted(card, seat, sighting):

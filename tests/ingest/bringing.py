@@ -17,7 +17,7 @@ from files_service.gateway.auth.bearer import make_token
 from files_service.ingest.card import Card
 from files_service.ingest.identity import identify
 from files_service.ingest.options import Options, Outcome
-from files_service.ingest.progress import Progress
+from files_service.ingest.progress import Progress, Sorting
 from files_service.ingest.reader import read_at
 from files_service.ingest.run import run_card
 from files_service.ingest.service import Service
@@ -74,6 +74,10 @@ class Told(Progress):
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.sorting: Sorting | None = None
+
+    def sorted(self, found: Sorting) -> None:
+        self.sorting = found
 
     def said(self, text: str) -> None:
         self.lines.append(text)

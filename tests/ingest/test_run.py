@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from files_service.domain.cards import Tally
 from files_service.ingest.options import Ending
+from files_service.ingest.progress import Sorting
 from files_service.ingest.reader import BLOCK_BYTES
 from tests.cores import memory_core
 from tests.gateway.serving import Served, serving
@@ -295,8 +297,11 @@ def test_a_card_that_is_gone_at_the_end_is_interrupted(served: Served, tmp_path:
 
     assert bring(served, tmp_path / "card", tmp_path / "state", progress=Pulling()).ending is Ending.INTERRUPTED
     (tmp_path / "pocket").rename(tmp_path / "card")
-    outcome = bring(served, tmp_path / "card", tmp_path / "state")
+    told = Told()
+    outcome = bring(served, tmp_path / "card", tmp_path / "state", progress=told)
     assert (outcome.ending, outcome.sent_bytes) == (Ending.COMPLETE, 0)
+    sizes = [len(content) for content in footage(count=1).values()]
+    assert told.sorting == Sorting(new=Tally(), known=Tally(), brought=Tally(len(sizes), sum(sizes)))
 
 
 def test_an_ignored_card_is_refused(served: Served, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from files_service.config import BadSettings
 from files_service.core import Core
+from files_service.domain.sizes import number_of
 from files_service.services import content
 from files_service.services.opening import open_core
 from storage_adapters import StorageUnavailable, SupportsCopies, UnknownStore
@@ -38,7 +39,7 @@ def test_a_file_outlives_either_disk(tmp_path: Path, keys: str) -> None:
         shutil.rmtree(lost / "blobs")
         assert b"".join(content.read(core, part)) == b"a sentence " * 1_000
         result = run(env(tmp_path, FILES_ENCRYPTION_KEYS=keys), "mirror")
-        assert (result.exit_code, result.stdout) == (0, "mirrored: 1 blobs, 1 copies made\n")
+        assert (result.exit_code, result.stdout) == (0, "mirrored: 1 blob, 1 copy made\n")
     core.close()
 
 
@@ -77,7 +78,7 @@ def test_a_run_that_fails_names_the_place_behind_which_nothing_was_done(
     assert failed.exit_code == 1
     start = failed.stderr.rpartition("--start ")[2].strip().strip("'")
     again = run(env(tmp_path), "mirror", "--start", start).stdout
-    assert again == f"mirrored: {3 - done} blobs, {3 - done} copies made\n"
+    assert again == f"mirrored: {number_of(3 - done, 'blob')}, {number_of(3 - done, 'copy')} made\n"
 
 
 def test_failure_domains_are_two_names(tmp_path: Path) -> None:

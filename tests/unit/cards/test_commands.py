@@ -71,7 +71,7 @@ def test_a_tree_is_exported_as_on_the_card_and_again_without_a_change(
     assert {path.stat().st_mtime_ns for path in to.rglob("*.MP4")} == {MTIME * 1_000_000}
     (to / PATHS[0]).unlink()
     (to / PATHS[1]).touch()
-    assert run(environ, "export", session_id, to).stdout == "1 files written, 2 were there, 0 failed, 900 bytes\n"
+    assert run(environ, "export", session_id, to).stdout == "1 file written, 2 were there, 0 failed, 900 bytes\n"
     assert trees(to) == {path: bytes_of(path) for path in PATHS}
     assert {path.stat().st_mtime_ns for path in to.rglob("*.MP4")} == {MTIME * 1_000_000}
 

@@ -218,6 +218,11 @@ def test_the_text_says_it_in_a_line(more: dict[str, object], text: str) -> None:
     assert judge(facts_of(**more)).text == text
 
 
+def test_why_a_file_was_left_out_is_in_the_reason() -> None:
+    entry = {"path": "link.MP4", "size": 0, "status": "excluded", "reason": "a link, which is not followed"}
+    assert str(reason_of_entry(entry)) == "link.MP4: it was left out: a link, which is not followed"
+
+
 def test_the_first_reason_and_its_file_are_in_the_text() -> None:
     entry = {"path": "DCIM/A.MP4", "size": 1, "status": "unreadable", "ranges": [[0, 65_536]]}
     reason = reason_of_entry(entry)

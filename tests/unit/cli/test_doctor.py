@@ -104,10 +104,10 @@ class TestDoctor:
         found = run(environ, "scrub")
         assert found.exit_code == 1
         assert f"{record['file_id']} p0 rotten 0 ann clip.bin\n" in found.stdout
-        assert "2 files read, 1 parts lost" in found.stdout
+        assert "2 files read, 1 part lost" in found.stdout
         assert other["file_id"] not in found.stdout
         of_bob = run(environ, "scrub", "--owner", "bob")
-        assert (of_bob.exit_code, of_bob.stdout) == (0, "1 files read, 0 parts lost\n")
+        assert (of_bob.exit_code, of_bob.stdout) == (0, "1 file read, 0 parts lost\n")
         line = self.lines(run(environ, "doctor", "--json"))["bytes"]
         assert not line["ok"]
         assert f"lost: {record['file_id']} p0 (rotten)" in line["text"]

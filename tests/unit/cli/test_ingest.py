@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from files_service.domain.sizes import shown_size
 from files_service.gateway.auth.bearer import make_token
 from tests.cores import SECRETS
 from tests.gateway.serving import Served
@@ -48,7 +49,7 @@ def test_a_dry_run_shows_clips_and_bytes_and_sends_nothing(served: Served, envir
     result = run(at(served, environ), "ingest", card, "--dry-run")
     assert result.exit_code == 0, result.output
     size = sum(len(content) for name, content in GOPRO.items() if not name.startswith("Get_started"))
-    assert f"would send 6 files, {size} bytes; 0 are known" in result.stdout
+    assert f"would send 6 files, {shown_size(size)}; known: 0" in result.stdout
     assert "left out as junk: Get_started_with_GoPro.url" in result.stdout
     assert served.result("files.count", owner="me")["total"] == 0
     assert served.result("cards.sessions", owner="me")["sessions"] == []

@@ -1,0 +1,40 @@
+"""The card as it is after the copying, compared with the entries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from files_service.ingest.card import CardFile, Plan
+from files_service.ingest.entries import Entry, FileState, wire_path
+
+
+@dataclass(frozen=True, slots=True)
+class Relisted:
+    """New entries of files that came or changed, and paths of files that went, whose bytes the service keeps."""
+
+    differing: list[Entry]
+    gone: list[str]
+
+
+def relisted(fresh: Plan, entries: Mapping[str, Entry]) -> Relisted:
+    """Compare a new listing of a card with its entries by their wire paths."""
+    files = {wire_path(file.path): file for file in fresh.files}
+    found = (_differing(path, file, entries.get(path)) for path, file in files.items())
+    gone = [path for path, entry in entries.items() if entry.state.is_safe and path not in files]
+    return Relisted([each for each in found if each is not None], gone)
+
+
+def _differing(path: str, file: CardFile, entry: Entry | None) -> Entry | None:
+    if entry is None or entry.state is FileState.MISSING:
+        state, reason = FileState.EXCLUDED, "it came after the card was listed"
+    elif entry.state is not FileState.EXCLUDED and _state(entry) != _state(file):
+        state, reason = FileState.CHANGED, "it changed after it was read"
+    else:
+        return None
+    return Entry(path=path, size=file.size, mtime_ns=file.mtime_ns, state=state, reason=reason)
+
+
+def _state(file: CardFile | Entry) -> tuple[int, int]:
+    """Return size and time as a listing has them: a time that came over the wire has no more than milliseconds."""
+    return file.size, file.mtime_ns // 1_000_000
