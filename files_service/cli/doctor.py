@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -24,6 +23,7 @@ from files_service.cli.notice_checks import check_notices
 from files_service.cli.queue_checks import check_queue
 from files_service.cli.s3 import bucket_steps
 from files_service.cli.scrub import lost_bytes
+from files_service.cli.secret_checks import check_receipts, check_secrets
 from files_service.cli.session import Failed, Session
 from files_service.cli.token_checks import check_tokens
 from files_service.config import Settings
@@ -96,7 +96,8 @@ def findings(session: Session) -> list[Finding]:
     checks: tuple[Callable[[Settings], Finding], ...] = (
         _settings,
         _folder,
-        _secrets,
+        check_secrets,
+        check_receipts,
         _space,
         _metadata,
         _lists,
@@ -128,18 +129,6 @@ def _folder(settings: Settings) -> Finding:
         text = f"cannot write to {settings.data_dir}: {error.strerror}"
         return Finding("folder", text, "Give the folder to the user that runs the service, or set FILES_DATA_DIR.")
     return Finding("folder", f"{settings.data_dir} is writable")
-
-
-def _secrets(settings: Settings) -> Finding:
-    folder = settings.data_dir / "secrets"
-    if not folder.exists():
-        return Finding("secrets", "all secrets come from the environment")
-    private = stat.S_IRWXG | stat.S_IRWXO
-    open_to_others = [path for path in (folder, *folder.iterdir()) if path.stat().st_mode & private]
-    if open_to_others:
-        names = " ".join(map(str, open_to_others))
-        return Finding("secrets", f"other users can read {names}", f"chmod go= {names}")
-    return Finding("secrets", f"only the owner can read {folder}")
 
 
 def _space(settings: Settings) -> Finding:

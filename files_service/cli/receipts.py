@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+import xxhash
 
+from files_service.cli.manifests import Hashed, newest_manifest
 from files_service.cli.session import Failed
 from files_service.domain.mhl import FOLDER
-from files_service.runtime.terminal import echo
+from files_service.domain.sizes import number_of
+from files_service.runtime.terminal import echo, printable
 from files_service.services.receipts import MAX_BYTES, BadReceipt, fingerprint, verified
+
+_PIECE = 1024 * 1024
+_MOST_NAMED = 20
 
 
 @click.command("verify-receipt")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--key", default="", metavar="KEY", help="The public key to trust; `files verify-receipt` prints one.")
+@click.option(
+    "--key", default="", metavar="KEY", help="The public key to trust; `files doctor` prints that of a service."
+)
 @click.option(
     "--tree",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -55,21 +64,47 @@ def _show(receipt: dict[str, Any]) -> None:
 
 def _compare(receipt: dict[str, Any], tree: Path) -> None:
     """Hash the files of a folder. Raises Failed when they are not those of the receipt."""
-    digest, files, size = hashlib.sha256(), 0, 0
+    digest, found = hashlib.sha256(), {}
     for path in _paths(tree):
-        content = tree / path
-        with content.open("rb") as opened:
-            whole = hashlib.file_digest(opened, "sha256").hexdigest()
-        length = content.stat().st_size
-        digest.update(f"{path}\0{length}\0{whole}\n".encode())
-        files, size = files + 1, size + length
-    if digest.hexdigest() != receipt.get("files_sha256"):
-        told = f"{receipt.get('files')} files of {receipt.get('bytes')} bytes"
-        raise Failed(
-            f"the folder has not the files of the receipt: {files} files of {size} bytes, the receipt has {told}",
-            "A tool for the ASC Media Hash List names the files that differ, where the folder has a manifest.",
-        )
-    echo(f"{files} files are those of the receipt")
+        sha256, hashed = _hash(tree / path)
+        digest.update(f"{path}\0{hashed.size}\0{sha256}\n".encode())
+        found[path] = hashed
+    if digest.hexdigest() == receipt.get("files_sha256"):
+        echo(f"{number_of(len(found), 'file')} as in the receipt")
+        return
+    _name_differing(tree, found)
+    size = sum(each.size for each in found.values())
+    told = f"{receipt.get('files')} and {receipt.get('bytes')}"
+    raise Failed(
+        f"the folder differs from the receipt: it has {number_of(len(found), 'file')} and {number_of(size, 'byte')}, the"
+        f" receipt {told}",
+        "The receipt names no files. The folder `ascmhl` of an export has a manifest, by which they are named.",
+    )
+
+
+def _hash(file: Path) -> tuple[str, Hashed]:
+    """Return the SHA-256 of a file, and what a manifest says of it."""
+    sha256, xxh64, size = hashlib.sha256(), xxhash.xxh64(), 0
+    with file.open("rb") as opened:
+        while piece := opened.read(_PIECE):
+            sha256.update(piece)
+            xxh64.update(piece)
+            size += len(piece)
+    return sha256.hexdigest(), Hashed(size, xxh64.hexdigest())
+
+
+def _name_differing(tree: Path, found: Mapping[str, Hashed]) -> None:
+    """Print the files that differ from the newest manifest of a folder, if it has one."""
+    manifest = newest_manifest(tree)
+    if manifest is None:
+        return
+    lines = [f"missing: {path}" for path in manifest.files.keys() - found.keys()]
+    lines += [f"other bytes: {path}" for path, told in manifest.files.items() if found.get(path, told) != told]
+    lines += [f"not in the manifest: {path}" for path in found.keys() - manifest.files.keys()]
+    for line in sorted(lines)[:_MOST_NAMED]:
+        echo(printable(line), err=True)
+    if len(lines) > _MOST_NAMED:
+        echo(f"and {len(lines) - _MOST_NAMED} more", err=True)
 
 
 def _paths(tree: Path) -> list[str]:

@@ -167,4 +167,11 @@ def test_an_exported_tree_is_verified_by_the_reference_and_by_its_receipt(
     assert run({}, "verify-receipt", to / FOLDER / RECEIPT, "--tree", to).exit_code == 0
     (to / PATHS[0]).write_bytes(b"?" * 300)
     assert ascmhl_debug("verify", to) == 11
-    assert run({}, "verify-receipt", to / FOLDER / RECEIPT, "--tree", to).exit_code == 1
+    (to / PATHS[1]).rename(to / "moved & renamed.MP4")
+    differs = run({}, "verify-receipt", to / FOLDER / RECEIPT, "--tree", to)
+    assert differs.exit_code == 1
+    assert differs.stderr.splitlines()[:3] == [
+        f"missing: {PATHS[1]}",
+        "not in the manifest: moved & renamed.MP4",
+        f"other bytes: {PATHS[0]}",
+    ]

@@ -13,6 +13,7 @@ from click.testing import Result
 
 from files_service.gateway.auth.bearer import make_token
 from files_service.services.listing.sync_progress import consumer_of
+from files_service.services.receipts import ReceiptSigner
 from storage_adapters import MARK, CopyMark, SupportsChanges, SupportsIdentity, open_metadata_store
 from tests.cores import SECRETS, pending_file, processed_file, sqlite_core
 from tests.cores import at as at_time
@@ -31,7 +32,7 @@ class TestDoctor:
         result = run(at(served, environ), "doctor", "--json")
         assert result.exit_code == 0, result.output
         assert all(line["ok"] for line in self.lines(result).values())
-        assert len(self.lines(result)) == 17
+        assert len(self.lines(result)) == 18
 
     def test_the_operation_address_is_checked_beside_the_public_one(
         self, served: Served, environ: dict[str, str]
@@ -128,6 +129,10 @@ class TestDoctor:
         result = run(environ, "doctor")
         assert "✗ secrets" in result.output
         assert f"chmod go= {secrets}" in result.output.replace("\n", "")
+
+    def test_the_key_that_a_receipt_is_to_have_is_shown(self, environ: dict[str, str]) -> None:
+        key = ReceiptSigner(environ["FILES_SIGNING_KEY"]).public_key
+        assert key in self.lines(run(environ, "doctor", "--json"))["receipts"]["text"]
 
     def test_a_full_disk_is_named(self, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(import_module("files_service.cli.doctor"), "LEAST_FREE_BYTES", 2**62)
