@@ -25,9 +25,7 @@ _MOST_NAMED = 20
 
 @click.command("verify-receipt")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--key", default="", metavar="KEY", help="The public key to trust; `files doctor` prints that of a service."
-)
+@click.option("--key", default="", metavar="KEY", help="The key to trust: `files doctor` prints that of a service.")
 @click.option(
     "--tree",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -73,11 +71,10 @@ def _compare(receipt: dict[str, Any], tree: Path) -> None:
         echo(f"{number_of(len(found), 'file')} as in the receipt")
         return
     _name_differing(tree, found)
-    size = sum(each.size for each in found.values())
     told = f"{receipt.get('files')} and {receipt.get('bytes')}"
+    has = f"{number_of(len(found), 'file')} and {number_of(sum(each.size for each in found.values()), 'byte')}"
     raise Failed(
-        f"the folder differs from the receipt: it has {number_of(len(found), 'file')} and {number_of(size, 'byte')}, the"
-        f" receipt {told}",
+        f"the folder differs from the receipt: it has {has}, the receipt {told}",
         "The receipt names no files. The folder `ascmhl` of an export has a manifest, by which they are named.",
     )
 
