@@ -35,13 +35,15 @@ _MOST_UPLOADS = 1_000_000
 class WantedBlob:
     """A blob that must be there, and the first part in which its bytes are missed when it is not.
 
-    ``file_id`` is "" for the chunk of an upload that fills no part yet.
+    ``file_id`` is "" for the chunk of an upload that fills no part yet. ``generation`` is "" where the metadata name
+    none.
     """
 
     key: str
     file_id: str = ""
     part_key: str = ""
     offset: int = 0
+    generation: str = ""
 
 
 def wanted_blobs(core: Core) -> Iterator[WantedBlob]:
@@ -72,7 +74,7 @@ def blobs_of_record(core: Core, record: FileRecord) -> Iterator[WantedBlob]:
 def _of_part(core: Core, record: FileRecord, part: Part) -> Iterator[WantedBlob]:
     upload_id = manifest_of(part)
     if upload_id is None:
-        yield WantedBlob(part.key, record.file_id, part.key)
+        yield WantedBlob(part.key, record.file_id, part.key, generation=part.generation or "")
         return
     for chunk in chunks_of(core, upload_id):
         yield WantedBlob(chunk_key_beside(part.key, chunk), record.file_id, part.key, chunk.offset)

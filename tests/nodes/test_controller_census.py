@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from files_service.core import Core
+from files_service.domain.chunking import chunk_key, names_in_chunk_key
 from files_service.domain.uploads import part_key
 from files_service.errors import BytesLost, Conflict, ServiceUnavailable
 from files_service.nodes.controller.census import reports, runner
@@ -25,6 +27,8 @@ from files_service.services.scrub.marks import require_kept
 from files_service.services.wanted_blobs import wanted_blobs
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import FileRecord, SupportsListing
+from storage_adapters.blobs.nodes.protocol import messages as m
+from storage_adapters.blobs.nodes.protocol.naming import generation_of, piece_name
 from tests.cores import call, processed_file
 from tests.nodes.censuses import Cluster, cluster
 from tests.secrets_in_logs import WATCH
@@ -201,6 +205,21 @@ def test_a_node_that_is_out_is_replaced_and_taken_back(nodes: Cluster) -> None:
     assert Layouts(nodes.core).out() == []
     nodes.census()
     assert everywhere(nodes) == before
+
+
+def test_a_piece_of_a_blob_that_never_was_hinders_no_repair_while_a_node_is_away(nodes: Cluster) -> None:
+    stored(nodes.core)
+    key = chunk_key("ann", "0" * 64, "5")
+    assert names_in_chunk_key(key) is not None
+    stray = piece_name(key, generation_of(1, b"stray!"), 0)
+    nodes.nodes["a"].node.answer(m.PutChunk(stray, hashlib.sha256(b"stray").hexdigest(), b"stray"))
+    nodes.stop("c")
+    assert Layouts(nodes.core).set_out([nodes.node_id("c")], instead_of=[])
+    outcome = nodes.census()
+    assert outcome is not None
+    assert outcome.error == ""
+    assert {frozenset(nodes.holders(key)) for key in keys(nodes.core)} == {frozenset({"a", "b"})}
+    assert stray in nodes.names("a")
 
 
 def test_a_drained_node_gives_its_chunks_away_and_can_be_removed(nodes: Cluster) -> None:

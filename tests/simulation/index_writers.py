@@ -1,11 +1,14 @@
 """Writers of one blob at the same time: the steps of ``indexes`` over nodes that keep what they take, by seeds.
 
-Links are slow and nodes are full now and then, so that writers go to different nodes, but nothing is lost: behind a
-broken network two writers may both be confirmed.
+Links are slow and nodes are full now and then, so that writers go to different nodes. Where removals are lost, an index
+of a writer that gave way may stay, and a census must not take it for the blob. Nothing else is lost: behind a broken
+network two writers may both be confirmed.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -13,13 +16,21 @@ from storage_adapters.blobs.nodes.protocol import effects as e
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.errors import (
     ChunkRemoved,
+    ChunkUnavailable,
     NodeFull,
     OtherContent,
     ProtocolError,
     TooFewCopies,
+    Unreachable,
 )
 from storage_adapters.blobs.nodes.protocol.layout import Layout, Node
-from storage_adapters.blobs.nodes.protocol.naming import SEPARATOR, generation_of, index_name
+from storage_adapters.blobs.nodes.protocol.naming import (
+    SEPARATOR,
+    generation_of,
+    index_name,
+    piece_names,
+    wanted_chunks,
+)
 from storage_adapters.blobs.nodes.protocol.removing import remove
 from storage_adapters.blobs.nodes.protocol.writing import Timing
 from tests.simulation.kernel import Kernel, Process, Task, Violation
@@ -34,8 +45,9 @@ _FULL = 0.15
 class Contest:
     """One history: nodes, writers, and the outcome of each."""
 
-    def __init__(self, seed: int, create: Any) -> None:
+    def __init__(self, seed: int, create: Any, *, loses_removals: bool = False) -> None:
         self.kernel = Kernel(seed)
+        self.lost = 0.5 if loses_removals else 0.0
         self.kernel.handlers[e.Call] = self._call
         chance = self.kernel.chance
         count = chance.randint(2, 5)
@@ -50,7 +62,7 @@ class Contest:
             # Clocks differ: a writer that comes later may have the older generation.
             generation = generation_of(chance.randint(1, 9), bytes([writer] * 6))
             process = Process(f"w{writer}", f"w{writer}", view=writer)
-            step = self._write(create, index_name(KEY, generation, 0))
+            step = self._write(create, index_name(KEY, generation, 1))
             self.kernel.after(chance.random() * 2 * _SLOW, self.kernel.spawn, process, step, _fail_on_error)
 
     def run(self) -> bool:
@@ -63,9 +75,24 @@ class Contest:
         if confirmed and len(holders) < self.layout.min_write:
             raise Violation(f"a confirmed index is on {holders}")
         left = set().union(*self.kept.values())
-        if any(isinstance(self.outcomes[chunk_id], OtherContent) for chunk_id in left):
+        if not self.lost and any(self._gave_way(chunk_id) for chunk_id in left):
             raise Violation(f"a writer that gave way left its index: {self.kept}")
+        for chunk_id in confirmed:
+            self._check_census(chunk_id)
         return bool(confirmed or left)
+
+    def _gave_way(self, chunk_id: str) -> bool:
+        return isinstance(self.outcomes[chunk_id], OtherContent)
+
+    def _check_census(self, confirmed: str) -> None:
+        """Raise Violation when a census would not keep a confirmed blob, or would take another for it."""
+        copies = Counter(chunk_id for kept in self.kept.values() for chunk_id in kept)
+        # Who gave way has removed its piece, at least where a node answered.
+        copies.update({piece: 2 for each in copies.copy() if not self._gave_way(each) for piece in piece_names(each)})
+        found = wanted_chunks({KEY: e.Wanted(KEY)}, copies, self.layout.min_write)
+        for chunk_id in (confirmed, *piece_names(confirmed)):
+            if chunk_id not in found or not found[chunk_id].stored:
+                raise Violation(f"{chunk_id} was confirmed, and the census wants {found}")
 
     def _write(self, create: Any, chunk_id: str) -> e.Step[None]:
         request = m.PutChunk(chunk_id, SHA, b"", first=True)
@@ -73,7 +100,8 @@ class Contest:
             yield from create(self.layout, request, Timing())
         except OtherContent as error:
             self.outcomes[chunk_id] = error
-            yield from remove(self.layout, (chunk_id,))
+            with suppress(ChunkUnavailable):
+                yield from remove(self.layout, (chunk_id,))
         except TooFewCopies as error:
             self.outcomes[chunk_id] = error
         else:
@@ -91,6 +119,8 @@ class Contest:
         try:
             if isinstance(effect.request, m.PutChunk) and self.kernel.random() < _FULL:
                 raise NodeFull("no room")
+            if isinstance(effect.request, m.TrashChunks) and self.kernel.random() < self.lost:
+                raise Unreachable(effect.node_id, "the removal is lost")
             value = answer(self.kept[effect.node_id], self.removed[effect.node_id], effect.request)
         except ProtocolError as found:
             error = found

@@ -28,6 +28,18 @@ def test_one_writer_at_most_is_confirmed_and_nearly_always_one() -> None:
     assert confirmed >= SEEDS * 98 // 100
 
 
+def test_an_index_that_a_writer_could_not_withdraw_never_takes_the_place_of_the_blob() -> None:
+    left = 0
+    for seed in range(SEEDS):
+        contest = Contest(seed, indexes.create, loses_removals=True)
+        try:
+            contest.run()
+        except Violation as violation:
+            pytest.fail(f"seed {seed}: {violation}")
+        left += len(set().union(*contest.kept.values())) > 1
+    assert left
+
+
 def ask_nobody(creation: Any, nodes: Any) -> Step[bool]:
     """Trust the nodes that took the copies."""
     yield from ()

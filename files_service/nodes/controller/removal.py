@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from storage_adapters.blobs.nodes.protocol.messages import (
     Receipts,
     Verify,
 )
+from storage_adapters.blobs.nodes.protocol.naming import wanted_chunks
 
 READ_SECONDS = 300.0
 VERIFIED_AT_ONCE = 50
@@ -80,7 +82,10 @@ def sole_copies(controller: Controller, node_id: str) -> Sole:
     own = _own_entries(controller, layout.node(node_id))
     wanted.see(own or {})
     # Metadata after the inventories, as in a census.
-    needed = {each.chunk_id for each in wanted.walk() if each.stored or each.chunk_id in (own or {})}
+    blobs = {each.chunk_id: each for each in wanted.walk()}
+    copies = Counter(name for entries in (*held.values(), own or {}) for name in entries)
+    chunks = wanted_chunks(blobs, copies, layout.min_write).values()
+    needed = {each.chunk_id for each in chunks if each.stored or each.chunk_id in (own or {})}
     elsewhere = {name for entries in held.values() for name in entries}
     good = elsewhere if own is None else _verified(controller, others, held, needed & set(own))
     return Sole(tuple(sorted(name for name in needed - good if own is None or name in own)), own is not None)

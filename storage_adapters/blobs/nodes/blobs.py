@@ -62,9 +62,25 @@ class Blobs:
         layout = self.cluster.layout()
         self.cluster.run(indexes.reach(layout, self.cluster.writing.attempt))
 
-    def find(self, key: str, offset: int = 0, length: int | None = None) -> FoundBlob:
-        """Find a blob, and read its index or a range of that. Raises BlobNotFound, StorageUnavailable."""
-        request = m.GetIndex(key, offset, length)
+    def find(self, key: str, offset: int = 0, length: int | None = None, *, generation: str | None = None) -> FoundBlob:
+        """Find a blob, or exactly one generation of it, and read its index or a range of that.
+
+        Raises BlobNotFound, StorageUnavailable.
+        """
+        found = self._read_index(m.GetIndex(key, offset, length))
+        if generation in (None, found.description.info.generation):
+            return found
+        # A writer that gave way may have left its index on the node that answered first.
+        for name in self.generations(key):
+            if _generation_of(name) == generation:
+                return self._read_index(m.GetChunk(name, offset, length))
+        raise BlobNotFound(f"blob {key} was replaced")
+
+    def generations(self, key: str) -> list[str]:
+        """Return the indexes of all generations of a blob that nodes have. Raises StorageUnavailable."""
+        return list(self.cluster.run(indexes.generations(self.cluster.layout(), (key,), self.cluster.reading.attempt)))
+
+    def _read_index(self, request: m.GetIndex | m.GetChunk) -> FoundBlob:
         found: Found = self.cluster.run(read(self.cluster.layout(), request, timing=self.cluster.reading))
         return FoundBlob(description_of(found.info), found.chunk_id, found.data)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 
 from storage_adapters.blobs.nodes.blobs import Blobs, FoundBlob
 from storage_adapters.blobs.nodes.cluster import translated
 from storage_adapters.blobs.nodes.description import HASH_BYTES, PIECE_BYTES
 from storage_adapters.blobs.nodes.protocol.naming import piece_names
 from storage_adapters.blobs.nodes.protocol.reading import Found
-from storage_adapters.errors import BlobDamaged, BlobNotFound
+from storage_adapters.errors import BlobDamaged, BlobNotFound, StorageError
 
 STEP_BYTES = 1024 * 1024
 # With the one that is given out, a reader keeps at most four pieces.
@@ -40,10 +41,7 @@ class BlobReader:
         return self._of_pieces(found, offset, end)
 
     def _find(self, offset: int, length: int | None) -> FoundBlob:
-        found = self._blobs.find(self._key, offset, length)
-        if self._generation not in (None, found.description.info.generation):
-            raise BlobNotFound(f"blob {self._key} was replaced")
-        return found
+        return self._blobs.find(self._key, offset, length, generation=self._generation)
 
     def _of_pieces(self, found: FoundBlob, offset: int, end: int) -> Iterator[bytes]:
         names = piece_names(found.chunk_id)
@@ -52,25 +50,45 @@ class BlobReader:
         for number in numbers:
             waiting.append((number, self._begin(found, names[number], number, offset, end)))
             if len(waiting) > PIECES_AHEAD:
-                yield from self._given(*waiting.pop(0), offset, end)
+                yield from self._given(found, *waiting.pop(0), offset, end)
         for each in waiting:
-            yield from self._given(*each, offset, end)
+            yield from self._given(found, *each, offset, end)
 
     def _begin(self, found: FoundBlob, name: str, number: int, offset: int, end: int) -> Future[Found]:
-        sha256 = found.data[number * HASH_BYTES : (number + 1) * HASH_BYTES].hex()
+        sha256 = _hash_of(found, number)
         first, last = _range(number, offset, end)
         if last - first < THROUGH_BYTES:
             return self._blobs.read_chunk(name, sha256, first, last - first)
         return self._blobs.read_chunk(name, sha256)
 
-    def _given(self, number: int, future: Future[Found], offset: int, end: int) -> Iterator[bytes]:
+    def _given(self, found: FoundBlob, number: int, future: Future[Found], offset: int, end: int) -> Iterator[bytes]:
+        first, last = _range(number, offset, end)
         try:
             with translated():
                 data = future.result().data
-        except BlobNotFound as error:
-            raise BlobDamaged(f"a piece of blob {self._key} is lost") from error
-        first, last = _range(number, offset, end)
-        yield from _steps(data if last - first < THROUGH_BYTES else data[first:last])
+        except (BlobNotFound, BlobDamaged) as error:
+            yield from _steps(self._of_another_generation(found, number, error)[first:last])
+        else:
+            yield from _steps(data if last - first < THROUGH_BYTES else data[first:last])
+
+    def _of_another_generation(self, found: FoundBlob, number: int, error: BlobNotFound | BlobDamaged) -> bytes:
+        """Return the same piece of another generation, as its hash tells. Raises BlobDamaged.
+
+        A writer that gave way may have left its index, and removed its pieces.
+        """
+        for index in self._blobs.generations(self._key):
+            names = piece_names(index)
+            if index != found.chunk_id and number < len(names):
+                with suppress(StorageError), translated():
+                    data: bytes = self._blobs.read_chunk(names[number], _hash_of(found, number)).result().data
+                    return data
+        if isinstance(error, BlobDamaged):
+            raise error
+        raise BlobDamaged(f"a piece of blob {self._key} is lost") from error
+
+
+def _hash_of(found: FoundBlob, number: int) -> str:
+    return found.data[number * HASH_BYTES : (number + 1) * HASH_BYTES].hex()
 
 
 def _range(number: int, offset: int, end: int) -> tuple[int, int]:

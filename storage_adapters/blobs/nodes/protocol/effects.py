@@ -139,12 +139,14 @@ class PutDocument(Effect):
 class Wanted:
     """A chunk that the metadata want. An empty ``sha256`` means that the copies' own hash decides.
 
-    ``stored`` False: the name is reserved, and its bytes may not have come yet.
+    ``stored`` False: the name is reserved, and its bytes may not have come yet. For the key of a blob, ``generation``
+    is the one that the metadata name, "" where they name none.
     """
 
     chunk_id: str
     sha256: str = ""
     stored: bool = True
+    generation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 The index of a blob has the name ``KEY~GENERATION``, or ``KEY~GENERATION.COUNT`` when it has pieces, and these have
 ``KEY~GENERATION~NUMBER``. A generation is never used again, so no name is: a chunk that comes back with a node cannot
 be taken for that of a later blob. Generations are ordered by the time of their making, and a later one of a key was
-made where no earlier one was found: the latest with an index is the blob.
+made where no earlier one was found: the latest with an index and its copies is the blob.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from storage_adapters.blobs.nodes.protocol.effects import Wanted
@@ -27,13 +27,18 @@ class ChunkName(NamedTuple):
     pieces: int | None
     number: int | None
 
+    @property
+    def is_index(self) -> bool:
+        """True for the index of a blob."""
+        return self.pieces is not None
+
 
 def generation_of(microseconds: int, token: bytes) -> str:
     """Return the generation of a time since the epoch and six random bytes."""
     return f"{microseconds:014x}{token.hex()}"
 
 
-def index_name(key: str, generation: str, pieces: int) -> str:
+def index_name(key: str, generation: str, pieces: int | None) -> str:
     """Return the name of the index of a blob."""
     return f"{key}{SEPARATOR}{generation}" + (f".{pieces:x}" if pieces else "")
 
@@ -66,36 +71,44 @@ def parse_name(name: str) -> ChunkName | None:
     return ChunkName(key, generation, None, int(rest[1], 16))
 
 
-def wanted_chunks(wanted: Mapping[str, Wanted], stored: Iterable[str]) -> dict[str, Wanted]:
-    """Return the chunks that are wanted where metadata want blobs by their keys; ``stored`` are names that nodes have.
+def wanted_chunks(wanted: Mapping[str, Wanted], copies: Mapping[str, int], enough: int = 1) -> dict[str, Wanted]:
+    """Return the chunks that are wanted where metadata want blobs by their keys.
 
-    Of a wanted blob these are its index and pieces, and the chunks of later generations, which may be under way; while
-    it has no index, all its chunks. A name that is no key of stored chunks is wanted as it is.
+    ``copies`` are the numbers of copies by the names that nodes have, and ``enough`` is the number that confirms a
+    write. Of a wanted blob these are the index and pieces of its generation, and pieces of later ones without an index,
+    which may be under way; while it has no index, all its chunks. A name that is no key of stored chunks is wanted as
+    it is.
     """
     chunks: dict[str, list[ChunkName]] = {}
-    for text in stored:
+    for text in copies:
         name = parse_name(text)
         if name is not None and name.key in wanted:
             chunks.setdefault(name.key, []).append(name)
     found: dict[str, Wanted] = {}
-    for key, each in wanted.items():
-        for text, is_stored in _of_blob(chunks[key], stored=each.stored) if key in chunks else ((key, each.stored),):
-            sha256 = "" if key in chunks else each.sha256
-            found[text] = Wanted(text, sha256, stored=is_stored)
+    for key, blob in wanted.items():
+        for each in _of_blob(chunks[key], blob, copies, enough) if key in chunks else (blob,):
+            found[each.chunk_id] = each
     return found
 
 
-def _of_blob(names: list[ChunkName], *, stored: bool) -> Iterator[tuple[str, bool]]:
-    """Yield the names of the wanted chunks of a blob, and True for those that must be there."""
-    latest = max((name for name in names if name.pieces is not None), key=lambda name: name.generation, default=None)
-    if latest is None:
-        if stored:
-            # Nothing tells what the blob was: it is lost under its key.
-            yield names[0].key, True
-    else:
-        index = index_name(latest.key, latest.generation, latest.pieces or 0)
-        for text in (index, *piece_names(index)):
-            yield text, True
+def _of_blob(names: list[ChunkName], blob: Wanted, copies: Mapping[str, int], enough: int) -> Iterator[Wanted]:
+    """Yield the wanted chunks of a blob; those that must be there are stored.
+
+    A writer that gave way may have left its index on a node that was silent then. So the generation is the one that the
+    metadata name, else the latest that is whole and has its copies. While there is none of these, all stay.
+    """
+    indexes = {name.generation: index_name(name.key, name.generation, name.pieces) for name in names if name.is_index}
+    whole = [each for each, index in sorted(indexes.items()) if all(piece in copies for piece in piece_names(index))]
+    settled = [each for each in whole if copies[indexes[each]] >= enough]
+    certain = [blob.generation] if blob.generation in indexes else settled
+    chosen = max(certain or whole or indexes, default="")
+    if not indexes and blob.stored:
+        # Nothing tells what the blob was: it is lost under its key.
+        yield Wanted(blob.chunk_id)
+    for generation, index in indexes.items():
+        if generation == chosen or not certain:
+            for text in (index, *piece_names(index)):
+                yield Wanted(text, stored=generation == chosen)
     for name in names:
-        if name.number is not None and (latest is None or name.generation > latest.generation):
-            yield piece_name(name.key, name.generation, name.number), False
+        if name.number is not None and name.generation > chosen and name.generation not in indexes:
+            yield Wanted(piece_name(name.key, name.generation, name.number), stored=False)

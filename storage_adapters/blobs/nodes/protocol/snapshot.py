@@ -6,6 +6,7 @@ the later walk over the metadata would have met the name.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from storage_adapters.blobs.nodes.protocol.effects import Call, Step, Together, WalkWanted, Wanted, WantedPage
@@ -42,8 +43,17 @@ def take(view: View, epoch: int) -> Step[Snapshot]:
     """Take a snapshot. Raises Overtaken, or Unreachable when the metadata do not answer."""
     listings = yield from list_nodes(view, epoch)
     wanted = yield from collect_wanted()
-    stored = {chunk_id for listing in listings.values() for chunk_id in listing.entries}
-    return Snapshot(listings, wanted_chunks(wanted, stored))
+    return Snapshot(listings, wanted_chunks(wanted, _copies(view, listings), view.layout.min_write))
+
+
+def _copies(view: View, listings: Mapping[str, Listing]) -> dict[str, int]:
+    """Count the copies of each name; those of a node that is returning may be of before its absence."""
+    copies: dict[str, int] = {}
+    for node_id, listing in listings.items():
+        counts = view.may_give(node_id)
+        for chunk_id in listing.entries:
+            copies[chunk_id] = copies.get(chunk_id, 0) + counts
+    return copies
 
 
 def list_nodes(view: View, epoch: int) -> Step[dict[str, Listing]]:
