@@ -272,8 +272,18 @@ def passing_key(domain: str, object_id: str) -> str:
     return chunk_key(domain, object_id, secrets.token_hex(PASSING_TOKEN // 2))
 
 
+def has_size(core: Core, key: str, size: int) -> bool:
+    """Return True when a blob of this size is there."""
+    with suppress(BlobNotFound):
+        return core.blobs.head(key).size == size
+    return False
+
+
 def is_whole(core: Core, key: str, size: int) -> bool:
-    """Return True when the blob of a chunk is there at its full length; delete one that was cut."""
+    """Return True when the blob of a chunk is there at its full length; delete one that was cut.
+
+    ``size`` must be that of bytes with the hash of the chunk, never what a client says of them.
+    """
     try:
         info = core.blobs.head(key)
     except BlobNotFound:

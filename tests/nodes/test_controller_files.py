@@ -90,12 +90,16 @@ def test_chunks_that_the_owner_has_stored_are_described_instead_of_sent(served: 
 
 
 def test_chunks_of_another_owner_and_of_another_size_must_be_sent(served: Served) -> None:
-    uploaded(served)
+    file_id = uploaded(served)
     piece = pieces()[0]
     said = {"order": 0, "size": CHUNK, "hash": hashlib.sha256(piece).hexdigest()}
     foreign = post(served, "/file", {"name": "x", "size": CHUNK}, BOB).json["id"]
     assert post(served, f"/file/{foreign}", said, BOB).status == 404
-    assert post(served, f"/file/{begun(served)}", {**said, "size": CHUNK - 1}).status == 404
+    for size in (CHUNK - 1, 1, 0):
+        assert post(served, f"/file/{begun(served)}", {**said, "size": size}).status == 404
+    # The bytes that others have under this hash are as they were.
+    served.result("files.process", file_id=file_id)
+    assert processed_bytes(served, file_id) == CONTENT
 
 
 def test_a_file_without_a_size_is_complete_when_its_sender_says_so(served: Served) -> None:
