@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from files_service.domain.chunking import (
     upload_id_of_part,
 )
 from files_service.services.quarantine import hold_upload
+from files_service.services.read_ahead import read_ahead
 from storage_adapters import (
     BlobInfo,
     BlobNotFound,
@@ -45,7 +45,6 @@ logger = logging.getLogger(__name__)
 _PAGE = 256
 # Chunks of a range that are looked at before an answer begins.
 LOOKED_AT = 1_024
-_ASKED_AHEAD = 3
 
 
 def head(core: Core, part: Part) -> BlobInfo:
@@ -145,15 +144,7 @@ def _read_chunks(core: Core, part: Part, offset: int, end: int) -> Iterator[byte
         for key, start, length in slices:
             yield from core.blobs.get(key, offset=start, length=length)
         return
-    # The requests for the next chunks are under way while one is read.
-    with ThreadPoolExecutor(_ASKED_AHEAD, "next-chunk") as pool:
-        asked: deque[Future[Iterator[bytes]]] = deque()
-        for key, start, length in slices:
-            asked.append(pool.submit(core.blobs.get, key, offset=start, length=length))
-            if len(asked) > _ASKED_AHEAD:
-                yield from asked.popleft().result()
-        while asked:
-            yield from asked.popleft().result()
+    yield from read_ahead(partial(core.blobs.get, key, offset=start, length=length) for key, start, length in slices)
 
 
 def files(core: Core, part: Part, *, offset: int, length: int) -> Iterator[tuple[Path, int, int]] | None:
