@@ -39,7 +39,8 @@ class Cleaner:
             try:
                 clean_early(self._core, batch)
             except StorageUnavailable as error:
-                self._removed.extendleft(reversed(batch))
+                # Behind the others: one that is refused for long keeps no other back.
+                self._removed.extend(batch)
                 logger.info("blobs left for a retry", extra={"files": len(self._removed), "error": str(error)})
                 return False
             self._done.extend(batch)

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from urllib.parse import urlsplit
 
+import boto3
 import pytest
 from botocore.retries import standard
+from botocore.stub import Stubber
 
 from storage_adapters import (
     BlobExists,
@@ -22,6 +24,7 @@ from storage_adapters import (
     UnknownStore,
 )
 from storage_adapters.blobs.s3 import S3BlobStore, writer
+from storage_adapters.blobs.s3.api import S3Api
 from storage_adapters.blobs.s3.client import ATTEMPTS
 from tests.adapters.s3_buckets import OPTIONS, opened
 from tests.contract.blob_parts import begin, send
@@ -209,3 +212,23 @@ def test_a_server_that_does_not_say_when_uploads_began_completes_them(store: S3B
     assert send(fast, 0, SMALL) == 200
     assert store.complete_upload(KEY, size=len(SMALL)).size == len(SMALL)
     assert send(slow, 0, SMALL) == 404
+
+
+@pytest.mark.parametrize(
+    ("codes", "error"),
+    [
+        (["AccessDenied"], StorageDenied),
+        (["AccessDenied", "InternalError"], StorageUnavailable),
+        (["InternalError"], StorageUnavailable),
+    ],
+)
+def test_a_deletion_that_is_refused_for_ever_is_told_from_one_that_may_be_repeated(
+    codes: list[str], error: type[Exception]
+) -> None:
+    client = boto3.client("s3", region_name="eu-1", aws_access_key_id="key", aws_secret_access_key="secret")
+    with Stubber(client) as answers:
+        failed = [{"Key": f"k{number}", "Code": code} for number, code in enumerate(codes)]
+        answers.add_response("delete_objects", {"Errors": [*failed, {"Key": "gone", "Code": "NoSuchKey"}]})
+        with pytest.raises(error) as caught:
+            S3Api(client, "bucket").delete_many(["k0", "k1", "gone", "other"])
+    assert type(caught.value) is error

@@ -265,6 +265,19 @@ def test_a_deleted_blob_is_in_the_trash_of_each_node(nodes: NodesInThreads, stor
     assert [path for node in nodes.nodes for path in node.root.rglob("chunks/*/*")] == []
 
 
+def test_a_node_whose_disk_is_away_stops_no_deletion(
+    nodes: NodesInThreads, store: NodesBlobStore, tmp_path: Path
+) -> None:
+    put(store)
+    for node in nodes.nodes[:3]:
+        node.root.rename(tmp_path / f"{node.root.name}-away")
+        node.root.mkdir()
+    store.delete(KEY)
+    nodes.nodes[3].root.rename(tmp_path / "away")
+    with pytest.raises(StorageUnavailable):
+        store.delete(KEY)
+
+
 def test_a_writer_that_gives_up_leaves_nothing(nodes: NodesInThreads, store: NodesBlobStore) -> None:
     writer = store.writer(KEY, content_type="a/b", now=NOW)
     writer.write(b"x" * (9 * MIB))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import google_crc32c
 from botocore.exceptions import ClientError
 
-from storage_adapters.blobs.s3.client import NoConditions, OtherObject, s3_errors_as_ours
+from storage_adapters.blobs.s3.client import DENIED, NoConditions, OtherObject, s3_errors_as_ours
 from storage_adapters.blobs.s3.direct import DirectReads
 from storage_adapters.blobs.s3.objects import (
     CACHE_CONTROL,
@@ -24,7 +24,7 @@ from storage_adapters.blobs.s3.objects import (
     disposition_of,
     object_of,
 )
-from storage_adapters.errors import BlobNotFound, StorageUnavailable
+from storage_adapters.errors import BlobNotFound, StorageDenied, StorageUnavailable
 
 BATCH_DELETES = 1_000
 # The most that one request copies.
@@ -146,7 +146,9 @@ class S3Api:
                 answer = self._client.delete_objects(**self._bucket, Delete=some, ChecksumAlgorithm="SHA256")
             left = [each for each in answer.get("Errors", []) if each.get("Code") not in ("NoSuchKey", "404")]
             if left:
-                raise StorageUnavailable(f"S3: {len(left)} objects were not deleted: {left[0].get('Code', '')}")
+                # What is refused for ever must not keep back what comes behind it.
+                kind = StorageDenied if all(each.get("Code") in DENIED for each in left) else StorageUnavailable
+                raise kind(f"S3: {len(left)} objects were not deleted: {left[0].get('Code', '')}")
 
     def listing(self, *, prefix: str, after: str, limit: int) -> list[str]:
         """List the names of up to ``limit`` objects with this prefix, behind a name, in the server's order."""

@@ -31,7 +31,7 @@ CONNECTIONS = 64
 ATTEMPTS = 4
 CONNECT_SECONDS = 5.0
 _MISSING = frozenset({"NoSuchKey", "NoSuchUpload", "404", "NotFound"})
-_DENIED = frozenset(
+DENIED = frozenset(
     {"AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled"}
 )
 _CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
@@ -68,14 +68,14 @@ def _translated(error: ClientError) -> Exception:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code == "NoSuchBucket":
         return StorageUnavailable("S3: the bucket does not exist")
-    if code in _MISSING or (status == 404 and code not in _DENIED):
+    if code in _MISSING or (status == 404 and code not in DENIED):
         return BlobNotFound("S3: the object does not exist")
     if code in _CHANGED or status == 412:
         return OtherObject()
     if code in _UNKNOWN or status == 501:
         return NoConditions()
     words = " ".join(dict.fromkeys(each for each in (code, str(status)) if each.isalnum()))
-    if code in _DENIED or status == 403:
+    if code in DENIED or status == 403:
         return StorageDenied(f"S3: {words}")
     if code in _FULL or status == 507:
         return StorageFull(f"S3: {words}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from storage_adapters.blobs.nodes.protocol.effects import Call, Step, Together
-from storage_adapters.blobs.nodes.protocol.errors import ChunkUnavailable, NodeError, Unreachable
+from storage_adapters.blobs.nodes.protocol.errors import ChunkUnavailable, NodeError, NodeUnavailable
 from storage_adapters.blobs.nodes.protocol.layout import Layout, Node
 from storage_adapters.blobs.nodes.protocol.messages import Moved, TrashChunks
 
@@ -21,17 +21,18 @@ class Removed:
 def remove(layout: Layout, chunk_ids: tuple[str, ...], timeout: float = 10.0) -> Step[Removed]:
     """Move at most ``IDS_AT_ONCE`` chunks to the trash of every node that answers.
 
-    The names are never used again, so no epoch is needed. Raises ChunkUnavailable when no node confirmed, or one
-    answered with an error.
+    The names are never used again, so no epoch is needed. A node whose disk is away is like one that is silent. Raises
+    ChunkUnavailable when no node confirmed, or one answered with another error.
     """
     nodes = layout.registered
     answers = yield Together(tuple(_trash(node, chunk_ids, timeout) for node in nodes))
     pairs = list(zip(nodes, answers, strict=True))
     confirmed = tuple(node.node_id for node, answer in pairs if isinstance(answer, Moved))
-    failed = [answer for _, answer in pairs if isinstance(answer, NodeError)]
+    errors = [answer for answer in answers if isinstance(answer, NodeError)]
+    failed = [error for error in errors if not isinstance(error, NodeUnavailable)]
     if not confirmed or failed:
         raise ChunkUnavailable(f"{len(confirmed)} of {len(nodes)} nodes confirmed") from next(iter(failed), None)
-    return Removed(confirmed, tuple(node.node_id for node, answer in pairs if isinstance(answer, Unreachable)))
+    return Removed(confirmed, tuple(node.node_id for node, answer in pairs if not isinstance(answer, Moved)))
 
 
 def _trash(node: Node, chunk_ids: tuple[str, ...], timeout: float) -> Step[Moved]:
