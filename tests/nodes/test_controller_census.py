@@ -20,6 +20,7 @@ from files_service.nodes.controller.census import reports, runner
 from files_service.nodes.controller.census.throttle import PULLS_OF_NODE, Throttle
 from files_service.nodes.controller.layouts import Layouts
 from files_service.nodes.controller.locations import file_with_locations
+from files_service.nodes.controller.nodes import Nodes
 from files_service.nodes.controller.removal import remove, sole_copies
 from files_service.nodes.controller.replicator import Replicator
 from files_service.runtime.lease import Lease
@@ -31,6 +32,7 @@ from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.naming import generation_of, piece_name
 from tests.cores import call, processed_file
 from tests.nodes.censuses import Cluster, cluster
+from tests.nodes.pings import KEYS
 from tests.secrets_in_logs import WATCH
 from tests.unit.lost_bytes import chunked_file
 from tests.waiting import PATIENCE_SECONDS, wait_until
@@ -126,6 +128,10 @@ def test_much_garbage_waits_for_a_confirmation_that_counts_once(nodes: Cluster) 
     assert held is not None
     assert (sum(held.held_back.values()), held.trashed) == (2, 0)
     assert reports.confirm(nodes.core) == 2
+    # A census that cannot move anything does not use it up.
+    nodes.stop("c")
+    nodes.census(**fuse)
+    nodes.start("c")
     done = nodes.census(**fuse)
     assert done is not None
     assert (done.held_back, done.trashed) == ({}, 2)
@@ -261,6 +267,31 @@ def test_one_process_at_a_time_runs_the_census(nodes: Cluster) -> None:
     assert nodes.census() is None
     lease.release()
     assert nodes.census() is not None
+
+
+def test_a_census_of_one_process_is_that_of_all_until_something_changes(nodes: Cluster) -> None:
+    stored(nodes.core)
+    nodes_of_census = Nodes(KEYS)
+    try:
+        runners = [
+            runner.CensusRunner(
+                nodes.core, nodes.watch(), lambda: nodes_of_census, holder=f"h{number}", throttle=Throttle(), settle=0
+            )
+            for number in range(2)
+        ]
+        epochs = []
+        for asks in (False, False, True):
+            if asks:
+                reports.ask(nodes.core)
+            for each in runners:
+                each._watch.step()
+                each.step()
+            outcome = reports.load_outcome(nodes.core)
+            assert outcome is not None
+            epochs.append(outcome.epoch)
+    finally:
+        nodes_of_census.close()
+    assert epochs == [1, 1, 2]
 
 
 def test_the_deletions_of_a_holder_that_was_stopped_are_refused(

@@ -19,7 +19,8 @@ _SHOWN = 20
 class Outcome:
     """The outcome of the last census, as all processes see it.
 
-    ``complete_at`` is the time of the last complete one; ``lost`` are names of chunks, the first of them.
+    ``complete_at`` is the time of the last complete one; ``lost`` are names of chunks, the first of them. ``cause`` is
+    the state for which it ran, in a form that other processes compare with theirs.
     """
 
     epoch: int = 0
@@ -37,6 +38,7 @@ class Outcome:
     trashed: int = 0
     held_back: dict[str, int] = field(default_factory=dict)
     error: str = ""
+    cause: str = ""
 
 
 def load_outcome(core: Core) -> Outcome | None:
@@ -48,7 +50,7 @@ def load_outcome(core: Core) -> Outcome | None:
     return Outcome(**{**known, "lost": tuple(known.get("lost", ()))})
 
 
-def save_outcome(core: Core, report: Report) -> Outcome:
+def save_outcome(core: Core, report: Report, cause: str = "") -> Outcome:
     """Store the outcome of a census, unless that of a later one is there; return it."""
     earlier = load_outcome(core)
     now = core.clock()
@@ -69,6 +71,7 @@ def save_outcome(core: Core, report: Report) -> Outcome:
         trashed=report.trashed,
         held_back=dict(report.held_back),
         error=str(report.error) if report.error is not None else "",
+        cause=cause,
     )
     body: JSON = {each.name: getattr(outcome, each.name) for each in fields(Outcome)}
 
@@ -93,12 +96,22 @@ def confirm(core: Core) -> int:
     return held_back
 
 
-def take_confirmation(core: Core) -> bool:
-    """Return True when an operator has confirmed what the last census held back. It counts once."""
+def is_confirmed(core: Core) -> bool:
+    """Return True when an operator has confirmed what the last census held back."""
     found, outcome = documents.find(core, COLLECTION, _CONFIRMED), load_outcome(core)
-    if found is None or not documents.delete(core, found):
-        return False
-    return outcome is not None and found.body["epoch"] == outcome.epoch
+    return found is not None and outcome is not None and found.body["epoch"] == outcome.epoch
+
+
+def use_confirmation(core: Core, outcome: Outcome) -> None:
+    """Forget a confirmation after a complete census: it counts once. Another census could not use it."""
+
+    def decide(found: Document | None) -> Document | None:
+        return None if found is None else _with_body(found, _CONFIRMED, {"epoch": outcome.epoch})
+
+    if not outcome.complete:
+        documents.change(core, COLLECTION, _CONFIRMED, decide)
+    elif (found := documents.find(core, COLLECTION, _CONFIRMED)) is not None:
+        documents.delete(core, found)
 
 
 def ask(core: Core) -> int:

@@ -40,6 +40,10 @@ class _Cause:
     silent: frozenset[str]
     asked: int
 
+    def __str__(self) -> str:
+        """Return the form in which all processes compare it."""
+        return f"{self.version} out={','.join(sorted(self.out))} silent={','.join(sorted(self.silent))} {self.asked}"
+
 
 class CensusRunner:
     """The runner of one process. ``outcome`` is that of its last census."""
@@ -73,6 +77,10 @@ class CensusRunner:
         changed = cause != self._done and now - self._seen_at >= self._settle * 1000
         if not changed and (cause != self._done or now < self._next_at):
             return LOOK_SECONDS
+        left_ms = self._left_ms(cause)
+        if left_ms > 0:
+            self._done, self._next_at = cause, now + left_ms
+            return LOOK_SECONDS
         outcome = self.run()
         is_done = outcome is not None and not outcome.error
         self._done = cause if is_done else self._done
@@ -81,6 +89,16 @@ class CensusRunner:
             # Not at once again: another process has the lease, or a store is away.
             self._seen_at = self._core.timer() + int(RETRY_SECONDS * 1000)
         return LOOK_SECONDS
+
+    def _left_ms(self, cause: _Cause) -> int:
+        """Return the time until the next census where another process has run one for this cause, else 0."""
+        found = reports.load_outcome(self._core)
+        if found is None or found.error or found.cause != str(cause):
+            return 0
+        interval = int(self._interval * 1000)
+        passed = self._core.clock() - found.ended_at
+        # The clock may have been set since.
+        return interval - passed if 0 <= passed <= interval else 0
 
     def run(self) -> Outcome | None:
         """Run one census now; return None when another process runs one, or has begun a later one."""
@@ -103,7 +121,7 @@ class CensusRunner:
 
     def _run(self, is_certain: Callable[[], bool]) -> Outcome:
         self._watch.step()
-        view = self._watch.view
+        view, cause = self._watch.view, str(self._cause())
         driver = Driver(
             self._core,
             self._nodes(),
@@ -113,7 +131,7 @@ class CensusRunner:
             is_certain=is_certain,
         )
         try:
-            confirmed = reports.take_confirmation(self._core)
+            confirmed = reports.is_confirmed(self._core)
             report = driver.run(census.run(view, self._limits, confirmed=confirmed))
         finally:
             driver.close()
@@ -121,7 +139,9 @@ class CensusRunner:
             mark_losses(self._core, [each.chunk_id for each in report.lost])
         if report.cleared:
             self._watch.clear(report.cleared)
-        self.outcome = reports.save_outcome(self._core, report)
+        self.outcome = reports.save_outcome(self._core, report, cause)
+        if confirmed:
+            reports.use_confirmation(self._core, self.outcome)
         _log(self.outcome, view)
         return self.outcome
 
