@@ -13,7 +13,6 @@ from itertools import repeat
 from files_service.domain.cards import Tally
 from files_service.errors import Conflict, FilesError, Gone, NotFound, Unauthorized, WrongStatus
 from files_service.ingest.bring import Bringer
-from files_service.ingest.cancelling import own_cancellation
 from files_service.ingest.card import Card, CardFile, Plan
 from files_service.ingest.catalogue import Catalogue, Found, Sought
 from files_service.ingest.database import Database
@@ -27,11 +26,12 @@ from files_service.ingest.progress import Sorting
 from files_service.ingest.reader import CardReader, Changed, Missing, Unreadable
 from files_service.ingest.relisting import relisted
 from files_service.ingest.second_read import SecondRead, hash_file, read_again
-from files_service.ingest.service import Remote
+from files_service.ingest.service import Remote, Unreachable
 from files_service.ingest.sessions import CardSession
 from files_service.ingest.threads import in_thread
 from files_service.ingest.transfer import Transfer
 from files_service.ingest.transports.transport import Transport
+from files_service.runtime.cancelling import own_cancellation
 from storage_adapters import JSON
 
 # Files of one card that are under way at a time. FILES_READ of them are read; the others are declared, or wait for the
@@ -214,7 +214,7 @@ class Copying:
 
         async def lane(files: Iterator[CardFile]) -> None:
             for file in files:
-                with own_cancellation():
+                with own_cancellation(Unreachable):
                     entry = await bringer.bring(file, keys.get(file.path))
                 self.entries[entry.path] = entry
                 self.untold.append(entry)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from files_service.domain.chunking import file_id_of_upload
 from files_service.errors import FilesError
-from files_service.ingest.cancelling import own_cancellation
 from files_service.ingest.faults import Patience, Remedy, remedy_for
 from files_service.ingest.hashing import WholeHash
 from files_service.ingest.reader import (
@@ -23,9 +22,11 @@ from files_service.ingest.reader import (
     State,
     Unreadable,
 )
+from files_service.ingest.service import Unreachable
 from files_service.ingest.threads import in_thread
 from files_service.ingest.transports.transport import Block, Corrupted, OpenUpload, Stored, Transport, UploadSession
 from files_service.ingest.window import Window, blocks_of_file
+from files_service.runtime.cancelling import own_cancellation
 
 # Files of one card that are read at a time, each with a thread that reads and one that hashes.
 FILES_READ = 2
@@ -75,7 +76,7 @@ class Transfer:
         progress = _Progress(moved)
 
         async def attempt() -> str:
-            with own_cancellation():
+            with own_cancellation(Unreachable):
                 session = await opening()
                 try:
                     return await _Attempt(self, file, state, session, progress).run()
@@ -144,7 +145,7 @@ class _Attempt:
         def reach() -> None:
             self.progress.reach(self.progress.acknowledged + upload.missing(offset, offset + size))
 
-        with own_cancellation(), ExitStack() as place:
+        with own_cancellation(Unreachable), ExitStack() as place:
             place.callback(places.release)
             stored = await self._send(offset, size, upload, read)
             if stored is None:

@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import aio_pika
 import amqp
 import pytest
 
@@ -21,8 +22,9 @@ from benchmarks.processes import peak_memory_mib
 from files_service.config import load_settings
 from files_service.core import Core
 from files_service.messaging.address import open_connection
+from files_service.messaging.ingest import worker
 from files_service.messaging.ingest.client import QueueSender, QueueUnavailable
-from files_service.messaging.ingest.topology import CHUNKS
+from files_service.messaging.ingest.topology import CHUNKS, declare
 from files_service.messaging.ingest.worker import IngestLimits
 from files_service.messaging.readiness import NotReady
 from files_service.services.opening import open_core
@@ -194,6 +196,63 @@ def test_a_worker_whose_queue_is_deleted_declares_it_again(core: Core, queues: s
         wait_until(lambda: _consumers(queues) == 1, seconds=PATIENCE_SECONDS)
         raw.chunk(address, 0, content[:CHUNK])
         assert raw.hear(1)[0]["op"] == "ack"
+
+
+def test_a_worker_whose_dead_letters_have_no_queue_declares_it_and_refuses_once(core: Core, queues: str) -> None:
+    content = bytes(CHUNK)
+    address = declared(core, content)
+    with open_door(core) as door, Sender(queues) as raw:
+        raw.channel.queue_delete(DEAD_QUEUE)
+        raw.chunk(address, 0, content, sha256="0" * 64)
+        assert raw.hear(1)[0]["op"] == "error"
+        wait_until(lambda: door.count("dead_total") == 1, seconds=PATIENCE_SECONDS)
+        assert raw.waiting(DEAD_QUEUE) == 1
+        raw.chunk(address, 0, content)
+        assert [each["op"] for each in raw.hear(2)] == ["error", "ack"]
+
+
+async def _cancelled() -> None:
+    """What a library does to those who wait for a connection that it gives up."""
+    given_up = asyncio.get_running_loop().create_future()
+    given_up.cancel()
+    await given_up
+
+
+def test_a_sender_whose_connection_is_given_up_says_that_the_queue_is_unavailable(
+    core: Core, queues: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = random.Random(11).randbytes(3 * CHUNK)
+    address = declared(core, content)
+    publish, times = aio_pika.Exchange.publish, iter(range(2))
+
+    async def cancelled_once(self: Any, *given: Any, **named: Any) -> Any:
+        if next(times, None) == 1:
+            await _cancelled()
+        return await publish(self, *given, **named)
+
+    async def send() -> Any:
+        async with QueueSender(queues) as sender:
+            return await sender.put(address, len(content), reader(content))
+
+    with open_door(core):
+        monkeypatch.setattr(aio_pika.Exchange, "publish", cancelled_once)
+        with pytest.raises(QueueUnavailable, match="the connection was given up"):
+            asyncio.run(send())
+
+
+def test_a_worker_whose_connection_is_given_up_while_it_declares_connects_again(
+    core: Core, queues: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter(range(1))
+
+    async def cancelled_at_first(*given: Any, **named: Any) -> Any:
+        if next(times, None) is not None:
+            await _cancelled()
+        return await declare(*given, **named)
+
+    monkeypatch.setattr(worker, "declare", cancelled_at_first)
+    with open_door(core) as door:
+        assert door.is_ready()
 
 
 def _consumers(uri: str) -> int:

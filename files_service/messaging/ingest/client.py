@@ -23,6 +23,7 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelNotFoundEntity, De
 
 from files_service.messaging.ingest.broker import connect, secrets_out
 from files_service.messaging.ingest.messages import CHUNK, FINISH, REPLY_QUEUE, VERSION, message_id_of
+from files_service.runtime.cancelling import own_cancellation
 from storage_adapters import JSON
 
 # With the closing of a connection that does not answer, a publish ends within 60 s.
@@ -62,10 +63,11 @@ class QueueSender:
 
     async def __aenter__(self) -> Self:
         try:
-            self._connection = await connect(self._stack, self._uri, "files queue sender")
-            self._channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
-            replies = await self._channel.get_queue(REPLY_QUEUE, ensure=False)
-            await replies.consume(self._receive, no_ack=True)
+            with own_cancellation(ConnectionError):
+                self._connection = await connect(self._stack, self._uri, "files queue sender")
+                self._channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+                replies = await self._channel.get_queue(REPLY_QUEUE, ensure=False)
+                await replies.consume(self._receive, no_ack=True)
         except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
             await self._stack.aclose()
             raise QueueUnavailable(f"no connection to the broker: {secrets_out(error)}") from error
@@ -122,8 +124,9 @@ class QueueSender:
         answered: asyncio.Future[JSON] = asyncio.get_running_loop().create_future()
         self._waiting[message_id] = answered
         try:
-            await self._publish(amqp, kind, message_id, headers, body)
-            answer = await asyncio.wait_for(answered, self._ack_seconds)
+            with own_cancellation(QueueUnavailable):
+                await self._publish(amqp, kind, message_id, headers, body)
+                answer = await asyncio.wait_for(answered, self._ack_seconds)
         except TimeoutError as error:
             raise QueueUnavailable(f"no answer within {self._ack_seconds:g} s") from error
         finally:

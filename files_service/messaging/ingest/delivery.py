@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import aio_pika
@@ -20,6 +21,7 @@ from files_service.messaging.ingest.messages import ChunkMessage
 from files_service.messaging.ingest.metrics import IngestMetrics
 from files_service.messaging.ingest.outage import Outage
 from files_service.messaging.ingest.receiver import Receiver
+from files_service.runtime.cancelling import own_cancellation
 from files_service.services.uploads.queue_door import DEAD_QUEUE, EXCHANGE, ROUTING_KEY
 from storage_adapters import JSON
 
@@ -32,10 +34,13 @@ _LOST = (*CONNECTION_EXCEPTIONS, TimeoutError)
 
 
 class Outlet:
-    """The connection for answers, dead letters, and messages that are tried again. Each publish has a time limit."""
+    """The connection for answers, dead letters, and messages that are tried again.
 
-    def __init__(self, channel: AbstractChannel, seconds: float) -> None:
-        self._channel, self._seconds = channel, seconds
+    Each publish has a time limit. ``declare`` declares the queues, which an operator may have deleted.
+    """
+
+    def __init__(self, channel: AbstractChannel, seconds: float, *, declare: Callable[[], Awaitable[object]]) -> None:
+        self._channel, self._seconds, self._declare = channel, seconds, declare
 
     async def reply(self, name: str, message_id: str | None, body: JSON) -> None:
         """Answer a sender; a sender that is gone gets no answer."""
@@ -53,7 +58,11 @@ class Outlet:
         message = aio_pika.Message(
             b"", headers=headers, message_id=message_id, delivery_mode=DeliveryMode.PERSISTENT, type="dead"
         )
-        await self._publish("", DEAD_QUEUE, message, mandatory=True)
+        try:
+            await self._publish("", DEAD_QUEUE, message, mandatory=True)
+        except DeliveryError:
+            await self._declare()
+            await self._publish("", DEAD_QUEUE, message, mandatory=True)
 
     async def again(self, given: AbstractIncomingMessage, attempt: int) -> None:
         """Publish a message again, behind those that wait. Raises DeliveryError when the queue is full."""
@@ -70,6 +79,12 @@ class Outlet:
         await self._publish(EXCHANGE, ROUTING_KEY, message, mandatory=True)
 
     async def _publish(self, exchange: str, routing_key: str, message: aio_pika.Message, *, mandatory: bool) -> None:
+        with own_cancellation(ConnectionError):
+            await self._publish_in_time(exchange, routing_key, message, mandatory=mandatory)
+
+    async def _publish_in_time(
+        self, exchange: str, routing_key: str, message: aio_pika.Message, *, mandatory: bool
+    ) -> None:
         async with asyncio.timeout(self._seconds):
             if exchange:
                 target = await self._channel.get_exchange(exchange, ensure=False)
@@ -105,6 +120,9 @@ class Delivery:
             # Without our acknowledgement the broker delivers the message again, and repeated bytes change nothing.
             outcome = "given_back"
             logger.info("message not acknowledged", extra={"error": secrets_out(error)})
+            if isinstance(error, DeliveryError):
+                # The connection stands, and the message comes back at once.
+                await asyncio.sleep(_FAULT_SECONDS)
             await self._give_back()
         except Exception:
             outcome = "given_back"

@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed
@@ -24,12 +25,15 @@ from files_service.messaging.ingest.receiver import Receiver
 from files_service.messaging.ingest.topology import CHUNKS, MOST_BYTES, declare
 from files_service.messaging.readiness import NotReady
 from files_service.runtime.backoff import delay_after
+from files_service.runtime.cancelling import own_cancellation
 from files_service.services.uploads.queue_door import window
 
 logger = logging.getLogger(__name__)
 
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.5, 30.0
 WATCH_SECONDS = 1.0
+# Of both connections, their channels and the declarations.
+_OPEN_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +64,10 @@ class IngestWorker:
         failures = 0
         while not self._stopping.is_set():
             try:
-                async with self._session():
-                    failures = 0
-                    await self._wait_for_end()
+                with own_cancellation(ConnectionError):
+                    async with self._session():
+                        failures = 0
+                        await self._wait_for_end()
             except ChannelPreconditionFailed as error:
                 self._note(f"the queue {CHUNKS} was declared with other arguments: delete it when it is empty", error)
             except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
@@ -91,25 +96,33 @@ class IngestWorker:
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[None]:
         """Take messages over two new connections for the time of the block."""
-        uri, limits = self._core.settings.amqp_uri, self._limits
+        uri, limits, settings = self._core.settings.amqp_uri, self._limits, self._core.settings
         async with AsyncExitStack() as stack:
-            taking = await connect(stack, uri, "files ingest-worker: messages")
-            giving = await connect(stack, uri, "files ingest-worker: answers")
-            out = await giving.channel(publisher_confirms=True, on_return_raises=True)
-            settings = self._core.settings
-            await declare(
-                out, settings.upload_ttl_seconds, most_bytes=limits.most_bytes, queue_type=settings.queue_type
-            )
-            channel = await taking.channel()
-            await channel.set_qos(prefetch_count=limits.prefetch or window(self._core.settings.chunk_bytes))
+            # A broker may stand still behind the connecting, too.
+            async with asyncio.timeout(_OPEN_SECONDS):
+                taking = await connect(stack, uri, "files ingest-worker: messages")
+                giving = await connect(stack, uri, "files ingest-worker: answers")
+                out = await giving.channel(publisher_confirms=True, on_return_raises=True)
+                declaring = partial(
+                    declare,
+                    out,
+                    settings.upload_ttl_seconds,
+                    most_bytes=limits.most_bytes,
+                    queue_type=settings.queue_type,
+                )
+                await declaring()
+                channel = await taking.channel()
+                await channel.set_qos(prefetch_count=limits.prefetch or window(settings.chunk_bytes))
+                underlay = await channel.get_underlay_channel()
             ends = self._ends = asyncio.Event()
             for each in (taking, giving, channel, out):
                 each.close_callbacks.add(lambda *_: ends.set())
             # The broker cancels the consumer of a queue that is deleted, and says so here alone.
-            (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(lambda *_: ends.set())
+            underlay.on_consumer_cancel_callbacks.add(lambda *_: ends.set())
             watching = asyncio.create_task(self._watch(giving))
             stack.callback(watching.cancel)
-            consuming = asyncio.create_task(self._consume(channel, Outlet(out, limits.publish_seconds)))
+            outlet = Outlet(out, limits.publish_seconds, declare=declaring)
+            consuming = asyncio.create_task(self._consume(channel, outlet))
             try:
                 yield
             finally:

@@ -6,12 +6,10 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from files_service.ingest.service import Unreachable
-
 
 @contextmanager
-def own_cancellation() -> Iterator[None]:
-    """Raise Unreachable for a cancellation that nobody asked of the running task.
+def own_cancellation(lost: type[Exception]) -> Iterator[None]:
+    """Raise ``lost`` for a cancellation that nobody asked of the running task.
 
     A group of tasks would take such a task for one that has ended, and nobody would miss its work.
     """
@@ -21,4 +19,4 @@ def own_cancellation() -> Iterator[None]:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        raise Unreachable("the connection was given up") from error
+        raise lost("the connection was given up") from error
