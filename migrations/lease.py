@@ -7,10 +7,10 @@ from typing import Self
 
 from files_service.runtime.clock import now_ms
 from files_service.runtime.lease import KeptLease, Lease, LeaseTaken
+from files_service.runtime.recounts import LEASE
 from migrations.errors import Locked, Stopped
 from storage_adapters import SupportsLeases
 
-NAME = "migrations"
 LEASE_MS = 30_000
 
 
@@ -21,7 +21,7 @@ class MigrationLease(KeptLease):
         self, store: SupportsLeases, holder: str, *, lease_ms: int = LEASE_MS, clock: Callable[[], int] = now_ms
     ) -> None:
         seconds = lease_ms / 1000
-        super().__init__(Lease(store, NAME, holder=holder, seconds=seconds, clock=clock), seconds=seconds)
+        super().__init__(Lease(store, LEASE, holder=holder, seconds=seconds, clock=clock), seconds=seconds)
 
     def __enter__(self) -> Self:
         try:

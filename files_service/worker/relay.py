@@ -18,6 +18,7 @@ from files_service.api.wire import to_wire
 from files_service.core import Core
 from files_service.errors import ServiceUnavailable
 from files_service.messaging.events import Event, EventPublisher
+from files_service.runtime.recounts import AbandonedRecounts
 from files_service.services.files import require
 from files_service.worker.partitions import PARTITIONS, Partitions, partition_of
 from storage_adapters import BEGINNING, JSON, Change, CheckpointConflict, SupportsChanges
@@ -51,6 +52,7 @@ class Relay:
         self._core, self._publisher = core, publisher
         self._feed = require(core.metadata, SupportsChanges)
         self._partitions = Partitions(core, CONSUMER, holder=holder, first_lease=CONSUMER)
+        self._recounts = AbandonedRecounts(self._feed)
         self._stopped, self._on_change = stopped, on_change
         self._start = ""
         self._turn = self._untrimmed = 0
@@ -156,6 +158,7 @@ class Relay:
         self._untrimmed += passed
         if self._untrimmed >= TRIM_EVERY:
             self._untrimmed -= TRIM_EVERY
+            self._recounts.look(self._core.clock())
             # Trim twice as many as arrived, so that a backlog held by another consumer shrinks.
             self._feed.trim_changes(limit=2 * TRIM_EVERY)
 

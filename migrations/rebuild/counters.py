@@ -18,6 +18,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterator
 
+from files_service.runtime.recounts import CONSUMER
 from migrations.run import Run
 from migrations.stores import RebuiltStore
 from storage_adapters import (
@@ -33,7 +34,6 @@ from storage_adapters import (
     usage_from,
 )
 
-CONSUMER = "migrations-census"
 OWNERS = 200
 CHANGES = 500
 _GONE = 0

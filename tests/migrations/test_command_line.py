@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from files_service.runtime.clock import now_ms
-from migrations.lease import NAME
+from files_service.runtime.recounts import LEASE
 from storage_adapters import SupportsLeases, open_metadata_store
 from tests.contract.metadata_scenes import make_record, save
 from tests.migrations.stores import fill
@@ -114,7 +114,7 @@ def test_a_report_is_written_and_named_only_where_it_is_asked_for(
 def test_a_store_that_another_runner_works_on_is_left_alone(store: str) -> None:
     with closing(open_metadata_store(store)) as opened:
         assert isinstance(opened, SupportsLeases)
-        assert opened.acquire_lease(NAME, holder="another", now=now_ms(), until=now_ms() + 600_000)
+        assert opened.acquire_lease(LEASE, holder="another", now=now_ms(), until=now_ms() + 600_000)
     for name in ("up", "down", "verify", "repair"):
         status, _, errors = run(name, "--store", store, *(("--offline",) if name in ("up", "down") else ()))
         assert (status, "another runner works on this store" in errors) == (3, True), errors

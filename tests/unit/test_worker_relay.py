@@ -8,11 +8,12 @@ import pytest
 
 from files_service.core import Core
 from files_service.errors import NotSupported, ServiceUnavailable
+from files_service.runtime import recounts
 from files_service.runtime.lease import Lease
 from files_service.worker import relay as relaying
 from files_service.worker.partitions import LEASE_SECONDS, PARTITIONS
 from files_service.worker.relay import Relay
-from storage_adapters import MetadataStore, SupportsChanges, SupportsDocuments
+from storage_adapters import BEGINNING, MetadataStore, SupportsChanges, SupportsDocuments
 from tests.clocks import Clock
 from tests.contract.document_scenes import delete, make_document
 from tests.cores import call, processed_file, uploaded_file
@@ -316,6 +317,26 @@ def test_the_feed_is_trimmed_behind_the_relay(core: Core, monkeypatch: pytest.Mo
         one.step()
     assert publisher.names == ["created", "uploaded"] * 6
     assert len(file_changes(feed(core), after="", limit=100)) < 4
+
+
+def test_a_recount_that_died_holds_the_feed_no_longer(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relaying, "TRIM_EVERY", 4)
+    changes = feed(core)
+    changes.move_checkpoint(recounts.CONSUMER, expected="", sequence=changes.last_sequence() or BEGINNING)
+    runner = Lease(core.metadata, recounts.LEASE, holder="runner", seconds=60, clock=core.clock)
+    assert runner.renew()
+    one = relay(core, Collector())
+
+    def waiting() -> int:
+        for _ in range(6):
+            uploaded_file(core)
+            one.step()
+        return len(file_changes(changes, after="", limit=100))
+
+    assert (waiting(), waiting()) == (12, 24)
+    runner.release()
+    assert waiting() < 24
+    assert changes.checkpoint(recounts.CONSUMER) == ""
 
 
 def test_the_lag_says_how_much_is_waiting_and_how_long(core: Core) -> None:
