@@ -15,6 +15,7 @@ from files_service.cli.session import Failed, Session
 from files_service.cli.sources import Source, sources_of
 from files_service.cli.upload import processed, send_file
 from files_service.domain.local_names import readable_name, type_of_name
+from files_service.domain.paths import name_of
 from files_service.domain.sizes import number_of
 from files_service.runtime.terminal import echo, printable
 from storage_adapters import Access, FileStatus
@@ -24,6 +25,7 @@ from storage_adapters import Access, FileStatus
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--owner", help="Owner of the files. Default: the token's, else me.")
 @click.option("--name", help="Name of a single file. Default: the name on disk.")
+@click.option("--to", metavar="FOLDER", help="Folder of the service in which the files get their paths; / is the top.")
 @click.option("--alias", help="Alias of a single file, unique among the owner's: a name for get and rm.")
 @click.option("--content-type", help="Media type. Default: guessed from the name, else from the bytes.")
 @click.option(
@@ -44,6 +46,7 @@ def put(
     paths: tuple[Path, ...],
     owner: str | None,
     name: str | None,
+    to: str | None,
     alias: str | None,
     content_type: str | None,
     access: str,
@@ -54,15 +57,17 @@ def put(
 ) -> None:
     """Upload files and folders, and wait until they are processed.
 
-    Prints a line for each file, as JSON unless on a terminal. The files of a folder keep its name and their place in it
-    as their name: `photos/2024/a.jpg`. A pipe is copied to a temporary file first; a file that changes while it is read
-    is an error, and does not stop the others.
+    Prints a line for each file, as JSON unless on a terminal. The files of a folder keep its name and their place in
+    it: with --to as their path, else as their name, `photos/2024/a.jpg`. A pipe is copied to a temporary file first; a
+    file that changes while it is read is an error, and does not stop the others.
     """
     several = len(paths) > 1 or paths[0].is_dir()
     if several and (name is not None or alias is not None):
         raise click.UsageError("--name and --alias are for a single file")
     if version_of is not None and (several or name is not None or alias is not None or access != Access.PRIVATE.value):
         raise click.UsageError("--version-of is for a single file, whose name, alias and access stay")
+    if to is not None and (name is not None or version_of is not None):
+        raise click.UsageError("--to gives files their paths; --name and --version-of are for a file without one")
     queue_uri = session.client_settings.amqp_uri if queue else None
     if queue_uri == "":
         raise click.UsageError("--queue needs AMQP_URI")
@@ -70,11 +75,15 @@ def put(
     found = list(sources_of(paths, skip=_say_skipped, fail=lambda path, why: outcomes.note(str(path), why)))
     if name is not None:
         found = [replace(source, name=readable_name(name)) for source in found]
+    if to is not None:
+        found = [replace(source, name=name_of(source.place)) for source in found]
 
     def send(source: Source) -> str:
         kind = content_type or type_of_name(source.path.name)
         said: dict[str, str | None] = {"owner": owner or remote.owner}
         said |= {"version_of": version_of} if version_of is not None else {"alias": alias, "access": access}
+        if to is not None:
+            said["path"] = f"{to.strip('/')}/{source.place}".lstrip("/")
         return str(send_file(remote, source, content_type=kind, queue_uri=queue_uri, **said)["file_id"])
 
     def finish(file_id: str) -> None:

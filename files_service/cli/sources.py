@@ -15,10 +15,11 @@ Skip = Callable[[Path, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file on disk, and the name under which it is kept."""
+    """A file on disk, the name under which it is kept, and its place below what was named, for a path."""
 
     path: Path
     name: str
+    place: str
 
     @property
     def shown(self) -> str:
@@ -35,7 +36,7 @@ def sources_of(paths: Sequence[Path], *, skip: Skip, fail: Skip) -> Iterator[Sou
         if path.is_dir():
             yield from _within(path, skip, fail)
         else:
-            yield Source(path, stored_name(path.name))
+            yield _source(path, Path(path.name))
 
 
 def _within(folder: Path, skip: Skip, fail: Skip) -> Iterator[Source]:
@@ -59,7 +60,11 @@ def _within(folder: Path, skip: Skip, fail: Skip) -> Iterator[Source]:
             if (reason := _reason_to_skip(path, root)) is not None:
                 skip(path, reason)
             else:
-                yield Source(path, stored_name(str(Path(root.name) / path.relative_to(folder))))
+                yield _source(path, Path(root.name) / path.relative_to(folder))
+
+
+def _source(path: Path, place: Path) -> Source:
+    return Source(path, stored_name(str(place)), "/".join(map(stored_name, place.parts)))
 
 
 def _reason_to_skip(path: Path, root: Path) -> str | None:

@@ -112,6 +112,29 @@ def test_a_folder_is_put_with_all_its_files_under_their_places(
     assert "7 of 7 files put" in result.stderr
 
 
+@pytest.mark.parametrize(("to", "top"), [("Trips/2024/", "Trips/2024/my photos/"), ("/", "my photos/")])
+def test_a_folder_is_put_into_a_folder_of_the_service(
+    served: Served, environ: dict[str, str], folder: Path, to: str, top: str
+) -> None:
+    result = run(at(served, environ), "put", folder, "--to", to)
+    assert result.exit_code == 0, result.output
+    files = served.result("files.list", owner="me", limit=100)["files"]
+    assert {file["path"]: file["name"] for file in files} == {
+        f"{top}{path}": path.rpartition("/")[2]
+        for path in ("-rf.txt", ".hidden", "2024/süd/日本 1.txt", "2024/new_line.txt", "empty", "caf\ufffd", "inside")
+    }
+    assert "2024/" in run(at(served, environ), "ls", top.rstrip("/")).stdout
+
+
+def test_a_place_and_a_name_of_its_own_exclude_each_other(
+    served: Served, environ: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    for other in (("--name", "b.txt"), ("--version-of", "01ARZ3NDEKTSV4RRFFQ69G5FAV")):
+        result = run(at(served, environ), "put", tmp_path / "a.txt", "--to", "Trips", *other)
+        assert (result.exit_code, "--to gives files their paths" in result.output) == (2, True)
+
+
 def test_a_file_that_fails_does_not_stop_the_others(served: Served, environ: dict[str, str], tmp_path: Path) -> None:
     for name in ("a.txt", "c.txt"):
         (tmp_path / name).write_text(name)
