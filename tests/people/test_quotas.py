@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import pytest
 
 from files_service.core import Core
 from files_service.domain.quotas import Quotas
-from files_service.errors import FilesError, InsufficientStorage
+from files_service.errors import FilesError, InsufficientStorage, NotFound
 from files_service.services.accounts import ledger
+from files_service.services.uploads.known_chunks import append_known
 from files_service.services.uploads.quota import uploads_of
 from files_service.services.uploads.session import Beginning, begin
+from files_service.services.uploads.slices import store_slice
 from files_service.services.uploads.writer import Engine, Stream
 from storage_adapters import DocumentPage, DocumentQuery
 from tests.cores import at, at_once, attempt, call, meanwhile, pending_file, refusal
@@ -157,6 +160,39 @@ def test_bytes_of_unknown_size_stay_within_the_quota_of_the_tenant(core: Core) -
     assert limit_of(refused.value) == ("tenant", 100_000)
     engine.close()
     assert limit_of(declare(core, "bob@acme", 50_000)) == ("tenant", 100_000)
+
+
+def test_slices_of_unknown_size_stay_within_the_quota_of_the_tenant(core: Core) -> None:
+    call(core, "accounts.set_tenant_quota", tenant="acme", quota_bytes=100_000)
+    upload = begin(core, Beginning(owner="ann@acme", size=None))
+    engine = Engine(core, uploads_of(core))
+    # A slice that is sent again is not charged again, and neither are the stored bytes of one that overlaps them.
+    for start, end in ((0, 40_000), (0, 40_000), (40_000, 80_000), (40_000, 90_000), (0, 60_000), (90_000, 100_000)):
+        upload = store_slice(engine, upload, start, memoryview(b"x" * (end - start)))[1].upload
+    assert upload.received == 100_000
+    with pytest.raises(InsufficientStorage) as refused:
+        store_slice(engine, upload, 100_000, memoryview(b"x"))
+    assert limit_of(refused.value) == ("tenant", 100_000)
+    assert store_slice(engine, upload, 0, memoryview(b"x" * 60_000))[1].upload.received == 100_000
+    engine.close()
+    assert limit_of(declare(core, "bob@acme", 1)) == ("tenant", 100_000)
+
+
+def test_known_chunks_of_unknown_size_stay_within_the_quota_of_the_tenant(core: Core) -> None:
+    call(core, "accounts.set_tenant_quota", tenant="acme", quota_bytes=100_000)
+    upload, data = begin(core, Beginning(owner="ann@acme", size=None)), b"x" * 40_000
+    known: dict[str, Any] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    with pytest.raises(NotFound):
+        # What must be sent is charged when it is.
+        append_known(core, upload, offset=0, **known)
+    engine = Engine(core, uploads_of(core))
+    store_slice(engine, upload, 0, memoryview(data))
+    engine.close()
+    upload = append_known(core, upload, offset=40_000, **known)
+    with pytest.raises(InsufficientStorage) as refused:
+        append_known(core, upload, offset=80_000, **known)
+    assert limit_of(refused.value) == ("tenant", 100_000)
+    assert limit_of(declare(core, "bob@acme", 20_001)) == ("tenant", 100_000)
 
 
 def put(person: Person, path: str, body: bytes) -> int:

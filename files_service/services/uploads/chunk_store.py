@@ -85,13 +85,17 @@ class ChunkStore:
 
         ``object_id`` is as for ``store``. Raises UploadConflict like ``store``.
         """
-        there = self.uploads.list_chunks(upload.upload_id, offset=offset, limit=1)
-        arrived = self.arrived(upload) if there and there[0].offset < offset + len(data) else None
+        arrived = self._arrived_within(upload, offset, offset + len(data))
         stored = self.store(upload, offset, data, arrived, object_id=object_id)
         if [chunk.size for chunk in stored.chunks] == [len(data)]:
             # Hashed already, as the name of the chunk.
             return stored.chunks[0].object_id, stored
         return object_id or hashlib.sha256(data).hexdigest(), stored
+
+    def new_bytes(self, upload: Upload, start: int, end: int) -> int:
+        """Return the number of bytes of a range that are not stored yet."""
+        arrived = self._arrived_within(upload, start, end)
+        return end - start if arrived is None else sum(stop - begin for begin, stop in arrived.gaps(start, end))
 
     def name(self, upload: Upload, chunks: list[Chunk]) -> Upload:
         """Append stored chunks to the upload."""
@@ -104,6 +108,11 @@ class ChunkStore:
     def arrived(self, upload: Upload) -> Ranges:
         """Return the stored ranges of an upload."""
         return Ranges(self.uploads.ranges(upload.upload_id))
+
+    def _arrived_within(self, upload: Upload, start: int, end: int) -> Ranges | None:
+        """Return the stored ranges of an upload, None where none of them is in this range: one chunk tells that."""
+        there = self.uploads.list_chunks(upload.upload_id, offset=start, limit=1)
+        return self.arrived(upload) if there and there[0].offset < end else None
 
     def _store_all(self, upload: Upload, offset: int, data: memoryview, cuts: Iterable[tuple[int, int]]) -> Stored:
         chunks: list[Chunk] = []

@@ -7,7 +7,7 @@ from files_service.domain.chunking import chunk_key
 from files_service.errors import NotFound, storage_errors_as_files_errors
 from files_service.services.content import has_size
 from files_service.services.uploads.chunk_store import ChunkStore
-from files_service.services.uploads.quota import require_room_for_more, uploads_of
+from files_service.services.uploads.quota import charge_growth, require_room_for_more, uploads_of
 from files_service.services.uploads.slices import require_fits, require_takes_slices
 from storage_adapters import Chunk, Upload
 
@@ -29,6 +29,9 @@ def append_known(core: Core, upload: Upload, *, offset: int, size: int, sha256: 
         [place] = uploads.reserve_chunks(upload.domain, [sha256], now=core.clock())
         if not place.stored or not has_size(core, chunk_key(upload.domain, sha256, place.token), size):
             raise _unknown(sha256)
+        if upload.size is None:
+            # Not before: bytes that are not stored are charged when they are sent.
+            charge_growth(core, upload, size)
         chunk = Chunk(offset=offset, size=size, object_id=sha256, token=place.token)
         return ChunkStore(core, uploads).name(upload, [chunk])
 

@@ -7,8 +7,8 @@
 2. A declaration is checked before and after it is written, and removed when it exceeds the quota. So concurrent
    declarations never exceed the quota; when only some of them fit, all may be rejected. This needs counters that
    include every earlier write, which all stores have. No store has those of a tenant: ``accounts.ledger`` keeps them.
-3. The bytes of an upload without a declared size are checked before each chunk is stored; bytes that wait for a
-   checksum are checked together before they count.
+3. The bytes of an upload without a declared size are checked, and charged to the tenant, before each chunk is stored;
+   bytes that wait for a checksum together before they count.
 4. Concurrent checks that are not repeated can exceed the quota: by fewer chunks than a gateway stores at once
    (``writer.IN_FLIGHT``) in each process; by a body with a checksum for an upload without a size; and by the growth of
    an upload whose size is declared after its beginning.

@@ -6,7 +6,7 @@ from files_service.domain.chunking import fits
 from files_service.errors import Forbidden, TooLarge
 from files_service.services.uploads.chunk_store import Stored
 from files_service.services.uploads.concatenate import is_joined
-from files_service.services.uploads.quota import require_room_for_more
+from files_service.services.uploads.quota import charge_growth, require_room_for_more
 from files_service.services.uploads.writer import Engine
 from storage_adapters import Upload
 
@@ -35,5 +35,14 @@ def store_slice(
     ``object_id`` is the hash where the caller has computed it. Repeated bytes change nothing. Raises UploadConflict for
     other bytes than the stored ones, TooLarge and InsufficientStorage without room.
     """
-    require_room_for_more(engine.core, upload, len(data), end=offset + len(data))
+    _require_room(engine, upload, offset, len(data))
     return engine.chunks.take(upload, offset, data, object_id)
+
+
+def _require_room(engine: Engine, upload: Upload, offset: int, size: int) -> None:
+    """Check the room for a slice; of an upload without a size, charge its new bytes to the quota of the tenant."""
+    if upload.size is not None:
+        require_room_for_more(engine.core, upload, size, end=offset + size)
+    elif new := engine.chunks.new_bytes(upload, offset, offset + size):
+        require_room_for_more(engine.core, upload, new, end=offset + size)
+        charge_growth(engine.core, upload, new)
