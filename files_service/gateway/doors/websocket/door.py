@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -262,7 +263,17 @@ class Conversation:
         return text
 
     async def _send(self, message: JSON) -> None:
-        await self._connection.send_str(json_bytes(message).decode())
+        await self._in_time(self._connection.send_str(json_bytes(message).decode()))
+
+    async def _in_time(self, sending: Awaitable[object]) -> None:
+        """Wait until something is sent. Raises ConnectionError, and ends the connection, when it is not read."""
+        try:
+            async with asyncio.timeout(self._gateway.limits.stalled_send_seconds):
+                await sending
+        except TimeoutError:
+            if self._request.transport is not None:
+                self._request.transport.abort()
+            raise ConnectionResetError("the client does not read") from None
 
     async def _end(self, error: FilesError) -> None:
         code = WSCloseCode.POLICY_VIOLATION
@@ -273,7 +284,7 @@ class Conversation:
         with suppress(ConnectionError, RuntimeError):
             await self._send(error_message(error))
             text = "unauthorized" if isinstance(error, Unauthorized) else error.code
-            await self._connection.close(code=code, message=text.encode())
+            await self._in_time(self._connection.close(code=code, message=text.encode()))
 
 
 def _size_of_message(message: WSMessage) -> int:

@@ -63,6 +63,8 @@ class Session:
         self.raise_error()
         require_fits(self._upload, offset, len(data))
         await self._window.acquire()
+        # The window may have room because a slice has failed.
+        self.raise_error()
         await self._frames.acquire()
         hashing = self._whole.feed(offset, data, self._engine.hashers)
         task = asyncio.ensure_future(self._store(offset, data, asyncio.wrap_future(hashing), dealt_with))
@@ -89,28 +91,27 @@ class Session:
     async def _store(
         self, offset: int, data: memoryview, hashing: asyncio.Future[None], dealt_with: Callable[[], None]
     ) -> None:
+        size = len(data)
         try:
-            object_id, received = await submit(self._engine.pool, self._store_now, offset, data)
-            size = len(data)
-            await hashing
-            del data
+            try:
+                object_id, received = await submit(self._engine.pool, self._store_now, offset, data)
+                await hashing
+                del data
+            finally:
+                # What others wait for, too, does not wait until this client reads its acknowledgement.
+                dealt_with()
+                self._frames.release()
             self._gateway.metrics.uploaded_bytes.inc(size)
             if not self.failure.done():
-                await self._send(
-                    {
-                        "op": "ack",
-                        "slice_start": offset,
-                        "size": size,
-                        "object_id": object_id,
-                        "upload_size": received,
-                    }
-                )
+                await self._acknowledge(offset, size, object_id, received)
         except Exception as error:  # noqa: BLE001 - the conversation ends with any error
             self._fail(error)
         finally:
-            dealt_with()
-            self._frames.release()
             self._window.release()
+
+    async def _acknowledge(self, offset: int, size: int, object_id: str, received: int) -> None:
+        said = {"slice_start": offset, "size": size, "object_id": object_id, "upload_size": received}
+        await self._send({"op": "ack", **said})
 
     def _store_now(self, offset: int, data: memoryview) -> tuple[str, int]:
         object_id, stored = store_slice(self._engine, self._upload, offset, data)
