@@ -52,6 +52,9 @@ class Limits:
     upload_least_bytes: int = 16 * KIB
     upload_buffer_bytes: int = 512 * KIB
     upload_buffers_bytes: int = 16 * MIB
+    # A body that is read whole waits so long for memory. One that takes longer than this while others wait is refused.
+    body_wait_seconds: float = 45
+    body_slow_seconds: float = 30
     read_buffer_bytes: int = 128 * KIB
     transfer_threads: int = 8
     # From this size on a thread reads or writes the socket; after such an upload the connection is closed.

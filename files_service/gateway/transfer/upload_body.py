@@ -11,7 +11,7 @@ from files_service.errors import FilesError
 from files_service.gateway.replies import HTTPError
 from files_service.gateway.state import Gateway
 from files_service.gateway.transfer.body import BODY_ERRORS, let_send
-from files_service.gateway.transfer.min_rate import body_rate, size_of
+from files_service.gateway.transfer.min_rate import MinRate, body_rate, size_of
 from files_service.gateway.transfer.receive import broke_off
 from files_service.gateway.transfer.socket_receive import receive_body
 from files_service.gateway.transfer.upload_locks import UploadLock
@@ -60,9 +60,9 @@ async def take_in(
     return stream
 
 
-async def read_whole(request: web.Request, gateway: Gateway, size: int) -> bytes:
+async def read_whole(request: web.Request, gateway: Gateway, size: int, pace: MinRate | None = None) -> bytes:
     """Read a small body of known size into memory. Raises HTTPError when it comes too slowly or breaks off."""
-    body, pace = bytearray(), body_rate(gateway.limits)
+    body, pace = bytearray(), pace or body_rate(gateway.limits)
 
     async def read() -> None:
         while len(body) < size:

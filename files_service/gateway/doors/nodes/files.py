@@ -5,7 +5,6 @@ Such a file is a file like any other: its upload can be continued at every door.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from typing import Any
@@ -24,6 +23,8 @@ from files_service.gateway.query import number
 from files_service.gateway.replies import HTTPError, bad_field, json_reply
 from files_service.gateway.state import Gateway, gateway_of
 from files_service.gateway.transfer.body import parse_object, read_small, require_json, require_plain
+from files_service.gateway.transfer.body_memory import BodyMemory
+from files_service.gateway.transfer.min_rate import body_rate
 from files_service.gateway.transfer.upload_body import complete_if_all_there, read_whole
 from files_service.nodes.controller.locations import MOST_CHUNKS, PAGE_CHUNKS, file_with_locations
 from files_service.services.uploads.known_chunks import append_known
@@ -35,9 +36,15 @@ _SAID = {"name", "size", "mime_type", "access", "tags", "path", "on_conflict", "
 _TEXTS = _SAID - {"size", "tags"}
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_BYTES = 2**53
-# Bodies that are in memory at the same time, each at most one chunk.
-AT_ONCE = 16
-IN_MEMORY = web.AppKey("in_memory", asyncio.Semaphore)
+# Chunks that are in memory at the same time.
+_AT_ONCE = 16
+IN_MEMORY = web.AppKey("in_memory", BodyMemory)
+
+
+def memory_of(gateway: Gateway) -> BodyMemory:
+    """Make the memory of a gateway for chunks."""
+    longest = gateway.core.settings.chunk_bytes
+    return BodyMemory(_AT_ONCE * longest, longest, gateway.limits)
 
 
 async def create(request: web.Request) -> web.StreamResponse:
@@ -128,8 +135,9 @@ async def _store(request: web.Request, gateway: Gateway, session: UploadSession)
     elif "offset" in request.query:
         offset = number(request, "offset", 0, 0, _MOST_BYTES)
     require_fits(upload, offset, size)
-    async with request.config_dict[IN_MEMORY]:
-        body = await read_whole(request, gateway, size)
+    pace = body_rate(gateway.limits)
+    async with request.config_dict[IN_MEMORY].room(size, pace, *holders_of(request, owner_of(request))):
+        body = await read_whole(request, gateway, size, pace)
         _require_hash(request, body)
         stored = await gateway.transfers.run(_put, gateway, upload, offset, body)
     gateway.metrics.uploaded_bytes.inc(size)

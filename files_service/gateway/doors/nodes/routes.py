@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from files_service.domain.scopes import ADMIN
 from files_service.gateway.auth.callers import by_bearer_or_session
 from files_service.gateway.doors.nodes import files, members
-from files_service.gateway.doors.nodes.files import AT_ONCE, IN_MEMORY
+from files_service.gateway.doors.nodes.files import IN_MEMORY, memory_of
 from files_service.gateway.doors.nodes.members import CONTROLLER
 from files_service.gateway.openapi import BINARY, TEXT, json_body, query, reply
 from files_service.gateway.routes import Door, Route, at
@@ -74,7 +72,7 @@ DOOR = Door(
     ),
     authenticate=by_bearer_or_session,
     sessions=True,
-    state={CONTROLLER: lambda gateway: Controller(gateway.core), IN_MEMORY: lambda _: asyncio.Semaphore(AT_ONCE)},
+    state={CONTROLLER: lambda gateway: Controller(gateway.core), IN_MEMORY: memory_of},
     close=members.close,
     tag="nodes",
     errors=(400, 401, 403, 404, 405, 408, 409, 410, 411, 413, 415, 417, 422, 500, 501, 503, 507),
