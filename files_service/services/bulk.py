@@ -10,7 +10,7 @@ from typing import Any
 
 from files_service.core import Core
 from files_service.domain.paths import BadPath, renamed
-from files_service.errors import bad_request
+from files_service.errors import Busy, Conflict, bad_request, error_from_wire
 from files_service.services import editing
 from files_service.services.accounts import documents
 from files_service.services.files import changeable
@@ -67,7 +67,8 @@ def act(
 def once(core: Core, actor: str | None, request_id: str | None, run: Callable[[], list[JSON]]) -> list[JSON]:
     """Return the results of an earlier call with the id of this request, else run and keep them for a day.
 
-    A call that died in between runs again: each action does nothing to a file to which it was done.
+    A call that died in between runs again, and so does one with a temporary failure, whose results are not kept: each
+    action does nothing to a file to which it was done.
     """
     if request_id is None:
         return run()
@@ -77,10 +78,21 @@ def once(core: Core, actor: str | None, request_id: str | None, run: Callable[[]
     if kept is not None:
         return list(kept.body["results"])
     results = run()
+    if any(map(_has_failed_for_now, results)):
+        return results
     document = documents.new_document(RESULTS, document_id, {"results": results}, expires_at=core.clock() + KEPT_MS)
     with suppress(RevisionConflict):
         documents.put(core, document)
     return results
+
+
+def _has_failed_for_now(result: JSON) -> bool:
+    """Return True when a file failed by an error that a repeated call may not meet."""
+    if "error" not in result:
+        return False
+    error = error_from_wire(result["error"])
+    # A conflict is a lost race: no action is for one revision.
+    return error.http_status >= 500 or isinstance(error, Busy | Conflict)
 
 
 def _rename(core: Core, file_id: str, name: str, actor: str | None, on_conflict: OnConflict) -> FileRecord:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from files_service.core import Core
 from files_service.worker.sweeper import Sweeper
+from storage_adapters import FileRecord, RevisionConflict, StorageError, StorageUnavailable
 from tests.clocks import Clock
 from tests.cores import announced, call, memory_core, pending_file, processed_file, refusal, uploaded_file
 from tests.unit.places.scenes import file_at, in_folder, paths_of, trashed_paths
@@ -181,3 +183,25 @@ def test_many_files_are_changed_each_on_its_own_and_once(core: Core) -> None:
         assert call(core, "files.info", file_id=ids[2])[field] == value
     fault = refusal(core, "files.bulk", action="move", items=[{"file_id": ids[0], "name": "x"}])
     assert list(fault.details["fields"]) == ["items.0"]
+
+
+@pytest.mark.parametrize("error", [StorageUnavailable("gone"), RevisionConflict("moved")])
+def test_an_action_that_failed_for_now_is_done_by_the_repeated_call(
+    core: Core, monkeypatch: pytest.MonkeyPatch, error: StorageError
+) -> None:
+    ids = [file_at(core, path) for path in ("a/x", "b/y")]
+    moved = {"action": "move", "items": [{"file_id": each, "folder": "all"} for each in ids], "request_id": "r"}
+    real = core.metadata.save
+
+    def save(record: FileRecord, **kwargs: Any) -> FileRecord:
+        if record.file_id == ids[1]:
+            raise error
+        return real(record, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(core.metadata, "save", save)
+        assert [each["ok"] for each in call(core, "files.bulk", **moved)["results"]] == [True, False]
+    results = call(core, "files.bulk", **moved)["results"]
+    assert [each["path"] for each in results] == ["all/x", "all/y"]
+    call(core, "files.move", file_id=ids[0], path="elsewhere")
+    assert call(core, "files.bulk", **moved)["results"] == results
