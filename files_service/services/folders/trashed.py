@@ -9,7 +9,7 @@ from contextlib import suppress
 from files_service.core import Core
 from files_service.domain.uploads import owner_segment
 from files_service.services.accounts import documents
-from storage_adapters import JSON, Document, DocumentQuery, RevisionConflict
+from storage_adapters import JSON, DocumentQuery, RevisionConflict
 
 TRASHED = "trashed_folders"
 DAY_MS = 86_400_000
@@ -31,11 +31,14 @@ def keep_below(core: Core, owner: str, path: str, trashed_at: int) -> None:
     _add(core, _BELOW, owner, path, trashed_at)
 
 
-def kept_below(core: Core, owner: str, path: str, trashed_at: int, limit: int) -> tuple[Document, ...]:
-    """Return folders that were made, of those that were trashed with a folder: it, and those below it."""
-    prefix = f"{_order(_BELOW, owner, trashed_at)}/{path}/"
-    query = DocumentQuery(collection=TRASHED, prefix=prefix, limit=limit)
-    return documents.documents_of(core).find_documents(query, now=core.clock()).documents
+def kept_below(owner: str, path: str, trashed_at: int) -> DocumentQuery:
+    """Return the query of folders that were made, of those that were trashed with a folder: it, and those below it."""
+    return DocumentQuery(collection=TRASHED, prefix=f"{_order(_BELOW, owner, trashed_at)}/{path}/")
+
+
+def all_of(owner: str) -> DocumentQuery:
+    """Return the query of all documents of an owner's trashed folders."""
+    return DocumentQuery(collection=TRASHED, prefix=f"{owner_segment(owner)}/")
 
 
 def remove_entry(core: Core, owner: str, path: str, trashed_at: int) -> None:
@@ -56,16 +59,6 @@ def entries_of(core: Core, owner: str, limit: int) -> Iterator[JSON]:
     query = DocumentQuery(collection=TRASHED, prefix=prefix, descending=True, limit=limit)
     for each in documents.documents_of(core).find_documents(query, now=core.clock()).documents:
         yield {"path": each.body["path"], "trashed_at": each.body["trashed_at"]}
-
-
-def documents_until(core: Core, owner: str, trashed_at: int, limit: int) -> list[Document]:
-    """Return documents of folders that were trashed until a time."""
-    found: list[Document] = []
-    for kind in (_ENTRY, _BELOW):
-        prefix, end = f"{owner_segment(owner)}/{kind}/", _order(kind, owner, trashed_at + 1)
-        query = DocumentQuery(collection=TRASHED, prefix=prefix, end=end, limit=limit)
-        found += documents.documents_of(core).find_documents(query, now=core.clock()).documents
-    return found
 
 
 def _add(core: Core, kind: str, owner: str, path: str, trashed_at: int) -> None:

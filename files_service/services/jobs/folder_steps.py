@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 
 from files_service.core import Core
 from files_service.domain.paths import BadPath, rebased
@@ -11,34 +11,57 @@ from files_service.services.accounts import documents
 from files_service.services.folders import trashed
 from files_service.services.folders.folder import FOLDERS, find_folder, make_folders, order_below
 from files_service.services.jobs.job import Job, JobKind
-from storage_adapters import Document, DocumentQuery
+from storage_adapters import Document, DocumentPage, DocumentPosition, DocumentQuery, Position
 
 
-def take_folders(core: Core, job: Job, limit: int) -> bool:
-    """Do the job to a bounded number of documents; return True when there may be more."""
+def take_folders(core: Core, job: Job, limit: int) -> Job | None:
+    """Do the job to a bounded number of documents; return it with its place after them, None at its end.
+
+    As for files, a round that changes nothing is the last one: some folders may have no room at their new place.
+    """
+    if job.kind is JobKind.MOVE:
+        make_folders(core, job.owner, job.target)
+    elif job.kind is JobKind.TRASH:
+        trashed.add_entry(core, job.owner, job.source, job.trashed_at)
+    page = _page(core, job, limit)
+    found = list(page.documents)
+    if page.next_position is None and job.kind in (JobKind.MOVE, JobKind.TRASH):
+        own = find_folder(core, job.owner, job.source)
+        found += [own] if own is not None else []
+    job = replace(job, changed=job.changed + sum(_take(core, job, each) for each in found))
+    if page.next_position is not None:
+        return replace(job, after=Position(value=page.next_position.order, file_id=page.next_position.document_id))
+    if job.changed:
+        return replace(job, after=None, changed=0)
+    if job.kind is JobKind.RESTORE:
+        trashed.remove_entry(core, job.owner, job.source, job.trashed_at)
+    return None
+
+
+def _page(core: Core, job: Job, limit: int) -> DocumentPage:
+    """Return documents below the source of the job, or in the trash, behind its place."""
+    match job.kind:
+        case JobKind.MOVE | JobKind.TRASH:
+            query = DocumentQuery(collection=FOLDERS, prefix=order_below(job.owner, job.source))
+        case JobKind.RESTORE:
+            query = trashed.kept_below(job.owner, job.source, job.trashed_at)
+        case JobKind.EMPTY_TRASH:
+            query = trashed.all_of(job.owner)
+    after = None if job.after is None else DocumentPosition(str(job.after.value), job.after.file_id)
+    return documents.documents_of(core).find_documents(replace(query, limit=limit, after=after), now=core.clock())
+
+
+def _take(core: Core, job: Job, document: Document) -> bool:
+    """Do the job to one document; return False when it stays, or another caller was faster."""
     match job.kind:
         case JobKind.MOVE:
-            make_folders(core, job.owner, job.target)
-            return sum(_move(core, job, each) for each in _made(core, job, limit)) > 0
+            return _move(core, job, document)
         case JobKind.TRASH:
-            trashed.add_entry(core, job.owner, job.source, job.trashed_at)
-            return sum(_trash(core, job, each) for each in _made(core, job, limit)) > 0
+            return _trash(core, job, document)
         case JobKind.RESTORE:
-            kept = trashed.kept_below(core, job.owner, job.source, job.trashed_at, limit)
-            if sum(_restore(core, job, each) for each in kept):
-                return True
-            trashed.remove_entry(core, job.owner, job.source, job.trashed_at)
-            return False
+            return _restore(core, job, document)
         case JobKind.EMPTY_TRASH:
-            return _delete(core, trashed.documents_until(core, job.owner, job.trashed_at, limit))
-
-
-def _made(core: Core, job: Job, limit: int) -> list[Document]:
-    """Return folders that were made: the source of the job, and those below it."""
-    own = find_folder(core, job.owner, job.source)
-    query = DocumentQuery(collection=FOLDERS, prefix=order_below(job.owner, job.source), limit=limit)
-    below = documents.documents_of(core).find_documents(query, now=core.clock()).documents
-    return [*below, *([own] if own is not None else [])]
+            return document.body["trashed_at"] <= job.trashed_at and documents.delete(core, document)
 
 
 def _move(core: Core, job: Job, document: Document) -> bool:
@@ -62,7 +85,3 @@ def _restore(core: Core, job: Job, document: Document) -> bool:
     with suppress(BadPath):
         make_folders(core, job.owner, job.target if path == job.source else rebased(path, job.source, job.target))
     return documents.delete(core, document)
-
-
-def _delete(core: Core, found: Iterable[Document]) -> bool:
-    return sum(documents.delete(core, each) for each in found) > 0

@@ -92,9 +92,7 @@ def _tried(core: Core, job: Job, record: FileRecord) -> Job:
 
 
 def _folders_step(core: Core, job: Job) -> Job:
-    if take_folders(core, job, BATCH):
-        return job
-    return ended(job, JobState.DONE, core.clock())
+    return take_folders(core, job, BATCH) or ended(job, JobState.DONE, core.clock())
 
 
 _STEPS: Mapping[Stage, Callable[[Core, Job], Job]] = {

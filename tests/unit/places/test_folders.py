@@ -114,6 +114,17 @@ def test_what_cannot_move_stays_and_is_told(core: Core) -> None:
     assert (job["done"], job["skipped"]) == (1, 1)
 
 
+def test_folders_that_cannot_move_keep_no_others_from_it(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "BATCH", 2)
+    stuck = [f"a/{number}{'x' * 200}" for number in range(5)]
+    for path in (*stuck, "a/y/z"):
+        call(core, "folders.create", owner="ann", path=path)
+    job = call(core, "folders.move", owner="ann", path="a", to="/".join(["t" * 210] * 4))
+    run_jobs(core)
+    assert call(core, "jobs.info", job_id=job["job_id"])["state"] == "done"
+    assert in_folder(core, f"{job['target']}/y") == [f"{job['target']}/y/z/"]
+
+
 def test_a_large_folder_is_the_work_of_a_worker(core: Core) -> None:
     fill(core, "big", 2 * BATCH + 5)
     fill(core, "big2", 3)

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from files_service.core import Core
+from files_service.services.jobs import steps
 from files_service.worker.sweeper import Sweeper
 from storage_adapters import FileRecord, RevisionConflict, StorageError, StorageUnavailable
 from tests.clocks import Clock
 from tests.cores import announced, call, memory_core, pending_file, processed_file, refusal, uploaded_file
-from tests.unit.places.scenes import file_at, in_folder, paths_of, trashed_paths
+from tests.unit.places.scenes import file_at, in_folder, paths_of, run_jobs, trashed_paths
 
 DAY = 86_400
 
@@ -158,6 +159,22 @@ def test_equal_folders_trashed_at_once_come_back_apart(core: Core) -> None:
     assert in_folder(core, "trip") == ["trip/empty one/", "trip/one"]
     assert in_folder(core, "trip (restored)") == ["trip (restored)/empty two/", "trip (restored)/two"]
     assert refusal(core, "folders.restore", owner="ann", **first).code == "not_found"
+
+
+def test_expired_folders_in_the_trash_keep_no_others_there(
+    core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "BATCH", 2)
+    for path in ("a", "b", "c", "d"):
+        call(core, "folders.create", owner="ann", path=f"{path}/made")
+        call(core, "folders.remove", owner="ann", path=path)
+        if path == "c":
+            # None of those is swept yet.
+            clock.pass_seconds(40 * DAY)
+    assert [each["path"] for each in call(core, "folders.trashed", owner="ann")["folders"]] == ["d"]
+    call(core, "files.empty_trash", owner="ann")
+    run_jobs(core)
+    assert call(core, "folders.trashed", owner="ann")["folders"] == []
 
 
 def test_many_files_are_changed_each_on_its_own_and_once(core: Core) -> None:
