@@ -24,10 +24,11 @@ def take_folders(core: Core, job: Job, limit: int) -> Job | None:
     elif job.kind is JobKind.TRASH:
         trashed.add_entry(core, job.owner, job.source, job.trashed_at)
     page = _page(core, job, limit)
-    found = list(page.documents)
+    own = None
     if page.next_position is None and job.kind in (JobKind.MOVE, JobKind.TRASH):
         own = find_folder(core, job.owner, job.source)
-        found += [own] if own is not None else []
+    # Most folders come before those that lie in them, and are taken after them.
+    found = [*reversed(page.documents), *([own] if own is not None else [])]
     job = replace(job, changed=job.changed + sum(_take(core, job, each) for each in found))
     if page.next_position is not None:
         return replace(job, after=Position(value=page.next_position.order, file_id=page.next_position.document_id))
@@ -65,13 +66,19 @@ def _take(core: Core, job: Job, document: Document) -> bool:
 
 
 def _move(core: Core, job: Job, document: Document) -> bool:
-    """Make the folder at its new place, then delete it here; return False for one that has no room there."""
+    """Make the folder at its new place, then delete it here.
+
+    Return False for one that has no room there, and for one in which folders are left: nobody would find those.
+    """
     path = document.body["path"]
     if path != job.source:
         try:
             make_folders(core, job.owner, rebased(path, job.source, job.target))
         except BadPath:
             return False
+    left = DocumentQuery(collection=FOLDERS, prefix=order_below(job.owner, path), limit=1)
+    if documents.documents_of(core).find_documents(left, now=core.clock()).documents:
+        return False
     return documents.delete(core, document)
 
 

@@ -117,11 +117,15 @@ def test_what_cannot_move_stays_and_is_told(core: Core) -> None:
 def test_folders_that_cannot_move_keep_no_others_from_it(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "BATCH", 2)
     stuck = [f"a/{number}{'x' * 200}" for number in range(5)]
-    for path in (*stuck, "a/y/z"):
+    deep = f"a/-b/{'x' * 200}"
+    for path in (*stuck, "a/y/z", deep):
         call(core, "folders.create", owner="ann", path=path)
     job = call(core, "folders.move", owner="ann", path="a", to="/".join(["t" * 210] * 4))
     run_jobs(core)
     assert call(core, "jobs.info", job_id=job["job_id"])["state"] == "done"
+    # They are found where they were.
+    assert in_folder(core, "a") == ["a/-b/", *(f"{path}/" for path in stuck)]
+    assert in_folder(core, "a/-b") == [f"{deep}/"]
     assert in_folder(core, f"{job['target']}/y") == [f"{job['target']}/y/z/"]
 
 
