@@ -38,7 +38,7 @@ def nodes(tmp_path: Path) -> Iterator[Cluster]:
 
 def stored_and_not(key: Wanted, copies: dict[str, int]) -> tuple[set[str], set[str]]:
     """The names that must be there, and those that may."""
-    found = wanted_chunks({key.chunk_id: key}, copies, 2)
+    found = wanted_chunks({key.chunk_id: key}, copies, copies.__getitem__, 2)
     must = {name for name, each in found.items() if each.stored}
     return must, found.keys() - must
 

@@ -89,7 +89,7 @@ class Contest:
         copies = Counter(chunk_id for kept in self.kept.values() for chunk_id in kept)
         # Who gave way has removed its piece, at least where a node answered.
         copies.update({piece: 2 for each in copies.copy() if not self._gave_way(each) for piece in piece_names(each)})
-        found = wanted_chunks({KEY: e.Wanted(KEY)}, copies, self.layout.min_write)
+        found = wanted_chunks({KEY: e.Wanted(KEY)}, copies, copies.__getitem__, self.layout.min_write)
         for chunk_id in (confirmed, *piece_names(confirmed)):
             if chunk_id not in found or not found[chunk_id].stored:
                 raise Violation(f"{chunk_id} was confirmed, and the census wants {found}")

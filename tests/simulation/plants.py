@@ -66,9 +66,9 @@ def take_metadata_first(view: View, epoch: int) -> Step[snapshot.Snapshot]:
     return snapshot.Snapshot(listings, wanted)
 
 
-def list_incomplete(node_id: str, epoch: int) -> Step[snapshot.Listing]:
+def list_incomplete(node_id: str, epoch: int, texts: dict[str, str]) -> Step[snapshot.Listing]:
     """Take an inventory for complete before it is."""
-    listing = yield from LIST_NODE(node_id, epoch)
+    listing = yield from LIST_NODE(node_id, epoch, texts)
     return snapshot.Listing(complete=True, entries=listing.entries)
 
 

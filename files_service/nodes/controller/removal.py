@@ -84,7 +84,7 @@ def sole_copies(controller: Controller, node_id: str) -> Sole:
     # Metadata after the inventories, as in a census.
     blobs = {each.chunk_id: each for each in wanted.walk()}
     copies = Counter(name for entries in (*held.values(), own or {}) for name in entries)
-    chunks = wanted_chunks(blobs, copies, layout.min_write).values()
+    chunks = wanted_chunks(blobs, copies, copies.__getitem__, layout.min_write).values()
     needed = {each.chunk_id for each in chunks if each.stored or each.chunk_id in (own or {})}
     elsewhere = {name for entries in held.values() for name in entries}
     good = elsewhere if own is None else _verified(controller, others, held, needed & set(own))

@@ -54,19 +54,15 @@ class Joined:
 def join(view: View, snapshot: Snapshot) -> Joined:
     """Classify every wanted chunk and every copy; repairs of single copies come first."""
     joined = Joined(unwanted=list(unwanted_copies(snapshot)))
-    by_chunk = _by_chunk(snapshot)
     for wanted in snapshot.wanted.values():
-        _classify(view, snapshot, wanted, holders(by_chunk.get(wanted.chunk_id, {}), wanted), joined)
+        _classify(view, snapshot, wanted, holders(_copies(snapshot, wanted.chunk_id), wanted), joined)
     joined.repairs.sort(key=lambda case: len(case.sources))
     return joined
 
 
-def _by_chunk(snapshot: Snapshot) -> dict[str, dict[str, Entry]]:
-    found: dict[str, dict[str, Entry]] = {}
-    for node_id, listing in snapshot.listings.items():
-        for chunk_id, entry in listing.entries.items():
-            found.setdefault(chunk_id, {})[node_id] = entry
-    return found
+def _copies(snapshot: Snapshot, chunk_id: str) -> dict[str, Entry]:
+    listings = snapshot.listings.items()
+    return {node_id: each.entries[chunk_id] for node_id, each in listings if chunk_id in each.entries}
 
 
 def _classify(view: View, snapshot: Snapshot, wanted: Wanted, held: dict[str, Entry], joined: Joined) -> None:

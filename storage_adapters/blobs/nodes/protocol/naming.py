@@ -9,7 +9,8 @@ made where no earlier one was found: the latest with an index and its copies is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import NamedTuple
 
 from storage_adapters.blobs.nodes.protocol.effects import Wanted
@@ -17,6 +18,8 @@ from storage_adapters.blobs.nodes.protocol.effects import Wanted
 SEPARATOR = "~"
 _GENERATION = re.compile(r"[0-9a-f]{26}")
 _NUMBER = re.compile(r"[0-9a-f]{1,6}")
+# The number of copies of a name.
+Copies = Callable[[str], int]
 
 
 class ChunkName(NamedTuple):
@@ -38,7 +41,7 @@ def generation_of(microseconds: int, token: bytes) -> str:
     return f"{microseconds:014x}{token.hex()}"
 
 
-def index_name(key: str, generation: str, pieces: int | None) -> str:
+def index_name(key: str, generation: str, pieces: int) -> str:
     """Return the name of the index of a blob."""
     return f"{key}{SEPARATOR}{generation}" + (f".{pieces:x}" if pieces else "")
 
@@ -71,35 +74,38 @@ def parse_name(name: str) -> ChunkName | None:
     return ChunkName(key, generation, None, int(rest[1], 16))
 
 
-def wanted_chunks(wanted: Mapping[str, Wanted], copies: Mapping[str, int], enough: int = 1) -> dict[str, Wanted]:
+def wanted_chunks(
+    wanted: Mapping[str, Wanted], stored: Iterable[str], copies: Copies, enough: int
+) -> dict[str, Wanted]:
     """Return the chunks that are wanted where metadata want blobs by their keys.
 
-    ``copies`` are the numbers of copies by the names that nodes have, and ``enough`` is the number that confirms a
-    write. Of a wanted blob these are the index and pieces of its generation, and pieces of later ones without an index,
-    which may be under way; while it has no index, all its chunks. A name that is no key of stored chunks is wanted as
-    it is.
+    ``stored`` are all names that nodes have, each once, ``copies`` gives the number of its copies, and ``enough`` is
+    the number that confirms a write. Of a wanted blob these are the index and pieces of its generation, and pieces of
+    later ones without an index, which may be under way; while it has no index, all its chunks. A name that is no key of
+    stored chunks is wanted as it is.
     """
-    chunks: dict[str, list[ChunkName]] = {}
-    for text in copies:
-        name = parse_name(text)
-        if name is not None and name.key in wanted:
-            chunks.setdefault(name.key, []).append(name)
     found: dict[str, Wanted] = {}
-    for key, blob in wanted.items():
-        for each in _of_blob(chunks[key], blob, copies, enough) if key in chunks else (blob,):
-            found[each.chunk_id] = each
+    met: set[str] = set()
+    # In order, so that the chunks of one key come together, and those of others need no memory meanwhile.
+    for key, names in groupby(sorted(stored), lambda name: name.partition(SEPARATOR)[0]):
+        if key in wanted:
+            chunks = {text: name for text in names if (name := parse_name(text)) is not None}
+            if chunks:
+                met.add(key)
+                found.update((each.chunk_id, each) for each in _of_blob(chunks, wanted[key], copies, enough))
+    found.update((key, blob) for key, blob in wanted.items() if key not in met)
     return found
 
 
-def _of_blob(names: list[ChunkName], blob: Wanted, copies: Mapping[str, int], enough: int) -> Iterator[Wanted]:
+def _of_blob(chunks: Mapping[str, ChunkName], blob: Wanted, copies: Copies, enough: int) -> Iterator[Wanted]:
     """Yield the wanted chunks of a blob; those that must be there are stored.
 
     A writer that gave way may have left its index on a node that was silent then. So the generation is the one that the
     metadata name, else the latest that is whole and has its copies. While there is none of these, all stay.
     """
-    indexes = {name.generation: index_name(name.key, name.generation, name.pieces) for name in names if name.is_index}
-    whole = [each for each, index in sorted(indexes.items()) if all(piece in copies for piece in piece_names(index))]
-    settled = [each for each in whole if copies[indexes[each]] >= enough]
+    indexes = {name.generation: text for text, name in chunks.items() if name.is_index}
+    whole = [each for each, index in indexes.items() if all(piece in chunks for piece in piece_names(index))]
+    settled = [each for each in whole if copies(indexes[each]) >= enough]
     certain = [blob.generation] if blob.generation in indexes else settled
     chosen = max(certain or whole or indexes, default="")
     if not indexes and blob.stored:
@@ -109,6 +115,6 @@ def _of_blob(names: list[ChunkName], blob: Wanted, copies: Mapping[str, int], en
         if generation == chosen or not certain:
             for text in (index, *piece_names(index)):
                 yield Wanted(text, stored=generation == chosen)
-    for name in names:
-        if name.number is not None and name.generation > chosen and name.generation not in indexes:
-            yield Wanted(piece_name(name.key, name.generation, name.number), stored=False)
+    for text, name in chunks.items():
+        if not name.is_index and name.generation > chosen and name.generation not in indexes:
+            yield Wanted(text, stored=False)

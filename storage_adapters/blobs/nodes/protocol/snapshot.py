@@ -6,7 +6,6 @@ the later walk over the metadata would have met the name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from storage_adapters.blobs.nodes.protocol.effects import Call, Step, Together, WalkWanted, Wanted, WantedPage
@@ -43,23 +42,21 @@ def take(view: View, epoch: int) -> Step[Snapshot]:
     """Take a snapshot. Raises Overtaken, or Unreachable when the metadata do not answer."""
     listings = yield from list_nodes(view, epoch)
     wanted = yield from collect_wanted()
-    return Snapshot(listings, wanted_chunks(wanted, _copies(view, listings), view.layout.min_write))
-
-
-def _copies(view: View, listings: Mapping[str, Listing]) -> dict[str, int]:
-    """Count the copies of each name; those of a node that is returning may be of before its absence."""
-    copies: dict[str, int] = {}
-    for node_id, listing in listings.items():
-        counts = view.may_give(node_id)
-        for chunk_id in listing.entries:
-            copies[chunk_id] = copies.get(chunk_id, 0) + counts
-    return copies
+    # Copies of a node that is returning may be of before its absence.
+    sound = [listing.entries for node_id, listing in listings.items() if view.may_give(node_id)]
+    stored = set().union(*(listing.entries for listing in listings.values()))
+    return Snapshot(
+        listings,
+        wanted_chunks(wanted, stored, lambda name: sum(name in entries for entries in sound), view.layout.min_write),
+    )
 
 
 def list_nodes(view: View, epoch: int) -> Step[dict[str, Listing]]:
     """Read the inventories of all registered nodes; a silent node gives an empty, incomplete one."""
     nodes = view.asked
-    answers = yield Together(tuple(_list_node(node.node_id, epoch) for node in nodes))
+    # Copies have the same names and hashes: each text is kept once.
+    texts: dict[str, str] = {}
+    answers = yield Together(tuple(_list_node(node.node_id, epoch, texts) for node in nodes))
     if any(isinstance(answer, StaleEpoch) for answer in answers):
         raise Overtaken(f"a census later than {epoch} has begun")
     return {
@@ -68,7 +65,7 @@ def list_nodes(view: View, epoch: int) -> Step[dict[str, Listing]]:
     }
 
 
-def _list_node(node_id: str, epoch: int) -> Step[Listing]:
+def _list_node(node_id: str, epoch: int, texts: dict[str, str]) -> Step[Listing]:
     sums: Inventory = yield Call(node_id, GetInventory(epoch), CALL_SECONDS)
     entries: dict[str, Entry] = {}
     complete = sums.complete
@@ -78,7 +75,9 @@ def _list_node(node_id: str, epoch: int) -> Step[Listing]:
         except ProtocolError:
             return Listing(complete=False, entries=entries)
         complete = complete and page.complete and page.boot_id == sums.boot_id
-        entries.update(page.entries)
+        for name, entry in page.entries.items():
+            sha256 = texts.setdefault(entry.sha256, entry.sha256)
+            entries[texts.setdefault(name, name)] = Entry(sha256, entry.size, entry.age)
     return Listing(complete, entries)
 
 
