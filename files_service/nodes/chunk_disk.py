@@ -51,6 +51,7 @@ class ChunkDisk:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._synced: set[int] = set()
 
     def path_of(self, partition: int, name: str) -> Path:
         """Return the place of a chunk."""
@@ -87,11 +88,12 @@ class ChunkDisk:
     def publish(self, path: Path, partition: int, name: str) -> None:
         """Rename a synced file to its place."""
         place = self.path_of(partition, name)
+        if partition not in self._synced:
+            self._make(place.parent, partition)
         try:
             path.rename(place)
         except FileNotFoundError:
-            place.parent.mkdir(mode=disk.FOLDER_MODE)
-            disk.sync_folder(place.parent.parent)
+            self._make(place.parent, partition)
             path.rename(place)
 
     def open(self, path: Path) -> tuple[BinaryIO, ChunkFile]:
@@ -180,6 +182,15 @@ class ChunkDisk:
         with suppress(OSError):
             return sum(1 for _ in (self.root / folder).iterdir())
         return 0
+
+    def _make(self, folder: Path, partition: int) -> None:
+        """Create the folder of a partition, unless it is there, and sync its name.
+
+        That of a folder that is there too: another writer made it a moment ago, or a process that died.
+        """
+        folder.mkdir(mode=disk.FOLDER_MODE, exist_ok=True)
+        disk.sync_folder(folder.parent)
+        self._synced.add(partition)
 
     def _move(self, source: Path, target: Path) -> bool:
         try:
