@@ -209,6 +209,7 @@ class DiskDriver:
         for partition in sorted({*self._disk.partitions(), *(number for number, *_ in self._inventory.sums())}):
             self._walk_partition(partition)
         self._folder.check()
+        self._inventory.compared()
         self.complete = True
 
     def _trash(self, effect: d.Trash) -> bool:

@@ -1,7 +1,8 @@
 """The inventory of a node: a cache of what its disk holds, in SQLite beside the chunks.
 
-The files are the truth. A start behind an unclean stop compares the cache with them, and says that it is not complete
-until that is done. Nothing is synced to disk: what a crash of the machine takes is found by that comparison.
+The files are the truth. A start behind an unclean stop, or without a cache, compares the cache with them, and says that
+it is not complete until that is done. Nothing is synced to disk: what a crash of the machine takes is found by that
+comparison.
 """
 
 from __future__ import annotations
@@ -65,7 +66,11 @@ class Sums:
 
 
 class Inventory:
-    """The chunks of a disk by partition and name; threads may share it."""
+    """The chunks of a disk by partition and name; threads may share it.
+
+    ``is_new`` until it was compared with the whole disk once: it was made at this start, or at an earlier one that
+    ended before the comparison did.
+    """
 
     def __init__(self, path: Path) -> None:
         self._lock, self._closed = Lock(), False
@@ -75,11 +80,18 @@ class Inventory:
         [(version,)] = self._database.execute("PRAGMA user_version")
         if version not in (0, _VERSION):
             raise sqlite3.DatabaseError("the inventory has another version")
+        self.is_new = version == 0
         self._database.executescript(_SCHEMA)
-        self._database.execute(f"PRAGMA user_version = {_VERSION}")
         self._sums = [Sums() for _ in range(PARTITIONS)]
         for partition, *columns in self._database.execute(_ALL):
             self._sums[partition].add(Entry(*columns))
+
+    def compared(self) -> None:
+        """Note that the inventory was compared with the whole disk."""
+        with self._lock:
+            # Not when it is made: a start that is refused behind that leaves an empty one, and the state "clean".
+            self._database.execute(f"PRAGMA user_version = {_VERSION}")
+            self.is_new = False
 
     def put(self, partition: int, entry: Entry) -> None:
         """Add a chunk, or replace what is known of it."""

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from files_service.nodes.blob_indexes import BlobIndexes
@@ -81,7 +81,9 @@ class FileNode:
             self.inventory = Inventory(root / INVENTORY)
             opened.callback(self.inventory.close)
             self.driver = DiskDriver(self.folder, self.disk, self.inventory, self._call, floor_bytes=floor_bytes)
-            self._started = self.driver.run(startup.start(cluster, self.folder.record.node_id))
+            started = self.driver.run(startup.start(cluster, self.folder.record.node_id))
+            # A clean stop says nothing of an inventory that was deleted behind it.
+            self._started = replace(started, clean=started.clean and not self.inventory.is_new)
             self.driver.complete = self._started.clean and self._started.boots > 1
             opened.pop_all()
         self.indexes = BlobIndexes(self.driver)

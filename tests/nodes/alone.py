@@ -16,6 +16,7 @@ from storage_adapters.blobs.nodes.http import SignedClient, hash_of
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.layout import partition_of
 from tests.nodes.controller import SECRET
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
 @contextmanager
@@ -38,7 +39,12 @@ def put(node: FileNode, chunk_id: str, data: bytes = b"data", **more: Any) -> m.
 
 def get(node: FileNode, chunk_id: str) -> bytes | None:
     """Return the bytes of a chunk, None when it is absent."""
-    reply = node.answer(m.GetChunk(chunk_id))
+    return read(node, m.GetChunk(chunk_id))
+
+
+def read(node: FileNode, request: m.GetChunk | m.GetIndex) -> bytes | None:
+    """Return the bytes that a request asks for, None when they are absent."""
+    reply = node.answer(request)
     if not isinstance(reply, m.ChunkData):
         return None
     piece = reply.data
@@ -59,3 +65,9 @@ def listed(node: FileNode) -> set[str]:
 def path_of(node: FileNode, chunk_id: str) -> Path:
     """Return the file of a chunk."""
     return node.disk.path_of(partition_of(chunk_id), chunk_id)
+
+
+def complete(node: FileNode) -> None:
+    """Let the node do what it does by itself, and wait until it knows its disk."""
+    node.start()
+    wait_until(lambda: node.driver.complete, seconds=PATIENCE_SECONDS)
