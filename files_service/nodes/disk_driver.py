@@ -163,7 +163,7 @@ class DiskDriver:
         try:
             sha256, data, version = self._disk.read(self._place(effect.chunk_id), cold=True)
         except FileNotFoundError:
-            self._folder.check()
+            self._forget_gone(effect.chunk_id)
             return None
         if hashlib.sha256(data).hexdigest() == sha256:
             self._inventory.verified(partition_of(effect.chunk_id), effect.chunk_id, now_ms())
@@ -174,7 +174,7 @@ class DiskDriver:
         try:
             file, chunk = self._disk.open(self._place(effect.chunk_id))
         except FileNotFoundError:
-            self._folder.check()
+            self._forget_gone(effect.chunk_id)
             return None
         except Damaged as error:
             raise DiskError(str(error)) from error
@@ -192,6 +192,8 @@ class DiskDriver:
             entry = self._inventory.find(partition_of(chunk_id), chunk_id)
             if entry is not None and self._place(chunk_id).exists():
                 found[chunk_id] = _entry(entry)
+            elif entry is not None:
+                self._forget_gone(chunk_id)
         self._folder.check()
         return found
 
@@ -261,6 +263,19 @@ class DiskDriver:
             file, chunk = self._disk.open(place)
             file.close()
             self._inventory.put(partition, Entry(chunk.name, chunk.size, chunk.sha256, chunk.stored_at, 0))
+
+    def _forget_gone(self, chunk_id: str) -> None:
+        """Forget a chunk whose file is gone, so that a census makes another copy. Raises MarkerGone."""
+        partition = partition_of(chunk_id)
+        if self._inventory.find(partition, chunk_id) is None:
+            self._folder.check()
+            return
+        with self._locked(chunk_id):
+            is_there = bool(self._disk.version_of(self._place(chunk_id)))
+            # Behind the look: on a disk that is gone, so are all files.
+            self._folder.check()
+            if not is_there:
+                self._inventory.remove(partition, chunk_id)
 
     def _place(self, chunk_id: str) -> Path:
         return self._disk.path_of(partition_of(chunk_id), chunk_id)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from files_service.nodes.chunk_disk import ChunkDisk
 from files_service.nodes.node import FileNode
+from files_service.nodes.scrub import BATCH
 from storage_adapters.blobs.local import disk as files
 from storage_adapters.blobs.nodes.protocol import messages as m
+from storage_adapters.blobs.nodes.protocol.errors import NodeUnavailable
 from storage_adapters.blobs.nodes.protocol.layout import partition_of
-from tests.nodes.alone import get, node_in, path_of, put
+from tests.nodes.alone import get, listed, node_in, path_of, put
 
 
 @pytest.fixture
@@ -59,3 +63,53 @@ def test_a_folder_that_was_removed_is_made_again(node: FileNode) -> None:
     put(node, "a")
     assert get(node, "a") == b"data"
     assert partition_of("a") in node.disk.partitions()
+
+
+def test_the_scrub_goes_on_behind_files_that_are_gone(node: FileNode) -> None:
+    for number in range(BATCH + 4):
+        put(node, f"chunk{number}")
+    for _, entry in node.inventory.oldest(BATCH):
+        path_of(node, entry.name).unlink()
+    rest = {f"chunk{number}" for number in range(BATCH + 4) if path_of(node, f"chunk{number}").exists()}
+    read: set[str] = set()
+    for _ in range(2):
+        due = [entry for _, entry in node.inventory.oldest(BATCH)]
+        node.scrub.read(due)
+        read |= {entry.name for entry in due}
+    assert rest <= read
+    assert listed(node) == rest
+
+
+@pytest.mark.parametrize("request_", [m.Verify(("a",)), m.GetChunk("a"), m.HeadChunk("a"), m.Have(("a",))])
+def test_a_copy_whose_file_is_gone_is_listed_no_more(node: FileNode, request_: m.Request) -> None:
+    put(node, "a")
+    put(node, "b")
+    path_of(node, "a").unlink()
+    node.answer(request_)
+    assert listed(node) == {"b"}
+    assert node.inventory.total()[0] == 1
+    put(node, "a")
+    assert listed(node) == {"a", "b"}
+
+
+@pytest.mark.parametrize("method", ["read", "open"])
+def test_a_disk_that_goes_while_a_copy_is_read_takes_nothing_from_the_inventory(
+    node: FileNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    put(node, "a")
+
+    def vanish(*_: object, **__: object) -> None:
+        node.folder.root.rename(tmp_path / "unmounted")
+        node.folder.root.mkdir()
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ChunkDisk, method, vanish)
+        if method == "read":
+            assert node.answer(m.Verify(("a",))) == m.Receipts({}, (), ("a",))
+        else:
+            with pytest.raises(NodeUnavailable):
+                get(node, "a")
+    node.folder.root.rmdir()
+    (tmp_path / "unmounted").rename(node.folder.root)
+    assert listed(node) == {"a"}
