@@ -74,6 +74,7 @@ class FileNode:
         self._caller = caller
         self.stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._was_there, self._purged_at = True, -PURGE_SECONDS
         with ExitStack() as opened, _refusing():
             opened.callback(self.folder.close)
             self.disk = ChunkDisk(root)
@@ -199,21 +200,26 @@ class FileNode:
 
     def _look_after(self) -> None:
         """Look at the disk every few seconds, and empty the trash now and then."""
-        there, purged_at = True, -PURGE_SECONDS
         while not self.stopping.is_set():
-            if self.is_there() != there:
-                there = not there
-                logger.log(
-                    logging.INFO if there else logging.ERROR,
-                    "the disk is back" if there else "the disk is gone",
-                    extra={"root": str(self.folder.root)},
-                )
-            if there and not self.driver.complete:
-                self._walk()
-            if there and time.monotonic() - purged_at > PURGE_SECONDS:
-                purged_at = time.monotonic()
-                self._purge()
+            try:
+                self._look()
+            except Exception:
+                logger.exception("the disk cannot be looked after")
             self.stopping.wait(CHECK_SECONDS)
+
+    def _look(self) -> None:
+        if self.is_there() != self._was_there:
+            self._was_there = not self._was_there
+            logger.log(
+                logging.INFO if self._was_there else logging.ERROR,
+                "the disk is back" if self._was_there else "the disk is gone",
+                extra={"root": str(self.folder.root)},
+            )
+        if self._was_there and not self.driver.complete:
+            self._walk()
+        if self._was_there and time.monotonic() - self._purged_at > PURGE_SECONDS:
+            self._purged_at = time.monotonic()
+            self._purge()
 
     def _walk(self) -> None:
         try:

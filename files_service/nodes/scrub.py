@@ -52,13 +52,21 @@ class Scrub:
         """Read copies until the node stops."""
         _lower_priority()
         while not self._stopping.is_set():
-            due = self._due()
-            if not due or self._is_failing():
-                self._stopping.wait(IDLE_SECONDS)
-                continue
-            started = monotonic_ms()
-            size = self.read(due)
-            self._stopping.wait(max(0.0, size / self._rate() - (monotonic_ms() - started) / 1000))
+            try:
+                pause = self._read_due()
+            except Exception:
+                logger.exception("the scrub failed")
+                pause = IDLE_SECONDS
+            self._stopping.wait(pause)
+
+    def _read_due(self) -> float:
+        """Read the copies that come next; return the seconds of the pause behind them."""
+        due = self._due()
+        if not due or self._is_failing():
+            return IDLE_SECONDS
+        started = monotonic_ms()
+        size = self.read(due)
+        return max(0.0, size / self._rate() - (monotonic_ms() - started) / 1000)
 
     def read(self, entries: list[Entry]) -> int:
         """Read copies and compare them with their hashes; return the bytes."""

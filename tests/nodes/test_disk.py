@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from files_service.nodes import node as node_module
+from files_service.nodes import scrub
 from files_service.nodes.chunk_disk import ChunkDisk
-from files_service.nodes.node import FileNode
+from files_service.nodes.node import INVENTORY, FileNode
 from files_service.nodes.scrub import BATCH
 from storage_adapters.blobs.local import disk as files
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.errors import NodeUnavailable
 from storage_adapters.blobs.nodes.protocol.layout import partition_of
-from tests.nodes.alone import get, listed, node_in, path_of, put
+from tests.nodes.alone import complete, get, listed, node_in, path_of, put
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -113,3 +117,46 @@ def test_a_disk_that_goes_while_a_copy_is_read_takes_nothing_from_the_inventory(
     node.folder.root.rmdir()
     (tmp_path / "unmounted").rename(node.folder.root)
     assert listed(node) == {"a"}
+
+
+@pytest.fixture
+def crashed(tmp_path: Path) -> Path:
+    """The folder of a node with ten chunks that was killed, and whose inventory is lost."""
+    with node_in(tmp_path / "node") as node:
+        for number in range(10):
+            put(node, f"chunk{number}")
+    # It was not complete, so the state is not clean.
+    (tmp_path / "node" / INVENTORY).unlink()
+    return tmp_path / "node"
+
+
+def test_a_node_looks_after_its_disk_behind_a_defect(crashed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_module, "CHECK_SECONDS", 0.01)
+    failed = threading.Event()
+    plain = ChunkDisk.partitions
+
+    def fail_once(disk: ChunkDisk) -> list[int]:
+        if failed.is_set():
+            return plain(disk)
+        failed.set()
+        raise ValueError("a defect")
+
+    monkeypatch.setattr(ChunkDisk, "partitions", fail_once)
+    with node_in(crashed) as node:
+        complete(node)
+        assert failed.is_set()
+
+
+def test_the_scrub_goes_on_behind_a_defect(node: FileNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scrub, "IDLE_SECONDS", 0.01)
+    failed, again = threading.Event(), threading.Event()
+
+    def fail_once(_: int) -> list[object]:
+        (again if failed.is_set() else failed).set()
+        if again.is_set():
+            return []
+        raise ValueError("a defect")
+
+    monkeypatch.setattr(node.inventory, "oldest", fail_once)
+    node.start()
+    assert again.wait(PATIENCE_SECONDS)
