@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -27,6 +28,7 @@ MAGIC = b"files-chunk-1 "
 # A name has at most 600 characters and the text beside the bytes at most 6 KiB, so the first line is shorter.
 HEADER_BYTES = 16 * 1024
 _CHECK_BYTES = 16
+_PARTITION = re.compile("[0-9a-f]{3}")
 
 
 class Damaged(Exception):
@@ -130,15 +132,19 @@ class ChunkDisk:
 
     def partitions(self) -> list[int]:
         """Return the partitions that have a folder."""
-        return [int(path.name, 16) for path in (self.root / CHUNKS).iterdir()]
+        names = (path.name for path in (self.root / CHUNKS).iterdir())
+        return [int(name, 16) for name in names if _PARTITION.fullmatch(name)]
 
     def sizes_of(self, partition: int) -> dict[str, int]:
-        """Return the sizes of the files of a partition, by the names of the files."""
+        """Return the sizes of the files of a partition, by the names of the files; 0 for one without a known size."""
         sizes = {}
-        with suppress(FileNotFoundError), os.scandir(self.root / CHUNKS / f"{partition:03x}") as entries:
+        with (
+            suppress(FileNotFoundError, NotADirectoryError),
+            os.scandir(self.root / CHUNKS / f"{partition:03x}") as entries,
+        ):
             for entry in entries:
                 with suppress(FileNotFoundError):
-                    sizes[entry.name] = entry.stat().st_size
+                    sizes[entry.name] = _size_of(entry)
         return sizes
 
     def trash(self, partition: int, name: str, *, now: int) -> bool:
@@ -204,6 +210,16 @@ class ChunkDisk:
 def is_full(error: OSError) -> bool:
     """Return True when the disk has no room left."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _size_of(entry: os.DirEntry[str]) -> int:
+    """Return the size of a file; 0 when its inode cannot be read: opening it then tells the error."""
+    try:
+        return entry.stat().st_size
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return 0
 
 
 def _hash(name: str) -> str:

@@ -16,7 +16,7 @@ from files_service.nodes.disk_health import DiskHealth, translated
 from files_service.nodes.identity import NodeFolder
 from files_service.nodes.inventory import Entry, Inventory
 from files_service.nodes.removed_names import RemovedNames
-from files_service.nodes.walking import walk_partition
+from files_service.nodes.walking import DiskWalk
 from files_service.runtime.clock import now_ms
 from storage_adapters.blobs.local import disk as files
 from storage_adapters.blobs.nodes.protocol import disk as d
@@ -51,7 +51,7 @@ class DiskDriver:
         self._removed = RemovedNames()
         self.health = DiskHealth()
         self.complete = False
-        self._walked: set[int] = set()
+        self._walk = DiskWalk(folder, disk, inventory, self.health, self._locked)
         self._effects: dict[type[Effect], Callable[[Any], Any]] = {
             d.WriteBeside: self._write_beside,
             d.SyncFile: self._sync_file,
@@ -84,9 +84,9 @@ class DiskDriver:
 
     def complete_partition(self, partition: int) -> None:
         """Make the inventory of a partition complete before the walk over the disk is. Raises DiskError."""
-        if not self.complete and partition not in self._walked:
+        if not self.complete and partition not in self._walk:
             with translated(self.health):
-                self._walk_partition(partition)
+                self._walk.partition(partition)
 
     def named(self, partition: int, prefix: str, *, after: str, limit: int) -> list[Entry]:
         """Return chunks of a partition by the beginning of their ids. Raises DiskError."""
@@ -107,11 +107,6 @@ class DiskDriver:
             file.close()
             return chunk.info
         return None
-
-    def _walk_partition(self, partition: int) -> None:
-        self._folder.check()
-        walk_partition(self._disk, self._inventory, self._locked, partition)
-        self._walked.add(partition)
 
     def _perform(self, effect: Effect) -> Any:
         with translated(self.health):
@@ -208,9 +203,7 @@ class DiskDriver:
         return m.InventoryPage(self.complete, self._folder.record.boot_id, entries)
 
     def _walk_disk(self, _: d.WalkDisk) -> None:
-        for partition in sorted({*self._disk.partitions(), *(number for number, *_ in self._inventory.sums())}):
-            self._walk_partition(partition)
-        self._folder.check()
+        self._walk.whole()
         self._inventory.compared()
         self.complete = True
 

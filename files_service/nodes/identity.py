@@ -85,6 +85,13 @@ class NodeFolder:
         if (found.st_dev, found.st_ino) != self._place:
             raise MarkerGone("another disk is in the place of the node's")
 
+    def probe(self) -> None:
+        """Return when the disk can be read. Raises MarkerGone, OSError."""
+        self.check()
+        # From the medium, not from memory.
+        os.posix_fadvise(self._marker, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.pread(self._marker, 1, 0)
+
     def close(self) -> None:
         """Let another process run the node. Closing twice is harmless."""
         marker, self._marker = self._marker, -1

@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,11 @@ from files_service.nodes.chunk_disk import ChunkDisk
 from files_service.nodes.node import INVENTORY, FileNode
 from files_service.nodes.scrub import BATCH
 from storage_adapters.blobs.local import disk as files
+from storage_adapters.blobs.nodes.http import hash_of
 from storage_adapters.blobs.nodes.protocol import messages as m
-from storage_adapters.blobs.nodes.protocol.errors import NodeUnavailable
+from storage_adapters.blobs.nodes.protocol.disk import WalkDisk
+from storage_adapters.blobs.nodes.protocol.effects import Step
+from storage_adapters.blobs.nodes.protocol.errors import DiskError, NodeUnavailable
 from storage_adapters.blobs.nodes.protocol.layout import partition_of
 from tests.nodes.alone import complete, get, listed, node_in, path_of, put
 from tests.waiting import PATIENCE_SECONDS
@@ -119,6 +123,21 @@ def test_a_disk_that_goes_while_a_copy_is_read_takes_nothing_from_the_inventory(
     assert listed(node) == {"a"}
 
 
+@contextmanager
+def unreadable(monkeypatch: pytest.MonkeyPatch, *paths: Path, code: int = errno.EIO) -> Iterator[None]:
+    """Let the system answer the opening of these files, or of all, with an error."""
+    plain = ChunkDisk.open
+
+    def fail(disk: ChunkDisk, path: Path) -> object:
+        if not paths or path in paths:
+            raise OSError(code, os.strerror(code))
+        return plain(disk, path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ChunkDisk, "open", fail)
+        yield
+
+
 @pytest.fixture
 def crashed(tmp_path: Path) -> Path:
     """The folder of a node with ten chunks that was killed, and whose inventory is lost."""
@@ -128,6 +147,100 @@ def crashed(tmp_path: Path) -> Path:
     # It was not complete, so the state is not clean.
     (tmp_path / "node" / INVENTORY).unlink()
     return tmp_path / "node"
+
+
+ALL = {f"chunk{number}" for number in range(10)}
+
+
+def test_a_walk_goes_on_behind_files_that_cannot_be_read(crashed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with node_in(crashed) as node:
+        bad = [path_of(node, f"chunk{number}") for number in range(5)]
+        with unreadable(monkeypatch, *bad):
+            complete(node)
+            assert listed(node) == ALL - {f"chunk{number}" for number in range(5)}
+            assert get(node, "chunk9") == b"data"
+
+
+def test_a_known_copy_that_cannot_be_read_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with node_in(tmp_path / "node") as node:
+        put(node, "a")
+        put(node, "b")
+        # Behind a crash its size may be another.
+        os.truncate(path_of(node, "a"), 3)
+        with unreadable(monkeypatch, path_of(node, "a")):
+            complete(node)
+        assert listed(node) == {"b"}
+        assert put(node, "a") == m.Stored(hash_of(b"data"), 4, created=True)
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EACCES])
+def test_a_disk_of_which_nothing_can_be_read_has_no_complete_inventory(
+    crashed: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    with node_in(crashed) as node:
+        with unreadable(monkeypatch, code=code), pytest.raises(DiskError):
+            node.driver.run(walk())
+        assert not node.driver.complete
+        complete(node)
+        assert listed(node) == ALL
+
+
+@pytest.mark.parametrize("fault", ["marker", "files"])
+def test_an_error_that_is_not_of_one_file_ends_the_walk(
+    crashed: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    with node_in(crashed) as node:
+        code = errno.EIO if fault == "marker" else errno.EMFILE
+        with monkeypatch.context() as patched, unreadable(monkeypatch, path_of(node, "chunk1"), code=code):
+            if fault == "marker":
+                patched.setattr(os, "pread", fail_to_read)
+            with pytest.raises(DiskError):
+                node.driver.run(walk())
+            with pytest.raises(DiskError):
+                node.driver.complete_partition(partition_of("chunk1"))
+        complete(node)
+        assert listed(node) == ALL
+
+
+@pytest.mark.parametrize("method", ["sizes_of", "open"])
+def test_a_disk_that_goes_while_a_partition_is_compared_takes_nothing_from_the_inventory(
+    node: FileNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    put(node, "a")
+    plain = getattr(ChunkDisk, method)
+
+    def vanish(disk: ChunkDisk, *arguments: object) -> object:
+        if node.is_there():
+            node.folder.root.rename(tmp_path / "unmounted")
+        return plain(disk, *arguments)
+
+    os.truncate(path_of(node, "a"), 3)
+    with monkeypatch.context() as patched:
+        patched.setattr(ChunkDisk, method, vanish)
+        with pytest.raises(DiskError):
+            node.driver.complete_partition(partition_of("a"))
+    (tmp_path / "unmounted").rename(node.folder.root)
+    assert listed(node) == {"a"}
+
+
+def walk() -> Step[None]:
+    yield WalkDisk()
+
+
+def fail_to_read(*_: object) -> bytes:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_strange_names_beside_chunks_stop_nothing(crashed: Path) -> None:
+    with node_in(crashed) as node:
+        (crashed / "chunks" / "lost+found").mkdir()
+        (crashed / "chunks" / ".DS_Store").write_text("x")
+        (crashed / "chunks" / "-01").mkdir()
+        (crashed / "chunks" / "f_f").mkdir()
+        (crashed / "chunks" / "fff").write_text("no folder")
+        (path_of(node, "chunk1").parent / "folder").mkdir()
+        complete(node)
+        assert listed(node) == ALL
 
 
 def test_a_node_looks_after_its_disk_behind_a_defect(crashed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
