@@ -194,13 +194,16 @@ class DiskDriver:
 
     def _list_partitions(self, _: d.ListPartitions) -> m.Inventory:
         self._folder.check()
+        # Before the look: a walk may end behind it.
+        is_complete = self.complete
         sums = {number: m.PartitionSum(*values) for number, *values in self._inventory.sums()}
-        return m.Inventory(self.complete, self._folder.record.boot_id, sums)
+        return m.Inventory(is_complete, self._folder.record.boot_id, sums)
 
     def _list_chunks(self, effect: d.ListChunks) -> m.InventoryPage:
         self._folder.check()
+        is_complete = self.complete
         entries = {entry.name: _entry(entry) for entry in self._inventory.of_partition(effect.partition)}
-        return m.InventoryPage(self.complete, self._folder.record.boot_id, entries)
+        return m.InventoryPage(is_complete, self._folder.record.boot_id, entries)
 
     def _walk_disk(self, _: d.WalkDisk) -> None:
         self._walk.whole()
