@@ -184,11 +184,17 @@ class DiskDriver:
         self._folder.check()
         found = {}
         for chunk_id in effect.chunk_ids:
-            entry = self._inventory.find(partition_of(chunk_id), chunk_id)
-            if entry is not None and self._place(chunk_id).exists():
-                found[chunk_id] = _entry(entry)
-            elif entry is not None:
+            partition = partition_of(chunk_id)
+            # Before the look: a walk may end behind it.
+            is_complete = self.complete or partition in self._walk
+            entry = self._inventory.find(partition, chunk_id)
+            if entry is None and not is_complete:
+                entry = self._on_disk(chunk_id)
+            elif entry is not None and not self._place(chunk_id).exists():
                 self._forget_gone(chunk_id)
+                entry = None
+            if entry is not None:
+                found[chunk_id] = _entry(entry)
         self._folder.check()
         return found
 
@@ -232,7 +238,9 @@ class DiskDriver:
             if path is None:
                 return False
             self._disk.restore(path, partition, effect.chunk_id)
-            self._note(partition, self._place(effect.chunk_id))
+            entry = self._on_disk(effect.chunk_id)
+            if entry is not None:
+                self._inventory.put(partition, entry)
         return True
 
     def _quarantine(self, effect: d.Quarantine) -> None:
@@ -254,11 +262,13 @@ class DiskDriver:
         with self._exclusion:
             return drive(effect.step, self._perform)
 
-    def _note(self, partition: int, place: Path) -> None:
-        with suppress(Damaged):
-            file, chunk = self._disk.open(place)
+    def _on_disk(self, chunk_id: str) -> Entry | None:
+        """Return a chunk as its file tells, None when there is none."""
+        with suppress(FileNotFoundError, Damaged):
+            file, chunk = self._disk.open(self._place(chunk_id))
             file.close()
-            self._inventory.put(partition, Entry(chunk.name, chunk.size, chunk.sha256, chunk.stored_at, 0))
+            return Entry(chunk.name, chunk.size, chunk.sha256, chunk.stored_at, 0)
+        return None
 
     def _forget_gone(self, chunk_id: str) -> None:
         """Forget a chunk whose file is gone, so that a census makes another copy. Raises MarkerGone."""

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from files_service.nodes.node import INVENTORY, FileNode
+from storage_adapters.blobs.nodes.http import hash_of
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.disk import WalkDisk
 from storage_adapters.blobs.nodes.protocol.effects import Step
 from storage_adapters.blobs.nodes.protocol.layout import partition_of
-from tests.nodes.alone import node_in, put
+from tests.nodes.alone import complete, node_in, path_of, put
 
 
 @pytest.fixture
@@ -25,6 +26,22 @@ def node(tmp_path: Path) -> Iterator[FileNode]:
     (tmp_path / "node" / INVENTORY).unlink()
     with node_in(tmp_path / "node") as started:
         yield started
+
+
+def have(node: FileNode, *chunk_ids: str) -> dict[str, tuple[str, int]]:
+    """Return hash and size of the chunks that the node says it has."""
+    present = node.answer(m.Have(chunk_ids))
+    assert isinstance(present, m.Present)
+    return {chunk_id: (entry.sha256, entry.size) for chunk_id, entry in present.entries.items()}
+
+
+def test_a_chunk_is_found_before_the_inventory_is_complete(node: FileNode) -> None:
+    path_of(node, "b").write_bytes(b"no chunk")
+    assert not node.driver.complete
+    before = have(node, "a", "b", "c")
+    assert before == {"a": (hash_of(b"data"), 4)}
+    complete(node)
+    assert have(node, "a", "b", "c") == before
 
 
 def walk() -> Step[None]:
@@ -60,3 +77,16 @@ def test_a_list_from_before_the_end_of_the_walk_is_not_complete(
     again = node.answer(request_)
     assert isinstance(again, m.Inventory | m.InventoryPage)
     assert again.complete
+
+
+def test_a_chunk_that_the_walk_finds_meanwhile_is_not_absent(node: FileNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = node.inventory.find
+
+    def find_before(partition: int, name: str) -> object:
+        found = find(partition, name)
+        monkeypatch.undo()
+        node.driver.run(walk())
+        return found
+
+    monkeypatch.setattr(node.inventory, "find", find_before)
+    assert set(have(node, "a")) == {"a"}
