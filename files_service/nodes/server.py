@@ -33,6 +33,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 # A chunk, or the index of a blob with the bytes of a small one.
 LARGEST_BODY = m.CHUNK_BYTES + 64 * 1024
 BODIES_AT_ONCE = 24
+# Of a sender that went away without a word, nothing more comes; others wait for its place.
+BODY_SECONDS = 30.0
 THREADS = 32
 _SEND_SECONDS = 60.0
 _DESTRUCTIVE = frozenset({("DELETE", "/chunks"), ("POST", "/restore")})
@@ -90,7 +92,7 @@ class NodeServer:
         if request.headers.get("Transfer-Encoding") or length > LARGEST_BODY:
             raise BadRequest(f"a body has a length, of at most {LARGEST_BODY} bytes")
         async with self._bodies:
-            pieces = [piece async for piece in _pieces(request)]
+            pieces = await _received(request)
             reply = await self.run(self._process, request, pieces, announced)
         if isinstance(reply, m.ChunkData) and isinstance(reply.data, FileRange):
             return await self._send(request, reply, reply.data)
@@ -129,6 +131,17 @@ async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
     """Yield the body as it comes in; nothing is joined or copied."""
     while piece := (await request.content.readchunk())[0]:
         yield piece
+
+
+async def _received(request: web.Request) -> list[bytes]:
+    """Return the body. Raises HTTPRequestTimeout, which closes the connection, when it does not come in time."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return [piece async for piece in _pieces(request)]
+    except TimeoutError:
+        late = web.HTTPRequestTimeout(text=f"the body did not come within {BODY_SECONDS:g} seconds")
+        late.force_close()
+        raise late from None
 
 
 def _understood(request: web.Request, body: Body) -> m.Request:
