@@ -75,11 +75,14 @@ def node(
         _refuse(error)
     signalled = listen_for_signals(on_second=lambda: os._exit(130))
     try:
-        refused = asyncio.run(running.serve(signalled, on_ready=_ready))
+        reason = asyncio.run(running.serve(signalled, on_ready=_ready))
     except OSError as error:
         raise Failed(f"cannot listen on {listen}: {error.strerror}", "Choose another --listen, host:port.") from error
-    if refused is not None:
-        _refuse(refused)
+    if isinstance(reason, NodeRefused):
+        _refuse(reason)
+    if reason is not None:
+        logger.error("ended", extra={"error": str(reason)})
+        raise Failed(str(reason), "Start the node again: it reads its disk.")
 
 
 def _ready(url: str) -> None:

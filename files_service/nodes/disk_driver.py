@@ -92,13 +92,13 @@ class DiskDriver:
         """Return chunks of a partition by the beginning of their ids. Raises DiskError."""
         with translated(self.health):
             self._folder.check()
-        return self._inventory.named(partition, prefix, after=after, limit=limit)
+            return self._inventory.named(partition, prefix, after=after, limit=limit)
 
     def ordered(self, prefix: str, *, after: tuple[int, str], limit: int) -> list[tuple[int, Entry]]:
         """Return chunks by partition and id. Raises DiskError."""
         with translated(self.health):
             self._folder.check()
-        return self._inventory.ordered(prefix, after=after, limit=limit)
+            return self._inventory.ordered(prefix, after=after, limit=limit)
 
     def info_of(self, chunk_id: str) -> str | None:
         """Return the text beside the bytes of a chunk, None when there is no such chunk. Raises DiskError."""

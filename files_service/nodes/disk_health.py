@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from files_service.nodes.chunk_disk import is_full
 from files_service.nodes.identity import MarkerGone
+from files_service.nodes.inventory import InventoryBroken
 from storage_adapters.blobs.nodes.protocol.errors import DiskError, DiskFull
 
 EIO_WINDOW_SECONDS = 600.0
@@ -34,10 +35,10 @@ class DiskHealth:
 
 @contextmanager
 def translated(health: DiskHealth) -> Iterator[None]:
-    """Translate errors of the system into DiskError and count them."""
+    """Translate errors of the system and of the inventory into DiskError, and count those of the system."""
     try:
         yield
-    except MarkerGone as error:
+    except (MarkerGone, InventoryBroken) as error:
         raise DiskError(str(error)) from error
     except OSError as error:
         health.note(error)

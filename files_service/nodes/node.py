@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from files_service.nodes.blob_indexes import BlobIndexes
 from files_service.nodes.chunk_disk import FOLDERS, QUARANTINE, TRASH, ChunkDisk
 from files_service.nodes.disk_driver import DiskDriver
 from files_service.nodes.identity import MarkerGone, NodeFolder, NodeRefused, create
-from files_service.nodes.inventory import Inventory
+from files_service.nodes.inventory import Inventory, InventoryBroken, set_aside
 from files_service.nodes.metrics import NodeCollector
 from files_service.nodes.scrub import Scrub
 from files_service.runtime.clock import now_ms
@@ -79,7 +79,7 @@ class FileNode:
             opened.callback(self.folder.close)
             self.disk = ChunkDisk(root)
             self.disk.sweep()
-            self.inventory = Inventory(root / INVENTORY)
+            self.inventory = Inventory.open(root / INVENTORY)
             opened.callback(self.inventory.close)
             self.driver = DiskDriver(self.folder, self.disk, self.inventory, self._call, floor_bytes=floor_bytes)
             started = self.driver.run(startup.start(cluster, self.folder.record.node_id))
@@ -106,8 +106,12 @@ class FileNode:
         """The device of the disk."""
         return self.folder.device
 
-    def start(self) -> None:
-        """Begin what the node does by itself: look at its disk, empty the trash, scrub."""
+    def start(self, on_broken: Callable[[InventoryBroken], None] = lambda _: None) -> None:
+        """Begin what the node does by itself: look at its disk, empty the trash, scrub.
+
+        ``on_broken`` is called when only another start helps.
+        """
+        self._on_broken = on_broken
         for work in (self._look_after, self.scrub.run):
             thread = threading.Thread(target=work, daemon=True, name=work.__name__)
             thread.start()
@@ -118,9 +122,12 @@ class FileNode:
         self.stopping.set()
         for thread in self._threads:
             thread.join()
-        complete = self.driver.complete
         self.inventory.close()
-        if complete:
+        broken = self.inventory.broken
+        if broken is not None and broken.is_damage and self.is_there():
+            with suppress(OSError):
+                set_aside(self.folder.root / INVENTORY)
+        if broken is None and self.driver.complete:
             with suppress(DiskError):
                 self.driver.run(startup.stop())
         self.folder.close()
@@ -208,6 +215,9 @@ class FileNode:
             self.stopping.wait(CHECK_SECONDS)
 
     def _look(self) -> None:
+        if self.inventory.broken is not None:
+            self._on_broken(self.inventory.broken)
+            return
         if self.is_there() != self._was_there:
             self._was_there = not self._was_there
             logger.log(

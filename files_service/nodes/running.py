@@ -7,10 +7,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from aiohttp import web
 
 from files_service.nodes.identity import NodeRefused
+from files_service.nodes.inventory import InventoryBroken
 from files_service.nodes.node import FileNode, initialize
 from files_service.nodes.pinging import Pinger
 from files_service.nodes.server import NodeServer
@@ -22,6 +24,8 @@ from storage_adapters.blobs.nodes.http import SignedClient
 
 logger = logging.getLogger(__name__)
 
+# Another start does not help behind the first, and does behind the second.
+Reason: TypeAlias = NodeRefused | InventoryBroken
 _IDLE_SECONDS = 75.0
 # Of a body, before the socket is left alone: few wakings of the loop for a chunk.
 _READ_AHEAD = 1024 * 1024
@@ -54,19 +58,19 @@ class RunningNode:
             initialize(options.root, options.cluster)
         self.node = FileNode(options.root, options.cluster, NodeCaller(self._client), floor_bytes=options.floor_bytes)
 
-    async def serve(self, signalled: int, *, on_ready: Callable[[str], None]) -> NodeRefused | None:
-        """Serve until the descriptor is readable, or a controller refuses the node: then return why.
+    async def serve(self, signalled: int, *, on_ready: Callable[[str], None]) -> Reason | None:
+        """Serve until the descriptor is readable, or the node must not go on: then return why.
 
         Raises OSError when the address is not free.
         """
         loop = asyncio.get_running_loop()
-        stopped: asyncio.Future[NodeRefused | None] = loop.create_future()
+        stopped: asyncio.Future[Reason | None] = loop.create_future()
 
-        def stop(reason: NodeRefused | None = None) -> None:
+        def stop(reason: Reason | None = None) -> None:
             if not stopped.done():
                 stopped.set_result(reason)
 
-        def refuse(reason: NodeRefused) -> None:
+        def end(reason: Reason) -> None:
             loop.call_soon_threadsafe(stop, reason)
 
         server = NodeServer(self.node, self._keys)
@@ -89,13 +93,13 @@ class RunningNode:
                 self._options.controllers,
                 lambda: self._ping(url),
                 stopping=self.node.stopping,
-                refused=refuse,
+                refused=end,
             )
             try:
                 await loop.run_in_executor(None, pinger.ping)
             except NodeRefused as error:
                 return error
-            self.node.start()
+            self.node.start(on_broken=end)
             pinging = loop.run_in_executor(None, pinger.run)
             on_ready(url)
             reason = await stopped

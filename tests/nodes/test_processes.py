@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import random
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+import requests
 
+from files_service.nodes.node import INVENTORY
 from storage_adapters import BlobExists, StorageUnavailable
 from storage_adapters.blobs.nodes import NodesBlobStore
 from tests.contract.blob_scenes import NOW, read
 from tests.nodes.processes import NodeProcess, NodesInProcesses
 from tests.scale import NIGHTLY, at_scale
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 KILLS = at_scale(quick=1, default=2, nightly=200)
 UPLOADS = at_scale(quick=40, default=120, nightly=2_000)
@@ -143,6 +146,24 @@ def test_a_frozen_node_holds_up_nobody(nodes: NodesInProcesses, store: NodesBlob
         # Beyond what the same load takes on this machine without a frozen node.
         assert p99(senders.seconds) < p99(before.seconds) + 3
         assert p99(reads) < p99(usual) + 1
+
+
+def test_a_node_whose_inventory_fails_ends_and_the_next_start_reads_its_disk(
+    nodes: NodesInProcesses, store: NodesBlobStore
+) -> None:
+    Senders(store, "failed", 10).run()
+    node = nodes.nodes[0]
+    chunks = node.chunks
+    with closing(sqlite3.connect(node.root / INVENTORY)) as database, database:
+        database.execute("DROP TABLE chunks")
+    # The metrics look at the inventory; a ping may have done so before.
+    with suppress(requests.ConnectionError):
+        requests.get(f"{node.url}/metrics", timeout=PATIENCE_SECONDS)
+    assert node.wait() == 1
+    assert "the inventory failed: no such table" in node.log()
+    node.start()
+    wait_until(lambda: node.is_complete, seconds=PATIENCE_SECONDS)
+    assert (node.chunks, chunks > 0) == (chunks, True)
 
 
 def test_a_copy_of_a_folder_ends_with_status_three(nodes: NodesInProcesses, tmp_path: Path) -> None:
