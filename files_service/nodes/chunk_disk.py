@@ -64,9 +64,10 @@ class ChunkDisk:
         return self.root / TMP / name
 
     def sweep(self) -> None:
-        """Remove what a process that died left half written."""
+        """Remove what a process that died left half written. A folder that somebody put there stays."""
         for path in (self.root / TMP).iterdir():
-            path.unlink()
+            with suppress(IsADirectoryError):
+                path.unlink()
 
     def write_beside(self, name: str, sha256: str, pieces: Sequence[bytes], *, info: str, stored_at: int) -> Path:
         """Write the file of a chunk in ``tmp/``, without syncing it. Raises OSError, and leaves nothing then."""
@@ -173,7 +174,7 @@ class ChunkDisk:
 
     def purge(self, folder: str, *, before: int) -> int:
         """Remove the files that were moved into a folder before a time; return their number."""
-        old = [path for path in (self.root / folder).iterdir() if _moved_at(path) < before]
+        old = [path for path in (self.root / folder).iterdir() if path.is_file() and _moved_at(path) < before]
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)

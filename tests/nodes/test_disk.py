@@ -13,9 +13,10 @@ import pytest
 
 from files_service.nodes import node as node_module
 from files_service.nodes import scrub
-from files_service.nodes.chunk_disk import ChunkDisk
+from files_service.nodes.chunk_disk import FOLDERS, TRASH, ChunkDisk
 from files_service.nodes.node import INVENTORY, FileNode
 from files_service.nodes.scrub import BATCH
+from files_service.runtime.clock import now_ms
 from storage_adapters.blobs.local import disk as files
 from storage_adapters.blobs.nodes.http import hash_of
 from storage_adapters.blobs.nodes.protocol import messages as m
@@ -241,6 +242,18 @@ def test_strange_names_beside_chunks_stop_nothing(crashed: Path) -> None:
         (path_of(node, "chunk1").parent / "folder").mkdir()
         complete(node)
         assert listed(node) == ALL
+
+
+def test_strange_folders_in_the_folders_of_a_node_stop_neither_start_nor_purge(node: FileNode) -> None:
+    put(node, "a")
+    node.answer(m.TrashChunks(("a",), "removed"))
+    for folder in FOLDERS:
+        (node.folder.root / folder / "folder").mkdir()
+    assert node.disk.purge(TRASH, before=now_ms() + 1) == 1
+    assert [path.name for path in node.disk.in_trash()] == ["folder"]
+    node.close()
+    with node_in(node.folder.root) as again:
+        complete(again)
 
 
 def test_a_node_looks_after_its_disk_behind_a_defect(crashed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
