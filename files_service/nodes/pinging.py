@@ -25,7 +25,8 @@ PATH = "/ping"
 class Pinger:
     """Sender of a ping every five seconds, to the first controller that answers.
 
-    ``refused`` is called at most once.
+    ``refused`` is called at most once. A node whose disk is not there, as ``has_disk`` tells, is silent: so it goes out,
+    and others get its chunks.
     """
 
     def __init__(
@@ -34,15 +35,21 @@ class Pinger:
         controllers: Sequence[str],
         body: Callable[[], JSON],
         *,
+        has_disk: Callable[[], bool],
         stopping: threading.Event,
         refused: Callable[[NodeRefused], None],
     ) -> None:
         self._client, self._controllers, self._body = client, tuple(controllers), body
-        self._stopping, self._refused = stopping, refused
+        self._has_disk, self._stopping, self._refused = has_disk, stopping, refused
         self._answers = True
 
     def ping(self) -> bool:
-        """Send one ping; return False when no controller answers. Raises NodeRefused for a node that runs elsewhere."""
+        """Send one ping; return False when no controller answers, or the disk is away.
+
+        Raises NodeRefused for a node that runs elsewhere.
+        """
+        if not self._has_disk():
+            return False
         body = orjson.dumps(self._body())
         request = SignedRequest("POST", PATH, CONTROLLER, hash_of(body), len(body))
         for url in self._controllers:
@@ -75,7 +82,7 @@ class Pinger:
                 continue
             if answers != self._answers:
                 self._answers = answers
-                logger.info("controllers answer" if answers else "no controller answers")
+                logger.info("controllers answer" if answers else "no controller answers, or the disk is away")
 
 
 def _message(body: bytes) -> str:

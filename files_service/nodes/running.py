@@ -92,6 +92,7 @@ class RunningNode:
                 self._client,
                 self._options.controllers,
                 lambda: self._ping(url),
+                has_disk=self.node.is_there,
                 stopping=self.node.stopping,
                 refused=end,
             )

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from files_service.nodes import chunk_disk
+from files_service.nodes import chunk_disk, pinging
 from files_service.nodes.identity import NodeRefused
 from storage_adapters.blobs.nodes.authentication import NodeKeys, SignedRequest
 from storage_adapters.blobs.nodes.calls import NodeCaller, wall_clock_ms
@@ -242,6 +243,28 @@ def test_a_disk_that_is_gone_is_never_empty(ask: Ask, node: NodeThread, tmp_path
     shutil.rmtree(node.root)
     (tmp_path / "unmounted").rename(node.root)
     assert ask(m.GetChunk("a")).data == DATA
+
+
+def test_a_node_whose_disk_is_away_is_silent_until_it_is_back(
+    controller: SmallController, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pinging, "PING_SECONDS", 0.01)
+    node = NodeThread(tmp_path / "pinging", controller.address).start()
+    try:
+        node_id, away = node.node.node_id, tmp_path / "away"
+
+        def pings() -> bool:
+            before = controller.pings[node_id]["clock"]
+            time.sleep(0.3)
+            return bool(controller.pings[node_id]["clock"] != before)
+
+        wait_until(pings, seconds=PATIENCE_SECONDS)
+        node.root.rename(away)
+        wait_until(lambda: not pings(), seconds=PATIENCE_SECONDS)
+        away.rename(node.root)
+        wait_until(pings, seconds=PATIENCE_SECONDS)
+    finally:
+        node.stop()
 
 
 def test_the_form_of_a_hash_and_a_chunk_is_taken(node: NodeThread, ask: Ask) -> None:

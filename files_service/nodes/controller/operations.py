@@ -13,7 +13,7 @@ from storage_adapters.blobs.nodes.protocol.messages import Have, Moved, Present,
 
 
 def silent_nodes(controller: Controller) -> set[str]:
-    """Ask all nodes; return the ids of those that do not answer, or still read their disk."""
+    """Ask all nodes; return the ids of those that do not answer."""
     replies = controller.nodes.ask_all(controller.layouts.load().registered, Have(()))
     return {node_id for node_id, reply in replies.items() if not isinstance(reply, Present)}
 
