@@ -25,8 +25,8 @@ PATH = "/ping"
 class Pinger:
     """Sender of a ping every five seconds, to the first controller that answers.
 
-    ``refused`` is called at most once. A node whose disk is not there, as ``has_disk`` tells, is silent: so it goes out,
-    and others get its chunks.
+    ``refused`` is called at most once. A node whose disk is away, as ``has_disk`` tells, is silent: so it goes out, and
+    others get its chunks.
     """
 
     def __init__(
