@@ -17,7 +17,7 @@ from files_service.services.wanted_blobs import blobs_of_record
 from storage_adapters import FileRecord, RecordNotFound
 from storage_adapters.blobs.nodes.protocol.effects import Wanted
 from storage_adapters.blobs.nodes.protocol.messages import IDS_AT_ONCE, Blobs, FindBlobs, Have, Present
-from storage_adapters.blobs.nodes.protocol.naming import piece_names
+from storage_adapters.blobs.nodes.protocol.naming import generation_in, piece_names
 from storage_adapters.blobs.nodes.protocol.replication import replicate, retry_after
 
 WAIT_SECONDS = 3_600.0
@@ -104,12 +104,14 @@ class Replicator:
 
     def _names(self, record: FileRecord) -> Iterator[str]:
         """Yield the names of the chunks of a file that any node has."""
-        keys = list(dict.fromkeys(blob.key for blob in blobs_of_record(self._core, record)))
+        named = {blob.key: blob.generation for blob in blobs_of_record(self._core, record)}
+        keys = list(named)
         for start in range(0, len(keys), _ASKED_AT_ONCE):
             request = FindBlobs(tuple(keys[start : start + _ASKED_AT_ONCE]))
             replies = self._nodes().ask_all(self._watch.view.layout.registered, request)
             found = [reply.entries for reply in replies.values() if isinstance(reply, Blobs)]
             for key in request.keys:
-                index = max((each[key][-1] for each in found if each.get(key)), default="")
-                if index:
+                indexes = {index for each in found for index in each.get(key, ())}
+                right = [index for index in indexes if generation_in(index) == named[key]]
+                if index := max(right or indexes, default=""):
                     yield from (index, *piece_names(index))

@@ -18,7 +18,7 @@ from storage_adapters.blobs.nodes.description import Description, description_of
 from storage_adapters.blobs.nodes.protocol import messages as m
 from storage_adapters.blobs.nodes.protocol.effects import Step
 from storage_adapters.blobs.nodes.protocol.errors import OtherContent, ProtocolError
-from storage_adapters.blobs.nodes.protocol.naming import generation_of, index_name, parse_name, piece_names
+from storage_adapters.blobs.nodes.protocol.naming import generation_in, generation_of, index_name, piece_names
 from storage_adapters.blobs.nodes.protocol.reading import Found, read
 from storage_adapters.blobs.nodes.protocol.removing import remove
 from storage_adapters.blobs.nodes.protocol.writing import put
@@ -72,7 +72,7 @@ class Blobs:
             return found
         # A writer that gave way may have left its index on the node that answered first.
         for name in self.generations(key):
-            if _generation_of(name) == generation:
+            if generation_in(name) == generation:
                 return self._read_index(m.GetChunk(name, offset, length))
         raise BlobNotFound(f"blob {key} was replaced")
 
@@ -128,7 +128,7 @@ class Blobs:
             batch = tuple(keys[start : start + m.IDS_AT_ONCE])
             layout = self.cluster.layout()
             found = self.cluster.run(indexes.generations(layout, batch, self.cluster.writing.attempt))
-            names = [name for name in found if generation in (None, _generation_of(name))]
+            names = [name for name in found if generation in (None, generation_in(name))]
             # The indexes first: what is left behind of the pieces is found by a census.
             self._remove(names)
             self._remove([piece for name in names for piece in piece_names(name)])
@@ -159,8 +159,3 @@ def _outcome(step: Step[None]) -> Step[OtherContent | None]:
     except OtherContent as error:
         return error
     return None
-
-
-def _generation_of(chunk_id: str) -> str | None:
-    name = parse_name(chunk_id)
-    return None if name is None else name.generation

@@ -74,6 +74,12 @@ def parse_name(name: str) -> ChunkName | None:
     return ChunkName(key, generation, None, int(rest[1], 16))
 
 
+def generation_in(name: str) -> str:
+    """Return the generation in the name of a chunk, "" for a chunk that is of no blob."""
+    parsed = parse_name(name)
+    return "" if parsed is None else parsed.generation
+
+
 def wanted_chunks(
     wanted: Mapping[str, Wanted], stored: Iterable[str], copies: Copies, enough: int
 ) -> dict[str, Wanted]:
