@@ -68,6 +68,13 @@ def test_a_bad_creation_is_refused(served: Served, headers: dict[str, Any], stat
     assert served.result("files.count", owner="ann")["total"] == before
 
 
+def test_a_refusal_names_the_field_as_it_was_given(served: Served) -> None:
+    headers: dict[str, Any] = {"Upload-Metadata": metadata(sha256="xyz")}
+    reply = create(served, **headers)
+    assert reply.json["error"]["message"].startswith("sha256: ")
+    assert list(reply.json["error"]["details"]["fields"]) == ["sha256"]
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "..\\..\\boot.ini", "/etc/shadow", "C:\\x", "a/../b"])
 def test_a_name_that_is_a_path_is_a_name(served: Served, name: str) -> None:
     url = made(served, 1, **{"Upload-Metadata": metadata(filename=name)})

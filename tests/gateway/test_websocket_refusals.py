@@ -44,10 +44,10 @@ def released(served: Served) -> None:
 @pytest.mark.parametrize(
     ("message", "code", "field"),
     [
-        ({**START, "size": -1}, "bad_request", "parts.0.size"),
-        ({**START, "size": 2**70}, "bad_request", "parts.0.size"),
+        ({**START, "size": -1}, "bad_request", "size"),
+        ({**START, "size": 2**70}, "bad_request", "size"),
         ({**START, "size": 2**53 - 1}, "too_large", ""),
-        ({**START, "size": "7"}, "bad_request", "parts.0.size"),
+        ({**START, "size": "7"}, "bad_request", "size"),
         ({**START, "size": None}, "bad_request", "size"),
         ({**START, "size": 10_000_001}, "insufficient_storage", ""),
         ({**START, "name": ""}, "bad_request", "name"),
