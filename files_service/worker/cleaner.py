@@ -74,8 +74,8 @@ class Cleaner:
         return False
 
     def _remember(self, file_ids: Iterable[str]) -> None:
-        done = set(self._done)
-        self._removed.extend(file_id for file_id in dict.fromkeys(file_ids) if file_id not in done)
+        known = {*self._done, *self._removed}
+        self._removed.extend(file_id for file_id in dict.fromkeys(file_ids) if file_id not in known)
 
     def _move(self, feed: SupportsChanges, position: str, sequence: str) -> bool:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from files_service.core import Core
 from files_service.runtime.lease import Lease
 from files_service.services import reconcile as reconciliation
 from files_service.services.files import require
+from files_service.worker import cleaner
 from files_service.worker import sweeper as sweeper_module
 from files_service.worker.cleaner import CONSUMER
 from files_service.worker.sweeper import EXPIRED_FOR_MS, Sweeper
@@ -209,6 +210,29 @@ def test_bytes_that_could_not_be_deleted_at_once_are_deleted_within_a_minute(
     assert [is_stored(core, record) for record in records] == [True] * 3
     sweeper.step()
     assert [is_stored(core, record) for record in records] == [False] * 3
+
+
+def test_bytes_that_cannot_be_deleted_for_long_keep_no_others_back(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cleaner, "BATCH", 2)
+    records = [processed_file(core) for _ in range(6)]
+    stuck, delete_many = records[0]["parts"][0]["key"], core.blobs.delete_many
+
+    def refuse(keys: Sequence[str], **named: Any) -> None:
+        if stuck in keys:
+            raise StorageUnavailable("out of order")
+        delete_many(keys, **named)
+
+    monkeypatch.setattr(core.blobs, "delete_many", refuse)
+    one = cleaner.Cleaner(core)
+    for record in records:
+        call(core, "files.remove", file_id=record["file_id"])
+        one.notice(record["file_id"])
+    for _ in range(4):
+        assert not one.clean(lambda: True)
+        # The feed names them again with each attempt, and none of them twice.
+        one.catch_up(lambda: True)
+        assert len(one._removed) <= len(records)
+    assert [is_stored(core, record) for record in records] == [True, True, False, False, False, False]
 
 
 def test_a_new_sweeper_deletes_the_bytes_of_removals_that_an_earlier_one_did_not(core: Core) -> None:
