@@ -35,6 +35,11 @@ class Usage:
     versions: Tally = Tally()
 
     @property
+    def files(self) -> int:
+        """Number of files, those in the trash and versions too: the owner has something while it is not 0."""
+        return self.total.files + self.trash.files + self.versions.files
+
+    @property
     def bytes(self) -> int:
         """Bytes of files, trash and versions together: those that count against a quota."""
         return self.total.bytes + self.trash.bytes + self.versions.bytes

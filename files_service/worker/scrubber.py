@@ -171,7 +171,7 @@ class Scrubber:
     def _wanted_rate(self, progress: Progress) -> float:
         """Return the bytes a second at which the pass ends in time."""
         usage = self._core.metadata.usage(None)
-        files = usage.total.files + usage.trash.files + usage.versions.files
+        files = usage.files
         stock = usage.bytes + files * PART_COST
         rest = max(stock - progress.cost, stock / 20)
         seconds = max(1.0, (self._due_at - self._core.timer()) / 1000)

@@ -43,6 +43,25 @@ def test_nobody_registers_the_name_of_an_owner_with_files_but_an_operator_gives_
     assert appoint(served, "ann").get(f"/api/files/{file_id}").status == 200
 
 
+@pytest.mark.parametrize("what", ["trash", "version", "folder", "link"])
+def test_nobody_registers_the_name_of_an_owner_who_has_anything_left(served: Served, what: str) -> None:
+    core = served.core
+    match what:
+        case "trash":
+            call(core, "files.trash", file_id=processed_file(core, owner="zoe")["file_id"])
+        case "version":
+            file_id = processed_file(core, owner="zoe")["file_id"]
+            call(core, "files.upload", owner="zoe", name="b", version_of=file_id, parts=[{"size": 1}])
+            call(core, "files.remove", file_id=file_id)
+        case "folder":
+            call(core, "folders.create", owner="zoe", path="plans")
+        case "link":
+            call(core, "shares.create", owner="zoe", kind="drop", path="inbox", actor="zoe")
+    assert post(served, "/api/auth/register", name="zoe", password=PASSWORD).code == "conflict"
+    key = key_of(appoint(served, "root", "operator"), "admin")
+    assert key.call("accounts.create", name="zoe").status == 403
+
+
 def test_an_admin_manages_the_own_tenant_and_learns_nothing_of_another(served: Served) -> None:
     for tenant in ("acme", "other"):
         call(served.core, "accounts.create_tenant", name=tenant)
@@ -217,6 +236,13 @@ def test_invites_by_rest_need_an_administrator(served: Served) -> None:
     assert [each["invite_id"] for each in root.get("/api/invites").json["invites"]] == [made.json["invite_id"]]
     assert key_of(root, "admin").delete(f"/api/invites/{made.json['invite_id']}").status == 200
     assert root.get("/api/invites").json["invites"] == []
+
+
+def test_an_admin_sees_the_invites_of_the_own_tenant(served: Served) -> None:
+    call(served.core, "accounts.create_tenant", name="acme")
+    admin = appoint(served, "adm", "admin", tenant="acme")
+    made = admin.post("/api/invites").json["invite_id"]
+    assert [each["invite_id"] for each in admin.get("/api/invites").json["invites"]] == [made]
 
 
 def test_a_page_of_people_is_followed_by_the_next(served: Served) -> None:

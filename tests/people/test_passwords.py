@@ -16,7 +16,7 @@ from files_service.runtime.password_hashing import AT_ONCE, QUEUE, Cost, Passwor
 from files_service.services.accounts.account import require_account
 from tests.cores import at, attempt, call, refusal
 from tests.gateway.serving import Served, wait_until
-from tests.people.persons import PASSWORD, login, register
+from tests.people.persons import PASSWORD, login, post, register
 from tests.waiting import PATIENCE_SECONDS
 
 
@@ -89,6 +89,16 @@ def test_an_address_waits_whatever_names_it_tries_and_an_own_success_helps_it_no
             call(at(core, now), "accounts.login", name="eve", password=PASSWORD, address="1.2.3.4")
     assert fail(at(core, now), "ann").code == "too_many_requests"
     assert fail(at(core, now), "ann", "4.3.2.1").code == "unauthorized"
+
+
+def test_nobody_makes_the_address_of_others_wait(served: Served) -> None:
+    ann, eve = register(served), register(served, "eve")
+    for _ in range(7):
+        said = {"token": eve.token, "current": "wrong password", "address": "203.0.113.9"}
+        reply = post(served, "/rpc/accounts.set_password", eve.headers, password="another good one", **said)
+        assert reply.status in (403, 429), reply.body
+    served.result("accounts.login", name="ann", password=PASSWORD, address="203.0.113.9")
+    assert ann.is_signed_in
 
 
 def test_the_gateway_says_how_long_to_wait(served: Served) -> None:

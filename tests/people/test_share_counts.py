@@ -9,7 +9,7 @@ import pytest
 from files_service.domain.shares import GRANT_MS
 from files_service.errors import Gone
 from files_service.services.shares.gate import Visit, open_share
-from files_service.services.shares.grants import make_grant
+from files_service.services.shares.grants import make_grant, refund_grant, use_grant
 from tests.cores import at, at_once, meanwhile
 from tests.gateway.serving import Served
 from tests.people.links import CONTENT, PASSWORD, Visitor, share, stored
@@ -176,6 +176,18 @@ def test_a_download_that_fails_before_its_first_byte_is_given_back(served: Serve
     assert visitor.bytes_of(lost).status == 500
     assert visitor.bytes_of(kept).body == b"kept"
     assert used(ann, made["share_id"]) == 1
+
+
+def test_no_byte_goes_out_under_a_grant_that_was_given_back_meanwhile(served: Served, ann: Person) -> None:
+    made = share(ann, stored(ann, "kept.txt", b"kept"), max_downloads=1)
+    core, key = served.core, made["url"].rpartition("/")[2]
+    limited = open_share(core, key, Visit()).share
+    secret = make_grant(core, limited)
+    assert open_share(core, key, Visit(grant=secret)).granted
+    refund_grant(core, limited, secret)
+    with pytest.raises(Gone):
+        use_grant(core, limited, secret)
+    assert used(ann, made["share_id"]) == 0
 
 
 def test_a_direct_download_that_fails_is_not_counted(served: Served, ann: Person) -> None:

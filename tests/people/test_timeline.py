@@ -12,6 +12,7 @@ from files_service.domain.analytics import beginning_of, kind_of
 from files_service.worker.analytics import Analytics
 from tests.cores import at, call, processed_file
 from tests.gateway.serving import RPC_TOKEN, Served
+from tests.pages.visits import cookie
 from tests.people.persons import Person, appoint, key_of
 
 # Each: owner, time, type.
@@ -184,3 +185,8 @@ def test_what_is_no_question_is_refused(served: Served, ids: list[str]) -> None:
         f"month=2026-07&kind=image&cursor={july}",
     ):
         assert ann.get(f"/api/timeline?{query}").status == 400, query
+
+
+def test_a_page_of_photos_without_any_shows_no_month(served: Served) -> None:
+    for month in ("x", "2026-07", ""):
+        assert served.request("GET", f"/photos?month={month}", headers=cookie("zoe")).status == 200

@@ -24,7 +24,7 @@ async def photos(request: web.Request, viewer: str) -> web.StreamResponse:
     except NotSupported:
         months = []
     newest = months[0]["month"] if months else ""
-    chosen = request.query.get("month", newest)
+    chosen = request.query.get("month", newest) if months else ""
     found: JSON = {"files": [], "next_cursor": None}
     if months:
         try:

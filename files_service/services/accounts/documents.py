@@ -15,6 +15,8 @@ from storage_adapters import Document, DocumentNotFound, DocumentQuery, Revision
 MAX_RACES = 50
 ACCOUNTS, TENANTS, ROSTERS = "accounts", "tenants", "rosters"
 SESSIONS, KEYS, INVITES, FAILURES = "sessions", "api_keys", "invites", "sign_in_failures"
+# Collections of what owners have beside files, in the order of ``owner_segment``. Their packages stand above this one.
+OF_OWNERS = ("shares", "folders", "trashed_folders", "notice_channels", "inboxes", "cards")
 
 # Decides from the document that is there, None without one; returns the document to store, or None to store nothing.
 Decide = Callable[[Document | None], Document | None]

@@ -13,7 +13,7 @@ from files_service.services.accounts.ledger import forget_count
 from files_service.services.accounts.passwords import hash_new, make_reset
 from files_service.services.accounts.tenants import require_tenant
 from files_service.services.encryption.owners import assign_owner
-from storage_adapters import JSON, SupportsDocuments
+from storage_adapters import JSON, DocumentQuery, SupportsDocuments
 
 CLOSED, BY_INVITE = "closed", "invite"
 
@@ -69,7 +69,7 @@ def create_account(core: Core, actor: str | None, *, name: str, tenant: str | No
         role=role,
         created_at=core.clock(),
     )
-    if core.metadata.usage(account.owner).total.files:
+    if _has_something(core, account.owner):
         authority.require_person()
     account = _add(core, account)
     code, expires_at = make_reset(core, account, None if actor is None else str(actor))
@@ -85,9 +85,21 @@ def valid_name(name: str, tenant: str) -> str:
 
 
 def require_free(core: Core, owner: str) -> None:
-    """Raise Conflict for the name of an account, or of an owner with files, whom nobody else may become."""
-    if find_account(core, owner) is not None or core.metadata.usage(owner).total.files:
+    """Raise Conflict for the name of an account, or of an owner who has something, whom nobody else may become."""
+    if find_account(core, owner) is not None or _has_something(core, owner):
         raise Conflict("the name is taken", {"field": "name"})
+
+
+def _has_something(core: Core, owner: str) -> bool:
+    """Return True for an owner with files, also in the trash, or with links, folders, cards or notices."""
+    if core.metadata.usage(owner).files:
+        return True
+    store = core.metadata
+    prefix = f"{owner_segment(owner)}/"
+    queries = [DocumentQuery(collection=each, prefix=prefix, limit=1) for each in documents.OF_OWNERS]
+    return isinstance(store, SupportsDocuments) and any(
+        store.find_documents(query, now=core.clock()).documents for query in queries
+    )
 
 
 def accounts_are_on(core: Core) -> bool:

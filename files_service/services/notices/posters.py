@@ -9,6 +9,7 @@ from files_service.core import Core
 from files_service.domain.notices import Kind, Notice
 from files_service.services import content
 from files_service.services.cards.entries import walk_entries
+from files_service.services.cards.session import find_session
 from files_service.services.notices.channels import Poster
 from storage_adapters import Part, RecordNotFound, StorageError
 
@@ -34,13 +35,19 @@ def poster_of(core: Core, notices: Sequence[Notice]) -> Poster | None:
 
 
 def _poster_part(core: Core, session_id: str) -> Part | None:
+    session = find_session(core, session_id)
+    if session is None:
+        return None
     for entry in islice(walk_entries(core, session_id), _LOOKED_AT):
         file_id = entry.get("file_id")
         try:
-            derived = core.metadata.get(file_id).derived if file_id else ()
+            record = core.metadata.get(file_id) if file_id else None
         except RecordNotFound:
             continue
-        part = next((each for each in derived if each.type == POSTER), None)
+        # A session may name any id: the files of others are none of its owner's.
+        if record is None or record.owner != session.owner or not record.is_listed:
+            continue
+        part = next((each for each in record.derived if each.type == POSTER), None)
         if part is not None:
             return part
     return None

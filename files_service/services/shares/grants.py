@@ -50,7 +50,10 @@ def is_granted(core: Core, share: Share, secret: str) -> bool:
 
 
 def use_grant(core: Core, share: Share, secret: str) -> None:
-    """Note that bytes go out under a grant: from now on its download is never given back. Raises Gone."""
+    """Note that bytes go out under a grant: from now on its download is never given back.
+
+    Raises Gone where downloads are limited and the grant was given back meanwhile.
+    """
 
     def decide(before: Document | None) -> Document:
         if before is None:
@@ -59,6 +62,8 @@ def use_grant(core: Core, share: Share, secret: str) -> None:
 
     if _grant_of(core, share, secret) is not None:
         documents.change(core, GRANTS, hash_of(secret), decide)
+    elif share.max_downloads is not None:
+        raise Gone("the download was given back")
 
 
 def refund_grant(core: Core, share: Share, secret: str) -> None:

@@ -326,6 +326,30 @@ def test_the_first_poster_of_a_card_goes_with_its_notice(core: Core, clock: Cloc
     assert b"Card copied: EOS" in api.pictures[0] + "".join(api.texts).encode()
 
 
+@pytest.mark.parametrize("state", ["of another owner", "in the trash"])
+def test_a_poster_of_a_file_that_is_not_the_owners_goes_with_no_notice(
+    core: Core, clock: Clock, api: BotApi, state: str
+) -> None:
+    known_card(core)
+    clock.pass_seconds(100)
+    worker = notifier_of(core)
+    worker.step()
+    entry = brought(core, "DCIM/1.MP4")
+    picture = processed_file(core, b"RIFF of a poster", owner=OWNER if state == "in the trash" else "victim")
+    record = core.metadata.get(picture["file_id"])
+    poster = replace(record.parts[0], type="poster", content_type="image/webp")
+    changed = replace(record, derived=(poster,), revision=record.revision + 1)
+    core.metadata.save(changed, expected_revision=record.revision, changed_at=clock(), event=None)
+    if state == "in the trash":
+        call(core, "files.trash", file_id=picture["file_id"])
+    session_id = begun(core, 1, entry["size"])["session_id"]
+    call(core, "cards.add", session_id=session_id, files=[{**entry, "file_id": picture["file_id"]}])
+    call(core, "cards.progress", session_id=session_id, state="uploaded")
+    run_for(worker, clock, 120)
+    assert api.pictures == []
+    assert any("Card copied" in text for text in api.texts)
+
+
 def test_more_dead_letters_are_told(core: Core, clock: Clock, api: BotApi) -> None:
     letters: list[int | None] = [None, 2, 2, None, 1, 4]
     for count in letters:

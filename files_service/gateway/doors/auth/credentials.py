@@ -72,7 +72,7 @@ async def create_invite(request: web.Request) -> web.StreamResponse:
 
 async def list_invites(request: web.Request) -> web.StreamResponse:
     """Reply with the invites of a tenant."""
-    tenant = request.query.get("tenant", "")
+    tenant = request.query.get("tenant")
     return json_reply(
         await call_for_people(request, "accounts.list_invites", tenant=tenant, actor=caller_of(request).actor)
     )

@@ -56,6 +56,8 @@ def _is_our_fault(error: Exception) -> bool:
 
 def _count(core: Core, opened: Opened, visit: Visit, file_id: str, address: str | None) -> None:
     """Count the download that an address begins now, None if it goes on with one; a grant has counted it already."""
+    if opened.is_owner:
+        return
     if visit.grant and opened.granted:
         use_grant(core, opened.share, visit.grant)
     elif address is not None and not opened.granted:
