@@ -171,6 +171,11 @@ def hold_feed(pair: Pair, found: str, *, prune: bool) -> Walk:
     """Begin a walk in place of the one found ("" = none): from here on the source keeps its feed."""
     walk = Walk(sequence=pair.source.last_sequence(), started_at=now_ms(), prune=prune)
     pair.source.move_checkpoint(pair.backfill_consumer, expected=found, sequence=walk.to_text())
+    # Changes may have come, and been trimmed, between the two calls.
+    while not pair.source.has_changes_behind(walk.sequence):
+        later = replace(walk, sequence=pair.source.last_sequence())
+        pair.source.move_checkpoint(pair.backfill_consumer, expected=walk.to_text(), sequence=later.to_text())
+        walk = later
     return walk
 
 

@@ -19,9 +19,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from files_service.runtime.recounts import CONSUMER
+from migrations.errors import StepFailed
 from migrations.run import Run
 from migrations.stores import RebuiltStore
 from storage_adapters import (
+    BEGINNING,
     DIGEST_BUCKETS,
     Change,
     DigestBucket,
@@ -163,10 +165,21 @@ def recount(run: Run, store: RebuiltStore, *, repair: bool) -> list[str]:
         store.forget_checkpoint(CONSUMER)
 
 
+def _hold(store: RebuiltStore) -> str:
+    """Hold the feed, and return the place from which on it is whole."""
+    held = store.checkpoint(CONSUMER)
+    while True:
+        start = store.last_sequence()
+        # After an import the feed is empty: that has to be held, too.
+        store.move_checkpoint(CONSUMER, expected=held, sequence=start or BEGINNING)
+        # Changes may have come, and been trimmed, between the two calls.
+        if store.has_changes_behind(start):
+            return start
+        held = start or BEGINNING
+
+
 def _take(run: Run, store: RebuiltStore) -> Census:
-    start = store.last_sequence()
-    store.move_checkpoint(CONSUMER, expected=store.checkpoint(CONSUMER), sequence=start)
-    census = Census(start)
+    census = Census(_hold(store))
     position = ""
     while True:
         records, position = store.scan(after=position, limit=run.batch)
@@ -225,7 +238,10 @@ def _batches(store: RebuiltStore, census: Census) -> Iterator[list[str | None]]:
 def _advance(store: RebuiltStore, census: Census, sequence: str) -> None:
     """Apply the changes up to this one."""
     while not store.has_passed(sequence, census.sequence):
-        for change in store.changes(after=census.sequence, limit=CHANGES):
+        changes = store.changes(after=census.sequence, limit=CHANGES)
+        if not changes:
+            raise StepFailed("the change feed lost changes while files were counted: run it again")
+        for change in changes:
             if isinstance(change, Change):
                 census.replace(change.record, deleted=change.deleted)
             census.sequence = change.sequence

@@ -5,13 +5,16 @@ from __future__ import annotations
 from contextlib import closing
 from itertools import count
 from threading import Event, Thread
+from typing import Any
 
 import orjson
 import pytest
 
 from migrations.errors import BadRequest, Differences, NeedsOffline
+from migrations.rebuild.counters import recount
+from migrations.run import Progress, Run
 from migrations.stores import RebuiltStore, is_rebuilt
-from storage_adapters import SORT_FIELDS, DigestBucket, Tally, Usage, open_metadata_store
+from storage_adapters import SORT_FIELDS, DigestBucket, SupportsBulkImport, Tally, Usage, open_metadata_store
 from tests.contract.metadata_scenes import delete, make_record, save
 from tests.migrations.stores import assert_sound, fill, in_child_killed_once, later, records_of, runner_on
 from tests.scale import at_scale
@@ -166,4 +169,48 @@ def test_a_store_that_was_never_migrated_is_repaired_as_it_is_verified(rebuilt_u
             runner.verify()
         assert [task.step.number for task in runner.repairs()] == [step["step"] for step in runner.repair()]
         runner.verify()
+    assert_sound(rebuilt_url)
+
+
+def _trim(store: Any) -> None:
+    """Let a relay pass all changes, and trim what nobody holds."""
+    store.move_checkpoint("relay", expected=store.checkpoint("relay"), sequence=store.last_sequence())
+    store.trim_changes(limit=100)
+
+
+@pytest.mark.parametrize("moment", ["before the feed is held", "while files are counted"])
+def test_a_recount_behind_an_import_counts_what_changes_meanwhile(
+    rebuilt_url: str, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(open_metadata_store(rebuilt_url)) as store:
+        assert is_rebuilt(store)
+        assert isinstance(store, SupportsBulkImport)
+        imported = [make_record(f"f{number:03}", revision=1) for number in range(40)]
+        store.import_files(imported)
+        changing = iter((1,))
+        last_sequence: Any = store.last_sequence
+
+        def change() -> None:
+            for _ in changing:
+                # Of a batch that is counted, and one that nobody has seen.
+                for each in store.scan(after="", limit=10)[0][:3]:
+                    store.delete(each.file_id, expected_revision=1, deleted_at=5, event=None, clean_after=None)
+                save(store, make_record("new"))
+                _trim(store)
+
+        def found_and_passed() -> Any:
+            found = last_sequence()
+            change()
+            return found
+
+        def show(progress: Progress) -> None:
+            if progress.stage == "counting":
+                change()
+
+        run = Run(store=store, batch=10, show=show if moment == "while files are counted" else lambda _: None)
+        run.write = lambda: None
+        if moment == "before the feed is held":
+            monkeypatch.setattr(store, "last_sequence", found_and_passed)
+        assert recount(run, store, repair=True) == []
+        assert store.usage(None).total.files == 38
     assert_sound(rebuilt_url)

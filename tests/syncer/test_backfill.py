@@ -264,6 +264,28 @@ def test_a_place_that_is_moved_while_it_is_looked_at_is_left(pair: Pair) -> None
     assert pair.source.checkpoint(pair.backfill_consumer) == backfill.walk.to_text()
 
 
+def test_changes_that_are_trimmed_before_the_feed_is_held_are_copied_by_the_walk(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = pair.source
+    add(source, *numbered(5))
+    source.move_checkpoint("relay", expected="", sequence=source.last_sequence())
+    last_sequence, meanwhile = source.last_sequence, iter([numbered(2, start=5)])
+
+    def found_and_passed() -> str:
+        found = last_sequence()
+        for late in meanwhile:
+            add(source, *late)
+            source.move_checkpoint("relay", expected=source.checkpoint("relay"), sequence=last_sequence())
+            assert source.trim_changes(limit=100)
+        return found
+
+    monkeypatch.setattr(source, "last_sequence", found_and_passed)
+    sync(pair)
+    assert len(assert_equal(pair)) == 7
+    assert copy_state(source, pair.target, pair.consumer, pair.backfill_consumer) == FOLLOWING
+
+
 def test_the_rate_is_limited_by_pauses_shorter_than_the_lease(pair: Pair) -> None:
     add(pair.source, *numbered(50))
     syncer = Syncer(pair, Metrics(), rate=4.0, lease_seconds=10)

@@ -156,7 +156,8 @@ class RedisUploads(SupportsUploads):
         found = False
         arguments = [upload_id, upload.domain, now, _DELETED_AT_ONCE, int(only_expired)]
         while (answer := self._server.run("upload_delete", names, arguments)) == 0:
-            found = True
+            # From here on only what is being deleted: the same id may be that of a new upload.
+            found, arguments[4] = True, 2
         return found or answer == 1
 
     def expired_uploads(self, *, now: int, limit: int) -> list[Upload]:

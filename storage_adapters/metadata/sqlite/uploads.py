@@ -27,6 +27,7 @@ _COLUMNS = (
     "(SELECT domain FROM upload_domains AS d WHERE d.upload_id = uploads.upload_id)"
 )
 _DELETED_AT_ONCE = 500
+_BEING_DELETED = "SELECT 1 FROM uploads WHERE upload_id = ? AND status = 'deleting'"
 
 
 class SqliteUploads(SupportsUploads):
@@ -157,6 +158,9 @@ class SqliteUploads(SupportsUploads):
             found = marked.rowcount == 1
         while found:
             with self._connections.writing() as connection:
+                if not connection.execute(_BEING_DELETED, (upload_id,)).fetchone():
+                    # Another caller has deleted the rest, and the same id may be that of a new upload.
+                    break
                 rows = connection.execute(
                     "SELECT place, coalesce(domain, owner), object_id FROM upload_chunks JOIN uploads USING (upload_id)"
                     " LEFT JOIN upload_domains USING (upload_id) WHERE upload_id = ? LIMIT ?",

@@ -1,12 +1,16 @@
 -- Deletes an upload, a limited number of chunks per call; it is "deleting" until all are gone.
 -- KEYS: upload, its chunks, starts of ranges, ends of ranges, the references of the domain, unused references, expiries,
---       open uploads of the owner, uploads being deleted. ARGV: upload id, domain, time, limit, '1' to delete only if expired.
+--       open uploads of the owner, uploads being deleted. ARGV: upload id, domain, time, limit, '1' to delete only if
+--       expired, '2' only if it is being deleted.
 -- Returns 1 when it is deleted, 0 when chunks are left, -1 when there is nothing to delete.
 local upload = redis.call('HMGET', KEYS[1], 'owner', 'status', 'expires_at', 'chunk_domain')
 if (upload[4] or upload[1]) ~= ARGV[2] then
     return -1
 end
 if ARGV[5] == '1' and upload[2] ~= 'deleting' and (upload[2] ~= 'open' or tonumber(upload[3]) > tonumber(ARGV[3])) then
+    return -1
+end
+if ARGV[5] == '2' and upload[2] ~= 'deleting' then
     return -1
 end
 redis.call('HSET', KEYS[1], 'status', 'deleting')
