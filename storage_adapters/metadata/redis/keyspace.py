@@ -35,8 +35,8 @@ class RedisKeyspace(Keyspace):
     def scan(self, beginning: str, *, after: str, limit: int) -> tuple[list[str], str]:
         """See ``Keyspace``."""
         pattern = escaped(self._tag + _encode(beginning)) + b"*"
-        place, keys = self._server.call("SCAN", after or "0", "MATCH", pattern, "COUNT", limit)
-        return [_decode(key.removeprefix(self._tag)) for key in keys], _position(place)
+        keys, position = self._server.scan(pattern, after=after, count=limit)
+        return [_decode(key.removeprefix(self._tag)) for key in keys], position
 
     def rows(self, names: Sequence[str]) -> list[Row | None]:
         """See ``Keyspace``."""

@@ -143,10 +143,8 @@ class RedisMigrations(SupportsRebuilding):
     def counted_owners(self, *, after: str, limit: int) -> tuple[list[str], str]:
         """See ``SupportsRebuilding``."""
         pattern = escaped(self._keys.tag) + b"[uw]:*"
-        place, keys = self._server.call("SCAN", after or "0", "MATCH", pattern, "COUNT", 10 * limit)
-        cursor = _bytes(place).decode()
-        owners = [key[len(self._keys.tag) + len(b"u:") :].decode() for key in keys]
-        return owners, "" if cursor == "0" else cursor
+        keys, position = self._server.scan(pattern, after=after, count=10 * limit)
+        return [key[len(self._keys.tag) + len(b"u:") :].decode() for key in keys], position
 
     def correct_usage(self, owner: str | None, difference: Usage) -> None:
         """See ``SupportsRebuilding``."""
@@ -179,14 +177,13 @@ class RedisMigrations(SupportsRebuilding):
 
     def _entry_keys(self, after: str, limit: int) -> tuple[list[bytes], str]:
         """Return keys of indexes, then of names, and the position to go on from."""
-        kind, _, cursor = (after or "i:0").partition(":")
+        kind, _, place = (after or "i:").partition(":")
         pattern = escaped(self._keys.tag) + kind.encode() + b"*"
         count = max(_KEYS_PER_SCAN, limit // _MEMBERS_PER_KEY)
-        place, keys = self._server.call("SCAN", cursor, "MATCH", pattern, "COUNT", count)
-        cursor = _bytes(place).decode()
-        if cursor != "0":
-            return keys, f"{kind}:{cursor}"
-        return keys, "n:0" if kind == "i" else ""
+        keys, place = self._server.scan(pattern, after=place, count=count)
+        if place:
+            return keys, f"{kind}:{place}"
+        return keys, "n:" if kind == "i" else ""
 
 
 def escaped(prefix: bytes) -> bytes:

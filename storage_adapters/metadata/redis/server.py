@@ -23,6 +23,7 @@ POLICY_SECONDS = 5.0
 
 # How the client shows a sentinel that did not answer: with all its options.
 _SENTINEL_CLIENT = re.compile(r"<redis\.client\..*?\)>\)>\)> - ")
+_RUN_ID = re.compile(rb"^run_id:([0-9a-f]+)", re.MULTILINE)
 
 # Flags and files of each script. Without flags, Redis refuses a script as a whole when its memory is full, when it is
 # a replica, or when it cannot write to its disk. What makes room, or leads to it, is let through a full memory.
@@ -89,6 +90,22 @@ class Server:
     def call_all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Send several commands at once; they do not make one transaction."""
         return _raised(self.answers(commands))
+
+    def scan(self, pattern: bytes, *, after: str, count: int) -> tuple[list[bytes], str]:
+        """Return some of the keys, and the position to go on from, "" at the end; "" is the beginning.
+
+        A server orders its keys anew at each start, and so does another one: a position of before begins anew.
+        """
+        cursor, _, start = after.partition("@")
+        while True:
+            command = ("SCAN", cursor or "0", "MATCH", pattern, "COUNT", count)
+            (place, keys), information = self.call_all([command, ("INFO", "server")])
+            current = _start_of(information)
+            if not cursor or start == current:
+                break
+            cursor = ""
+        cursor = place.decode() if isinstance(place, bytes) else str(place)
+        return list(keys), "" if cursor == "0" else f"{cursor}@{current}"
 
     def run(self, script: str, keys: Sequence[bytes], arguments: Sequence[Any]) -> Any:
         """Run a script; a server that does not know it has run nothing and is sent the whole of it."""
@@ -221,3 +238,9 @@ def _source(flags: str, parts: tuple[str, ...]) -> tuple[str, str]:
     first = f"#!lua flags={flags}" if flags else "#!lua"
     source = "\n".join([first, *((folder / f"{part}.lua").read_text(encoding="utf-8") for part in parts)])
     return source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+
+def _start_of(information: Any) -> str:
+    """Return the id that a server has from one start to the next, "" where it tells none."""
+    found = _RUN_ID.search(information) if isinstance(information, bytes) else None
+    return found[1].decode() if found is not None else ""
