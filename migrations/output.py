@@ -117,6 +117,8 @@ def show_import(totals: JSON, source: str, *, rehearsed: bool) -> None:
         echo(f"all oddities: {totals['report']}")
     if rehearsed:
         echo("a rehearsal: nothing was written")
+    if totals["continued"]:
+        echo("an interrupted run was continued: run it again for files that have changed since it began")
 
 
 def say_stopping() -> None:

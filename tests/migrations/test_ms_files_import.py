@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from migrations.errors import BadRequest, Locked
+from migrations.run import Progress
 from storage_adapters import (
     FileRecord,
     MetadataStore,
@@ -242,6 +243,45 @@ def test_an_import_that_is_killed_at_every_checkpoint_goes_on(old: Old, target: 
     with closing(open_metadata_store(target)) as store:
         assert_consistent(store)
     assert truth.oddities <= reported(report)
+
+
+class Interrupted(Exception):
+    """A run that ends between two batches."""
+
+
+def test_what_changed_before_an_interrupted_import_was_continued_comes_with_one_more_run(old: Old, target: str) -> None:
+    sound = {"owner": "ann", "status": "3", "startedAt": "1", "files": '[{"filename": "k"}]'}
+    for number in range(300):
+        old.client.hset(old.key(f"files-data:f{number}"), mapping={**sound, "name": "before"})
+    done: list[int] = []
+
+    def interrupt(progress: Progress) -> None:
+        done.append(progress.done)
+        if len(done) == 2:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        import_files(old.url, target, batch=20, show=interrupt, clock=lambda: later(1))
+    [first, *_] = all_records(target)
+    old.client.hset(old.key(f"files-data:{first.file_id}"), mapping={**sound, "name": "after"})
+    assert import_files(old.url, target, batch=20, clock=lambda: later(2))["continued"]
+    totals = import_files(old.url, target, clock=lambda: later(3))
+    assert not totals["continued"]
+    assert {record.file_id for record in all_records(target) if record.name == "after"} == {first.file_id}
+
+
+def test_an_interrupted_import_with_other_options_begins_anew(old: Old, target: str) -> None:
+    sound = {"owner": "ann", "name": "n", "status": "3", "startedAt": "1", "files": '[{"filename": "k"}]'}
+    for number in range(100):
+        old.client.hset(old.key(f"files-data:f{number}"), mapping=sound)
+
+    def interrupt(progress: Progress) -> None:
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        import_files(old.url, target, batch=20, show=interrupt, clock=lambda: later(1))
+    totals = import_files(old.url, target, batch=20, overwrite=True, clock=lambda: later(2))
+    assert (totals["continued"], sum(totals["outcomes"].values())) == (False, 100)
 
 
 def test_an_alias_that_somebody_has_here_stays_with_him(old: Old, target: str, report: Path) -> None:

@@ -47,23 +47,30 @@ class ImportSession:
     lease_ms: int = LEASE_MS
 
     def carry_out(self) -> JSON:
-        """Run to the end, or to the next checkpoint after a stop request. Return the totals."""
+        """Run to the end, or to the next checkpoint after a stop request. Return the totals.
+
+        ``continued`` tells of a run that went on with one that was interrupted, by the same options: what has changed
+        in its part since then is imported by the next run.
+        """
         run = Run(store=self.target, batch=self.batch, pace=self.pace, show=self.show)
         if self.rehearse:
             # A rehearsal writes nothing, not even the lease; it reads beside running processes.
-            return self._import(run)
+            return {**self._import(run), "continued": False}
         holder = runner_name()
         with MigrationLease(self.target, holder, clock=self.clock, lease_ms=self.lease_ms) as lease:
             journal = Journal(self.target, document_name(self.source))
             content = journal.content
             content["runner"] = holder
-            if content.get("finished_at") is not None:
+            options = {"overwrite": self.overwrite, "remove_missing": self.remove_missing}
+            if content.get("finished_at") is not None or content.get("options", options) != options:
                 content.update(finished_at=None, checkpoint={}, notes={})
+            content["options"] = options
             run.checkpoint = content.setdefault("checkpoint", {})
             run.notes = content.setdefault("notes", {})
+            is_continued = bool(run.checkpoint)
             run.check, run.write = lease.check, journal.write
             journal.write()
-            totals = self._import(run)
+            totals = {**self._import(run), "continued": is_continued}
             content.update(finished_at=self.clock(), totals=totals)
             journal.write()
             return totals
