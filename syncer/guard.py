@@ -36,16 +36,21 @@ class Guard:
         self._source = ""
 
     def allows(self) -> bool:
-        """Compare source and target; return False while nothing may be copied. Begins a backfill that is needed."""
+        """Compare source and target; return False while nothing may be copied. Begins a backfill that is needed.
+
+        False also in the moment in which another process begins one: it is looked at again.
+        """
         pair = self._pair
         state = copy_state(pair.source, pair.target, pair.consumer, pair.backfill_consumer)
         if state in REFUSALS and self._accepted:
             logger.warning("the source is accepted as it is", extra={"target": pair.name, "reason": REFUSALS[state]})
-            self._fill_anew(prune=True)
+            if not self._fill_anew(prune=True):
+                return False
             state = ""
         elif state == BEHIND or (state == UNMARKED and self._is_marked):
             logger.warning("the target lost changes; it is filled anew", extra={"target": pair.name})
-            self._fill_anew(prune=False)
+            if not self._fill_anew(prune=False):
+                return False
         self._accepted = False
         self._is_marked = state != UNMARKED
         self._source = pair.source.identity()
@@ -88,11 +93,19 @@ class Guard:
         self.refusal = refusal
         self._metrics.refused.set(bool(refusal))
 
-    def _fill_anew(self, *, prune: bool) -> None:
-        """Begin a backfill in place of what there is; the feed is held before the checkpoint goes."""
+    def _fill_anew(self, *, prune: bool) -> bool:
+        """Begin a backfill in place of what there is; the feed is held before the checkpoint goes.
+
+        Return False when another process does that in the same moment.
+        """
         source, pair = self._pair.source, self._pair
         found = source.checkpoint(pair.backfill_consumer)
-        walk = hold_feed(pair, found, prune=prune or (bool(found) and Walk.from_text(found).prune))
-        if checkpoint := source.checkpoint(pair.consumer):
-            source.move_checkpoint(pair.consumer, expected=checkpoint, sequence="")
-        set_mark(pair, walk.started_at)
+        try:
+            walk = hold_feed(pair, found, prune=prune or (bool(found) and Walk.from_text(found).prune))
+            if checkpoint := source.checkpoint(pair.consumer):
+                source.move_checkpoint(pair.consumer, expected=checkpoint, sequence="")
+            set_mark(pair, walk.started_at)
+        except CheckpointConflict:
+            logger.info("another process begins to fill the target", extra={"target": pair.name})
+            return False
+        return True

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from storage_adapters import BEHIND, FOLLOWING, MARK, UNMARKED, CopyMark, copy_state, open_metadata_store, sync_name
+from syncer.backfill import hold_feed
 from syncer.options import Exit
 from syncer.pair import Pair, pair_of, replica
 from syncer.syncer import Syncer
@@ -127,6 +128,25 @@ def test_a_target_that_was_emptied_is_filled_anew(pair: Pair, tmp_path: Path) ->
     pair.target.discard([f"f{number:06}" for number in range(10)])
     unmark(pair)
     save(pair.source, pair.source.get("f000003"), name="x")
+    wait_until(lambda: bool(syncer.step()) and state_of_copy(pair) == FOLLOWING, seconds=PATIENCE_SECONDS)
+    assert len(assert_equal(pair)) == 10
+
+
+def test_two_that_fill_a_target_in_the_same_moment_both_go_on(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(pair.source, *numbered(10))
+    sync(pair)
+    pair.target.discard([f"f{number:06}" for number in range(10)])
+    unmark(pair)
+    last_sequence, meanwhile = pair.source.last_sequence, iter((1,))
+
+    def found_by_another() -> str:
+        found = last_sequence()
+        for _ in meanwhile:
+            hold_feed(pair, "", prune=False)
+        return found
+
+    monkeypatch.setattr(pair.source, "last_sequence", found_by_another)
+    syncer = make_syncer(pair)
     wait_until(lambda: bool(syncer.step()) and state_of_copy(pair) == FOLLOWING, seconds=PATIENCE_SECONDS)
     assert len(assert_equal(pair)) == 10
 
