@@ -255,6 +255,27 @@ def test_a_worker_whose_connection_is_given_up_while_it_declares_connects_again(
         assert door.is_ready()
 
 
+@pytest.mark.parametrize("fault", ["cancelled", "failed"])
+def test_a_worker_whose_taking_of_messages_ends_begins_it_again(
+    core: Core, queues: str, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    consume, times = aio_pika.Queue.consume, iter(range(1))
+
+    async def fail_at_first(*given: Any, **named: Any) -> Any:
+        if next(times, None) is not None:
+            if fault == "failed":
+                raise LookupError("a fault of ours")
+            await _cancelled()
+        return await consume(*given, **named)
+
+    monkeypatch.setattr(aio_pika.Queue, "consume", fail_at_first)
+    content = bytes(CHUNK)
+    address = declared(core, content)
+    with open_door(core), Sender(queues) as raw:
+        raw.chunk(address, 0, content)
+        assert raw.hear(1)[0]["op"] == "ack"
+
+
 def _consumers(uri: str) -> int:
     """The number of workers of the queue, 0 without it."""
     with closing(open_connection(uri)) as connection:

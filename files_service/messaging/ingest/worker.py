@@ -153,6 +153,10 @@ class IngestWorker:
                     await queue.cancel(tag)
         except (*CONNECTION_EXCEPTIONS, TimeoutError) as error:
             logger.info("taking messages ended", extra={"error": secrets_out(error)})
+        except Exception:
+            logger.exception("taking messages failed")
+        finally:
+            # Whatever ended it, another session begins.
             self._ends.set()
 
     async def _wait_for_end(self) -> None:
