@@ -15,6 +15,7 @@ from files_service.core import Core
 from files_service.domain.chunking import chunk_key
 from files_service.errors import FilesError
 from files_service.services import content
+from files_service.services.uploads import protected_chunks, sweep
 from files_service.services.uploads.chunk_store import ChunkStore
 from files_service.services.uploads.finish import complete
 from files_service.services.uploads.quota import uploads_of
@@ -24,6 +25,7 @@ from files_service.worker.sweeper import Sweeper
 from storage_adapters import BlobNotFound, Chunk, RecordDeleted, Upload
 from tests.clocks import Clock
 from tests.cores import announced, at_once, call, meanwhile, memory_core, sqlite_core
+from tests.unit.protection import protect
 
 CONTENT = b"0123456789" * 100
 QUARANTINE = 100
@@ -237,6 +239,33 @@ def test_a_sweep_that_dies_before_the_bytes_are_deleted_is_gone_on_with(
     assert sweep_uploads(core)["chunks"] == 1
     assert not is_stored(core, chunk)
     assert is_stored(core, fresh)
+
+
+def test_a_retention_keeps_chunks_and_no_others(core: Core, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "BATCH", 2)
+    monkeypatch.setattr(protected_chunks, "BATCH", 2)
+    upload = begun(core, size=None)
+    chunks = [store(core, upload, bytes([number]) * 1_024, 1_024 * number)[0] for number in range(7)]
+    protected = protect(monkeypatch, core)
+    protected |= {chunk_key("ann", each.object_id, each.token) for each in chunks[:5]}
+    uploads_of(core).delete_upload(upload.upload_id, now=clock())
+    clock.pass_seconds(QUARANTINE + 1)
+    sweeper = Sweeper(core, holder="one")
+    assert sweeper.sweep()
+    assert [is_stored(core, each) for each in chunks] == [True] * 5 + [False] * 2
+    assert (sweeper.totals["chunks"], sweeper.totals["protected_chunks"]) == (2, 5)
+    # Each sweep tries some of them, those first that have waited longest.
+    for number in range(4):
+        clock.pass_seconds(core.settings.sweep_interval_seconds)
+        assert sweeper.sweep()
+        if number == 1:
+            protected -= {chunk_key("ann", each.object_id, each.token) for each in chunks[4:]}
+    assert [is_stored(core, each) for each in chunks] == [True] * 4 + [False] * 3
+    protected.clear()
+    clock.pass_seconds(core.settings.sweep_interval_seconds)
+    assert sweeper.sweep()
+    assert not any(is_stored(core, each) for each in chunks)
+    assert sweeper.totals["chunks"] == 7
 
 
 def test_an_upload_whose_size_was_said_and_whose_file_was_not_made_yet_is_completed(core: Core) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 from files_service.core import Core
-from files_service.domain.chunking import chunk_key
 from files_service.errors import FilesError
 from files_service.services.chunk_orphans import remember_domain
 from files_service.services.content import open_upload
 from files_service.services.quarantine import hold_upload
 from files_service.services.settled_time import settled_now
 from files_service.services.uploads.finish import complete
+from files_service.services.uploads.protected_chunks import delete_bytes, put_off, retry
 from files_service.services.uploads.session import UploadSession
 from storage_adapters import Part, SupportsUploads
 
@@ -30,7 +30,10 @@ def finalize(core: Core, part: Part) -> None:
 
 
 def sweep_uploads(core: Core) -> Counter[str]:
-    """Delete a bounded number of expired uploads and unused chunks; return the number of each."""
+    """Delete a bounded number of expired uploads and unused chunks; return the number of each.
+
+    Chunks that a retention or a hold protects are tried again by later sweeps.
+    """
     counts: Counter[str] = Counter()
     uploads = core.metadata
     if not isinstance(uploads, SupportsUploads):
@@ -46,9 +49,10 @@ def sweep_uploads(core: Core) -> Counter[str]:
     # A slow writer may store a chunk after its place is gone; the scan for orphans needs the domain then.
     for domain in sorted({each.domain for each in garbage}):
         remember_domain(core, domain)
-    for each in garbage:
-        core.blobs.delete(chunk_key(each.domain, each.object_id, each.token))
+    protected = [each for each in garbage if not delete_bytes(core, each)]
+    put_off(core, protected)
     if garbage:
         uploads.forget_garbage(garbage)
-    counts["chunks"] = len(garbage)
+    counts["protected_chunks"] = len(protected)
+    counts["chunks"] = len(garbage) - len(protected) + retry(core)
     return counts
