@@ -28,6 +28,7 @@ from storage_adapters import (
     RecordNotFound,
     RevisionConflict,
     StartsUploads,
+    StorageDenied,
     SupportsDocuments,
     Tombstone,
 )
@@ -80,25 +81,33 @@ def _treat(core: Core, documents: SupportsDocuments, document: Document) -> bool
     body, now = document.body, core.clock()
     named = _named(core, body["file_id"])
     dropped = [part for part in map(_part, body["parts"]) if named is not None and part.key not in named]
-    for part in dropped:
-        if part.bucket == core.blobs.bucket:
-            content.delete(core, part)
+    deleted = [_delete(core, part) for part in dropped if part.bucket == core.blobs.bucket]
+    is_protected = not all(deleted)
     is_whole = len(dropped) == len(body["parts"])
     with suppress(RevisionConflict):
-        if now >= body["due_at"]:
+        if now >= body["due_at"] and not is_protected:
             release_file(core, document.document_id, body["owner"])
             documents.delete_document(
                 COLLECTION, document.document_id, expected_revision=document.revision, deleted_at=now
             )
             return True
-        # The change may be still to come: look again soon.
+        # The change may be still to come, or a retention may end: look again soon.
         soon = now + core.settings.sweep_interval_seconds * 1000
-        again_at = body["due_at"] if is_whole else min(body["due_at"], soon)
+        again_at = soon if is_protected else body["due_at"] if is_whole else min(body["due_at"], soon)
         documents.put_document(
             replace(document, order=_order(again_at), updated_at=now), expected_revision=document.revision
         )
-        return bool(dropped)
+        return bool(dropped) and not is_protected
     return False
+
+
+def _delete(core: Core, part: Part) -> bool:
+    """Delete the blob of a part; return False when a retention or a hold protects it."""
+    try:
+        content.delete(core, part)
+    except StorageDenied:
+        return False
+    return True
 
 
 def _named(core: Core, file_id: str) -> set[str] | None:
